@@ -1,0 +1,140 @@
+//! EGER, the exposure-guided event representation (GEM, ICCV 2023, section 3.1).
+//!
+//! The exposure is cut into 16 equal bins. Within each bin, events before the target, within
+//! it and after it are counted apart, and so are the two polarities:
+//! `channel = bin * 6 + part * 2 + polarity`.
+
+use super::Event;
+
+/// Equal parts that an exposure is cut into.
+pub const BINS: usize = 16;
+/// Channels of the representation: 16 bins, 3 parts, 2 polarities.
+pub const CHANNELS: usize = BINS * 6;
+
+/// A stretch of time, start inclusive and end exclusive, in microseconds.
+///
+/// Fractional so that an instant such as a third of an exposure is exact enough.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// First moment that belongs to the span.
+    pub start_us: f64,
+    /// First moment that no longer does.
+    pub end_us: f64,
+}
+
+impl Span {
+    /// A span from its two ends.
+    pub const fn new(start_us: f64, end_us: f64) -> Self {
+        Self { start_us, end_us }
+    }
+
+    /// A single moment: a span without duration.
+    pub const fn instant(t_us: f64) -> Self {
+        Self::new(t_us, t_us)
+    }
+
+    /// Duration in microseconds; negative when the ends are reversed.
+    pub fn duration_us(self) -> f64 {
+        self.end_us - self.start_us
+    }
+
+    /// The moment that lies the given fraction into the span.
+    pub fn at(self, fraction: f64) -> f64 {
+        self.start_us + fraction * self.duration_us()
+    }
+}
+
+/// Why events could not be turned into the representation.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum EgerError {
+    /// The exposure has no duration, is reversed or is not finite.
+    #[error("the exposure from {0} us to {1} us is empty, reversed or not finite")]
+    Exposure(f64, f64),
+    /// The target is reversed or not finite.
+    #[error("the target from {0} us to {1} us is reversed or not finite")]
+    Target(f64, f64),
+    /// An event lies outside the sensor.
+    #[error("an event at column {x}, row {y} lies outside the {width}x{height} event sensor")]
+    Outside {
+        /// Column of the event.
+        x: u16,
+        /// Row of the event.
+        y: u16,
+        /// Columns of the sensor.
+        width: usize,
+        /// Rows of the sensor.
+        height: usize,
+    },
+    /// The output buffer has another length than `96 * height * width`.
+    #[error("the output holds {found} numbers where {expected} are needed")]
+    Length {
+        /// Numbers in the buffer.
+        found: usize,
+        /// Numbers needed.
+        expected: usize,
+    },
+}
+
+/// Counts the events of one exposure into a new `(96, height, width)` tensor.
+///
+/// # Errors
+/// As [`eger_into`].
+pub fn eger(
+    events: &[Event],
+    exposure: Span,
+    target: Span,
+    height: usize,
+    width: usize,
+) -> Result<Vec<f32>, EgerError> {
+    let mut out = vec![0.0; CHANNELS * height * width];
+    eger_into(events, exposure, target, height, width, &mut out)?;
+    Ok(out)
+}
+
+/// Counts the events of one exposure into `out`, laid out `(96, height, width)`.
+///
+/// Events outside the exposure are passed over; the order of events does not matter.
+///
+/// # Errors
+/// An empty or reversed exposure, a reversed target, an event outside the sensor, or a
+/// buffer of the wrong length. After an error the buffer's contents mean nothing.
+pub fn eger_into(
+    events: &[Event],
+    exposure: Span,
+    target: Span,
+    height: usize,
+    width: usize,
+    out: &mut [f32],
+) -> Result<(), EgerError> {
+    let plane = height * width;
+    if out.len() != CHANNELS * plane {
+        return Err(EgerError::Length { found: out.len(), expected: CHANNELS * plane });
+    }
+    let duration_us = exposure.duration_us();
+    if !(duration_us.is_finite() && duration_us > 0.0) {
+        return Err(EgerError::Exposure(exposure.start_us, exposure.end_us));
+    }
+    let target_us = target.duration_us();
+    if !(target_us.is_finite() && target_us >= 0.0) {
+        return Err(EgerError::Target(target.start_us, target.end_us));
+    }
+    out.fill(0.0);
+    let bin_us = duration_us / BINS as f64;
+    for event in events {
+        let t_us = event.t_us as f64;
+        if t_us < exposure.start_us || t_us >= exposure.end_us {
+            continue;
+        }
+        let (x, y) = (usize::from(event.x), usize::from(event.y));
+        if x >= width || y >= height {
+            return Err(EgerError::Outside { x: event.x, y: event.y, width, height });
+        }
+        let bin = (((t_us - exposure.start_us) / bin_us) as usize).min(BINS - 1);
+        let part = usize::from(t_us >= target.start_us) + usize::from(t_us >= target.end_us);
+        let channel = bin * 6 + part * 2 + usize::from(event.on);
+        if let Some(count) = out.get_mut(channel * plane + y * width + x) {
+            *count += 1.0;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Events of an event camera, and the tensor that the network reads.
+
+mod eger;
+
+pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
+
+/// One brightness change at one pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Event {
+    /// Time in microseconds, on the clock of the exposure that the event belongs to.
+    pub t_us: i64,
+    /// Column, counted from the left.
+    pub x: u16,
+    /// Row, counted from the top.
+    pub y: u16,
+    /// `true` where it became brighter.
+    pub on: bool,
+}

@@ -1,0 +1,125 @@
+//! SAN, the scale-aware network of GEM, as data: layers, shapes and weights. No arithmetic.
+
+mod san;
+
+pub use san::{FUSION_LEVELS, FusionLevel, parameters};
+
+use std::collections::BTreeMap;
+
+/// A dense tensor in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Length of every axis, outermost first.
+    pub shape: Vec<usize>,
+    /// The numbers; as many as the product of `shape`.
+    pub data: Vec<f32>,
+}
+
+/// What is wrong with a set of weights.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// Tensors are absent, unknown or of another shape; all of them are named.
+    #[error("these are not the weights of SAN: {0}")]
+    Mismatch(String),
+    /// A tensor holds a number that is not finite.
+    #[error("tensor {0} holds a number that is not finite")]
+    NotFinite(String),
+    /// The safetensors container is damaged.
+    #[error("not a readable safetensors file: {0}")]
+    Safetensors(#[from] safetensors::SafeTensorError),
+    /// A tensor is stored in a number format that is not supported.
+    #[error("tensor {name} is stored as {dtype}, which is not supported")]
+    Dtype {
+        /// Name of the tensor.
+        name: String,
+        /// Its number format.
+        dtype: String,
+    },
+}
+
+/// A complete, checked set of SAN's 2,421,882 parameters under their published names.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Weights {
+    /// Checks names and shapes against [`parameters`].
+    ///
+    /// # Errors
+    /// Names every missing, extra and misshapen tensor, and one with non-finite numbers.
+    pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Result<Self, WeightsError> {
+        let mut faults = Vec::new();
+        let expected: BTreeMap<String, Vec<usize>> = parameters().into_iter().collect();
+        for (name, shape) in &expected {
+            match tensors.get(name) {
+                None => faults.push(format!("{name} is missing")),
+                Some(t) if t.shape != *shape || t.data.len() != shape.iter().product() => {
+                    faults.push(format!("{name} has shape {:?} instead of {shape:?}", t.shape));
+                }
+                Some(_) => {}
+            }
+        }
+        for name in tensors.keys().filter(|n| !expected.contains_key(*n)) {
+            faults.push(format!("{name} is not part of it"));
+        }
+        if !faults.is_empty() {
+            let more = faults.len().saturating_sub(12);
+            faults.truncate(12);
+            let mut text = faults.join("; ");
+            if more > 0 {
+                text.push_str(&format!("; and {more} more"));
+            }
+            return Err(WeightsError::Mismatch(text));
+        }
+        if let Some((name, _)) =
+            tensors.iter().find(|(_, t)| t.data.iter().any(|x| !x.is_finite()))
+        {
+            return Err(WeightsError::NotFinite(name.clone()));
+        }
+        Ok(Self { tensors })
+    }
+
+    /// Reads a safetensors file's bytes: float32, float16, bfloat16 or float64.
+    ///
+    /// # Errors
+    /// A damaged container, an unknown number format, or weights of another network.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = safetensors::SafeTensors::deserialize(bytes)?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            let name = name.strip_prefix("model.").unwrap_or(&name).to_owned();
+            let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
+                name: name.clone(),
+                dtype: format!("{:?}", view.dtype()),
+            })?;
+            tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
+        }
+        Self::from_tensors(tensors)
+    }
+
+    /// A parameter by its published name; empty for a name that SAN does not have.
+    pub fn get(&self, name: &str) -> &[f32] {
+        self.tensors.get(name).map_or(&[], |t| &t.data)
+    }
+
+    /// All parameters, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+}
+
+/// Turns stored little-endian numbers into `f32`; `None` for formats that weights never have.
+pub(crate) fn decode(dtype: safetensors::Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|c| f(*c)).collect()
+    }
+    use safetensors::Dtype;
+    Some(match dtype {
+        Dtype::F32 => each(bytes, f32::from_le_bytes),
+        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+        _ => return None,
+    })
+}
