@@ -54,7 +54,7 @@ impl Weights {
         for (name, shape) in &expected {
             match tensors.get(name) {
                 None => faults.push(format!("{name} is missing")),
-                Some(t) if t.shape != *shape || t.data.len() != shape.iter().product() => {
+                Some(t) if t.shape != *shape || t.data.len() != shape.iter().product::<usize>() => {
                     faults.push(format!("{name} has shape {:?} instead of {shape:?}", t.shape));
                 }
                 Some(_) => {}
@@ -72,8 +72,7 @@ impl Weights {
             }
             return Err(WeightsError::Mismatch(text));
         }
-        if let Some((name, _)) =
-            tensors.iter().find(|(_, t)| t.data.iter().any(|x| !x.is_finite()))
+        if let Some((name, _)) = tensors.iter().find(|(_, t)| t.data.iter().any(|x| !x.is_finite()))
         {
             return Err(WeightsError::NotFinite(name.clone()));
         }

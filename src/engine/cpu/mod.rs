@@ -1,0 +1,1 @@
+//! SAN on the processor.

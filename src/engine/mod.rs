@@ -1,0 +1,3 @@
+//! Arithmetic: SAN on tensors. Knows nothing of cameras.
+
+pub mod cpu;

@@ -1,0 +1,39 @@
+//! EGER against a simple model, and the inventory of the network.
+
+use gem_live::event::{BINS, EgerError, Event, Span, eger};
+use gem_live::network::parameters;
+use proptest::prelude::*;
+
+#[test]
+fn the_published_network_has_2421882_parameters() {
+    let count: usize = parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert_eq!(count, 2_421_882);
+}
+
+#[test]
+fn an_event_outside_the_sensor_is_named() {
+    let event = Event { t_us: 5, x: 8, y: 1, on: true };
+    let result = eger(&[event], Span::new(0.0, 10.0), Span::instant(5.0), 4, 8);
+    assert_eq!(result, Err(EgerError::Outside { x: 8, y: 1, width: 8, height: 4 }));
+}
+
+proptest! {
+    #[test]
+    fn every_event_of_the_exposure_is_counted_once_in_its_channel(
+        events in prop::collection::vec((-5_i64..120, 0_u16..8, 0_u16..4, any::<bool>()), 0..200),
+        ends in (0_i32..100, 0_i32..100),
+    ) {
+        let events: Vec<Event> =
+            events.into_iter().map(|(t_us, x, y, on)| Event { t_us, x, y, on }).collect();
+        let (start, end) = (ends.0.min(ends.1), ends.0.max(ends.1));
+        let exposure = Span::new(0.0, 96.0);
+        let got = eger(&events, exposure, Span::new(f64::from(start), f64::from(end)), 4, 8).unwrap();
+        let mut model = vec![0.0_f32; BINS * 6 * 32];
+        for e in events.iter().filter(|e| (0..96).contains(&e.t_us)) {
+            let bin = e.t_us as usize / 6;
+            let part = if e.t_us < i64::from(start) { 0 } else if e.t_us < i64::from(end) { 1 } else { 2 };
+            model[((bin * 6 + part * 2 + usize::from(e.on)) * 4 + usize::from(e.y)) * 8 + usize::from(e.x)] += 1.0;
+        }
+        prop_assert_eq!(got, model);
+    }
+}
