@@ -1,1 +1,171 @@
-//! SAN on the processor.
+//! SAN on the processor, in single precision.
+
+mod deform;
+mod fusion;
+mod kernel;
+mod layers;
+mod map;
+mod simd;
+
+pub use kernel::Isa;
+
+use super::{Engine, EngineError, Image, Restored, Voxels};
+use crate::network::{FUSION_LEVELS, Weights};
+use deform::DeformConv;
+use fusion::Fusion;
+use layers::{Activation, Conv, average_pool, upsample};
+use map::Map;
+
+/// Kernel side and border for the two convolutions of an encoder's stem, then its four halvings.
+const DOWN_KERNELS: [usize; 4] = [5, 3, 3, 3];
+
+struct Encoder {
+    stem: [Conv; 2],
+    down: Vec<[Conv; 2]>,
+}
+
+impl Encoder {
+    fn new(isa: Isa, weights: &Weights, name: &str) -> Self {
+        let conv = |layer: String, k| Conv::new(isa, weights, &format!("{name}.{layer}"), k, |o| o);
+        Self {
+            stem: [conv("conv1".into(), 7), conv("conv2".into(), 7)],
+            down: (DOWN_KERNELS.into_iter().enumerate())
+                .map(|(i, k)| [1, 2].map(|j| conv(format!("down{}.conv{j}", i + 1), k)))
+                .collect(),
+        }
+    }
+
+    /// Features of the five levels, full size first. `input` has a border of 3.
+    fn run(&self, input: &Map) -> Vec<Map> {
+        let two = |[a, b]: &[Conv; 2], input: &Map| {
+            b.run(&a.run(input, b.k / 2, &Activation::Relu), 0, &Activation::Relu)
+        };
+        let mut features = vec![two(&self.stem, input)];
+        for pair in &self.down {
+            let pooled = features.last().map(|f| average_pool(f, pair[0].k / 2));
+            features.extend(pooled.map(|p| two(pair, &p)));
+        }
+        features
+    }
+}
+
+/// The network on the processor's vector units, its rows shared between threads.
+pub struct CpuEngine {
+    isa: Isa,
+    pool: rayon::ThreadPool,
+    image_encoder: Encoder,
+    event_encoder: Encoder,
+    fusion: Vec<(Fusion, DeformConv, usize)>,
+    up: Vec<[Conv; 2]>,
+    last: Conv,
+}
+
+impl CpuEngine {
+    /// An engine on `threads` threads (0: one for every processor), with the best instructions
+    /// that the processor has.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn new(weights: &Weights, threads: usize) -> Result<Self, EngineError> {
+        let best = Isa::available().first().copied().unwrap_or(Isa::Portable);
+        Self::with_isa(weights, threads, best)
+    }
+
+    /// As [`CpuEngine::new`], with the given instructions, or plain Rust where they are missing.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn with_isa(weights: &Weights, threads: usize, isa: Isa) -> Result<Self, EngineError> {
+        let isa = if Isa::available().contains(&isa) { isa } else { Isa::Portable };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("engine-{i}"))
+            .build()
+            .map_err(|e| EngineError::Threads(e.to_string()))?;
+        let conv = |name: String| Conv::new(isa, weights, &name, 3, |o| o);
+        let fusion = (FUSION_LEVELS.iter().enumerate())
+            .map(|(i, level)| {
+                let (name, c) = (format!("msff{}", i + 1), level.channels);
+                let dcn = DeformConv::new(isa, weights, &format!("{name}.dcn"), c, level.kernel);
+                (Fusion::new(isa, weights, &name, c), dcn, level.kernel / 2)
+            })
+            .collect();
+        Ok(Self {
+            isa,
+            pool,
+            image_encoder: Encoder::new(isa, weights, "im_enc"),
+            event_encoder: Encoder::new(isa, weights, "ev_enc"),
+            fusion,
+            up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
+            last: conv("dec.conv".into()),
+        })
+    }
+
+    /// The instructions in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// One instant: projected image features and event features to the decoder's last output.
+    fn decode(&self, image: &[Map], voxels: &Voxels<'_>) -> Map {
+        let input = Map::from_chw(
+            voxels.data,
+            (crate::event::CHANNELS, voxels.height, voxels.width),
+            3,
+            |x| x,
+        );
+        let events = self.event_encoder.run(&input);
+        drop(input);
+        let mut fused: Vec<Map> = (self.fusion.iter().zip(&events).zip(image))
+            .map(|(((fusion, dcn, pad), e), i)| dcn.run(&fusion.run(e, i, *pad)))
+            .collect();
+        drop(events);
+        let mut x = fused.pop().unwrap_or_else(|| Map::new(1, 1, 1, 0));
+        for [a, b] in &self.up {
+            if let Some(skip) = fused.pop() {
+                let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
+                x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);
+            }
+        }
+        self.last.run(&x, 0, &Activation::Linear)
+    }
+}
+
+impl Engine for CpuEngine {
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[Voxels<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        blur.check()?;
+        targets.iter().try_for_each(Voxels::check)?;
+        Ok(self.pool.install(|| {
+            let (h, w) = (blur.height, blur.width);
+            let input = Map::from_chw(blur.data, (3, h, w), 3, |x| (x - 0.5) / 0.5);
+            let features = self.image_encoder.run(&input);
+            drop(input);
+            let image: Vec<Map> = (self.fusion.iter().zip(features))
+                .map(|((fusion, ..), f)| fusion.project_image(&f))
+                .collect();
+            targets.iter().map(|voxels| finish(&self.decode(&image, voxels), blur)).collect()
+        }))
+    }
+}
+
+/// Softplus of the decoder's output gives the ratio; the ratio times the blurry image is sharp.
+fn finish(output: &Map, blur: &Image<'_>) -> Restored {
+    use rayon::prelude::*;
+    let (h, w) = (blur.height, blur.width);
+    let mut ratio = vec![0.0_f32; 3 * h * w];
+    ratio.par_chunks_mut(w).enumerate().for_each(|(i, row)| {
+        let (channel, y) = (i / h, i % h);
+        for (v, pixel) in row.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
+            let x = pixel[channel];
+            // PyTorch's softplus turns linear above 20.
+            *v = if x > 20.0 { x } else { x.exp().ln_1p() };
+        }
+    });
+    let latent =
+        ratio.iter().zip(blur.data).map(|(r, b)| ((b - 0.5) / 0.5 + 1.0) / 2.0 * r).collect();
+    Restored { latent, ratio }
+}

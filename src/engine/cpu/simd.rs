@@ -38,11 +38,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         // SAFETY: the caller vouches for the instruction set.
         unsafe {
             let x = Self::max(Self::min(x, Self::splat(87.0)), Self::splat(-87.0));
-            let n = Self::floor(Self::fma(
-                x,
-                Self::splat(std::f32::consts::LOG2_E),
-                Self::splat(0.5),
-            ));
+            let n =
+                Self::floor(Self::fma(x, Self::splat(std::f32::consts::LOG2_E), Self::splat(0.5)));
             // ln 2 in two parts (Cody and Waite), so that the reduction stays exact.
             let r = Self::fma(n, Self::splat(-0.693_359_4), x);
             let r = Self::fma(n, Self::splat(2.121_944_4e-4), r);

@@ -1,0 +1,158 @@
+//! Modulated deformable convolution (DCNv2): offsets, sampling and product in one pass, a few
+//! pixels at a time, so that neither offsets nor columns reach main memory.
+
+use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::layers::Conv;
+use super::map::Map;
+use super::simd::Simd;
+use crate::network::Weights;
+
+/// Pixels sampled together.
+const TILE: usize = 12;
+
+/// A deformable convolution and the plain one that gives its offsets and masks.
+pub(super) struct DeformConv {
+    isa: Isa,
+    c: usize,
+    k: usize,
+    offsets: Conv,
+    product: Packed,
+}
+
+impl DeformConv {
+    pub(super) fn new(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize) -> Self {
+        let taps = k * k;
+        // Published: dy, dx interleaved per tap, then the masks. Here: all dy, all dx, masks.
+        let order = |o: usize| if o < 2 * taps { o % taps * 2 + o / taps } else { o };
+        let w = weights.get(&format!("{name}.weight"));
+        let bias = weights.get(&format!("{name}.bias"));
+        Self {
+            isa,
+            c,
+            k,
+            offsets: Conv::new(isa, weights, &format!("{name}.conv_offset_mask"), k, order),
+            product: Packed::new(
+                isa.lanes(),
+                c,
+                taps * c,
+                |o| bias[o],
+                |o, i| w[(o * c + i % c) * taps + i / c],
+            ),
+        }
+    }
+
+    /// `input` has a border of at least `k / 2`; the result has none.
+    pub(super) fn run(&self, input: &Map) -> Map {
+        let mut out = Map::new(input.h, input.w, self.c, 0);
+        let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
+        out.for_rows(
+            || vec![0.0_f32; TILE * (offsets + column) + 128],
+            |scratch, y, row| {
+                let (offsets, columns) = scratch.split_at_mut(TILE * offsets + 128);
+                // SAFETY: the scratch holds a tile of offsets and of columns.
+                unsafe {
+                    self.isa.run(DeformRow { conv: self, input, y, offsets, columns, out: row });
+                }
+            },
+        );
+        out
+    }
+}
+
+struct DeformRow<'a> {
+    conv: &'a DeformConv,
+    input: &'a Map,
+    y: usize,
+    offsets: &'a mut [f32],
+    columns: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Task for DeformRow<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let DeformConv { c, k, offsets: conv, product, .. } = self.conv;
+        let (c, k, taps) = (*c, *k, self.conv.k * self.conv.k);
+        let (width, step) = (self.input.w, conv.packed.columns);
+        let mut mask = [0.0_f32; 48];
+        let mut x0 = 0;
+        while x0 < width {
+            let n = TILE.min(width - x0);
+            // SAFETY: the border covers the window, `offsets` holds TILE rows of `step`.
+            unsafe {
+                let rows = conv.rows(self.input, self.y, x0, n);
+                matmul::<S>(&conv.packed, rows, self.offsets.as_mut_ptr(), step, Post::None);
+            }
+            for x in 0..n {
+                let given = &self.offsets[x * step..];
+                let mut i = 0;
+                while i < taps {
+                    // SAFETY: 128 spare numbers follow the offsets; `mask` has 48 >= 25 + 16.
+                    unsafe {
+                        let logits = S::load(given.as_ptr().add(2 * taps + i));
+                        S::store(mask.as_mut_ptr().add(i), S::sigmoid(logits));
+                    }
+                    i += S::LANES;
+                }
+                let column = &mut self.columns[x * taps * c..][..taps * c];
+                for (tap, to) in column.chunks_exact_mut(c).enumerate() {
+                    let sy = (self.y + tap / k) as f32 - (k / 2) as f32 + given[tap];
+                    let sx = (x0 + x + tap % k) as f32 - (k / 2) as f32 + given[taps + tap];
+                    // SAFETY: `to` holds c numbers.
+                    unsafe { sample::<S>(self.input, sy, sx, mask[tap], to) };
+                }
+            }
+            let depth = taps * c;
+            let rows = Rows {
+                start: self.columns.as_ptr(),
+                step: depth,
+                runs: 1,
+                run_len: depth,
+                run_step: 0,
+                count: n,
+            };
+            // SAFETY: `columns` holds n rows of `depth`, `out` `width` pixels of c.
+            unsafe {
+                let out = self.out.as_mut_ptr().add(x0 * c);
+                matmul::<S>(product, rows, out, c, Post::None);
+            }
+            x0 += n;
+        }
+    }
+}
+
+/// The bilinear sample at `(sy, sx)`, times `mask`. Outside reads zero; NaN counts as outside.
+#[inline(always)]
+unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f32]) {
+    let (h, w) = (input.h as f32, input.w as f32);
+    if !(sy > -1.0 && sy < h && sx > -1.0 && sx < w) {
+        to.fill(0.0);
+        return;
+    }
+    let (y0, x0) = (sy.floor(), sx.floor());
+    let (fy, fx) = (sy - y0, sx - x0);
+    let (y0, x0) = (y0 as isize, x0 as isize);
+    let (stride, c) = (input.stride() as isize, input.c as isize);
+    // The border of at least one zero pixel serves the taps in (-1, 0) and (n-1, n).
+    let at = input.window(0, 0, 1).wrapping_offset(y0 * stride + x0 * c);
+    let weights = [
+        (1.0 - fy) * (1.0 - fx) * mask,
+        (1.0 - fy) * fx * mask,
+        fy * (1.0 - fx) * mask,
+        fy * fx * mask,
+    ];
+    // SAFETY: -1 <= y0 < h and likewise x0, so all four pixels lie within map and border.
+    unsafe {
+        let [a, b, d, e] = weights.map(|v| S::splat(v));
+        let mut i = 0;
+        while i < to.len() {
+            let p = at.add(i);
+            let v = S::mul(a, S::load(p));
+            let v = S::fma(b, S::load(p.offset(c)), v);
+            let v = S::fma(d, S::load(p.offset(stride)), v);
+            let v = S::fma(e, S::load(p.offset(stride + c)), v);
+            S::store(to.as_mut_ptr().add(i), v);
+            i += S::LANES;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Joins event and image features of different resolution (SAN's implicit fusion MLP).
+//!
+//! Two identities leave the result as it is and save most of the work. The first layer is
+//! linear, so it is applied to both maps before the nearest-neighbour gathers; the last one is
+//! linear too and the corner weights sum to one, so it is applied once, after the blend.
+
+use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::map::Map;
+use super::simd::Simd;
+use crate::network::Weights;
+
+/// Pixels that go through the MLP together: small enough for the first-level cache.
+const TILE: usize = 24;
+
+/// Where the two corners of one axis are read, for one image pixel.
+#[derive(Clone, Copy)]
+struct Corner {
+    event: usize,
+    image: usize,
+    /// From the event sample's centre to the pixel's, in half event cells.
+    relative: f32,
+}
+
+/// The corner of every image pixel along one axis, on side -1 or +1.
+fn corners(image: usize, event: usize, side: f64) -> Vec<Corner> {
+    let (ni, ne) = (image as f64, event as f64);
+    let nearest = |q: f64, n: f64, last: usize| {
+        ((((q + 1.0) * n - 1.0) / 2.0).round_ties_even().max(0.0) as usize).min(last)
+    };
+    (0..image)
+        .map(|i| {
+            let centre = -1.0 + (2.0 * i as f64 + 1.0) / ni;
+            let q = (centre + side / ne + 1e-6).clamp(-1.0 + 1e-6, 1.0 - 1e-6);
+            let e = nearest(q, ne, event - 1);
+            Corner {
+                event: e,
+                image: nearest(q, ni, image - 1),
+                relative: ((centre - (-1.0 + (2.0 * e as f64 + 1.0) / ne)) * ne) as f32,
+            }
+        })
+        .collect()
+}
+
+/// The fusion MLP of one level.
+pub(super) struct Fusion {
+    isa: Isa,
+    c: usize,
+    event: Packed,
+    image: Packed,
+    hidden: [Packed; 2],
+    last: Packed,
+    /// First-layer weights of relative y and x, then of the cell's height and width.
+    position: [Vec<f32>; 4],
+    bias: Vec<f32>,
+}
+
+impl Fusion {
+    pub(super) fn new(isa: Isa, weights: &Weights, name: &str, c: usize) -> Self {
+        let get = |layer: usize, what: &str| {
+            weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
+        };
+        let (w0, lanes, inputs) = (get(0, "weight"), isa.lanes(), 2 * c + 4);
+        let square = |layer| {
+            let (w, b) = (get(layer, "weight"), get(layer, "bias"));
+            Packed::new(lanes, c, c, |o| b[o], |o, i| w[o * c + i])
+        };
+        Self {
+            isa,
+            c,
+            event: Packed::new(lanes, c, c, |_| 0.0, |o, i| w0[o * inputs + i]),
+            image: Packed::new(lanes, c, c, |_| 0.0, |o, i| w0[o * inputs + c + 4 + i]),
+            hidden: [square(2), square(4)],
+            last: square(6),
+            position: std::array::from_fn(|p| (0..c).map(|o| w0[o * inputs + c + p]).collect()),
+            bias: get(0, "bias").to_vec(),
+        }
+    }
+
+    /// The image's part of the first layer: the same for every instant of an exposure.
+    pub(super) fn project_image(&self, image: &Map) -> Map {
+        self.project(&self.image, image)
+    }
+
+    fn project(&self, packed: &Packed, input: &Map) -> Map {
+        let mut out = Map::new(input.h, input.w, self.c, 0);
+        out.for_rows(
+            || (),
+            |(), y, row| {
+                let rows = dense(input.row(y).as_ptr(), self.c, input.w);
+                // SAFETY: both rows hold `w` pixels of `c` numbers; the set was detected.
+                unsafe {
+                    self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
+                }
+            },
+        );
+        out
+    }
+
+    /// Fuses into a map of the image's size with a border of `pad`.
+    pub(super) fn run(&self, event: &Map, projected_image: &Map, pad: usize) -> Map {
+        let (h, w, c) = (projected_image.h, projected_image.w, self.c);
+        let mut projected_event = self.project(&self.event, event);
+        let cell = [2.0 * event.h as f32 / h as f32, 2.0 * event.w as f32 / w as f32];
+        let constant: Vec<f32> = (0..c)
+            .map(|o| self.bias[o] + self.position[2][o] * cell[0] + self.position[3][o] * cell[1])
+            .collect();
+        projected_event.for_rows(
+            || (),
+            |(), _, row| {
+                for pixel in row.chunks_exact_mut(c) {
+                    pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
+                }
+            },
+        );
+        let rows = [corners(h, event.h, -1.0), corners(h, event.h, 1.0)];
+        let columns = [corners(w, event.w, -1.0), corners(w, event.w, 1.0)];
+        let mut out = Map::new(h, w, c, pad);
+        out.for_rows(
+            || vec![0.0_f32; 3 * TILE * c],
+            |scratch, y, row| {
+                let task = FuseRow {
+                    fusion: self,
+                    event: &projected_event,
+                    image: projected_image,
+                    rows: [rows[0][y], rows[1][y]],
+                    columns: &columns,
+                    scratch,
+                    out: row,
+                };
+                // SAFETY: scratch and row have the sizes that the task reads and writes.
+                unsafe { self.isa.run(task) }
+            },
+        );
+        out
+    }
+}
+
+fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
+    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
+}
+
+struct Product<'a> {
+    packed: &'a Packed,
+    rows: Rows,
+    out: *mut f32,
+    step: usize,
+}
+
+impl Task for Product<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller of the task promised what `matmul` needs.
+        unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, Post::None) }
+    }
+}
+
+struct FuseRow<'a> {
+    fusion: &'a Fusion,
+    event: &'a Map,
+    image: &'a Map,
+    rows: [Corner; 2],
+    columns: &'a [Vec<Corner>; 2],
+    scratch: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Task for FuseRow<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let c = self.fusion.c;
+        let (z, rest) = self.scratch.split_at_mut(TILE * c);
+        let (t, blend) = rest.split_at_mut(TILE * c);
+        let [wy, wx, ..] = &self.fusion.position;
+        let width = self.image.w;
+        let mut x0 = 0;
+        while x0 < width {
+            let n = TILE.min(width - x0);
+            for (index, (ry, cols)) in
+                self.rows.iter().flat_map(|r| self.columns.iter().map(move |q| (r, q))).enumerate()
+            {
+                let (events, images) = (self.event.row(ry.event), self.image.row(ry.image));
+                for (x, pixel) in z[..n * c].chunks_exact_mut(c).enumerate() {
+                    let q = cols[x0 + x];
+                    let (e, i) = (&events[q.event * c..][..c], &images[q.image * c..][..c]);
+                    for o in 0..c {
+                        let v = e[o] + i[o] + wy[o] * ry.relative + wx[o] * q.relative;
+                        pixel[o] = v.max(0.0);
+                    }
+                }
+                // SAFETY: z, t and blend hold TILE rows of c numbers, and n <= TILE.
+                unsafe {
+                    let [a, b] = &self.fusion.hidden;
+                    matmul::<S>(a, dense(z.as_ptr(), c, n), t.as_mut_ptr(), c, Post::Relu);
+                    matmul::<S>(b, dense(t.as_ptr(), c, n), z.as_mut_ptr(), c, Post::Relu);
+                }
+                for x in 0..n {
+                    // Every corner weighs as much as the rectangle opposite to it.
+                    let area = |r: usize, q: usize| {
+                        (self.rows[r].relative * self.columns[q][x0 + x].relative).abs() + 1e-9
+                    };
+                    let total = area(0, 0) + area(0, 1) + area(1, 0) + area(1, 1);
+                    let weight = area(1 - index / 2, 1 - index % 2) / total;
+                    let (from, to) = (&z[x * c..][..c], &mut blend[x * c..][..c]);
+                    for (o, v) in to.iter_mut().enumerate() {
+                        *v = if index == 0 { 0.0 } else { *v } + weight * from[o];
+                    }
+                }
+            }
+            // SAFETY: `out` holds `width` pixels of c numbers.
+            unsafe {
+                let out = self.out.as_mut_ptr().add(x0 * c);
+                matmul::<S>(&self.fusion.last, dense(blend.as_ptr(), c, n), out, c, Post::None);
+            }
+            x0 += n;
+        }
+    }
+}

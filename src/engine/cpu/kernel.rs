@@ -1,0 +1,285 @@
+//! The one micro-kernel: a small matrix product whose left rows may overlap in memory.
+//!
+//! In channels-last order the `k` taps of one kernel row lie side by side, so a convolution is
+//! a matrix product whose row for the next pixel starts `channels` numbers further on. 1x1
+//! layers, the fusion MLP and the sampled columns of the deformable convolution are the plain
+//! case. Every output is summed in one fixed order, whatever the tile or the thread.
+
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, Avx512};
+use super::simd::{Portable, Simd};
+
+/// Instruction sets that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// Plain Rust, for every processor.
+    Portable,
+    /// AVX2 with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 F.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// Work that can be compiled for any instruction set.
+pub(super) trait Task {
+    /// # Safety
+    /// `S`'s instructions exist on this processor. Implementations are `inline(always)`.
+    unsafe fn run<S: Simd>(self);
+}
+
+impl Isa {
+    /// The instruction sets that this processor has, best first; never empty.
+    pub fn available() -> Vec<Self> {
+        let mut list = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 && is_x86_feature_detected!("avx512f") {
+                list.push(Self::Avx512);
+            }
+            if avx2 {
+                list.push(Self::Avx2);
+            }
+        }
+        list.push(Self::Portable);
+        list
+    }
+
+    /// Numbers per register.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            Self::Portable => Portable::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Avx512::LANES,
+        }
+    }
+
+    /// # Safety
+    /// `self` comes from [`Isa::available`], and the task's own requirements hold.
+    pub(super) unsafe fn run<T: Task>(self, task: T) {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        unsafe fn avx512<T: Task>(task: T) {
+            // SAFETY: the caller detected AVX-512.
+            unsafe { task.run::<Avx512>() }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2<T: Task>(task: T) {
+            // SAFETY: the caller detected AVX2.
+            unsafe { task.run::<Avx2>() }
+        }
+        // SAFETY: as this function demands.
+        unsafe {
+            match self {
+                Self::Portable => task.run::<Portable>(),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx2 => avx2(task),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx512 => avx512(task),
+            }
+        }
+    }
+}
+
+/// The right-hand matrix with its bias, in the order in which the kernel reads it.
+pub(super) struct Packed {
+    data: Vec<f32>,
+    bias: Vec<f32>,
+    /// Output channels, padded to whole registers.
+    pub(super) columns: usize,
+    depth: usize,
+    lanes: usize,
+}
+
+impl Packed {
+    /// Packs `depth x outputs` numbers given by `weight(output, k)`.
+    pub(super) fn new(
+        lanes: usize,
+        outputs: usize,
+        depth: usize,
+        bias: impl Fn(usize) -> f32,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> Self {
+        let columns = outputs.next_multiple_of(lanes);
+        let mut data = Vec::with_capacity(columns * depth);
+        let mut first = 0;
+        while first < columns {
+            let width = block(columns - first, lanes);
+            for k in 0..depth {
+                data.extend(
+                    (first..first + width).map(|o| if o < outputs { weight(o, k) } else { 0.0 }),
+                );
+            }
+            first += width;
+        }
+        let bias = (0..columns).map(|o| if o < outputs { bias(o) } else { 0.0 }).collect();
+        Self { data, bias, columns, depth, lanes }
+    }
+}
+
+/// Columns of the next block: three registers where that avoids a lone one, else two.
+fn block(remaining: usize, lanes: usize) -> usize {
+    let vectors = remaining / lanes;
+    lanes * if vectors == 1 || vectors == 3 { vectors } else { 2 }
+}
+
+/// How the left-hand rows lie in memory.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// First number of the first row.
+    pub(super) start: *const f32,
+    /// Numbers from one row's start to the next one's.
+    pub(super) step: usize,
+    /// Contiguous runs that make up a row.
+    pub(super) runs: usize,
+    /// Numbers in a run.
+    pub(super) run_len: usize,
+    /// Numbers from one run's start to the next one's.
+    pub(super) run_step: usize,
+    /// Rows.
+    pub(super) count: usize,
+}
+
+/// What happens to a sum before it is stored.
+#[derive(Clone, Copy)]
+pub(super) enum Post {
+    /// Nothing.
+    None,
+    /// max(0, x).
+    Relu,
+    /// max(0, x) + y, with y laid out as the output.
+    ReluAdd(*const f32),
+}
+
+/// `out[row][column] = post(bias + rows * packed)`.
+///
+/// # Safety
+/// Every run of every row is readable, `out` (and the tensor in `post`) hold
+/// `count` rows of `packed.columns` numbers `out_step` apart, `packed` was made for
+/// `S::LANES`, and `S` is available.
+#[inline(always)]
+pub(super) unsafe fn matmul<S: Simd>(
+    packed: &Packed,
+    rows: Rows,
+    out: *mut f32,
+    out_step: usize,
+    post: Post,
+) {
+    debug_assert_eq!(packed.depth, rows.runs * rows.run_len);
+    debug_assert_eq!(packed.lanes, S::LANES);
+    let mut first = 0;
+    while first < packed.columns {
+        let width = block(packed.columns - first, S::LANES);
+        // SAFETY: blocks partition `columns`; the rest is the caller's promise.
+        unsafe {
+            let b = packed.data.as_ptr().add(first * packed.depth);
+            let bias = packed.bias.as_ptr().add(first);
+            let out = out.add(first);
+            let post = match post {
+                Post::ReluAdd(p) => Post::ReluAdd(p.add(first)),
+                other => other,
+            };
+            match width / S::LANES {
+                1 => panel::<S, 1>(b, bias, rows, out, out_step, post),
+                2 => panel::<S, 2>(b, bias, rows, out, out_step, post),
+                _ => panel::<S, 3>(b, bias, rows, out, out_step, post),
+            }
+        }
+        first += width;
+    }
+}
+
+/// All rows against one block of `N` registers.
+#[inline(always)]
+unsafe fn panel<S: Simd, const N: usize>(
+    b: *const f32,
+    bias: *const f32,
+    rows: Rows,
+    out: *mut f32,
+    out_step: usize,
+    post: Post,
+) {
+    let mut row = 0;
+    macro_rules! tiles {
+        ($m:literal) => {
+            while rows.count - row >= $m {
+                // SAFETY: rows row..row + m exist.
+                unsafe { tile::<S, $m, N>(b, bias, rows, row, out, out_step, post) };
+                row += $m;
+            }
+        };
+    }
+    // Accumulators, one register of the right matrix per column, and one spare must fit.
+    if S::REGISTERS == 32 {
+        if N == 1 {
+            tiles!(24);
+        }
+        if N <= 2 {
+            tiles!(12);
+        } else {
+            tiles!(8);
+        }
+    }
+    if N == 1 {
+        tiles!(12);
+    }
+    if N <= 2 {
+        tiles!(6);
+    }
+    tiles!(4);
+    tiles!(2);
+    tiles!(1);
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const M: usize, const N: usize>(
+    mut b: *const f32,
+    bias: *const f32,
+    rows: Rows,
+    row: usize,
+    out: *mut f32,
+    out_step: usize,
+    post: Post,
+) {
+    // SAFETY: the caller's promise on `rows`, `out` and `post`, within which all of it stays.
+    unsafe {
+        let mut sum = [[S::splat(0.0); N]; M];
+        for line in &mut sum {
+            for (n, s) in line.iter_mut().enumerate() {
+                *s = S::load(bias.add(n * S::LANES));
+            }
+        }
+        for run in 0..rows.runs {
+            let a = rows.start.add(row * rows.step + run * rows.run_step);
+            for k in 0..rows.run_len {
+                let mut right = [S::splat(0.0); N];
+                for (n, r) in right.iter_mut().enumerate() {
+                    *r = S::load(b.add(n * S::LANES));
+                }
+                b = b.add(N * S::LANES);
+                for (m, line) in sum.iter_mut().enumerate() {
+                    let left = S::splat(*a.add(m * rows.step + k));
+                    for (s, r) in line.iter_mut().zip(right) {
+                        *s = S::fma(left, r, *s);
+                    }
+                }
+            }
+        }
+        for (m, line) in sum.into_iter().enumerate() {
+            for (n, mut s) in line.into_iter().enumerate() {
+                let at = (row + m) * out_step + n * S::LANES;
+                match post {
+                    Post::None => {}
+                    Post::Relu => s = S::max(s, S::splat(0.0)),
+                    Post::ReluAdd(p) => s = S::add(S::max(s, S::splat(0.0)), S::load(p.add(at))),
+                }
+                S::store(out.add(at), s);
+            }
+        }
+    }
+}

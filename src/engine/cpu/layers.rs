@@ -1,0 +1,157 @@
+//! The layers of SAN on feature maps; each runs its output rows in parallel.
+
+use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::map::Map;
+use super::simd::Simd;
+use crate::network::Weights;
+
+/// A convolution with its weights packed for one instruction set.
+pub(super) struct Conv {
+    pub(super) packed: Packed,
+    pub(super) k: usize,
+    isa: Isa,
+}
+
+/// What a convolution adds after its ReLU, if it has one.
+pub(super) enum Activation<'a> {
+    Linear,
+    Relu,
+    /// ReLU, then the sum with a map of the output's size and no border.
+    ReluAdd(&'a Map),
+}
+
+impl Conv {
+    /// Packs `name.weight` (outputs, inputs, k, k) and `name.bias`; `order(i)` names the
+    /// published channel that becomes output `i`.
+    pub(super) fn new(
+        isa: Isa,
+        weights: &Weights,
+        name: &str,
+        k: usize,
+        order: impl Fn(usize) -> usize,
+    ) -> Self {
+        let (w, bias) =
+            (weights.get(&format!("{name}.weight")), weights.get(&format!("{name}.bias")));
+        let outputs = bias.len();
+        let inputs = w.len() / (outputs * k * k);
+        let packed = Packed::new(
+            isa.lanes(),
+            outputs,
+            k * k * inputs,
+            |o| bias[order(o)],
+            |o, i| w[(order(o) * inputs + i % inputs) * k * k + i / inputs],
+        );
+        Self { packed, k, isa }
+    }
+
+    /// Convolves `input` into a new map with a border of `pad`.
+    pub(super) fn run(&self, input: &Map, pad: usize, activation: &Activation<'_>) -> Map {
+        let mut out = Map::new(input.h, input.w, self.packed.columns, pad);
+        let step = out.c;
+        out.for_rows(
+            || (),
+            |(), y, row| {
+                let rows = self.rows(input, y, 0, input.w);
+                let post = match activation {
+                    Activation::Linear => Post::None,
+                    Activation::Relu => Post::Relu,
+                    Activation::ReluAdd(skip) => Post::ReluAdd(skip.row(y).as_ptr()),
+                };
+                // SAFETY: the map's border covers the window; `row` holds `w` pixels, and a
+                // skip map has the same size; the instruction set was detected.
+                unsafe {
+                    self.isa.run(Matmul {
+                        packed: &self.packed,
+                        rows,
+                        out: row.as_mut_ptr(),
+                        step,
+                        post,
+                    });
+                }
+            },
+        );
+        out
+    }
+
+    /// The left-hand rows for `count` pixels from `(y, x)` on.
+    pub(super) fn rows(&self, input: &Map, y: usize, x: usize, count: usize) -> Rows {
+        Rows {
+            start: input.window(y, x, self.k),
+            step: input.c,
+            runs: self.k,
+            run_len: self.k * input.c,
+            run_step: input.stride(),
+            count,
+        }
+    }
+}
+
+struct Matmul<'a> {
+    packed: &'a Packed,
+    rows: Rows,
+    out: *mut f32,
+    step: usize,
+    post: Post,
+}
+
+impl Task for Matmul<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller of the task promised what `matmul` needs.
+        unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, self.post) }
+    }
+}
+
+/// The mean of every 2x2 block; an odd last row or column is left out.
+pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
+    let mut out = Map::new(input.h / 2, input.w / 2, input.c, pad);
+    let c = input.c;
+    out.for_rows(
+        || (),
+        |(), y, row| {
+            let (top, bottom) = (input.row(2 * y), input.row(2 * y + 1));
+            for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
+                let (t, b) = (&top[2 * x * c..][..2 * c], &bottom[2 * x * c..][..2 * c]);
+                for (i, v) in pixel.iter_mut().enumerate() {
+                    *v = 0.25 * (t[i] + t[i + c] + b[i] + b[i + c]);
+                }
+            }
+        },
+    );
+    out
+}
+
+/// Twice the size by bicubic interpolation, a = -0.75, pixel centres aligned as PyTorch does
+/// with `align_corners=False`: output `i` reads at `i/2 - 1/4`, so there are two phases.
+pub(super) fn upsample(input: &Map, pad: usize) -> Map {
+    const A: f32 = -0.75;
+    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let taps = |t: f32| [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
+    let phases = [taps(0.75), taps(0.25)];
+    // The four samples around output `i` of an axis of `n`, clamped to the edge.
+    let samples = |i: usize, n: usize| -> [usize; 4] {
+        let base = (i + 1) / 2; // one past the first sample's right neighbour
+        std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
+    };
+    let c = input.c;
+    let mut out = Map::new(input.h * 2, input.w * 2, c, pad);
+    out.for_rows(
+        || vec![0.0_f32; input.w * c],
+        |blend, y, row| {
+            let [a, b, d, e] = samples(y, input.h).map(|s| input.row(s));
+            let p = phases[y % 2];
+            for (i, v) in blend.iter_mut().enumerate() {
+                *v = p[0] * a[i] + p[1] * b[i] + p[2] * d[i] + p[3] * e[i];
+            }
+            for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
+                let [a, b, d, e] = samples(x, input.w).map(|s| &blend[s * c..][..c]);
+                let p = phases[x % 2];
+                for (i, v) in pixel.iter_mut().enumerate() {
+                    *v = p[0] * a[i] + p[1] * b[i] + p[2] * d[i] + p[3] * e[i];
+                }
+            }
+        },
+    );
+    out
+}

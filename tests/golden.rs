@@ -1,0 +1,46 @@
+//! The CPU engine against PyTorch's numbers, where the golden files are at hand.
+
+use gem_live::engine::cpu::{CpuEngine, Isa};
+use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::network::Weights;
+use std::path::PathBuf;
+
+fn shared(name: &str) -> Option<Vec<u8>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    let bytes = std::fs::read(&path).ok();
+    if bytes.is_none() {
+        println!("skipped: {name} is not at hand");
+    }
+    bytes
+}
+
+fn tensor(file: &safetensors::SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let view = file.tensor(name).unwrap();
+    let data = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    (view.shape().to_vec(), data)
+}
+
+#[test]
+fn the_trained_weights_load_and_every_isa_and_thread_count_agrees() {
+    let Some(bytes) = shared("weights/first.safetensors") else { return };
+    let Some(golden) = shared("golden/forward_0.safetensors") else { return };
+    let weights = Weights::from_safetensors(&bytes).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
+    let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
+    let image = Image { data: &blur, height: bs[2], width: bs[3] };
+    let voxels = [Voxels { data: &event, height: es[2], width: es[3] }];
+    let mut first: Option<Vec<f32>> = None;
+    for isa in Isa::available() {
+        let run = |threads| {
+            let mut engine = CpuEngine::with_isa(&weights, threads, isa).unwrap();
+            assert_eq!(engine.isa(), isa);
+            engine.restore(&image, &voxels).unwrap().remove(0).latent
+        };
+        let (one, three) = (run(1), run(3));
+        assert!(one == three, "{isa:?}: other bytes on three threads");
+        let reference = first.get_or_insert_with(|| one.clone());
+        let worst =
+            one.iter().zip(reference.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{isa:?} is off by {worst}");
+    }
+}
