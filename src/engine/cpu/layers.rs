@@ -131,7 +131,7 @@ pub(super) fn upsample(input: &Map, pad: usize) -> Map {
     let phases = [taps(0.75), taps(0.25)];
     // The four samples around output `i` of an axis of `n`, clamped to the edge.
     let samples = |i: usize, n: usize| -> [usize; 4] {
-        let base = (i + 1) / 2; // one past the first sample's right neighbour
+        let base = i.div_ceil(2);
         std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
     };
     let c = input.c;
