@@ -46,3 +46,25 @@ fn the_trained_weights_load_and_every_isa_and_thread_count_agrees() {
         assert!(worst < 1e-4, "{isa:?} is off by {worst}");
     }
 }
+
+#[test]
+fn forward_passes_equal_pytorch() {
+    let Some(checkpoint) = shared("golden/san.ckpt") else { return };
+    let weights = Weights::from_bytes(&checkpoint).unwrap();
+    let mut engine = CpuEngine::new(&weights, 0).unwrap();
+    for k in 0..4 {
+        let Some(golden) = shared(&format!("golden/forward_{k}.safetensors")) else { return };
+        let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
+        let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
+        let image = Image { data: &blur, height: bs[2], width: bs[3] };
+        let voxels = [Voxels { data: &event, height: es[2], width: es[3] }];
+        let restored = engine.restore(&image, &voxels).unwrap().remove(0);
+        for (name, got) in [("latent", &restored.latent), ("ratio", &restored.ratio)] {
+            let (_, want) = tensor(&file, name);
+            assert_eq!(got.len(), want.len());
+            let worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            println!("forward_{k} {bs:?} {es:?}: {name} is off by {worst:e}");
+            assert!(worst < 1e-4, "forward_{k}: {name} is off by {worst}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! SAN, the scale-aware network of GEM, as data: layers, shapes and weights. No arithmetic.
 
+mod checkpoint;
 mod san;
 
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
@@ -27,6 +28,9 @@ pub enum WeightsError {
     /// The safetensors container is damaged.
     #[error("not a readable safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
+    /// The Lightning checkpoint is damaged, or of another kind.
+    #[error("not a readable checkpoint: {0}")]
+    Checkpoint(String),
     /// A tensor is stored in a number format that is not supported.
     #[error("tensor {name} is stored as {dtype}, which is not supported")]
     Dtype {
@@ -95,6 +99,26 @@ impl Weights {
             tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
         }
         Self::from_tensors(tensors)
+    }
+
+    /// Reads a PyTorch Lightning checkpoint's bytes. Its pickle is interpreted, never executed.
+    ///
+    /// # Errors
+    /// A damaged file, a pickle that is more than data, or weights of another network.
+    pub fn from_checkpoint(bytes: &[u8]) -> Result<Self, WeightsError> {
+        checkpoint::read(bytes)
+    }
+
+    /// Reads either format; a zip archive is taken for a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Weights::from_checkpoint`] and [`Weights::from_safetensors`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
+        if bytes.starts_with(b"PK") {
+            Self::from_checkpoint(bytes)
+        } else {
+            Self::from_safetensors(bytes)
+        }
     }
 
     /// A parameter by its published name; empty for a name that SAN does not have.
