@@ -2,9 +2,15 @@
 //!
 //! The method is GEM (Zhang et al., "Generalizing Event-Based Motion Deblurring in
 //! Real-World Scenarios", ICCV 2023). [`event`] turns events into what the network reads,
-//! [`network`] describes the network, [`engine`] computes it.
+//! [`network`] describes the network, [`engine`] computes it; [`Deblurrer`] is the way in.
 
+pub mod deblur;
 pub mod engine;
 pub mod event;
+pub mod frame;
 pub mod network;
+pub mod output;
+mod pad;
 pub mod pickle;
+
+pub use deblur::Deblurrer;

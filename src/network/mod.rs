@@ -88,17 +88,8 @@ impl Weights {
     /// # Errors
     /// A damaged container, an unknown number format, or weights of another network.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = safetensors::SafeTensors::deserialize(bytes)?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
-            let name = name.strip_prefix("model.").unwrap_or(&name).to_owned();
-            let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
-                name: name.clone(),
-                dtype: format!("{:?}", view.dtype()),
-            })?;
-            tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
-        }
-        Self::from_tensors(tensors)
+        let plain = |name: String| name.strip_prefix("model.").map(str::to_owned).unwrap_or(name);
+        Self::from_tensors(tensors(bytes)?.into_iter().map(|(n, t)| (plain(n), t)).collect())
     }
 
     /// Reads a PyTorch Lightning checkpoint's bytes. Its pickle is interpreted, never executed.
@@ -130,6 +121,38 @@ impl Weights {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
+}
+
+/// Every tensor of a safetensors file's bytes, as single precision.
+///
+/// # Errors
+/// A damaged container, or an unknown number format.
+pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    let file = safetensors::SafeTensors::deserialize(bytes)?;
+    let one = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
+            name: name.clone(),
+            dtype: format!("{:?}", view.dtype()),
+        })?;
+        Ok((name, Tensor { shape: view.shape().to_vec(), data }))
+    };
+    file.tensors().into_iter().map(one).collect()
+}
+
+/// Tensors as the bytes of a safetensors file, in single precision.
+///
+/// # Errors
+/// A tensor whose numbers do not fit its shape.
+pub fn to_safetensors(tensors: &[(&str, Tensor)]) -> Result<Vec<u8>, WeightsError> {
+    let views = tensors
+        .iter()
+        .map(|(name, t)| {
+            let bytes = bytemuck::cast_slice(&t.data);
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, t.shape.clone(), bytes)
+                .map(|view| (*name, view))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(safetensors::serialize(views, None)?)
 }
 
 /// Turns stored little-endian numbers into `f32`; `None` for formats that weights never have.

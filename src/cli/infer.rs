@@ -1,0 +1,63 @@
+//! `gem-live infer`: the bare network, tensors in and tensors out.
+
+use super::Failure;
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::network::{Tensor, Weights, tensors};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Run the bare network on tensors, to compare it with PyTorch.
+///
+/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W), H and W multiples of 16, from a
+/// safetensors file and writes `latent` and `ratio` to another.
+#[derive(clap::Args)]
+pub(crate) struct Infer {
+    /// A Lightning checkpoint or a safetensors file.
+    #[arg(long)]
+    weights: PathBuf,
+    /// The safetensors file to read.
+    #[arg(long)]
+    input: PathBuf,
+    /// The safetensors file to write.
+    #[arg(long)]
+    output: PathBuf,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+impl Infer {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let at = |path: &PathBuf| {
+            let name = path.display().to_string();
+            move |e: &dyn std::fmt::Display| format!("{name}: {e}")
+        };
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|e| at(path)(&e));
+        let weights =
+            Weights::from_bytes(&read(&self.weights)?).map_err(|e| at(&self.weights)(&e))?;
+        let inputs = tensors(&read(&self.input)?).map_err(|e| at(&self.input)(&e))?;
+        let input = |name: &str, channels: usize| match inputs.get(name) {
+            Some(Tensor { shape, data }) => match shape.as_slice() {
+                [1, c, h, w] if *c == channels => Ok((data, *h, *w)),
+                _ => Err(at(&self.input)(&format!(
+                    "{name} has shape {shape:?} instead of [1, {channels}, height, width]"
+                ))),
+            },
+            None => Err(at(&self.input)(&format!("holds no tensor named {name}"))),
+        };
+        let (event, h, w) = input("event", gem_live::event::CHANNELS)?;
+        let (blur, height, width) = input("blur", 3)?;
+        let mut engine = CpuEngine::new(&weights, self.threads)?;
+        let voxels = [Voxels { data: event, height: h, width: w }];
+        let restored = engine.restore(&Image { data: blur, height, width }, &voxels)?;
+        let outputs: Vec<_> = restored
+            .into_iter()
+            .flat_map(|r| [("latent", r.latent), ("ratio", r.ratio)])
+            .map(|(name, data)| (name, Tensor { shape: vec![1, 3, height, width], data }))
+            .collect();
+        let bytes = gem_live::network::to_safetensors(&outputs)?;
+        gem_live::output::write(&self.output, &bytes)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

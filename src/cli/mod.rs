@@ -1,0 +1,36 @@
+//! The command line: one file per subcommand.
+
+mod infer;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Removes motion blur from a camera with the help of an event camera.
+#[derive(Parser)]
+#[command(name = "gem-live", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Infer(infer::Infer),
+}
+
+/// A failure as one line for a person: what, which file or device, what to do.
+type Failure = Box<dyn std::error::Error>;
+
+/// Parses the arguments and runs what they ask for.
+pub(crate) fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Infer(infer) => infer.run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("gem-live: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

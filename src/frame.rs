@@ -1,0 +1,173 @@
+//! Images and exposures: planar buffers, eight bits or floating point.
+//!
+//! Colour planes are in blue, green, red order throughout, as MS-RBD stores them and as the
+//! published network was trained; only what is written for people is turned to RGB.
+
+use crate::event::{Event, Span};
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Size {
+    /// A size from its two sides.
+    pub const fn new(width: usize, height: usize) -> Self {
+        Self { width, height }
+    }
+
+    /// Number of pixels.
+    pub const fn area(self) -> usize {
+        self.width * self.height
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// Why numbers are not an image.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum FrameError {
+    /// Neither gray nor three colours.
+    #[error("an image has {0} channels; only 1 (gray) and 3 (blue, green, red) are handled")]
+    Channels(usize),
+    /// A side is zero, or the number of samples does not fit the sides.
+    #[error("an image of {size} pixels and {channels} channels cannot have {found} samples")]
+    Length {
+        /// Claimed size.
+        size: Size,
+        /// Claimed channels.
+        channels: usize,
+        /// Samples found.
+        found: usize,
+    },
+}
+
+/// An image of `channels x height x width` samples of type `T`, row-major, plane by plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planar<T> {
+    channels: usize,
+    size: Size,
+    data: Vec<T>,
+}
+
+/// Eight bits a sample, as cameras and MS-RBD files give it.
+pub type Picture = Planar<u8>;
+/// Floating point, nominally in `[0, 1]`.
+pub type Planes = Planar<f32>;
+
+impl<T: Copy> Planar<T> {
+    /// An image from its samples, plane by plane.
+    ///
+    /// # Errors
+    /// Channels other than 1 and 3, an empty side, or the wrong number of samples.
+    pub fn new(channels: usize, size: Size, data: Vec<T>) -> Result<Self, FrameError> {
+        if channels != 1 && channels != 3 {
+            return Err(FrameError::Channels(channels));
+        }
+        if size.area() == 0 || data.len() != channels * size.area() {
+            return Err(FrameError::Length { size, channels, found: data.len() });
+        }
+        Ok(Self { channels, size, data })
+    }
+
+    /// An image whose every sample is `value`; sides of zero become one.
+    pub fn filled(colour: bool, size: Size, value: T) -> Self {
+        let size = Size::new(size.width.max(1), size.height.max(1));
+        let channels = if colour { 3 } else { 1 };
+        Self { channels, size, data: vec![value; channels * size.area()] }
+    }
+
+    /// 1 for gray, 3 for blue, green, red.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// All samples, plane by plane.
+    pub fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    /// All samples, plane by plane, to change in place.
+    pub fn data_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+
+    /// The rows of plane `channel`; gray answers for every colour.
+    pub fn plane(&self, channel: usize) -> &[T] {
+        let area = self.size.area();
+        &self.data[channel.min(self.channels - 1) * area..][..area]
+    }
+
+    /// The same image with every sample passed through `f`.
+    pub fn map<U>(&self, f: impl Fn(T) -> U) -> Planar<U> {
+        Planar {
+            channels: self.channels,
+            size: self.size,
+            data: self.data.iter().map(|v| f(*v)).collect(),
+        }
+    }
+}
+
+impl Picture {
+    /// From interleaved red, green, blue samples.
+    ///
+    /// # Errors
+    /// An empty side, or the wrong number of samples.
+    pub fn from_rgb(size: Size, rgb: &[u8]) -> Result<Self, FrameError> {
+        let data = [2, 1, 0].iter().flat_map(|c| rgb.iter().skip(*c).step_by(3)).copied();
+        Self::new(3, size, data.collect())
+    }
+
+    /// Interleaved red, green, blue samples; gray gives three equal ones.
+    pub fn to_rgb(&self) -> Vec<u8> {
+        let (b, g, r) = (self.plane(0), self.plane(1), self.plane(2));
+        r.iter().zip(g).zip(b).flat_map(|((r, g), b)| [*r, *g, *b]).collect()
+    }
+
+    /// Samples divided by 255.
+    pub fn to_planes(&self) -> Planes {
+        self.map(|v| f32::from(v) / 255.0)
+    }
+}
+
+impl Planes {
+    /// Eight bits by truncation after clamping, as the published evaluation does.
+    pub fn to_picture(&self) -> Picture {
+        self.map(|v| (v.clamp(0.0, 1.0) * 255.0) as u8)
+    }
+
+    /// The mean of two images of one shape; `None` where the shapes differ.
+    pub fn mean(&self, other: &Self) -> Option<Self> {
+        if (self.channels, self.size) != (other.channels, other.size) {
+            return None;
+        }
+        let data = self.data.iter().zip(&other.data).map(|(a, b)| (a + b) / 2.0).collect();
+        Some(Self { channels: self.channels, size: self.size, data })
+    }
+}
+
+/// One blurry frame and the events that fired while it was exposed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exposure {
+    /// The blurry frame.
+    pub frame: Planes,
+    /// When the shutter opened and closed, on the events' clock.
+    pub span: Span,
+    /// The events; those outside `span` are passed over.
+    pub events: Vec<Event>,
+    /// Size of the event sensor, whose view must be the frame's.
+    pub sensor: Size,
+}

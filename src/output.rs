@@ -1,0 +1,49 @@
+//! Files that are either whole or not there: a temporary name, a flush to the disk, a rename.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be written; nothing is left under its name.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {cause}")]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// The system's reason.
+    pub cause: std::io::Error,
+}
+
+/// Writes `bytes` to `path`, making its folder where it is missing.
+///
+/// # Errors
+/// Whatever the system says: a full disk, a missing permission.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write`], with the bytes produced by `fill`.
+///
+/// # Errors
+/// As [`write`], and what `fill` returns.
+pub fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), WriteError> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = || {
+        std::fs::create_dir_all(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // Readable like any other new file, which temporary files are not by default.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o644));
+        }
+        let mut file = builder.prefix(".").suffix(".part").tempfile_in(folder)?;
+        fill(file.as_file_mut())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    whole().map_err(|cause| WriteError { path: path.to_owned(), cause })
+}
