@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod bench;
 mod infer;
 
 use clap::{Parser, Subcommand};
@@ -15,6 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Infer(infer::Infer),
 }
 
@@ -24,6 +26,7 @@ type Failure = Box<dyn std::error::Error>;
 /// Parses the arguments and runs what they ask for.
 pub(crate) fn run() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Bench(bench) => bench.run(),
         Command::Infer(infer) => infer.run(),
     };
     match result {

@@ -1,8 +1,10 @@
 //! SAN, the scale-aware network of GEM, as data: layers, shapes and weights. No arithmetic.
 
 mod checkpoint;
+mod cost;
 mod san;
 
+pub use cost::operations;
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ use deform::DeformConv;
 use fusion::Fusion;
 use layers::{Activation, Conv, average_pool, upsample};
 use map::Map;
+use std::time::{Duration, Instant};
 
 /// Kernel side and border for the two convolutions of an encoder's stem, then its four halvings.
 const DOWN_KERNELS: [usize; 4] = [5, 3, 3, 3];
@@ -58,6 +59,30 @@ pub struct CpuEngine {
     fusion: Vec<(Fusion, DeformConv, usize)>,
     up: Vec<[Conv; 2]>,
     last: Conv,
+    parts: Parts,
+}
+
+/// Where the time of the last restoration went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts {
+    /// The blurry image's features, once for all instants.
+    pub image_encoder: Duration,
+    /// The events' features.
+    pub event_encoder: Duration,
+    /// The four-corner MLPs, with the projection of the image's features.
+    pub fusion: Duration,
+    /// The deformable convolutions with their offsets.
+    pub deformable: Duration,
+    /// Upsampling, decoder and the product with the blurry image.
+    pub decoder: Duration,
+}
+
+/// Runs `f` and adds its duration to `part`.
+fn timed<T>(part: &mut Duration, f: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = f();
+    *part += start.elapsed();
+    result
 }
 
 impl CpuEngine {
@@ -98,6 +123,7 @@ impl CpuEngine {
             fusion,
             up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
             last: conv("dec.conv".into()),
+            parts: Parts::default(),
         })
     }
 
@@ -106,28 +132,37 @@ impl CpuEngine {
         self.isa
     }
 
+    /// Threads that share the work.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Where the time of the last call of [`Engine::restore`] went.
+    pub fn parts(&self) -> Parts {
+        self.parts
+    }
+
     /// One instant: projected image features and event features to the decoder's last output.
-    fn decode(&self, image: &[Map], voxels: &Voxels<'_>) -> Map {
-        let input = Map::from_chw(
-            voxels.data,
-            (crate::event::CHANNELS, voxels.height, voxels.width),
-            3,
-            |x| x,
-        );
-        let events = self.event_encoder.run(&input);
-        drop(input);
-        let mut fused: Vec<Map> = (self.fusion.iter().zip(&events).zip(image))
-            .map(|(((fusion, dcn, pad), e), i)| dcn.run(&fusion.run(e, i, *pad)))
-            .collect();
-        drop(events);
-        let mut x = fused.pop().unwrap_or_else(|| Map::new(1, 1, 1, 0));
-        for [a, b] in &self.up {
-            if let Some(skip) = fused.pop() {
-                let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
-                x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);
-            }
+    fn decode(&self, parts: &mut Parts, image: &[Map], voxels: &Voxels<'_>) -> Map {
+        let events = timed(&mut parts.event_encoder, || {
+            let shape = (crate::event::CHANNELS, voxels.height, voxels.width);
+            self.event_encoder.run(&Map::from_chw(voxels.data, shape, 3, |x| x))
+        });
+        let mut fused = Vec::with_capacity(image.len());
+        for (((fusion, dcn, pad), e), i) in self.fusion.iter().zip(events).zip(image) {
+            let joined = timed(&mut parts.fusion, || fusion.run(&e, i, *pad));
+            fused.push(timed(&mut parts.deformable, || dcn.run(&joined)));
         }
-        self.last.run(&x, 0, &Activation::Linear)
+        timed(&mut parts.decoder, || {
+            let mut x = fused.pop().unwrap_or_else(|| Map::new(1, 1, 1, 0));
+            for [a, b] in &self.up {
+                if let Some(skip) = fused.pop() {
+                    let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
+                    x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);
+                }
+            }
+            self.last.run(&x, 0, &Activation::Linear)
+        })
     }
 }
 
@@ -139,16 +174,26 @@ impl Engine for CpuEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
         targets.iter().try_for_each(Voxels::check)?;
-        Ok(self.pool.install(|| {
-            let (h, w) = (blur.height, blur.width);
-            let input = Map::from_chw(blur.data, (3, h, w), 3, |x| (x - 0.5) / 0.5);
-            let features = self.image_encoder.run(&input);
-            drop(input);
-            let image: Vec<Map> = (self.fusion.iter().zip(features))
-                .map(|((fusion, ..), f)| fusion.project_image(&f))
-                .collect();
-            targets.iter().map(|voxels| finish(&self.decode(&image, voxels), blur)).collect()
-        }))
+        let mut parts = Parts::default();
+        let restored = self.pool.install(|| {
+            let features = timed(&mut parts.image_encoder, || {
+                let shape = (3, blur.height, blur.width);
+                let input = Map::from_chw(blur.data, shape, 3, |x| (x - 0.5) / 0.5);
+                self.image_encoder.run(&input)
+            });
+            let image: Vec<Map> = timed(&mut parts.fusion, || {
+                (self.fusion.iter().zip(features)).map(|((f, ..), i)| f.project_image(&i)).collect()
+            });
+            targets
+                .iter()
+                .map(|voxels| {
+                    let output = self.decode(&mut parts, &image, voxels);
+                    timed(&mut parts.decoder, || finish(&output, blur))
+                })
+                .collect()
+        });
+        self.parts = parts;
+        Ok(restored)
     }
 }
 

@@ -1,0 +1,159 @@
+//! `gem-live bench`: how long a restoration takes here, and where the time goes.
+
+use super::Failure;
+use gem_live::engine::cpu::{CpuEngine, Parts};
+use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::event::CHANNELS;
+use gem_live::frame::Size;
+use gem_live::network::{Tensor, Weights, operations, parameters};
+use rand::{Rng, SeedableRng};
+use serde::Serialize;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Measure one restoration: its time, the share of each part, GFLOP/s and peak memory.
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Image size, multiples of 16.
+    #[arg(long, default_value = "288x192", value_parser = size)]
+    size: Size,
+    /// Image size over event size.
+    #[arg(long, default_value_t = 4.0)]
+    scale: f64,
+    /// Instants restored of one exposure.
+    #[arg(long, default_value_t = 1)]
+    instants: usize,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Restorations measured, after one that is not.
+    #[arg(long, default_value_t = 7)]
+    runs: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Parses `WIDTHxHEIGHT`.
+pub(super) fn size(text: &str) -> Result<Size, String> {
+    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match sides {
+        Some((width, height)) if width > 0 && height > 0 => Ok(Size { width, height }),
+        _ => Err("a size is written WIDTHxHEIGHT, such as 1152x768".into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    image: String,
+    events: String,
+    instants: usize,
+    threads: usize,
+    instructions: String,
+    runs: usize,
+    median_ms: f64,
+    min_ms: f64,
+    max_ms: f64,
+    gflop: f64,
+    gflop_per_s: f64,
+    parts_ms: [(&'static str, f64); 5],
+    peak_memory_mb: Option<f64>,
+}
+
+impl Bench {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let cells = |n: usize| ((n as f64 / self.scale).round() as usize).max(1);
+        let image = self.size;
+        let events = Size::new(cells(image.width), cells(image.height));
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let mut engine = CpuEngine::new(&random_weights(&mut rng)?, self.threads)?;
+        let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
+        let maps: Vec<Vec<f32>> = (0..self.instants)
+            .map(|_| (0..CHANNELS * events.area()).map(|_| rng.random_range(0..3) as f32).collect())
+            .collect();
+        let blur = Image { data: &blur, height: image.height, width: image.width };
+        let voxels: Vec<Voxels<'_>> = (maps.iter())
+            .map(|data| Voxels { data, height: events.height, width: events.width })
+            .collect();
+        engine.restore(&blur, &voxels)?;
+        let mut runs = Vec::new();
+        for _ in 0..self.runs.max(1) {
+            let start = Instant::now();
+            engine.restore(&blur, &voxels)?;
+            runs.push((start.elapsed(), engine.parts()));
+        }
+        runs.sort_by_key(|(time, _)| *time);
+        let ms = |t: Duration| t.as_secs_f64() * 1e3;
+        let time = |i: usize| runs.get(i).map_or(0.0, |(t, _)| ms(*t));
+        let (median, parts) = runs.get(runs.len() / 2).copied().unwrap_or_default();
+        let gflop = operations(image, events, self.instants) / 1e9;
+        let Parts { image_encoder, event_encoder, fusion, deformable, decoder } = parts;
+        let report = Report {
+            image: image.to_string(),
+            events: events.to_string(),
+            instants: self.instants,
+            threads: engine.threads(),
+            instructions: format!("{:?}", engine.isa()),
+            runs: runs.len(),
+            median_ms: ms(median),
+            min_ms: time(0),
+            max_ms: time(runs.len() - 1),
+            gflop,
+            gflop_per_s: gflop / median.as_secs_f64(),
+            parts_ms: [
+                ("image encoder", ms(image_encoder)),
+                ("event encoder", ms(event_encoder)),
+                ("fusion", ms(fusion)),
+                ("deformable", ms(deformable)),
+                ("decoder", ms(decoder)),
+            ],
+            peak_memory_mb: peak_memory_mb(),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            report.print();
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        println!(
+            "{} image, {} events, {} instant(s), {} thread(s), {}",
+            self.image, self.events, self.instants, self.threads, self.instructions
+        );
+        println!(
+            "{:.1} ms (median of {}; {:.1} to {:.1}), {:.1} GFLOP, {:.0} GFLOP/s",
+            self.median_ms, self.runs, self.min_ms, self.max_ms, self.gflop, self.gflop_per_s
+        );
+        let total: f64 = self.parts_ms.iter().map(|(_, ms)| ms).sum();
+        for (name, ms) in self.parts_ms {
+            println!("  {name:<14}{ms:>9.1} ms  {:>3.0} %", 100.0 * ms / total);
+        }
+        if let Some(mb) = self.peak_memory_mb {
+            println!("peak memory {mb:.0} MB");
+        }
+    }
+}
+
+/// Weights with offsets of a pixel or so, so that the sampling is as irregular as in use.
+fn random_weights(rng: &mut impl Rng) -> Result<Weights, gem_live::network::WeightsError> {
+    let one = |(name, shape): (String, Vec<usize>)| {
+        let inputs: usize = shape.iter().skip(1).product();
+        let bound = if shape.len() > 1 { (3.0 / inputs as f32).sqrt() } else { 0.05 };
+        let count = shape.iter().product();
+        let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+        (name, Tensor { shape, data })
+    };
+    Weights::from_tensors(parameters().into_iter().map(one).collect())
+}
+
+/// The most memory that this process ever had, in megabytes, where the system tells.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}
