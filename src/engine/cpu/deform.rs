@@ -43,7 +43,7 @@ impl DeformConv {
 
     /// `input` has a border of at least `k / 2`; the result has none.
     pub(super) fn run(&self, input: &Map) -> Map {
-        let mut out = Map::new(input.h, input.w, self.c, 0);
+        let mut out = input.another(input.h, input.w, self.c, 0);
         let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
         out.for_rows(
             || vec![0.0_f32; TILE * (offsets + column) + 128],

@@ -82,7 +82,7 @@ impl Fusion {
     }
 
     fn project(&self, packed: &Packed, input: &Map) -> Map {
-        let mut out = Map::new(input.h, input.w, self.c, 0);
+        let mut out = input.another(input.h, input.w, self.c, 0);
         out.for_rows(
             || (),
             |(), y, row| {
@@ -114,7 +114,7 @@ impl Fusion {
         );
         let rows = [corners(h, event.h, -1.0), corners(h, event.h, 1.0)];
         let columns = [corners(w, event.w, -1.0), corners(w, event.w, 1.0)];
-        let mut out = Map::new(h, w, c, pad);
+        let mut out = event.another(h, w, c, pad);
         out.for_rows(
             || vec![0.0_f32; 3 * TILE * c],
             |scratch, y, row| {

@@ -46,7 +46,7 @@ impl Conv {
 
     /// Convolves `input` into a new map with a border of `pad`.
     pub(super) fn run(&self, input: &Map, pad: usize, activation: &Activation<'_>) -> Map {
-        let mut out = Map::new(input.h, input.w, self.packed.columns, pad);
+        let mut out = input.another(input.h, input.w, self.packed.columns, pad);
         let step = out.c;
         out.for_rows(
             || (),
@@ -104,7 +104,7 @@ impl Task for Matmul<'_> {
 
 /// The mean of every 2x2 block; an odd last row or column is left out.
 pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
-    let mut out = Map::new(input.h / 2, input.w / 2, input.c, pad);
+    let mut out = input.another(input.h / 2, input.w / 2, input.c, pad);
     let c = input.c;
     out.for_rows(
         || (),
@@ -135,7 +135,7 @@ pub(super) fn upsample(input: &Map, pad: usize) -> Map {
         std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
     };
     let c = input.c;
-    let mut out = Map::new(input.h * 2, input.w * 2, c, pad);
+    let mut out = input.another(input.h * 2, input.w * 2, c, pad);
     out.for_rows(
         || vec![0.0_f32; input.w * c],
         |blend, y, row| {

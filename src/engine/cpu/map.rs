@@ -1,6 +1,43 @@
 //! Feature maps: channels last, with a border of zeros for the convolution that reads them.
 
 use rayon::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Memory of maps that are no longer needed, kept for the next ones: a restoration of the same
+/// size as the last allocates nothing, and touches no memory for the first time.
+#[derive(Clone, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
+
+impl Buffers {
+    /// A map without contents; all its pixels must be written before they are read. The border
+    /// is zero.
+    pub(super) fn map(&self, h: usize, w: usize, c: usize, pad: usize) -> Map {
+        let len = (h + 2 * pad) * (w + 2 * pad) * c;
+        let mut data = self.take(len);
+        data.resize(len, 0.0);
+        let mut map = Map { h, w, c, pad, data, buffers: self.clone() };
+        map.clear_border();
+        map
+    }
+
+    /// The smallest buffer that is large enough and not much larger, else a new one.
+    fn take(&self, len: usize) -> Vec<f32> {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = (free.iter().enumerate())
+            .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
+            .min_by_key(|(_, b)| b.capacity());
+        match fits.map(|(i, _)| i) {
+            Some(i) => free.swap_remove(i),
+            // A little more, so that the same map with another border finds it large enough.
+            None => vec![0.0; len + len / 16],
+        }
+    }
+
+    /// Gives all unused memory back to the system.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
 
 /// `(height, width, channels)` numbers inside a border of `pad` zero pixels.
 pub(super) struct Map {
@@ -9,11 +46,30 @@ pub(super) struct Map {
     pub(super) c: usize,
     pub(super) pad: usize,
     data: Vec<f32>,
+    buffers: Buffers,
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        let data = std::mem::take(&mut self.data);
+        self.buffers.0.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+    }
 }
 
 impl Map {
-    pub(super) fn new(h: usize, w: usize, c: usize, pad: usize) -> Self {
-        Self { h, w, c, pad, data: vec![0.0; (h + 2 * pad) * (w + 2 * pad) * c] }
+    fn clear_border(&mut self) {
+        let (stride, side) = (self.stride(), self.pad * self.c);
+        if side == 0 {
+            return;
+        }
+        let (top, rest) = self.data.split_at_mut(self.pad * stride);
+        let (middle, bottom) = rest.split_at_mut(self.h * stride);
+        top.fill(0.0);
+        bottom.fill(0.0);
+        for row in middle.chunks_exact_mut(stride) {
+            row[..side].fill(0.0);
+            row[stride - side..].fill(0.0);
+        }
     }
 
     /// Numbers from one row to the next.
@@ -37,6 +93,11 @@ impl Map {
         &self.data[self.offset(y, 0)..][..self.w * self.c]
     }
 
+    /// An empty map from the same store of memory.
+    pub(super) fn another(&self, h: usize, w: usize, c: usize, pad: usize) -> Self {
+        self.buffers.map(h, w, c, pad)
+    }
+
     /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool.
     pub(super) fn for_rows<T>(
         &mut self,
@@ -53,12 +114,13 @@ impl Map {
 
     /// From `(channels, height, width)`, every number passed through `f`.
     pub(super) fn from_chw(
+        buffers: &Buffers,
         chw: &[f32],
         (c, h, w): (usize, usize, usize),
         pad: usize,
         f: impl Fn(f32) -> f32 + Sync + Send,
     ) -> Self {
-        let mut map = Self::new(h, w, c, pad);
+        let mut map = buffers.map(h, w, c, pad);
         map.for_rows(
             || (),
             |(), y, row| {

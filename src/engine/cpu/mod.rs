@@ -14,7 +14,7 @@ use crate::network::{FUSION_LEVELS, Weights};
 use deform::DeformConv;
 use fusion::Fusion;
 use layers::{Activation, Conv, average_pool, upsample};
-use map::Map;
+use map::{Buffers, Map};
 use std::time::{Duration, Instant};
 
 /// Kernel side and border for the two convolutions of an encoder's stem, then its four halvings.
@@ -60,6 +60,9 @@ pub struct CpuEngine {
     up: Vec<[Conv; 2]>,
     last: Conv,
     parts: Parts,
+    buffers: Buffers,
+    /// Sizes of the last image and event map.
+    shape: [usize; 4],
 }
 
 /// Where the time of the last restoration went.
@@ -124,6 +127,8 @@ impl CpuEngine {
             up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
             last: conv("dec.conv".into()),
             parts: Parts::default(),
+            buffers: Buffers::default(),
+            shape: [0; 4],
         })
     }
 
@@ -146,7 +151,7 @@ impl CpuEngine {
     fn decode(&self, parts: &mut Parts, image: &[Map], voxels: &Voxels<'_>) -> Map {
         let events = timed(&mut parts.event_encoder, || {
             let shape = (crate::event::CHANNELS, voxels.height, voxels.width);
-            self.event_encoder.run(&Map::from_chw(voxels.data, shape, 3, |x| x))
+            self.event_encoder.run(&Map::from_chw(&self.buffers, voxels.data, shape, 3, |x| x))
         });
         let mut fused = Vec::with_capacity(image.len());
         for (((fusion, dcn, pad), e), i) in self.fusion.iter().zip(events).zip(image) {
@@ -154,7 +159,7 @@ impl CpuEngine {
             fused.push(timed(&mut parts.deformable, || dcn.run(&joined)));
         }
         timed(&mut parts.decoder, || {
-            let mut x = fused.pop().unwrap_or_else(|| Map::new(1, 1, 1, 0));
+            let mut x = fused.pop().unwrap_or_else(|| self.buffers.map(1, 1, 1, 0));
             for [a, b] in &self.up {
                 if let Some(skip) = fused.pop() {
                     let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
@@ -174,11 +179,17 @@ impl Engine for CpuEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
         targets.iter().try_for_each(Voxels::check)?;
+        let shape =
+            targets.first().map_or([0; 4], |t| [blur.height, blur.width, t.height, t.width]);
+        if shape != self.shape {
+            self.buffers.clear();
+            self.shape = shape;
+        }
         let mut parts = Parts::default();
         let restored = self.pool.install(|| {
             let features = timed(&mut parts.image_encoder, || {
                 let shape = (3, blur.height, blur.width);
-                let input = Map::from_chw(blur.data, shape, 3, |x| (x - 0.5) / 0.5);
+                let input = Map::from_chw(&self.buffers, blur.data, shape, 3, |x| (x - 0.5) / 0.5);
                 self.image_encoder.run(&input)
             });
             let image: Vec<Map> = timed(&mut parts.fusion, || {
