@@ -8,6 +8,7 @@ pub mod deblur;
 pub mod engine;
 pub mod event;
 pub mod frame;
+pub mod metrics;
 pub mod network;
 pub mod output;
 mod pad;

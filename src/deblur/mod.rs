@@ -1,7 +1,11 @@
 //! From an exposure to sharp images: padding, colour and target instants around an engine.
 
+mod edi;
+
+pub use edi::{Thresholds, edi, estimate_thresholds};
+
 use crate::engine::{Engine, EngineError, Events, Image};
-use crate::event::Span;
+use crate::event::{EgerError, Span};
 use crate::frame::{Exposure, Planes, Size};
 use crate::pad::{Padded, reflect_plane};
 
@@ -11,6 +15,9 @@ pub enum DeblurError {
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The events do not fit the exposure or the sensor.
+    #[error(transparent)]
+    Events(#[from] EgerError),
     /// The event sensor has no pixels.
     #[error("the event sensor's size {0} is empty")]
     Sensor(Size),

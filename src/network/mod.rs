@@ -114,6 +114,12 @@ impl Weights {
         }
     }
 
+    /// Layers for tests that are not SAN's.
+    #[cfg(test)]
+    pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
+        Self { tensors: tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect() }
+    }
+
     /// A parameter by its published name; empty for a name that SAN does not have.
     pub fn get(&self, name: &str) -> &[f32] {
         self.tensors.get(name).map_or(&[], |t| &t.data)

@@ -156,3 +156,73 @@ unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f3
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::map::Buffers;
+    use super::*;
+    use crate::network::{Tensor, tensors};
+    use std::collections::BTreeMap;
+
+    /// Runs the layer with given offsets and masks: they enter as further input channels, which
+    /// the offset convolution picks at its centre tap and the product passes over.
+    fn with_given_offsets(case: &BTreeMap<String, Tensor>, isa: Isa) -> Vec<f32> {
+        let get = |name: &str| (&case[name].data, &case[name].shape);
+        let ((x, xs), (offset, _), (mask, _)) = (get("x"), get("offset"), get("mask"));
+        let ((weight, ws), (bias, _)) = (get("weight"), get("bias"));
+        let (inputs, h, w, outputs, k) = (xs[1], xs[2], xs[3], ws[0], ws[2]);
+        let taps = k * k;
+        let c = (inputs.max(outputs) + 3 * taps).next_multiple_of(16);
+        let mut chw = vec![0.0; c * h * w];
+        chw[..x.len()].copy_from_slice(x);
+        let given = &mut chw[(c - 3 * taps) * h * w..];
+        given[..offset.len()].copy_from_slice(offset);
+        for (to, m) in given[offset.len()..].iter_mut().zip(mask) {
+            *to = (m / (1.0 - m)).ln();
+        }
+        let mut full = Tensor { shape: vec![c, c, k, k], data: vec![0.0; c * c * taps] };
+        for o in 0..outputs {
+            let from = &weight[o * inputs * taps..][..inputs * taps];
+            full.data[o * c * taps..][..inputs * taps].copy_from_slice(from);
+        }
+        let mut pick =
+            Tensor { shape: vec![3 * taps, c, k, k], data: vec![0.0; 3 * taps * c * taps] };
+        for o in 0..3 * taps {
+            pick.data[(o * c + c - 3 * taps + o) * taps + taps / 2] = 1.0;
+        }
+        let vector = |n: usize, values: &[f32]| {
+            let mut data = values.to_vec();
+            data.resize(n, 0.0);
+            Tensor { shape: vec![n], data }
+        };
+        let weights = Weights::unchecked([
+            ("d.weight", full),
+            ("d.bias", vector(c, bias)),
+            ("d.conv_offset_mask.weight", pick),
+            ("d.conv_offset_mask.bias", vector(3 * taps, &[])),
+        ]);
+        let map = Map::from_chw(&Buffers::default(), &chw, (c, h, w), k / 2, |v| v);
+        let out = DeformConv::new(isa, &weights, "d", c, k).run(&map);
+        (0..outputs * h * w).map(|i| out.row(i / w % h)[i % w * c + i / (h * w)]).collect()
+    }
+
+    #[test]
+    fn deformable_convolutions_equal_torchvision() {
+        for case in 0..3 {
+            let name = format!("../shared/golden/deform_conv_{case}.safetensors");
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+            let Ok(bytes) = std::fs::read(path) else {
+                println!("skipped: {name} is not at hand");
+                return;
+            };
+            let golden = tensors(&bytes).unwrap();
+            for isa in Isa::available() {
+                let got = with_given_offsets(&golden, isa);
+                let want = &golden["y"].data;
+                assert_eq!(got.len(), want.len());
+                let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-4, "case {case}, {isa:?}: off by {worst}");
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Every instruction set of the CPU engine against SAN's definition in scalar arithmetic.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+mod common;
+
+use common::{Chw, San, random_weights};
+use gem_live::engine::cpu::{CpuEngine, Isa};
+use gem_live::engine::{Engine, EngineError, Events, Image, Voxels};
+use gem_live::event::{Event, Span};
+use gem_live::frame::Size;
+use rand::{Rng, SeedableRng};
+
+fn single(x: &Chw) -> Vec<f32> {
+    x.data.iter().map(|v| *v as f32).collect()
+}
+
+fn inputs(image: Size, sensor: Size, seed: u64) -> (Chw, Chw) {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let event = Chw::from_fn(96, sensor.height, sensor.width, |_, _, _| {
+        if rng.random_bool(0.2) { f64::from(rng.random_range(1..4)) } else { 0.0 }
+    });
+    let blur = Chw::from_fn(3, image.height, image.width, |_, _, _| rng.random());
+    // What the engine reads is single precision; the definition must see the same numbers.
+    let blur = Chw { data: blur.data.iter().map(|v| f64::from(*v as f32)).collect(), ..blur };
+    (event, blur)
+}
+
+#[test]
+fn the_network_equals_its_definition_at_any_ratio() {
+    let weights = random_weights(7);
+    let cases = [
+        (Size::new(48, 32), Size::new(24, 16)),
+        (Size::new(32, 32), Size::new(32, 32)),
+        (Size::new(64, 16), Size::new(19, 23)),
+    ];
+    for (image, sensor) in cases {
+        let (event, blur) = inputs(image, sensor, 3);
+        let (latent, ratio) = San(&weights).forward(&event, &blur);
+        let (event, blur) = (single(&event), single(&blur));
+        let blur = Image { data: &blur, height: image.height, width: image.width };
+        let voxels = [Voxels { data: &event, height: sensor.height, width: sensor.width }];
+        for isa in Isa::available() {
+            let mut engine = CpuEngine::with_isa(&weights, 2, isa).unwrap();
+            // Twice: the second run reuses the memory of the first.
+            for run in 0..2 {
+                let got = engine.restore(&blur, &voxels).unwrap().remove(0);
+                for (name, got, want) in
+                    [("latent", &got.latent, &latent), ("ratio", &got.ratio, &ratio)]
+                {
+                    let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
+                    let worst = got.iter().zip(&want.data).map(off).fold(0.0, f64::max);
+                    assert!(
+                        worst < 2e-5,
+                        "{isa:?}, {image}/{sensor}, run {run}: {name} is off by {worst}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
+    let weights = random_weights(8);
+    let mut engine = CpuEngine::new(&weights, 2).unwrap();
+    let sensor = Size::new(16, 16);
+    let events: Vec<Event> = (0..900)
+        .map(|i| Event { t_us: i, x: (i * 7 % 16) as u16, y: (i * 5 % 16) as u16, on: i % 3 == 0 })
+        .collect();
+    let targets = [0.0, 250.0, 800.0].map(Span::instant);
+    for image in [Size::new(32, 16), Size::new(16, 48), Size::new(32, 16)] {
+        let (_, blur) = inputs(image, sensor, 4);
+        let blur = single(&blur);
+        let blur = Image { data: &blur, height: image.height, width: image.width };
+        fn ask<'a>(events: &'a [Event], targets: &'a [Span], sensor: Size) -> Events<'a> {
+            let exposure = Span::new(0.0, 900.0);
+            Events { events, exposure, targets, sensor, padded: sensor }
+        }
+        let together = engine.restore_events(&blur, &ask(&events, &targets, sensor)).unwrap();
+        assert_eq!(together.len(), 3);
+        assert!(together[0].latent != together[2].latent, "the instant makes no difference");
+        for (target, together) in targets.iter().zip(together) {
+            let alone =
+                engine.restore_events(&blur, &ask(&events, &[*target], sensor)).unwrap().remove(0);
+            assert!(alone.latent == together.latent && alone.ratio == together.ratio);
+        }
+    }
+}
+
+#[test]
+fn tensors_of_the_wrong_shape_are_refused() {
+    let mut engine = CpuEngine::new(&random_weights(9), 1).unwrap();
+    let numbers = vec![0.0; 96 * 256];
+    let good = Voxels { data: &numbers, height: 16, width: 16 };
+    let small = Voxels { data: &numbers[..96 * 64], height: 8, width: 8 };
+    let short = Voxels { data: &numbers[1..], ..good };
+    let image = |height, width, n| Image { data: &numbers[..n], height, width };
+    for (image, voxels) in [
+        (image(16, 17, 3 * 16 * 17), good),
+        (image(0, 16, 0), good),
+        (image(16, 16, 700), good),
+        (image(16, 16, 768), small),
+        (image(16, 16, 768), short),
+    ] {
+        let result = engine.restore(&image, &[voxels]);
+        assert!(matches!(result, Err(EngineError::Shape(_))), "{result:?}");
+    }
+}
