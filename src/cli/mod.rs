@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand.
 
 mod bench;
+mod common;
+mod export_weights;
 mod infer;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +19,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Bench(bench::Bench),
+    ExportWeights(export_weights::ExportWeights),
     Infer(infer::Infer),
 }
 
@@ -27,6 +30,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(bench) => bench.run(),
+        Command::ExportWeights(export) => export.run(),
         Command::Infer(infer) => infer.run(),
     };
     match result {

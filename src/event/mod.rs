@@ -1,8 +1,10 @@
 //! Events of an event camera, and the tensor that the network reads.
 
 mod eger;
+mod render;
 
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
+pub use render::render;
 
 /// One brightness change at one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

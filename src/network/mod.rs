@@ -114,6 +114,27 @@ impl Weights {
         }
     }
 
+    /// The weights that come with the program; see `assets/README.md` for where they are from.
+    ///
+    /// # Errors
+    /// None, unless the program was built from damaged sources.
+    pub fn embedded() -> Result<Self, WeightsError> {
+        Self::from_safetensors(include_bytes!("../../assets/weights.safetensors"))
+    }
+
+    /// The bytes of a safetensors file with these weights, in single or half precision.
+    ///
+    /// # Errors
+    /// None that a complete set of weights could cause.
+    pub fn to_safetensors(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
+        if half {
+            let narrow = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
+            serialize(self.iter(), safetensors::Dtype::F16, |v| v.iter().flat_map(narrow).collect())
+        } else {
+            serialize(self.iter(), safetensors::Dtype::F32, wide)
+        }
+    }
+
     /// Layers for tests that are not SAN's.
     #[cfg(test)]
     pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
@@ -152,11 +173,24 @@ pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
 /// # Errors
 /// A tensor whose numbers do not fit its shape.
 pub fn to_safetensors(tensors: &[(&str, Tensor)]) -> Result<Vec<u8>, WeightsError> {
-    let views = tensors
+    let list = tensors.iter().map(|(name, t)| (*name, t));
+    serialize(list, safetensors::Dtype::F32, wide)
+}
+
+fn wide(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn serialize<'a>(
+    tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    dtype: safetensors::Dtype,
+    bytes: impl Fn(&[f32]) -> Vec<u8>,
+) -> Result<Vec<u8>, WeightsError> {
+    let stored: Vec<_> = tensors.map(|(name, t)| (name, &t.shape, bytes(&t.data))).collect();
+    let views = stored
         .iter()
-        .map(|(name, t)| {
-            let bytes = bytemuck::cast_slice(&t.data);
-            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, t.shape.clone(), bytes)
+        .map(|(name, shape, bytes)| {
+            safetensors::tensor::TensorView::new(dtype, (*shape).clone(), bytes)
                 .map(|view| (*name, view))
         })
         .collect::<Result<Vec<_>, _>>()?;
