@@ -164,52 +164,91 @@ struct FuseRow<'a> {
     out: &'a mut [f32],
 }
 
+impl FuseRow<'_> {
+    /// The first layer at one corner for `count` pixels from `x0` on: the sum of what was
+    /// projected before, plus the corner's position.
+    #[inline(always)]
+    unsafe fn gather<S: Simd>(
+        &self,
+        row: usize,
+        column: usize,
+        x0: usize,
+        count: usize,
+        z: *mut f32,
+    ) {
+        let c = self.fusion.c;
+        let [wy, wx, ..] = &self.fusion.position;
+        let corner = self.rows[row];
+        let (events, images) = (self.event.row(corner.event), self.image.row(corner.image));
+        // SAFETY: `corners` gives indices within both maps, whose pixels have c numbers, a
+        // multiple of the lanes; z holds `count` pixels.
+        unsafe {
+            let (zero, ry) = (S::splat(0.0), S::splat(corner.relative));
+            let mut o = 0;
+            while o < c {
+                let down = S::mul(S::load(wy.as_ptr().add(o)), ry);
+                let across = S::load(wx.as_ptr().add(o));
+                for (x, q) in self.columns[column][x0..x0 + count].iter().enumerate() {
+                    let e = S::load(events.as_ptr().add(q.event * c + o));
+                    let i = S::load(images.as_ptr().add(q.image * c + o));
+                    let v = S::fma(across, S::splat(q.relative), S::add(S::add(e, i), down));
+                    S::store(z.add(x * c + o), S::max(v, zero));
+                }
+                o += S::LANES;
+            }
+        }
+    }
+}
+
 impl Task for FuseRow<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let c = self.fusion.c;
-        let (z, rest) = self.scratch.split_at_mut(TILE * c);
-        let (t, blend) = rest.split_at_mut(TILE * c);
-        let [wy, wx, ..] = &self.fusion.position;
+        let z = self.scratch.as_mut_ptr();
+        let t = z.wrapping_add(TILE * c);
+        let blend = t.wrapping_add(TILE * c);
         let width = self.image.w;
         let mut x0 = 0;
         while x0 < width {
             let n = TILE.min(width - x0);
-            for (index, (ry, cols)) in
-                self.rows.iter().flat_map(|r| self.columns.iter().map(move |q| (r, q))).enumerate()
-            {
-                let (events, images) = (self.event.row(ry.event), self.image.row(ry.image));
-                for (x, pixel) in z[..n * c].chunks_exact_mut(c).enumerate() {
-                    let q = cols[x0 + x];
-                    let (e, i) = (&events[q.event * c..][..c], &images[q.image * c..][..c]);
-                    for o in 0..c {
-                        let v = e[o] + i[o] + wy[o] * ry.relative + wx[o] * q.relative;
-                        pixel[o] = v.max(0.0);
-                    }
+            let mut areas = [[0.0_f32; 4]; TILE];
+            for (x, of) in areas[..n].iter_mut().enumerate() {
+                for (i, area) in of.iter_mut().enumerate() {
+                    let (row, column) = (self.rows[i / 2], self.columns[i % 2][x0 + x]);
+                    *area = (row.relative * column.relative).abs() + 1e-9;
                 }
-                // SAFETY: z, t and blend hold TILE rows of c numbers, and n <= TILE.
+                let total = of[0] + of[1] + of[2] + of[3];
+                *of = of.map(|area| area / total);
+            }
+            for corner in 0..4 {
+                // SAFETY: z, t and blend hold TILE rows of c numbers each, and n <= TILE.
                 unsafe {
+                    self.gather::<S>(corner / 2, corner % 2, x0, n, z);
                     let [a, b] = &self.fusion.hidden;
-                    matmul::<S>(a, dense(z.as_ptr(), c, n), t.as_mut_ptr(), c, Post::Relu);
-                    matmul::<S>(b, dense(t.as_ptr(), c, n), z.as_mut_ptr(), c, Post::Relu);
-                }
-                for x in 0..n {
-                    // Every corner weighs as much as the rectangle opposite to it.
-                    let area = |r: usize, q: usize| {
-                        (self.rows[r].relative * self.columns[q][x0 + x].relative).abs() + 1e-9
-                    };
-                    let total = area(0, 0) + area(0, 1) + area(1, 0) + area(1, 1);
-                    let weight = area(1 - index / 2, 1 - index % 2) / total;
-                    let (from, to) = (&z[x * c..][..c], &mut blend[x * c..][..c]);
-                    for (o, v) in to.iter_mut().enumerate() {
-                        *v = if index == 0 { 0.0 } else { *v } + weight * from[o];
+                    matmul::<S>(a, dense(z, c, n), t, c, Post::Relu);
+                    matmul::<S>(b, dense(t, c, n), z, c, Post::Relu);
+                    for (x, of) in areas[..n].iter().enumerate() {
+                        // Every corner weighs as much as the rectangle opposite to it.
+                        let weight = S::splat(of[3 - corner]);
+                        let (from, to) = (z.add(x * c), blend.add(x * c));
+                        let mut o = 0;
+                        while o < c {
+                            let v = S::load(from.add(o));
+                            let sum = if corner == 0 {
+                                S::mul(weight, v)
+                            } else {
+                                S::fma(weight, v, S::load(to.add(o)))
+                            };
+                            S::store(to.add(o), sum);
+                            o += S::LANES;
+                        }
                     }
                 }
             }
             // SAFETY: `out` holds `width` pixels of c numbers.
             unsafe {
                 let out = self.out.as_mut_ptr().add(x0 * c);
-                matmul::<S>(&self.fusion.last, dense(blend.as_ptr(), c, n), out, c, Post::None);
+                matmul::<S>(&self.fusion.last, dense(blend, c, n), out, c, Post::None);
             }
             x0 += n;
         }

@@ -13,8 +13,11 @@ use super::{Engine, EngineError, Image, Restored, Voxels};
 use crate::network::{FUSION_LEVELS, Weights};
 use deform::DeformConv;
 use fusion::Fusion;
+use kernel::Task;
 use layers::{Activation, Conv, average_pool, upsample};
 use map::{Buffers, Map};
+use rayon::prelude::*;
+use simd::Simd;
 use std::time::{Duration, Instant};
 
 /// Kernel side and border for the two convolutions of an encoder's stem, then its four halvings.
@@ -199,7 +202,7 @@ impl Engine for CpuEngine {
                 .iter()
                 .map(|voxels| {
                     let output = self.decode(&mut parts, &image, voxels);
-                    timed(&mut parts.decoder, || finish(&output, blur))
+                    timed(&mut parts.decoder, || finish(self.isa, &output, blur))
                 })
                 .collect()
         });
@@ -209,19 +212,41 @@ impl Engine for CpuEngine {
 }
 
 /// Softplus of the decoder's output gives the ratio; the ratio times the blurry image is sharp.
-fn finish(output: &Map, blur: &Image<'_>) -> Restored {
-    use rayon::prelude::*;
+fn finish(isa: Isa, output: &Map, blur: &Image<'_>) -> Restored {
     let (h, w) = (blur.height, blur.width);
-    let mut ratio = vec![0.0_f32; 3 * h * w];
-    ratio.par_chunks_mut(w).enumerate().for_each(|(i, row)| {
-        let (channel, y) = (i / h, i % h);
-        for (v, pixel) in row.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
-            let x = pixel[channel];
-            // PyTorch's softplus turns linear above 20.
-            *v = if x > 20.0 { x } else { x.exp().ln_1p() };
-        }
-    });
-    let latent =
-        ratio.iter().zip(blur.data).map(|(r, b)| ((b - 0.5) / 0.5 + 1.0) / 2.0 * r).collect();
+    let (mut ratio, mut latent) = (vec![0.0_f32; 3 * h * w], vec![0.0_f32; 3 * h * w]);
+    (ratio.par_chunks_mut(w).zip(latent.par_chunks_mut(w)).zip(blur.data.par_chunks(w)))
+        .enumerate()
+        .for_each(|(i, ((ratio, latent), blur))| {
+            let (channel, y) = (i / h, i % h);
+            for (v, pixel) in ratio.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
+                *v = pixel[channel];
+            }
+            // SAFETY: a row is a multiple of 16 pixels, which every set's registers divide.
+            unsafe { isa.run(FinishRow { ratio, latent, blur }) }
+        });
     Restored { latent, ratio }
+}
+
+struct FinishRow<'a> {
+    ratio: &'a mut [f32],
+    latent: &'a mut [f32],
+    blur: &'a [f32],
+}
+
+impl Task for FinishRow<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let mut x = 0;
+        while x + S::LANES <= self.ratio.len() {
+            // SAFETY: the three rows have one length, and a register fits at x.
+            unsafe {
+                let ratio = S::softplus(S::load(self.ratio.as_ptr().add(x)));
+                S::store(self.ratio.as_mut_ptr().add(x), ratio);
+                let blur = S::load(self.blur.as_ptr().add(x));
+                S::store(self.latent.as_mut_ptr().add(x), S::mul(blur, ratio));
+            }
+            x += S::LANES;
+        }
+    }
 }

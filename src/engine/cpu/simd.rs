@@ -62,6 +62,27 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
             Self::div(one, Self::add(one, e))
         }
     }
+
+    /// ln(1 + e^x), as PyTorch's softplus: relative error below 1e-6.
+    #[inline(always)]
+    unsafe fn softplus(x: Self::V) -> Self::V {
+        // SAFETY: the caller vouches for the instruction set.
+        unsafe {
+            let zero = Self::splat(0.0);
+            let magnitude = Self::max(x, Self::sub(zero, x));
+            let u = Self::exp(Self::sub(zero, magnitude));
+            // ln(1 + u) = 2 artanh(s) with s = u / (2 + u) <= 1/3: the remainder of the series
+            // after s^15 is below 1e-9.
+            let s = Self::div(u, Self::add(u, Self::splat(2.0)));
+            let square = Self::mul(s, s);
+            let mut p = Self::splat(1.0 / 15.0);
+            for k in [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+                p = Self::fma(p, square, Self::splat(1.0 / k));
+            }
+            let rest = Self::mul(Self::add(s, s), p);
+            Self::add(rest, Self::max(x, zero))
+        }
+    }
 }
 
 /// Plain Rust, eight lanes: runs everywhere, and is what the others are checked against.
