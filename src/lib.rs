@@ -4,6 +4,7 @@
 //! Real-World Scenarios", ICCV 2023). [`event`] turns events into what the network reads,
 //! [`network`] describes the network, [`engine`] computes it; [`Deblurrer`] is the way in.
 
+pub mod dataset;
 pub mod deblur;
 pub mod engine;
 pub mod event;

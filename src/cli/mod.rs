@@ -2,8 +2,10 @@
 
 mod bench;
 mod common;
+mod deblur;
 mod export_weights;
 mod infer;
+mod sheet;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Bench(bench::Bench),
+    Deblur(deblur::Deblur),
     ExportWeights(export_weights::ExportWeights),
     Infer(infer::Infer),
 }
@@ -30,6 +33,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(bench) => bench.run(),
+        Command::Deblur(deblur) => deblur.run(),
         Command::ExportWeights(export) => export.run(),
         Command::Infer(infer) => infer.run(),
     };

@@ -1,0 +1,216 @@
+//! `gem-live deblur`: recordings in, sharp pictures out.
+
+use super::Failure;
+use super::common::{Network, Progress, write_png};
+use super::sheet::contact_sheet;
+use gem_live::Deblurrer;
+use gem_live::dataset::{Blur, Pair, find};
+use gem_live::deblur::{Thresholds, edi, estimate_thresholds};
+use gem_live::event::Span;
+use gem_live::frame::{Exposure, Picture};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Restore recordings: MS-RBD npz files, or folders of them, to PNG pictures.
+///
+/// Every npz holds two blurry frames; each is restored at every instant that is asked for and
+/// written as NAME_FRAME_INSTANT.png.
+#[derive(clap::Args)]
+pub(crate) struct Deblur {
+    /// MS-RBD npz files, or folders that are searched for them.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Folder for the pictures.
+    #[arg(long)]
+    out: PathBuf,
+    /// Instants as fractions of the exposure, 0 its start and 1 its end.
+    #[arg(long, value_delimiter = ',', default_value = "0.5", value_parser = fraction)]
+    at: Vec<f64>,
+    /// N evenly spaced instants: the middles of N equal parts of the exposure.
+    #[arg(long, value_name = "N", conflicts_with = "at")]
+    frames: Option<u16>,
+    /// The network, or the event-based double integral, which needs no weights.
+    #[arg(long, value_enum, default_value_t = Method::San)]
+    method: Method,
+    /// Contrast thresholds of the event camera for --method edi: one, or ON,OFF; estimated
+    /// where not given.
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
+    /// Restore the mean of the two frames over both exposures, as one long exposure.
+    #[arg(long)]
+    large_blur: bool,
+    /// Also write NAME_FRAME_sheet.png: blurry, events and restored side by side.
+    #[arg(long)]
+    contact_sheet: bool,
+    #[command(flatten)]
+    network: Network,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Method {
+    San,
+    Edi,
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(f) if (0.0..=1.0).contains(&f) => Ok(f),
+        _ => Err("an instant is a fraction of the exposure between 0 and 1".into()),
+    }
+}
+
+fn thresholds(text: &str) -> Result<Thresholds, String> {
+    let one = |t: &str| t.trim().parse::<f64>().ok().filter(|c| *c > 0.0 && *c < 5.0);
+    let (on, off) = text.split_once(',').unwrap_or((text, text));
+    match (one(on), one(off)) {
+        (Some(on), Some(off)) => Ok(Thresholds { on, off }),
+        _ => Err("a contrast threshold is a positive number such as 0.2".into()),
+    }
+}
+
+/// What restores an exposure.
+enum Restorer {
+    San(Box<Deblurrer>),
+    Edi(Option<Thresholds>),
+}
+
+impl Restorer {
+    /// The pictures, and what to tell about them.
+    fn run(
+        &mut self,
+        exposure: &Exposure,
+        instants: &[f64],
+    ) -> Result<(Vec<Picture>, String), Failure> {
+        let (planes, note) = match self {
+            Self::San(deblurrer) => (deblurrer.restore(exposure, instants)?, String::new()),
+            Self::Edi(given) => {
+                let used = match given {
+                    Some(thresholds) => *thresholds,
+                    None => estimate_thresholds(exposure)?,
+                };
+                let targets: Vec<Span> =
+                    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
+                let note = match given {
+                    Some(_) => String::new(),
+                    None => format!(", threshold estimated as {:.3}", used.on),
+                };
+                (edi(exposure, &targets, used)?, note)
+            }
+        };
+        Ok((planes.iter().map(|p| p.to_picture()).collect(), note))
+    }
+}
+
+impl Deblur {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let instants = match self.frames {
+            Some(n) => (0..n).map(|i| (f64::from(i) + 0.5) / f64::from(n)).collect(),
+            None => self.at.clone(),
+        };
+        let mut restorer = match self.method {
+            Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
+            Method::Edi => Restorer::Edi(self.thresholds),
+        };
+        let found = find(&self.inputs);
+        let mut progress = Progress::new(found.len());
+        let mut failed = 0;
+        let mut names = HashSet::new();
+        for input in &found {
+            let result = match input {
+                Ok(path) => {
+                    let name = unique(path, &mut names);
+                    self.one(path, &name, &instants, &mut restorer)
+                        .map_err(|e| format!("{}: {e}", path.display()))
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            match result {
+                Ok(line) => progress.step(&line),
+                Err(line) => {
+                    failed += 1;
+                    progress.say(&line);
+                    progress.step("failed");
+                }
+            }
+        }
+        progress.finish();
+        if failed > 0 {
+            return Err(format!("{failed} of {} inputs failed", found.len()).into());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Restores one file; the answer is a line for a person.
+    fn one(
+        &self,
+        path: &Path,
+        name: &str,
+        instants: &[f64],
+        restorer: &mut Restorer,
+    ) -> Result<String, Failure> {
+        let pair = Pair::read(path)?;
+        let blurs: &[(Blur, &str)] = if self.large_blur {
+            &[(Blur::Large, "large")]
+        } else {
+            &[(Blur::First, "1"), (Blur::Second, "2")]
+        };
+        let mut notes = String::new();
+        let mut seconds = 0.0;
+        for (blur, suffix) in blurs {
+            let exposure = pair.exposure(*blur)?;
+            let start = Instant::now();
+            let (pictures, note) = restorer.run(&exposure, instants)?;
+            seconds += start.elapsed().as_secs_f64();
+            notes.push_str(&note);
+            for (picture, instant) in pictures.iter().zip(instants) {
+                let file = format!("{name}_{suffix}_{instant:.3}.png");
+                write_png(&self.out.join(file), picture)?;
+            }
+            if self.contact_sheet {
+                let sheet = contact_sheet(&exposure, &pictures);
+                write_png(&self.out.join(format!("{name}_{suffix}_sheet.png")), &sheet)?;
+            }
+        }
+        let count = blurs.len() * instants.len();
+        Ok(format!("{}: {count} restored in {:.0} ms{notes}", path.display(), seconds * 1e3))
+    }
+}
+
+/// The file's stem, made different from every name before it by its folders or a number.
+fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
+    let part = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut name = part(path);
+    for folder in path.ancestors().skip(1) {
+        if !taken.contains(&name) {
+            break;
+        }
+        if let Some(folder) = folder.file_name() {
+            name = format!("{}_{name}", folder.to_string_lossy());
+        }
+    }
+    let plain = name.clone();
+    let mut number = 2;
+    while taken.contains(&name) {
+        name = format!("{plain}_{number}");
+        number += 1;
+    }
+    taken.insert(name.clone());
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_folders() {
+        let mut taken = HashSet::new();
+        let mut name = |p: &str| unique(Path::new(p), &mut taken);
+        assert_eq!(name("a/x.npz"), "x");
+        assert_eq!(name("b/x.npz"), "b_x");
+        assert_eq!(name("c/b/x.npz"), "c_b_x");
+        assert_eq!(name("b/x.npz"), "b_x_2");
+    }
+}

@@ -1,0 +1,37 @@
+//! Contact sheets: blurry, events and restored side by side.
+
+use gem_live::event::render;
+use gem_live::frame::{Exposure, Picture, Size};
+
+/// White pixels between the pictures.
+const GAP_PX: usize = 8;
+
+/// Blurry, events, then every restored image, from left to right.
+pub(super) fn contact_sheet(exposure: &Exposure, restored: &[Picture]) -> Picture {
+    let size = exposure.frame.size();
+    let mut row = vec![
+        exposure.frame.to_picture(),
+        render(&exposure.events, exposure.span, exposure.sensor, size),
+    ];
+    row.extend(restored.iter().cloned());
+    beside(&row)
+}
+
+/// Pictures of one height side by side.
+fn beside(pictures: &[Picture]) -> Picture {
+    let width = pictures.iter().map(|p| p.size().width + GAP_PX).sum::<usize>() - GAP_PX;
+    let height = pictures.iter().map(|p| p.size().height).max().unwrap_or(1);
+    let mut sheet = Picture::filled(true, Size::new(width, height), 255);
+    for (c, plane) in sheet.data_mut().chunks_exact_mut(width * height).enumerate() {
+        let mut left = 0;
+        for picture in pictures {
+            let w = picture.size().width;
+            let rows = plane.chunks_exact_mut(width).zip(picture.plane(c).chunks_exact(w));
+            for (to, from) in rows {
+                to[left..left + w].copy_from_slice(from);
+            }
+            left += w + GAP_PX;
+        }
+    }
+    sheet
+}

@@ -1,0 +1,99 @@
+//! Files and folders of recordings, as a person names them.
+
+use std::path::{Path, PathBuf};
+
+/// A file or folder that cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The system refused.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// What could not be looked at.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// A folder without recordings.
+    #[error("{}: no npz files in it", .0.display())]
+    Empty(PathBuf),
+}
+
+/// The npz files that `inputs` name: files as they are, folders with all that is below them,
+/// in the order of their names with numbers by value. What cannot be looked at is an error of
+/// its own; the rest is still there.
+pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
+    let mut out = Vec::new();
+    for input in inputs {
+        if input.is_dir() {
+            let before = out.len();
+            walk(input, 0, &mut out);
+            if out.len() == before {
+                out.push(Err(FindError::Empty(input.clone())));
+            }
+        } else {
+            out.push(Ok(input.clone()));
+        }
+    }
+    out
+}
+
+/// Deep enough for any dataset; a loop of links ends.
+const MAX_DEPTH: usize = 16;
+
+fn walk(folder: &Path, depth: usize, out: &mut Vec<Result<PathBuf, FindError>>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return out.push(Err(FindError::Io { path: folder.to_owned(), cause: error }));
+        }
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => paths.push(entry.path()),
+            Err(error) => out.push(Err(FindError::Io { path: folder.to_owned(), cause: error })),
+        }
+    }
+    paths.sort_by_cached_key(|p| natural(&p.file_name().unwrap_or_default().to_string_lossy()));
+    for path in paths {
+        if path.is_dir() {
+            if depth < MAX_DEPTH {
+                walk(&path, depth + 1, out);
+            }
+        } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+            out.push(Ok(path));
+        }
+    }
+}
+
+/// A key by which `img2` comes before `img10`.
+fn natural(name: &str) -> Vec<(u64, String)> {
+    let mut key: Vec<(u64, String)> = vec![(0, String::new())];
+    let mut digits = String::new();
+    for c in name.chars().chain(std::iter::once('\0')) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if !digits.is_empty() {
+            key.push((digits.parse().unwrap_or(u64::MAX), String::new()));
+            digits.clear();
+        }
+        if let Some((_, text)) = key.last_mut() {
+            text.push(c);
+        }
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_sort_by_value() {
+        let mut names = ["img10", "img2", "b1", "img2b", "img"];
+        names.sort_by_cached_key(|n| natural(n));
+        assert_eq!(names, ["b1", "img", "img2", "img2b", "img10"]);
+    }
+}

@@ -1,0 +1,319 @@
+//! One MS-RBD recording: two consecutive blurry frames and the events from the start of the
+//! first to the end of the second.
+
+use super::npy::{self, Array, Values};
+use super::npz::{self, Npz, NpzError};
+use super::object::{read_dict, write_dict};
+use crate::event::{Event, Span};
+use crate::frame::{Exposure, Picture, Size};
+use crate::output::{self, WriteError};
+use crate::pickle::PickleError;
+use std::path::Path;
+
+/// Why a file is not a recording that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The archive or one of its arrays cannot be read.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// The dictionary of events cannot be read.
+    #[error("events: {0}")]
+    Pickle(#[from] PickleError),
+    /// An array that every recording has is not there.
+    #[error("{0} is missing: not an MS-RBD recording")]
+    Missing(String),
+    /// A field does not hold what it should.
+    #[error("{0}: {1}")]
+    Field(String, String),
+}
+
+/// Sharp images of the scene at known times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    /// The images.
+    pub images: Vec<Picture>,
+    /// The time of each in microseconds.
+    pub timestamps_us: Vec<i64>,
+}
+
+/// Which blur of a pair is to be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blur {
+    /// The first frame.
+    First,
+    /// The second frame.
+    Second,
+    /// The mean of both frames over both exposures.
+    Large,
+}
+
+/// A recording as MS-RBD stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// The two blurry frames, of one size.
+    pub frames: [Picture; 2],
+    /// Start and end of both exposures in microseconds.
+    pub exposures_us: [[i64; 2]; 2],
+    /// What fired from the start of the first exposure to the end of the second, in order.
+    pub events: Vec<Event>,
+    /// Image resolution over event resolution.
+    pub scale_factor: f64,
+    /// Sharp images, where known.
+    pub truth: Option<Truth>,
+}
+
+fn field(name: &str, what: impl Into<String>) -> PairError {
+    PairError::Field(name.to_owned(), what.into())
+}
+
+impl Pair {
+    /// Reads a recording from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a sound recording; the error does not repeat the path.
+    pub fn read(path: &Path) -> Result<Self, PairError> {
+        Self::from_bytes(&std::fs::read(path)?)
+    }
+
+    /// Reads a recording from an npz file's bytes.
+    ///
+    /// # Errors
+    /// Not a sound recording; the field is named.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
+        let mut npz = Npz::new(bytes)?;
+        let mut need = |name: &str| -> Result<Array, PairError> {
+            npz.get(name)?.ok_or_else(|| PairError::Missing(name.to_owned()))
+        };
+        let frames = [picture("blur1", &need("blur1")?)?, picture("blur2", &need("blur2")?)?];
+        let mut time = |name: &str| -> Result<i64, PairError> {
+            match need(name)?.integers().as_deref() {
+                Some([t]) => Ok(*t),
+                _ => Err(field(name, "not one whole number of microseconds")),
+            }
+        };
+        let exposures_us =
+            [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
+        let scale_factor = need("scale_factor")?
+            .scalar()
+            .ok_or_else(|| field("scale_factor", "not one number"))?;
+        let events = match need("events")?.values {
+            Values::Pickle(pickle) => self::events(&read_dict(&pickle)?)?,
+            _ => return Err(field("events", "not a dictionary")),
+        };
+        let truth = match (npz.get("sharp_imgs")?, npz.get("sharp_timestamps")?) {
+            (Some(images), Some(times)) => Some(self::truth(images, &times)?),
+            _ => None,
+        };
+        let pair = Self { frames, exposures_us, events, scale_factor, truth };
+        pair.check()?;
+        Ok(pair)
+    }
+
+    /// Whether the parts fit together.
+    fn check(&self) -> Result<(), PairError> {
+        let [first, second] = &self.frames;
+        if (first.size(), first.channels()) != (second.size(), second.channels()) {
+            return Err(field("blur2", "of another shape than blur1"));
+        }
+        let truth = self.truth.iter().flat_map(|t| &t.images);
+        if let Some(image) = truth.into_iter().find(|i| i.size() != first.size()) {
+            return Err(field(
+                "sharp_imgs",
+                format!("{} instead of {}", image.size(), first.size()),
+            ));
+        }
+        for (i, [start, end]) in self.exposures_us.iter().enumerate() {
+            if start >= end {
+                let what = format!("reversed or empty: from {start} us to {end} us");
+                return Err(field(&format!("exposure {}", i + 1), what));
+            }
+        }
+        let [[_, end], [start, _]] = self.exposures_us;
+        if start < end {
+            let what = format!("starts at {start} us, before the first one's end at {end} us");
+            return Err(field("exposure 2", what));
+        }
+        let Size { width, height } = self.sensor()?;
+        let outside = |e: &&Event| usize::from(e.x) >= width || usize::from(e.y) >= height;
+        if let Some(e) = self.events.iter().find(outside) {
+            let what = format!("({}, {}) lies outside the {width}x{height} sensor", e.x, e.y);
+            return Err(field("events", what));
+        }
+        if let Some(pair) = self.events.windows(2).find(|w| w[1].t_us < w[0].t_us) {
+            let what = format!("out of order: {} us after {} us", pair[1].t_us, pair[0].t_us);
+            return Err(field("events", what));
+        }
+        Ok(())
+    }
+
+    /// Size of the event sensor: the image's over the scale factor.
+    ///
+    /// # Errors
+    /// A scale factor that is not a positive number, or leaves no sensor.
+    pub fn sensor(&self) -> Result<Size, PairError> {
+        let size = self.frames[0].size();
+        let cells = |n: usize| (n as f64 / self.scale_factor).round();
+        let (width, height) = (cells(size.width), cells(size.height));
+        let sound = |n: f64| (1.0..=65536.0).contains(&n);
+        if !(self.scale_factor > 0.0 && sound(width) && sound(height)) {
+            let what = format!("{} does not fit images of {size}", self.scale_factor);
+            return Err(field("scale_factor", what));
+        }
+        Ok(Size::new(width as usize, height as usize))
+    }
+
+    /// One of the blurs with its exposure and the events of it.
+    ///
+    /// # Errors
+    /// As [`Pair::sensor`], and frames of different shape for the large blur; neither can
+    /// happen to a pair that was read.
+    pub fn exposure(&self, blur: Blur) -> Result<Exposure, PairError> {
+        let [[start1, end1], [start2, end2]] = self.exposures_us;
+        let (start, end) = match blur {
+            Blur::First => (start1, end1),
+            Blur::Second => (start2, end2),
+            Blur::Large => (start1, end2),
+        };
+        let [first, second] = &self.frames;
+        let frame = match blur {
+            Blur::First => first.to_planes(),
+            Blur::Second => second.to_planes(),
+            Blur::Large => (first.to_planes().mean(&second.to_planes()))
+                .ok_or_else(|| field("blur2", "of another shape than blur1"))?,
+        };
+        let within = |e: &&Event| (start..end).contains(&e.t_us);
+        Ok(Exposure {
+            frame,
+            span: Span::new(start as f64, end as f64),
+            events: self.events.iter().filter(within).copied().collect(),
+            sensor: self.sensor()?,
+        })
+    }
+
+    /// The bytes of an npz file that numpy 1 and 2 read, with `allow_pickle=True`.
+    ///
+    /// # Errors
+    /// A pair that could not be read back.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PairError> {
+        self.check()?;
+        let image = |p: &Picture| {
+            let Size { width, height } = p.size();
+            npy::write("|u1", &[p.channels(), height, width], p.data())
+        };
+        let long = |v: i64| npy::write("<i8", &[], &v.to_le_bytes());
+        let [[start1, end1], [start2, end2]] = self.exposures_us;
+        let mut entries = vec![
+            ("blur1", image(&self.frames[0])),
+            ("exp_start1", long(start1)),
+            ("exp_end1", long(end1)),
+            ("blur2", image(&self.frames[1])),
+            ("exp_start2", long(start2)),
+            ("exp_end2", long(end2)),
+        ];
+        if let Some(Truth { images, timestamps_us }) = &self.truth {
+            if let Some(first) = images.first() {
+                let Size { width, height } = first.size();
+                let shape = [images.len(), first.channels(), height, width];
+                let data: Vec<u8> = images.iter().flat_map(|i| i.data()).copied().collect();
+                entries.push(("sharp_imgs", npy::write("|u1", &shape, &data)));
+            }
+            let data: Vec<u8> = timestamps_us.iter().flat_map(|t| t.to_le_bytes()).collect();
+            entries.push(("sharp_timestamps", npy::write("<i8", &[timestamps_us.len()], &data)));
+        }
+        let n = self.events.len();
+        let dict = write_dict(&[
+            ("x", "<i2", n, self.events.iter().flat_map(|e| e.x.to_le_bytes()).collect()),
+            ("y", "<i2", n, self.events.iter().flat_map(|e| e.y.to_le_bytes()).collect()),
+            ("t", "<i8", n, self.events.iter().flat_map(|e| e.t_us.to_le_bytes()).collect()),
+            ("p", "|i1", n, self.events.iter().map(|e| if e.on { 1 } else { 0xff }).collect()),
+        ]);
+        entries.push(("events", npy::write("|O", &[], &dict)));
+        // A whole number where it is one, as the published files have it.
+        let scale = self.scale_factor;
+        entries.push(if scale.fract() == 0.0 {
+            ("scale_factor", long(scale as i64))
+        } else {
+            ("scale_factor", npy::write("<f8", &[], &scale.to_le_bytes()))
+        });
+        Ok(npz::write(&entries)?)
+    }
+
+    /// Writes the recording, whole or not at all.
+    ///
+    /// # Errors
+    /// A pair that could not be read back, or a file that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), SaveError> {
+        Ok(output::write(path, &self.to_bytes()?)?)
+    }
+}
+
+/// Why a recording could not be saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// Its parts do not fit together.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+fn picture(name: &str, array: &Array) -> Result<Picture, PairError> {
+    let (Values::Bytes(data), [c, h, w]) = (&array.values, array.shape.as_slice()) else {
+        let what = format!("shape {:?} instead of channels, height, width as bytes", array.shape);
+        return Err(field(name, what));
+    };
+    Picture::new(*c, Size::new(*w, *h), data.clone()).map_err(|e| field(name, e.to_string()))
+}
+
+fn truth(images: Array, times: &Array) -> Result<Truth, PairError> {
+    let (Values::Bytes(data), [n, c, h, w]) = (&images.values, images.shape.as_slice()) else {
+        return Err(field("sharp_imgs", "not number, channels, height, width as bytes"));
+    };
+    let timestamps_us = times
+        .integers()
+        .filter(|t| t.len() == *n)
+        .ok_or_else(|| field("sharp_timestamps", "not one whole number for every sharp image"))?;
+    let size = Size::new(*w, *h);
+    let length = c.saturating_mul(size.area()).max(1);
+    let images = (data.chunks_exact(length))
+        .map(|d| Picture::new(*c, size, d.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| field("sharp_imgs", e.to_string()))?;
+    Ok(Truth { images, timestamps_us })
+}
+
+fn events(dict: &[(String, Array)]) -> Result<Vec<Event>, PairError> {
+    let column = |key: &str| -> Result<Vec<f64>, PairError> {
+        let array = dict.iter().rev().find(|(k, _)| k == key);
+        let array = array.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
+        let name = || format!("events[{key:?}]");
+        let values = array.1.floats().ok_or_else(|| field(&name(), "not numbers"))?;
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(field(&name(), "holds a number that is not finite"));
+        }
+        Ok(values)
+    };
+    let (x, y, t, p) = (column("x")?, column("y")?, column("t")?, column("p")?);
+    if x.len() != y.len() || x.len() != t.len() || x.len() != p.len() {
+        let lengths = [x.len(), y.len(), t.len(), p.len()];
+        return Err(field("events", format!("x, y, t, p differ in length: {lengths:?}")));
+    }
+    let place = |v: f64| (v.fract() == 0.0 && (0.0..65536.0).contains(&v)).then_some(v as u16);
+    (x.iter().zip(&y).zip(&t).zip(&p))
+        .map(|(((x, y), t), p)| {
+            let on = match *p {
+                1.0 => true,
+                0.0 | -1.0 => false,
+                other => return Err(field("events[\"p\"]", format!("polarity {other}"))),
+            };
+            match (place(*x), place(*y)) {
+                (Some(x), Some(y)) => Ok(Event { t_us: t.floor() as i64, x, y, on }),
+                _ => Err(field("events", format!("({x}, {y}) is not a place on a sensor"))),
+            }
+        })
+        .collect()
+}
