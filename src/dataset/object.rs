@@ -157,8 +157,7 @@ fn text(out: &mut Vec<u8>, s: &str) {
 }
 
 fn int(out: &mut Vec<u8>, n: usize) {
-    // Nine bytes hold any count without its sign bit set.
-    out.extend([0x8a, 9]);
+    // Signed, so a count that memory can hold stays positive.
+    out.extend([0x8a, 8]);
     out.extend((n as u64).to_le_bytes());
-    out.push(0);
 }

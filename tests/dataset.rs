@@ -1,0 +1,269 @@
+//! Recordings: what is read, what is written, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::dataset::{Blur, Pair, Truth};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// A small recording with ground truth.
+fn sample() -> Pair {
+    let size = Size::new(32, 16);
+    let picture = |seed: usize| {
+        let data = (0..3 * size.area()).map(|i| (i * 7 + seed * 31) as u8).collect();
+        Picture::new(3, size, data).unwrap()
+    };
+    let events = (0..500_i64)
+        .map(|i| Event {
+            t_us: 1_000 + i * 5,
+            x: (i * 3 % 16) as u16,
+            y: (i % 8) as u16,
+            on: i % 3 == 0,
+        })
+        .collect();
+    Pair {
+        frames: [picture(0), picture(1)],
+        exposures_us: [[1_000, 2_000], [2_500, 3_500]],
+        events,
+        scale_factor: 2.0,
+        truth: Some(Truth {
+            images: vec![picture(2), picture(3)],
+            timestamps_us: vec![1_200, 3_000],
+        }),
+    }
+}
+
+fn refusal(pair: &Pair) -> String {
+    pair.to_bytes().unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let pair = sample();
+    let bytes = pair.to_bytes().unwrap();
+    assert_eq!(bytes, pair.to_bytes().unwrap(), "the same recording gives other bytes");
+    assert_eq!(Pair::from_bytes(&bytes).unwrap(), pair);
+    let bare = Pair { truth: None, scale_factor: 1.6, ..sample() };
+    assert_eq!(Pair::from_bytes(&bare.to_bytes().unwrap()).unwrap(), bare);
+}
+
+#[test]
+fn the_exposures_of_a_pair_have_their_own_events_and_the_large_one_all() {
+    let pair = sample();
+    let count = |blur| pair.exposure(blur).unwrap().events.len();
+    assert_eq!((count(Blur::First), count(Blur::Second), count(Blur::Large)), (200, 200, 500));
+    let large = pair.exposure(Blur::Large).unwrap();
+    let [first, second] = [Blur::First, Blur::Second].map(|b| pair.exposure(b).unwrap().frame);
+    let mean = (first.data()[5] + second.data()[5]) / 2.0;
+    assert!((large.frame.data()[5] - mean).abs() < 1e-7);
+    assert_eq!(large.sensor, Size::new(16, 8));
+}
+
+#[test]
+fn recordings_that_make_no_sense_are_refused_by_name() {
+    let with = |change: &dyn Fn(&mut Pair)| {
+        let mut pair = sample();
+        change(&mut pair);
+        refusal(&pair)
+    };
+    let cases: [(&str, String); 6] = [
+        ("exposure 1: reversed or empty", with(&|p| p.exposures_us[0] = [2_000, 1_000])),
+        ("exposure 2: reversed or empty", with(&|p| p.exposures_us[1] = [2_500, 2_500])),
+        ("exposure 2: starts at 1500", with(&|p| p.exposures_us[1] = [1_500, 3_500])),
+        ("outside the 16x8 sensor", with(&|p| p.events[7].x = 16)),
+        ("events: out of order", with(&|p| p.events[7].t_us = 0)),
+        ("scale_factor: NaN", with(&|p| p.scale_factor = f64::NAN)),
+    ];
+    for (want, got) in cases {
+        assert!(got.contains(want), "{got:?} instead of {want:?}");
+    }
+}
+
+/// An npz made of one changed entry and the sound ones.
+fn with_entry(name: &str, npy: Vec<u8>) -> Vec<u8> {
+    let bytes = sample().to_bytes().unwrap();
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).unwrap();
+        let stem = file.name().unwrap().trim_end_matches(".npy").to_owned();
+        let mut data = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
+        entries.push((stem, data));
+    }
+    entries.retain(|(n, _)| n != name);
+    entries.push((name.to_owned(), npy));
+    let entries: Vec<(&str, Vec<u8>)> =
+        entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
+    gem_live::dataset::npz::write(&entries).unwrap()
+}
+
+#[test]
+fn damaged_and_hostile_files_give_one_clear_line() {
+    use gem_live::dataset::npy::write as npy;
+    let good = sample().to_bytes().unwrap();
+    let evil = b"\x80\x03cos\nsystem\nX\x04\x00\x00\x00true\x85R.";
+    let object = |pickle: &[u8]| npy("|O", &[], pickle);
+    let mut bomb = npy("|u1", &[3, 65536, 65536], &[]);
+    bomb.resize((1 << 30) + 4096, 0);
+    let mut cut = object(b"\x80\x03]");
+    cut.truncate(cut.len() - 1);
+    let cases: [(&str, Vec<u8>); 11] = [
+        ("not a readable npz", good[..good.len() / 2].to_vec()),
+        ("not a readable npz", Vec::new()),
+        ("not a readable npz", b"not an archive at all".to_vec()),
+        ("refused: it is not data", with_entry("events", object(evil))),
+        ("more than 1024 MiB", with_entry("blur1", bomb)),
+        (
+            "shape [16, 32] instead of channels",
+            with_entry("blur1", npy("|u1", &[16, 32], &[7; 512])),
+        ),
+        ("2 channels", with_entry("blur1", npy("|u1", &[2, 16, 32], &[7; 1024]))),
+        ("another shape", with_entry("blur1", npy("|u1", &[3, 8, 32], &[7; 768]))),
+        ("needs 1536 bytes", with_entry("blur1", npy("|u1", &[3, 16, 32], &[7; 1535]))),
+        (
+            "exp_start1: not one whole",
+            with_entry("exp_start1", npy("<f8", &[], &f64::NAN.to_le_bytes())),
+        ),
+        ("cut off", with_entry("events", cut)),
+    ];
+    for (want, bytes) in cases {
+        let got = Pair::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(got.contains(want) && !got.contains('\n'), "{got:?} instead of {want:?}");
+    }
+    let missing = gem_live::dataset::npz::write(&[]).unwrap();
+    let got = Pair::from_bytes(&missing).unwrap_err().to_string();
+    assert!(got.contains("blur1 is missing"), "{got}");
+}
+
+#[test]
+fn golden_and_real_recordings_are_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    for folder in ["golden/dataset/test", "real/cups"] {
+        let found = gem_live::dataset::find(&[root.join(folder)]);
+        if !root.join(folder).is_dir() {
+            println!("skipped: {folder} is not at hand");
+            continue;
+        }
+        assert!(found.len() >= 3);
+        for path in found {
+            let path = path.unwrap();
+            let pair = Pair::read(&path).unwrap();
+            assert!(!pair.events.is_empty(), "{}", path.display());
+            assert_eq!(Pair::from_bytes(&pair.to_bytes().unwrap()).unwrap(), pair);
+        }
+    }
+}
+
+/// Runs `script` in an environment with the given numpy; `None`, said, where none can be made.
+fn with_numpy(version: &str, script: &str, folder: &Path) -> Option<std::process::Output> {
+    let environment = std::env::temp_dir().join(format!("gem-live-numpy-{version}"));
+    let python = environment.join("bin/python");
+    let ready = || {
+        let check = std::process::Command::new(&python).args(["-c", "import numpy"]).output();
+        check.is_ok_and(|o| o.status.success())
+    };
+    if !ready() {
+        let run = |program: &Path, args: &[&str]| {
+            std::process::Command::new(program)
+                .args(args)
+                .output()
+                .is_ok_and(|o| o.status.success())
+        };
+        let made = run(Path::new("python3"), &["-m", "venv", &environment.to_string_lossy()])
+            && run(&python, &["-m", "pip", "install", "-q", &format!("numpy=={version}.*")]);
+        if !made {
+            println!("skipped: no Python with numpy {version} could be made");
+            return None;
+        }
+    }
+    Some(
+        std::process::Command::new(&python)
+            .args(["-c", script])
+            .current_dir(folder)
+            .output()
+            .unwrap(),
+    )
+}
+
+#[test]
+fn numpy_1_and_2_read_what_is_written_and_write_what_is_read() {
+    const SCRIPT: &str = r#"
+import numpy as np, pickle, io, zipfile
+d = np.load("ours.npz", allow_pickle=True)
+e = d["events"].item()
+assert d["blur1"].shape == (3, 16, 32) and d["blur1"].dtype == np.uint8
+assert int(d["exp_end2"]) == 3500 and int(d["scale_factor"]) == 2
+assert e["t"][0] == 1000 and e["t"].dtype == np.int64 and len(e["x"]) == 500
+assert set(e["p"].tolist()) == {-1, 1} and e["x"].max() == 15
+assert d["sharp_imgs"].shape == (2, 3, 16, 32) and d["sharp_timestamps"].tolist() == [1200, 3000]
+fields = {k: d[k] for k in d.files if k != "events"}
+np.savez("plain.npz", events=e, **fields)
+np.savez_compressed("packed.npz", events=e, **fields)
+float_events = {k: v.astype(np.float64) for k, v in e.items()}
+np.savez("floats.npz", events=float_events, **fields)
+np.savez("wide.npz", events=dict(e, p=(e["p"] > 0), x=e["x"].astype(">i4")), **fields)
+for protocol in (2, 3, 4, 5):
+    with zipfile.ZipFile("plain.npz") as src, zipfile.ZipFile(f"protocol{protocol}.npz", "w") as out:
+        for name in src.namelist():
+            data = src.read(name)
+            if name == "events.npy":
+                head = io.BytesIO()
+                np.lib.format.write_array_header_1_0(head, {"descr": "|O", "fortran_order": False, "shape": ()})
+                data = head.getvalue() + pickle.dumps(np.array(e, dtype=object), protocol=protocol)
+            out.writestr(name, data)
+"#;
+    let mut tried = 0;
+    for version in ["1.26", "2.2"] {
+        let folder = tempfile::tempdir().unwrap();
+        sample().write(&folder.path().join("ours.npz")).unwrap();
+        let Some(output) = with_numpy(version, SCRIPT, folder.path()) else { continue };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "numpy {version}: {stderr}");
+        let mut read: Vec<PathBuf> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        read.sort();
+        assert_eq!(read.len(), 9, "{read:?}");
+        for path in read {
+            let pair = Pair::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            assert_eq!(pair, sample(), "numpy {version}, {}", path.display());
+        }
+        tried += 1;
+    }
+    println!("{tried} versions of numpy tried");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_change_to_a_file_can_make_reading_panic(
+        changes in prop::collection::vec((0_usize..100_000, any::<u8>()), 1..6),
+        keep in 0_usize..100_000,
+    ) {
+        // Stored, not deflated, so that a changed byte is a changed byte of an array.
+        let mut events = gem_live::dataset::npy::write("|O", &[], &[]);
+        let bytes = sample().to_bytes().unwrap();
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        std::io::Read::read_to_end(&mut zip.by_name("events.npy").unwrap(), &mut events).unwrap();
+        for (at, value) in changes {
+            let n = events.len().min(700);
+            if let Some(b) = events.get_mut(at % n) {
+                *b = value;
+            }
+        }
+        events.truncate(1 + keep % events.len());
+        let _ = Pair::from_bytes(&with_entry("events", events));
+    }
+
+    #[test]
+    fn no_bytes_make_the_parsers_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = gem_live::dataset::npy::read(&bytes);
+        let _ = gem_live::pickle::load(&bytes, gem_live::pickle::Dialect::Checkpoint);
+        let _ = gem_live::network::Weights::from_bytes(&bytes);
+        bytes.splice(0..0, *b"\x93NUMPY\x01\x00\x20\x00");
+        let _ = gem_live::dataset::npy::read(&bytes);
+    }
+}
