@@ -76,30 +76,38 @@ enum Restorer {
     Edi(Option<Thresholds>),
 }
 
+/// Contrast of a camera that nothing is known of.
+const USUAL: Thresholds = Thresholds::both(0.2);
+
 impl Restorer {
-    /// The pictures, and what to tell about them.
+    /// The thresholds for a recording, and what to tell about them.
+    fn thresholds(&self, pair: &Pair) -> Result<(Thresholds, String), Failure> {
+        let Self::Edi(None) = self else {
+            let Self::Edi(Some(given)) = self else { return Ok((USUAL, String::new())) };
+            return Ok((*given, String::new()));
+        };
+        let (first, second) = (pair.exposure(Blur::First)?, pair.exposure(Blur::Second)?);
+        Ok(match estimate_thresholds(&first, &second, &pair.events)? {
+            Some(found) => (found, format!(", threshold estimated as {:.2}", found.on)),
+            None => (USUAL, format!(", too few events to estimate: threshold {:.2}", USUAL.on)),
+        })
+    }
+
     fn run(
         &mut self,
         exposure: &Exposure,
         instants: &[f64],
-    ) -> Result<(Vec<Picture>, String), Failure> {
-        let (planes, note) = match self {
-            Self::San(deblurrer) => (deblurrer.restore(exposure, instants)?, String::new()),
-            Self::Edi(given) => {
-                let used = match given {
-                    Some(thresholds) => *thresholds,
-                    None => estimate_thresholds(exposure)?,
-                };
+        thresholds: Thresholds,
+    ) -> Result<Vec<Picture>, Failure> {
+        let planes = match self {
+            Self::San(deblurrer) => deblurrer.restore(exposure, instants)?,
+            Self::Edi(_) => {
                 let targets: Vec<Span> =
                     instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
-                let note = match given {
-                    Some(_) => String::new(),
-                    None => format!(", threshold estimated as {:.3}", used.on),
-                };
-                (edi(exposure, &targets, used)?, note)
+                edi(exposure, &targets, thresholds)?
             }
         };
-        Ok((planes.iter().map(|p| p.to_picture()).collect(), note))
+        Ok(planes.iter().map(|p| p.to_picture()).collect())
     }
 }
 
@@ -156,14 +164,13 @@ impl Deblur {
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let mut notes = String::new();
+        let (thresholds, note) = restorer.thresholds(&pair)?;
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
-            let (pictures, note) = restorer.run(&exposure, instants)?;
+            let pictures = restorer.run(&exposure, instants, thresholds)?;
             seconds += start.elapsed().as_secs_f64();
-            notes.push_str(&note);
             for (picture, instant) in pictures.iter().zip(instants) {
                 let file = format!("{name}_{suffix}_{instant:.3}.png");
                 write_png(&self.out.join(file), picture)?;
@@ -174,7 +181,7 @@ impl Deblur {
             }
         }
         let count = blurs.len() * instants.len();
-        Ok(format!("{}: {count} restored in {:.0} ms{notes}", path.display(), seconds * 1e3))
+        Ok(format!("{}: {count} restored in {:.0} ms{note}", path.display(), seconds * 1e3))
     }
 }
 

@@ -40,34 +40,72 @@ pub fn edi(
     Ok(ratios.iter().map(|r| apply(&exposure.frame, &enlarge(r, exposure.sensor, size))).collect())
 }
 
-/// The threshold, one for both polarities, that makes the restored images of one exposure
-/// look most like photographs: of which the gradients are fewest for their strength
-/// (normalised sparsity, Krishnan et al., CVPR 2011). Too low a threshold leaves smeared edges,
-/// too high a one adds ghosts; both spread the gradients.
+/// The threshold, one for both polarities, under which two consecutive exposures agree: each
+/// restored at its middle, they must differ by what the events in between say. `between` holds
+/// the events from the middle of the first to the middle of the second exposure; others are
+/// passed over. `None` where too few pixels fired often enough to tell.
 ///
 /// # Errors
 /// As [`edi`].
-pub fn estimate_thresholds(exposure: &Exposure) -> Result<Thresholds, DeblurError> {
+pub fn estimate_thresholds(
+    first: &Exposure,
+    second: &Exposure,
+    between: &[Event],
+) -> Result<Option<Thresholds>, DeblurError> {
     /// Contrasts that event cameras are set to lie well within.
     const RANGE: (f64, f64) = (0.05, 0.8);
-    let targets = [0.1, 0.5, 0.9].map(|f| Span::instant(exposure.span.at(f)));
-    let exposure = Exposure {
-        frame: reduce(&exposure.frame, exposure.sensor),
-        span: exposure.span,
-        events: ordered(exposure)?,
-        sensor: exposure.sensor,
+    /// Net events that make a pixel count: fewer say little more than noise does.
+    const MIN_EVENTS: i32 = 3;
+    const MIN_PIXELS: usize = 50;
+    let sensor = first.sensor;
+    let middles = [first, second].map(|e| e.span.at(0.5));
+    let mut net = vec![0_i32; sensor.area()];
+    for e in between.iter().filter(|e| (middles[0]..middles[1]).contains(&(e.t_us as f64))) {
+        let at = usize::from(e.y) * sensor.width + usize::from(e.x);
+        if let Some(n) = net.get_mut(at).filter(|_| usize::from(e.x) < sensor.width) {
+            *n += if e.on { 1 } else { -1 };
+        }
+    }
+    let telling: Vec<usize> = (0..net.len()).filter(|i| net[*i].abs() >= MIN_EVENTS).collect();
+    if telling.len() < MIN_PIXELS || second.sensor != sensor {
+        return Ok(None);
+    }
+    let ordered = [first, second].map(|e| ordered(e).map(|events| (e, events)));
+    let mut sides = Vec::new();
+    for side in ordered {
+        let (e, events) = side?;
+        let frame = Planes::filled(false, Size::new(1, 1), 0.0);
+        let exposure = Exposure { frame, span: e.span, events, sensor };
+        sides.push((exposure, log_luminance(&reduce(&e.frame, sensor))));
+    }
+    let disagreement = |log_contrast: f64| -> Result<f64, DeblurError> {
+        let contrast = log_contrast.exp();
+        let mut latent = Vec::new();
+        for ((exposure, log_blur), middle) in sides.iter().zip(middles) {
+            let ratios =
+                log_ratios(exposure, &[Span::instant(middle)], Thresholds::both(contrast))?;
+            let ratio = ratios.into_iter().next().unwrap_or_default();
+            latent.push(ratio.iter().zip(log_blur).map(|(r, b)| r + b).collect::<Vec<f32>>());
+        }
+        let [before, after] = latent.as_slice() else { return Ok(f64::INFINITY) };
+        let one =
+            |i: &usize| (f64::from(after[*i] - before[*i]) - contrast * f64::from(net[*i])).abs();
+        Ok(telling.iter().map(one).sum())
     };
-    let spread = |log_contrast: f64| -> Result<f64, DeblurError> {
-        let images = edi(&exposure, &targets, Thresholds::both(log_contrast.exp()))?;
-        Ok(images.iter().map(gradient_spread).sum())
-    };
-    // A coarse scan finds the valley, a golden section its floor.
-    let (low, high) = (RANGE.0.ln(), RANGE.1.ln());
-    let step = (high - low) / 16.0;
+    minimum((RANGE.0.ln(), RANGE.1.ln()), disagreement).map(|c| Some(Thresholds::both(c.exp())))
+}
+
+/// Where `f` is least: a coarse scan finds the valley, a golden section its floor.
+fn minimum(
+    (low, high): (f64, f64),
+    mut f: impl FnMut(f64) -> Result<f64, DeblurError>,
+) -> Result<f64, DeblurError> {
+    const STEPS: i32 = 12;
+    let step = (high - low) / f64::from(STEPS);
     let mut best = (f64::INFINITY, low);
-    for i in 0..=16 {
+    for i in 0..=STEPS {
         let at = low + step * f64::from(i);
-        let value = spread(at)?;
+        let value = f(at)?;
         if value < best.0 {
             best = (value, at);
         }
@@ -75,32 +113,23 @@ pub fn estimate_thresholds(exposure: &Exposure) -> Result<Thresholds, DeblurErro
     let (mut a, mut b) = ((best.1 - step).max(low), (best.1 + step).min(high));
     for _ in 0..8 {
         let golden = (b - a) * (5_f64.sqrt() - 1.0) / 2.0;
-        if spread(b - golden)? < spread(a + golden)? {
+        if f(b - golden)? < f(a + golden)? {
             b = a + golden;
         } else {
             a = b - golden;
         }
     }
-    Ok(Thresholds::both(((a + b) / 2.0).exp()))
+    Ok((a + b) / 2.0)
 }
 
-/// L1 norm of the gradients of the logarithm over their L2 norm.
-fn gradient_spread(image: &Planes) -> f64 {
-    let (w, h) = (image.size().width, image.size().height);
-    let log: Vec<f32> = (0..w * h)
-        .map(|i| (0..image.channels()).map(|c| image.plane(c)[i]).sum::<f32>())
-        .map(|v| (v / image.channels() as f32 + 0.02).max(0.02).ln())
-        .collect();
-    let (mut l1, mut l2) = (0.0_f64, 0.0_f64);
-    for y in 0..h.saturating_sub(1) {
-        let (row, below) = (&log[y * w..][..w], &log[(y + 1) * w..][..w]);
-        for x in 0..w.saturating_sub(1) {
-            let d = f64::from(row[x + 1] - row[x]).hypot(f64::from(below[x] - row[x]));
-            l1 += d;
-            l2 += d * d;
-        }
-    }
-    if l2 > 0.0 { l1 / l2.sqrt() } else { 0.0 }
+/// Logarithm of the mean of the planes, kept away from the logarithm of zero.
+fn log_luminance(image: &Planes) -> Vec<f32> {
+    const DARKEST: f32 = 1.0 / 255.0;
+    let channels = image.channels();
+    (0..image.size().area())
+        .map(|i| (0..channels).map(|c| image.plane(c)[i]).sum::<f32>() / channels as f32)
+        .map(|v| v.max(DARKEST).ln())
+        .collect()
 }
 
 /// The mean of the pixels that fall into every cell of a smaller grid.
