@@ -1,10 +1,12 @@
-//! Files of recordings: MS-RBD npz, read and written.
+//! Files of recordings: MS-RBD npz, read and written, and the YAML files that go with them.
 
+mod config;
 mod find;
 pub mod npy;
 pub mod npz;
 mod object;
 mod pair;
 
+pub use config::{Config, ConfigError, Remarks};
 pub use find::{FindError, find};
 pub use pair::{Blur, Pair, PairError, SaveError, Truth};

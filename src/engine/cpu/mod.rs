@@ -9,7 +9,9 @@ mod simd;
 
 pub use kernel::Isa;
 
-use super::{Engine, EngineError, Image, Restored, Voxels};
+use super::{Engine, EngineError, Events, Image, Restored, Voxels};
+use crate::event::Span;
+use crate::frame::Size;
 use crate::network::{FUSION_LEVELS, Weights};
 use deform::DeformConv;
 use fusion::Fusion;
@@ -174,6 +176,41 @@ impl CpuEngine {
     }
 }
 
+impl CpuEngine {
+    /// The image's features, projected for the fusion: once for all instants.
+    fn encode(&mut self, blur: &Image<'_>, events: Size) -> Vec<Map> {
+        // Buffers of another shape would only pile up.
+        let shape = [blur.height, blur.width, events.height, events.width];
+        if shape != self.shape {
+            self.buffers.clear();
+            self.shape = shape;
+        }
+        let mut parts = Parts::default();
+        let image = self.pool.install(|| {
+            let features = timed(&mut parts.image_encoder, || {
+                let shape = (3, blur.height, blur.width);
+                let input = Map::from_chw(&self.buffers, blur.data, shape, 3, |x| (x - 0.5) / 0.5);
+                self.image_encoder.run(&input)
+            });
+            timed(&mut parts.fusion, || {
+                (self.fusion.iter().zip(features)).map(|((f, ..), i)| f.project_image(&i)).collect()
+            })
+        });
+        self.parts = parts;
+        image
+    }
+
+    fn instant(&mut self, blur: &Image<'_>, image: &[Map], voxels: &Voxels<'_>) -> Restored {
+        let mut parts = self.parts;
+        let restored = self.pool.install(|| {
+            let output = self.decode(&mut parts, image, voxels);
+            timed(&mut parts.decoder, || finish(self.isa, &output, blur))
+        });
+        self.parts = parts;
+        restored
+    }
+}
+
 impl Engine for CpuEngine {
     fn restore(
         &mut self,
@@ -182,32 +219,27 @@ impl Engine for CpuEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
         targets.iter().try_for_each(Voxels::check)?;
-        let shape =
-            targets.first().map_or([0; 4], |t| [blur.height, blur.width, t.height, t.width]);
-        if shape != self.shape {
-            self.buffers.clear();
-            self.shape = shape;
-        }
-        let mut parts = Parts::default();
-        let restored = self.pool.install(|| {
-            let features = timed(&mut parts.image_encoder, || {
-                let shape = (3, blur.height, blur.width);
-                let input = Map::from_chw(&self.buffers, blur.data, shape, 3, |x| (x - 0.5) / 0.5);
-                self.image_encoder.run(&input)
-            });
-            let image: Vec<Map> = timed(&mut parts.fusion, || {
-                (self.fusion.iter().zip(features)).map(|((f, ..), i)| f.project_image(&i)).collect()
-            });
-            targets
-                .iter()
-                .map(|voxels| {
-                    let output = self.decode(&mut parts, &image, voxels);
-                    timed(&mut parts.decoder, || finish(self.isa, &output, blur))
-                })
-                .collect()
-        });
-        self.parts = parts;
-        Ok(restored)
+        let Some(first) = targets.first() else { return Ok(Vec::new()) };
+        let image = self.encode(blur, Size::new(first.width, first.height));
+        Ok(targets.iter().map(|voxels| self.instant(blur, &image, voxels)).collect())
+    }
+
+    fn restore_events(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+    ) -> Result<Vec<Restored>, EngineError> {
+        blur.check()?;
+        let image = self.encode(blur, events.padded);
+        let Size { width, height } = events.padded;
+        // One event map at a time: they are the largest tensors at high event resolution.
+        let one = |target: &Span| {
+            let data = events.voxels(*target)?;
+            let voxels = Voxels { data: &data, height, width };
+            voxels.check()?;
+            Ok(self.instant(blur, &image, &voxels))
+        };
+        events.targets.iter().map(one).collect()
     }
 }
 

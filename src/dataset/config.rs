@@ -1,0 +1,303 @@
+//! The YAML files of the authors' code, accepted as they are.
+
+use std::path::{Path, PathBuf};
+use yaml_serde::Value;
+
+/// Why a YAML file is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not YAML.
+    #[error("not a YAML file: {0}")]
+    Yaml(#[from] yaml_serde::Error),
+    /// Not a list of keys and values.
+    #[error("not a list of keys and values")]
+    Shape,
+    /// A key whose value has another type.
+    #[error("{key} must be {expected}, not {found}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A choice that this network does not have.
+    #[error("{0}")]
+    Unsupported(String),
+    /// No checkpoint of the stage and cycle.
+    #[error("{}: no checkpoint named {prefix}*.ckpt", folder.display())]
+    Checkpoint {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// How the name had to begin.
+        prefix: String,
+    },
+    /// The folder of checkpoints cannot be read.
+    #[error("{}: {cause}", folder.display())]
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+}
+
+/// Settings of a test or of a training, with the authors' names and defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Train (true) or test.
+    pub train: bool,
+    /// Folder with `train/` and `test/`.
+    pub root_path: PathBuf,
+    /// Image resolution over event resolution.
+    pub scale_factor: f64,
+    /// Whether the recordings hold sharp images.
+    pub has_gt: bool,
+    /// Fraction of the exposure to restore; the sharp images' times where `None`.
+    pub predict_ts: Option<f64>,
+    /// Where results go; nothing is written or measured where `None`.
+    pub save_path: Option<PathBuf>,
+    /// Folder of the checkpoint to load.
+    pub load_dir: PathBuf,
+    /// Training stage of the checkpoint to load.
+    pub load_stage: u32,
+    /// Cycle of the second stage of the checkpoint to load.
+    pub load_cycle: u32,
+    /// Folder for new checkpoints.
+    pub checkpoint_root: PathBuf,
+    /// Pairs in a training batch.
+    pub batch_size: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Learning rate of the first stage.
+    pub lr: f64,
+    /// `cosine`, `step`, or none.
+    pub lr_scheduler: Option<String>,
+    /// Epochs of the cosine's half period, or between steps.
+    pub lr_decay_steps: usize,
+    /// Factor of every step.
+    pub lr_decay_rate: f64,
+    /// Where the cosine ends.
+    pub lr_decay_min_lr: f64,
+    /// Epochs of linear warm-up.
+    pub warmup_epoch: usize,
+    /// Decay of the weights.
+    pub weight_decay: f64,
+    /// `l1` or `mse`.
+    pub loss: String,
+    /// Weights of blur consistency, scale consistency, teacher guidance, scale guidance.
+    pub loss_weight: Vec<f64>,
+    /// Rows and columns of a training crop, in event pixels.
+    pub roi_size: Vec<usize>,
+    /// Epochs of the first stage.
+    pub first_stage_epoch: usize,
+    /// Cycles of the second stage.
+    pub second_stage_cycle: usize,
+    /// Epochs of every cycle.
+    pub second_stage_epoch: usize,
+}
+
+impl Default for Config {
+    /// The defaults of the authors' command line.
+    fn default() -> Self {
+        Self {
+            train: false,
+            root_path: "datasets/MS-RBD".into(),
+            scale_factor: 4.0,
+            has_gt: false,
+            predict_ts: Some(0.5),
+            save_path: Some("results/MS-RBD".into()),
+            load_dir: "checkpoint/MS-RBD".into(),
+            load_stage: 2,
+            load_cycle: 15,
+            checkpoint_root: "checkpoint/MS-RBD".into(),
+            batch_size: 4,
+            seed: 1226,
+            lr: 1e-3,
+            lr_scheduler: Some("cosine".into()),
+            lr_decay_steps: 200,
+            lr_decay_rate: 0.5,
+            lr_decay_min_lr: 1e-5,
+            warmup_epoch: 10,
+            weight_decay: 0.0,
+            loss: "l1".into(),
+            loss_weight: vec![50.0, 1.0, 50.0, 50.0],
+            roi_size: vec![64, 64],
+            first_stage_epoch: 210,
+            second_stage_cycle: 15,
+            second_stage_epoch: 30,
+        }
+    }
+}
+
+/// Keys of the authors' program and of PyTorch Lightning's trainer that change nothing here.
+const NO_MEANING: [&str; 19] = [
+    "num_workers",
+    "dataset",
+    "initializor",
+    "yaml_path",
+    "accelerator",
+    "devices",
+    "gpus",
+    "num_nodes",
+    "strategy",
+    "precision",
+    "logger",
+    "max_epochs",
+    "min_epochs",
+    "default_root_dir",
+    "enable_progress_bar",
+    "check_val_every_n_epoch",
+    "benchmark",
+    "deterministic",
+    "ckpt_path",
+];
+
+/// What was read besides the settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remarks {
+    /// Known keys without a meaning here.
+    pub notes: Vec<String>,
+    /// Unknown keys.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads a YAML file's text; every key is optional.
+    ///
+    /// # Errors
+    /// Not YAML, a value of the wrong type, or a network that is not SAN.
+    pub fn parse(text: &str) -> Result<(Self, Remarks), ConfigError> {
+        let Value::Mapping(entries) = yaml_serde::from_str::<Value>(text)? else {
+            return Err(ConfigError::Shape);
+        };
+        let (mut config, mut remarks) = (Self::default(), Remarks::default());
+        for (key, value) in &entries {
+            let Value::String(key) = key else {
+                remarks.warnings.push(format!("{key:?}"));
+                continue;
+            };
+            config.set(Entry { key, value }, &mut remarks)?;
+        }
+        Ok((config, remarks))
+    }
+
+    fn set(&mut self, entry: Entry<'_>, remarks: &mut Remarks) -> Result<(), ConfigError> {
+        match entry.key {
+            "train" => self.train = entry.boolean()?,
+            "root_path" => self.root_path = entry.text()?.into(),
+            "scale_factor" => self.scale_factor = entry.number()?,
+            "has_gt" => self.has_gt = entry.boolean()?,
+            "predict_ts" => self.predict_ts = entry.optional(Entry::number)?,
+            "save_path" => self.save_path = entry.optional(Entry::text)?.map(PathBuf::from),
+            "load_dir" => self.load_dir = entry.text()?.into(),
+            "load_stage" => self.load_stage = entry.count()? as u32,
+            "load_cycle" => self.load_cycle = entry.count()? as u32,
+            "checkpoint_root" => self.checkpoint_root = entry.text()?.into(),
+            "batch_size" => self.batch_size = entry.count()?,
+            "seed" => self.seed = entry.count()? as u64,
+            "lr" => self.lr = entry.number()?,
+            "lr_scheduler" => self.lr_scheduler = entry.optional(Entry::text)?,
+            "lr_decay_steps" => self.lr_decay_steps = entry.count()?,
+            "lr_decay_rate" => self.lr_decay_rate = entry.number()?,
+            "lr_decay_min_lr" => self.lr_decay_min_lr = entry.number()?,
+            "warmup_epoch" => self.warmup_epoch = entry.count()?,
+            "weight_decay" => self.weight_decay = entry.number()?,
+            "loss" => self.loss = entry.text()?,
+            "loss_weight" => self.loss_weight = entry.list(Entry::number)?,
+            "roi_size" => self.roi_size = entry.list(Entry::count)?,
+            "first_stage_epoch" => self.first_stage_epoch = entry.count()?,
+            "second_stage_cycle" => self.second_stage_cycle = entry.count()?,
+            "second_stage_epoch" => self.second_stage_epoch = entry.count()?,
+            "model_name" if entry.text()? == "san" => {}
+            "num_bins" if entry.count()? == crate::event::BINS => {}
+            "ev_in_channel" if entry.count()? == crate::event::CHANNELS => {}
+            "im_in_channel" | "out_channel" if entry.count()? == 3 => {}
+            "model_name" | "num_bins" | "ev_in_channel" | "im_in_channel" | "out_channel" => {
+                let text = format!("{}: {}, which is not SAN's", entry.key, entry.shown());
+                return Err(ConfigError::Unsupported(text));
+            }
+            known if NO_MEANING.contains(&known) => remarks.notes.push(known.to_owned()),
+            unknown => remarks.warnings.push(unknown.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The checkpoint that `load_dir`, `load_stage` and `load_cycle` name: of the files whose
+    /// name starts with the stage and cycle, the last one. Stage 1 is always cycle 0. (The
+    /// authors sort by a number that is the same for all of these names; here the highest epoch
+    /// decides.)
+    ///
+    /// # Errors
+    /// An unreadable folder, or no such file in it.
+    pub fn checkpoint(&self) -> Result<PathBuf, ConfigError> {
+        let cycle = if self.load_stage == 1 { 0 } else { self.load_cycle };
+        let prefix = format!("best-stage={}-cycle={cycle:02}", self.load_stage);
+        let folder = self.load_dir.clone();
+        let entries = std::fs::read_dir(&folder)
+            .map_err(|cause| ConfigError::Io { folder: folder.clone(), cause })?;
+        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let files = entries.filter_map(Result::ok).map(|e| e.path());
+        let fits = files.filter(|p| name(p).starts_with(&prefix));
+        let epoch = |p: &PathBuf| {
+            let name = name(p);
+            let after = name.split("epoch=").nth(1)?;
+            after.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok()
+        };
+        fits.max_by_key(|p| (epoch(p), name(p))).ok_or(ConfigError::Checkpoint { folder, prefix })
+    }
+}
+
+/// One key with its value.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    key: &'a str,
+    value: &'a Value,
+}
+
+impl Entry<'_> {
+    fn shown(&self) -> String {
+        yaml_serde::to_string(self.value).unwrap_or_default().trim().replace('\n', " ")
+    }
+
+    fn wrong(&self, expected: &'static str) -> ConfigError {
+        ConfigError::Value { key: self.key.to_owned(), expected, found: self.shown() }
+    }
+
+    fn boolean(&self) -> Result<bool, ConfigError> {
+        self.value.as_bool().ok_or_else(|| self.wrong("true or false"))
+    }
+
+    fn text(&self) -> Result<String, ConfigError> {
+        self.value.as_str().map(str::to_owned).ok_or_else(|| self.wrong("text"))
+    }
+
+    /// Also text such as `1e-5`, which YAML 1.1 does not take for a number.
+    fn number(&self) -> Result<f64, ConfigError> {
+        let text = || self.value.as_str().and_then(|t| t.parse().ok());
+        (self.value.as_f64().or_else(text))
+            .filter(|v: &f64| v.is_finite())
+            .ok_or_else(|| self.wrong("a number"))
+    }
+
+    fn count(&self) -> Result<usize, ConfigError> {
+        let value = self.value.as_u64().and_then(|v| usize::try_from(v).ok());
+        value.ok_or_else(|| self.wrong("a whole number that is not negative"))
+    }
+
+    fn optional<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, ConfigError>,
+    ) -> Result<Option<T>, ConfigError> {
+        if self.value.is_null() { Ok(None) } else { read(self).map(Some) }
+    }
+
+    fn list<T>(
+        &self,
+        read: impl Fn(&Self) -> Result<T, ConfigError>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let values = self.value.as_sequence().ok_or_else(|| self.wrong("a list"))?;
+        values.iter().map(|value| read(&Self { key: self.key, value })).collect()
+    }
+}
