@@ -6,6 +6,7 @@ mod deblur;
 mod export_weights;
 mod infer;
 mod sheet;
+mod test;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ enum Command {
     Deblur(deblur::Deblur),
     ExportWeights(export_weights::ExportWeights),
     Infer(infer::Infer),
+    Test(test::Test),
 }
 
 /// A failure as one line for a person: what, which file or device, what to do.
@@ -36,6 +38,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Deblur(deblur) => deblur.run(),
         Command::ExportWeights(export) => export.run(),
         Command::Infer(infer) => infer.run(),
+        Command::Test(test) => test.run(),
     };
     match result {
         Ok(code) => code,

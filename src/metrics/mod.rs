@@ -1,7 +1,7 @@
 //! Image quality as the published evaluation computes it, and sharpness without a reference.
 //!
 //! PSNR and SSIM follow the Python package sewar, which the authors use: eight-bit images,
-//! double precision, an 11x11 Gaussian window with sigma 1.5, no padding.
+//! double precision, an 11x11 window whose pixels all weigh the same, no padding.
 
 mod ssim;
 

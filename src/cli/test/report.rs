@@ -1,0 +1,95 @@
+//! The scores of an evaluation: per image, per sequence and overall.
+
+use super::Failure;
+use serde::Serialize;
+use std::path::Path;
+
+/// PSNR in dB and SSIM of one image.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Score {
+    /// The recording's name.
+    pub(super) sequence: String,
+    /// Number of the image in it.
+    pub(super) index: usize,
+    /// Infinite for equal images; `null` in JSON.
+    pub(super) psnr: f64,
+    pub(super) ssim: f64,
+}
+
+#[derive(Serialize)]
+struct Mean {
+    sequence: String,
+    images: usize,
+    psnr: f64,
+    ssim: f64,
+}
+
+#[derive(Default)]
+pub(super) struct Report {
+    scores: Vec<Score>,
+}
+
+fn mean(sequence: &str, scores: &[&Score]) -> Mean {
+    let n = scores.len().max(1) as f64;
+    Mean {
+        sequence: sequence.to_owned(),
+        images: scores.len(),
+        psnr: scores.iter().map(|s| s.psnr).sum::<f64>() / n,
+        ssim: scores.iter().map(|s| s.ssim).sum::<f64>() / n,
+    }
+}
+
+impl Report {
+    pub(super) fn add(&mut self, scores: Vec<Score>) {
+        self.scores.extend(scores);
+    }
+
+    /// The mean of every sequence, in order.
+    fn sequences(&self) -> Vec<Mean> {
+        self.scores
+            .chunk_by(|a, b| a.sequence == b.sequence)
+            .map(|s| mean(s.first().map_or("", |f| &f.sequence), &s.iter().collect::<Vec<_>>()))
+            .collect()
+    }
+
+    fn overall(&self) -> Mean {
+        mean("overall", &self.scores.iter().collect::<Vec<_>>())
+    }
+
+    pub(super) fn print(&self) {
+        let widest = self.scores.iter().map(|s| s.sequence.len() + 4).max().unwrap_or(0).max(8);
+        println!("{:<widest$}  {:>8}  {:>7}", "image", "PSNR/dB", "SSIM");
+        for Score { sequence, index, psnr, ssim } in &self.scores {
+            println!("{:<widest$}  {psnr:>8.4}  {ssim:>7.5}", format!("{sequence}_{index:03}"));
+        }
+        for Mean { sequence, images, psnr, ssim } in
+            self.sequences().into_iter().chain([self.overall()])
+        {
+            println!("{sequence:<widest$}  {psnr:>8.4}  {ssim:>7.5}  mean of {images}");
+        }
+    }
+
+    /// Writes results.json and results.csv.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
+        let json = serde_json::json!({
+            "images": self.scores,
+            "sequences": self.sequences(),
+            "overall": self.overall(),
+        });
+        let text = serde_json::to_vec_pretty(&json)?;
+        gem_live::output::write(&folder.join("results.json"), &text)?;
+        let mut csv = String::from("sequence,index,psnr,ssim\n");
+        for Score { sequence, index, psnr, ssim } in &self.scores {
+            // Names are quoted: a file's name may hold a comma.
+            let sequence = sequence.replace('"', "\"\"");
+            csv.push_str(&format!("\"{sequence}\",{index},{psnr},{ssim}\n"));
+        }
+        for Mean { sequence, psnr, ssim, .. } in self.sequences() {
+            let sequence = sequence.replace('"', "\"\"");
+            csv.push_str(&format!("\"{sequence}\",mean,{psnr},{ssim}\n"));
+        }
+        let Mean { psnr, ssim, .. } = self.overall();
+        csv.push_str(&format!("overall,mean,{psnr},{ssim}\n"));
+        Ok(gem_live::output::write(&folder.join("results.csv"), csv.as_bytes())?)
+    }
+}
