@@ -14,5 +14,6 @@ pub mod network;
 pub mod output;
 mod pad;
 pub mod pickle;
+pub mod simulate;
 
 pub use deblur::Deblurrer;

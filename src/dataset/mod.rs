@@ -1,5 +1,6 @@
 //! Files of recordings: MS-RBD npz, read and written, and the YAML files that go with them.
 
+mod clip;
 mod config;
 mod find;
 pub mod npy;
@@ -7,6 +8,7 @@ pub mod npz;
 mod object;
 mod pair;
 
+pub use clip::{Clip, ClipError};
 pub use config::{Config, ConfigError, Remarks};
 pub use find::{FindError, find};
 pub use pair::{Blur, Pair, PairError, SaveError, Truth};
