@@ -4,6 +4,8 @@
 //! Real-World Scenarios", ICCV 2023). [`event`] turns events into what the network reads,
 //! [`network`] describes the network, [`engine`] computes it; [`Deblurrer`] is the way in.
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod dataset;
 pub mod deblur;
 pub mod engine;
@@ -14,6 +16,7 @@ pub mod network;
 pub mod output;
 mod pad;
 pub mod pickle;
+pub mod pipeline;
 pub mod simulate;
 
 pub use deblur::Deblurrer;

@@ -5,6 +5,7 @@ mod common;
 mod deblur;
 mod export_weights;
 mod infer;
+mod live;
 mod sheet;
 mod test;
 
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 #[command(name = "gem-live", version, about)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -25,6 +26,7 @@ enum Command {
     Deblur(deblur::Deblur),
     ExportWeights(export_weights::ExportWeights),
     Infer(infer::Infer),
+    Live(live::Live),
     Test(test::Test),
 }
 
@@ -33,11 +35,13 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Parses the arguments and runs what they ask for.
 pub(crate) fn run() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
+    let result = match command {
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::ExportWeights(export) => export.run(),
         Command::Infer(infer) => infer.run(),
+        Command::Live(live) => live.run(),
         Command::Test(test) => test.run(),
     };
     match result {

@@ -1,0 +1,36 @@
+//! `gem-live live`, and `gem-live` alone: the window.
+
+use super::Failure;
+use super::common::read_weights;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Open the window: blurry on the left, restored on the right (the default).
+#[derive(clap::Args, Default)]
+pub(crate) struct Live {
+    /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Start in full screen.
+    #[arg(long)]
+    fullscreen: bool,
+}
+
+impl Live {
+    #[cfg(feature = "app")]
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let weights = self.weights.as_deref().map(read_weights).transpose()?;
+        let (threads, fullscreen) = (self.threads, self.fullscreen);
+        gem_live::app::run(gem_live::app::Options { weights, threads, fullscreen })?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    #[cfg(not(feature = "app"))]
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let _ = (read_weights, &self.weights, self.threads, self.fullscreen);
+        Err("this program was built without its window (cargo feature app)".into())
+    }
+}
