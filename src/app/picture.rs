@@ -28,9 +28,9 @@ impl Side {
     fn show(&self, ui: &mut egui::Ui, width: f32, height: f32) {
         ui.allocate_ui(egui::vec2(width, height), |ui| {
             ui.vertical_centered(|ui| {
-                ui.strong(self.title);
+                ui.label(egui::RichText::new(self.title).strong().size(15.0));
                 if let Some(texture) = &self.texture {
-                    let room = egui::vec2(width, (height - ui.spacing().interact_size.y).max(1.0));
+                    let room = egui::vec2(width, ui.available_height().max(1.0));
                     let image = egui::Image::new(texture)
                         .fit_to_exact_size(room)
                         .maintain_aspect_ratio(true)
@@ -42,12 +42,16 @@ impl Side {
     }
 }
 
-/// Both pictures, as large as the room allows.
+/// Both pictures, as large as the room allows, in the middle of it.
 pub(super) fn side_by_side(ui: &mut egui::Ui, left: &Side, right: &Side) {
     let room = ui.available_size();
     let width = (room.x - ui.spacing().item_spacing.x) / 2.0;
+    let title = ui.spacing().interact_size.y + ui.spacing().item_spacing.y;
+    let aspect = left.texture.as_ref().map_or(1.0, egui::TextureHandle::aspect_ratio);
+    let height = (width / aspect + title).min(room.y);
+    ui.add_space((room.y - height) / 2.0);
     ui.horizontal_top(|ui| {
-        left.show(ui, width, room.y);
-        right.show(ui, width, room.y);
+        left.show(ui, width, height);
+        right.show(ui, width, height);
     });
 }

@@ -48,13 +48,17 @@ pub(super) fn help(ui: &egui::Ui) {
         ("H, F1", "this help"),
         ("Q", "quit"),
     ];
-    egui::Window::new("Keys").collapsible(false).resizable(false).show(ui, |ui| {
-        egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
-            for (key, meaning) in KEYS {
-                ui.monospace(key);
-                ui.label(meaning);
-                ui.end_row();
-            }
+    egui::Window::new("Keys")
+        .collapsible(false)
+        .resizable(false)
+        .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ui, |ui| {
+            egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
+                for (key, meaning) in KEYS {
+                    ui.monospace(key);
+                    ui.label(meaning);
+                    ui.end_row();
+                }
+            });
         });
-    });
 }

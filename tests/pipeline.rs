@@ -1,0 +1,146 @@
+//! The threads between a source and the window, with a source and an engine that misbehave.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::Deblurrer;
+use gem_live::engine::{Engine, EngineError, Image, Restored, Voxels};
+use gem_live::event::Span;
+use gem_live::frame::{Exposure, Planes, Size};
+use gem_live::pipeline::{Captured, Next, Pipeline, Shape, Source, SourceError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const SIZE: Size = Size::new(16, 16);
+
+/// Gives `count` exposures as fast as it is asked; their brightness is their number.
+struct Burst {
+    next: u64,
+    count: u64,
+    failing: Arc<AtomicBool>,
+}
+
+impl Source for Burst {
+    fn name(&self) -> String {
+        "burst".into()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        vec![Shape { image: SIZE, sensor: SIZE }]
+    }
+    fn interval(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(SourceError("unplugged".into()));
+        }
+        if self.next == self.count {
+            std::thread::sleep(patience);
+            return Ok(Next::Waiting);
+        }
+        std::thread::sleep(Duration::from_micros(300));
+        let number = self.next;
+        self.next += 1;
+        let frame = Planes::filled(true, SIZE, number as f32 / 1000.0);
+        Ok(Next::Exposure(Box::new(Captured {
+            number,
+            picture: frame.to_picture(),
+            exposure: Exposure {
+                frame,
+                span: Span::new(0.0, 1000.0),
+                events: Vec::new(),
+                sensor: SIZE,
+            },
+            truth: Vec::new(),
+            closed: Instant::now(),
+        })))
+    }
+}
+
+/// Takes its time, gives the image back, and fails while it is told to.
+struct Slow {
+    time: Duration,
+    failing: Arc<AtomicBool>,
+}
+
+impl Engine for Slow {
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[Voxels<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        std::thread::sleep(self.time);
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(EngineError::Device("the card is lost".into()));
+        }
+        let one = || Restored { latent: blur.data.to_vec(), ratio: blur.data.to_vec() };
+        Ok(targets.iter().map(|_| one()).collect())
+    }
+}
+
+fn start(count: u64, time_ms: u64) -> (Pipeline, Arc<AtomicBool>, Arc<AtomicBool>) {
+    let (camera, engine) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let source = Burst { next: 0, count, failing: camera.clone() };
+    let slow = Slow { time: Duration::from_millis(time_ms), failing: engine.clone() };
+    let deblurrer = Deblurrer::new(Box::new(slow));
+    (Pipeline::start(Box::new(source), deblurrer, || ()).unwrap(), camera, engine)
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accounted_for() {
+    let (pipeline, ..) = start(200, 7);
+    let mut numbers = Vec::new();
+    wait("the last exposure", || {
+        numbers.extend(pipeline.take().map(|s| s.captured.number));
+        numbers.last() == Some(&199)
+    });
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    let counts = pipeline.counts();
+    assert_eq!(counts.captured, 200);
+    assert!(counts.missed_by_engine > 0, "{counts:?}");
+    assert_eq!(counts.captured, counts.restored + counts.missed_by_engine + counts.failed);
+    assert_eq!(counts.restored, numbers.len() as u64 + counts.missed_by_window);
+}
+
+#[test]
+fn a_failing_engine_is_said_once_and_survived() {
+    let (pipeline, _, engine) = start(u64::MAX, 1);
+    wait("a picture", || pipeline.take().is_some());
+    engine.store(true, Ordering::Relaxed);
+    wait("several failures", || pipeline.counts().failed >= 5);
+    let notices = pipeline.notices().list();
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].active && notices[0].text.contains("the card is lost"));
+    engine.store(false, Ordering::Relaxed);
+    let before = pipeline.counts().restored;
+    wait("pictures again", || pipeline.counts().restored > before + 3);
+    assert!(!pipeline.notices().list()[0].active);
+}
+
+#[test]
+fn a_source_that_is_gone_is_said_and_taken_up_again() {
+    let (pipeline, camera, _) = start(u64::MAX, 1);
+    wait("a picture", || pipeline.take().is_some());
+    camera.store(true, Ordering::Relaxed);
+    wait("the notice", || pipeline.notices().list().iter().any(|n| n.active));
+    assert_eq!(pipeline.notices().list()[0].text, "burst: unplugged");
+    camera.store(false, Ordering::Relaxed);
+    wait("its end", || pipeline.notices().list().iter().all(|n| !n.active));
+}
+
+#[test]
+fn dropping_ends_the_threads_while_both_are_busy() {
+    let (pipeline, ..) = start(u64::MAX, 20);
+    wait("a picture", || pipeline.take().is_some());
+    let start = Instant::now();
+    drop(pipeline);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}

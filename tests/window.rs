@@ -1,0 +1,118 @@
+//! The real window on a virtual screen: opened, looked at, and closed by its key.
+
+#![cfg(all(feature = "app", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::frame::{Picture, Size};
+use gem_live::metrics::sharpness;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const DISPLAY: &str = ":83";
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn missing() -> Option<&'static str> {
+    ["Xvfb", "xdotool", "import"].into_iter().find(|program| {
+        let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
+        !found.is_ok_and(|s| s.success())
+    })
+}
+
+fn on_display(program: &str, arguments: &[&str]) -> std::process::Output {
+    Command::new(program).args(arguments).env("DISPLAY", DISPLAY).output().unwrap()
+}
+
+/// A part of the screen.
+fn part(shot: &image::RgbImage, left: u32, width: u32) -> Picture {
+    let cut = image::imageops::crop_imm(shot, left, 80, width, 370).to_image();
+    Picture::from_rgb(Size::new(width as usize, 370), cut.as_raw()).unwrap()
+}
+
+fn screenshot(folder: &Path) -> image::RgbImage {
+    let file = folder.join("shot.png");
+    let taken = on_display("import", &["-window", "root", &file.to_string_lossy()]);
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    image::open(file).unwrap().into_rgb8()
+}
+
+/// Waits until `done`, for at most a minute: machines without graphics are slow.
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn the_right_half_is_sharper_than_the_left_and_a_key_closes_the_window() {
+    if let Some(program) = missing() {
+        println!("skipped: {program} is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let screen = Command::new("Xvfb")
+        .args([DISPLAY, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+        .stderr(Stdio::null())
+        .spawn();
+    let _screen = Ended(screen.unwrap());
+    wait("the screen", || on_display("xdotool", &["getdisplaygeometry"]).status.success());
+    let window = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .env("DISPLAY", DISPLAY)
+        .env_remove("WAYLAND_DISPLAY")
+        .stderr(Stdio::null())
+        .spawn();
+    let mut window = Ended(window.unwrap());
+    let mut id = String::new();
+    wait("the window", || {
+        let found = on_display("xdotool", &["search", "--name", "^GEM Live$"]);
+        id = String::from_utf8_lossy(&found.stdout).lines().next().unwrap_or_default().to_owned();
+        !id.is_empty()
+    });
+    // Where the pictures lie in a window of 1240 pixels, away from their edges.
+    let (left, right, width) = (30, 646, 560);
+    wait("a picture", || {
+        sharpness(&part(&screenshot(folder.path()), left, width).to_planes()) > 0.0
+    });
+    let (mut blurry, mut restored) = (0.0, 0.0);
+    for _ in 0..12 {
+        let shot = screenshot(folder.path());
+        blurry += sharpness(&part(&shot, left, width).to_planes());
+        restored += sharpness(&part(&shot, right, width).to_planes());
+        std::thread::sleep(Duration::from_millis(230));
+    }
+    println!("sharpness: restored over blurry {:.2}", restored / blurry);
+    assert!(restored > 1.2 * blurry, "restored {restored:e}, blurry {blurry:e}");
+    on_display("xdotool", &["windowfocus", "--sync", &id]);
+    wait("the end", || {
+        on_display("xdotool", &["key", "q"]);
+        window.0.try_wait().unwrap().is_some()
+    });
+    let status = window.0.wait().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn without_a_display_one_line_says_so() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    let lines: Vec<&str> = said.lines().filter(|l| l.starts_with("gem-live:")).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    assert!(lines[0].contains("cannot open a window") && !said.contains("panicked"), "{said}");
+}
