@@ -1,8 +1,10 @@
 //! GEM Live: removes motion blur from a camera with the help of an event camera.
 //!
-//! The method is GEM (Zhang et al., "Generalizing Event-Based Motion Deblurring in
-//! Real-World Scenarios", ICCV 2023). [`event`] turns events into what the network reads,
-//! [`network`] describes the network, [`engine`] computes it; [`Deblurrer`] is the way in.
+//! The method is GEM (Zhang et al., "Generalizing Event-Based Motion Deblurring in Real-World
+//! Scenarios", ICCV 2023). [`Deblurrer`] is the way in: an exposure (a blurry frame and its
+//! events) goes in, sharp images at any instant of it come out. [`dataset`] reads recordings,
+//! [`event`] turns events into what the network reads, [`network`] describes the network,
+//! [`engine`] computes it, and [`pipeline`] does all of this live.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -20,3 +22,8 @@ pub mod pipeline;
 pub mod simulate;
 
 pub use deblur::Deblurrer;
+
+/// The README's example, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,6 +34,11 @@ proptest! {
             let part = if e.t_us < i64::from(start) { 0 } else if e.t_us < i64::from(end) { 1 } else { 2 };
             model[((bin * 6 + part * 2 + usize::from(e.on)) * 4 + usize::from(e.y)) * 8 + usize::from(e.x)] += 1.0;
         }
-        prop_assert_eq!(got, model);
+        prop_assert_eq!(&got, &model);
+        // In the order of time another path counts.
+        let mut sorted = events;
+        sorted.sort_by_key(|e| e.t_us);
+        let target = Span::new(f64::from(start), f64::from(end));
+        prop_assert_eq!(eger(&sorted, exposure, target, 4, 8).unwrap(), model);
     }
 }

@@ -118,23 +118,35 @@ pub fn eger_into(
     if !(target_us.is_finite() && target_us >= 0.0) {
         return Err(EgerError::Target(target.start_us, target.end_us));
     }
-    out.fill(0.0);
     let bin_us = duration_us / BINS as f64;
-    for event in events {
-        let t_us = event.t_us as f64;
-        if t_us < exposure.start_us || t_us >= exposure.end_us {
-            continue;
-        }
+    let bin = |e: &Event| (((e.t_us as f64 - exposure.start_us) / bin_us) as usize).min(BINS - 1);
+    let before = |e: &Event| (e.t_us as f64) < exposure.start_us;
+    let within = |e: &&Event| !before(e) && (e.t_us as f64) < exposure.end_us;
+    let count = |cells: &mut [f32], first: usize, event: &Event| {
         let (x, y) = (usize::from(event.x), usize::from(event.y));
         if x >= width || y >= height {
             return Err(EgerError::Outside { x: event.x, y: event.y, width, height });
         }
-        let bin = (((t_us - exposure.start_us) / bin_us) as usize).min(BINS - 1);
+        let t_us = event.t_us as f64;
         let part = usize::from(t_us >= target.start_us) + usize::from(t_us >= target.end_us);
-        let channel = bin * 6 + part * 2 + usize::from(event.on);
-        if let Some(count) = out.get_mut(channel * plane + y * width + x) {
+        let channel = first + part * 2 + usize::from(event.on);
+        if let Some(count) = cells.get_mut(channel * plane + y * width + x) {
             *count += 1.0;
         }
+        Ok(())
+    };
+    if events.is_sorted_by_key(|e| e.t_us) {
+        // Bin by bin: what is zeroed is still in the cache when its events are counted.
+        let mut rest = events.get(events.partition_point(before)..).unwrap_or_default();
+        for (number, cells) in out.chunks_mut((6 * plane).max(1)).enumerate() {
+            cells.fill(0.0);
+            let inside = |e: &Event| (e.t_us as f64) < exposure.end_us && bin(e) <= number;
+            let (of_bin, later) = rest.split_at(rest.partition_point(inside));
+            of_bin.iter().try_for_each(|e| count(cells, 0, e))?;
+            rest = later;
+        }
+        return Ok(());
     }
-    Ok(())
+    out.fill(0.0);
+    events.iter().filter(within).try_for_each(|e| count(out, bin(e) * 6, e))
 }

@@ -1,0 +1,66 @@
+//! What the time of an exposure is made of: `cargo bench --no-default-features`.
+
+#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+#![allow(clippy::unwrap_used, reason = "a bench may fail by panicking")]
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use gem_live::Deblurrer;
+use gem_live::dataset::Clip;
+use gem_live::deblur::{Thresholds, edi};
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::event::{CHANNELS, Event, Span, eger_into};
+use gem_live::metrics::ssim;
+use gem_live::network::Weights;
+
+/// As many events as MS-RBD's busiest frame has, on its sensor.
+fn busiest() -> Vec<Event> {
+    let mut state = 1_u64;
+    (0..226_000)
+        .map(|i| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (x, y) = ((state >> 33) % 288, (state >> 48) % 192);
+            Event { t_us: i / 4, x: x as u16, y: y as u16, on: state >> 63 == 1 }
+        })
+        .collect()
+}
+
+fn events(c: &mut Criterion) {
+    let events = busiest();
+    let mut out = vec![0.0; CHANNELS * 288 * 192];
+    let mut group = c.benchmark_group("eger");
+    group.throughput(Throughput::Elements(events.len() as u64));
+    group.bench_function("226000 events, 288x192", |b| {
+        let (exposure, target) = (Span::new(0.0, 56_500.0), Span::instant(20_000.0));
+        b.iter(|| eger_into(&events, exposure, target, 192, 288, &mut out).unwrap());
+    });
+}
+
+fn restore(c: &mut Criterion) {
+    let clip = Clip::embedded().unwrap().reduced(2);
+    let exposure = &clip.exposures[7];
+    let mut group = c.benchmark_group("288x192, events 144x96");
+    group.sample_size(10);
+    for instants in [1, 2] {
+        let at: Vec<f64> = (0..instants).map(|i| f64::from(i) / 2.0).collect();
+        let engine = CpuEngine::new(&Weights::embedded().unwrap(), 0).unwrap();
+        let mut deblurrer = Deblurrer::new(Box::new(engine));
+        group.bench_function(format!("network, {instants} instant(s)"), |b| {
+            b.iter(|| deblurrer.restore(exposure, &at).unwrap());
+        });
+    }
+    let target = [Span::instant(exposure.span.at(0.5))];
+    group.bench_function("EDI", |b| {
+        b.iter(|| edi(exposure, &target, Thresholds::both(0.25)).unwrap());
+    });
+    let picture = exposure.frame.to_picture();
+    group.bench_function("SSIM", |b| {
+        b.iter_batched(
+            || picture.clone(),
+            |other| ssim(&picture, &other).unwrap(),
+            BatchSize::LargeInput,
+        );
+    });
+}
+
+criterion_group!(benches, events, restore);
+criterion_main!(benches);
