@@ -159,7 +159,7 @@ impl Clip {
                     let (x, y) = (usize::from(v.x), usize::from(v.y));
                     let kept = x % factor == 0 && y % factor == 0;
                     let (x, y) = (x / factor, y / factor);
-                    (kept && x < sensor.width && y < sensor.height).then(|| Event {
+                    (kept && x < sensor.width && y < sensor.height).then_some(Event {
                         x: x as u16,
                         y: y as u16,
                         ..*v

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_machine_that_slows_down_goes_down_once_and_does_not_swing() {
         let mut choice = SizeChoice::new(shapes());
-        let speed = |i: usize| if i < 10 || i > 40 { 2e11 } else { 0.9e11 };
+        let speed = |i: usize| if (10..=40).contains(&i) { 0.9e11 } else { 2e11 };
         assert_eq!(play(&mut choice, speed, 100), [2, 1]);
     }
 
