@@ -1,7 +1,7 @@
 //! What the time of an exposure is made of: `cargo bench --no-default-features`.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
-#![allow(clippy::unwrap_used, reason = "a bench may fail by panicking")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench may fail by panicking")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gem_live::Deblurrer;

@@ -3,6 +3,8 @@
 //! Colour planes are in blue, green, red order throughout, as MS-RBD stores them and as the
 //! published network was trained; only what is written for people is turned to RGB.
 
+#![allow(clippy::indexing_slicing, reason = "a plane's range follows from the image's own size")]
+
 use crate::event::{Event, Span};
 
 /// Width and height in pixels.

@@ -1,5 +1,7 @@
 //! Sizes that the network can take, and the reflection that fills them.
 
+#![allow(clippy::indexing_slicing, reason = "reflected indices lie within the plane")]
+
 use crate::frame::Size;
 
 /// The image's and the event map's sides after padding, right and bottom.

@@ -1,6 +1,10 @@
 //! The program as a person uses it: files in, pictures, numbers and one clear line out.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 mod common;
 

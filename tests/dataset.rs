@@ -1,6 +1,10 @@
 //! Recordings: what is read, what is written, and what is refused.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::dataset::{Blur, Pair, Truth};
 use gem_live::event::Event;

@@ -1,6 +1,10 @@
 //! Every instruction set of the CPU engine against SAN's definition in scalar arithmetic.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 mod common;
 

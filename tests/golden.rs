@@ -1,6 +1,10 @@
 //! The CPU engine against PyTorch's numbers, where the golden files are at hand.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::engine::cpu::{CpuEngine, Isa};
 use gem_live::engine::{Engine, Image, Voxels};

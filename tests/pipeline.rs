@@ -1,6 +1,10 @@
 //! The threads between a source and the window, with a source and an engine that misbehave.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::Deblurrer;
 use gem_live::engine::{Engine, EngineError, Image, Restored, Voxels};

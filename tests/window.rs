@@ -1,7 +1,11 @@
 //! The real window on a virtual screen: opened, looked at, and closed by its key.
 
 #![cfg(all(feature = "app", target_os = "linux"))]
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::frame::{Picture, Size};
 use gem_live::metrics::sharpness;

@@ -28,7 +28,7 @@ fn beside(pictures: &[Picture]) -> Picture {
             let w = picture.size().width;
             let rows = plane.chunks_exact_mut(width).zip(picture.plane(c).chunks_exact(w));
             for (to, from) in rows {
-                to[left..left + w].copy_from_slice(from);
+                to.iter_mut().skip(left).zip(from).for_each(|(to, from)| *to = *from);
             }
             left += w + GAP_PX;
         }

@@ -71,10 +71,10 @@ pub fn write(entries: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, NpzError> {
     write_packed(entries, 1)
 }
 
-/// As [`write`], with deflate's level: 1 quick, 9 small.
+/// As [`write()`], with deflate's level: 1 quick, 9 small.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_packed(entries: &[(&str, Vec<u8>)], level: i64) -> Result<Vec<u8>, NpzError> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()

@@ -142,9 +142,12 @@ impl Pair {
             let what = format!("({}, {}) lies outside the {width}x{height} sensor", e.x, e.y);
             return Err(field("events", what));
         }
-        if let Some(pair) = self.events.windows(2).find(|w| w[1].t_us < w[0].t_us) {
-            let what = format!("out of order: {} us after {} us", pair[1].t_us, pair[0].t_us);
-            return Err(field("events", what));
+        let neighbours = self.events.iter().zip(self.events.iter().skip(1));
+        if let Some((a, b)) = neighbours.into_iter().find(|(a, b)| b.t_us < a.t_us) {
+            return Err(field(
+                "events",
+                format!("out of order: {} us after {} us", b.t_us, a.t_us),
+            ));
         }
         Ok(())
     }

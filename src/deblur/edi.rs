@@ -5,6 +5,11 @@
 //! brightness is known throughout the exposure, and the frame divided by the mean of that is
 //! the sharp image at that instant (equations 7 and 8 of the paper).
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices follow from image sizes, not from what is in them"
+)]
+
 use super::DeblurError;
 use crate::event::{EgerError, Event, Span};
 use crate::frame::{Exposure, Planes, Size};

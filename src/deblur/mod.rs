@@ -1,5 +1,7 @@
 //! From an exposure to sharp images: padding, colour and target instants around an engine.
 
+#![allow(clippy::indexing_slicing, reason = "indices follow from sizes that were padded here")]
+
 mod edi;
 
 pub use edi::{Thresholds, edi, estimate_thresholds};

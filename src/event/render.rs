@@ -38,7 +38,7 @@ pub fn render(events: &[Event], span: Span, sensor: Size, size: Size) -> Picture
             let from = y * sensor.height / size.height * sensor.width;
             for (x, v) in row.iter_mut().enumerate() {
                 let count = counts.get(from + x * sensor.width / size.width);
-                *v = count.map_or(255, |n| colour(*n)[c]);
+                *v = count.and_then(|n| colour(*n).get(c).copied()).unwrap_or(255);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! are compared with where PyTorch's numbers are not at hand.
 
 #![allow(dead_code, reason = "every test uses its part")]
+#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng};

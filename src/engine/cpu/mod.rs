@@ -1,5 +1,7 @@
 //! SAN on the processor, in single precision.
 
+#![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
+
 mod deform;
 mod fusion;
 mod kernel;
