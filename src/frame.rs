@@ -74,7 +74,9 @@ impl<T: Copy> Planar<T> {
         if channels != 1 && channels != 3 {
             return Err(FrameError::Channels(channels));
         }
-        if size.area() == 0 || data.len() != channels * size.area() {
+        // Checked: sizes may come from a file.
+        let needed = size.width.checked_mul(size.height).and_then(|a| a.checked_mul(channels));
+        if needed != Some(data.len()) || data.is_empty() {
             return Err(FrameError::Length { size, channels, found: data.len() });
         }
         Ok(Self { channels, size, data })

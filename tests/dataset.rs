@@ -114,7 +114,14 @@ fn damaged_and_hostile_files_give_one_clear_line() {
     bomb.resize((1 << 30) + 4096, 0);
     let mut cut = object(b"\x80\x03]");
     cut.truncate(cut.len() - 1);
-    let cases: [(&str, Vec<u8>); 11] = [
+    let huge = 1 << 32;
+    let parens = vec![b'('; 5_000_000];
+    let half = with_entry("sharp_imgs", npy("|u1", &[0, 1, huge, huge], &[]));
+    let cases: [(&str, Vec<u8>); 15] = [
+        ("sharp_timestamps: not one whole", half),
+        ("holds 1048576 numbers", with_entry("exp_start1", npy("|b1", &[1 << 20], &[0; 1 << 20]))),
+        ("sharp_imgs", with_entry("sharp_imgs", npy("|u1", &[2, 0, 16, 32], &[]))),
+        ("parts", with_entry("events", object(&[&b"\x80\x03"[..], &parens].concat()))),
         ("not a readable npz", good[..good.len() / 2].to_vec()),
         ("not a readable npz", Vec::new()),
         ("not a readable npz", b"not an archive at all".to_vec()),
@@ -264,10 +271,10 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_parsers_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = gem_live::dataset::npy::read(&bytes);
+        let _ = gem_live::dataset::npy::read(&bytes, 1 << 20);
         let _ = gem_live::pickle::load(&bytes, gem_live::pickle::Dialect::Checkpoint);
         let _ = gem_live::network::Weights::from_bytes(&bytes);
         bytes.splice(0..0, *b"\x93NUMPY\x01\x00\x20\x00");
-        let _ = gem_live::dataset::npy::read(&bytes);
+        let _ = gem_live::dataset::npy::read(&bytes, 1 << 20);
     }
 }

@@ -25,6 +25,9 @@ pub enum ClipError {
     Field(String),
 }
 
+/// Numbers in one array of a clip: bytes of a picture, or events of an exposure.
+const MAX_NUMBERS: usize = 1 << 24;
+
 /// A sequence of exposures, to be played in a loop.
 #[derive(Clone, Debug)]
 pub struct Clip {
@@ -50,7 +53,7 @@ impl Clip {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClipError> {
         let mut npz = Npz::new(bytes)?;
         let mut get = |name: &str| -> Result<Array, ClipError> {
-            npz.get(name)?.ok_or_else(|| ClipError::Field(name.to_owned()))
+            npz.get(name, MAX_NUMBERS)?.ok_or_else(|| ClipError::Field(name.to_owned()))
         };
         let meta = get("meta")?.integers().unwrap_or_default();
         let [count, exposure_us, period_us, width, height] = *meta.as_slice() else {

@@ -12,6 +12,14 @@ pub enum NpyError {
     /// A type of number that recordings never have.
     #[error("numbers of type {0:?} are not handled")]
     Dtype(String),
+    /// More numbers than what is read can hold.
+    #[error("it holds {found} numbers, more than the {limit} that it may")]
+    TooMany {
+        /// Numbers that the shape claims.
+        found: usize,
+        /// Numbers that are accepted.
+        limit: usize,
+    },
     /// Fewer bytes than the shape asks for.
     #[error("its shape {shape:?} needs {needed} bytes, but {found} are there")]
     Length {
@@ -49,11 +57,11 @@ pub struct Array {
 impl Array {
     /// The numbers as integers; `None` for objects, and where one is not a whole number that
     /// double precision holds exactly.
-    pub fn integers(&self) -> Option<Vec<i64>> {
+    pub fn integers(self) -> Option<Vec<i64>> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
-        match &self.values {
-            Values::Bytes(v) => Some(v.iter().map(|b| i64::from(*b)).collect()),
-            Values::Integers(v) => Some(v.clone()),
+        match self.values {
+            Values::Bytes(v) => Some(v.into_iter().map(i64::from).collect()),
+            Values::Integers(v) => Some(v),
             Values::Floats(v) => v
                 .iter()
                 .map(|f| (f.fract() == 0.0 && f.abs() <= EXACT).then_some(*f as i64))
@@ -63,17 +71,17 @@ impl Array {
     }
 
     /// The numbers in double precision; `None` for objects.
-    pub fn floats(&self) -> Option<Vec<f64>> {
-        match &self.values {
-            Values::Bytes(v) => Some(v.iter().map(|b| f64::from(*b)).collect()),
-            Values::Integers(v) => Some(v.iter().map(|i| *i as f64).collect()),
-            Values::Floats(v) => Some(v.clone()),
+    pub fn floats(self) -> Option<Vec<f64>> {
+        match self.values {
+            Values::Bytes(v) => Some(v.into_iter().map(f64::from).collect()),
+            Values::Integers(v) => Some(v.into_iter().map(|i| i as f64).collect()),
+            Values::Floats(v) => Some(v),
             Values::Pickle(_) => None,
         }
     }
 
     /// The only number of an array of one.
-    pub fn scalar(&self) -> Option<f64> {
+    pub fn scalar(self) -> Option<f64> {
         match self.floats()?.as_slice() {
             [one] => Some(*one),
             _ => None,
@@ -81,11 +89,12 @@ impl Array {
     }
 }
 
-/// Reads a .npy file's bytes.
+/// Reads a .npy file's bytes, of at most `limit` numbers: they take up to eight times the room
+/// that they have in the file.
 ///
 /// # Errors
-/// Damaged or cut-off bytes, or a type that is not handled.
-pub fn read(bytes: &[u8]) -> Result<Array, NpyError> {
+/// Damaged or cut-off bytes, too many numbers, or a type that is not handled.
+pub fn read(bytes: &[u8], limit: usize) -> Result<Array, NpyError> {
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or(NpyError::Magic)?;
     let (header, data) = match rest {
         [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
@@ -97,6 +106,10 @@ pub fn read(bytes: &[u8]) -> Result<Array, NpyError> {
     .ok_or(NpyError::Header)?;
     let header = std::str::from_utf8(header).map_err(|_| NpyError::Header)?;
     let (descr, fortran, shape) = parse_header(header).ok_or(NpyError::Header)?;
+    let found = shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).unwrap_or(usize::MAX);
+    if found > limit {
+        return Err(NpyError::TooMany { found, limit });
+    }
     decode(&descr, fortran, shape, data)
 }
 

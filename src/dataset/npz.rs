@@ -39,11 +39,11 @@ impl<'a> Npz<'a> {
         Ok(Self { zip: zip::ZipArchive::new(Cursor::new(bytes))?, left: MAX_UNPACKED })
     }
 
-    /// The array under `name`; `None` where there is none.
+    /// The array under `name`, of at most `limit` numbers; `None` where there is none.
     ///
     /// # Errors
     /// A damaged entry, or one that unpacks to too much.
-    pub fn get(&mut self, name: &str) -> Result<Option<Array>, NpzError> {
+    pub fn get(&mut self, name: &str, limit: usize) -> Result<Option<Array>, NpzError> {
         let entry = match self.zip.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
             Err(zip::result::ZipError::FileNotFound) => return Ok(None),
@@ -59,7 +59,7 @@ impl<'a> Npz<'a> {
             .read_to_end(&mut bytes)
             .map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or(NpzError::TooLarge)?;
-        npy::read(&bytes).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
+        npy::read(&bytes, limit).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
     }
 }
 

@@ -3,11 +3,12 @@
 use super::npy::{Array, Values, decode};
 use crate::pickle::{Dialect, Id, Node, Pickle, PickleError, load};
 
-/// Reads the dictionary of arrays in the pickle of an object array with one element.
+/// Reads the arrays under `keys` of the dictionary in the pickle of an object array with one
+/// element; other entries are passed over.
 ///
 /// # Errors
 /// A damaged pickle, or one that is more than data.
-pub(super) fn read_dict(bytes: &[u8]) -> Result<Vec<(String, Array)>, PickleError> {
+pub(super) fn read_dict(bytes: &[u8], keys: &[&str]) -> Result<Vec<(String, Array)>, PickleError> {
     let pickle = load(bytes, Dialect::Numpy)?;
     let damaged = |what| PickleError::Damaged(0, what);
     let mut id = pickle.root();
@@ -22,15 +23,14 @@ pub(super) fn read_dict(bytes: &[u8]) -> Result<Vec<(String, Array)>, PickleErro
             _ => objects(&pickle, id).ok_or(damaged("the object is not a dictionary"))?,
         };
     }
-    (pickle.entries(id).iter())
-        .map(|(key, value)| {
-            let Node::Str(key) = pickle.node(*key) else {
-                return Err(damaged("a key of the dictionary is not text"));
-            };
-            let array = array(&pickle, *value).ok_or(damaged("an entry is not an array"))?;
-            Ok((key.clone(), array))
-        })
-        .collect()
+    let mut out = Vec::new();
+    for key in keys {
+        if let Some(value) = pickle.get(id, key) {
+            let array = array(&pickle, value).ok_or(damaged("an entry is not an array"))?;
+            out.push(((*key).to_owned(), array));
+        }
+    }
+    Ok(out)
 }
 
 /// The state that an array was pickled with: version, shape, type, order, contents.

@@ -65,6 +65,13 @@ pub struct Pair {
     pub truth: Option<Truth>,
 }
 
+/// Samples of all pictures under one name: 128 of 2048x1536 in three colours.
+const MAX_SAMPLES: usize = 128 * 3 * 2048 * 1536;
+/// Events of one recording: half a gigabyte of time stamps.
+const MAX_EVENTS: usize = 1 << 26;
+/// Sharp images of one recording.
+const MAX_TRUTHS: usize = 4096;
+
 fn field(name: &str, what: impl Into<String>) -> PairError {
     PairError::Field(name.to_owned(), what.into())
 }
@@ -84,28 +91,34 @@ impl Pair {
     /// Not a sound recording; the field is named.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
         let mut npz = Npz::new(bytes)?;
-        let mut need = |name: &str| -> Result<Array, PairError> {
-            npz.get(name)?.ok_or_else(|| PairError::Missing(name.to_owned()))
+        let mut need = |name: &str, limit: usize| -> Result<Array, PairError> {
+            npz.get(name, limit)?.ok_or_else(|| PairError::Missing(name.to_owned()))
         };
-        let frames = [picture("blur1", &need("blur1")?)?, picture("blur2", &need("blur2")?)?];
+        let frames = [
+            picture("blur1", need("blur1", MAX_SAMPLES)?)?,
+            picture("blur2", need("blur2", MAX_SAMPLES)?)?,
+        ];
         let mut time = |name: &str| -> Result<i64, PairError> {
-            match need(name)?.integers().as_deref() {
+            match need(name, 1)?.integers().as_deref() {
                 Some([t]) => Ok(*t),
                 _ => Err(field(name, "not one whole number of microseconds")),
             }
         };
         let exposures_us =
             [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
-        let scale_factor = need("scale_factor")?
+        let scale_factor = need("scale_factor", 1)?
             .scalar()
             .ok_or_else(|| field("scale_factor", "not one number"))?;
-        let events = match need("events")?.values {
-            Values::Pickle(pickle) => self::events(&read_dict(&pickle)?)?,
+        let events = match need("events", 1)?.values {
+            Values::Pickle(pickle) => self::events(read_dict(&pickle, &["x", "y", "t", "p"])?)?,
             _ => return Err(field("events", "not a dictionary")),
         };
-        let truth = match (npz.get("sharp_imgs")?, npz.get("sharp_timestamps")?) {
-            (Some(images), Some(times)) => Some(self::truth(images, &times)?),
-            _ => None,
+        let images = npz.get("sharp_imgs", MAX_SAMPLES)?;
+        let truth = match (images, npz.get("sharp_timestamps", MAX_TRUTHS)?) {
+            (Some(images), Some(times)) => Some(self::truth(images, times)?),
+            (None, None) => None,
+            (None, _) => return Err(PairError::Missing("sharp_imgs".into())),
+            (_, None) => return Err(PairError::Missing("sharp_timestamps".into())),
         };
         let pair = Self { frames, exposures_us, events, scale_factor, truth };
         pair.check()?;
@@ -227,9 +240,15 @@ impl Pair {
             entries.push(("sharp_timestamps", npy::write("<i8", &[timestamps_us.len()], &data)));
         }
         let n = self.events.len();
+        if n > MAX_EVENTS {
+            return Err(field("events", format!("{n} of them; a file holds {MAX_EVENTS}")));
+        }
+        // Signed, as the published files have it, where the sensor allows.
+        let signed = self.events.iter().all(|e| e.x.max(e.y) <= i16::MAX.unsigned_abs());
+        let place = if signed { "<i2" } else { "<u2" };
         let dict = write_dict(&[
-            ("x", "<i2", n, self.events.iter().flat_map(|e| e.x.to_le_bytes()).collect()),
-            ("y", "<i2", n, self.events.iter().flat_map(|e| e.y.to_le_bytes()).collect()),
+            ("x", place, n, self.events.iter().flat_map(|e| e.x.to_le_bytes()).collect()),
+            ("y", place, n, self.events.iter().flat_map(|e| e.y.to_le_bytes()).collect()),
             ("t", "<i8", n, self.events.iter().flat_map(|e| e.t_us.to_le_bytes()).collect()),
             ("p", "|i1", n, self.events.iter().map(|e| if e.on { 1 } else { 0xff }).collect()),
         ]);
@@ -264,15 +283,15 @@ pub enum SaveError {
     Write(#[from] WriteError),
 }
 
-fn picture(name: &str, array: &Array) -> Result<Picture, PairError> {
-    let (Values::Bytes(data), [c, h, w]) = (&array.values, array.shape.as_slice()) else {
+fn picture(name: &str, array: Array) -> Result<Picture, PairError> {
+    let (Values::Bytes(data), [c, h, w]) = (array.values, array.shape.as_slice()) else {
         let what = format!("shape {:?} instead of channels, height, width as bytes", array.shape);
         return Err(field(name, what));
     };
-    Picture::new(*c, Size::new(*w, *h), data.clone()).map_err(|e| field(name, e.to_string()))
+    Picture::new(*c, Size::new(*w, *h), data).map_err(|e| field(name, e.to_string()))
 }
 
-fn truth(images: Array, times: &Array) -> Result<Truth, PairError> {
+fn truth(images: Array, times: Array) -> Result<Truth, PairError> {
     let (Values::Bytes(data), [n, c, h, w]) = (&images.values, images.shape.as_slice()) else {
         return Err(field("sharp_imgs", "not number, channels, height, width as bytes"));
     };
@@ -281,7 +300,8 @@ fn truth(images: Array, times: &Array) -> Result<Truth, PairError> {
         .filter(|t| t.len() == *n)
         .ok_or_else(|| field("sharp_timestamps", "not one whole number for every sharp image"))?;
     let size = Size::new(*w, *h);
-    let length = c.saturating_mul(size.area()).max(1);
+    let length = h.checked_mul(*w).and_then(|a| a.checked_mul(*c)).filter(|l| *l > 0);
+    let length = length.ok_or_else(|| field("sharp_imgs", format!("{n} images of {c}x{h}x{w}")))?;
     let images = (data.chunks_exact(length))
         .map(|d| Picture::new(*c, size, d.to_vec()))
         .collect::<Result<Vec<_>, _>>()
@@ -289,12 +309,13 @@ fn truth(images: Array, times: &Array) -> Result<Truth, PairError> {
     Ok(Truth { images, timestamps_us })
 }
 
-fn events(dict: &[(String, Array)]) -> Result<Vec<Event>, PairError> {
-    let column = |key: &str| -> Result<Vec<f64>, PairError> {
-        let array = dict.iter().rev().find(|(k, _)| k == key);
-        let array = array.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
+fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
+    let mut column = |key: &str| -> Result<Vec<f64>, PairError> {
+        let at = dict.iter().position(|(k, _)| k == key);
+        let at = at.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
         let name = || format!("events[{key:?}]");
-        let values = array.1.floats().ok_or_else(|| field(&name(), "not numbers"))?;
+        let values =
+            dict.swap_remove(at).1.floats().ok_or_else(|| field(&name(), "not numbers"))?;
         if values.iter().any(|v| !v.is_finite()) {
             return Err(field(&name(), "holds a number that is not finite"));
         }

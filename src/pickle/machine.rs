@@ -97,7 +97,10 @@ impl<'a> Machine<'a> {
             b'.' => return Ok(true),
             0x80 => drop(self.array::<1>()?), // protocol
             0x95 => drop(self.array::<8>()?), // frame
-            b'(' => self.marks.push(self.stack.len()),
+            b'(' => {
+                self.room(self.marks.len())?;
+                self.marks.push(self.stack.len());
+            }
             b'N' => self.push(Node::None)?,
             0x88 => self.push(Node::Bool(true))?,
             0x89 => self.push(Node::Bool(false))?,
@@ -145,6 +148,7 @@ impl<'a> Machine<'a> {
             b'1' => drop(self.marked()?),
             b'2' => {
                 let top = self.top()?;
+                self.room(self.stack.len())?;
                 self.stack.push(top);
             }
             b'a' => {
@@ -279,12 +283,15 @@ impl<'a> Machine<'a> {
     }
 
     fn push(&mut self, node: Node) -> Result<(), PickleError> {
-        if self.nodes.len() >= MAX_NODES {
-            return Err(PickleError::TooLarge(MAX_NODES));
-        }
+        self.room(self.nodes.len())?;
         self.stack.push(self.nodes.len());
         self.nodes.push(node);
         Ok(())
+    }
+
+    /// Whether one more fits where `taken` are.
+    fn room(&self, taken: usize) -> Result<(), PickleError> {
+        if taken >= MAX_NODES { Err(PickleError::TooLarge(MAX_NODES)) } else { Ok(()) }
     }
 
     fn top(&self) -> Result<Id, PickleError> {
@@ -341,9 +348,7 @@ impl<'a> Machine<'a> {
     fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
         let id = self.memo.get(&slot);
         let id = id.copied().ok_or(PickleError::Damaged(self.at, "an unknown memo entry"))?;
-        if self.stack.len() >= MAX_NODES {
-            return Err(PickleError::TooLarge(MAX_NODES));
-        }
+        self.room(self.stack.len())?;
         self.stack.push(id);
         Ok(())
     }
