@@ -1,5 +1,6 @@
 //! Files and folders of recordings, as a person names them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// A file or folder that cannot be looked at.
@@ -13,6 +14,9 @@ pub enum FindError {
         /// The system's reason.
         cause: std::io::Error,
     },
+    /// A folder too far below the one that was named.
+    #[error("{}: nested more than {MAX_DEPTH} folders deep; not searched", .0.display())]
+    Deep(PathBuf),
     /// A folder without recordings.
     #[error("{}: no npz files in it", .0.display())]
     Empty(PathBuf),
@@ -26,7 +30,7 @@ pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
     for input in inputs {
         if input.is_dir() {
             let before = out.len();
-            walk(input, 0, &mut out);
+            walk(input, 0, &mut HashSet::new(), &mut out);
             if out.len() == before {
                 out.push(Err(FindError::Empty(input.clone())));
             }
@@ -37,10 +41,17 @@ pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
     out
 }
 
-/// Deep enough for any dataset; a loop of links ends.
+/// Deep enough for any dataset.
 const MAX_DEPTH: usize = 16;
 
-fn walk(folder: &Path, depth: usize, out: &mut Vec<Result<PathBuf, FindError>>) {
+type Found = Vec<Result<PathBuf, FindError>>;
+
+/// `seen` holds the true paths of the folders so far: links are followed, but nothing is listed
+/// twice.
+fn walk(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, out: &mut Found) {
+    if folder.canonicalize().is_ok_and(|path| !seen.insert(path)) {
+        return;
+    }
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -58,7 +69,9 @@ fn walk(folder: &Path, depth: usize, out: &mut Vec<Result<PathBuf, FindError>>) 
     for path in paths {
         if path.is_dir() {
             if depth < MAX_DEPTH {
-                walk(&path, depth + 1, out);
+                walk(&path, depth + 1, seen, out);
+            } else {
+                out.push(Err(FindError::Deep(path)));
             }
         } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
             out.push(Ok(path));
@@ -89,6 +102,18 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_ends_and_lists_nothing_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/x.npz"), b"").unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("a/back")).unwrap();
+        let found = find(&[folder.path().to_owned()]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].as_ref().unwrap().ends_with("a/x.npz"));
+    }
 
     #[test]
     fn numbers_in_names_sort_by_value() {

@@ -1,0 +1,7 @@
+//! Recordings: whatever the bytes, an error and no panic.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ = gem_live::dataset::Pair::from_bytes(data);
+});
