@@ -92,7 +92,7 @@ fn natural(name: &str) -> Vec<(u64, String)> {
             key.push((digits.parse().unwrap_or(u64::MAX), String::new()));
             digits.clear();
         }
-        if let Some((_, text)) = key.last_mut() {
+        if let Some((_, text)) = key.last_mut().filter(|_| c != '\0') {
             text.push(c);
         }
     }
