@@ -47,3 +47,23 @@ pub fn write_with(
     };
     whole().map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_fails_half_way_leaves_neither_the_file_nor_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/whole.bin");
+        write(&path, b"before").unwrap();
+        let full = |file: &mut std::fs::File| {
+            file.write_all(b"half of what")?;
+            Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
+        };
+        let error = write_with(&path, full).unwrap_err().to_string();
+        assert!(error.contains("whole.bin"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"before");
+        assert_eq!(std::fs::read_dir(folder.path().join("sub")).unwrap().count(), 1);
+    }
+}

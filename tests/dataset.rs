@@ -149,6 +149,41 @@ fn damaged_and_hostile_files_give_one_clear_line() {
     assert!(got.contains("blur1 is missing"), "{got}");
 }
 
+/// A checkpoint made of a pickle and storages.
+fn checkpoint(pickle: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("archive/data.pkl", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, pickle).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn checkpoints_that_are_not_weights_are_refused_and_nothing_in_them_runs() {
+    use gem_live::network::Weights;
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let command = format!("touch {}", trace.display());
+    let attack = |module: &str, name: &str| {
+        let mut pickle = format!("\x03c{module}\n{name}\nX").into_bytes();
+        pickle.splice(0..0, [0x80]);
+        pickle.extend((command.len() as u32).to_le_bytes());
+        pickle.extend(command.as_bytes());
+        pickle.extend(b"\x85R.");
+        checkpoint(&pickle)
+    };
+    for (module, name) in
+        [("os", "system"), ("posix", "system"), ("subprocess", "call"), ("builtins", "eval")]
+    {
+        let error = Weights::from_bytes(&attack(module, name)).unwrap_err().to_string();
+        assert!(error.contains(&format!("{module}.{name}, which is refused")), "{error}");
+    }
+    assert!(!trace.exists());
+    let empty = Weights::from_bytes(&checkpoint(b"\x80\x02}.")).unwrap_err().to_string();
+    assert!(empty.contains("no state_dict"), "{empty}");
+    let none = Weights::from_bytes(&gem_live::dataset::npz::write(&[]).unwrap()).unwrap_err();
+    assert!(none.to_string().contains("no data.pkl"), "{none}");
+}
+
 #[test]
 fn golden_and_real_recordings_are_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
