@@ -5,6 +5,7 @@
 // sum to one, so it is applied once, after the blend. What remains for every pixel: at each of
 // four corners a gather, a sum, two layers; then the blend and the last layer. A warp takes 16
 // pixels through all of it in registers; only weights and gathers touch memory.
+#pragma once
 #include "common.cuh"
 
 // Where one corner of an axis is read, for one image pixel; made by the host in double precision.

@@ -1,6 +1,6 @@
 // The same graph in single precision, for checking: plain loops, no tensor cores, no fusion of
 // layers. Maps are channels-last, as everywhere.
-#include "common.cuh"
+#include "fuse.cu"
 
 struct SingleConvArgs {
     const float* input;    // (height, width, cin)
@@ -102,19 +102,14 @@ KERNEL(single_image, 256)(ResizeArgs a) {
     a.output[i] = (v - 0.5f) / 0.5f;
 }
 
-struct SingleCorner {
-    int event, image;
-    float relative;
-};
-
 struct SingleFuseArgs {
     const float* event;  // as FuseArgs, in single precision
     const float* image;
     const float* weights;  // three layers: [input][output]
     const float* bias;
     const float* position;
-    const SingleCorner* rows;
-    const SingleCorner* columns;
+    const Corner* rows;
+    const Corner* columns;
     float* output;
     int height, width, event_width, channels;
 };
@@ -139,10 +134,10 @@ KERNEL(single_fuse, SINGLE_THREADS)(SingleFuseArgs a) {
     };
     float total = 0.0f, blend = 0.0f;
     for (int corner = 0; corner < 4; corner++) {
-        const SingleCorner r = a.rows[corner / 2 * a.height + y];
-        const SingleCorner q = a.columns[corner % 2 * a.width + x];
-        const SingleCorner opposite_r = a.rows[(1 - corner / 2) * a.height + y];
-        const SingleCorner opposite_q = a.columns[(1 - corner % 2) * a.width + x];
+        const Corner r = a.rows[corner / 2 * a.height + y];
+        const Corner q = a.columns[corner % 2 * a.width + x];
+        const Corner opposite_r = a.rows[(1 - corner / 2) * a.height + y];
+        const Corner opposite_q = a.columns[(1 - corner % 2) * a.width + x];
         const float weight = fabsf(opposite_r.relative * opposite_q.relative) + 1e-9f;
         const size_t event = static_cast<size_t>(r.event) * a.event_width + q.event;
         const size_t image = static_cast<size_t>(r.image) * a.width + q.image;
