@@ -32,9 +32,9 @@ INLINE void layer(float (&d)[C / 8][4], const unsigned (&a)[C / 16][4], const ui
                   const float* bias) {
     start_at_bias<C>(d, bias);
 #pragma unroll
-    for (int s = 0; s < C / 16; s++)
+    for (int n = 0; n < C / 16; n++)
 #pragma unroll
-        for (int n = 0; n < C / 16; n++) {
+        for (int s = 0; s < C / 16; s++) {
             const uint4 w = __ldg(weights + (s * (C / 16) + n) * WARP);
             multiply_add(d[2 * n], a[s], w.x, w.y);
             multiply_add(d[2 * n + 1], a[s], w.z, w.w);

@@ -1,7 +1,7 @@
 //! SAN on the processor, in single precision.
 
 mod deform;
-mod fusion;
+pub(super) mod fusion;
 mod kernel;
 mod layers;
 mod map;
