@@ -186,6 +186,12 @@ pub(super) struct Launch {
 }
 
 impl Launch {
+    /// The same launch once more.
+    pub(super) fn again(&self) -> Self {
+        let function = self.function.clone();
+        Self { function, ..*self }
+    }
+
     pub(super) fn run(&self, stream: &CudaStream) -> Result<(), DriverError> {
         let config = LaunchConfig {
             grid_dim: (self.grid.0, self.grid.1, 1),
