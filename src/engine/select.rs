@@ -49,7 +49,8 @@ pub fn select(
         Ok(card) => {
             let reason = card.name().to_owned();
             let weights = weights.clone();
-            let spare = Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
+            let spare =
+                Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
             Ok(Selected { engine: Box::new(Failover::new(Box::new(card), spare, notice)), reason })
         }
         Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),

@@ -45,11 +45,12 @@ impl Layers {
     ) -> Result<Self, DriverError> {
         let half = precision == Precision::Half;
         let mut layers = HashMap::new();
-        let mut add = |name: String, halves: &dyn Fn() -> Vec<half::f16>, plain: &[f32], bias: &[f32]| {
-            let weights = if half { device.upload(&halves()) } else { device.upload(plain) }?;
-            layers.insert(name, Layer { weights, bias: device.upload(bias)? });
-            Ok::<_, DriverError>(())
-        };
+        let mut add =
+            |name: String, halves: &dyn Fn() -> Vec<half::f16>, plain: &[f32], bias: &[f32]| {
+                let weights = if half { device.upload(&halves()) } else { device.upload(plain) }?;
+                layers.insert(name, Layer { weights, bias: device.upload(bias)? });
+                Ok::<_, DriverError>(())
+            };
         for (name, shape) in parameters() {
             let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
             else {
@@ -87,12 +88,14 @@ impl Layers {
                 )?;
             }
             let later = [2, 4, 6];
-            let halves = || later.iter().flat_map(|l| pack::square(get(*l, "weight"), c, 1)).collect();
+            let halves =
+                || later.iter().flat_map(|l| pack::square(get(*l, "weight"), c, 1)).collect();
             let plain: Vec<f32> =
                 later.iter().flat_map(|l| pack::plain(get(*l, "weight"), 1, c, c)).collect();
             let bias: Vec<f32> = later.iter().flat_map(|l| get(*l, "bias").to_vec()).collect();
             add(format!("{name}.mlp"), &halves, &plain, &bias)?;
-            let column = |p: usize| -> Vec<f32> { (0..c).map(|o| w0[o * inputs + c + p]).collect() };
+            let column =
+                |p: usize| -> Vec<f32> { (0..c).map(|o| w0[o * inputs + c + p]).collect() };
             let relative = device.upload(&[column(0), column(1)].concat())?;
             let bias = get(0, "bias").to_vec();
             position.insert(name, Position { relative, bias, cell: [column(2), column(3)] });

@@ -118,7 +118,12 @@ impl Session {
     }
 
     /// Puts what one target needs on its way, and counts and encodes its events.
-    fn start(&mut self, device: &Device, slot: usize, input: &Input<'_>) -> Result<(), DriverError> {
+    fn start(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        input: &Input<'_>,
+    ) -> Result<(), DriverError> {
         let stream = device.work.cu_stream();
         match input {
             Input::Header(header) => {
@@ -224,7 +229,11 @@ impl CudaEngine {
         Ok(())
     }
 
-    fn run(&mut self, blur: &Image<'_>, inputs: &[Input<'_>]) -> Result<Vec<Restored>, EngineError> {
+    fn run(
+        &mut self,
+        blur: &Image<'_>,
+        inputs: &[Input<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };
         let device = &self.device;
         let result = (|| {

@@ -9,11 +9,7 @@ fn chunk(channels: usize) -> usize {
 
 /// B fragments: `steps` products of 16 inputs each. `value(step, input, position)` is the weight
 /// from input 0..16 of a step to the output at `position` of the fragments.
-fn fragments(
-    steps: usize,
-    outputs: usize,
-    value: impl Fn(usize, usize, usize) -> f32,
-) -> Vec<f16> {
+fn fragments(steps: usize, outputs: usize, value: impl Fn(usize, usize, usize) -> f32) -> Vec<f16> {
     let mut out = Vec::with_capacity(steps * outputs * 16);
     for step in 0..steps {
         for pair in 0..outputs / 16 {
@@ -41,11 +37,7 @@ fn output_channel(position: usize, channels: usize) -> usize {
 /// Channel at input `k` of a step, where the inputs are another product's outputs.
 fn input_channel(step: usize, k: usize, channels: usize) -> usize {
     let (t, e, upper) = (k % 8 / 2, k % 2, k / 8 * 2);
-    if channels < 32 {
-        4 * t + upper + e
-    } else {
-        step / 2 * 32 + 8 * t + step % 2 * 4 + upper + e
-    }
+    if channels < 32 { 4 * t + upper + e } else { step / 2 * 32 + 8 * t + step % 2 * 4 + upper + e }
 }
 
 /// A convolution's published weights `(cout, cin, k, k)`; with `natural`, outputs stay in their

@@ -1,9 +1,9 @@
 //! The graph of SAN for one pair of sizes: all memory, and every launch with its arguments.
 
+use super::Precision;
 use super::arguments::{self as args, Address, block};
 use super::device::{Device, Launch, Memory};
 use super::layers::Layers;
-use super::Precision;
 use crate::engine::cpu::fusion::corners;
 use crate::event::CHANNELS;
 use crate::frame::Size;
@@ -103,7 +103,16 @@ impl Plan {
         let image_stem = b.stem(shape.image, blur)?;
         let features = b.encoder("im_enc", image_stem)?;
         let projected: Vec<Map> = (features.iter().enumerate())
-            .map(|(i, f)| b.conv(&format!("msff{}.image", i + 1), 1, *f, f.channels, Source::Plain, Post::Linear))
+            .map(|(i, f)| {
+                b.conv(
+                    &format!("msff{}.image", i + 1),
+                    1,
+                    *f,
+                    f.channels,
+                    Source::Plain,
+                    Post::Linear,
+                )
+            })
             .collect::<Result<_, _>>()?;
         let image = std::mem::take(&mut b.launches);
 
@@ -130,7 +139,19 @@ impl Plan {
         finish[0] = b.launches.into_iter().chain(heads.pop()).collect();
         debug_assert!(finish[0].len() > body);
         let _memory = b.memory;
-        Ok(Self { shape, events, image, finish, blur, header, packed_events, voxels, counts, outputs, _memory })
+        Ok(Self {
+            shape,
+            events,
+            image,
+            finish,
+            blur,
+            header,
+            packed_events,
+            voxels,
+            counts,
+            outputs,
+            _memory,
+        })
     }
 }
 
@@ -172,12 +193,24 @@ impl Builder<'_> {
     }
 
     /// A kernel with one thread per item.
-    fn flat<T: Pod>(&mut self, name: &str, items: usize, threads: u32, a: &T) -> Result<(), DriverError> {
+    fn flat<T: Pod>(
+        &mut self,
+        name: &str,
+        items: usize,
+        threads: u32,
+        a: &T,
+    ) -> Result<(), DriverError> {
         self.launch(name, (items.div_ceil(threads as usize), 1), threads, a)
     }
 
     /// EGER from packed events; the counts have been cleared.
-    fn count(&mut self, shape: Shape, header: Address, events: Address, counts: Address) -> Result<Map, DriverError> {
+    fn count(
+        &mut self,
+        shape: Shape,
+        header: Address,
+        events: Address,
+        counts: Address,
+    ) -> Result<Map, DriverError> {
         let (size, sensor) = (shape.padded, shape.sensor);
         let a = args::Eger {
             header,
@@ -198,7 +231,12 @@ impl Builder<'_> {
 
     fn voxels(&mut self, size: Size, planes: Address) -> Result<Map, DriverError> {
         let map = self.map(size, CHANNELS)?;
-        let a = args::Voxel { planes, map: map.at, height: size.height as i32, width: size.width as i32 };
+        let a = args::Voxel {
+            planes,
+            map: map.at,
+            height: size.height as i32,
+            width: size.width as i32,
+        };
         let name = if self.half() { "voxels_half" } else { "voxels_single" };
         self.flat(name, size.area() * CHANNELS, 256, &a)?;
         Ok(map)
@@ -220,13 +258,30 @@ impl Builder<'_> {
         Ok(map)
     }
 
-    fn conv(&mut self, name: &str, k: usize, input: Map, cout: usize, source: Source, post: Post) -> Result<Map, DriverError> {
+    fn conv(
+        &mut self,
+        name: &str,
+        k: usize,
+        input: Map,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
         let (weights, bias) = self.layers.of(name);
         self.conv_with(weights, bias, k, input, cout, source, post)
     }
 
     #[allow(clippy::too_many_arguments, reason = "a layer is what it is")]
-    fn conv_with(&mut self, weights: Address, bias: Address, k: usize, input: Map, cout: usize, source: Source, post: Post) -> Result<Map, DriverError> {
+    fn conv_with(
+        &mut self,
+        weights: Address,
+        bias: Address,
+        k: usize,
+        input: Map,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
         let Size { width, height } = input.size;
         let size = match source {
             Source::Plain | Source::Counts => input.size,
@@ -261,7 +316,17 @@ impl Builder<'_> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "a layer is what it is")]
-    fn single_conv(&mut self, weights: Address, bias: Address, k: usize, input: Map, size: Size, cout: usize, source: Source, post: Post) -> Result<Map, DriverError> {
+    fn single_conv(
+        &mut self,
+        weights: Address,
+        bias: Address,
+        k: usize,
+        input: Map,
+        size: Size,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
         let input = match source {
             Source::Plain | Source::Counts => input,
             Source::Pooled => self.resize("single_pool", input, size)?,
@@ -293,7 +358,14 @@ impl Builder<'_> {
         }
         let output = self.map(size, 16)?;
         let (weights, bias) = self.layers.of("im_enc.conv1");
-        let a = args::Stem { image: blur, weights, bias, output: output.at, height: size.height as i32, width: size.width as i32 };
+        let a = args::Stem {
+            image: blur,
+            weights,
+            bias,
+            output: output.at,
+            height: size.height as i32,
+            width: size.width as i32,
+        };
         self.launch("stem", (size.width.div_ceil(16), size.height.div_ceil(16)), 128, &a)?;
         Ok(output)
     }
@@ -317,11 +389,20 @@ impl Builder<'_> {
         for (i, f) in features.iter().enumerate() {
             let name = format!("msff{}", i + 1);
             let (h, w) = (image.height >> i, image.width >> i);
-            let cell = [2.0 * f.size.height as f32 / h as f32, 2.0 * f.size.width as f32 / w as f32];
+            let cell =
+                [2.0 * f.size.height as f32 / h as f32, 2.0 * f.size.width as f32 / w as f32];
             let bias = self.layers.position.get(&name).map(|p| p.bias(cell)).unwrap_or_default();
             let bias = self.upload(&bias)?;
             let (weights, _) = self.layers.of(&format!("{name}.event"));
-            out.push(self.conv_with(weights, bias, 1, *f, f.channels, Source::Plain, Post::Linear)?);
+            out.push(self.conv_with(
+                weights,
+                bias,
+                1,
+                *f,
+                f.channels,
+                Source::Plain,
+                Post::Linear,
+            )?);
         }
         Ok(out)
     }
@@ -332,11 +413,16 @@ impl Builder<'_> {
         let mut axis = |image: usize, event: usize| {
             let both = [-1.0, 1.0].into_iter().flat_map(|side| corners(image, event, side));
             let table: Vec<args::Corner> = both
-                .map(|k| args::Corner { event: k.event as i32, image: k.image as i32, relative: k.relative })
+                .map(|k| args::Corner {
+                    event: k.event as i32,
+                    image: k.image as i32,
+                    relative: k.relative,
+                })
                 .collect();
             self.upload(&table)
         };
-        let (rows, columns) = (axis(size.height, event.size.height)?, axis(size.width, event.size.width)?);
+        let (rows, columns) =
+            (axis(size.height, event.size.height)?, axis(size.width, event.size.width)?);
         let (weights, bias) = self.layers.of(&format!("{name}.mlp"));
         let a = args::Fuse {
             event: event.at,
@@ -370,14 +456,38 @@ impl Builder<'_> {
         if !self.half() {
             let offsets = self.conv(&offsets, k, input, 3 * k * k, Source::Plain, Post::Linear)?.at;
             let output = self.map(size, c)?;
-            let a = args::SingleDeform { input: input.at, offsets, weights, bias, output: output.at, height, width, kernel: k as i32, channels: c as i32 };
+            let a = args::SingleDeform {
+                input: input.at,
+                offsets,
+                weights,
+                bias,
+                output: output.at,
+                height,
+                width,
+                kernel: k as i32,
+                channels: c as i32,
+            };
             self.launch("single_deform", (size.area().div_ceil(128 / c), 1), 128, &a)?;
             return Ok(output);
         }
         let output = self.map(size, c)?;
         let (offset_weights, offset_bias) = self.layers.of(&offsets);
-        let a = args::Deform { input: input.at, offset_weights, offset_bias, weights, bias, output: output.at, height, width };
-        self.launch(&format!("deform{k}_{c}"), (size.width.div_ceil(16), size.height.div_ceil(8)), 128, &a)?;
+        let a = args::Deform {
+            input: input.at,
+            offset_weights,
+            offset_bias,
+            weights,
+            bias,
+            output: output.at,
+            height,
+            width,
+        };
+        self.launch(
+            &format!("deform{k}_{c}"),
+            (size.width.div_ceil(16), size.height.div_ceil(8)),
+            128,
+            &a,
+        )?;
         Ok(output)
     }
 
