@@ -98,7 +98,7 @@ CALL(cuDeviceTotalMem_v2, size_t* bytes, int) { *bytes = TOTAL; return SUCCESS; 
 CALL(cuDeviceGetAttribute, int* v, int attribute, int) {
     switch (attribute) {
         case 75: *v = number("CUDA_STANDIN_MAJOR", 8); break;
-        case 76: *v = 0; break;
+        case 76: *v = number("CUDA_STANDIN_MINOR", 0); break;
         default: *v = 0;  // among them: no memory pools
     }
     return SUCCESS;
