@@ -233,11 +233,9 @@ fn case_refusals() {
     outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, on: true };
     let targets = [Span::instant(EXPOSURE.at(0.5))];
     let reversed = [Span::new(2.0, 1.0)];
-    let image = |s: &Scene, h| Image { data: &s.blur, height: h, width: s.image.width }.to_owned();
     let mut both = |scene: &Scene, h: usize, events: &Events<'_>| {
-        let on = |e: &mut dyn Engine| {
-            e.restore_events(&image(scene, h), events).unwrap_err().to_string()
-        };
+        let image = Image { data: &scene.blur, height: h, width: scene.image.width };
+        let on = |e: &mut dyn Engine| e.restore_events(&image, events).unwrap_err().to_string();
         assert_eq!(on(&mut cuda), on(&mut cpu));
     };
     both(&outside, 16, &outside.events(&targets));
