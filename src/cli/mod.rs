@@ -3,6 +3,7 @@
 mod bench;
 mod common;
 mod deblur;
+mod devices;
 mod export_weights;
 mod infer;
 mod live;
@@ -24,6 +25,7 @@ struct Arguments {
 enum Command {
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
+    Devices(devices::Devices),
     ExportWeights(export_weights::ExportWeights),
     Infer(infer::Infer),
     Live(live::Live),
@@ -39,6 +41,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match command {
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
+        Command::Devices(devices) => devices.run(),
         Command::ExportWeights(export) => export.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
