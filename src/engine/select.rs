@@ -21,7 +21,7 @@ pub enum Choice {
 pub struct Selected {
     /// The engine.
     pub engine: Box<dyn Engine>,
-    /// Such as `CUDA device 0 (...)`, or the reason for the processor.
+    /// Such as `CUDA device 0 (...)`, or the processor and why not a card.
     pub reason: String,
 }
 
@@ -54,10 +54,12 @@ pub fn select(
             Ok(Selected { engine: Box::new(Failover::new(Box::new(card), spare, notice)), reason })
         }
         Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),
-        Err(why) => Ok(Selected {
-            engine: Box::new(CpuEngine::new(weights, threads)?),
-            reason: format!("the processor: {why}"),
-        }),
+        Err(why) => {
+            let engine = CpuEngine::new(weights, threads)?;
+            let reason =
+                format!("the processor, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+            Ok(Selected { engine: Box::new(engine), reason })
+        }
     }
 }
 
