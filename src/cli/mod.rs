@@ -5,6 +5,7 @@ mod common;
 mod deblur;
 mod devices;
 mod export_weights;
+mod gpu_check;
 mod infer;
 mod live;
 mod sheet;
@@ -27,6 +28,8 @@ enum Command {
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
     ExportWeights(export_weights::ExportWeights),
+    #[command(hide = true)]
+    GpuCheck(gpu_check::GpuCheck),
     Infer(infer::Infer),
     Live(live::Live),
     Test(test::Test),
@@ -43,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
         Command::ExportWeights(export) => export.run(),
+        Command::GpuCheck(check) => check.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Test(test) => test.run(),

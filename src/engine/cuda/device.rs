@@ -133,6 +133,11 @@ impl Device {
         self.module.load_function(name)
     }
 
+    /// An event that takes the time.
+    pub(super) fn timer(&self) -> Result<cudarc::driver::CudaEvent, DriverError> {
+        self.context.new_event(Some(sys::CUevent_flags::CU_EVENT_DEFAULT))
+    }
+
     pub(super) fn context(&self) -> &Arc<CudaContext> {
         &self.context
     }
@@ -177,8 +182,19 @@ impl Memory {
     }
 }
 
+/// The least that a kernel has to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Products with a sum.
+    pub multiplications: u64,
+    /// Bytes of maps and weights, each read or written once.
+    pub bytes: u64,
+}
+
 /// One kernel with everything it needs.
 pub(super) struct Launch {
+    pub(super) name: String,
+    pub(super) cost: Cost,
     pub(super) function: CudaFunction,
     pub(super) grid: (u32, u32),
     pub(super) threads: u32,
@@ -188,8 +204,8 @@ pub(super) struct Launch {
 impl Launch {
     /// The same launch once more.
     pub(super) fn again(&self) -> Self {
-        let function = self.function.clone();
-        Self { function, ..*self }
+        let (name, function) = (self.name.clone(), self.function.clone());
+        Self { name, function, ..*self }
     }
 
     pub(super) fn run(&self, stream: &CudaStream) -> Result<(), DriverError> {

@@ -10,8 +10,10 @@ mod device;
 mod layers;
 mod pack;
 mod plan;
+mod profile;
 
-pub use device::{DeviceInfo, devices};
+pub use device::{Cost, DeviceInfo, devices};
+pub use profile::{KernelTime, Profile};
 
 use super::{Engine, EngineError, Events, Image, Restored, Voxels};
 use crate::event::{BINS, EgerError, Span};
@@ -58,10 +60,10 @@ struct Session {
     copied: [CudaEvent; 2],
 }
 
-/// Launches, as one graph where the driver can capture them.
-enum Work {
-    Graph(Graph),
-    Launches(Vec<Launch>),
+/// Launches, and the same as one graph where the driver can capture them.
+struct Work {
+    launches: Vec<Launch>,
+    graph: Option<Graph>,
 }
 
 struct Graph(CudaGraph);
@@ -80,17 +82,15 @@ impl Work {
             let graph = device.work.end_capture(sys::CUgraphInstantiate_flags(0));
             ran.and(graph)
         };
-        match record() {
-            Ok(Some(graph)) => Self::Graph(Graph(graph)),
-            // A driver or card without capture runs the launches one by one.
-            Ok(None) | Err(_) => Self::Launches(launches),
-        }
+        // Without capture, the launches run one by one.
+        let graph = record().ok().flatten().map(Graph);
+        Self { launches, graph }
     }
 
     fn run(&self, stream: &CudaStream) -> Result<(), DriverError> {
-        match self {
-            Self::Graph(graph) => graph.0.launch(),
-            Self::Launches(launches) => launches.iter().try_for_each(|l| l.run(stream)),
+        match &self.graph {
+            Some(graph) => graph.0.launch(),
+            None => self.launches.iter().try_for_each(|l| l.run(stream)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Precision;
 use super::arguments::{self as args, Address, block};
-use super::device::{Device, Launch, Memory};
+use super::device::{Cost, Device, Launch, Memory};
 use super::layers::Layers;
 use crate::engine::cpu::fusion::corners;
 use crate::event::CHANNELS;
@@ -188,8 +188,22 @@ impl Builder<'_> {
     ) -> Result<(), DriverError> {
         let function = self.device.function(name)?;
         let grid = (grid.0 as u32, grid.1 as u32);
-        self.launches.push(Launch { function, grid, threads, arguments: block(arguments) });
+        let (name, arguments, cost) = (name.to_owned(), block(arguments), Cost::default());
+        self.launches.push(Launch { name, cost, function, grid, threads, arguments });
         Ok(())
+    }
+
+    /// What the last launch has to do: products per output pixel, maps read and written whole,
+    /// and weights.
+    fn cost(&mut self, size: Size, products: usize, maps: &[Map], weights: usize) {
+        let element = if self.half() { 2 } else { 4 };
+        let numbers: usize = maps.iter().map(|m| m.size.area() * m.channels).sum();
+        if let Some(launch) = self.launches.last_mut() {
+            launch.cost = Cost {
+                multiplications: (size.area() * products) as u64,
+                bytes: ((numbers + weights) * element) as u64,
+            };
+        }
     }
 
     /// A kernel with one thread per item.
@@ -312,6 +326,8 @@ impl Builder<'_> {
         let rows = if cout == 128 { 8 } else { 16 };
         let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
         self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
+        let weights = k * k * input.channels * cout;
+        self.cost(size, weights, &[input, output], weights);
         Ok(output)
     }
 
@@ -347,6 +363,8 @@ impl Builder<'_> {
             relu: i32::from(!matches!(post, Post::Linear)),
         };
         self.flat("single_conv", size.area() * cout.div_ceil(8), 128, &a)?;
+        let weights = k * k * input.channels * cout;
+        self.cost(size, weights, &[input, output], weights);
         Ok(output)
     }
 
@@ -367,6 +385,13 @@ impl Builder<'_> {
             width: size.width as i32,
         };
         self.launch("stem", (size.width.div_ceil(16), size.height.div_ceil(16)), 128, &a)?;
+        // The image comes in single precision: twice the bytes of a half map.
+        self.cost(
+            size,
+            7 * 7 * 3 * 16,
+            &[Map { at: blur, size, channels: 6 }, output],
+            7 * 7 * 3 * 16,
+        );
         Ok(output)
     }
 
@@ -444,6 +469,7 @@ impl Builder<'_> {
         } else {
             self.launch("single_fuse", (size.area().div_ceil(128 / c), 1), 128, &a)?;
         }
+        self.cost(size, 9 * c * c, &[event, image, output], 3 * c * c);
         Ok(output)
     }
 
@@ -488,6 +514,8 @@ impl Builder<'_> {
             128,
             &a,
         )?;
+        let products = k * k * c * (3 * k * k + c);
+        self.cost(size, products, &[input, output], products);
         Ok(output)
     }
 
@@ -510,6 +538,8 @@ impl Builder<'_> {
             let grid = (x.size.width.div_ceil(16), x.size.height.div_ceil(16));
             for slot in [a, b] {
                 self.launch("head", grid, 128, &args::Head { input: x.at, weights, bias, ..slot })?;
+                // Nine single-precision planes: the image in, latent image and ratio out.
+                self.cost(x.size, 432, &[x, Map { channels: 18, ..x }], 432);
             }
         } else {
             let sums = self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)?.at;
