@@ -6,7 +6,7 @@ mod status;
 
 use crate::Deblurrer;
 use crate::dataset::Clip;
-use crate::engine::cpu::CpuEngine;
+use crate::engine::{Choice, select};
 use crate::network::Weights;
 use crate::pipeline::{ClipSource, Control, Pipeline, Shown};
 use eframe::egui;
@@ -37,6 +37,10 @@ pub struct Options {
     pub weights: Option<Weights>,
     /// Threads of the engine; 0 takes one for every processor.
     pub threads: usize,
+    /// What computes.
+    pub choice: Choice,
+    /// Number of the card, if a certain one is wanted.
+    pub device: Option<usize>,
     /// Start in full screen.
     pub fullscreen: bool,
 }
@@ -50,9 +54,10 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Some(weights) => weights,
         None => Weights::embedded()?,
     };
-    let engine = CpuEngine::new(&weights, options.threads)?;
-    let about = format!("{} threads, {:?}", engine.threads(), engine.isa());
-    let deblurrer = Deblurrer::new(Box::new(engine));
+    let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
+    let selected = select(&weights, options.choice, options.device, options.threads, notice)?;
+    let about = selected.reason;
+    let deblurrer = Deblurrer::new(selected.engine);
     let source = ClipSource::new(&Clip::embedded()?);
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")

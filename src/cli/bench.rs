@@ -139,7 +139,9 @@ impl Report {
 }
 
 /// Weights with offsets of a pixel or so, so that the sampling is as irregular as in use.
-fn random_weights(rng: &mut impl Rng) -> Result<Weights, gem_live::network::WeightsError> {
+pub(super) fn random_weights(
+    rng: &mut impl Rng,
+) -> Result<Weights, gem_live::network::WeightsError> {
     let one = |(name, shape): (String, Vec<usize>)| {
         let inputs: usize = shape.iter().skip(1).product();
         let bound = if shape.len() > 1 { (3.0 / inputs as f32).sqrt() } else { 0.05 };

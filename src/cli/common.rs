@@ -2,7 +2,7 @@
 
 use super::Failure;
 use gem_live::Deblurrer;
-use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::{self, Choice};
 use gem_live::frame::Picture;
 use gem_live::network::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +18,52 @@ pub(super) struct Network {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     pub(super) threads: usize,
+    #[command(flatten)]
+    pub(super) compute: Compute,
+}
+
+/// What to compute on.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(super) struct Compute {
+    /// What computes: the first card that can be used, otherwise the processor; or one of them.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) engine: EngineName,
+    /// Number of the card, as `gem-live devices` shows it.
+    #[arg(long)]
+    pub(super) device: Option<usize>,
+}
+
+/// As [`Choice`], for the command line.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum EngineName {
+    #[default]
+    Auto,
+    Cuda,
+    Cpu,
+}
+
+impl Compute {
+    pub(super) fn choice(self) -> Choice {
+        match self.engine {
+            EngineName::Auto => Choice::Auto,
+            EngineName::Cuda => Choice::Cuda,
+            EngineName::Cpu => Choice::Cpu,
+        }
+    }
+
+    /// The engine, said on the error stream where it is not the processor as asked for.
+    pub(super) fn engine(
+        self,
+        weights: &Weights,
+        threads: usize,
+    ) -> Result<Box<dyn engine::Engine>, Failure> {
+        let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
+        let selected = engine::select(weights, self.choice(), self.device, threads, notice)?;
+        if self.engine != EngineName::Cpu {
+            eprintln!("gem-live: computing on {}", selected.reason);
+        }
+        Ok(selected.engine)
+    }
 }
 
 impl Network {
@@ -26,7 +72,7 @@ impl Network {
             Some(path) => read_weights(path)?,
             None => Weights::embedded()?,
         };
-        Ok(Deblurrer::new(Box::new(CpuEngine::new(&weights, self.threads)?)))
+        Ok(Deblurrer::new(self.compute.engine(&weights, self.threads)?))
     }
 }
 

@@ -1,8 +1,8 @@
 //! `gem-live infer`: the bare network, tensors in and tensors out.
 
 use super::Failure;
-use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::{Engine, Image, Voxels};
+use super::common::Compute;
+use gem_live::engine::{Image, Voxels};
 use gem_live::network::{Tensor, Weights, tensors};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +25,8 @@ pub(crate) struct Infer {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 impl Infer {
@@ -48,7 +50,7 @@ impl Infer {
         };
         let (event, h, w) = input("event", gem_live::event::CHANNELS)?;
         let (blur, height, width) = input("blur", 3)?;
-        let mut engine = CpuEngine::new(&weights, self.threads)?;
+        let mut engine = self.compute.engine(&weights, self.threads)?;
         let voxels = [Voxels { data: event, height: h, width: w }];
         let restored = engine.restore(&Image { data: blur, height, width }, &voxels)?;
         let outputs: Vec<_> = restored

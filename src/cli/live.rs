@@ -1,7 +1,7 @@
 //! `gem-live live`, and `gem-live` alone: the window.
 
 use super::Failure;
-use super::common::read_weights;
+use super::common::{Compute, read_weights};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +14,8 @@ pub(crate) struct Live {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    compute: Compute,
     /// Start in full screen.
     #[arg(long)]
     fullscreen: bool,
@@ -24,13 +26,15 @@ impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let weights = self.weights.as_deref().map(read_weights).transpose()?;
         let (threads, fullscreen) = (self.threads, self.fullscreen);
-        gem_live::app::run(gem_live::app::Options { weights, threads, fullscreen })?;
+        let (choice, device) = (self.compute.choice(), self.compute.device);
+        let options = gem_live::app::Options { weights, threads, choice, device, fullscreen };
+        gem_live::app::run(options)?;
         Ok(ExitCode::SUCCESS)
     }
 
     #[cfg(not(feature = "app"))]
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let _ = (read_weights, &self.weights, self.threads, self.fullscreen);
+        let _ = (read_weights, &self.weights, self.threads, self.compute, self.fullscreen);
         Err("this program was built without its window (cargo feature app)".into())
     }
 }

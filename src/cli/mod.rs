@@ -3,7 +3,9 @@
 mod bench;
 mod common;
 mod deblur;
+mod devices;
 mod export_weights;
+mod gpu_check;
 mod infer;
 mod live;
 mod sheet;
@@ -24,7 +26,10 @@ struct Arguments {
 enum Command {
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
+    Devices(devices::Devices),
     ExportWeights(export_weights::ExportWeights),
+    #[command(hide = true)]
+    GpuCheck(gpu_check::GpuCheck),
     Infer(infer::Infer),
     Live(live::Live),
     Test(test::Test),
@@ -39,7 +44,9 @@ pub(crate) fn run() -> ExitCode {
     let result = match command {
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
+        Command::Devices(devices) => devices.run(),
         Command::ExportWeights(export) => export.run(),
+        Command::GpuCheck(check) => check.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Test(test) => test.run(),

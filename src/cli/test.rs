@@ -3,10 +3,9 @@
 mod report;
 
 use super::Failure;
-use super::common::{Progress, read_weights, write_png};
+use super::common::{Compute, Progress, read_weights, write_png};
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Config, Pair, Truth};
-use gem_live::engine::cpu::CpuEngine;
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Picture, Size};
 use gem_live::metrics::{psnr, ssim};
@@ -29,6 +28,8 @@ pub(crate) struct Test {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 impl Test {
@@ -56,9 +57,9 @@ impl Test {
             None => config.checkpoint().map_err(|e| format!("{name}: {e}"))?,
         };
         println!("weights from {}", weights.display());
-        let engine = CpuEngine::new(&read_weights(&weights)?, self.threads)?;
+        let engine = self.compute.engine(&read_weights(&weights)?, self.threads)?;
         let run = Run { config: &config, folders: Folders::new(&config) };
-        run.all(Deblurrer::new(Box::new(engine)))
+        run.all(Deblurrer::new(engine))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Arithmetic: SAN on tensors. Knows nothing of cameras.
 
 pub mod cpu;
+pub mod cuda;
+mod select;
+
+pub use select::{Choice, Failover, Notice, Selected, select};
 
 use crate::event::{CHANNELS, EgerError, Event, Span, eger};
 use crate::frame::Size;

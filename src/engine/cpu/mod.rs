@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
 mod deform;
-mod fusion;
+pub(super) mod fusion;
 mod kernel;
 mod layers;
 mod map;

@@ -1,0 +1,264 @@
+// Convolutions as matrix products on the tensor cores, without ever writing the matrix.
+//
+// A block computes 16 columns by ROWS rows of output pixels. It brings the input window of those
+// pixels into shared memory, some channels at a time, averaging or interpolating on the way where
+// the layer follows a pooling or an upsampling. A warp owns MT rows (one A fragment each) and
+// 8 * NT outputs. The fragment of a window's row serves every kernel row that it lies under, so
+// it is loaded once for MT + K - 1 rows instead of MT * K times.
+#pragma once
+#include "common.cuh"
+
+// How the input map becomes the convolution's input.
+enum Source {
+    PLAIN,      // as it is
+    COUNTS,     // 16-bit integers
+    POOLED,     // mean of every 2x2 block; an odd last row or column is left out
+    UPSAMPLED,  // bicubic to twice the size, a = -0.75, align_corners = false
+};
+
+// What follows the sum.
+enum Post { LINEAR, RELU, RELU_ADD };
+
+struct ConvArgs {
+    const void* input;
+    const uint4* weights;  // fragments: [chunk][kernel column][16 inputs][kernel row][16 outputs]
+    const float* bias;
+    const half* skip;  // RELU_ADD: a map of the output's shape, added last
+    half* output;
+    int height, width;                // of the output
+    int source_height, source_width;  // of the map that `input` points at
+};
+
+// Side of the window for 16 output columns.
+constexpr int window(int outputs, int k) { return outputs + k - 1; }
+
+// Half numbers from one pixel of a window to the next: an odd multiple of 16 bytes, so that
+// eight neighbouring pixels lie in different banks of shared memory.
+constexpr int pitch(int channels) { return channels + 8; }
+
+constexpr int window_size(int k, int rows, int channels) {
+    return window(rows, k) * window(16, k) * pitch(channels);
+}
+
+INLINE uint4 counts_to_half(uint4 v) {
+    const unsigned words[4] = {v.x, v.y, v.z, v.w};
+    unsigned to[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        to[i] = pack(static_cast<float>(words[i] & 0xffff), static_cast<float>(words[i] >> 16));
+    return make_uint4(to[0], to[1], to[2], to[3]);
+}
+
+// Channels c..c+8 of pixel (y, x) of a map with `channels` channels.
+INLINE uint4 load8(const void* map, int channels, int width, int y, int x, int c) {
+    const size_t at = (static_cast<size_t>(y) * width + x) * channels + c;
+    return __ldg(reinterpret_cast<const uint4*>(static_cast<const half*>(map) + at));
+}
+
+INLINE uint4 mean4(uint4 a, uint4 b, uint4 c, uint4 d) {
+    float sum[8], v[8];
+    unpack8(a, sum);
+    const uint4 rest[3] = {b, c, d};
+#pragma unroll
+    for (int i = 0; i < 3; i++) {
+        unpack8(rest[i], v);
+#pragma unroll
+        for (int k = 0; k < 8; k++) sum[k] += v[k];
+    }
+#pragma unroll
+    for (int k = 0; k < 8; k++) sum[k] *= 0.25f;
+    return pack8(sum);
+}
+
+// The bicubic weights of the four samples around an even output; those of an odd one are
+// mirrored. Output i lies at i / 2 - 1 / 4 of the input: a quarter or three quarters past one.
+INLINE float cubic(int tap) {
+    const float weights[4] = {-9.0f / 256, 67.0f / 256, 225.0f / 256, -27.0f / 256};
+    return weights[tap];
+}
+
+// Outputs (2my - 1, 2mx - 1) to (2my, 2mx) of the upsampled map: all four read the same 16 samples.
+INLINE void upsample_quad(uint4 (&quad)[2][2], const ConvArgs& a, int channels, int my, int mx,
+                          int c) {
+    float sum[2][2][8] = {};
+#pragma unroll
+    for (int r = 0; r < 4; r++) {
+        const int y = min(max(my - 2 + r, 0), a.source_height - 1);
+        float across[2][8] = {};
+#pragma unroll
+        for (int q = 0; q < 4; q++) {
+            const int x = min(max(mx - 2 + q, 0), a.source_width - 1);
+            float v[8];
+            unpack8(load8(a.input, channels, a.source_width, y, x, c), v);
+#pragma unroll
+            for (int k = 0; k < 8; k++) {
+                across[0][k] += cubic(3 - q) * v[k];
+                across[1][k] += cubic(q) * v[k];
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+#pragma unroll
+            for (int k = 0; k < 8; k++) {
+                sum[0][i][k] += cubic(3 - r) * across[i][k];
+                sum[1][i][k] += cubic(r) * across[i][k];
+            }
+    }
+#pragma unroll
+    for (int j = 0; j < 2; j++)
+#pragma unroll
+        for (int i = 0; i < 2; i++) quad[j][i] = pack8(sum[j][i]);
+}
+
+// Brings channels c0..c0+CHUNK of the window around the block's pixels into shared memory.
+// Outside the map the convolution reads zero.
+template <int K, int CIN, int CHUNK, int ROWS, Source SOURCE, int THREADS>
+INLINE void load_window(half* tile, const ConvArgs& a, int c0, int y0, int x0) {
+    constexpr int W = window(16, K), H = window(ROWS, K), VECTORS = CHUNK / 8, R = K / 2;
+    const auto put = [&](int ty, int tx, int v, uint4 value) {
+        *reinterpret_cast<uint4*>(tile + (ty * W + tx) * pitch(CHUNK) + 8 * v) = value;
+    };
+    const auto inside = [&](int y, int x) {
+        return y >= 0 && y < a.height && x >= 0 && x < a.width;
+    };
+    if constexpr (SOURCE == UPSAMPLED) {
+        static_assert(K == 3 && ROWS % 2 == 0, "a window starts at an odd row and column");
+        for (int i = threadIdx.x; i < H / 2 * (W / 2) * VECTORS; i += THREADS) {
+            const int v = i % VECTORS, tx = i / VECTORS % (W / 2) * 2;
+            const int ty = i / VECTORS / (W / 2) * 2;
+            const int y = y0 - 1 + ty, x = x0 - 1 + tx;
+            uint4 quad[2][2];
+            upsample_quad(quad, a, CIN, (y + 1) / 2, (x + 1) / 2, c0 + 8 * v);
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+#pragma unroll
+                for (int k = 0; k < 2; k++)
+                    put(ty + j, tx + k, v,
+                        inside(y + j, x + k) ? quad[j][k] : make_uint4(0, 0, 0, 0));
+        }
+        return;
+    }
+    for (int i = threadIdx.x; i < H * W * VECTORS; i += THREADS) {
+        const int v = i % VECTORS, tx = i / VECTORS % W, ty = i / VECTORS / W;
+        const int y = y0 - R + ty, x = x0 - R + tx, c = c0 + 8 * v, sw = a.source_width;
+        uint4 value = make_uint4(0, 0, 0, 0);
+        if (inside(y, x)) {
+            if constexpr (SOURCE == POOLED)
+                value = mean4(load8(a.input, CIN, sw, 2 * y, 2 * x, c),
+                              load8(a.input, CIN, sw, 2 * y, 2 * x + 1, c),
+                              load8(a.input, CIN, sw, 2 * y + 1, 2 * x, c),
+                              load8(a.input, CIN, sw, 2 * y + 1, 2 * x + 1, c));
+            else
+                value = load8(a.input, CIN, sw, y, x, c);
+            if constexpr (SOURCE == COUNTS) value = counts_to_half(value);
+        }
+        put(ty, tx, v, value);
+    }
+}
+
+// Adds the products of one window with one chunk's weights. `row` is the warp's first row,
+// `weights` the warp's first output and the lane's share; PAIRS pairs of B fragments make all
+// outputs of the layer.
+template <int K, int CHUNK, int MT, int NT, int PAIRS>
+INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
+                            const uint4* weights) {
+    constexpr int W = window(16, K);
+    const int lane = threadIdx.x % WARP;
+    // The row of the 8x8 matrix that this lane addresses: pixel and first input.
+    const half* base = tile + (row * W + lane % 16) * pitch(CHUNK) + lane / 16 * 8;
+    const auto b = [&](int step, int pair) { return __ldg(weights + (step * PAIRS + pair) * WARP); };
+    const auto multiply = [&](float(&to)[NT][4], const unsigned(&a)[4], const uint4(&w)[NT / 2]) {
+#pragma unroll
+        for (int n = 0; n < NT; n += 2) {
+            multiply_add(to[n], a, w[n / 2].x, w[n / 2].y);
+            multiply_add(to[n + 1], a, w[n / 2].z, w[n / 2].w);
+        }
+    };
+#pragma unroll 1
+    for (int kx = 0; kx < K; kx++) {
+#pragma unroll
+        for (int s = 0; s < CHUNK / 16; s++) {
+            const half* from = base + kx * pitch(CHUNK) + s * 16;
+            if constexpr (NT <= 4) {
+                // All kernel rows' weights at once; every window row is loaded a single time.
+                uint4 w[K][NT / 2];
+#pragma unroll
+                for (int ky = 0; ky < K; ky++)
+#pragma unroll
+                    for (int n = 0; n < NT / 2; n++) w[ky][n] = b(s * K + ky, n);
+#pragma unroll
+                for (int r = 0; r < MT + K - 1; r++) {
+                    unsigned a[4];
+                    load_matrices(a, from + r * W * pitch(CHUNK));
+#pragma unroll
+                    for (int ky = 0; ky < K; ky++)
+                        if (r - ky >= 0 && r - ky < MT) multiply(d[r - ky], a, w[ky]);
+                }
+            } else {
+#pragma unroll
+                for (int ky = 0; ky < K; ky++) {
+                    uint4 w[NT / 2];
+#pragma unroll
+                    for (int n = 0; n < NT / 2; n++) w[n] = b(s * K + ky, n);
+#pragma unroll
+                    for (int m = 0; m < MT; m++) {
+                        unsigned a[4];
+                        load_matrices(a, from + (m + ky) * W * pitch(CHUNK));
+                        multiply(d[m], a, w);
+                    }
+                }
+            }
+        }
+        weights += CHUNK / 16 * K * PAIRS * WARP;
+    }
+}
+
+// A whole layer. WM warps share the rows of a block, WN its outputs.
+template <int K, int CIN, int COUT, Source SOURCE, Post POST, int MT, int WM, int WN>
+INLINE void convolve(const ConvArgs& a) {
+    constexpr int CHUNK = CIN < 32 ? CIN : 32, ROWS = WM * MT, PER_WARP = COUT / WN;
+    constexpr int NT = PER_WARP / 8, PAIRS = COUT / 16;
+    using L = Lanes<PER_WARP>;
+    SHARED(half, tile, window_size(K, ROWS, CHUNK));
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    const int row = warp % WM * MT, first = warp / WM * PER_WARP;
+    const int y0 = blockIdx.y * ROWS, x0 = blockIdx.x * 16;
+    float d[MT][NT][4];
+#pragma unroll
+    for (int m = 0; m < MT; m++) start_at_bias<PER_WARP>(d[m], a.bias + first);
+    const uint4* weights = a.weights + first / 16 * WARP + lane;
+#pragma unroll 1
+    for (int c0 = 0; c0 < CIN; c0 += CHUNK) {
+        if (c0 > 0) __syncthreads();
+        load_window<K, CIN, CHUNK, ROWS, SOURCE, WM * WN * WARP>(tile, a, c0, y0, x0);
+        __syncthreads();
+        multiply_window<K, CHUNK, MT, NT, PAIRS>(d, tile, row, weights);
+        weights += K * K * CHUNK / 16 * PAIRS * WARP;
+    }
+    const int g = lane / 4, t = lane % 4;
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int half_of = 0; half_of < 2; half_of++) {
+            const int y = y0 + row + m, x = x0 + g + 8 * half_of;
+            if (y >= a.height || x >= a.width) continue;
+            const size_t at = (static_cast<size_t>(y) * a.width + x) * COUT + first + L::OWN * t;
+#pragma unroll
+            for (int j = 0; j < L::GROUPS; j++) {
+                unsigned words[L::OWN / 2], skip[L::OWN / 2];
+                if constexpr (POST == RELU_ADD) load_group<PER_WARP>(skip, a.skip + at + j * 32);
+#pragma unroll
+                for (int i = 0; i < L::TILES; i++) {
+                    float v0 = d[m][j * L::TILES + i][2 * half_of];
+                    float v1 = d[m][j * L::TILES + i][2 * half_of + 1];
+                    if constexpr (POST != LINEAR) v0 = fmaxf(v0, 0.0f), v1 = fmaxf(v1, 0.0f);
+                    if constexpr (POST == RELU_ADD) {
+                        const float2 s = __half22float2(as_half2(skip[i]));
+                        v0 += s.x, v1 += s.y;
+                    }
+                    words[i] = pack(v0, v1);
+                }
+                store_group<PER_WARP>(a.output + at + j * 32, words);
+            }
+        }
+}

@@ -1,0 +1,135 @@
+// CUDA C++ on the processor: the kernels' sources compile as C++17 and run with the real barriers.
+//
+// Every thread of a block is a fiber. A fiber runs until it has to wait for its block or its warp;
+// the order in which fibers continue is forward, backward or random, so that a missing barrier
+// gives wrong numbers in one of them. Shared memory is allocated with its exact size and filled
+// with NaN before every block: reads of what nobody wrote, and (under AddressSanitizer) accesses
+// out of bounds, show.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define KERNEL(name, threads) \
+    constexpr int name##_threads = threads; \
+    extern "C" void name
+#define SHARED(type, name, count) \
+    static const char name##_key = 0; \
+    type* name = static_cast<type*>(cpu::shared(&name##_key, sizeof(type) * (count)))
+
+struct uint3 { unsigned x, y, z; };
+struct float2 { float x, y; };
+struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+namespace cpu {
+enum class Order { FORWARD, BACKWARD, RANDOM };
+
+// What a running fiber sees of its place; one per operating-system thread.
+struct Place {
+    uint3 thread, block, block_size, grid_size;
+    struct Scheduler* scheduler;
+};
+extern __thread Place place;
+
+void block_barrier();
+// Waits until all 32 lanes of the warp have come with `mine`; the last one runs `op` for all.
+void collective(void (*op)(void** lanes), void* mine);
+// The block's memory for one SHARED declaration.
+void* shared(const void* key, size_t bytes);
+// Runs all blocks of a kernel; `body(arguments)` is one thread.
+void run(void (*body)(const void*), const void* arguments, uint3 grid, uint3 block, Order order,
+         unsigned workers);
+}  // namespace cpu
+
+#define threadIdx (cpu::place.thread)
+#define blockIdx (cpu::place.block)
+#define blockDim (cpu::place.block_size)
+#define gridDim (cpu::place.grid_size)
+inline void __syncthreads() { cpu::block_barrier(); }
+
+using std::max;
+using std::min;
+template <class T> T __ldg(const T* p) {
+    if (reinterpret_cast<uintptr_t>(p) % alignof(T)) __builtin_trap();
+    return *p;
+}
+inline unsigned atomicAdd(unsigned* p, unsigned v) {
+    return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+}
+inline unsigned atomicSub(unsigned* p, unsigned v) {
+    return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED);
+}
+inline float __uint_as_float(unsigned v) {
+    float f;
+    memcpy(&f, &v, 4);
+    return f;
+}
+
+struct half {
+    _Float16 v;
+    half() = default;
+    explicit half(float f) : v(static_cast<_Float16>(f)) {}
+    explicit operator float() const { return v; }
+};
+struct alignas(4) half2 { half x, y; };
+inline half2 __floats2half2_rn(float a, float b) { return {half(a), half(b)}; }
+inline float2 __half22float2(half2 h) { return {float(h.x), float(h.y)}; }
+inline half2 __low2half2(half2 h) { return {h.x, h.x}; }
+inline half2 __high2half2(half2 h) { return {h.y, h.y}; }
+inline half2 __hfma2(half2 a, half2 b, half2 c) {
+    return {half(float(a.x) * float(b.x) + float(c.x)), half(float(a.y) * float(b.y) + float(c.y))};
+}
+
+// The tensor-core product, by the register layout that the PTX manual gives for m16n8k16.
+inline void multiply_add(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    struct Lane { float* d; const unsigned* a; unsigned b[2]; } mine{d, a, {b0, b1}};
+    cpu::collective(
+        [](void** lanes) {
+            float A[16][16], B[16][8], D[16][8];
+            const auto at = [](unsigned word, int i) {
+                half h;
+                const uint16_t bits = word >> 16 * i;
+                memcpy(&h, &bits, 2);
+                return float(h);
+            };
+            for (int l = 0; l < 32; l++) {
+                const Lane& lane = *static_cast<Lane*>(lanes[l]);
+                const int g = l / 4, t = l % 4;
+                for (int i = 0; i < 2; i++) {
+                    for (int r = 0; r < 4; r++)
+                        A[g + r % 2 * 8][2 * t + i + r / 2 * 8] = at(lane.a[r], i);
+                    for (int r = 0; r < 2; r++) B[2 * t + i + r * 8][g] = at(lane.b[r], i);
+                    for (int r = 0; r < 2; r++) D[g + r * 8][2 * t + i] = lane.d[2 * r + i];
+                }
+            }
+            for (int m = 0; m < 16; m++)
+                for (int k = 0; k < 16; k++)
+                    for (int n = 0; n < 8; n++) D[m][n] += A[m][k] * B[k][n];
+            for (int l = 0; l < 32; l++) {
+                float* to = static_cast<Lane*>(lanes[l])->d;
+                for (int i = 0; i < 4; i++) to[i] = D[l / 4 + i / 2 * 8][l % 4 * 2 + i % 2];
+            }
+        },
+        &mine);
+}
+
+inline void load_matrices(unsigned (&a)[4], const half* row) {
+    struct Lane { unsigned* a; const half* row; } mine{a, row};
+    if (reinterpret_cast<uintptr_t>(row) % 16) __builtin_trap();
+    cpu::collective(
+        [](void** lanes) {
+            const auto lane = [&](int l) { return static_cast<Lane*>(lanes[l]); };
+            for (int l = 0; l < 32; l++)
+                for (int m = 0; m < 4; m++)
+                    memcpy(lane(l)->a + m, lane(8 * m + l / 4)->row + l % 4 * 2, 4);
+        },
+        &mine);
+}

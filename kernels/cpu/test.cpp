@@ -1,0 +1,403 @@
+// The kernels against scalar references written from the definition, at sizes that divide into
+// no tile, on the schedules named on the command line (0 forward, 1 backward, 2 random).
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels.cpp"
+
+namespace {
+cpu::Order order;
+int faults = 0;
+std::mt19937 random_bits(1);
+
+template <class A>
+void run(const char* name, const A& a, unsigned gx, unsigned gy = 1) {
+    const cpu::Kernel* k = cpu::find(name);
+    cpu::run(k->body, &a, {gx, gy, 1}, {k->threads, 1, 1}, order, 2);
+}
+
+float uniform(float bound) { return std::uniform_real_distribution<float>(-bound, bound)(random_bits); }
+
+std::vector<float> numbers(size_t n, float bound) {
+    std::vector<float> out(n);
+    for (float& v : out) v = float(half(uniform(bound)));
+    return out;
+}
+
+std::vector<half> halves(const std::vector<float>& from) {
+    std::vector<half> out(from.size());
+    for (size_t i = 0; i < from.size(); i++) out[i] = half(from[i]);
+    return out;
+}
+
+// Compares with a bound relative to the size of the numbers; NaN, such as memory that a kernel
+// should have written, does not pass.
+template <class T>
+void compare(const std::string& what, const std::vector<T>& got, const std::vector<double>& want,
+             double bound) {
+    double square = 0, worst = 0;
+    bool nan = got.size() != want.size();
+    for (size_t i = 0; i < want.size(); i++) {
+        square += want[i] * want[i];
+        const double error = std::fabs(double(float(got[i])) - want[i]);
+        if (!(error >= 0)) nan = true;
+        worst = std::max(worst, error);
+    }
+    const double relative = worst / std::sqrt(square / want.size() + 1e-30);
+    const bool good = !nan && relative < bound;
+    if (!good) faults++;
+    if (!good || order == cpu::Order::FORWARD)
+        printf("%-28s %s worst %.1e of the mean square%s\n", what.c_str(), good ? "ok    " : "WRONG ",
+               relative, nan ? ", not finite" : "");
+}
+
+// ---- packing, by the description in common.cuh ----
+
+std::vector<half> fragments(int steps, int outputs, std::function<float(int, int, int)> value) {
+    std::vector<half> out;
+    for (int step = 0; step < steps; step++)
+        for (int pair = 0; pair < outputs / 16; pair++)
+            for (int lane = 0; lane < 32; lane++)
+                for (int tile = 2 * pair; tile < 2 * pair + 2; tile++)
+                    for (int i = 0; i < 4; i++)
+                        out.push_back(half(value(step, lane % 4 * 2 + i % 2 + i / 2 * 8, tile * 8 + lane / 4)));
+    return out;
+}
+
+int output_channel(int position, int c) {
+    const int group = std::min(c, 32), tile = position / 8, g = position % 8;
+    return tile / (group / 8) * group + group / 4 * (g / 2) + tile % (group / 8) * 2 + g % 2;
+}
+
+int input_channel(int step, int k, int c) {
+    const int t = k % 8 / 2, e = k % 2, upper = k / 8 * 2;
+    return c < 32 ? 4 * t + upper + e : step / 2 * 32 + 8 * t + step % 2 * 4 + upper + e;
+}
+
+std::vector<half> pack_conv(const std::vector<float>& w, int k, int cin, int cout, bool natural) {
+    const int chunk = std::min(cin, 32), steps = chunk / 16;
+    return fragments(cin / 16 * k * k, (cout + 15) / 16 * 16, [&](int step, int i, int position) {
+        const int ky = step % k, s = step / k % steps, kx = step / k / steps % k;
+        const int c = step / k / steps / k * chunk + s * 16 + i;
+        const int o = natural ? position : output_channel(position, cout);
+        return o < cout ? w[((o * cin + c) * k + ky) * k + kx] : 0.0f;
+    });
+}
+
+std::vector<half> pack_square(const std::vector<float>& w, int c, int taps) {
+    return fragments(taps * c / 16, c, [&](int step, int i, int position) {
+        const int tap = step / (c / 16), s = step % (c / 16);
+        return w[(output_channel(position, c) * c + input_channel(s, i, c)) * taps + tap];
+    });
+}
+
+// ---- references ----
+
+struct Map {
+    int h, w, c;
+    std::vector<float> data;
+    double at(int y, int x, int k) const {
+        return y < 0 || y >= h || x < 0 || x >= w ? 0.0 : data[(size_t(y) * w + x) * c + k];
+    }
+};
+
+Map random_map(int h, int w, int c, float bound = 1) { return {h, w, c, numbers(size_t(h) * w * c, bound)}; }
+
+std::vector<double> convolve(const Map& in, const std::vector<float>& w, const std::vector<float>& bias,
+                             int k, int cout) {
+    std::vector<double> out;
+    for (int y = 0; y < in.h; y++)
+        for (int x = 0; x < in.w; x++)
+            for (int o = 0; o < cout; o++) {
+                double sum = bias[o];
+                for (int c = 0; c < in.c; c++)
+                    for (int ky = 0; ky < k; ky++)
+                        for (int kx = 0; kx < k; kx++)
+                            sum += in.at(y + ky - k / 2, x + kx - k / 2, c) *
+                                   w[((o * in.c + c) * k + ky) * k + kx];
+                out.push_back(sum);
+            }
+    return out;
+}
+
+Map pooled(const Map& in) {
+    Map out{in.h / 2, in.w / 2, in.c, {}};
+    for (int y = 0; y < out.h; y++)
+        for (int x = 0; x < out.w; x++)
+            for (int c = 0; c < in.c; c++)
+                out.data.push_back((in.at(2 * y, 2 * x, c) + in.at(2 * y, 2 * x + 1, c) +
+                                    in.at(2 * y + 1, 2 * x, c) + in.at(2 * y + 1, 2 * x + 1, c)) / 4);
+    return out;
+}
+
+Map upsampled(const Map& in) {
+    const auto kernel = [](double d) {
+        const double a = -0.75;
+        d = std::fabs(d);
+        if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
+        return d < 2 ? a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a : 0.0;
+    };
+    Map out{2 * in.h, 2 * in.w, in.c, {}};
+    for (int y = 0; y < out.h; y++)
+        for (int x = 0; x < out.w; x++)
+            for (int c = 0; c < in.c; c++) {
+                const double sy = (y + 0.5) / 2 - 0.5, sx = (x + 0.5) / 2 - 0.5;
+                double sum = 0;
+                for (int j = int(std::floor(sy)) - 1; j <= std::floor(sy) + 2; j++)
+                    for (int i = int(std::floor(sx)) - 1; i <= std::floor(sx) + 2; i++)
+                        sum += kernel(sy - j) * kernel(sx - i) *
+                               in.at(std::clamp(j, 0, in.h - 1), std::clamp(i, 0, in.w - 1), c);
+                out.data.push_back(float(sum));
+            }
+    return out;
+}
+
+// ---- tests ----
+
+void test_conv(const char* name, int k, int cin, int cout, Source source, Post post) {
+    Map in = source == UPSAMPLED ? random_map(9, 13, cin) : random_map(19, 27, cin);
+    std::vector<unsigned short> counts;
+    if (source == COUNTS)
+        for (float& v : in.data) counts.push_back(v = random_bits() % 5);
+    const Map whole = source == POOLED ? pooled(in) : source == UPSAMPLED ? upsampled(in) : in;
+    const auto w = numbers(size_t(cout) * cin * k * k, 1.7f / std::sqrt(float(cin * k * k)));
+    const auto bias = numbers(cout, 0.5f);
+    const auto skip = numbers(size_t(whole.h) * whole.w * cout, 1);
+    auto want = convolve(whole, w, bias, k, cout);
+    for (size_t i = 0; i < want.size(); i++) {
+        if (post != LINEAR) want[i] = std::max(want[i], 0.0);
+        if (post == RELU_ADD) want[i] += skip[i];
+    }
+    const auto input = halves(in.data), packed = pack_conv(w, k, cin, cout, false), s = halves(skip);
+    std::vector<half> got(want.size(), half(NAN));
+    ConvArgs a{};
+    a.input = source == COUNTS ? static_cast<const void*>(counts.data()) : input.data();
+    a.weights = reinterpret_cast<const uint4*>(packed.data());
+    a.bias = bias.data(), a.skip = s.data(), a.output = got.data();
+    a.height = whole.h, a.width = whole.w, a.source_height = in.h, a.source_width = in.w;
+    const int rows = cout == 128 ? 8 : 16;
+    run(name, a, (whole.w + 15) / 16, (whole.h + rows - 1) / rows);
+    compare(name, got, want, 1e-2);
+}
+
+void test_ends() {
+    const int h = 21, w = 37;
+    Map image = random_map(h, w, 3, 0.5f);
+    for (float& v : image.data) v += 0.5f;
+    std::vector<float> planes(image.data.size());
+    for (int i = 0; i < h * w; i++)
+        for (int c = 0; c < 3; c++) planes[c * h * w + i] = image.data[i * 3 + c];
+    Map normal = image;
+    for (float& v : normal.data) v = 2 * v - 1;
+    const auto weights = numbers(16 * 3 * 49, 0.15f), bias = numbers(16, 0.5f);
+    auto want = convolve(normal, weights, bias, 7, 16);
+    for (double& v : want) v = std::max(v, 0.0);
+    const auto packed = fragments(14, 16, [&](int step, int i, int position) {
+        const int ky = step % 7, kx = step / 7 * 4 + i / 4, c = i % 4, o = output_channel(position, 16);
+        return kx < 7 && c < 3 ? weights[((o * 3 + c) * 7 + ky) * 7 + kx] : 0.0f;
+    });
+    std::vector<half> got(want.size(), half(NAN));
+    run("stem", StemArgs{planes.data(), reinterpret_cast<const uint4*>(packed.data()), bias.data(),
+                         got.data(), h, w}, (w + 15) / 16, (h + 15) / 16);
+    compare("stem", got, want, 1e-2);
+
+    const Map in = random_map(h, w, 16);
+    const auto w3 = numbers(3 * 16 * 9, 0.5f), b3 = numbers(3, 0.5f);
+    const auto sums = convolve(in, w3, b3, 3, 3);
+    std::vector<double> ratio(sums.size()), latent(sums.size()), pixels(sums.size());
+    for (int i = 0; i < h * w; i++)
+        for (int c = 0; c < 3; c++) {
+            const int to = c * h * w + i;
+            ratio[to] = std::log1p(std::exp(sums[i * 3 + c]));
+            latent[to] = ratio[to] * planes[to];
+            pixels[to] = std::clamp(latent[to], 0.0, 1.0) * 255 - 0.5;  // truncated: half a step off
+        }
+    const auto input = halves(in.data), head_weights = pack_conv(w3, 3, 16, 3, true);
+    std::vector<float> got_latent(sums.size(), NAN), got_ratio(sums.size(), NAN), shown;
+    std::vector<unsigned char> got_pixels(sums.size());
+    run("head", HeadArgs{input.data(), reinterpret_cast<const uint4*>(head_weights.data()), b3.data(),
+                         planes.data(), got_latent.data(), got_ratio.data(), got_pixels.data(), h, w},
+        (w + 15) / 16, (h + 15) / 16);
+    for (unsigned char p : got_pixels) shown.push_back(p);
+    compare("head: ratio", got_ratio, ratio, 1e-4);
+    compare("head: latent", got_latent, latent, 1e-4);
+    compare("head: pixels", shown, pixels, 1e-2);
+}
+
+template <int C>
+void test_fuse() {
+    const int h = 7, w = 21, eh = 3, ew = 5;
+    const Map event = random_map(eh, ew, C), image = random_map(h, w, C);
+    std::vector<float> layers[3], bias = numbers(3 * C, 0.3f), position = numbers(2 * C, 0.3f);
+    std::vector<half> packed;
+    for (auto& layer : layers) {
+        layer = numbers(C * C, 1.7f / std::sqrt(float(C)));
+        for (half v : pack_square(layer, C, 1)) packed.push_back(v);
+    }
+    const auto axis = [](int n, int e) {
+        std::vector<Corner> out;
+        for (int i = 0; i < 2 * n; i++)
+            out.push_back({int(random_bits() % e), int(random_bits() % n), uniform(1.5f)});
+        return out;
+    };
+    const auto rows = axis(h, eh), columns = axis(w, ew);
+    std::vector<double> want;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            std::vector<double> blend(C, 0.0);
+            double total = 0;
+            for (int corner = 0; corner < 4; corner++) {
+                const int r = corner / 2, q = corner % 2;
+                const Corner a = rows[r * h + y], b = columns[q * w + x];
+                const double weight = std::fabs(double(rows[(1 - r) * h + y].relative) *
+                                                columns[(1 - q) * w + x].relative) + 1e-9;
+                std::vector<double> z(C), t(C);
+                for (int c = 0; c < C; c++)
+                    z[c] = std::max(0.0, event.at(a.event, b.event, c) + image.at(a.image, b.image, c) +
+                                             position[c] * a.relative + position[C + c] * b.relative);
+                for (int l = 0; l < 2; l++) {
+                    for (int o = 0; o < C; o++) {
+                        t[o] = bias[l * C + o];
+                        for (int c = 0; c < C; c++) t[o] += layers[l][o * C + c] * z[c];
+                        t[o] = std::max(t[o], 0.0);
+                    }
+                    z = t;
+                }
+                for (int c = 0; c < C; c++) blend[c] += weight * z[c];
+                total += weight;
+            }
+            for (int o = 0; o < C; o++) {
+                double sum = bias[2 * C + o];
+                for (int c = 0; c < C; c++) sum += layers[2][o * C + c] * blend[c] / total;
+                want.push_back(sum);
+            }
+        }
+    const auto e = halves(event.data), i = halves(image.data);
+    std::vector<half> got(want.size(), half(NAN));
+    const std::string name = "fuse_" + std::to_string(C);
+    run(name.c_str(),
+        FuseArgs{e.data(), i.data(), reinterpret_cast<const uint4*>(packed.data()), bias.data(),
+                 position.data(), rows.data(), columns.data(), got.data(), h, w, ew},
+        (w + 15) / 16, (h + 3) / 4);
+    compare(name, got, want, 1e-2);
+}
+
+// Offsets of a few pixels, some beyond every border, some far away, some not finite.
+template <int C, int K>
+void test_deform() {
+    const int h = 13, w = 21, taps = K * K;
+    const Map in = random_map(h, w, C);
+    const auto wo = numbers(size_t(3) * taps * C * taps, 3.0f / std::sqrt(float(C * taps)));
+    auto bo = numbers(3 * taps, 1);
+    bo[0] = 1e6f, bo[3] = -500.5f, bo[4] = NAN, bo[7] = INFINITY;
+    bo.resize((3 * taps + 15) / 16 * 16, 0.0f);
+    const auto wd = numbers(size_t(C) * C * taps, 1.7f / std::sqrt(float(C * taps)));
+    const auto bd = numbers(C, 0.5f);
+    const auto offsets = convolve(in, wo, bo, K, 3 * taps);
+    std::vector<double> want;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            const double* given = offsets.data() + (size_t(y) * w + x) * 3 * taps;
+            std::vector<double> sum(bd.begin(), bd.end());
+            for (int tap = 0; tap < taps; tap++) {
+                const double sy = y + tap / K - K / 2 + given[2 * tap];
+                const double sx = x + tap % K - K / 2 + given[2 * tap + 1];
+                if (!(sy > -1 && sy < h && sx > -1 && sx < w)) continue;
+                const double mask = 1 / (1 + std::exp(-given[2 * taps + tap]));
+                const int y0 = int(std::floor(sy)), x0 = int(std::floor(sx));
+                const double fy = sy - y0, fx = sx - x0;
+                for (int c = 0; c < C; c++) {
+                    const double v = (1 - fy) * ((1 - fx) * in.at(y0, x0, c) + fx * in.at(y0, x0 + 1, c)) +
+                                     fy * ((1 - fx) * in.at(y0 + 1, x0, c) + fx * in.at(y0 + 1, x0 + 1, c));
+                    for (int o = 0; o < C; o++) sum[o] += v * mask * wd[(size_t(o) * C + c) * taps + tap];
+                }
+            }
+            want.insert(want.end(), sum.begin(), sum.end());
+        }
+    const auto input = halves(in.data), po = pack_conv(wo, K, C, 3 * taps, true), pd = pack_square(wd, C, taps);
+    std::vector<half> got(want.size(), half(NAN));
+    const std::string name = "deform" + std::to_string(K) + "_" + std::to_string(C);
+    run(name.c_str(),
+        DeformArgs{input.data(), reinterpret_cast<const uint4*>(po.data()), bo.data(),
+                   reinterpret_cast<const uint4*>(pd.data()), bd.data(), got.data(), h, w},
+        (w + 15) / 16, (h + 7) / 8);
+    compare(name, got, want, 1e-2);
+}
+
+void test_eger() {
+    const int sh = 5, sw = 7, h = 11, w = 9;
+    EgerHeader header{1000.0, 1000.25, 160.5 / 16, 1050.5, 1080.0, 0, 0};
+    std::vector<uint2> events;
+    std::vector<double> want(size_t(h) * w * 96, 0.0);
+    const auto add = [&](unsigned t, unsigned x, unsigned y, unsigned on) {
+        events.push_back({t, y << 16 | on << 15 | x});
+        const double time = 1000.0 + t;
+        const int bin = std::min(15, int((time - header.start) / header.bin));
+        const int part = time < header.target_start ? 0 : time < header.target_end ? 1 : 2;
+        double& count = want[(size_t(y) * w + x) * 96 + bin * 6 + part * 2 + on];
+        count = std::min(count + 1, 65535.0);
+    };
+    for (int i = 0; i < 3000; i++)
+        add(1 + random_bits() % 159, random_bits() % sw, random_bits() % sh, random_bits() % 2);
+    for (int i = 0; i < 65600; i++) add(55, 3, 2, 0);  // more than 16 bits count
+    add(55, 3, 2, 1);                                  // its neighbour in the same word
+    const auto mirror = [](int i, int n) {
+        for (;;)
+            if (i < 0) i = -i;
+            else if (i >= n) i = 2 * (n - 1) - i;
+            else return i;
+    };
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int c = 0; c < 96; c++)
+                want[(size_t(y) * w + x) * 96 + c] =
+                    want[(size_t(mirror(y, sh)) * w + mirror(x, sw)) * 96 + c];
+    header.events = events.size();
+    std::vector<unsigned> counts(want.size() / 2, 0);
+    const EgerArgs a{&header, events.data(), counts.data(), h, w, sh, sw};
+    run("eger_count", a, 3);
+    run("eger_mirror", a, (h * w * 12 + 255) / 256);
+    std::vector<float> got;
+    for (unsigned word : counts) got.push_back(word & 0xffff), got.push_back(word >> 16);
+    compare("eger", got, want, 1e-9);
+}
+}  // namespace
+
+int main(int count, char** arguments) {
+    for (int i = 1; i < count; i++) {
+        order = static_cast<cpu::Order>(atoi(arguments[i]));
+        random_bits.seed(1);
+#define TEST_CONV(k, cin, cout, suffix, source, post) \
+    test_conv("conv" #k "_" #cin "_" #cout suffix, k, cin, cout, source, post)
+        TEST_CONV(7, 96, 16, "_counts", COUNTS, RELU);
+        TEST_CONV(7, 96, 16, "", PLAIN, RELU);
+        TEST_CONV(7, 16, 16, "", PLAIN, RELU);
+        TEST_CONV(5, 16, 32, "_pooled", POOLED, RELU);
+        TEST_CONV(5, 32, 32, "", PLAIN, RELU);
+        TEST_CONV(3, 32, 64, "_pooled", POOLED, RELU);
+        TEST_CONV(3, 64, 64, "", PLAIN, RELU);
+        TEST_CONV(3, 64, 128, "_pooled", POOLED, RELU);
+        TEST_CONV(3, 128, 128, "", PLAIN, RELU);
+        TEST_CONV(3, 128, 128, "_pooled", POOLED, RELU);
+        TEST_CONV(1, 16, 16, "", PLAIN, LINEAR);
+        TEST_CONV(1, 32, 32, "", PLAIN, LINEAR);
+        TEST_CONV(1, 64, 64, "", PLAIN, LINEAR);
+        TEST_CONV(1, 128, 128, "", PLAIN, LINEAR);
+        TEST_CONV(3, 128, 128, "_upsampled", UPSAMPLED, RELU_ADD);
+        TEST_CONV(3, 128, 64, "_upsampled", UPSAMPLED, RELU_ADD);
+        TEST_CONV(3, 64, 32, "_upsampled", UPSAMPLED, RELU_ADD);
+        TEST_CONV(3, 32, 32, "", PLAIN, RELU);
+        TEST_CONV(3, 32, 16, "_upsampled", UPSAMPLED, RELU_ADD);
+        TEST_CONV(3, 16, 16, "", PLAIN, RELU);
+        test_ends();
+        test_fuse<16>(), test_fuse<32>(), test_fuse<64>(), test_fuse<128>();
+        test_deform<16, 5>(), test_deform<32, 3>(), test_deform<64, 3>(), test_deform<128, 3>();
+        test_eger();
+    }
+    printf("%d faults\n", faults);
+    return faults != 0;
+}

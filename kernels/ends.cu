@@ -1,0 +1,129 @@
+// Where images come in and go out: the image encoder's first convolution and the decoder's last.
+#include "conv.cuh"
+
+constexpr int END_ROWS = 16;  // four warps, four rows each
+
+struct StemArgs {
+    const float* image;    // (3, height, width) in [0, 1]
+    const uint4* weights;  // fragments: [16 inputs: 4 columns x 4 channels][kernel row]
+    const float* bias;
+    half* output;  // (height, width, 16)
+    int height, width;
+};
+
+// 7x7, 3 to 16 channels, ReLU. A pixel is held as four half numbers (the fourth is zero), so the
+// seven pixels under a kernel row, and an eighth of weight zero, are 32 inputs in sequence.
+KERNEL(stem, 128)(StemArgs a) {
+    constexpr int K = 7, R = 3, W = 16 + 8, H = window(END_ROWS, K), MT = 4;
+    SHARED(uint2, tile, H * W);
+    const int y0 = blockIdx.y * END_ROWS, x0 = blockIdx.x * 16;
+    const size_t plane = static_cast<size_t>(a.height) * a.width;
+    for (int i = threadIdx.x; i < H * W; i += 128) {
+        const int y = y0 - R + i / W, x = x0 - R + i % W;
+        uint2 value = make_uint2(0, 0);
+        if (y >= 0 && y < a.height && x >= 0 && x < a.width) {
+            const float* p = a.image + static_cast<size_t>(y) * a.width + x;
+            const auto normalised = [&](int c) { return (__ldg(p + c * plane) - 0.5f) / 0.5f; };
+            value = make_uint2(pack(normalised(0), normalised(1)), pack(normalised(2), 0.0f));
+        }
+        tile[i] = value;
+    }
+    __syncthreads();
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+    const unsigned* words = reinterpret_cast<const unsigned*>(tile);
+    float d[MT][2][4];
+#pragma unroll
+    for (int m = 0; m < MT; m++) start_at_bias<16>(d[m], a.bias);
+#pragma unroll
+    for (int s = 0; s < 2; s++) {
+        uint4 w[K];
+#pragma unroll
+        for (int ky = 0; ky < K; ky++) w[ky] = __ldg(a.weights + (s * K + ky) * WARP + lane);
+#pragma unroll
+        for (int r = 0; r < MT + K - 1; r++) {
+            // Two words to a pixel: inputs 2t, 2t+1 are word t of the step's four pixels.
+            const unsigned* p = words + ((warp * MT + r) * W + g + 4 * s) * 2 + t;
+            const unsigned f[4] = {p[0], p[16], p[4], p[20]};
+#pragma unroll
+            for (int ky = 0; ky < K; ky++)
+                if (r - ky >= 0 && r - ky < MT) {
+                    multiply_add(d[r - ky][0], f, w[ky].x, w[ky].y);
+                    multiply_add(d[r - ky][1], f, w[ky].z, w[ky].w);
+                }
+        }
+    }
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int half_of = 0; half_of < 2; half_of++) {
+            const int y = y0 + warp * MT + m, x = x0 + g + 8 * half_of;
+            if (y >= a.height || x >= a.width) continue;
+            unsigned out[2];
+#pragma unroll
+            for (int i = 0; i < 2; i++)
+                out[i] = pack(fmaxf(d[m][i][2 * half_of], 0.0f),
+                              fmaxf(d[m][i][2 * half_of + 1], 0.0f));
+            store_group<16>(a.output + (static_cast<size_t>(y) * a.width + x) * 16 + 4 * t, out);
+        }
+}
+
+struct HeadArgs {
+    const half* input;     // (height, width, 16)
+    const uint4* weights;  // 16 outputs, of which 3 are real
+    const float* bias;     // 3
+    const float* image;    // the blurry image, as in StemArgs
+    float* latent;         // each (3, height, width), or null where it is not wanted
+    float* ratio;
+    unsigned char* pixels;  // the latent image for a display: clamped, times 255, truncated
+    int height, width;
+};
+
+// PyTorch's softplus turns linear above 20.
+INLINE float softplus(float v) { return v > 20.0f ? v : log1pf(expf(v)); }
+
+INLINE void finish_pixel(const HeadArgs& a, float sum, int channel, int y, int x) {
+    const size_t at = (static_cast<size_t>(channel) * a.height + y) * a.width + x;
+    const float ratio = softplus(sum);
+    const float latent = ((a.image[at] - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;
+    if (a.latent) a.latent[at] = latent;
+    if (a.ratio) a.ratio[at] = ratio;
+    if (a.pixels)
+        a.pixels[at] = static_cast<unsigned char>(fminf(fmaxf(latent, 0.0f), 1.0f) * 255.0f);
+}
+
+// 3x3, 16 to 3 channels, softplus, times the blurry image.
+KERNEL(head, 128)(HeadArgs a) {
+    constexpr int K = 3, MT = 4;
+    SHARED(half, tile, window_size(K, END_ROWS, 16));
+    const int y0 = blockIdx.y * END_ROWS, x0 = blockIdx.x * 16;
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+    ConvArgs conv = {};
+    conv.input = a.input;
+    conv.height = a.height, conv.width = a.width;
+    conv.source_height = a.height, conv.source_width = a.width;
+    load_window<K, 16, 16, END_ROWS, PLAIN, 128>(tile, conv, 0, y0, x0);
+    __syncthreads();
+    float d[MT][2][4] = {};
+    multiply_window<K, 16, MT, 2, 1>(d, tile, warp * MT, a.weights + lane);
+    // In the published order, outputs 0..2 are the first three columns of the first fragment.
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int y = y0 + warp * MT + m, x = x0 + g + i / 2 * 8, channel = 2 * t + i % 2;
+            if (channel < 3 && y < a.height && x < a.width)
+                finish_pixel(a, d[m][0][i] + __ldg(a.bias + channel), channel, y, x);
+        }
+}
+
+// The same end for the single-precision path, from (height, width, 3) sums. One thread per number.
+struct FinishArgs {
+    HeadArgs head;
+    const float* sums;
+};
+
+KERNEL(finish_single, 256)(FinishArgs a) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x, pixel = i / 3;
+    if (pixel >= a.head.height * a.head.width) return;
+    finish_pixel(a.head, a.sums[i], i % 3, pixel / a.head.width, pixel % a.head.width);
+}

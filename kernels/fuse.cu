@@ -1,0 +1,152 @@
+// The fusion MLP: image and event features of different resolution, in one kernel per level.
+//
+// Two identities leave the result as it is and save most of the work. The first layer is linear,
+// so it was applied to both maps before the gathers; the last is linear and the corner weights
+// sum to one, so it is applied once, after the blend. What remains for every pixel: at each of
+// four corners a gather, a sum, two layers; then the blend and the last layer. A warp takes 16
+// pixels through all of it in registers; only weights and gathers touch memory.
+#pragma once
+#include "common.cuh"
+
+// Where one corner of an axis is read, for one image pixel; made by the host in double precision.
+struct Corner {
+    int event, image;
+    float relative;  // from the event sample's centre to the pixel's, in half event cells
+};
+
+struct FuseArgs {
+    const half* event;     // (event height, event width, C), first layer applied, with its bias
+    const half* image;     // (height, width, C), first layer applied
+    const uint4* weights;  // three layers' fragments: [16 inputs][16 outputs], inputs permuted
+    const float* bias;     // three times C
+    const float* position;  // the first layer's weights of relative row and column: twice C
+    const Corner* rows;     // corner -1 of every row, then corner +1
+    const Corner* columns;
+    half* output;  // (height, width, C)
+    int height, width, event_width;
+};
+
+// One layer on a warp's 16 pixels: inputs as A fragments, one for every 16 channels.
+template <int C>
+INLINE void layer(float (&d)[C / 8][4], const unsigned (&a)[C / 16][4], const uint4* weights,
+                  const float* bias) {
+    start_at_bias<C>(d, bias);
+#pragma unroll
+    for (int n = 0; n < C / 16; n++)
+#pragma unroll
+        for (int s = 0; s < C / 16; s++) {
+            const uint4 w = __ldg(weights + (s * (C / 16) + n) * WARP);
+            multiply_add(d[2 * n], a[s], w.x, w.y);
+            multiply_add(d[2 * n + 1], a[s], w.z, w.w);
+        }
+}
+
+// A layer's outputs as the next one's inputs; the permutation makes it the same lane's.
+template <int C, bool RELU>
+INLINE void as_inputs(unsigned (&a)[C / 16][4], const float (&d)[C / 8][4]) {
+    const auto f = [](float v) { return RELU ? fmaxf(v, 0.0f) : v; };
+#pragma unroll
+    for (int s = 0; s < C / 16; s++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const float* from = d[2 * s + i / 2] + i % 2 * 2;
+            a[s][i] = pack(f(from[0]), f(from[1]));
+        }
+}
+
+template <int C>
+INLINE void fuse(const FuseArgs& a) {
+    using L = Lanes<C>;
+    constexpr int LAYER = C / 16 * (C / 16) * WARP, STEPS = L::TILES / 2;
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+    const int y = blockIdx.y * 4 + warp;
+    if (y >= a.height) return;
+    const uint4* weights = a.weights + lane;
+    int column[2];
+#pragma unroll
+    for (int p = 0; p < 2; p++) column[p] = blockIdx.x * 16 + g + 8 * p;
+    Corner rows[2], columns[2][2];  // [corner], [corner][pixel]
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        rows[r] = a.rows[r * a.height + y];
+#pragma unroll
+        for (int p = 0; p < 2; p++)
+            columns[r][p] = a.columns[r * a.width + min(column[p], a.width - 1)];
+    }
+    float blend[C / 8][4] = {};
+#pragma unroll 1
+    for (int corner = 0; corner < 4; corner++) {
+        const bool low = corner / 2 == 0, left = corner % 2 == 0;
+        const Corner row = low ? rows[0] : rows[1];
+        unsigned in[C / 16][4];
+        float weight[2];
+#pragma unroll
+        for (int p = 0; p < 2; p++) {
+            const Corner at = left ? columns[0][p] : columns[1][p];
+            // Every corner weighs as much as the rectangle opposite to it.
+            const float area[2][2] = {
+                {fabsf(rows[0].relative * columns[0][p].relative) + 1e-9f,
+                 fabsf(rows[0].relative * columns[1][p].relative) + 1e-9f},
+                {fabsf(rows[1].relative * columns[0][p].relative) + 1e-9f,
+                 fabsf(rows[1].relative * columns[1][p].relative) + 1e-9f}};
+            const float total = area[0][0] + area[0][1] + area[1][0] + area[1][1];
+            const float opposite = low ? (left ? area[1][1] : area[1][0])
+                                       : (left ? area[0][1] : area[0][0]);
+            weight[p] = opposite / total;
+            const half* event =
+                a.event + (static_cast<size_t>(row.event) * a.event_width + at.event) * C;
+            const half* image = a.image + (static_cast<size_t>(row.image) * a.width + at.image) * C;
+#pragma unroll
+            for (int j = 0; j < L::GROUPS; j++) {
+                const int c = j * L::GROUP + L::OWN * t;
+                unsigned e[L::OWN / 2], m[L::OWN / 2];
+                load_group<C>(e, event + c);
+                load_group<C>(m, image + c);
+#pragma unroll
+                for (int i = 0; i < L::OWN / 2; i++) {
+                    const float2 ve = __half22float2(as_half2(e[i]));
+                    const float2 vm = __half22float2(as_half2(m[i]));
+                    const float* wy = a.position + c + 2 * i;
+                    const float* wx = wy + C;
+                    const float z0 = ve.x + vm.x + __ldg(wy) * row.relative +
+                                     __ldg(wx) * at.relative;
+                    const float z1 = ve.y + vm.y + __ldg(wy + 1) * row.relative +
+                                     __ldg(wx + 1) * at.relative;
+                    // Channels 2i and 2i+1 of the lane's: register 2 * (i % 2) + pixel of a step.
+                    in[j * STEPS + i / 2][i % 2 * 2 + p] = pack(fmaxf(z0, 0.0f), fmaxf(z1, 0.0f));
+                }
+            }
+        }
+        float d[C / 8][4];
+        layer<C>(d, in, weights, a.bias);
+        as_inputs<C, true>(in, d);
+        layer<C>(d, in, weights + LAYER, a.bias + C);
+#pragma unroll
+        for (int n = 0; n < C / 8; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) blend[n][i] += weight[i / 2] * fmaxf(d[n][i], 0.0f);
+    }
+    unsigned in[C / 16][4];
+    as_inputs<C, false>(in, blend);
+    layer<C>(blend, in, weights + 2 * LAYER, a.bias + 2 * C);
+    as_inputs<C, false>(in, blend);
+#pragma unroll
+    for (int p = 0; p < 2; p++) {
+        if (column[p] >= a.width) continue;
+        half* to = a.output + (static_cast<size_t>(y) * a.width + column[p]) * C + L::OWN * t;
+#pragma unroll
+        for (int j = 0; j < L::GROUPS; j++) {
+            unsigned words[L::OWN / 2];
+#pragma unroll
+            for (int i = 0; i < L::OWN / 2; i++)
+                words[i] = in[j * STEPS + i / 2][i % 2 * 2 + p];
+            store_group<C>(to + j * 32, words);
+        }
+    }
+}
+
+// Four warps, one row of 16 pixels each.
+KERNEL(fuse_16, 128)(FuseArgs a) { fuse<16>(a); }
+KERNEL(fuse_32, 128)(FuseArgs a) { fuse<32>(a); }
+KERNEL(fuse_64, 128)(FuseArgs a) { fuse<64>(a); }
+KERNEL(fuse_128, 128)(FuseArgs a) { fuse<128>(a); }

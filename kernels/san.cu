@@ -1,0 +1,6 @@
+// All kernels, as one module.
+#include "conv.cu"
+#include "deform.cu"
+#include "eger.cu"
+#include "ends.cu"
+#include "single.cu"

@@ -1,0 +1,56 @@
+//! The kernels' parameters: one structure each, laid out as in the kernels' sources.
+
+use bytemuck::{Pod, Zeroable};
+
+/// An address in device memory.
+pub(super) type Address = u64;
+
+macro_rules! arguments {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? })*) => { $(
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Default, Pod, Zeroable)]
+        pub(super) struct $name { $(pub(super) $field: $kind),* }
+    )* };
+}
+
+arguments! {
+    /// `eger.cu`; times in microseconds.
+    EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32 }
+    /// `eger.cu`
+    Eger { header: Address, events: Address, counts: Address, height: i32, width: i32, sensor_height: i32, sensor_width: i32 }
+    /// `eger.cu`
+    Voxel { planes: Address, map: Address, height: i32, width: i32 }
+    /// `conv.cuh`
+    Conv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, source_height: i32, source_width: i32 }
+    /// `ends.cu`
+    Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32 }
+    /// `ends.cu`
+    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32 }
+    /// `ends.cu`
+    Finish { head: Head, sums: Address }
+    /// `fuse.cu`
+    Corner { event: i32, image: i32, relative: f32 }
+    /// `fuse.cu`
+    Fuse { event: Address, image: Address, weights: Address, bias: Address, position: Address, rows: Address, columns: Address, output: Address, height: i32, width: i32, event_width: i32, channels: i32 }
+    /// `deform.cu`
+    Deform { input: Address, offset_weights: Address, offset_bias: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32 }
+    /// `single.cu`
+    SingleConv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, kernel: i32, cin: i32, cout: i32, relu: i32 }
+    /// `single.cu`
+    Resize { input: Address, output: Address, height: i32, width: i32, channels: i32, source_height: i32, source_width: i32, unused: i32 }
+    /// `single.cu`
+    SingleDeform { input: Address, offsets: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32, kernel: i32, channels: i32 }
+}
+
+/// Room for any of them; the driver reads as many bytes as the kernel declares.
+pub(super) type Block = [u64; 16];
+
+/// `arguments` at the start of a block.
+pub(super) fn block<T: Pod>(arguments: &T) -> Block {
+    const { assert!(size_of::<T>() <= size_of::<Block>()) };
+    let mut out = [0_u64; 16];
+    bytemuck::bytes_of_mut(&mut out)[..size_of::<T>()]
+        .copy_from_slice(bytemuck::bytes_of(arguments));
+    out
+}

@@ -1,0 +1,111 @@
+//! SAN's weights on the card, packed for the kernels of one precision.
+
+use super::device::{Device, Memory};
+use super::{Precision, pack};
+use crate::network::{FUSION_LEVELS, Weights, parameters};
+use cudarc::driver::DriverError;
+use std::collections::HashMap;
+
+/// A layer's weights and bias.
+pub(super) struct Layer {
+    pub(super) weights: Memory,
+    pub(super) bias: Memory,
+}
+
+/// All layers by their published names; those of the fusion and the deformable convolutions by
+/// the level's name and what they do.
+pub(super) struct Layers {
+    layers: HashMap<String, Layer>,
+    /// The fusion's first layer on event features: its bias depends on the sizes.
+    pub(super) position: HashMap<String, Position>,
+}
+
+/// What the fusion's first layer does with a pixel's position.
+pub(super) struct Position {
+    /// Weights of relative row and column, on the card.
+    pub(super) relative: Memory,
+    bias: Vec<f32>,
+    cell: [Vec<f32>; 2],
+}
+
+impl Position {
+    /// The first layer's bias where an event cell has the given height and width.
+    pub(super) fn bias(&self, cell: [f32; 2]) -> Vec<f32> {
+        (self.bias.iter().zip(&self.cell[0]).zip(&self.cell[1]))
+            .map(|((b, h), w)| b + h * cell[0] + w * cell[1])
+            .collect()
+    }
+}
+
+impl Layers {
+    pub(super) fn new(
+        device: &Device,
+        weights: &Weights,
+        precision: Precision,
+    ) -> Result<Self, DriverError> {
+        let half = precision == Precision::Half;
+        let mut layers = HashMap::new();
+        let mut add =
+            |name: String, halves: &dyn Fn() -> Vec<half::f16>, plain: &[f32], bias: &[f32]| {
+                let weights = if half { device.upload(&halves()) } else { device.upload(plain) }?;
+                layers.insert(name, Layer { weights, bias: device.upload(bias)? });
+                Ok::<_, DriverError>(())
+            };
+        for (name, shape) in parameters() {
+            let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
+            else {
+                continue;
+            };
+            let (cout, cin, k) = (*cout, *cin, *k);
+            let w = weights.get(&format!("{name}.weight"));
+            let natural = cout % 16 != 0;
+            let bias =
+                pack::padded(weights.get(&format!("{name}.bias")), if natural { 16 } else { 8 });
+            let halves = || match name {
+                "im_enc.conv1" => pack::stem(w),
+                _ if name.ends_with(".dcn") => pack::square(w, cout, k * k),
+                _ => pack::conv(w, k, cin, cout, natural),
+            };
+            add(name.to_owned(), &halves, &pack::plain(w, k, cin, cout), &bias)?;
+        }
+        let mut position = HashMap::new();
+        for (i, level) in FUSION_LEVELS.iter().enumerate() {
+            let (c, name) = (level.channels, format!("msff{}", i + 1));
+            let get = |layer: usize, what: &str| {
+                weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
+            };
+            let (w0, inputs) = (get(0, "weight"), 2 * c + 4);
+            let columns = |from: usize| -> Vec<f32> {
+                (0..c).flat_map(|o| w0[o * inputs + from..][..c].iter().copied()).collect()
+            };
+            for (what, from) in [("event", 0), ("image", c + 4)] {
+                let w = columns(from);
+                add(
+                    format!("{name}.{what}"),
+                    &|| pack::conv(&w, 1, c, c, false),
+                    &pack::plain(&w, 1, c, c),
+                    &vec![0.0; c],
+                )?;
+            }
+            let later = [2, 4, 6];
+            let halves =
+                || later.iter().flat_map(|l| pack::square(get(*l, "weight"), c, 1)).collect();
+            let plain: Vec<f32> =
+                later.iter().flat_map(|l| pack::plain(get(*l, "weight"), 1, c, c)).collect();
+            let bias: Vec<f32> = later.iter().flat_map(|l| get(*l, "bias").to_vec()).collect();
+            add(format!("{name}.mlp"), &halves, &plain, &bias)?;
+            let column =
+                |p: usize| -> Vec<f32> { (0..c).map(|o| w0[o * inputs + c + p]).collect() };
+            let relative = device.upload(&[column(0), column(1)].concat())?;
+            let bias = get(0, "bias").to_vec();
+            position.insert(name, Position { relative, bias, cell: [column(2), column(3)] });
+        }
+        Ok(Self { layers, position })
+    }
+
+    /// Addresses of a layer's weights and bias; zero, which every kernel would refuse, for a
+    /// name that SAN does not have.
+    pub(super) fn of(&self, name: &str) -> (u64, u64) {
+        self.layers.get(name).map_or((0, 0), |l| (l.weights.at, l.bias.at))
+    }
+}

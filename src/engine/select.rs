@@ -1,0 +1,126 @@
+//! Which engine computes, and why; and what happens when a card gives up.
+
+use super::cpu::CpuEngine;
+use super::cuda::{CudaEngine, Precision, devices};
+use super::{Engine, EngineError, Events, Image, Restored, Voxels};
+use crate::network::Weights;
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The first card that can be used, otherwise the processor.
+    #[default]
+    Auto,
+    /// A card, or an error.
+    Cuda,
+    /// The processor.
+    Cpu,
+}
+
+/// An engine, and one line on why it was taken.
+pub struct Selected {
+    /// The engine.
+    pub engine: Box<dyn Engine>,
+    /// Such as `CUDA device 0 (...)`, or the processor and why not a card.
+    pub reason: String,
+}
+
+/// Called with one line for a person, when an engine is replaced by another.
+pub type Notice = Box<dyn FnMut(&str) + Send>;
+
+/// Chooses an engine. `device` is a card's number, of [`devices`]; `threads` is for the
+/// processor (0: one for every one). A card that fails later is replaced by the processor, and
+/// `notice` is told so once, unless `choice` is [`Choice::Cuda`] and the card failed at once.
+///
+/// # Errors
+/// A card was asked for and none can be used, or the threads could not be started.
+pub fn select(
+    weights: &Weights,
+    choice: Choice,
+    device: Option<usize>,
+    threads: usize,
+    notice: Notice,
+) -> Result<Selected, EngineError> {
+    let card = match choice {
+        Choice::Cpu => Err("as asked for".to_owned()),
+        Choice::Auto | Choice::Cuda => open(weights, device),
+    };
+    match card {
+        Ok(card) => {
+            let reason = card.name().to_owned();
+            let weights = weights.clone();
+            let spare =
+                Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
+            Ok(Selected { engine: Box::new(Failover::new(Box::new(card), spare, notice)), reason })
+        }
+        Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),
+        Err(why) => {
+            let engine = CpuEngine::new(weights, threads)?;
+            let reason =
+                format!("the processor, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+            Ok(Selected { engine: Box::new(engine), reason })
+        }
+    }
+}
+
+fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> {
+    let cards = devices()?;
+    let wanted = |ordinal: usize| device.is_none_or(|d| d == ordinal);
+    let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
+    for card in cards.iter().filter(|c| wanted(c.ordinal)) {
+        match CudaEngine::new(weights, card, Precision::Half) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
+}
+
+type Spare = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
+
+/// An engine that is replaced for good when its device fails; what failed is computed again.
+pub struct Failover {
+    engine: Box<dyn Engine>,
+    spare: Option<Spare>,
+    notice: Notice,
+}
+
+impl Failover {
+    /// `spare` makes the replacement, `notice` is told of it.
+    pub fn new(engine: Box<dyn Engine>, spare: Spare, notice: Notice) -> Self {
+        Self { engine, spare: Some(spare), notice }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        f: impl Fn(&mut dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        match f(self.engine.as_mut()) {
+            Err(EngineError::Device(why)) => {
+                let Some(spare) = self.spare.take() else { return Err(EngineError::Device(why)) };
+                (self.notice)(&format!("{why}; going on with the processor"));
+                self.engine = spare()?;
+                f(self.engine.as_mut())
+            }
+            other => other,
+        }
+    }
+}
+
+impl Engine for Failover {
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[Voxels<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.attempt(|engine| engine.restore(blur, targets))
+    }
+
+    fn restore_events(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.attempt(|engine| engine.restore_events(blur, events))
+    }
+}

@@ -1,0 +1,292 @@
+//! The CUDA engine against the processor's, on a stand-in for the driver's library that runs the
+//! real kernels (`kernels/cpu/`). The engine and its driver calls are the ones that ship.
+//!
+//! Every case runs in a process of its own: the driver's library is loaded once per process.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::cuda::{CudaEngine, Precision, devices};
+use gem_live::engine::{Choice, Engine, Events, Image, Restored, Voxels, select};
+use gem_live::event::{Event, Span};
+use gem_live::frame::Size;
+use gem_live::network::{Tensor, Weights, parameters};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Builds `libcuda.so.1` once; `None`, with a word, where there is no C++ compiler.
+fn stand_in() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let build = || {
+        if Command::new("g++").arg("--version").output().is_err() {
+            println!("skipped: no g++ to build the stand-in with");
+            return None;
+        }
+        let folder =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels/cpu");
+        let files = ["emulate.cpp", "kernels.cpp", "libcuda.cpp"].map(|f| source.join(f));
+        let built = Command::new("g++")
+            .args("-std=c++17 -O2 -march=x86-64-v3 -fno-strict-aliasing -fPIC -shared".split(' '))
+            .args("-DCUDA_CPU -Wno-unknown-pragmas -pthread -o".split(' '))
+            .arg(folder.join("libcuda.so.1"))
+            .args(files)
+            .status();
+        assert!(built.unwrap().success(), "the stand-in does not build");
+        Some(folder)
+    };
+    FOLDER.get_or_init(build).as_deref()
+}
+
+/// Runs one of the ignored tests below on the stand-in, with the given variables.
+fn on_stand_in(case: &str, variables: &[(&str, &str)]) {
+    let Some(folder) = stand_in() else { return };
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", case, "--nocapture"])
+        .env("LD_LIBRARY_PATH", folder)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|t| String::from_utf8_lossy(&t).into_owned());
+    println!("{}", text.concat());
+    assert!(output.status.success(), "{case} {variables:?}");
+    assert!(text.concat().contains("1 passed"), "{case} did not run");
+}
+
+#[test]
+fn half_precision_equals_the_processor() {
+    for order in ["0", "1", "2"] {
+        on_stand_in("case_half", &[("CUDA_STANDIN_ORDER", order)]);
+    }
+}
+
+#[test]
+fn turing_s_kernels_and_a_driver_without_graphs_do_too() {
+    on_stand_in("case_half", &[("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "5")]);
+    on_stand_in("case_half", &[("CUDA_STANDIN_GRAPHS", "0")]);
+}
+
+#[test]
+fn single_precision_equals_the_processor_closely() {
+    for order in ["0", "2"] {
+        on_stand_in("case_single", &[("CUDA_STANDIN_ORDER", order)]);
+    }
+}
+
+#[test]
+fn bad_input_is_refused_as_on_the_processor() {
+    on_stand_in("case_refusals", &[]);
+}
+
+#[test]
+fn every_failure_of_the_card_is_survived() {
+    let failures = [
+        "cuMemAlloc_v2:5:2",   // while weights are uploaded
+        "cuMemAlloc_v2:150:2", // while a plan is made
+        "cuMemHostAlloc:2:2",  // staging
+        "cuGraphLaunch:1:719", // the first launch
+        "cuGraphLaunch:5:719", // in the middle of an exposure
+        "cuMemcpyHtoDAsync_v2:131:999",
+        "cuMemcpyDtoHAsync_v2:2:719",
+        "cuModuleLoadData:1:222", // PTX that the driver does not understand
+        "cuInit:1:100",
+    ];
+    for failure in failures {
+        on_stand_in("case_failure", &[("CUDA_STANDIN_FAIL", failure)]);
+    }
+}
+
+#[test]
+fn cards_and_drivers_that_do_not_serve_are_named() {
+    on_stand_in("case_old_driver", &[("CUDA_STANDIN_DRIVER", "11040")]);
+    on_stand_in("case_old_card", &[("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "0")]);
+}
+
+/// Weights as PyTorch starts them, but with offsets and masks that are not zero.
+fn weights(seed: u64) -> Weights {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let tensor = |(name, shape): (String, Vec<usize>)| {
+        let inputs: usize = shape[1..].iter().product();
+        let scale = if name.contains("offset") { 1.5 } else { 1.7 } / (inputs as f32).sqrt();
+        let bound = if shape.len() == 1 { 0.1 } else { scale };
+        let count = shape.iter().product();
+        let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+        (name, Tensor { shape, data })
+    };
+    Weights::from_tensors(parameters().into_iter().map(tensor).collect()).unwrap()
+}
+
+struct Scene {
+    blur: Vec<f32>,
+    image: Size,
+    sensor: Size,
+    padded: Size,
+    events: Vec<Event>,
+}
+
+const EXPOSURE: Span = Span::new(1_000_000.25, 1_008_000.75);
+
+impl Scene {
+    fn new(image: Size, sensor: Size, padded: Size) -> Self {
+        let mut rng = StdRng::seed_from_u64(7);
+        let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
+        let event = |_| Event {
+            t_us: rng.random_range(999_000..1_009_000),
+            x: rng.random_range(0..sensor.width as u16),
+            y: rng.random_range(0..sensor.height as u16),
+            on: rng.random(),
+        };
+        Self { blur, image, sensor, padded, events: (0..9000).map(event).collect() }
+    }
+
+    fn restore(&self, engine: &mut dyn Engine, targets: &[Span]) -> Vec<Restored> {
+        let Size { width, height } = self.image;
+        let blur = Image { data: &self.blur, height, width };
+        engine.restore_events(&blur, &self.events(targets)).unwrap()
+    }
+
+    fn events<'a>(&'a self, targets: &'a [Span]) -> Events<'a> {
+        Events {
+            events: &self.events,
+            exposure: EXPOSURE,
+            targets,
+            sensor: self.sensor,
+            padded: self.padded,
+        }
+    }
+}
+
+fn psnr(a: &[f32], b: &[f32]) -> f64 {
+    let peak = b.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    let mse = a.iter().zip(b).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>() / a.len() as f64;
+    20.0 * f64::from(peak).log10() - 10.0 * mse.log10()
+}
+
+fn worst(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    // NaN must not pass.
+    a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, |m, d| if d <= m { m } else { d })
+}
+
+/// Compares an engine with the processor's on events (padded, two instants and a span, at sizes
+/// that divide into no tile), then on ready maps.
+fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
+    let weights = weights(3);
+    let card = devices().unwrap().remove(0);
+    let mut cuda = CudaEngine::new(&weights, &card, precision).unwrap();
+    let mut cpu = CpuEngine::new(&weights, 0).unwrap();
+    let scene = Scene::new(Size::new(80, 48), Size::new(25, 17), Size::new(29, 19));
+    let targets = [EXPOSURE.at(0.0), EXPOSURE.at(0.4)].map(Span::instant);
+    let targets = [targets[0], targets[1], Span::new(EXPOSURE.at(0.3), EXPOSURE.at(0.7))];
+    let (got, want) = (scene.restore(&mut cuda, &targets), scene.restore(&mut cpu, &targets));
+    assert_eq!((got.len(), want.len()), (3, 3));
+    assert!(worst(&want[0].latent, &want[1].latent) > 1e-3, "the instants do not differ");
+    for (g, w) in got.iter().zip(&want) {
+        check("latent", &g.latent, &w.latent);
+        check("ratio", &g.ratio, &w.ratio);
+    }
+    let maps: Vec<Vec<f32>> =
+        targets[..2].iter().map(|t| scene.events(&[]).voxels(*t).unwrap()).collect();
+    let Size { width, height } = scene.padded;
+    let voxels: Vec<Voxels<'_>> = maps.iter().map(|data| Voxels { data, height, width }).collect();
+    let image = Image { data: &scene.blur, height: scene.image.height, width: scene.image.width };
+    let got = cuda.restore(&image, &voxels).unwrap();
+    for (g, w) in got.iter().zip(&want) {
+        check("latent from maps", &g.latent, &w.latent);
+    }
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_half() {
+    compare(Precision::Half, |what, got, want| {
+        assert!(got.iter().all(|v| v.is_finite()), "{what} is not finite");
+        let db = psnr(got, want);
+        println!("{what}: {db:.1} dB, worst {:e}", worst(got, want));
+        assert!(db > 50.0, "{what}: {db} dB");
+    });
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_single() {
+    compare(Precision::Single, |what, got, want| {
+        let off = worst(got, want);
+        println!("{what}: off by {off:e}");
+        assert!(off < 1e-4, "{what} is off by {off}");
+    });
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_refusals() {
+    let weights = weights(3);
+    let card = devices().unwrap().remove(0);
+    let mut cuda = CudaEngine::new(&weights, &card, Precision::Half).unwrap();
+    let mut cpu = CpuEngine::new(&weights, 0).unwrap();
+    let good = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
+    let mut outside = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
+    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, on: true };
+    let targets = [Span::instant(EXPOSURE.at(0.5))];
+    let reversed = [Span::new(2.0, 1.0)];
+    let mut both = |scene: &Scene, h: usize, events: &Events<'_>| {
+        let image = Image { data: &scene.blur, height: h, width: scene.image.width };
+        let on = |e: &mut dyn Engine| e.restore_events(&image, events).unwrap_err().to_string();
+        assert_eq!(on(&mut cuda), on(&mut cpu));
+    };
+    both(&outside, 16, &outside.events(&targets));
+    both(&good, 15, &good.events(&targets));
+    both(&good, 16, &good.events(&reversed));
+    let empty = Events { exposure: Span::new(5.0, 5.0), ..good.events(&targets) };
+    both(&good, 16, &empty);
+    assert!(good.restore(&mut cuda, &[]).is_empty());
+    assert_eq!(good.restore(&mut cuda, &targets).len(), 1);
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_failure() {
+    let weights = weights(3);
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let notice = Arc::clone(&said);
+    let notice = Box::new(move |line: &str| notice.lock().unwrap().push(line.to_owned()));
+    let mut selected = select(&weights, Choice::Auto, None, 0, notice).unwrap();
+    println!("chosen: {}", selected.reason);
+    let scene = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
+    let targets = [0.1, 0.5, 0.9].map(|f| Span::instant(EXPOSURE.at(f)));
+    let mut cpu = CpuEngine::new(&weights, 0).unwrap();
+    let want = scene.restore(&mut cpu, &targets);
+    for _ in 0..2 {
+        let got = scene.restore(selected.engine.as_mut(), &targets);
+        for (g, w) in got.iter().zip(&want) {
+            assert!(g.latent == w.latent, "not the processor's numbers");
+        }
+        assert_eq!(got.len(), 3);
+    }
+    let said = said.lock().unwrap();
+    println!("said: {said:?}");
+    // Either the card was not taken in the first place, or it was said once that it failed.
+    let on_cpu = selected.reason.starts_with("the processor");
+    assert_eq!(said.len(), usize::from(!on_cpu));
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_old_driver() {
+    let why = devices().unwrap_err();
+    assert!(why.contains("supports CUDA 11.4") && why.contains("update"), "{why}");
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_old_card() {
+    let card = devices().unwrap().remove(0);
+    assert!(card.unusable.as_deref().unwrap().contains("7.5"), "{card:?}");
+    let notice = Box::new(|_: &str| ());
+    let error = select(&weights(3), Choice::Cuda, Some(0), 0, notice).err().unwrap();
+    assert!(error.to_string().contains("compute capability is 7.0"), "{error}");
+}
