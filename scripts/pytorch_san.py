@@ -13,7 +13,6 @@ import time
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.ops import DeformConv2d
 
@@ -164,6 +163,8 @@ def measure(size, scale, runs, threads):
 
 
 def check(inputs, weights):
+    from safetensors.torch import load_file  # only this command needs it
+
     net = San().eval()
     net.load_state_dict(load_file(weights))
     case = load_file(inputs)

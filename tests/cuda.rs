@@ -4,7 +4,11 @@
 //! Every case runs in a process of its own: the driver's library is loaded once per process.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};

@@ -93,7 +93,7 @@ impl GpuCheck {
                 all.push(start.elapsed().as_secs_f64() * 1e3);
             }
             all.sort_by(f64::total_cmp);
-            Ok(all[all.len() / 2])
+            Ok(all.get(all.len() / 2).copied().unwrap_or_default())
         };
         let (one, five) = (wall(1)?, wall(5)?);
         let profile = scene.with(1, |blur, events| engine.profile(blur, events, self.repeats))?;
@@ -168,23 +168,26 @@ fn golden(data: &Path, card: &DeviceInfo) -> Result<Value, Failure> {
         let path = data.join(name);
         std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))
     };
-    let weights = Weights::from_bytes(&read("san.ckpt")?)?;
+    let weights = Weights::from_bytes(&read("san.safetensors")?)?;
     let mut single = CudaEngine::new(&weights, card, Precision::Single)?;
     let mut half = CudaEngine::new(&weights, card, Precision::Half)?;
     let mut rows = Vec::new();
     for k in 0..4 {
         let file = tensors(&read(&format!("forward_{k}.safetensors"))?)?;
         let get = |name: &str| {
-            file.get(name)
-                .filter(|t| t.shape.len() == 4)
-                .ok_or(format!("forward_{k} has no {name}"))
+            let found = file.get(name).and_then(|t| match t.shape.as_slice() {
+                [_, _, height, width] => Some((&t.data, *height, *width)),
+                _ => None,
+            });
+            found.ok_or(format!("forward_{k} has no {name}"))
         };
-        let (event, blur, latent) = (get("event")?, get("blur")?, get("latent")?);
-        let image = Image { data: &blur.data, height: blur.shape[2], width: blur.shape[3] };
-        let voxels = [Voxels { data: &event.data, height: event.shape[2], width: event.shape[3] }];
+        let ((latent, ..), (data, height, width)) = (get("latent")?, get("blur")?);
+        let image = Image { data, height, width };
+        let (data, height, width) = get("event")?;
+        let voxels = [Voxels { data, height, width }];
         let exact = single.restore(&image, &voxels)?.remove(0).latent;
         let fast = half.restore(&image, &voxels)?.remove(0).latent;
-        let off = exact.iter().zip(&latent.data).map(|(a, b)| (a - b).abs());
+        let off = exact.iter().zip(latent).map(|(a, b)| (a - b).abs());
         let worst = off.fold(0.0_f32, |m, d| if d <= m { m } else { d });
         let square: f64 = fast.iter().zip(&exact).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         let psnr_db = -10.0 * (square / exact.len() as f64).log10();
