@@ -51,7 +51,7 @@ impl Compute {
         }
     }
 
-    /// The engine, said on the error stream where it is not the processor as asked for.
+    /// The engine; which one and why is said where it was not the processor that was asked for.
     pub(super) fn engine(
         self,
         weights: &Weights,
@@ -60,7 +60,7 @@ impl Compute {
         let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
         let selected = engine::select(weights, self.choice(), self.device, threads, notice)?;
         if self.engine != EngineName::Cpu {
-            eprintln!("gem-live: computing on {}", selected.reason);
+            println!("computing on {}", selected.reason);
         }
         Ok(selected.engine)
     }

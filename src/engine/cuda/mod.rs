@@ -1,7 +1,7 @@
 //! SAN on an NVIDIA card, by the kernels in `kernels/`.
 //!
 //! Everything that unsafe code touches is here: the driver's calls and the memory they use. A
-//! A plan holds all memory and launches for one pair of sizes; a restoration uploads, replays
+//! plan holds all memory and launches for one pair of sizes; a restoration uploads, replays
 //! three captured graphs (events, image, the rest), and copies results to the host while the
 //! next instant is being computed.
 
