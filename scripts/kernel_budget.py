@@ -59,7 +59,7 @@ def main():
         table.write_text(text.getvalue())
     elif text.getvalue() != table.read_text():
         found.append(f"{table} is not what the kernels need: run scripts/check-kernels --write")
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or 0)
 
 
 if __name__ == "__main__":
