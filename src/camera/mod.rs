@@ -1,0 +1,16 @@
+//! Cameras: drivers that push packets into bounded channels, and what they push.
+//!
+//! Every driver runs in threads of its own behind a [`Source`]. A camera that disappears is
+//! reported, waited for and taken up again; whatever is lost is counted by cause.
+
+mod control;
+mod drops;
+mod packet;
+mod source;
+
+pub use control::{Control, ControlError, Value};
+pub use drops::{Cause, Drops, DropSnapshot, Unit};
+pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
+pub use source::{
+    Commands, Device, DeviceError, Identity, Opener, Settings, Source, Status, Wanted,
+};
