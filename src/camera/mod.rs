@@ -4,6 +4,7 @@
 //! reported, waited for and taken up again; whatever is lost is counted by cause.
 
 mod control;
+pub mod davis;
 mod drops;
 mod packet;
 mod source;
