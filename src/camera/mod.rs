@@ -7,6 +7,8 @@ mod control;
 pub mod davis;
 mod drops;
 mod packet;
+pub mod replay;
+mod seam;
 mod source;
 
 pub use control::{Control, ControlError, Value};

@@ -6,6 +6,7 @@ mod wire;
 
 pub use library::LIBRARY_VARIABLE;
 
+use crate::camera::seam::Seam;
 use crate::camera::{
     Cause, Control, ControlError, Device, DeviceError, Drops, Edge, EventPacket, FramePacket,
     FrameSpan, Identity, Opener, Packet, Unit, Value, Wanted,
@@ -99,8 +100,7 @@ impl Opener for Davis {
             wanted: wanted.clone(),
             drops: drops.clone(),
             epoch: wanted.next_epoch(),
-            until_us: None,
-            carried: Vec::new(),
+            seam: Seam::default(),
             frames: 0,
             heard: Instant::now(),
             asked: Instant::now(),
@@ -116,10 +116,7 @@ struct Camera {
     wanted: Wanted,
     drops: Drops,
     epoch: u32,
-    /// Up to where events were passed on.
-    until_us: Option<i64>,
-    /// Events of the very microsecond that a container ended in: more of it may come.
-    carried: Vec<Event>,
+    seam: Seam,
     frames: u64,
     heard: Instant,
     asked: Instant,
@@ -223,11 +220,9 @@ impl Camera {
         if reset {
             // The clock begins anew, and this container's other times are of neither clock.
             self.epoch = self.wanted.next_epoch();
-            self.until_us = None;
-            let lost = (self.carried.len() + events.len()) as u64;
+            let lost = self.seam.clear() + events.len() as u64;
             self.drops.add(Cause::Device, Unit::Events, lost);
             self.drops.add(Cause::Device, Unit::Frames, frames.len() as u64);
-            self.carried.clear();
             return true;
         }
         if let Some(last_us) = last_us {
@@ -262,27 +257,17 @@ impl Camera {
         edges: Vec<Edge>,
         out: &mut Vec<Packet>,
     ) {
-        let mut all = std::mem::take(&mut self.carried);
-        if all.is_empty() {
-            all = events;
-        } else {
-            all.extend(events);
-        }
-        let first_us = all.first().map_or(last_us, |e| e.t_us.min(last_us));
-        let from_us = self.until_us.unwrap_or(first_us);
-        if last_us < from_us {
+        let (from_us, until_us, events) = match self.seam.join(last_us, events) {
+            Ok(whole) => whole,
             // libcaer keeps time in order; what does not is no use to anybody.
-            return self.drops.add(Cause::Malformed, Unit::Events, all.len() as u64);
-        }
-        let whole = all.partition_point(|e| e.t_us < last_us);
-        self.carried = all.split_off(whole);
-        self.until_us = Some(last_us);
+            Err(lost) => return self.drops.add(Cause::Malformed, Unit::Events, lost),
+        };
         out.push(Packet::Events(EventPacket {
             epoch: self.epoch,
             from: Timestamp::<EventClock>::from_us(from_us),
-            until: Timestamp::from_us(last_us),
+            until: Timestamp::from_us(until_us),
             arrived: Timestamp::now(),
-            events: all,
+            events,
             edges,
             sensor: self.sensor,
         }));
