@@ -20,6 +20,7 @@ pub mod output;
 mod pad;
 pub mod pickle;
 pub mod pipeline;
+pub mod record;
 pub mod rig;
 pub mod simulate;
 pub mod time;
