@@ -51,9 +51,11 @@ impl Rig {
         let mut all_edges: Vec<Edge> = Vec::new();
         for i in 0..self.seconds * 1_000_000 / PERIOD_US {
             let start = i * PERIOD_US;
-            for (us, kind) in [(start, EdgeKind::Rising), (start + EXPOSURE_US, EdgeKind::Falling)] {
+            for (us, kind) in [(start, EdgeKind::Rising), (start + EXPOSURE_US, EdgeKind::Falling)]
+            {
                 if !lost(self.lose_edge) {
-                    all_edges.push(Edge { t: Timestamp::from_us(event_us(us).floor() as i64), kind });
+                    all_edges
+                        .push(Edge { t: Timestamp::from_us(event_us(us).floor() as i64), kind });
                 }
             }
         }
@@ -169,7 +171,8 @@ fn content_finds_an_offset_that_arrival_times_cannot_tell() {
     let (width, height, told_early_us) = (64_usize, 32_usize, 3_200_i64);
     let threshold = 0.1;
     let light = |x: usize, y: usize, t_us: i64| {
-        let phase = 6.0 * (t_us as f64 * 1e-6 * 9.0).sin() + 3.0 * (t_us as f64 * 1e-6 * 23.0).cos();
+        let phase =
+            6.0 * (t_us as f64 * 1e-6 * 9.0).sin() + 3.0 * (t_us as f64 * 1e-6 * 23.0).cos();
         120.0 + 90.0 * ((x as f64 + phase) * 0.35).sin() * ((y as f64) * 0.2).cos()
     };
     let mut reference: Vec<f64> =

@@ -54,7 +54,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn start(folder: &Path, settings: RecordSettings, drops: &Drops, store: Box<dyn Store>) -> Recorder {
+fn start(
+    folder: &Path,
+    settings: RecordSettings,
+    drops: &Drops,
+    store: Box<dyn Store>,
+) -> Recorder {
     let session = Session { scene: "desk/1".into(), indoor: true, ..Session::default() };
     Recorder::start(folder, session, settings, drops.clone(), store).unwrap()
 }

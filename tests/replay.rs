@@ -1,9 +1,7 @@
 //! Recordings played as cameras.
 
 use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
-use gem_live::camera::{
-    Drops, Packet, Settings, Source, Status, Unit, Value, Wanted,
-};
+use gem_live::camera::{Drops, Packet, Settings, Source, Status, Unit, Value, Wanted};
 use gem_live::dataset::Pair;
 use gem_live::dataset::aedat4::{Aedat4Error, Part, Reader};
 use gem_live::event::Event;

@@ -12,7 +12,7 @@ mod seam;
 mod source;
 
 pub use control::{Control, ControlError, Value};
-pub use drops::{Cause, Drops, DropSnapshot, Unit};
+pub use drops::{Cause, DropSnapshot, Drops, Unit};
 pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
 pub use source::{
     Commands, Device, DeviceError, Identity, Opener, Settings, Source, Status, Wanted,

@@ -389,8 +389,7 @@ impl Worker<'_> {
             let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
             wanted.serial = Some(identity.serial.clone());
         }
-        let chosen =
-            self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (name, value) in chosen {
             if let Err(e) = device.set(&name, &value) {
                 self.tell(Status::Refused(e));

@@ -12,8 +12,7 @@ pub const LIBRARY_VARIABLE: &str = "GEM_LIVE_LIBCAER";
 
 /// Where libcaer is looked for where nothing else is said.
 #[cfg(target_os = "macos")]
-const NAMES: &[&str] =
-    &["libcaer.1.dylib", "libcaer.dylib", "/opt/homebrew/lib/libcaer.dylib"];
+const NAMES: &[&str] = &["libcaer.1.dylib", "libcaer.dylib", "/opt/homebrew/lib/libcaer.dylib"];
 #[cfg(target_os = "windows")]
 const NAMES: &[&str] = &["libcaer.dll"];
 #[cfg(not(any(target_os = "macos", target_os = "windows")))]
@@ -80,8 +79,14 @@ struct Functions {
     set: unsafe extern "C" fn(Handle, i8, u8, u32) -> bool,
     get: unsafe extern "C" fn(Handle, i8, u8, *mut u32) -> bool,
     get_64: Option<unsafe extern "C" fn(Handle, i8, u8, *mut u64) -> bool>,
-    start:
-        unsafe extern "C" fn(Handle, Callback, Callback, *mut c_void, Callback, *mut c_void) -> bool,
+    start: unsafe extern "C" fn(
+        Handle,
+        Callback,
+        Callback,
+        *mut c_void,
+        Callback,
+        *mut c_void,
+    ) -> bool,
     stop: unsafe extern "C" fn(Handle) -> bool,
     data: unsafe extern "C" fn(Handle) -> *mut c_void,
     info: unsafe extern "C" fn(Handle) -> RawInfo,
@@ -266,12 +271,7 @@ impl Open {
         for i in 0..packets_in(&head).min(MOST_PACKETS) {
             // SAFETY: the container announces so many pointers behind its header, unaligned.
             let packet = unsafe {
-                container
-                    .cast::<u8>()
-                    .add(CONTAINER)
-                    .cast::<*mut c_void>()
-                    .add(i)
-                    .read_unaligned()
+                container.cast::<u8>().add(CONTAINER).cast::<*mut c_void>().add(i).read_unaligned()
             };
             if packet.is_null() {
                 continue;

@@ -50,7 +50,15 @@ pub(super) fn open(
             return Err(TapeError::Kind);
         }
         let ready = VecDeque::new();
-        return Ok(Box::new(Pairs { files, at: 0, ready, wanted, epoch: None, end_us: None, frames: 0 }));
+        return Ok(Box::new(Pairs {
+            files,
+            at: 0,
+            ready,
+            wanted,
+            epoch: None,
+            end_us: None,
+            frames: 0,
+        }));
     }
     if extension.eq_ignore_ascii_case("aedat4") {
         let reader = Reader::open(path)?;

@@ -29,9 +29,8 @@ impl Line {
         }
         let (f0, e0) = *self.matches.front()?;
         let n = self.matches.len() as f64;
-        let points = || {
-            self.matches.iter().map(|(f, e)| (f.since_us(f0) as f64, e.since_us(e0) as f64))
-        };
+        let points =
+            || self.matches.iter().map(|(f, e)| (f.since_us(f0) as f64, e.since_us(e0) as f64));
         let (sx, sy) = points().fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
         let (mx, my) = (sx / n, sy / n);
         let (xx, xy) = points()

@@ -170,11 +170,7 @@ impl SyncBuffer {
 
     /// What has been done so far.
     pub fn stats(&self) -> SyncStats {
-        SyncStats {
-            held_events: self.store.len(),
-            held_frames: self.pending.len(),
-            ..self.stats
-        }
+        SyncStats { held_events: self.store.len(), held_frames: self.pending.len(), ..self.stats }
     }
 
     /// Where the events' clock stands, and in which epoch.

@@ -112,9 +112,7 @@ impl Store {
         let first = self.chunks.partition_point(|c| c.span.until_us <= span.from_us);
         let parts = || {
             let chunks = self.chunks.range(first..);
-            chunks
-                .take_while(|c| c.span.from_us < span.until_us)
-                .map(|c| within(&c.events, span))
+            chunks.take_while(|c| c.span.from_us < span.until_us).map(|c| within(&c.events, span))
         };
         let mut out = Vec::with_capacity(parts().map(<[_]>::len).sum());
         parts().for_each(|part| out.extend_from_slice(part));
