@@ -8,6 +8,7 @@
 
 #[cfg(feature = "app")]
 pub mod app;
+pub mod camera;
 pub mod dataset;
 pub mod deblur;
 pub mod engine;
@@ -19,7 +20,10 @@ pub mod output;
 mod pad;
 pub mod pickle;
 pub mod pipeline;
+pub mod record;
+pub mod rig;
 pub mod simulate;
+pub mod time;
 
 pub use deblur::Deblurrer;
 

@@ -1,5 +1,6 @@
-//! Files of recordings: MS-RBD npz, read and written, and the YAML files that go with them.
+//! Files of recordings: MS-RBD npz, read and written, AEDAT4, and the YAML files that go with them.
 
+pub mod aedat4;
 mod clip;
 mod config;
 mod find;

@@ -1,0 +1,108 @@
+//! Controls as data: what can be set on a camera, for a window to draw.
+
+/// The value of a control.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// On or off.
+    Switch(bool),
+    /// A whole number.
+    Whole(i64),
+    /// A number with fractions.
+    Number(f64),
+    /// One of the control's choices.
+    Choice(String),
+}
+
+/// Something that can be set.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Control {
+    /// What it is set by, with its unit: `exposure_us`.
+    pub name: &'static str,
+    /// What it is called on screen.
+    pub label: &'static str,
+    /// Its present value.
+    pub value: Value,
+    /// Smallest and largest number, where it is one.
+    pub range: Option<(f64, f64)>,
+    /// The values to choose from, where it is a choice.
+    pub choices: Vec<String>,
+    /// For those who know what they do: raw biases.
+    pub expert: bool,
+}
+
+impl Control {
+    /// A whole number between two ends.
+    pub fn whole(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
+        let range = Some((range.0 as f64, range.1 as f64));
+        Self { name, label, value: Value::Whole(value), range, choices: Vec::new(), expert: false }
+    }
+
+    /// A number between two ends.
+    pub fn number(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
+        let (value, range) = (Value::Number(value), Some(range));
+        Self { name, label, value, range, choices: Vec::new(), expert: false }
+    }
+
+    /// On or off.
+    pub fn switch(name: &'static str, label: &'static str, value: bool) -> Self {
+        let value = Value::Switch(value);
+        Self { name, label, value, range: None, choices: Vec::new(), expert: false }
+    }
+
+    /// The same, for experts.
+    pub fn for_experts(mut self) -> Self {
+        self.expert = true;
+        self
+    }
+
+    /// Whether `value` is one that this control can take.
+    ///
+    /// # Errors
+    /// Another kind of value, or one outside of the range or the choices.
+    pub fn check(&self, value: &Value) -> Result<(), ControlError> {
+        let number = match (&self.value, value) {
+            (Value::Switch(_), Value::Switch(_)) => return Ok(()),
+            (Value::Choice(_), Value::Choice(c)) if self.choices.contains(c) => return Ok(()),
+            (Value::Choice(_), Value::Choice(_)) => {
+                return Err(ControlError::Range { name: self.name.into(), value: value.clone() });
+            }
+            (Value::Whole(_), Value::Whole(v)) => *v as f64,
+            (Value::Number(_), Value::Number(v)) => *v,
+            _ => return Err(ControlError::Kind { name: self.name.into(), value: value.clone() }),
+        };
+        match self.range {
+            Some((low, high)) if !(low..=high).contains(&number) => {
+                Err(ControlError::Range { name: self.name.into(), value: value.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a control could not be set.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum ControlError {
+    /// The camera has none of that name.
+    #[error("this camera has no control named {0}")]
+    Unknown(String),
+    /// A switch was given a number, or the like.
+    #[error("{name} cannot take a value of the kind of {value:?}")]
+    Kind {
+        /// The control.
+        name: String,
+        /// What it was to be set to.
+        value: Value,
+    },
+    /// Outside of what the control allows.
+    #[error("{name} cannot be set to {value:?}: outside of its range")]
+    Range {
+        /// The control.
+        name: String,
+        /// What it was to be set to.
+        value: Value,
+    },
+    /// The camera refused.
+    #[error("the camera did not accept {0}")]
+    Refused(String),
+}

@@ -1,0 +1,118 @@
+//! Counters of everything that was lost, by cause.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where something was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Between the camera and this computer.
+    Usb,
+    /// The camera said so itself, or its clock was set anew.
+    Device,
+    /// A packet that makes no sense.
+    Malformed,
+    /// The driver's channel was full.
+    Queue,
+    /// The synchronisation buffer was full.
+    Buffer,
+    /// It came after its exposure had been passed on.
+    Late,
+    /// It came twice.
+    Duplicate,
+    /// No time on the event camera's clock could be told for it.
+    Clock,
+    /// The engine was busy with a newer exposure.
+    Engine,
+    /// The window showed a newer one.
+    Display,
+    /// The disk was too slow or full.
+    Disk,
+}
+
+impl Cause {
+    /// All causes, in the order of the counters.
+    pub const ALL: [Self; 11] = [
+        Self::Usb,
+        Self::Device,
+        Self::Malformed,
+        Self::Queue,
+        Self::Buffer,
+        Self::Late,
+        Self::Duplicate,
+        Self::Clock,
+        Self::Engine,
+        Self::Display,
+        Self::Disk,
+    ];
+}
+
+/// What was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Frames, or exposures made of them.
+    Frames,
+    /// Events.
+    Events,
+    /// Stretches of time whose events are unknown in number.
+    Gaps,
+}
+
+const UNITS: [Unit; 3] = [Unit::Frames, Unit::Events, Unit::Gaps];
+const CELLS: usize = Cause::ALL.len() * UNITS.len();
+
+/// Counters that every thread of the path shares; clones count into the same ones.
+#[derive(Clone, Debug)]
+pub struct Drops {
+    cells: Arc<[AtomicU64; CELLS]>,
+}
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self { cells: Arc::new([const { AtomicU64::new(0) }; CELLS]) }
+    }
+}
+
+impl Drops {
+    /// Counts `n` more losses.
+    pub fn add(&self, cause: Cause, unit: Unit, n: u64) {
+        if let Some(cell) = self.cells.get(cell(cause, unit)) {
+            cell.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    /// Losses so far of one kind.
+    pub fn get(&self, cause: Cause, unit: Unit) -> u64 {
+        self.cells.get(cell(cause, unit)).map_or(0, |c| c.load(Ordering::Relaxed))
+    }
+
+    /// Losses so far of one unit, whatever the cause.
+    pub fn total(&self, unit: Unit) -> u64 {
+        Cause::ALL.iter().map(|c| self.get(*c, unit)).sum()
+    }
+
+    /// Every counter that is not zero.
+    pub fn snapshot(&self) -> Vec<DropSnapshot> {
+        let all = Cause::ALL.iter().flat_map(|cause| UNITS.iter().map(|unit| (*cause, *unit)));
+        all.map(|(cause, unit)| DropSnapshot { cause, unit, count: self.get(cause, unit) })
+            .filter(|s| s.count > 0)
+            .collect()
+    }
+}
+
+fn cell(cause: Cause, unit: Unit) -> usize {
+    cause as usize * UNITS.len() + unit as usize
+}
+
+/// One counter's reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DropSnapshot {
+    /// Why it was lost.
+    pub cause: Cause,
+    /// What was lost.
+    pub unit: Unit,
+    /// How many.
+    pub count: u64,
+}

@@ -1,0 +1,19 @@
+//! Cameras: drivers that push packets into bounded channels, and what they push.
+//!
+//! Every driver runs in threads of its own behind a [`Source`]. A camera that disappears is
+//! reported, waited for and taken up again; whatever is lost is counted by cause.
+
+mod control;
+pub mod davis;
+mod drops;
+mod packet;
+pub mod replay;
+mod seam;
+mod source;
+
+pub use control::{Control, ControlError, Value};
+pub use drops::{Cause, DropSnapshot, Drops, Unit};
+pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
+pub use source::{
+    Commands, Device, DeviceError, Identity, Opener, Settings, Source, Status, Wanted,
+};

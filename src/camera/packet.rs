@@ -1,0 +1,94 @@
+//! What cameras deliver.
+
+use crate::event::Event;
+use crate::frame::{Picture, Size};
+use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
+
+/// Which way an external signal went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EdgeKind {
+    /// From low to high: with the usual wiring, the shutter opens.
+    Rising,
+    /// From high to low: the shutter closes.
+    Falling,
+}
+
+/// An edge on the event camera's external input or generator, told on its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// When.
+    pub t: Timestamp<EventClock>,
+    /// Which way.
+    pub kind: EdgeKind,
+}
+
+/// All events of a stretch of time: none of `[from, until)` is still to come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventPacket {
+    /// Counts the times that the camera's clock was set anew; times of different epochs
+    /// cannot be compared.
+    pub epoch: u32,
+    /// First moment that the packet answers for.
+    pub from: Timestamp<EventClock>,
+    /// First moment that it no longer answers for.
+    pub until: Timestamp<EventClock>,
+    /// When it reached this computer.
+    pub arrived: Timestamp<HostClock>,
+    /// The events, in order of time.
+    pub events: Vec<Event>,
+    /// Edges of the external signal, in order of time.
+    pub edges: Vec<Edge>,
+    /// Size of the sensor.
+    pub sensor: Size,
+}
+
+/// When a frame was exposed, as well as its camera can tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FrameSpan {
+    /// On the event camera's own clock: frames of a DAVIS, recordings.
+    Events {
+        /// The shutter opens.
+        start: Timestamp<EventClock>,
+        /// The shutter closes.
+        end: Timestamp<EventClock>,
+    },
+    /// On the frame camera's clock.
+    Frames {
+        /// The shutter opens.
+        start: Timestamp<FrameClock>,
+        /// How long it stays open, in microseconds.
+        exposure_us: i64,
+    },
+    /// Only the arrival is known: a web camera.
+    Arrival {
+        /// How long the shutter was open, told by the driver or the user, in microseconds.
+        exposure_us: i64,
+    },
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FramePacket {
+    /// Counts the times that the camera's clock and `sequence` were set anew. With
+    /// [`FrameSpan::Events`] it is the epoch of the events' clock.
+    pub epoch: u32,
+    /// Counted by the camera: where it jumps, frames were lost on the way.
+    pub sequence: u64,
+    /// When it was exposed.
+    pub span: FrameSpan,
+    /// When it reached this computer.
+    pub arrived: Timestamp<HostClock>,
+    /// The image.
+    pub picture: Picture,
+    /// The true sharp image at the middle of the exposure, which only a simulation knows.
+    pub truth: Option<Picture>,
+}
+
+/// What a source sends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Packet {
+    /// Events and edges.
+    Events(EventPacket),
+    /// A frame.
+    Frame(FramePacket),
+}

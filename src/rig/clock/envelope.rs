@@ -1,0 +1,110 @@
+//! Offset and drift without a cable, from when packets arrive.
+//!
+//! A packet is never early: its delay is a constant plus jitter that is never negative. The
+//! line under all delays is therefore the clock, however bad the jitter.
+
+use crate::time::{Clock, ClockMap, HostClock, Timestamp};
+use std::collections::VecDeque;
+
+/// Of each such stretch only the fastest packet is kept, in microseconds.
+const BUCKET_US: i64 = 500_000;
+/// Stretches kept: ten minutes.
+const BUCKETS: usize = 1200;
+/// Shortest time over which a drift is told from jitter, in microseconds; before that the
+/// clocks are taken to run alike.
+const DRIFT_AFTER_US: f64 = 20e6;
+/// Quartz is better than this; a steeper line is jitter, in millionths.
+const MAX_DRIFT_PPM: f64 = 500.0;
+
+/// Learns how a device's clock lies against the host's.
+#[derive(Clone, Debug)]
+pub struct Envelope<A: Clock> {
+    buckets: VecDeque<(Timestamp<A>, Timestamp<HostClock>)>,
+    bucket: Option<i64>,
+}
+
+impl<A: Clock> Default for Envelope<A> {
+    fn default() -> Self {
+        Self { buckets: VecDeque::new(), bucket: None }
+    }
+}
+
+impl<A: Clock> Envelope<A> {
+    /// Takes one packet: the time stamp of its end and when it arrived.
+    pub fn add(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) {
+        let bucket = device.us().div_euclid(BUCKET_US);
+        match (self.bucket, self.buckets.back_mut()) {
+            (Some(last), Some(best)) if last == bucket => {
+                if delay_us(device, arrived) < delay_us(best.0, best.1) {
+                    *best = (device, arrived);
+                }
+            }
+            // Out of order: the bucket is closed, and the packet was slow anyway.
+            (Some(last), _) if bucket < last => {}
+            _ => {
+                self.bucket = Some(bucket);
+                self.buckets.push_back((device, arrived));
+                if self.buckets.len() > BUCKETS {
+                    self.buckets.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Forgets everything: the device's clock was set anew.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The map to the host's clock, which makes the fastest packets arrive at once.
+    pub fn map(&self) -> Option<ClockMap<A, HostClock>> {
+        let (first, last) = (self.buckets.front()?, self.buckets.back()?);
+        let origin = first.0;
+        let points: Vec<(f64, f64)> = self
+            .buckets
+            .iter()
+            .map(|(t, h)| (t.since_us(origin) as f64, delay_us(*t, *h)))
+            .collect();
+        let span_us = last.0.since_us(origin) as f64;
+        let flat = || points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        let (slope, base) = if span_us < DRIFT_AFTER_US {
+            (0.0, flat())
+        } else {
+            match support(&lower_hull(&points), span_us / 2.0) {
+                Some((slope, base)) if slope.abs() * 1e6 <= MAX_DRIFT_PPM => (slope, base),
+                _ => (0.0, flat()),
+            }
+        };
+        let from_us = origin.us() as f64;
+        ClockMap::new(from_us, from_us + base, slope * 1e6)
+    }
+}
+
+fn delay_us<A>(device: Timestamp<A>, arrived: Timestamp<HostClock>) -> f64 {
+    arrived.us() as f64 - device.us() as f64
+}
+
+/// The lower convex hull of points in order of their abscissa.
+fn lower_hull(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut hull: Vec<(f64, f64)> = Vec::new();
+    for p in points {
+        while let [.., a, b] = hull.as_slice() {
+            let turn = (b.0 - a.0) * (p.1 - a.1) - (b.1 - a.1) * (p.0 - a.0);
+            if turn > 0.0 {
+                break;
+            }
+            hull.pop();
+        }
+        hull.push(*p);
+    }
+    hull
+}
+
+/// Slope and intercept of the hull's edge at `middle`: of all lines under the points, the one
+/// with the smallest sum of distances.
+fn support(hull: &[(f64, f64)], middle: f64) -> Option<(f64, f64)> {
+    let edge = hull.windows(2).find(|w| matches!(w, [_, b] if b.0 >= middle))?;
+    let [a, b] = edge else { return None };
+    let slope = (b.1 - a.1) / (b.0 - a.0);
+    Some((slope, a.1 - slope * a.0))
+}

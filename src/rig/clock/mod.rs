@@ -1,0 +1,308 @@
+//! When frames were exposed, told on the event camera's clock.
+//!
+//! Best are edges in the event stream ([`Pulses`]); without a cable the arrival times of both
+//! cameras' packets ([`Envelope`]) and what they see ([`content_offset`]).
+
+mod content;
+mod envelope;
+mod line;
+mod pulses;
+
+pub use content::{ContentFit, Glance, content_offset};
+pub use envelope::Envelope;
+pub use pulses::{Pulse, PulseStats, Pulses};
+
+use super::sync::TimedFrame;
+use crate::camera::{Cause, Drops, EventPacket, FramePacket, FrameSpan, Unit};
+use crate::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp};
+use line::Line;
+use std::collections::VecDeque;
+
+/// How frames are timed at present.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SyncState {
+    /// Nothing is known yet.
+    Unknown,
+    /// Frames and events share one clock.
+    OneClock,
+    /// Edges in the event stream.
+    Edges {
+        /// Root mean square between edges and the line through them, in microseconds.
+        residual_us: f64,
+        /// The event camera's clock against the frame camera's, in millionths.
+        drift_ppm: f64,
+        /// What was found on the line.
+        pulses: PulseStats,
+    },
+    /// Arrival times.
+    Arrival {
+        /// The event camera's clock against the frame camera's, in millionths.
+        drift_ppm: f64,
+        /// What content added, in microseconds, where it was compared.
+        content_us: Option<f64>,
+    },
+}
+
+/// What is known of the cameras beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockSettings {
+    /// Look for edges.
+    pub edges: bool,
+    /// The shortest time from the end of an exposure to the frame's arrival, in microseconds:
+    /// readout and transfer.
+    pub frame_latency_us: f64,
+    /// The shortest time from an event packet's end to its arrival, in microseconds.
+    pub event_latency_us: f64,
+    /// How long, on the host's clock, a frame waits for its edges, in microseconds.
+    pub edge_patience_us: i64,
+}
+
+impl Default for ClockSettings {
+    fn default() -> Self {
+        Self {
+            edges: true,
+            frame_latency_us: 0.0,
+            event_latency_us: 0.0,
+            edge_patience_us: 100_000,
+        }
+    }
+}
+
+/// Frames that wait for their edges at most.
+const WAITING: usize = 32;
+
+/// Times frames.
+#[derive(Debug)]
+pub struct Clocks {
+    settings: ClockSettings,
+    drops: Drops,
+    event_epoch: Option<u32>,
+    frame_epoch: Option<u32>,
+    frames: Envelope<FrameClock>,
+    events: Envelope<EventClock>,
+    events_until: Option<Timestamp<EventClock>>,
+    pulses: Pulses,
+    line: Line,
+    /// Pulse index less frame number, and how often in a row another one was seen.
+    shift: Option<(i64, u32)>,
+    relocks: u64,
+    content_us: Option<f64>,
+    waiting: VecDeque<FramePacket>,
+    one_clock: bool,
+}
+
+impl Clocks {
+    /// Knows nothing yet; counts frames that cannot be timed in `drops`.
+    pub fn new(settings: ClockSettings, drops: Drops) -> Self {
+        Self {
+            settings,
+            drops,
+            event_epoch: None,
+            frame_epoch: None,
+            frames: Envelope::default(),
+            events: Envelope::default(),
+            events_until: None,
+            pulses: Pulses::default(),
+            line: Line::default(),
+            shift: None,
+            relocks: 0,
+            content_us: None,
+            waiting: VecDeque::new(),
+            one_clock: false,
+        }
+    }
+
+    /// Learns from an event packet: its arrival and its edges.
+    pub fn push_events(&mut self, packet: &EventPacket) {
+        if self.event_epoch.is_some_and(|epoch| packet.epoch < epoch) {
+            return;
+        }
+        if self.event_epoch != Some(packet.epoch) {
+            self.event_epoch = Some(packet.epoch);
+            self.events.clear();
+            self.events_until = None;
+            self.forget_matches();
+        }
+        self.events.add(packet.until, packet.arrived);
+        self.events_until = self.events_until.max(Some(packet.until));
+        if self.settings.edges {
+            packet.edges.iter().for_each(|edge| self.pulses.push(*edge));
+        }
+    }
+
+    /// Takes a frame to be timed.
+    pub fn push_frame(&mut self, frame: FramePacket) {
+        match frame.span {
+            FrameSpan::Events { .. } => self.one_clock = true,
+            FrameSpan::Frames { start, exposure_us } => {
+                self.one_clock = false;
+                self.frame_epoch(frame.epoch);
+                self.frames.add(start.plus_us(exposure_us), frame.arrived);
+            }
+            FrameSpan::Arrival { .. } => {
+                self.one_clock = false;
+                self.frame_epoch(frame.epoch);
+            }
+        }
+        self.waiting.push_back(frame);
+        if self.waiting.len() > WAITING {
+            self.waiting.pop_front();
+            self.drops.add(Cause::Clock, Unit::Frames, 1);
+        }
+    }
+
+    fn frame_epoch(&mut self, epoch: u32) {
+        if self.frame_epoch != Some(epoch) {
+            self.frame_epoch = Some(epoch);
+            self.frames.clear();
+            self.line = Line::default();
+            self.shift = None;
+        }
+    }
+
+    fn forget_matches(&mut self) {
+        self.pulses = Pulses::default();
+        self.line = Line::default();
+        self.shift = None;
+    }
+
+    /// The next frame whose exposure can be told.
+    ///
+    /// To be called after every push until it gives nothing, and now and then without one.
+    pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<TimedFrame> {
+        loop {
+            let frame = self.waiting.front()?;
+            let overdue = now.since_us(frame.arrived) > self.settings.edge_patience_us;
+            let timed = match frame.span {
+                FrameSpan::Events { start, end } => Timing::At(frame.epoch, start, end),
+                FrameSpan::Frames { start, exposure_us } => {
+                    let (sequence, stamp) = (frame.sequence, Some(start));
+                    let rough = self.rough().map(|map| map.map(start));
+                    self.time(sequence, stamp, rough, exposure_us, overdue)
+                }
+                FrameSpan::Arrival { exposure_us } => {
+                    let sequence = frame.sequence;
+                    let rough = self.from_host().map(|map| {
+                        let end_us = frame.arrived.us() as f64 - self.settings.frame_latency_us;
+                        Timestamp::from_us((map.map_us(end_us).round() as i64) - exposure_us)
+                    });
+                    self.time(sequence, None, rough, exposure_us, overdue)
+                }
+            };
+            let (epoch, start, end) = match timed {
+                Timing::Wait => return None,
+                Timing::At(epoch, start, end) => (epoch, start, end),
+                Timing::Never => {
+                    self.waiting.pop_front();
+                    self.drops.add(Cause::Clock, Unit::Frames, 1);
+                    continue;
+                }
+            };
+            let frame = self.waiting.pop_front()?;
+            let FramePacket { sequence, arrived, picture, truth, .. } = frame;
+            return Some(TimedFrame { epoch, sequence, start, end, arrived, picture, truth });
+        }
+    }
+
+    /// A frame's exposure from its pulse, else from the line through the pulses of others,
+    /// else from arrival times.
+    fn time(
+        &mut self,
+        sequence: u64,
+        stamp: Option<Timestamp<FrameClock>>,
+        rough: Option<Timestamp<EventClock>>,
+        exposure_us: i64,
+        overdue: bool,
+    ) -> Timing {
+        let Some((epoch, rough)) = self.event_epoch.zip(rough) else {
+            return if overdue { Timing::Never } else { Timing::Wait };
+        };
+        let line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
+        let guess = line.unwrap_or(rough);
+        let Some(period_us) = self.pulses.period_us() else {
+            return Timing::At(epoch, rough, rough.plus_us(exposure_us));
+        };
+        // Edges are all in once the events are past the end of the exposure.
+        let settled = guess.plus_us(exposure_us + period_us / 2);
+        if !overdue && self.events_until.is_none_or(|until| until < settled) {
+            return Timing::Wait;
+        }
+        let near = self.pulses.nearest(guess).copied();
+        let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        let Some(pulse) = near else {
+            // Its pulse was lost; the others still tell the clock.
+            return Timing::At(epoch, guess, guess.plus_us(exposure_us));
+        };
+        self.count(pulse.index - i64::try_from(sequence).unwrap_or(i64::MAX));
+        if !pulse.repaired
+            && let Some(stamp) = stamp
+        {
+            self.line.add(stamp, pulse.start);
+        }
+        match line {
+            // A repaired edge is worth less than the line.
+            Some(start) if pulse.repaired => Timing::At(epoch, start, start.plus_us(exposure_us)),
+            _ => Timing::At(epoch, pulse.start, pulse.end),
+        }
+    }
+
+    /// Watches that pulses and frames stay in step.
+    fn count(&mut self, shift: i64) {
+        self.shift = match self.shift {
+            None => Some((shift, 0)),
+            Some((known, _)) if known == shift => Some((known, 0)),
+            Some((known, others)) if others < 3 => Some((known, others + 1)),
+            Some(_) => {
+                self.relocks += 1;
+                Some((shift, 0))
+            }
+        };
+    }
+
+    /// How often pulses and frames came out of step for good: a count was wrong.
+    pub fn relocks(&self) -> u64 {
+        self.relocks
+    }
+
+    /// From the frame camera's clock to the event camera's, by arrival times and content.
+    pub fn rough(&self) -> Option<ClockMap<FrameClock, EventClock>> {
+        let frames = self.frames.map()?.shifted(-self.settings.frame_latency_us);
+        Some(frames.then(&self.from_host()?))
+    }
+
+    /// From the host's clock to the event camera's, content included.
+    fn from_host(&self) -> Option<ClockMap<HostClock, EventClock>> {
+        let events = self.events.map()?.shifted(-self.settings.event_latency_us);
+        Some(events.inverse().shifted(self.content_us.unwrap_or(0.0)))
+    }
+
+    /// Adds what [`content_offset`] found on frames timed so far.
+    pub fn refine(&mut self, fit: ContentFit) {
+        self.content_us = Some(self.content_us.unwrap_or(0.0) + fit.offset_us);
+    }
+
+    /// How frames are timed now.
+    pub fn state(&self) -> SyncState {
+        if self.one_clock {
+            return SyncState::OneClock;
+        }
+        if let (Some(_), Some((map, residual_us))) = (self.pulses.period_us(), self.line.fit()) {
+            let pulses = self.pulses.stats();
+            return SyncState::Edges { residual_us, drift_ppm: map.drift_ppm(), pulses };
+        }
+        match self.rough() {
+            Some(map) => {
+                let drift_ppm = map.drift_ppm();
+                SyncState::Arrival { drift_ppm, content_us: self.content_us }
+            }
+            None => SyncState::Unknown,
+        }
+    }
+}
+
+enum Timing {
+    At(u32, Timestamp<EventClock>, Timestamp<EventClock>),
+    Wait,
+    Never,
+}

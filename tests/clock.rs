@@ -1,0 +1,207 @@
+//! Frames timed on simulated rigs: edges to 5 us, arrival times to 1 ms, content to find what
+//! arrival times cannot tell.
+
+use gem_live::camera::{Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Unit};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::rig::clock::{ClockSettings, Clocks, Glance, SyncState, content_offset};
+use gem_live::rig::sync::TimedFrame;
+use gem_live::time::Timestamp;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const PERIOD_US: i64 = 33_333;
+const EXPOSURE_US: i64 = 20_000;
+const EVENT_OFFSET_US: f64 = 123_456_789.0;
+
+/// The event camera's clock runs 50 ppm fast against true time.
+fn event_us(true_us: i64) -> f64 {
+    EVENT_OFFSET_US + true_us as f64 * (1.0 + 50e-6)
+}
+
+/// The frame camera's runs 10 ppm slow, from another zero.
+fn frame_us(true_us: i64) -> f64 {
+    9_876_543_210.0 + true_us as f64 * (1.0 - 10e-6)
+}
+
+struct Rig {
+    edges: bool,
+    /// One in so many edges is lost; 0 for none.
+    lose_edge: u32,
+    lose_frame: u32,
+    seconds: i64,
+}
+
+impl Rig {
+    /// Runs and gives every timed frame with the true start and end on the event clock.
+    fn run(&self) -> (Clocks, Vec<(TimedFrame, f64, f64)>) {
+        let mut rng = StdRng::seed_from_u64(7);
+        let mut lost = |one_in: u32| one_in > 0 && rng.random_ratio(1, one_in);
+        let mut jitter_rng = StdRng::seed_from_u64(8);
+        // 2 ms of USB jitter: exponential, with now and then a stall of 30 ms.
+        let mut jitter = || {
+            let u: f64 = jitter_rng.random_range(1e-9..1.0);
+            let stall = if jitter_rng.random_ratio(1, 200) { 30_000.0 } else { 0.0 };
+            (-u.ln() * 2_000.0 + stall) as i64
+        };
+        let mut clocks = Clocks::new(
+            ClockSettings { edges: self.edges, ..ClockSettings::default() },
+            Drops::default(),
+        );
+        let mut out = Vec::new();
+        let mut all_edges: Vec<Edge> = Vec::new();
+        for i in 0..self.seconds * 1_000_000 / PERIOD_US {
+            let start = i * PERIOD_US;
+            for (us, kind) in [(start, EdgeKind::Rising), (start + EXPOSURE_US, EdgeKind::Falling)]
+            {
+                if !lost(self.lose_edge) {
+                    all_edges
+                        .push(Edge { t: Timestamp::from_us(event_us(us).floor() as i64), kind });
+                }
+            }
+        }
+        let (mut next_edge, mut frame) = (0, 0_i64);
+        for ms in (0..self.seconds * 1000).step_by(4) {
+            let (from, until) = (event_us(ms * 1000) as i64, event_us((ms + 4) * 1000) as i64);
+            let mut edges = Vec::new();
+            while let Some(edge) = all_edges.get(next_edge).filter(|e| e.t.us() < until) {
+                edges.push(*edge);
+                next_edge += 1;
+            }
+            let arrived = Timestamp::from_us((ms + 4) * 1000 + jitter());
+            clocks.push_events(&EventPacket {
+                epoch: 0,
+                from: Timestamp::from_us(from),
+                until: Timestamp::from_us(until),
+                arrived,
+                events: Vec::new(),
+                edges,
+                sensor: Size::new(8, 4),
+            });
+            let end = frame * PERIOD_US + EXPOSURE_US;
+            if end < ms * 1000 {
+                if !lost(self.lose_frame) {
+                    clocks.push_frame(FramePacket {
+                        epoch: 0,
+                        sequence: frame as u64,
+                        span: FrameSpan::Frames {
+                            start: Timestamp::from_us(frame_us(frame * PERIOD_US).floor() as i64),
+                            exposure_us: EXPOSURE_US,
+                        },
+                        arrived: Timestamp::from_us(end + jitter()),
+                        picture: Picture::filled(false, Size::new(1, 1), 0),
+                        truth: None,
+                    });
+                }
+                frame += 1;
+            }
+            while let Some(timed) = clocks.pop(Timestamp::from_us((ms + 4) * 1000)) {
+                let start = timed.sequence as i64 * PERIOD_US;
+                out.push((timed, event_us(start), event_us(start + EXPOSURE_US)));
+            }
+        }
+        (clocks, out)
+    }
+}
+
+/// Largest error at the start and the end of exposures after `warm` frames, in microseconds.
+fn worst(out: &[(TimedFrame, f64, f64)], warm: usize) -> f64 {
+    let errors = out[warm..].iter().map(|(timed, start, end)| {
+        (timed.start.us() as f64 - start).abs().max((timed.end.us() as f64 - end).abs())
+    });
+    errors.fold(0.0, f64::max)
+}
+
+#[test]
+fn edges_time_ten_minutes_to_five_microseconds() {
+    let rig = Rig { edges: true, lose_edge: 0, lose_frame: 0, seconds: 600 };
+    let (clocks, out) = rig.run();
+    assert!(out.len() > 17_990, "{}", out.len());
+    let worst = worst(&out, 10);
+    assert!(worst < 5.0, "{worst} us");
+    let SyncState::Edges { residual_us, drift_ppm, pulses } = clocks.state() else {
+        panic!("{:?}", clocks.state())
+    };
+    assert!(residual_us < 1.0 && (drift_ppm - 60.0).abs() < 0.5, "{residual_us} {drift_ppm}");
+    assert_eq!((pulses.lost, pulses.repaired, clocks.relocks()), (0, 0, 0));
+}
+
+#[test]
+fn lost_edges_and_frames_do_not_put_pulses_out_of_step() {
+    let rig = Rig { edges: true, lose_edge: 50, lose_frame: 70, seconds: 600 };
+    let (clocks, out) = rig.run();
+    let worst = worst(&out, 20);
+    assert!(worst < 5.0, "{worst} us");
+    let SyncState::Edges { pulses, .. } = clocks.state() else { panic!("{:?}", clocks.state()) };
+    assert!(pulses.repaired > 500 && pulses.lost > 0, "{pulses:?}");
+    assert_eq!(clocks.relocks(), 0);
+}
+
+#[test]
+fn arrival_times_alone_stay_below_a_millisecond_for_ten_minutes() {
+    let rig = Rig { edges: false, lose_edge: 0, lose_frame: 0, seconds: 600 };
+    let (clocks, out) = rig.run();
+    // The first ten seconds are for learning.
+    let worst = worst(&out, 300);
+    assert!(worst < 1000.0, "{worst} us");
+    let SyncState::Arrival { drift_ppm, .. } = clocks.state() else { panic!() };
+    assert!((drift_ppm - 60.0).abs() < 1.0, "{drift_ppm}");
+}
+
+#[test]
+fn frames_that_cannot_be_timed_are_counted() {
+    let drops = Drops::default();
+    let mut clocks = Clocks::new(ClockSettings::default(), drops.clone());
+    for sequence in 0..100 {
+        clocks.push_frame(FramePacket {
+            epoch: 0,
+            sequence,
+            span: FrameSpan::Arrival { exposure_us: 1000 },
+            arrived: Timestamp::from_us(0),
+            picture: Picture::filled(false, Size::new(1, 1), 0),
+            truth: None,
+        });
+    }
+    assert!(clocks.pop(Timestamp::from_us(1_000_000)).is_none());
+    assert_eq!(drops.total(Unit::Frames), 100);
+}
+
+#[test]
+fn content_finds_an_offset_that_arrival_times_cannot_tell() {
+    // A pattern that swings to and fro; frames are told 3.2 ms too early.
+    let (width, height, told_early_us) = (64_usize, 32_usize, 3_200_i64);
+    let threshold = 0.1;
+    let light = |x: usize, y: usize, t_us: i64| {
+        let phase =
+            6.0 * (t_us as f64 * 1e-6 * 9.0).sin() + 3.0 * (t_us as f64 * 1e-6 * 23.0).cos();
+        120.0 + 90.0 * ((x as f64 + phase) * 0.35).sin() * ((y as f64) * 0.2).cos()
+    };
+    let mut reference: Vec<f64> =
+        (0..width * height).map(|i| light(i % width, i / width, 0).ln()).collect();
+    let mut events = Vec::new();
+    for t_us in (0..1_000_000).step_by(200) {
+        for (i, level) in reference.iter_mut().enumerate() {
+            let now = light(i % width, i / width, t_us).ln();
+            while (now - *level).abs() > threshold {
+                let on = now > *level;
+                *level += if on { threshold } else { -threshold };
+                events.push(Event { t_us, x: (i % width) as u16, y: (i / width) as u16, on });
+            }
+        }
+    }
+    let frames: Vec<Glance> = (1..28)
+        .map(|i| {
+            let mid_us = i * PERIOD_US;
+            let data = (0..width * height).map(|p| {
+                let steps = (-5..=5).map(|s| light(p % width, p / width, mid_us + s * 1000));
+                (steps.sum::<f64>() / 11.0) as u8
+            });
+            let picture = Picture::new(1, Size::new(width, height), data.collect()).unwrap();
+            Glance::new(&picture, (mid_us - told_early_us) as f64)
+        })
+        .collect();
+    let sensor = Size::new(width, height);
+    let fit = content_offset(&frames, &events, sensor, 10_000.0, 500.0).unwrap();
+    assert!((fit.offset_us - told_early_us as f64).abs() < 700.0, "{fit:?}");
+    assert!(fit.correlation > 0.7, "{fit:?}");
+    assert!(content_offset(&frames, &[], sensor, 10_000.0, 500.0).is_none());
+}

@@ -1,0 +1,335 @@
+//! The DAVIS driver against a library with libcaer's layouts that stalls, unplugs, drops,
+//! wraps and floods.
+#![cfg(unix)]
+
+use gem_live::camera::davis::Davis;
+use gem_live::camera::{
+    Cause, Drops, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet, Settings, Source, Status,
+    Unit, Value, Wanted,
+};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PRESENT: i32 = 0;
+const STALL: i32 = 1;
+const UNPLUG: i32 = 2;
+const DROP: i32 = 3;
+const START_US: i32 = 4;
+const PER_CONTAINER: i32 = 5;
+const RESET: i32 = 7;
+const NONSENSE: i32 = 8;
+const OPENED: i32 = 9;
+const CLOSED: i32 = 10;
+const SENT_EVENTS: i32 = 11;
+const DEVICE_DROPPED: i32 = 13;
+
+/// One fake library; every test has a file, and so a camera, of its own.
+struct Fake {
+    library: libloading::Library,
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Fake {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("libfakecaer.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_caer.c");
+        let built = Command::new("cc")
+            .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
+            .arg(&file)
+            .arg(source)
+            .status();
+        match built {
+            Ok(status) => assert!(status.success(), "the fake library does not compile"),
+            Err(e) => {
+                println!("skipped: no C compiler ({e})");
+                return None;
+            }
+        }
+        // SAFETY: our own library, without initialisers.
+        let library = unsafe { libloading::Library::new(&file) }.unwrap();
+        Some(Self { library, file, _folder: folder })
+    }
+
+    fn set(&self, key: i32, value: i64) {
+        // SAFETY: the types are those of fake_caer.c.
+        unsafe {
+            let set: libloading::Symbol<'_, unsafe extern "C" fn(i32, i64)> =
+                self.library.get(b"fake_set").unwrap();
+            set(key, value);
+        }
+    }
+
+    fn get(&self, key: i32) -> i64 {
+        // SAFETY: the types are those of fake_caer.c.
+        unsafe {
+            let get: libloading::Symbol<'_, unsafe extern "C" fn(i32) -> i64> =
+                self.library.get(b"fake_get").unwrap();
+            get(key)
+        }
+    }
+
+    fn register(&self, module: i8, parameter: u8) -> u32 {
+        // SAFETY: the types are those of fake_caer.c.
+        unsafe {
+            let get: libloading::Symbol<'_, unsafe extern "C" fn(i8, u8) -> u32> =
+                self.library.get(b"fake_register").unwrap();
+            get(module, parameter)
+        }
+    }
+
+    fn start(&self, settings: Settings) -> Source {
+        let opener = Arc::new(Davis::new(Some(self.file.clone())));
+        let (wanted, drops) = (Wanted::default(), Drops::default());
+        Source::start("davis", opener, wanted, settings, drops).unwrap()
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        stall: Duration::from_millis(300),
+        retry: Duration::from_millis(50),
+        queue: 4096,
+        ..Settings::default()
+    }
+}
+
+fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let status = source.status.recv_timeout(left).expect("the status does not come");
+        if what(&status) {
+            return status;
+        }
+    }
+}
+
+fn connected(source: &Source) -> Status {
+    wait(source, |s| matches!(s, Status::Connected(..)))
+}
+
+/// Packets until so many of event packets and frames have come.
+fn collect(source: &Source, packets: usize, frames: usize) -> (Vec<EventPacket>, Vec<FramePacket>) {
+    let (mut events, mut pictures) = (Vec::new(), Vec::new());
+    while events.len() < packets || pictures.len() < frames {
+        match source.packets.recv_timeout(Duration::from_secs(10)).expect("packets stop") {
+            Packet::Events(p) => events.push(p),
+            Packet::Frame(f) => pictures.push(f),
+        }
+    }
+    (events, pictures)
+}
+
+/// What the fake puts into an event follows its time.
+fn check(packets: &[EventPacket]) {
+    for packet in packets {
+        for e in &packet.events {
+            assert!((packet.from.us()..packet.until.us()).contains(&e.t_us));
+            let expected = ((e.t_us % 346) as u16, (e.t_us / 7 % 260) as u16, e.t_us & 1 == 1);
+            assert_eq!((e.x, e.y, e.on), expected, "at {} us", e.t_us);
+        }
+        assert!(packet.events.is_sorted_by_key(|e| e.t_us));
+    }
+    for pair in packets.windows(2).filter(|w| w[0].epoch == w[1].epoch) {
+        assert_eq!(pair[0].until, pair[1].from, "time is answered for without gaps");
+    }
+}
+
+#[test]
+fn events_frames_edges_and_controls_come_through() {
+    let Some(fake) = Fake::new() else { return };
+    let mut source = fake.start(settings());
+    let Status::Connected(identity, controls) = connected(&source) else { unreachable!() };
+    assert_eq!((identity.serial.as_str(), identity.model.as_str()), ("FAKE0001", "DAVIS346 fake"));
+    assert_eq!(identity.firmware, "firmware 6, logic 18");
+    let exposure = controls.iter().find(|c| c.name == "exposure_us").unwrap();
+    assert_eq!(exposure.value, Value::Whole(4000));
+    assert!(controls.iter().any(|c| c.name == "bias_on" && c.expert));
+    // What must be off so that no edge is ever lost, and on so that there is one exposure.
+    assert_eq!((fake.register(0, 4), fake.register(2, 7), fake.register(4, 0)), (0, 1, 1));
+
+    let (packets, frames) = collect(&source, 60, 3);
+    check(&packets);
+    for frame in &frames {
+        let FrameSpan::Events { start, end } = frame.span else { panic!() };
+        assert_eq!(end.since_us(start), 3001);
+        let size = frame.picture.size();
+        assert_eq!((size.width, size.height), (346, 260));
+        assert!(frame.picture.data().iter().enumerate().all(|(i, v)| usize::from(*v) == i % 251));
+    }
+    let edges: Vec<_> = packets.iter().flat_map(|p| &p.edges).collect();
+    assert!(edges.len() >= 8);
+    for pair in edges.chunks_exact(2) {
+        assert_eq!((pair[0].kind, pair[1].kind), (EdgeKind::Rising, EdgeKind::Falling));
+        assert_eq!(pair[1].t.since_us(pair[0].t), 400);
+    }
+
+    assert!(source.commands.set("exposure_us", Value::Whole(12_345)));
+    wait(&source, |s| matches!(s, Status::Controls(_)));
+    assert_eq!(fake.register(2, 12), 12_345);
+    assert!(source.commands.set("exposure_us", Value::Whole(-1)));
+    wait(&source, |s| matches!(s, Status::Refused(_)));
+    assert!(source.commands.set("no_such", Value::Switch(true)));
+    wait(&source, |s| matches!(s, Status::Refused(_)));
+    assert!(source.stop());
+    assert_eq!((fake.get(OPENED), fake.get(CLOSED)), (1, 1));
+    assert_eq!(source.drops.snapshot(), []);
+}
+
+#[test]
+fn time_stamps_that_wrap_go_on() {
+    let Some(fake) = Fake::new() else { return };
+    let wrap_us = 1_i64 << 31;
+    fake.set(START_US, wrap_us - 30_500);
+    let source = fake.start(settings());
+    let (packets, frames) = collect(&source, 100, 5);
+    check(&packets);
+    assert!(packets[0].from.us() < wrap_us && packets[99].until.us() > wrap_us);
+    let ends: Vec<i64> = frames
+        .iter()
+        .map(|f| match f.span {
+            FrameSpan::Events { end, .. } => end.us(),
+            _ => panic!(),
+        })
+        .collect();
+    assert!(ends.is_sorted() && ends[0] < wrap_us && ends[4] > wrap_us);
+}
+
+#[test]
+fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
+    let Some(fake) = Fake::new() else { return };
+    fake.set(PRESENT, 0);
+    let source = fake.start(settings());
+    wait(&source, |s| matches!(s, Status::Waiting { serial: None, .. }));
+    fake.set(PRESENT, 1);
+    connected(&source);
+    let (before, _) = collect(&source, 5, 0);
+    assert!(source.commands.set("frame_interval_us", Value::Whole(20_000)));
+    wait(&source, |s| matches!(s, Status::Controls(_)));
+    fake.set(PRESENT, 0);
+    fake.set(UNPLUG, 1);
+    wait(&source, |s| matches!(s, Status::Lost(_)));
+    let waiting = wait(&source, |s| matches!(s, Status::Waiting { .. }));
+    let Status::Waiting { serial, why } = waiting else { unreachable!() };
+    assert_eq!(serial.as_deref(), Some("FAKE0001"));
+    assert!(why.contains("FAKE0001") && why.contains("udev"), "{why}");
+    while source.packets.try_recv().is_ok() {}
+    fake.set(UNPLUG, 0);
+    fake.set(PRESENT, 1);
+    connected(&source);
+    let (after, _) = collect(&source, 5, 0);
+    check(&after);
+    assert!(after[0].epoch > before[0].epoch, "another clock, another epoch");
+    assert_eq!(fake.register(2, 13), 20_000, "what was set is set again");
+}
+
+#[test]
+fn a_library_that_hangs_is_given_up_and_the_camera_opened_again() {
+    let Some(fake) = Fake::new() else { return };
+    let mut source = fake.start(settings());
+    connected(&source);
+    collect(&source, 3, 0);
+    fake.set(STALL, 1);
+    wait(&source, |s| matches!(s, Status::Stalled(_)));
+    fake.set(STALL, 0);
+    connected(&source);
+    collect(&source, 3, 0);
+    assert!(source.stop());
+    // Also while it hangs, stopping comes back.
+    let mut source = fake.start(settings());
+    connected(&source);
+    fake.set(STALL, 1);
+    let started = Instant::now();
+    source.stop();
+    assert!(started.elapsed() < Duration::from_secs(5));
+    fake.set(STALL, 0);
+    // Let the thread that hung leave the library before that is unloaded.
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[test]
+fn a_clock_that_is_reset_begins_a_new_epoch() {
+    let Some(fake) = Fake::new() else { return };
+    fake.set(START_US, 5_000_000);
+    let source = fake.start(settings());
+    collect(&source, 10, 0);
+    fake.set(RESET, 1);
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        assert!(Instant::now() < until);
+        let (packets, _) = collect(&source, 10, 0);
+        check(&packets);
+        if let Some(new) = packets.iter().find(|p| p.epoch == 1) {
+            assert!(new.from.us() < 5_000_000);
+            break;
+        }
+    }
+}
+
+#[test]
+fn losses_are_counted() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    connected(&source);
+    fake.set(NONSENSE, 2);
+    fake.set(DROP, 3);
+    fake.set(DEVICE_DROPPED, 77);
+    let until = Instant::now() + Duration::from_secs(5);
+    while source.drops.get(Cause::Usb, Unit::Events) == 0 {
+        assert!(Instant::now() < until);
+        collect(&source, 10, 0);
+    }
+    assert_eq!(source.drops.get(Cause::Usb, Unit::Events), 77);
+    assert_eq!(source.drops.get(Cause::Malformed, Unit::Gaps), 2);
+}
+
+#[test]
+fn a_flood_comes_through_and_a_reader_that_sleeps_loses_it_countably() {
+    let Some(fake) = Fake::new() else { return };
+    // 12 events a microsecond.
+    fake.set(PER_CONTAINER, 12_000);
+    let source = fake.start(settings());
+    connected(&source);
+    let (mut events, started) = (0_u64, Instant::now());
+    while started.elapsed() < Duration::from_secs(1) {
+        if let Ok(Packet::Events(p)) = source.packets.recv_timeout(Duration::from_secs(1)) {
+            events += p.events.len() as u64;
+        }
+    }
+    assert!(events > 9_000_000, "{events} events in a second");
+    assert_eq!(source.drops.snapshot(), []);
+    drop(source);
+
+    let mut source = fake.start(Settings { queue: 4, ..settings() });
+    connected(&source);
+    let sent_before = fake.get(SENT_EVENTS) as u64;
+    std::thread::sleep(Duration::from_millis(300));
+    source.stop();
+    let received: u64 = source
+        .packets
+        .try_iter()
+        .map(|p| match p {
+            Packet::Events(p) => p.events.len() as u64,
+            Packet::Frame(_) => 0,
+        })
+        .sum();
+    let dropped = source.drops.get(Cause::Queue, Unit::Events);
+    let sent = fake.get(SENT_EVENTS) as u64 - sent_before;
+    assert!(dropped > 1_000_000, "{dropped}");
+    // All but the last microsecond, which is held back, and what went before `Connected`.
+    assert!((received + dropped).abs_diff(sent) < 100_000, "{received} + {dropped} of {sent}");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_said_with_what_to_do() {
+    let opener = Arc::new(Davis::new(Some("/nonexistent/libcaer.so".into())));
+    let (wanted, drops) = (Wanted::default(), Drops::default());
+    let source = Source::start("davis", opener, wanted, settings(), drops).unwrap();
+    let Status::Failed(why) = wait(&source, |s| matches!(s, Status::Failed(_))) else { panic!() };
+    assert!(why.contains("libcaer") && why.contains("GEM_LIVE_LIBCAER"), "{why}");
+    assert!(why.contains("Install"));
+}

@@ -1,0 +1,175 @@
+// A library with libcaer's functions and layouts, and a camera that misbehaves on command.
+//
+// fake_set(key, value) commands it; fake_get(key) tells what happened. Every container covers
+// `container_us` of camera time and is given out when that much real time has passed.
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { WIDTH = 346, HEIGHT = 260, KEYS = 16 };
+enum key {
+    PRESENT = 0,       // whether a camera is plugged in
+    STALL = 1,         // reading data does not return
+    UNPLUG = 2,        // tells of the unplugging and sends no more
+    DROP = 3,          // so many containers vanish
+    START_US = 4,      // where the clock starts, so that it can wrap
+    PER_CONTAINER = 5, // events in every container
+    CONTAINER_US = 6,
+    RESET = 7,         // sets the clock to zero
+    NONSENSE = 8,      // so many packets with impossible headers
+    OPENED = 9,        // counts
+    CLOSED = 10,
+    SENT_EVENTS = 11,
+    SENT_FRAMES = 12,
+    DEVICE_DROPPED = 13, // what the camera itself counts as dropped
+    FREE_RUN = 14,       // does not wait for real time
+    REFUSE = 15,         // refuses to set registers
+};
+static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000};
+static uint32_t registers[256][256];
+
+void fake_set(int key, long long value) { state[key] = value; }
+long long fake_get(int key) { return state[key]; }
+uint32_t fake_register(int8_t module, uint8_t parameter) { return registers[(uint8_t)module][parameter]; }
+
+#pragma pack(push, 1)
+struct header { int16_t type, source; int32_t size, ts_offset, ts_overflow, capacity, number, valid; };
+struct pair { uint32_t data; int32_t timestamp; };
+struct frame { uint32_t info; int32_t sof, eof, soe, eoe, len_x, len_y, pos_x, pos_y; };
+struct container { int64_t lowest, highest; int32_t events, valid, packets; };
+#pragma pack(pop)
+struct davis_info {
+    int16_t id; char serial[9]; uint8_t bus, address; char *text; int16_t firmware, logic, chip;
+    bool master, mux_statistics; int16_t dvs_x, dvs_y;
+    bool pixel_filter, background_filter, roi_filter, skip_filter, polarity_filter, dvs_statistics;
+    int16_t aps_x, aps_y; int colour; bool global_shutter; int imu; bool generator;
+};
+struct device {
+    bool running; int64_t now_us; struct timespec started; int64_t started_us; long long gets;
+    void (*gone)(void *); void *gone_argument; bool told;
+};
+
+void *caerDeviceOpen(uint16_t id, uint16_t type, uint8_t bus, uint8_t address, const char *serial) {
+    (void)id; (void)bus; (void)address;
+    if (!state[PRESENT] || type != 4 || (serial && strcmp(serial, "FAKE0001"))) { errno = -1; return NULL; }
+    struct device *device = calloc(1, sizeof *device);
+    device->now_us = device->started_us = state[START_US];
+    state[OPENED]++;
+    return device;
+}
+bool caerDeviceClose(void **device) { free(*device); *device = NULL; state[CLOSED]++; return true; }
+bool caerDeviceSendDefaultConfig(void *device) { registers[2][12] = 4000; return device != NULL; }
+bool caerDeviceConfigSet(void *device, int8_t module, uint8_t parameter, uint32_t value) {
+    if (state[REFUSE]) return false;
+    registers[(uint8_t)module][parameter] = value;
+    return device != NULL;
+}
+bool caerDeviceConfigGet(void *device, int8_t module, uint8_t parameter, uint32_t *value) {
+    *value = registers[(uint8_t)module][parameter];
+    return device != NULL;
+}
+bool caerDeviceConfigGet64(void *device, int8_t module, uint8_t parameter, uint64_t *value) {
+    *value = module == 0 && parameter == 83 ? (uint64_t)state[DEVICE_DROPPED] : 0;
+    return device != NULL;
+}
+bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease)(void *), void *user,
+                         void (*gone)(void *), void *gone_argument) {
+    (void)increase; (void)decrease; (void)user;
+    struct device *device = handle;
+    device->running = true;
+    device->gone = gone;
+    device->gone_argument = gone_argument;
+    clock_gettime(CLOCK_MONOTONIC, &device->started);
+    return true;
+}
+bool caerDeviceDataStop(void *device) { ((struct device *)device)->running = false; return true; }
+struct davis_info caerDavisInfoGet(void *device) {
+    (void)device;
+    struct davis_info info = {.id = 1, .text = "DAVIS346 fake", .firmware = 6, .logic = 18, .chip = 5,
+        .master = true, .mux_statistics = true, .dvs_x = WIDTH, .dvs_y = HEIGHT, .pixel_filter = true,
+        .background_filter = true, .aps_x = WIDTH, .aps_y = HEIGHT, .global_shutter = true, .generator = true};
+    strcpy(info.serial, "FAKE0001");
+    return info;
+}
+
+static struct header *packet(int16_t type, int32_t size, int32_t ts_offset, int64_t us, int32_t number) {
+    struct header *h = calloc(1, sizeof *h + (size_t)size * number);
+    *h = (struct header){type, 1, size, ts_offset, (int32_t)(us >> 31), number, number, number};
+    return h;
+}
+static int32_t low(int64_t us) { return (int32_t)(us & 0x7fffffff); }
+
+void *caerDeviceDataGet(void *handle) {
+    struct device *device = handle;
+    struct timespec nap = {0, 200000};
+    while (state[STALL]) nanosleep(&nap, NULL);
+    if (state[UNPLUG] || !state[PRESENT]) {
+        if (!device->told && device->gone) device->gone(device->gone_argument);
+        device->told = true;
+        return NULL;
+    }
+    int64_t span = state[CONTAINER_US];
+    if (!state[FREE_RUN]) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        int64_t real = (now.tv_sec - device->started.tv_sec) * 1000000LL
+            + (now.tv_nsec - device->started.tv_nsec) / 1000;
+        if (real < device->now_us - device->started_us + span) return NULL;
+    }
+    int64_t from = device->now_us;
+    // libcaer ends a container where the time stamps wrap.
+    if (from >> 31 != (from + span) >> 31) span = (((from >> 31) + 1) << 31) - from;
+    device->now_us += span;
+    device->gets++;
+    if (state[DROP] > 0) { state[DROP]--; return NULL; }
+
+    struct container *c = calloc(1, sizeof *c + 4 * sizeof(void *));
+    struct header *packets[4] = {0};
+    c->packets = 4;
+    if (state[RESET]) {
+        state[RESET] = 0;
+        packets[0] = packet(0, sizeof(struct pair), 4, from, 1);
+        struct pair *s = (struct pair *)(packets[0] + 1);
+        *s = (struct pair){1 | 1 << 1, INT32_MAX};
+        device->started_us -= device->now_us;
+        device->now_us = 0;
+    } else {
+        int n = (int)state[PER_CONTAINER];
+        packets[1] = packet(1, sizeof(struct pair), 4, from, n);
+        struct pair *e = (struct pair *)(packets[1] + 1);
+        for (int i = 0; i < n; i++) {
+            // So that every field can be checked against the time: x, y and polarity follow it.
+            int64_t us = from + span * i / n;
+            uint32_t x = (uint32_t)(us % WIDTH), y = (uint32_t)(us / 7 % HEIGHT), on = us & 1;
+            e[i] = (struct pair){1u | on << 1 | y << 2 | x << 17, low(us)};
+        }
+        state[SENT_EVENTS] += n;
+        if (state[NONSENSE] > 0) { state[NONSENSE]--; packets[1]->number = INT32_MAX; }
+        if (device->gets % 10 == 5) {
+            packets[0] = packet(0, sizeof(struct pair), 4, from, 2);
+            struct pair *s = (struct pair *)(packets[0] + 1);
+            s[0] = (struct pair){1 | 2 << 1, low(from + span / 10)};
+            s[1] = (struct pair){1 | 3 << 1, low(from + span / 2)};
+        }
+        if (device->gets % 10 == 8) {
+            int32_t size = sizeof(struct frame) + WIDTH * HEIGHT * 2;
+            packets[2] = packet(2, size, 16, from, 1);
+            struct frame *f = (struct frame *)(packets[2] + 1);
+            // Exposed over the containers before this one, within one turn of the clock.
+            int64_t start = from - 3 * state[CONTAINER_US], turn = from >> 31 << 31;
+            if (start < turn) start = turn;
+            *f = (struct frame){1 | 1 << 1, low(start), low(from + 2), low(start), low(from + 1), WIDTH, HEIGHT, 0, 0};
+            uint16_t *pixels = (uint16_t *)(f + 1);
+            for (int i = 0; i < WIDTH * HEIGHT; i++) pixels[i] = (uint16_t)((i % 251) << 8);
+            state[SENT_FRAMES]++;
+        }
+    }
+    memcpy(c + 1, packets, sizeof packets);
+    c->lowest = from;
+    c->highest = device->now_us - 1;
+    return c;
+}

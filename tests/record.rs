@@ -1,0 +1,255 @@
+//! Recordings are what the cameras gave, and a full disk ends them cleanly.
+
+use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
+use gem_live::camera::{Cause, Drops, Settings, Source, Unit, Wanted};
+use gem_live::dataset::Pair;
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::record::{Disk, Ending, RecordError, RecordSettings, Recorder, Session, Store};
+use gem_live::rig::sync::{Gap, SyncSettings, Synced, TimedFrame};
+use gem_live::rig::{Rig, RigSettings};
+use gem_live::time::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const ALL: RecordSettings =
+    RecordSettings { frames: None, reserve_bytes: 0, warn_pairs: 0, queue: 4096 };
+
+fn synced(index: u64, epoch: u32) -> Arc<Synced> {
+    let at = |us: u64| Timestamp::from_us((index * 10_000 + us) as i64);
+    let size = Size::new(32, 16);
+    let data = (0..size.area()).map(|p| (p as u64 * 7 + index * 13) as u8).collect();
+    let from = if index == 0 { at(0) } else { Timestamp::from_us((index * 10_000) as i64 - 4_000) };
+    let events = (from.us()..at(6_000).us()).step_by(11).map(|t_us| Event {
+        t_us,
+        x: (t_us % 16) as u16,
+        y: (t_us % 8) as u16,
+        on: t_us % 3 == 0,
+    });
+    Arc::new(Synced {
+        frame: TimedFrame {
+            epoch,
+            sequence: index,
+            start: at(0),
+            end: at(6_000),
+            arrived: Timestamp::now(),
+            picture: Picture::new(1, size, data).unwrap(),
+            truth: None,
+        },
+        index,
+        events: events.collect(),
+        from,
+        missing: Vec::new(),
+        frames_missing: 0,
+        sensor: Size::new(16, 8),
+    })
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "npz"));
+    files.sort();
+    files
+}
+
+fn start(
+    folder: &Path,
+    settings: RecordSettings,
+    drops: &Drops,
+    store: Box<dyn Store>,
+) -> Recorder {
+    let session = Session { scene: "desk/1".into(), indoor: true, ..Session::default() };
+    Recorder::start(folder, session, settings, drops.clone(), store).unwrap()
+}
+
+#[test]
+fn what_is_recorded_is_what_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let recorder = start(folder.path(), ALL, &drops, Box::new(Disk));
+    let all: Vec<_> = (0..20).map(|i| synced(i, 0)).collect();
+    all.iter().for_each(|s| recorder.push(s.clone()));
+    let progress = recorder.finish();
+    assert_eq!((progress.pairs, progress.exposures, progress.lost), (10, 20, 0));
+    assert_eq!(progress.ending, Some(Ending::Asked));
+    for (file, both) in files(folder.path()).iter().zip(all.chunks_exact(2)) {
+        let pair = Pair::read(file).unwrap();
+        let (a, b) = (&both[0], &both[1]);
+        assert_eq!(pair.frames, [a.frame.picture.clone(), b.frame.picture.clone()]);
+        assert_eq!(pair.exposures_us[0], [a.frame.start.us(), a.frame.end.us()]);
+        assert_eq!(pair.scale_factor, 2.0);
+        let events: Vec<Event> = a.exposure_events().iter().chain(&b.events).copied().collect();
+        assert_eq!(pair.events, events);
+    }
+    assert_eq!(files(folder.path()).len(), 10);
+    let manifest = std::fs::read(folder.path().join("session.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["progress"]["pairs"], 10);
+    assert_eq!(manifest["session"]["indoor"], true);
+    assert_eq!(drops.snapshot(), []);
+}
+
+#[test]
+fn a_recording_ends_by_itself_after_so_many_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = RecordSettings { frames: Some(6), ..ALL };
+    let recorder = start(folder.path(), settings, &Drops::default(), Box::new(Disk));
+    (0..20).for_each(|i| recorder.push(synced(i, 0)));
+    let until = Instant::now() + Duration::from_secs(5);
+    while recorder.progress().ending.is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let progress = recorder.finish();
+    assert_eq!((progress.pairs, progress.ending), (3, Some(Ending::Complete)));
+}
+
+#[test]
+fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(Disk));
+    recorder.push(synced(0, 0));
+    recorder.push(synced(1, 1));
+    let mut flawed = Arc::unwrap_or_clone(synced(2, 1));
+    let gap = Gap { from_us: 21_000, until_us: 22_000 };
+    flawed.missing.push(gap);
+    flawed.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
+    recorder.push(Arc::new(flawed));
+    let progress = recorder.finish();
+    assert_eq!((progress.pairs, progress.unpaired), (1, 1));
+    assert_eq!(progress.missing, [("desk_1_00000.npz".to_owned(), vec![gap])]);
+}
+
+/// A disk that fills up, is slow, or fails.
+struct Small {
+    free: Arc<Mutex<u64>>,
+    per_pair: u64,
+    fail_after: u64,
+    delay: Duration,
+    written: u64,
+}
+
+impl Small {
+    fn new(free: u64, fail_after: u64, delay: Duration) -> Box<Self> {
+        let free = Arc::new(Mutex::new(free));
+        Box::new(Self { free, per_pair: 1000, fail_after, delay, written: 0 })
+    }
+}
+
+impl Store for Small {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(*self.free.lock().unwrap())
+    }
+
+    fn write(&mut self, path: &Path, pair: &Pair) -> Result<u64, String> {
+        std::thread::sleep(self.delay);
+        if self.written == self.fail_after {
+            return Err(format!("cannot write {}: no space left on device", path.display()));
+        }
+        self.written += 1;
+        *self.free.lock().unwrap() -= self.per_pair;
+        Disk.write(path, pair).map(|_| self.per_pair)
+    }
+
+    fn write_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        Disk.write_bytes(path, bytes)
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let settings = RecordSettings { reserve_bytes: 5_000, warn_pairs: 8, ..ALL };
+    let recorder =
+        start(folder.path(), settings, &drops, Small::new(15_500, u64::MAX, Duration::ZERO));
+    (0..60).for_each(|i| recorder.push(synced(i, 0)));
+    let until = Instant::now() + Duration::from_secs(5);
+    while recorder.progress().ending.is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let progress = recorder.finish();
+    assert_eq!(progress.ending, Some(Ending::DiskFull));
+    assert!(progress.warning.is_some_and(|w| w.contains("room for")));
+    assert_eq!(progress.pairs, 9, "the reserve is kept, and room for two");
+    assert_eq!(files(folder.path()).len(), 9);
+    assert!(files(folder.path()).iter().all(|f| Pair::read(f).is_ok()));
+    assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+    assert!(progress.lost >= 2);
+}
+
+#[test]
+fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let recorder = start(folder.path(), ALL, &drops, Small::new(1 << 40, 3, Duration::ZERO));
+    (0..20).for_each(|i| recorder.push(synced(i, 0)));
+    let progress = recorder.finish();
+    assert!(
+        matches!(&progress.ending, Some(Ending::Failed(why)) if why.contains("no space")),
+        "{progress:?}"
+    );
+    assert_eq!((progress.pairs, files(folder.path()).len()), (3, 3));
+    assert!(progress.lost >= 2);
+}
+
+#[test]
+fn a_disk_that_is_too_slow_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let settings = RecordSettings { queue: 4, ..ALL };
+    let slow = Small::new(1 << 40, u64::MAX, Duration::from_millis(30));
+    let recorder = start(folder.path(), settings, &drops, slow);
+    (0..40).for_each(|i| recorder.push(synced(i, 0)));
+    let progress = recorder.finish();
+    assert!(progress.lost > 20);
+    assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+    assert_eq!(progress.exposures + progress.lost, 40);
+}
+
+#[test]
+fn a_full_disk_and_a_taken_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = RecordSettings { reserve_bytes: u64::MAX, ..ALL };
+    let begin = |settings| {
+        let session = Session::default();
+        Recorder::start(folder.path(), session, settings, Drops::default(), Box::new(Disk))
+    };
+    assert!(matches!(begin(settings), Err(RecordError::Full { .. })));
+    std::fs::write(folder.path().join("something"), b"").unwrap();
+    assert!(matches!(begin(ALL), Err(RecordError::Taken(_))));
+}
+
+#[test]
+fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let recorder = start(first.path(), ALL, &Drops::default(), Box::new(Disk));
+    (0..16).for_each(|i| recorder.push(synced(i, 0)));
+    recorder.finish();
+
+    let settings = ReplaySettings { looped: false, speed: UNPACED, end: true };
+    let opener = Arc::new(Replay::new(first.path(), settings));
+    let drops = Drops::default();
+    let lossless = Settings { lossless: true, ..Settings::default() };
+    let source =
+        Source::start("replay", opener, Wanted::default(), lossless, drops.clone()).unwrap();
+    let recorder = Arc::new(start(second.path(), ALL, &drops, Box::new(Disk)));
+    let tap = recorder.clone();
+    let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
+    let packets = source.packets.clone();
+    let rig_settings = RigSettings { sync, ..RigSettings::default() };
+    let rig = Rig::start(vec![packets], rig_settings, drops.clone(), move |s| tap.push(s)).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while recorder.progress().exposures < 16 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(rig);
+    drop(source);
+    let progress = Arc::into_inner(recorder).unwrap().finish();
+    assert_eq!((progress.pairs, progress.lost), (8, 0));
+    for (a, b) in files(first.path()).iter().zip(&files(second.path())) {
+        assert_eq!(Pair::read(a).unwrap(), Pair::read(b).unwrap());
+    }
+    assert_eq!(drops.snapshot(), []);
+}

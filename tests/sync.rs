@@ -1,0 +1,265 @@
+//! The synchronisation buffer against a simple model, and clocks.
+
+use gem_live::camera::{Cause, Drops, EventPacket, Unit};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::rig::sync::{Gap, SyncBuffer, SyncSettings, Synced, TimedFrame};
+use gem_live::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp, Unwrap};
+use proptest::prelude::*;
+
+const SENSOR: Size = Size::new(8, 4);
+
+fn at(us: i64) -> Timestamp<EventClock> {
+    Timestamp::from_us(us)
+}
+
+fn host(us: i64) -> Timestamp<HostClock> {
+    Timestamp::from_us(us)
+}
+
+fn event(t_us: i64) -> Event {
+    let n = t_us.unsigned_abs();
+    Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, on: n % 3 == 0 }
+}
+
+/// Events every 7 us.
+fn truth(span: Gap) -> Vec<Event> {
+    (span.from_us..span.until_us).filter(|t| t % 7 == 0).map(event).collect()
+}
+
+fn packet(epoch: u32, from_us: i64, until_us: i64) -> EventPacket {
+    EventPacket {
+        epoch,
+        from: at(from_us),
+        until: at(until_us),
+        arrived: host(0),
+        events: truth(Gap { from_us, until_us }),
+        edges: Vec::new(),
+        sensor: SENSOR,
+    }
+}
+
+fn frame(epoch: u32, sequence: u64, start_us: i64, end_us: i64) -> TimedFrame {
+    TimedFrame {
+        epoch,
+        sequence,
+        start: at(start_us),
+        end: at(end_us),
+        arrived: host(0),
+        picture: Picture::filled(false, SENSOR, sequence as u8),
+        truth: None,
+    }
+}
+
+fn settings() -> SyncSettings {
+    SyncSettings { max_wait_us: None, max_frames: 1000, patience_us: 300, ..Default::default() }
+}
+
+/// What `span` lacks when `given` have come: the model, one microsecond at a time.
+fn lacking(span: Gap, given: &[Gap]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    for us in span.from_us..span.until_us {
+        if given.iter().any(|g| (g.from_us..g.until_us).contains(&us)) {
+            continue;
+        }
+        match gaps.last_mut() {
+            Some(gap) if gap.until_us == us => gap.until_us = us + 1,
+            _ => gaps.push(Gap { from_us: us, until_us: us + 1 }),
+        }
+    }
+    gaps
+}
+
+fn check(synced: &Synced, given: &[Gap]) {
+    let span = Gap { from_us: synced.from.us(), until_us: synced.frame.end.us() };
+    let gaps = lacking(span, given);
+    assert_eq!(synced.missing, gaps, "frame {}", synced.frame.sequence);
+    let inside = |e: &Event| gaps.iter().any(|g| (g.from_us..g.until_us).contains(&e.t_us));
+    let events: Vec<Event> = truth(span).into_iter().filter(|e| !inside(e)).collect();
+    assert_eq!(synced.events, events);
+    let own = synced.span();
+    let of_exposure = events.iter().filter(|e| (own.from_us..own.until_us).contains(&e.t_us));
+    assert!(synced.exposure_events().iter().eq(of_exposure));
+}
+
+#[derive(Clone, Debug)]
+enum Push {
+    Events(i64, i64),
+    Frame(u64, i64, i64),
+}
+
+/// A stream that is perturbed: every item with a delay, a fate and the time it should come at.
+fn stream() -> impl Strategy<Value = Vec<Push>> {
+    let packets = prop::collection::vec((1_i64..120, 0_u8..10, 0_i64..400), 1..60);
+    let frames = prop::collection::vec((1_i64..90, 1_i64..200, 0_u8..10, 0_i64..500), 1..20);
+    (packets, frames).prop_map(|(packets, frames)| {
+        let mut timed: Vec<(i64, Push)> = Vec::new();
+        let mut now = 0;
+        for (length, fate, delay) in packets {
+            let push = Push::Events(now, now + length);
+            now += length;
+            match fate {
+                0 => {}
+                1 => timed.extend([(now, push.clone()), (now + delay, push)]),
+                2 => timed.push((now + delay, push)),
+                // Overlaps its neighbour.
+                3 => timed.push((now, Push::Events(now - length, now + delay / 10))),
+                _ => timed.push((now, push)),
+            }
+        }
+        let mut now = 0;
+        for (i, (gap, length, fate, delay)) in frames.into_iter().enumerate() {
+            let (start, end) = (now + gap, now + gap + length);
+            now = end;
+            let push = Push::Frame(i as u64, start, end);
+            match fate {
+                0 => {}
+                1 => timed.extend([(end, push.clone()), (end + delay, push)]),
+                2 => timed.push((end + delay, push)),
+                // Comes before its own events.
+                3 => timed.push((start, push)),
+                _ => timed.push((end, push)),
+            }
+        }
+        timed.sort_by_key(|(t, _)| *t);
+        timed.into_iter().map(|(_, push)| push).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn every_frame_comes_out_once_in_order_with_what_there_is_of_its_events(pushes in stream()) {
+        let drops = Drops::default();
+        let mut buffer = SyncBuffer::new(settings(), drops.clone());
+        let (mut given, mut out): (Vec<Gap>, Vec<Synced>) = (Vec::new(), Vec::new());
+        let (mut frames_in, mut until) = (0_u64, i64::MIN);
+        for push in pushes {
+            match push {
+                Push::Events(from_us, until_us) => {
+                    given.push(Gap { from_us, until_us });
+                    until = until.max(until_us);
+                    buffer.push_events(packet(0, from_us, until_us));
+                }
+                Push::Frame(sequence, start, end) => {
+                    frames_in += 1;
+                    buffer.push_frame(frame(0, sequence, start, end));
+                }
+            }
+            while let Some(synced) = buffer.pop(host(0)) {
+                check(&synced, &given);
+                // Nothing goes incomplete before the patience is over.
+                prop_assert!(until >= synced.frame.end.us());
+                prop_assert!(synced.missing.is_empty() || until >= synced.frame.end.us() + 300);
+                out.push(synced);
+            }
+        }
+        for synced in buffer.finish() {
+            check(&synced, &given);
+            out.push(synced);
+        }
+        prop_assert!(out.windows(2).all(|w| w[0].frame.start < w[1].frame.start));
+        prop_assert!(out.iter().enumerate().all(|(i, s)| s.index == i as u64));
+        prop_assert_eq!(out.len() as u64 + drops.total(Unit::Frames), frames_in);
+        prop_assert_eq!(drops.get(Cause::Buffer, Unit::Events), 0);
+    }
+
+    #[test]
+    fn readings_that_wrap_and_come_a_little_late_are_put_in_their_place(
+        start in 0_i64..(1_i64 << 33),
+        steps in prop::collection::vec(-1000_i64..1_000_000_000, 1..50),
+    ) {
+        let mut unwrap = Unwrap::new(32);
+        let (mut t, turn) = (start, 1_i64 << 32);
+        let first = unwrap.unwrap(t.rem_euclid(turn) as u64);
+        prop_assert_eq!(first, t.rem_euclid(turn));
+        for step in steps {
+            t += step;
+            prop_assert_eq!(unwrap.unwrap(t.rem_euclid(turn) as u64) - first, t - start);
+        }
+    }
+
+    #[test]
+    fn a_clock_map_and_its_inverse_agree(
+        from in -1e12_f64..1e12, to in -1e12_f64..1e12, ppm in -500_f64..500.0, t in -1_000_000_000_i64..1_000_000_000,
+    ) {
+        let map = ClockMap::<FrameClock, HostClock>::new(from, to, ppm).unwrap();
+        let t = Timestamp::from_us(from as i64 + t);
+        prop_assert!((map.inverse().map(map.map(t)).since_us(t)).abs() <= 1);
+        prop_assert!((map.then(&map.inverse()).map(t).since_us(t)).abs() <= 1);
+    }
+}
+
+#[test]
+fn a_full_buffer_says_what_it_dropped_and_flags_the_exposure() {
+    let drops = Drops::default();
+    let mut buffer =
+        SyncBuffer::new(SyncSettings { max_events: 20_000, ..settings() }, drops.clone());
+    for i in 0..1000 {
+        buffer.push_events(packet(0, i * 1000, (i + 1) * 1000));
+        assert!(buffer.stats().held_events <= 20_000);
+    }
+    let lost = drops.get(Cause::Buffer, Unit::Events);
+    let all = truth(Gap { from_us: 0, until_us: 1_000_000 }).len() as u64;
+    assert_eq!(lost + buffer.stats().held_events as u64 + buffer.stats().unused_events, all);
+    assert!(lost > 0);
+    buffer.push_frame(frame(0, 0, 10_000, 990_000));
+    let synced = buffer.pop(host(0)).unwrap();
+    assert!(!synced.is_complete());
+    assert_eq!(synced.missing[0].from_us, 10_000);
+    assert_eq!(synced.events.last(), truth(synced.span()).last());
+}
+
+#[test]
+fn a_clock_that_starts_anew_lets_old_frames_go_with_what_they_have() {
+    let mut buffer = SyncBuffer::new(settings(), Drops::default());
+    buffer.push_events(packet(0, 0, 500));
+    buffer.push_frame(frame(0, 7, 100, 900));
+    assert!(buffer.pop(host(0)).is_none());
+    buffer.push_events(packet(1, 0, 700));
+    let old = buffer.pop(host(0)).unwrap();
+    assert_eq!(old.missing, [Gap { from_us: 500, until_us: 900 }]);
+    assert_eq!(old.events, truth(Gap { from_us: 100, until_us: 500 }));
+    buffer.push_frame(frame(1, 0, 50, 600));
+    let new = buffer.pop(host(0)).unwrap();
+    assert!(new.is_complete());
+    assert_eq!((new.index, new.from, new.frames_missing), (1, at(50), 0));
+    assert_eq!(buffer.stats().resets, 1);
+}
+
+#[test]
+fn a_frame_whose_events_never_come_waits_no_longer_than_it_may() {
+    let limits = SyncSettings { max_wait_us: Some(1000), ..settings() };
+    let mut buffer = SyncBuffer::new(limits, Drops::default());
+    buffer.push_frame(frame(0, 0, 0, 100));
+    assert!(buffer.pop(host(1000)).is_none());
+    let synced = buffer.pop(host(1001)).unwrap();
+    assert_eq!(synced.missing, [Gap { from_us: 0, until_us: 100 }]);
+    assert_eq!(buffer.stats().incomplete, 1);
+}
+
+#[test]
+fn frames_that_the_camera_counted_and_that_never_came_are_told() {
+    let mut buffer = SyncBuffer::new(settings(), Drops::default());
+    buffer.push_events(packet(0, 0, 10_000));
+    for (sequence, start) in [(3, 100), (6, 400)] {
+        buffer.push_frame(frame(0, sequence, start, start + 50));
+    }
+    let missing: Vec<u64> =
+        std::iter::from_fn(|| buffer.pop(host(0))).map(|s| s.frames_missing).collect();
+    assert_eq!(missing, [0, 2]);
+}
+
+#[test]
+fn nonsense_is_counted_and_passed_over() {
+    let drops = Drops::default();
+    let mut buffer = SyncBuffer::new(settings(), drops.clone());
+    buffer.push_frame(frame(0, 0, 100, 100));
+    buffer.push_frame(frame(0, 1, 0, i64::MAX));
+    assert_eq!(drops.get(Cause::Malformed, Unit::Frames), 2);
+    let mut packet = packet(0, 0, 70);
+    packet.events.push(event(1000));
+    buffer.push_events(packet);
+    assert_eq!(drops.get(Cause::Malformed, Unit::Events), 1);
+}
