@@ -1,10 +1,14 @@
-//! Frames timed on simulated rigs: edges to 5 us, arrival times to 1 ms, content to find what
-//! arrival times cannot tell.
+//! Frames timed on simulated rigs: edges to 5 us, arrival times to 1 ms.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::camera::{Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Unit};
-use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
-use gem_live::rig::clock::{ClockSettings, Clocks, Glance, SyncState, content_offset};
+use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
 use gem_live::rig::sync::TimedFrame;
 use gem_live::time::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -163,45 +167,4 @@ fn frames_that_cannot_be_timed_are_counted() {
     }
     assert!(clocks.pop(Timestamp::from_us(1_000_000)).is_none());
     assert_eq!(drops.total(Unit::Frames), 100);
-}
-
-#[test]
-fn content_finds_an_offset_that_arrival_times_cannot_tell() {
-    // A pattern that swings to and fro; frames are told 3.2 ms too early.
-    let (width, height, told_early_us) = (64_usize, 32_usize, 3_200_i64);
-    let threshold = 0.1;
-    let light = |x: usize, y: usize, t_us: i64| {
-        let phase =
-            6.0 * (t_us as f64 * 1e-6 * 9.0).sin() + 3.0 * (t_us as f64 * 1e-6 * 23.0).cos();
-        120.0 + 90.0 * ((x as f64 + phase) * 0.35).sin() * ((y as f64) * 0.2).cos()
-    };
-    let mut reference: Vec<f64> =
-        (0..width * height).map(|i| light(i % width, i / width, 0).ln()).collect();
-    let mut events = Vec::new();
-    for t_us in (0..1_000_000).step_by(200) {
-        for (i, level) in reference.iter_mut().enumerate() {
-            let now = light(i % width, i / width, t_us).ln();
-            while (now - *level).abs() > threshold {
-                let on = now > *level;
-                *level += if on { threshold } else { -threshold };
-                events.push(Event { t_us, x: (i % width) as u16, y: (i / width) as u16, on });
-            }
-        }
-    }
-    let frames: Vec<Glance> = (1..28)
-        .map(|i| {
-            let mid_us = i * PERIOD_US;
-            let data = (0..width * height).map(|p| {
-                let steps = (-5..=5).map(|s| light(p % width, p / width, mid_us + s * 1000));
-                (steps.sum::<f64>() / 11.0) as u8
-            });
-            let picture = Picture::new(1, Size::new(width, height), data.collect()).unwrap();
-            Glance::new(&picture, (mid_us - told_early_us) as f64)
-        })
-        .collect();
-    let sensor = Size::new(width, height);
-    let fit = content_offset(&frames, &events, sensor, 10_000.0, 500.0).unwrap();
-    assert!((fit.offset_us - told_early_us as f64).abs() < 700.0, "{fit:?}");
-    assert!(fit.correlation > 0.7, "{fit:?}");
-    assert!(content_offset(&frames, &[], sensor, 10_000.0, 500.0).is_none());
 }

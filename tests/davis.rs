@@ -1,5 +1,11 @@
 //! The DAVIS driver against a library with libcaer's layouts that stalls, unplugs, drops,
 //! wraps and floods.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 #![cfg(unix)]
 
 use gem_live::camera::davis::Davis;

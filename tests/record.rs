@@ -1,5 +1,11 @@
 //! Recordings are what the cameras gave, and a full disk ends them cleanly.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
 use gem_live::camera::{Cause, Drops, Settings, Source, Unit, Wanted};
 use gem_live::dataset::Pair;

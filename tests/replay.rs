@@ -1,5 +1,11 @@
 //! Recordings played as cameras.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
 use gem_live::camera::{Drops, Packet, Settings, Source, Status, Unit, Value, Wanted};
 use gem_live::dataset::Pair;

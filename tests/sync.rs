@@ -1,5 +1,11 @@
 //! The synchronisation buffer against a simple model, and clocks.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 use gem_live::camera::{Cause, Drops, EventPacket, Unit};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};

@@ -160,7 +160,7 @@ pub(super) fn frames<'a>(
         }
         // Sixteen bits of which a DAVIS fills the upper ten.
         let eight: Vec<u8> =
-            pixels.chunks_exact(2).map(|p| (u16::from_ne_bytes([p[0], p[1]]) >> 8) as u8).collect();
+            pixels.as_chunks::<2>().0.iter().map(|p| (u16::from_ne_bytes(*p) >> 8) as u8).collect();
         let picture = match channels {
             1 => Picture::new(1, size, eight).ok()?,
             3 => Picture::from_rgb(size, &eight).ok()?,

@@ -195,15 +195,17 @@ impl Player {
         self.tape.rewind().map_err(|e| fatal(&self.name, e))?;
         (self.next, self.pace, self.over) = (None, None, false);
         let mut first_us = self.first_us.filter(|_| us > 0);
-        while us > 0 {
-            let Some((t_us, packet)) = self.tape.next().map_err(|e| fatal(&self.name, e))? else {
-                self.over = true;
-                break;
+        if us > 0 {
+            self.next = loop {
+                let found = self.tape.next().map_err(|e| fatal(&self.name, e))?;
+                let Some((t_us, packet)) = found else {
+                    self.over = true;
+                    break None;
+                };
+                if t_us - *first_us.get_or_insert(t_us) >= us {
+                    break Some((t_us, packet));
+                }
             };
-            if t_us - *first_us.get_or_insert(t_us) >= us {
-                self.next = Some((t_us, packet));
-                break;
-            }
         }
         self.first_us = first_us;
         self.position_us = us;

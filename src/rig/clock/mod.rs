@@ -1,14 +1,12 @@
 //! When frames were exposed, told on the event camera's clock.
 //!
 //! Best are edges in the event stream ([`Pulses`]); without a cable the arrival times of both
-//! cameras' packets ([`Envelope`]) and what they see ([`content_offset`]).
+//! cameras' packets ([`Envelope`]).
 
-mod content;
 mod envelope;
 mod line;
 mod pulses;
 
-pub use content::{ContentFit, Glance, content_offset};
 pub use envelope::Envelope;
 pub use pulses::{Pulse, PulseStats, Pulses};
 
@@ -39,8 +37,6 @@ pub enum SyncState {
     Arrival {
         /// The event camera's clock against the frame camera's, in millionths.
         drift_ppm: f64,
-        /// What content added, in microseconds, where it was compared.
-        content_us: Option<f64>,
     },
 }
 
@@ -87,7 +83,6 @@ pub struct Clocks {
     /// Pulse index less frame number, and how often in a row another one was seen.
     shift: Option<(i64, u32)>,
     relocks: u64,
-    content_us: Option<f64>,
     waiting: VecDeque<FramePacket>,
     one_clock: bool,
 }
@@ -107,7 +102,6 @@ impl Clocks {
             line: Line::default(),
             shift: None,
             relocks: 0,
-            content_us: None,
             waiting: VecDeque::new(),
             one_clock: false,
         }
@@ -183,7 +177,7 @@ impl Clocks {
                 }
                 FrameSpan::Arrival { exposure_us } => {
                     let sequence = frame.sequence;
-                    let rough = self.from_host().map(|map| {
+                    let rough = self.host_map().map(|map| {
                         let end_us = frame.arrived.us() as f64 - self.settings.frame_latency_us;
                         Timestamp::from_us((map.map_us(end_us).round() as i64) - exposure_us)
                     });
@@ -265,21 +259,16 @@ impl Clocks {
         self.relocks
     }
 
-    /// From the frame camera's clock to the event camera's, by arrival times and content.
+    /// From the frame camera's clock to the event camera's, by arrival times.
     pub fn rough(&self) -> Option<ClockMap<FrameClock, EventClock>> {
         let frames = self.frames.map()?.shifted(-self.settings.frame_latency_us);
-        Some(frames.then(&self.from_host()?))
+        Some(frames.then(&self.host_map()?))
     }
 
-    /// From the host's clock to the event camera's, content included.
-    fn from_host(&self) -> Option<ClockMap<HostClock, EventClock>> {
+    /// From the host's clock to the event camera's.
+    fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
         let events = self.events.map()?.shifted(-self.settings.event_latency_us);
-        Some(events.inverse().shifted(self.content_us.unwrap_or(0.0)))
-    }
-
-    /// Adds what [`content_offset`] found on frames timed so far.
-    pub fn refine(&mut self, fit: ContentFit) {
-        self.content_us = Some(self.content_us.unwrap_or(0.0) + fit.offset_us);
+        Some(events.inverse())
     }
 
     /// How frames are timed now.
@@ -294,7 +283,7 @@ impl Clocks {
         match self.rough() {
             Some(map) => {
                 let drift_ppm = map.drift_ppm();
-                SyncState::Arrival { drift_ppm, content_us: self.content_us }
+                SyncState::Arrival { drift_ppm }
             }
             None => SyncState::Unknown,
         }

@@ -332,7 +332,7 @@ impl SyncBuffer {
         let old_us = until_us.saturating_sub(self.settings.history_us);
         self.stats.unused_events += self.store.forget(old_us.min(needed_us));
         let mut lost = 0;
-        while self.store.len() > self.settings.max_events && self.store.from_us().is_some() {
+        while self.store.len() > self.settings.max_events && self.store.oldest_us().is_some() {
             lost += self.store.pop();
         }
         if lost > 0 {

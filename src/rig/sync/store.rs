@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// The beginning of the oldest stretch that is held.
-    pub(super) fn from_us(&self) -> Option<i64> {
+    pub(super) fn oldest_us(&self) -> Option<i64> {
         self.chunks.front().map(|c| c.span.from_us)
     }
 
