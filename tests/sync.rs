@@ -25,7 +25,7 @@ fn host(us: i64) -> Timestamp<HostClock> {
 
 fn event(t_us: i64) -> Event {
     let n = t_us.unsigned_abs();
-    Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, on: n % 3 == 0 }
+    Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, on: n.is_multiple_of(3) }
 }
 
 /// Events every 7 us.
