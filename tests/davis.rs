@@ -1,6 +1,7 @@
 //! The DAVIS driver against a library with libcaer's layouts that stalls, unplugs, drops,
 //! wraps and floods.
 
+#![allow(clippy::expect_used, reason = "a test may fail by panicking, in its helpers too")]
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
