@@ -1,163 +1,288 @@
-//! An event sensor: every pixel fires when the logarithm of its brightness has changed by a
-//! threshold, with times interpolated between images (ESIM, Rebecq et al., CoRL 2018; VID2E,
-//! Gehrig et al., CVPR 2020) and with the faults of real pixels (v2e, Hu et al., CVPRW 2021).
+//! An event sensor: a pixel fires when the logarithm of its light has changed by a threshold.
+//!
+//! Between two images the logarithm moves in a straight line, so that every crossing has an
+//! exact time (ESIM, Rebecq et al., CoRL 2018; VID2E, Gehrig et al., CVPR 2020). Finite
+//! bandwidth, mismatch, leak and shot noise follow v2e (Hu et al., CVPRW 2021).
 
+use super::random::Stream;
 use crate::event::Event;
-use crate::frame::{Planes, Size};
-use rand::{Rng, SeedableRng};
+use crate::frame::Size;
 use rayon::prelude::*;
 
 /// How the sensor's pixels behave.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorSettings {
-    /// Change of the logarithm of brightness that fires towards brighter.
+    /// Change of the logarithm that fires towards brighter, at least 0.01.
     pub on: f32,
-    /// The same towards darker, positive.
+    /// The same towards darker, positive, at least 0.01.
     pub off: f32,
     /// Standard deviation of the thresholds from pixel to pixel, relative.
     pub mismatch: f32,
-    /// Time after an event during which the pixel is blind.
-    pub refractory_us: i64,
-    /// Noise events per second and pixel.
-    pub noise_hz: f64,
-    /// Brightness, on the scale of 0 to 1, that is added before the logarithm: darkness is
-    /// never complete.
+    /// Time after an event during which crossings are lost.
+    pub refractory_us: f64,
+    /// ON events per second that a pixel gives by itself.
+    pub leak_hz: f32,
+    /// Random events per second of a pixel in the dark, both polarities together; a quarter
+    /// of it in full light.
+    pub shot_noise_hz: f64,
+    /// Cut-off of the photoreceptor's first-order low pass in full light; proportional to light
+    /// otherwise. 0 for a receptor that follows at once.
+    pub bandwidth_hz: f32,
+    /// Exponent of the number whose logarithm is taken: `255 * light^(1/gamma) + dark`. 1 is a
+    /// real sensor, whose light is linear; 2.2 gives events of stored images, which is what
+    /// published data are made of. The same scene at the same rate of events needs about
+    /// `gamma` times smaller thresholds.
+    pub gamma: f32,
+    /// What is added before the logarithm, on a scale of 255: darkness is never complete.
     pub dark: f32,
-    /// Seed of mismatch, noise and the pixels' state at the start.
+    /// Seed of mismatch, noise and of how far every pixel is from its first event.
     pub seed: u64,
 }
 
 impl Default for SensorSettings {
-    /// A DAVIS346 at ordinary biases: 20 % contrast, 4 % mismatch.
+    /// What the shipped weights were trained for: thresholds of 0.2 on stored numbers; faults
+    /// as v2e gives for a DAVIS346 in good light.
     fn default() -> Self {
         Self {
             on: 0.2,
             off: 0.2,
             mismatch: 0.04,
-            refractory_us: 100,
-            noise_hz: 0.1,
-            dark: 5.0 / 255.0,
+            refractory_us: 100.0,
+            leak_hz: 0.1,
+            shot_noise_hz: 0.1,
+            bandwidth_hz: 0.0,
+            gamma: 2.2,
+            dark: 5.0,
             seed: 1,
         }
     }
 }
 
+impl SensorSettings {
+    /// A sensor without faults: equal thresholds, no dead time, no noise.
+    pub fn ideal(threshold: f32) -> Self {
+        Self {
+            on: threshold,
+            off: threshold,
+            mismatch: 0.0,
+            refractory_us: 0.0,
+            leak_hz: 0.0,
+            shot_noise_hz: 0.0,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why an image was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum PushError {
+    /// The image has another number of pixels than the sensor.
+    #[error("an image of {found} pixels was shown to a sensor of {expected}")]
+    Length {
+        /// Pixels of the sensor.
+        expected: usize,
+        /// Pixels of the image.
+        found: usize,
+    },
+    /// The image is not later than the last one.
+    #[error("an image of {now_us} us was shown after one of {last_us} us")]
+    Time {
+        /// Time of the last image.
+        last_us: f64,
+        /// Time of the refused image.
+        now_us: f64,
+    },
+    /// The sensor has no pixels, or more than events can address.
+    #[error("an event sensor cannot have {0} pixels")]
+    Sensor(Size),
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Pixel {
     on: f32,
     off: f32,
-    /// Logarithm of brightness at the last event.
+    /// Logarithm at the last event, drifting down as it leaks.
     reference: f32,
-    /// Logarithm of brightness in the last image.
-    last: f32,
-    blind_until_us: i64,
+    /// Logarithm in the last image, behind the low pass.
+    level: f32,
+    /// Until when crossings are lost.
+    blind_until_us: f64,
 }
 
 /// A sensor that is shown one image after another.
+#[derive(Clone, Debug)]
 pub struct EventSensor {
     settings: SensorSettings,
     size: Size,
     pixels: Vec<Pixel>,
-    last_us: Option<i64>,
-    shown: u64,
+    last_us: Option<f64>,
+    step: u64,
 }
 
+/// Purposes that random numbers are drawn for.
+const START: u64 = 0x7374_6172;
+const SHOT: u64 = 0x7368_6f74;
+
 impl EventSensor {
-    /// A sensor of `size` that has seen nothing.
+    /// A sensor that has seen nothing.
     pub fn new(size: Size, settings: SensorSettings) -> Self {
-        Self { settings, size, pixels: Vec::new(), last_us: None, shown: 0 }
+        Self { settings, size, pixels: Vec::new(), last_us: None, step: 0 }
     }
 
-    /// Shows the image of time `t_us`, of the sensor's size, and gives what fires between the
-    /// last image and this one, in the order of time. The same images and seed give the same
-    /// events on any number of threads.
-    pub fn show(&mut self, image: &Planes, t_us: i64) -> Vec<Event> {
-        let settings = self.settings;
-        let log: Vec<f32> = (0..self.size.area().min(image.size().area()))
-            .map(|i| (luminance(image, i) + settings.dark).max(1e-4).ln())
-            .collect();
-        self.shown += 1;
-        let Some(last_us) = self.last_us.replace(t_us) else {
-            self.start(&log);
-            return Vec::new();
-        };
-        if t_us <= last_us {
-            return Vec::new();
+    /// Columns and rows.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Both thresholds of every pixel, ON then OFF, once an image was shown.
+    pub fn thresholds(&self) -> impl Iterator<Item = (f32, f32)> {
+        self.pixels.iter().map(|p| (p.on, p.off))
+    }
+
+    /// Shows the light (in `[0, 1]`, row by row) of time `t_us` and appends what fired since
+    /// the last image, in the order of time. Images and seed decide the events; the number of
+    /// threads does not.
+    ///
+    /// # Errors
+    /// An image of another size, or one that is not later than the last; nothing has changed.
+    pub fn push(
+        &mut self,
+        t_us: f64,
+        light: &[f32],
+        events: &mut Vec<Event>,
+    ) -> Result<(), PushError> {
+        let Size { width, height } = self.size;
+        if width == 0 || height == 0 || width > 1 << 16 || height > 1 << 16 {
+            return Err(PushError::Sensor(self.size));
         }
-        let (width, shown) = (self.size.width, self.shown);
-        let rows = self.pixels.par_chunks_mut(width).zip(log.par_chunks(width)).enumerate();
-        let mut events: Vec<Event> = rows
-            .flat_map_iter(|(y, (pixels, log))| {
-                // Every row has its own sequence of random numbers, whoever computes it.
-                let seed = settings.seed ^ (shown << 20) ^ y as u64;
-                let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        if light.len() != width * height {
+            return Err(PushError::Length { expected: width * height, found: light.len() });
+        }
+        if !t_us.is_finite() || self.last_us.is_some_and(|last| t_us <= last) {
+            let last_us = self.last_us.unwrap_or(f64::NAN);
+            return Err(PushError::Time { last_us, now_us: t_us });
+        }
+        let Some(last_us) = self.last_us.replace(t_us) else {
+            self.start(light);
+            return Ok(());
+        };
+        self.step += 1;
+        let interval = Interval { settings: &self.settings, from_us: last_us, to_us: t_us };
+        let step = self.step;
+        let rows = self.pixels.par_chunks_mut(width).zip(light.par_chunks(width)).enumerate();
+        let fired: Vec<Vec<Event>> = rows
+            .map(|(y, (pixels, light))| {
                 let mut fired = Vec::new();
-                for (x, (pixel, now)) in pixels.iter_mut().zip(log).enumerate() {
-                    let at = |t_us, on| Event { t_us, x: x as u16, y: y as u16, on };
-                    pixel.change(*now, [last_us, t_us], settings.refractory_us, |t, on| {
-                        fired.push(at(t, on));
-                    });
-                    let expected = settings.noise_hz * (t_us - last_us) as f64 * 1e-6;
-                    if rng.random::<f64>() < expected {
-                        fired.push(at(rng.random_range(last_us..t_us), rng.random()));
-                    }
+                let mut fire = |t: f64, x: usize, on| {
+                    let t_us = t.floor() as i64;
+                    fired.push(Event { t_us, x: x as u16, y: y as u16, on });
+                };
+                for (x, (pixel, light)) in pixels.iter_mut().zip(light).enumerate() {
+                    interval.change(pixel, *light, |t, on| fire(t, x, on));
                 }
+                let mut random = Stream::keyed(&[self.settings.seed, SHOT, step, y as u64]);
+                interval.shot_noise(pixels, light, &mut random, fire);
                 fired
             })
             .collect();
-        events.sort_by_key(|e| (e.t_us, e.y, e.x, e.on));
-        events
+        let first = events.len();
+        events.extend(fired.into_iter().flatten());
+        events[first..].sort_unstable_by_key(|e| (e.t_us, e.y, e.x, e.on));
+        Ok(())
     }
 
-    fn start(&mut self, log: &[f32]) {
-        let SensorSettings { on, off, mismatch, seed, .. } = self.settings;
-        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-        // The sum of twelve uniform numbers is close enough to a normal one.
-        let normal =
-            |rng: &mut rand::rngs::StdRng| (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
-        self.pixels = log
-            .iter()
-            .map(|now| {
-                let vary = |threshold: f32, n: f32| (threshold * (1.0 + mismatch * n)).max(0.01);
-                let (on, off) = (vary(on, normal(&mut rng)), vary(off, normal(&mut rng)));
-                // Some of the way to the next event is already done.
-                let reference = now + off - rng.random::<f32>() * (on + off);
-                Pixel { on, off, reference, last: *now, blind_until_us: i64::MIN }
-            })
-            .collect();
+    fn start(&mut self, light: &[f32]) {
+        let s = self.settings;
+        let width = self.size.width;
+        let rows = light.par_chunks(width).enumerate().map(|(y, row)| {
+            let mut random = Stream::keyed(&[s.seed, START, y as u64]);
+            let mut vary = |threshold: f32| {
+                (threshold * (1.0 + s.mismatch * random.normal() as f32)).max(0.01)
+            };
+            let row: Vec<(f32, f32, f32)> =
+                row.iter().map(|l| (vary(s.on), vary(s.off), level(&s, *l))).collect();
+            let start = |(on, off, level): (f32, f32, f32)| {
+                // Without mismatch all pixels start alike, as the models in tests do.
+                let ahead = if s.mismatch > 0.0 { random.unit() as f32 } else { off / (on + off) };
+                let reference = level + off - ahead * (on + off);
+                Pixel { on, off, reference, level, blind_until_us: f64::NEG_INFINITY }
+            };
+            row.into_iter().map(start).collect::<Vec<Pixel>>()
+        });
+        self.pixels = rows.collect::<Vec<_>>().concat();
     }
 }
 
-impl Pixel {
-    /// Brightness moves from the last value to `now` in a straight line over `times`.
-    fn change(
-        &mut self,
-        now: f32,
-        [from_us, to_us]: [i64; 2],
-        refractory_us: i64,
-        mut fire: impl FnMut(i64, bool),
-    ) {
-        let slope = now - self.last;
-        loop {
-            let on = slope > 0.0;
-            let next = self.reference + if on { self.on } else { -self.off };
-            let reached = if on { now >= next } else { now <= next };
-            if slope == 0.0 || !reached {
-                break;
-            }
-            let share = ((next - self.last) / slope).clamp(0.0, 1.0);
-            let t_us = from_us + (f64::from(share) * (to_us - from_us) as f64) as i64;
-            self.reference = next;
-            if t_us >= self.blind_until_us {
-                fire(t_us.min(to_us - 1), on);
-                self.blind_until_us = t_us + refractory_us;
+/// The logarithm that pixels compare.
+#[inline]
+fn level(settings: &SensorSettings, light: f32) -> f32 {
+    let light = light.max(0.0);
+    let number = if settings.gamma == 1.0 { light } else { light.powf(settings.gamma.recip()) };
+    // Full darkness without a floor would have no logarithm.
+    (255.0 * number + settings.dark).max(1e-3).ln()
+}
+
+/// The time between two images.
+struct Interval<'a> {
+    settings: &'a SensorSettings,
+    from_us: f64,
+    to_us: f64,
+}
+
+impl Interval<'_> {
+    fn change(&self, pixel: &mut Pixel, light: f32, mut fire: impl FnMut(f64, bool)) {
+        let s = self.settings;
+        let duration_s = ((self.to_us - self.from_us) * 1e-6) as f32;
+        let mut now = level(s, light);
+        if s.bandwidth_hz > 0.0 {
+            // v2e: the receptor's cut-off is proportional to light, with a floor of a tenth.
+            let cut_off = s.bandwidth_hz * light.clamp(0.1, 1.0);
+            let share = 1.0 - (-std::f32::consts::TAU * cut_off * duration_s).exp();
+            now = pixel.level + share * (now - pixel.level);
+        }
+        // Leak pulls the reference down evenly; seen from the reference, the level rises.
+        let leak = s.leak_hz * pixel.on * duration_s;
+        let start = pixel.level - pixel.reference;
+        let end = now - pixel.reference + leak;
+        let slope = end - start;
+        let mut passed = 0.0_f32;
+        let step = if slope > 0.0 { pixel.on } else { -pixel.off };
+        // From a reference that just fired the next crossing is a whole threshold away.
+        while slope != 0.0 && ((end - passed) / step >= 1.0) {
+            passed += step;
+            let share = f64::from((passed - start) / slope).clamp(0.0, 1.0);
+            let t_us = self.from_us + share * (self.to_us - self.from_us);
+            if t_us >= pixel.blind_until_us {
+                fire(t_us, slope > 0.0);
+                pixel.blind_until_us = t_us + s.refractory_us;
             }
         }
-        self.last = now;
+        pixel.reference += passed - leak;
+        pixel.level = now;
     }
-}
 
-/// Brightness of a pixel; the weights of BT.601.
-fn luminance(image: &Planes, i: usize) -> f32 {
-    let [b, g, r] = [0, 1, 2].map(|c| image.plane(c).get(i).copied().unwrap_or(0.0));
-    0.114 * b + 0.587 * g + 0.299 * r
+    /// Random events, more of them in the dark; they leave the reference alone, so that the sum
+    /// of a pixel's true events stays the change of its light.
+    fn shot_noise(
+        &self,
+        pixels: &mut [Pixel],
+        light: &[f32],
+        random: &mut Stream,
+        mut fire: impl FnMut(f64, usize, bool),
+    ) {
+        let per_us = self.settings.shot_noise_hz * 1e-6 * pixels.len() as f64;
+        if !(per_us > 0.0) {
+            return;
+        }
+        let mut t_us = self.from_us + random.wait(per_us);
+        while t_us < self.to_us {
+            let x = random.below(pixels.len());
+            let keep = 1.0 - 0.75 * f64::from(light[x].clamp(0.0, 1.0));
+            let on = random.bits() & 1 == 1;
+            if random.unit() < keep && t_us >= pixels[x].blind_until_us {
+                fire(t_us, x, on);
+            }
+            t_us += random.wait(per_us);
+        }
+    }
 }

@@ -1,21 +1,19 @@
-//! Simulated recordings: a moving scene, a frame camera's exposure, and an event sensor.
+//! A physical simulation of a camera and an event camera that look at one moving scene.
+//!
+//! [`Scene`] gives the sharp image at any moment, in linear light; [`Shutter`] sums such images
+//! as an exposure does; [`EventSensor`] turns them into events. The simulated rig and the
+//! synthesis of datasets are both made of these parts.
 
 mod event_sensor;
+mod exposure;
+mod light;
+pub mod motion;
+pub mod random;
 mod scene;
+mod texture;
 
-pub use event_sensor::{EventSensor, SensorSettings};
-pub use scene::{Pose, Scene};
-
-use crate::frame::Planes;
-
-/// The frame that a camera takes while its shutter is open: the mean of what it sees at evenly
-/// spaced moments. `see(i)` gives the image at moment `i` of `moments`.
-pub fn expose(moments: usize, see: impl Fn(usize) -> Planes) -> Planes {
-    let moments = moments.max(1);
-    let mut sum = see(0);
-    for i in 1..moments {
-        let image = see(i);
-        sum.data_mut().iter_mut().zip(image.data()).for_each(|(a, b)| *a += b);
-    }
-    sum.map(|v| v / moments as f32)
-}
+pub use event_sensor::{EventSensor, PushError, SensorSettings};
+pub use exposure::{CameraSettings, Shutter};
+pub use light::{LUMA_BGR, LightImage, Transfer};
+pub use scene::{Layer, Scene};
+pub use texture::Texture;

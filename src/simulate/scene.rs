@@ -1,68 +1,206 @@
-//! A photograph before a moving camera.
+//! A layered scene: textured planes at different depths, moving on their own, seen by a camera
+//! that moves in six degrees of freedom.
 
-use crate::frame::{Planes, Size};
+use super::light::LightImage;
+use super::motion::{CameraMotion, PlaneMotion};
+use super::texture::{Texture, inside, reflected};
+use crate::frame::Size;
 use rayon::prelude::*;
 
-/// Where the camera looks: what lies at the centre of its view, turned and enlarged.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pose {
-    /// Column of the photograph at the centre of the view, in its pixels.
-    pub x_px: f64,
-    /// Row of the photograph at the centre of the view, in its pixels.
-    pub y_px: f64,
-    /// Turn to the left in radians.
-    pub roll: f64,
-    /// Pixels of the view per pixel of the photograph.
-    pub zoom: f64,
+/// A textured plane parallel to the image plane of the camera at rest.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// What is on it.
+    pub texture: Texture,
+    /// Texels of its finest level per pixel of the view, seen from the camera at rest.
+    pub texels_per_px: f64,
+    /// Distance: 1 for what the camera's shifts are measured at, less for what is nearer.
+    pub depth: f64,
+    /// Its own motion.
+    pub motion: PlaneMotion,
 }
 
-/// A photograph that any view is taken from.
+/// What both cameras look at.
+#[derive(Clone, Debug)]
 pub struct Scene {
-    photo: Planes,
+    /// The size that all lengths in pixels refer to; the scene can be seen at any other.
+    pub view: Size,
+    /// Layers, the farthest first.
+    pub layers: Vec<Layer>,
+    /// The camera's motion.
+    pub camera: CameraMotion,
+    /// Factor on the light of everything.
+    pub gain: f32,
 }
+
+/// Rows that are drawn together: enough for a thread to be worth its while.
+const ROWS: usize = 8;
 
 impl Scene {
-    /// A scene of one flat photograph; beyond its edges it is mirrored.
-    pub fn new(photo: Planes) -> Self {
-        Self { photo }
-    }
-
-    /// The view of `size` at a pose, by bilinear interpolation.
-    pub fn view(&self, pose: Pose, size: Size) -> Planes {
-        let from = self.photo.size();
-        let mut out = Planes::filled(self.photo.channels() == 3, size, 0.0);
+    /// What a camera of the given size sees at `t_s` seconds, in linear light. The result does
+    /// not depend on the number of threads.
+    pub fn render(&self, t_s: f64, size: Size, out: &mut LightImage) {
+        out.reset(size);
         let size = out.size();
-        let (sin, cos) = pose.roll.sin_cos();
-        let (right, down) =
-            ([cos / pose.zoom, sin / pose.zoom], [-sin / pose.zoom, cos / pose.zoom]);
-        let middle = [(size.width as f64 - 1.0) / 2.0, (size.height as f64 - 1.0) / 2.0];
-        let rows = out.data_mut().par_chunks_exact_mut(size.width).enumerate();
-        rows.for_each(|(i, row)| {
-            let plane = self.photo.plane(i / size.height);
-            let dy = (i % size.height) as f64 - middle[1];
-            for (x, v) in row.iter_mut().enumerate() {
-                let dx = x as f64 - middle[0];
-                let sx = pose.x_px + dx * right[0] + dy * down[0];
-                let sy = pose.y_px + dx * right[1] + dy * down[1];
-                *v = sample(plane, from, sx, sy);
+        let views: Vec<View<'_>> =
+            self.layers.iter().filter_map(|l| self.view_of(l, t_s, size)).collect();
+        let gain = self.gain;
+        out.pixels_mut().par_chunks_mut(size.width * ROWS).enumerate().for_each(|(i, rows)| {
+            for (j, row) in rows.chunks_mut(size.width).enumerate() {
+                for view in &views {
+                    view.draw(i * ROWS + j, row);
+                }
+                for pixel in row {
+                    *pixel = [pixel[0] * gain, pixel[1] * gain, pixel[2] * gain, 1.0];
+                }
             }
         });
-        out
+    }
+
+    /// How far, in pixels of the view, the image of the point that is at the view's position
+    /// (`x`, `y`) in the middle of two moments moves between them, by layer. What blur a shutter
+    /// open for that long causes.
+    pub fn travel_px(&self, from_s: f64, to_s: f64, x: f64, y: f64) -> Vec<f64> {
+        let middle = (from_s + to_s) / 2.0;
+        let there = |layer: &Layer| -> Option<f64> {
+            let texel = self.matrix(layer, middle, self.view).apply(x, y);
+            let at =
+                |t_s| Some(self.matrix(layer, t_s, self.view).inverse()?.apply(texel.0, texel.1));
+            let ((ax, ay), (bx, by)) = (at(from_s)?, at(to_s)?);
+            Some((ax - bx).hypot(ay - by))
+        };
+        self.layers.iter().map(|l| there(l).unwrap_or(0.0)).collect()
+    }
+
+    /// From pixels of a view of `size` to texels of the layer's finest level.
+    fn matrix(&self, layer: &Layer, t_s: f64, size: Size) -> Matrix {
+        let (width, height) = (self.view.width as f64, self.view.height as f64);
+        // A field of view of 53 degrees; what a lens of normal length sees.
+        let focal = width.max(height);
+        let scale = (width / size.width as f64, height / size.height as f64);
+        let to_ray = Matrix([
+            [scale.0 / focal, 0.0, -width / 2.0 / focal],
+            [0.0, scale.1 / focal, -height / 2.0 / focal],
+            [0.0, 0.0, 1.0],
+        ]);
+        let camera = &self.camera;
+        let turn = rotation(camera.pitch.at(t_s), camera.yaw.at(t_s), camera.roll.at(t_s));
+        // The ray meets the plane at depth d: shift + ray * (d - z) / ray_z, then back to
+        // pixels as the camera at rest sees them there.
+        let reach = layer.depth - camera.z.at(t_s);
+        let (x, y) = (camera.x_px.at(t_s) / layer.depth, camera.y_px.at(t_s) / layer.depth);
+        let zoom = focal * reach / layer.depth;
+        let to_plane = Matrix([[zoom, 0.0, x], [0.0, zoom, y], [0.0, 0.0, 1.0]]);
+        let own = &layer.motion;
+        let (sin, cos) = own.turn.at(t_s).sin_cos();
+        let k = layer.texels_per_px / own.log_scale.at(t_s).exp();
+        let (cx, cy) = (own.x_px.at(t_s), own.y_px.at(t_s));
+        let texture = layer.texture.size();
+        let (mx, my) = (texture.width as f64 / 2.0, texture.height as f64 / 2.0);
+        let to_texture = Matrix([
+            [k * cos, k * sin, mx - k * (cos * cx + sin * cy)],
+            [-k * sin, k * cos, my - k * (cos * cy - sin * cx)],
+            [0.0, 0.0, 1.0],
+        ]);
+        to_texture.times(&to_plane).times(&turn).times(&to_ray)
+    }
+
+    fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
+        let matrix = self.matrix(layer, t_s, size);
+        let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
+        let ((ax, ay), (bx, by)) = (matrix.apply(x, y), matrix.apply(x + 1.0, y));
+        let (image, texel) = layer.texture.level((ax - bx).hypot(ay - by));
+        let shrink = Matrix([[1.0 / texel, 0.0, 0.0], [0.0, 1.0 / texel, 0.0], [0.0, 0.0, 1.0]]);
+        let matrix = shrink.times(&matrix);
+        let bounds = match layer.texture.endless() {
+            true => [0, 0, size.width, size.height],
+            false => bounds(&matrix, image.size(), size)?,
+        };
+        Some(View { image, matrix, bounds, endless: layer.texture.endless() })
     }
 }
 
-fn mirrored(i: i64, n: usize) -> usize {
-    crate::pad::reflect(i.unsigned_abs() as usize, n)
+/// A layer as one camera sees it at one moment.
+struct View<'a> {
+    image: &'a LightImage,
+    matrix: Matrix,
+    /// Left, top, right and bottom of the pixels it can touch.
+    bounds: [usize; 4],
+    endless: bool,
 }
 
-fn sample(plane: &[f32], size: Size, x: f64, y: f64) -> f32 {
-    let (x0, y0) = (x.floor(), y.floor());
-    let (fx, fy) = ((x - x0) as f32, (y - y0) as f32);
-    let columns = [0, 1].map(|d| mirrored(x0 as i64 + d, size.width));
-    let [top, bottom] = [0, 1].map(|d| {
-        let row = mirrored(y0 as i64 + d, size.height) * size.width;
-        let [a, b] = columns.map(|c| plane.get(row + c).copied().unwrap_or(0.0));
-        a + (b - a) * fx
-    });
-    top + (bottom - top) * fy
+impl View<'_> {
+    fn draw(&self, y: usize, row: &mut [[f32; 4]]) {
+        let [left, top, right, bottom] = self.bounds;
+        if y < top || y >= bottom {
+            return;
+        }
+        let m = &self.matrix.0;
+        let start = |r: [f64; 3]| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2];
+        let (u, v, w) = (start(m[0]), start(m[1]), start(m[2]));
+        for (x, pixel) in (left..right).zip(&mut row[left..right]) {
+            let x = x as f64;
+            let scale = (w + m[2][0] * x).recip();
+            let (u, v) = (((u + m[0][0] * x) * scale) as f32, ((v + m[1][0] * x) * scale) as f32);
+            if self.endless {
+                *pixel = reflected(self.image, u, v);
+                continue;
+            }
+            let over = inside(self.image, u, v);
+            let rest = 1.0 - over[3];
+            *pixel = std::array::from_fn(|c| pixel[c] * rest + over[c]);
+        }
+    }
+}
+
+/// The pixels that a texture can reach; `None` where it is out of sight or behind the camera.
+fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
+    let inverse = matrix.inverse()?;
+    let (w, h) = (texture.width as f64 + 1.0, texture.height as f64 + 1.0);
+    let corners = [(-1.0, -1.0), (w, -1.0), (-1.0, h), (w, h)].map(|(x, y)| inverse.apply(x, y));
+    let range = |pick: fn(&(f64, f64)) -> f64, limit: usize| {
+        let low = corners.iter().map(pick).fold(f64::INFINITY, f64::min);
+        let high = corners.iter().map(pick).fold(f64::NEG_INFINITY, f64::max);
+        let clamp = |v: f64| v.clamp(0.0, limit as f64) as usize;
+        (clamp(low.floor()), clamp(high.ceil()))
+    };
+    let ((left, right), (top, bottom)) = (range(|c| c.0, view.width), range(|c| c.1, view.height));
+    (left < right && top < bottom).then_some([left, top, right, bottom])
+}
+
+/// A projective map of the plane.
+#[derive(Clone, Copy)]
+struct Matrix([[f64; 3]; 3]);
+
+impl Matrix {
+    fn times(&self, other: &Self) -> Self {
+        let (a, b) = (&self.0, &other.0);
+        let cell = |i: usize, j: usize| (0..3).map(|k| a[i][k] * b[k][j]).sum();
+        Self(std::array::from_fn(|i| std::array::from_fn(|j| cell(i, j))))
+    }
+
+    fn apply(&self, x: f64, y: f64) -> (f64, f64) {
+        let row = |r: [f64; 3]| r[0] * x + r[1] * y + r[2];
+        let [u, v, w] = self.0.map(row);
+        (u / w, v / w)
+    }
+
+    fn inverse(&self) -> Option<Self> {
+        let m = &self.0;
+        let minor = |i: usize, j: usize| {
+            let (a, b, c, d) = ((i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3);
+            m[a][c] * m[b][d] - m[a][d] * m[b][c]
+        };
+        let det: f64 = (0..3).map(|j| m[0][j] * minor(0, j)).sum();
+        let inverse = Self(std::array::from_fn(|i| std::array::from_fn(|j| minor(j, i) / det)));
+        (det.is_finite() && det != 0.0).then_some(inverse)
+    }
+}
+
+fn rotation(pitch: f64, yaw: f64, roll: f64) -> Matrix {
+    let ((sp, cp), (sy, cy), (sr, cr)) = (pitch.sin_cos(), yaw.sin_cos(), roll.sin_cos());
+    let about_x = Matrix([[1.0, 0.0, 0.0], [0.0, cp, -sp], [0.0, sp, cp]]);
+    let about_y = Matrix([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]]);
+    let about_z = Matrix([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]]);
+    about_y.times(&about_x).times(&about_z)
 }

@@ -1,0 +1,129 @@
+//! Images in linear light, and the curves between light and stored numbers.
+
+use crate::frame::{Picture, Planes, Size};
+use rayon::prelude::*;
+
+/// Weights of blue, green and red in brightness (ITU-R BT.601).
+pub const LUMA_BGR: [f32; 3] = [0.114, 0.587, 0.299];
+
+/// The curve between light and the numbers of a stored image, both in `[0, 1]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Transfer {
+    /// Numbers are proportional to light.
+    Linear,
+    /// IEC 61966-2-1.
+    Srgb,
+    /// `stored = light^(1 / gamma)`.
+    Gamma(f32),
+}
+
+impl Transfer {
+    /// Light of a stored number.
+    pub fn decode(self, stored: f32) -> f32 {
+        match self {
+            Self::Linear => stored,
+            Self::Gamma(gamma) => stored.max(0.0).powf(gamma),
+            Self::Srgb if stored <= 0.040_45 => stored / 12.92,
+            Self::Srgb => ((stored + 0.055) / 1.055).powf(2.4),
+        }
+    }
+
+    /// Stored number of light.
+    pub fn encode(self, light: f32) -> f32 {
+        match self {
+            Self::Linear => light,
+            Self::Gamma(gamma) => light.max(0.0).powf(gamma.recip()),
+            Self::Srgb if light <= 0.003_130_8 => light * 12.92,
+            Self::Srgb => 1.055 * light.powf(1.0 / 2.4) - 0.055,
+        }
+    }
+}
+
+/// An image whose pixels are blue, green and red light; the fourth number is free for whoever
+/// works on it (coverage, for layers).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LightImage {
+    size: Size,
+    pixels: Vec<[f32; 4]>,
+}
+
+impl LightImage {
+    /// A dark image; sides of zero become one.
+    pub fn dark(size: Size) -> Self {
+        let size = Size::new(size.width.max(1), size.height.max(1));
+        Self { size, pixels: vec![[0.0; 4]; size.area()] }
+    }
+
+    /// Takes on another size and turns dark, without a new allocation where the old one serves.
+    pub fn reset(&mut self, size: Size) {
+        self.size = Size::new(size.width.max(1), size.height.max(1));
+        self.pixels.clear();
+        self.pixels.resize(self.size.area(), [0.0; 4]);
+    }
+
+    /// The light of a stored picture; gray gives three equal colours.
+    pub fn from_picture(picture: &Picture, transfer: Transfer) -> Self {
+        let table: Vec<f32> = (0..=255_u8).map(|v| transfer.decode(f32::from(v) / 255.0)).collect();
+        let at = |v: u8| table[usize::from(v)];
+        let (b, g, r) = (picture.plane(0), picture.plane(1), picture.plane(2));
+        let pixels = b.iter().zip(g).zip(r).map(|((b, g), r)| [at(*b), at(*g), at(*r), 1.0]);
+        Self { size: picture.size(), pixels: pixels.collect() }
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Pixels, row by row.
+    pub fn pixels(&self) -> &[[f32; 4]] {
+        &self.pixels
+    }
+
+    /// Pixels, row by row, to change in place.
+    pub fn pixels_mut(&mut self) -> &mut [[f32; 4]] {
+        &mut self.pixels
+    }
+
+    /// The stored image, unquantised.
+    pub fn to_planes(&self, transfer: Transfer) -> Planes {
+        let area = self.size.area();
+        let mut out = Planes::filled(true, self.size, 0.0);
+        out.data_mut().par_chunks_mut(area).enumerate().for_each(|(c, plane)| {
+            for (v, pixel) in plane.iter_mut().zip(&self.pixels) {
+                *v = transfer.encode(pixel[c]);
+            }
+        });
+        out
+    }
+
+    /// Brightness, averaged over the pixels that fall into each cell of a sensor of `size`.
+    /// Where a side is no multiple of the sensor's, cells take whole pixels, one more or less.
+    pub fn brightness(&self, size: Size, out: &mut Vec<f32>) {
+        let [blue, green, red] = LUMA_BGR;
+        let luma = |p: &[f32; 4]| p[0] * blue + p[1] * green + p[2] * red;
+        out.clear();
+        if size == self.size {
+            out.extend(self.pixels.iter().map(luma));
+            return;
+        }
+        out.resize(size.area(), 0.0);
+        let cells = |i: usize, n: usize, whole: usize| {
+            let start = i * whole / n;
+            start..((i + 1) * whole / n).max(start + 1)
+        };
+        out.par_chunks_mut(size.width.max(1)).enumerate().for_each(|(y, row)| {
+            let rows = cells(y, size.height, self.size.height);
+            let height = rows.len();
+            for source in rows {
+                let source = &self.pixels[source * self.size.width..][..self.size.width];
+                for (x, v) in row.iter_mut().enumerate() {
+                    let columns = cells(x, size.width, self.size.width);
+                    let width = columns.len();
+                    let sum: f32 = source[columns].iter().map(luma).sum();
+                    *v += sum / (width * height) as f32;
+                }
+            }
+        });
+    }
+}

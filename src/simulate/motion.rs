@@ -1,0 +1,79 @@
+//! Smooth motion as a function of time: a steady part and a few sines.
+
+/// One sine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sine {
+    /// Largest deflection, in the unit of what moves.
+    pub amplitude: f64,
+    /// Oscillations per second.
+    pub frequency_hz: f64,
+    /// Phase at time zero, in radians.
+    pub phase: f64,
+}
+
+/// One coordinate over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Motion {
+    /// Value at time zero, without the sines.
+    pub rest: f64,
+    /// Steady change per second.
+    pub speed: f64,
+    /// What is added to it.
+    pub sines: Vec<Sine>,
+}
+
+impl Motion {
+    /// A coordinate that stays where it is.
+    pub fn still(rest: f64) -> Self {
+        Self { rest, ..Self::default() }
+    }
+
+    /// A coordinate that moves steadily.
+    pub fn steady(rest: f64, speed: f64) -> Self {
+        Self { rest, speed, sines: Vec::new() }
+    }
+
+    /// The same with another sine.
+    #[must_use]
+    pub fn with(mut self, amplitude: f64, frequency_hz: f64, phase: f64) -> Self {
+        self.sines.push(Sine { amplitude, frequency_hz, phase });
+        self
+    }
+
+    /// Where it is at `t_s` seconds.
+    pub fn at(&self, t_s: f64) -> f64 {
+        let sine =
+            |s: &Sine| s.amplitude * (std::f64::consts::TAU * s.frequency_hz * t_s + s.phase).sin();
+        self.rest + self.speed * t_s + self.sines.iter().map(sine).sum::<f64>()
+    }
+}
+
+/// Motion of a camera in six degrees of freedom.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CameraMotion {
+    /// Shift to the right, in pixels of the scene's view at depth 1.
+    pub x_px: Motion,
+    /// Shift downwards, in pixels of the scene's view at depth 1.
+    pub y_px: Motion,
+    /// Shift into the scene, as a part of the distance to depth 1.
+    pub z: Motion,
+    /// Rotation about the horizontal axis, radians.
+    pub pitch: Motion,
+    /// Rotation about the vertical axis, radians.
+    pub yaw: Motion,
+    /// Rotation about the line of sight, radians.
+    pub roll: Motion,
+}
+
+/// Motion of a layer within its own plane.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlaneMotion {
+    /// Place of the layer's centre to the right of the view's centre, in pixels of the view.
+    pub x_px: Motion,
+    /// Place of the layer's centre below the view's centre, in pixels of the view.
+    pub y_px: Motion,
+    /// Rotation about the layer's centre, radians.
+    pub turn: Motion,
+    /// Natural logarithm of the enlargement.
+    pub log_scale: Motion,
+}
