@@ -33,6 +33,8 @@ const MAX_NUMBERS: usize = 1 << 24;
 pub struct Clip {
     /// The exposures, in order, on one clock.
     pub exposures: Vec<Exposure>,
+    /// The sharp image in the middle of each exposure; empty where it is not known.
+    pub truth: Vec<Picture>,
     /// Time from one exposure's start to the next one's.
     pub period_us: f64,
 }
@@ -63,7 +65,7 @@ impl Clip {
         let (Some(width), Some(height)) = (side(width), side(height)) else {
             return Err(ClipError::Field("meta".to_owned()));
         };
-        let mut exposures = Vec::new();
+        let (mut exposures, mut truth) = (Vec::new(), Vec::new());
         for i in 0..count {
             let mut column = |name: &str| -> Result<Vec<i64>, ClipError> {
                 Ok(get(&format!("{name}{i}"))?.integers().unwrap_or_default())
@@ -77,22 +79,26 @@ impl Clip {
                     Some(Event { t_us, x: place(*x, width)?, y: place(*y, height)?, on: *on == 1 })
                 })
                 .collect::<Option<Vec<Event>>>();
-            let jpeg: Vec<u8> = match get(&format!("frame{i}"))?.values {
-                npy::Values::Bytes(bytes) => bytes,
-                _ => return Err(ClipError::Field(format!("frame{i}"))),
-            };
-            let rgb = image::load_from_memory(&jpeg)?.into_rgb8();
-            let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+            let frame = picture(get(&format!("frame{i}"))?, "frame")?;
+            match get(&format!("sharp{i}")) {
+                Ok(array) => truth.push(picture(array, "sharp")?),
+                Err(ClipError::Field(_)) => {}
+                Err(error) => return Err(error),
+            }
             let start_us = (i * period_us) as f64;
             exposures.push(Exposure {
-                frame: Picture::from_rgb(size, rgb.as_raw())?.to_planes(),
+                frame: frame.to_planes(),
                 span: Span::new(start_us, start_us + exposure_us as f64),
                 events: events
                     .ok_or_else(|| ClipError::Field(format!("events of exposure {i}")))?,
                 sensor: Size::new(width, height),
             });
         }
-        Ok(Self { exposures, period_us: period_us as f64 })
+        // All or none: a gap would put the later ones beside the wrong exposures.
+        if !truth.is_empty() && truth.len() != exposures.len() {
+            return Err(ClipError::Field("sharp".to_owned()));
+        }
+        Ok(Self { exposures, truth, period_us: period_us as f64 })
     }
 
     /// The clip's bytes; times are rounded to microseconds, frames to JPEG's quality 92.
@@ -103,15 +109,12 @@ impl Clip {
         let mut entries = Vec::new();
         for (i, e) in self.exposures.iter().enumerate() {
             let picture = e.frame.map(|v| v + 0.5 / 255.0).to_picture();
-            let Size { width, height } = picture.size();
-            let mut jpeg = Vec::new();
-            image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 92).encode(
-                &picture.to_rgb(),
-                width as u32,
-                height as u32,
-                image::ExtendedColorType::Rgb8,
-            )?;
+            let jpeg = jpeg(&picture)?;
             entries.push((format!("frame{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
+            if let Some(sharp) = self.truth.get(i) {
+                let jpeg = self::jpeg(sharp)?;
+                entries.push((format!("sharp{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
+            }
             // Columns, and times as differences: most of their bytes are equal, and pack well.
             let mut last_us = e.span.start_us as i64;
             let mut after = Vec::new();
@@ -176,8 +179,37 @@ impl Clip {
                 }
             })
             .collect();
-        Self { exposures, period_us: self.period_us }
+        let truth = (self.truth.iter())
+            .map(|t| {
+                let small = average(&t.to_planes(), small(t.size()), factor);
+                small.map(|v| v + 0.5 / 255.0).to_picture()
+            })
+            .collect();
+        Self { exposures, truth, period_us: self.period_us }
     }
+}
+
+/// The picture in a JPEG file's bytes.
+fn picture(array: Array, name: &str) -> Result<Picture, ClipError> {
+    let npy::Values::Bytes(jpeg) = array.values else {
+        return Err(ClipError::Field(name.to_owned()));
+    };
+    let rgb = image::load_from_memory(&jpeg)?.into_rgb8();
+    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+    Ok(Picture::from_rgb(size, rgb.as_raw())?)
+}
+
+/// A JPEG file's bytes of a picture.
+fn jpeg(picture: &Picture) -> Result<Vec<u8>, image::ImageError> {
+    let Size { width, height } = picture.size();
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 92).encode(
+        &picture.to_rgb(),
+        width as u32,
+        height as u32,
+        image::ExtendedColorType::Rgb8,
+    )?;
+    Ok(jpeg)
 }
 
 /// The mean of every block of `factor` by `factor` pixels.
