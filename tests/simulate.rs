@@ -246,3 +246,26 @@ fn the_network_brings_the_clip_nearer_to_the_truth() {
         assert!(after > before + 2.0, "exposure {i}: {before} dB before, {after} dB after");
     }
 }
+
+#[test]
+fn odd_scenes_are_drawn_without_a_panic() {
+    let tiny = Texture::backdrop(LightImage::dark(ONE));
+    let speck = Texture::cutout(LightImage::dark(ONE), |_, _| 1.0);
+    let layer =
+        |texture| Layer { texture, texels_per_px: 1.0, depth: 0.5, motion: PlaneMotion::default() };
+    // The camera turns round and flies through the layers.
+    let camera = CameraMotion {
+        z: Motion::steady(0.0, 1.0),
+        yaw: Motion::steady(0.0, 3.0),
+        ..CameraMotion::default()
+    };
+    let scene =
+        Scene { view: Size::new(8, 8), layers: vec![layer(tiny), layer(speck)], camera, gain: 1.0 };
+    let mut image = LightImage::dark(ONE);
+    for k in 0..100 {
+        for size in [Size::new(0, 0), Size::new(9, 5)] {
+            scene.render(f64::from(k) * 0.05, size, &mut image);
+            assert!(image.pixels().iter().flatten().all(|v| (0.0..=1.001).contains(v)));
+        }
+    }
+}

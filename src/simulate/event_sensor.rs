@@ -271,7 +271,7 @@ impl Interval<'_> {
         mut fire: impl FnMut(f64, usize, bool),
     ) {
         let per_us = self.settings.shot_noise_hz * 1e-6 * pixels.len() as f64;
-        if !(per_us > 0.0) {
+        if !per_us.is_normal() || per_us < 0.0 {
             return;
         }
         let mut t_us = self.from_us + random.wait(per_us);

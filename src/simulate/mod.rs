@@ -4,6 +4,8 @@
 //! as an exposure does; [`EventSensor`] turns them into events. The simulated rig and the
 //! synthesis of datasets are both made of these parts.
 
+#![allow(clippy::indexing_slicing, reason = "indices follow from sizes that are checked on entry")]
+
 mod event_sensor;
 mod exposure;
 mod light;

@@ -34,6 +34,7 @@ impl Texture {
     /// The middle of a photograph in the shape of `size`, resampled to it.
     pub fn photograph(picture: &Picture, size: Size) -> LightImage {
         let from = picture.size();
+        let size = Size::new(size.width.max(1), size.height.max(1));
         let rgb =
             image::RgbImage::from_raw(from.width as u32, from.height as u32, picture.to_rgb())
                 .unwrap_or_default();
@@ -93,7 +94,9 @@ pub(super) fn inside(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
     let (left, top) = (x.floor(), y.floor());
     let (fx, fy) = (x - left, y - top);
     let pixels = image.pixels();
-    let (left, top) = (left as isize, top as isize);
+    // Near the horizon positions grow without bound; no texture is this large.
+    let far = |v: f32| v.clamp(-1e9, 1e9) as isize;
+    let (left, top) = (far(left), far(top));
     if left >= 0 && top >= 0 && left + 1 < width as isize && top + 1 < height as isize {
         let i = top as usize * width + left as usize;
         return blend(
@@ -126,7 +129,7 @@ pub(super) fn reflected(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
         // A triangle wave, then half a texel off the rim, so that four neighbours exist.
         let v = v.rem_euclid(2.0 * n);
         let v = if v > n { 2.0 * n - v } else { v };
-        v.clamp(0.5, n - 0.500_1)
+        v.min(n - 0.500_1).max(0.5)
     };
     let (x, y) = (fold(x, width), fold(y, height));
     let (x, y) = (x - 0.5, y - 0.5);
