@@ -93,7 +93,7 @@ pub(super) fn show(ui: &mut Ui, pictures: &Pictures, settings: &mut Settings, ey
             let pixel = size / ui.pixels_per_point();
             eye.zoom = (pixel.x / eye.fitted(size, cell).x).clamp(0.05, MOST);
         }
-        let drag = ui.interact(cell, ui.id().with(("picture", i)), Sense::click_and_drag());
+        let drag = ui.interact(cell, ui.scope_id().with(("picture", i)), Sense::click_and_drag());
         interact(ui, &drag, eye, size, cell);
         let rect = eye.rect(size, cell);
         paint(ui, cell, rect, texture, pictures.events.as_ref());
@@ -136,7 +136,7 @@ fn paint(ui: &Ui, clip: Rect, rect: Rect, texture: &TextureHandle, events: Optio
 /// The line between blurry and restored.
 fn divider(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
     let grip = Rect::from_center_size(pos2(x, seen.center().y), vec2(18.0, seen.height()));
-    let response = ui.interact(grip, ui.id().with("divider"), Sense::drag());
+    let response = ui.interact(grip, ui.scope_id().with("divider"), Sense::drag());
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
         settings.divider = ((at.x - seen.left()) / seen.width().max(1.0)).clamp(0.0, 1.0);
     }

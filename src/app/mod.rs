@@ -245,7 +245,7 @@ impl Window {
     /// Weights that are dropped onto the window are used from then on.
     fn dropped(&self, ui: &egui::Ui) {
         let files = ui.input(|i| i.raw.dropped_files.clone());
-        for path in files.into_iter().filter_map(|f| f.path) {
+        for path in files.into_iter().map(|f| f.path().to_owned()) {
             self.pipeline.swap(on_processor(move || read_weights(&path), self.threads));
         }
     }
