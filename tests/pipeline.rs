@@ -10,7 +10,9 @@ use gem_live::Deblurrer;
 use gem_live::engine::{Engine, EngineError, Image, Restored, Voxels};
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Planes, Size};
-use gem_live::pipeline::{Captured, Next, Pipeline, Shape, Source, SourceError};
+use gem_live::pipeline::{
+    Captured, Next, Parts, Pipeline, San, Shape, Source, SourceError, Take, Wish,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -87,7 +89,13 @@ fn start(count: u64, time_ms: u64) -> (Pipeline, Arc<AtomicBool>, Arc<AtomicBool
     let source = Burst { next: 0, count, failing: camera.clone() };
     let slow = Slow { time: Duration::from_millis(time_ms), failing: engine.clone() };
     let deblurrer = Deblurrer::new(Box::new(slow));
-    (Pipeline::start(Box::new(source), deblurrer, || ()).unwrap(), camera, engine)
+    let parts = Parts {
+        source: Box::new(source),
+        restorer: Box::new(|_| Ok(Box::new(San { deblurrer, description: "fake".into() }))),
+        adapt: true,
+        notify: Box::new(|| ()),
+    };
+    (Pipeline::start(parts).unwrap(), camera, engine)
 }
 
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
@@ -107,11 +115,11 @@ fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accoun
         numbers.last() == Some(&199)
     });
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
-    let counts = pipeline.counts();
-    assert_eq!(counts.captured, 200);
-    assert!(counts.missed_by_engine > 0, "{counts:?}");
-    assert_eq!(counts.captured, counts.restored + counts.missed_by_engine + counts.failed);
-    assert_eq!(counts.restored, numbers.len() as u64 + counts.missed_by_window);
+    let counts = pipeline.stats().snapshot();
+    assert_eq!((counts.captured, counts.shown), (200, numbers.len() as u64));
+    assert!(counts.drops.engine > 0, "{counts:?}");
+    assert_eq!(counts.captured, counts.restored + counts.drops.engine + counts.drops.queue);
+    assert_eq!(counts.restored, counts.shown + counts.drops.display);
 }
 
 #[test]
@@ -119,13 +127,13 @@ fn a_failing_engine_is_said_once_and_survived() {
     let (pipeline, _, engine) = start(u64::MAX, 1);
     wait("a picture", || pipeline.take().is_some());
     engine.store(true, Ordering::Relaxed);
-    wait("several failures", || pipeline.counts().failed >= 5);
+    wait("several failures", || pipeline.stats().snapshot().drops.failed >= 5);
     let notices = pipeline.notices().list();
     assert_eq!(notices.len(), 1);
     assert!(notices[0].active && notices[0].text.contains("the card is lost"));
     engine.store(false, Ordering::Relaxed);
-    let before = pipeline.counts().restored;
-    wait("pictures again", || pipeline.counts().restored > before + 3);
+    let before = pipeline.stats().snapshot().restored;
+    wait("pictures again", || pipeline.stats().snapshot().restored > before + 3);
     assert!(!pipeline.notices().list()[0].active);
 }
 
@@ -138,6 +146,68 @@ fn a_source_that_is_gone_is_said_and_taken_up_again() {
     assert_eq!(pipeline.notices().list()[0].text, "burst: unplugged");
     camera.store(false, Ordering::Relaxed);
     wait("its end", || pipeline.notices().list().iter().all(|n| !n.active));
+}
+
+#[test]
+fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
+    let (pipeline, ..) = start(u64::MAX, 1);
+    wait("a picture", || pipeline.take().is_some());
+    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: None };
+    let mut held = None;
+    pipeline.wish(hold(0.25));
+    wait("the held one", || {
+        held = pipeline.take().filter(|o| o.instants == [0.25]).or(held.take());
+        held.is_some()
+    });
+    let held = held.unwrap();
+    let mut again = None;
+    pipeline.wish(hold(0.75));
+    wait("the other instant", || {
+        again = pipeline.take();
+        again.is_some()
+    });
+    let again = again.unwrap();
+    assert_eq!((again.instants.as_slice(), again.repeated), ([0.75].as_slice(), true));
+    assert_eq!(again.captured.number, held.captured.number);
+    let before = pipeline.stats().snapshot();
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(pipeline.take().is_none(), "nothing comes without a new wish");
+    assert_eq!(pipeline.stats().snapshot().restored, before.restored);
+}
+
+#[test]
+fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
+    let (pipeline, ..) = start(u64::MAX, 1);
+    wait("a picture", || pipeline.take().is_some());
+    let mut last = 0;
+    for ticket in 1..4 {
+        let instants = vec![0.1, 0.5, 0.9];
+        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: None });
+        let mut got = None;
+        wait("all instants", || {
+            got = pipeline.take().filter(|o| o.instants.len() == 3);
+            got.is_some()
+        });
+        let got = got.unwrap();
+        assert_eq!(got.restored.len(), 3);
+        assert!(got.captured.number > last);
+        last = got.captured.number;
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(pipeline.take().is_none(), "one number brings one exposure");
+    }
+}
+
+#[test]
+fn a_restorer_that_cannot_be_made_is_said_and_the_old_one_goes_on() {
+    let (pipeline, ..) = start(u64::MAX, 1);
+    wait("a picture", || pipeline.take().is_some());
+    pipeline.swap(Box::new(|_| Err("other.ckpt: not a readable checkpoint".into())));
+    wait("the notice", || pipeline.notices().list().iter().any(|n| n.text.contains("other.ckpt")));
+    wait("a picture", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
+    assert_eq!(pipeline.engine(), "fake");
+    pipeline.swap(Box::new(|_| Ok(Box::new(gem_live::pipeline::PassThrough))));
+    wait("the swap", || pipeline.engine() == "no restoration");
+    wait("a blurry picture", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
 }
 
 #[test]

@@ -1,30 +1,36 @@
-//! The window: blurry on the left, restored on the right.
+//! The window: blurry and restored, side by side or one over the other, live.
 
-mod picture;
-mod rates;
-mod status;
+mod bars;
+mod canvas;
+mod details;
+mod pictures;
+mod settings;
+mod snapshot;
+mod style;
 
-use crate::Deblurrer;
 use crate::dataset::Clip;
-use crate::engine::{Choice, select};
+use crate::frame::Size;
 use crate::network::Weights;
-use crate::pipeline::{ClipSource, Control, Pipeline, Shown};
+use crate::pipeline::{
+    ClipSource, Compute, Control, Outcome, Parts, Pipeline, Source, Take, Wish, san,
+};
+use canvas::Eye;
 use eframe::egui;
-use picture::Side;
-use rates::Rate;
+use pictures::Pictures;
+use settings::{Settings, View};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 /// Why the window could not be opened, or closed with a failure.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The weights cannot be used.
-    #[error(transparent)]
-    Weights(#[from] crate::network::WeightsError),
     /// The clip in the program cannot be used.
     #[error(transparent)]
     Clip(#[from] crate::dataset::ClipError),
-    /// The engine cannot be started.
-    #[error(transparent)]
-    Engine(#[from] crate::engine::EngineError),
+    /// The source does not have that size.
+    #[error("there is no size {0}; there are {1}")]
+    Size(Size, String),
     /// No window can be opened.
     #[error("cannot open a window: {0} (without a display, use gem-live deblur)")]
     Window(String),
@@ -35,35 +41,33 @@ pub enum AppError {
 pub struct Options {
     /// Weights instead of those in the program.
     pub weights: Option<Weights>,
-    /// Threads of the engine; 0 takes one for every processor.
-    pub threads: usize,
     /// What computes.
-    pub choice: Choice,
-    /// Number of the card, if a certain one is wanted.
-    pub device: Option<usize>,
+    pub compute: Compute,
     /// Start in full screen.
     pub fullscreen: bool,
+    /// Stay with this image size instead of choosing one by measuring.
+    pub size: Option<Size>,
 }
 
 /// Opens the window and shows it until it is closed.
 ///
 /// # Errors
-/// No display, or weights, clip or engine that cannot be used.
+/// No display, or a clip or size that cannot be used.
 pub fn run(options: Options) -> Result<(), AppError> {
-    let weights = match options.weights {
-        Some(weights) => weights,
-        None => Weights::embedded()?,
-    };
-    let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
-    let selected = select(&weights, options.choice, options.device, options.threads, notice)?;
-    let about = selected.reason;
-    let deblurrer = Deblurrer::new(selected.engine);
-    let source = ClipSource::new(&Clip::embedded()?);
+    let mut source = ClipSource::new(&Clip::embedded()?);
+    if let Some(size) = options.size {
+        let shapes = source.shapes();
+        let Some(index) = shapes.iter().position(|s| s.image == size) else {
+            let known: Vec<String> = shapes.iter().map(|s| s.image.to_string()).collect();
+            return Err(AppError::Size(size, known.join(", ")));
+        };
+        source.control(Control::Shape(index));
+    }
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
         .with_app_id("gem-live")
         .with_inner_size([1240.0, 540.0])
-        .with_min_inner_size([640.0, 320.0])
+        .with_min_inner_size([760.0, 320.0])
         .with_fullscreen(options.fullscreen);
     let native = eframe::NativeOptions { viewport, ..Default::default() };
     eframe::run_native(
@@ -71,92 +75,254 @@ pub fn run(options: Options) -> Result<(), AppError> {
         native,
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
-            context.set_visuals(egui::Visuals::dark());
-            let ready = move || context.request_repaint();
-            let pipeline = Pipeline::start(Box::new(source), deblurrer, ready)?;
-            Ok(Box::new(Window::new(pipeline, about)))
+            style::apply(&context);
+            let weights = options.weights;
+            let load =
+                move || weights.map_or_else(Weights::embedded, Ok).map_err(|e| e.to_string());
+            let pipeline = Pipeline::start(Parts {
+                source: Box::new(source),
+                restorer: san(load, options.compute),
+                adapt: options.size.is_none(),
+                notify: Box::new(move || context.request_repaint()),
+            })?;
+            Ok(Box::new(Window::new(pipeline, options.compute, settings::file())))
         }),
     )
     .map_err(|e| AppError::Window(e.to_string()))
 }
 
+/// Something that a key or a button asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Action {
+    View(View),
+    Pause,
+    Events,
+    Edi,
+    SlowMotion,
+    Actual,
+    Snapshot,
+    Details,
+    FullScreen,
+    Help,
+    Quit,
+}
+
+/// How long one instant of slow motion stays, and how long a message does.
+const SLOW_STEP: Duration = Duration::from_millis(90);
+const MESSAGE: Duration = Duration::from_secs(5);
+
 struct Window {
     pipeline: Pipeline,
-    /// The engine, in words.
-    engine: String,
-    blurry: Side,
-    restored: Side,
-    latest: Option<Shown>,
-    rate: Rate,
+    compute: Compute,
+    file: Option<PathBuf>,
+    settings: Settings,
+    stored: Settings,
+    pictures: Pictures,
+    latest: Option<Outcome>,
+    /// Which instant of `latest` is shown, since when.
+    index: (usize, Instant),
+    eye: Eye,
     instant: f64,
-    paused: bool,
+    held: bool,
+    slow: bool,
+    /// Counts the exposures that slow motion asked for.
+    ticket: u64,
+    wish: Wish,
     help: bool,
+    message: Option<(String, Instant)>,
+    messages: (mpsc::Sender<String>, mpsc::Receiver<String>),
 }
 
 impl Window {
-    fn new(pipeline: Pipeline, engine: String) -> Self {
+    fn new(pipeline: Pipeline, compute: Compute, file: Option<PathBuf>) -> Self {
+        let settings = file.as_deref().map(Settings::read).unwrap_or_default();
         Self {
             pipeline,
-            engine,
-            blurry: Side::new("Blurry"),
-            restored: Side::new("Restored"),
+            compute,
+            file,
+            stored: settings.clone(),
+            settings,
+            pictures: Pictures::default(),
             latest: None,
-            rate: Rate::default(),
+            index: (0, Instant::now()),
+            eye: Eye::default(),
             instant: 0.5,
-            paused: false,
+            held: false,
+            slow: false,
+            ticket: 0,
+            wish: Wish::default(),
             help: false,
+            message: None,
+            messages: mpsc::channel(),
         }
     }
 
-    fn keys(&mut self, ui: &egui::Ui) {
-        let pressed = |key| ui.input(|i| i.key_pressed(key));
-        if pressed(egui::Key::Space) {
-            self.paused = !self.paused;
-            self.pipeline.control(Control::Pause(self.paused));
+    fn act(&mut self, ui: &egui::Ui, action: Action) {
+        match action {
+            Action::View(view) => self.settings.view = view,
+            Action::Pause => self.held = !self.held,
+            Action::Events => self.settings.events = !self.settings.events,
+            Action::Edi => self.settings.edi = !self.settings.edi,
+            Action::SlowMotion => self.slow = !self.slow,
+            Action::Actual => {
+                self.eye = Eye { actual: !self.eye.actual, ..Eye::default() };
+            }
+            Action::Snapshot => self.snapshot(),
+            Action::Details => self.settings.details = !self.settings.details,
+            Action::FullScreen => {
+                let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
+                ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Action::Help => self.help = !self.help,
+            Action::Quit => ui.send_viewport_cmd(egui::ViewportCommand::Close),
         }
-        if pressed(egui::Key::ArrowRight) && self.paused {
-            self.pipeline.control(Control::Step(1));
-        }
-        if pressed(egui::Key::F) {
-            let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
-            ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
-        }
-        if pressed(egui::Key::H) || pressed(egui::Key::F1) {
-            self.help = !self.help;
-        }
-        if pressed(egui::Key::Q) {
-            ui.send_viewport_cmd(egui::ViewportCommand::Close);
+        self.draw(ui);
+    }
+
+    /// Draws the textures again, after a choice or a new outcome.
+    fn draw(&mut self, ui: &egui::Ui) {
+        if let Some(outcome) = &self.latest {
+            self.pictures.set(ui, outcome, self.index.0, &self.settings);
         }
     }
 
-    /// Takes what the engine has finished since the last frame of the window.
+    /// Takes what the engine has finished, and plays slow motion.
     fn receive(&mut self, ui: &egui::Ui) {
-        if let Some(shown) = self.pipeline.take() {
-            self.rate.tick();
-            self.blurry.set(ui, &shown.captured.picture);
-            self.restored.set(ui, &shown.restored);
-            self.latest = Some(shown);
+        let count = self.latest.as_ref().map_or(0, |o| o.restored.len());
+        let playing = self.slow && count > 1;
+        if playing {
+            let waited = self.index.1.elapsed();
+            if waited < SLOW_STEP {
+                ui.request_repaint_after(SLOW_STEP - waited);
+                return;
+            }
+            if self.index.0 + 1 < count {
+                self.index = (self.index.0 + 1, Instant::now());
+                self.draw(ui);
+                ui.request_repaint_after(SLOW_STEP);
+                return;
+            }
+            // The last one stays until the next exposure is there; held, it starts again.
+            if self.held {
+                self.index = (0, Instant::now());
+                self.draw(ui);
+            }
+        }
+        if let Some(outcome) = self.pipeline.take() {
+            self.latest = Some(outcome);
+            self.index = (0, Instant::now());
+            if self.slow {
+                self.ticket += 1;
+            }
+            self.draw(ui);
+        }
+        if self.slow {
+            ui.request_repaint_after(SLOW_STEP);
         }
     }
+
+    /// Tells the engine what is to be seen, when that has changed.
+    fn ask(&mut self) {
+        let take = match (self.held, self.slow) {
+            (true, _) => Take::Hold,
+            (false, true) => Take::One(self.ticket + 1),
+            (false, false) => Take::Newest,
+        };
+        let instants = if self.slow {
+            let last = self.settings.slow_instants.max(2) - 1;
+            (0..=last).map(|i| i as f64 / last as f64).collect()
+        } else {
+            vec![self.instant]
+        };
+        let edi = self.settings.edi.then_some(self.settings.contrast);
+        let wish = Wish { instants, take, edi };
+        if wish != self.wish {
+            self.pipeline.wish(wish.clone());
+            self.wish = wish;
+        }
+    }
+
+    /// Weights that are dropped onto the window are used from then on.
+    fn dropped(&self, ui: &egui::Ui) {
+        let files = ui.input(|i| i.raw.dropped_files.clone());
+        for path in files.into_iter().map(|f| f.path().to_owned()) {
+            self.pipeline.swap(san(move || read_weights(&path), self.compute));
+        }
+    }
+
+    fn snapshot(&self) {
+        let Some(outcome) = self.latest.clone() else { return };
+        let (send, index) = (self.messages.0.clone(), self.index.0);
+        let save = move || {
+            let said = snapshot::save(&outcome, index, &snapshot::folder());
+            // A window that was closed meanwhile needs no message.
+            let _ = send.send(said.unwrap_or_else(|e| e));
+        };
+        if let Err(e) = std::thread::Builder::new().name("snapshot".into()).spawn(save) {
+            let _ = self.messages.0.send(format!("no snapshot: {e}"));
+        }
+    }
+
+    fn notices(&mut self, ui: &mut egui::Ui) {
+        if let Ok(text) = self.messages.1.try_recv() {
+            self.message = Some((text, Instant::now()));
+        }
+        self.message = self.message.take().filter(|(_, since)| since.elapsed() < MESSAGE);
+        if let Some((text, _)) = &self.message {
+            ui.label(text);
+        }
+        for notice in self.pipeline.notices().list().iter().filter(|n| n.active) {
+            ui.horizontal(|ui| {
+                ui.colored_label(ui.visuals().warn_fg_color, &notice.text);
+                if ui.small_button("Dismiss").clicked() {
+                    self.pipeline.notices().dismiss(notice.part);
+                }
+            });
+        }
+    }
+}
+
+fn read_weights(path: &Path) -> Result<Weights, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.keys(ui);
+        self.dropped(ui);
+        let mut actions = bars::keys(ui);
         self.receive(ui);
-        egui::Panel::bottom("status").show(ui, |ui| status::show(self, ui));
-        egui::CentralPanel::default().show(ui, |ui| {
-            for notice in self.pipeline.notices().list().iter().filter(|n| n.active) {
-                ui.colored_label(ui.visuals().warn_fg_color, &notice.text);
-            }
-            if self.latest.is_none() {
-                ui.centered_and_justified(|ui| ui.label("Starting…"));
-            } else {
-                picture::side_by_side(ui, &self.blurry, &self.restored);
-            }
+        let bar =
+            egui::Frame::new().fill(style::PANEL).inner_margin(egui::Margin::symmetric(10, 7));
+        egui::Panel::top("top").frame(bar).show(ui, |ui| {
+            actions.extend(bars::top(self, ui));
+            self.notices(ui);
+        });
+        egui::Panel::bottom("bottom")
+            .frame(bar)
+            .show(ui, |ui| actions.extend(bars::bottom(self, ui)));
+        if self.settings.details {
+            let side = egui::Panel::right("details").frame(bar).exact_size(290.0).resizable(false);
+            side.show(ui, |ui| details::show(self, ui));
+        }
+        let middle = egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::same(6));
+        egui::CentralPanel::default().frame(middle).show(ui, |ui| {
+            canvas::show(ui, &self.pictures, &mut self.settings, &mut self.eye);
         });
         if self.help {
-            status::help(ui);
+            bars::help(ui);
+        }
+        for action in actions {
+            self.act(ui, action);
+        }
+        self.ask();
+    }
+
+    fn on_exit(&mut self) {
+        if let Some(path) = self.file.as_deref().filter(|_| self.settings != self.stored)
+            && let Err(e) = self.settings.write(path)
+        {
+            eprintln!("gem-live: the settings are not kept: {e}");
         }
     }
 }

@@ -19,22 +19,26 @@ pub(crate) struct Live {
     /// Start in full screen.
     #[arg(long)]
     fullscreen: bool,
+    /// Stay with this image size [default: the largest that the machine keeps up with].
+    #[arg(long, value_parser = super::bench::size)]
+    size: Option<gem_live::frame::Size>,
 }
 
 impl Live {
     #[cfg(feature = "app")]
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let weights = self.weights.as_deref().map(read_weights).transpose()?;
-        let (threads, fullscreen) = (self.threads, self.fullscreen);
         let (choice, device) = (self.compute.choice(), self.compute.device);
-        let options = gem_live::app::Options { weights, threads, choice, device, fullscreen };
-        gem_live::app::run(options)?;
+        let compute = gem_live::pipeline::Compute { choice, device, threads: self.threads };
+        let (fullscreen, size) = (self.fullscreen, self.size);
+        gem_live::app::run(gem_live::app::Options { weights, compute, fullscreen, size })?;
         Ok(ExitCode::SUCCESS)
     }
 
     #[cfg(not(feature = "app"))]
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let _ = (read_weights, &self.weights, self.threads, self.compute, self.fullscreen);
+        let _ = (read_weights, &self.weights, self.threads, self.compute);
+        let _ = (self.fullscreen, self.size);
         Err("this program was built without its window (cargo feature app)".into())
     }
 }

@@ -1,173 +1,202 @@
-//! From a source to restored pictures, on threads of their own: a source thread, a newest-wins
-//! slot, the engine's thread, a newest-wins slot, and whoever shows the pictures.
+//! The path of an exposure from a source to the screen, without any screen.
 //!
-//! Nothing here queues: a slow engine or window misses exposures, counted by who missed them,
-//! and what is shown is never older than one restoration.
+//! Three named threads: `source` waits for the camera, `exposures` hands on (and is where a
+//! recorder listens), `engine` restores. Between them a bounded channel, then slots where the
+//! newest wins: a slow engine or window skips exposures and never falls behind, and every
+//! skipped one is counted where it was lost.
 
 mod clip;
+mod engine;
 mod notices;
 mod size;
 mod slot;
 mod source;
+mod stats;
 
 pub use clip::ClipSource;
+pub use engine::{
+    Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
+};
 pub use notices::{Notice, Notices};
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
 pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
+pub use stats::{Drops, Snapshot, Stats, Times};
 
-use crate::Deblurrer;
-use crate::frame::Picture;
-use crossbeam_channel::{Receiver, Sender};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use engine::EngineThread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a thread waits before it looks whether it is to end.
+/// Exposures that may wait between the source and the next thread.
+const QUEUE: usize = 4;
+/// How long a source may wait at a time, and so how long the program takes to end.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Pause before a failed source is asked again.
+const RETRY: Duration = Duration::from_millis(500);
 
-/// One exposure, restored.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// What went in.
-    pub captured: Captured,
-    /// What came out.
-    pub restored: Picture,
-    /// The instant, as a fraction of the exposure.
-    pub instant: f64,
-    /// How long the restoration took.
-    pub time: Duration,
-}
-
-/// What happened to the exposures so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Delivered by the source.
-    pub captured: u64,
-    /// Left out because the engine was still busy with an older one.
-    pub missed_by_engine: u64,
-    /// That the engine could not restore.
-    pub failed: u64,
-    /// Restored.
-    pub restored: u64,
-    /// Restored, but never taken to be shown.
-    pub missed_by_window: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    captured: AtomicU64,
-    missed_by_engine: AtomicU64,
-    failed: AtomicU64,
-    restored: AtomicU64,
-    missed_by_window: AtomicU64,
-}
-
-fn one_more(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+/// What a pipeline is made of.
+pub struct Parts {
+    /// Gives the exposures.
+    pub source: Box<dyn Source>,
+    /// Makes what restores them.
+    pub restorer: MakeRestorer,
+    /// Choose the size by measuring; otherwise the source's stays.
+    pub adapt: bool,
+    /// Called from another thread whenever there is something new to see.
+    pub notify: Box<dyn Fn() + Send>,
 }
 
 /// The running threads. Dropping it ends them.
 pub struct Pipeline {
-    shown: Reader<Shown>,
-    notices: Notices,
-    counters: Arc<Counters>,
-    stop: Arc<AtomicBool>,
-    instant: Arc<AtomicU64>,
+    outcomes: Option<Reader<Outcome>>,
+    wishes: Option<Writer<Wish>>,
+    swaps: Option<Sender<MakeRestorer>>,
     controls: Sender<Control>,
+    stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    stats: Stats,
+    notices: Notices,
+    engine: Arc<Mutex<String>>,
+    transport: Arc<Mutex<Option<Transport>>>,
+    source: String,
 }
 
 impl Pipeline {
-    /// Starts the threads; `ready` is called whenever there is something new to show.
+    /// Starts the threads.
     ///
     /// # Errors
-    /// The system gives no more threads.
-    pub fn start(
-        source: Box<dyn Source>,
-        deblurrer: Deblurrer,
-        ready: impl Fn() + Send + 'static,
-    ) -> std::io::Result<Self> {
-        let (captured_in, captured_out) = slot();
-        let (shown_in, shown) = slot();
+    /// The system gives no thread.
+    pub fn start(parts: Parts) -> std::io::Result<Self> {
+        let Parts { source, restorer, adapt, notify } = parts;
+        let (stats, notices) = (Stats::default(), Notices::default());
+        let stop = Arc::new(AtomicBool::new(false));
+        let engine = Arc::new(Mutex::new("starting".to_owned()));
+        let transport = Arc::new(Mutex::new(source.transport()));
+        let (queue_in, queue_out) = crossbeam_channel::bounded(QUEUE);
+        let (newest, exposures) = slot();
+        let (wishes, wishes_out) = slot();
+        let (outcomes_in, outcomes) = slot();
+        let (swaps, swaps_out) = crossbeam_channel::unbounded();
         let (controls, controls_out) = crossbeam_channel::unbounded();
-        let pipeline = Self {
-            shown,
-            notices: Notices::default(),
-            counters: Arc::default(),
-            stop: Arc::default(),
-            instant: Arc::new(AtomicU64::new(0.5_f64.to_bits())),
+        // There is room: the channel is unbounded and its reader exists.
+        let _ = swaps.send(restorer);
+        let shapes = source.shapes();
+        let engine_thread = EngineThread {
+            exposures: exposures.channel().clone(),
+            wishes: wishes_out,
+            swaps: swaps_out,
+            outcomes: outcomes_in,
             controls: controls.clone(),
-            threads: Vec::new(),
-        };
-        let engine = EngineThread {
-            deblurrer,
-            choice: SizeChoice::new(source.shapes()),
+            size: (adapt && shapes.len() > 1).then(|| SizeChoice::new(shapes)),
             interval: source.interval(),
-            captured: captured_out,
-            shown: shown_in,
-            controls,
-            instant: pipeline.instant.clone(),
-            notices: pipeline.notices.clone(),
-            counters: pipeline.counters.clone(),
-            stop: pipeline.stop.clone(),
+            stats: stats.clone(),
+            notices: notices.clone(),
+            description: engine.clone(),
+            notify,
         };
-        let camera = SourceThread {
+        let name = source.name();
+        let source_thread = SourceThread {
             source,
-            captured: captured_in,
+            queue: queue_in,
             controls: controls_out,
-            notices: pipeline.notices.clone(),
-            counters: pipeline.counters.clone(),
-            stop: pipeline.stop.clone(),
+            stop: stop.clone(),
+            stats: stats.clone(),
+            notices: notices.clone(),
+            transport: transport.clone(),
         };
-        // Should the second thread fail to start, dropping the pipeline ends the first.
-        let mut pipeline = pipeline;
-        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        pipeline.threads.push(named("source").spawn(move || camera.run())?);
-        pipeline.threads.push(named("restore").spawn(move || engine.run(ready))?);
+        let mut pipeline = Self {
+            outcomes: Some(outcomes),
+            wishes: Some(wishes),
+            swaps: Some(swaps),
+            controls,
+            stop,
+            threads: Vec::new(),
+            stats: stats.clone(),
+            notices,
+            engine,
+            transport,
+            source: name,
+        };
+        pipeline.spawn("engine", move || {
+            // The slot's reader lives here: its end tells the thread before.
+            let _exposures = exposures;
+            engine_thread.run();
+        })?;
+        pipeline.spawn("exposures", move || hand_on(&queue_out, &newest, &stats))?;
+        pipeline.spawn("source", move || source_thread.run())?;
         Ok(pipeline)
     }
 
-    /// The newest restored exposure that was not taken yet.
-    pub fn take(&self) -> Option<Shown> {
-        self.shown.take()
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        Ok(())
     }
 
-    /// What went wrong, said once each.
+    /// The newest outcome, if there is one that was not taken yet.
+    pub fn take(&self) -> Option<Outcome> {
+        let outcome = self.outcomes.as_ref()?.take()?;
+        if !outcome.repeated {
+            self.stats.shown(outcome.captured.closed);
+        }
+        Some(outcome)
+    }
+
+    /// Says what is to be seen from now on.
+    pub fn wish(&self, wish: Wish) {
+        if let Some(wishes) = &self.wishes {
+            wishes.put(wish);
+        }
+    }
+
+    /// Takes another restorer while everything runs; the old one stays if this one fails.
+    pub fn swap(&self, restorer: MakeRestorer) {
+        if let Some(swaps) = &self.swaps {
+            // Fails only if the engine's thread is gone, and then nothing restores anyway.
+            let _ = swaps.send(restorer);
+        }
+    }
+
+    /// Tells the source something.
+    pub fn control(&self, control: Control) {
+        // A source that has ended takes no wishes.
+        let _ = self.controls.send(control);
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The messages.
     pub fn notices(&self) -> &Notices {
         &self.notices
     }
 
-    /// Passes a wish on to the source.
-    pub fn control(&self, control: Control) {
-        // A source that has ended has no wishes to fulfil.
-        let _ = self.controls.send(control);
+    /// Which engine works, and why that one.
+    pub fn engine(&self) -> String {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Restores at another instant from the next exposure on, a fraction of the exposure.
-    pub fn set_instant(&self, instant: f64) {
-        self.instant.store(instant.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
+    /// Name of the source.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
-    /// What happened so far.
-    pub fn counts(&self) -> Counts {
-        let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
-        Counts {
-            captured: get(&self.counters.captured),
-            missed_by_engine: get(&self.counters.missed_by_engine),
-            failed: get(&self.counters.failed),
-            restored: get(&self.counters.restored),
-            missed_by_window: get(&self.counters.missed_by_window),
-        }
+    /// Where the source stands, if it is a recording.
+    pub fn transport(&self) -> Option<Transport> {
+        *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        (self.wishes, self.swaps, self.outcomes) = (None, None, None);
         for thread in self.threads.drain(..) {
-            // A thread that panicked has already said so.
+            // A thread that panicked has said so already; there is nothing left to save.
             let _ = thread.join();
         }
     }
@@ -175,91 +204,56 @@ impl Drop for Pipeline {
 
 struct SourceThread {
     source: Box<dyn Source>,
-    captured: Writer<Captured>,
+    queue: Sender<Captured>,
     controls: Receiver<Control>,
-    notices: Notices,
-    counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
+    stats: Stats,
+    notices: Notices,
+    transport: Arc<Mutex<Option<Transport>>>,
 }
 
 impl SourceThread {
     fn run(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
-            for control in self.controls.try_iter() {
+            while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
             }
             match self.source.next(PATIENCE) {
-                Ok(Next::Exposure(exposure)) => {
+                Ok(Next::Exposure(captured)) => {
                     self.notices.settle("source");
-                    one_more(&self.counters.captured);
-                    match self.captured.put(*exposure) {
-                        Put::Stored => {}
-                        Put::Replaced(_) => one_more(&self.counters.missed_by_engine),
-                        Put::Closed(_) => return,
+                    self.stats.captured(captured.number, captured.event_rate());
+                    match self.queue.try_send(*captured) {
+                        Ok(()) => self.stats.queued(self.queue.len()),
+                        Err(TrySendError::Full(_)) => self.stats.dropped(|d| d.queue += 1),
+                        Err(TrySendError::Disconnected(_)) => return,
                     }
                 }
                 Ok(Next::Waiting) => {}
-                Ok(Next::End) => return,
-                Err(error) => {
-                    self.notices.say("source", format!("{}: {error}", self.source.name()));
-                    std::thread::sleep(PATIENCE);
+                // What was played stays on the screen; only a wish, such as to start again,
+                // can bring more.
+                Ok(Next::End) => std::thread::sleep(PATIENCE),
+                Err(e) => {
+                    self.notices.say("source", format!("{}: {e}", self.source.name()));
+                    let until = std::time::Instant::now() + RETRY;
+                    while std::time::Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+                        std::thread::sleep(PATIENCE);
+                    }
                 }
             }
+            *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
+                self.source.transport();
         }
     }
 }
 
-struct EngineThread {
-    deblurrer: Deblurrer,
-    choice: SizeChoice,
-    interval: Duration,
-    captured: Reader<Captured>,
-    shown: Writer<Shown>,
-    controls: Sender<Control>,
-    instant: Arc<AtomicU64>,
-    notices: Notices,
-    counters: Arc<Counters>,
-    stop: Arc<AtomicBool>,
-}
-
-impl EngineThread {
-    fn run(mut self, ready: impl Fn()) {
-        while !self.stop.load(Ordering::Relaxed) {
-            match self.captured.channel().recv_timeout(PATIENCE) {
-                Ok(captured) => {
-                    self.restore(captured);
-                    ready();
-                }
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    fn restore(&mut self, captured: Captured) {
-        let instant = f64::from_bits(self.instant.load(Ordering::Relaxed));
-        let start = Instant::now();
-        let restored = self.deblurrer.restore(&captured.exposure, &[instant]);
-        let time = start.elapsed();
-        let restored = match restored.map(|mut images| images.pop()) {
-            Ok(Some(image)) => image.to_picture(),
-            Ok(None) => return,
-            Err(error) => {
-                one_more(&self.counters.failed);
-                self.notices.say("engine", format!("cannot restore: {error}"));
-                return;
-            }
-        };
-        self.notices.settle("engine");
-        one_more(&self.counters.restored);
-        let Captured { exposure, .. } = &captured;
-        let shape = Shape { image: exposure.frame.size(), sensor: exposure.sensor };
-        if let Some(index) = self.choice.observe(shape, 1, time, self.interval) {
-            // A source that has ended needs no other size.
-            let _ = self.controls.send(Control::Shape(index));
-        }
-        if let Put::Replaced(_) = self.shown.put(Shown { captured, restored, instant, time }) {
-            one_more(&self.counters.missed_by_window);
+/// From the queue into the slot before the engine.
+fn hand_on(queue: &Receiver<Captured>, newest: &Writer<Captured>, stats: &Stats) {
+    for captured in queue {
+        stats.queued(queue.len());
+        match newest.put(captured) {
+            Put::Stored => {}
+            Put::Replaced(_) => stats.dropped(|d| d.engine += 1),
+            Put::Closed(_) => return,
         }
     }
 }

@@ -1,0 +1,115 @@
+//! What is kept between runs: one small JSON file in the platform's folder for settings.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What the middle of the window shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum View {
+    /// Blurry and restored, with EDI between them if it is on.
+    #[default]
+    SideBySide,
+    /// Blurry left and restored right of a line that can be dragged.
+    Wipe,
+    Blurry,
+    Restored,
+    /// What restoring changed.
+    Difference,
+}
+
+/// Choices of the person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Settings {
+    pub view: View,
+    /// Events over the pictures.
+    pub events: bool,
+    /// EDI as a third picture, and its contrast threshold.
+    pub edi: bool,
+    pub contrast: f64,
+    /// Numbers and plots beside the pictures.
+    pub details: bool,
+    /// Where the wipe's line is, a fraction of the width.
+    pub divider: f32,
+    /// Instants that slow motion shows of one exposure.
+    pub slow_instants: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            view: View::SideBySide,
+            events: false,
+            edi: false,
+            contrast: 0.2,
+            details: false,
+            divider: 0.5,
+            slow_instants: 9,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads what can be read: a missing file, an unknown name or a value of the wrong kind
+    /// costs that setting and no other.
+    pub(super) fn read(path: &Path) -> Self {
+        std::fs::read(path).map(|bytes| Self::parse(&bytes)).unwrap_or_default()
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        use serde_json::{Map, Value};
+        let stored: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+        let mut good = Map::new();
+        for (name, value) in stored {
+            let mut tried = good.clone();
+            tried.insert(name, value);
+            if serde_json::from_value::<Self>(Value::Object(tried.clone())).is_ok() {
+                good = tried;
+            }
+        }
+        let mut settings: Self = serde_json::from_value(Value::Object(good)).unwrap_or_default();
+        let default = Self::default();
+        if !(0.01..=1.0).contains(&settings.contrast) {
+            settings.contrast = default.contrast;
+        }
+        if !(0.0..=1.0).contains(&settings.divider) {
+            settings.divider = default.divider;
+        }
+        settings.slow_instants = settings.slow_instants.clamp(2, 33);
+        settings
+    }
+
+    /// Writes the file.
+    pub(super) fn write(&self, path: &Path) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
+        crate::output::write(path, text.as_bytes()).map_err(|e| e.to_string())
+    }
+}
+
+/// The settings' file, where the platform has a folder for it.
+pub(super) fn file() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "gem-live")?;
+    Some(folders.config_dir().join("settings.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_and_broken_ones_cost_only_themselves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/settings.json");
+        assert_eq!(Settings::read(&path), Settings::default());
+        let mine = Settings { view: View::Wipe, events: true, divider: 0.25, ..Default::default() };
+        mine.write(&path).unwrap();
+        assert_eq!(Settings::read(&path), mine);
+        let odd = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
+            "details": "yes", "from_the_future": [1]}"#;
+        let got = Settings::parse(odd);
+        assert_eq!(got, Settings { events: true, slow_instants: 33, ..Default::default() });
+        assert_eq!(Settings::parse(b"\xff not JSON"), Settings::default());
+        assert_eq!(Settings::parse(b"[1, 2]"), Settings::default());
+    }
+}

@@ -1,0 +1,46 @@
+//! A snapshot: blurry, restored and events as three PNG files.
+
+use crate::event::render;
+use crate::frame::Picture;
+use crate::pipeline::Outcome;
+use std::path::{Path, PathBuf};
+
+/// Where snapshots go: the person's pictures, or the current folder.
+pub(super) fn folder() -> PathBuf {
+    let pictures = directories::UserDirs::new();
+    let pictures = pictures.as_ref().and_then(|d| d.picture_dir()).map(|p| p.join("GEM Live"));
+    pictures.unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// Writes the three files; gives a sentence that says where.
+pub(super) fn save(outcome: &Outcome, index: usize, folder: &Path) -> Result<String, String> {
+    let exposure = &outcome.captured.exposure;
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    let name = |what: &str| {
+        folder.join(format!("snapshot-{seconds}-{:06}-{what}.png", outcome.captured.number))
+    };
+    let events = render(&exposure.events, exposure.span, exposure.sensor, exposure.frame.size());
+    write(&name("blurry"), &outcome.captured.picture)?;
+    write(&name("events"), &events)?;
+    if let Some(restored) = outcome.restored.get(index) {
+        write(&name("restored"), restored)?;
+    }
+    Ok(format!("Snapshot saved in {}", folder.display()))
+}
+
+fn write(path: &Path, picture: &Picture) -> Result<(), String> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
+    image::write_buffer_with_format(
+        &mut bytes,
+        &picture.to_rgb(),
+        side(picture.size().width)?,
+        side(picture.size().height)?,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Png,
+    )
+    .map_err(|e| format!("{}: {e}", path.display()))?;
+    crate::output::write(path, bytes.get_ref()).map_err(|e| e.to_string())
+}
