@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Exposures of the clip in the program.
 const EXPOSURES: usize = 16;
 const DISPLAY: &str = ":83";
+/// The part of the window's height that holds nothing but pictures, below their names.
+const TOP: u32 = 105;
+const HEIGHT: u32 = 350;
 
 /// A process that ends with the test.
 struct Ended(Child);
@@ -40,8 +43,8 @@ fn on_display(program: &str, arguments: &[&str]) -> std::process::Output {
 
 /// A part of the screen.
 fn part(shot: &image::RgbImage, left: u32, width: u32) -> Picture {
-    let cut = image::imageops::crop_imm(shot, left, 80, width, 370).to_image();
-    Picture::from_rgb(Size::new(width as usize, 370), cut.as_raw()).unwrap()
+    let cut = image::imageops::crop_imm(shot, left, TOP, width, HEIGHT).to_image();
+    Picture::from_rgb(Size::new(width as usize, HEIGHT as usize), cut.as_raw()).unwrap()
 }
 
 fn screenshot(folder: &Path) -> image::RgbImage {
@@ -76,6 +79,8 @@ fn the_right_half_is_sharper_than_the_left_and_a_key_closes_the_window() {
     let window = Command::new(env!("CARGO_BIN_EXE_gem-live"))
         .env("DISPLAY", DISPLAY)
         .env_remove("WAYLAND_DISPLAY")
+        // Nobody's settings are read or changed.
+        .env("XDG_CONFIG_HOME", folder.path())
         .stderr(Stdio::null())
         .spawn();
     let mut window = Ended(window.unwrap());

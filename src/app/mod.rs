@@ -96,6 +96,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
 enum Action {
     View(View),
     Pause,
+    Step,
     Events,
     Edi,
     SlowMotion,
@@ -124,6 +125,8 @@ struct Window {
     eye: Eye,
     instant: f64,
     held: bool,
+    /// Held, and waiting for one more exposure.
+    stepping: bool,
     slow: bool,
     /// Counts the exposures that slow motion asked for.
     ticket: u64,
@@ -148,6 +151,7 @@ impl Window {
             eye: Eye::default(),
             instant: 0.5,
             held: false,
+            stepping: false,
             slow: false,
             ticket: 0,
             wish: Wish::default(),
@@ -160,7 +164,18 @@ impl Window {
     fn act(&mut self, ui: &egui::Ui, action: Action) {
         match action {
             Action::View(view) => self.settings.view = view,
-            Action::Pause => self.held = !self.held,
+            Action::Pause => {
+                self.held = !self.held;
+                self.stepping = false;
+                // A recording stops with the picture; a camera cannot.
+                self.pipeline.control(Control::Pause(self.held));
+            }
+            Action::Step if self.held => {
+                self.ticket += 1;
+                self.stepping = true;
+                self.pipeline.control(Control::Step(1));
+            }
+            Action::Step => {}
             Action::Events => self.settings.events = !self.settings.events,
             Action::Edi => self.settings.edi = !self.settings.edi,
             Action::SlowMotion => self.slow = !self.slow,
@@ -209,6 +224,7 @@ impl Window {
             }
         }
         if let Some(outcome) = self.pipeline.take() {
+            self.stepping &= outcome.repeated;
             self.latest = Some(outcome);
             self.index = (0, Instant::now());
             if self.slow {
@@ -224,6 +240,7 @@ impl Window {
     /// Tells the engine what is to be seen, when that has changed.
     fn ask(&mut self) {
         let take = match (self.held, self.slow) {
+            (true, _) if self.stepping => Take::One(self.ticket),
             (true, _) => Take::Hold,
             (false, true) => Take::One(self.ticket + 1),
             (false, false) => Take::Newest,

@@ -170,6 +170,8 @@ impl EngineThread {
         let mut last: Option<Arc<Captured>> = None;
         let mut served = 0;
         let mut arrived = false;
+        // What the last outcome shows, so that a held exposure is restored again only for more.
+        let mut seen: Option<(Vec<f64>, Option<f64>)> = None;
         loop {
             let take = match wish.take {
                 Take::Newest => true,
@@ -179,13 +181,16 @@ impl EngineThread {
             };
             let none = never();
             let exposures = if take && restorer.is_some() { &self.exposures } else { &none };
-            let again = select! {
+            let swapped = select! {
                 recv(self.swaps) -> make => match make {
                     Ok(make) => self.swap(&mut restorer, make),
                     Err(_) => return,
                 },
                 recv(self.wishes.channel()) -> new => match new {
-                    Ok(new) => std::mem::replace(&mut wish, new) != wish,
+                    Ok(new) => {
+                        wish = new;
+                        false
+                    }
                     Err(_) => return,
                 },
                 recv(exposures) -> captured => match captured {
@@ -195,15 +200,17 @@ impl EngineThread {
                         if let Take::One(number) = wish.take {
                             served = number;
                         }
-                        true
+                        false
                     }
                     Err(_) => return,
                 },
             };
             let (Some(captured), Some(restorer)) = (&last, restorer.as_mut()) else { continue };
             let fresh = std::mem::take(&mut arrived);
+            let stale = || (seen.as_ref()).is_none_or(|s| s.0 != wish.instants || s.1 != wish.edi);
             // While exposures flow, a new wish is for the next one.
-            if fresh || (again && wish.take == Take::Hold) {
+            if fresh || (wish.take == Take::Hold && (swapped || stale())) {
+                seen = Some((wish.instants.clone(), wish.edi));
                 let outcome = self.serve(restorer.as_mut(), captured, &wish, !fresh);
                 match self.outcomes.put(outcome) {
                     Put::Stored => {}
@@ -218,7 +225,8 @@ impl EngineThread {
 
     /// Takes a new restorer; keeps the old one if the new one cannot be made.
     fn swap(&self, restorer: &mut Option<Box<dyn Restorer>>, make: MakeRestorer) -> bool {
-        let made = catch_unwind(AssertUnwindSafe(|| make(&self.notices))).unwrap_or_else(|p| Err(panic_text(&*p)));
+        let made = catch_unwind(AssertUnwindSafe(|| make(&self.notices)))
+            .unwrap_or_else(|p| Err(panic_text(&*p)));
         let new = match made {
             Ok(new) => {
                 self.notices.settle("weights");
