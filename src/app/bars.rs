@@ -13,7 +13,7 @@ const VIEWS: [(View, &str, &str); 5] = [
 ];
 
 /// Keys and what they do; the help shows them, [`keys`] obeys them.
-const KEYS: [(&str, egui::Key, Action, &str); 16] = [
+const KEYS: [(&str, egui::Key, Action, &str); 17] = [
     ("Space", egui::Key::Space, Action::Pause, "hold the picture, or go on"),
     ("→", egui::Key::ArrowRight, Action::Step, "one exposure further, while held"),
     ("1", egui::Key::Num1, Action::View(View::SideBySide), "side by side"),
@@ -26,6 +26,7 @@ const KEYS: [(&str, egui::Key, Action, &str); 16] = [
     ("M", egui::Key::M, Action::SlowMotion, "slow motion through each exposure"),
     ("Z", egui::Key::Z, Action::Actual, "one picture pixel per screen pixel, or fit"),
     ("S", egui::Key::S, Action::Snapshot, "save a snapshot"),
+    ("R", egui::Key::R, Action::Record, "record 60 frames, or stop"),
     ("I", egui::Key::I, Action::Details, "numbers and plots"),
     ("F", egui::Key::F, Action::FullScreen, "full screen"),
     ("H", egui::Key::H, Action::Help, "this help"),
@@ -73,6 +74,14 @@ pub(super) fn top(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
             let details = window.settings.details;
             toggle(ui, window.help, "Help", Action::Help, "keys");
             toggle(ui, details, "Details", Action::Details, "numbers and plots");
+            if window.tap.can_record() {
+                let progress = window.tap.progress();
+                let running = progress.as_ref().is_some_and(|p| p.ending.is_none());
+                toggle(ui, running, "Record", Action::Record, "60 frames in the MS-RBD format");
+                if let Some(progress) = progress {
+                    ui.label(super::recording::line(&progress));
+                }
+            }
             toggle(ui, false, "Snapshot", Action::Snapshot, "save blurry, restored and events");
         });
     });

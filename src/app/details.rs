@@ -46,8 +46,11 @@ pub(super) fn show(window: &Window, ui: &mut Ui) {
             }
         });
         group(ui, "Runs on", |ui| {
-            row(ui, "Source", window.pipeline.source());
+            row(ui, "Source", &window.pipeline.source());
             row(ui, "Engine", &window.pipeline.engine());
+            for (name, value) in window.pipeline.facts() {
+                row(ui, name, &value);
+            }
         });
         title(ui, &format!("Events: {:.2} million a second", now.event_rate / 1e6));
         let rates: Vec<f64> =
@@ -76,13 +79,19 @@ fn title(ui: &mut Ui, text: &str) {
 
 fn group(ui: &mut Ui, name: &str, rows: impl FnOnce(&mut Ui)) {
     title(ui, name);
-    egui::Grid::new(name).num_columns(2).min_col_width(110.0).spacing([8.0, 3.0]).show(ui, rows);
+    egui::Grid::new(name)
+        .num_columns(2)
+        .min_col_width(104.0)
+        .max_col_width(150.0)
+        .spacing([8.0, 3.0])
+        .show(ui, rows);
     ui.add_space(8.0);
 }
 
 fn row(ui: &mut Ui, name: &str, value: &str) {
     ui.label(RichText::new(name).color(style::QUIET));
-    ui.label(value);
+    // A value that does not fit would push the whole panel out of the window.
+    ui.add(egui::Label::new(value).wrap());
     ui.end_row();
 }
 

@@ -4,15 +4,14 @@ mod bars;
 mod canvas;
 mod details;
 mod pictures;
+mod recording;
 mod settings;
 mod snapshot;
 mod style;
 
-use crate::dataset::Clip;
-use crate::frame::Size;
 use crate::network::Weights;
 use crate::pipeline::{
-    ClipSource, Compute, Control, Outcome, Parts, Pipeline, Source, Take, Wish, san,
+    Compute, Control, Outcome, Parts, Pipeline, Source, Take, Tap, Wish, nothing, san,
 };
 use canvas::Eye;
 use eframe::egui;
@@ -25,44 +24,32 @@ use std::time::{Duration, Instant};
 /// Why the window could not be opened, or closed with a failure.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The clip in the program cannot be used.
-    #[error(transparent)]
-    Clip(#[from] crate::dataset::ClipError),
-    /// The source does not have that size.
-    #[error("there is no size {0}; there are {1}")]
-    Size(Size, String),
     /// No window can be opened.
-    #[error("cannot open a window: {0} (without a display, use gem-live deblur)")]
+    #[error("cannot open a window: {0} (without a display, use gem-live live --headless)")]
     Window(String),
 }
 
 /// What the window shows, and how.
-#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Weights instead of those in the program.
-    pub weights: Option<Weights>,
-    /// What computes.
-    pub compute: Compute,
+    /// Where exposures come from.
+    pub source: Box<dyn Source>,
+    /// Where they can be recorded.
+    pub tap: Tap,
+    /// The network's weights.
+    pub weights: Weights,
+    /// What computes; nothing is restored without.
+    pub compute: Option<Compute>,
     /// Start in full screen.
     pub fullscreen: bool,
-    /// Stay with this image size instead of choosing one by measuring.
-    pub size: Option<Size>,
+    /// Choose the size by measuring.
+    pub adapt: bool,
 }
 
 /// Opens the window and shows it until it is closed.
 ///
 /// # Errors
-/// No display, or a clip or size that cannot be used.
+/// No display.
 pub fn run(options: Options) -> Result<(), AppError> {
-    let mut source = ClipSource::new(&Clip::embedded()?);
-    if let Some(size) = options.size {
-        let shapes = source.shapes();
-        let Some(index) = shapes.iter().position(|s| s.image == size) else {
-            let known: Vec<String> = shapes.iter().map(|s| s.image.to_string()).collect();
-            return Err(AppError::Size(size, known.join(", ")));
-        };
-        source.control(Control::Shape(index));
-    }
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
         .with_app_id("gem-live")
@@ -76,16 +63,15 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let weights = options.weights;
-            let load =
-                move || weights.map_or_else(Weights::embedded, Ok).map_err(|e| e.to_string());
-            let pipeline = Pipeline::start(Parts {
-                source: Box::new(source),
-                restorer: san(load, options.compute),
-                adapt: options.size.is_none(),
-                notify: Box::new(move || context.request_repaint()),
-            })?;
-            Ok(Box::new(Window::new(pipeline, options.compute, settings::file())))
+            let Options { source, tap, weights, compute, adapt, .. } = options;
+            let restorer = match compute {
+                Some(compute) => san(move || Ok(weights), compute),
+                None => nothing(),
+            };
+            let notify = Box::new(move || context.request_repaint());
+            let pipeline = Pipeline::start(Parts { source, restorer, adapt, notify })?;
+            let compute = compute.unwrap_or_default();
+            Ok(Box::new(Window::new(pipeline, tap, compute, settings::file())))
         }),
     )
     .map_err(|e| AppError::Window(e.to_string()))
@@ -102,6 +88,7 @@ enum Action {
     SlowMotion,
     Actual,
     Snapshot,
+    Record,
     Details,
     FullScreen,
     Help,
@@ -114,6 +101,7 @@ const MESSAGE: Duration = Duration::from_secs(5);
 
 struct Window {
     pipeline: Pipeline,
+    tap: Tap,
     compute: Compute,
     file: Option<PathBuf>,
     settings: Settings,
@@ -137,10 +125,11 @@ struct Window {
 }
 
 impl Window {
-    fn new(pipeline: Pipeline, compute: Compute, file: Option<PathBuf>) -> Self {
+    fn new(pipeline: Pipeline, tap: Tap, compute: Compute, file: Option<PathBuf>) -> Self {
         let settings = file.as_deref().map(Settings::read).unwrap_or_default();
         Self {
             pipeline,
+            tap,
             compute,
             file,
             stored: settings.clone(),
@@ -183,6 +172,10 @@ impl Window {
                 self.eye = Eye { actual: !self.eye.actual, ..Eye::default() };
             }
             Action::Snapshot => self.snapshot(),
+            Action::Record => {
+                let said = recording::toggle(&self.tap);
+                self.message = Some((said, Instant::now()));
+            }
             Action::Details => self.settings.details = !self.settings.details,
             Action::FullScreen => {
                 let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));

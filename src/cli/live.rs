@@ -1,44 +1,129 @@
-//! `gem-live live`, and `gem-live` alone: the window.
+//! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
-use super::Failure;
-use super::common::{Compute, read_weights};
+use super::common::read_weights;
+use super::{Failure, headless};
+use gem_live::engine::Choice;
+use gem_live::frame::Size;
+use gem_live::network::Weights;
+use gem_live::pipeline::{
+    Compute, Control, Parts, Playback, Source, SourceName, Tap, nothing, open, san,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Open the window: blurry on the left, restored on the right (the default).
 #[derive(clap::Args, Default)]
 pub(crate) struct Live {
+    /// clip, davis, davis:SERIAL or replay:PATH (an AEDAT4 file, a folder of MS-RBD pairs).
+    #[arg(long, default_value_t)]
+    source: SourceName,
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    #[command(flatten)]
-    compute: Compute,
+    /// What computes; null restores nothing, to measure the path itself.
+    #[arg(long, value_enum, default_value_t)]
+    engine: LiveEngine,
+    /// Number of the card, as `gem-live devices` shows it.
+    #[arg(long)]
+    device: Option<usize>,
     /// Start in full screen.
     #[arg(long)]
     fullscreen: bool,
     /// Stay with this image size [default: the largest that the machine keeps up with].
     #[arg(long, value_parser = super::bench::size)]
-    size: Option<gem_live::frame::Size>,
+    size: Option<Size>,
+    /// Run without a window, and tell the numbers at the end.
+    #[arg(long)]
+    headless: bool,
+    /// Seconds to run without a window.
+    #[arg(long, default_value_t = 20.0, requires = "headless")]
+    seconds: f64,
+    /// Tell the numbers as JSON.
+    #[arg(long, requires = "headless")]
+    json: bool,
+}
+
+/// What computes, or nothing.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum LiveEngine {
+    #[default]
+    Auto,
+    Cuda,
+    Cpu,
+    Null,
 }
 
 impl Live {
-    #[cfg(feature = "app")]
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let weights = self.weights.as_deref().map(read_weights).transpose()?;
-        let (choice, device) = (self.compute.choice(), self.compute.device);
-        let compute = gem_live::pipeline::Compute { choice, device, threads: self.threads };
-        let (fullscreen, size) = (self.fullscreen, self.size);
-        gem_live::app::run(gem_live::app::Options { weights, compute, fullscreen, size })?;
+        let tap = Tap::default();
+        let mut source = open(&self.source, Playback::Loop, &tap, |_| Ok(()))?;
+        if let Some(size) = self.size {
+            choose(source.as_mut(), size)?;
+        }
+        if self.headless { self.without_window(source) } else { self.window(source, tap) }
+    }
+
+    fn weights(&self) -> Result<Weights, Failure> {
+        match &self.weights {
+            Some(path) => read_weights(path),
+            None => Ok(Weights::embedded()?),
+        }
+    }
+
+    /// `None` for no restoration.
+    fn compute(&self) -> Option<Compute> {
+        let choice = match self.engine {
+            LiveEngine::Auto => Choice::Auto,
+            LiveEngine::Cuda => Choice::Cuda,
+            LiveEngine::Cpu => Choice::Cpu,
+            LiveEngine::Null => return None,
+        };
+        Some(Compute { choice, device: self.device, threads: self.threads })
+    }
+
+    fn without_window(&self, source: Box<dyn Source>) -> Result<ExitCode, Failure> {
+        let restorer = match self.compute() {
+            Some(compute) => {
+                let weights = self.weights()?;
+                san(move || Ok(weights), compute)
+            }
+            None => nothing(),
+        };
+        let adapt = self.size.is_none();
+        let parts = Parts { source, restorer, adapt, notify: Box::new(|| ()) };
+        headless::run(parts, self.seconds, self.json)
+    }
+
+    #[cfg(feature = "app")]
+    fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
+        gem_live::app::run(gem_live::app::Options {
+            source,
+            tap,
+            weights: self.weights()?,
+            compute: self.compute(),
+            fullscreen: self.fullscreen,
+            adapt: self.size.is_none(),
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
     #[cfg(not(feature = "app"))]
-    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let _ = (read_weights, &self.weights, self.threads, self.compute);
-        let _ = (self.fullscreen, self.size);
-        Err("this program was built without its window (cargo feature app)".into())
+    fn window(&self, _: Box<dyn Source>, _: Tap) -> Result<ExitCode, Failure> {
+        let _ = self.fullscreen;
+        Err("this program was built without its window (cargo feature app): use --headless".into())
     }
+}
+
+fn choose(source: &mut dyn Source, size: Size) -> Result<(), Failure> {
+    let shapes = source.shapes();
+    let Some(index) = shapes.iter().position(|s| s.image == size) else {
+        let known: Vec<String> = shapes.iter().map(|s| s.image.to_string()).collect();
+        let known = if known.is_empty() { "only its own".into() } else { known.join(", ") };
+        return Err(format!("{} has no size {size}; there are: {known}", source.name()).into());
+    };
+    source.control(Control::Shape(index));
+    Ok(())
 }

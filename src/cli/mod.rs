@@ -6,8 +6,10 @@ mod deblur;
 mod devices;
 mod export_weights;
 mod gpu_check;
+mod headless;
 mod infer;
 mod live;
+mod record;
 mod sheet;
 mod test;
 
@@ -32,6 +34,7 @@ enum Command {
     GpuCheck(gpu_check::GpuCheck),
     Infer(infer::Infer),
     Live(live::Live),
+    Record(record::Record),
     Test(test::Test),
 }
 
@@ -49,6 +52,7 @@ pub(crate) fn run() -> ExitCode {
         Command::GpuCheck(check) => check.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
+        Command::Record(record) => record.run(),
         Command::Test(test) => test.run(),
     };
     match result {

@@ -8,20 +8,26 @@
 mod clip;
 mod engine;
 mod notices;
+mod open;
+mod rig;
 mod size;
 mod slot;
 mod source;
 mod stats;
+mod tap;
 
 pub use clip::ClipSource;
 pub use engine::{
     Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
 };
 pub use notices::{Notice, Notices};
+pub use open::{OpenError, Playback, open};
+pub use rig::{RigSource, SourceName};
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
 pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
 pub use stats::{Drops, Snapshot, Stats, Times};
+pub use tap::{Tap, TapError};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use engine::EngineThread;
@@ -61,8 +67,12 @@ pub struct Pipeline {
     notices: Notices,
     engine: Arc<Mutex<String>>,
     transport: Arc<Mutex<Option<Transport>>>,
-    source: String,
+    facts: Facts,
+    source: Arc<Mutex<String>>,
+    ended: Arc<AtomicBool>,
 }
+
+type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
 
 impl Pipeline {
     /// Starts the threads.
@@ -97,7 +107,9 @@ impl Pipeline {
             description: engine.clone(),
             notify,
         };
-        let name = source.name();
+        let name = Arc::new(Mutex::new(source.name()));
+        let facts = Facts::default();
+        let ended = Arc::new(AtomicBool::new(false));
         let source_thread = SourceThread {
             source,
             queue: queue_in,
@@ -106,6 +118,9 @@ impl Pipeline {
             stats: stats.clone(),
             notices: notices.clone(),
             transport: transport.clone(),
+            facts: facts.clone(),
+            name: name.clone(),
+            ended: ended.clone(),
         };
         let mut pipeline = Self {
             outcomes: Some(outcomes),
@@ -118,7 +133,9 @@ impl Pipeline {
             notices,
             engine,
             transport,
+            facts,
             source: name,
+            ended,
         };
         pipeline.spawn("engine", move || {
             // The slot's reader lives here: its end tells the thread before.
@@ -175,14 +192,24 @@ impl Pipeline {
         &self.notices
     }
 
+    /// Whether the source has come to its end.
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// Which engine works, and why that one.
     pub fn engine(&self) -> String {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Name of the source.
-    pub fn source(&self) -> &str {
-        &self.source
+    pub fn source(&self) -> String {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the source tells about itself, as names and values.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where the source stands, if it is a recording.
@@ -210,6 +237,9 @@ struct SourceThread {
     stats: Stats,
     notices: Notices,
     transport: Arc<Mutex<Option<Transport>>>,
+    facts: Facts,
+    name: Arc<Mutex<String>>,
+    ended: Arc<AtomicBool>,
 }
 
 impl SourceThread {
@@ -231,7 +261,10 @@ impl SourceThread {
                 Ok(Next::Waiting) => {}
                 // What was played stays on the screen; only a wish, such as to start again,
                 // can bring more.
-                Ok(Next::End) => std::thread::sleep(PATIENCE),
+                Ok(Next::End) => {
+                    self.ended.store(true, Ordering::Relaxed);
+                    std::thread::sleep(PATIENCE);
+                }
                 Err(e) => {
                     self.notices.say("source", format!("{}: {e}", self.source.name()));
                     let until = std::time::Instant::now() + RETRY;
@@ -242,6 +275,8 @@ impl SourceThread {
             }
             *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
                 self.source.transport();
+            *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
+            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
         }
     }
 }

@@ -114,6 +114,11 @@ pub trait Source: Send {
         let _ = control;
     }
 
+    /// What it can tell about itself, as names and values for people.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Where it stands, if it is a recording.
     fn transport(&self) -> Option<Transport> {
         None

@@ -1,0 +1,99 @@
+//! `gem-live record`: an MS-RBD sequence without a window.
+
+use super::Failure;
+use gem_live::pipeline::{Parts, Pipeline, Tap, nothing, open};
+use gem_live::pipeline::{Playback, SourceName};
+use gem_live::record::{Ending, RecordSettings, Session};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Record a sequence of MS-RBD pairs.
+#[derive(clap::Args)]
+pub(crate) struct Record {
+    /// davis, davis:SERIAL, or replay:PATH.
+    #[arg(long)]
+    source: SourceName,
+    /// Frames to record; two make a pair.
+    #[arg(long, default_value_t = 60)]
+    count: u64,
+    /// Folder for the sequence; new or empty.
+    #[arg(long)]
+    out: PathBuf,
+    /// Name of the scene; file names begin with it.
+    #[arg(long, default_value = "scene")]
+    scene: String,
+    /// Indoors rather than outdoors.
+    #[arg(long)]
+    indoor: bool,
+    /// Whatever should be remembered.
+    #[arg(long, default_value = "")]
+    notes: String,
+    /// Give up when no frame came for this many seconds.
+    #[arg(long, default_value_t = 10.0)]
+    patience: f64,
+}
+
+impl Record {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let tap = Tap::default();
+        let session = Session {
+            scene: self.scene.clone(),
+            indoor: self.indoor,
+            notes: self.notes.clone(),
+            ..Session::default()
+        };
+        let settings = RecordSettings { frames: Some(self.count), ..RecordSettings::default() };
+        // Before the camera: not one of its frames is to be missed.
+        let source = open(&self.source, Playback::Once, &tap, |tap| {
+            tap.record(&self.out, session, settings)
+        })?;
+        let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
+        let pipeline = Pipeline::start(parts)?;
+        let mut said = Vec::new();
+        let (mut seen, mut since) = (0, Instant::now());
+        let ending = loop {
+            std::thread::sleep(Duration::from_millis(20));
+            for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
+                if !said.contains(&notice.text) {
+                    eprintln!("gem-live: {}", notice.text);
+                    said.push(notice.text);
+                }
+            }
+            let Some(progress) = tap.progress() else { break None };
+            if let Some(ending) = progress.ending {
+                break Some(ending);
+            }
+            if progress.exposures > seen {
+                (seen, since) = (progress.exposures, Instant::now());
+            }
+            if pipeline.ended() || since.elapsed().as_secs_f64() > self.patience {
+                break None;
+            }
+        };
+        // The camera first: what it has sent is still written.
+        drop(pipeline);
+        let progress = tap.stop().unwrap_or_default();
+        println!(
+            "{} pairs of {} exposures in {} ({} lost, {} not paired, {} files with events missing)",
+            progress.pairs,
+            progress.exposures,
+            self.out.display(),
+            progress.lost,
+            progress.unpaired,
+            progress.missing.len(),
+        );
+        match ending.or(progress.ending) {
+            Some(Ending::Complete) => Ok(ExitCode::SUCCESS),
+            Some(Ending::DiskFull) => Err("the disk is full: free some space".into()),
+            Some(Ending::Failed(why)) => Err(why.into()),
+            Some(Ending::Asked) | None if progress.pairs > 0 => {
+                eprintln!("gem-live: the source ended before {} frames had come", self.count);
+                Ok(ExitCode::SUCCESS)
+            }
+            Some(Ending::Asked) | None => {
+                Err(format!("{}: nothing came that could be recorded", self.source).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Where a recorder listens: between the synchronisation buffer and everything that may skip.
+
+use crate::camera::{Drops, Identity};
+use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
+use crate::rig::sync::Synced;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A place for one recorder; clones are the same place.
+#[derive(Clone, Debug, Default)]
+pub struct Tap(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    recorder: Option<Recorder>,
+    /// Losses of the cameras; none where the source cannot be recorded.
+    drops: Option<Drops>,
+    camera: serde_json::Value,
+}
+
+/// Why recording did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum TapError {
+    /// The clip in the program.
+    #[error("this source cannot be recorded: start with --source davis or --source replay:PATH")]
+    Source,
+    /// The folder or the disk.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Tap {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it one that can be recorded from.
+    pub fn enable(&self) {
+        self.state().drops.get_or_insert_default();
+    }
+
+    /// Where the cameras count their losses, so that a recording can tell them.
+    pub(super) fn drops(&self) -> Drops {
+        self.state().drops.get_or_insert_default().clone()
+    }
+
+    pub(super) fn camera(&self, identity: &Identity) {
+        self.state().camera = serde_json::to_value(identity).unwrap_or_default();
+    }
+
+    pub(super) fn push(&self, synced: &Arc<Synced>) {
+        if let Some(recorder) = &self.state().recorder {
+            recorder.push(synced.clone());
+        }
+    }
+
+    /// Whether what flows here can be recorded.
+    pub fn can_record(&self) -> bool {
+        self.state().drops.is_some()
+    }
+
+    /// Records from the next exposure on; what is being recorded is finished first.
+    ///
+    /// # Errors
+    /// The source cannot be recorded, the folder is taken, the disk is full.
+    pub fn record(
+        &self,
+        folder: &Path,
+        mut session: Session,
+        settings: RecordSettings,
+    ) -> Result<(), TapError> {
+        self.stop();
+        let mut state = self.state();
+        let drops = state.drops.clone().ok_or(TapError::Source)?;
+        if session.cameras.is_null() {
+            session.cameras = state.camera.clone();
+        }
+        state.recorder = Some(Recorder::start(folder, session, settings, drops, Box::new(Disk))?);
+        Ok(())
+    }
+
+    /// How the recording stands, if there is one, over or not.
+    pub fn progress(&self) -> Option<Progress> {
+        self.state().recorder.as_ref().map(Recorder::progress)
+    }
+
+    /// Ends the recording after everything that waits is written.
+    pub fn stop(&self) -> Option<Progress> {
+        // Not under the lock: exposures go on while the disk is waited for.
+        let recorder = self.state().recorder.take();
+        recorder.map(Recorder::finish)
+    }
+}
