@@ -33,7 +33,7 @@ pub(super) fn line(progress: &Progress) -> String {
         Some(_) => over(progress),
         None => {
             let warning = progress.warning.as_deref().map(|w| format!(" ({w})"));
-            format!("● {} frames{}", progress.exposures, warning.unwrap_or_default())
+            format!("REC {} frames{}", progress.exposures, warning.unwrap_or_default())
         }
     }
 }

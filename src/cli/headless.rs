@@ -60,12 +60,15 @@ pub(super) fn run(parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Fa
         for (name, value) in &report.facts {
             println!("{name}: {value}");
         }
-        for notice in &report.notices {
-            eprintln!("gem-live: {notice}");
-        }
     }
-    match report.notices.first() {
-        Some(why) if report.numbers.captured == 0 => Err(why.clone().into()),
+    // Without one picture the first of them is the reason, and the failure.
+    let failed = report.numbers.captured == 0;
+    for notice in report.notices.iter().skip(usize::from(failed)) {
+        eprintln!("gem-live: {notice}");
+    }
+    match report.notices.into_iter().next() {
+        Some(why) if failed => Err(why.into()),
+        None if failed => Err(format!("{}: nothing came", report.source).into()),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,0 +1,169 @@
+//! Cameras and recordings through the program: restored without a window, recorded, read back.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::dataset::Pair;
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::pipeline::SourceName;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const IMAGE: Size = Size::new(64, 48);
+const SENSOR: Size = Size::new(32, 24);
+const PERIOD_US: i64 = 40_000;
+const EXPOSURE_US: i64 = 30_000;
+
+fn frame(number: i64) -> Picture {
+    let value = |i: usize| (i as i64 * 7 + number * 31).rem_euclid(251) as u8;
+    Picture::new(3, IMAGE, (0..3 * IMAGE.area()).map(value).collect()).unwrap()
+}
+
+/// Events every 50 us, everywhere between two moments.
+fn events(from_us: i64, until_us: i64) -> Vec<Event> {
+    let at = |i: i64| Event {
+        x: (i % SENSOR.width as i64) as u16,
+        y: (i % SENSOR.height as i64) as u16,
+        t_us: i * 50,
+        on: i % 3 == 0,
+    };
+    ((from_us + 49) / 50..(until_us + 49) / 50).map(at).collect()
+}
+
+/// A folder of pairs, as `count` frames of a recording.
+fn recording(folder: &Path, count: i64) -> Vec<Pair> {
+    let span = |n: i64| [1_000 + n * PERIOD_US, 1_000 + n * PERIOD_US + EXPOSURE_US];
+    let pair = |k: i64| {
+        let exposures_us = [span(2 * k), span(2 * k + 1)];
+        Pair {
+            frames: [frame(2 * k), frame(2 * k + 1)],
+            exposures_us,
+            events: events(exposures_us[0][0], exposures_us[1][1]),
+            scale_factor: 2.0,
+            truth: None,
+        }
+    };
+    let pairs: Vec<Pair> = (0..count / 2).map(pair).collect();
+    for (k, pair) in pairs.iter().enumerate() {
+        pair.write(&folder.join(format!("in_{k:03}.npz"))).unwrap();
+    }
+    pairs
+}
+
+fn gem_live(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(arguments)
+        // The library of nobody's camera.
+        .env("GEM_LIVE_LIBCAER", "/nonexistent/libcaer.so")
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn what_is_recorded_is_what_was_played_to_the_last_bit_and_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    let pairs = recording(&input, 8);
+    let source = format!("replay:{}", input.display());
+    let out = out.to_str().unwrap();
+    let output =
+        gem_live(&["record", "--source", &source, "--count", "8", "--out", out, "--scene", "desk"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("4 pairs of 8 exposures"), "{}", said(&output));
+    for (k, played) in pairs.iter().enumerate() {
+        let file = Path::new(out).join(format!("desk_{k:05}.npz"));
+        let recorded = Pair::read(&file).unwrap();
+        assert_eq!(recorded.frames, played.frames);
+        // A recording's clock may begin anywhere; everything else stays where it was.
+        let shift = recorded.exposures_us[0][0] - played.exposures_us[0][0];
+        assert_eq!(recorded.exposures_us, played.exposures_us.map(|s| s.map(|t| t + shift)));
+        let moved = |e: &Event| Event { t_us: e.t_us + shift, ..*e };
+        let expected: Vec<Event> = played.events.iter().map(moved).collect();
+        assert_eq!(recorded.events, expected, "pair {k}");
+    }
+    let manifest = std::fs::read_to_string(Path::new(out).join("session.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["progress"]["ending"], "complete");
+    assert_eq!(manifest["progress"]["lost"], 0);
+    // A second recording never goes into the first.
+    let again = gem_live(&["record", "--source", &source, "--out", out]);
+    assert!(!again.status.success() && said(&again).contains("already holds a recording"));
+}
+
+#[test]
+fn a_recording_that_is_shorter_than_asked_for_is_kept_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    recording(&input, 4);
+    let source = format!("replay:{}", input.display());
+    let out = folder.path().join("out");
+    let output = gem_live(&["record", "--source", &source, "--out", out.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("2 pairs of 4 exposures"), "{}", said(&output));
+    assert!(said(&output).contains("ended before 60 frames"), "{}", said(&output));
+}
+
+#[test]
+fn without_a_window_the_numbers_are_told_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path(), 8);
+    let source = format!("replay:{}", folder.path().display());
+    for engine in ["null", "cpu"] {
+        let output = gem_live(&[
+            "live",
+            "--headless",
+            "--json",
+            "--seconds",
+            "2",
+            "--engine",
+            engine,
+            "--source",
+            &source,
+        ]);
+        assert!(output.status.success(), "{}", said(&output));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let number = |name: &str| report[name].as_u64().unwrap();
+        let lost = &report["drops"];
+        let lost = |name: &str| lost[name].as_u64().unwrap();
+        assert!(number("captured") >= 4 && number("shown") >= 1, "{report:#}");
+        // At most one waits in each of the two slots and one is being restored at the end.
+        let seen = number("shown") + lost("queue") + lost("engine") + lost("display");
+        assert!((seen..=seen + 3).contains(&number("captured")), "{report:#}");
+        assert_eq!(report["sharpness_gain"].is_null(), engine == "null", "{report:#}");
+        assert_eq!(report["facts"][0][1], "one clock");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_said_in_one_line() {
+    let davis = gem_live(&["live", "--headless", "--seconds", "1", "--source", "davis"]);
+    let text = String::from_utf8_lossy(&davis.stderr).into_owned();
+    assert!(!davis.status.success(), "{text}");
+    assert_eq!(text.lines().filter(|l| l.starts_with("gem-live:")).count(), 1, "{text}");
+    assert!(text.contains("/nonexistent/libcaer.so"), "{text}");
+    let missing = gem_live(&["live", "--headless", "--source", "replay:/nonexistent"]);
+    assert!(said(&missing).contains("/nonexistent: no such recording"), "{}", said(&missing));
+    let clip = gem_live(&["record", "--source", "clip", "--out", "/nonexistent/out"]);
+    assert!(said(&clip).contains("cannot be recorded"), "{}", said(&clip));
+}
+
+#[test]
+fn sources_are_named_as_they_are_written() {
+    for text in ["clip", "davis", "davis:00000123", "replay:a:b/c"] {
+        let name: SourceName = text.parse().unwrap();
+        assert_eq!(name.to_string(), text);
+    }
+    for wrong in ["", "clip:x", "replay", "replay:", "webcam"] {
+        assert!(wrong.parse::<SourceName>().is_err(), "{wrong}");
+    }
+}
