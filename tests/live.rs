@@ -157,6 +157,57 @@ fn what_cannot_be_used_is_said_in_one_line() {
     assert!(said(&clip).contains("cannot be recorded"), "{}", said(&clip));
 }
 
+/// A DAVIS that only this test has: a library with libcaer's functions and layouts.
+#[cfg(unix)]
+#[test]
+fn a_davis_is_shown_and_recorded_through_its_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("libcaer.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_caer.c");
+    let built = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(source)
+        .status();
+    match built {
+        Ok(status) => assert!(status.success(), "the fake library does not compile"),
+        Err(e) => {
+            println!("skipped: no C compiler ({e})");
+            return;
+        }
+    }
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+        program.args(arguments).env("GEM_LIVE_LIBCAER", &library).output().unwrap()
+    };
+    let live = run(&[
+        "live",
+        "--headless",
+        "--json",
+        "--seconds",
+        "3",
+        "--engine",
+        "null",
+        "--source",
+        "davis",
+    ]);
+    assert!(live.status.success(), "{}", said(&live));
+    let report: serde_json::Value = serde_json::from_slice(&live.stdout).unwrap();
+    assert!(report["source"].as_str().unwrap().contains("FAKE0001"), "{report:#}");
+    assert!(report["shown"].as_u64().unwrap() > 5, "{report:#}");
+    assert_eq!(report["drops"]["source"], 0, "{report:#}");
+    let out = folder.path().join("out");
+    let record =
+        run(&["record", "--source", "davis", "--count", "10", "--out", out.to_str().unwrap()]);
+    assert!(record.status.success(), "{}", said(&record));
+    assert!(said(&record).contains("5 pairs of 10 exposures"), "{}", said(&record));
+    let pair = Pair::read(&out.join("scene_00002.npz")).unwrap();
+    assert_eq!(pair.frames[0].size(), Size::new(346, 260));
+    assert!(!pair.events.is_empty());
+    let manifest = std::fs::read_to_string(out.join("session.json")).unwrap();
+    assert!(manifest.contains("FAKE0001"), "{manifest}");
+}
+
 #[test]
 fn sources_are_named_as_they_are_written() {
     for text in ["clip", "davis", "davis:00000123", "replay:a:b/c"] {

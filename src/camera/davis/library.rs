@@ -110,15 +110,18 @@ impl Caer {
         let named = file.or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
         let candidates =
             named.map_or_else(|| NAMES.iter().map(PathBuf::from).collect(), |n| vec![n]);
-        let mut why = String::new();
+        let mut why = Vec::new();
         for name in &candidates {
             // SAFETY: loading runs the library's initialisers; libcaer's have no conditions.
             match unsafe { Library::new(name) } {
                 Ok(library) => return Self::new(library).map(Arc::new),
-                Err(e) if why.is_empty() => why = e.to_string(),
-                Err(_) => {}
+                Err(e) => {
+                    let cause = std::error::Error::source(&e).map(ToString::to_string);
+                    why.push(cause.unwrap_or_else(|| format!("{}: {e}", name.display())));
+                }
             }
         }
+        let why = why.join("; ");
         Err(format!(
             "libcaer, the library for DAVIS cameras, cannot be loaded ({why}). Install it \
              (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
