@@ -228,7 +228,10 @@ impl Source for RigSource {
     fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
         self.listen();
         match self.exposures.recv_timeout(patience) {
-            Ok(synced) => Ok(Next::Exposure(Box::new(self.captured(&synced)))),
+            Ok(synced) => {
+                self.tap.rig(&self.rig.state());
+                Ok(Next::Exposure(Box::new(self.captured(&synced))))
+            }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
             Err(RecvTimeoutError::Timeout) => match &self.trouble {
                 Some(why) => Err(SourceError(why.clone())),

@@ -2,6 +2,7 @@
 
 use crate::camera::{Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
+use crate::rig::RigState;
 use crate::rig::sync::Synced;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,18 @@ impl Tap {
     }
 
     pub(super) fn camera(&self, identity: &Identity) {
-        self.state().camera = serde_json::to_value(identity).unwrap_or_default();
+        let mut state = self.state();
+        state.camera = serde_json::to_value(identity).unwrap_or_default();
+        if let Some(recorder) = &state.recorder {
+            recorder.cameras(state.camera.clone());
+        }
+    }
+
+    /// Tells a recording how the rig stands.
+    pub(super) fn rig(&self, rig: &RigState) {
+        if let Some(recorder) = &self.state().recorder {
+            recorder.rig(serde_json::to_value(rig).unwrap_or_default());
+        }
     }
 
     pub(super) fn push(&self, synced: &Arc<Synced>) {

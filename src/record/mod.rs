@@ -108,9 +108,13 @@ pub struct Recorder {
     queue: Option<Sender<Arc<Synced>>>,
     progress: Arc<Mutex<Progress>>,
     drops: Drops,
+    about: Arc<Mutex<About>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// What is only known once cameras run: `cameras` and `rig` of the [`Session`].
+type About = [Option<serde_json::Value>; 2];
 
 impl Recorder {
     /// Begins a recording in `folder`, which must be new or empty.
@@ -137,7 +141,9 @@ impl Recorder {
         let (queue, exposures) = bounded(settings.queue.max(1));
         let progress = Arc::new(Mutex::new(Progress::default()));
         let stop = Arc::new(AtomicBool::new(false));
+        let about = Arc::new(Mutex::new(About::default()));
         let mut writer = Writer {
+            about: about.clone(),
             folder: folder.to_owned(),
             session,
             settings,
@@ -153,7 +159,7 @@ impl Recorder {
             .name("recorder".into())
             .spawn(move || writer.run(&exposures, &stopping))
             .map_err(io)?;
-        Ok(Self { queue: Some(queue), progress, drops, stop, thread: Some(thread) })
+        Ok(Self { queue: Some(queue), progress, drops, about, stop, thread: Some(thread) })
     }
 
     /// Takes the next exposure; never waits. What the disk is too slow for is counted.
@@ -166,6 +172,16 @@ impl Recorder {
             self.drops.add(Cause::Disk, Unit::Frames, 1);
             self.progress.lock().unwrap_or_else(PoisonError::into_inner).lost += 1;
         }
+    }
+
+    /// Tells of cameras that were connected after the beginning; what is told last is kept.
+    pub fn cameras(&self, cameras: serde_json::Value) {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner)[0] = Some(cameras);
+    }
+
+    /// Tells how clocks and alignment stand; what is told last is kept.
+    pub fn rig(&self, rig: serde_json::Value) {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner)[1] = Some(rig);
     }
 
     /// How it stands.
@@ -195,6 +211,7 @@ impl Drop for Recorder {
 }
 
 struct Writer {
+    about: Arc<Mutex<About>>,
     folder: PathBuf,
     session: Session,
     settings: RecordSettings,
@@ -306,6 +323,10 @@ impl Writer {
             drops: Vec<DropSnapshot>,
         }
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let about = std::mem::take(&mut *self.about.lock().unwrap_or_else(PoisonError::into_inner));
+        let [cameras, rig] = about;
+        self.session.cameras = cameras.unwrap_or_else(|| self.session.cameras.take());
+        self.session.rig = rig.unwrap_or_else(|| self.session.rig.take());
         let manifest = Manifest {
             software: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
