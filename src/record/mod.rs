@@ -114,7 +114,11 @@ pub struct Recorder {
 }
 
 /// What is only known once cameras run: `cameras` and `rig` of the [`Session`].
-type About = [Option<serde_json::Value>; 2];
+#[derive(Debug, Default)]
+struct About {
+    cameras: Option<serde_json::Value>,
+    rig: Option<serde_json::Value>,
+}
 
 impl Recorder {
     /// Begins a recording in `folder`, which must be new or empty.
@@ -176,12 +180,12 @@ impl Recorder {
 
     /// Tells of cameras that were connected after the beginning; what is told last is kept.
     pub fn cameras(&self, cameras: serde_json::Value) {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner)[0] = Some(cameras);
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).cameras = Some(cameras);
     }
 
     /// Tells how clocks and alignment stand; what is told last is kept.
     pub fn rig(&self, rig: serde_json::Value) {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner)[1] = Some(rig);
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).rig = Some(rig);
     }
 
     /// How it stands.
@@ -324,7 +328,7 @@ impl Writer {
         }
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let about = std::mem::take(&mut *self.about.lock().unwrap_or_else(PoisonError::into_inner));
-        let [cameras, rig] = about;
+        let About { cameras, rig } = about;
         self.session.cameras = cameras.unwrap_or_else(|| self.session.cameras.take());
         self.session.rig = rig.unwrap_or_else(|| self.session.rig.take());
         let manifest = Manifest {
