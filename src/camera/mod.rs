@@ -9,6 +9,7 @@ mod drops;
 mod packet;
 pub mod replay;
 mod seam;
+pub mod sim;
 mod source;
 
 pub use control::{Control, ControlError, Value};

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// Open the window: blurry on the left, restored on the right (the default).
 #[derive(clap::Args, Default)]
 pub(crate) struct Live {
-    /// clip, davis, davis:SERIAL or replay:PATH (an AEDAT4 file, a folder of MS-RBD pairs).
+    /// clip, sim, sim:WIDTHxHEIGHT, davis, davis:SERIAL or replay:PATH (an AEDAT4 file, a folder of MS-RBD pairs).
     #[arg(long, default_value_t)]
     source: SourceName,
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
 pub(crate) struct Record {
-    /// davis, davis:SERIAL, or replay:PATH.
+    /// sim, davis, davis:SERIAL, or replay:PATH.
     #[arg(long)]
     source: SourceName,
     /// Frames to record; two make a pair.

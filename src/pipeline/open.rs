@@ -46,6 +46,11 @@ pub fn open(
             before(tap)?;
             Ok(Box::new(ClipSource::new(&Clip::embedded()?)))
         }
+        SourceName::Sim(size) => {
+            tap.enable();
+            before(tap)?;
+            Ok(Box::new(RigSource::sim(*size, tap.clone())?))
+        }
         SourceName::Davis(serial) => {
             tap.enable();
             before(tap)?;

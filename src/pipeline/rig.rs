@@ -4,12 +4,15 @@ use super::source::{Captured, Control, Next, Shape, Source, SourceError};
 use super::tap::Tap;
 use crate::camera::davis::Davis;
 use crate::camera::replay::{Replay, ReplaySettings};
+use crate::camera::sim::Sim;
 use crate::camera::{
     self, Cause, Drops, Identity, Opener, Settings, Source as Camera, Status, Unit, Value, Wanted,
 };
+use crate::frame::Size;
 use crate::rig::clock::SyncState;
 use crate::rig::sync::Synced;
 use crate::rig::{Rig, RigSettings};
+use crate::simulate::rig::RigModel;
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 use std::path::PathBuf;
@@ -30,6 +33,8 @@ pub enum SourceName {
     Clip,
     /// A DAVIS: its own frames and events; of this serial number, if one is given.
     Davis(Option<String>),
+    /// The simulated rig, with frames of this size.
+    Sim(Size),
     /// A recording: an AEDAT4 file, or a folder of MS-RBD pairs.
     Replay(PathBuf),
 }
@@ -41,11 +46,26 @@ impl FromStr for SourceName {
         let (kind, rest) = text.split_once(':').map_or((text, None), |(k, r)| (k, Some(r)));
         match (kind, rest.filter(|r| !r.is_empty())) {
             ("clip", None) => Ok(Self::Clip),
+            ("sim", None) => Ok(Self::Sim(SIM)),
+            ("sim", Some(size)) => sides(size).map(Self::Sim),
             ("davis", serial) => Ok(Self::Davis(serial.map(str::to_owned))),
             ("replay", Some(path)) => Ok(Self::Replay(path.into())),
             ("replay", None) => Err("name the recording: replay:PATH".into()),
-            _ => Err(format!("{text} is none of clip, davis, davis:SERIAL, replay:PATH")),
+            _ => Err(format!(
+                "{text} is none of clip, sim, sim:WIDTHxHEIGHT, davis, davis:SERIAL, replay:PATH"
+            )),
         }
+    }
+}
+
+/// What a laptop renders and restores at the same time.
+const SIM: Size = Size::new(288, 192);
+
+fn sides(text: &str) -> Result<Size, String> {
+    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match sides {
+        Some((w, h)) if (32..=4096).contains(&w) && (32..=4096).contains(&h) => Ok(Size::new(w, h)),
+        _ => Err(format!("{text}: a size is written as 288x192, with sides of 32 to 4096")),
     }
 }
 
@@ -53,6 +73,7 @@ impl std::fmt::Display for SourceName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Clip => write!(f, "clip"),
+            Self::Sim(size) => write!(f, "sim:{size}"),
             Self::Davis(None) => write!(f, "davis"),
             Self::Davis(Some(serial)) => write!(f, "davis:{serial}"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
@@ -92,6 +113,16 @@ impl RigSource {
             RigSettings::default(),
             tap,
         )
+    }
+
+    /// Starts a simulated rig with a synchronisation cable.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn sim(image: Size, tap: Tap) -> std::io::Result<Self> {
+        let name = SourceName::Sim(image).to_string();
+        let opener = Arc::new(Sim::new(RigModel::new(image, 1), true));
+        Self::start(name, opener, None, Settings::default(), RigSettings::default(), tap)
     }
 
     /// Starts playing a recording.

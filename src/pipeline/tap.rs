@@ -23,7 +23,7 @@ struct State {
 #[derive(Debug, thiserror::Error)]
 pub enum TapError {
     /// The clip in the program.
-    #[error("this source cannot be recorded: start with --source davis or --source replay:PATH")]
+    #[error("this source cannot be recorded: start with --source sim, davis or replay:PATH")]
     Source,
     /// The folder or the disk.
     #[error(transparent)]

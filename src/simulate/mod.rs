@@ -11,11 +11,14 @@ mod exposure;
 mod light;
 pub mod motion;
 pub mod random;
+pub mod rig;
 mod scene;
+mod stage;
 mod texture;
 
 pub use event_sensor::{EventSensor, PushError, SensorSettings};
 pub use exposure::{CameraSettings, Shutter};
 pub use light::{LUMA_BGR, LightImage, Transfer};
 pub use scene::{Layer, Scene};
+pub use stage::stage;
 pub use texture::Texture;

@@ -1,0 +1,145 @@
+//! The simulated rig as a camera: frames and events of one moving scene, in real time, on
+//! clocks that disagree as those of two cameras do.
+
+use super::{
+    Control, ControlError, Device, DeviceError, Drops, Edge, EdgeKind, EventPacket, FramePacket,
+    FrameSpan, Identity, Opener, Packet, Value, Wanted,
+};
+use crate::event::Event;
+use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
+use crate::time::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Pieces that the events of a period come in.
+const PIECES: i64 = 4;
+/// Mean delay of a transfer over USB, in microseconds.
+const JITTER_US: f64 = 2_000.0;
+
+/// Opens a simulated rig; it is always there.
+#[derive(Clone, Copy, Debug)]
+pub struct Sim {
+    model: RigModel,
+    cable: bool,
+}
+
+impl Sim {
+    /// A rig of this model; with a cable, the event stream tells every exposure by two edges.
+    pub fn new(model: RigModel, cable: bool) -> Self {
+        Self { model, cable }
+    }
+}
+
+impl Opener for Sim {
+    fn open(&self, wanted: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let world = RigWorld::new(self.model).map_err(|e| DeviceError::Fatal(e.to_string()))?;
+        Ok(Box::new(Camera {
+            world,
+            cable: self.cable,
+            epoch: wanted.next_epoch(),
+            jitter: Jitter::new(self.model.seed, JITTER_US),
+            due: Instant::now(),
+        }))
+    }
+}
+
+struct Camera {
+    world: RigWorld,
+    cable: bool,
+    epoch: u32,
+    jitter: Jitter,
+    /// When the period that comes next is over in the world.
+    due: Instant,
+}
+
+impl Device for Camera {
+    fn identity(&self) -> Identity {
+        let model = self.world.model();
+        Identity {
+            model: format!("simulated rig {}", model.image),
+            serial: format!("{:08}", model.seed),
+            firmware: String::new(),
+        }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        let model = self.world.model();
+        let most = model.period_us - 10_000;
+        vec![
+            Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
+            Control::number("speed", "Speed of the scene", model.speed, (0.0, 4.0)),
+            Control::switch("cable", "Synchronisation cable", self.cable),
+        ]
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        let (exposure_us, speed) = (self.world.model().exposure_us, self.world.model().speed);
+        match (name, value) {
+            ("exposure_us", Value::Whole(us)) => self.world.set(*us, speed),
+            ("speed", Value::Number(speed)) => self.world.set(exposure_us, *speed),
+            ("cable", Value::Switch(on)) => self.cable = *on,
+            _ => return Err(ControlError::Unknown(name.into())),
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let left = self.due.saturating_duration_since(Instant::now());
+        if left > patience {
+            std::thread::sleep(patience);
+            return Ok(());
+        }
+        std::thread::sleep(left);
+        let period = self.world.period().map_err(|e| DeviceError::Fatal(e.to_string()))?;
+        std::thread::sleep(Duration::from_micros(self.jitter.delay_us()));
+        let real = Duration::from_micros(self.world.model().period_us.unsigned_abs());
+        // A computer too slow for the scene lets the world run slower; nothing piles up.
+        self.due = (self.due + real).max(Instant::now());
+        self.send(period, out);
+        Ok(())
+    }
+}
+
+impl Camera {
+    fn send(&self, period: Period, out: &mut Vec<Packet>) {
+        let model = self.world.model();
+        let Period { number, start_us, end_us, next_us, frame, truth, events } = period;
+        let arrived = Timestamp::now();
+        let mut rest = events.as_slice();
+        for piece in 0..PIECES {
+            let bound = |k: i64| start_us + (next_us - start_us) * k / PIECES;
+            let (from_us, until_us) = (bound(piece), bound(piece + 1));
+            let count = rest.partition_point(|e| e.t_us < until_us);
+            let (now, later) = rest.split_at(count);
+            rest = later;
+            let (from, until) = (model.event_us(from_us), model.event_us(until_us));
+            // Rounding down can move an event to the end of its piece when the clock is slow.
+            let told =
+                |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, until - 1), ..*e };
+            let edge = |(t, kind): (i64, EdgeKind)| {
+                let here = self.cable && (from_us..until_us).contains(&t);
+                here.then(|| Edge { t: Timestamp::from_us(model.event_us(t)), kind })
+            };
+            let edges = [(start_us, EdgeKind::Rising), (end_us, EdgeKind::Falling)];
+            out.push(Packet::Events(EventPacket {
+                epoch: self.epoch,
+                from: Timestamp::from_us(from),
+                until: Timestamp::from_us(until),
+                arrived,
+                events: now.iter().map(told).collect(),
+                edges: edges.into_iter().filter_map(edge).collect(),
+                sensor: model.sensor,
+            }));
+        }
+        out.push(Packet::Frame(FramePacket {
+            epoch: self.epoch,
+            sequence: number,
+            span: FrameSpan::Frames {
+                start: Timestamp::from_us(model.frame_us(start_us)),
+                exposure_us: end_us - start_us,
+            },
+            arrived,
+            picture: frame,
+            truth: Some(truth),
+        }));
+    }
+}
