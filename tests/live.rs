@@ -209,12 +209,35 @@ fn a_davis_is_shown_and_recorded_through_its_library() {
 }
 
 #[test]
+fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
+    let output = gem_live(&[
+        "live",
+        "--headless",
+        "--json",
+        "--seconds",
+        "6",
+        "--engine",
+        "cpu",
+        "--source",
+        "sim:64x48",
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sync = report["facts"][0][1].as_str().unwrap();
+    assert!(sync.starts_with("edges, residual"), "{report:#}");
+    // The truth belongs to the middle of the exposure, which is what is restored by default.
+    let db = |i: usize| report["psnr_db"][i].as_f64().unwrap();
+    assert!(db(0) > 10.0 && db(1) > 10.0, "{report:#}");
+    assert_eq!(report["drops"]["source"], 0, "{report:#}");
+}
+
+#[test]
 fn sources_are_named_as_they_are_written() {
-    for text in ["clip", "davis", "davis:00000123", "replay:a:b/c"] {
+    for text in ["clip", "sim:288x192", "davis", "davis:00000123", "replay:a:b/c"] {
         let name: SourceName = text.parse().unwrap();
         assert_eq!(name.to_string(), text);
     }
-    for wrong in ["", "clip:x", "replay", "replay:", "webcam"] {
+    for wrong in ["", "clip:x", "replay", "replay:", "webcam", "sim:9x9", "sim:big"] {
         assert!(wrong.parse::<SourceName>().is_err(), "{wrong}");
     }
 }

@@ -15,7 +15,7 @@ const VIEWS: [(View, &str, &str); 5] = [
 /// Keys and what they do; the help shows them, [`keys`] obeys them.
 const KEYS: [(&str, egui::Key, Action, &str); 17] = [
     ("Space", egui::Key::Space, Action::Pause, "hold the picture, or go on"),
-    ("→", egui::Key::ArrowRight, Action::Step, "one exposure further, while held"),
+    ("Right", egui::Key::ArrowRight, Action::Step, "one exposure further, while held"),
     ("1", egui::Key::Num1, Action::View(View::SideBySide), "side by side"),
     ("2", egui::Key::Num2, Action::View(View::Wipe), "wipe"),
     ("3", egui::Key::Num3, Action::View(View::Blurry), "blurry only"),

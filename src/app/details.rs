@@ -39,7 +39,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui) {
             row(ui, "Exposure", &format!("{:.1} ms", e.span.duration_us() / 1e3));
             match (o.psnr_db, o.sharpness_gain) {
                 (Some((before, after)), _) => {
-                    row(ui, "PSNR", &format!("{before:.1} → {after:.1} dB"));
+                    row(ui, "PSNR", &format!("{before:.1}, restored {after:.1} dB"));
                 }
                 (None, Some(gain)) => row(ui, "Sharpness", &format!("{gain:.1} times")),
                 (None, None) => {}

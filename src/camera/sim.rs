@@ -8,10 +8,13 @@ use super::{
 use crate::event::Event;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use crate::time::Timestamp;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Pieces that the events of a period come in.
 const PIECES: i64 = 4;
+/// From the shutter's closing until a frame is read out.
+const READOUT_US: i64 = 5_000;
 /// Mean delay of a transfer over USB, in microseconds.
 const JITTER_US: f64 = 2_000.0;
 
@@ -37,7 +40,8 @@ impl Opener for Sim {
             cable: self.cable,
             epoch: wanted.next_epoch(),
             jitter: Jitter::new(self.model.seed, JITTER_US),
-            due: Instant::now(),
+            begin: Instant::now(),
+            queue: VecDeque::new(),
         }))
     }
 }
@@ -47,8 +51,10 @@ struct Camera {
     cable: bool,
     epoch: u32,
     jitter: Jitter,
-    /// When the period that comes next is over in the world.
-    due: Instant,
+    /// When the next period begins.
+    begin: Instant,
+    /// What is on its way to the computer, and when it arrives.
+    queue: VecDeque<(Instant, Packet)>,
 }
 
 impl Device for Camera {
@@ -83,27 +89,41 @@ impl Device for Camera {
     }
 
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        let left = self.due.saturating_duration_since(Instant::now());
-        if left > patience {
-            std::thread::sleep(patience);
-            return Ok(());
+        if self.queue.is_empty() {
+            // A computer too slow for the scene lets the world run slower; nothing piles up.
+            let begin = self.begin.max(Instant::now());
+            let period = self.world.period().map_err(|e| DeviceError::Fatal(e.to_string()))?;
+            self.begin = begin + micros(period.next_us - period.start_us);
+            self.send(begin, period);
         }
-        std::thread::sleep(left);
-        let period = self.world.period().map_err(|e| DeviceError::Fatal(e.to_string()))?;
-        std::thread::sleep(Duration::from_micros(self.jitter.delay_us()));
-        let real = Duration::from_micros(self.world.model().period_us.unsigned_abs());
-        // A computer too slow for the scene lets the world run slower; nothing piles up.
-        self.due = (self.due + real).max(Instant::now());
-        self.send(period, out);
+        let Some((due, _)) = self.queue.front() else { return Ok(()) };
+        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(patience));
+        let now = Instant::now();
+        while self.queue.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, mut packet)) = self.queue.pop_front() {
+                match &mut packet {
+                    Packet::Events(p) => p.arrived = Timestamp::now(),
+                    Packet::Frame(f) => f.arrived = Timestamp::now(),
+                }
+                out.push(packet);
+            }
+        }
         Ok(())
     }
 }
 
+fn micros(us: i64) -> Duration {
+    Duration::from_micros(us.max(0).unsigned_abs())
+}
+
 impl Camera {
-    fn send(&self, period: Period, out: &mut Vec<Packet>) {
+    /// Sends what happened in a period that begins at a moment.
+    fn send(&mut self, begin: Instant, period: Period) {
         let model = self.world.model();
         let Period { number, start_us, end_us, next_us, frame, truth, events } = period;
         let arrived = Timestamp::now();
+        // Moments of true time at which things leave the cameras.
+        let mut sent: Vec<(i64, Packet)> = Vec::new();
         let mut rest = events.as_slice();
         for piece in 0..PIECES {
             let bound = |k: i64| start_us + (next_us - start_us) * k / PIECES;
@@ -120,7 +140,7 @@ impl Camera {
                 here.then(|| Edge { t: Timestamp::from_us(model.event_us(t)), kind })
             };
             let edges = [(start_us, EdgeKind::Rising), (end_us, EdgeKind::Falling)];
-            out.push(Packet::Events(EventPacket {
+            let packet = Packet::Events(EventPacket {
                 epoch: self.epoch,
                 from: Timestamp::from_us(from),
                 until: Timestamp::from_us(until),
@@ -128,9 +148,10 @@ impl Camera {
                 events: now.iter().map(told).collect(),
                 edges: edges.into_iter().filter_map(edge).collect(),
                 sensor: model.sensor,
-            }));
+            });
+            sent.push((until_us, packet));
         }
-        out.push(Packet::Frame(FramePacket {
+        let packet = Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: number,
             span: FrameSpan::Frames {
@@ -140,6 +161,15 @@ impl Camera {
             arrived,
             picture: frame,
             truth: Some(truth),
-        }));
+        });
+        sent.push((end_us + READOUT_US, packet));
+        sent.sort_by_key(|(us, _)| *us);
+        let mut last = begin;
+        for (us, packet) in sent {
+            // On one cable nothing overtakes.
+            last = last
+                .max(begin + micros(us - start_us) + Duration::from_micros(self.jitter.delay_us()));
+            self.queue.push_back((last, packet));
+        }
     }
 }

@@ -217,13 +217,15 @@ impl Clocks {
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
-        // Edges are all in once the events are past the end of the exposure.
-        let settled = guess.plus_us(exposure_us + period_us / 2);
-        if !overdue && self.events_until.is_none_or(|until| until < settled) {
-            return Timing::Wait;
-        }
         let near = self.pulses.nearest(guess).copied();
         let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        // A whole pulse where the line expects it will not change any more. Anything else waits
+        // until edges are all in: when the events are past the end of the exposure.
+        let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
+        let settled = guess.plus_us(exposure_us + period_us / 2);
+        if !sure && !overdue && self.events_until.is_none_or(|until| until < settled) {
+            return Timing::Wait;
+        }
         let Some(pulse) = near else {
             // Its pulse was lost; the others still tell the clock.
             return Timing::At(epoch, guess, guess.plus_us(exposure_us));

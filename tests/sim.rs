@@ -1,0 +1,149 @@
+//! The simulated rig: its physics, and its clocks through the synchronisation.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::camera::sim::Sim;
+use gem_live::camera::{Drops, Opener, Packet, Wanted};
+use gem_live::deblur::{Thresholds, edi};
+use gem_live::event::Span;
+use gem_live::frame::{Exposure, Size};
+use gem_live::metrics::{psnr, sharpness};
+use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, Synced};
+use gem_live::simulate::rig::{Jitter, Period, RigModel, RigWorld};
+use gem_live::simulate::{CameraSettings, SensorSettings};
+use gem_live::time::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Events as fine as the picture, without faults: what EDI is right for.
+fn ideal() -> RigModel {
+    let size = Size::new(144, 96);
+    let mut model = RigModel::new(size, 3);
+    model.sensor = size;
+    model.pixels = SensorSettings { gamma: 2.2, ..SensorSettings::ideal(0.15) };
+    model.camera = CameraSettings::noiseless(model.camera.transfer);
+    model
+}
+
+fn periods(model: RigModel, count: usize) -> Vec<Period> {
+    let mut world = RigWorld::new(model).unwrap();
+    (0..count).map(|_| world.period().unwrap()).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_and_another_gives_another() {
+    let model = RigModel::new(Size::new(96, 64), 5);
+    let (a, b) = (periods(model, 3), periods(model, 3));
+    for (a, b) in a.iter().zip(&b) {
+        assert_eq!((&a.frame, &a.truth, &a.events), (&b.frame, &b.truth, &b.events));
+    }
+    let other = periods(RigModel::new(Size::new(96, 64), 6), 3);
+    assert_ne!(a[0].frame, other[0].frame);
+}
+
+#[test]
+fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
+    let (mut blurry, mut restored, mut sharper) = (0.0, 0.0, 0);
+    let all = periods(ideal(), 8);
+    for p in &all {
+        assert!(p.events.is_sorted_by_key(|e| e.t_us));
+        assert!(p.events.iter().all(|e| (p.start_us..p.next_us).contains(&e.t_us)));
+        let open = p.events.partition_point(|e| e.t_us < p.end_us);
+        let exposure = Exposure {
+            frame: p.frame.to_planes(),
+            span: Span::new(p.start_us as f64, p.end_us as f64),
+            events: p.events[..open].to_vec(),
+            sensor: Size::new(144, 96),
+        };
+        let middle = Span::instant((p.start_us + p.end_us) as f64 / 2.0);
+        let image = edi(&exposure, &[middle], Thresholds::both(0.15)).unwrap().remove(0);
+        blurry += psnr(&p.truth, &p.frame).unwrap() / all.len() as f64;
+        restored += psnr(&p.truth, &image.to_picture()).unwrap() / all.len() as f64;
+        let (sharp, soft) = (sharpness(&p.truth.to_planes()), sharpness(&p.frame.to_planes()));
+        sharper += usize::from(sharp > soft);
+    }
+    println!("PSNR: blurry {blurry:.2}, EDI {restored:.2} dB");
+    assert_eq!(sharper, all.len());
+    // Events that were shifted, mirrored or of the wrong sign would make it worse.
+    assert!(restored > blurry + 1.5, "blurry {blurry:.2}, EDI {restored:.2} dB");
+}
+
+#[test]
+fn a_world_that_stands_still_gives_sharp_frames_and_next_to_no_events() {
+    let mut world = RigWorld::new(ideal()).unwrap();
+    world.set(30_000, 0.0);
+    for _ in 0..2 {
+        let p = world.period().unwrap();
+        assert_eq!(p.end_us - p.start_us, 30_000);
+        assert!(psnr(&p.truth, &p.frame).unwrap() > 50.0);
+        assert!(p.events.is_empty(), "{} events", p.events.len());
+    }
+}
+
+/// Plays the camera for some frames, as fast as it comes, through clocks and buffer.
+fn play(cable: bool, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
+    let mut model = RigModel::new(Size::new(32, 32), 9);
+    model.period_us = 25_000;
+    model.exposure_us = 12_000;
+    let drops = Drops::default();
+    let mut camera = Sim::new(model, cable).open(&Wanted::default(), &drops).unwrap();
+    let mut clocks = Clocks::new(ClockSettings::default(), drops.clone());
+    let mut buffer = SyncBuffer::new(SyncSettings::default(), drops.clone());
+    let (mut packets, mut out) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    while out.len() < frames {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} frames came", out.len());
+        camera.poll(Duration::from_millis(20), &mut packets).unwrap();
+        for packet in packets.drain(..) {
+            match packet {
+                Packet::Events(p) => {
+                    clocks.push_events(&p);
+                    buffer.push_events(p);
+                }
+                Packet::Frame(f) => clocks.push_frame(f),
+            }
+        }
+        let now = Timestamp::now();
+        while let Some(frame) = clocks.pop(now) {
+            buffer.push_frame(frame);
+        }
+        out.extend(std::iter::from_fn(|| buffer.pop(now)));
+    }
+    (model, clocks, out, drops)
+}
+
+#[test]
+fn edges_tell_every_exposure_exactly_and_each_comes_once_with_all_its_events() {
+    let (model, clocks, out, drops) = play(true, 60);
+    assert!(matches!(clocks.state(), SyncState::Edges { .. }), "{:?}", clocks.state());
+    // Until the clocks have met, frames go by arrival times.
+    for synced in out.iter().skip(20) {
+        let number = i64::try_from(synced.frame.sequence).unwrap();
+        let start = model.event_us(number * model.period_us);
+        let off = synced.frame.start.us() - start;
+        assert!(off.abs() <= 5, "frame {number} is {off} us off");
+        assert!(synced.is_complete() && synced.frame.truth.is_some());
+    }
+    assert!(out.windows(2).all(|w| w[1].frame.sequence == w[0].frame.sequence + 1));
+    assert!(drops.snapshot().is_empty(), "{:?}", drops.snapshot());
+}
+
+#[test]
+fn without_the_cable_arrival_times_tell_the_exposures_and_nothing_is_lost() {
+    let (_, clocks, out, drops) = play(false, 40);
+    assert!(matches!(clocks.state(), SyncState::Arrival { .. }), "{:?}", clocks.state());
+    assert!(out.windows(2).all(|w| w[1].frame.sequence == w[0].frame.sequence + 1));
+    assert!(drops.snapshot().is_empty(), "{:?}", drops.snapshot());
+}
+
+#[test]
+fn delays_have_the_mean_that_was_asked_for() {
+    let mut jitter = Jitter::new(1, 2_000.0);
+    let mean = (0..20_000).map(|_| jitter.delay_us() as f64).sum::<f64>() / 20_000.0;
+    assert!((mean - 2_000.0).abs() < 60.0, "{mean}");
+    assert_eq!(Jitter::new(1, 0.0).delay_us(), 0);
+}
