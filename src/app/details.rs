@@ -6,7 +6,7 @@ use eframe::egui::{self, Color32, RichText, Sense, Shape, Stroke, Ui, pos2, vec2
 use egui_plot::{Line, Plot, PlotPoints};
 
 /// Draws the panel.
-pub(super) fn show(window: &Window, ui: &mut Ui) {
+pub(super) fn show(window: &mut Window, ui: &mut Ui) {
     let now = window.pipeline.stats().snapshot();
     egui::ScrollArea::vertical().show(ui, |ui| {
         group(ui, "Rates", |ui| {
@@ -52,6 +52,11 @@ pub(super) fn show(window: &Window, ui: &mut Ui) {
                 row(ui, name, &value);
             }
         });
+        if !window.pipeline.controls().is_empty() {
+            title(ui, "Camera");
+            super::controls::show(window, ui);
+            ui.add_space(8.0);
+        }
         title(ui, &format!("Events: {:.2} million a second", now.event_rate / 1e6));
         let rates: Vec<f64> =
             window.pipeline.stats().event_rates().iter().map(|r| r / 1e6).collect();

@@ -2,6 +2,7 @@
 
 mod bars;
 mod canvas;
+mod controls;
 mod details;
 mod pictures;
 mod recording;
@@ -119,6 +120,8 @@ struct Window {
     /// Counts the exposures that slow motion asked for.
     ticket: u64,
     wish: Wish,
+    /// Controls that were just set.
+    edits: Vec<controls::Edit>,
     help: bool,
     message: Option<(String, Instant)>,
     messages: (mpsc::Sender<String>, mpsc::Receiver<String>),
@@ -144,6 +147,7 @@ impl Window {
             slow: false,
             ticket: 0,
             wish: Wish::default(),
+            edits: Vec::new(),
             help: false,
             message: None,
             messages: mpsc::channel(),

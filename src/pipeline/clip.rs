@@ -52,16 +52,19 @@ impl Source for ClipSource {
             return Ok(Next::Waiting);
         }
         let clip = self.clips.get(self.shape);
-        let Some(exposure) = clip.and_then(|c| c.exposures.get(self.position())).cloned() else {
+        let position = self.position();
+        let Some(exposure) = clip.and_then(|c| c.exposures.get(position)).cloned() else {
             return Ok(Next::End);
         };
+        // The clip knows the sharp image at the middle of every exposure.
+        let truth = clip.and_then(|c| c.truth.get(position)).map(|t| (0.5, t.clone()));
         let number = self.number;
         self.number += 1;
         Ok(Next::Exposure(Box::new(Captured {
             number,
             picture: exposure.frame.to_picture(),
             exposure,
-            truth: Vec::new(),
+            truth: truth.into_iter().collect(),
             closed: Instant::now(),
         })))
     }

@@ -29,13 +29,16 @@ pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Tran
 pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
 
+use crate::camera;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use engine::EngineThread;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// How often what a source tells about itself is written down.
+const TELL: Duration = Duration::from_millis(200);
 /// Exposures that may wait between the source and the next thread.
 const QUEUE: usize = 4;
 /// How long a source may wait at a time, and so how long the program takes to end.
@@ -69,9 +72,11 @@ pub struct Pipeline {
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
     source: Arc<Mutex<String>>,
+    controlled: Controlled,
     ended: Arc<AtomicBool>,
 }
 
+type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
 
 impl Pipeline {
@@ -109,6 +114,7 @@ impl Pipeline {
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
+        let controlled = Controlled::default();
         let ended = Arc::new(AtomicBool::new(false));
         let source_thread = SourceThread {
             source,
@@ -120,6 +126,7 @@ impl Pipeline {
             transport: transport.clone(),
             facts: facts.clone(),
             name: name.clone(),
+            controlled: controlled.clone(),
             ended: ended.clone(),
         };
         let mut pipeline = Self {
@@ -135,6 +142,7 @@ impl Pipeline {
             transport,
             facts,
             source: name,
+            controlled,
             ended,
         };
         pipeline.spawn("engine", move || {
@@ -207,6 +215,11 @@ impl Pipeline {
         self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What can be set on the camera, with values of a moment ago.
+    pub fn controls(&self) -> Vec<camera::Control> {
+        self.controlled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What the source tells about itself, as names and values.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -239,11 +252,23 @@ struct SourceThread {
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
     name: Arc<Mutex<String>>,
+    controlled: Controlled,
     ended: Arc<AtomicBool>,
 }
 
 impl SourceThread {
+    /// What people read need not be written anew with every frame.
+    fn tell(&self) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
+        let mut controls = self.controlled.lock().unwrap_or_else(PoisonError::into_inner);
+        if controls.as_slice() != self.source.controls() {
+            *controls = self.source.controls().to_vec();
+        }
+    }
+
     fn run(mut self) {
+        let mut told = None;
         while !self.stop.load(Ordering::Relaxed) {
             while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
@@ -267,16 +292,18 @@ impl SourceThread {
                 }
                 Err(e) => {
                     self.notices.say("source", format!("{}: {e}", self.source.name()));
-                    let until = std::time::Instant::now() + RETRY;
-                    while std::time::Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+                    let until = Instant::now() + RETRY;
+                    while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
                         std::thread::sleep(PATIENCE);
                     }
                 }
             }
             *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
                 self.source.transport();
-            *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
-            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
+            if told.is_none_or(|t: Instant| t.elapsed() > TELL) {
+                told = Some(Instant::now());
+                self.tell();
+            }
         }
     }
 }

@@ -90,6 +90,7 @@ pub struct RigSource {
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
+    controls: Vec<camera::Control>,
     trouble: Option<String>,
     ended: bool,
     number: u64,
@@ -169,6 +170,7 @@ impl RigSource {
             exposures,
             drops,
             tap,
+            controls: Vec::new(),
             trouble: None,
             ended: false,
             number: 0,
@@ -180,7 +182,8 @@ impl RigSource {
     fn listen(&mut self) {
         while let Ok(status) = self.camera.status.try_recv() {
             match status {
-                Status::Connected(identity, _) => {
+                Status::Connected(identity, controls) => {
+                    self.controls = controls;
                     self.trouble = None;
                     self.tap.camera(&identity);
                     self.name = called(&identity);
@@ -195,7 +198,7 @@ impl RigSource {
                 }
                 Status::Ended => self.ended = true,
                 Status::Refused(why) => self.trouble = Some(why.to_string()),
-                Status::Controls(_) => {}
+                Status::Controls(controls) => self.controls = controls,
             }
         }
     }
@@ -274,6 +277,12 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         let commands: &camera::Commands = &self.camera.commands;
+        if let Control::Set(name, value) = control {
+            if !commands.set(name, value) {
+                self.trouble = Some(format!("{name} was not set: too many requests wait"));
+            }
+            return;
+        }
         // A live camera knows none of these and says nothing: time cannot be stopped there.
         if !self.name.starts_with("recording") {
             return;
@@ -282,8 +291,12 @@ impl Source for RigSource {
             Control::Pause(on) => commands.set("paused", Value::Switch(on)),
             Control::Step(_) => commands.set("step", Value::Switch(true)),
             Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
-            Control::Shape(_) | Control::Seek(_) => true,
+            Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
         };
+    }
+
+    fn controls(&self) -> &[camera::Control] {
+        &self.controls
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {

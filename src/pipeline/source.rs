@@ -1,5 +1,6 @@
 //! Where exposures come from.
 
+use crate::camera::{self, Value};
 use crate::event::Span;
 use crate::frame::{Exposure, Picture, Size};
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ impl Captured {
 }
 
 /// A wish to a source; one that it cannot fulfil is ignored.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Control {
     /// Deliver this one of [`Source::shapes`] from now on.
     Shape(usize),
@@ -63,6 +64,8 @@ pub enum Control {
     Seek(f64),
     /// Play this many times as fast as it was recorded.
     Speed(f64),
+    /// Set the camera's control of this name.
+    Set(&'static str, Value),
 }
 
 /// Where a recording stands.
@@ -112,6 +115,11 @@ pub trait Source: Send {
     /// Takes a wish.
     fn control(&mut self, control: Control) {
         let _ = control;
+    }
+
+    /// What can be set on the camera, with present values.
+    fn controls(&self) -> &[camera::Control] {
+        &[]
     }
 
     /// What it can tell about itself, as names and values for people.
