@@ -7,7 +7,7 @@
 )]
 
 use gem_live::camera::sim::Sim;
-use gem_live::camera::{Drops, Opener, Packet, Wanted};
+use gem_live::camera::{Drops, Opener, Packet, Value, Wanted};
 use gem_live::deblur::{Thresholds, edi};
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Size};
@@ -85,7 +85,7 @@ fn a_world_that_stands_still_gives_sharp_frames_and_next_to_no_events() {
 }
 
 /// Plays the camera for some frames, as fast as it comes, through clocks and buffer.
-fn play(cable: bool, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
+fn play(cable: bool, pull_after: usize, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
     let mut model = RigModel::new(Size::new(32, 32), 9);
     model.period_us = 25_000;
     model.exposure_us = 12_000;
@@ -97,6 +97,9 @@ fn play(cable: bool, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
     let started = Instant::now();
     while out.len() < frames {
         assert!(started.elapsed() < Duration::from_secs(60), "{} frames came", out.len());
+        if out.len() >= pull_after {
+            camera.set("cable", &Value::Switch(false)).unwrap();
+        }
         camera.poll(Duration::from_millis(20), &mut packets).unwrap();
         for packet in packets.drain(..) {
             match packet {
@@ -118,7 +121,7 @@ fn play(cable: bool, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
 
 #[test]
 fn edges_tell_every_exposure_exactly_and_each_comes_once_with_all_its_events() {
-    let (model, clocks, out, drops) = play(true, 60);
+    let (model, clocks, out, drops) = play(true, usize::MAX, 60);
     assert!(matches!(clocks.state(), SyncState::Edges { .. }), "{:?}", clocks.state());
     // Until the clocks have met, frames go by arrival times.
     for synced in out.iter().skip(20) {
@@ -133,8 +136,21 @@ fn edges_tell_every_exposure_exactly_and_each_comes_once_with_all_its_events() {
 }
 
 #[test]
+fn a_cable_that_is_pulled_is_noticed_and_frames_go_on_in_step() {
+    let (model, clocks, out, drops) = play(true, 40, 70);
+    assert!(!matches!(clocks.state(), SyncState::Edges { .. }), "{:?}", clocks.state());
+    // The line through the edges that came still tells the time, better than arrivals would.
+    for synced in out.iter().skip(50) {
+        let number = i64::try_from(synced.frame.sequence).unwrap();
+        let off = synced.frame.start.us() - model.event_us(number * model.period_us);
+        assert!(off.abs() <= 50, "frame {number} is {off} us off");
+    }
+    assert!(drops.snapshot().is_empty(), "{:?}", drops.snapshot());
+}
+
+#[test]
 fn without_the_cable_arrival_times_tell_the_exposures_and_nothing_is_lost() {
-    let (_, clocks, out, drops) = play(false, 40);
+    let (_, clocks, out, drops) = play(false, 0, 40);
     assert!(matches!(clocks.state(), SyncState::Arrival { .. }), "{:?}", clocks.state());
     assert!(out.windows(2).all(|w| w[1].frame.sequence == w[0].frame.sequence + 1));
     assert!(drops.snapshot().is_empty(), "{:?}", drops.snapshot());

@@ -65,6 +65,8 @@ impl Default for ClockSettings {
     }
 }
 
+/// Periods without an edge after which there is no cable any more.
+const SILENT_PERIODS: i64 = 10;
 /// Frames that wait for their edges at most.
 const WAITING: usize = 32;
 
@@ -273,12 +275,20 @@ impl Clocks {
         Some(events.inverse())
     }
 
+    /// Whether edges were seen lately: a cable can be pulled at any time.
+    fn edges_come(&self) -> bool {
+        let times = self.pulses.seen_to().zip(self.events_until).zip(self.pulses.period_us());
+        times.is_some_and(|((seen, until), period_us)| {
+            until.since_us(seen) < period_us.saturating_mul(SILENT_PERIODS)
+        })
+    }
+
     /// How frames are timed now.
     pub fn state(&self) -> SyncState {
         if self.one_clock {
             return SyncState::OneClock;
         }
-        if let (Some(_), Some((map, residual_us))) = (self.pulses.period_us(), self.line.fit()) {
+        if let (true, Some((map, residual_us))) = (self.edges_come(), self.line.fit()) {
             let pulses = self.pulses.stats();
             return SyncState::Edges { residual_us, drift_ppm: map.drift_ppm(), pulses };
         }
