@@ -46,10 +46,15 @@ pub fn open(
             before(tap)?;
             Ok(Box::new(ClipSource::new(&Clip::embedded()?)))
         }
-        SourceName::Sim(size) => {
+        SourceName::Sim(which) => {
             tap.enable();
             before(tap)?;
-            Ok(Box::new(RigSource::sim(*size, tap.clone())?))
+            Ok(Box::new(RigSource::sim(*which, tap.clone())?))
+        }
+        SourceName::Load(rates) => {
+            tap.enable();
+            before(tap)?;
+            Ok(Box::new(RigSource::load(*rates, tap.clone())?))
         }
         SourceName::Davis(serial) => {
             tap.enable();

@@ -3,16 +3,15 @@
 use super::source::{Captured, Control, Next, Shape, Source, SourceError};
 use super::tap::Tap;
 use crate::camera::davis::Davis;
+use crate::camera::load::{Load, LoadModel};
 use crate::camera::replay::{Replay, ReplaySettings};
-use crate::camera::sim::Sim;
+use crate::camera::sim::{Sim, SimName};
 use crate::camera::{
     self, Cause, Drops, Identity, Opener, Settings, Source as Camera, Status, Unit, Value, Wanted,
 };
-use crate::frame::Size;
 use crate::rig::clock::SyncState;
 use crate::rig::sync::Synced;
 use crate::rig::{Rig, RigSettings};
-use crate::simulate::rig::RigModel;
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 use std::path::PathBuf;
@@ -33,8 +32,10 @@ pub enum SourceName {
     Clip,
     /// A DAVIS: its own frames and events; of this serial number, if one is given.
     Davis(Option<String>),
-    /// The simulated rig, with frames of this size.
-    Sim(Size),
+    /// The simulated rig.
+    Sim(SimName),
+    /// A rendered loop at a rate that is given, to measure the path.
+    Load(LoadModel),
     /// A recording: an AEDAT4 file, or a folder of MS-RBD pairs.
     Replay(PathBuf),
 }
@@ -46,8 +47,9 @@ impl FromStr for SourceName {
         let (kind, rest) = text.split_once(':').map_or((text, None), |(k, r)| (k, Some(r)));
         match (kind, rest.filter(|r| !r.is_empty())) {
             ("clip", None) => Ok(Self::Clip),
-            ("sim", None) => Ok(Self::Sim(SIM)),
-            ("sim", Some(size)) => sides(size).map(Self::Sim),
+            ("sim", None) => Ok(Self::Sim(SimName::small())),
+            ("sim", Some(which)) => which.parse().map(Self::Sim),
+            ("load", rates) => rates.unwrap_or_default().parse().map(Self::Load),
             ("davis", serial) => Ok(Self::Davis(serial.map(str::to_owned))),
             ("replay", Some(path)) => Ok(Self::Replay(path.into())),
             ("replay", None) => Err("name the recording: replay:PATH".into()),
@@ -58,22 +60,12 @@ impl FromStr for SourceName {
     }
 }
 
-/// What a laptop renders and restores at the same time.
-const SIM: Size = Size::new(288, 192);
-
-fn sides(text: &str) -> Result<Size, String> {
-    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-    match sides {
-        Some((w, h)) if (32..=4096).contains(&w) && (32..=4096).contains(&h) => Ok(Size::new(w, h)),
-        _ => Err(format!("{text}: a size is written as 288x192, with sides of 32 to 4096")),
-    }
-}
-
 impl std::fmt::Display for SourceName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Clip => write!(f, "clip"),
-            Self::Sim(size) => write!(f, "sim:{size}"),
+            Self::Sim(which) => write!(f, "sim:{which}"),
+            Self::Load(rates) => write!(f, "load:{rates}"),
             Self::Davis(None) => write!(f, "davis"),
             Self::Davis(Some(serial)) => write!(f, "davis:{serial}"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
@@ -120,10 +112,22 @@ impl RigSource {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn sim(image: Size, tap: Tap) -> std::io::Result<Self> {
-        let name = SourceName::Sim(image).to_string();
-        let opener = Arc::new(Sim::new(RigModel::new(image, 1), true));
+    pub fn sim(which: SimName, tap: Tap) -> std::io::Result<Self> {
+        let name = SourceName::Sim(which).to_string();
+        let opener = Arc::new(Sim::new(which.model(), true));
         Self::start(name, opener, None, Settings::default(), RigSettings::default(), tap)
+    }
+
+    /// Starts a load, which is rendered first.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn load(rates: LoadModel, tap: Tap) -> std::io::Result<Self> {
+        let name = SourceName::Load(rates).to_string();
+        // Rendering at the full size takes a while.
+        let settings = Settings { open_stall: Duration::from_secs(300), ..Settings::default() };
+        let opener = Arc::new(Load::new(rates));
+        Self::start(name, opener, None, settings, RigSettings::default(), tap)
     }
 
     /// Starts playing a recording.
