@@ -3,12 +3,12 @@
 use super::clock::{ClockSettings, Clocks, SyncState};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
 use crate::camera::{Drops, Packet};
-use crate::time::Timestamp;
+use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the rig shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -19,6 +19,9 @@ pub struct RigState {
     pub buffer: SyncStats,
     /// How often pulses and frames came out of step.
     pub relocks: u64,
+    /// When what happens on the event camera's clock can be known here at the earliest.
+    #[serde(skip)]
+    pub arrival: Option<ClockMap<EventClock, HostClock>>,
 }
 
 /// How a rig works.
@@ -32,6 +35,8 @@ pub struct RigSettings {
 
 /// How long the thread waits for packets before it looks at what is overdue.
 const TICK: Duration = Duration::from_millis(5);
+/// How old the state may be that is shown: it takes longer to tell than a packet to pass.
+const SHOW: Duration = Duration::from_millis(20);
 
 /// A running rig.
 #[derive(Debug)]
@@ -63,6 +68,7 @@ impl Rig {
         let (shown, stopping) = (state.clone(), stop.clone());
         let thread = Builder::new().name("rig".into()).spawn(move || {
             let mut sources = sources;
+            let mut told = Instant::now();
             while !sources.is_empty() && !stopping.load(Ordering::Acquire) {
                 match receive(&sources) {
                     Received::Packet(Packet::Events(packet)) => {
@@ -82,7 +88,10 @@ impl Rig {
                 while let Some(synced) = buffer.pop(now) {
                     sink(Arc::new(synced));
                 }
-                *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
+                if told.elapsed() > SHOW {
+                    told = Instant::now();
+                    *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
+                }
             }
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
             *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
@@ -112,7 +121,12 @@ impl Drop for Rig {
 }
 
 fn read(clocks: &Clocks, buffer: &SyncBuffer) -> RigState {
-    RigState { sync: clocks.state(), buffer: buffer.stats(), relocks: clocks.relocks() }
+    RigState {
+        sync: clocks.state(),
+        buffer: buffer.stats(),
+        relocks: clocks.relocks(),
+        arrival: clocks.arrival(),
+    }
 }
 
 enum Received {

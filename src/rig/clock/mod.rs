@@ -269,10 +269,14 @@ impl Clocks {
         Some(frames.then(&self.host_map()?))
     }
 
+    /// From the event camera's clock to the host's: when the fastest packets arrive.
+    pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
+        self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
+    }
+
     /// From the host's clock to the event camera's.
     fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
-        let events = self.events.map()?.shifted(-self.settings.event_latency_us);
-        Some(events.inverse())
+        Some(self.arrival()?.inverse())
     }
 
     /// Whether edges were seen lately: a cable can be pulled at any time.
