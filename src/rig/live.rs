@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Select};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the rig shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -35,8 +35,6 @@ pub struct RigSettings {
 
 /// How long the thread waits for packets before it looks at what is overdue.
 const TICK: Duration = Duration::from_millis(5);
-/// How old the state may be that is shown: it takes longer to tell than a packet to pass.
-const SHOW: Duration = Duration::from_millis(20);
 
 /// A running rig.
 #[derive(Debug)]
@@ -68,7 +66,6 @@ impl Rig {
         let (shown, stopping) = (state.clone(), stop.clone());
         let thread = Builder::new().name("rig".into()).spawn(move || {
             let mut sources = sources;
-            let mut told = Instant::now();
             while !sources.is_empty() && !stopping.load(Ordering::Acquire) {
                 match receive(&sources) {
                     Received::Packet(Packet::Events(packet)) => {
@@ -88,10 +85,7 @@ impl Rig {
                 while let Some(synced) = buffer.pop(now) {
                     sink(Arc::new(synced));
                 }
-                if told.elapsed() > SHOW {
-                    told = Instant::now();
-                    *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
-                }
+                *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
             }
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
             *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);

@@ -219,8 +219,12 @@ impl Clocks {
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
-        let near = self.pulses.nearest(guess).copied();
-        let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        // A frame cannot come before its shutter has closed, but long after it: reading out and
+        // sending may take most of a period. So by arrival alone the pulse is rather earlier.
+        let early_us = if line.is_some() { 0 } else { period_us * 3 / 10 };
+        let expected = guess.plus_us(-early_us);
+        let near = self.pulses.nearest(expected).copied();
+        let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
         // A whole pulse where the line expects it will not change any more. Anything else waits
         // until edges are all in: when the events are past the end of the exposure.
         let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
