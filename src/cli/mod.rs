@@ -11,6 +11,7 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod soak;
 mod sources;
 mod test;
 
@@ -36,6 +37,7 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
+    Soak(soak::Soak),
     Test(test::Test),
 }
 
@@ -54,6 +56,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Test(test) => test.run(),
     };
     match result {

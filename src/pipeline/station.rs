@@ -1,7 +1,7 @@
 //! One camera of a rig: its threads, what it says of itself, and its controls.
 
 use crate::camera::{
-    self, Control, Drops, Identity, Opener, Settings, Source as Camera, Status, Value, Wanted,
+    self, Control, Drops, Identity, Opener, Pace, Settings, Source as Camera, Status, Value, Wanted,
 };
 use crate::rig::{Input, Role};
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub(super) struct Station {
     trouble: Option<String>,
     refused: Option<(String, Instant)>,
     pub(super) ended: bool,
+    /// How its time runs, if it is simulated.
+    pub(super) pace: Option<Pace>,
 }
 
 impl Station {
@@ -56,6 +58,7 @@ impl Station {
             trouble: None,
             refused: None,
             ended: false,
+            pace: None,
         })
     }
 
@@ -95,6 +98,7 @@ impl Station {
                         Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
                 }
                 Status::Ended => self.ended = true,
+                Status::Pace(pace) => self.pace = Some(pace),
                 Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
                 Status::Controls(controls) => {
                     self.controls = self.own(controls);

@@ -125,7 +125,10 @@ impl Clocks {
             self.events_until = None;
             self.forget_matches();
         }
-        self.events.add(packet.until, packet.arrived);
+        if self.events.add(packet.until, packet.arrived) {
+            self.events_until = None;
+            self.forget_matches();
+        }
         self.events_until = self.events_until.max(Some(packet.until));
         if self.settings.edges {
             packet.edges.iter().for_each(|edge| self.pulses.push(*edge));
@@ -140,7 +143,10 @@ impl Clocks {
             FrameSpan::Frames { start, exposure_us } => {
                 self.one_clock = false;
                 self.frame_epoch(frame.epoch, frame.sequence);
-                self.frames.add(start.plus_us(exposure_us), frame.arrived);
+                if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
+                    self.line = Line::default();
+                    self.shift = None;
+                }
             }
             FrameSpan::Arrival { .. } => {
                 self.one_clock = false;
