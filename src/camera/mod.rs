@@ -6,6 +6,7 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod genicam;
 mod packet;
 pub mod replay;
 mod seam;
