@@ -121,14 +121,14 @@ impl PixelFormat {
     pub fn row_bytes(&self, width: usize) -> usize {
         let samples = match self.layout {
             Layout::Mono | Layout::Bayer(_) | Layout::RgbPlanes => width,
-            Layout::Interleaved(channels, _) => width * channels,
-            Layout::Yuv422(_) => width * 2,
+            Layout::Interleaved(channels, _) => width.saturating_mul(channels),
+            Layout::Yuv422(_) => width.saturating_mul(2),
         };
         match self.packing {
             Packing::Eight => samples,
-            Packing::Wide(_) => samples * 2,
-            Packing::Dense(bits) => (samples * bits as usize).div_ceil(8),
-            Packing::Three(_) => (samples * 3).div_ceil(2),
+            Packing::Wide(_) => samples.saturating_mul(2),
+            Packing::Dense(bits) => samples.saturating_mul(bits as usize).div_ceil(8),
+            Packing::Three(_) => samples.saturating_mul(3).div_ceil(2),
         }
     }
 }
