@@ -67,6 +67,11 @@ impl Station {
         self.role
     }
 
+    /// Packets that wait in its channel.
+    pub(super) fn packets_queued(&self) -> usize {
+        self.camera.packets.len()
+    }
+
     /// Takes what the camera has said; whether anything has changed.
     pub(super) fn listen(&mut self) -> bool {
         let mut changed = false;

@@ -4,7 +4,7 @@ use super::clock::{ClockSettings, Clocks, SyncState};
 use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
 use crate::camera::{Drops, Packet};
-use crate::time::Timestamp;
+use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,6 +66,9 @@ pub struct RigState {
     pub relocks: u64,
     /// What was done to packets before.
     pub conditioned: Conditioned,
+    /// When what happens on the event camera's clock can be known here at the earliest.
+    #[serde(skip)]
+    pub arrival: Option<ClockMap<EventClock, HostClock>>,
 }
 
 /// How a rig works.
@@ -188,6 +191,7 @@ fn read(clocks: &Clocks, buffer: &SyncBuffer, condition: &Condition) -> RigState
         buffer: buffer.stats(),
         relocks: clocks.relocks(),
         conditioned: condition.told(),
+        arrival: clocks.arrival(),
     }
 }
 
