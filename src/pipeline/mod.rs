@@ -7,12 +7,15 @@
 
 mod clip;
 mod engine;
+mod facts;
+mod name;
 mod notices;
 mod open;
 mod rig;
 mod size;
 mod slot;
 mod source;
+mod station;
 mod stats;
 mod tap;
 
@@ -20,12 +23,14 @@ pub use clip::ClipSource;
 pub use engine::{
     Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
 };
+pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
-pub use rig::{RigSource, SourceName};
+pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
 pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
+pub use station::CameraChoice;
 pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
 
@@ -267,6 +272,10 @@ impl SourceThread {
         }
     }
 
+    fn trouble(&self, why: String) {
+        self.notices.say("source", format!("{}: {why}", self.source.name()));
+    }
+
     fn run(mut self) {
         let mut told = None;
         while !self.stop.load(Ordering::Relaxed) {
@@ -275,7 +284,10 @@ impl SourceThread {
             }
             match self.source.next(PATIENCE) {
                 Ok(Next::Exposure(captured)) => {
-                    self.notices.settle("source");
+                    match self.source.trouble() {
+                        Some(why) => self.trouble(why),
+                        None => self.notices.settle("source"),
+                    }
                     self.stats.captured(captured.number, captured.event_rate());
                     match self.queue.try_send(*captured) {
                         Ok(()) => self.stats.queued(self.queue.len()),
@@ -291,7 +303,7 @@ impl SourceThread {
                     std::thread::sleep(PATIENCE);
                 }
                 Err(e) => {
-                    self.notices.say("source", format!("{}: {e}", self.source.name()));
+                    self.trouble(e.to_string());
                     let until = Instant::now() + RETRY;
                     while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
                         std::thread::sleep(PATIENCE);

@@ -112,6 +112,11 @@ pub trait Source: Send {
     /// Anything that a person should know: an unplugged camera, an unreadable file.
     fn next(&mut self, patience: Duration) -> Result<Next, SourceError>;
 
+    /// What is wrong while exposures come all the same: one of two cameras is gone.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Takes a wish.
     fn control(&mut self, control: Control) {
         let _ = control;

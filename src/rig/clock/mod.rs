@@ -87,6 +87,9 @@ pub struct Clocks {
     relocks: u64,
     waiting: VecDeque<FramePacket>,
     one_clock: bool,
+    /// Added to the numbers of frames, so that they go on when the camera begins anew.
+    numbers_from: u64,
+    next_number: u64,
 }
 
 impl Clocks {
@@ -106,6 +109,8 @@ impl Clocks {
             relocks: 0,
             waiting: VecDeque::new(),
             one_clock: false,
+            numbers_from: 0,
+            next_number: 0,
         }
     }
 
@@ -128,18 +133,23 @@ impl Clocks {
     }
 
     /// Takes a frame to be timed.
-    pub fn push_frame(&mut self, frame: FramePacket) {
+    pub fn push_frame(&mut self, mut frame: FramePacket) {
         match frame.span {
+            // Their numbers begin anew with their clock, which is the events'.
             FrameSpan::Events { .. } => self.one_clock = true,
             FrameSpan::Frames { start, exposure_us } => {
                 self.one_clock = false;
-                self.frame_epoch(frame.epoch);
+                self.frame_epoch(frame.epoch, frame.sequence);
                 self.frames.add(start.plus_us(exposure_us), frame.arrived);
             }
             FrameSpan::Arrival { .. } => {
                 self.one_clock = false;
-                self.frame_epoch(frame.epoch);
+                self.frame_epoch(frame.epoch, frame.sequence);
             }
+        }
+        if !self.one_clock {
+            frame.sequence = frame.sequence.wrapping_add(self.numbers_from);
+            self.next_number = self.next_number.max(frame.sequence.saturating_add(1));
         }
         self.waiting.push_back(frame);
         if self.waiting.len() > WAITING {
@@ -148,8 +158,11 @@ impl Clocks {
         }
     }
 
-    fn frame_epoch(&mut self, epoch: u32) {
+    fn frame_epoch(&mut self, epoch: u32, first: u64) {
         if self.frame_epoch != Some(epoch) {
+            if self.frame_epoch.is_some() {
+                self.numbers_from = self.next_number.wrapping_sub(first);
+            }
             self.frame_epoch = Some(epoch);
             self.frames.clear();
             self.line = Line::default();
