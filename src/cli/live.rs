@@ -101,6 +101,7 @@ impl Live {
     fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
         gem_live::app::run(gem_live::app::Options {
             source,
+            name: self.source.clone(),
             tap,
             weights: self.weights()?,
             compute: self.compute(),
