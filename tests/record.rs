@@ -245,7 +245,8 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
     let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
     let packets = source.packets.clone();
     let rig_settings = RigSettings { sync, ..RigSettings::default() };
-    let rig = Rig::start(vec![packets], rig_settings, drops.clone(), move |s| tap.push(s)).unwrap();
+    let rig = Rig::start(vec![packets.into()], rig_settings, drops.clone(), move |s| tap.push(s))
+        .unwrap();
     let until = Instant::now() + Duration::from_secs(10);
     while recorder.progress().exposures < 16 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));

@@ -6,6 +6,8 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod halves;
+pub mod load;
 mod packet;
 pub mod replay;
 mod seam;
