@@ -5,7 +5,7 @@ use super::eye::Eye;
 use super::settings::{Tab, View};
 use super::window::{Dialog, Window};
 use super::{snapshot, toast};
-use crate::pipeline::{Control, SourceName};
+use crate::pipeline::{Control, SourceName, Sources};
 use eframe::egui;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ pub(super) enum Action {
     Side(Tab),
     SideToggle,
     Sources,
-    Open(SourceName),
+    Open(Sources),
     /// Asks for a file or folder.
     Choose(Purpose),
     /// A file that was dropped or chosen: a recording or weights.
@@ -125,7 +125,7 @@ impl Window {
     }
 
     /// Opens another source in place of this one.
-    pub(super) fn open(&mut self, name: SourceName) {
+    pub(super) fn open(&mut self, name: Sources) {
         if self.recorder.running(&self.session.tap) {
             self.toast.say(toast::Kind::Bad, "Stop the recording before you change the source.");
             return;
@@ -149,7 +149,7 @@ impl Window {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 self.toast.say(toast::Kind::Good, format!("Loading the weights {name}"));
             }
-            Taken::Recording => self.open(SourceName::Replay(path.to_owned())),
+            Taken::Recording => self.open(SourceName::Replay(path.to_owned()).into()),
             Taken::Unknown => self.toast.say(
                 toast::Kind::Bad,
                 format!(

@@ -51,7 +51,8 @@ pub(super) fn show(
             let pixel = size / ui.pixels_per_point();
             eye.zoom = (pixel.x / eye.fitted(size, cell).x).clamp(0.05, MOST);
         }
-        let drag = ui.interact(cell, ui.scope_id().with(("picture", slot)), Sense::click_and_drag());
+        let drag =
+            ui.interact(cell, ui.scope_id().with(("picture", slot)), Sense::click_and_drag());
         drag.widget_info(|| WidgetInfo::labeled(Role::Image, true, kind.name()));
         interact(ui, &drag, eye, size, cell);
         let whole = snapped_corner(eye.rect(size, cell), ui.pixels_per_point());

@@ -92,7 +92,7 @@ pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
             });
         });
         ui.separator();
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 110.0).show(
+        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 90.0).show(
             ui,
             |ui| {
                 ui.horizontal_top(|ui| {
@@ -118,13 +118,17 @@ pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
 fn column<'a>(ui: &mut Ui, name: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {
     ui.vertical(|ui| {
         ui.label(RichText::new(name).strong().color(style::RESTORED));
-        egui::Grid::new(name).num_columns(2).spacing([12.0, 3.0]).show(ui, |ui| {
-            for (name, meaning) in rows {
-                ui.label(RichText::new(name).strong());
-                ui.label(meaning);
-                ui.end_row();
-            }
-        });
+        egui::Grid::new(name).num_columns(2).min_row_height(17.0).spacing([12.0, 3.0]).show(
+            ui,
+            |ui| {
+                ui.spacing_mut().interact_size.y = 17.0;
+                for (name, meaning) in rows {
+                    ui.label(RichText::new(name).strong());
+                    ui.label(meaning);
+                    ui.end_row();
+                }
+            },
+        );
     });
 }
 

@@ -19,6 +19,7 @@ mod recorder;
 mod session;
 mod settings;
 mod side;
+mod signs;
 mod snapshot;
 mod sources;
 mod style;
@@ -32,7 +33,7 @@ mod window;
 mod tests;
 
 use crate::network::Weights;
-use crate::pipeline::{Compute, Source, SourceName, Tap};
+use crate::pipeline::{Compute, Source, Sources, Tap};
 use eframe::egui;
 use session::{Recipe, Session};
 use std::sync::{Arc, Mutex};
@@ -51,7 +52,7 @@ pub struct Options {
     /// Where exposures come from.
     pub source: Box<dyn Source>,
     /// What that is called; another one can be chosen in the window.
-    pub name: SourceName,
+    pub name: Sources,
     /// Where they can be recorded.
     pub tap: Tap,
     /// The network's weights.

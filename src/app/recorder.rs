@@ -3,6 +3,7 @@
 use super::actions::Action;
 use super::chooser::Purpose;
 use super::settings::Tab;
+use super::signs::Sign;
 use super::widgets::{self, hint, title};
 use super::window::Window;
 use super::{style, toast};
@@ -160,10 +161,10 @@ impl Window {
                 ui.label("Writing what waits...");
             });
         } else if running {
-            let stop = RichText::new("⏹ Stop recording").strong().color(egui::Color32::WHITE);
-            let stop = ui.add(egui::Button::new(stop).fill(style::ALERT));
-            stop.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Stop recording"));
-            if stop.clicked() {
+            let white = egui::Color32::WHITE;
+            let colours = [style::ALERT, white, white];
+            let name = "Stop recording";
+            if widgets::signed(ui, Sign::Stop, name, name, colours).clicked() {
                 actions.push(Action::Record);
             }
         } else if widgets::primary(ui, true, "Start recording").clicked() {
@@ -179,7 +180,7 @@ impl Window {
             ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
             ui.horizontal(|ui| {
                 if progress.pairs > 0 && ui.button("Play it").clicked() {
-                    actions.push(Action::Open(SourceName::Replay(folder.clone())));
+                    actions.push(Action::Open(SourceName::Replay(folder.clone()).into()));
                 }
                 if ui.button("All recordings").clicked() {
                     actions.push(Action::Side(Tab::Library));

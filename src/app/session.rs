@@ -4,15 +4,14 @@ use crate::camera;
 use crate::network::Weights;
 use crate::pipeline::{
     Compute, Control, MakeRestorer, Notice, Notices, Outcome, Parts, Pipeline, Playback, Snapshot,
-    Source, SourceName, Tap, Transport, Wish, nothing, open, san,
+    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open, san,
 };
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Opens a source by its name.
-pub(super) type Open =
-    Arc<dyn Fn(&SourceName, &Tap) -> Result<Box<dyn Source>, String> + Send + Sync>;
+pub(super) type Open = Arc<dyn Fn(&Sources, &Tap) -> Result<Box<dyn Source>, String> + Send + Sync>;
 
 /// What every pipeline is made with, whatever its source.
 #[derive(Clone)]
@@ -59,7 +58,7 @@ pub(super) struct Session {
     /// Where it can be recorded.
     pub tap: Tap,
     /// What is open, or being opened.
-    pub name: SourceName,
+    pub name: Sources,
     /// A pipeline that is being started.
     coming: Option<Receiver<Opened>>,
     /// Why there is none.
@@ -71,7 +70,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Runs `pipeline`, whose source is called `name`.
-    pub(super) fn new(pipeline: Pipeline, tap: Tap, name: SourceName, recipe: Recipe) -> Self {
+    pub(super) fn new(pipeline: Pipeline, tap: Tap, name: Sources, recipe: Recipe) -> Self {
         Self {
             pipeline: Some(pipeline),
             tap,
@@ -84,7 +83,7 @@ impl Session {
     }
 
     /// Ends the pipeline and starts one with another source, without holding up the window.
-    pub(super) fn open(&mut self, name: SourceName) {
+    pub(super) fn open(&mut self, name: Sources) {
         let (send, receive) = channel();
         let (old, recipe, asked) = (self.pipeline.take(), self.recipe.clone(), name.clone());
         let waiting = self.coming.take();
@@ -204,6 +203,11 @@ impl Session {
     /// What the source tells about itself.
     pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         self.pipeline.as_ref().map(Pipeline::facts).unwrap_or_default()
+    }
+
+    /// What the source counts and measures.
+    pub(super) fn report(&self) -> SourceReport {
+        self.pipeline.as_ref().map(Pipeline::report).unwrap_or_default()
     }
 
     /// Where a recording stands.

@@ -2,10 +2,10 @@
 
 use super::actions::Action;
 use super::settings::{Tab, View};
-use super::sources;
-use super::style;
+use super::signs::{self, Sign};
 use super::window::{Dialog, Window};
-use eframe::egui::{self, Color32, RichText, Ui};
+use super::{sources, style, widgets};
+use eframe::egui::{self, Color32, Ui, vec2};
 
 const VIEWS: [(View, &str, &str); 5] = [
     (View::SideBySide, "Side by side", "1"),
@@ -24,8 +24,10 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
     let narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         let name = sources::called(&window.session.name);
-        let button = egui::Button::new(RichText::new(format!("{name}  ⏷")));
+        let button = egui::Button::new(format!("{name}     "));
         let open = ui.add(button).on_hover_text("choose a camera or a recording (O)");
+        let ink = ui.style().interact(&open).text_color();
+        signs::draw(ui.painter(), Sign::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
         open.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Source: {name}"))
         });
@@ -100,15 +102,14 @@ fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         (true, frames) => ("Stop", format!("Stop  {frames}")),
         (false, _) => ("Record", "Record".to_owned()),
     };
-    let (fill, ink) = if running {
-        (style::ALERT, Color32::WHITE)
+    let white = Color32::WHITE;
+    let (sign, colours) = if running {
+        (Sign::Stop, [style::ALERT, white, white])
     } else {
-        (Color32::TRANSPARENT, Color32::from_gray(208))
+        (Sign::Record, [Color32::TRANSPARENT, Color32::from_gray(208), style::ALERT])
     };
-    let dot = if running { "⏹" } else { "⏺" };
-    let button = egui::Button::new(RichText::new(format!("{dot} {text}")).color(ink)).fill(fill);
-    let response = ui.add(button).on_hover_text("record in the MS-RBD format (R)");
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    let response = widgets::signed(ui, sign, &text, name, colours);
+    let response = response.on_hover_text("record in the MS-RBD format (R)");
     if response.clicked() {
         actions.push(Action::Record);
     }

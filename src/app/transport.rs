@@ -1,6 +1,7 @@
 //! Play, pause, steps, seeking, loop and speed of a recording.
 
 use super::actions::Action;
+use super::signs::Sign;
 use super::window::Window;
 use super::{style, widgets};
 use crate::camera::Value;
@@ -15,15 +16,15 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
     let mut actions = Vec::new();
     let paused = window.held;
     ui.horizontal(|ui| {
-        if widgets::sign(ui, true, "⏮", "Step back", "Left, while paused").clicked() {
+        if widgets::sign(ui, true, Sign::Back, "Step back", "Left, while paused").clicked() {
             held(window, &mut actions);
             actions.push(Action::Step(-1));
         }
-        let (sign, name) = if paused { ("▶", "Play") } else { ("⏸", "Pause") };
+        let (sign, name) = if paused { (Sign::Play, "Play") } else { (Sign::Pause, "Pause") };
         if widgets::sign(ui, true, sign, name, "Space").clicked() {
             actions.push(Action::Pause);
         }
-        if widgets::sign(ui, true, "⏭", "Step forward", "Right, while paused").clicked() {
+        if widgets::sign(ui, true, Sign::Forward, "Step forward", "Right, while paused").clicked() {
             held(window, &mut actions);
             actions.push(Action::Step(1));
         }

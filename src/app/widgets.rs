@@ -1,5 +1,6 @@
 //! Small things that several panels draw alike.
 
+use super::signs::{self, Sign};
 use super::style;
 use eframe::egui::{self, Response, RichText, Role, Ui, WidgetInfo};
 
@@ -15,8 +16,13 @@ pub(super) fn group(ui: &mut Ui, name: &str, rows: impl FnOnce(&mut Ui)) {
         .num_columns(2)
         .min_col_width(112.0)
         .max_col_width(168.0)
+        .min_row_height(17.0)
         .spacing([8.0, 3.0])
-        .show(ui, rows);
+        .show(ui, |ui| {
+            // Rows of text need no room for buttons.
+            ui.spacing_mut().interact_size.y = 17.0;
+            rows(ui);
+        });
     ui.add_space(8.0);
 }
 
@@ -29,11 +35,30 @@ pub(super) fn row(ui: &mut Ui, name: &str, value: impl Into<egui::WidgetText>) {
 }
 
 /// A button with a sign on it, and its name for those who cannot see it.
-pub(super) fn sign(ui: &mut Ui, enabled: bool, sign: &str, name: &str, tip: &str) -> Response {
-    let button = egui::Button::new(RichText::new(sign).size(15.0)).min_size(egui::vec2(30.0, 0.0));
+pub(super) fn sign(ui: &mut Ui, enabled: bool, sign: Sign, name: &str, tip: &str) -> Response {
+    let button = egui::Button::new("").min_size(egui::vec2(32.0, 24.0));
     let response = ui.add_enabled(enabled, button);
+    let ink = ui.style().interact(&response).text_color();
+    signs::draw(ui.painter(), sign, response.rect.center(), ink);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     response.on_hover_text(format!("{name} ({tip})"))
+}
+
+/// A button with a sign beside its text.
+pub(super) fn signed(
+    ui: &mut Ui,
+    sign: Sign,
+    text: &str,
+    name: &str,
+    [fill, ink, dot]: [egui::Color32; 3],
+) -> Response {
+    // Room for the sign, in the width of spaces.
+    let text = RichText::new(format!("     {text}")).color(ink);
+    let response = ui.add(egui::Button::new(text).fill(fill));
+    let left = response.rect.left_center() + egui::vec2(signs::SIDE / 2.0 + 8.0, 0.0);
+    signs::draw(ui.painter(), sign, left, dot);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    response
 }
 
 /// The button that is to be pressed next.

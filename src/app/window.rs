@@ -10,7 +10,7 @@ use super::quality::Quality;
 use super::recorder::Recorder;
 use super::session::Session;
 use super::settings::{Settings, Tab};
-use super::sources::Sources;
+use super::sources::Chosen;
 use super::toast::Toast;
 use super::{bottom, controls, keys, side, style, top, widgets};
 use crate::pipeline::{Outcome, Take, Wish};
@@ -64,7 +64,7 @@ pub(super) struct Window {
     pub quality: Quality,
     pub histogram: Histogram,
     pub recorder: Recorder,
-    pub sources: Sources,
+    pub sources: Chosen,
     pub chooser: Chooser,
 }
 
@@ -101,7 +101,7 @@ impl Window {
             quality: Quality::new(),
             histogram: Histogram::default(),
             recorder: Recorder::default(),
-            sources: Sources::default(),
+            sources: Chosen::default(),
             chooser: Chooser::default(),
         }
     }
