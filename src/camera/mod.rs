@@ -7,6 +7,8 @@ mod control;
 pub mod davis;
 mod drops;
 pub mod genicam;
+pub mod halves;
+pub mod load;
 mod packet;
 pub mod replay;
 mod seam;

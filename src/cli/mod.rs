@@ -11,6 +11,7 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod sources;
 mod test;
 
 use clap::{Parser, Subcommand};
