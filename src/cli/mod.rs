@@ -12,6 +12,8 @@ mod live;
 mod record;
 mod sheet;
 mod test;
+mod train;
+mod training_bar;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +38,7 @@ enum Command {
     Live(live::Live),
     Record(record::Record),
     Test(test::Test),
+    Train(train::Train),
 }
 
 /// A failure as one line for a person: what, which file or device, what to do.
@@ -54,6 +57,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
         Command::Test(test) => test.run(),
+        Command::Train(train) => train.run(),
     };
     match result {
         Ok(code) => code,
