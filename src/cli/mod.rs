@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod adapt;
 mod bench;
 mod common;
 mod deblur;
@@ -28,6 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
@@ -48,6 +50,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
     let result = match command {
+        Command::Adapt(adapt) => adapt.run(),
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),

@@ -4,24 +4,29 @@
 use super::Failure;
 use super::common::read_weights;
 use super::training_bar::TrainingBar;
+use gem_live::dataset::Config;
 use gem_live::frame::Size;
 use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::supervised::{self, Settings, labelled};
-use gem_live::train::{TrainError, Validation};
-use std::path::PathBuf;
+use gem_live::train::{Validation, published};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// Train the network. The same command again goes on where it was stopped or killed.
 #[derive(clap::Args)]
 pub(crate) struct Train {
+    /// One of the authors' YAML files: the published stages on its recordings. State, metrics
+    /// and checkpoints go to its checkpoint_root.
+    #[arg(long, conflicts_with_all = ["photos", "out", "init"])]
+    config: Option<PathBuf>,
     /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
     /// six, by name, is kept out and validates.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "config")]
     photos: Vec<PathBuf>,
-    /// Folder for the state, weights, metrics and validation pictures.
-    #[arg(long)]
+    /// Folder for the state, weights, metrics and validation pictures of a supervised training.
+    #[arg(long, required_unless_present = "config", default_value = "")]
     out: PathBuf,
     /// Weights to start from [default: fresh ones].
     #[arg(long)]
@@ -47,9 +52,10 @@ pub(crate) struct Train {
     /// How much more pixels count that differ between blurry and sharp.
     #[arg(long, default_value_t = 20.0)]
     emphasis: f32,
-    /// Let the deformable convolutions deform (slower); without it their offsets stay at zero.
-    #[arg(long)]
-    free: bool,
+    /// Whether the deformable convolutions deform: as published they do, and take several times
+    /// as long [default: free with --config, rigid otherwise].
+    #[arg(long, value_enum)]
+    offsets: Option<OffsetsName>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1226)]
     seed: u64,
@@ -61,15 +67,57 @@ pub(crate) struct Train {
     threads: usize,
 }
 
+/// As [`Offsets`], for the command line.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OffsetsName {
+    Free,
+    Rigid,
+}
+
+impl From<OffsetsName> for Offsets {
+    fn from(name: OffsetsName) -> Self {
+        match name {
+            OffsetsName::Free => Self::Free,
+            OffsetsName::Rigid => Self::Rigid,
+        }
+    }
+}
+
 /// Held-out exposures per scale.
 const HELD_OUT: u64 = 12;
 
 impl Train {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
+        match &self.config {
+            Some(config) => self.published(config),
+            None => self.supervised(),
+        }
+    }
+
+    fn published(&self, path: &Path) -> Result<ExitCode, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let (config, remarks) =
+            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        for key in &remarks.warnings {
+            eprintln!("gem-live: {}: {key} is not known, and passed over", path.display());
+        }
+        let folder = config.checkpoint_root.clone();
+        let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
+        let settings = published::Settings { config, offsets, save_every: Duration::from_secs(60) };
+        let mut bar = TrainingBar::new(self.minutes);
+        let ended = published::run(&settings, &mut bar)?;
+        bar.finish();
+        let how = if ended { "all stages and cycles are done" } else { "stopped; goes on later" };
+        println!("{how}; checkpoints in {}", folder.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn supervised(&self) -> Result<ExitCode, Failure> {
+        let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
         if self.size == 0 || !self.size.is_multiple_of(64) {
             return Err(format!("--size {}: must be a multiple of 64", self.size).into());
         }
-        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
         let layout = Net::layout();
         let first = match &self.init {
             Some(path) => layout.flatten(&read_weights(path)?),
@@ -96,7 +144,7 @@ impl Train {
             training.names().len(),
             self.blur,
             self.size,
-            if self.free { "free offsets" } else { "rigid offsets" },
+            if offsets == Offsets::Free { "free offsets" } else { "rigid offsets" },
             self.seed,
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
@@ -114,15 +162,14 @@ impl Train {
             rate: self.rate,
             warmup: 300,
             emphasis: self.emphasis,
-            offsets: if self.free { Offsets::Free } else { Offsets::Rigid },
+            offsets,
             validate_every: self.validate_every,
             save_every: Duration::from_secs(60),
             plan,
         };
         let mut bar = TrainingBar::new(self.minutes);
         let sampler = Sampler::new(training, recipe, self.seed);
-        let state = supervised::run(&settings, first, &sampler, &validation, &mut bar)
-            .map_err(|e: TrainError| e.to_string())?;
+        let state = supervised::run(&settings, first, &sampler, &validation, &mut bar)?;
         bar.finish();
         println!(
             "{} of {} steps; weights in {}",

@@ -54,7 +54,11 @@ impl Watch for TrainingBar {
         let loss = *self.loss.insert(self.loss.map_or(total, |l| 0.98 * l + 0.02 * total));
         let elapsed = self.started.elapsed();
         let pace = elapsed.as_secs_f64() / (p.step - first).max(1) as f64;
-        let by_steps = pace * p.steps.saturating_sub(p.step) as f64;
+        // Without a number of steps only the time ends it.
+        let by_steps = match p.steps {
+            0 => f64::INFINITY,
+            steps => pace * steps.saturating_sub(p.step) as f64,
+        };
         let left = self
             .limit
             .map_or(by_steps, |limit| by_steps.min(limit.saturating_sub(elapsed).as_secs_f64()));
@@ -80,12 +84,12 @@ impl Watch for TrainingBar {
         );
         match &self.bar {
             Some(bar) => {
-                bar.set_length(p.steps);
+                bar.set_length(p.steps.max(p.step));
                 bar.set_position(p.step);
                 bar.set_message(text);
             }
             None if self.said.is_none_or(|t| t.elapsed() > Duration::from_secs(30)) => {
-                println!("step {}/{} {text}", p.step, p.steps);
+                println!("step {} {text}", p.step);
                 self.said = Some(Instant::now());
             }
             None => {}

@@ -1,13 +1,17 @@
 //! Training: SAN forward and backward, losses, optimiser, schedules, checkpoints.
 //!
 //! [`cpu::Net`] computes the network both ways; [`loss`] holds the published losses and the
-//! supervised one; [`supervised`] trains on scenes made on the fly.
+//! supervised one; [`supervised`] trains on scenes made on the fly, [`published`] as the authors
+//! did, [`adapt`](mod@adapt) fits weights to one recording.
 
 pub mod adam;
+pub mod adapt;
 mod batch;
 pub mod cpu;
 pub mod layout;
 pub mod loss;
+pub mod published;
+pub mod recordings;
 pub mod resize;
 pub mod schedule;
 pub mod state;

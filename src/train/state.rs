@@ -23,7 +23,9 @@ pub struct Position {
     pub epoch: usize,
     /// Batches of this epoch that are done.
     pub batch: usize,
-    /// Sum of the losses of those batches.
+    /// Samples of those batches: fewer than the files, where some were skipped.
+    pub samples: usize,
+    /// Sum of the losses of those samples.
     pub loss_sum: f64,
     /// Lowest mean loss of an epoch of this cycle so far.
     pub best_loss: Option<f64>,
