@@ -3,7 +3,7 @@
 
 use super::{
     Control, ControlError, Device, DeviceError, Drops, EventPacket, FrameSpan, Identity, Opener,
-    Packet, Value, Wanted,
+    Pace, Packet, Value, Wanted,
 };
 use crate::event::Event;
 use crate::simulate::random::Stream;
@@ -225,6 +225,10 @@ impl Device for Breaking {
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         self.inner.set(name, value)
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.inner.pace()
     }
 
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {

@@ -6,7 +6,7 @@ use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
 use crate::rig::sync::Synced;
-use crate::rig::{Rig, RigSettings, Role};
+use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 use std::sync::Arc;
@@ -117,6 +117,11 @@ impl RigSource {
     /// Where cameras and rig count their losses.
     pub fn drops(&self) -> Drops {
         self.drops.clone()
+    }
+
+    /// Lets events pass through these stages, from the next packet on.
+    pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
+        self.rig.change(Change::Stages(stages));
     }
 
     fn listen(&mut self) {

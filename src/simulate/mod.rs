@@ -15,6 +15,7 @@ pub mod rig;
 mod scene;
 mod stage;
 mod sweep;
+pub mod synth;
 mod texture;
 
 pub use event_sensor::{EventSensor, PushError, SensorSettings};

@@ -164,8 +164,8 @@ impl Pattern for Wall {
             let dark = (x / pair).rem_euclid(1.0) < 0.5 && (312.0..368.0).contains(&y);
             return if dark { BLACK } else { WHITE };
         }
-        if (320.0..644.0).contains(&x) && (420.0..490.0).contains(&y) {
-            return if written((x - 338.0) / 6.0, (y - 434.0) / 6.0) { RED } else { WHITE };
+        if (512.0..752.0).contains(&x) && (226.0..286.0).contains(&y) {
+            return if written((x - 526.0) / 4.5, (y - 240.0) / 4.5) { RED } else { WHITE };
         }
         let across = if self.mirrored { WALL.width as f32 - place.0 } else { place.0 };
         let light = texel(&self.photo, across, place.1);
@@ -227,5 +227,22 @@ impl Pattern for Wheel {
             COLOURS[sector % COLOURS.len()]
         };
         stored.map(|v| Transfer::Srgb.decode(v))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_photographs_are_there_at_the_size_that_they_are_shown() {
+        for (bytes, size) in [(MOUNTAINS, WALL), (BRUSHES, FRAMED)] {
+            let image = image::load_from_memory(bytes).unwrap().to_rgb8();
+            assert_eq!(
+                (image.width() as usize, image.height() as usize),
+                (size.width, size.height)
+            );
+            assert_ne!(photograph(bytes, size).pixels()[0], photograph(&[], size).pixels()[0]);
+        }
     }
 }
