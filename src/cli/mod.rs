@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod align;
 mod bench;
 mod common;
 mod deblur;
@@ -27,6 +28,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Align(align::Align),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
@@ -46,6 +48,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
     let result = match command {
+        Command::Align(align) => align.run(),
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
