@@ -233,8 +233,10 @@ impl Clocks {
                 FrameSpan::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameSpan::Frames { start, exposure_us } => {
                     let (sequence, stamp) = (frame.sequence, Some(start));
-                    let rough = self.refined().map(|(map, _)| map.map(start));
-                    self.time(sequence, stamp, rough, exposure_us, overdue)
+                    let refined = self.refined();
+                    let rough = refined.map(|(map, _)| map.map(start));
+                    let exact = refined.is_some_and(|(_, offset)| offset.is_some());
+                    self.time(sequence, stamp, rough.map(|t| (t, exact)), exposure_us, overdue)
                 }
                 FrameSpan::Arrival { exposure_us } => {
                     let sequence = frame.sequence;
@@ -242,7 +244,7 @@ impl Clocks {
                         let end_us = frame.arrived.us() as f64 - self.settings.frame_latency_us;
                         Timestamp::from_us((map.map_us(end_us).round() as i64) - exposure_us)
                     });
-                    self.time(sequence, None, rough, exposure_us, overdue)
+                    self.time(sequence, None, rough.map(|t| (t, false)), exposure_us, overdue)
                 }
             };
             let (epoch, start, end) = match timed {
@@ -261,16 +263,16 @@ impl Clocks {
     }
 
     /// A frame's exposure from its pulse, else from the line through the pulses of others,
-    /// else from arrival times.
+    /// else from `rough`: what arrival times tell, and whether image content has made it exact.
     fn time(
         &mut self,
         sequence: u64,
         stamp: Option<Timestamp<FrameClock>>,
-        rough: Option<Timestamp<EventClock>>,
+        rough: Option<(Timestamp<EventClock>, bool)>,
         exposure_us: i64,
         overdue: bool,
     ) -> Timing {
-        let Some((epoch, rough)) = self.event_epoch.zip(rough) else {
+        let Some((epoch, (rough, exact))) = self.event_epoch.zip(rough) else {
             return if overdue { Timing::Never } else { Timing::Wait };
         };
         let line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
@@ -278,8 +280,13 @@ impl Clocks {
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
-        let near = self.pulses.nearest(guess).copied();
-        let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        // A frame cannot come before its shutter has closed, but long after it: reading out and
+        // sending may take most of a period. So by arrival alone the pulse is rather earlier.
+        // What both cameras saw tells it without such a delay.
+        let early_us = if line.is_some() || exact { 0 } else { period_us * 3 / 10 };
+        let expected = guess.plus_us(-early_us);
+        let near = self.pulses.nearest(expected).copied();
+        let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
         // A whole pulse where the line expects it will not change any more. Anything else waits
         // until edges are all in: when the events are past the end of the exposure.
         let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
@@ -342,10 +349,14 @@ impl Clocks {
         Some(frames.then(&self.host_map()?))
     }
 
+    /// From the event camera's clock to the host's: when the fastest packets arrive.
+    pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
+        self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
+    }
+
     /// From the host's clock to the event camera's.
     fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
-        let events = self.events.map()?.shifted(-self.settings.event_latency_us);
-        Some(events.inverse())
+        Some(self.arrival()?.inverse())
     }
 
     /// Whether edges were seen lately: a cable can be pulled at any time.
