@@ -1,6 +1,7 @@
 //! Cameras, synchronised, as a source of exposures.
 
 use super::facts;
+use super::filters::Filters;
 use super::source::{Captured, Control, Next, Shape, Source, SourceError};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
@@ -26,6 +27,7 @@ pub struct RigSource {
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
+    filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
@@ -99,6 +101,8 @@ impl RigSource {
         let two = stations.len() > 1;
         let inputs = stations.iter().map(|station| station.input(two)).collect();
         let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
+        let filters = Filters::default();
+        rig.change(Change::Stages(filters.stages()));
         Ok(Self {
             name,
             stations,
@@ -106,6 +110,7 @@ impl RigSource {
             exposures,
             drops,
             tap,
+            filters,
             controls: Vec::new(),
             refused: None,
             number: 0,
@@ -114,7 +119,8 @@ impl RigSource {
         })
     }
 
-    /// Lets events pass through these stages, from the next packet on.
+    /// Lets events pass through these stages, from the next packet on, instead of the noise
+    /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
         self.rig.change(Change::Stages(stages));
     }
@@ -125,13 +131,21 @@ impl RigSource {
             return;
         }
         self.refused = None;
-        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        self.list_controls();
         let known: Vec<_> =
             self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
         if !known.is_empty() {
             let names: Vec<String> = known.iter().map(|(_, identity)| called(identity)).collect();
             self.name = names.join(" + ");
             self.tap.cameras(&known);
+        }
+    }
+
+    /// The cameras' controls, and those of the filters behind them.
+    fn list_controls(&mut self) {
+        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        if !self.controls.is_empty() {
+            self.controls.extend(self.filters.controls());
         }
     }
 
@@ -177,7 +191,7 @@ impl Source for RigSource {
         self.listen();
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
-                self.tap.rig(&self.rig.state());
+                self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(&synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
@@ -199,6 +213,10 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
+            if let Some(set) = self.filters.set(name, &value) {
+                self.refused = set.err().map(|e| e.to_string());
+                return self.list_controls();
+            }
             let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
             match asked.find_map(|answer| answer) {
                 Some(true) => {}
@@ -227,6 +245,7 @@ impl Source for RigSource {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
+        facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
