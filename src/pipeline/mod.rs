@@ -31,7 +31,9 @@ pub use open::{OpenError, Playback, open};
 pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
-pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
+pub use source::{
+    Captured, Control, Next, Pace, Shape, Source, SourceError, SourceReport, Transport,
+};
 pub use station::CameraChoice;
 pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
@@ -78,11 +80,13 @@ pub struct Pipeline {
     engine: Arc<Mutex<String>>,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     source: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
 }
 
+type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
 
@@ -118,9 +122,11 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            judged: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
+        let report = Report::default();
         let controlled = Controlled::default();
         let ended = Arc::new(AtomicBool::new(false));
         let source_thread = SourceThread {
@@ -132,6 +138,7 @@ impl Pipeline {
             notices: notices.clone(),
             transport: transport.clone(),
             facts: facts.clone(),
+            report: report.clone(),
             name: name.clone(),
             controlled: controlled.clone(),
             ended: ended.clone(),
@@ -148,6 +155,7 @@ impl Pipeline {
             engine,
             transport,
             facts,
+            report,
             source: name,
             controlled,
             ended,
@@ -171,7 +179,7 @@ impl Pipeline {
     pub fn take(&self) -> Option<Outcome> {
         let outcome = self.outcomes.as_ref()?.take()?;
         if !outcome.repeated {
-            self.stats.shown(outcome.captured.closed);
+            self.stats.shown(outcome.captured.closed, outcome.captured.arrived);
         }
         Some(outcome)
     }
@@ -232,6 +240,11 @@ impl Pipeline {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The same as numbers, a moment old.
+    pub fn report(&self) -> SourceReport {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Where the source stands, if it is a recording.
     pub fn transport(&self) -> Option<Transport> {
         *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
@@ -258,6 +271,7 @@ struct SourceThread {
     notices: Notices,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     name: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
@@ -267,6 +281,7 @@ impl SourceThread {
     /// What people read need not be written anew with every frame.
     fn tell(&self) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
         let mut controls = self.controlled.lock().unwrap_or_else(PoisonError::into_inner);
         if controls.as_slice() != self.source.controls() {

@@ -2,7 +2,7 @@
 
 use super::facts;
 use super::filters::Filters;
-use super::source::{Captured, Control, Next, Shape, Source, SourceError};
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
@@ -160,17 +160,33 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let age_us = Timestamp::<HostClock>::now().since_us(synced.frame.arrived).max(0);
-        let age = Duration::from_micros(age_us.unsigned_abs());
-        let now = Instant::now();
+        let (arrived, closed) = self.moments(synced);
         let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
         Captured {
             number,
             exposure: synced.exposure(),
             picture: synced.frame.picture.clone(),
             truth,
-            closed: now.checked_sub(age).unwrap_or(now),
+            closed,
+            arrived,
         }
+    }
+
+    /// When the frame arrived and when its shutter closed.
+    fn moments(&self, synced: &Synced) -> (Instant, Instant) {
+        let arrived = synced.frame.arrived;
+        let (now, now_us) = (Instant::now(), Timestamp::<HostClock>::now());
+        let since = |t: Timestamp<HostClock>| {
+            let age = Duration::from_micros(now_us.since_us(t).max(0).unsigned_abs());
+            now.checked_sub(age).unwrap_or(now)
+        };
+        // A recording may have been paused: its events tell nothing of this computer's time.
+        let recorded = self.stations.iter().any(Station::is_recording);
+        let map = self.rig.state().arrival.filter(|_| !recorded);
+        let closed = map.map(|map| map.map(synced.frame.end));
+        // Longer than any camera takes: the clock was set anew a moment ago.
+        let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
+        (since(arrived), since(closed.unwrap_or(arrived)))
     }
 }
 
@@ -241,6 +257,18 @@ impl Source for RigSource {
 
     fn controls(&self) -> &[camera::Control] {
         &self.controls
+    }
+
+    fn report(&self) -> SourceReport {
+        let state = self.rig.state();
+        SourceReport {
+            sync: Some(state.sync),
+            buffer: Some(state.buffer),
+            packets_queued: self.stations.iter().map(Station::waiting).sum(),
+            exposures_queued: self.exposures.len(),
+            lost: self.drops.snapshot(),
+            real_time: None,
+        }
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {

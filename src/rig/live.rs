@@ -4,7 +4,7 @@ use super::clock::{ClockSettings, Clocks, SyncState};
 use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
 use crate::camera::{Drops, Packet};
-use crate::time::Timestamp;
+use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +64,9 @@ pub struct RigState {
     pub buffer: SyncStats,
     /// How often pulses and frames came out of step.
     pub relocks: u64,
+    /// When what happens on the event camera's clock can be known here at the earliest.
+    #[serde(skip)]
+    pub arrival: Option<ClockMap<EventClock, HostClock>>,
     /// What was done to packets before.
     pub conditioned: Conditioned,
 }
@@ -187,6 +190,7 @@ fn read(clocks: &Clocks, buffer: &SyncBuffer, condition: &Condition) -> RigState
         sync: clocks.state(),
         buffer: buffer.stats(),
         relocks: clocks.relocks(),
+        arrival: clocks.arrival(),
         conditioned: condition.told(),
     }
 }

@@ -232,8 +232,12 @@ impl Clocks {
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
-        let near = self.pulses.nearest(guess).copied();
-        let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        // A frame cannot come before its shutter has closed, but long after it: reading out and
+        // sending may take most of a period. So by arrival alone the pulse is rather earlier.
+        let early_us = if line.is_some() { 0 } else { period_us * 3 / 10 };
+        let expected = guess.plus_us(-early_us);
+        let near = self.pulses.nearest(expected).copied();
+        let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
         // A whole pulse where the line expects it will not change any more. Anything else waits
         // until edges are all in: when the events are past the end of the exposure.
         let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
@@ -282,10 +286,14 @@ impl Clocks {
         Some(frames.then(&self.host_map()?))
     }
 
+    /// From the event camera's clock to the host's: when the fastest packets arrive.
+    pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
+        self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
+    }
+
     /// From the host's clock to the event camera's.
     fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
-        let events = self.events.map()?.shifted(-self.settings.event_latency_us);
-        Some(events.inverse())
+        Some(self.arrival()?.inverse())
     }
 
     /// Whether edges were seen lately: a cable can be pulled at any time.
