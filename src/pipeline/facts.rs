@@ -1,5 +1,6 @@
 //! What a rig tells about itself, in words.
 
+use super::filters::STAGES;
 use crate::camera::DropSnapshot;
 use crate::rig::RigState;
 use crate::rig::clock::SyncState;
@@ -7,7 +8,9 @@ use crate::rig::clock::SyncState;
 /// Names and values for people.
 pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
     let mut facts = vec![("synchronised by", sync(&state.sync))];
-    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0);
+    // The noise filters tell about themselves.
+    let own = |name: &str| STAGES.contains(&name);
+    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0 && !own(s.name));
     facts.extend(filters.map(|s| {
         let percent = 100.0 * s.removed as f64 / s.events as f64;
         ("filter", format!("{}: {percent:.1} % of events removed", s.name))

@@ -1,6 +1,7 @@
 //! Cameras, synchronised, as a source of exposures.
 
 use super::facts;
+use super::filters::Filters;
 use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
@@ -27,6 +28,7 @@ pub struct RigSource {
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
+    filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
@@ -103,6 +105,8 @@ impl RigSource {
         if two {
             tap.alignment().attach(rig.changes());
         }
+        let filters = Filters::default();
+        rig.changes().send(Change::Stages(filters.stages()));
         Ok(Self {
             name,
             stations,
@@ -110,6 +114,7 @@ impl RigSource {
             exposures,
             drops,
             tap,
+            filters,
             controls: Vec::new(),
             refused: None,
             number: 0,
@@ -118,7 +123,8 @@ impl RigSource {
         })
     }
 
-    /// Lets events pass through these stages, from the next packet on.
+    /// Lets events pass through these stages, from the next packet on, instead of the noise
+    /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
         self.rig.changes().send(Change::Stages(stages));
     }
@@ -129,7 +135,7 @@ impl RigSource {
             return;
         }
         self.refused = None;
-        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        self.list_controls();
         let known: Vec<_> =
             self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
         if !known.is_empty() {
@@ -139,6 +145,14 @@ impl RigSource {
         }
         if let [(_, frames), (_, events)] = known.as_slice() {
             self.tap.alignment().pair(Pair::of(frames, events));
+        }
+    }
+
+    /// The cameras' controls, and those of the filters behind them.
+    fn list_controls(&mut self) {
+        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        if !self.controls.is_empty() {
+            self.controls.extend(self.filters.controls());
         }
     }
 
@@ -200,7 +214,7 @@ impl Source for RigSource {
         self.listen();
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
-                self.tap.rig(&self.rig.state());
+                self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(&synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
@@ -223,6 +237,10 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
+            if let Some(set) = self.filters.set(name, &value) {
+                self.refused = set.err().map(|e| e.to_string());
+                return self.list_controls();
+            }
             let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
             match asked.find_map(|answer| answer) {
                 Some(true) => {}
@@ -266,6 +284,7 @@ impl Source for RigSource {
         if self.stations.len() > 1 {
             facts.push(("aligned", self.tap.alignment().said()));
         }
+        facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
