@@ -87,7 +87,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
             let Options { source, name, tap, weights, compute, adapt, .. } = options;
             let recipe = Recipe {
                 open: session::opener(),
-                compute,
+                restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,
                 wake: Arc::new(move || context.request_repaint()),
