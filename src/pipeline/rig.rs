@@ -167,7 +167,8 @@ impl RigSource {
             now.checked_sub(age).unwrap_or(now)
         };
         // A recording may have been paused: its events tell nothing of this computer's time.
-        let map = self.rig.state().arrival.filter(|_| !self.name.starts_with("recording"));
+        let recorded = self.stations.iter().any(Station::is_recording);
+        let map = self.rig.state().arrival.filter(|_| !recorded);
         let closed = map.map(|map| map.map(synced.frame.end));
         // Longer than any camera takes: the clock was set anew a moment ago.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
@@ -245,7 +246,7 @@ impl Source for RigSource {
         SourceReport {
             sync: Some(state.sync),
             buffer: Some(state.buffer),
-            packets_queued: self.stations.iter().map(Station::packets_queued).sum(),
+            packets_queued: self.stations.iter().map(Station::waiting).sum(),
             exposures_queued: self.exposures.len(),
             lost: self.drops.snapshot(),
             real_time: None,

@@ -63,13 +63,13 @@ impl Station {
         Input { packets: self.camera.packets.clone(), role: self.role, own_clock }
     }
 
-    pub(super) fn role(&self) -> Role {
-        self.role
+    /// Packets that wait for the rig.
+    pub(super) fn waiting(&self) -> usize {
+        self.camera.packets.len()
     }
 
-    /// Packets that wait in its channel.
-    pub(super) fn packets_queued(&self) -> usize {
-        self.camera.packets.len()
+    pub(super) fn role(&self) -> Role {
+        self.role
     }
 
     /// Takes what the camera has said; whether anything has changed.

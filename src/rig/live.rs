@@ -64,11 +64,11 @@ pub struct RigState {
     pub buffer: SyncStats,
     /// How often pulses and frames came out of step.
     pub relocks: u64,
-    /// What was done to packets before.
-    pub conditioned: Conditioned,
     /// When what happens on the event camera's clock can be known here at the earliest.
     #[serde(skip)]
     pub arrival: Option<ClockMap<EventClock, HostClock>>,
+    /// What was done to packets before.
+    pub conditioned: Conditioned,
 }
 
 /// How a rig works.
@@ -190,8 +190,8 @@ fn read(clocks: &Clocks, buffer: &SyncBuffer, condition: &Condition) -> RigState
         sync: clocks.state(),
         buffer: buffer.stats(),
         relocks: clocks.relocks(),
-        conditioned: condition.told(),
         arrival: clocks.arrival(),
+        conditioned: condition.told(),
     }
 }
 
