@@ -29,6 +29,8 @@ mod top;
 mod transport;
 mod widgets;
 mod window;
+mod wizard;
+mod wizard_run;
 
 #[cfg(test)]
 mod tests;

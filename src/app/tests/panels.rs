@@ -177,3 +177,35 @@ fn settings_outlive_the_window() {
     let again = keeping(&Script::default());
     assert!(again.settings.events && again.settings.view == crate::app::settings::View::Wipe);
 }
+
+#[test]
+fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::A);
+    assert_eq!(w.state().dialog, Some(Dialog::Align));
+    click(&mut w, "Begin");
+    assert!(says(&w, "there are no two cameras to align"));
+    click(&mut w, "Choose two cameras");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
+
+#[test]
+fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() {
+    let mut w = shown(window(&Script::default()));
+    let half: SourceName = "sim:64x48".parse().unwrap();
+    w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
+    until(&mut w, "the rig", |w| w.latest.is_some());
+    press(&mut w, Key::A);
+    w.get_by_label("A chessboard that flashes on this screen").click();
+    w.run_steps(2);
+    click(&mut w, "Begin");
+    until(&mut w, "the frame camera's picture", |w| w.wizard.pictured());
+    w.run_steps(2);
+    assert!(says(&w, "Frame camera: no board"));
+    click(&mut w, "Flash the board full screen");
+    assert_eq!(w.state().dialog, Some(Dialog::Board));
+    press(&mut w, Key::Escape);
+    assert_eq!(w.state().dialog, Some(Dialog::Align), "back to the steps");
+    press(&mut w, Key::Escape);
+    assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
+}
