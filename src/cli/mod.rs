@@ -23,10 +23,13 @@ use std::process::ExitCode;
 
 /// Removes motion blur from a camera with the help of an event camera.
 #[derive(Parser)]
-#[command(name = "gem-live", version, about)]
+#[command(name = "gem-live", version, about, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Without a subcommand: those of `live`.
+    #[command(flatten)]
+    live: live::Live,
 }
 
 #[derive(Subcommand)]
@@ -51,7 +54,8 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Parses the arguments and runs what they ask for.
 pub(crate) fn run() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
+    let Arguments { command, live } = Arguments::parse();
+    let command = command.unwrap_or(Command::Live(live));
     let result = match command {
         Command::Align(align) => align.run(),
         Command::Adapt(adapt) => adapt.run(),
