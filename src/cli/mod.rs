@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod bench;
+mod cameras;
 mod common;
 mod deblur;
 mod devices;
