@@ -12,6 +12,7 @@ mod eye;
 mod gpu;
 mod histogram;
 mod keys;
+mod library;
 mod numbers;
 mod pictures;
 mod quality;

@@ -8,7 +8,7 @@ use super::widgets::{self, hint, title};
 use super::window::Window;
 use super::{style, toast};
 use crate::pipeline::{Outcome, SourceName, Tap};
-use crate::record::{Disk, Ending, Progress, RecordSettings, Session, Store};
+use crate::record::{Disk, Ending, Progress, RecordSettings, Session, Store, new_sequence};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -50,6 +50,11 @@ impl Recorder {
         }
     }
 
+    /// Whether a folder is being written to.
+    pub(super) fn writes(&self, folder: &Path) -> bool {
+        self.current.as_ref().is_some_and(|(f, _)| f == folder)
+    }
+
     /// Folder of the newest recording.
     #[cfg(test)]
     pub(super) fn last(&self) -> Option<&(PathBuf, Progress)> {
@@ -88,7 +93,7 @@ impl Window {
             );
             return;
         }
-        let folder = next_folder(&self.settings.recordings(), &self.settings.scene);
+        let folder = new_sequence(&self.settings.recordings(), &self.settings.scene);
         let session = Session {
             scene: self.settings.scene.clone(),
             indoor: self.settings.indoor,
@@ -137,6 +142,7 @@ impl Window {
             let (kind, text) = said(&progress, &folder);
             self.toast.say(kind, text);
             self.recorder.last = Some((folder, progress));
+            self.library.stale();
         }
     }
 
@@ -256,7 +262,12 @@ impl Window {
         } else {
             ui.label(format!("{} frames so far", progress.exposures));
         }
-        hint(ui, format!("{} pairs written", progress.pairs));
+        let size = widgets::bytes(progress.bytes);
+        let waiting = match progress.waiting {
+            0 => String::new(),
+            n => format!(", {n} frames wait for the disk"),
+        };
+        hint(ui, format!("{} pairs written, {size}{waiting}", progress.pairs));
         let bad = [
             (progress.lost, "frames lost: the disk is too slow"),
             (progress.unpaired, "frames without a neighbour to pair with"),
@@ -276,15 +287,6 @@ fn frame_bytes(outcome: &Outcome) -> u64 {
     let captured = &outcome.captured;
     let events = captured.exposure.events.len() * EVENT_BYTES;
     (captured.picture.data().len() + events) as u64
-}
-
-/// The first of scene-001, scene-002 and so on that is not taken.
-fn next_folder(base: &Path, scene: &str) -> PathBuf {
-    let sound = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = scene.trim().chars().take(64).map(sound).collect();
-    let name = if name.is_empty() { "scene".to_owned() } else { name };
-    let folder = |n: u32| base.join(format!("{name}-{n:03}"));
-    (1..u32::MAX).map(folder).find(|f| !f.exists()).unwrap_or_else(|| base.join(name))
 }
 
 /// What became of a recording.
@@ -314,19 +316,6 @@ fn said(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_are_numbered_and_never_used_twice() {
-        let base = tempfile::tempdir().unwrap();
-        let first = next_folder(base.path(), "a walk/outside");
-        assert_eq!(first, base.path().join("a_walk_outside-001"));
-        std::fs::create_dir(&first).unwrap();
-        assert_eq!(
-            next_folder(base.path(), "a walk/outside").file_name().unwrap(),
-            "a_walk_outside-002"
-        );
-        assert_eq!(next_folder(base.path(), "  ").file_name().unwrap(), "scene-001");
-    }
 
     #[test]
     fn what_was_lost_is_said_with_the_result() {

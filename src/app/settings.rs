@@ -132,16 +132,6 @@ impl Settings {
         let text = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
         crate::output::write(path, text.as_bytes()).map_err(|e| e.to_string())
     }
-
-    /// Where recordings lie.
-    pub(super) fn recordings(&self) -> PathBuf {
-        self.folder.clone().unwrap_or_else(|| {
-            let user = directories::UserDirs::new();
-            let documents = user.as_ref().and_then(|d| d.document_dir()).map(Path::to_owned);
-            let home = || user.as_ref().map(|d| d.home_dir().to_owned());
-            documents.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("GEM Live")
-        })
-    }
 }
 
 /// The settings' file, where the platform has a folder for it.

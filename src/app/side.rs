@@ -31,7 +31,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
         Tab::Numbers => numbers::show(window, ui),
         Tab::Camera => controls::show(window, ui),
         Tab::Record => actions.extend(window.recorder_panel(ui)),
-        Tab::Library => {}
+        Tab::Library => actions.extend(window.library_panel(ui)),
     });
     actions
 }

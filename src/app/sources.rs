@@ -128,7 +128,7 @@ impl Chosen {
                     ui.set_width(170.0);
                     self.kinds(ui);
                 });
-                ui.separator();
+                ui.add_space(12.0);
                 ui.vertical(|ui| {
                     ui.set_min_height(170.0);
                     self.options(ui, &mut actions);

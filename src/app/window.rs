@@ -5,6 +5,7 @@ use super::canvas::{self, Labels};
 use super::chooser::{Chooser, Purpose};
 use super::eye::Eye;
 use super::histogram::Histogram;
+use super::library::Library;
 use super::pictures::Pictures;
 use super::quality::Quality;
 use super::recorder::Recorder;
@@ -30,6 +31,7 @@ const REST: f32 = 2.5;
 pub(super) enum Dialog {
     Help,
     Sources,
+    Delete,
 }
 
 /// The window's state.
@@ -64,6 +66,7 @@ pub(super) struct Window {
     pub quality: Quality,
     pub histogram: Histogram,
     pub recorder: Recorder,
+    pub library: Library,
     pub sources: Chosen,
     pub chooser: Chooser,
 }
@@ -101,6 +104,7 @@ impl Window {
             quality: Quality::new(),
             histogram: Histogram::default(),
             recorder: Recorder::default(),
+            library: Library::default(),
             sources: Chosen::default(),
             chooser: Chooser::default(),
         }
@@ -154,6 +158,7 @@ impl Window {
         match self.dialog {
             Some(Dialog::Help) => keys::help(ui),
             Some(Dialog::Sources) => self.sources.show(ui, self.session.trouble.as_deref()),
+            Some(Dialog::Delete) => self.confirm_delete(ui),
             None => Vec::new(),
         }
     }
