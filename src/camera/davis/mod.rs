@@ -204,11 +204,13 @@ impl Beat {
     /// a pause was that is too long for the sensor, if there was one.
     fn pause(&mut self, first_us: i64, last_us: i64, samples: usize) -> Option<i64> {
         let before = self.last_us.replace(last_us);
+        let known = self.period_us;
         if let Some(steps) = i64::try_from(samples).ok().filter(|n| *n > 1) {
             let period = ((last_us - first_us) / (steps - 1)).max(SHORTEST_BEAT_US);
             self.period_us = Some(period);
         }
-        let (before, period) = (before?, self.period_us?);
+        // The longer one of two containers: one that was cut short tells little.
+        let (before, period) = (before?, self.period_us?.max(known.unwrap_or(0)));
         let step = first_us - before;
         // A pulse or two may come late; a container holds at least two.
         (step * 2 > period * 5).then_some(before)
