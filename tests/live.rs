@@ -322,8 +322,16 @@ fn what_is_missing_for_cameras_is_said() {
     assert!(text.contains("missing: libcaer") && text.contains("GEM_LIVE_LIBCAER"), "{text}");
     if cfg!(not(feature = "genicam")) {
         assert!(text.contains("--features genicam"), "{text}");
-        let live =
-            gem_live(&["live", "--headless", "--frame-source", "genicam", "--event-source", "sim"]);
+        let live = gem_live(&[
+            "live",
+            "--headless",
+            "--seconds",
+            "1",
+            "--frame-source",
+            "genicam",
+            "--event-source",
+            "sim",
+        ]);
         assert!(!live.status.success() && said(&live).contains("--features genicam"));
     }
     if cfg!(not(feature = "uvc")) {
