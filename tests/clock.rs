@@ -82,6 +82,7 @@ impl Rig {
                 events: Vec::new(),
                 edges,
                 sensor: Size::new(8, 4),
+                lost_since: None,
             });
             let end = frame * PERIOD_US + EXPOSURE_US;
             if end + self.transfer_us < ms * 1000 {

@@ -259,6 +259,7 @@ impl Camera {
                 events: now.iter().map(told).collect(),
                 edges: edges.into_iter().filter_map(edge).collect(),
                 sensor: model.sensor,
+                lost_since: None,
             });
             sent.push((until_us, packet));
         }

@@ -3,6 +3,7 @@
 mod adapt;
 mod align;
 mod bench;
+mod cameras;
 mod common;
 mod deblur;
 mod devices;

@@ -132,6 +132,7 @@ impl Pairs {
             events: events.iter().filter(|e| (from..until).contains(&e.t_us)).copied().collect(),
             edges: Vec::new(),
             sensor,
+            lost_since: None,
         };
         self.ready.push_back((until, Packet::Events(packet)));
     }
@@ -190,6 +191,7 @@ impl Tape for Recording {
                         events,
                         edges: std::mem::take(&mut self.edges),
                         sensor: self.reader.sensor(),
+                        lost_since: None,
                     };
                     return Ok(Some((until, Packet::Events(packet))));
                 }
