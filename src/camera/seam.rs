@@ -34,6 +34,11 @@ impl Seam {
         Ok((from_us, last_us, all))
     }
 
+    /// Up to where was passed on.
+    pub(super) fn until_us(&self) -> Option<i64> {
+        self.until_us
+    }
+
     /// Begins anew; how many events were held back.
     pub(super) fn clear(&mut self) -> u64 {
         self.until_us = None;
