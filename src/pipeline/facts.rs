@@ -2,6 +2,7 @@
 
 use super::filters::STAGES;
 use crate::camera::DropSnapshot;
+use crate::camera::replay::PlayState;
 use crate::rig::RigState;
 use crate::rig::clock::SyncState;
 
@@ -24,6 +25,15 @@ pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
         }
     }
     facts
+}
+
+/// Where a recording stands, and what could not be read of it.
+pub(super) fn of_play(state: PlayState) -> Vec<(&'static str, String)> {
+    let seconds = state.duration_us as f64 / 1e6;
+    let at = format!("frame {} of {}, {seconds:.1} s in all", state.frame + 1, state.frames);
+    let skipped =
+        state.skipped.into_iter().map(|(name, why)| ("skipped", format!("{name}: {why}")));
+    std::iter::once(("playing", at)).chain(skipped).collect()
 }
 
 fn sync(state: &SyncState) -> String {

@@ -110,9 +110,14 @@ fn halves(
     playback: Playback,
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
-    let CameraChoice { opener, serial, settings } = camera(name, playback, rig)?;
+    let CameraChoice { opener, serial, settings, monitor } = camera(name, playback, rig)?;
     let (frames, events) = split(opener, SIM_OF_EVENTS);
-    let half = |opener: Arc<dyn Opener>| CameraChoice { opener, serial: serial.clone(), settings };
+    let half = |opener: Arc<dyn Opener>| CameraChoice {
+        opener,
+        serial: serial.clone(),
+        settings,
+        monitor: monitor.clone(),
+    };
     Ok((half(Arc::new(frames)), half(Arc::new(events))))
 }
 
@@ -158,7 +163,11 @@ fn camera(
             let settings = Settings { lossless: true, ..Settings::default() };
             // It may be paused for as long as anyone likes.
             rig.sync.max_wait_us = None;
-            Ok(CameraChoice { settings, ..CameraChoice::new(Replay::new(path, play)) })
+            // And nothing of it comes late: what is missing is not in the recording.
+            rig.sync.patience_us = 0;
+            let replay = Replay::new(path, play);
+            let monitor = Some(replay.monitor());
+            Ok(CameraChoice { settings, monitor, ..CameraChoice::new(replay) })
         }
         SourceName::Genicam(serial) => {
             Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(GenIcam::default()) })

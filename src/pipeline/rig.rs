@@ -2,9 +2,10 @@
 
 use super::facts;
 use super::filters::Filters;
-use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport, Transport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
+use crate::camera::replay::PlayState;
 use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
@@ -49,7 +50,7 @@ impl RigSource {
         rig: RigSettings,
         tap: Tap,
     ) -> std::io::Result<Self> {
-        Self::one(name, CameraChoice { opener, serial, settings }, rig, tap)
+        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, tap)
     }
 
     /// Starts one camera that gives both frames and events.
@@ -256,9 +257,10 @@ impl Source for RigSource {
             let commands = station.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Switch(on)),
-                Control::Step(_) => commands.set("step", Value::Switch(true)),
+                Control::Step(count) => commands.set("step", Value::Whole(count.into())),
+                Control::Seek(to) => commands.set("position", Value::Number(to.clamp(0.0, 1.0))),
                 Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
-                Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
+                Control::Shape(_) | Control::Set(..) => true,
             };
         }
     }
@@ -279,11 +281,18 @@ impl Source for RigSource {
         }
     }
 
+    fn transport(&self) -> Option<Transport> {
+        let PlayState { position, paused, speed, .. } =
+            self.stations.iter().find_map(Station::playing)?;
+        Some(Transport { position, paused, speed })
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
         if self.stations.len() > 1 {
             facts.push(("aligned", self.tap.alignment().said()));
         }
+        facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
