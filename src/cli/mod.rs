@@ -11,6 +11,7 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod synth;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,7 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
+    Synth(synth::Synth),
     Test(test::Test),
 }
 
@@ -53,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
+        Command::Synth(synth) => synth.run(),
         Command::Test(test) => test.run(),
     };
     match result {
