@@ -15,6 +15,7 @@ mod live;
 mod record;
 mod sheet;
 mod sources;
+mod synth;
 mod test;
 mod train;
 mod training_bar;
@@ -46,6 +47,7 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
+    Synth(synth::Synth),
     Test(test::Test),
     Train(train::Train),
 }
@@ -68,6 +70,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
+        Command::Synth(synth) => synth.run(),
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };
