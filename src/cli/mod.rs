@@ -12,6 +12,7 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod sources;
 mod test;
 mod train;
 mod training_bar;

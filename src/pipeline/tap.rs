@@ -2,8 +2,8 @@
 
 use crate::camera::{Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
-use crate::rig::RigState;
 use crate::rig::sync::Synced;
+use crate::rig::{RigState, Role};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,9 +45,21 @@ impl Tap {
         self.state().drops.get_or_insert_default().clone()
     }
 
-    pub(super) fn camera(&self, identity: &Identity) {
+    /// Tells which cameras are connected.
+    pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
+        let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
         let mut state = self.state();
-        state.camera = serde_json::to_value(identity).unwrap_or_default();
+        state.camera = match known {
+            [(Role::Both, identity)] => told(identity),
+            _ => {
+                let name = |role: Role| match role {
+                    Role::Both => "camera",
+                    Role::Frames => "frames",
+                    Role::Events => "events",
+                };
+                known.iter().map(|(role, identity)| (name(*role), told(identity))).collect()
+            }
+        };
         if let Some(recorder) = &state.recorder {
             recorder.cameras(state.camera.clone());
         }

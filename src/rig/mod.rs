@@ -2,7 +2,9 @@
 //! turns frames and events into exposures.
 
 pub mod clock;
+mod condition;
 mod live;
 pub mod sync;
 
-pub use live::{Rig, RigSettings, RigState};
+pub use condition::{Conditioned, EventStage, StageCount};
+pub use live::{Change, Input, Rig, RigSettings, RigState, Role};

@@ -87,6 +87,9 @@ pub struct Clocks {
     relocks: u64,
     waiting: VecDeque<FramePacket>,
     one_clock: bool,
+    /// Added to the numbers of frames, so that they go on when the camera begins anew.
+    numbers_from: u64,
+    next_number: u64,
 }
 
 impl Clocks {
@@ -106,6 +109,8 @@ impl Clocks {
             relocks: 0,
             waiting: VecDeque::new(),
             one_clock: false,
+            numbers_from: 0,
+            next_number: 0,
         }
     }
 
@@ -128,18 +133,23 @@ impl Clocks {
     }
 
     /// Takes a frame to be timed.
-    pub fn push_frame(&mut self, frame: FramePacket) {
+    pub fn push_frame(&mut self, mut frame: FramePacket) {
         match frame.span {
+            // Their numbers begin anew with their clock, which is the events'.
             FrameSpan::Events { .. } => self.one_clock = true,
             FrameSpan::Frames { start, exposure_us } => {
                 self.one_clock = false;
-                self.frame_epoch(frame.epoch);
+                self.frame_epoch(frame.epoch, frame.sequence);
                 self.frames.add(start.plus_us(exposure_us), frame.arrived);
             }
             FrameSpan::Arrival { .. } => {
                 self.one_clock = false;
-                self.frame_epoch(frame.epoch);
+                self.frame_epoch(frame.epoch, frame.sequence);
             }
+        }
+        if !self.one_clock {
+            frame.sequence = frame.sequence.wrapping_add(self.numbers_from);
+            self.next_number = self.next_number.max(frame.sequence.saturating_add(1));
         }
         self.waiting.push_back(frame);
         if self.waiting.len() > WAITING {
@@ -148,8 +158,11 @@ impl Clocks {
         }
     }
 
-    fn frame_epoch(&mut self, epoch: u32) {
+    fn frame_epoch(&mut self, epoch: u32, first: u64) {
         if self.frame_epoch != Some(epoch) {
+            if self.frame_epoch.is_some() {
+                self.numbers_from = self.next_number.wrapping_sub(first);
+            }
             self.frame_epoch = Some(epoch);
             self.frames.clear();
             self.line = Line::default();
@@ -219,8 +232,12 @@ impl Clocks {
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
-        let near = self.pulses.nearest(guess).copied();
-        let near = near.filter(|p| p.start.since_us(guess).abs() < period_us * 2 / 5);
+        // A frame cannot come before its shutter has closed, but long after it: reading out and
+        // sending may take most of a period. So by arrival alone the pulse is rather earlier.
+        let early_us = if line.is_some() { 0 } else { period_us * 3 / 10 };
+        let expected = guess.plus_us(-early_us);
+        let near = self.pulses.nearest(expected).copied();
+        let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
         // A whole pulse where the line expects it will not change any more. Anything else waits
         // until edges are all in: when the events are past the end of the exposure.
         let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
@@ -269,10 +286,14 @@ impl Clocks {
         Some(frames.then(&self.host_map()?))
     }
 
+    /// From the event camera's clock to the host's: when the fastest packets arrive.
+    pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
+        self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
+    }
+
     /// From the host's clock to the event camera's.
     fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
-        let events = self.events.map()?.shifted(-self.settings.event_latency_us);
-        Some(events.inverse())
+        Some(self.arrival()?.inverse())
     }
 
     /// Whether edges were seen lately: a cable can be pulled at any time.
