@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-use gem_live::dataset::{Config, Pair};
+use gem_live::dataset::{Config, Pair, Truth};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
 use gem_live::network::Weights;
@@ -55,10 +55,11 @@ struct Steps {
     left: u64,
     said: Vec<String>,
     losses: Vec<f64>,
+    validations: usize,
 }
 
 fn steps(left: u64) -> Steps {
-    Steps { left, said: Vec::new(), losses: Vec::new() }
+    Steps { left, said: Vec::new(), losses: Vec::new(), validations: 0 }
 }
 
 impl Watch for Steps {
@@ -68,7 +69,8 @@ impl Watch for Steps {
         self.left > 0
     }
     fn validated(&mut self, _: u64, scores: &Scores) {
-        assert!(scores.restored_db.is_finite());
+        assert!(scores.restored_db.is_some_and(f64::is_finite));
+        self.validations += 1;
     }
     fn say(&mut self, text: &str) {
         self.said.push(text.to_owned());
@@ -170,6 +172,7 @@ fn pair(seed: u64) -> Pair {
         Picture::new(3, size, data).unwrap()
     };
     let frames = [frame(), frame()];
+    let truth = Truth { images: vec![frame()], timestamps_us: vec![5_000] };
     let mut events: Vec<Event> = (0..800)
         .map(|_| Event {
             t_us: rng.random_range(0..25_000),
@@ -180,7 +183,7 @@ fn pair(seed: u64) -> Pair {
         .collect();
     events.sort_by_key(|e| e.t_us);
     let exposures_us = [[0, 10_000], [15_000, 25_000]];
-    Pair { frames, exposures_us, events, scale_factor: 2.0, truth: None }
+    Pair { frames, exposures_us, events, scale_factor: 2.0, truth: Some(truth) }
 }
 
 fn write(folder: &Path, name: &str, pair: &Pair) {
@@ -200,6 +203,7 @@ fn config(root: &Path, checkpoints: &Path) -> Config {
         second_stage_cycle: 2,
         second_stage_epoch: 1,
         warmup_epoch: 1,
+        has_gt: true,
         ..Config::default()
     }
 }
@@ -222,6 +226,8 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     write(&train, "storm.npz", &storm);
     gem_live::output::write(&train.join("torn.npz"), b"PK\x03\x04 and no more").unwrap();
 
+    write(&folder.path().join("test"), "held.npz", &pair(20));
+
     let settings = |checkpoints: &str| published::Settings {
         config: config(folder.path(), &folder.path().join(checkpoints)),
         offsets: Offsets::Rigid,
@@ -229,6 +235,10 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     };
     let mut watch = steps(1000);
     assert!(published::run(&settings("a"), &mut watch).unwrap());
+    // After the last epoch of the first stage, and of both cycles.
+    assert_eq!(watch.validations, 3);
+    let pictures = std::fs::read_dir(folder.path().join("a/validation")).unwrap();
+    assert_eq!(pictures.count(), 3);
     for bad in ["no_events.npz", "uneven.npz", "storm.npz", "torn.npz"] {
         assert!(watch.said.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
     }
