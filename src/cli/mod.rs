@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod adapt;
+mod align;
 mod bench;
 mod common;
 mod deblur;
@@ -30,6 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Align(align::Align),
     Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
@@ -51,6 +53,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
     let result = match command {
+        Command::Align(align) => align.run(),
         Command::Adapt(adapt) => adapt.run(),
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),

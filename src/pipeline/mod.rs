@@ -5,6 +5,7 @@
 //! newest wins: a slow engine or window skips exposures and never falls behind, and every
 //! skipped one is counted where it was lost.
 
+mod aligning;
 mod clip;
 mod engine;
 mod facts;
@@ -19,6 +20,7 @@ mod station;
 mod stats;
 mod tap;
 
+pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
 pub use engine::{
     Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,

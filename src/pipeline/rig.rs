@@ -5,6 +5,7 @@ use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceR
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
@@ -99,6 +100,9 @@ impl RigSource {
         let two = stations.len() > 1;
         let inputs = stations.iter().map(|station| station.input(two)).collect();
         let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
+        if two {
+            tap.alignment().attach(rig.changes());
+        }
         Ok(Self {
             name,
             stations,
@@ -116,7 +120,7 @@ impl RigSource {
 
     /// Lets events pass through these stages, from the next packet on.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
-        self.rig.change(Change::Stages(stages));
+        self.rig.changes().send(Change::Stages(stages));
     }
 
     fn listen(&mut self) {
@@ -132,6 +136,9 @@ impl RigSource {
             let names: Vec<String> = known.iter().map(|(_, identity)| called(identity)).collect();
             self.name = names.join(" + ");
             self.tap.cameras(&known);
+        }
+        if let [(_, frames), (_, events)] = known.as_slice() {
+            self.tap.alignment().pair(Pair::of(frames, events));
         }
     }
 
@@ -210,6 +217,7 @@ impl Source for RigSource {
     fn trouble(&self) -> Option<String> {
         let mut troubles: Vec<String> = self.stations.iter().filter_map(Station::trouble).collect();
         troubles.extend(self.refused.clone());
+        troubles.extend(self.tap.alignment().trouble());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
@@ -255,6 +263,9 @@ impl Source for RigSource {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
+        if self.stations.len() > 1 {
+            facts.push(("aligned", self.tap.alignment().said()));
+        }
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
