@@ -162,7 +162,7 @@ impl Train {
             steps: self.steps,
             batch: self.batch.max(1),
             rate: self.rate,
-            warmup: 300,
+            warmup: (self.steps / 10).clamp(1, 300),
             emphasis: self.emphasis,
             offsets,
             validate_every: self.validate_every,
