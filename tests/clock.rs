@@ -82,6 +82,7 @@ impl Rig {
                 events: Vec::new(),
                 edges,
                 sensor: Size::new(8, 4),
+                lost_since: None,
             });
             let end = frame * PERIOD_US + EXPOSURE_US;
             if end + self.transfer_us < ms * 1000 {
@@ -206,6 +207,7 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
             events: Vec::new(),
             edges: edges.into_iter().flatten().collect(),
             sensor: Size::new(8, 4),
+            lost_since: None,
         });
         if from % period == exposure {
             let start = from - exposure;

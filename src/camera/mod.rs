@@ -9,12 +9,14 @@ mod drops;
 pub mod faults;
 pub mod genicam;
 pub mod halves;
+pub mod host;
 pub mod load;
 mod packet;
 pub mod replay;
 mod seam;
 pub mod sim;
 mod source;
+pub mod uvc;
 
 pub use control::{Control, ControlError, Value};
 pub use drops::{Cause, DropSnapshot, Drops, Unit};

@@ -398,6 +398,7 @@ impl Camera {
             events: events.iter().map(told).collect(),
             edges: edges.into_iter().filter_map(edge).collect(),
             sensor: model.sensor,
+            lost_since: None,
         })
     }
 

@@ -9,6 +9,7 @@ mod aligning;
 mod clip;
 mod engine;
 mod facts;
+mod filters;
 mod name;
 mod notices;
 mod open;
@@ -25,6 +26,7 @@ pub use clip::ClipSource;
 pub use engine::{
     Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
 };
+pub use filters::{FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};

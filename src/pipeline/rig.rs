@@ -1,9 +1,11 @@
 //! Cameras, synchronised, as a source of exposures.
 
 use super::facts;
-use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
+use super::filters::Filters;
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport, Transport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
+use crate::camera::replay::PlayState;
 use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
@@ -27,6 +29,7 @@ pub struct RigSource {
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
+    filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
@@ -47,7 +50,7 @@ impl RigSource {
         rig: RigSettings,
         tap: Tap,
     ) -> std::io::Result<Self> {
-        Self::one(name, CameraChoice { opener, serial, settings }, rig, tap)
+        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, tap)
     }
 
     /// Starts one camera that gives both frames and events.
@@ -103,6 +106,8 @@ impl RigSource {
         if two {
             tap.alignment().attach(rig.changes());
         }
+        let filters = Filters::default();
+        rig.changes().send(Change::Stages(filters.stages()));
         Ok(Self {
             name,
             stations,
@@ -110,6 +115,7 @@ impl RigSource {
             exposures,
             drops,
             tap,
+            filters,
             controls: Vec::new(),
             refused: None,
             number: 0,
@@ -123,7 +129,8 @@ impl RigSource {
         self.drops.clone()
     }
 
-    /// Lets events pass through these stages, from the next packet on.
+    /// Lets events pass through these stages, from the next packet on, instead of the noise
+    /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
         self.rig.changes().send(Change::Stages(stages));
     }
@@ -134,7 +141,7 @@ impl RigSource {
             return;
         }
         self.refused = None;
-        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        self.list_controls();
         let known: Vec<_> =
             self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
         if !known.is_empty() {
@@ -144,6 +151,14 @@ impl RigSource {
         }
         if let [(_, frames), (_, events)] = known.as_slice() {
             self.tap.alignment().pair(Pair::of(frames, events));
+        }
+    }
+
+    /// The cameras' controls, and those of the filters behind them.
+    fn list_controls(&mut self) {
+        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        if !self.controls.is_empty() {
+            self.controls.extend(self.filters.controls());
         }
     }
 
@@ -213,7 +228,7 @@ impl Source for RigSource {
         self.listen();
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
-                self.tap.rig(&self.rig.state());
+                self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
@@ -236,6 +251,10 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
+            if let Some(set) = self.filters.set(name, &value) {
+                self.refused = set.err().map(|e| e.to_string());
+                return self.list_controls();
+            }
             let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
             match asked.find_map(|answer| answer) {
                 Some(true) => {}
@@ -251,9 +270,10 @@ impl Source for RigSource {
             let commands = station.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Switch(on)),
-                Control::Step(_) => commands.set("step", Value::Switch(true)),
+                Control::Step(count) => commands.set("step", Value::Whole(count.into())),
+                Control::Seek(to) => commands.set("position", Value::Number(to.clamp(0.0, 1.0))),
                 Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
-                Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
+                Control::Shape(_) | Control::Set(..) => true,
             };
         }
     }
@@ -274,6 +294,12 @@ impl Source for RigSource {
         }
     }
 
+    fn transport(&self) -> Option<Transport> {
+        let PlayState { position, paused, speed, .. } =
+            self.stations.iter().find_map(Station::playing)?;
+        Some(Transport { position, paused, speed })
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
         // What a timer's hiccups cost is not worth a word.
@@ -284,6 +310,8 @@ impl Source for RigSource {
         if self.stations.len() > 1 {
             facts.push(("aligned", self.tap.alignment().said()));
         }
+        facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
+        facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
