@@ -229,6 +229,25 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
     let db = |i: usize| report["psnr_db"][i].as_f64().unwrap();
     assert!(db(0) > 10.0 && db(1) > 10.0, "{report:#}");
     assert_eq!(report["drops"]["source"], 0, "{report:#}");
+    // Everything that the heads-up display shows.
+    assert_eq!(report["sync"]["kind"], "edges", "{report:#}");
+    assert!(report["sync"]["residual_us"].as_f64().unwrap() < 5.0, "{report:#}");
+    assert!((report["sync"]["drift_ppm"].as_f64().unwrap() - 60.0).abs() < 5.0, "{report:#}");
+    let ssim = |i: usize| report["ssim"][i].as_f64().unwrap();
+    assert!((0.1..1.0).contains(&ssim(0)) && (0.1..1.0).contains(&ssim(1)), "{report:#}");
+    for name in ["rate_in", "rate_out", "event_rate", "sharpness_gain", "real_time"] {
+        assert!(report[name].as_f64().unwrap() > 0.0, "{name}: {report:#}");
+    }
+    for times in ["restore", "latency", "path"] {
+        let t = |name: &str| report[times][name].as_f64().unwrap();
+        assert!(0.0 < t("p50_ms") && t("p50_ms") <= t("p95_ms") && t("p95_ms") <= t("max_ms"));
+    }
+    // The shutter closes before the frame arrives.
+    assert!(report["latency"]["p50_ms"].as_f64() >= report["path"]["p50_ms"].as_f64());
+    for waiting in ["queued", "packets_queued", "exposures_queued"] {
+        assert!(report[waiting].is_u64(), "{waiting}: {report:#}");
+    }
+    assert!(report["lost"].is_array() && report["buffer"]["held_events"].is_u64());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod faults;
 pub mod genicam;
 pub mod halves;
 pub mod host;
@@ -21,5 +22,5 @@ pub use control::{Control, ControlError, Value};
 pub use drops::{Cause, DropSnapshot, Drops, Unit};
 pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
 pub use source::{
-    Commands, Device, DeviceError, Identity, Opener, Settings, Source, Status, Wanted,
+    Commands, Device, DeviceError, Identity, Opener, Pace, Settings, Source, Status, Wanted,
 };

@@ -14,6 +14,7 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod soak;
 mod sources;
 mod synth;
 mod test;
@@ -48,6 +49,7 @@ enum Command {
     Live(live::Live),
     Record(record::Record),
     Synth(synth::Synth),
+    Soak(soak::Soak),
     Test(test::Test),
     Train(train::Train),
 }
@@ -71,6 +73,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
         Command::Synth(synth) => synth.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };

@@ -51,7 +51,7 @@ pub enum OpenError {
 }
 
 /// Controls of the simulated rig that belong to its event camera.
-const SIM_OF_EVENTS: &[&str] = &["cable"];
+const SIM_OF_EVENTS: &[&str] = &["cable", "event_drift_ppm", "event_offset_us"];
 
 /// Opens a source. `before` is called with the tap when it can take a recorder, before the
 /// first exposure flows.

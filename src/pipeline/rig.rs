@@ -6,7 +6,7 @@ use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceR
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::replay::PlayState;
-use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
@@ -124,6 +124,11 @@ impl RigSource {
         })
     }
 
+    /// Where cameras and rig count their losses.
+    pub fn drops(&self) -> Drops {
+        self.drops.clone()
+    }
+
     /// Lets events pass through these stages, from the next packet on, instead of the noise
     /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
@@ -157,7 +162,7 @@ impl RigSource {
         }
     }
 
-    fn captured(&mut self, synced: &Synced) -> Captured {
+    fn captured(&mut self, synced: Arc<Synced>) -> Captured {
         let start_us = synced.frame.start.us();
         if let Some(before) = self.before.replace(start_us) {
             let us = u64::try_from(start_us.saturating_sub(before)).unwrap_or(0);
@@ -168,16 +173,22 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let (arrived, closed) = self.moments(synced);
-        let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
+        let (arrived, closed) = self.moments(&synced);
+        // Only a recorder holds it too.
+        let synced = Arc::try_unwrap(synced).unwrap_or_else(|shared| Synced::clone(&shared));
+        let (exposure, picture, truth) = synced.into_exposure();
         Captured {
             number,
-            exposure: synced.exposure(),
-            picture: synced.frame.picture.clone(),
-            truth,
+            exposure,
+            picture,
+            truth: truth.into_iter().map(|t| (0.5, t)).collect(),
             closed,
             arrived,
         }
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.stations.iter().find_map(|s| s.pace)
     }
 
     /// When the frame arrived and when its shutter closed.
@@ -191,7 +202,9 @@ impl RigSource {
         // A recording may have been paused: its events tell nothing of this computer's time.
         let recorded = self.stations.iter().any(Station::is_recording);
         let map = self.rig.state().arrival.filter(|_| !recorded);
-        let closed = map.map(|map| map.map(synced.frame.end));
+        // Arrivals of before it fell behind tell nothing of a simulation's present.
+        let slipped = self.pace().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
+        let closed = map.map(|map| map.map(synced.frame.end).plus_us(slipped));
         // Longer than any camera takes: the clock was set anew a moment ago.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))
@@ -216,7 +229,7 @@ impl Source for RigSource {
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
                 self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
-                Ok(Next::Exposure(Box::new(self.captured(&synced))))
+                Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
             Err(RecvTimeoutError::Timeout) => match self.trouble() {
@@ -277,7 +290,7 @@ impl Source for RigSource {
             packets_queued: self.stations.iter().map(Station::waiting).sum(),
             exposures_queued: self.exposures.len(),
             lost: self.drops.snapshot(),
-            real_time: None,
+            real_time: self.pace().map(|p| p.real_time),
         }
     }
 
@@ -294,6 +307,11 @@ impl Source for RigSource {
         }
         facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
+        // What a timer's hiccups cost is not worth a word.
+        if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
+            let ratio = format!("runs at {:.2} of real time", pace.real_time);
+            facts.push(("simulation", ratio));
+        }
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts

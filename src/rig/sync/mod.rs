@@ -82,6 +82,22 @@ impl Synced {
             sensor: self.sensor,
         }
     }
+
+    /// What is restored, the frame as it came, and the truth where it is known; without a copy
+    /// of what is large.
+    pub fn into_exposure(self) -> (Exposure, Picture, Option<Picture>) {
+        let Gap { from_us, until_us } = self.span();
+        let Self { frame, mut events, sensor, .. } = self;
+        events.truncate(events.partition_point(|e| e.t_us < until_us));
+        events.drain(..events.partition_point(|e| e.t_us < from_us));
+        let exposure = Exposure {
+            frame: frame.picture.to_planes(),
+            span: Span::new(from_us as f64, until_us as f64),
+            events,
+            sensor,
+        };
+        (exposure, frame.picture, frame.truth)
+    }
 }
 
 /// Limits of the buffer.
