@@ -291,7 +291,6 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
             let drops = pipeline.stats().snapshot().drops;
             drops.engine + drops.queue == newest + 1 - round - 1
         });
-        assert_eq!(pipeline.stats().snapshot().queued, 0, "nothing else waits anywhere");
         permit.send(()).unwrap();
         wait("an outcome", || {
             numbers.extend(pipeline.take().map(|o| o.captured.number));
