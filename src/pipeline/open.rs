@@ -3,6 +3,7 @@
 use super::station::CameraChoice;
 use super::{ClipSource, RigSource, Source, SourceName, Sources, Tap, TapError};
 use crate::camera::davis::Davis;
+use crate::camera::genicam::GenIcam;
 use crate::camera::halves::split;
 use crate::camera::load::Load;
 use crate::camera::replay::{Replay, ReplaySettings};
@@ -142,6 +143,9 @@ fn camera(
             rig.sync.max_wait_us = None;
             Ok(CameraChoice { settings, ..CameraChoice::new(Replay::new(path, play)) })
         }
-        SourceName::Genicam(_) | SourceName::Uvc(_) => Err(OpenError::Unbuilt(name.clone())),
+        SourceName::Genicam(serial) => {
+            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(GenIcam {}) })
+        }
+        SourceName::Uvc(_) => Err(OpenError::Unbuilt(name.clone())),
     }
 }
