@@ -164,8 +164,8 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
     let mut periods = Vec::new();
     let (mut seen, mut near, mut all) = (0, 0, 0);
     let started = Instant::now();
-    while seen < 12 {
-        assert!(started.elapsed() < Duration::from_secs(120), "{seen} frames came");
+    while seen < 12 || all < 5000 {
+        assert!(started.elapsed() < Duration::from_secs(120), "{seen} frames, {all} events came");
         let Ok(Next::Exposure(captured)) = source.next(Duration::from_millis(20)) else { continue };
         // The first ones were on their way before the alignment was there.
         if captured.picture.size() != IMAGE || captured.exposure.sensor != model().sensor {
@@ -198,7 +198,7 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
         }
     }
     println!("{near} of {all} events within a cell of where they were");
-    assert!(all > 1000 && near * 100 >= all * 98, "{near} of {all}");
+    assert!(near * 100 >= all * 98, "{near} of {all}");
     let facts = source.facts();
     let fact = |name: &str| facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
     assert!(fact("aligned").unwrap().starts_with("192x128 and 96x64"), "{facts:?}");
