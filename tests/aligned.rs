@@ -18,7 +18,7 @@ use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
 use gem_live::pipeline::{CameraChoice, Next, RigSource, Source, Tap};
 use gem_live::rig::RigSettings;
-use gem_live::rig::align::store::{Pair, save};
+use gem_live::rig::align::store::{Pair, load, save};
 use gem_live::rig::align::{AlignSession, AlignSettings, Alignment, Crop, Target, Warp};
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use std::sync::Arc;
@@ -206,4 +206,35 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
     assert!(fact("not aligned").is_none(), "{facts:?}");
     let used = tap.alignment().used().unwrap();
     assert_eq!((used.target, used.crop), (alignment.target, alignment.crop));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pictures_are_aligned_by_the_program_shown_and_stored() {
+    let truth = rig(EVENTS, FRAMES, true);
+    let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: String| folder.path().join(name);
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_gem-live"));
+    program.arg("align").env("XDG_CONFIG_HOME", folder.path());
+    for (i, pose) in poses().iter().enumerate().take(3) {
+        for (option, camera) in [("--frame", &frame), ("--event", &event)] {
+            let picture = camera.draw(pose, FRAMES, i as u64);
+            let (file, size) = (path(format!("{}{i}.png", &option[2..])), picture.size());
+            let (width, height) = (size.width as u32, size.height as u32);
+            let rgb = image::RgbImage::from_raw(width, height, picture.to_rgb()).unwrap();
+            rgb.save(&file).unwrap();
+            program.arg(option).arg(file);
+        }
+    }
+    let out = path("out".into());
+    let output = program.args(["--cameras", "F1,E2", "--out"]).arg(&out).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let trouble = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{trouble}");
+    assert!(said.contains("residual: 0.0") && said.contains("162 corners of 3 views"), "{said}");
+    assert!(out.join("overlay.png").exists() && out.join("aligned.png").exists());
+    let pair = Pair { frames: "F1".into(), events: "E2".into() };
+    let stored = load(&folder.path().join("gem-live").join("alignments"), &pair).unwrap().unwrap();
+    assert_eq!((stored.residual.corners, stored.residual.views), (162, 3));
 }

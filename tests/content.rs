@@ -77,6 +77,7 @@ fn play(model: RigModel, world: &[Period], frames: usize, content: bool) -> Outc
                 events: inside.map(told).collect(),
                 edges: Vec::new(),
                 sensor: model.sensor,
+                lost_since: None,
             };
             sent.push((last_event, Ok(packet)));
             from_us = until_us;

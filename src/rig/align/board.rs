@@ -63,7 +63,7 @@ impl Board {
             let (x, y) = (i % size.width, i / size.width);
             let (Some(x), Some(y)) = (x.checked_sub(left), y.checked_sub(top)) else { continue };
             let (column, row) = (x / side, y / side);
-            if column < across && row < down && (column + row) % 2 == 0 {
+            if column < across && row < down && (column + row).is_multiple_of(2) {
                 *v = 0;
             }
         }
