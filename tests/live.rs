@@ -233,11 +233,41 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
 
 #[test]
 fn sources_are_named_as_they_are_written() {
-    for text in ["clip", "sim:288x192", "davis", "davis:00000123", "replay:a:b/c"] {
+    let written = [
+        "clip",
+        "sim:288x192",
+        "sim:1152x768",
+        "sim:1152x768/346x260,seed=7",
+        "load:1152x768/288x192@60,12000000",
+        "davis",
+        "davis:00000123",
+        "genicam",
+        "genicam:0123",
+        "uvc:2",
+        "replay:a:b/c",
+    ];
+    for text in written {
         let name: SourceName = text.parse().unwrap();
         assert_eq!(name.to_string(), text);
     }
-    for wrong in ["", "clip:x", "replay", "replay:", "webcam", "sim:9x9", "sim:big"] {
+    let short: SourceName = "load:1152x768@60,12M".parse().unwrap();
+    assert_eq!(short.to_string(), "load:1152x768/288x192@60,12000000");
+    let wrong = [
+        "",
+        "clip:x",
+        "replay",
+        "replay:",
+        "webcam",
+        "uvc:front",
+        "sim:9x9",
+        "sim:big",
+        "sim:64x64,speed=2",
+        "load",
+        "load:64x64@0,1M",
+        "load:64x64@60,nan",
+        "load:64x64@60,12G",
+    ];
+    for wrong in wrong {
         assert!(wrong.parse::<SourceName>().is_err(), "{wrong}");
     }
 }

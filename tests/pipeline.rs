@@ -59,6 +59,7 @@ impl Source for Burst {
             },
             truth: Vec::new(),
             closed: Instant::now(),
+            arrived: Instant::now(),
         })))
     }
 }

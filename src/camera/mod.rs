@@ -6,6 +6,9 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod genicam;
+pub mod halves;
+pub mod load;
 mod packet;
 pub mod replay;
 mod seam;

@@ -6,9 +6,11 @@ use super::{
     FrameSpan, Identity, Opener, Packet, Value, Wanted,
 };
 use crate::event::Event;
+use crate::frame::Size;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// Pieces that the events of a period come in.
@@ -17,6 +19,115 @@ const PIECES: i64 = 4;
 const READOUT_US: i64 = 5_000;
 /// Mean delay of a transfer over USB, in microseconds.
 const JITTER_US: f64 = 2_000.0;
+
+/// Sizes of frames and of the event sensor, written as `288x192` or `1152x768/288x192`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the frames.
+    pub image: Size,
+    /// Of the event sensor.
+    pub sensor: Size,
+}
+
+impl Sizes {
+    /// From this width on the event sensor has a quarter of the frames' resolution, as in the
+    /// rig of MS-RBD (1152x768 and 288x192); below it half.
+    const QUARTER_FROM: usize = 1024;
+
+    /// Frames of this size, and an event sensor as would be found beside them.
+    pub fn of(image: Size) -> Self {
+        let factor = if image.width >= Self::QUARTER_FROM { 4 } else { 2 };
+        let part = |n: usize| n.div_ceil(factor).max(1);
+        Self { image, sensor: Size::new(part(image.width), part(image.height)) }
+    }
+}
+
+impl FromStr for Sizes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size = |text: &str, least: usize| {
+            let sides = text.split_once('x');
+            let sides = sides.and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+            match sides {
+                Some((w, h)) if [w, h].iter().all(|n| (least..=4096).contains(n)) => {
+                    Ok(Size::new(w, h))
+                }
+                _ => Err(format!(
+                    "{text}: a size is written as 288x192, with sides of {least} to 4096"
+                )),
+            }
+        };
+        match text.split_once('/') {
+            None => Ok(Self::of(size(text, 32)?)),
+            Some((image, sensor)) => Ok(Self { image: size(image, 32)?, sensor: size(sensor, 8)? }),
+        }
+    }
+}
+
+impl std::fmt::Display for Sizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { image, sensor } = self;
+        match *self == Self::of(*image) {
+            true => write!(f, "{image}"),
+            false => write!(f, "{image}/{sensor}"),
+        }
+    }
+}
+
+/// Which simulated rig: `288x192`, `1152x768/288x192` or `288x192,seed=7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimName {
+    /// Of frames and events.
+    pub sizes: Sizes,
+    /// Decides the scene, the motion and all noise.
+    pub seed: u64,
+}
+
+impl SimName {
+    /// The seed where none is named.
+    const SEED: u64 = 1;
+
+    /// What a laptop renders and restores at the same time.
+    pub fn small() -> Self {
+        Self { sizes: Sizes::of(Size::new(288, 192)), seed: Self::SEED }
+    }
+
+    /// The rig that is named.
+    pub fn model(&self) -> RigModel {
+        let Sizes { image, sensor } = self.sizes;
+        RigModel { sensor, ..RigModel::new(image, self.seed) }
+    }
+}
+
+impl FromStr for SimName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (sizes, options) = match text.split_once(',') {
+            Some((sizes, options)) => (sizes, Some(options)),
+            None => (text, None),
+        };
+        let seed = match options {
+            None => Self::SEED,
+            Some(options) => {
+                let digits = options.strip_prefix("seed=").and_then(|n| n.parse().ok());
+                digits.ok_or_else(|| format!("{options}: a seed is written as seed=7"))?
+            }
+        };
+        Ok(Self { sizes: sizes.parse()?, seed })
+    }
+}
+
+impl std::fmt::Display for SimName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.sizes)?;
+        match self.seed {
+            Self::SEED => Ok(()),
+            seed => write!(f, ",seed={seed}"),
+        }
+    }
+}
 
 /// Opens a simulated rig; it is always there.
 #[derive(Clone, Copy, Debug)]

@@ -1,22 +1,20 @@
 //! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
 use super::common::read_weights;
+use super::sources::SourceArguments;
 use super::{Failure, headless};
 use gem_live::engine::Choice;
 use gem_live::frame::Size;
 use gem_live::network::Weights;
-use gem_live::pipeline::{
-    Compute, Control, Parts, Playback, Source, SourceName, Tap, nothing, open, san,
-};
+use gem_live::pipeline::{Compute, Control, Parts, Playback, Source, Tap, nothing, open, san};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Open the window: blurry on the left, restored on the right (the default).
 #[derive(clap::Args, Default)]
 pub(crate) struct Live {
-    /// clip, sim, sim:WIDTHxHEIGHT, davis, davis:SERIAL or replay:PATH (an AEDAT4 file, a folder of MS-RBD pairs).
-    #[arg(long, default_value_t)]
-    source: SourceName,
+    #[command(flatten)]
+    sources: SourceArguments,
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -59,7 +57,8 @@ enum LiveEngine {
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let tap = Tap::default();
-        let mut source = open(&self.source, Playback::Loop, &tap, |_| Ok(()))?;
+        let sources = self.sources.sources().unwrap_or_default();
+        let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(()))?;
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
@@ -101,6 +100,7 @@ impl Live {
     fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
         gem_live::app::run(gem_live::app::Options {
             source,
+            name: self.sources.sources().unwrap_or_default(),
             tap,
             weights: self.weights()?,
             compute: self.compute(),

@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+mod adapt;
+mod align;
 mod bench;
 mod common;
 mod deblur;
@@ -11,8 +13,11 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod sources;
 mod synth;
 mod test;
+mod train;
+mod training_bar;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +32,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Align(align::Align),
+    Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
@@ -38,6 +45,7 @@ enum Command {
     Record(record::Record),
     Synth(synth::Synth),
     Test(test::Test),
+    Train(train::Train),
 }
 
 /// A failure as one line for a person: what, which file or device, what to do.
@@ -47,6 +55,8 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
     let result = match command {
+        Command::Align(align) => align.run(),
+        Command::Adapt(adapt) => adapt.run(),
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
@@ -57,6 +67,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Record(record) => record.run(),
         Command::Synth(synth) => synth.run(),
         Command::Test(test) => test.run(),
+        Command::Train(train) => train.run(),
     };
     match result {
         Ok(code) => code,

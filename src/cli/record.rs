@@ -1,8 +1,8 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
 use super::Failure;
-use gem_live::pipeline::{Parts, Pipeline, Tap, nothing, open};
-use gem_live::pipeline::{Playback, SourceName};
+use super::sources::SourceArguments;
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
 use gem_live::record::{Ending, RecordSettings, Session};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
 pub(crate) struct Record {
-    /// sim, davis, davis:SERIAL, or replay:PATH.
-    #[arg(long)]
-    source: SourceName,
+    #[command(flatten)]
+    sources: SourceArguments,
     /// Frames to record; two make a pair.
     #[arg(long, default_value_t = 60)]
     count: u64,
@@ -36,7 +35,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let tap = Tap::default();
+        let (tap, sources) = (Tap::default(), self.sources.required()?);
         let session = Session {
             scene: self.scene.clone(),
             indoor: self.indoor,
@@ -45,9 +44,8 @@ impl Record {
         };
         let settings = RecordSettings { frames: Some(self.count), ..RecordSettings::default() };
         // Before the camera: not one of its frames is to be missed.
-        let source = open(&self.source, Playback::Once, &tap, |tap| {
-            tap.record(&self.out, session, settings)
-        })?;
+        let source =
+            open(&sources, Playback::Once, &tap, |tap| tap.record(&self.out, session, settings))?;
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
         let mut said = Vec::new();
@@ -92,7 +90,7 @@ impl Record {
                 Ok(ExitCode::SUCCESS)
             }
             Some(Ending::Asked) | None => {
-                Err(format!("{}: nothing came that could be recorded", self.source).into())
+                Err(format!("{sources}: nothing came that could be recorded").into())
             }
         }
     }

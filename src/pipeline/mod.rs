@@ -5,27 +5,36 @@
 //! newest wins: a slow engine or window skips exposures and never falls behind, and every
 //! skipped one is counted where it was lost.
 
+mod aligning;
 mod clip;
 mod engine;
+mod facts;
+mod name;
 mod notices;
 mod open;
 mod rig;
 mod size;
 mod slot;
 mod source;
+mod station;
 mod stats;
 mod tap;
 
+pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
 pub use engine::{
     Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
 };
+pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
-pub use rig::{RigSource, SourceName};
+pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
-pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
+pub use source::{
+    Captured, Control, Next, Pace, Shape, Source, SourceError, SourceReport, Transport,
+};
+pub use station::CameraChoice;
 pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
 
@@ -71,11 +80,13 @@ pub struct Pipeline {
     engine: Arc<Mutex<String>>,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     source: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
 }
 
+type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
 
@@ -111,9 +122,11 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            judged: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
+        let report = Report::default();
         let controlled = Controlled::default();
         let ended = Arc::new(AtomicBool::new(false));
         let source_thread = SourceThread {
@@ -125,6 +138,7 @@ impl Pipeline {
             notices: notices.clone(),
             transport: transport.clone(),
             facts: facts.clone(),
+            report: report.clone(),
             name: name.clone(),
             controlled: controlled.clone(),
             ended: ended.clone(),
@@ -141,6 +155,7 @@ impl Pipeline {
             engine,
             transport,
             facts,
+            report,
             source: name,
             controlled,
             ended,
@@ -164,7 +179,7 @@ impl Pipeline {
     pub fn take(&self) -> Option<Outcome> {
         let outcome = self.outcomes.as_ref()?.take()?;
         if !outcome.repeated {
-            self.stats.shown(outcome.captured.closed);
+            self.stats.shown(outcome.captured.closed, outcome.captured.arrived);
         }
         Some(outcome)
     }
@@ -225,6 +240,11 @@ impl Pipeline {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The same as numbers, a moment old.
+    pub fn report(&self) -> SourceReport {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Where the source stands, if it is a recording.
     pub fn transport(&self) -> Option<Transport> {
         *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
@@ -251,6 +271,7 @@ struct SourceThread {
     notices: Notices,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     name: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
@@ -260,11 +281,16 @@ impl SourceThread {
     /// What people read need not be written anew with every frame.
     fn tell(&self) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
         let mut controls = self.controlled.lock().unwrap_or_else(PoisonError::into_inner);
         if controls.as_slice() != self.source.controls() {
             *controls = self.source.controls().to_vec();
         }
+    }
+
+    fn trouble(&self, why: String) {
+        self.notices.say("source", format!("{}: {why}", self.source.name()));
     }
 
     fn run(mut self) {
@@ -275,7 +301,10 @@ impl SourceThread {
             }
             match self.source.next(PATIENCE) {
                 Ok(Next::Exposure(captured)) => {
-                    self.notices.settle("source");
+                    match self.source.trouble() {
+                        Some(why) => self.trouble(why),
+                        None => self.notices.settle("source"),
+                    }
                     self.stats.captured(captured.number, captured.event_rate());
                     match self.queue.try_send(*captured) {
                         Ok(()) => self.stats.queued(self.queue.len()),
@@ -291,7 +320,7 @@ impl SourceThread {
                     std::thread::sleep(PATIENCE);
                 }
                 Err(e) => {
-                    self.notices.say("source", format!("{}: {e}", self.source.name()));
+                    self.trouble(e.to_string());
                     let until = Instant::now() + RETRY;
                     while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
                         std::thread::sleep(PATIENCE);

@@ -1,8 +1,17 @@
-//! From the name of a source to the source.
+//! From the names of sources to the source.
 
-use super::{ClipSource, RigSource, Source, SourceName, Tap, TapError};
-use crate::camera::replay::ReplaySettings;
+use super::station::CameraChoice;
+use super::{ClipSource, RigSource, Source, SourceName, Sources, Tap, TapError};
+use crate::camera::davis::Davis;
+use crate::camera::halves::split;
+use crate::camera::load::Load;
+use crate::camera::replay::{Replay, ReplaySettings};
+use crate::camera::sim::Sim;
+use crate::camera::{Opener, Settings};
 use crate::dataset::{Clip, ClipError};
+use crate::rig::RigSettings;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How a recording is played; cameras do not care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +37,22 @@ pub enum OpenError {
     /// The system gives no thread.
     #[error("no thread for the camera: {0}")]
     Thread(#[from] std::io::Error),
+    /// A frame camera alone.
+    #[error(
+        "{0} gives no events: name an event camera too, as in \
+             --frame-source {0} --event-source davis"
+    )]
+    NoEvents(SourceName),
+    /// The clip as one of two cameras.
+    #[error("{0} cannot be one of two cameras: give it as --source {0}")]
+    Whole(SourceName),
+    /// The driver is not part of this program.
+    #[error("this program was built without the driver for {0}")]
+    Unbuilt(SourceName),
 }
+
+/// Controls of the simulated rig that belong to its event camera.
+const SIM_OF_EVENTS: &[&str] = &["cable"];
 
 /// Opens a source. `before` is called with the tap when it can take a recorder, before the
 /// first exposure flows.
@@ -36,35 +60,88 @@ pub enum OpenError {
 /// # Errors
 /// As [`OpenError`] says.
 pub fn open(
-    name: &SourceName,
+    sources: &Sources,
     playback: Playback,
     tap: &Tap,
     before: impl FnOnce(&Tap) -> Result<(), TapError>,
 ) -> Result<Box<dyn Source>, OpenError> {
-    match name {
-        SourceName::Clip => {
+    let title = sources.to_string();
+    let mut rig = RigSettings::default();
+    match sources {
+        Sources::One(SourceName::Clip) => {
             before(tap)?;
             Ok(Box::new(ClipSource::new(&Clip::embedded()?)))
         }
-        SourceName::Sim(size) => {
+        Sources::One(name) => {
+            if !name.gives_events() {
+                return Err(OpenError::NoEvents(name.clone()));
+            }
+            let camera = camera(name, playback, &mut rig)?;
             tap.enable();
             before(tap)?;
-            Ok(Box::new(RigSource::sim(*size, tap.clone())?))
+            Ok(Box::new(RigSource::one(title, camera, rig, tap.clone())?))
+        }
+        Sources::Two { frames, events } => {
+            if !events.gives_events() {
+                return Err(OpenError::NoEvents(events.clone()));
+            }
+            for name in [frames, events] {
+                if matches!(name, SourceName::Clip) {
+                    return Err(OpenError::Whole(name.clone()));
+                }
+            }
+            let (frames, events) = if frames == events {
+                halves(frames, playback, &mut rig)?
+            } else {
+                (camera(frames, playback, &mut rig)?, camera(events, playback, &mut rig)?)
+            };
+            tap.enable();
+            before(tap)?;
+            Ok(Box::new(RigSource::two(title, frames, events, rig, tap.clone())?))
+        }
+    }
+}
+
+/// One device that stands for two cameras, each with threads of its own.
+fn halves(
+    name: &SourceName,
+    playback: Playback,
+    rig: &mut RigSettings,
+) -> Result<(CameraChoice, CameraChoice), OpenError> {
+    let CameraChoice { opener, serial, settings } = camera(name, playback, rig)?;
+    let (frames, events) = split(opener, SIM_OF_EVENTS);
+    let half = |opener: Arc<dyn Opener>| CameraChoice { opener, serial: serial.clone(), settings };
+    Ok((half(Arc::new(frames)), half(Arc::new(events))))
+}
+
+/// The camera of a name, and what it asks of the rig.
+fn camera(
+    name: &SourceName,
+    playback: Playback,
+    rig: &mut RigSettings,
+) -> Result<CameraChoice, OpenError> {
+    match name {
+        SourceName::Clip => Err(OpenError::Whole(name.clone())),
+        SourceName::Sim(which) => Ok(CameraChoice::new(Sim::new(which.model(), true))),
+        SourceName::Load(rates) => {
+            // Rendering at the full size takes a while.
+            let settings = Settings { open_stall: Duration::from_secs(300), ..Settings::default() };
+            Ok(CameraChoice { settings, ..CameraChoice::new(Load::new(*rates)) })
         }
         SourceName::Davis(serial) => {
-            tap.enable();
-            before(tap)?;
-            Ok(Box::new(RigSource::davis(serial.clone(), tap.clone())?))
+            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(Davis::new(None)) })
         }
         SourceName::Replay(path) => {
             if !path.exists() {
                 return Err(OpenError::Missing(path.clone()));
             }
-            tap.enable();
-            before(tap)?;
             let once = playback == Playback::Once;
             let play = ReplaySettings { looped: !once, end: once, speed: 1.0 };
-            Ok(Box::new(RigSource::replay(path.clone(), play, tap.clone())?))
+            let settings = Settings { lossless: true, ..Settings::default() };
+            // It may be paused for as long as anyone likes.
+            rig.sync.max_wait_us = None;
+            Ok(CameraChoice { settings, ..CameraChoice::new(Replay::new(path, play)) })
         }
+        SourceName::Genicam(_) | SourceName::Uvc(_) => Err(OpenError::Unbuilt(name.clone())),
     }
 }

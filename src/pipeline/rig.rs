@@ -1,22 +1,15 @@
 //! Cameras, synchronised, as a source of exposures.
 
-use super::source::{Captured, Control, Next, Shape, Source, SourceError};
+use super::facts;
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
+use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
-use crate::camera::davis::Davis;
-use crate::camera::replay::{Replay, ReplaySettings};
-use crate::camera::sim::Sim;
-use crate::camera::{
-    self, Cause, Drops, Identity, Opener, Settings, Source as Camera, Status, Unit, Value, Wanted,
-};
-use crate::frame::Size;
-use crate::rig::clock::SyncState;
+use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
-use crate::rig::{Rig, RigSettings};
-use crate::simulate::rig::RigModel;
+use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,121 +18,23 @@ const QUEUE: usize = 4;
 /// Supposed between two frames until the camera has told.
 const INTERVAL: Duration = Duration::from_millis(33);
 
-/// Where pictures come from, as a person writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SourceName {
-    /// The clip in the program.
-    #[default]
-    Clip,
-    /// A DAVIS: its own frames and events; of this serial number, if one is given.
-    Davis(Option<String>),
-    /// The simulated rig, with frames of this size.
-    Sim(Size),
-    /// A recording: an AEDAT4 file, or a folder of MS-RBD pairs.
-    Replay(PathBuf),
-}
-
-impl FromStr for SourceName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, rest) = text.split_once(':').map_or((text, None), |(k, r)| (k, Some(r)));
-        match (kind, rest.filter(|r| !r.is_empty())) {
-            ("clip", None) => Ok(Self::Clip),
-            ("sim", None) => Ok(Self::Sim(SIM)),
-            ("sim", Some(size)) => sides(size).map(Self::Sim),
-            ("davis", serial) => Ok(Self::Davis(serial.map(str::to_owned))),
-            ("replay", Some(path)) => Ok(Self::Replay(path.into())),
-            ("replay", None) => Err("name the recording: replay:PATH".into()),
-            _ => Err(format!(
-                "{text} is none of clip, sim, sim:WIDTHxHEIGHT, davis, davis:SERIAL, replay:PATH"
-            )),
-        }
-    }
-}
-
-/// What a laptop renders and restores at the same time.
-const SIM: Size = Size::new(288, 192);
-
-fn sides(text: &str) -> Result<Size, String> {
-    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-    match sides {
-        Some((w, h)) if (32..=4096).contains(&w) && (32..=4096).contains(&h) => Ok(Size::new(w, h)),
-        _ => Err(format!("{text}: a size is written as 288x192, with sides of 32 to 4096")),
-    }
-}
-
-impl std::fmt::Display for SourceName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Clip => write!(f, "clip"),
-            Self::Sim(size) => write!(f, "sim:{size}"),
-            Self::Davis(None) => write!(f, "davis"),
-            Self::Davis(Some(serial)) => write!(f, "davis:{serial}"),
-            Self::Replay(path) => write!(f, "replay:{}", path.display()),
-        }
-    }
-}
-
 /// Cameras, their rig, and the exposures that come out of it.
 pub struct RigSource {
     name: String,
     // Dropped in this order: a rig ends when its cameras have.
-    camera: Camera,
+    stations: Vec<Station>,
     rig: Rig,
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
     controls: Vec<camera::Control>,
-    trouble: Option<String>,
-    ended: bool,
+    refused: Option<String>,
     number: u64,
     before: Option<i64>,
     interval: Duration,
 }
 
 impl RigSource {
-    /// Starts the threads of a DAVIS.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn davis(serial: Option<String>, tap: Tap) -> std::io::Result<Self> {
-        let opener = Davis::new(None);
-        let name = SourceName::Davis(serial.clone()).to_string();
-        Self::start(
-            name,
-            Arc::new(opener),
-            serial,
-            Settings::default(),
-            RigSettings::default(),
-            tap,
-        )
-    }
-
-    /// Starts a simulated rig with a synchronisation cable.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn sim(image: Size, tap: Tap) -> std::io::Result<Self> {
-        let name = SourceName::Sim(image).to_string();
-        let opener = Arc::new(Sim::new(RigModel::new(image, 1), true));
-        Self::start(name, opener, None, Settings::default(), RigSettings::default(), tap)
-    }
-
-    /// Starts playing a recording.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn replay(path: PathBuf, play: ReplaySettings, tap: Tap) -> std::io::Result<Self> {
-        let name = SourceName::Replay(path.clone()).to_string();
-        let opener = Arc::new(Replay::new(path, play));
-        let settings = Settings { lossless: true, ..Settings::default() };
-        let mut rig = RigSettings::default();
-        // It may be paused for as long as anyone likes.
-        rig.sync.max_wait_us = None;
-        Self::start(name, opener, None, settings, rig, tap)
-    }
-
     /// Starts any camera that gives both frames and events.
     ///
     /// # Errors
@@ -152,8 +47,48 @@ impl RigSource {
         rig: RigSettings,
         tap: Tap,
     ) -> std::io::Result<Self> {
+        Self::one(name, CameraChoice { opener, serial, settings }, rig, tap)
+    }
+
+    /// Starts one camera that gives both frames and events.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn one(
+        name: String,
+        camera: CameraChoice,
+        rig: RigSettings,
+        tap: Tap,
+    ) -> std::io::Result<Self> {
+        let station = Station::start(camera, Role::Both, tap.drops())?;
+        Self::of(name, vec![station], rig, tap)
+    }
+
+    /// Starts a frame camera and an event camera.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn two(
+        name: String,
+        frames: CameraChoice,
+        events: CameraChoice,
+        rig: RigSettings,
+        tap: Tap,
+    ) -> std::io::Result<Self> {
+        let stations = vec![
+            Station::start(frames, Role::Frames, tap.drops())?,
+            Station::start(events, Role::Events, tap.drops())?,
+        ];
+        Self::of(name, stations, rig, tap)
+    }
+
+    fn of(
+        name: String,
+        stations: Vec<Station>,
+        rig: RigSettings,
+        tap: Tap,
+    ) -> std::io::Result<Self> {
         let drops = tap.drops();
-        let camera = Camera::start("camera", opener, Wanted::new(serial), settings, drops.clone())?;
         let (queue, exposures) = bounded::<Arc<Synced>>(QUEUE);
         let (recorder, lost) = (tap.clone(), drops.clone());
         let sink = move |synced: Arc<Synced>| {
@@ -162,44 +97,48 @@ impl RigSource {
                 lost.add(Cause::Engine, Unit::Frames, 1);
             }
         };
-        let rig = Rig::start(vec![camera.packets.clone()], rig, drops.clone(), sink)?;
+        let two = stations.len() > 1;
+        let inputs = stations.iter().map(|station| station.input(two)).collect();
+        let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
+        if two {
+            tap.alignment().attach(rig.changes());
+        }
         Ok(Self {
             name,
-            camera,
+            stations,
             rig,
             exposures,
             drops,
             tap,
             controls: Vec::new(),
-            trouble: None,
-            ended: false,
+            refused: None,
             number: 0,
             before: None,
             interval: INTERVAL,
         })
     }
 
+    /// Lets events pass through these stages, from the next packet on.
+    pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
+        self.rig.changes().send(Change::Stages(stages));
+    }
+
     fn listen(&mut self) {
-        while let Ok(status) = self.camera.status.try_recv() {
-            match status {
-                Status::Connected(identity, controls) => {
-                    self.controls = controls;
-                    self.trouble = None;
-                    self.tap.camera(&identity);
-                    self.name = called(&identity);
-                }
-                Status::Waiting { why, .. } | Status::Lost(why) | Status::Failed(why) => {
-                    self.trouble = Some(why);
-                }
-                Status::Stalled(for_long) => {
-                    let seconds = for_long.as_secs_f64();
-                    self.trouble =
-                        Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
-                }
-                Status::Ended => self.ended = true,
-                Status::Refused(why) => self.trouble = Some(why.to_string()),
-                Status::Controls(controls) => self.controls = controls,
-            }
+        let changed = self.stations.iter_mut().fold(false, |any, s| s.listen() | any);
+        if !changed {
+            return;
+        }
+        self.refused = None;
+        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        let known: Vec<_> =
+            self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
+        if !known.is_empty() {
+            let names: Vec<String> = known.iter().map(|(_, identity)| called(identity)).collect();
+            self.name = names.join(" + ");
+            self.tap.cameras(&known);
+        }
+        if let [(_, frames), (_, events)] = known.as_slice() {
+            self.tap.alignment().pair(Pair::of(frames, events));
         }
     }
 
@@ -214,35 +153,33 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let age_us = Timestamp::<HostClock>::now().since_us(synced.frame.arrived).max(0);
-        let age = Duration::from_micros(age_us.unsigned_abs());
-        let now = Instant::now();
+        let (arrived, closed) = self.moments(synced);
         let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
         Captured {
             number,
             exposure: synced.exposure(),
             picture: synced.frame.picture.clone(),
             truth,
-            closed: now.checked_sub(age).unwrap_or(now),
+            closed,
+            arrived,
         }
     }
-}
 
-/// A counter in words, such as `12 events: usb`.
-fn said(lost: &camera::DropSnapshot) -> String {
-    let word = |v: serde_json::Result<serde_json::Value>| {
-        v.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let (unit, cause) = (serde_json::to_value(lost.unit), serde_json::to_value(lost.cause));
-    format!("{} {}: {}", lost.count, word(unit), word(cause))
-}
-
-/// What to call a camera.
-fn called(identity: &Identity) -> String {
-    if identity.serial.is_empty() {
-        identity.model.clone()
-    } else {
-        format!("{} {}", identity.model, identity.serial)
+    /// When the frame arrived and when its shutter closed.
+    fn moments(&self, synced: &Synced) -> (Instant, Instant) {
+        let arrived = synced.frame.arrived;
+        let (now, now_us) = (Instant::now(), Timestamp::<HostClock>::now());
+        let since = |t: Timestamp<HostClock>| {
+            let age = Duration::from_micros(now_us.since_us(t).max(0).unsigned_abs());
+            now.checked_sub(age).unwrap_or(now)
+        };
+        // A recording may have been paused: its events tell nothing of this computer's time.
+        let recorded = self.stations.iter().any(Station::is_recording);
+        let map = self.rig.state().arrival.filter(|_| !recorded);
+        let closed = map.map(|map| map.map(synced.frame.end));
+        // Longer than any camera takes: the clock was set anew a moment ago.
+        let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
+        (since(arrived), since(closed.unwrap_or(arrived)))
     }
 }
 
@@ -267,53 +204,70 @@ impl Source for RigSource {
                 Ok(Next::Exposure(Box::new(self.captured(&synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
-            Err(RecvTimeoutError::Timeout) => match &self.trouble {
-                Some(why) => Err(SourceError(why.clone())),
-                None if self.ended && self.rig.is_finished() => Ok(Next::End),
+            Err(RecvTimeoutError::Timeout) => match self.trouble() {
+                Some(why) => Err(SourceError(why)),
+                None if self.stations.iter().all(|s| s.ended) && self.rig.is_finished() => {
+                    Ok(Next::End)
+                }
                 None => Ok(Next::Waiting),
             },
         }
     }
 
+    fn trouble(&self) -> Option<String> {
+        let mut troubles: Vec<String> = self.stations.iter().filter_map(Station::trouble).collect();
+        troubles.extend(self.refused.clone());
+        troubles.extend(self.tap.alignment().trouble());
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
     fn control(&mut self, control: Control) {
-        let commands: &camera::Commands = &self.camera.commands;
         if let Control::Set(name, value) = control {
-            if !commands.set(name, value) {
-                self.trouble = Some(format!("{name} was not set: too many requests wait"));
+            let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
+            match asked.find_map(|answer| answer) {
+                Some(true) => {}
+                Some(false) => {
+                    self.refused = Some(format!("{name} was not set: too many requests wait"));
+                }
+                None => self.refused = Some(format!("no camera has a control named {name}")),
             }
             return;
         }
         // A live camera knows none of these and says nothing: time cannot be stopped there.
-        if !self.name.starts_with("recording") {
-            return;
+        for station in self.stations.iter().filter(|s| s.is_recording()) {
+            let commands = station.commands();
+            match control {
+                Control::Pause(on) => commands.set("paused", Value::Switch(on)),
+                Control::Step(_) => commands.set("step", Value::Switch(true)),
+                Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
+                Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
+            };
         }
-        match control {
-            Control::Pause(on) => commands.set("paused", Value::Switch(on)),
-            Control::Step(_) => commands.set("step", Value::Switch(true)),
-            Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
-            Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
-        };
     }
 
     fn controls(&self) -> &[camera::Control] {
         &self.controls
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    fn report(&self) -> SourceReport {
         let state = self.rig.state();
-        let sync = match state.sync {
-            SyncState::OneClock => "one clock".to_owned(),
-            SyncState::Edges { residual_us, drift_ppm, .. } => {
-                format!("edges, residual {residual_us:.1} us, drift {drift_ppm:.1} ppm")
-            }
-            SyncState::Arrival { drift_ppm } => {
-                format!("arrival times only, drift {drift_ppm:.1} ppm")
-            }
-            SyncState::Unknown => "not yet known".to_owned(),
-        };
-        let mut facts = vec![("synchronised by", sync)];
+        SourceReport {
+            sync: Some(state.sync),
+            buffer: Some(state.buffer),
+            packets_queued: self.stations.iter().map(Station::waiting).sum(),
+            exposures_queued: self.exposures.len(),
+            lost: self.drops.snapshot(),
+            real_time: None,
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = facts::of_rig(&self.rig.state());
+        if self.stations.len() > 1 {
+            facts.push(("aligned", self.tap.alignment().said()));
+        }
         let lost = self.drops.snapshot().into_iter();
-        facts.extend(lost.map(|d| ("lost", said(&d))));
+        facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
     }
 }

@@ -1,9 +1,10 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
+use super::aligning::Aligning;
 use crate::camera::{Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
-use crate::rig::RigState;
 use crate::rig::sync::Synced;
+use crate::rig::{RigState, Role};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,7 @@ struct State {
     /// Losses of the cameras; none where the source cannot be recorded.
     drops: Option<Drops>,
     camera: serde_json::Value,
+    alignment: Aligning,
 }
 
 /// Why recording did not begin.
@@ -45,9 +47,21 @@ impl Tap {
         self.state().drops.get_or_insert_default().clone()
     }
 
-    pub(super) fn camera(&self, identity: &Identity) {
+    /// Tells which cameras are connected.
+    pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
+        let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
         let mut state = self.state();
-        state.camera = serde_json::to_value(identity).unwrap_or_default();
+        state.camera = match known {
+            [(Role::Both, identity)] => told(identity),
+            _ => {
+                let name = |role: Role| match role {
+                    Role::Both => "camera",
+                    Role::Frames => "frames",
+                    Role::Events => "events",
+                };
+                known.iter().map(|(role, identity)| (name(*role), told(identity))).collect()
+            }
+        };
         if let Some(recorder) = &state.recorder {
             recorder.cameras(state.camera.clone());
         }
@@ -64,6 +78,11 @@ impl Tap {
         if let Some(recorder) = &self.state().recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// The alignment of the two cameras, where there are two.
+    pub fn alignment(&self) -> Aligning {
+        self.state().alignment.clone()
     }
 
     /// Whether what flows here can be recorded.

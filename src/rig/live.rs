@@ -1,17 +1,82 @@
 //! The thread that turns packets of one or two cameras into exposures.
 
+use super::align::Alignment;
 use super::clock::{ClockSettings, Clocks, SyncState};
+use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
 use crate::camera::{Drops, Packet};
-use crate::time::Timestamp;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Select};
+use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+/// What the rig uses of a camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Frames and events: one device that gives both, on one clock.
+    #[default]
+    Both,
+    /// Its frames; events that it may have are passed over.
+    Frames,
+    /// Its events and edges; frames that it may have are passed over.
+    Events,
+}
+
+/// A camera's packets, and what is used of them.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// From the camera's thread.
+    pub packets: Receiver<Packet>,
+    /// What is used.
+    pub role: Role,
+    /// Its frames are told on a clock of their own, though it tells them on an event camera's:
+    /// the events come from another device.
+    pub own_clock: bool,
+}
+
+impl From<Receiver<Packet>> for Input {
+    fn from(packets: Receiver<Packet>) -> Self {
+        Self { packets, role: Role::Both, own_clock: false }
+    }
+}
+
+/// A change of how packets are prepared, while the rig runs.
+pub enum Change {
+    /// These stages, in this order, take the place of those before.
+    Stages(Vec<Box<dyn EventStage>>),
+    /// Frames and events are brought onto common grids from now on, or no longer.
+    Align(Option<Arc<Alignment>>),
+    /// Packets of both cameras, as they come and by whose they are, go here too, as far as there is room: for an
+    /// alignment to be found, and only while somebody listens.
+    Watch(Sender<(Role, Packet)>),
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stages(stages) => f.debug_tuple("Stages").field(&stages.len()).finish(),
+            Self::Align(alignment) => f.debug_tuple("Align").field(alignment).finish(),
+            Self::Watch(_) => f.write_str("Watch"),
+        }
+    }
+}
+
+/// Changes how a running rig prepares packets; clones reach the same rig.
+#[derive(Clone, Debug)]
+pub struct Changes(Sender<Change>);
+
+impl Changes {
+    /// Holds from the next packet on.
+    pub fn send(&self, change: Change) {
+        // Fails only when the rig has ended, and then there are no packets to prepare.
+        let _ = self.0.send(change);
+    }
+}
+
 /// What the rig shows of itself.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RigState {
     /// How frames are timed.
     pub sync: SyncState,
@@ -19,6 +84,11 @@ pub struct RigState {
     pub buffer: SyncStats,
     /// How often pulses and frames came out of step.
     pub relocks: u64,
+    /// When what happens on the event camera's clock can be known here at the earliest.
+    #[serde(skip)]
+    pub arrival: Option<ClockMap<EventClock, HostClock>>,
+    /// What was done to packets before.
+    pub conditioned: Conditioned,
 }
 
 /// How a rig works.
@@ -33,10 +103,14 @@ pub struct RigSettings {
 /// How long the thread waits for packets before it looks at what is overdue.
 const TICK: Duration = Duration::from_millis(5);
 
+/// How often what the rig shows of itself is written anew, in microseconds.
+const TELL_US: i64 = 10_000;
+
 /// A running rig.
 #[derive(Debug)]
 pub struct Rig {
     state: Arc<Mutex<RigState>>,
+    changes: Sender<Change>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,25 +125,34 @@ impl Rig {
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        sources: Vec<Receiver<Packet>>,
+        sources: Vec<Input>,
         settings: RigSettings,
         drops: Drops,
         mut sink: impl FnMut(Arc<Synced>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let mut clocks = Clocks::new(settings.clock, drops.clone());
         let mut buffer = SyncBuffer::new(settings.sync, drops);
-        let state = Arc::new(Mutex::new(read(&clocks, &buffer)));
+        let mut condition = Condition::default();
+        let (changes, asked) = unbounded();
+        let state = Arc::new(Mutex::new(read(&clocks, &buffer, &condition)));
         let stop = Arc::new(AtomicBool::new(false));
         let (shown, stopping) = (state.clone(), stop.clone());
         let thread = Builder::new().name("rig".into()).spawn(move || {
-            let mut sources = sources;
+            let (mut sources, mut told) = (sources, None);
             while !sources.is_empty() && !stopping.load(Ordering::Acquire) {
+                asked.try_iter().for_each(|change| condition.change(change));
                 match receive(&sources) {
-                    Received::Packet(Packet::Events(packet)) => {
-                        clocks.push_events(&packet);
-                        buffer.push_events(packet);
+                    Received::Packet(index, packet) => {
+                        let input = sources.get(index);
+                        match input.and_then(|input| condition.apply(input, packet)) {
+                            Some(Packet::Events(packet)) => {
+                                clocks.push_events(&packet);
+                                buffer.push_events(packet);
+                            }
+                            Some(Packet::Frame(frame)) => clocks.push_frame(frame),
+                            None => {}
+                        }
                     }
-                    Received::Packet(Packet::Frame(frame)) => clocks.push_frame(frame),
                     Received::Over(index) => {
                         sources.remove(index);
                     }
@@ -82,17 +165,27 @@ impl Rig {
                 while let Some(synced) = buffer.pop(now) {
                     sink(Arc::new(synced));
                 }
-                *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
+                if told.is_none_or(|told: Timestamp<_>| now.since_us(told) > TELL_US) {
+                    told = Some(now);
+                    *shown.lock().unwrap_or_else(PoisonError::into_inner) =
+                        read(&clocks, &buffer, &condition);
+                }
             }
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
-            *shown.lock().unwrap_or_else(PoisonError::into_inner) = read(&clocks, &buffer);
+            *shown.lock().unwrap_or_else(PoisonError::into_inner) =
+                read(&clocks, &buffer, &condition);
         })?;
-        Ok(Self { state, stop, thread: Some(thread) })
+        Ok(Self { state, changes, stop, thread: Some(thread) })
     }
 
     /// How it does.
     pub fn state(&self) -> RigState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// To change how packets are prepared.
+    pub fn changes(&self) -> Changes {
+        Changes(self.changes.clone())
     }
 
     /// Whether the thread has ended.
@@ -111,32 +204,38 @@ impl Drop for Rig {
     }
 }
 
-fn read(clocks: &Clocks, buffer: &SyncBuffer) -> RigState {
-    RigState { sync: clocks.state(), buffer: buffer.stats(), relocks: clocks.relocks() }
+fn read(clocks: &Clocks, buffer: &SyncBuffer, condition: &Condition) -> RigState {
+    RigState {
+        sync: clocks.state(),
+        buffer: buffer.stats(),
+        relocks: clocks.relocks(),
+        arrival: clocks.arrival(),
+        conditioned: condition.told(),
+    }
 }
 
 enum Received {
-    Packet(Packet),
+    Packet(usize, Packet),
     Over(usize),
     Nothing,
 }
 
-fn receive(sources: &[Receiver<Packet>]) -> Received {
+fn receive(sources: &[Input]) -> Received {
     if let [only] = sources {
-        return match only.recv_timeout(TICK) {
-            Ok(packet) => Received::Packet(packet),
+        return match only.packets.recv_timeout(TICK) {
+            Ok(packet) => Received::Packet(0, packet),
             Err(RecvTimeoutError::Timeout) => Received::Nothing,
             Err(RecvTimeoutError::Disconnected) => Received::Over(0),
         };
     }
     let mut select = Select::new();
     sources.iter().for_each(|s| {
-        select.recv(s);
+        select.recv(&s.packets);
     });
     let Ok(operation) = select.select_timeout(TICK) else { return Received::Nothing };
     let index = operation.index();
-    match sources.get(index).map(|s| operation.recv(s)) {
-        Some(Ok(packet)) => Received::Packet(packet),
+    match sources.get(index).map(|s| operation.recv(&s.packets)) {
+        Some(Ok(packet)) => Received::Packet(index, packet),
         _ => Received::Over(index),
     }
 }

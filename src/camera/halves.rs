@@ -1,0 +1,229 @@
+//! One device as two cameras: its frames from one half, its events from the other.
+//!
+//! The simulated rig and recordings can so stand for two cameras that are opened, lost and
+//! found again each on its own, while both see one world.
+
+use super::{
+    Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Packet, Value, Wanted,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// Packets that wait for one half before the other stops asking for more.
+const WAITING: usize = 256;
+
+/// What a half delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Frames.
+    Frames,
+    /// Events and edges.
+    Events,
+}
+
+/// Opens one half of a device that a shared opener opens.
+#[derive(Clone)]
+pub struct Half {
+    part: Part,
+    shared: Arc<Shared>,
+}
+
+/// The two halves of what `opener` opens; controls named in `of_events` belong to the events.
+pub fn split(opener: Arc<dyn Opener>, of_events: &'static [&'static str]) -> (Half, Half) {
+    let shared = Arc::new(Shared {
+        opener,
+        of_events,
+        wanted: Wanted::default(),
+        device: Mutex::new(None),
+        queues: Mutex::new(Queues::default()),
+        filled: Condvar::new(),
+    });
+    (Half { part: Part::Frames, shared: shared.clone() }, Half { part: Part::Events, shared })
+}
+
+struct Shared {
+    opener: Arc<dyn Opener>,
+    of_events: &'static [&'static str],
+    wanted: Wanted,
+    /// Held while it is polled; taken before `queues` where both are.
+    device: Mutex<Option<Box<dyn Device>>>,
+    queues: Mutex<Queues>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    frames: Queue,
+    events: Queue,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Epoch of the half that is open.
+    open: Option<u32>,
+    packets: VecDeque<Packet>,
+    failed: Option<DeviceError>,
+}
+
+impl Queues {
+    fn of(&mut self, part: Part) -> &mut Queue {
+        match part {
+            Part::Frames => &mut self.frames,
+            Part::Events => &mut self.events,
+        }
+    }
+
+    fn both(&mut self) -> [&mut Queue; 2] {
+        [&mut self.frames, &mut self.events]
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Opener for Half {
+    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let mut device = lock(&self.shared.device);
+        if device.is_none() {
+            *device = Some(self.shared.opener.open(&self.shared.wanted, drops)?);
+        }
+        let epoch = wanted.next_epoch();
+        let queue = Queue { open: Some(epoch), ..Queue::default() };
+        *lock(&self.shared.queues).of(self.part) = queue;
+        Ok(Box::new(Camera { part: self.part, epoch, shared: self.shared.clone() }))
+    }
+}
+
+struct Camera {
+    part: Part,
+    epoch: u32,
+    shared: Arc<Shared>,
+}
+
+impl Camera {
+    /// Whether a control belongs to this half.
+    fn owns(&self, name: &str) -> bool {
+        self.shared.of_events.contains(&name) == (self.part == Part::Events)
+    }
+
+    /// Moves what has come for this half to `out`.
+    fn take(&self, queues: &mut Queues, out: &mut Vec<Packet>) -> Result<bool, DeviceError> {
+        let queue = queues.of(self.part);
+        if queue.open != Some(self.epoch) {
+            return Err(DeviceError::Absent("it was opened elsewhere".into()));
+        }
+        let some = !queue.packets.is_empty();
+        out.extend(queue.packets.drain(..));
+        match queue.failed.take() {
+            // What came before the failure is delivered first.
+            Some(failure) if some => queue.failed = Some(failure),
+            Some(failure) => return Err(failure),
+            None => {}
+        }
+        Ok(some)
+    }
+
+    /// Asks the device for more, on behalf of both.
+    fn pump(&self, device: &mut Option<Box<dyn Device>>, patience: Duration) {
+        let Some(open) = device else { return };
+        let mut packets = Vec::new();
+        let result = open.poll(patience, &mut packets);
+        let mut queues = lock(&self.shared.queues);
+        for mut packet in packets {
+            let queue = match &packet {
+                Packet::Frame(_) => &mut queues.frames,
+                Packet::Events(_) => &mut queues.events,
+            };
+            // A camera that is not there sends nothing.
+            let Some(epoch) = queue.open else { continue };
+            match &mut packet {
+                Packet::Frame(frame) => frame.epoch = epoch,
+                Packet::Events(events) => events.epoch = epoch,
+            }
+            queue.packets.push_back(packet);
+        }
+        if let Err(failure) = result {
+            *device = None;
+            for queue in queues.both().into_iter().filter(|q| q.open.is_some()) {
+                queue.failed = Some(failure.clone());
+            }
+        }
+        self.shared.filled.notify_all();
+    }
+}
+
+impl Device for Camera {
+    fn identity(&self) -> Identity {
+        let part = match self.part {
+            Part::Frames => "frames",
+            Part::Events => "events",
+        };
+        let whole = lock(&self.shared.device).as_ref().map(|d| d.identity()).unwrap_or_default();
+        let serial = match whole.serial.is_empty() {
+            true => String::new(),
+            false => format!("{}-{part}", whole.serial),
+        };
+        Identity { model: format!("{part} of {}", whole.model), serial, ..whole }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        let mut controls =
+            lock(&self.shared.device).as_ref().map(|d| d.controls()).unwrap_or_default();
+        controls.retain(|c| self.owns(c.name));
+        controls
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        if !self.owns(name) {
+            return Err(ControlError::Unknown(name.into()));
+        }
+        match lock(&self.shared.device).as_mut() {
+            Some(device) => device.set(name, value),
+            None => Err(ControlError::Refused(name.into())),
+        }
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let crowded = {
+            let mut queues = lock(&self.shared.queues);
+            if self.take(&mut queues, out)? {
+                return Ok(());
+            }
+            queues.both().iter().any(|q| q.packets.len() >= WAITING)
+        };
+        if !crowded {
+            match self.shared.device.try_lock() {
+                Ok(mut device) => self.pump(&mut device, patience),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    self.pump(&mut poisoned.into_inner(), patience);
+                }
+                // The other half is asking for both.
+                Err(TryLockError::WouldBlock) => {
+                    let queues = lock(&self.shared.queues);
+                    let waited = self.shared.filled.wait_timeout(queues, patience);
+                    drop(waited.unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        } else {
+            // The other half must take its own first; a recording can wait for it.
+            std::thread::sleep(patience.min(Duration::from_millis(1)));
+        }
+        self.take(&mut lock(&self.shared.queues), out).map(drop)
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        let mut device = lock(&self.shared.device);
+        let mut queues = lock(&self.shared.queues);
+        let own = queues.of(self.part);
+        if own.open == Some(self.epoch) {
+            *own = Queue::default();
+        }
+        if queues.both().iter().all(|q| q.open.is_none()) {
+            *device = None;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! One camera of a rig: its threads, what it says of itself, and its controls.
+
+use crate::camera::{
+    self, Control, Drops, Identity, Opener, Settings, Source as Camera, Status, Value, Wanted,
+};
+use crate::rig::{Input, Role};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a control that was refused is told.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// A camera that is to be started.
+pub struct CameraChoice {
+    /// Opens it.
+    pub opener: Arc<dyn Opener>,
+    /// Only the one of this serial number.
+    pub serial: Option<String>,
+    /// How its threads behave.
+    pub settings: Settings,
+}
+
+impl CameraChoice {
+    /// Any device that `opener` finds, with the usual settings.
+    pub fn new(opener: impl Opener + 'static) -> Self {
+        Self { opener: Arc::new(opener), serial: None, settings: Settings::default() }
+    }
+}
+
+/// A camera that was started.
+pub(super) struct Station {
+    camera: Camera,
+    role: Role,
+    pub(super) identity: Option<Identity>,
+    controls: Vec<Control>,
+    trouble: Option<String>,
+    refused: Option<(String, Instant)>,
+    pub(super) ended: bool,
+}
+
+impl Station {
+    pub(super) fn start(choice: CameraChoice, role: Role, drops: Drops) -> std::io::Result<Self> {
+        let name = match role {
+            Role::Both => "camera",
+            Role::Frames => "frame-camera",
+            Role::Events => "event-camera",
+        };
+        let wanted = Wanted::new(choice.serial);
+        let camera = Camera::start(name, choice.opener, wanted, choice.settings, drops)?;
+        Ok(Self {
+            camera,
+            role,
+            identity: None,
+            controls: Vec::new(),
+            trouble: None,
+            refused: None,
+            ended: false,
+        })
+    }
+
+    pub(super) fn input(&self, own_clock: bool) -> Input {
+        Input { packets: self.camera.packets.clone(), role: self.role, own_clock }
+    }
+
+    /// Packets that wait for the rig.
+    pub(super) fn waiting(&self) -> usize {
+        self.camera.packets.len()
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Takes what the camera has said; whether anything has changed.
+    pub(super) fn listen(&mut self) -> bool {
+        let mut changed = false;
+        if self.refused.as_ref().is_some_and(|(_, since)| since.elapsed() > REFUSED) {
+            self.refused = None;
+        }
+        while let Ok(status) = self.camera.status.try_recv() {
+            changed = true;
+            match status {
+                Status::Connected(identity, controls) => {
+                    self.controls = self.own(controls);
+                    self.trouble = None;
+                    self.identity = Some(identity);
+                }
+                Status::Waiting { why, .. } | Status::Lost(why) | Status::Failed(why) => {
+                    self.trouble = Some(why);
+                }
+                Status::Stalled(for_long) => {
+                    let seconds = for_long.as_secs_f64();
+                    self.trouble =
+                        Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
+                }
+                Status::Ended => self.ended = true,
+                Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
+                Status::Controls(controls) => {
+                    self.controls = self.own(controls);
+                    self.refused = None;
+                }
+            }
+        }
+        changed
+    }
+
+    /// What is wrong with it, in words for a person.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let refused = || self.refused.as_ref().map(|(why, _)| why);
+        let why = self.trouble.as_ref().or_else(refused)?;
+        // A single camera is named by whoever shows this.
+        let who = match (self.role, &self.identity) {
+            (Role::Both, _) => return Some(why.clone()),
+            (_, Some(identity)) => format!("{} {}", word(self.role), called(identity)),
+            (_, None) => word(self.role).to_owned(),
+        };
+        Some(format!("{who}: {why}"))
+    }
+
+    /// Controls by the names that tell the two cameras of a rig apart.
+    pub(super) fn controls(&self) -> &[Control] {
+        &self.controls
+    }
+
+    /// Sets a control by the name that [`Self::controls`] gives it; `None` where it is another
+    /// camera's, `false` where too many requests wait.
+    pub(super) fn set(&self, name: &str, value: Value) -> Option<bool> {
+        self.controls.iter().find(|c| c.name == name)?;
+        let own = name.strip_prefix(prefix(self.role)).unwrap_or(name);
+        Some(self.camera.commands.set(own, value))
+    }
+
+    /// Whether it can be stopped in time, as a recording can.
+    pub(super) fn is_recording(&self) -> bool {
+        self.set_exists("paused")
+    }
+
+    fn set_exists(&self, own: &str) -> bool {
+        let prefix = prefix(self.role);
+        self.controls.iter().any(|c| c.name.strip_prefix(prefix) == Some(own))
+    }
+
+    /// To set controls by the camera's own names.
+    pub(super) fn commands(&self) -> &camera::Commands {
+        &self.camera.commands
+    }
+
+    fn own(&self, mut controls: Vec<Control>) -> Vec<Control> {
+        if self.role != Role::Both {
+            for control in &mut controls {
+                control.name = joined(prefix(self.role), control.name);
+                control.label = joined(label(self.role), control.label);
+            }
+        }
+        controls
+    }
+}
+
+/// What to call a camera.
+pub(super) fn called(identity: &Identity) -> String {
+    if identity.serial.is_empty() {
+        identity.model.clone()
+    } else {
+        format!("{} {}", identity.model, identity.serial)
+    }
+}
+
+fn word(role: Role) -> &'static str {
+    match role {
+        Role::Both => "camera",
+        Role::Frames => "frame camera",
+        Role::Events => "event camera",
+    }
+}
+
+/// What the names of controls begin with.
+fn prefix(role: Role) -> &'static str {
+    match role {
+        Role::Both => "",
+        Role::Frames => "frames:",
+        Role::Events => "events:",
+    }
+}
+
+/// What the labels of controls begin with.
+fn label(role: Role) -> &'static str {
+    match role {
+        Role::Both => "",
+        Role::Frames => "Frames: ",
+        Role::Events => "Events: ",
+    }
+}
+
+/// Two texts as one that lives on. Names of controls are few and fixed in the program, so what
+/// is kept here stays small.
+fn joined(first: &'static str, second: &'static str) -> &'static str {
+    static KNOWN: Mutex<BTreeMap<(&str, &str), &str>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry((first, second)).or_insert_with(|| format!("{first}{second}").leak())
+}
