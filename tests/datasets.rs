@@ -138,8 +138,8 @@ fn frames_become_means_truth_and_events() {
     // Two pairs of 2 * 5 frames, each with one before and one after it.
     let given = frames(&here.join("moving"), 24);
     std::fs::create_dir_all(here.join("spoilt")).unwrap();
-    for k in 0..24 {
-        save(&given[k], &here.join(format!("spoilt/{k}.png")));
+    for (k, frame) in given.iter().enumerate() {
+        save(frame, &here.join(format!("spoilt/{k}.png")));
     }
     std::fs::write(here.join("spoilt/3.png"), b"not a picture").unwrap();
     let arguments =
