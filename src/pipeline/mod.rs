@@ -11,6 +11,7 @@ mod facts;
 mod name;
 mod notices;
 mod open;
+mod restorer;
 mod rig;
 mod size;
 mod slot;
@@ -20,12 +21,11 @@ mod stats;
 mod tap;
 
 pub use clip::ClipSource;
-pub use engine::{
-    Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
-};
+pub use engine::{Outcome, Take, Wish};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
+pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
@@ -116,6 +116,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            collected: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
