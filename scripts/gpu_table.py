@@ -129,6 +129,8 @@ def main():
     if ceilings:
         lines.append(f"Reached by PyTorch on this card: {ceilings[0] * 2 / 1e12:.0f} TFLOP/s in half "
                      f"precision, {ceilings[1] / 1e9:.0f} GB/s; the floors are made of these.")
+    if not all(row["graphs"] for row in report["sizes"]):
+        lines.append("The driver captured no graphs: kernels were launched one by one.")
     for k, g in enumerate(report["golden"] or []):
         lines.append(f"Golden pass {k}: float32 off by {g['single_worst']:.1e}, half "
                      f"{g['half_psnr_db']:.1f} dB of it.")

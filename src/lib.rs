@@ -24,6 +24,7 @@ pub mod record;
 pub mod rig;
 pub mod simulate;
 pub mod time;
+pub mod train;
 
 pub use deblur::Deblurrer;
 

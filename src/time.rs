@@ -17,13 +17,13 @@ pub trait Clock: Copy + Send + Sync + 'static {
 }
 
 /// The event camera's clock, which exposures are finally told on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventClock {}
 /// The frame camera's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameClock {}
 /// This computer's monotonic clock, counted from the first time that it was asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostClock {}
 
 impl Clock for EventClock {

@@ -241,6 +241,9 @@ fn sources_are_named_as_they_are_written() {
         "load:1152x768/288x192@60,12000000",
         "davis",
         "davis:00000123",
+        "genicam",
+        "genicam:0123",
+        "uvc:2",
         "replay:a:b/c",
     ];
     for text in written {
@@ -255,6 +258,7 @@ fn sources_are_named_as_they_are_written() {
         "replay",
         "replay:",
         "webcam",
+        "uvc:front",
         "sim:9x9",
         "sim:big",
         "sim:64x64,speed=2",

@@ -62,6 +62,7 @@ impl Source for Burst {
             },
             truth: Vec::new(),
             closed: Instant::now(),
+            arrived: Instant::now(),
         })))
     }
 }

@@ -8,10 +8,12 @@
 
 use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
 use gem_live::camera::{Cause, Drops, Settings, Source, Unit, Wanted};
-use gem_live::dataset::Pair;
+use gem_live::dataset::{Packing, Pair};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
-use gem_live::record::{Disk, Ending, RecordError, RecordSettings, Recorder, Session, Store};
+use gem_live::record::{
+    Disk, Ending, Manifest, RecordError, RecordSettings, Recorder, Session, Store,
+};
 use gem_live::rig::sync::{Gap, SyncSettings, Synced, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::time::Timestamp;
@@ -19,8 +21,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const ALL: RecordSettings =
-    RecordSettings { frames: None, reserve_bytes: 0, warn_pairs: 0, queue: 4096 };
+const ALL: RecordSettings = RecordSettings {
+    frames: None,
+    reserve_bytes: 0,
+    warn_pairs: 0,
+    queue: 4096,
+    queue_bytes: 1 << 30,
+    writers: 2,
+    packing: Packing::Stored,
+};
 
 fn synced(index: u64, epoch: u32) -> Arc<Synced> {
     let at = |us: u64| Timestamp::from_us((index * 10_000 + us) as i64);
@@ -130,16 +139,15 @@ fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
 /// A disk that fills up, is slow, or fails.
 struct Small {
     free: Arc<Mutex<u64>>,
-    per_pair: u64,
     fail_after: u64,
     delay: Duration,
-    written: u64,
+    written: Mutex<u64>,
 }
 
 impl Small {
     fn new(free: u64, fail_after: u64, delay: Duration) -> Box<Self> {
         let free = Arc::new(Mutex::new(free));
-        Box::new(Self { free, per_pair: 1000, fail_after, delay, written: 0 })
+        Box::new(Self { free, fail_after, delay, written: Mutex::new(0) })
     }
 }
 
@@ -148,18 +156,17 @@ impl Store for Small {
         Ok(*self.free.lock().unwrap())
     }
 
-    fn write(&mut self, path: &Path, pair: &Pair) -> Result<u64, String> {
-        std::thread::sleep(self.delay);
-        if self.written == self.fail_after {
-            return Err(format!("cannot write {}: no space left on device", path.display()));
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        if path.extension().is_some_and(|e| e == "npz") {
+            std::thread::sleep(self.delay);
+            let mut written = self.written.lock().unwrap();
+            if *written == self.fail_after {
+                return Err(format!("cannot write {}: no space left on device", path.display()));
+            }
+            *written += 1;
+            *self.free.lock().unwrap() -= bytes.len() as u64;
         }
-        self.written += 1;
-        *self.free.lock().unwrap() -= self.per_pair;
-        Disk.write(path, pair).map(|_| self.per_pair)
-    }
-
-    fn write_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), String> {
-        Disk.write_bytes(path, bytes)
+        Disk.write(path, bytes)
     }
 }
 
@@ -167,9 +174,9 @@ impl Store for Small {
 fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let drops = Drops::default();
-    let settings = RecordSettings { reserve_bytes: 5_000, warn_pairs: 8, ..ALL };
+    let settings = RecordSettings { reserve_bytes: 50_000, warn_pairs: 8, ..ALL };
     let recorder =
-        start(folder.path(), settings, &drops, Small::new(15_500, u64::MAX, Duration::ZERO));
+        start(folder.path(), settings, &drops, Small::new(200_000, u64::MAX, Duration::ZERO));
     (0..60).for_each(|i| recorder.push(synced(i, 0)));
     let until = Instant::now() + Duration::from_secs(5);
     while recorder.progress().ending.is_none() && Instant::now() < until {
@@ -178,8 +185,10 @@ fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
     let progress = recorder.finish();
     assert_eq!(progress.ending, Some(Ending::DiskFull));
     assert!(progress.warning.is_some_and(|w| w.contains("room for")));
-    assert_eq!(progress.pairs, 9, "the reserve is kept, and room for two");
-    assert_eq!(files(folder.path()).len(), 9);
+    let bytes: u64 = files(folder.path()).iter().map(|f| f.metadata().unwrap().len()).sum();
+    assert!((100_000..150_000).contains(&bytes), "the reserve is kept, and not more: {bytes}");
+    assert_eq!(progress.bytes, bytes);
+    assert_eq!(files(folder.path()).len() as u64, progress.pairs);
     assert!(files(folder.path()).iter().all(|f| Pair::read(f).is_ok()));
     assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
     assert!(progress.lost >= 2);
@@ -208,10 +217,56 @@ fn a_disk_that_is_too_slow_is_counted() {
     let slow = Small::new(1 << 40, u64::MAX, Duration::from_millis(30));
     let recorder = start(folder.path(), settings, &drops, slow);
     (0..40).for_each(|i| recorder.push(synced(i, 0)));
+    let until = Instant::now() + Duration::from_secs(5);
+    while recorder.progress().waiting > 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // It goes on, and says what is wrong.
+    (40..44).for_each(|i| recorder.push(synced(i, 0)));
     let progress = recorder.finish();
-    assert!(progress.lost > 20);
+    assert!(progress.lost > 15, "{progress:?}");
+    assert!(progress.warning.is_some_and(|w| w.contains("too slow") && w.contains("lost")));
     assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
-    assert_eq!(progress.exposures + progress.lost, 40);
+    assert_eq!(progress.exposures + progress.lost, 44);
+    assert_eq!(2 * progress.pairs + progress.unpaired, progress.exposures);
+    assert_eq!(progress.waiting, 0);
+    let manifest = Manifest::read(folder.path()).unwrap();
+    assert!(manifest.drops.iter().any(|d| d.cause == "disk" && d.count == progress.lost));
+}
+
+#[test]
+fn exposures_that_wait_take_no_more_memory_than_they_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = synced(0, 0);
+    let bytes = one.frame.picture.data().len() + one.events.len() * size_of::<Event>();
+    let settings = RecordSettings { queue_bytes: 4 * bytes as u64 * 2, ..ALL };
+    let slow = Small::new(1 << 40, u64::MAX, Duration::from_millis(20));
+    let recorder = start(folder.path(), settings, &Drops::default(), slow);
+    for i in 0..60 {
+        recorder.push(synced(i, 0));
+        assert!(recorder.progress().waiting <= 8);
+    }
+    let progress = recorder.finish();
+    assert!(progress.lost > 0 && progress.pairs > 0, "{progress:?}");
+}
+
+#[test]
+fn sharp_images_are_recorded_with_the_middle_of_their_exposure() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(Disk));
+    let known = |i: u64| {
+        let mut known = Arc::unwrap_or_clone(synced(i, 0));
+        known.frame.truth = Some(known.frame.picture.map(|v| v ^ 0x55));
+        Arc::new(known)
+    };
+    let (a, b) = (known(0), known(1));
+    recorder.push(a.clone());
+    recorder.push(b.clone());
+    recorder.finish();
+    let truth = Pair::read(&files(folder.path())[0]).unwrap().truth.unwrap();
+    assert_eq!(truth.timestamps_us, [3_000, 13_000]);
+    assert_eq!(truth.images, [a.frame.truth.clone().unwrap(), b.frame.truth.clone().unwrap()]);
+    assert!(Manifest::read(folder.path()).unwrap().shapes.unwrap().truth);
 }
 
 #[test]

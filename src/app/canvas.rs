@@ -1,112 +1,130 @@
 //! The middle of the window: pictures, side by side or one over the other, zoomed together.
 
-use super::pictures::Pictures;
+use super::eye::{Eye, MOST};
+use super::gpu::{Look, Mode, snapped};
+use super::pictures::{Kind, Pictures};
 use super::settings::{Settings, View};
 use super::style;
 use eframe::egui::{
-    self, Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
+    self, Align2, Color32, FontId, Pos2, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2,
+    vec2,
 };
 
-/// Which part of the pictures is seen; shared by all of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Eye {
-    /// 1: the whole picture fits its place.
-    pub zoom: f32,
-    /// The middle, as fractions of width and height.
-    pub middle: Pos2,
-    /// One pixel of the picture is one of the screen.
-    pub actual: bool,
-}
+/// Between two pictures.
+const GAP: f32 = 6.0;
+/// A picture pixel that covers this many of the screen is drawn as a square.
+const SQUARE: f32 = 6.0;
 
-impl Default for Eye {
-    fn default() -> Self {
-        Self { zoom: 1.0, middle: pos2(0.5, 0.5), actual: false }
-    }
-}
-
-/// Largest magnification.
-const MOST: f32 = 40.0;
-
-impl Eye {
-    /// Where a picture of `size` lies whose place is `place`.
-    fn rect(&self, size: Vec2, place: Rect) -> Rect {
-        let drawn = self.fitted(size, place) * self.zoom;
-        let corner = place.center() - vec2(self.middle.x * drawn.x, self.middle.y * drawn.y);
-        Rect::from_min_size(corner, drawn)
-    }
-
-    fn fitted(&self, size: Vec2, place: Rect) -> Vec2 {
-        size * (place.width() / size.x).min(place.height() / size.y).max(1e-3)
-    }
-
-    /// Magnifies by `factor` so that what is under `at` stays there.
-    fn magnify(&mut self, factor: f32, at: Pos2, size: Vec2, place: Rect) {
-        let before = self.rect(size, place);
-        let point = (at - before.min) / before.size();
-        self.zoom = (self.zoom * factor).clamp(1.0, MOST);
-        self.actual = false;
-        let after = self.rect(size, place);
-        self.shift(after.min + point * after.size() - at, size, place);
-    }
-
-    /// Moves by so many points of the screen, not beyond the picture's edges.
-    fn shift(&mut self, by: Vec2, size: Vec2, place: Rect) {
-        let drawn = self.rect(size, place).size();
-        let axis = |middle: f32, by: f32, drawn: f32, room: f32| {
-            let margin = (room / drawn / 2.0).min(0.5);
-            (middle + by / drawn).clamp(margin, 1.0 - margin)
-        };
-        self.middle = pos2(
-            axis(self.middle.x, by.x, drawn.x, place.width()),
-            axis(self.middle.y, by.y, drawn.y, place.height()),
-        );
-    }
+/// What the labels tell of the pictures, besides their names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Labels {
+    /// PSNR in dB of blurry and restored.
+    pub psnr_db: Option<(f64, f64)>,
 }
 
 /// Draws the view, and lets it be zoomed, moved and wiped.
-pub(super) fn show(ui: &mut Ui, pictures: &Pictures, settings: &mut Settings, eye: &mut Eye) {
+pub(super) fn show(
+    ui: &mut Ui,
+    pictures: &mut Pictures,
+    settings: &mut Settings,
+    eye: &mut Eye,
+    labels: Labels,
+) {
     let place = ui.available_rect_before_wrap();
-    let Some(blurry) = &pictures.blurry else {
-        let font = FontId::proportional(16.0);
-        ui.painter().text(place.center(), Align2::CENTER_CENTER, "Starting…", font, style::QUIET);
-        return;
-    };
-    let restored = pictures.restored.as_ref().map(|t| (t, "Restored"));
-    let edi = pictures.edi.as_ref().map(|t| (t, "EDI"));
-    let shown: Vec<(&TextureHandle, &str)> = match settings.view {
+    let Some(size) = pictures.size() else { return };
+    let size = vec2(size.width as f32, size.height as f32);
+    let restored = if pictures.has(Kind::Restored) { Kind::Restored } else { Kind::Blurry };
+    let kinds = match settings.view {
         View::SideBySide => {
-            [Some((blurry, "Blurry")), edi, restored].into_iter().flatten().collect()
+            let extra = [(Kind::Edi, settings.edi), (Kind::Truth, settings.truth)];
+            let wanted = |kind: Kind| extra.iter().all(|(k, on)| *k != kind || *on);
+            let all = [Kind::Blurry, Kind::Edi, Kind::Restored, Kind::Truth];
+            all.into_iter().filter(|k| pictures.has(*k) && wanted(*k)).collect()
         }
-        View::Wipe | View::Blurry => vec![(blurry, "Blurry")],
-        View::Restored => vec![restored.unwrap_or((blurry, "Blurry"))],
-        View::Difference => {
-            vec![pictures.difference.as_ref().map_or((blurry, "Blurry"), |t| (t, "Difference"))]
-        }
+        View::Wipe | View::Difference | View::Blurry => vec![Kind::Blurry],
+        View::Restored => vec![restored],
     };
-    let gap = 6.0;
-    let width = (place.width() - gap * (shown.len() as f32 - 1.0)) / shown.len() as f32;
-    let size = blurry.size_vec2();
-    for (i, (texture, name)) in shown.iter().enumerate() {
-        let left = place.left() + i as f32 * (width + gap);
-        let cell = Rect::from_min_size(pos2(left, place.top()), vec2(width, place.height()));
+    for (slot, cell) in cells(kinds.len(), size, place).into_iter().enumerate() {
+        let Some(kind) = kinds.get(slot).copied() else { continue };
+        let cell = snapped(cell, ui.pixels_per_point());
         if eye.actual {
             let pixel = size / ui.pixels_per_point();
             eye.zoom = (pixel.x / eye.fitted(size, cell).x).clamp(0.05, MOST);
         }
-        let drag = ui.interact(cell, ui.scope_id().with(("picture", i)), Sense::click_and_drag());
+        let drag =
+            ui.interact(cell, ui.scope_id().with(("picture", slot)), Sense::click_and_drag());
+        drag.widget_info(|| WidgetInfo::labeled(Role::Image, true, kind.name()));
         interact(ui, &drag, eye, size, cell);
-        let rect = eye.rect(size, cell);
-        paint(ui, cell, rect, texture, pictures.events.as_ref());
-        let seen = rect.intersect(cell);
-        if let Some((over, _)) = restored.filter(|_| settings.view == View::Wipe) {
-            let x = seen.left() + settings.divider * seen.width();
-            let right = Rect::from_min_max(pos2(x, seen.top()), seen.max);
-            paint(ui, right, rect, over, pictures.events.as_ref());
-            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, "Restored");
-            divider(ui, x, seen, settings);
+        let whole = snapped_corner(eye.rect(size, cell), ui.pixels_per_point());
+        let seen = snapped(whole.intersect(cell), ui.pixels_per_point());
+        let divider = seen.left() + settings.divider * seen.width();
+        let pair = pictures.has(Kind::Restored);
+        let (mode, second) = match settings.view {
+            View::Wipe if pair => (Mode::Wipe, Kind::Restored),
+            View::Difference if pair => (Mode::Difference, Kind::Restored),
+            _ => (Mode::Single, kind),
+        };
+        let look = Look {
+            mode,
+            gain: settings.gain,
+            divider,
+            nearest: !settings.smooth || (whole.width() * ui.pixels_per_point() / size.x >= SQUARE),
+            clipping: settings.clipping,
+        };
+        if let Some((gpu, plates, events)) = pictures.plates([kind, second]) {
+            let shape = gpu.draw(slot, [seen, whole], ui.pixels_per_point(), plates, events, look);
+            ui.painter().add(shape);
         }
-        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, name);
+        let name = if mode == Mode::Difference {
+            "Restored - blurry".to_owned()
+        } else {
+            named(kind, labels)
+        };
+        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, &name);
+        if mode == Mode::Wipe {
+            let name = named(second, labels);
+            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, &name);
+            handle(ui, divider, seen, settings);
+        }
+        let shown = whole.width() * ui.pixels_per_point() / size.x;
+        if slot == 0 && (eye.zoom != 1.0 || eye.actual) {
+            let at = seen.left_bottom() + vec2(8.0, -8.0);
+            tag(ui, at, Align2::LEFT_BOTTOM, &format!("{:.0} %", shown * 100.0));
+        }
     }
+}
+
+fn named(kind: Kind, labels: Labels) -> String {
+    match (kind, labels.psnr_db) {
+        (Kind::Blurry, Some((db, _))) | (Kind::Restored, Some((_, db))) if db.is_finite() => {
+            format!("{}   {db:.1} dB", kind.name())
+        }
+        _ => kind.name().to_owned(),
+    }
+}
+
+/// Rows and columns that show `count` pictures as large as the place allows.
+fn cells(count: usize, size: Vec2, place: Rect) -> Vec<Rect> {
+    let scale = |columns: usize| {
+        let rows = count.div_ceil(columns);
+        let room = |whole: f32, n: usize| (whole - GAP * (n as f32 - 1.0)) / n as f32;
+        let cell = vec2(room(place.width(), columns), room(place.height(), rows));
+        (cell, (cell.x / size.x).min(cell.y / size.y))
+    };
+    let best = (1..=count.max(1)).max_by(|a, b| scale(*a).1.total_cmp(&scale(*b).1)).unwrap_or(1);
+    let cell = scale(best).0.max(vec2(1.0, 1.0));
+    (0..count)
+        .map(|i| {
+            let (row, column) = ((i / best) as f32, (i % best) as f32);
+            let at = place.min + vec2(column * (cell.x + GAP), row * (cell.y + GAP));
+            Rect::from_min_size(at, cell)
+        })
+        .collect()
+}
+
+fn snapped_corner(rect: Rect, pixels_per_point: f32) -> Rect {
+    let round = |v: f32| (v * pixels_per_point).round() / pixels_per_point;
+    Rect::from_min_size(pos2(round(rect.left()), round(rect.top())), rect.size())
 }
 
 fn interact(ui: &Ui, drag: &egui::Response, eye: &mut Eye, size: Vec2, cell: Rect) {
@@ -125,37 +143,43 @@ fn interact(ui: &Ui, drag: &egui::Response, eye: &mut Eye, size: Vec2, cell: Rec
     }
 }
 
-fn paint(ui: &Ui, clip: Rect, rect: Rect, texture: &TextureHandle, events: Option<&TextureHandle>) {
-    let painter = ui.painter_at(clip);
-    let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-    for texture in std::iter::once(texture).chain(events) {
-        painter.image(texture.id(), rect, whole, Color32::WHITE);
-    }
-}
-
-/// The line between blurry and restored.
-fn divider(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
-    let grip = Rect::from_center_size(pos2(x, seen.center().y), vec2(18.0, seen.height()));
+/// The line between blurry and restored, and the handle that moves it.
+fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
+    let grip = Rect::from_center_size(pos2(x, seen.center().y), vec2(22.0, seen.height()));
     let response = ui.interact(grip, ui.scope_id().with("divider"), Sense::drag());
+    response.widget_info(|| {
+        WidgetInfo::slider(true, f64::from(settings.divider), "Divider of the wipe")
+    });
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
         settings.divider = ((at.x - seen.left()) / seen.width().max(1.0)).clamp(0.0, 1.0);
     }
-    if response.hovered() || response.dragged() {
+    let hot = response.hovered() || response.dragged();
+    if hot {
         ui.set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
     }
     let painter = ui.painter();
-    painter.vline(x, seen.y_range(), Stroke::new(1.5, Color32::from_white_alpha(220)));
+    let dark = Color32::from_black_alpha(120);
+    painter.vline(x, seen.y_range(), Stroke::new(3.0, dark));
+    painter.vline(x, seen.y_range(), Stroke::new(1.0, Color32::WHITE));
     let middle = pos2(x, seen.center().y);
-    painter.circle(middle, 9.0, Color32::from_black_alpha(150), Stroke::new(1.5, Color32::WHITE));
+    let fill = if hot { style::ACCENT } else { Color32::from_gray(245) };
+    painter.circle(middle, 12.0, fill, Stroke::new(1.5, dark));
+    let ink = if hot { Color32::WHITE } else { Color32::from_gray(40) };
+    for side in [-1.0, 1.0] {
+        let tip = middle + vec2(side * 7.0, 0.0);
+        let back = side * 3.5;
+        let points = vec![tip, tip - vec2(back, 3.5), tip - vec2(back, -3.5)];
+        painter.add(egui::Shape::convex_polygon(points, ink, Stroke::NONE));
+    }
 }
 
-/// The name of a picture in its corner.
+/// A few words in a corner of a picture.
 fn tag(ui: &Ui, at: Pos2, align: Align2, text: &str) {
-    let colour = Color32::from_gray(235);
+    let colour = Color32::from_gray(240);
     let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(13.0), colour);
     let box_size = galley.size() + vec2(14.0, 6.0);
     let rect = align.anchor_size(at, box_size);
-    ui.painter().rect_filled(rect, 4.0, Color32::from_black_alpha(150));
+    ui.painter().rect_filled(rect, 4.0, Color32::from_black_alpha(165));
     ui.painter().galley(rect.min + vec2(7.0, 3.0), galley, colour);
 }
 
@@ -164,19 +188,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zooming_keeps_what_is_under_the_pointer_and_never_leaves_the_picture() {
-        let place = Rect::from_min_size(pos2(100.0, 50.0), vec2(600.0, 400.0));
-        let (size, at) = (vec2(288.0, 192.0), pos2(250.0, 200.0));
-        let mut eye = Eye::default();
-        assert_eq!(eye.rect(size, place), place);
-        let under = |eye: &Eye| (at - eye.rect(size, place).min) / eye.rect(size, place).size();
-        let before = under(&eye);
-        eye.magnify(4.0, at, size, place);
-        assert!((under(&eye) - before).length() < 1e-4);
-        eye.shift(vec2(1e6, -1e6), size, place);
-        let rect = eye.rect(size, place).expand(0.01);
-        assert!(rect.contains_rect(place), "{rect:?}");
-        eye.magnify(1e-6, at, size, place);
-        assert_eq!(eye.zoom, 1.0);
+    fn pictures_share_the_place_so_that_they_are_as_large_as_possible() {
+        let size = vec2(300.0, 200.0);
+        let wide = Rect::from_min_size(Pos2::ZERO, vec2(1240.0, 460.0));
+        let two = cells(2, size, wide);
+        assert_eq!((two.len(), two[0].top()), (2, two[1].top()), "beside each other");
+        let tall = Rect::from_min_size(Pos2::ZERO, vec2(500.0, 900.0));
+        let two = cells(2, size, tall);
+        assert_eq!(two[0].left(), two[1].left(), "one above the other");
+        let four = cells(4, size, Rect::from_min_size(Pos2::ZERO, vec2(900.0, 600.0)));
+        assert_eq!(four[3].min, pos2(453.0, 303.0));
+        for (i, a) in four.iter().enumerate() {
+            for b in four.iter().skip(i + 1) {
+                assert!(!a.shrink(0.1).intersects(*b), "{a:?} {b:?}");
+            }
+        }
     }
 }

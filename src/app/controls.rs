@@ -1,31 +1,55 @@
 //! What the source offers to be set.
 
-use super::Window;
+use super::style;
+use super::widgets::{hint, title};
+use super::window::Window;
 use crate::camera::{Control, Value};
 use crate::pipeline;
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::time::{Duration, Instant};
 
 /// How long a value that was just set is shown before the camera's own counts again.
 const SETTLING: Duration = Duration::from_secs(1);
+/// A range whose ends differ by more than this factor is spread evenly over its magnitudes.
+const WIDE: f64 = 200.0;
 
 /// A value that was set, and when.
 pub(super) type Edit = (&'static str, Value, Instant);
 
-/// Draws a widget for every control.
+/// Draws a widget for every control, those for experts folded away.
 pub(super) fn show(window: &mut Window, ui: &mut Ui) {
-    let mut controls = window.pipeline.controls();
-    // These are the Hold button and the right arrow key.
-    controls.retain(|c| !["paused", "step"].contains(&c.name));
+    title(ui, &window.session.source());
+    let mut controls = window.session.controls();
+    // These are the bar of a recording.
+    let transport = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
+    if window.session.transport().is_some() {
+        controls.retain(|c| !transport.contains(&c.name));
+    }
     window.edits.retain(|(.., since)| since.elapsed() < SETTLING);
+    if controls.is_empty() {
+        hint(ui, "This source has nothing that can be set.");
+    }
     let (experts, others): (Vec<Control>, Vec<Control>) =
         controls.into_iter().partition(|c| c.expert);
     others.into_iter().for_each(|control| one(window, ui, control));
     if !experts.is_empty() {
+        ui.add_space(4.0);
         ui.collapsing("For experts", |ui| {
+            hint(ui, "Wrong values can make the camera useless until they are set back.");
             experts.into_iter().for_each(|control| one(window, ui, control));
         });
     }
+    ui.separator();
+    weights(window, ui);
+}
+
+fn weights(window: &mut Window, ui: &mut Ui) {
+    title(ui, "Weights");
+    ui.label(window.session.weights());
+    if ui.button("Use other weights...").clicked() {
+        window.chooser.ask(super::chooser::Purpose::Weights, ui);
+    }
+    hint(ui, "Or drop a .ckpt or .safetensors file onto the window: it is used at once.");
 }
 
 fn one(window: &mut Window, ui: &mut Ui, control: Control) {
@@ -36,36 +60,53 @@ fn one(window: &mut Window, ui: &mut Ui, control: Control) {
     }
     window.edits.retain(|(name, ..)| *name != control.name);
     window.edits.push((control.name, value.clone(), Instant::now()));
-    window.pipeline.control(pipeline::Control::Set(control.name, value));
+    window.session.control(pipeline::Control::Set(control.name, value));
 }
 
 /// `true` if it was changed.
 fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> bool {
-    let (low, high) = control.range.unwrap_or((f64::MIN, f64::MAX));
-    // A drag over the width of the panel covers what is usual, whatever the range.
-    let speed = ((high - low) / 400.0).clamp(1e-3, 1e4);
-    ui.horizontal(|ui| match value {
+    let (low, high) = control.range.unwrap_or((-1e9, 1e9));
+    let logarithmic = low > 0.0 && high / low > WIDE;
+    let name = |ui: &mut Ui| {
+        ui.label(RichText::new(control.label).color(style::QUIET));
+    };
+    match value {
         Value::Switch(on) => ui.checkbox(on, control.label).changed(),
+        // A slider over an endless range hits nothing.
+        Value::Whole(v) if control.range.is_none() || high - low > 1e9 => {
+            name(ui);
+            let drag = ui.add(egui::DragValue::new(v).range(low as i64..=high as i64));
+            drag.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, control.label));
+            drag.changed()
+        }
         Value::Whole(v) => {
-            let drag = egui::DragValue::new(v).range(low as i64..=high as i64);
-            let changed = ui.add(drag.speed(speed.max(0.2))).changed();
-            ui.label(control.label);
-            changed
+            name(ui);
+            let slider = egui::Slider::new(v, low as i64..=high as i64).logarithmic(logarithmic);
+            let slider = ui.add(slider);
+            slider.widget_info(|| WidgetInfo::slider(true, *v as f64, control.label));
+            slider.changed()
         }
         Value::Number(v) => {
-            let changed = ui.add(egui::DragValue::new(v).range(low..=high).speed(speed)).changed();
-            ui.label(control.label);
-            changed
+            name(ui);
+            let slider = egui::Slider::new(v, low..=high).logarithmic(logarithmic);
+            let slider = ui.add(slider);
+            slider.widget_info(|| WidgetInfo::slider(true, *v, control.label));
+            slider.changed()
         }
         Value::Choice(chosen) => {
             let before = chosen.clone();
-            egui::ComboBox::from_label(control.label).selected_text(&before).show_ui(ui, |ui| {
-                for choice in &control.choices {
-                    ui.selectable_value(chosen, choice.clone(), choice);
-                }
-            });
+            name(ui);
+            egui::ComboBox::from_id_salt(control.name)
+                .selected_text(&before)
+                .width(ui.available_width() - 20.0)
+                .show_ui(ui, |ui| {
+                    for choice in &control.choices {
+                        ui.selectable_value(chosen, choice.clone(), choice);
+                    }
+                })
+                .response
+                .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, control.label));
             *chosen != before
         }
-    })
-    .inner
+    }
 }

@@ -1,92 +1,154 @@
-//! The pictures of one exposure as textures.
+//! The pictures of one exposure, on the card.
 
-use super::settings::Settings;
+use super::gpu::{Gpu, Plate};
 use crate::event::Span;
-use crate::frame::Picture;
+use crate::frame::{Exposure, Picture, Size};
 use crate::pipeline::Outcome;
-use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
+use eframe::egui_wgpu::RenderState;
+
+/// What can be seen of an exposure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Blurry,
+    Edi,
+    Restored,
+    Truth,
+}
+
+impl Kind {
+    /// What it is called on screen.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Blurry => "Blurry",
+            Self::Edi => "EDI",
+            Self::Restored => "Restored",
+            Self::Truth => "Truth",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A place for one picture: whether there is one, and its plate where there is a card.
+#[derive(Debug, Default)]
+struct Place {
+    present: bool,
+    plate: Option<Plate>,
+}
 
 /// Everything that can be drawn.
-#[derive(Default)]
 pub(super) struct Pictures {
-    pub blurry: Option<TextureHandle>,
-    pub restored: Option<TextureHandle>,
-    pub edi: Option<TextureHandle>,
-    pub difference: Option<TextureHandle>,
-    pub events: Option<TextureHandle>,
+    /// Draws; tests of behaviour go without.
+    pub gpu: Option<Gpu>,
+    places: [Place; 4],
+    events: Place,
+    counts: Vec<u8>,
+    size: Option<Size>,
 }
 
 impl Pictures {
-    /// Takes instant number `index` of an outcome; draws only what the settings show.
-    pub(super) fn set(
-        &mut self,
-        context: &Context,
-        outcome: &Outcome,
-        index: usize,
-        settings: &Settings,
-    ) {
-        let smooth = TextureOptions::LINEAR;
-        let blurry = &outcome.captured.picture;
-        let restored = outcome.restored.get(index);
-        let put =
-            |slot: &mut Option<TextureHandle>, name: &str, image: ColorImage, options| match slot {
-                Some(texture) => texture.set(image, options),
-                None => *slot = Some(context.load_texture(name, image, options)),
-            };
-        put(&mut self.blurry, "blurry", image(blurry), smooth);
-        match restored {
-            Some(picture) => put(&mut self.restored, "restored", image(picture), smooth),
-            None => self.restored = None,
+    /// On the card that the window is drawn by.
+    pub(super) fn new(state: Option<&RenderState>) -> Self {
+        let gpu = state.map(Gpu::new);
+        let (places, events) = (Default::default(), Place::default());
+        Self { gpu, places, events, counts: Vec::new(), size: None }
+    }
+
+    /// Takes instant number `index` of an outcome; uploads only what is wanted.
+    pub(super) fn set(&mut self, outcome: &Outcome, index: usize, events: bool) {
+        let at = outcome.instants.get(index).copied().unwrap_or(0.5);
+        let captured = &outcome.captured;
+        self.size = Some(captured.picture.size());
+        self.put(Kind::Blurry, Some(&captured.picture));
+        self.put(Kind::Restored, outcome.restored.get(index));
+        self.put(Kind::Edi, outcome.edi.get(index));
+        self.put(Kind::Truth, captured.truth_at(at));
+        self.events.present = events;
+        if events {
+            count(&captured.exposure, &mut self.counts);
+            if let Some(gpu) = &self.gpu {
+                gpu.events(&mut self.events.plate, captured.exposure.sensor, &self.counts);
+            }
         }
-        match outcome.edi.get(index).filter(|_| settings.edi) {
-            Some(picture) => put(&mut self.edi, "edi", image(picture), smooth),
-            None => self.edi = None,
+    }
+
+    fn put(&mut self, kind: Kind, picture: Option<&Picture>) {
+        let Some(place) = self.places.get_mut(kind.index()) else { return };
+        place.present = picture.is_some();
+        if let (Some(gpu), Some(picture)) = (&self.gpu, picture) {
+            gpu.picture(&mut place.plate, picture);
         }
-        match restored.filter(|_| settings.view == super::settings::View::Difference) {
-            Some(r) => put(&mut self.difference, "difference", difference(blurry, r), smooth),
-            None => self.difference = None,
-        }
-        if settings.events {
-            put(&mut self.events, "events", events(outcome), TextureOptions::NEAREST);
-        } else {
-            self.events = None;
-        }
+    }
+
+    /// Forgets everything, as when another source is opened.
+    pub(super) fn clear(&mut self) {
+        self.places.iter_mut().for_each(|p| p.present = false);
+        (self.events.present, self.size) = (false, None);
+    }
+
+    /// Size of the pictures, once there are any.
+    pub(super) fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    /// Whether there is a picture of this kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.places.get(kind.index()).is_some_and(|p| p.present)
+    }
+
+    /// What draws, and the plates of two pictures and the events, all at once.
+    pub(super) fn plates(&mut self, kinds: [Kind; 2]) -> Option<Plates<'_>> {
+        let plate = |kind: Kind| self.places.get(kind.index()).and_then(|p| p.plate.as_ref());
+        let pictures = [plate(kinds[0])?, plate(kinds[1])?];
+        let events = self.events.plate.as_ref().filter(|_| self.events.present);
+        Some((self.gpu.as_mut()?, pictures, events))
     }
 }
 
-fn image(picture: &Picture) -> ColorImage {
-    let size = [picture.size().width, picture.size().height];
-    let colour = |((r, g), b): ((&u8, &u8), &u8)| Color32::from_rgb(*r, *g, *b);
-    let (b, g, r) = (picture.plane(0), picture.plane(1), picture.plane(2));
-    ColorImage::new(size, r.iter().zip(g).zip(b).map(colour).collect())
-}
+/// The card, two pictures, and the events over them.
+pub(super) type Plates<'a> = (&'a mut Gpu, [&'a Plate; 2], Option<&'a Plate>);
 
-/// Restored minus blurry, twice as strong, on gray.
-fn difference(blurry: &Picture, restored: &Picture) -> ColorImage {
-    let size = [blurry.size().width, blurry.size().height];
-    let step = |a: u8, b: u8| (128 + 2 * (i32::from(a) - i32::from(b))).clamp(0, 255) as u8;
-    let plane = |c: usize| restored.plane(c).iter().zip(blurry.plane(c)).map(|(a, b)| step(*a, *b));
-    let pixels = plane(2).zip(plane(1)).zip(plane(0));
-    ColorImage::new(size, pixels.map(|((r, g), b)| Color32::from_rgb(r, g, b)).collect())
-}
-
-/// The exposure's events at the sensor's size: red brighter, blue darker, clear where none.
-fn events(outcome: &Outcome) -> ColorImage {
-    let exposure = &outcome.captured.exposure;
+/// Events darker and brighter of every pixel of the sensor while the shutter was open.
+fn count(exposure: &Exposure, counts: &mut Vec<u8>) {
     let (sensor, Span { start_us, end_us }) = (exposure.sensor, exposure.span);
-    let mut counts = vec![[0_u8; 2]; sensor.area()];
+    counts.clear();
+    counts.resize(2 * sensor.area(), 0);
     for e in exposure.events.iter().filter(|e| (start_us..end_us).contains(&(e.t_us as f64))) {
+        if usize::from(e.x) >= sensor.width {
+            continue;
+        }
         let at = usize::from(e.y) * sensor.width + usize::from(e.x);
-        if let Some([off, on]) = counts.get_mut(at) {
-            let count = if e.on { on } else { off };
+        if let Some(count) = counts.get_mut(2 * at + usize::from(e.on)) {
             *count = count.saturating_add(1);
         }
     }
-    let colour = |[off, on]: &[u8; 2]| {
-        let alpha = off.saturating_add(*on).saturating_mul(45).min(200);
-        let [strong, weak] = [255, 60];
-        let (r, b) = if on >= off { (strong, weak) } else { (weak, strong) };
-        Color32::from_rgba_unmultiplied(r, 70, b, alpha)
-    };
-    ColorImage::new([sensor.width, sensor.height], counts.iter().map(colour).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::frame::Planes;
+
+    #[test]
+    fn events_are_counted_by_pixel_and_polarity_within_the_exposure_and_the_sensor() {
+        let event = |x, t_us, on| Event { t_us, x, y: 1, on };
+        let exposure = Exposure {
+            frame: Planes::filled(false, Size::new(4, 4), 0.5),
+            span: Span::new(10.0, 20.0),
+            events: vec![
+                event(0, 10, true),
+                event(0, 12, true),
+                event(1, 19, false),
+                event(1, 20, false),
+                event(9, 15, true),
+            ],
+            sensor: Size::new(2, 2),
+        };
+        let mut counts = vec![7; 100];
+        count(&exposure, &mut counts);
+        assert_eq!(counts, [0, 0, 0, 0, 0, 2, 1, 0]);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum View {
-    /// Blurry and restored, with EDI between them if it is on.
+    /// Blurry and restored, with EDI and the truth beside them where they are wanted.
     #[default]
     SideBySide,
     /// Blurry left and restored right of a line that can be dragged.
@@ -18,6 +18,21 @@ pub(super) enum View {
     Difference,
 }
 
+/// What the panel beside the pictures shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Tab {
+    /// Rates, times, losses, plots.
+    #[default]
+    Numbers,
+    /// What the source offers to be set.
+    Camera,
+    /// The recorder.
+    Record,
+    /// Sequences that were recorded.
+    Library,
+}
+
 /// Choices of the person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,15 +40,32 @@ pub(super) struct Settings {
     pub view: View,
     /// Events over the pictures.
     pub events: bool,
-    /// EDI as a third picture, and its contrast threshold.
+    /// EDI as a further picture, and its contrast threshold.
     pub edi: bool,
     pub contrast: f64,
-    /// Numbers and plots beside the pictures.
-    pub details: bool,
+    /// The true sharp image as a further picture, where it is known.
+    pub truth: bool,
+    /// Mark pixels that are too bright or too dark.
+    pub clipping: bool,
+    /// Smooth where a picture is magnified a little.
+    pub smooth: bool,
+    /// Strength of the difference.
+    pub gain: f32,
+    /// The panel beside the pictures, and what it shows.
+    pub side: bool,
+    pub tab: Tab,
     /// Where the wipe's line is, a fraction of the width.
     pub divider: f32,
     /// Instants that slow motion shows of one exposure.
     pub slow_instants: usize,
+    /// Name of the scene that is recorded, and where it is.
+    pub scene: String,
+    pub indoor: bool,
+    /// Frames of a recording, and whether it goes on until it is stopped instead.
+    pub frames: u64,
+    pub open_ended: bool,
+    /// Where recordings lie; the person's documents if none.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -43,9 +75,20 @@ impl Default for Settings {
             events: false,
             edi: false,
             contrast: 0.2,
-            details: false,
+            truth: false,
+            clipping: false,
+            smooth: true,
+            gain: 2.0,
+            side: false,
+            tab: Tab::Numbers,
             divider: 0.5,
             slow_instants: 9,
+            scene: "scene".into(),
+            indoor: true,
+            // As the sequences of MS-RBD have.
+            frames: 60,
+            open_ended: false,
+            folder: None,
         }
     }
 }
@@ -76,7 +119,11 @@ impl Settings {
         if !(0.0..=1.0).contains(&settings.divider) {
             settings.divider = default.divider;
         }
+        if !(0.5..=16.0).contains(&settings.gain) {
+            settings.gain = default.gain;
+        }
         settings.slow_instants = settings.slow_instants.clamp(2, 33);
+        settings.frames = settings.frames.clamp(2, 1_000_000);
         settings
     }
 
@@ -106,10 +153,26 @@ mod tests {
         mine.write(&path).unwrap();
         assert_eq!(Settings::read(&path), mine);
         let odd = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
-            "details": "yes", "from_the_future": [1]}"#;
+            "details": "yes", "from_the_future": [1], "frames": 0, "gain": -3, "folder": 5}"#;
         let got = Settings::parse(odd);
-        assert_eq!(got, Settings { events: true, slow_instants: 33, ..Default::default() });
+        let want = Settings { events: true, slow_instants: 33, frames: 2, ..Default::default() };
+        assert_eq!(got, want);
         assert_eq!(Settings::parse(b"\xff not JSON"), Settings::default());
         assert_eq!(Settings::parse(b"[1, 2]"), Settings::default());
+    }
+
+    #[test]
+    fn the_file_of_the_first_version_is_understood() {
+        let old = br#"{"view": "wipe", "events": false, "edi": true, "contrast": 0.3,
+            "details": true, "divider": 0.25, "slow_instants": 5}"#;
+        let want = Settings {
+            view: View::Wipe,
+            edi: true,
+            contrast: 0.3,
+            divider: 0.25,
+            slow_instants: 5,
+            ..Default::default()
+        };
+        assert_eq!(Settings::parse(old), want);
     }
 }

@@ -6,6 +6,7 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod genicam;
 pub mod halves;
 pub mod load;
 mod packet;

@@ -353,17 +353,20 @@ impl Worker<'_> {
             self.turn.allow(self.shared.settings.open_stall);
             let wanted = self.shared.wanted();
             match self.shared.opener.open(&wanted, &self.shared.drops) {
-                Ok(device) => {
+                Ok(mut device) => {
                     told = None;
                     if self.over() {
                         return;
                     }
-                    match self.use_it(device) {
+                    match self.use_it(device.as_mut()) {
                         Ok(()) => return,
                         Err(DeviceError::Absent(why)) => self.tell(Status::Lost(why)),
                         Err(DeviceError::Fatal(why)) => return self.tell(Status::Failed(why)),
                         Err(DeviceError::Ended) => return self.tell(Status::Ended),
                     }
+                    // A library may try for seconds to bid farewell to a camera that is gone.
+                    self.turn.allow(self.shared.settings.open_stall);
+                    drop(device);
                 }
                 Err(DeviceError::Absent(why)) => {
                     if told.as_ref() != Some(&why) {
@@ -383,7 +386,7 @@ impl Worker<'_> {
     }
 
     /// Polls an open device until it is gone, or the source is to end.
-    fn use_it(&self, mut device: Box<dyn Device>) -> Result<(), DeviceError> {
+    fn use_it(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
         let identity = device.identity();
         if !identity.serial.is_empty() {
             let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -399,7 +402,7 @@ impl Worker<'_> {
         let mut packets = Vec::new();
         while !self.over() {
             self.turn.allow(self.shared.settings.stall);
-            self.obey(device.as_mut());
+            self.obey(device);
             let result = device.poll(POLL, &mut packets);
             for packet in packets.drain(..) {
                 self.deliver(packet);

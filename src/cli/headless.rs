@@ -1,65 +1,126 @@
 //! `gem-live live --headless`: the same path without a window, and its numbers.
 
 use super::Failure;
-use gem_live::pipeline::{Parts, Pipeline, Snapshot};
+use gem_live::pipeline::{Outcome, Parts, Pipeline, Snapshot, SourceReport, Times};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// What is left out of the times: at first clocks meet and memory is touched for the first time.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Runs shorter than this have no warm-up.
+const SHORT: Duration = Duration::from_secs(5);
+/// How long nothing may come before it is looked whether all is over.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(serde::Serialize)]
 struct Report {
     source: String,
     engine: String,
+    /// From the first exposure on, or from the start where none came.
     seconds: f64,
+    /// Seconds after the first exposure that times and means leave out.
+    warm_up_seconds: f64,
     #[serde(flatten)]
     numbers: Snapshot,
+    #[serde(flatten)]
+    report: SourceReport,
+    /// Of the blurry and of the restored image.
     psnr_db: Option<[f64; 2]>,
+    /// Of the blurry and of the restored image.
+    ssim: Option<[f64; 2]>,
     sharpness_gain: Option<f64>,
     facts: Vec<(&'static str, String)>,
     notices: Vec<String>,
 }
 
-/// Runs for so long, taking every outcome as a window would, and tells the numbers.
-pub(super) fn run(parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Failure> {
-    let pipeline = Pipeline::start(parts)?;
-    let start = Instant::now();
-    let (mut psnr, mut gain) = ((0.0, 0.0, 0_u32), (0.0, 0_u32));
-    while start.elapsed().as_secs_f64() < seconds && !pipeline.ended() {
-        std::thread::sleep(Duration::from_millis(1));
-        let Some(outcome) = pipeline.take() else { continue };
-        if let Some((before, after)) = outcome.psnr_db {
-            psnr = (psnr.0 + before, psnr.1 + after, psnr.2 + 1);
-        }
-        if let Some(g) = outcome.sharpness_gain {
-            gain = (gain.0 + g, gain.1 + 1);
-        }
+/// The mean of what comes now and then.
+struct Mean<const N: usize> {
+    sum: [f64; N],
+    count: u32,
+}
+
+impl<const N: usize> Default for Mean<N> {
+    fn default() -> Self {
+        Self { sum: [0.0; N], count: 0 }
     }
-    let mean = |sum: f64, n: u32| (n > 0).then(|| sum / f64::from(n));
+}
+
+impl<const N: usize> Mean<N> {
+    fn add(&mut self, values: Option<[f64; N]>) {
+        let Some(values) = values else { return };
+        self.sum.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
+        self.count += 1;
+    }
+
+    fn get(&self) -> Option<[f64; N]> {
+        (self.count > 0).then(|| self.sum.map(|sum| sum / f64::from(self.count)))
+    }
+}
+
+/// Pictures better than this have no useful PSNR: without any error it is infinite.
+const BEST_DB: f64 = 100.0;
+
+#[derive(Default)]
+struct Quality {
+    psnr: Mean<2>,
+    ssim: Mean<2>,
+    gain: Mean<1>,
+}
+
+impl Quality {
+    fn add(&mut self, outcome: &Outcome) {
+        self.psnr.add(outcome.psnr_db.map(|(a, b)| [a.min(BEST_DB), b.min(BEST_DB)]));
+        self.ssim.add(outcome.ssim.map(|(a, b)| [a, b]));
+        self.gain.add(outcome.sharpness_gain.map(|g| [g]));
+    }
+}
+
+/// Runs for so long, taking every outcome as a window would, and tells the numbers.
+pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Failure> {
+    let this = std::thread::current();
+    parts.notify = Box::new(move || this.unpark());
+    let pipeline = Pipeline::start(parts)?;
+    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
+    let warm_up = if whole < SHORT { Duration::ZERO } else { WARM_UP };
+    let (start, mut first, mut warm) = (Instant::now(), None::<Instant>, warm_up.is_zero());
+    let mut quality = Quality::default();
+    while !pipeline.ended() {
+        if first.unwrap_or(start).elapsed() >= whole {
+            break;
+        }
+        let Some(outcome) = pipeline.take() else {
+            std::thread::park_timeout(PATIENCE);
+            continue;
+        };
+        let since = first.get_or_insert_with(Instant::now);
+        if !warm && since.elapsed() >= warm_up {
+            warm = true;
+            pipeline.stats().restart_times();
+            quality = Quality::default();
+        }
+        quality.add(&outcome);
+    }
     let report = Report {
         source: pipeline.source(),
         engine: pipeline.engine(),
-        seconds: start.elapsed().as_secs_f64(),
+        seconds: first.unwrap_or(start).elapsed().as_secs_f64(),
+        warm_up_seconds: if warm { warm_up.as_secs_f64() } else { 0.0 },
         numbers: pipeline.stats().snapshot(),
-        psnr_db: mean(psnr.0, psnr.2).zip(mean(psnr.1, psnr.2)).map(|(a, b)| [a, b]),
-        sharpness_gain: mean(gain.0, gain.1),
+        report: pipeline.report(),
+        psnr_db: quality.psnr.get(),
+        ssim: quality.ssim.get(),
+        sharpness_gain: quality.gain.get().map(|[gain]| gain),
         facts: pipeline.facts(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
+    tell(report, json)
+}
+
+fn tell(report: Report, json: bool) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        let (n, ms) = (&report.numbers, |t: gem_live::pipeline::Times| {
-            format!("{:.1} / {:.1} / {:.1} ms", t.p50_ms, t.p95_ms, t.max_ms)
-        });
-        println!("source      {}", report.source);
-        println!("engine      {}", report.engine);
-        println!("exposures   {} in, {} restored, {} out", n.captured, n.restored, n.shown);
-        println!("rates       {:.1} /s in, {:.1} /s out", n.rate_in, n.rate_out);
-        println!("restoring   {} (half, 95 of 100, longest)", ms(n.restore));
-        println!("latency     {}", ms(n.latency));
-        println!("skipped     {}", serde_json::to_string(&n.drops)?);
-        for (name, value) in &report.facts {
-            println!("{name}: {value}");
-        }
+        people(&report)?;
     }
     // Without one picture the first of them is the reason, and the failure.
     let failed = report.numbers.captured == 0;
@@ -71,4 +132,36 @@ pub(super) fn run(parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Fa
         None if failed => Err(format!("{}: nothing came", report.source).into()),
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The report in lines.
+fn people(report: &Report) -> Result<(), Failure> {
+    let (n, r) = (&report.numbers, &report.report);
+    let ms = |t: Times| format!("{:.1} / {:.1} / {:.1} ms", t.p50_ms, t.p95_ms, t.max_ms);
+    println!("source      {}", report.source);
+    println!("engine      {}", report.engine);
+    println!("exposures   {} in, {} restored, {} out", n.captured, n.restored, n.shown);
+    println!("rates       {:.1} /s in, {:.1} /s out", n.rate_in, n.rate_out);
+    println!("events      {:.2} million a second", n.event_rate / 1e6);
+    println!("restoring   {} (half, 95 of 100, longest)", ms(n.restore));
+    println!("latency     {} from the shutter's closing", ms(n.latency));
+    println!("path        {} from the frame's arrival", ms(n.path));
+    println!(
+        "waiting     {} packets, {} + {} exposures",
+        r.packets_queued, r.exposures_queued, n.queued
+    );
+    println!("skipped     {}", serde_json::to_string(&n.drops)?);
+    if let Some([before, after]) = report.psnr_db {
+        println!("PSNR        {before:.2} dB blurry, {after:.2} restored");
+    }
+    if let Some([before, after]) = report.ssim {
+        println!("SSIM        {before:.4} blurry, {after:.4} restored");
+    }
+    if let Some(gain) = report.sharpness_gain {
+        println!("sharpness   {gain:.2} times that of the blurry image");
+    }
+    for (name, value) in &report.facts {
+        println!("{name}: {value}");
+    }
+    Ok(())
 }

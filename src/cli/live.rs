@@ -100,6 +100,7 @@ impl Live {
     fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
         gem_live::app::run(gem_live::app::Options {
             source,
+            name: self.sources.sources().unwrap_or_default(),
             tap,
             weights: self.weights()?,
             compute: self.compute(),

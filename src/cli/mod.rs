@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+mod adapt;
+mod align;
 mod bench;
 mod common;
 mod deblur;
@@ -13,6 +15,8 @@ mod record;
 mod sheet;
 mod sources;
 mod test;
+mod train;
+mod training_bar;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +31,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Align(align::Align),
+    Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
@@ -37,6 +43,7 @@ enum Command {
     Live(live::Live),
     Record(record::Record),
     Test(test::Test),
+    Train(train::Train),
 }
 
 /// A failure as one line for a person: what, which file or device, what to do.
@@ -46,6 +53,8 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn run() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
     let result = match command {
+        Command::Align(align) => align.run(),
+        Command::Adapt(adapt) => adapt.run(),
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
@@ -55,6 +64,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
         Command::Test(test) => test.run(),
+        Command::Train(train) => train.run(),
     };
     match result {
         Ok(code) => code,

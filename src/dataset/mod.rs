@@ -7,9 +7,13 @@ mod find;
 pub mod npy;
 pub mod npz;
 mod object;
+mod pack;
 mod pair;
+mod peek;
 
 pub use clip::{Clip, ClipError};
 pub use config::{Config, ConfigError, Remarks};
 pub use find::{FindError, find};
+pub use pack::{Packing, PairParts};
 pub use pair::{Blur, Pair, PairError, SaveError, Truth};
+pub use peek::Peek;

@@ -95,6 +95,27 @@ impl Array {
 /// # Errors
 /// Damaged or cut-off bytes, too many numbers, or a type that is not handled.
 pub fn read(bytes: &[u8], limit: usize) -> Result<Array, NpyError> {
+    let ((descr, fortran, shape), data) = split(bytes)?;
+    let found = shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).unwrap_or(usize::MAX);
+    if found > limit {
+        return Err(NpyError::TooMany { found, limit });
+    }
+    decode(&descr, fortran, shape, data)
+}
+
+/// The shape of a .npy file's array, from its first bytes.
+///
+/// # Errors
+/// Not the beginning of an array.
+pub fn shape(bytes: &[u8]) -> Result<Vec<usize>, NpyError> {
+    split(bytes).map(|((_, _, shape), _)| shape)
+}
+
+/// Type, order and shape as the header tells them.
+type Header = (String, bool, Vec<usize>);
+
+/// The header, and the bytes after it.
+fn split(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or(NpyError::Magic)?;
     let (header, data) = match rest {
         [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
@@ -105,12 +126,7 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Array, NpyError> {
     }
     .ok_or(NpyError::Header)?;
     let header = std::str::from_utf8(header).map_err(|_| NpyError::Header)?;
-    let (descr, fortran, shape) = parse_header(header).ok_or(NpyError::Header)?;
-    let found = shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).unwrap_or(usize::MAX);
-    if found > limit {
-        return Err(NpyError::TooMany { found, limit });
-    }
-    decode(&descr, fortran, shape, data)
+    Ok((parse_header(header).ok_or(NpyError::Header)?, data))
 }
 
 /// The three entries of the header's dictionary, in whichever order.
@@ -210,6 +226,13 @@ fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 
 /// The bytes of a .npy file: version 1.0, the data aligned to 64 bytes as numpy does.
 pub fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let mut out = header(descr, shape);
+    out.extend(data);
+    out
+}
+
+/// What stands before the numbers in such a file.
+pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|s| format!("{s}, ")).collect();
     let sides = if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
     let mut header =
@@ -224,6 +247,5 @@ pub fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
     // A header of at most 32 axes stays far below 64 KiB.
     out.extend((header.len() as u16).to_le_bytes());
     out.extend(header.as_bytes());
-    out.extend(data);
     out
 }

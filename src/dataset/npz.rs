@@ -1,7 +1,9 @@
 //! .npz archives: a zip of .npy files, with a limit on what they may unpack to.
 
 use super::npy::{self, Array, NpyError};
-use std::io::{Cursor, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::path::Path;
 
 /// Bytes that the arrays of one recording may unpack to. Two frames and 49 sharp images of
 /// 2048x1536 pixels take half of it; an archive that asks for more is an accident or an attack.
@@ -25,18 +27,52 @@ pub enum NpzError {
 }
 
 /// An archive whose arrays are read when they are asked for.
-pub struct Npz<'a> {
-    zip: zip::ZipArchive<Cursor<&'a [u8]>>,
+pub struct Npz<R> {
+    zip: zip::ZipArchive<R>,
     left: u64,
 }
 
-impl<'a> Npz<'a> {
+impl Npz<BufReader<File>> {
+    /// Opens a file, of which only what is asked for is read.
+    ///
+    /// # Errors
+    /// Not a zip archive, a damaged one, or a file that cannot be read.
+    pub fn open(path: &Path) -> Result<Self, NpzError> {
+        let file = File::open(path).map_err(zip::result::ZipError::Io)?;
+        Ok(Self { zip: zip::ZipArchive::new(BufReader::new(file))?, left: MAX_UNPACKED })
+    }
+}
+
+impl<'a> Npz<Cursor<&'a [u8]>> {
     /// Opens an archive's bytes.
     ///
     /// # Errors
     /// Not a zip archive, or a damaged one.
     pub fn new(bytes: &'a [u8]) -> Result<Self, NpzError> {
         Ok(Self { zip: zip::ZipArchive::new(Cursor::new(bytes))?, left: MAX_UNPACKED })
+    }
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// The shape of the array under `name`, without unpacking its numbers; `None` where there
+    /// is none.
+    ///
+    /// # Errors
+    /// A damaged entry.
+    pub fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, NpzError> {
+        /// Far more than the header of any array takes.
+        const HEADER: u64 = 4096;
+        let entry = match self.zip.by_name(&format!("{name}.npy")) {
+            Ok(entry) => entry,
+            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut bytes = Vec::new();
+        entry
+            .take(HEADER)
+            .read_to_end(&mut bytes)
+            .map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
+        npy::shape(&bytes).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
     }
 
     /// The array under `name`, of at most `limit` numbers; `None` where there is none.
@@ -63,6 +99,64 @@ impl<'a> Npz<'a> {
     }
 }
 
+/// How the arrays of an archive are stored. numpy reads all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// As they are, as `numpy.savez` does.
+    #[default]
+    Stored,
+    /// Deflated, as `numpy.savez_compressed` does: 1 quick, 9 small.
+    Deflated(u8),
+}
+
+/// Writes an archive array by array into a buffer, whose memory is used again. The same arrays
+/// give the same bytes.
+pub struct NpzWriter<'a> {
+    zip: zip::ZipWriter<Cursor<&'a mut Vec<u8>>>,
+    options: zip::write::SimpleFileOptions,
+}
+
+impl<'a> NpzWriter<'a> {
+    /// An archive in place of what is in `out`.
+    pub fn new(out: &'a mut Vec<u8>, packing: Packing) -> Self {
+        out.clear();
+        let options =
+            zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+        let options = match packing {
+            Packing::Stored => options.compression_method(zip::CompressionMethod::Stored),
+            Packing::Deflated(level) => options
+                .compression_method(zip::CompressionMethod::Deflated)
+                .compression_level(Some(level.clamp(1, 9).into())),
+        };
+        Self { zip: zip::ZipWriter::new(Cursor::new(out)), options }
+    }
+
+    /// Adds the bytes of a .npy file, which may come in pieces.
+    ///
+    /// # Errors
+    /// None while memory lasts.
+    pub fn add<'b>(
+        &mut self,
+        name: &str,
+        pieces: impl IntoIterator<Item = &'b [u8]>,
+    ) -> Result<(), NpzError> {
+        self.zip.start_file(format!("{name}.npy"), self.options)?;
+        for piece in pieces {
+            self.zip.write_all(piece).map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the archive.
+    ///
+    /// # Errors
+    /// None while memory lasts.
+    pub fn finish(self) -> Result<(), NpzError> {
+        self.zip.finish()?;
+        Ok(())
+    }
+}
+
 /// The bytes of an archive of .npy files, deflated quickly; the same arrays give the same bytes.
 ///
 /// # Errors
@@ -75,15 +169,12 @@ pub fn write(entries: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, NpzError> {
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_packed(entries: &[(&str, Vec<u8>)], level: i64) -> Result<Vec<u8>, NpzError> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .compression_level(Some(level))
-        .last_modified_time(zip::DateTime::default());
+pub fn write_packed(entries: &[(&str, Vec<u8>)], level: u8) -> Result<Vec<u8>, NpzError> {
+    let mut out = Vec::new();
+    let mut npz = NpzWriter::new(&mut out, Packing::Deflated(level));
     for (name, bytes) in entries {
-        zip.start_file(format!("{name}.npy"), options)?;
-        zip.write_all(bytes).map_err(|e| NpzError::Unpack((*name).to_owned(), e))?;
+        npz.add(name, [bytes.as_slice()])?;
     }
-    Ok(zip.finish()?.into_inner())
+    npz.finish()?;
+    Ok(out)
 }

@@ -107,28 +107,35 @@ fn bytes(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
     if name == "encode" { latin } else { None }
 }
 
-/// The pickle (protocol 3, read by every numpy since 1.7 and Python since 3.0) of a 0-d object
-/// array with a dictionary of one-dimensional arrays: name, type such as `<i8`, count, bytes.
-pub(super) fn write_dict(entries: &[(&str, &str, usize, Vec<u8>)]) -> Vec<u8> {
-    let mut out = vec![0x80, 3];
+/// An array of a dictionary: name, type such as `<i8`, length, and what appends its bytes.
+pub(super) type Column<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
+
+/// Appends the pickle (protocol 3, read by every numpy since 1.7 and Python since 3.0) of a 0-d
+/// object array with a dictionary of one-dimensional arrays.
+pub(super) fn write_dict(out: &mut Vec<u8>, columns: &[Column<'_>]) {
+    out.extend([0x80, 3]);
     // numpy 2 still answers to the module's old name; numpy 1 knows no other.
-    array_start(&mut out, |out| out.push(b')'));
-    dtype(&mut out, "|O8");
+    array_start(out, |out| out.push(b')'));
+    dtype(out, "|O8");
     out.extend(b"\x89]}(");
-    for (name, descr, count, data) in entries {
-        text(&mut out, name);
-        array_start(&mut out, |out| {
+    for (name, descr, count, data) in columns {
+        text(out, name);
+        array_start(out, |out| {
             int(out, *count);
             out.push(0x85);
         });
-        dtype(&mut out, descr);
+        dtype(out, descr);
         out.extend(b"\x89B");
-        out.extend((data.len() as u32).to_le_bytes());
-        out.extend(data);
+        let length_at = out.len();
+        out.extend([0; 4]);
+        data(out);
+        let length = (out.len() - length_at - 4) as u32;
+        if let Some(place) = out.get_mut(length_at..length_at + 4) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
         out.extend(b"tb");
     }
     out.extend(b"uatb.");
-    out
 }
 
 /// `_reconstruct(ndarray, (0,), b'b')` and the start of its state: (1, shape, …

@@ -1,9 +1,10 @@
 //! One MS-RBD recording: two consecutive blurry frames and the events from the start of the
 //! first to the end of the second.
 
-use super::npy::{self, Array, Values};
-use super::npz::{self, Npz, NpzError};
-use super::object::{read_dict, write_dict};
+use super::npy::{Array, Values};
+use super::npz::{Npz, NpzError};
+use super::object::read_dict;
+use super::pack::{Packing, PairParts};
 use crate::event::{Event, Span};
 use crate::frame::{Exposure, Picture, Size};
 use crate::output::{self, WriteError};
@@ -68,12 +69,24 @@ pub struct Pair {
 /// Samples of all pictures under one name: 128 of 2048x1536 in three colours.
 const MAX_SAMPLES: usize = 128 * 3 * 2048 * 1536;
 /// Events of one recording: half a gigabyte of time stamps.
-const MAX_EVENTS: usize = 1 << 26;
+pub(super) const MAX_EVENTS: usize = 1 << 26;
 /// Sharp images of one recording.
 const MAX_TRUTHS: usize = 4096;
 
-fn field(name: &str, what: impl Into<String>) -> PairError {
+pub(super) fn field(name: &str, what: impl Into<String>) -> PairError {
     PairError::Field(name.to_owned(), what.into())
+}
+
+/// Size of the event sensor of images of `size`.
+pub(super) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
+    let cells = |n: usize| (n as f64 / scale_factor).round();
+    let (width, height) = (cells(size.width), cells(size.height));
+    let sound = |n: f64| (1.0..=65536.0).contains(&n);
+    if !(scale_factor > 0.0 && sound(width) && sound(height)) {
+        let what = format!("{scale_factor} does not fit images of {size}");
+        return Err(field("scale_factor", what));
+    }
+    Ok(Size::new(width as usize, height as usize))
 }
 
 impl Pair {
@@ -121,48 +134,8 @@ impl Pair {
             (_, None) => return Err(PairError::Missing("sharp_timestamps".into())),
         };
         let pair = Self { frames, exposures_us, events, scale_factor, truth };
-        pair.check()?;
+        pair.parts(|parts| parts.check())?;
         Ok(pair)
-    }
-
-    /// Whether the parts fit together.
-    fn check(&self) -> Result<(), PairError> {
-        let [first, second] = &self.frames;
-        if (first.size(), first.channels()) != (second.size(), second.channels()) {
-            return Err(field("blur2", "of another shape than blur1"));
-        }
-        let truth = self.truth.iter().flat_map(|t| &t.images);
-        if let Some(image) = truth.into_iter().find(|i| i.size() != first.size()) {
-            return Err(field(
-                "sharp_imgs",
-                format!("{} instead of {}", image.size(), first.size()),
-            ));
-        }
-        for (i, [start, end]) in self.exposures_us.iter().enumerate() {
-            if start >= end {
-                let what = format!("reversed or empty: from {start} us to {end} us");
-                return Err(field(&format!("exposure {}", i + 1), what));
-            }
-        }
-        let [[_, end], [start, _]] = self.exposures_us;
-        if start < end {
-            let what = format!("starts at {start} us, before the first one's end at {end} us");
-            return Err(field("exposure 2", what));
-        }
-        let Size { width, height } = self.sensor()?;
-        let outside = |e: &&Event| usize::from(e.x) >= width || usize::from(e.y) >= height;
-        if let Some(e) = self.events.iter().find(outside) {
-            let what = format!("({}, {}) lies outside the {width}x{height} sensor", e.x, e.y);
-            return Err(field("events", what));
-        }
-        let neighbours = self.events.iter().zip(self.events.iter().skip(1));
-        if let Some((a, b)) = neighbours.into_iter().find(|(a, b)| b.t_us < a.t_us) {
-            return Err(field(
-                "events",
-                format!("out of order: {} us after {} us", b.t_us, a.t_us),
-            ));
-        }
-        Ok(())
     }
 
     /// Size of the event sensor: the image's over the scale factor.
@@ -170,15 +143,7 @@ impl Pair {
     /// # Errors
     /// A scale factor that is not a positive number, or leaves no sensor.
     pub fn sensor(&self) -> Result<Size, PairError> {
-        let size = self.frames[0].size();
-        let cells = |n: usize| (n as f64 / self.scale_factor).round();
-        let (width, height) = (cells(size.width), cells(size.height));
-        let sound = |n: f64| (1.0..=65536.0).contains(&n);
-        if !(self.scale_factor > 0.0 && sound(width) && sound(height)) {
-            let what = format!("{} does not fit images of {size}", self.scale_factor);
-            return Err(field("scale_factor", what));
-        }
-        Ok(Size::new(width as usize, height as usize))
+        sensor(self.frames[0].size(), self.scale_factor)
     }
 
     /// One of the blurs with its exposure and the events of it.
@@ -209,58 +174,33 @@ impl Pair {
         })
     }
 
-    /// The bytes of an npz file that numpy 1 and 2 read, with `allow_pickle=True`.
+    /// The parts, to be written.
+    fn parts<T>(&self, use_it: impl FnOnce(PairParts<'_>) -> T) -> T {
+        let truths: Vec<(i64, &Picture)> = (self.truth.iter())
+            .flat_map(|t| t.timestamps_us.iter().copied().zip(&t.images))
+            .collect();
+        use_it(PairParts {
+            frames: [&self.frames[0], &self.frames[1]],
+            exposures_us: self.exposures_us,
+            events: &[&self.events],
+            scale_factor: self.scale_factor,
+            truths: &truths,
+        })
+    }
+
+    /// The bytes of an npz file that numpy 1 and 2 read, with `allow_pickle=True`; deflated
+    /// quickly.
     ///
     /// # Errors
     /// A pair that could not be read back.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PairError> {
-        self.check()?;
-        let image = |p: &Picture| {
-            let Size { width, height } = p.size();
-            npy::write("|u1", &[p.channels(), height, width], p.data())
-        };
-        let long = |v: i64| npy::write("<i8", &[], &v.to_le_bytes());
-        let [[start1, end1], [start2, end2]] = self.exposures_us;
-        let mut entries = vec![
-            ("blur1", image(&self.frames[0])),
-            ("exp_start1", long(start1)),
-            ("exp_end1", long(end1)),
-            ("blur2", image(&self.frames[1])),
-            ("exp_start2", long(start2)),
-            ("exp_end2", long(end2)),
-        ];
-        if let Some(Truth { images, timestamps_us }) = &self.truth {
-            if let Some(first) = images.first() {
-                let Size { width, height } = first.size();
-                let shape = [images.len(), first.channels(), height, width];
-                let data: Vec<u8> = images.iter().flat_map(|i| i.data()).copied().collect();
-                entries.push(("sharp_imgs", npy::write("|u1", &shape, &data)));
-            }
-            let data: Vec<u8> = timestamps_us.iter().flat_map(|t| t.to_le_bytes()).collect();
-            entries.push(("sharp_timestamps", npy::write("<i8", &[timestamps_us.len()], &data)));
+        let lengths = |t: &Truth| (t.images.len(), t.timestamps_us.len());
+        if let Some((images, times)) = self.truth.as_ref().map(lengths).filter(|(a, b)| a != b) {
+            return Err(field("sharp_imgs", format!("{images} of them with {times} times")));
         }
-        let n = self.events.len();
-        if n > MAX_EVENTS {
-            return Err(field("events", format!("{n} of them; a file holds {MAX_EVENTS}")));
-        }
-        // Signed, as the published files have it, where the sensor allows.
-        let signed = self.events.iter().all(|e| e.x.max(e.y) <= i16::MAX.unsigned_abs());
-        let place = if signed { "<i2" } else { "<u2" };
-        let dict = write_dict(&[
-            ("x", place, n, self.events.iter().flat_map(|e| e.x.to_le_bytes()).collect()),
-            ("y", place, n, self.events.iter().flat_map(|e| e.y.to_le_bytes()).collect()),
-            ("t", "<i8", n, self.events.iter().flat_map(|e| e.t_us.to_le_bytes()).collect()),
-            ("p", "|i1", n, self.events.iter().map(|e| if e.on { 1 } else { 0xff }).collect()),
-        ]);
-        entries.push(("events", npy::write("|O", &[], &dict)));
-        // A whole number where it is one, as the published files have it.
-        let scale = self.scale_factor;
-        entries.push(if scale.fract() == 0.0 {
-            ("scale_factor", long(scale as i64))
-        } else {
-            ("scale_factor", npy::write("<f8", &[], &scale.to_le_bytes()))
-        });
-        Ok(npz::write(&entries)?)
+        let mut bytes = Vec::new();
+        self.parts(|parts| parts.encode(Packing::Deflated(1), &mut bytes))?;
+        Ok(bytes)
     }
 
     /// Writes the recording, whole or not at all.

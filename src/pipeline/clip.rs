@@ -60,12 +60,14 @@ impl Source for ClipSource {
         let truth = clip.and_then(|c| c.truth.get(position)).map(|t| (0.5, t.clone()));
         let number = self.number;
         self.number += 1;
+        let now = Instant::now();
         Ok(Next::Exposure(Box::new(Captured {
             number,
             picture: exposure.frame.to_picture(),
             exposure,
             truth: truth.into_iter().collect(),
-            closed: Instant::now(),
+            closed: now,
+            arrived: now,
         })))
     }
 

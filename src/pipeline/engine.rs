@@ -9,7 +9,7 @@ use super::stats::Stats;
 use crate::deblur::{Thresholds, edi};
 use crate::event::Span;
 use crate::frame::{Exposure, Picture, Rounding};
-use crate::metrics::{psnr, sharpness};
+use crate::metrics::{psnr, sharpness, ssim};
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,6 +60,9 @@ pub struct Outcome {
     pub restore_time: Duration,
     /// PSNR in dB of the blurry and the restored image, where the truth is known.
     pub psnr_db: Option<(f64, f64)>,
+    /// SSIM of the blurry and the restored image, where the truth is known; now and then only,
+    /// because it takes longer than a small picture's restoration on a card.
+    pub ssim: Option<(f64, f64)>,
     /// Sharpness of the restored image over that of the blurry one.
     pub sharpness_gain: Option<f64>,
     /// The engine could not restore it; only the blurry image is there.
@@ -81,6 +84,8 @@ pub(super) struct EngineThread {
     pub notices: Notices,
     pub description: Arc<std::sync::Mutex<String>>,
     pub notify: Box<dyn Fn() + Send>,
+    /// When SSIM was computed last, and how long that took.
+    pub judged: Option<(Instant, Duration)>,
     /// When the last exposure was collected.
     pub collected: Option<Instant>,
 }
@@ -260,10 +265,12 @@ impl EngineThread {
         }
         let compare = |contrast| compare(exposure, &wish.instants, contrast, &self.notices);
         let edi = wish.edi.map(compare).unwrap_or_default();
-        let psnr_db = restored.first().zip(wish.instants.first()).and_then(|(image, at)| {
-            let truth = captured.truth_at(*at)?;
+        let known = restored.first().zip(wish.instants.first());
+        let known = known.and_then(|(image, at)| Some((captured.truth_at(*at)?, image)));
+        let psnr_db = known.and_then(|(truth, image)| {
             Some((psnr(truth, &captured.picture).ok()?, psnr(truth, image).ok()?))
         });
+        let ssim = known.and_then(|(truth, image)| self.judge(truth, &captured.picture, image));
         let sharpness_gain = restored.first().and_then(|image| {
             let before = sharpness(&exposure.frame);
             (before > 0.0).then(|| sharpness(&image.to_planes()) / before)
@@ -275,10 +282,23 @@ impl EngineThread {
             edi,
             restore_time,
             psnr_db,
+            ssim,
             sharpness_gain,
             failed,
             repeated,
         }
+    }
+
+    /// SSIM of both, if not more than a fiftieth of the time goes into it.
+    fn judge(&mut self, truth: &Picture, blurry: &Picture, image: &Picture) -> Option<(f64, f64)> {
+        const SHARE: u32 = 50;
+        if self.judged.is_some_and(|(at, took)| at.elapsed() < took * SHARE) {
+            return None;
+        }
+        let start = Instant::now();
+        let both = ssim(truth, blurry).ok().zip(ssim(truth, image).ok());
+        self.judged = Some((start, start.elapsed()));
+        both
     }
 
     fn choose_size(&mut self, exposure: &Exposure, wish: &Wish, time: Duration) {

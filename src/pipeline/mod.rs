@@ -5,6 +5,7 @@
 //! newest wins: a slow engine or window skips exposures and never falls behind, and every
 //! skipped one is counted where it was lost.
 
+mod aligning;
 mod clip;
 mod engine;
 mod facts;
@@ -20,6 +21,7 @@ mod station;
 mod stats;
 mod tap;
 
+pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
 pub use engine::{Outcome, Take, Wish};
 pub use name::{SourceName, Sources};
@@ -29,7 +31,9 @@ pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, s
 pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
-pub use source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
+pub use source::{
+    Captured, Control, Next, Pace, Shape, Source, SourceError, SourceReport, Transport,
+};
 pub use station::CameraChoice;
 pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
@@ -76,11 +80,13 @@ pub struct Pipeline {
     engine: Arc<Mutex<String>>,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     source: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
 }
 
+type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
 
@@ -117,9 +123,11 @@ impl Pipeline {
             description: engine.clone(),
             notify,
             collected: None,
+            judged: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
+        let report = Report::default();
         let controlled = Controlled::default();
         let ended = Arc::new(AtomicBool::new(false));
         let source_thread = SourceThread {
@@ -131,6 +139,7 @@ impl Pipeline {
             notices: notices.clone(),
             transport: transport.clone(),
             facts: facts.clone(),
+            report: report.clone(),
             name: name.clone(),
             controlled: controlled.clone(),
             ended: ended.clone(),
@@ -147,6 +156,7 @@ impl Pipeline {
             engine,
             transport,
             facts,
+            report,
             source: name,
             controlled,
             ended,
@@ -170,7 +180,7 @@ impl Pipeline {
     pub fn take(&self) -> Option<Outcome> {
         let outcome = self.outcomes.as_ref()?.take()?;
         if !outcome.repeated {
-            self.stats.shown(outcome.captured.closed);
+            self.stats.shown(outcome.captured.closed, outcome.captured.arrived);
         }
         Some(outcome)
     }
@@ -231,6 +241,11 @@ impl Pipeline {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The same as numbers, a moment old.
+    pub fn report(&self) -> SourceReport {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Where the source stands, if it is a recording.
     pub fn transport(&self) -> Option<Transport> {
         *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
@@ -257,6 +272,7 @@ struct SourceThread {
     notices: Notices,
     transport: Arc<Mutex<Option<Transport>>>,
     facts: Facts,
+    report: Report,
     name: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
@@ -266,6 +282,7 @@ impl SourceThread {
     /// What people read need not be written anew with every frame.
     fn tell(&self) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
         let mut controls = self.controlled.lock().unwrap_or_else(PoisonError::into_inner);
         if controls.as_slice() != self.source.controls() {

@@ -1,12 +1,13 @@
 //! Cameras, synchronised, as a source of exposures.
 
 use super::facts;
-use super::source::{Captured, Control, Next, Shape, Source, SourceError};
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
-use crate::rig::{Rig, RigSettings, Role};
+use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 use std::sync::Arc;
@@ -99,6 +100,9 @@ impl RigSource {
         let two = stations.len() > 1;
         let inputs = stations.iter().map(|station| station.input(two)).collect();
         let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
+        if two {
+            tap.alignment().attach(rig.changes());
+        }
         Ok(Self {
             name,
             stations,
@@ -112,6 +116,11 @@ impl RigSource {
             before: None,
             interval: INTERVAL,
         })
+    }
+
+    /// Lets events pass through these stages, from the next packet on.
+    pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
+        self.rig.changes().send(Change::Stages(stages));
     }
 
     fn listen(&mut self) {
@@ -128,6 +137,9 @@ impl RigSource {
             self.name = names.join(" + ");
             self.tap.cameras(&known);
         }
+        if let [(_, frames), (_, events)] = known.as_slice() {
+            self.tap.alignment().pair(Pair::of(frames, events));
+        }
     }
 
     fn captured(&mut self, synced: &Synced) -> Captured {
@@ -141,17 +153,33 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let age_us = Timestamp::<HostClock>::now().since_us(synced.frame.arrived).max(0);
-        let age = Duration::from_micros(age_us.unsigned_abs());
-        let now = Instant::now();
+        let (arrived, closed) = self.moments(synced);
         let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
         Captured {
             number,
             exposure: synced.exposure(),
             picture: synced.frame.picture.clone(),
             truth,
-            closed: now.checked_sub(age).unwrap_or(now),
+            closed,
+            arrived,
         }
+    }
+
+    /// When the frame arrived and when its shutter closed.
+    fn moments(&self, synced: &Synced) -> (Instant, Instant) {
+        let arrived = synced.frame.arrived;
+        let (now, now_us) = (Instant::now(), Timestamp::<HostClock>::now());
+        let since = |t: Timestamp<HostClock>| {
+            let age = Duration::from_micros(now_us.since_us(t).max(0).unsigned_abs());
+            now.checked_sub(age).unwrap_or(now)
+        };
+        // A recording may have been paused: its events tell nothing of this computer's time.
+        let recorded = self.stations.iter().any(Station::is_recording);
+        let map = self.rig.state().arrival.filter(|_| !recorded);
+        let closed = map.map(|map| map.map(synced.frame.end));
+        // Longer than any camera takes: the clock was set anew a moment ago.
+        let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
+        (since(arrived), since(closed.unwrap_or(arrived)))
     }
 }
 
@@ -189,6 +217,7 @@ impl Source for RigSource {
     fn trouble(&self) -> Option<String> {
         let mut troubles: Vec<String> = self.stations.iter().filter_map(Station::trouble).collect();
         troubles.extend(self.refused.clone());
+        troubles.extend(self.tap.alignment().trouble());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
@@ -220,8 +249,23 @@ impl Source for RigSource {
         &self.controls
     }
 
+    fn report(&self) -> SourceReport {
+        let state = self.rig.state();
+        SourceReport {
+            sync: Some(state.sync),
+            buffer: Some(state.buffer),
+            packets_queued: self.stations.iter().map(Station::waiting).sum(),
+            exposures_queued: self.exposures.len(),
+            lost: self.drops.snapshot(),
+            real_time: None,
+        }
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
+        if self.stations.len() > 1 {
+            facts.push(("aligned", self.tap.alignment().said()));
+        }
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts

@@ -1,8 +1,10 @@
 //! Where exposures come from.
 
-use crate::camera::{self, Value};
+use crate::camera::{self, DropSnapshot, Value};
 use crate::event::Span;
 use crate::frame::{Exposure, Picture, Size};
+use crate::rig::clock::SyncState;
+use crate::rig::sync::SyncStats;
 use std::time::{Duration, Instant};
 
 /// Sizes of a frame and of the events that belong to it.
@@ -25,8 +27,10 @@ pub struct Captured {
     pub picture: Picture,
     /// Sharp images at fractions of the exposure, in order; empty for a real camera.
     pub truth: Vec<(f64, Picture)>,
-    /// When the shutter closed, on this computer's clock.
+    /// When the shutter closed, on this computer's clock, as far as that can be known.
     pub closed: Instant,
+    /// When the frame reached this computer.
+    pub arrived: Instant,
 }
 
 impl AsRef<Exposure> for Captured {
@@ -96,6 +100,23 @@ pub enum Next {
     End,
 }
 
+/// What a source knows of itself, as numbers.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct SourceReport {
+    /// How frames are timed; `None` where no rig has to.
+    pub sync: Option<SyncState>,
+    /// What the synchronisation buffer has done, and what it holds now.
+    pub buffer: Option<SyncStats>,
+    /// Packets that wait between the camera's thread and the rig's.
+    pub packets_queued: usize,
+    /// Exposures that wait between the rig's thread and the pipeline's first.
+    pub exposures_queued: usize,
+    /// What cameras and rig have lost, by cause.
+    pub lost: Vec<DropSnapshot>,
+    /// How fast a simulation runs: 1 is real time.
+    pub real_time: Option<f64>,
+}
+
 /// Why a source has nothing to give, in words for a person. The source is asked again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -136,6 +157,11 @@ pub trait Source: Send {
     /// What it can tell about itself, as names and values for people.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// The same as numbers.
+    fn report(&self) -> SourceReport {
+        SourceReport::default()
     }
 
     /// Where it stands, if it is a recording.

@@ -63,6 +63,11 @@ impl Station {
         Input { packets: self.camera.packets.clone(), role: self.role, own_clock }
     }
 
+    /// Packets that wait for the rig.
+    pub(super) fn waiting(&self) -> usize {
+        self.camera.packets.len()
+    }
+
     pub(super) fn role(&self) -> Role {
         self.role
     }

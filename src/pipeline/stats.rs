@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub restore: Times,
     /// From the shutter's closing to the window.
     pub latency: Times,
+    /// The part of it that this program adds: from the frame's arrival to the window.
+    pub path: Times,
     /// What was lost, and where.
     pub drops: Drops,
     /// Exposures waiting after the source.
@@ -77,6 +79,7 @@ struct Inner {
     shows: VecDeque<Instant>,
     restore: Option<Histogram<u64>>,
     latency: Option<Histogram<u64>>,
+    path: Option<Histogram<u64>>,
     event_rates: VecDeque<f64>,
     last_number: Option<u64>,
 }
@@ -94,6 +97,7 @@ impl Default for Stats {
             shows: VecDeque::new(),
             restore: histogram(),
             latency: histogram(),
+            path: histogram(),
             event_rates: VecDeque::new(),
             last_number: None,
         })))
@@ -127,12 +131,14 @@ impl Stats {
         });
     }
 
-    /// The window took an exposure whose shutter closed at `closed`.
-    pub fn shown(&self, closed: Instant) {
+    /// The window took an exposure whose shutter closed at `closed` and whose frame reached
+    /// this computer at `arrived`.
+    pub fn shown(&self, closed: Instant, arrived: Instant) {
         self.with(|s| {
             s.snapshot.shown += 1;
             s.shows.push_back(Instant::now());
             record(&mut s.latency, closed.elapsed());
+            record(&mut s.path, arrived.elapsed());
         });
     }
 
@@ -149,7 +155,8 @@ impl Stats {
     /// Forgets the times, as after another size was chosen.
     pub fn restart_times(&self) {
         self.with(|s| {
-            [&mut s.restore, &mut s.latency].into_iter().flatten().for_each(Histogram::reset);
+            let all = [&mut s.restore, &mut s.latency, &mut s.path];
+            all.into_iter().flatten().for_each(Histogram::reset);
         });
     }
 
@@ -160,6 +167,7 @@ impl Stats {
             s.snapshot.rate_out = rate(&mut s.shows);
             s.snapshot.restore = times(&s.restore);
             s.snapshot.latency = times(&s.latency);
+            s.snapshot.path = times(&s.path);
             s.snapshot.clone()
         })
     }

@@ -1,5 +1,6 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
+use super::aligning::Aligning;
 use crate::camera::{Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
 use crate::rig::sync::Synced;
@@ -17,6 +18,7 @@ struct State {
     /// Losses of the cameras; none where the source cannot be recorded.
     drops: Option<Drops>,
     camera: serde_json::Value,
+    alignment: Aligning,
 }
 
 /// Why recording did not begin.
@@ -76,6 +78,11 @@ impl Tap {
         if let Some(recorder) = &self.state().recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// The alignment of the two cameras, where there are two.
+    pub fn alignment(&self) -> Aligning {
+        self.state().alignment.clone()
     }
 
     /// Whether what flows here can be recorded.

@@ -1,33 +1,31 @@
 //! The recorder: exposures to a folder of MS-RBD pairs, written while they come.
+//!
+//! [`Recorder::push`] never waits: one thread pairs exposures, others pack and write them. What
+//! the disk is too slow for is counted. [`library`] looks at what was recorded.
 
+pub mod library;
+mod manifest;
+mod places;
+mod queue;
 mod store;
+mod writer;
 
+pub use manifest::{
+    Ending, FORMAT, Lost, MANIFEST, Manifest, ManifestError, Progress, Session, Shapes, THUMBNAIL,
+    file_name,
+};
+pub use places::{new_sequence, recordings};
 pub use store::{Disk, Store};
 
-use crate::camera::{Cause, DropSnapshot, Drops, Unit};
-use crate::dataset::Pair;
-use crate::rig::sync::{Gap, Synced};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crate::camera::Drops;
+use crate::dataset::Packing;
+use crate::rig::sync::Synced;
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use queue::Shared;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
-
-/// What is written about a recording besides its frames.
-#[derive(Clone, Debug, Default, serde::Serialize)]
-pub struct Session {
-    /// Name of the scene; file names begin with it.
-    pub scene: String,
-    /// Indoors rather than outdoors.
-    pub indoor: bool,
-    /// Whatever should be remembered.
-    pub notes: String,
-    /// Which cameras, with serial numbers and settings; free in form.
-    pub cameras: serde_json::Value,
-    /// Clocks and alignment; free in form.
-    pub rig: serde_json::Value,
-}
+use writer::Pairing;
 
 /// How is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -40,45 +38,28 @@ pub struct RecordSettings {
     pub warn_pairs: u64,
     /// Exposures that may wait for the disk.
     pub queue: usize,
+    /// Memory that they may take together, in bytes; one always may wait.
+    pub queue_bytes: u64,
+    /// Threads that pack and write.
+    pub writers: usize,
+    /// Whether files are made smaller, which takes far longer than writing them.
+    pub packing: Packing,
 }
 
 impl Default for RecordSettings {
     fn default() -> Self {
-        Self { frames: Some(60), reserve_bytes: 512 << 20, warn_pairs: 300, queue: 64 }
+        Self {
+            // A sequence of MS-RBD.
+            frames: Some(60),
+            reserve_bytes: 512 << 20,
+            warn_pairs: 300,
+            queue: 64,
+            queue_bytes: 768 << 20,
+            // One fills its buffer while the other waits for the disk.
+            writers: 2,
+            packing: Packing::Stored,
+        }
     }
-}
-
-/// Why a recording is over.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// It was stopped.
-    Asked,
-    /// All frames that were asked for are there.
-    Complete,
-    /// The disk is as full as it may be.
-    DiskFull,
-    /// A file could not be written.
-    Failed(String),
-}
-
-/// How a recording stands.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Progress {
-    /// Pairs on the disk.
-    pub pairs: u64,
-    /// Exposures that came.
-    pub exposures: u64,
-    /// Exposures that could not be paired with the next: their clock was set anew between.
-    pub unpaired: u64,
-    /// Exposures that came and were not written, because the disk was too slow or full.
-    pub lost: u64,
-    /// Files with events missing, and where.
-    pub missing: Vec<(String, Vec<Gap>)>,
-    /// The disk will be full soon.
-    pub warning: Option<String>,
-    /// Why it is over, once it is.
-    pub ending: Option<Ending>,
 }
 
 /// Why a recording could not begin.
@@ -106,18 +87,9 @@ pub enum RecordError {
 #[derive(Debug)]
 pub struct Recorder {
     queue: Option<Sender<Arc<Synced>>>,
-    progress: Arc<Mutex<Progress>>,
-    drops: Drops,
-    about: Arc<Mutex<About>>,
-    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    folder: PathBuf,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What is only known once cameras run: `cameras` and `rig` of the [`Session`].
-#[derive(Debug, Default)]
-struct About {
-    cameras: Option<serde_json::Value>,
-    rig: Option<serde_json::Value>,
 }
 
 impl Recorder {
@@ -143,54 +115,61 @@ impl Recorder {
             return Err(RecordError::Full { path: folder.to_owned(), free_mb, reserve_mb });
         }
         let (queue, exposures) = bounded(settings.queue.max(1));
-        let progress = Arc::new(Mutex::new(Progress::default()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let about = Arc::new(Mutex::new(About::default()));
-        let mut writer = Writer {
-            about: about.clone(),
-            folder: folder.to_owned(),
-            session,
-            settings,
-            drops: drops.clone(),
-            store,
-            progress: progress.clone(),
-            first: None,
-            largest: 0,
-        };
-        writer.manifest().map_err(|e| io(std::io::Error::other(e)))?;
-        let stopping = stop.clone();
+        let shared = Arc::new(Shared::new(settings.queue_bytes, drops));
+        let manifest = Manifest::new(session);
+        let mut pairing = Pairing::new(folder, manifest, settings, store.into(), shared.clone());
+        pairing.write_manifest().map_err(|e| io(std::io::Error::other(e)))?;
         let thread = Builder::new()
             .name("recorder".into())
-            .spawn(move || writer.run(&exposures, &stopping))
+            .spawn(move || pairing.run(&exposures))
             .map_err(io)?;
-        Ok(Self { queue: Some(queue), progress, drops, about, stop, thread: Some(thread) })
+        let folder = folder.to_owned();
+        Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread) })
+    }
+
+    /// Where it is written.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Takes the next exposure; never waits. What the disk is too slow for is counted.
     pub fn push(&self, synced: Arc<Synced>) {
         let Some(queue) = &self.queue else { return };
-        if self.progress().ending.is_some() {
+        if self.shared.is_closed() {
             return;
         }
-        if let Err(TrySendError::Full(_)) = queue.try_send(synced) {
-            self.drops.add(Cause::Disk, Unit::Frames, 1);
-            self.progress.lock().unwrap_or_else(PoisonError::into_inner).lost += 1;
+        if !self.shared.admit(&synced) {
+            return self.shared.lose(1);
+        }
+        match queue.try_send(synced) {
+            Ok(()) => {}
+            Err(TrySendError::Full(synced)) => {
+                self.shared.release(&synced);
+                self.shared.lose(1);
+            }
+            // It ended between the two questions.
+            Err(TrySendError::Disconnected(synced)) => self.shared.release(&synced),
         }
     }
 
     /// Tells of cameras that were connected after the beginning; what is told last is kept.
     pub fn cameras(&self, cameras: serde_json::Value) {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner).cameras = Some(cameras);
+        self.shared.about(|session| session.cameras = cameras);
     }
 
     /// Tells how clocks and alignment stand; what is told last is kept.
     pub fn rig(&self, rig: serde_json::Value) {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner).rig = Some(rig);
+        self.shared.about(|session| session.rig = rig);
+    }
+
+    /// Tells what noise filters do; what is told last is kept.
+    pub fn filters(&self, filters: serde_json::Value) {
+        self.shared.about(|session| session.filters = filters);
     }
 
     /// How it stands.
     pub fn progress(&self) -> Progress {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.progress()
     }
 
     /// Ends it, after everything that waits is written.
@@ -200,7 +179,7 @@ impl Recorder {
     }
 
     fn end(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        // The thread ends once it has taken what waits in the channel.
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -212,152 +191,4 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-struct Writer {
-    about: Arc<Mutex<About>>,
-    folder: PathBuf,
-    session: Session,
-    settings: RecordSettings,
-    drops: Drops,
-    store: Box<dyn Store>,
-    progress: Arc<Mutex<Progress>>,
-    /// The first frame of the next pair.
-    first: Option<Arc<Synced>>,
-    /// Size of the largest file so far.
-    largest: u64,
-}
-
-impl Writer {
-    fn run(&mut self, exposures: &Receiver<Arc<Synced>>, stop: &AtomicBool) {
-        let ending = loop {
-            match exposures.recv_timeout(Duration::from_millis(20)) {
-                Ok(synced) => {
-                    if let Some(ending) = self.take(synced) {
-                        break ending;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Acquire) => {}
-                Err(_) => break Ending::Asked,
-            }
-        };
-        self.change(|p| p.ending = Some(ending.clone()));
-        // What came after the end of a recording that failed was wanted and is lost.
-        if matches!(ending, Ending::DiskFull | Ending::Failed(_)) {
-            let lost = exposures.try_iter().count() as u64;
-            self.lose(lost);
-        }
-        if let Err(e) = self.manifest() {
-            self.change(|p| p.ending = Some(Ending::Failed(e)));
-        }
-    }
-
-    fn change(&self, f: impl FnOnce(&mut Progress)) {
-        f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lose(&self, frames: u64) {
-        self.drops.add(Cause::Disk, Unit::Frames, frames);
-        self.change(|p| p.lost += frames);
-    }
-
-    fn take(&mut self, second: Arc<Synced>) -> Option<Ending> {
-        self.change(|p| p.exposures += 1);
-        let Some(first) = self.first.take() else {
-            self.first = Some(second);
-            return None;
-        };
-        let follows = first.frame.epoch == second.frame.epoch
-            && second.from <= first.frame.end
-            && second.frame.start >= first.frame.end
-            && (first.sensor, first.frame.picture.size(), first.frame.picture.channels())
-                == (second.sensor, second.frame.picture.size(), second.frame.picture.channels());
-        if !follows {
-            self.change(|p| p.unpaired += 1);
-            self.first = Some(second);
-            return None;
-        }
-        match self.store.free_bytes(&self.folder) {
-            Ok(free) => {
-                let left = free.saturating_sub(self.settings.reserve_bytes);
-                if left <= self.largest * 2 {
-                    self.lose(2);
-                    return Some(Ending::DiskFull);
-                }
-                let pairs = left / self.largest.max(1);
-                let warn = self.largest > 0 && pairs < self.settings.warn_pairs;
-                let text = || format!("the disk has room for {pairs} more pairs of frames");
-                self.change(|p| p.warning = warn.then(text));
-            }
-            Err(e) => {
-                self.lose(2);
-                return Some(Ending::Failed(e.to_string()));
-            }
-        }
-        let written = self.progress.lock().unwrap_or_else(PoisonError::into_inner).pairs;
-        let scene = if self.session.scene.is_empty() { "scene" } else { &self.session.scene };
-        let name = format!("{}_{written:05}.npz", file_name(scene));
-        match self.store.write(&self.folder.join(&name), &pair(&first, &second)) {
-            Ok(bytes) => self.largest = self.largest.max(bytes),
-            Err(e) => {
-                self.lose(2);
-                return Some(Ending::Failed(e));
-            }
-        }
-        let start = first.frame.start.us();
-        let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
-        let gaps: Vec<Gap> = gaps.copied().collect();
-        self.change(|p| {
-            p.pairs += 1;
-            if !gaps.is_empty() {
-                p.missing.push((name, gaps));
-            }
-        });
-        let done = self.settings.frames.is_some_and(|frames| (written + 1) * 2 >= frames);
-        done.then_some(Ending::Complete)
-    }
-
-    fn manifest(&mut self) -> Result<(), String> {
-        #[derive(serde::Serialize)]
-        struct Manifest<'a> {
-            software: &'a str,
-            version: &'a str,
-            session: &'a Session,
-            progress: &'a Progress,
-            drops: Vec<DropSnapshot>,
-        }
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let about = std::mem::take(&mut *self.about.lock().unwrap_or_else(PoisonError::into_inner));
-        let About { cameras, rig } = about;
-        self.session.cameras = cameras.unwrap_or_else(|| self.session.cameras.take());
-        self.session.rig = rig.unwrap_or_else(|| self.session.rig.take());
-        let manifest = Manifest {
-            software: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            session: &self.session,
-            progress: &progress,
-            drops: self.drops.snapshot(),
-        };
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| e.to_string())?;
-        self.store.write_bytes(&self.folder.join("session.json"), &json)
-    }
-}
-
-/// Two exposures, the second with everything since the end of the first.
-fn pair(first: &Synced, second: &Synced) -> Pair {
-    let (a, b) = (first.span(), second.span());
-    let since = second.events.iter().filter(|e| e.t_us >= a.until_us);
-    Pair {
-        frames: [first.frame.picture.clone(), second.frame.picture.clone()],
-        exposures_us: [[a.from_us, a.until_us], [b.from_us, b.until_us]],
-        events: first.exposure_events().iter().chain(since).copied().collect(),
-        scale_factor: first.frame.picture.size().width as f64 / first.sensor.width.max(1) as f64,
-        truth: None,
-    }
-}
-
-/// What may stand in the name of a file anywhere.
-fn file_name(scene: &str) -> String {
-    let sound = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-    scene.chars().take(64).map(sound).collect()
 }

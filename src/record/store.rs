@@ -1,27 +1,20 @@
 //! Where recordings go.
 
-use crate::dataset::Pair;
 use std::path::Path;
 
-/// A place to write to; tests have one that fills up.
-pub trait Store: Send {
+/// A place to write to, used by several threads; tests have one that fills up.
+pub trait Store: Send + Sync {
     /// Bytes that can still be written to the disk of `folder`.
     ///
     /// # Errors
     /// The system does not tell.
     fn free_bytes(&self, folder: &Path) -> std::io::Result<u64>;
 
-    /// Writes a pair, whole or not at all; how many bytes that took.
+    /// Writes a file, whole or not at all, and on the disk when this returns.
     ///
     /// # Errors
     /// One line for a person.
-    fn write(&mut self, path: &Path, pair: &Pair) -> Result<u64, String>;
-
-    /// Writes a file, whole or not at all.
-    ///
-    /// # Errors
-    /// One line for a person.
-    fn write_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), String>;
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String>;
 }
 
 /// The file system.
@@ -41,12 +34,7 @@ impl Store for Disk {
         Ok(u64::MAX)
     }
 
-    fn write(&mut self, path: &Path, pair: &Pair) -> Result<u64, String> {
-        pair.write(path).map_err(|e| e.to_string())?;
-        Ok(std::fs::metadata(path).map_or(0, |m| m.len()))
-    }
-
-    fn write_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
         crate::output::write(path, bytes).map_err(|e| e.to_string())
     }
 }

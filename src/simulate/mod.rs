@@ -14,6 +14,7 @@ pub mod random;
 pub mod rig;
 mod scene;
 mod stage;
+pub mod synth;
 mod texture;
 
 pub use event_sensor::{EventSensor, PushError, SensorSettings};

@@ -72,6 +72,18 @@ impl Scene {
         self.layers.iter().map(|l| there(l).unwrap_or(0.0)).collect()
     }
 
+    /// Whether the view's position (`x`, `y`) shows a point of the layer's texture, or would if
+    /// nothing were in front of it and its outline were its rim, by layer.
+    pub fn touches(&self, t_s: f64, x: f64, y: f64) -> Vec<bool> {
+        let there = |layer: &Layer| {
+            let (u, v) = self.matrix(layer, t_s, self.view).apply(x, y);
+            let Size { width, height } = layer.texture.size();
+            let within = (0.0..width as f64).contains(&u) && (0.0..height as f64).contains(&v);
+            layer.texture.endless() || within
+        };
+        self.layers.iter().map(there).collect()
+    }
+
     /// From pixels of a view of `size` to texels of the layer's finest level.
     fn matrix(&self, layer: &Layer, t_s: f64, size: Size) -> Matrix {
         let (width, height) = (self.view.width as f64, self.view.height as f64);

@@ -71,6 +71,7 @@ impl Source for Burst {
             exposure,
             truth: Vec::new(),
             closed: Instant::now(),
+            arrived: Instant::now(),
         })))
     }
 }

@@ -11,7 +11,7 @@
 )]
 
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::cuda::{CudaEngine, Precision, devices};
+use gem_live::engine::cuda::{CudaEngine, KernelTime, Precision, devices};
 use gem_live::engine::{Choice, Engine, Events, Image, Voxels, select};
 use gem_live::event::{Event, Span};
 use gem_live::frame::Size;
@@ -199,6 +199,26 @@ fn case_failure() {
     // Either the card was not taken in the first place, or it was said once that it failed.
     let on_cpu = selected.reason.starts_with("the processor");
     assert_eq!(said.len(), usize::from(!on_cpu));
+}
+
+#[test]
+fn the_largest_size_fits_a_card_of_12_gb() {
+    on_stand_in("case_largest", &[]);
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_largest() {
+    let card = devices().unwrap().remove(0);
+    let mut cuda = CudaEngine::new(&weights(3), &card, Precision::Half).unwrap();
+    let kernels = cuda.count(Size::new(2048, 1536), Size::new(346, 260)).unwrap();
+    // Every kernel of the half-precision path has its work counted, apart from what only moves
+    // numbers.
+    assert!(kernels.len() > 50, "{}", kernels.len());
+    let idle = |k: &KernelTime| k.cost.multiplications == 0 && !k.name.starts_with("eger");
+    assert!(!kernels.iter().any(idle));
+    println!("{:.2} GB", cuda.plan_bytes() as f64 / 1e9);
+    assert!((1_000_000_000..8_000_000_000).contains(&cuda.plan_bytes()));
 }
 
 #[test]

@@ -14,15 +14,15 @@ const TILE: usize = 24;
 
 /// Where the two corners of one axis are read, for one image pixel.
 #[derive(Clone, Copy)]
-pub(in crate::engine) struct Corner {
-    pub(in crate::engine) event: usize,
-    pub(in crate::engine) image: usize,
+pub(crate) struct Corner {
+    pub(crate) event: usize,
+    pub(crate) image: usize,
     /// From the event sample's centre to the pixel's, in half event cells.
-    pub(in crate::engine) relative: f32,
+    pub(crate) relative: f32,
 }
 
 /// The corner of every image pixel along one axis, on side -1 or +1.
-pub(in crate::engine) fn corners(image: usize, event: usize, side: f64) -> Vec<Corner> {
+pub(crate) fn corners(image: usize, event: usize, side: f64) -> Vec<Corner> {
     let (ni, ne) = (image as f64, event as f64);
     let nearest = |q: f64, n: f64, last: usize| {
         ((((q + 1.0) * n - 1.0) / 2.0).round_ties_even().max(0.0) as usize).min(last)

@@ -23,7 +23,7 @@ pub enum Isa {
 }
 
 /// Work that can be compiled for any instruction set.
-pub(super) trait Task {
+pub(crate) trait Task {
     /// # Safety
     /// `S`'s instructions exist on this processor. Implementations are `inline(always)`.
     unsafe fn run<S: Simd>(self);
@@ -48,7 +48,7 @@ impl Isa {
     }
 
     /// Numbers per register.
-    pub(super) fn lanes(self) -> usize {
+    pub(crate) fn lanes(self) -> usize {
         match self {
             Self::Portable => Portable::LANES,
             #[cfg(target_arch = "x86_64")]
@@ -60,7 +60,7 @@ impl Isa {
 
     /// # Safety
     /// `self` comes from [`Isa::available`], and the task's own requirements hold.
-    pub(super) unsafe fn run<T: Task>(self, task: T) {
+    pub(crate) unsafe fn run<T: Task>(self, task: T) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx2,fma")]
         unsafe fn avx512<T: Task>(task: T) {
@@ -87,18 +87,18 @@ impl Isa {
 }
 
 /// The right-hand matrix with its bias, in the order in which the kernel reads it.
-pub(super) struct Packed {
+pub(crate) struct Packed {
     data: Vec<f32>,
     bias: Vec<f32>,
     /// Output channels, padded to whole registers.
-    pub(super) columns: usize,
+    pub(crate) columns: usize,
     depth: usize,
     lanes: usize,
 }
 
 impl Packed {
     /// Packs `depth x outputs` numbers given by `weight(output, k)`.
-    pub(super) fn new(
+    pub(crate) fn new(
         lanes: usize,
         outputs: usize,
         depth: usize,
@@ -130,24 +130,24 @@ fn block(remaining: usize, lanes: usize) -> usize {
 
 /// How the left-hand rows lie in memory.
 #[derive(Clone, Copy)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// First number of the first row.
-    pub(super) start: *const f32,
+    pub(crate) start: *const f32,
     /// Numbers from one row's start to the next one's.
-    pub(super) step: usize,
+    pub(crate) step: usize,
     /// Contiguous runs that make up a row.
-    pub(super) runs: usize,
+    pub(crate) runs: usize,
     /// Numbers in a run.
-    pub(super) run_len: usize,
+    pub(crate) run_len: usize,
     /// Numbers from one run's start to the next one's.
-    pub(super) run_step: usize,
+    pub(crate) run_step: usize,
     /// Rows.
-    pub(super) count: usize,
+    pub(crate) count: usize,
 }
 
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
-pub(super) enum Post {
+pub(crate) enum Post {
     /// Nothing.
     None,
     /// max(0, x).
@@ -163,7 +163,7 @@ pub(super) enum Post {
 /// `count` rows of `packed.columns` numbers `out_step` apart, `packed` was made for
 /// `S::LANES`, and `S` is available.
 #[inline(always)]
-pub(super) unsafe fn matmul<S: Simd>(
+pub(crate) unsafe fn matmul<S: Simd>(
     packed: &Packed,
     rows: Rows,
     out: *mut f32,

@@ -3,11 +3,11 @@
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
 mod deform;
-pub(super) mod fusion;
-mod kernel;
+pub(crate) mod fusion;
+pub(crate) mod kernel;
 mod layers;
 mod map;
-mod simd;
+pub(crate) mod simd;
 
 pub use kernel::Isa;
 

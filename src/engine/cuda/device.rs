@@ -137,7 +137,11 @@ impl Device {
     }
 
     pub(super) fn function(&self, name: &str) -> Result<CudaFunction, DriverError> {
-        self.module.load_function(name)
+        let function = self.module.load_function(name)?;
+        // Asking for a fact loads it now: a driver that loads lazily must not have to while a
+        // graph is captured.
+        function.num_regs()?;
+        Ok(function)
     }
 
     /// An event that takes the time.

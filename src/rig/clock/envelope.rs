@@ -80,6 +80,19 @@ impl<A: Clock> Envelope<A> {
     }
 }
 
+impl<A: Clock> Envelope<A> {
+    /// How far the fastest packets of every stretch lie above the line, as a root mean square
+    /// in microseconds: how good the jitter lets the line be.
+    pub fn residual_us(&self, map: &ClockMap<A, HostClock>) -> f64 {
+        let squares = self.buckets.iter().map(|(t, h)| {
+            let late = h.us() as f64 - map.map_us(t.us() as f64);
+            late * late
+        });
+        let n = self.buckets.len().max(1) as f64;
+        (squares.sum::<f64>() / n).sqrt()
+    }
+}
+
 fn delay_us<A>(device: Timestamp<A>, arrived: Timestamp<HostClock>) -> f64 {
     arrived.us() as f64 - device.us() as f64
 }

@@ -4,7 +4,7 @@ use crate::event::Event;
 use std::collections::VecDeque;
 
 /// A stretch of event-camera time, `[from_us, until_us)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
     /// First moment that belongs to it.
     pub from_us: i64,

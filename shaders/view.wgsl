@@ -1,0 +1,120 @@
+// One view of the pictures: a single one, a wipe between two, or their difference, with events
+// and clipped pixels over it. One triangle covers the view's rectangle.
+
+struct View {
+    // Place of the view's upper left corner in the picture, and the view's size there; fractions
+    // of the picture.
+    origin: vec2f,
+    extent: vec2f,
+    // Size of the view in pixels of the screen.
+    pixels: vec2f,
+    // Where the second picture begins, a fraction of the view's width.
+    divider: f32,
+    // Strength of the difference.
+    gain: f32,
+    mode: u32,
+    flags: u32,
+}
+
+const SINGLE = 0u;
+const WIPE = 1u;
+const DIFFERENCE = 2u;
+
+const EVENTS = 1u;
+const NEAREST = 2u;
+const CLIPPING = 4u;
+// The target converts to sRGB by itself.
+const LINEAR_TARGET = 8u;
+
+@group(0) @binding(0) var<uniform> view: View;
+@group(0) @binding(1) var smooth_sampler: sampler;
+@group(0) @binding(2) var nearest_sampler: sampler;
+// Planes in blue, green, red order, or a single gray one.
+@group(0) @binding(3) var first: texture_2d_array<f32>;
+@group(0) @binding(4) var second: texture_2d_array<f32>;
+// Events darker and brighter in every pixel, out of 255.
+@group(0) @binding(5) var events: texture_2d<f32>;
+
+struct Corner {
+    @builtin(position) position: vec4f,
+    @location(0) at: vec2f,
+}
+
+@vertex
+fn corner(@builtin(vertex_index) index: u32) -> Corner {
+    let at = vec2f(f32((index << 1u) & 2u), f32(index & 2u));
+    return Corner(vec4f(at.x * 2.0 - 1.0, 1.0 - at.y * 2.0, 0.0, 1.0), at);
+}
+
+fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
+    if (view.flags & NEAREST) != 0u {
+        return textureSampleLevel(picture, nearest_sampler, uv, layer, 0.0).r;
+    }
+    // Several picture pixels under one of the screen: four samples, so that little is passed over.
+    let footprint = view.extent / view.pixels;
+    let size = vec2f(textureDimensions(picture));
+    if all(footprint * size <= vec2f(1.01)) {
+        return textureSampleLevel(picture, smooth_sampler, uv, layer, 0.0).r;
+    }
+    let d = footprint * 0.25;
+    return 0.25 * (textureSampleLevel(picture, smooth_sampler, uv + d, layer, 0.0).r
+        + textureSampleLevel(picture, smooth_sampler, uv - d, layer, 0.0).r
+        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(d.x, -d.y), layer, 0.0).r
+        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(-d.x, d.y), layer, 0.0).r);
+}
+
+fn colour(picture: texture_2d_array<f32>, uv: vec2f) -> vec3f {
+    if textureNumLayers(picture) == 1u {
+        return vec3f(plane(picture, uv, 0));
+    }
+    return vec3f(plane(picture, uv, 2), plane(picture, uv, 1), plane(picture, uv, 0));
+}
+
+// Too bright pixels turn red and too dark ones blue, in stripes that no scene has.
+fn clipped(value: vec3f, position: vec2f) -> vec3f {
+    let stripe = (i32(position.x + position.y) / 4) % 2 == 0;
+    if stripe && max(value.r, max(value.g, value.b)) > 254.5 / 255.0 {
+        return vec3f(1.0, 0.15, 0.1);
+    }
+    if stripe && min(value.r, min(value.g, value.b)) < 0.5 / 255.0 {
+        return vec3f(0.15, 0.35, 1.0);
+    }
+    return value;
+}
+
+fn with_events(under: vec3f, uv: vec2f) -> vec3f {
+    let counts = textureSampleLevel(events, nearest_sampler, uv, 0.0).rg * 255.0;
+    // One event shows, five of them cover.
+    let strength = min((counts.r + counts.g) * 0.18, 0.8);
+    let paint = select(vec3f(0.24, 0.35, 1.0), vec3f(1.0, 0.27, 0.22), counts.g >= counts.r);
+    return mix(under, paint, strength);
+}
+
+@fragment
+fn pixel(in: Corner) -> @location(0) vec4f {
+    let uv = view.origin + view.extent * in.at;
+    if any(uv < vec2f(0.0)) || any(uv > vec2f(1.0)) {
+        discard;
+    }
+    var out: vec3f;
+    if view.mode == WIPE && in.at.x >= view.divider {
+        out = colour(second, uv);
+    } else {
+        out = colour(first, uv);
+    }
+    if (view.flags & CLIPPING) != 0u && view.mode != DIFFERENCE {
+        out = clipped(out, in.position.xy);
+    }
+    if view.mode == DIFFERENCE {
+        out = clamp(vec3f(0.5) + view.gain * (colour(second, uv) - out), vec3f(0.0), vec3f(1.0));
+    }
+    if (view.flags & EVENTS) != 0u {
+        out = with_events(out, uv);
+    }
+    if (view.flags & LINEAR_TARGET) != 0u {
+        let low = out / 12.92;
+        let high = pow((out + 0.055) / 1.055, vec3f(2.4));
+        out = select(high, low, out <= vec3f(0.04045));
+    }
+    return vec4f(out, 1.0);
+}

@@ -1,0 +1,315 @@
+//! What was recorded: thumbnails and details, to be played or deleted.
+
+use super::actions::Action;
+use super::settings::Settings;
+use super::widgets::{self, hint};
+use super::window::{Dialog, Window};
+use super::{style, toast};
+use crate::pipeline::{SourceName, Sources};
+use crate::record::library::{self, Sequence};
+use eframe::egui::{self, ColorImage, RichText, Role, Sense, TextureHandle, Ui, WidgetInfo, vec2};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+/// Size of a thumbnail in the list; that of the rig's frames.
+const THUMBNAIL: egui::Vec2 = vec2(96.0, 64.0);
+
+/// What the reading thread sends.
+enum Read {
+    List(Result<Vec<Sequence>, String>),
+    Thumbnail(PathBuf, ColorImage),
+}
+
+/// The list, as it was read last.
+#[derive(Default)]
+pub(super) struct Library {
+    sequences: Vec<Sequence>,
+    thumbnails: HashMap<PathBuf, TextureHandle>,
+    /// The folder that was read, or is being read.
+    folder: Option<PathBuf>,
+    reading: Option<Receiver<Read>>,
+    /// Why it could not be read.
+    trouble: Option<String>,
+    /// Which one's details are shown.
+    chosen: Option<PathBuf>,
+    /// Which one is to be deleted, once that is confirmed.
+    doomed: Option<PathBuf>,
+}
+
+impl Library {
+    /// Reads the folder again the next time that the list is shown.
+    pub(super) fn stale(&mut self) {
+        self.folder = None;
+    }
+
+    /// What is listed.
+    #[cfg(test)]
+    pub(super) fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
+    /// Reads on a thread of its own: there may be hundreds, on a slow disk.
+    fn read(&mut self, folder: &Path, wake: &Arc<dyn Fn() + Send + Sync>) {
+        if self.folder.as_deref() == Some(folder) {
+            return;
+        }
+        self.folder = Some(folder.to_owned());
+        let (send, receive) = channel();
+        let (folder, wake) = (folder.to_owned(), wake.clone());
+        let known: Vec<PathBuf> = self.thumbnails.keys().cloned().collect();
+        let work = move || {
+            let list = library::list(&folder).map_err(|e| e.to_string());
+            let all = list.clone().unwrap_or_default();
+            if send.send(Read::List(list)).is_err() {
+                return;
+            }
+            wake();
+            for sequence in all.iter().filter(|s| !known.contains(&s.folder)) {
+                // One without a picture keeps an empty place.
+                let Ok(picture) = library::thumbnail(sequence) else { continue };
+                let size = [picture.size().width, picture.size().height];
+                let image = ColorImage::from_rgb(size, &picture.to_rgb());
+                if send.send(Read::Thumbnail(sequence.folder.clone(), image)).is_err() {
+                    return;
+                }
+                wake();
+            }
+        };
+        match std::thread::Builder::new().name("library".into()).spawn(work) {
+            Ok(_) => self.reading = Some(receive),
+            Err(e) => self.trouble = Some(format!("no thread to read the folder: {e}")),
+        }
+    }
+
+    fn listen(&mut self, ui: &Ui) {
+        while let Some(reading) = &self.reading {
+            match reading.try_recv() {
+                Ok(Read::List(Ok(list))) => (self.sequences, self.trouble) = (list, None),
+                Ok(Read::List(Err(why))) => {
+                    self.sequences.clear();
+                    self.trouble = Some(why);
+                }
+                Ok(Read::Thumbnail(folder, image)) => {
+                    let texture = ui.load_texture("thumbnail", image, Default::default());
+                    self.thumbnails.insert(folder, texture);
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.reading = None,
+            }
+        }
+    }
+}
+
+impl Window {
+    /// The tab of the library.
+    pub(super) fn library_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let folder = self.settings.recordings();
+        self.library.read(&folder, &self.wake);
+        self.library.listen(ui);
+        ui.horizontal(|ui| {
+            let count = self.library.sequences.len();
+            let plural = if count == 1 { "" } else { "s" };
+            widgets::title(ui, &format!("{count} recording{plural}"));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Read again").clicked() {
+                    self.library.stale();
+                }
+                if self.library.reading.is_some() {
+                    ui.spinner();
+                }
+            });
+        });
+        hint(ui, folder.display().to_string());
+        if let Some(why) = &self.library.trouble {
+            ui.add(egui::Label::new(RichText::new(why).color(style::WARNING)).wrap());
+        } else if self.library.sequences.is_empty() && self.library.reading.is_none() {
+            ui.add_space(8.0);
+            ui.label("Nothing was recorded here yet.");
+            if ui.button("To the recorder").clicked() {
+                actions.push(Action::Side(super::settings::Tab::Record));
+            }
+        }
+        let sequences = std::mem::take(&mut self.library.sequences);
+        for sequence in &sequences {
+            self.card(ui, sequence, &mut actions);
+        }
+        self.library.sequences = sequences;
+        actions
+    }
+
+    fn card(&mut self, ui: &mut Ui, sequence: &Sequence, actions: &mut Vec<Action>) {
+        let chosen = self.library.chosen.as_ref() == Some(&sequence.folder);
+        let playing = self.playing(&sequence.folder);
+        let fill = if chosen { egui::Color32::from_gray(42) } else { egui::Color32::from_gray(33) };
+        let salt = egui::UiBuilder::new().id_salt(&sequence.folder).sense(Sense::click());
+        let card = ui.scope_builder(salt, |ui| {
+            egui::Frame::new().fill(fill).corner_radius(6).inner_margin(6).show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                ui.horizontal_top(|ui| {
+                    self.thumbnail(ui, &sequence.folder);
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.y = 2.0;
+                        let scene = RichText::new(sequence.scene()).strong();
+                        ui.add(egui::Label::new(scene).truncate());
+                        hint(ui, sequence.date());
+                        hint(ui, about(sequence));
+                        if playing {
+                            let text = RichText::new("playing").size(11.5).color(style::RESTORED);
+                            ui.label(text);
+                        } else if !sequence.broken.is_empty() || sequence.lost_frames() > 0 {
+                            let text = RichText::new("not whole").size(11.5).color(style::WARNING);
+                            ui.label(text);
+                        }
+                    });
+                });
+                if chosen {
+                    self.details(ui, sequence, playing, actions);
+                }
+            });
+        });
+        let name = format!("Recording {}", sequence.name);
+        card.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+        if card.response.double_clicked() {
+            actions.push(play(&sequence.folder));
+        } else if card.response.clicked() {
+            self.library.chosen = (!chosen).then(|| sequence.folder.clone());
+        }
+    }
+
+    fn thumbnail(&self, ui: &mut Ui, folder: &Path) {
+        let (rect, _) = ui.allocate_exact_size(THUMBNAIL, Sense::hover());
+        ui.painter().rect_filled(rect, 3.0, style::SURROUND);
+        let Some(texture) = self.library.thumbnails.get(folder) else { return };
+        let size = texture.size_vec2();
+        let scale = (rect.width() / size.x).min(rect.height() / size.y);
+        let inner = egui::Rect::from_center_size(rect.center(), size * scale);
+        egui::Image::new(texture).corner_radius(3).paint_at(ui, inner);
+    }
+
+    fn details(
+        &mut self,
+        ui: &mut Ui,
+        sequence: &Sequence,
+        playing: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        ui.add_space(4.0);
+        let mut line = |text: String, colour| {
+            ui.add(egui::Label::new(RichText::new(text).size(12.0).color(colour)).wrap());
+        };
+        if let Some(size) = sequence.image {
+            let truth = if sequence.truth { ", with the sharp truth" } else { "" };
+            line(format!("{size}{truth}"), style::QUIET);
+        }
+        if let Some(manifest) = &sequence.manifest {
+            let place = if manifest.session.indoor { "indoors" } else { "outdoors" };
+            line(format!("{place}; {}", manifest.cameras()), style::QUIET);
+            if !manifest.session.notes.trim().is_empty() {
+                line(manifest.session.notes.clone(), egui::Color32::from_gray(208));
+            }
+        }
+        if sequence.lost_frames() > 0 {
+            line(format!("{} frames were lost", sequence.lost_frames()), style::WARNING);
+        }
+        for broken in &sequence.broken {
+            line(broken.clone(), style::WARNING);
+        }
+        ui.horizontal(|ui| {
+            if widgets::primary(ui, sequence.frames > 0, "Play").clicked() {
+                actions.push(play(&sequence.folder));
+            }
+            let free = sequence.can_delete() && !playing;
+            let delete = ui.add_enabled(free, egui::Button::new("Delete..."));
+            let delete = delete.on_disabled_hover_text(if playing {
+                "it is being played: choose another source first"
+            } else {
+                "only what this program recorded is deleted here"
+            });
+            if delete.clicked() {
+                self.library.doomed = Some(sequence.folder.clone());
+                self.dialog = Some(Dialog::Delete);
+            }
+        });
+    }
+
+    /// Whether a sequence is open now, or being recorded.
+    fn playing(&self, folder: &Path) -> bool {
+        let open = matches!(&self.session.name, Sources::One(SourceName::Replay(p)) if p == folder);
+        open || self.recorder.writes(folder)
+    }
+
+    /// Asks once more before anything is deleted.
+    pub(super) fn confirm_delete(&mut self, ui: &mut Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let doomed = self.library.doomed.as_ref();
+        let all = &self.library.sequences;
+        let Some(sequence) = all.iter().find(|s| doomed == Some(&s.folder)).cloned() else {
+            return vec![Action::Close];
+        };
+        let response = egui::Modal::new(egui::Id::unique("delete")).show(ui, |ui| {
+            ui.set_width(420.0);
+            ui.heading(format!("Delete {}?", sequence.scene()));
+            ui.add_space(4.0);
+            ui.add(egui::Label::new(sequence.folder.display().to_string()).wrap());
+            ui.label(format!("{}. They cannot be brought back.", about(&sequence)));
+            ui.add_space(8.0);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let text = RichText::new("Delete for good").strong().color(egui::Color32::WHITE);
+                if ui.add(egui::Button::new(text).fill(style::ALERT)).clicked() {
+                    self.delete(&sequence.folder);
+                    actions.push(Action::Close);
+                }
+                if ui.button("Keep").clicked() {
+                    actions.push(Action::Close);
+                }
+            });
+        });
+        if response.should_close() {
+            actions.push(Action::Close);
+        }
+        actions
+    }
+
+    fn delete(&mut self, folder: &Path) {
+        match library::delete(folder) {
+            Ok(deleted) if deleted.kept.is_empty() => {
+                let text =
+                    format!("Deleted {} files, {}", deleted.files, widgets::bytes(deleted.bytes));
+                self.toast.say(toast::Kind::Good, text);
+            }
+            Ok(deleted) => {
+                let text = format!(
+                    "Deleted {} files; {} others stay in {}",
+                    deleted.files,
+                    deleted.kept.len(),
+                    folder.display()
+                );
+                self.toast.say(toast::Kind::Good, text);
+            }
+            Err(e) => self.toast.say(toast::Kind::Bad, e.to_string()),
+        }
+        self.library.thumbnails.remove(folder);
+        (self.library.doomed, self.library.chosen) = (None, None);
+        self.library.stale();
+    }
+}
+
+fn play(folder: &Path) -> Action {
+    Action::Open(SourceName::Replay(folder.to_owned()).into())
+}
+
+/// Frames, time and size in one line.
+fn about(sequence: &Sequence) -> String {
+    let seconds = sequence.duration_us as f64 / 1e6;
+    format!("{} frames, {seconds:.1} s, {}", sequence.frames, widgets::bytes(sequence.bytes))
+}
+
+impl Settings {
+    /// Where recordings lie.
+    pub(super) fn recordings(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(crate::record::recordings)
+    }
+}

@@ -1,0 +1,207 @@
+//! The heads-up display: rates, times, losses, quality, synchronisation, plots.
+
+use super::style;
+use super::widgets::{group, hint, row, title};
+use super::window::Window;
+use crate::camera::{Cause, DropSnapshot, Unit};
+use crate::pipeline::{Snapshot, SourceReport, Times};
+use crate::rig::clock::SyncState;
+use crate::rig::sync::SyncStats;
+use eframe::egui::{RichText, Ui};
+use egui_plot::{Line, Plot, PlotPoints};
+
+/// Draws the panel.
+pub(super) fn show(window: &mut Window, ui: &mut Ui) {
+    let now = window.session.snapshot();
+    quality(window, ui);
+    group(ui, "Speed", |ui| {
+        row(ui, "Camera", format!("{:.1} frames/s", now.rate_in));
+        row(ui, "Screen", RichText::new(format!("{:.1} frames/s", now.rate_out)).strong());
+        row(ui, "Restoring", times(now.restore));
+        row(ui, "Shutter to screen", times(now.latency));
+        ui.label("");
+        ui.label(RichText::new("half / 95 of 100 / longest").color(style::QUIET).size(11.5));
+        ui.end_row();
+    });
+    let report = window.session.report();
+    group(ui, "Queues", |ui| {
+        row(ui, "From the cameras", format!("{} packets", report.packets_queued));
+        if let Some(buffer) = &report.buffer {
+            row(ui, "Synchronising", buffered(buffer));
+        }
+        row(ui, "For the engine", format!("{} frames", report.exposures_queued + now.queued));
+    });
+    synchronised(&report, ui);
+    lost(window, ui, &now);
+    let rates = window.session.event_rates();
+    events(ui, now.event_rate, &rates);
+    title(ui, "Brightness");
+    window.histogram.show(ui);
+    ui.checkbox(&mut window.settings.clipping, "Mark clipped pixels (C)");
+    ui.add_space(8.0);
+    group(ui, "Runs on", |ui| {
+        row(ui, "Source", window.session.source());
+        row(ui, "Engine", window.session.engine());
+        row(ui, "Weights", window.session.weights());
+        let elsewhere = |name: &str| ["lost", "synchronised by"].contains(&name);
+        for (name, value) in window.session.facts().into_iter().filter(|f| !elsewhere(f.0)) {
+            row(ui, name, value);
+        }
+    });
+}
+
+fn times(t: Times) -> String {
+    format!("{:.0} / {:.0} / {:.0} ms", t.p50_ms, t.p95_ms, t.max_ms)
+}
+
+/// How good the restored picture is: against the truth where it is known.
+fn quality(window: &Window, ui: &mut Ui) {
+    let Some(o) = &window.latest else { return };
+    group(ui, "Picture", |ui| {
+        if let Some(scores) = window.quality.scores {
+            let (before, after) = scores.psnr_db;
+            let value = format!("{before:.1} to {after:.1} dB");
+            row(ui, "PSNR", RichText::new(value).strong().color(style::RESTORED));
+            if let Some((before, after)) = scores.ssim {
+                row(ui, "SSIM", format!("{before:.3} to {after:.3}"));
+            }
+        }
+        if let Some(gain) = o.sharpness_gain {
+            row(ui, "Sharpness", format!("{gain:.1} times the blurry one"));
+        }
+        let e = &o.captured.exposure;
+        row(ui, "Frame", e.frame.size().to_string());
+        row(ui, "Exposure", format!("{:.1} ms", e.span.duration_us() / 1e3));
+        row(ui, "Events", format!("{} from {}", thousands(e.events.len() as u64), e.sensor));
+    });
+}
+
+/// What the synchronisation buffer holds.
+fn buffered(buffer: &SyncStats) -> String {
+    format!("{} frames, {} events", buffer.held_frames, thousands(buffer.held_events as u64))
+}
+
+/// How frames find their events.
+fn synchronised(report: &SourceReport, ui: &mut Ui) {
+    let Some(sync) = &report.sync else { return };
+    group(ui, "Clocks of the cameras", |ui| match sync {
+        SyncState::Unknown => row(ui, "Synchronised", bad("not yet")),
+        SyncState::OneClock => row(ui, "Synchronised", "one clock for both"),
+        SyncState::Edges { residual_us, drift_ppm, .. } => {
+            row(ui, "Synchronised", "by the cable's pulses");
+            row(ui, "Residual", format!("{residual_us:.1} us"));
+            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
+        }
+        SyncState::Arrival { drift_ppm } => {
+            row(ui, "Synchronised", bad("by arrival times only"));
+            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
+        }
+    });
+}
+
+fn bad(text: impl Into<String>) -> RichText {
+    RichText::new(text).color(style::WARNING)
+}
+
+/// What never reached the screen, by cause.
+fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
+    let d = now.drops;
+    let causes = [
+        ("Camera or cable", d.source),
+        ("Queue full", d.queue),
+        ("Engine busy", d.engine),
+        ("Window busy", d.display),
+        ("Not restored", d.failed),
+    ];
+    let report = window.session.report();
+    group(ui, "Not shown", |ui| {
+        for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
+            row(ui, name, format!("{} frames", thousands(count)));
+        }
+        if d.total() == 0 {
+            row(ui, "Nothing", "");
+        }
+    });
+    // What the engine or the window skipped was counted above, and recorded all the same.
+    let shown_above = |d: &&DropSnapshot| matches!(d.cause, Cause::Engine | Cause::Display);
+    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !shown_above(d)).collect();
+    let incomplete = report.buffer.map_or(0, |b| b.incomplete);
+    if lost.is_empty() && incomplete == 0 {
+        return;
+    }
+    group(ui, "Lost before", |ui| {
+        for DropSnapshot { cause, unit, count } in lost {
+            row(ui, cause_name(*cause), bad(format!("{} {}", thousands(*count), unit_name(*unit))));
+        }
+        if incomplete > 0 {
+            row(ui, "Events missing in", bad(format!("{} frames", thousands(incomplete))));
+        }
+    });
+}
+
+fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Usb => "On the cable",
+        Cause::Device => "In the camera",
+        Cause::Malformed => "Damaged",
+        Cause::Queue => "Driver's queue full",
+        Cause::Buffer => "Buffer full",
+        Cause::Late => "Came too late",
+        Cause::Duplicate => "Came twice",
+        Cause::Clock => "No time known",
+        Cause::Engine => "Engine busy",
+        Cause::Display => "Window busy",
+        Cause::Disk => "Disk too slow",
+    }
+}
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Frames => "frames",
+        Unit::Events => "events",
+        Unit::Gaps => "gaps",
+    }
+}
+
+/// A count with its thousands apart.
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The rate of events over the last exposures.
+fn events(ui: &mut Ui, now: f64, rates: &[f64]) {
+    title(ui, &format!("Events: {:.2} million a second", now / 1e6));
+    let millions: Vec<f64> = rates.iter().map(|r| r / 1e6).collect();
+    let most = millions.iter().copied().fold(0.0, f64::max);
+    let line = Line::new("million events a second", PlotPoints::from_ys_f64(&millions));
+    Plot::new("event rate")
+        .height(74.0)
+        .include_y(0.0)
+        .include_y(most * 1.1 + 1e-3)
+        .show_axes(false)
+        .show_grid(false)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .show(ui, |plot| plot.line(line.color(style::RESTORED).width(1.5)));
+    hint(ui, format!("the last {} frames, at most {most:.2} million", millions.len()));
+    ui.add_space(8.0);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_stand_apart() {
+        let said = [0, 999, 1000, 1_234_567].map(super::thousands);
+        assert_eq!(said, ["0", "999", "1 000", "1 234 567"]);
+    }
+}

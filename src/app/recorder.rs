@@ -1,0 +1,334 @@
+//! The recorder: what is to be recorded, how it goes, and what was lost.
+
+use super::actions::Action;
+use super::chooser::Purpose;
+use super::settings::Tab;
+use super::signs::Sign;
+use super::widgets::{self, hint, title};
+use super::window::Window;
+use super::{style, toast};
+use crate::pipeline::{Outcome, SourceName, Tap};
+use crate::record::{Disk, Ending, Progress, RecordSettings, Session, Store, new_sequence};
+use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+/// How often the disk is asked for its space.
+const ASK: Duration = Duration::from_secs(2);
+/// Bytes that one event takes in an npz file: x, y, p and a time of eight bytes.
+const EVENT_BYTES: usize = 8 + 2 + 2 + 1;
+
+/// What is recorded now, and what was last.
+#[derive(Default)]
+pub(super) struct Recorder {
+    notes: String,
+    /// Folder of the recording that runs, and how many frames are wanted.
+    current: Option<(PathBuf, Option<u64>)>,
+    /// What is still to be written is being written.
+    finishing: Option<Receiver<Option<Progress>>>,
+    /// The one before.
+    last: Option<(PathBuf, Progress)>,
+    /// Bytes that are left on the disk of a folder.
+    space: Option<(Instant, PathBuf, Option<u64>)>,
+    /// The folder as it is being typed.
+    folder: Option<String>,
+}
+
+impl Recorder {
+    /// Whether one runs.
+    pub(super) fn running(&self, tap: &Tap) -> bool {
+        self.current.is_some() && tap.progress().is_some_and(|p| p.ending.is_none())
+    }
+
+    /// Frames so far, of those that are wanted.
+    pub(super) fn frames(&self, tap: &Tap) -> String {
+        let so_far = tap.progress().map_or(0, |p| p.exposures);
+        match self.current.as_ref().and_then(|(_, wanted)| *wanted) {
+            Some(wanted) => format!("{so_far}/{wanted}"),
+            None => so_far.to_string(),
+        }
+    }
+
+    /// Whether a folder is being written to.
+    pub(super) fn writes(&self, folder: &Path) -> bool {
+        self.current.as_ref().is_some_and(|(f, _)| f == folder)
+    }
+
+    /// Folder of the newest recording.
+    #[cfg(test)]
+    pub(super) fn last(&self) -> Option<&(PathBuf, Progress)> {
+        self.last.as_ref()
+    }
+
+    fn space(&mut self, folder: &Path) -> Option<u64> {
+        let fresh = |(at, of, _): &(Instant, PathBuf, _)| at.elapsed() < ASK && of == folder;
+        if !self.space.as_ref().is_some_and(fresh) {
+            // The folder may not exist yet; its disk does.
+            let there = folder.ancestors().find(|f| f.is_dir());
+            let free = there.and_then(|f| Disk.free_bytes(f).ok());
+            self.space = Some((Instant::now(), folder.to_owned(), free));
+        }
+        self.space.as_ref().and_then(|(.., free)| *free)
+    }
+}
+
+impl Window {
+    /// Starts a recording, or stops the one that runs.
+    pub(super) fn record(&mut self) {
+        if self.recorder.finishing.is_some() {
+            return;
+        }
+        if self.recorder.running(&self.session.tap) {
+            self.finish_recording();
+            return;
+        }
+        if !self.session.tap.can_record() {
+            self.toast.say(
+                toast::Kind::Bad,
+                format!(
+                    "{} cannot be recorded: choose a camera or the simulated rig (O).",
+                    super::sources::called(&self.session.name)
+                ),
+            );
+            return;
+        }
+        let folder = new_sequence(&self.settings.recordings(), &self.settings.scene);
+        let session = Session {
+            scene: self.settings.scene.clone(),
+            indoor: self.settings.indoor,
+            notes: self.recorder.notes.clone(),
+            ..Session::default()
+        };
+        let wanted = (!self.settings.open_ended).then_some(self.settings.frames);
+        let settings = RecordSettings { frames: wanted, ..RecordSettings::default() };
+        match self.session.tap.record(&folder, session, settings) {
+            Ok(()) => self.recorder.current = Some((folder, wanted)),
+            Err(e) => self.toast.say(toast::Kind::Bad, e.to_string()),
+        }
+    }
+
+    /// What waits is written on a thread of its own: a slow disk must not hold up the window.
+    fn finish_recording(&mut self) {
+        let (send, receive) = channel();
+        let (tap, wake) = (self.session.tap.clone(), self.wake.clone());
+        let work = move || {
+            let _ = send.send(tap.stop());
+            wake();
+        };
+        match std::thread::Builder::new().name("recording ends".into()).spawn(work) {
+            Ok(_) => self.recorder.finishing = Some(receive),
+            Err(e) => self.toast.say(toast::Kind::Bad, format!("cannot stop: no thread ({e})")),
+        }
+    }
+
+    /// Notices that a recording has come to its end.
+    pub(super) fn watch_recording(&mut self, ui: &egui::Ui) {
+        let over = self.session.tap.progress().is_some_and(|p| p.ending.is_some());
+        if self.recorder.current.is_some() && over && self.recorder.finishing.is_none() {
+            self.finish_recording();
+        }
+        if self.recorder.current.is_some() {
+            ui.request_repaint_after(Duration::from_millis(100));
+        }
+        let Some(finishing) = &self.recorder.finishing else { return };
+        let progress = match finishing.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(progress) => progress.unwrap_or_default(),
+            Err(TryRecvError::Disconnected) => Progress::default(),
+        };
+        self.recorder.finishing = None;
+        if let Some((folder, _)) = self.recorder.current.take() {
+            let (kind, text) = said(&progress, &folder);
+            self.toast.say(kind, text);
+            self.recorder.last = Some((folder, progress));
+            self.library.stale();
+        }
+    }
+
+    /// The tab of the recorder.
+    pub(super) fn recorder_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let running = self.recorder.running(&self.session.tap);
+        ui.add_enabled_ui(!running, |ui| self.recording_settings(ui, &mut actions));
+        ui.separator();
+        self.room(ui);
+        ui.add_space(4.0);
+        if !self.session.tap.can_record() && !self.session.opening() {
+            hint(ui, "This source cannot be recorded: the built-in clip is already a recording.");
+            if ui.button("Choose another source").clicked() {
+                actions.push(Action::Sources);
+            }
+            return actions;
+        }
+        if self.recorder.finishing.is_some() {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Writing what waits...");
+            });
+        } else if running {
+            let white = egui::Color32::WHITE;
+            let colours = [style::ALERT, white, white];
+            let name = "Stop recording";
+            if widgets::signed(ui, Sign::Stop, name, name, colours).clicked() {
+                actions.push(Action::Record);
+            }
+        } else if widgets::primary(ui, true, "Start recording").clicked() {
+            actions.push(Action::Record);
+        }
+        if let Some(progress) = self.session.tap.progress().filter(|_| running) {
+            self.progress(ui, &progress);
+        } else if let Some((folder, progress)) = &self.recorder.last {
+            ui.add_space(8.0);
+            title(ui, "The last recording");
+            let (kind, text) = said(progress, folder);
+            let colour = if kind == toast::Kind::Good { style::RESTORED } else { style::WARNING };
+            ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
+            ui.horizontal(|ui| {
+                if progress.pairs > 0 && ui.button("Play it").clicked() {
+                    actions.push(Action::Open(SourceName::Replay(folder.clone()).into()));
+                }
+                if ui.button("All recordings").clicked() {
+                    actions.push(Action::Side(Tab::Library));
+                }
+            });
+        }
+        actions
+    }
+
+    fn recording_settings(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let s = &mut self.settings;
+        let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).color(style::QUIET));
+        name(ui, "Scene");
+        let scene = ui.add(egui::TextEdit::singleline(&mut s.scene).desired_width(f32::INFINITY));
+        scene.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Scene"));
+        ui.horizontal(|ui| {
+            ui.radio_value(&mut s.indoor, true, "Indoors");
+            ui.radio_value(&mut s.indoor, false, "Outdoors");
+        });
+        name(ui, "Notes");
+        let notes = egui::TextEdit::multiline(&mut self.recorder.notes).desired_rows(2);
+        let notes = ui.add(notes.desired_width(f32::INFINITY));
+        notes.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Notes"));
+        name(ui, "Length");
+        ui.horizontal(|ui| {
+            ui.radio_value(&mut s.open_ended, false, "Frames");
+            let frames = egui::DragValue::new(&mut s.frames).range(2..=1_000_000).speed(0.5);
+            let frames = ui.add_enabled(!s.open_ended, frames);
+            frames.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Number of frames"));
+            ui.radio_value(&mut s.open_ended, true, "Until stopped");
+        });
+        name(ui, "Folder");
+        let shown = s.recordings().display().to_string();
+        let mut text = self.recorder.folder.clone().unwrap_or(shown);
+        let edit = ui.add(egui::TextEdit::singleline(&mut text).desired_width(f32::INFINITY));
+        edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Folder"));
+        if edit.changed() {
+            s.folder = (!text.trim().is_empty()).then(|| PathBuf::from(text.trim()));
+            self.recorder.folder = Some(text);
+        } else if !edit.has_focus() {
+            self.recorder.folder = None;
+        }
+        if ui.button("Choose folder...").clicked() {
+            actions.push(Action::Choose(Purpose::Folder));
+        }
+    }
+
+    /// How much the disk still takes.
+    fn room(&mut self, ui: &mut Ui) {
+        let folder = self.settings.recordings();
+        match self.recorder.space(&folder) {
+            Some(free) => {
+                let each = self.latest.as_ref().map_or(0, frame_bytes);
+                let frames = free.checked_div(each).filter(|_| each > 0);
+                let wanted = if self.settings.open_ended { 0 } else { self.settings.frames };
+                let tight = frames.is_some_and(|n| n < wanted.max(200));
+                let about = frames.map(|n| format!(", about {n} frames")).unwrap_or_default();
+                let text = format!("{} free on the disk{about}", widgets::bytes(free));
+                let colour = if tight { style::WARNING } else { style::QUIET };
+                ui.label(RichText::new(text).color(colour));
+            }
+            None => hint(ui, "How much room the disk has is not known."),
+        }
+    }
+
+    fn progress(&self, ui: &mut Ui, progress: &Progress) {
+        let wanted = self.recorder.current.as_ref().and_then(|(_, wanted)| *wanted);
+        ui.add_space(4.0);
+        if let Some(wanted) = wanted {
+            let part = progress.exposures as f32 / wanted.max(1) as f32;
+            let bar = egui::ProgressBar::new(part.min(1.0)).fill(style::ALERT);
+            ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
+        } else {
+            ui.label(format!("{} frames so far", progress.exposures));
+        }
+        let size = widgets::bytes(progress.bytes);
+        let waiting = match progress.waiting {
+            0 => String::new(),
+            n => format!(", {n} frames wait for the disk"),
+        };
+        hint(ui, format!("{} pairs written, {size}{waiting}", progress.pairs));
+        let bad = [
+            (progress.lost, "frames lost: the disk is too slow"),
+            (progress.unpaired, "frames without a neighbour to pair with"),
+            (progress.missing.len() as u64, "pairs with events missing"),
+        ];
+        for (count, what) in bad.into_iter().filter(|(count, _)| *count > 0) {
+            ui.label(RichText::new(format!("{count} {what}")).color(style::WARNING));
+        }
+        if let Some(warning) = &progress.warning {
+            ui.add(egui::Label::new(RichText::new(warning).color(style::WARNING)).wrap());
+        }
+    }
+}
+
+/// Bytes that a frame and its events take on the disk, about.
+fn frame_bytes(outcome: &Outcome) -> u64 {
+    let captured = &outcome.captured;
+    let events = captured.exposure.events.len() * EVENT_BYTES;
+    (captured.picture.data().len() + events) as u64
+}
+
+/// What became of a recording.
+fn said(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
+    let place = folder.display();
+    let lost = match progress.lost + progress.unpaired {
+        0 => String::new(),
+        n => format!(", {n} frames are not in it"),
+    };
+    let pairs = format!("{} pairs in {place}{lost}", progress.pairs);
+    match &progress.ending {
+        Some(Ending::DiskFull) => {
+            (toast::Kind::Bad, format!("The disk is full: free some space. {pairs}"))
+        }
+        Some(Ending::Failed(why)) => {
+            (toast::Kind::Bad, format!("Recording failed: {why}. {pairs}"))
+        }
+        _ if progress.pairs == 0 => {
+            let text = format!("Nothing was recorded: fewer than two frames came ({place})");
+            (toast::Kind::Bad, text)
+        }
+        _ if !lost.is_empty() => (toast::Kind::Bad, format!("Recorded {pairs}")),
+        _ => (toast::Kind::Good, format!("Recorded {pairs}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_is_said_with_the_result() {
+        let folder = Path::new("/r/x-001");
+        let good = Progress { pairs: 30, exposures: 60, ..Progress::default() };
+        assert_eq!(
+            said(&good, folder),
+            (toast::Kind::Good, "Recorded 30 pairs in /r/x-001".into())
+        );
+        let (kind, text) = said(&Progress { lost: 4, ..good.clone() }, folder);
+        assert!(kind == toast::Kind::Bad && text.contains("4 frames are not in it"), "{text}");
+        let full = Progress { ending: Some(Ending::DiskFull), ..good };
+        assert!(said(&full, folder).1.contains("disk is full"));
+        assert_eq!(said(&Progress::default(), folder).0, toast::Kind::Bad);
+    }
+}

@@ -1,0 +1,233 @@
+//! The pipeline that runs now, and another one in its place when another source is chosen.
+
+use crate::camera;
+use crate::network::Weights;
+use crate::pipeline::{
+    Compute, Control, MakeRestorer, Notice, Notices, Outcome, Parts, Pipeline, Playback, Snapshot,
+    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open, san,
+};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Opens a source by its name.
+pub(super) type Open = Arc<dyn Fn(&Sources, &Tap) -> Result<Box<dyn Source>, String> + Send + Sync>;
+
+/// What every pipeline is made with, whatever its source.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    /// Opens sources; tests have one of their own.
+    pub open: Open,
+    /// What computes; nothing is restored without.
+    pub compute: Option<Compute>,
+    /// The weights in use.
+    pub weights: Arc<Mutex<Arc<Weights>>>,
+    /// Choose the size by measuring.
+    pub adapt: bool,
+    /// Wakes the window.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Recipe {
+    fn restorer(&self) -> MakeRestorer {
+        let Some(compute) = self.compute else { return nothing() };
+        let weights = self.weights.clone();
+        san(
+            move || Ok(weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone()),
+            compute,
+        )
+    }
+
+    pub(super) fn start(&self, source: Box<dyn Source>) -> std::io::Result<Pipeline> {
+        let wake = self.wake.clone();
+        let notify = Box::new(move || wake());
+        Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
+    }
+}
+
+/// Opens whatever the command line would.
+pub(super) fn opener() -> Open {
+    Arc::new(|name, tap| open(name, Playback::Loop, tap, |_| Ok(())).map_err(|e| e.to_string()))
+}
+
+type Opened = Result<(Pipeline, Tap), String>;
+
+/// The pipeline, if one runs, and what becomes of it.
+pub(super) struct Session {
+    pipeline: Option<Pipeline>,
+    /// Where it can be recorded.
+    pub tap: Tap,
+    /// What is open, or being opened.
+    pub name: Sources,
+    /// A pipeline that is being started.
+    coming: Option<Receiver<Opened>>,
+    /// Why there is none.
+    pub trouble: Option<String>,
+    recipe: Recipe,
+    /// File of the weights, where they are not those in the program.
+    pub weights_file: Arc<Mutex<Option<PathBuf>>>,
+}
+
+impl Session {
+    /// Runs `pipeline`, whose source is called `name`.
+    pub(super) fn new(pipeline: Pipeline, tap: Tap, name: Sources, recipe: Recipe) -> Self {
+        Self {
+            pipeline: Some(pipeline),
+            tap,
+            name,
+            coming: None,
+            trouble: None,
+            recipe,
+            weights_file: Arc::default(),
+        }
+    }
+
+    /// Ends the pipeline and starts one with another source, without holding up the window.
+    pub(super) fn open(&mut self, name: Sources) {
+        let (send, receive) = channel();
+        let (old, recipe, asked) = (self.pipeline.take(), self.recipe.clone(), name.clone());
+        let waiting = self.coming.take();
+        self.name = name;
+        self.trouble = None;
+        self.tap = Tap::default();
+        let work = move || {
+            // First the old one: it may hold the very camera that is wanted again.
+            drop(old);
+            if let Some(waiting) = waiting {
+                drop(waiting.recv());
+            }
+            let tap = Tap::default();
+            let opened = (recipe.open)(&asked, &tap)
+                .and_then(|source| recipe.start(source).map_err(|e| e.to_string()))
+                .map(|pipeline| (pipeline, tap));
+            // A window that was closed meanwhile wants no pipeline.
+            let _ = send.send(opened);
+            (recipe.wake)();
+        };
+        match std::thread::Builder::new().name("opener".into()).spawn(work) {
+            Ok(_) => self.coming = Some(receive),
+            Err(e) => self.trouble = Some(format!("no thread to open a source: {e}")),
+        }
+    }
+
+    /// Takes a pipeline that has been started meanwhile; `true` if there is a new one.
+    pub(super) fn arrive(&mut self) -> bool {
+        let Some(coming) = &self.coming else { return false };
+        let opened = match coming.try_recv() {
+            Ok(opened) => opened,
+            Err(TryRecvError::Empty) => return false,
+            Err(TryRecvError::Disconnected) => Err("opening it failed, please report it".into()),
+        };
+        self.coming = None;
+        match opened {
+            Ok((pipeline, tap)) => {
+                (self.pipeline, self.tap) = (Some(pipeline), tap);
+                true
+            }
+            Err(why) => {
+                self.trouble = Some(why);
+                false
+            }
+        }
+    }
+
+    /// Whether a source is being opened.
+    pub(super) fn opening(&self) -> bool {
+        self.coming.is_some()
+    }
+
+    /// The newest outcome that was not taken yet.
+    pub(super) fn take(&self) -> Option<Outcome> {
+        self.pipeline.as_ref()?.take()
+    }
+
+    /// Says what is to be seen; `false` where nobody listens yet.
+    pub(super) fn wish(&self, wish: Wish) -> bool {
+        self.pipeline.as_ref().map(|p| p.wish(wish)).is_some()
+    }
+
+    /// Tells the source something.
+    pub(super) fn control(&self, control: Control) {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.control(control);
+        }
+    }
+
+    /// Uses the weights of a file from now on, also for the next sources.
+    pub(super) fn swap(&self, path: &Path) {
+        let (path, compute) = (path.to_owned(), self.recipe.compute.unwrap_or_default());
+        let (weights, file) = (self.recipe.weights.clone(), self.weights_file.clone());
+        let read = move || {
+            let new = read_weights(&path)?;
+            *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
+            *file.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+            Ok(new)
+        };
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.swap(san(read, compute));
+        }
+    }
+
+    /// What the weights are called.
+    pub(super) fn weights(&self) -> String {
+        let file = self.weights_file.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = file.as_ref().and_then(|p| p.file_name());
+        name.map_or_else(|| "in the program".to_owned(), |n| n.to_string_lossy().into_owned())
+    }
+
+    /// The counters.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.pipeline.as_ref().map(|p| p.stats().snapshot()).unwrap_or_default()
+    }
+
+    /// Events a second of the last exposures.
+    pub(super) fn event_rates(&self) -> Vec<f64> {
+        self.pipeline.as_ref().map(|p| p.stats().event_rates()).unwrap_or_default()
+    }
+
+    /// Which engine works, and why.
+    pub(super) fn engine(&self) -> String {
+        self.pipeline.as_ref().map_or_else(|| "none".to_owned(), Pipeline::engine)
+    }
+
+    /// What the source calls itself.
+    pub(super) fn source(&self) -> String {
+        self.pipeline.as_ref().map_or_else(|| self.name.to_string(), Pipeline::source)
+    }
+
+    /// What can be set on the camera.
+    pub(super) fn controls(&self) -> Vec<camera::Control> {
+        self.pipeline.as_ref().map(Pipeline::controls).unwrap_or_default()
+    }
+
+    /// What the source tells about itself.
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+        self.pipeline.as_ref().map(Pipeline::facts).unwrap_or_default()
+    }
+
+    /// What the source counts and measures.
+    pub(super) fn report(&self) -> SourceReport {
+        self.pipeline.as_ref().map(Pipeline::report).unwrap_or_default()
+    }
+
+    /// Where a recording stands.
+    pub(super) fn transport(&self) -> Option<Transport> {
+        self.pipeline.as_ref().and_then(Pipeline::transport)
+    }
+
+    /// What is wrong now.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let list = self.pipeline.as_ref().map(|p| p.notices().list()).unwrap_or_default();
+        list.into_iter().filter(|n| n.active).collect()
+    }
+
+    /// The list itself, to dismiss from.
+    pub(super) fn list(&self) -> Option<&Notices> {
+        self.pipeline.as_ref().map(Pipeline::notices)
+    }
+}
+
+fn read_weights(path: &Path) -> Result<Weights, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+}

@@ -1,0 +1,353 @@
+//! What the panels share, and one frame of the window.
+
+use super::actions::Action;
+use super::canvas::{self, Labels};
+use super::chooser::{Chooser, Purpose};
+use super::eye::Eye;
+use super::histogram::Histogram;
+use super::library::Library;
+use super::pictures::Pictures;
+use super::quality::Quality;
+use super::recorder::Recorder;
+use super::session::Session;
+use super::settings::{Settings, Tab};
+use super::sources::Chosen;
+use super::toast::Toast;
+use super::{bottom, controls, keys, side, style, top, widgets};
+use crate::pipeline::{Outcome, Take, Wish};
+use eframe::egui::{self, RichText};
+use eframe::egui_wgpu::RenderState;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long one instant of slow motion stays.
+const SLOW_STEP: Duration = Duration::from_millis(90);
+/// In full screen the bars go when the pointer has rested for so many seconds.
+const REST: f32 = 2.5;
+
+/// What lies over everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialog {
+    Help,
+    Sources,
+    Delete,
+}
+
+/// The window's state.
+pub(super) struct Window {
+    pub session: Session,
+    /// Wakes the window from another thread.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+    file: Option<PathBuf>,
+    pub settings: Settings,
+    stored: Settings,
+    pub pictures: Pictures,
+    pub latest: Option<Outcome>,
+    /// Which instant of `latest` is shown, since when.
+    pub index: (usize, Instant),
+    pub eye: Eye,
+    /// The instant that is restored, a fraction of the exposure.
+    pub instant: f64,
+    pub held: bool,
+    /// Held, and waiting for one more exposure.
+    pub stepping: bool,
+    pub slow: bool,
+    /// Counts the exposures that slow motion and steps asked for.
+    pub ticket: u64,
+    /// What the engine was told last; none after another source was opened.
+    pub wish: Option<Wish>,
+    /// Where the handle of the position is held.
+    pub seeking: Option<f64>,
+    /// Controls that were just set.
+    pub edits: Vec<controls::Edit>,
+    pub dialog: Option<Dialog>,
+    pub toast: Toast,
+    pub quality: Quality,
+    pub histogram: Histogram,
+    pub recorder: Recorder,
+    pub library: Library,
+    pub sources: Chosen,
+    pub chooser: Chooser,
+}
+
+impl Window {
+    /// A window for a session. Settings are kept in `file`, pictures are drawn on the card of
+    /// `render`.
+    pub(super) fn new(
+        session: Session,
+        file: Option<PathBuf>,
+        render: Option<&RenderState>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        let settings = file.as_deref().map(Settings::read).unwrap_or_default();
+        Self {
+            session,
+            wake,
+            file,
+            stored: settings.clone(),
+            settings,
+            pictures: Pictures::new(render),
+            latest: None,
+            index: (0, Instant::now()),
+            eye: Eye::default(),
+            instant: 0.5,
+            held: false,
+            stepping: false,
+            slow: false,
+            ticket: 0,
+            wish: None,
+            seeking: None,
+            edits: Vec::new(),
+            dialog: None,
+            toast: Toast::default(),
+            quality: Quality::new(),
+            histogram: Histogram::default(),
+            recorder: Recorder::default(),
+            library: Library::default(),
+            sources: Chosen::default(),
+            chooser: Chooser::default(),
+        }
+    }
+
+    /// One frame: what came, what is asked for, what is drawn.
+    pub(super) fn show(&mut self, ui: &mut egui::Ui) {
+        let mut actions = self.files(ui);
+        actions.extend(keys::pressed(ui).into_iter().filter(|a| self.allowed(a)));
+        if self.session.arrive() {
+            self.wish = None;
+        }
+        self.receive(ui);
+        self.watch_recording(ui);
+        let bars = self.bars(ui);
+        let mut lower = 0.0;
+        if bars {
+            egui::Panel::top("top").frame(style::bar()).show(ui, |ui| {
+                actions.extend(top::show(self, ui));
+                self.notices(ui);
+            });
+            let bottom = egui::Panel::bottom("bottom").frame(style::bar());
+            let bottom = bottom.show(ui, |ui| actions.extend(bottom::show(self, ui)));
+            lower = bottom.response.rect.height();
+            if self.settings.side {
+                let side = egui::Panel::right("side").frame(style::bar()).resizable(false);
+                let side = side.exact_size(style::SIDE);
+                side.show(ui, |ui| actions.extend(side::show(self, ui)));
+            }
+        }
+        let margin = if bars { 6 } else { 0 };
+        let middle =
+            egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::same(margin));
+        egui::CentralPanel::default().frame(middle).show(ui, |ui| {
+            if self.pictures.size().is_some() {
+                let labels = Labels { psnr_db: self.quality.scores.map(|s| s.psnr_db) };
+                canvas::show(ui, &mut self.pictures, &mut self.settings, &mut self.eye, labels);
+            } else {
+                actions.extend(self.nothing_yet(ui));
+            }
+        });
+        actions.extend(self.dialogs(ui));
+        self.toast.show(ui, lower);
+        for action in actions {
+            self.act(ui, action);
+        }
+        self.ask();
+    }
+
+    fn dialogs(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
+        match self.dialog {
+            Some(Dialog::Help) => keys::help(ui),
+            Some(Dialog::Sources) => self.sources.show(ui, self.session.trouble.as_deref()),
+            Some(Dialog::Delete) => self.confirm_delete(ui),
+            None => Vec::new(),
+        }
+    }
+
+    /// A dialog keeps the keys to itself, but for those that close it.
+    fn allowed(&self, action: &Action) -> bool {
+        self.dialog.is_none()
+            || matches!(action, Action::Close | Action::Quit)
+            || (*action == Action::Help && self.dialog == Some(Dialog::Help))
+    }
+
+    /// Files that were dropped onto the window or chosen in a dialog.
+    fn files(&mut self, ui: &egui::Ui) -> Vec<Action> {
+        let dropped = ui.input(|i| i.raw.dropped_files.clone());
+        let mut actions: Vec<Action> =
+            dropped.into_iter().map(|f| Action::Take(f.path().to_owned())).collect();
+        match self.chooser.take() {
+            Some((Purpose::Recording | Purpose::RecordingFolder, path)) => {
+                self.sources.choose(&path);
+            }
+            Some((Purpose::Weights, path)) => actions.push(Action::Take(path)),
+            Some((Purpose::Folder, path)) => self.settings.folder = Some(path),
+            None => {}
+        }
+        actions
+    }
+
+    /// Whether bars and panels are shown: in full screen only while the pointer moves.
+    fn bars(&self, ui: &egui::Ui) -> bool {
+        if !ui.input(|i| i.viewport().fullscreen.unwrap_or(false)) {
+            return true;
+        }
+        let still = ui.input(|i| i.pointer.time_since_last_movement());
+        if still < REST {
+            ui.request_repaint_after(Duration::from_secs_f32(REST - still + 0.05));
+        }
+        still < REST || self.settings.side || self.dialog.is_some()
+    }
+
+    /// What the middle says while there is no picture.
+    fn nothing_yet(&self, ui: &mut egui::Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let notice = self.session.notices().into_iter().next().map(|n| n.text);
+        let trouble = self.session.trouble.clone().or(notice);
+        ui.vertical_centered(|ui| {
+            ui.add_space((ui.available_height() / 2.0 - 60.0).max(0.0));
+            match trouble {
+                None => {
+                    ui.spinner();
+                    ui.add_space(6.0);
+                    let source = super::sources::called(&self.session.name);
+                    ui.label(RichText::new(format!("Opening: {source}")).size(16.0));
+                    if self.session.engine() == "starting" {
+                        widgets::hint(ui, "The engine is being prepared.");
+                    }
+                    ui.request_repaint_after(Duration::from_millis(200));
+                }
+                Some(why) => {
+                    let source = super::sources::called(&self.session.name);
+                    ui.label(RichText::new(format!("No picture from: {source}")).size(16.0));
+                    ui.add_space(4.0);
+                    ui.set_max_width(640.0);
+                    ui.add(egui::Label::new(RichText::new(why).color(style::WARNING)).wrap());
+                    ui.add_space(10.0);
+                    if widgets::primary(ui, true, "Choose another source").clicked() {
+                        actions.push(Action::Sources);
+                    }
+                    ui.request_repaint_after(Duration::from_millis(500));
+                }
+            }
+        });
+        actions
+    }
+
+    /// What is wrong, each once, until it is over or dismissed.
+    fn notices(&mut self, ui: &mut egui::Ui) {
+        if self.pictures.size().is_none() {
+            // The middle of the window says it.
+            return;
+        }
+        let mut all: Vec<(Option<&'static str>, String)> =
+            self.session.notices().into_iter().map(|n| (Some(n.part), n.text)).collect();
+        all.extend(self.session.trouble.clone().map(|text| (None, text)));
+        for (part, text) in all {
+            ui.horizontal(|ui| {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if ui.small_button("Dismiss").clicked() {
+                        match part {
+                            Some(part) => {
+                                if let Some(list) = self.session.list() {
+                                    list.dismiss(part);
+                                }
+                            }
+                            None => self.session.trouble = None,
+                        }
+                    }
+                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                        let text = RichText::new(text).color(style::WARNING);
+                        ui.add(egui::Label::new(text).wrap());
+                    });
+                });
+            });
+        }
+    }
+
+    /// Uploads the pictures again, after a choice or a new outcome.
+    pub(super) fn draw(&mut self) {
+        let Some(outcome) = &self.latest else { return };
+        self.pictures.set(outcome, self.index.0, self.settings.events);
+        self.quality.look(outcome, self.index.0);
+        if self.settings.side && self.settings.tab == Tab::Numbers {
+            self.histogram.set(outcome, self.index.0);
+        }
+    }
+
+    /// Takes what the engine has finished, and plays slow motion.
+    fn receive(&mut self, ui: &egui::Ui) {
+        let count = self.latest.as_ref().map_or(0, |o| o.restored.len());
+        if self.slow && count > 1 {
+            let waited = self.index.1.elapsed();
+            if waited < SLOW_STEP {
+                ui.request_repaint_after(SLOW_STEP - waited);
+                return;
+            }
+            if self.index.0 + 1 < count {
+                self.index = (self.index.0 + 1, Instant::now());
+                self.draw();
+                ui.request_repaint_after(SLOW_STEP);
+                return;
+            }
+            // The last one stays until the next exposure is there; held, it starts again.
+            if self.held {
+                self.index = (0, Instant::now());
+                self.draw();
+            }
+        }
+        if let Some(outcome) = self.session.take() {
+            self.stepping &= outcome.repeated;
+            self.latest = Some(outcome);
+            self.index = (0, Instant::now());
+            if self.slow {
+                self.ticket += 1;
+            }
+            self.draw();
+        }
+        if self.slow {
+            ui.request_repaint_after(SLOW_STEP);
+        }
+    }
+
+    /// Tells the engine what is to be seen, when that has changed.
+    fn ask(&mut self) {
+        let take = match (self.held, self.slow) {
+            (true, _) if self.stepping => Take::One(self.ticket),
+            (true, _) => Take::Hold,
+            (false, true) => Take::One(self.ticket + 1),
+            (false, false) => Take::Newest,
+        };
+        let instants = if self.slow {
+            let last = self.settings.slow_instants.max(2) - 1;
+            (0..=last).map(|i| i as f64 / last as f64).collect()
+        } else {
+            vec![self.instant]
+        };
+        let edi = self.settings.edi.then_some(self.settings.contrast);
+        let wish = Wish { instants, take, edi };
+        if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
+            self.wish = Some(wish);
+        }
+    }
+
+    /// Ends a recording cleanly and keeps the settings.
+    pub(super) fn end(&mut self) {
+        // What waits is written before the program ends.
+        self.session.tap.stop();
+        if let Some(path) = self.file.as_deref().filter(|_| self.settings != self.stored)
+            && let Err(e) = self.settings.write(path)
+        {
+            eprintln!("gem-live: the settings are not kept: {e}");
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.show(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,93 @@
+//! `gem-live adapt`: fits the network to a recording of one's own rig.
+
+use super::Failure;
+use super::common::read_weights;
+use super::training_bar::TrainingBar;
+use gem_live::network::Weights;
+use gem_live::train::adapt::{self, Quality, Settings};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Fit the network to a recording, without ground truth.
+#[derive(clap::Args)]
+pub(crate) struct Adapt {
+    /// Folder of MS-RBD pairs.
+    recording: PathBuf,
+    /// Minutes of learning.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Weights to start from [default: those in the program].
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Where the adapted weights go; a window that was started with `--weights` and this file's
+    /// name, or onto which it is dropped, uses them.
+    #[arg(long, default_value = "adapted.safetensors")]
+    out: PathBuf,
+    /// Learning rate.
+    #[arg(long, default_value_t = Settings::default().rate)]
+    rate: f64,
+    /// Samples in a batch.
+    #[arg(long, default_value_t = Settings::default().batch)]
+    batch: usize,
+    /// Side of the crops to learn from, in image pixels.
+    #[arg(long, default_value_t = Settings::default().side)]
+    size: usize,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = Settings::default().seed)]
+    seed: u64,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+impl Adapt {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        if !(self.minutes > 0.0 && self.minutes <= 1e6) {
+            return Err(format!("--minutes {}: must be above zero", self.minutes).into());
+        }
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
+        let weights = match &self.weights {
+            Some(path) => read_weights(path)?,
+            None => Weights::embedded()?,
+        };
+        let settings = Settings {
+            time: Duration::from_secs_f64(self.minutes * 60.0),
+            batch: self.batch,
+            rate: self.rate,
+            side: self.size,
+            seed: self.seed,
+        };
+        let mut bar = TrainingBar::new(Some(self.minutes));
+        let outcome = adapt::adapt(&self.recording, &weights, settings, &mut bar)?;
+        bar.finish();
+        println!(
+            "{} steps on {} pairs; on {} held-out pairs:",
+            outcome.steps, outcome.learned, outcome.held_out
+        );
+        println!("            blur    scale  teacher guidance    total  sharpness");
+        let line = |name: &str, q: &Quality| {
+            let l = &q.losses;
+            println!(
+                "{name:8} {:8.4} {:8.4} {:8.4} {:8.4} {:8.4} {:10.5}",
+                l.blur,
+                l.scale,
+                l.teacher,
+                l.guidance,
+                l.total(),
+                q.sharpness
+            );
+        };
+        line("before", &outcome.before);
+        line("after", &outcome.after);
+        println!("the blurry images' sharpness is {:.5}", outcome.blurry_sharpness);
+        match outcome.weights {
+            Ok(weights) => {
+                gem_live::output::write(&self.out, &weights.to_safetensors(false)?)?;
+                println!("adapted weights in {}", self.out.display());
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(why) => Err(format!("{why}; no weights were written").into()),
+        }
+    }
+}

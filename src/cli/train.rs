@@ -1,0 +1,182 @@
+//! `gem-live train`: the published stages from a YAML file, or the supervised stage on
+//! photographs.
+
+use super::Failure;
+use super::common::read_weights;
+use super::training_bar::TrainingBar;
+use gem_live::dataset::Config;
+use gem_live::frame::Size;
+use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
+use gem_live::train::cpu::{Net, Offsets};
+use gem_live::train::supervised::{self, Settings, labelled};
+use gem_live::train::{Validation, published};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Train the network. The same command again goes on where it was stopped or killed.
+#[derive(clap::Args)]
+pub(crate) struct Train {
+    /// One of the authors' YAML files: the published stages on its recordings. State, metrics
+    /// and checkpoints go to its checkpoint_root.
+    #[arg(long, conflicts_with_all = ["photos", "out", "init"])]
+    config: Option<PathBuf>,
+    /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
+    /// six, by name, is kept out and validates.
+    #[arg(long, required_unless_present = "config")]
+    photos: Vec<PathBuf>,
+    /// Folder for the state, weights, metrics and validation pictures of a supervised training.
+    #[arg(long, required_unless_present = "config", default_value = "")]
+    out: PathBuf,
+    /// Weights to start from [default: fresh ones].
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Steps of the whole schedule.
+    #[arg(long, default_value_t = 20_000)]
+    steps: u64,
+    /// Stop after so many minutes; the same command again goes on.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Samples in a batch.
+    #[arg(long, default_value_t = 4)]
+    batch: usize,
+    /// Side of the training images in pixels, a multiple of 64.
+    #[arg(long, default_value_t = 128)]
+    size: usize,
+    /// Longest blur in pixels.
+    #[arg(long, default_value_t = 40.0)]
+    blur: f64,
+    /// Largest learning rate.
+    #[arg(long, default_value_t = 1e-3)]
+    rate: f64,
+    /// How much more pixels count that differ between blurry and sharp.
+    #[arg(long, default_value_t = 20.0)]
+    emphasis: f32,
+    /// Whether the deformable convolutions deform: as published they do, and take several times
+    /// as long [default: free with --config, rigid otherwise].
+    #[arg(long, value_enum)]
+    offsets: Option<OffsetsName>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1226)]
+    seed: u64,
+    /// Steps between two validations.
+    #[arg(long, default_value_t = 500)]
+    validate_every: u64,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+/// As [`Offsets`], for the command line.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OffsetsName {
+    Free,
+    Rigid,
+}
+
+impl From<OffsetsName> for Offsets {
+    fn from(name: OffsetsName) -> Self {
+        match name {
+            OffsetsName::Free => Self::Free,
+            OffsetsName::Rigid => Self::Rigid,
+        }
+    }
+}
+
+/// Held-out exposures per scale.
+const HELD_OUT: u64 = 12;
+
+impl Train {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
+        match &self.config {
+            Some(config) => self.published(config),
+            None => self.supervised(),
+        }
+    }
+
+    fn published(&self, path: &Path) -> Result<ExitCode, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let (config, remarks) =
+            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        for key in &remarks.warnings {
+            eprintln!("gem-live: {}: {key} is not known, and passed over", path.display());
+        }
+        let folder = config.checkpoint_root.clone();
+        let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
+        let settings = published::Settings { config, offsets, save_every: Duration::from_secs(60) };
+        let mut bar = TrainingBar::new(self.minutes);
+        let ended = published::run(&settings, &mut bar)?;
+        bar.finish();
+        let how = if ended { "all stages and cycles are done" } else { "stopped; goes on later" };
+        println!("{how}; checkpoints in {}", folder.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn supervised(&self) -> Result<ExitCode, Failure> {
+        let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
+        if self.size == 0 || !self.size.is_multiple_of(64) {
+            return Err(format!("--size {}: must be a multiple of 64", self.size).into());
+        }
+        let layout = Net::layout();
+        let first = match &self.init {
+            Some(path) => layout.flatten(&read_weights(path)?),
+            None => layout.initial(self.seed),
+        };
+        let recipe = Recipe {
+            size: Size::new(self.size, self.size),
+            max_blur_px: self.blur,
+            ..Recipe::default()
+        };
+        let training = Photographs::read(&self.photos, Part::Training)?;
+        let held = Photographs::read(&self.photos, Part::HeldOut)?;
+        for skipped in training.skipped().iter().chain(held.skipped()) {
+            eprintln!("gem-live: skipped {skipped}");
+        }
+        println!(
+            "{} photographs, {} kept out: {}",
+            training.names().len(),
+            held.names().len(),
+            held.names().join(", ")
+        );
+        let plan = format!(
+            "{} photographs of up to {} px blur at {} px, {}, seed {}, from {}",
+            training.names().len(),
+            self.blur,
+            self.size,
+            if offsets == Offsets::Free { "free offsets" } else { "rigid offsets" },
+            self.seed,
+            self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
+        );
+        let sampler = Sampler::new(held, recipe.clone(), 7);
+        let samples =
+            [1, 2, 4].into_iter().flat_map(|scale| (0..HELD_OUT).map(move |i| (scale, i)));
+        let samples = samples
+            .map(|(scale, i)| Ok((scale, labelled(&sampler.sample(i, scale))?)))
+            .collect::<Result<Vec<_>, gem_live::event::EgerError>>()?;
+        let validation = Validation::new(samples);
+        let settings = Settings {
+            out: self.out.clone(),
+            steps: self.steps,
+            batch: self.batch.max(1),
+            rate: self.rate,
+            warmup: 300,
+            emphasis: self.emphasis,
+            offsets,
+            validate_every: self.validate_every,
+            save_every: Duration::from_secs(60),
+            plan,
+        };
+        let mut bar = TrainingBar::new(self.minutes);
+        let sampler = Sampler::new(training, recipe, self.seed);
+        let state = supervised::run(&settings, first, &sampler, &validation, &mut bar)?;
+        bar.finish();
+        println!(
+            "{} of {} steps; weights in {}",
+            state.adam.steps,
+            self.steps,
+            self.out.join("weights.safetensors").display()
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,129 @@
+//! What the recorder's threads share: how it stands, and how much waits for the disk.
+
+use super::manifest::{Ending, Progress, Session};
+use crate::camera::{Cause, DropSnapshot, Drops, Unit};
+use crate::event::Event;
+use crate::rig::sync::Synced;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    progress: Mutex<Progress>,
+    /// What is only known once cameras run, if it was told since it was last asked for.
+    session: Mutex<Session>,
+    drops: Drops,
+    /// No more exposures are wanted.
+    closed: AtomicBool,
+    waiting: AtomicU64,
+    waiting_bytes: AtomicU64,
+    most_bytes: u64,
+    failed: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub(super) fn new(most_bytes: u64, drops: Drops) -> Self {
+        Self {
+            progress: Mutex::default(),
+            session: Mutex::default(),
+            drops,
+            closed: AtomicBool::new(false),
+            waiting: AtomicU64::new(0),
+            waiting_bytes: AtomicU64::new(0),
+            most_bytes,
+            failed: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress { waiting: self.waiting(), ..self.lock().clone() }
+    }
+
+    pub(super) fn change<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
+        f(&mut self.lock())
+    }
+
+    /// Counts frames that came and will not be written.
+    pub(super) fn lose(&self, frames: u64) {
+        self.drops.add(Cause::Disk, Unit::Frames, frames);
+        self.lock().lost += frames;
+    }
+
+    pub(super) fn drops(&self) -> Vec<DropSnapshot> {
+        self.drops.snapshot()
+    }
+
+    pub(super) fn about(&self, f: impl FnOnce(&mut Session)) {
+        f(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Puts what was told since into a session.
+    pub(super) fn complete(&self, session: &mut Session) {
+        self.about(|told| {
+            for (to, from) in [
+                (&mut session.cameras, &told.cameras),
+                (&mut session.rig, &told.rig),
+                (&mut session.filters, &told.filters),
+            ] {
+                if !from.is_null() {
+                    to.clone_from(from);
+                }
+            }
+        });
+    }
+
+    /// Ends the taking of exposures.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self, ending: Ending) {
+        self.lock().ending = Some(ending);
+    }
+
+    /// The first failure is the one to be told.
+    pub(super) fn fail(&self, why: String) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Counts an exposure as waiting, unless those that wait take too much memory.
+    pub(super) fn admit(&self, synced: &Synced) -> bool {
+        let bytes = memory(synced);
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > self.most_bytes {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// It waits no more.
+    pub(super) fn release(&self, synced: &Synced) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.waiting_bytes.fetch_sub(memory(synced), Ordering::Relaxed);
+    }
+}
+
+/// Memory that an exposure takes, in bytes.
+fn memory(synced: &Synced) -> u64 {
+    let pictures = std::iter::once(&synced.frame.picture).chain(&synced.frame.truth);
+    let pixels: usize = pictures.map(|p| p.data().len()).sum();
+    (pixels + synced.events.len() * size_of::<Event>()) as u64
+}

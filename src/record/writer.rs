@@ -1,0 +1,370 @@
+//! The recorder's threads: one pairs exposures and watches the disk, others pack and write.
+
+use super::library::{THUMBNAIL_SIDE, shrink};
+use super::manifest::{Ending, Lost, MANIFEST, Manifest, Shapes, THUMBNAIL, file_name};
+use super::queue::Shared;
+use super::{RecordSettings, Store};
+use crate::dataset::{Packing, PairParts};
+use crate::event::Event;
+use crate::frame::Picture;
+use crate::rig::sync::{Gap, Synced};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+/// How often the manifest is written anew, so that a crash loses little of it.
+const MANIFEST_EVERY: Duration = Duration::from_secs(2);
+/// How soon a failure of the disk is noticed when no exposures come.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Two exposures on their way to the disk.
+struct Job {
+    name: String,
+    first: Arc<Synced>,
+    second: Arc<Synced>,
+    /// What it will take at most, in bytes.
+    bytes: u64,
+    /// The first pair, of which there is a thumbnail.
+    thumbnail: bool,
+}
+
+/// What a thread needs to write.
+struct Place {
+    folder: PathBuf,
+    store: Arc<dyn Store>,
+    shared: Arc<Shared>,
+    packing: Packing,
+    /// Bytes of pairs that are being written.
+    under_way: AtomicU64,
+}
+
+/// The thread that pairs.
+pub(super) struct Pairing {
+    place: Arc<Place>,
+    manifest: Manifest,
+    settings: RecordSettings,
+    scene: String,
+    /// The first frame of the next pair.
+    first: Option<Arc<Synced>>,
+    /// Pairs that were handed to be written.
+    paired: u64,
+    /// Epoch, start and end of the stretch that is being recorded; time of those before.
+    stretch: Option<(u32, i64, i64)>,
+    before_us: i64,
+    told: Instant,
+}
+
+impl Pairing {
+    pub(super) fn new(
+        folder: &Path,
+        manifest: Manifest,
+        settings: RecordSettings,
+        store: Arc<dyn Store>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            place: Arc::new(Place {
+                folder: folder.to_owned(),
+                store,
+                shared,
+                packing: settings.packing,
+                under_way: AtomicU64::new(0),
+            }),
+            scene: file_name(&manifest.session.scene),
+            manifest,
+            settings,
+            first: None,
+            paired: 0,
+            stretch: None,
+            before_us: 0,
+            told: Instant::now(),
+        }
+    }
+
+    /// Runs until exposures end or recording does.
+    pub(super) fn run(mut self, exposures: &Receiver<Arc<Synced>>) {
+        // A pair for each thread, and one that waits for the first of them to be free.
+        let (jobs, taken) = bounded::<Job>(1);
+        let threads: Vec<_> = (0..self.settings.writers.max(1))
+            .filter_map(|i| {
+                let (place, taken) = (self.place.clone(), taken.clone());
+                let run = move || place.write_all(&taken);
+                Builder::new().name(format!("recorder-disk-{i}")).spawn(run).ok()
+            })
+            .collect();
+        drop(taken);
+        let mut ending = if threads.is_empty() {
+            Ending::Failed("the system gives no thread to write with".into())
+        } else {
+            self.pair_all(exposures, &jobs)
+        };
+        let shared = self.place.shared.clone();
+        shared.close();
+        drop(jobs);
+        for thread in threads {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+        if let (Some(why), Ending::Asked | Ending::Complete) = (shared.failure(), &ending) {
+            ending = Ending::Failed(why);
+        }
+        self.count_rest(exposures, &ending);
+        shared.end(ending);
+        if let Err(e) = self.write_manifest() {
+            shared.end(Ending::Failed(e));
+        }
+    }
+
+    /// What came after the end of a recording that failed was wanted and is lost; after one
+    /// that is complete nobody wanted it.
+    fn count_rest(&mut self, exposures: &Receiver<Arc<Synced>>, ending: &Ending) {
+        let shared = &self.place.shared;
+        let failed = matches!(ending, Ending::DiskFull | Ending::Failed(_));
+        for waits in exposures.try_iter() {
+            shared.release(&waits);
+            shared.lose(u64::from(failed));
+        }
+        if let Some(alone) = self.first.take() {
+            shared.release(&alone);
+            if failed {
+                shared.lose(1);
+            } else {
+                shared.change(|p| p.unpaired += 1);
+            }
+        }
+    }
+
+    fn pair_all(&mut self, exposures: &Receiver<Arc<Synced>>, jobs: &Sender<Job>) -> Ending {
+        loop {
+            match exposures.recv_timeout(TICK) {
+                Ok(synced) => {
+                    if let Some(ending) = self.take(synced, jobs) {
+                        return ending;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ending::Asked,
+            }
+            if let Some(why) = self.place.shared.failure() {
+                return Ending::Failed(why);
+            }
+            if self.told.elapsed() > MANIFEST_EVERY {
+                if let Err(why) = self.write_manifest() {
+                    return Ending::Failed(why);
+                }
+                self.told = Instant::now();
+            }
+        }
+    }
+
+    fn take(&mut self, second: Arc<Synced>, jobs: &Sender<Job>) -> Option<Ending> {
+        let shared = self.place.shared.clone();
+        shared.change(|p| p.exposures += 1);
+        let Some(first) = self.first.take() else {
+            self.first = Some(second);
+            return None;
+        };
+        if !follows(&first, &second) {
+            shared.release(&first);
+            shared.change(|p| p.unpaired += 1);
+            self.first = Some(second);
+            return None;
+        }
+        let bytes = parts(&first, &second, |parts| parts.unpacked_bytes());
+        let ending = match self.room(bytes) {
+            Ok(true) => None,
+            Ok(false) => Some(Ending::DiskFull),
+            Err(why) => Some(Ending::Failed(why)),
+        };
+        if ending.is_some() {
+            shared.release(&first);
+            shared.release(&second);
+            shared.lose(2);
+            return ending;
+        }
+        self.measure(&first, &second);
+        let number = self.paired;
+        self.paired += 1;
+        let enough = self.settings.frames.is_some_and(|frames| self.paired * 2 >= frames);
+        if enough {
+            // What comes from now on need not wait for the last file.
+            shared.close();
+        }
+        self.place.under_way.fetch_add(bytes, Ordering::AcqRel);
+        let name = format!("{}_{number:05}.npz", self.scene);
+        let job = Job { name, first, second, bytes, thumbnail: number == 0 };
+        if let Err(unsent) = jobs.send(job) {
+            // Every writer is gone, which only a panic brings about.
+            let Job { first, second, .. } = unsent.into_inner();
+            shared.release(&first);
+            shared.release(&second);
+            shared.lose(2);
+            return Some(Ending::Failed("the threads that write have ended".into()));
+        }
+        enough.then_some(Ending::Complete)
+    }
+
+    /// Whether the disk has room for `bytes` more; warns where it soon has not, and where it
+    /// falls behind.
+    fn room(&mut self, bytes: u64) -> Result<bool, String> {
+        let Place { store, folder, shared, under_way, .. } = self.place.as_ref();
+        let left = loop {
+            let writing = under_way.load(Ordering::Acquire);
+            let free =
+                store.free_bytes(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+            // What is half written may or may not be counted as taken yet.
+            let left = free.saturating_sub(self.settings.reserve_bytes + writing);
+            if left >= bytes {
+                break left;
+            }
+            if writing == 0 {
+                return Ok(false);
+            }
+            if let Some(why) = shared.failure() {
+                return Err(why);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let pairs = left / bytes.max(1);
+        let wanted = self.settings.frames.map(|f| f.div_ceil(2).saturating_sub(self.paired));
+        let lost = shared.change(|p| p.lost);
+        let waiting = shared.waiting();
+        let warning = if lost > 0 {
+            Some(format!("the disk is too slow: {lost} frames were lost, {waiting} wait"))
+        } else if wanted.is_some_and(|wanted| pairs < wanted) {
+            let wanted = wanted.unwrap_or(0);
+            Some(format!("the disk has room for {pairs} more pairs of frames, not for {wanted}"))
+        } else if pairs < self.settings.warn_pairs {
+            Some(format!("the disk has room for {pairs} more pairs of frames"))
+        } else if waiting * 2 > self.settings.queue as u64 {
+            Some(format!("the disk is too slow: {waiting} frames wait for it"))
+        } else {
+            None
+        };
+        shared.change(|p| p.warning = warning);
+        Ok(true)
+    }
+
+    /// Keeps the time that was recorded, and the shapes.
+    fn measure(&mut self, first: &Synced, second: &Synced) {
+        let epoch = first.frame.epoch;
+        let (start_us, end_us) = (first.frame.start.us(), second.frame.end.us());
+        self.stretch = Some(match self.stretch {
+            Some((e, start, _)) if e == epoch => (epoch, start, end_us),
+            before => {
+                self.before_us += before.map_or(0, |(_, start, end)| end - start);
+                (epoch, start_us, end_us)
+            }
+        });
+        let now_us = self.stretch.map_or(0, |(_, start, end)| end - start);
+        let duration_us = self.before_us + now_us;
+        self.place.shared.change(|p| p.duration_us = duration_us);
+        let picture = &first.frame.picture;
+        self.manifest.shapes.get_or_insert_with(|| Shapes {
+            image: [picture.size().width, picture.size().height],
+            channels: picture.channels(),
+            sensor: [first.sensor.width, first.sensor.height],
+            truth: first.frame.truth.is_some() && second.frame.truth.is_some(),
+        });
+    }
+
+    /// Writes the manifest as things stand.
+    pub(super) fn write_manifest(&mut self) -> Result<(), String> {
+        let Place { shared, store, folder, .. } = self.place.as_ref();
+        shared.complete(&mut self.manifest.session);
+        self.manifest.progress = shared.progress();
+        self.manifest.drops = shared.drops().iter().map(Lost::new).collect();
+        let json = serde_json::to_vec_pretty(&self.manifest).map_err(|e| e.to_string())?;
+        store.write(&folder.join(MANIFEST), &json)
+    }
+}
+
+impl Place {
+    /// A thread that writes pairs until there are no more; its buffer is used again and again.
+    fn write_all(&self, jobs: &Receiver<Job>) {
+        let mut buffer = Vec::new();
+        for job in jobs {
+            if self.shared.failure().is_some() {
+                self.shared.lose(2);
+            } else if let Err(why) = self.write(&job, &mut buffer) {
+                self.shared.lose(2);
+                self.shared.fail(why);
+            }
+            self.under_way.fetch_sub(job.bytes, Ordering::Release);
+            self.shared.release(&job.first);
+            self.shared.release(&job.second);
+        }
+    }
+
+    fn write(&self, job: &Job, buffer: &mut Vec<u8>) -> Result<(), String> {
+        let Job { name, first, second, .. } = job;
+        parts(first, second, |parts| parts.encode(self.packing, buffer))
+            .map_err(|e| format!("{name}: {e}"))?;
+        self.store.write(&self.folder.join(name), buffer)?;
+        let start = first.frame.start.us();
+        let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
+        let gaps: Vec<Gap> = gaps.copied().collect();
+        self.shared.change(|p| {
+            p.pairs += 1;
+            p.bytes += buffer.len() as u64;
+            if !gaps.is_empty() {
+                p.missing.push((name.clone(), gaps));
+            }
+        });
+        if job.thumbnail {
+            // Made again from the frames where it is missing, so its failure is none.
+            if let Some(png) = png(&shrink(&first.frame.picture, THUMBNAIL_SIDE)) {
+                let _ = self.store.write(&self.folder.join(THUMBNAIL), &png);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two exposures make a pair: of one clock and one shape, with nothing between.
+fn follows(first: &Synced, second: &Synced) -> bool {
+    let shape = |s: &Synced| (s.sensor, s.frame.picture.size(), s.frame.picture.channels());
+    first.frame.epoch == second.frame.epoch
+        && second.from <= first.frame.end
+        && second.frame.start >= first.frame.end
+        && shape(first) == shape(second)
+}
+
+/// Two exposures as a pair, the second with everything since the end of the first, and with
+/// what is known of the sharp images in the middle of both.
+fn parts<T>(first: &Synced, second: &Synced, use_it: impl FnOnce(PairParts<'_>) -> T) -> T {
+    let (a, b) = (first.span(), second.span());
+    let since = second.events.partition_point(|e| e.t_us < a.until_us);
+    let events: [&[Event]; 2] =
+        [first.exposure_events(), second.events.get(since..).unwrap_or(&[])];
+    let middle = |span: Gap| span.from_us + (span.until_us - span.from_us) / 2;
+    let truths: Vec<(i64, &Picture)> = match (&first.frame.truth, &second.frame.truth) {
+        (Some(one), Some(two)) => vec![(middle(a), one), (middle(b), two)],
+        _ => Vec::new(),
+    };
+    use_it(PairParts {
+        frames: [&first.frame.picture, &second.frame.picture],
+        exposures_us: [[a.from_us, a.until_us], [b.from_us, b.until_us]],
+        events: &events,
+        scale_factor: first.frame.picture.size().width as f64 / first.sensor.width.max(1) as f64,
+        truths: &truths,
+    })
+}
+
+fn png(picture: &Picture) -> Option<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let (width, height) = (picture.size().width, picture.size().height);
+    image::write_buffer_with_format(
+        &mut bytes,
+        &picture.to_rgb(),
+        u32::try_from(width).ok()?,
+        u32::try_from(height).ok()?,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Png,
+    )
+    .ok()?;
+    Some(bytes.into_inner())
+}

@@ -1,0 +1,219 @@
+//! Training samples without end: every number is an exposure of a scene of its own.
+
+use super::film::{Shooting, film};
+use super::scene::{SceneSettings, random_scene};
+use super::{Photographs, scene};
+use crate::deblur::Thresholds;
+use crate::event::{EgerError, Span, eger};
+use crate::frame::{Exposure, Planes, Size};
+use crate::simulate::random::Stream;
+use crate::simulate::{CameraSettings, SensorSettings, Transfer};
+use rayon::prelude::*;
+
+/// What samples are like.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Size of the frames; a multiple of all scales.
+    pub size: Size,
+    /// Image resolution over event resolution; every batch draws one of these.
+    pub scales: Vec<usize>,
+    /// Longest blur in pixels.
+    pub max_blur_px: f64,
+    /// The blur is `max_blur_px * u^slow` for uniform `u`: above 1, slow motion is frequent.
+    pub slow: f64,
+    /// Most things in front of the background.
+    pub foregrounds: usize,
+    /// Share of samples in shades of gray, as a DAVIS gives them.
+    pub gray: f64,
+    /// Share of samples whose camera stores `light^(1/2.2)`: light is summed before that curve,
+    /// so that the frame is not the mean of the sharp images. The others store light itself, or
+    /// are means of stored images, as published datasets are.
+    pub curved: f64,
+    /// Range of the contrast thresholds.
+    pub thresholds: (f64, f64),
+}
+
+impl Default for Recipe {
+    /// For the published network; what is varied, and how much, follows the scheme that its
+    /// first weights were trained with.
+    fn default() -> Self {
+        Self {
+            size: Size::new(128, 128),
+            scales: vec![1, 2, 4, 4],
+            max_blur_px: 40.0,
+            slow: 1.5,
+            foregrounds: 2,
+            gray: 0.2,
+            curved: 0.3,
+            thresholds: (0.1, 0.35),
+        }
+    }
+}
+
+/// One exposure with its truth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The blurry frame (eight bits' worth of numbers) and its events.
+    pub exposure: Exposure,
+    /// Time of the sharp image, on the events' clock.
+    pub instant_us: f64,
+    /// The sharp image at that time, without noise.
+    pub sharp: Planes,
+    /// Image resolution over event resolution.
+    pub scale: usize,
+    /// The event camera's thresholds, before mismatch.
+    pub thresholds: Thresholds,
+    /// The longest way that anything moves, in pixels.
+    pub blur_px: f64,
+}
+
+impl Sample {
+    /// What the network reads, `(96, height, width)`, for the sharp image's instant.
+    ///
+    /// # Errors
+    /// None that a sample can cause.
+    pub fn eger(&self) -> Result<Vec<f32>, EgerError> {
+        let Exposure { events, span, sensor, .. } = &self.exposure;
+        eger(events, *span, Span::instant(self.instant_us), sensor.height, sensor.width)
+    }
+}
+
+/// Makes samples from photographs.
+///
+/// A sample depends on seed and number alone, whatever the number of threads. On one core of an
+/// AMD EPYC (Zen 4) one of 128x128 pixels takes about 20 ms; the time grows with the area and
+/// with the blur (see BENCHMARKS.md).
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    photographs: Photographs,
+    recipe: Recipe,
+    seed: u64,
+}
+
+/// Purposes that random numbers are drawn for.
+const SAMPLE: u64 = 0x7361_6d70;
+const BATCH: u64 = 0x6261_7463;
+
+impl Sampler {
+    /// A sampler; sides and scales of zero count as one.
+    pub fn new(photographs: Photographs, mut recipe: Recipe, seed: u64) -> Self {
+        recipe.size = Size::new(recipe.size.width.max(1), recipe.size.height.max(1));
+        recipe.scales.iter_mut().for_each(|s| *s = (*s).max(1));
+        Self { photographs, recipe, seed }
+    }
+
+    /// What the samples are like.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Batch `number`: `count` samples of one scale, made in parallel.
+    pub fn batch(&self, number: u64, count: usize) -> Vec<Sample> {
+        let mut random = Stream::keyed(&[self.seed, BATCH, number]);
+        let scales = &self.recipe.scales;
+        let scale = scales.get(random.below(scales.len())).copied().unwrap_or(1);
+        let first = number * count as u64;
+        (0..count as u64).into_par_iter().map(|i| self.sample(first + i, scale)).collect()
+    }
+
+    /// Sample `number` with the given scale.
+    pub fn sample(&self, number: u64, scale: usize) -> Sample {
+        let r = &self.recipe;
+        let mut random = Stream::keyed(&[self.seed, SAMPLE, number]);
+        // 10 to 120 ms, as often short as long.
+        let duration_us = (10_000.0 * 12.0_f64.powf(random.unit())).round();
+        let span = Span::new(0.0, duration_us);
+        let blur_px = r.max_blur_px * random.unit().powf(r.slow);
+        let optics = Optics::random(r, &mut random);
+        let settings = SceneSettings {
+            view: r.size,
+            foregrounds: r.foregrounds,
+            gray: r.gray,
+            tripod: 0.2,
+            transfer: optics.decode,
+            gain: optics.gain,
+        };
+        let scene = random_scene(&self.photographs, &settings, &[span], blur_px, &mut random);
+        let scale = scale.max(1);
+        let sensor = Size::new((r.size.width / scale).max(1), (r.size.height / scale).max(1));
+        let instant_us = span.at(random.unit());
+        let shooting = Shooting {
+            size: r.size,
+            sensor,
+            exposures: vec![span],
+            moments: moments(blur_px),
+            truth_us: vec![instant_us],
+            camera: optics.camera,
+            pixels: optics.pixels,
+        };
+        let blur_px = scene::longest_path_px(&scene, span);
+        let dark = || Planes::filled(true, r.size, 0.0);
+        // A sensor with pixels and one exposure cannot be refused.
+        let (frame, sharp, events) = match film(&scene, &shooting) {
+            Ok(mut film) => (
+                film.frames.pop().map_or_else(dark, |f| f.to_planes()),
+                film.truth.pop().unwrap_or_else(dark),
+                film.events,
+            ),
+            Err(_) => (dark(), dark(), Vec::new()),
+        };
+        let thresholds = Thresholds { on: optics.pixels.on.into(), off: optics.pixels.off.into() };
+        let exposure = Exposure { frame, span, events, sensor };
+        Sample { exposure, instant_us, sharp, scale, thresholds, blur_px }
+    }
+}
+
+/// Images that an exposure is summed from: nothing moves further than a pixel between two.
+pub fn moments(blur_px: f64) -> usize {
+    (blur_px.ceil() as usize + 4).clamp(12, 256)
+}
+
+/// Both cameras of a sample.
+struct Optics {
+    /// From a photograph's numbers to light.
+    decode: Transfer,
+    camera: CameraSettings,
+    pixels: SensorSettings,
+    /// Least and largest factor on the light.
+    gain: (f64, f64),
+}
+
+impl Optics {
+    fn random(recipe: &Recipe, random: &mut Stream) -> Self {
+        let curved = random.unit() < recipe.curved;
+        // A camera without a curve gives darker pictures with harder contrasts; how much so
+        // depends on what is in front of it, so a quarter of those samples are drawn between.
+        let tone = if random.unit() < 0.25 { random.range(1.0, 2.2) as f32 } else { 1.0 };
+        let (decode, encode, gamma) = match curved {
+            true => (Transfer::Gamma(2.2), Transfer::Gamma(2.2), 2.2),
+            false if tone == 1.0 => (Transfer::Linear, Transfer::Linear, 1.0),
+            false => (Transfer::Gamma(tone), Transfer::Linear, 1.0),
+        };
+        let log_range = |random: &mut Stream, low: f64, high: f64| {
+            (low * (high / low).powf(random.unit())) as f32
+        };
+        let on = random.range(recipe.thresholds.0, recipe.thresholds.1) as f32;
+        let off = on * random.range(0.8, 1.25) as f32;
+        let camera = CameraSettings {
+            transfer: encode,
+            full_well_e: log_range(random, 10_000.0, 200_000.0),
+            read_noise_e: log_range(random, 2.0, 20.0),
+            seed: random.bits(),
+        };
+        let pixels = SensorSettings {
+            on,
+            off,
+            mismatch: random.range(0.02, 0.06) as f32,
+            refractory_us: random.range(0.0, 500.0),
+            leak_hz: 0.1,
+            shot_noise_hz: 5.0 * random.unit().powi(3),
+            bandwidth_hz: if random.unit() < 0.3 { log_range(random, 200.0, 3000.0) } else { 0.0 },
+            gamma,
+            dark: [1.0, 5.0, 10.0][random.below(3)],
+            seed: random.bits(),
+        };
+        // Steeper pictures are darker; their exposure makes up for some of it.
+        let gain = if tone == 1.0 || curved { (0.35, 1.1) } else { (0.6, 1.5) };
+        Self { decode, camera, pixels, gain }
+    }
+}

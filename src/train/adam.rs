@@ -1,0 +1,97 @@
+//! Adam (Kingma and Ba, ICLR 2015) as PyTorch computes it.
+
+use super::TrainError;
+
+/// Decay rates of the two moments and the number that keeps the division finite: PyTorch's
+/// defaults, which the published training uses.
+const BETA: [f64; 2] = [0.9, 0.999];
+const EPSILON: f64 = 1e-8;
+
+/// Parameters with the optimiser's memory of them; all vectors have one length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adam {
+    /// The parameters.
+    pub parameters: Vec<f32>,
+    /// Running mean of the gradient.
+    pub first: Vec<f32>,
+    /// Running mean of its square.
+    pub second: Vec<f32>,
+    /// Running mean of the parameters, which is smoother than they are.
+    pub mean: Vec<f32>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// How a step is taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepSettings {
+    /// Learning rate.
+    pub rate: f64,
+    /// Added to the gradient, times the parameter.
+    pub weight_decay: f64,
+    /// The gradient is shortened to this length.
+    pub longest: Option<f64>,
+    /// Share of its old value that the running mean of the parameters keeps.
+    pub mean_keeps: f64,
+}
+
+impl Adam {
+    /// A fresh start from `parameters`.
+    pub fn new(parameters: Vec<f32>) -> Self {
+        let zeros = vec![0.0; parameters.len()];
+        let mean = parameters.clone();
+        Self { parameters, first: zeros.clone(), second: zeros, mean, steps: 0 }
+    }
+
+    /// One step; returns the gradient's length before it was shortened.
+    ///
+    /// # Errors
+    /// A gradient that is not finite; nothing has changed then.
+    pub fn step(&mut self, gradient: &[f32], settings: StepSettings) -> Result<f64, TrainError> {
+        let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        if !length.is_finite() {
+            return Err(TrainError::NotFinite { what: "the gradient", step: self.steps });
+        }
+        let shrink = settings.longest.map_or(1.0, |longest| (longest / (length + 1e-6)).min(1.0));
+        self.steps += 1;
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let [c1, c2] = BETA.map(|b| 1.0 - b.powi(steps));
+        let decay = settings.weight_decay;
+        // The first steps replace what the mean started from.
+        let keeps = settings.mean_keeps.min(self.steps as f64 / (self.steps as f64 + 10.0));
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        let numbers = self.parameters.iter_mut().zip(&mut self.mean);
+        for (((p, mean), (m, v)), g) in numbers.zip(moments).zip(gradient) {
+            let g = f64::from(*g) * shrink + decay * f64::from(*p);
+            let first = BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g;
+            let second = BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g;
+            *m = first as f32;
+            *v = second as f32;
+            *p -= (settings.rate / c1 * first / ((second / c2).sqrt() + EPSILON)) as f32;
+            *mean = (keeps * f64::from(*mean) + (1.0 - keeps) * f64::from(*p)) as f32;
+        }
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_equal_a_plain_computation_and_nan_changes_nothing() {
+        let settings =
+            StepSettings { rate: 0.1, weight_decay: 0.0, longest: None, mean_keeps: 0.5 };
+        let mut adam = Adam::new(vec![1.0, -2.0]);
+        // The first step of Adam moves by the learning rate against the gradient's sign.
+        adam.step(&[0.3, -7.0], settings).unwrap();
+        assert!((adam.parameters[0] - 0.9).abs() < 1e-6 && (adam.parameters[1] + 1.9).abs() < 1e-6);
+        // Second step by hand: m = 0.9 * 0.03 + 0.1 * 0.6, v = 0.999 * 9e-5 + 0.001 * 0.36.
+        adam.step(&[0.6, 0.0], settings).unwrap();
+        let (m, v): (f64, f64) = (0.087 / 0.19, 4.4991e-4 / 1.999e-3);
+        assert!((f64::from(adam.parameters[0]) - (0.9 - 0.1 * m / v.sqrt())).abs() < 1e-5);
+        let before = adam.clone();
+        assert!(adam.step(&[f32::NAN, 0.0], settings).is_err());
+        assert_eq!(adam, before);
+    }
+}

@@ -1,0 +1,156 @@
+//! Convolutions forward and backward. The derivative of the input is a convolution with the
+//! kernel turned round, the derivative of the weights a product over pixels.
+
+use super::map::Map;
+use super::outer::{Operand, Pixels, outer};
+use crate::engine::cpu::Isa;
+use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
+use crate::engine::cpu::simd::Simd;
+use crate::train::layout::{Gradient, Slot};
+
+/// A convolution with its weights packed for both directions.
+pub(super) struct Conv {
+    pub(super) slot: Slot,
+    pub(super) forward: Packed,
+    /// Missing where nobody asks for the input's derivative.
+    backward: Option<Packed>,
+    isa: Isa,
+    scale: f32,
+}
+
+impl Conv {
+    /// `scale` multiplies the weights; `backward`: whether [`Conv::input`] will be called.
+    pub(super) fn new(
+        isa: Isa,
+        parameters: &[f32],
+        slot: Slot,
+        scale: f32,
+        backward: bool,
+    ) -> Self {
+        let bias = &parameters[slot.bias_range()];
+        let weight = |row: usize, o: usize| scale * parameters[slot.place(row, o)];
+        let (k, inputs, outputs, columns) = (slot.kernel, slot.inputs, slot.outputs, slot.columns);
+        let forward =
+            Packed::new(isa.lanes(), outputs, slot.depth(), |o| bias[o], |o, row| weight(row, o));
+        // Row (tap, output) of the turned kernel: the opposite tap.
+        let turned = |i: usize, row: usize| {
+            let (tap, o) = (row / columns, row % columns);
+            if o < outputs { weight((k * k - 1 - tap) * inputs + i, o) } else { 0.0 }
+        };
+        let backward =
+            backward.then(|| Packed::new(isa.lanes(), inputs, k * k * columns, |_| 0.0, turned));
+        Self { slot, forward, backward, isa, scale }
+    }
+
+    /// Convolves `input` (border at least `kernel / 2`) into a map with a border of `pad`.
+    pub(super) fn run(&self, input: &Map, pad: usize, relu: bool) -> Map {
+        let post = if relu { Post::Relu } else { Post::None };
+        convolve(self.isa, &self.forward, self.slot.kernel, input, pad, post)
+    }
+
+    /// The input's derivative from the output's, which has a border of at least `kernel / 2`.
+    pub(super) fn input(&self, output: &Map, pad: usize) -> Map {
+        let Some(packed) = &self.backward else {
+            return Map::zeros(output.h, output.w, self.slot.inputs, pad);
+        };
+        convolve(self.isa, packed, self.slot.kernel, output, pad, Post::None)
+    }
+
+    /// Adds the derivatives of weights and bias; `input` as given to [`Conv::run`].
+    pub(super) fn weights(&self, input: &Map, output: &Map, gradient: &mut Gradient) {
+        let slot = &self.slot;
+        let work = &mut gradient.work[slot.work_range()];
+        debug_assert_eq!((input.c, output.c), (slot.inputs, slot.columns));
+        let (weights, bias) = work.split_at_mut(slot.depth() * slot.columns);
+        let mut own = Vec::new();
+        // A scale other than one must not touch what was added before.
+        let out = if self.scale == 1.0 {
+            weights.as_mut_ptr()
+        } else {
+            own.resize(weights.len(), 0.0_f32);
+            own.as_mut_ptr()
+        };
+        // SAFETY: the border covers every window; `out` holds depth x columns numbers; the
+        // instruction set was detected.
+        unsafe {
+            self.isa.run(WeightGradient { k: slot.kernel, input, output, out, bias });
+        }
+        weights.iter_mut().zip(&own).for_each(|(w, o)| *w += self.scale * o);
+    }
+}
+
+fn convolve(isa: Isa, packed: &Packed, k: usize, input: &Map, pad: usize, post: Post) -> Map {
+    let mut out = Map::zeros(input.h, input.w, packed.columns, pad);
+    // SAFETY: the border covers the window, the output has the packed columns; the instruction
+    // set was detected.
+    unsafe { isa.run(Convolution { packed, k, input, out: &mut out, post }) };
+    out
+}
+
+struct Convolution<'a> {
+    packed: &'a Packed,
+    k: usize,
+    input: &'a Map,
+    out: &'a mut Map,
+    post: Post,
+}
+
+impl Task for Convolution<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { packed, k, input, out, post } = self;
+        let step = out.c;
+        for y in 0..input.h {
+            let rows = Rows {
+                start: input.window(y, 0, k),
+                step: input.c,
+                runs: k,
+                run_len: k * input.c,
+                run_step: input.stride(),
+                count: input.w,
+            };
+            // SAFETY: the caller of the task promised borders and sizes.
+            unsafe { matmul::<S>(packed, rows, out.row_mut(y).as_mut_ptr(), step, post) };
+        }
+    }
+}
+
+struct WeightGradient<'a> {
+    k: usize,
+    input: &'a Map,
+    output: &'a Map,
+    out: *mut f32,
+    bias: &'a mut [f32],
+}
+
+impl Task for WeightGradient<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        /// Numbers of both maps that go through all tiles while they are in the cache.
+        const BLOCK: usize = 8192;
+        let Self { k, input, output, out, bias } = self;
+        let columns = output.c;
+        let lines = (BLOCK / (input.w * (input.c + columns))).clamp(1, input.h);
+        let mut y = 0;
+        while y < input.h {
+            let pixels = Pixels { rows: lines.min(input.h - y), count: input.w };
+            let right =
+                Operand { start: output.row(y).as_ptr(), step: columns, line: output.stride() };
+            for ky in 0..k {
+                let start = input.window(y, 0, k).wrapping_add(ky * input.stride());
+                let left = Operand { start, step: input.c, line: input.stride() };
+                let depth = k * input.c;
+                // SAFETY: the border covers the windows of these lines.
+                unsafe {
+                    outer::<S>(pixels, left, depth, right, columns, out.add(ky * depth * columns));
+                }
+            }
+            y += pixels.rows;
+        }
+        for y in 0..output.h {
+            for pixel in output.row(y).chunks_exact(columns) {
+                bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
+            }
+        }
+    }
+}

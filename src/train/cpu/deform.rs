@@ -1,0 +1,274 @@
+//! The modulated deformable convolution (DCNv2) forward and backward, a few pixels at a time.
+//! Sampled columns are computed again on the way back instead of being kept.
+
+use super::map::Map;
+use super::outer::{Operand, Pixels, outer};
+use crate::engine::cpu::Isa;
+use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
+use crate::engine::cpu::simd::Simd;
+use crate::train::layout::{Gradient, Slot};
+
+/// Pixels sampled together.
+const TILE: usize = 12;
+
+/// Samples at given offsets and multiplies; the offsets come from a convolution of their own.
+pub(super) struct Deform {
+    isa: Isa,
+    slot: Slot,
+    forward: Packed,
+    transposed: Packed,
+}
+
+/// Where one tap of one pixel reads, and how much of it counts.
+#[derive(Clone, Copy)]
+struct Tap {
+    /// Upper left of the four pixels; `None` where the tap lies outside and reads zero.
+    at: Option<(isize, isize)>,
+    fy: f32,
+    fx: f32,
+    mask: f32,
+}
+
+impl Tap {
+    /// `given`: per tap dy and dx, then per tap the mask's logit.
+    fn new(k: usize, tap: usize, (y, x): (usize, usize), given: &[f32], input: &Map) -> Self {
+        let back = (k / 2) as f32;
+        let sy = (y + tap / k) as f32 - back + given[2 * tap];
+        let sx = (x + tap % k) as f32 - back + given[2 * tap + 1];
+        let mask = 1.0 / (1.0 + (-given[2 * k * k + tap]).exp());
+        let (h, w) = (input.h as f32, input.w as f32);
+        // At exactly -1 the sample is zero and its slope is not, as in torchvision.
+        let inside = sy >= -1.0 && sy < h && sx >= -1.0 && sx < w;
+        let (y0, x0) = (sy.floor(), sx.floor());
+        let at = inside.then_some((y0 as isize, x0 as isize));
+        Self { at, fy: sy - y0, fx: sx - x0, mask }
+    }
+
+    fn weights(self) -> [f32; 4] {
+        let Self { fy, fx, .. } = self;
+        [(1.0 - fy) * (1.0 - fx), (1.0 - fy) * fx, fy * (1.0 - fx), fy * fx]
+    }
+}
+
+impl Deform {
+    pub(super) fn new(isa: Isa, parameters: &[f32], slot: Slot) -> Self {
+        let bias = &parameters[slot.bias_range()];
+        let weight = |row: usize, o: usize| {
+            if o < slot.outputs { parameters[slot.place(row, o)] } else { 0.0 }
+        };
+        let (lanes, depth) = (isa.lanes(), slot.depth());
+        let forward = Packed::new(lanes, slot.outputs, depth, |o| bias[o], |o, row| weight(row, o));
+        let transposed = Packed::new(lanes, depth, slot.columns, |_| 0.0, |row, o| weight(row, o));
+        Self { isa, slot, forward, transposed }
+    }
+
+    /// `input` has a border of at least one pixel; the result has none.
+    pub(super) fn run(&self, input: &Map, offsets: &Map) -> Map {
+        let mut out = Map::zeros(input.h, input.w, self.slot.columns, 0);
+        // SAFETY: borders and sizes as the task needs; the instruction set was detected.
+        unsafe { self.isa.run(Forward { deform: self, input, offsets, out: &mut out }) };
+        out
+    }
+
+    /// From the output's derivative to those of the input and of the offsets; the first has the
+    /// input's border (whose contents mean nothing), the second one of `pad`.
+    pub(super) fn back(
+        &self,
+        input: &Map,
+        offsets: &Map,
+        output: &Map,
+        pad: usize,
+        gradient: &mut Gradient,
+    ) -> (Map, Map) {
+        let mut to_input = Map::zeros(input.h, input.w, input.c, input.pad);
+        let mut to_offsets = Map::zeros(offsets.h, offsets.w, offsets.c, pad);
+        let work = &mut gradient.work[self.slot.work_range()];
+        // SAFETY: borders and sizes as the task needs; the instruction set was detected.
+        unsafe {
+            self.isa.run(Backward {
+                deform: self,
+                input,
+                offsets,
+                output,
+                to_input: &mut to_input,
+                to_offsets: &mut to_offsets,
+                work,
+            });
+        }
+        (to_input, to_offsets)
+    }
+}
+
+/// The bilinear sample times `scale`; `to` holds the input's channels.
+///
+/// # Safety
+/// The input has a border of at least one pixel.
+#[inline(always)]
+unsafe fn sample<S: Simd>(input: &Map, tap: Tap, scale: f32, to: &mut [f32]) {
+    let Some((y0, x0)) = tap.at else { return to.fill(0.0) };
+    let (stride, c) = (input.stride(), input.c);
+    let at = input.window(0, 0, 1).wrapping_offset(y0 * stride as isize + x0 * c as isize);
+    // SAFETY: -1 <= y0 < h and likewise x0, so all four pixels lie within map and border; c is
+    // a multiple of the lanes.
+    unsafe {
+        let [a, b, d, e] = tap.weights().map(|v| S::splat(v * scale));
+        let mut i = 0;
+        while i < c {
+            let p = at.add(i);
+            let v = S::mul(a, S::load(p));
+            let v = S::fma(b, S::load(p.add(c)), v);
+            let v = S::fma(d, S::load(p.add(stride)), v);
+            let v = S::fma(e, S::load(p.add(stride + c)), v);
+            S::store(to.as_mut_ptr().add(i), v);
+            i += S::LANES;
+        }
+    }
+}
+
+struct Forward<'a> {
+    deform: &'a Deform,
+    input: &'a Map,
+    offsets: &'a Map,
+    out: &'a mut Map,
+}
+
+impl Task for Forward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { deform, input, offsets, out } = self;
+        let Slot { kernel: k, inputs: c, columns: step, .. } = deform.slot;
+        let depth = k * k * c;
+        let mut columns = vec![0.0_f32; TILE * depth];
+        for y in 0..input.h {
+            let mut x0 = 0;
+            while x0 < input.w {
+                let n = TILE.min(input.w - x0);
+                for (x, column) in columns.chunks_exact_mut(depth).take(n).enumerate() {
+                    let given = &offsets.row(y)[(x0 + x) * offsets.c..][..offsets.c];
+                    for (tap, to) in column.chunks_exact_mut(c).enumerate() {
+                        let tap = Tap::new(k, tap, (y, x0 + x), given, input);
+                        // SAFETY: the caller promised the border.
+                        unsafe { sample::<S>(input, tap, tap.mask, to) };
+                    }
+                }
+                // SAFETY: n columns of `depth`, and n pixels of `step` in the row.
+                unsafe {
+                    let to = out.row_mut(y)[x0 * step..].as_mut_ptr();
+                    matmul::<S>(&deform.forward, dense(&columns, depth, n), to, step, Post::None);
+                }
+                x0 += n;
+            }
+        }
+    }
+}
+
+fn dense(start: &[f32], depth: usize, count: usize) -> Rows {
+    let start = start.as_ptr();
+    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
+}
+
+struct Backward<'a> {
+    deform: &'a Deform,
+    input: &'a Map,
+    offsets: &'a Map,
+    output: &'a Map,
+    to_input: &'a mut Map,
+    to_offsets: &'a mut Map,
+    work: &'a mut [f32],
+}
+
+impl Task for Backward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { deform, input, offsets, output, to_input, to_offsets, work } = self;
+        let Slot { kernel: k, inputs: c, columns: step, .. } = deform.slot;
+        let (taps, depth) = (k * k, k * k * c);
+        let wide = deform.transposed.columns;
+        let mut columns = vec![0.0_f32; TILE * depth];
+        let mut derivatives = vec![0.0_f32; TILE * wide];
+        let (weights, bias) = work.split_at_mut(depth * step);
+        for y in 0..input.h {
+            let mut x0 = 0;
+            while x0 < input.w {
+                let n = TILE.min(input.w - x0);
+                let given = &output.row(y)[x0 * step..][..n * step];
+                // SAFETY: n pixels of `step` numbers, n rows of `wide`.
+                unsafe {
+                    let to = derivatives.as_mut_ptr();
+                    matmul::<S>(&deform.transposed, dense(given, step, n), to, wide, Post::None);
+                }
+                for x in 0..n {
+                    let at = (y, x0 + x);
+                    let shift = &offsets.row(y)[at.1 * offsets.c..][..offsets.c];
+                    let to_shift = &mut to_offsets.row_mut(y)[at.1 * offsets.c..][..offsets.c];
+                    let column = &mut columns[x * depth..][..depth];
+                    let derivative = &derivatives[x * wide..][..depth];
+                    for (i, (to, d)) in
+                        column.chunks_exact_mut(c).zip(derivative.chunks_exact(c)).enumerate()
+                    {
+                        let tap = Tap::new(k, i, at, shift, input);
+                        // SAFETY: the caller promised the borders of input and derivative.
+                        let [dy, dx, dm] = unsafe {
+                            sample::<S>(input, tap, tap.mask, to);
+                            scatter::<S>(input, to_input, tap, d)
+                        };
+                        to_shift[2 * i] = dy * tap.mask;
+                        to_shift[2 * i + 1] = dx * tap.mask;
+                        to_shift[2 * taps + i] = dm * tap.mask * (1.0 - tap.mask);
+                    }
+                }
+                let pixels = Pixels { rows: 1, count: n };
+                let left = Operand { start: columns.as_ptr(), step: depth, line: 0 };
+                let right = Operand { start: given.as_ptr(), step, line: 0 };
+                // SAFETY: n columns of `depth`, n pixels of `step`, `depth` rows of weights.
+                unsafe { outer::<S>(pixels, left, depth, right, step, weights.as_mut_ptr()) };
+                for pixel in given.chunks_exact(step) {
+                    bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
+                }
+                x0 += n;
+            }
+        }
+    }
+}
+
+/// Adds a sample's derivative `d` (before the mask) to the four pixels it came from; returns
+/// the derivatives by sy, by sx and by the mask, the first two to be multiplied by the mask.
+///
+/// # Safety
+/// Both maps have a border of at least one pixel.
+#[inline(always)]
+unsafe fn scatter<S: Simd>(input: &Map, to: &mut Map, tap: Tap, d: &[f32]) -> [f32; 3] {
+    let Some((y0, x0)) = tap.at else { return [0.0; 3] };
+    let (stride, c) = (input.stride(), input.c);
+    let from = input.window(0, 0, 1).wrapping_offset(y0 * stride as isize + x0 * c as isize);
+    let to = to.pixel_mut(y0, x0);
+    let Tap { fy, fx, mask, .. } = tap;
+    // The products of `d` with each of the four pixels give all three sums.
+    // SAFETY: as in `sample`.
+    let dots = unsafe {
+        let weights = tap.weights().map(|v| S::splat(v * mask));
+        let mut dots = [S::splat(0.0); 4];
+        let places = [0, c, stride, stride + c];
+        let mut i = 0;
+        while i < c {
+            let v = S::load(d.as_ptr().add(i));
+            for ((place, weight), dot) in places.iter().zip(weights).zip(&mut dots) {
+                let at = to.add(place + i);
+                S::store(at, S::fma(weight, v, S::load(at)));
+                *dot = S::fma(v, S::load(from.add(place + i)), *dot);
+            }
+            i += S::LANES;
+        }
+        dots.map(|dot| {
+            let mut lanes = [0.0_f32; 16];
+            S::store(lanes.as_mut_ptr(), dot);
+            lanes.iter().sum::<f32>()
+        })
+    };
+    let [a, b, e, f] = dots;
+    [
+        (1.0 - fx) * (e - a) + fx * (f - b),
+        (1.0 - fy) * (b - a) + fy * (f - e),
+        (1.0 - fy) * ((1.0 - fx) * a + fx * b) + fy * ((1.0 - fx) * e + fx * f),
+    ]
+}

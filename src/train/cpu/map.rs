@@ -1,0 +1,95 @@
+//! Feature maps that are kept for the way back: channels last, inside a border of zeros.
+
+/// `(height, width, channels)` numbers inside a border of `pad` zero pixels.
+#[derive(Clone, Debug)]
+pub(crate) struct Map {
+    pub(crate) h: usize,
+    pub(crate) w: usize,
+    pub(crate) c: usize,
+    pub(crate) pad: usize,
+    pub(crate) data: Vec<f32>,
+}
+
+impl Map {
+    pub(crate) fn zeros(h: usize, w: usize, c: usize, pad: usize) -> Self {
+        Self { h, w, c, pad, data: vec![0.0; (h + 2 * pad) * (w + 2 * pad) * c] }
+    }
+
+    /// From planes, every number passed through `f`; channels beyond the planes stay zero.
+    pub(crate) fn from_planes(
+        planes: &[f32],
+        (h, w): (usize, usize),
+        c: usize,
+        pad: usize,
+        f: impl Fn(f32) -> f32,
+    ) -> Self {
+        let mut map = Self::zeros(h, w, c, pad);
+        for (channel, plane) in planes.chunks_exact(h * w).enumerate() {
+            for (y, line) in plane.chunks_exact(w).enumerate() {
+                for (pixel, v) in map.row_mut(y).chunks_exact_mut(c).zip(line) {
+                    pixel[channel] = f(*v);
+                }
+            }
+        }
+        map
+    }
+
+    /// Numbers from one row to the next.
+    pub(crate) fn stride(&self) -> usize {
+        (self.w + 2 * self.pad) * self.c
+    }
+
+    fn offset(&self, y: usize, x: usize) -> usize {
+        (y + self.pad) * self.stride() + (x + self.pad) * self.c
+    }
+
+    /// Address of the first pixel of the window of side `k` centred on `(y, x)`.
+    pub(crate) fn window(&self, y: usize, x: usize, k: usize) -> *const f32 {
+        debug_assert!(k / 2 <= self.pad && y < self.h && x < self.w);
+        let back = k / 2 * (self.stride() + self.c);
+        self.data.as_ptr().wrapping_add(self.offset(y, x) - back)
+    }
+
+    /// Address of a pixel that may lie on the border.
+    pub(crate) fn pixel_mut(&mut self, y: isize, x: isize) -> *mut f32 {
+        let (stride, c, at) = (self.stride() as isize, self.c as isize, self.offset(0, 0));
+        self.data.as_mut_ptr().wrapping_add(at).wrapping_offset(y * stride + x * c)
+    }
+
+    /// The pixels of a row, without its border.
+    pub(crate) fn row(&self, y: usize) -> &[f32] {
+        &self.data[self.offset(y, 0)..][..self.w * self.c]
+    }
+
+    /// The pixels of a row, without its border, to change.
+    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [f32] {
+        let (at, len) = (self.offset(y, 0), self.w * self.c);
+        &mut self.data[at..][..len]
+    }
+
+    /// The same pixels inside another border.
+    pub(crate) fn padded(&self, pad: usize) -> Self {
+        let mut out = Self::zeros(self.h, self.w, self.c, pad);
+        (0..self.h).for_each(|y| out.row_mut(y).copy_from_slice(self.row(y)));
+        out
+    }
+
+    /// Adds a map of the same size, whatever the borders.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for y in 0..self.h {
+            self.row_mut(y).iter_mut().zip(other.row(y)).for_each(|(a, b)| *a += b);
+        }
+    }
+
+    /// The derivative before a ReLU that gave `output`, inside a border of `pad`.
+    pub(crate) fn before_relu(&self, output: &Self, pad: usize) -> Self {
+        let mut out = Self::zeros(self.h, self.w, self.c, pad);
+        for y in 0..self.h {
+            let from = self.row(y).iter().zip(output.row(y));
+            for (to, (d, v)) in out.row_mut(y).iter_mut().zip(from) {
+                *to = if *v > 0.0 { *d } else { 0.0 };
+            }
+        }
+        out
+    }
+}

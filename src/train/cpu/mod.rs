@@ -1,0 +1,322 @@
+//! SAN on the processor, forward and backward: a fixed graph, so the way back is written out
+//! instead of recorded. One sample runs on one thread; samples run side by side.
+
+#![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
+
+mod conv;
+mod deform;
+mod fuse;
+mod map;
+mod outer;
+mod resample;
+#[cfg(test)]
+mod tests;
+
+use super::layout::{Gradient, Layout};
+use crate::engine::EngineError;
+use crate::engine::cpu::Isa;
+use crate::event::CHANNELS;
+use crate::network::FUSION_LEVELS;
+use conv::Conv;
+use deform::Deform;
+use fuse::{Fused, Fusion};
+use map::Map;
+use resample::{downsample, pool, unpool, upsample};
+
+/// Whether the deformable convolutions deform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Offsets {
+    /// As published.
+    Free,
+    /// Held at zero whatever the parameters say: plain convolutions with half their weight
+    /// (the mask of logit zero), several times faster. Their parameters get no derivative.
+    Rigid,
+}
+
+/// One input of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// EGER, `(96, event_height, event_width)`.
+    pub events: Vec<f32>,
+    /// Rows of the event map, at least 16.
+    pub event_height: usize,
+    /// Columns of the event map, at least 16.
+    pub event_width: usize,
+    /// The blurry image, `(3, height, width)` in `[0, 1]`.
+    pub blur: Vec<f32>,
+    /// Rows of the image, a multiple of 16.
+    pub height: usize,
+    /// Columns of the image, a multiple of 16.
+    pub width: usize,
+}
+
+impl Input {
+    /// Whether the shapes are what the network takes.
+    ///
+    /// # Errors
+    /// Says which one is not.
+    pub fn check(&self) -> Result<(), EngineError> {
+        let Self { height: h, width: w, event_height: eh, event_width: ew, .. } = *self;
+        let sides = h > 0 && w > 0 && h.is_multiple_of(16) && w.is_multiple_of(16);
+        if !sides || self.blur.len() != 3 * h * w {
+            let found = self.blur.len();
+            return Err(EngineError::Shape(format!("{found} numbers for a {w}x{h} image")));
+        }
+        if eh < 16 || ew < 16 || self.events.len() != CHANNELS * eh * ew {
+            let found = self.events.len();
+            return Err(EngineError::Shape(format!("{found} numbers for a {ew}x{eh} event map")));
+        }
+        Ok(())
+    }
+}
+
+/// What the network gave for one input, `(3, height, width)` each, and what the way back needs.
+pub struct Output {
+    /// The sharp image, not clamped.
+    pub latent: Vec<f32>,
+    /// Sharp over blurry.
+    pub ratio: Vec<f32>,
+    kept: Kept,
+}
+
+/// Kernel sides of the encoders' halvings.
+const DOWN: [usize; 4] = [5, 3, 3, 3];
+
+struct Encoder {
+    stem: [Conv; 2],
+    down: Vec<[Conv; 2]>,
+}
+
+/// Inputs of every convolution of an encoder; the features are the second ones' outputs.
+struct Encoded {
+    input: Map,
+    stem: Map,
+    /// Pooled, and after the first convolution.
+    down: Vec<[Map; 2]>,
+    features: Vec<Map>,
+}
+
+impl Encoder {
+    fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str) -> Self {
+        let conv = |layer: String, backward| {
+            Conv::new(isa, all, layout.slot(&format!("{name}.{layer}")), 1.0, backward)
+        };
+        Self {
+            stem: [conv("conv1".into(), false), conv("conv2".into(), true)],
+            down: (1..=4).map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true))).collect(),
+        }
+    }
+
+    fn run(&self, input: Map) -> Encoded {
+        let stem = self.stem[0].run(&input, 3, true);
+        let mut features = vec![self.stem[1].run(&stem, 0, true)];
+        let mut down = Vec::new();
+        for ([a, b], k) in self.down.iter().zip(DOWN) {
+            let pooled = pool(&features[down.len()], k / 2);
+            let first = a.run(&pooled, k / 2, true);
+            features.push(b.run(&first, 0, true));
+            down.push([pooled, first]);
+        }
+        Encoded { input, stem, down, features }
+    }
+
+    /// `derivatives`: of the features; used up.
+    fn back(&self, kept: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
+        for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
+            let [pooled, first] = &kept.down[i];
+            let d = derivatives[i + 1].before_relu(&kept.features[i + 1], k / 2);
+            b.weights(first, &d, gradient);
+            let d = b.input(&d, 0).before_relu(first, k / 2);
+            a.weights(pooled, &d, gradient);
+            unpool(&a.input(&d, 0), &mut derivatives[i]);
+        }
+        let [a, b] = &self.stem;
+        let d = derivatives[0].before_relu(&kept.features[0], 3);
+        b.weights(&kept.stem, &d, gradient);
+        let d = b.input(&d, 0).before_relu(&kept.stem, 0);
+        a.weights(&kept.input, &d, gradient);
+    }
+}
+
+/// The convolution after the fusion: deformable, or held rigid.
+enum Joint {
+    Rigid(Conv),
+    Free { offsets: Conv, deform: Deform },
+}
+
+/// Everything that the way back reads again.
+struct Kept {
+    image: Encoded,
+    events: Encoded,
+    /// Per level: the fusion's own, its output, the offsets where they are free.
+    joined: Vec<(Fused, Map, Option<Map>)>,
+    decoder: Vec<Up>,
+}
+
+struct Up {
+    input: Map,
+    first: Map,
+    sum: Map,
+    output: Map,
+}
+
+/// The network with one set of weights, ready to run: it must be made again when they change.
+pub struct Net {
+    image: Encoder,
+    events: Encoder,
+    levels: Vec<(Fusion, Joint, usize)>,
+    up: Vec<[Conv; 2]>,
+    last: Conv,
+}
+
+impl Net {
+    /// The best instructions that this processor has.
+    pub fn isa() -> Isa {
+        Isa::available().first().copied().unwrap_or(Isa::Portable)
+    }
+
+    /// The layout that fits this processor.
+    pub fn layout() -> Layout {
+        Layout::new(Self::isa().lanes())
+    }
+
+    /// Packs a parameter vector, which must be as long as `layout` says.
+    pub fn new(layout: &Layout, parameters: &[f32], offsets: Offsets) -> Self {
+        let isa = Self::isa();
+        let conv = |name: &str, scale| Conv::new(isa, parameters, layout.slot(name), scale, true);
+        let level = |(i, level): (usize, &crate::network::FusionLevel)| {
+            let name = format!("msff{}", i + 1);
+            let dcn = format!("{name}.dcn");
+            let joint = match offsets {
+                // A mask of logit zero is one half.
+                Offsets::Rigid => Joint::Rigid(conv(&dcn, 0.5)),
+                Offsets::Free => Joint::Free {
+                    offsets: conv(&format!("{dcn}.conv_offset_mask"), 1.0),
+                    deform: Deform::new(isa, parameters, layout.slot(&dcn)),
+                },
+            };
+            let fusion = Fusion::new(isa, layout, parameters, &name, level.channels);
+            (fusion, joint, level.kernel / 2)
+        };
+        Self {
+            image: Encoder::new(isa, layout, parameters, "im_enc"),
+            events: Encoder::new(isa, layout, parameters, "ev_enc"),
+            levels: FUSION_LEVELS.iter().enumerate().map(level).collect(),
+            up: (1..=4).map(|i| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0))).collect(),
+            last: conv("dec.conv", 1.0),
+        }
+    }
+
+    /// Runs one input.
+    ///
+    /// # Errors
+    /// Shapes that the network cannot take.
+    pub fn forward(&self, input: &Input) -> Result<Output, EngineError> {
+        input.check()?;
+        let (h, w) = (input.height, input.width);
+        let image = Map::from_planes(&input.blur, (h, w), 3, 3, |v| (v - 0.5) / 0.5);
+        let image = self.image.run(image);
+        let sensor = (input.event_height, input.event_width);
+        let events = self.events.run(Map::from_planes(&input.events, sensor, CHANNELS, 3, |v| v));
+        let (mut joined, mut skips) = (Vec::new(), Vec::new());
+        for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
+            let (out, fused) = fusion.run(&events.features[i], &image.features[i], *pad);
+            let (skip, offsets) = match joint {
+                Joint::Rigid(conv) => (conv.run(&out, 0, false), None),
+                Joint::Free { offsets, deform } => {
+                    let offsets = offsets.run(&out, 0, false);
+                    (deform.run(&out, &offsets), Some(offsets))
+                }
+            };
+            joined.push((fused, out, offsets));
+            skips.push(skip);
+        }
+        let mut x = skips.pop().unwrap_or_else(|| Map::zeros(1, 1, 1, 0));
+        let mut decoder: Vec<Up> = Vec::new();
+        for [a, b] in &self.up {
+            let input = upsample(decoder.last().map_or(&x, |up| &up.output), 1);
+            let first = a.run(&input, 0, true);
+            let mut sum = first.padded(1);
+            skips.pop().iter().for_each(|skip| sum.add(skip));
+            let output = b.run(&sum, 1, true);
+            decoder.push(Up { input, first, sum, output });
+        }
+        if let Some(up) = decoder.last() {
+            x = self.last.run(&up.output, 0, false);
+        }
+        let mut ratio = vec![0.0_f32; 3 * h * w];
+        for (i, v) in ratio.iter_mut().enumerate() {
+            let o = x.data[i % (h * w) * x.c + i / (h * w)];
+            // ln(1 + e^o), without overflow.
+            *v = o.max(0.0) + (-o.abs()).exp().ln_1p();
+        }
+        let latent = ratio.iter().zip(&input.blur).map(|(r, b)| r * b).collect();
+        let kept = Kept { image, events, joined, decoder };
+        Ok(Output { latent, ratio, kept })
+    }
+
+    /// From a loss's derivatives by latent image and ratio, `(3, height, width)` each, to those
+    /// by the parameters, which are added to `gradient`.
+    pub fn backward(
+        &self,
+        input: &Input,
+        output: &Output,
+        by_latent: &[f32],
+        by_ratio: &[f32],
+        gradient: &mut Gradient,
+    ) {
+        let area = input.height * input.width;
+        let kept = &output.kept;
+        let mut d = Map::zeros(input.height, input.width, self.last.forward.columns, 1);
+        for y in 0..d.h {
+            let w = d.w;
+            let c = d.c;
+            for (x, pixel) in d.row_mut(y).chunks_exact_mut(c).enumerate() {
+                for (channel, v) in pixel.iter_mut().take(3).enumerate() {
+                    let i = channel * area + y * w + x;
+                    // The derivative of softplus is the sigmoid: 1 - e^-softplus.
+                    let slope = -(-output.ratio[i]).exp_m1();
+                    *v = (by_ratio[i] + input.blur[i] * by_latent[i]) * slope;
+                }
+            }
+        }
+        let Some(top) = kept.decoder.last() else { return };
+        self.last.weights(&top.output, &d, gradient);
+        let mut d = self.last.input(&d, 0);
+        let mut skips = Vec::new();
+        for ([a, b], up) in self.up.iter().zip(&kept.decoder).rev() {
+            let before = d.before_relu(&up.output, 1);
+            b.weights(&up.sum, &before, gradient);
+            let sum = b.input(&before, 0);
+            let before = sum.before_relu(&up.first, 1);
+            a.weights(&up.input, &before, gradient);
+            d = downsample(&a.input(&before, 0));
+            skips.push(sum);
+        }
+        skips.push(d);
+        let (mut by_image, mut by_events) = (Vec::new(), Vec::new());
+        for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
+            let (fused, out, offsets) = &kept.joined[i];
+            let d = skips[i].padded(*pad);
+            let by_out = match (joint, offsets) {
+                (Joint::Free { offsets: conv, deform }, Some(offsets)) => {
+                    let (mut by_out, shifts) = deform.back(out, offsets, &d, *pad, gradient);
+                    conv.weights(out, &shifts, gradient);
+                    by_out.add(&conv.input(&shifts, 0));
+                    by_out
+                }
+                (Joint::Rigid(conv), _) => {
+                    conv.weights(out, &d, gradient);
+                    conv.input(&d, 0)
+                }
+                (Joint::Free { .. }, None) => continue,
+            };
+            let (events, image) = (&kept.events.features[i], &kept.image.features[i]);
+            let (to_event, to_image) = fusion.back(events, image, fused, &by_out, gradient);
+            by_events.push(to_event);
+            by_image.push(to_image);
+        }
+        self.image.back(&kept.image, by_image, gradient);
+        self.events.back(&kept.events, by_events, gradient);
+    }
+}

@@ -1,0 +1,118 @@
+//! The other micro-kernel: products over pixels, which gradients of weights are.
+
+use crate::engine::cpu::simd::Simd;
+
+/// Pixels that two operands share: `rows` lines of `count` pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Pixels {
+    pub(super) rows: usize,
+    pub(super) count: usize,
+}
+
+/// One operand: where its first pixel is, and how far the next pixel and the next line are.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    pub(super) start: *const f32,
+    pub(super) step: usize,
+    pub(super) line: usize,
+}
+
+/// `out[m][n] += sum over pixels of left[pixel][m] * right[pixel][n]` for `m` below `depth` and
+/// `n` below `columns`, a multiple of the lanes; `out` has rows of `columns` numbers.
+///
+/// # Safety
+/// Every pixel of both operands is readable, `out` is writable, and `S` is available.
+#[inline(always)]
+pub(super) unsafe fn outer<S: Simd>(
+    pixels: Pixels,
+    left: Operand,
+    depth: usize,
+    right: Operand,
+    columns: usize,
+    out: *mut f32,
+) {
+    let mut first = 0;
+    while first < columns {
+        let vectors = (columns - first) / S::LANES;
+        let n = if vectors >= 2 { 2 } else { 1 };
+        let right = Operand { start: right.start.wrapping_add(first), ..right };
+        // SAFETY: blocks partition the columns; the rest is the caller's promise.
+        unsafe {
+            let out = out.add(first);
+            if n == 2 {
+                panel::<S, 2>(pixels, left, depth, right, columns, out);
+            } else {
+                panel::<S, 1>(pixels, left, depth, right, columns, out);
+            }
+        }
+        first += n * S::LANES;
+    }
+}
+
+#[inline(always)]
+unsafe fn panel<S: Simd, const N: usize>(
+    pixels: Pixels,
+    left: Operand,
+    depth: usize,
+    right: Operand,
+    columns: usize,
+    out: *mut f32,
+) {
+    let mut m = 0;
+    macro_rules! tiles {
+        ($m:literal) => {
+            while depth - m >= $m {
+                let left = Operand { start: left.start.wrapping_add(m), ..left };
+                // SAFETY: rows m..m + tile exist in `out`, and in every pixel of `left`.
+                unsafe { tile::<S, $m, N>(pixels, left, right, columns, out.add(m * columns)) };
+                m += $m;
+            }
+        };
+    }
+    if S::REGISTERS == 32 {
+        if N == 1 {
+            tiles!(24);
+        }
+        tiles!(12);
+    }
+    tiles!(4);
+    tiles!(1);
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const M: usize, const N: usize>(
+    pixels: Pixels,
+    left: Operand,
+    right: Operand,
+    columns: usize,
+    out: *mut f32,
+) {
+    // SAFETY: as the caller promised.
+    unsafe {
+        let mut sum = [[S::splat(0.0); N]; M];
+        for row in 0..pixels.rows {
+            let mut a = left.start.add(row * left.line);
+            let mut b = right.start.add(row * right.line);
+            for _ in 0..pixels.count {
+                let mut v = [S::splat(0.0); N];
+                for (n, r) in v.iter_mut().enumerate() {
+                    *r = S::load(b.add(n * S::LANES));
+                }
+                for (m, line) in sum.iter_mut().enumerate() {
+                    let l = S::splat(*a.add(m));
+                    for (s, r) in line.iter_mut().zip(v) {
+                        *s = S::fma(l, r, *s);
+                    }
+                }
+                a = a.wrapping_add(left.step);
+                b = b.wrapping_add(right.step);
+            }
+        }
+        for (m, line) in sum.into_iter().enumerate() {
+            for (n, s) in line.into_iter().enumerate() {
+                let to = out.add(m * columns + n * S::LANES);
+                S::store(to, S::add(S::load(to), s));
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Where every parameter lies: one vector of numbers in the published order, and the order in
+//! which gradients are added up.
+
+use crate::network::{Tensor, Weights, WeightsError, parameters};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A layer's weights and bias within the parameter vector and within a [`Gradient`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Output channels.
+    pub outputs: usize,
+    /// Input channels.
+    pub inputs: usize,
+    /// Side of the kernel; 1 for a matrix.
+    pub kernel: usize,
+    /// Outputs, padded to whole registers.
+    pub columns: usize,
+    weight: usize,
+    bias: usize,
+    work: usize,
+}
+
+impl Slot {
+    /// A layer that is not part of SAN, first in its own vectors.
+    #[cfg(test)]
+    pub(crate) fn alone(outputs: usize, inputs: usize, kernel: usize, lanes: usize) -> Self {
+        let bias = outputs * inputs * kernel * kernel;
+        let columns = outputs.next_multiple_of(lanes);
+        Self { outputs, inputs, kernel, columns, weight: 0, bias, work: 0 }
+    }
+
+    fn weights(&self) -> usize {
+        self.outputs * self.inputs * self.kernel * self.kernel
+    }
+
+    /// Rows of the layer's matrix: `kernel * kernel * inputs`, the tap outermost.
+    pub fn depth(&self) -> usize {
+        self.kernel * self.kernel * self.inputs
+    }
+
+    /// The weights in the parameter vector, `(outputs, inputs, kernel, kernel)`.
+    pub fn weight_range(&self) -> Range<usize> {
+        self.weight..self.weight + self.weights()
+    }
+
+    /// The bias in the parameter vector.
+    pub fn bias_range(&self) -> Range<usize> {
+        self.bias..self.bias + self.outputs
+    }
+
+    /// The weight from row `row` of the layer's matrix to output `output`.
+    pub fn place(&self, row: usize, output: usize) -> usize {
+        let (tap, input) = (row / self.inputs, row % self.inputs);
+        self.weight + (output * self.inputs + input) * self.kernel * self.kernel + tap
+    }
+
+    /// The layer's part of a [`Gradient`]: `depth` rows of `columns`, then a row for the bias.
+    pub fn work_range(&self) -> Range<usize> {
+        self.work..self.work + (self.depth() + 1) * self.columns
+    }
+}
+
+/// Every layer of SAN by its published name.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    slots: BTreeMap<String, Slot>,
+    names: Vec<(String, Vec<usize>)>,
+    parameters: usize,
+    work: usize,
+}
+
+impl Layout {
+    /// The layout for registers of `lanes` numbers.
+    pub fn new(lanes: usize) -> Self {
+        let names = parameters();
+        let mut slots = BTreeMap::new();
+        let (mut at, mut work) = (0, 0);
+        for (name, shape) in &names {
+            let count = shape.iter().product::<usize>();
+            let layer = name.trim_end_matches(".weight").trim_end_matches(".bias");
+            let slot = slots.entry(layer.to_owned()).or_insert(Slot {
+                outputs: 0,
+                inputs: 0,
+                kernel: 0,
+                columns: 0,
+                weight: 0,
+                bias: 0,
+                work: 0,
+            });
+            if let [outputs, inputs, rest @ ..] = shape.as_slice() {
+                slot.weight = at;
+                slot.outputs = *outputs;
+                slot.inputs = *inputs;
+                slot.kernel = rest.first().copied().unwrap_or(1);
+                slot.columns = outputs.next_multiple_of(lanes);
+                slot.work = work;
+                work += (slot.depth() + 1) * slot.columns;
+            } else {
+                slot.bias = at;
+            }
+            at += count;
+        }
+        Self { slots, names, parameters: at, work }
+    }
+
+    /// A layer by its name without `.weight`; an empty one for a name that SAN does not have.
+    pub fn slot(&self, name: &str) -> Slot {
+        let none =
+            Slot { outputs: 0, inputs: 1, kernel: 1, columns: 0, weight: 0, bias: 0, work: 0 };
+        self.slots.get(name).cloned().unwrap_or(none)
+    }
+
+    /// How many parameters there are.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Every parameter tensor's published name and its place in the parameter vector.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        let mut at = 0;
+        self.names.iter().map(move |(name, shape)| {
+            let start = at;
+            at += shape.iter().product::<usize>();
+            (name.as_str(), start..at)
+        })
+    }
+
+    /// The parameter vector of `weights`.
+    pub fn flatten(&self, weights: &Weights) -> Vec<f32> {
+        self.names.iter().flat_map(|(name, _)| weights.get(name)).copied().collect()
+    }
+
+    /// The weights that a parameter vector holds.
+    ///
+    /// # Errors
+    /// A vector of another length, or a number that is not finite.
+    pub fn weights(&self, parameters: &[f32]) -> Result<Weights, WeightsError> {
+        let tensor =
+            |((name, shape), (_, range)): (&(String, Vec<usize>), (&str, Range<usize>))| {
+                let data = parameters.get(range).unwrap_or_default().to_vec();
+                (name.clone(), Tensor { shape: shape.clone(), data })
+            };
+        Weights::from_tensors(self.names.iter().zip(self.tensors()).map(tensor).collect())
+    }
+
+    /// Freshly initialised parameters as the published code has them: Kaiming for encoders and
+    /// decoder (He et al., ICCV 2015: normal, variance 2 / fan-in, no bias), PyTorch's default
+    /// (uniform within 1 / sqrt(fan-in)) for the fusion, and zero for offsets and masks.
+    pub fn initial(&self, seed: u64) -> Vec<f32> {
+        let mut out = vec![0.0; self.parameters];
+        for (number, (name, slot)) in self.slots.iter().enumerate() {
+            let mut random = crate::simulate::random::Stream::keyed(&[seed, 0x1417, number as u64]);
+            if name.contains("conv_offset_mask") {
+                continue;
+            }
+            let fan_in = slot.depth() as f64;
+            let fusion = name.starts_with("msff");
+            let mut fill = |range: Range<usize>, draw: &mut dyn FnMut() -> f64| {
+                out.get_mut(range).unwrap_or_default().iter_mut().for_each(|v| *v = draw() as f32);
+            };
+            if fusion {
+                let bound = 1.0 / fan_in.sqrt();
+                fill(slot.weight_range(), &mut || random.range(-bound, bound));
+                fill(slot.bias_range(), &mut || random.range(-bound, bound));
+            } else {
+                let deviation = (2.0 / fan_in).sqrt();
+                fill(slot.weight_range(), &mut || deviation * random.normal());
+            }
+        }
+        out
+    }
+}
+
+/// Sums of derivatives, in the order in which the layers produce them.
+#[derive(Clone, Debug)]
+pub struct Gradient {
+    pub(crate) work: Vec<f32>,
+}
+
+impl Gradient {
+    /// All zero.
+    pub fn zeros(layout: &Layout) -> Self {
+        Self { work: vec![0.0; layout.work] }
+    }
+
+    /// Adds another gradient.
+    pub fn add(&mut self, other: &Self) {
+        self.work.iter_mut().zip(&other.work).for_each(|(a, b)| *a += b);
+    }
+
+    /// The gradient in the order of the parameter vector.
+    pub fn flatten(&self, layout: &Layout) -> Vec<f32> {
+        let mut out = vec![0.0; layout.parameters];
+        for slot in layout.slots.values() {
+            let Some(work) = self.work.get(slot.work_range()) else { continue };
+            let mut rows = work.chunks_exact(slot.columns.max(1));
+            for (row, values) in rows.by_ref().take(slot.depth()).enumerate() {
+                for (output, value) in values.iter().take(slot.outputs).enumerate() {
+                    if let Some(to) = out.get_mut(slot.place(row, output)) {
+                        *to = *value;
+                    }
+                }
+            }
+            let bias = out.get_mut(slot.bias_range()).unwrap_or_default();
+            if let Some(values) = rows.next() {
+                bias.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,83 @@
+//! Training: SAN forward and backward, losses, optimiser, schedules, checkpoints.
+//!
+//! [`cpu::Net`] computes the network both ways; [`loss`] holds the published losses and the
+//! supervised one; [`supervised`] trains on scenes made on the fly, [`published`] as the authors
+//! did, [`adapt`](mod@adapt) fits weights to one recording.
+
+pub mod adam;
+pub mod adapt;
+mod batch;
+pub mod cpu;
+pub mod layout;
+pub mod loss;
+pub mod published;
+pub mod recordings;
+pub mod resize;
+pub mod schedule;
+pub mod state;
+pub mod supervised;
+mod validation;
+pub mod watch;
+
+pub use batch::Learner;
+pub use validation::{Scores, Validation};
+
+use crate::engine::EngineError;
+use crate::network::WeightsError;
+use crate::output::WriteError;
+use std::path::{Path, PathBuf};
+
+/// Why a training stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A loss or gradient is not a number any more.
+    #[error(
+        "{what} is not finite in step {step}: training stopped before it did harm; the last state \
+         is good, go on from it with a lower learning rate"
+    )]
+    NotFinite {
+        /// What is not finite.
+        what: &'static str,
+        /// Steps that went well.
+        step: u64,
+    },
+    /// The network cannot take a sample.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Weights do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A state cannot be read or written.
+    #[error("{}: {cause}", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A state of another training lies where this one's would.
+    #[error(
+        "{} belongs to another training ({found}; this one is {expected}): give another folder",
+        path.display()
+    )]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Its plan.
+        found: String,
+        /// This training's.
+        expected: String,
+    },
+    /// There is nothing to learn from.
+    #[error("{0}")]
+    Data(String),
+}
+
+impl TrainError {
+    fn state(path: &Path, cause: impl std::fmt::Display) -> Self {
+        Self::State { path: path.to_owned(), cause: cause.to_string() }
+    }
+}

@@ -1,0 +1,397 @@
+//! The published training (GEM, ICCV 2023, section 4.1, and the authors' code): a first stage,
+//! then cycles of a second one, each with the cycle before as its frozen teacher.
+
+use super::TrainError;
+use super::adam::{Adam, StepSettings};
+use super::batch::Learner;
+use super::cpu::{Net, Offsets};
+use super::loss::{self, Distance, Objective, Unlabelled};
+use super::recordings::{Crop, Recordings, reduced};
+use super::schedule::{Decay, Schedule};
+use super::state::{Position, State};
+use super::supervised::Metrics;
+use super::watch::{Progress, Watch};
+use crate::dataset::Config;
+use crate::network::Weights;
+use crate::output;
+use crate::simulate::random::Stream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Learning rate of every cycle of the second stage, whatever the file says.
+const CYCLE_RATE: f64 = 5e-4;
+/// Purposes that random numbers are drawn for.
+const ORDER: u64 = 0x6f72_6465;
+const SAMPLE: u64 = 0x7361_6d70;
+const REDUCTION: u64 = 0x7265_6475;
+
+/// What is run besides what the authors' file says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The authors' file.
+    pub config: Config,
+    /// Whether the deformable convolutions deform; as published they do.
+    pub offsets: Offsets,
+    /// Time between two writings of the state.
+    pub save_every: Duration,
+}
+
+/// One stage or cycle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phase {
+    /// 1 or 2.
+    pub stage: u32,
+    /// 0 for the first stage, from 1 for the second.
+    pub cycle: u32,
+    /// Epochs.
+    pub epochs: usize,
+    /// Learning rates.
+    pub schedule: Schedule,
+}
+
+/// All stages and cycles of a configuration.
+///
+/// # Errors
+/// A scheduler that the authors' code does not have.
+pub fn phases(config: &Config) -> Result<Vec<Phase>, TrainError> {
+    let decay = |epochs: usize| match config.lr_scheduler.as_deref() {
+        None => Ok(Decay::None),
+        Some("cosine") => Ok(Decay::Cosine { epochs, least: config.lr_decay_min_lr }),
+        Some("step") => Ok(Decay::Step { epochs, factor: config.lr_decay_rate }),
+        Some(other) => {
+            Err(TrainError::Data(format!("lr_scheduler: {other}; cosine, step or null are known")))
+        }
+    };
+    // Without a scheduler the authors' code has no warm-up either.
+    let warmup = if config.lr_scheduler.is_some() { config.warmup_epoch } else { 0 };
+    let first = Schedule { rate: config.lr, warmup, decay: decay(config.lr_decay_steps)? };
+    let later = Schedule { rate: CYCLE_RATE, warmup: 0, decay: decay(config.second_stage_epoch)? };
+    let mut list =
+        vec![Phase { stage: 1, cycle: 0, epochs: config.first_stage_epoch, schedule: first }];
+    for cycle in 1..=config.second_stage_cycle as u32 {
+        let epochs = config.second_stage_epoch;
+        list.push(Phase { stage: 2, cycle, epochs, schedule: later });
+    }
+    Ok(list)
+}
+
+/// The losses of a configuration.
+///
+/// # Errors
+/// A loss that the authors' code does not have, or not four weights.
+pub fn objective(config: &Config) -> Result<Objective, TrainError> {
+    let distance = match config.loss.to_lowercase().as_str() {
+        "l1" => Distance::L1,
+        "mse" => Distance::Mse,
+        other => return Err(TrainError::Data(format!("loss: {other}; l1 or mse are known"))),
+    };
+    let [a, b, c, d] = config.loss_weight.as_slice() else {
+        let found = config.loss_weight.len();
+        return Err(TrainError::Data(format!("loss_weight: {found} numbers instead of four")));
+    };
+    Ok(Objective { weights: [*a as f32, *b as f32, *c as f32, *d as f32], distance })
+}
+
+/// The crop of a configuration.
+///
+/// # Errors
+/// Not two sides, or a scale factor that is not a whole number.
+pub fn crop(config: &Config) -> Result<Crop, TrainError> {
+    let [rows, columns] = config.roi_size.as_slice() else {
+        let found = config.roi_size.len();
+        return Err(TrainError::Data(format!("roi_size: {found} numbers instead of two")));
+    };
+    let scale = config.scale_factor;
+    if scale < 1.0 || scale.fract() != 0.0 {
+        return Err(TrainError::Data(format!("scale_factor: {scale} is not a whole number")));
+    }
+    let crop = Crop { events: (*rows, *columns), scale: scale as usize };
+    crop.check()?;
+    Ok(crop)
+}
+
+/// A training under way.
+struct Run<'a> {
+    settings: &'a Settings,
+    recordings: &'a Recordings,
+    objective: Objective,
+    crop: Crop,
+    folder: PathBuf,
+    state: State,
+    learner: Learner,
+    metrics: Metrics,
+    saved: Instant,
+    /// Epochs of all phases.
+    epochs: usize,
+    told: usize,
+}
+
+/// Trains all stages and cycles, or goes on with what the checkpoint folder holds. Returns
+/// whether the end was reached (the watch may stop it before).
+///
+/// # Errors
+/// A configuration that means nothing, no recordings, numbers that are not finite, or files
+/// that cannot be written. The state on disk is sound in any case.
+pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainError> {
+    let config = &settings.config;
+    let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
+    let recordings = Recordings::new(&config.root_path.join("train"), Some(crop))?;
+    let folder = config.checkpoint_root.clone();
+    let path = folder.join("state.safetensors");
+    let plan = format!(
+        "published, seed {}, batches of {}, {:?}, {objective:?}, {} recordings in {}",
+        config.seed,
+        config.batch_size,
+        crop,
+        recordings.files().len(),
+        config.root_path.display(),
+    );
+    let layout = Net::layout();
+    let state = if path.exists() {
+        let state = State::read(&path)?;
+        if state.position.plan != plan {
+            let found = state.position.plan;
+            return Err(TrainError::Plan { path, found, expected: plan });
+        }
+        let p = &state.position;
+        watch.say(&format!("going on: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
+        state
+    } else {
+        let position = Position { plan, stage: 1, ..Position::default() };
+        State { position, adam: Adam::new(layout.initial(config.seed)), teacher: None }
+    };
+    let steps = recordings.files().len().div_ceil(config.batch_size.max(1));
+    let done: usize = (phases.iter())
+        .filter(|p| (p.stage, p.cycle) < (state.position.stage, state.position.cycle))
+        .map(|p| p.epochs)
+        .sum();
+    let step = (done + state.position.epoch) * steps + state.position.batch;
+    let metrics = Metrics::open(&folder.join("metrics.jsonl"), step as u64)?;
+    let adam = state.adam.clone();
+    let mut run = Run {
+        settings,
+        recordings: &recordings,
+        objective,
+        crop,
+        folder,
+        state,
+        learner: Learner { layout, adam, offsets: settings.offsets },
+        metrics,
+        saved: Instant::now(),
+        epochs: phases.iter().map(|p| p.epochs).sum(),
+        told: 0,
+    };
+    let mut before = 0;
+    for phase in phases {
+        let at = (run.state.position.stage, run.state.position.cycle);
+        if (phase.stage, phase.cycle) >= at {
+            if (phase.stage, phase.cycle) > at {
+                run.begin(phase, watch)?;
+            }
+            if !run.phase(phase, before, watch)? {
+                return Ok(false);
+            }
+        }
+        before += phase.epochs;
+    }
+    Ok(true)
+}
+
+impl Run<'_> {
+    /// A cycle starts from the best epoch of the one before, which also is its teacher.
+    fn begin(&mut self, phase: Phase, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let best = match &self.state.position.best_file {
+            Some(name) => {
+                let path = self.folder.join(name);
+                let bytes = std::fs::read(&path).map_err(|e| TrainError::state(&path, e))?;
+                self.learner.layout.flatten(&Weights::from_bytes(&bytes)?)
+            }
+            // No epochs at all: what there is.
+            None => self.learner.adam.parameters.clone(),
+        };
+        let plan = std::mem::take(&mut self.state.position.plan);
+        let seconds = self.state.position.seconds;
+        self.state.position = Position {
+            plan,
+            stage: phase.stage,
+            cycle: phase.cycle,
+            seconds,
+            ..Position::default()
+        };
+        self.state.teacher = Some(best.clone());
+        self.learner.adam = Adam::new(best);
+        watch.say(&format!("stage {}, cycle {}", phase.stage, phase.cycle));
+        self.save()
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        self.metrics.flush()?;
+        self.state.adam.clone_from(&self.learner.adam);
+        self.state.write(&self.folder.join("state.safetensors"))?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Tells of files that were skipped since the last time.
+    fn tell(&mut self, watch: &mut dyn Watch) {
+        let skipped = self.recordings.skipped();
+        if skipped.len() > self.told {
+            for (path, why) in &skipped {
+                watch.say(&format!("skipped {}: {why}", path.display()));
+            }
+            let (n, of) = (skipped.len(), self.recordings.files().len());
+            watch.say(&format!("{n} of {of} recordings skipped so far"));
+            self.told = skipped.len();
+        }
+    }
+
+    /// One stage or cycle to its end; `false` where the watch stopped it.
+    fn phase(
+        &mut self,
+        phase: Phase,
+        before: usize,
+        watch: &mut dyn Watch,
+    ) -> Result<bool, TrainError> {
+        let teacher = (self.state.teacher.as_ref())
+            .map(|t| Net::new(&self.learner.layout, t, self.settings.offsets));
+        while self.state.position.epoch < phase.epochs {
+            if !self.epoch(phase, before, teacher.as_ref(), watch)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn epoch(
+        &mut self,
+        phase: Phase,
+        before: usize,
+        teacher: Option<&Net>,
+        watch: &mut dyn Watch,
+    ) -> Result<bool, TrainError> {
+        let config = &self.settings.config;
+        let size = config.batch_size.max(1);
+        let epoch = self.state.position.epoch;
+        let key = |purpose: u64, number: u64| {
+            let (stage, cycle) = (phase.stage.into(), phase.cycle.into());
+            [config.seed, purpose, stage, cycle, epoch as u64, number]
+        };
+        let order = self.recordings.order(&key(ORDER, 0));
+        let batches = order.len().div_ceil(size);
+        let (recordings, crop, skip) = (self.recordings, self.crop, self.state.position.batch);
+        let load = move |number: usize, files: &[usize]| {
+            // One reduction for the whole batch, as published.
+            let mut random = Stream::keyed(&key(REDUCTION, number as u64));
+            let to = reduced(crop, &mut random);
+            use rayon::prelude::*;
+            let one = |i: usize, file: &usize| {
+                let place = (number * size + i) as u64;
+                let mut sample = recordings.unlabelled(*file, &key(SAMPLE, place))?;
+                sample.reduced = to;
+                Some(sample)
+            };
+            files.par_iter().enumerate().filter_map(|(i, f)| one(i, f)).collect::<Vec<_>>()
+        };
+        let rate = phase.schedule.at(epoch);
+        let how = StepSettings {
+            rate,
+            weight_decay: config.weight_decay,
+            longest: None,
+            mean_keeps: 0.0,
+        };
+        let mut last = Instant::now();
+        let finished = std::thread::scope(|scope| {
+            let (give, take) = crossbeam_channel::bounded::<(usize, Vec<Unlabelled>)>(2);
+            let chunks = order.chunks(size).enumerate().skip(skip);
+            std::thread::Builder::new()
+                .name("train-data".into())
+                .spawn_scoped(scope, move || {
+                    for (number, files) in chunks {
+                        if give.send((number, load(number, files))).is_err() {
+                            return;
+                        }
+                    }
+                })
+                .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
+            let take = take;
+            for (number, samples) in &take {
+                self.tell(watch);
+                let mut go_on = true;
+                if !samples.is_empty() {
+                    let objective = self.objective;
+                    let (losses, gradient) =
+                        self.learner.step(&samples, how, |net, sample, to| {
+                            loss::unlabelled(net, teacher, sample, objective, Some(to))
+                        })?;
+                    self.state.position.samples += samples.len();
+                    self.state.position.loss_sum += losses.total() * samples.len() as f64;
+                    let position = &mut self.state.position;
+                    position.seconds += last.elapsed().as_secs_f64();
+                    last = Instant::now();
+                    let progress = Progress {
+                        step: ((before + epoch) * batches + number + 1) as u64,
+                        steps: (self.epochs * batches) as u64,
+                        stage: phase.stage,
+                        cycle: phase.cycle,
+                        epoch,
+                        losses,
+                        gradient,
+                        rate,
+                        seconds: position.seconds,
+                    };
+                    self.metrics.write(&progress)?;
+                    go_on = watch.step(&progress);
+                }
+                self.state.position.batch = number + 1;
+                if !go_on || self.saved.elapsed() >= self.settings.save_every {
+                    self.save()?;
+                }
+                if !go_on {
+                    return Ok(false);
+                }
+            }
+            Ok::<bool, TrainError>(true)
+        })?;
+        if !finished {
+            return Ok(false);
+        }
+        self.tell(watch);
+        if self.state.position.samples == 0 {
+            return Err(TrainError::Data(
+                "every recording was skipped: nothing to learn from".into(),
+            ));
+        }
+        self.end_epoch(phase)?;
+        Ok(true)
+    }
+
+    /// The epoch's mean loss decides whether its weights are the best of this cycle.
+    fn end_epoch(&mut self, phase: Phase) -> Result<(), TrainError> {
+        let position = &mut self.state.position;
+        let loss = position.loss_sum / position.samples as f64;
+        let layout = &self.learner.layout;
+        let bytes = layout.weights(&self.learner.adam.parameters)?.to_safetensors(false)?;
+        output::write(&self.folder.join("last.safetensors"), &bytes)?;
+        if position.best_loss.is_none_or(|best| loss < best) {
+            let name = format!(
+                "best-stage={}-cycle={:02}-epoch={:03}-loss={loss:.2}.safetensors",
+                phase.stage, phase.cycle, position.epoch
+            );
+            output::write(&self.folder.join(&name), &bytes)?;
+            let old = position.best_file.replace(name.clone()).filter(|old| *old != name);
+            position.best_loss = Some(loss);
+            position.epoch += 1;
+            (position.batch, position.samples, position.loss_sum) = (0, 0, 0.0);
+            self.save()?;
+            // Only now: the state on disk names the new one.
+            if let Some(old) = old {
+                let path = self.folder.join(old);
+                std::fs::remove_file(&path).map_err(|e| TrainError::state(&path, e))?;
+            }
+            return Ok(());
+        }
+        position.epoch += 1;
+        (position.batch, position.samples, position.loss_sum) = (0, 0, 0.0);
+        self.save()
+    }
+}

@@ -1,0 +1,272 @@
+//! The supervised stage: scenes made on the fly from photographs, or recordings with truth.
+
+use super::adam::{Adam, StepSettings};
+use super::batch::Learner;
+use super::cpu::{Input, Net, Offsets};
+use super::loss::{self, Labelled};
+use super::schedule::by_step;
+use super::state::{Position, State};
+use super::watch::{Progress, Watch};
+use super::{TrainError, Validation};
+use crate::event::EgerError;
+use crate::output;
+use crate::simulate::synth::{Sample, Sampler};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How the supervised stage runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder for state, weights and metrics.
+    pub out: PathBuf,
+    /// Steps of the whole schedule.
+    pub steps: u64,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// Largest learning rate.
+    pub rate: f64,
+    /// Steps in which the rate rises.
+    pub warmup: u64,
+    /// How much more moving pixels count, see [`loss::labelled`].
+    pub emphasis: f32,
+    /// Whether the deformable convolutions deform.
+    pub offsets: Offsets,
+    /// Steps between validations.
+    pub validate_every: u64,
+    /// Time between two writings of the state.
+    pub save_every: Duration,
+    /// What else makes this training this one: data, seed, first weights.
+    pub plan: String,
+}
+
+impl Settings {
+    fn plan(&self) -> String {
+        format!(
+            "supervised, {} steps of {} samples, rate {}, warm-up {}, emphasis {}; {}",
+            self.steps, self.batch, self.rate, self.warmup, self.emphasis, self.plan
+        )
+    }
+}
+
+/// Where batches come from: a batch depends on its number alone, so that a training that was
+/// killed goes on with the same ones.
+pub trait Batches: Send + Sync {
+    /// Batch `number` of `count` samples.
+    ///
+    /// # Errors
+    /// Nothing to learn from.
+    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError>;
+}
+
+impl Batches for Sampler {
+    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
+        let samples = Sampler::batch(self, number, count);
+        samples.iter().map(|s| labelled(s).map_err(|e| TrainError::Data(e.to_string()))).collect()
+    }
+}
+
+/// A simulated exposure as the network reads it.
+///
+/// # Errors
+/// Events that do not fit the exposure; none that a sampler makes.
+pub fn labelled(sample: &Sample) -> Result<Labelled, EgerError> {
+    let (size, sensor) = (sample.exposure.frame.size(), sample.exposure.sensor);
+    let planes = |p: &crate::frame::Planes| {
+        (0..3).flat_map(|c| p.plane(c).iter().copied()).collect::<Vec<f32>>()
+    };
+    let input = Input {
+        events: sample.eger()?,
+        event_height: sensor.height,
+        event_width: sensor.width,
+        blur: planes(&sample.exposure.frame),
+        height: size.height,
+        width: size.width,
+    };
+    Ok(Labelled { input, sharp: planes(&sample.sharp) })
+}
+
+/// Files of a training.
+struct Files {
+    state: PathBuf,
+    metrics: PathBuf,
+    out: PathBuf,
+}
+
+impl Files {
+    fn new(out: &Path) -> Self {
+        Self {
+            state: out.join("state.safetensors"),
+            metrics: out.join("metrics.jsonl"),
+            out: out.to_owned(),
+        }
+    }
+}
+
+/// Trains until the schedule ends or the watch stops it; goes on from the state in the folder
+/// where there is one, otherwise from `first`. Returns the state at the end.
+///
+/// # Errors
+/// Numbers that are not finite, a state of another training, files that cannot be written, or
+/// nothing to learn from. The state on disk is sound in any case.
+pub fn run(
+    settings: &Settings,
+    first: Vec<f32>,
+    batches: &dyn Batches,
+    validation: &Validation,
+    watch: &mut dyn Watch,
+) -> Result<State, TrainError> {
+    let files = Files::new(&settings.out);
+    let mut state = if files.state.exists() {
+        let state = State::read(&files.state)?;
+        if state.position.plan != settings.plan() {
+            let (found, expected) = (state.position.plan, settings.plan());
+            return Err(TrainError::Plan { path: files.state, found, expected });
+        }
+        watch.say(&format!("going on after step {}", state.adam.steps));
+        state
+    } else {
+        let position = Position { plan: settings.plan(), ..Position::default() };
+        State { position, adam: Adam::new(first), teacher: None }
+    };
+    let mut metrics = Metrics::open(&files.metrics, state.adam.steps)?;
+    let adam = state.adam.clone();
+    let mut learner = Learner { layout: Net::layout(), adam, offsets: settings.offsets };
+    let result = std::thread::scope(|scope| {
+        let (give, take) = crossbeam_channel::bounded(2);
+        let numbers = learner.adam.steps..settings.steps;
+        std::thread::Builder::new()
+            .name("train-data".into())
+            .spawn_scoped(scope, move || {
+                for number in numbers {
+                    // The other end is gone when the training stops.
+                    if give.send(batches.batch(number, settings.batch)).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
+        let mut saved = Instant::now();
+        let mut last = Instant::now();
+        // `take` is dropped with this closure, which ends the thread before the scope does.
+        let take = take;
+        while learner.adam.steps < settings.steps {
+            let Ok(samples) = take.recv() else { break };
+            let samples = samples?;
+            let step = learner.adam.steps;
+            let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
+            // Gradients longer than 1 are shortened: single samples must not undo much.
+            let how =
+                StepSettings { rate, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.998 };
+            let (losses, gradient) = learner.step(&samples, how, |net, sample, to| {
+                loss::labelled(net, sample, settings.emphasis, Some(to))
+            })?;
+            state.position.seconds += last.elapsed().as_secs_f64();
+            last = Instant::now();
+            let progress = Progress {
+                step: learner.adam.steps,
+                steps: settings.steps,
+                stage: 0,
+                cycle: 0,
+                epoch: 0,
+                losses,
+                gradient,
+                rate,
+                seconds: state.position.seconds,
+            };
+            metrics.write(&progress)?;
+            let go_on = watch.step(&progress) && progress.step < settings.steps;
+            let validate = progress.step.is_multiple_of(settings.validate_every.max(1));
+            if validate || !go_on {
+                validate_now(&learner, &files, validation, &mut metrics, &mut state, watch)?;
+            }
+            if saved.elapsed() >= settings.save_every || validate || !go_on {
+                metrics.flush()?;
+                state.adam.clone_from(&learner.adam);
+                state.write(&files.state)?;
+                saved = Instant::now();
+            }
+            if !go_on {
+                break;
+            }
+        }
+        Ok(())
+    });
+    state.adam = learner.adam;
+    result.map(|()| state)
+}
+
+/// Scores, a sheet and the weights: the running mean of the parameters.
+fn validate_now(
+    learner: &Learner,
+    files: &Files,
+    validation: &Validation,
+    metrics: &mut Metrics,
+    state: &mut State,
+    watch: &mut dyn Watch,
+) -> Result<(), TrainError> {
+    let mean = &learner.adam.mean;
+    let net = Net::new(&learner.layout, mean, learner.offsets);
+    let scores = validation.run(&net)?;
+    let step = learner.adam.steps;
+    metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
+    let bytes = learner.layout.weights(mean)?.to_safetensors(false)?;
+    output::write(&files.out.join("weights.safetensors"), &bytes)?;
+    if state.position.best_loss.is_none_or(|best| -scores.restored_db < best) {
+        state.position.best_loss = Some(-scores.restored_db);
+        output::write(&files.out.join("best.safetensors"), &bytes)?;
+    }
+    if let Some(sheet) = validation.sheet(&net, 6)? {
+        let name = files.out.join(format!("validation/{step:07}.png"));
+        let mut png = std::io::Cursor::new(Vec::new());
+        let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        image::write_buffer_with_format(
+            &mut png,
+            &sheet.to_rgb(),
+            side(sheet.size().width),
+            side(sheet.size().height),
+            image::ExtendedColorType::Rgb8,
+            image::ImageFormat::Png,
+        )
+        .map_err(|e| TrainError::state(&name, e))?;
+        output::write(&name, png.get_ref())?;
+    }
+    watch.validated(step, &scores);
+    Ok(())
+}
+
+/// One JSON object a line: every step, every validation.
+pub(super) struct Metrics {
+    path: PathBuf,
+    file: std::io::BufWriter<std::fs::File>,
+}
+
+impl Metrics {
+    /// Opens the file to append, without what came after `step`: those steps are taken again.
+    pub(super) fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
+        let fail = |e: std::io::Error| TrainError::state(path, e);
+        let old = match std::fs::read_to_string(path) {
+            Ok(old) => old,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(fail(e)),
+        };
+        let number = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).ok()?;
+            value.get("step")?.as_u64()
+        };
+        let kept = old.lines().filter(|l| number(l).is_some_and(|n| n <= step));
+        let kept: String = kept.flat_map(|l| [l, "\n"]).collect();
+        output::write(path, kept.as_bytes())?;
+        let file = std::fs::OpenOptions::new().append(true).open(path).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), file: std::io::BufWriter::new(file) })
+    }
+
+    pub(super) fn write(&mut self, value: &impl serde::Serialize) -> Result<(), TrainError> {
+        let line = serde_json::to_string(value).map_err(|e| TrainError::state(&self.path, e))?;
+        writeln!(self.file, "{line}").map_err(|e| TrainError::state(&self.path, e))
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), TrainError> {
+        self.file.flush().map_err(|e| TrainError::state(&self.path, e))
+    }
+}

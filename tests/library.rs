@@ -1,0 +1,171 @@
+//! The list of recorded sequences, and deleting with care.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::dataset::Pair;
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::record::library::{LibraryError, delete, list, read, shrink, thumbnail};
+use gem_live::record::{Ending, MANIFEST, Manifest, Progress, Session, new_sequence};
+use std::path::{Path, PathBuf};
+
+fn pair(number: i64) -> Pair {
+    let size = Size::new(32, 16);
+    let data = (0..3 * size.area()).map(|i| (i as i64 * 7 + number) as u8).collect();
+    let picture = Picture::new(3, size, data).unwrap();
+    let at = 1_000_000 + number * 100_000;
+    Pair {
+        frames: [picture.clone(), picture],
+        exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
+        events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+        scale_factor: 2.0,
+        truth: None,
+    }
+}
+
+/// A sequence as the recorder leaves it.
+fn sequence(base: &Path, name: &str, scene: &str, pairs: u64, ending: Option<Ending>) -> PathBuf {
+    let folder = base.join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    for i in 0..pairs {
+        pair(i as i64).write(&folder.join(format!("{scene}_{i:05}.npz"))).unwrap();
+    }
+    let session = Session {
+        scene: scene.into(),
+        cameras: serde_json::json!({ "model": "DAVIS346", "serial": "00000123" }),
+        ..Session::default()
+    };
+    let progress = Progress { pairs, exposures: 2 * pairs, ending, ..Progress::default() };
+    write(&folder, &Manifest { progress, ..Manifest::new(session) });
+    folder
+}
+
+fn write(folder: &Path, manifest: &Manifest) {
+    std::fs::write(folder.join(MANIFEST), serde_json::to_vec(manifest).unwrap()).unwrap();
+}
+
+#[test]
+fn sequences_are_listed_newest_first_with_what_is_known_of_them() {
+    let base = tempfile::tempdir().unwrap();
+    let old = sequence(base.path(), "b", "desk", 2, Some(Ending::Complete));
+    let new = sequence(base.path(), "a", "street", 3, Some(Ending::Asked));
+    for (folder, year) in [(&old, 2025), (&new, 2026)] {
+        let mut manifest = Manifest::read(folder).unwrap();
+        manifest.started = format!("{year}-01-02T03:04:05Z");
+        write(folder, &manifest);
+    }
+    std::fs::create_dir(base.path().join("elsewhere")).unwrap();
+    pair(0).write(&base.path().join("elsewhere/x.npz")).unwrap();
+    std::fs::create_dir(base.path().join("nothing")).unwrap();
+    std::fs::write(base.path().join("nothing/notes.txt"), b"").unwrap();
+    let found = list(base.path()).unwrap();
+    let names: Vec<&str> = found.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "elsewhere"]);
+    assert_eq!((found[0].scene(), found[0].frames, found[0].duration_us), ("street", 6, 210_000));
+    assert!(found[0].date().starts_with("2026-01-0"), "{}", found[0].date());
+    assert_eq!(found[0].manifest.as_ref().unwrap().cameras(), "DAVIS346 00000123");
+    assert_eq!(found[0].image, Some(Size::new(32, 16)));
+    assert!(found.iter().all(|s| s.broken.is_empty() && s.bytes > 0), "{found:?}");
+    assert!(found[0].can_delete() && !found[2].can_delete());
+    assert_eq!(list(&base.path().join("not there")).unwrap(), []);
+}
+
+#[test]
+fn what_is_wrong_with_a_sequence_is_said() {
+    let base = tempfile::tempdir().unwrap();
+    let said = |folder: &Path| read(folder).unwrap().broken.join("; ");
+    let crashed = sequence(base.path(), "crashed", "desk", 2, None);
+    std::fs::write(crashed.join(".x7Yq.part"), b"PK half of a file").unwrap();
+    let text = said(&crashed);
+    assert!(text.contains("cut off") && text.contains("1 half-written"), "{text}");
+    assert_eq!(read(&crashed).unwrap().frames, 4, "the whole files count");
+    let gone = sequence(base.path(), "gone", "desk", 3, Some(Ending::Complete));
+    std::fs::remove_file(gone.join("desk_00001.npz")).unwrap();
+    assert!(said(&gone).contains("1 of 3 files are gone"), "{}", said(&gone));
+    let cut = sequence(base.path(), "cut", "desk", 2, Some(Ending::Complete));
+    let file = cut.join("desk_00001.npz");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(said(&cut).contains("desk_00001.npz: not a readable npz"), "{}", said(&cut));
+    assert_eq!(read(&cut).unwrap().frames, 2);
+    let failed = Ending::Failed("no space left".into());
+    let failed = sequence(base.path(), "failed", "desk", 1, Some(failed));
+    assert!(said(&failed).contains("no space left"));
+    let damaged = sequence(base.path(), "damaged", "desk", 1, Some(Ending::Complete));
+    std::fs::write(damaged.join(MANIFEST), b"{ not json").unwrap();
+    assert!(said(&damaged).contains("session.json is damaged"));
+    assert!(!read(&damaged).unwrap().can_delete());
+}
+
+#[test]
+fn thumbnails_are_small_and_come_from_what_can_be_read() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 2, Some(Ending::Complete));
+    std::fs::write(folder.join("desk_00000.npz"), b"damaged").unwrap();
+    let picture = thumbnail(&read(&folder).unwrap()).unwrap();
+    assert_eq!(picture, pair(1).frames[0], "small enough already");
+    let large = Picture::new(1, Size::new(400, 100), vec![77; 40_000]).unwrap();
+    let small = shrink(&large, 192);
+    assert_eq!(small.size(), Size::new(192, 48));
+    assert!(small.data().iter().all(|v| *v == 77));
+    let empty = sequence(base.path(), "empty", "desk", 0, Some(Ending::Asked));
+    assert!(matches!(thumbnail(&read(&empty).unwrap()), Err(LibraryError::Picture(_))));
+}
+
+#[test]
+fn only_what_the_recorder_wrote_is_deleted() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 3, Some(Ending::Complete));
+    std::fs::write(folder.join(".q.part"), b"half").unwrap();
+    let deleted = delete(&folder).unwrap();
+    assert_eq!((deleted.files, deleted.kept.len()), (5, 0));
+    assert!(!folder.exists() && base.path().exists());
+
+    let folder = sequence(base.path(), "b", "desk", 1, Some(Ending::Complete));
+    std::fs::write(folder.join("thesis.tex"), b"years of work").unwrap();
+    std::fs::write(folder.join("other_00001.npz"), b"of another scene").unwrap();
+    std::fs::create_dir(folder.join("desk_00007.npz")).unwrap();
+    let deleted = delete(&folder).unwrap();
+    assert_eq!((deleted.files, deleted.kept.len()), (2, 3), "{deleted:?}");
+    assert!(folder.join("thesis.tex").exists() && folder.join("other_00001.npz").exists());
+    // Without its manifest it is nobody's.
+    assert!(matches!(delete(&folder), Err(LibraryError::Io(..))));
+
+    let foreign = base.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    pair(0).write(&foreign.join("scene_00000.npz")).unwrap();
+    std::fs::write(foreign.join(MANIFEST), b"{\"software\": \"another\"}").unwrap();
+    assert!(matches!(delete(&foreign), Err(LibraryError::Foreign(..))));
+    assert!(foreign.join("scene_00000.npz").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(Ending::Complete));
+    symlink(&folder, base.path().join("link")).unwrap();
+    assert!(matches!(delete(&base.path().join("link")), Err(LibraryError::Link(_))));
+    let precious = base.path().join("precious.npz");
+    std::fs::write(&precious, b"precious").unwrap();
+    symlink(&precious, folder.join("desk_00001.npz")).unwrap();
+    let deleted = delete(&folder).unwrap();
+    assert_eq!(deleted.kept, [folder.join("desk_00001.npz")]);
+    assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
+}
+
+#[test]
+fn new_sequences_have_names_of_their_own() {
+    let base = tempfile::tempdir().unwrap();
+    let first = new_sequence(base.path(), "desk / lamp");
+    std::fs::create_dir(&first).unwrap();
+    let second = new_sequence(base.path(), "desk / lamp");
+    assert_ne!(first, second);
+    assert!(first.file_name().unwrap().to_str().unwrap().ends_with("_desk___lamp"));
+    assert_eq!(first.parent(), Some(base.path()));
+}
