@@ -414,7 +414,11 @@ impl Builder<'_> {
         let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
         self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
         let weights = k * k * input.channels * cout;
-        self.cost(size, weights, &[input, output], weights);
+        let mut maps = vec![input, output];
+        if let Post::ReluAdd(skip) = post {
+            maps.push(skip);
+        }
+        self.cost(size, weights, &maps, weights);
         Ok(output)
     }
 
