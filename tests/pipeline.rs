@@ -7,14 +7,17 @@
 )]
 
 use gem_live::Deblurrer;
-use gem_live::engine::{Engine, EngineError, Image, Restored, Voxels};
+use gem_live::engine::{
+    Blurry, Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels,
+};
 use gem_live::event::Span;
-use gem_live::frame::{Exposure, Planes, Size};
+use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
 use gem_live::pipeline::{
     Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
 };
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const SIZE: Size = Size::new(16, 16);
@@ -255,16 +258,24 @@ impl Source for Told {
 struct Permitted {
     permits: std::sync::mpsc::Receiver<()>,
     begun: std::sync::mpsc::Sender<()>,
+    submitted: Option<Picture>,
 }
 
 impl Restorer for Permitted {
     fn describe(&self) -> String {
         "as slow as the test wants".into()
     }
-    fn restore(&mut self, exposure: &Exposure, at: &[f64]) -> Result<Vec<Planes>, String> {
+    fn room(&mut self) -> usize {
+        usize::from(self.submitted.is_none())
+    }
+    fn submit(&mut self, captured: &Arc<Captured>, _: &[f64]) -> Result<(), String> {
+        self.submitted = Some(captured.picture.clone());
+        Ok(())
+    }
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
         self.begun.send(()).map_err(|e| e.to_string())?;
         self.permits.recv().map_err(|e| e.to_string())?;
-        Ok(at.iter().map(|_| exposure.frame.clone()).collect())
+        Ok(self.submitted.take().into_iter().collect())
     }
 }
 
@@ -275,7 +286,7 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
         (std::sync::mpsc::channel(), std::sync::mpsc::channel());
     let parts = Parts {
         source: Box::new(Told { next: 0, up_to: up_to.clone() }),
-        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun }))),
+        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun, submitted: None }))),
         adapt: false,
         notify: Box::new(|| ()),
     };
@@ -298,4 +309,109 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
         });
     }
     assert_eq!(numbers, [0, 100, 200, 300, 400]);
+}
+
+/// Works by itself: every exposure takes its time after the one before, two may be in flight.
+struct Card {
+    time: Duration,
+    jobs: VecDeque<(Instant, Vec<u8>)>,
+    most: Arc<AtomicUsize>,
+    tell: crossbeam_channel::Sender<()>,
+    told: crossbeam_channel::Receiver<()>,
+}
+
+impl Engine for Card {
+    fn restore(&mut self, _: &Image<'_>, _: &[Voxels<'_>]) -> Result<Vec<Restored>, EngineError> {
+        Err(EngineError::Shape("only its queue is to be used".into()))
+    }
+
+    fn queue(&mut self) -> Option<&mut dyn Queue> {
+        Some(self)
+    }
+}
+
+impl Queue for Card {
+    fn room(&mut self) -> usize {
+        2 - self.jobs.len()
+    }
+
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: Form,
+    ) -> Result<bool, EngineError> {
+        let (size, Form::Pixels(rounding)) = (blur.size(), form) else {
+            return Err(EngineError::Shape("a colour frame is shown in eight bits".into()));
+        };
+        assert_eq!((size, events.targets.len()), (SIZE, 1));
+        let mut plane = vec![0.0; size.area()];
+        blur.write_plane(0, &mut plane);
+        let pixels = [plane.clone(), plane.clone(), plane].concat();
+        let start = self.jobs.back().map_or(Instant::now(), |(then, _)| *then);
+        let done = start.max(Instant::now()) + self.time;
+        self.jobs.push_back((done, pixels.iter().map(|v| rounding.byte(*v)).collect()));
+        self.most.fetch_max(self.jobs.len(), Ordering::Relaxed);
+        let tell = self.tell.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(done.saturating_duration_since(Instant::now()));
+            tell.send(())
+        });
+        Ok(true)
+    }
+
+    fn collect(&mut self) -> Result<Images, EngineError> {
+        let (done, pixels) = self.jobs.pop_front().unwrap();
+        std::thread::sleep(done.saturating_duration_since(Instant::now()));
+        Ok(Images::Pixels(vec![pixels]))
+    }
+
+    fn arrived(&mut self) -> bool {
+        self.jobs.front().is_none_or(|(done, _)| *done <= Instant::now())
+    }
+
+    fn arrivals(&mut self) -> crossbeam_channel::Receiver<()> {
+        self.told.clone()
+    }
+}
+
+/// Plays `count` exposures on a card; gives the most that were in flight.
+fn on_a_card(count: u64, time: Duration) -> usize {
+    let most = Arc::new(AtomicUsize::new(0));
+    let (tell, told) = crossbeam_channel::unbounded();
+    let card = Card { time, jobs: VecDeque::new(), most: most.clone(), tell, told };
+    let deblurrer = Deblurrer::new(Box::new(card));
+    let source = Burst { next: 0, count, failing: Arc::default() };
+    let pipeline = Pipeline::start(Parts {
+        source: Box::new(source),
+        restorer: Box::new(|_| Ok(Box::new(San { deblurrer, description: "fake".into() }))),
+        adapt: true,
+        notify: Box::new(|| ()),
+    });
+    let pipeline = pipeline.unwrap();
+    let mut numbers = Vec::new();
+    wait("the last exposure", || {
+        if let Some(outcome) = pipeline.take() {
+            let number = outcome.captured.number;
+            let shown = outcome.restored[0].data()[0];
+            assert_eq!(shown, Rounding::Nearest.byte(number as f32 / 1000.0), "another's picture");
+            numbers.push(number);
+        }
+        numbers.last() == Some(&(count - 1))
+    });
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    let counts = pipeline.stats().snapshot();
+    assert_eq!(counts.captured, counts.restored + counts.drops.engine + counts.drops.queue);
+    assert_eq!(counts.restored, counts.shown + counts.drops.display);
+    most.load(Ordering::Relaxed)
+}
+
+#[test]
+fn with_a_backlog_two_exposures_are_in_flight_and_every_one_is_accounted_for() {
+    assert_eq!(on_a_card(100, Duration::from_millis(5)), 2);
+}
+
+#[test]
+fn a_single_exposure_is_shown_without_waiting_for_another() {
+    assert_eq!(on_a_card(1, Duration::from_millis(5)), 1);
 }

@@ -7,7 +7,7 @@ use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Pair, find};
 use gem_live::deblur::{Thresholds, edi, estimate_thresholds};
 use gem_live::event::Span;
-use gem_live::frame::{Exposure, Picture};
+use gem_live::frame::{Exposure, Picture, Rounding};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -87,15 +87,17 @@ impl Restorer {
         instants: &[f64],
         thresholds: Thresholds,
     ) -> Result<Vec<Picture>, Failure> {
-        let planes = match self {
-            Self::San(deblurrer) => deblurrer.restore(exposure, instants)?,
+        match self {
+            Self::San(deblurrer) => {
+                Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
+            }
             Self::Edi(_) => {
                 let targets: Vec<Span> =
                     instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
-                edi(exposure, &targets, thresholds)?
+                let planes = edi(exposure, &targets, thresholds)?;
+                Ok(planes.iter().map(|p| p.to_picture()).collect())
             }
-        };
-        Ok(planes.iter().map(|p| p.to_picture()).collect())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod filters;
 mod name;
 mod notices;
 mod open;
+mod restorer;
 mod rig;
 mod size;
 mod slot;
@@ -23,13 +24,12 @@ mod tap;
 
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
-pub use engine::{
-    Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
-};
+pub use engine::{Outcome, Take, Wish};
 pub use filters::{FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
+pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
@@ -124,6 +124,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            collected: None,
             judged: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
