@@ -1,6 +1,10 @@
 //! `gem-live synth`, run as a user runs it: what it writes, what it skips, and that it goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::dataset::{Clip, Pair, npy, npz};
 use gem_live::frame::Picture;
