@@ -102,7 +102,7 @@ fn flat_colours_come_out_exactly_in_every_depth_and_packing() {
     for format in FORMATS {
         let Layout::Bayer(pattern) = format.layout else { continue };
         let sample = |x: usize, y: usize| rgb[filter_at(pattern, x, y)];
-        let bytes = pack(*format, size, 3, |x, y| sample(x, y));
+        let bytes = pack(*format, size, 3, sample);
         let picture = Decoder::default().decode(*format, size, 3, &bytes).unwrap();
         for (plane, expected) in picture.data().chunks(size.area()).zip([30, 100, 200]) {
             assert!(plane.iter().all(|v| *v == expected), "{}: {plane:?}", format.name);

@@ -123,7 +123,8 @@ impl GpuCheck {
         };
         let mut median = |instants: &[f64]| -> Result<f64, Failure> {
             // The first ones capture graphs.
-            (once(instants)?, once(instants)?);
+            once(instants)?;
+            once(instants)?;
             let all = (0..self.repeats.max(1)).map(|_| once(instants));
             let mut all: Vec<f64> = all.collect::<Result<_, _>>()?;
             all.sort_by(f64::total_cmp);

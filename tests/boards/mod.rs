@@ -67,11 +67,14 @@ pub fn apply(m: &[f64; 9], (x, y): (f64, f64)) -> (f64, f64) {
     ((m[0] * x + m[1] * y + m[2]) / w, (m[3] * x + m[4] * y + m[5]) / w)
 }
 
+/// From a point of one picture to where it lies in another, if it lies there at all.
+pub type Place<'a> = dyn Fn((f64, f64)) -> Option<(f64, f64)> + 'a;
+
 /// How a camera draws what is at a place of its picture.
 pub struct Camera<'a> {
     pub size: Size,
     /// From its pixels to the frame camera's, whose picture the board's pose is told in.
-    pub to_frame: Box<dyn Fn((f64, f64)) -> Option<(f64, f64)> + 'a>,
+    pub to_frame: Box<Place<'a>>,
     pub blur_px: f64,
     pub noise: f64,
 }
