@@ -3,6 +3,7 @@
 mod adapt;
 mod align;
 mod bench;
+mod cameras;
 mod common;
 mod deblur;
 mod devices;
@@ -13,7 +14,9 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod soak;
 mod sources;
+mod synth;
 mod test;
 mod train;
 mod training_bar;
@@ -45,6 +48,8 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
+    Soak(soak::Soak),
+    Synth(synth::Synth),
     Test(test::Test),
     Train(train::Train),
 }
@@ -67,6 +72,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
+        Command::Soak(soak) => soak.run(),
+        Command::Synth(synth) => synth.run(),
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };

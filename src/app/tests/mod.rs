@@ -14,7 +14,7 @@ use super::style;
 use super::window::Window;
 use crate::camera;
 use crate::event::{Event, Span};
-use crate::frame::{Exposure, Picture, Planes, Size};
+use crate::frame::{Exposure, Picture, Size};
 use crate::network::Weights;
 use crate::pipeline::{
     Captured, Control, Next, Notices, Restorer, Source, SourceError, SourceName, Sources, Tap,
@@ -101,17 +101,29 @@ fn captured(number: u64) -> Captured {
     }
 }
 
-/// Brightens what it is given.
-struct Brighter(f32);
+/// Brightens what it is given by so many levels.
+struct Brighter {
+    levels: u8,
+    submitted: Vec<Picture>,
+}
 
 impl Restorer for Brighter {
     fn describe(&self) -> String {
         "a fake engine".into()
     }
 
-    fn restore(&mut self, exposure: &Exposure, instants: &[f64]) -> Result<Vec<Planes>, String> {
-        let one = exposure.frame.map(|v| v + self.0);
-        Ok(instants.iter().map(|_| one.clone()).collect())
+    fn room(&mut self) -> usize {
+        usize::from(self.submitted.is_empty())
+    }
+
+    fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String> {
+        let one = captured.picture.map(|v| v.saturating_add(self.levels));
+        self.submitted = vec![one; instants.len()];
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        Ok(std::mem::take(&mut self.submitted))
     }
 }
 
@@ -121,7 +133,7 @@ fn recipe(open: session::Open) -> Recipe {
         restorer: Arc::new(|weights| {
             Box::new(move |_: &Notices| {
                 weights()?;
-                Ok(Box::new(Brighter(50.0 / 255.0)) as Box<dyn Restorer>)
+                Ok(Box::new(Brighter { levels: 50, submitted: Vec::new() }) as Box<dyn Restorer>)
             })
         }),
         weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),
