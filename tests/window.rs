@@ -12,6 +12,7 @@ use gem_live::metrics::sharpness;
 use image::RgbImage;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Exposures of the clip in the program.
@@ -27,12 +28,17 @@ impl Drop for Ended {
     }
 }
 
+/// One window at a time: two would take the processors from each other.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// A virtual screen and the window on it.
 struct Driven {
     display: String,
     folder: tempfile::TempDir,
     window: Ended,
     _screen: Ended,
+    // Dropped last.
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// Waits until `done`, for at most two minutes: machines without graphics are slow.
@@ -54,6 +60,7 @@ impl Driven {
                 return None;
             }
         }
+        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("gem-live")).unwrap();
         let settings = settings.replace("FOLDER", &folder.path().to_string_lossy());
@@ -76,7 +83,8 @@ impl Driven {
         };
         wait("the screen", || run(&["getdisplaygeometry"]).status.success());
         let window = Ended(window.spawn().unwrap());
-        let driven = Self { display: display.to_owned(), folder, window, _screen: screen };
+        let driven =
+            Self { display: display.to_owned(), folder, window, _screen: screen, _alone: alone };
         let mut id = String::new();
         wait("the window", || {
             let found = run(&["search", "--name", "^GEM Live$"]);
@@ -84,7 +92,8 @@ impl Driven {
             id = text.lines().next().unwrap_or_default().to_owned();
             !id.is_empty()
         });
-        driven.pointer(&["windowfocus", "--sync", &id]);
+        // Refused until the window is on the screen.
+        wait("the focus", || run(&["windowfocus", "--sync", &id]).status.success());
         Some(driven)
     }
 
@@ -150,6 +159,12 @@ fn colourful(shot: &RgbImage, place: [u32; 4]) -> usize {
     part.chunks_exact(3).filter(strong).count()
 }
 
+/// Whether a white line stands there from top to bottom, give or take two pixels.
+fn line_at(shot: &RgbImage, x: u32) -> bool {
+    let white = |x: u32| (110..250).all(|y| shot.get_pixel(x, y).0.iter().all(|v| *v > 245));
+    (x - 2..=x + 2).any(white)
+}
+
 /// Where the pictures lie in a window of 1240 pixels, away from their edges and labels.
 const LEFT: [u32; 4] = [30, 105, 560, 320];
 const RIGHT: [u32; 4] = [646, 105, 560, 320];
@@ -188,25 +203,40 @@ fn a_session_is_driven_from_the_first_picture_to_the_library() {
     let settings = r#"{"frames": 4, "folder": "FOLDER/recordings", "scene": "drive"}"#;
     let Some(driven) = Driven::open(":84", settings, &["live", "--source", "sim"]) else { return };
     let middle = [330, 120, 580, 320];
-    wait("a picture", || sharp(&driven.shot(), LEFT) > 0.0);
+    wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
 
     // The wipe fills the middle; held, only what is done here changes the picture.
-    driven.key("2");
+    wait("the wipe's line", || {
+        // A key that comes before the window has the focus is lost.
+        driven.key("2");
+        line_at(&driven.shot(), 620)
+    });
     driven.key("space");
     let before = driven.still(middle);
     assert!(sharp(&before, middle) > 0.0);
-    driven.pointer(&["mousemove", "620", "268", "mousedown", "1"]);
-    for x in ["580", "520", "460", "420"] {
-        driven.pointer(&["mousemove", x, "268"]);
-        std::thread::sleep(Duration::from_millis(150));
-    }
-    driven.pointer(&["mouseup", "1", "mousemove", "620", "700"]);
+    wait("the line in its new place", || {
+        // A slow machine draws seldom, and must see the press before the way.
+        let shot = driven.shot();
+        let from = (300..940).find(|x| line_at(&shot, *x)).unwrap_or(620).to_string();
+        for step in [&["mousemove", &from, "268"][..], &["mousedown", "1"]] {
+            driven.pointer(step);
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        for x in ["520", "460", "420"] {
+            driven.pointer(&["mousemove", x, "268"]);
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        driven.pointer(&["mouseup", "1"]);
+        std::thread::sleep(Duration::from_millis(500));
+        driven.pointer(&["mousemove", "620", "700"]);
+        line_at(&driven.shot(), 420)
+    });
     let wiped = driven.still(middle);
     // Left of the new line and right of the old one nothing changed; between them, blurry
     // became restored, away from both handles.
     let (outside, between) = ([660, 120, 240, 100], [440, 120, 160, 100]);
-    assert_eq!(part(&wiped, outside), part(&before, outside));
-    assert_ne!(part(&wiped, between), part(&before, between));
+    assert!(part(&wiped, outside) == part(&before, outside));
+    assert!(part(&wiped, between) != part(&before, between));
 
     // Another instant of the held exposure moves what is restored, and nothing that is blurry.
     for _ in 0..6 {
@@ -215,7 +245,7 @@ fn a_session_is_driven_from_the_first_picture_to_the_library() {
     wait("another instant", || part(&driven.shot(), outside) != part(&wiped, outside));
     let scrubbed = driven.still(middle);
     let blurry = [330, 120, 80, 100];
-    assert_eq!(part(&scrubbed, blurry), part(&wiped, blurry));
+    assert!(part(&scrubbed, blurry) == part(&wiped, blurry));
 
     // Four frames, and the file that says that they are all there.
     driven.key("r");

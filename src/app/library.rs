@@ -144,39 +144,42 @@ impl Window {
         let chosen = self.library.chosen.as_ref() == Some(&sequence.folder);
         let playing = self.playing(&sequence.folder);
         let fill = if chosen { egui::Color32::from_gray(42) } else { egui::Color32::from_gray(33) };
-        let salt = egui::UiBuilder::new().id_salt(&sequence.folder).sense(Sense::click());
-        let card = ui.scope_builder(salt, |ui| {
-            egui::Frame::new().fill(fill).corner_radius(6).inner_margin(6).show(ui, |ui| {
+        egui::Frame::new().fill(fill).corner_radius(6).inner_margin(6).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            // Only the head is pressed, so that a button below that does nothing folds nothing.
+            let head = egui::UiBuilder::new().id_salt(&sequence.folder).sense(Sense::click());
+            let head = ui.scope_builder(head, |ui| self.head(ui, sequence, playing)).response;
+            let name = format!("Recording {}", sequence.name);
+            head.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+            if head.double_clicked() {
+                actions.push(play(&sequence.folder));
+            } else if head.clicked() {
+                self.library.chosen = (!chosen).then(|| sequence.folder.clone());
+            }
+            if chosen {
+                self.details(ui, sequence, playing, actions);
+            }
+        });
+    }
+
+    fn head(&self, ui: &mut Ui, sequence: &Sequence, playing: bool) {
+        ui.horizontal_top(|ui| {
+            self.thumbnail(ui, &sequence.folder);
+            ui.vertical(|ui| {
                 ui.set_width(ui.available_width());
-                ui.horizontal_top(|ui| {
-                    self.thumbnail(ui, &sequence.folder);
-                    ui.vertical(|ui| {
-                        ui.spacing_mut().item_spacing.y = 2.0;
-                        let scene = RichText::new(sequence.scene()).strong();
-                        ui.add(egui::Label::new(scene).truncate());
-                        hint(ui, sequence.date());
-                        hint(ui, about(sequence));
-                        if playing {
-                            let text = RichText::new("playing").size(11.5).color(style::RESTORED);
-                            ui.label(text);
-                        } else if !sequence.broken.is_empty() || sequence.lost_frames() > 0 {
-                            let text = RichText::new("not whole").size(11.5).color(style::WARNING);
-                            ui.label(text);
-                        }
-                    });
-                });
-                if chosen {
-                    self.details(ui, sequence, playing, actions);
+                ui.spacing_mut().item_spacing.y = 2.0;
+                let scene = RichText::new(sequence.scene()).strong();
+                ui.add(egui::Label::new(scene).truncate());
+                hint(ui, sequence.date());
+                hint(ui, about(sequence));
+                let small = |text: &str, colour| RichText::new(text).size(11.5).color(colour);
+                if playing {
+                    ui.label(small("playing", style::RESTORED));
+                } else if !sequence.broken.is_empty() || sequence.lost_frames() > 0 {
+                    ui.label(small("not whole", style::WARNING));
                 }
             });
         });
-        let name = format!("Recording {}", sequence.name);
-        card.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
-        if card.response.double_clicked() {
-            actions.push(play(&sequence.folder));
-        } else if card.response.clicked() {
-            self.library.chosen = (!chosen).then(|| sequence.folder.clone());
-        }
     }
 
     fn thumbnail(&self, ui: &mut Ui, folder: &Path) {

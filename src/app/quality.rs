@@ -30,13 +30,15 @@ pub(super) struct Quality {
     jobs: Option<Sender<Job>>,
     results: Receiver<Option<Scores>>,
     last: Option<Instant>,
+    /// Number of the exposure and bits of the instant that were asked for last.
+    asked: Option<(u64, u64)>,
     /// Of the newest picture that was scored.
     pub scores: Option<Scores>,
 }
 
 impl Quality {
     /// Starts the thread; without one there are no scores.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (jobs, todo) = bounded::<Job>(1);
         let (done, results) = bounded(1);
         let run = move || {
@@ -44,10 +46,11 @@ impl Quality {
                 if done.send(score(&job)).is_err() {
                     return;
                 }
+                wake();
             }
         };
         let started = std::thread::Builder::new().name("quality".into()).spawn(run).is_ok();
-        Self { jobs: started.then_some(jobs), results, last: None, scores: None }
+        Self { jobs: started.then_some(jobs), results, last: None, asked: None, scores: None }
     }
 
     /// Takes what was computed, and asks for instant `index` of an outcome if it is time.
@@ -58,20 +61,26 @@ impl Quality {
         let instant = outcome.instants.get(index).copied().unwrap_or(0.5);
         let known = outcome.captured.truth_at(instant).is_some();
         let Some(restored) = outcome.restored.get(index).filter(|_| known) else {
-            self.scores = None;
+            (self.scores, self.asked) = (None, None);
             return;
         };
+        // A picture that is held is scored once.
+        let this = (outcome.captured.number, instant.to_bits());
+        if self.asked == Some(this) {
+            return;
+        }
         let due = self.last.is_none_or(|at| at.elapsed() >= EVERY);
         let Some(jobs) = self.jobs.as_ref().filter(|jobs| due && jobs.is_empty()) else { return };
         let (captured, restored) = (outcome.captured.clone(), restored.clone());
         // A thread that is busy is asked again with the next picture.
-        let _ = jobs.try_send(Job { captured, restored, instant });
-        self.last = Some(Instant::now());
+        if jobs.try_send(Job { captured, restored, instant }).is_ok() {
+            (self.last, self.asked) = (Some(Instant::now()), Some(this));
+        }
     }
 
     /// Another source.
     pub(super) fn forget(&mut self) {
-        self.scores = None;
+        (self.scores, self.asked) = (None, None);
     }
 }
 

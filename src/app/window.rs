@@ -89,7 +89,7 @@ impl Window {
         let settings = file.as_deref().map(Settings::read).unwrap_or_default();
         Self {
             session,
-            wake,
+            wake: wake.clone(),
             file,
             stored: settings.clone(),
             settings,
@@ -107,7 +107,7 @@ impl Window {
             edits: Vec::new(),
             dialog: None,
             toast: Toast::default(),
-            quality: Quality::new(),
+            quality: Quality::new(wake),
             histogram: Histogram::default(),
             recorder: Recorder::default(),
             library: Library::default(),
@@ -125,6 +125,13 @@ impl Window {
             self.wish = None;
         }
         self.receive(ui);
+        if let Some(outcome) = &self.latest {
+            self.quality.look(outcome, self.index.0);
+            // A held picture is scored as soon as the thread is free for it.
+            if self.held {
+                ui.request_repaint_after(Duration::from_millis(500));
+            }
+        }
         self.watch_recording(ui);
         let bars = self.bars(ui);
         let mut lower = 0.0;
@@ -277,7 +284,6 @@ impl Window {
     pub(super) fn draw(&mut self) {
         let Some(outcome) = &self.latest else { return };
         self.pictures.set(outcome, self.index.0, self.settings.events);
-        self.quality.look(outcome, self.index.0);
         if self.settings.side && self.settings.tab == Tab::Numbers {
             self.histogram.set(outcome, self.index.0);
         }

@@ -44,6 +44,7 @@ fn a_recording_is_made_found_played_and_deleted() {
     assert_eq!(w.state().dialog, None, "what is being played is not deleted");
     w.state_mut().open(SourceName::Clip.into());
     until(&mut w, "the clip", |w| w.latest.is_some());
+    w.run_steps(2);
     click(&mut w, "Delete...");
     click(&mut w, "Keep");
     assert!(place.join("session.json").exists());
