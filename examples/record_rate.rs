@@ -50,6 +50,7 @@ fn exposure(index: u64, picture: &Picture) -> Arc<Synced> {
         events: events.collect(),
         from: Timestamp::from_us(start_us),
         missing: Vec::new(),
+        lossy: false,
         frames_missing: 0,
         sensor: SENSOR,
     })

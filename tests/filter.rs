@@ -245,6 +245,7 @@ fn filters_are_set_as_controls_and_tell_what_they_did() {
             events: noise.clone(),
             edges: Vec::new(),
             sensor: Size::new(60, 40),
+            lost_since: None,
         };
         stages.iter_mut().for_each(|stage| stage.apply(&mut packet));
         packet.events.len()

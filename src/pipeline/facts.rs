@@ -16,6 +16,14 @@ pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
         let percent = 100.0 * s.removed as f64 / s.events as f64;
         ("filter", format!("{}: {percent:.1} % of events removed", s.name))
     }));
+    if let Some(aligned) = &state.conditioned.aligned {
+        let percent = 100.0 * aligned.outside as f64 / aligned.events.max(1) as f64;
+        facts.push(("outside", format!("{percent:.1} % of events, not seen by the frame camera")));
+        if aligned.unfit > 0 {
+            let why = "frames or events have another size than the alignment: align again";
+            facts.push(("not aligned", format!("{} packets: {why}", aligned.unfit)));
+        }
+    }
     facts
 }
 
@@ -31,12 +39,27 @@ pub(super) fn of_play(state: PlayState) -> Vec<(&'static str, String)> {
 fn sync(state: &SyncState) -> String {
     match state {
         SyncState::OneClock => "one clock".to_owned(),
-        SyncState::Edges { residual_us, drift_ppm, .. } => {
-            format!("edges, residual {residual_us:.1} us, drift {drift_ppm:.1} ppm")
+        SyncState::Edges { residual_us, drift_ppm, pulses } => {
+            let lost = match pulses.lost + pulses.repaired {
+                0 => String::new(),
+                _ => format!(
+                    ", {} pulses lost and {} repaired of {}",
+                    pulses.lost,
+                    pulses.repaired,
+                    pulses.whole + pulses.repaired + pulses.lost
+                ),
+            };
+            format!("edges, residual {residual_us:.1} us, drift {drift_ppm:.1} ppm{lost}")
         }
-        SyncState::Arrival { drift_ppm } => {
-            format!("arrival times only, drift {drift_ppm:.1} ppm")
-        }
+        SyncState::Content { residual_us, offset_us, drift_ppm } => format!(
+            "arrival times and image content, residual {residual_us:.0} us, drift \
+             {drift_ppm:.1} ppm (delay found: {:.1} ms)",
+            offset_us / 1e3
+        ),
+        SyncState::Arrival { residual_us, drift_ppm } => format!(
+            "arrival times only, residual {residual_us:.0} us, drift {drift_ppm:.1} ppm, constant \
+             delays unknown"
+        ),
         SyncState::Unknown => "not yet known".to_owned(),
     }
 }

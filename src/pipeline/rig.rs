@@ -6,7 +6,8 @@ use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceR
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::replay::PlayState;
-use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
+use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
@@ -102,8 +103,11 @@ impl RigSource {
         let two = stations.len() > 1;
         let inputs = stations.iter().map(|station| station.input(two)).collect();
         let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
+        if two {
+            tap.alignment().attach(rig.changes());
+        }
         let filters = Filters::default();
-        rig.change(Change::Stages(filters.stages()));
+        rig.changes().send(Change::Stages(filters.stages()));
         Ok(Self {
             name,
             stations,
@@ -120,10 +124,15 @@ impl RigSource {
         })
     }
 
+    /// Where cameras and rig count their losses.
+    pub fn drops(&self) -> Drops {
+        self.drops.clone()
+    }
+
     /// Lets events pass through these stages, from the next packet on, instead of the noise
     /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
-        self.rig.change(Change::Stages(stages));
+        self.rig.changes().send(Change::Stages(stages));
     }
 
     fn listen(&mut self) {
@@ -140,6 +149,9 @@ impl RigSource {
             self.name = names.join(" + ");
             self.tap.cameras(&known);
         }
+        if let [(_, frames), (_, events)] = known.as_slice() {
+            self.tap.alignment().pair(Pair::of(frames, events));
+        }
     }
 
     /// The cameras' controls, and those of the filters behind them.
@@ -150,7 +162,7 @@ impl RigSource {
         }
     }
 
-    fn captured(&mut self, synced: &Synced) -> Captured {
+    fn captured(&mut self, synced: Arc<Synced>) -> Captured {
         let start_us = synced.frame.start.us();
         if let Some(before) = self.before.replace(start_us) {
             let us = u64::try_from(start_us.saturating_sub(before)).unwrap_or(0);
@@ -161,16 +173,22 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let (arrived, closed) = self.moments(synced);
-        let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
+        let (arrived, closed) = self.moments(&synced);
+        // Only a recorder holds it too.
+        let synced = Arc::try_unwrap(synced).unwrap_or_else(|shared| Synced::clone(&shared));
+        let (exposure, picture, truth) = synced.into_exposure();
         Captured {
             number,
-            exposure: synced.exposure(),
-            picture: synced.frame.picture.clone(),
-            truth,
+            exposure,
+            picture,
+            truth: truth.into_iter().map(|t| (0.5, t)).collect(),
             closed,
             arrived,
         }
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.stations.iter().find_map(|s| s.pace)
     }
 
     /// When the frame arrived and when its shutter closed.
@@ -184,7 +202,9 @@ impl RigSource {
         // A recording may have been paused: its events tell nothing of this computer's time.
         let recorded = self.stations.iter().any(Station::is_recording);
         let map = self.rig.state().arrival.filter(|_| !recorded);
-        let closed = map.map(|map| map.map(synced.frame.end));
+        // Arrivals of before it fell behind tell nothing of a simulation's present.
+        let slipped = self.pace().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
+        let closed = map.map(|map| map.map(synced.frame.end).plus_us(slipped));
         // Longer than any camera takes: the clock was set anew a moment ago.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))
@@ -209,7 +229,7 @@ impl Source for RigSource {
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
                 self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
-                Ok(Next::Exposure(Box::new(self.captured(&synced))))
+                Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
             Err(RecvTimeoutError::Timeout) => match self.trouble() {
@@ -225,6 +245,7 @@ impl Source for RigSource {
     fn trouble(&self) -> Option<String> {
         let mut troubles: Vec<String> = self.stations.iter().filter_map(Station::trouble).collect();
         troubles.extend(self.refused.clone());
+        troubles.extend(self.tap.alignment().trouble());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
@@ -269,7 +290,7 @@ impl Source for RigSource {
             packets_queued: self.stations.iter().map(Station::waiting).sum(),
             exposures_queued: self.exposures.len(),
             lost: self.drops.snapshot(),
-            real_time: None,
+            real_time: self.pace().map(|p| p.real_time),
         }
     }
 
@@ -281,6 +302,14 @@ impl Source for RigSource {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
+        // What a timer's hiccups cost is not worth a word.
+        if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
+            let ratio = format!("runs at {:.2} of real time", pace.real_time);
+            facts.push(("simulation", ratio));
+        }
+        if self.stations.len() > 1 {
+            facts.push(("aligned", self.tap.alignment().said()));
+        }
         facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();

@@ -2,7 +2,7 @@
 
 use crate::camera::replay::{Monitor, PlayState};
 use crate::camera::{
-    self, Control, Drops, Identity, Opener, Settings, Source as Camera, Status, Value, Wanted,
+    self, Control, Drops, Identity, Opener, Pace, Settings, Source as Camera, Status, Value, Wanted,
 };
 use crate::rig::{Input, Role};
 use std::collections::BTreeMap;
@@ -46,6 +46,8 @@ pub(super) struct Station {
     trouble: Option<String>,
     refused: Option<(String, Instant)>,
     pub(super) ended: bool,
+    /// How its time runs, if it is simulated.
+    pub(super) pace: Option<Pace>,
 }
 
 impl Station {
@@ -66,6 +68,7 @@ impl Station {
             trouble: None,
             refused: None,
             ended: false,
+            pace: None,
         })
     }
 
@@ -105,6 +108,7 @@ impl Station {
                         Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
                 }
                 Status::Ended => self.ended = true,
+                Status::Pace(pace) => self.pace = Some(pace),
                 Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
                 Status::Controls(controls) => {
                     self.controls = self.own(controls);

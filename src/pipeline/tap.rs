@@ -1,5 +1,6 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
+use super::aligning::Aligning;
 use super::filters::Filters;
 use crate::camera::{Control, Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
@@ -19,6 +20,7 @@ struct State {
     /// Losses of the cameras; none where the source cannot be recorded.
     drops: Option<Drops>,
     camera: serde_json::Value,
+    alignment: Aligning,
     /// When the recording was last told how things stand.
     told: Option<Instant>,
 }
@@ -94,6 +96,11 @@ impl Tap {
         if let Some(recorder) = &self.state().recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// The alignment of the two cameras, where there are two.
+    pub fn alignment(&self) -> Aligning {
+        self.state().alignment.clone()
     }
 
     /// Whether what flows here can be recorded.

@@ -1,5 +1,6 @@
 //! The thread that turns packets of one or two cameras into exposures.
 
+use super::align::Alignment;
 use super::clock::{ClockSettings, Clocks, SyncState};
 use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
@@ -45,13 +46,32 @@ impl From<Receiver<Packet>> for Input {
 pub enum Change {
     /// These stages, in this order, take the place of those before.
     Stages(Vec<Box<dyn EventStage>>),
+    /// Frames and events are brought onto common grids from now on, or no longer.
+    Align(Option<Arc<Alignment>>),
+    /// Packets of both cameras, as they come and by whose they are, go here too, as far as there is room: for an
+    /// alignment to be found, and only while somebody listens.
+    Watch(Sender<(Role, Packet)>),
 }
 
 impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stages(stages) => f.debug_tuple("Stages").field(&stages.len()).finish(),
+            Self::Align(alignment) => f.debug_tuple("Align").field(alignment).finish(),
+            Self::Watch(_) => f.write_str("Watch"),
         }
+    }
+}
+
+/// Changes how a running rig prepares packets; clones reach the same rig.
+#[derive(Clone, Debug)]
+pub struct Changes(Sender<Change>);
+
+impl Changes {
+    /// Holds from the next packet on.
+    pub fn send(&self, change: Change) {
+        // Fails only when the rig has ended, and then there are no packets to prepare.
+        let _ = self.0.send(change);
     }
 }
 
@@ -163,10 +183,9 @@ impl Rig {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes how packets are prepared, from the next one on.
-    pub fn change(&self, change: Change) {
-        // Fails only when the thread has ended, and then there are no packets to prepare.
-        let _ = self.changes.send(change);
+    /// To change how packets are prepared.
+    pub fn changes(&self) -> Changes {
+        Changes(self.changes.clone())
     }
 
     /// Whether the thread has ended.

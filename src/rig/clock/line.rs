@@ -22,6 +22,11 @@ impl Line {
         }
     }
 
+    /// Whether there are enough matches for a line.
+    pub(super) fn is_known(&self) -> bool {
+        self.matches.len() >= FEWEST
+    }
+
     /// The line and the root mean square of the distances from it, in microseconds.
     pub(super) fn fit(&self) -> Option<(ClockMap<FrameClock, EventClock>, f64)> {
         if self.matches.len() < FEWEST {

@@ -1,9 +1,12 @@
 //! When frames were exposed, told on the event camera's clock.
 //!
 //! Best are edges in the event stream ([`Pulses`]); without a cable the arrival times of both
-//! cameras' packets ([`Envelope`]).
+//! cameras' packets ([`Envelope`]), and what both have seen, which tells the delay that arrival
+//! times cannot.
 
+mod content;
 mod envelope;
+mod light;
 mod line;
 mod pulses;
 
@@ -11,8 +14,9 @@ pub use envelope::Envelope;
 pub use pulses::{Pulse, PulseStats, Pulses};
 
 use super::sync::TimedFrame;
-use crate::camera::{Cause, Drops, EventPacket, FramePacket, FrameSpan, Unit};
+use crate::camera::{Cause, Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Unit};
 use crate::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp};
+use content::{Content, Offset};
 use line::Line;
 use std::collections::VecDeque;
 
@@ -33,8 +37,20 @@ pub enum SyncState {
         /// What was found on the line.
         pulses: PulseStats,
     },
-    /// Arrival times.
+    /// Arrival times, with the delay between them found in what both cameras saw.
+    Content {
+        /// How far single comparisons of frames and events lie from the result, as a standard
+        /// deviation in microseconds.
+        residual_us: f64,
+        /// What the comparison adds to arrival times, in microseconds.
+        offset_us: f64,
+        /// The event camera's clock against the frame camera's, in millionths.
+        drift_ppm: f64,
+    },
+    /// Arrival times alone: a constant delay of one camera is an error of the same size.
     Arrival {
+        /// How far the fastest packets lie from the line through them, in microseconds.
+        residual_us: f64,
         /// The event camera's clock against the frame camera's, in millionths.
         drift_ppm: f64,
     },
@@ -52,6 +68,13 @@ pub struct ClockSettings {
     pub event_latency_us: f64,
     /// How long, on the host's clock, a frame waits for its edges, in microseconds.
     pub edge_patience_us: i64,
+    /// Compare frames with events, where no edges come. Their pixels must be aligned.
+    pub content: bool,
+    /// From the rising edge to the opening of the shutter, in microseconds: the delay of the
+    /// trigger's opto-isolator and the camera's own, as its data sheet says.
+    pub open_delay_us: i64,
+    /// From the falling edge to the closing of the shutter, in microseconds.
+    pub close_delay_us: i64,
 }
 
 impl Default for ClockSettings {
@@ -61,6 +84,9 @@ impl Default for ClockSettings {
             frame_latency_us: 0.0,
             event_latency_us: 0.0,
             edge_patience_us: 100_000,
+            content: true,
+            open_delay_us: 0,
+            close_delay_us: 0,
         }
     }
 }
@@ -82,6 +108,7 @@ pub struct Clocks {
     events_until: Option<Timestamp<EventClock>>,
     pulses: Pulses,
     line: Line,
+    content: Content,
     /// Pulse index less frame number, and how often in a row another one was seen.
     shift: Option<(i64, u32)>,
     relocks: u64,
@@ -105,6 +132,7 @@ impl Clocks {
             events_until: None,
             pulses: Pulses::default(),
             line: Line::default(),
+            content: Content::default(),
             shift: None,
             relocks: 0,
             waiting: VecDeque::new(),
@@ -125,10 +153,22 @@ impl Clocks {
             self.events_until = None;
             self.forget_matches();
         }
-        self.events.add(packet.until, packet.arrived);
+        if self.events.add(packet.until, packet.arrived) {
+            self.events_until = None;
+            self.forget_matches();
+        }
         self.events_until = self.events_until.max(Some(packet.until));
+        if self.compares() {
+            self.content.push_events(packet);
+        }
         if self.settings.edges {
-            packet.edges.iter().for_each(|edge| self.pulses.push(*edge));
+            for edge in &packet.edges {
+                let delay_us = match edge.kind {
+                    EdgeKind::Rising => self.settings.open_delay_us,
+                    EdgeKind::Falling => self.settings.close_delay_us,
+                };
+                self.pulses.push(Edge { t: edge.t.plus_us(delay_us), ..*edge });
+            }
         }
     }
 
@@ -140,7 +180,14 @@ impl Clocks {
             FrameSpan::Frames { start, exposure_us } => {
                 self.one_clock = false;
                 self.frame_epoch(frame.epoch, frame.sequence);
-                self.frames.add(start.plus_us(exposure_us), frame.arrived);
+                if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
+                    self.content.clear();
+                    self.line = Line::default();
+                    self.shift = None;
+                }
+                if self.compares() {
+                    self.content.push_frame(start, exposure_us, &frame.picture);
+                }
             }
             FrameSpan::Arrival { .. } => {
                 self.one_clock = false;
@@ -165,6 +212,7 @@ impl Clocks {
             }
             self.frame_epoch = Some(epoch);
             self.frames.clear();
+            self.content.clear();
             self.line = Line::default();
             self.shift = None;
         }
@@ -172,6 +220,7 @@ impl Clocks {
 
     fn forget_matches(&mut self) {
         self.pulses = Pulses::default();
+        self.content.clear();
         self.line = Line::default();
         self.shift = None;
     }
@@ -180,6 +229,11 @@ impl Clocks {
     ///
     /// To be called after every push until it gives nothing, and now and then without one.
     pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<TimedFrame> {
+        if self.content.waits()
+            && let Some(rough) = self.rough()
+        {
+            self.content.learn(&rough);
+        }
         loop {
             let frame = self.waiting.front()?;
             let overdue = now.since_us(frame.arrived) > self.settings.edge_patience_us;
@@ -187,8 +241,10 @@ impl Clocks {
                 FrameSpan::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameSpan::Frames { start, exposure_us } => {
                     let (sequence, stamp) = (frame.sequence, Some(start));
-                    let rough = self.rough().map(|map| map.map(start));
-                    self.time(sequence, stamp, rough, exposure_us, overdue)
+                    let refined = self.refined();
+                    let rough = refined.map(|(map, _)| map.map(start));
+                    let exact = refined.is_some_and(|(_, offset)| offset.is_some());
+                    self.time(sequence, stamp, rough.map(|t| (t, exact)), exposure_us, overdue)
                 }
                 FrameSpan::Arrival { exposure_us } => {
                     let sequence = frame.sequence;
@@ -196,7 +252,7 @@ impl Clocks {
                         let end_us = frame.arrived.us() as f64 - self.settings.frame_latency_us;
                         Timestamp::from_us((map.map_us(end_us).round() as i64) - exposure_us)
                     });
-                    self.time(sequence, None, rough, exposure_us, overdue)
+                    self.time(sequence, None, rough.map(|t| (t, false)), exposure_us, overdue)
                 }
             };
             let (epoch, start, end) = match timed {
@@ -215,26 +271,33 @@ impl Clocks {
     }
 
     /// A frame's exposure from its pulse, else from the line through the pulses of others,
-    /// else from arrival times.
+    /// else from `rough`: what arrival times tell, and whether image content has made it exact.
     fn time(
         &mut self,
         sequence: u64,
         stamp: Option<Timestamp<FrameClock>>,
-        rough: Option<Timestamp<EventClock>>,
+        rough: Option<(Timestamp<EventClock>, bool)>,
         exposure_us: i64,
         overdue: bool,
     ) -> Timing {
-        let Some((epoch, rough)) = self.event_epoch.zip(rough) else {
+        let Some((epoch, (rough, exact))) = self.event_epoch.zip(rough) else {
             return if overdue { Timing::Never } else { Timing::Wait };
         };
-        let line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
-        let guess = line.unwrap_or(rough);
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
+        let mut line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
+        if exact && line.is_some_and(|t| t.since_us(rough).abs() > period_us / 2) {
+            // Frames were matched with the pulses of their neighbours: a readout longer than
+            // anyone would think. What both cameras saw says so.
+            (self.line, self.shift, line) = (Line::default(), None, None);
+            self.relocks += 1;
+        }
+        let guess = line.unwrap_or(rough);
         // A frame cannot come before its shutter has closed, but long after it: reading out and
         // sending may take most of a period. So by arrival alone the pulse is rather earlier.
-        let early_us = if line.is_some() { 0 } else { period_us * 3 / 10 };
+        // What both cameras saw tells it without such a delay.
+        let early_us = if line.is_some() || exact { 0 } else { period_us * 3 / 10 };
         let expected = guess.plus_us(-early_us);
         let near = self.pulses.nearest(expected).copied();
         let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
@@ -280,6 +343,22 @@ impl Clocks {
         self.relocks
     }
 
+    /// Whether frames are compared with events: with edges only until it is sure that every
+    /// frame was matched with its own pulse.
+    fn compares(&self) -> bool {
+        let settled = self.content.is_sure() && self.edges_come() && self.line.is_known();
+        self.settings.content && !settled
+    }
+
+    /// As [`Self::rough`], with what was seen in frames and events.
+    fn refined(&self) -> Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)> {
+        let rough = self.rough()?;
+        Some(match self.content.offset(&rough) {
+            Some(offset) => (rough.shifted(offset.us), Some(offset)),
+            None => (rough, None),
+        })
+    }
+
     /// From the frame camera's clock to the event camera's, by arrival times.
     pub fn rough(&self) -> Option<ClockMap<FrameClock, EventClock>> {
         let frames = self.frames.map()?.shifted(-self.settings.frame_latency_us);
@@ -313,13 +392,22 @@ impl Clocks {
             let pulses = self.pulses.stats();
             return SyncState::Edges { residual_us, drift_ppm: map.drift_ppm(), pulses };
         }
-        match self.rough() {
-            Some(map) => {
-                let drift_ppm = map.drift_ppm();
-                SyncState::Arrival { drift_ppm }
+        match self.refined() {
+            Some((map, Some(Offset { us: offset_us, spread_us: residual_us }))) => {
+                SyncState::Content { residual_us, offset_us, drift_ppm: map.drift_ppm() }
+            }
+            Some((map, None)) => {
+                SyncState::Arrival { residual_us: self.jitter_us(), drift_ppm: map.drift_ppm() }
             }
             None => SyncState::Unknown,
         }
+    }
+
+    /// How far the fastest packets of both cameras lie from their lines, in microseconds.
+    fn jitter_us(&self) -> f64 {
+        let frames = self.frames.map().map_or(0.0, |map| self.frames.residual_us(&map));
+        let events = self.events.map().map_or(0.0, |map| self.events.residual_us(&map));
+        frames.hypot(events)
     }
 }
 

@@ -79,6 +79,7 @@ impl Recording {
             events,
             edges: std::mem::take(&mut self.edges),
             sensor: self.reader.sensor(),
+            lost_since: None,
         });
         Some(Due { at_us: until - self.origin_us, frame: None, packet })
     }

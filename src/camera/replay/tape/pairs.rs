@@ -160,6 +160,7 @@ impl Pairs {
             events: events.iter().filter(|e| (from..until).contains(&e.t_us)).copied().collect(),
             edges: Vec::new(),
             sensor,
+            lost_since: None,
         });
         self.ready.push_back(Due { at_us: until + shift_us, frame: None, packet });
     }

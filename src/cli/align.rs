@@ -1,0 +1,192 @@
+//! `gem-live align`: brings two cameras onto common grids, from pictures or live.
+
+use super::Failure;
+use super::common::write_png;
+use super::sources::SourceArguments;
+use gem_live::frame::{Picture, Size};
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::rig::align::store::{self, Pair};
+use gem_live::rig::align::{
+    AlignProgress, AlignSession, AlignSettings, Alignment, Board, FrameCrop, Target,
+};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Align two cameras with a chessboard that both see.
+///
+/// From pictures: --frame A.png --event B.png, once or for several positions of the board; the
+/// event camera's pictures are its own frames (APS). Live: --frame-source and --event-source;
+/// hold the board still in one place after another until all views are taken. With --flashing
+/// the event camera needs no frames: a board that appears and vanishes on a black screen
+/// (--paint makes its picture) is seen by its events.
+#[derive(clap::Args)]
+pub(crate) struct Align {
+    #[command(flatten)]
+    sources: SourceArguments,
+    /// A picture of the frame camera; give --frame and --event once for every position.
+    #[arg(long, requires = "event")]
+    frame: Vec<PathBuf>,
+    /// A picture of the event camera, of the same moment.
+    #[arg(long, requires = "frame")]
+    event: Vec<PathBuf>,
+    /// Inner corners of the board: where four squares meet.
+    #[arg(long, default_value_t)]
+    board: Board,
+    /// The board flashes full screen; it is seen by its events.
+    #[arg(long)]
+    flashing: bool,
+    /// Positions of the board to collect.
+    #[arg(long, default_value_t = 6)]
+    views: usize,
+    /// Size of the aligned frames [default: 1152x768 where the cameras reach it].
+    #[arg(long, value_parser = super::bench::size, requires = "ratio")]
+    size: Option<Size>,
+    /// Pixels of an aligned frame per cell of the events.
+    #[arg(long, requires = "size")]
+    ratio: Option<usize>,
+    /// Serial numbers to store the alignment for, as FRAMECAMERA,EVENTCAMERA [default: those of
+    /// the connected cameras; pictures alone are stored for none].
+    #[arg(long)]
+    cameras: Option<String>,
+    /// Folder for overlay.png and aligned.png, to judge the result by eye.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write the board as a picture of this size, to be printed or shown full screen, and end.
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
+    paint: Option<Size>,
+    /// Give up after so many seconds.
+    #[arg(long, default_value_t = 300.0)]
+    patience: f64,
+}
+
+impl Align {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        if let Some(size) = self.paint {
+            let path = self.out.clone().unwrap_or_default().join("board.png");
+            write_png(&path, &self.board.paint(size))?;
+            println!("{} inner corners: {}", self.board, path.display());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let settings = AlignSettings {
+            board: self.board,
+            views: self.views.max(1),
+            target: self.target()?,
+            ..AlignSettings::default()
+        };
+        if self.frame.is_empty() { self.live(settings) } else { self.pictures(settings) }
+    }
+
+    fn target(&self) -> Result<Option<Target>, Failure> {
+        let Some((size, ratio)) = self.size.zip(self.ratio) else { return Ok(None) };
+        let target = Target::new(size, ratio);
+        let wrong = || format!("{size} cannot be divided by {ratio}: choose sides that can");
+        target.map(Some).ok_or_else(|| wrong().into())
+    }
+
+    fn pair(&self) -> Result<Option<Pair>, Failure> {
+        let Some(text) = &self.cameras else { return Ok(None) };
+        let (frames, events) = text
+            .split_once(',')
+            .ok_or_else(|| format!("{text}: two serial numbers are written as 2021,00000123"))?;
+        Ok(Some(Pair { frames: frames.into(), events: events.into() }))
+    }
+
+    fn pictures(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
+        if self.frame.len() != self.event.len() {
+            return Err("give --frame and --event equally often".into());
+        }
+        let mut session = AlignSession::new(settings);
+        for (frame, event) in self.frame.iter().zip(&self.event) {
+            let (a, b) = (read_picture(frame)?, read_picture(event)?);
+            session.push_frame(&a);
+            session.push_aps(&b);
+            let progress = session.progress();
+            for (path, found) in [(frame, progress.in_frame), (event, progress.in_events)] {
+                if !found {
+                    eprintln!("gem-live: {}: no whole board of {}", path.display(), self.board);
+                }
+            }
+            session.take_view();
+        }
+        let Some(alignment) = session.solve().cloned() else {
+            return Err(session.progress().trouble.unwrap_or_default().into());
+        };
+        tell(&alignment);
+        let last = self.frame.last().map(|path| read_picture(path)).transpose()?;
+        self.show(&alignment, session.overlay(), last)?;
+        if let Some(pair) = self.pair()? {
+            let folder = store::folder().ok_or(store::StoreError::NoFolder)?;
+            println!("stored in {}", store::save(&folder, &pair, &alignment)?.display());
+        } else {
+            println!("not stored: name the cameras with --cameras");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn live(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
+        let tap = Tap::default();
+        let source = open(&self.sources.required()?, Playback::Loop, &tap, |_| Ok(()))?;
+        let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
+        let run = tap.alignment().begin(settings, self.flashing)?;
+        let pipeline = Pipeline::start(parts)?;
+        let (started, mut said) = (Instant::now(), (0, ""));
+        let alignment = loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let AlignProgress { views, wanted, hint, trouble, .. } = run.progress();
+            if let Some(alignment) = run.alignment() {
+                break alignment;
+            }
+            if (views, hint) != said {
+                said = (views, hint);
+                println!("{views} of {wanted} views: {hint}");
+            }
+            if started.elapsed().as_secs_f64() > self.patience || pipeline.ended() {
+                let notices = pipeline.notices().list();
+                let notice = notices.into_iter().find(|n| n.active).map(|n| n.text);
+                let why = trouble.or(notice).unwrap_or_else(|| hint.to_owned());
+                return Err(format!("{views} of {wanted} views were taken: {why}").into());
+            }
+        };
+        tell(&alignment);
+        self.show(&alignment, run.overlay(), None)?;
+        match self.pair()? {
+            Some(pair) => {
+                let folder = store::folder().ok_or(store::StoreError::NoFolder)?;
+                println!("stored in {}", store::save(&folder, &pair, &alignment)?.display());
+            }
+            None => println!("stored in {}", tap.alignment().accept(alignment)?.display()),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn show(
+        &self,
+        alignment: &Alignment,
+        overlay: Option<Picture>,
+        frame: Option<Picture>,
+    ) -> Result<(), Failure> {
+        let Some(folder) = &self.out else { return Ok(()) };
+        if let Some(overlay) = overlay {
+            write_png(&folder.join("overlay.png"), &overlay)?;
+        }
+        if let Some(aligned) = frame.and_then(|f| FrameCrop::new(alignment).apply(&f)) {
+            write_png(&folder.join("aligned.png"), &aligned)?;
+        }
+        println!("pictures in {}", folder.display());
+        Ok(())
+    }
+}
+
+fn tell(alignment: &Alignment) {
+    let (image, sensor) = (alignment.target.image(), alignment.target.sensor());
+    println!("residual: {}", alignment.residual);
+    println!("frames {image}, events {sensor}, {}:1", alignment.target.ratio());
+}
+
+fn read_picture(path: &Path) -> Result<Picture, Failure> {
+    let name = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let image = image::open(path).map_err(|e| name(&e))?.into_rgb8();
+    let size = Size::new(image.width() as usize, image.height() as usize);
+    Ok(Picture::from_rgb(size, image.as_raw()).map_err(|e| name(&e))?)
+}

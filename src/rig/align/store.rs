@@ -1,0 +1,101 @@
+//! Alignments in files, one for every pair of cameras.
+
+use super::{Alignment, Side};
+use crate::camera::Identity;
+use std::path::{Path, PathBuf};
+
+/// Why a stored alignment cannot be used, or not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be read or written.
+    #[error("{0}: {1}")]
+    Io(PathBuf, String),
+    /// The file is damaged or from another program.
+    #[error("{0} is no alignment ({1}): delete it and run gem-live align again")]
+    Broken(PathBuf, String),
+    /// There is no place for settings on this system.
+    #[error("this system names no folder for settings: set HOME")]
+    NoFolder,
+}
+
+/// Serial numbers that an alignment belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pair {
+    /// Of the frame camera.
+    pub frames: String,
+    /// Of the event camera.
+    pub events: String,
+}
+
+impl Pair {
+    /// Of two cameras; one without a serial number is known by its model.
+    pub fn of(frames: &Identity, events: &Identity) -> Self {
+        let key = |i: &Identity| if i.serial.is_empty() { &i.model } else { &i.serial }.clone();
+        Self { frames: key(frames), events: key(events) }
+    }
+
+    /// The name of its file.
+    pub fn file_name(&self) -> String {
+        let sound = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let part = |text: &str| text.chars().take(64).map(sound).collect::<String>();
+        format!("{}__{}.json", part(&self.frames), part(&self.events))
+    }
+}
+
+/// What a file holds. Fields that this version does not know are passed over.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct File {
+    cameras: Pair,
+    #[serde(flatten)]
+    alignment: Alignment,
+}
+
+/// Where alignments of this user lie.
+pub fn folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "gem-live")?;
+    Some(folders.config_dir().join("alignments"))
+}
+
+/// The alignment of a pair in a folder; none where there is no file.
+///
+/// # Errors
+/// The file cannot be read, or is no alignment of these cameras.
+pub fn load(folder: &Path, pair: &Pair) -> Result<Option<Alignment>, StoreError> {
+    let path = folder.join(pair.file_name());
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(StoreError::Io(path, e.to_string())),
+    };
+    let file: File = serde_json::from_slice(&bytes)
+        .map_err(|e| StoreError::Broken(path.clone(), e.to_string()))?;
+    let alignment = file.alignment;
+    let side = |s: Side| (1..=1 << 14).contains(&s.width) && (1..=1 << 14).contains(&s.height);
+    let crop = alignment.crop;
+    let finite = [crop.x, crop.y, crop.width, crop.height].iter().all(|v| v.is_finite());
+    let sound = side(alignment.warp.events)
+        && side(alignment.warp.frames)
+        && alignment.target.is_sound()
+        && finite
+        && crop.width > 0.0
+        && crop.height > 0.0;
+    if !sound {
+        return Err(StoreError::Broken(path, "its sizes make no sense".into()));
+    }
+    // Two long serial numbers may share a name of a file.
+    Ok((file.cameras == *pair).then_some(alignment))
+}
+
+/// Stores the alignment of a pair in a folder, in place of the one before; where it lies.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save(folder: &Path, pair: &Pair, alignment: &Alignment) -> Result<PathBuf, StoreError> {
+    let path = folder.join(pair.file_name());
+    let io = |e: String| StoreError::Io(path.clone(), e);
+    std::fs::create_dir_all(folder).map_err(|e| io(e.to_string()))?;
+    let file = File { cameras: pair.clone(), alignment: alignment.clone() };
+    let json = serde_json::to_vec_pretty(&file).map_err(|e| io(e.to_string()))?;
+    crate::output::write(&path, &json).map_err(|e| io(e.to_string()))?;
+    Ok(path)
+}

@@ -1,0 +1,333 @@
+//! Boards that are drawn with known places of their corners, and the alignment from them.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+mod boards;
+
+use boards::{Camera, EVENTS, FRAMES, Pose, apply, event_camera, frame_camera, poses, rig};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::rig::align::{
+    AlignSession, AlignSettings, Alignment, Blink, Board, EventTable, FoundBoard, FrameCrop, Side,
+    Target, View, Warp, solve,
+};
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Where the corners truly are in the frame camera's picture.
+fn true_corners(pose: &Pose) -> Vec<(f64, f64)> {
+    let (m, _) = pose.matrices(FRAMES);
+    let corner = |i: usize| ((i % 9) as f64 - 4.0, (i / 9) as f64 - 2.5);
+    (0..54).map(|i| apply(&m, corner(i))).collect()
+}
+
+/// Root mean square and largest distance from the corners that they stand for.
+fn off(found: &FoundBoard, pose: &Pose) -> (f64, f64) {
+    let errors: Vec<f64> = found
+        .points
+        .iter()
+        .zip(true_corners(pose))
+        .map(|(a, b)| (a.0 - b.0).hypot(a.1 - b.1))
+        .collect();
+    let rms = (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt();
+    (rms, errors.into_iter().fold(0.0, f64::max))
+}
+
+#[test]
+fn corners_are_found_to_a_tenth_of_a_pixel_in_noise_and_blur() {
+    let board = Board::default();
+    for (blur_px, noise) in [(0.0, 0.0), (0.6, 0.01), (1.5, 0.02), (2.5, 0.02)] {
+        for (i, pose) in poses().iter().enumerate() {
+            let picture = frame_camera(blur_px, noise).draw(pose, FRAMES, i as u64);
+            let found = board.find(&picture).unwrap_or_else(|| panic!("blur {blur_px}, pose {i}"));
+            let (rms, worst) = off(&found, pose);
+            println!("blur {blur_px} noise {noise} pose {i}: rms {rms:.4}, worst {worst:.4} px");
+            assert!(rms < 0.05 && worst < 0.1, "blur {blur_px}, pose {i}: {rms} {worst}");
+        }
+    }
+}
+
+#[test]
+fn a_large_picture_and_a_small_one_serve_as_well() {
+    let board = Board::default();
+    for (size, blur_px) in [(Size::new(2048, 1536), 2.0), (Size::new(173, 130), 0.5)] {
+        let pose = Pose { width: 0.8, ..Pose::straight() };
+        let camera = Camera { size, to_frame: Box::new(Some), blur_px, noise: 0.01 };
+        let found = board.find(&camera.draw(&pose, size, 3)).unwrap_or_else(|| panic!("{size}"));
+        let (m, _) = pose.matrices(size);
+        let first = apply(&m, (-4.0, -2.5));
+        let off = (found.points[0].0 - first.0).hypot(found.points[0].1 - first.1);
+        assert!(off < 0.1, "{size}: {off}");
+    }
+}
+
+#[test]
+fn what_is_no_whole_board_is_not_taken_for_one() {
+    let board = Board::default();
+    let mut rng = StdRng::seed_from_u64(1);
+    let noise: Vec<u8> = (0..FRAMES.area()).map(|_| rng.random()).collect();
+    assert!(board.find(&Picture::new(1, FRAMES, noise).unwrap()).is_none());
+    assert!(board.find(&Picture::filled(true, FRAMES, 90)).is_none());
+    assert!(board.find(&Picture::filled(false, Size::new(1, 1), 90)).is_none());
+    // Half of it hangs out of the picture.
+    let pose = Pose { at: (0.9, 0.5), ..Pose::straight() };
+    assert!(board.find(&frame_camera(0.5, 0.01).draw(&pose, FRAMES, 1)).is_none());
+    // One of another size.
+    let picture = frame_camera(0.5, 0.01).draw(&Pose::straight(), FRAMES, 1);
+    assert!(Board::new(8, 5).unwrap().find(&picture).is_none());
+    assert!(Board::new(11, 8).unwrap().find(&picture).is_none());
+    assert!(Board::new(8, 6).is_none() && "9x9".parse::<Board>().is_err());
+}
+
+fn found(camera: &Camera, pose: &Pose, seed: u64) -> FoundBoard {
+    let picture = camera.draw(pose, FRAMES, seed);
+    Board::default().find(&picture).unwrap_or_else(|| panic!("{} {}", camera.size, seed))
+}
+
+fn views(warp: Warp, count: usize) -> Vec<View> {
+    let (frame, event) = (frame_camera(0.8, 0.01), event_camera(warp, 0.6, 0.015));
+    let view = |(i, pose): (usize, &Pose)| View {
+        frame: found(&frame, pose, i as u64),
+        event: found(&event, pose, 100 + i as u64),
+    };
+    poses().iter().take(count).enumerate().map(view).collect()
+}
+
+/// The largest distance between two warps over the board's part of the picture, in pixels.
+fn apart(a: &Warp, b: &Warp, share: f64) -> f64 {
+    let mut worst = 0.0_f64;
+    for i in 0..=20 {
+        for j in 0..=20 {
+            let at =
+                |k: i32, side: usize| (0.5 + share * (f64::from(k) / 20.0 - 0.5)) * side as f64;
+            let place = (at(i, EVENTS.width), at(j, EVENTS.height));
+            let (p, q) = (a.map(place).unwrap(), b.map(place).unwrap());
+            worst = worst.max((p.0 - q.0).hypot(p.1 - q.1));
+        }
+    }
+    worst
+}
+
+#[test]
+fn a_warp_is_found_again_whether_the_splitter_mirrors_or_not() {
+    for mirrored in [false, true] {
+        let truth = rig(EVENTS, FRAMES, mirrored);
+        let (warp, residual) = solve(&views(truth, 5), EVENTS, FRAMES).unwrap();
+        println!("mirrored {mirrored}: {residual}; off by {:.3} px", apart(&warp, &truth, 0.7));
+        assert!(residual.frame_px < 0.15 && residual.event_px < 0.1, "{residual}");
+        assert_eq!((residual.corners + residual.outliers, residual.views), (5 * 54, 5));
+        assert!(apart(&warp, &truth, 0.7) < 0.2, "{mirrored}: {}", apart(&warp, &truth, 0.7));
+    }
+}
+
+#[test]
+fn a_camera_that_stands_on_its_head_is_told_by_several_views() {
+    let upright = rig(EVENTS, FRAMES, true);
+    // Mirrored from left to right and turned by half a turn: mirrored from top to bottom.
+    let mut truth = upright;
+    for column in [0, 1, 3, 4, 6, 7] {
+        truth.homography[column] = -upright.homography[column];
+    }
+    let (warp, residual) = solve(&views(truth, 4), EVENTS, FRAMES).unwrap();
+    assert!(residual.event_px < 0.1, "{residual}");
+    assert!(apart(&warp, &truth, 0.6) < 0.3, "{}", apart(&warp, &truth, 0.6));
+}
+
+#[test]
+fn grids_are_exactly_k_to_one_and_as_in_ms_rbd_for_that_rig() {
+    let (frames, events) = (Size::new(2048, 1536), EVENTS);
+    let warp = rig(events, frames, true);
+    let alignment = Alignment::new(warp, Default::default(), None).unwrap();
+    assert_eq!(alignment.target, Target::MS_RBD);
+    assert_eq!(alignment.target.image(), Size::new(1152, 768));
+    assert_eq!(alignment.target.sensor(), Size::new(288, 192));
+    // Both cameras see all of it.
+    let crop = alignment.crop;
+    assert!(crop.x >= 0.0 && crop.x + crop.width <= 2048.0 + 1e-6);
+    assert!(crop.y >= 0.0 && crop.y + crop.height <= 1536.0 + 1e-6);
+    assert!((crop.width / crop.height - 1.5).abs() < 1e-9);
+    let table = EventTable::new(&alignment);
+    let mut hit = vec![false; 288 * 192];
+    let mut outside = 0;
+    for y in 0..260 {
+        for x in 0..346 {
+            match table.cell(x, y) {
+                Some((u, v)) => hit[usize::from(v) * 288 + usize::from(u)] = true,
+                None => outside += 1,
+            }
+        }
+    }
+    let holes = hit.iter().filter(|h| !**h).count();
+    println!("{outside} pixels outside, {holes} cells without a pixel; crop {crop:?}");
+    assert!(outside > 0 && holes == 0, "{outside} outside, {holes} holes");
+    // A cell's pixel lies where its part of the frame lies.
+    let (u, v) = alignment.event_cell((173.0, 130.0)).unwrap();
+    let (x, y) = warp.map((173.0, 130.0)).unwrap();
+    assert!(((x - crop.x) / crop.width * 288.0 - u).abs() < 1e-9);
+    assert!(((y - crop.y) / crop.height * 192.0 - v).abs() < 1e-9);
+    // A smaller rig gets what its event camera resolves.
+    let small = Alignment::new(rig(Size::new(128, 96), FRAMES, false), Default::default(), None);
+    let target = small.unwrap().target;
+    assert_eq!(target.image().width, target.sensor().width * target.ratio());
+    assert_eq!(target.image().height, target.sensor().height * target.ratio());
+    assert_eq!(target.sensor(), Size::new(96, 64));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_event_is_moved_to_its_cell_or_counted(
+        places in prop::collection::vec((0_u16..400, 0_u16..300, any::<bool>()), 0..200),
+        mirrored in any::<bool>(),
+    ) {
+        let warp = rig(EVENTS, FRAMES, mirrored);
+        let alignment = Alignment::new(warp, Default::default(), None).unwrap();
+        let table = EventTable::new(&alignment);
+        let (sensor, mut expected) = (alignment.target.sensor(), Vec::new());
+        let mut events: Vec<Event> = Vec::new();
+        for (i, (x, y, on)) in places.iter().enumerate() {
+            events.push(Event { t_us: i as i64, x: *x, y: *y, on: *on });
+            // The model: place by place, from the formula.
+            if *x >= 346 || *y >= 260 {
+                continue;
+            }
+            let cell = alignment.event_cell((f64::from(*x) + 0.5, f64::from(*y) + 0.5));
+            if let Some((u, v)) = cell
+                && (0.0..sensor.width as f64).contains(&u)
+                && (0.0..sensor.height as f64).contains(&v)
+            {
+                expected.push(Event { t_us: i as i64, x: u as u16, y: v as u16, on: *on });
+            }
+        }
+        let outside = table.apply(&mut events);
+        prop_assert_eq!(outside as usize + events.len(), places.len());
+        prop_assert_eq!(events, expected);
+    }
+}
+
+#[test]
+fn a_cropped_frame_keeps_its_light_and_its_places() {
+    let frames = Size::new(300, 200);
+    let still = Warp {
+        events: Side::from(Size::new(100, 66)),
+        frames: Side::from(frames),
+        homography: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        event_radial: [0.0; 2],
+        frame_radial: [0.0; 2],
+    };
+    let target = Target::new(Size::new(96, 64), 2).unwrap();
+    let alignment = Alignment::new(still, Default::default(), Some(target)).unwrap();
+    let crop = FrameCrop::new(&alignment);
+    let flat = crop.apply(&Picture::filled(true, frames, 201)).unwrap();
+    assert_eq!((flat.size(), flat.channels()), (Size::new(96, 64), 3));
+    assert!(flat.data().iter().all(|v| *v == 201));
+    // A ramp stays a ramp: every pixel is the light of the middle of its area.
+    let ramp: Vec<u8> = (0..frames.area()).map(|i| (i % 300 / 2) as u8).collect();
+    let ramp = crop.apply(&Picture::new(1, frames, ramp).unwrap()).unwrap();
+    let step = alignment.crop.width / 96.0;
+    for (x, v) in ramp.plane(0)[..96].iter().enumerate() {
+        let place = alignment.crop.x + (x as f64 + 0.5) * step - 0.5;
+        assert!((f64::from(*v) - place / 2.0).abs() < 1.0, "{x}: {v} {place}");
+    }
+    assert!(crop.apply(&Picture::filled(true, Size::new(301, 200), 0)).is_none());
+}
+
+/// Events of a board that appears and vanishes: white squares brighten, then darken.
+fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
+    let white = event_camera(warp, 0.5, 0.0).draw(pose, FRAMES, 1);
+    let mut rng = StdRng::seed_from_u64(9);
+    let mut events = Vec::new();
+    for flash in 0..2 * count {
+        let from_us = flash * 100_000;
+        for (i, v) in white.data().iter().enumerate() {
+            let (x, y) = ((i % EVENTS.width) as u16, (i / EVENTS.width) as u16);
+            // The logarithm rises from a dark screen by so many thresholds.
+            let rise = (f64::from(*v) / 25.0 + 1.0).ln() / 0.3;
+            for _ in 0..(rise + rng.random_range(-0.4..0.4)).max(0.0) as usize {
+                let t_us = from_us + rng.random_range(0..6_000);
+                events.push(Event { t_us, x, y, on: flash % 2 == 0 });
+            }
+        }
+        for _ in 0..500 {
+            let (x, y) = (rng.random_range(0..346), rng.random_range(0..260));
+            let (t_us, on) = (from_us + rng.random_range(0..100_000), rng.random());
+            events.push(Event { t_us, x, y, on });
+        }
+    }
+    events.sort_by_key(|e| e.t_us);
+    events
+}
+
+#[test]
+fn a_flashing_board_is_a_picture_with_bright_and_dark_as_they_are() {
+    let (warp, pose) = (rig(EVENTS, FRAMES, true), Pose::straight());
+    let mut blink = Blink::new(EVENTS);
+    blink.push(&flashes(warp, &pose, 3));
+    assert!(blink.flashes() >= 4, "{}", blink.flashes());
+    let found = Board::default().find(&blink.picture()).unwrap();
+    let by_aps = Board::default().find(&event_camera(warp, 0.5, 0.0).draw(&pose, FRAMES, 1));
+    let by_aps = by_aps.unwrap();
+    assert_eq!(found.bright, by_aps.bright);
+    for (a, b) in found.points.iter().zip(&by_aps.points) {
+        assert!((a.0 - b.0).hypot(a.1 - b.1) < 0.5, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
+    use gem_live::rig::align::store::{Pair, load};
+    let truth = rig(EVENTS, FRAMES, true);
+    let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
+    let settings = AlignSettings { views: 4, ..AlignSettings::default() };
+    let mut session = AlignSession::new(settings);
+    assert_eq!(session.progress().hint, "show the whole board to both cameras");
+    let poses = poses();
+    // A board that moves from picture to picture is found, and not taken.
+    for i in 0..3 {
+        let pose = Pose { at: (0.45 + 0.02 * f64::from(i), 0.5), ..poses[0] };
+        session.push_frame(&frame.draw(&pose, FRAMES, 1));
+        session.push_aps(&event.draw(&pose, FRAMES, 2));
+    }
+    assert_eq!(session.progress().views, 0);
+    assert_eq!(session.progress().hint, "hold the board still");
+    for (i, pose) in poses.iter().take(4).enumerate() {
+        for seed in 0..3 {
+            session.push_frame(&frame.draw(pose, FRAMES, seed));
+            session.push_aps(&event.draw(pose, FRAMES, 50 + seed));
+        }
+        // Held for long it is still one view.
+        assert_eq!(session.progress().views, i + 1);
+    }
+    let progress = session.progress();
+    assert!(progress.residual.unwrap().event_px < 0.1, "{progress:?}");
+    let alignment = session.alignment().unwrap().clone();
+    assert!(apart(&alignment.warp, &truth, 0.6) < 0.3);
+    let picture = session.overlay().unwrap();
+    assert_eq!(picture.size(), alignment.target.image());
+    // Stored for this pair of cameras, and for no other.
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair { frames: "FLIR 1/2".into(), events: "00000123".into() };
+    let path = session.save(folder.path(), &pair).unwrap().unwrap();
+    let read = load(folder.path(), &pair).unwrap().unwrap();
+    assert_eq!((read.target, read.residual.corners), (alignment.target, 4 * 54));
+    assert!(apart(&read.warp, &alignment.warp, 1.0) < 1e-9);
+    let other = Pair { frames: "FLIR 1_2".into(), ..pair.clone() };
+    assert_eq!(other.file_name(), pair.file_name());
+    assert_eq!(load(folder.path(), &other).unwrap(), None);
+    let stranger = Pair { events: "7".into(), ..pair.clone() };
+    assert_eq!(load(folder.path(), &stranger).unwrap(), None);
+    // A file of a later version is read; a damaged one is named.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen('{', "{\"later\": [1, 2],", 1)).unwrap();
+    assert_eq!(load(folder.path(), &pair).unwrap(), Some(read));
+    std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+    let broken = load(folder.path(), &pair).unwrap_err().to_string();
+    assert!(broken.contains(path.to_str().unwrap()) && broken.contains("delete it"), "{broken}");
+    std::fs::write(&path, text.replace("\"ratio\": ", "\"ratio\": 7")).unwrap();
+    assert!(load(folder.path(), &pair).is_err());
+}
