@@ -141,17 +141,28 @@ fn either_camera_is_waited_for_and_taken_up_again() {
 #[test]
 fn the_controls_and_identities_of_two_cameras_are_told_apart() {
     let mut rig = Rig::start(false);
-    rig.run("both are there", |rig| rig.source.controls().len() == 3);
-    let names: Vec<&str> = rig.source.controls().iter().map(|c| c.name).collect();
-    assert_eq!(names, ["frames:exposure_us", "frames:speed", "events:cable"]);
-    assert_eq!(rig.source.controls()[0].label, "Frames: Exposure (us)");
+    let control =
+        |rig: &Rig, name: &str| rig.source.controls().iter().find(|c| c.name == name).cloned();
+    let all = ["frames:exposure_us", "frames:speed", "events:cable"];
+    rig.run("both are there", |rig| all.iter().all(|name| control(rig, name).is_some()));
+    assert_eq!(control(&rig, all[0]).unwrap().label, "Frames: Exposure (us)");
+    // Each control is one camera's, and those of the noise filters are nobody's.
+    let shown = rig.source.controls();
+    assert!(shown.iter().all(|c| {
+        ["frames:", "events:", "filter_"].iter().filter(|p| c.name.starts_with(**p)).count() == 1
+    }));
+    assert!(control(&rig, "frames:cable").is_none() && control(&rig, "filter_hot").is_some());
     assert!(rig.source.name().contains("00000009-frames"), "{}", rig.source.name());
     assert!(rig.source.name().contains("00000009-events"), "{}", rig.source.name());
     // A control reaches its own camera.
     rig.source.control(Wish::Set("events:cable", Value::Switch(true)));
-    rig.run("the cable", |rig| rig.source.controls()[2].value == Value::Switch(true));
+    rig.run("the cable", |rig| {
+        control(rig, all[2]).is_some_and(|c| c.value == Value::Switch(true))
+    });
     rig.source.control(Wish::Set("frames:exposure_us", Value::Whole(9_000)));
-    rig.run("the exposure", |rig| rig.source.controls()[0].value == Value::Whole(9_000));
+    rig.run("the exposure", |rig| {
+        control(rig, all[0]).is_some_and(|c| c.value == Value::Whole(9_000))
+    });
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
     // One that nobody has is said, and so is a value that it cannot take.
     rig.source.control(Wish::Set("cable", Value::Switch(true)));

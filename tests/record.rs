@@ -131,9 +131,11 @@ fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
     let gap = Gap { from_us: 21_000, until_us: 22_000 };
     flawed.missing.push(gap);
     flawed.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
+    flawed.lossy = true;
     recorder.push(Arc::new(flawed));
     let progress = recorder.finish();
     assert_eq!((progress.pairs, progress.unpaired), (1, 1));
+    assert_eq!(progress.lossy, ["desk_1_00000.npz"]);
     assert_eq!(progress.missing, [("desk_1_00000.npz".to_owned(), vec![gap])]);
 }
 

@@ -7,6 +7,7 @@ mod cameras;
 mod common;
 mod deblur;
 mod devices;
+mod export;
 mod export_weights;
 mod gpu_check;
 mod headless;
@@ -42,6 +43,7 @@ enum Command {
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
     Devices(devices::Devices),
+    Export(export::Export),
     ExportWeights(export_weights::ExportWeights),
     #[command(hide = true)]
     GpuCheck(gpu_check::GpuCheck),
@@ -67,6 +69,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
+        Command::Export(export) => export.run(),
         Command::ExportWeights(export) => export.run(),
         Command::GpuCheck(check) => check.run(),
         Command::Infer(infer) => infer.run(),

@@ -2,8 +2,10 @@
 
 use super::Failure;
 use super::sources::SourceArguments;
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
-use gem_live::record::{Ending, RecordSettings, Session};
+use gem_live::camera::Value;
+use gem_live::dataset::Packing;
+use gem_live::pipeline::{Control, Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,9 +18,10 @@ pub(crate) struct Record {
     /// Frames to record; two make a pair.
     #[arg(long, default_value_t = 60)]
     count: u64,
-    /// Folder for the sequence; new or empty.
+    /// Folder for the sequence, new or empty [default: one named by time and scene, where the
+    /// window's recordings go].
     #[arg(long)]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Name of the scene; file names begin with it.
     #[arg(long, default_value = "scene")]
     scene: String,
@@ -28,9 +31,37 @@ pub(crate) struct Record {
     /// Whatever should be remembered.
     #[arg(long, default_value = "")]
     notes: String,
+    /// A noise filter to switch on; may be given several times. What it removes is counted in
+    /// session.json.
+    #[arg(long = "filter", value_enum)]
+    filters: Vec<Filter>,
+    /// Make the files smaller, which takes far longer than writing them: deflate's level.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
+    deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
     #[arg(long, default_value_t = 10.0)]
     patience: f64,
+}
+
+/// A noise filter, with its usual settings.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum Filter {
+    /// Pixels that fire far more often than those around them.
+    Hot,
+    /// Events that no neighbour supports.
+    Activity,
+    /// Events that follow one of the same pixel too soon.
+    Refractory,
+}
+
+impl Filter {
+    fn control(self) -> &'static str {
+        match self {
+            Self::Hot => "filter_hot",
+            Self::Activity => "filter_activity",
+            Self::Refractory => "filter_refractory",
+        }
+    }
 }
 
 impl Record {
@@ -42,14 +73,20 @@ impl Record {
             notes: self.notes.clone(),
             ..Session::default()
         };
-        let settings = RecordSettings { frames: Some(self.count), ..RecordSettings::default() };
+        let packing = self.deflate.map_or(Packing::Stored, Packing::Deflated);
+        let settings =
+            RecordSettings { frames: Some(self.count), packing, ..RecordSettings::default() };
+        let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Before the camera: not one of its frames is to be missed.
-        let source =
-            open(&sources, Playback::Once, &tap, |tap| tap.record(&self.out, session, settings))?;
+        let mut source =
+            open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
+        for filter in &self.filters {
+            source.control(Control::Set(filter.control(), Value::Switch(true)));
+        }
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
         let mut said = Vec::new();
-        let (mut seen, mut since) = (0, Instant::now());
+        let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
@@ -61,6 +98,10 @@ impl Record {
             let Some(progress) = tap.progress() else { break None };
             if let Some(ending) = progress.ending {
                 break Some(ending);
+            }
+            if let Some(warning) = progress.warning.filter(|_| !warned) {
+                warned = true;
+                eprintln!("gem-live: {warning}");
             }
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
@@ -76,7 +117,7 @@ impl Record {
             "{} pairs of {} exposures in {} ({} lost, {} not paired, {} files with events missing)",
             progress.pairs,
             progress.exposures,
-            self.out.display(),
+            folder.display(),
             progress.lost,
             progress.unpaired,
             progress.missing.len(),

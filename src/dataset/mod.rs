@@ -3,6 +3,7 @@
 pub mod aedat4;
 mod clip;
 mod config;
+pub mod export;
 mod find;
 pub mod npy;
 pub mod npz;

@@ -70,6 +70,8 @@ pub struct Progress {
     pub waiting: u64,
     /// Files with events missing, and where.
     pub missing: Vec<(String, Vec<Gap>)>,
+    /// Files with an exposure of which the camera itself lost events, nobody knows which.
+    pub lossy: Vec<String>,
     /// The disk will be full soon, or is too slow.
     pub warning: Option<String>,
     /// Why it is over, once it is.

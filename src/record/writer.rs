@@ -313,6 +313,9 @@ impl Place {
             if !gaps.is_empty() {
                 p.missing.push((name.clone(), gaps));
             }
+            if first.lossy || second.lossy {
+                p.lossy.push(name.clone());
+            }
         });
         if job.thumbnail {
             // Made again from the frames where it is missing, so its failure is none.

@@ -1,0 +1,175 @@
+//! From a recording to a dataset, through the program.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::dataset::{Config, Pair, Truth};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::record::Manifest;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn gem_live(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn sequence(base: &Path, name: &str, pairs: i64, scale: f64, truth: bool) -> PathBuf {
+    let size = Size::new(32, 16);
+    let folder = base.join(name);
+    for i in 0..pairs {
+        let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
+        let picture = Picture::new(3, size, data).unwrap();
+        let at = i * 100_000;
+        let truth = truth.then(|| Truth {
+            images: vec![picture.clone(), picture.clone()],
+            timestamps_us: vec![at + 10_000, at + 60_000],
+        });
+        let pair = Pair {
+            frames: [picture.clone(), picture],
+            exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
+            events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+            scale_factor: scale,
+            truth,
+        };
+        pair.write(&folder.join(format!("scene_{i:05}.npz"))).unwrap();
+    }
+    folder
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_simulated_recording_is_played_exported_and_evaluated_with_its_truth() {
+    let base = tempfile::tempdir().unwrap();
+    let out = gem_live(
+        base.path(),
+        &[
+            "record",
+            "--source",
+            "sim:64x48",
+            "--count",
+            "8",
+            "--out",
+            "desk",
+            "--scene",
+            "desk",
+            "--indoor",
+            "--filter",
+            "activity",
+        ],
+    );
+    assert!(out.status.success(), "{}", said(&out));
+    assert!(said(&out).contains("4 pairs of"), "{}", said(&out));
+    let manifest = Manifest::read(&base.path().join("desk")).unwrap();
+    assert!(manifest.cameras().contains("simulated rig"), "{manifest:?}");
+    assert!(manifest.session.settings["exposure_us"].is_number(), "{manifest:?}");
+    let filters = &manifest.session.filters;
+    assert!(filters["counts"][2]["events_in"].as_u64().unwrap() > 0, "{manifest:?}");
+    assert!(base.path().join("desk/thumbnail.png").exists());
+    // Played and recorded again, it is the same to the last bit.
+    let again = gem_live(
+        base.path(),
+        &["record", "--source", "replay:desk", "--count", "8", "--out", "again", "--scene", "desk"],
+    );
+    assert!(again.status.success(), "{}", said(&again));
+    for i in 0..4 {
+        let read = |folder: &str| {
+            Pair::read(&base.path().join(format!("{folder}/desk_{i:05}.npz"))).unwrap()
+        };
+        let (first, second) = (read("desk"), read("again"));
+        assert!(first.truth.is_some() && !first.events.is_empty());
+        assert_eq!(first, second, "pair {i}");
+    }
+    let export =
+        gem_live(base.path(), &["export", "desk", "--out", "data", "--test-fraction", "0.5"]);
+    assert!(export.status.success(), "{}", said(&export));
+    assert!(said(&export).contains("2 pairs for training and 2 for testing"), "{}", said(&export));
+    assert!(said(&export).contains("has_gt: true"));
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
+    let test = gem_live(base.path(), &["test", "--config", "data/test.yaml", "--weights", weights]);
+    assert!(test.status.success(), "{}", said(&test));
+    let results = std::fs::read_to_string(base.path().join("results/data/results.json")).unwrap();
+    assert!(results.to_lowercase().contains("psnr"), "{results}");
+    assert_eq!(names(&base.path().join("results/data/Result")).len(), 4);
+}
+
+#[test]
+fn sequences_are_divided_by_pairs_by_sequence_and_by_name() {
+    let base = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        sequence(base.path(), name, 10, 2.0, false);
+    }
+    let export = |out: &str, more: &[&str]| {
+        let arguments = [&["export", "a", "b", "c", "--out", out][..], more].concat();
+        let output = gem_live(base.path(), &arguments);
+        assert!(output.status.success(), "{}", said(&output));
+        (names(&base.path().join(out).join("train")), names(&base.path().join(out).join("test")))
+    };
+    let (train, test) = export("pairs", &[]);
+    assert_eq!((train.len(), test.len()), (24, 6));
+    for name in ["a_", "b_", "c_"] {
+        assert_eq!(test.iter().filter(|f| f.starts_with(name)).count(), 2, "{test:?}");
+    }
+    assert_eq!(export("same", &[]).1, test, "the same seed divides alike");
+    assert_ne!(export("other", &["--seed", "2"]).1, test);
+    let (train, test) = export("whole", &["--by-sequence", "--test-fraction", "0.3"]);
+    assert_eq!((train.len(), test.len()), (20, 10));
+    assert!(test.iter().all(|f| f[..2] == test[0][..2]), "{test:?}");
+    let (_, test) = export("named", &["--test-sequence", "b", "--copy"]);
+    assert!(test.len() == 10 && test.iter().all(|f| f.starts_with("b_scene_")), "{test:?}");
+    // The files are what they were, and the YAML files say what the loader needs.
+    let one = Pair::read(&base.path().join("named/test/b_scene_00003.npz")).unwrap();
+    assert_eq!(one, Pair::read(&base.path().join("b/scene_00003.npz")).unwrap());
+    for (file, train) in [("test.yaml", false), ("train.yaml", true)] {
+        let text = std::fs::read_to_string(base.path().join("named").join(file)).unwrap();
+        let (config, remarks) = Config::parse(&text).unwrap();
+        assert!(remarks.warnings.is_empty(), "{:?}", remarks.warnings);
+        assert_eq!((config.train, config.scale_factor, config.has_gt), (train, 2.0, false));
+        assert_eq!(config.predict_ts, Some(0.5));
+        assert_eq!(config.root_path, base.path().join("named").canonicalize().unwrap());
+    }
+}
+
+#[test]
+fn what_must_not_be_mixed_or_overwritten_is_refused() {
+    let base = tempfile::tempdir().unwrap();
+    sequence(base.path(), "a", 3, 2.0, true);
+    sequence(base.path(), "b", 3, 4.0, true);
+    sequence(base.path(), "c", 3, 2.0, false);
+    let refused = |arguments: &[&str], why: &str| {
+        let output = gem_live(base.path(), arguments);
+        assert!(!output.status.success(), "{}", said(&output));
+        assert!(said(&output).contains(why), "{}", said(&output));
+    };
+    refused(&["export", "a", "b", "--out", "x"], "export them apart");
+    refused(&["export", "a", "--out", "x", "--test-sequence", "z"], "no sequence is named z");
+    refused(&["export", "a", "--out", "x", "--test-fraction", "1.5"], "no part of a whole");
+    refused(&["export", "nothing", "--out", "x"], "no pair of frames");
+    assert!(!base.path().join("x").exists(), "nothing was begun");
+    let output = gem_live(base.path(), &["export", "a", "c", "--out", "x"]);
+    assert!(said(&output).contains("has_gt: false"), "truth of some is truth of none");
+    refused(&["export", "a", "--out", "x"], "is not empty");
+    // What is damaged is named and left out; the rest is there.
+    std::fs::write(base.path().join("a/scene_00001.npz"), b"damaged").unwrap();
+    refused(&["export", "a", "--out", "y"], "scene_00001.npz is left out");
+    let there = [names(&base.path().join("y/train")), names(&base.path().join("y/test"))].concat();
+    assert_eq!(there.len(), 2);
+}
