@@ -291,6 +291,8 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
         notify: Box::new(|| ()),
     };
     let pipeline = Pipeline::start(parts).unwrap();
+    // Dropped before the pipeline, whose engine waits for it.
+    let permit = permit;
     let mut numbers = Vec::new();
     for round in 1..=5_u64 {
         // The engine holds one exposure; a hundred more come meanwhile.
