@@ -84,7 +84,7 @@ bool caerDeviceSendDefaultConfig(void *device) {
     registers[2][12] = 4000;
     registers[5][10] = bias(4, 39);
     registers[5][11] = bias(5, 255);
-    registers[5][12] = bias(3, 1);
+    registers[5][12] = bias(1, 64);
     registers[5][14] = bias(2, 58);
     registers[5][15] = bias(1, 33);
     return device != NULL;
