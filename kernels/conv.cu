@@ -1,12 +1,15 @@
 // The convolutions of SAN that read and write half maps. Kernel, inputs and outputs are in the name.
 #include "conv.cuh"
 
-// Four warps, four rows each: 16 x 16 pixels.
-#define CONV(name, k, cin, cout, source, post) \
-    KERNEL(name, 128)(ConvArgs a) { convolve<k, cin, cout, source, post, 4, 4, 1>(a); }
-// Two warps by two halves of the outputs: 16 x 8 pixels.
-#define WIDE_CONV(name, k, cin, cout, source, post) \
-    KERNEL(name, 128)(ConvArgs a) { convolve<k, cin, cout, source, post, 4, 2, 2>(a); }
+// Four warps, each 16 columns by 4 rows of at most 32 outputs: more outputs leave fewer rows to
+// a block, 16 for up to 32, 8 for 64, 4 for 128. That keeps a lane at 64 sums, so that nothing
+// spills and several blocks fit on a multiprocessor, and gives the small maps of the deep levels
+// enough blocks to occupy a card.
+#define CONV(name, k, cin, cout, source, post)                                        \
+    KERNEL(name, 128)(ConvArgs a) {                                                   \
+        constexpr int WN = cout < 32 ? 1 : cout / 32;                                 \
+        convolve<k, cin, cout, source, post, 4, 4 / WN, WN>(a);                       \
+    }
 
 // Encoders.
 CONV(conv7_96_16_counts, 7, 96, 16, COUNTS, RELU)
@@ -16,16 +19,16 @@ CONV(conv5_16_32_pooled, 5, 16, 32, POOLED, RELU)
 CONV(conv5_32_32, 5, 32, 32, PLAIN, RELU)
 CONV(conv3_32_64_pooled, 3, 32, 64, POOLED, RELU)
 CONV(conv3_64_64, 3, 64, 64, PLAIN, RELU)
-WIDE_CONV(conv3_64_128_pooled, 3, 64, 128, POOLED, RELU)
-WIDE_CONV(conv3_128_128, 3, 128, 128, PLAIN, RELU)
-WIDE_CONV(conv3_128_128_pooled, 3, 128, 128, POOLED, RELU)
+CONV(conv3_64_128_pooled, 3, 64, 128, POOLED, RELU)
+CONV(conv3_128_128, 3, 128, 128, PLAIN, RELU)
+CONV(conv3_128_128_pooled, 3, 128, 128, POOLED, RELU)
 // The fusion's first layer, on one encoder's features.
 CONV(conv1_16_16, 1, 16, 16, PLAIN, LINEAR)
 CONV(conv1_32_32, 1, 32, 32, PLAIN, LINEAR)
 CONV(conv1_64_64, 1, 64, 64, PLAIN, LINEAR)
-WIDE_CONV(conv1_128_128, 1, 128, 128, PLAIN, LINEAR)
+CONV(conv1_128_128, 1, 128, 128, PLAIN, LINEAR)
 // Decoder.
-WIDE_CONV(conv3_128_128_upsampled, 3, 128, 128, UPSAMPLED, RELU_ADD)
+CONV(conv3_128_128_upsampled, 3, 128, 128, UPSAMPLED, RELU_ADD)
 CONV(conv3_128_64_upsampled, 3, 128, 64, UPSAMPLED, RELU_ADD)
 CONV(conv3_64_32_upsampled, 3, 64, 32, UPSAMPLED, RELU_ADD)
 CONV(conv3_32_32, 3, 32, 32, PLAIN, RELU)

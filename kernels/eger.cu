@@ -8,11 +8,11 @@ struct EgerHeader {
     double base, start, bin, target_start, target_end;  // event time = base + event.x
     unsigned events;
     unsigned unused;
+    const uint2* packed;  // time since `base`; row << 16 | polarity << 15 | column
 };
 
 struct EgerArgs {
     const EgerHeader* header;
-    const uint2* events;  // time since `base`; row << 16 | polarity << 15 | column
     unsigned* counts;     // (height, width, 96) of 16 bits
     int height, width;    // of the map, which is the sensor's size or larger
     int sensor_height, sensor_width;
@@ -26,7 +26,7 @@ KERNEL(eger_count, 256)(EgerArgs a) {
     const EgerHeader header = *a.header;
     for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < header.events;
          i += gridDim.x * blockDim.x) {
-        const uint2 event = a.events[i];
+        const uint2 event = header.packed[i];
         const double t = header.base + event.x;
         const int row = event.y >> 16, column = event.y & 0x7fff, on = event.y >> 15 & 1;
         const int bin = min(static_cast<int>((t - header.start) / header.bin), EGER_BINS - 1);

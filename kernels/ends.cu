@@ -74,8 +74,10 @@ struct HeadArgs {
     const float* image;    // the blurry image, as in StemArgs
     float* latent;         // each (3, height, width), or null where it is not wanted
     float* ratio;
-    unsigned char* pixels;  // the latent image for a display: clamped, times 255, truncated
+    unsigned char* pixels;  // the latent image in eight bits: clamped, times 255, truncated
     int height, width;
+    float rounding;  // added before the truncation
+    unsigned unused;
 };
 
 // PyTorch's softplus turns linear above 20.
@@ -87,8 +89,10 @@ INLINE void finish_pixel(const HeadArgs& a, float sum, int channel, int y, int x
     const float latent = ((a.image[at] - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;
     if (a.latent) a.latent[at] = latent;
     if (a.ratio) a.ratio[at] = ratio;
+    // As the host converts: product and sum are rounded one after the other.
     if (a.pixels)
-        a.pixels[at] = static_cast<unsigned char>(fminf(fmaxf(latent, 0.0f), 1.0f) * 255.0f);
+        a.pixels[at] = static_cast<unsigned char>(
+            __fadd_rn(__fmul_rn(fminf(fmaxf(latent, 0.0f), 1.0f), 255.0f), a.rounding));
 }
 
 // 3x3, 16 to 3 channels, softplus, times the blurry image.

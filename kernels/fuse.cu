@@ -26,32 +26,43 @@ struct FuseArgs {
     int height, width, event_width;
 };
 
-// One layer on a warp's 16 pixels: inputs as A fragments, one for every 16 channels.
-template <int C>
-INLINE void layer(float (&d)[C / 8][4], const unsigned (&a)[C / 16][4], const uint4* weights,
-                  const float* bias) {
-    start_at_bias<C>(d, bias);
+// One layer on a warp's 16 pixels: inputs as A fragments, one for every 16 channels. `take(n, d)`
+// gets outputs 16n to 16n + 15 as soon as they are summed up, so that no more than their sums
+// are in registers at a time.
+template <int C, class Take>
+INLINE void layer(const unsigned (&a)[C / 16][4], const uint4* weights, const float* bias,
+                  Take take) {
+    using L = Lanes<C>;
+    const int t = threadIdx.x % 4;
 #pragma unroll
-    for (int n = 0; n < C / 16; n++)
+    for (int n = 0; n < C / 16; n++) {
+        float d[2][4];
+#pragma unroll
+        for (int k = 0; k < 2; k++) {
+            const int i = 2 * n + k;  // the tile, see start_at_bias
+            const float* own = bias + i / L::TILES * L::GROUP + L::OWN * t + i % L::TILES * 2;
+            d[k][0] = d[k][2] = __ldg(own);
+            d[k][1] = d[k][3] = __ldg(own + 1);
+        }
 #pragma unroll
         for (int s = 0; s < C / 16; s++) {
             const uint4 w = __ldg(weights + (s * (C / 16) + n) * WARP);
-            multiply_add(d[2 * n], a[s], w.x, w.y);
-            multiply_add(d[2 * n + 1], a[s], w.z, w.w);
+            multiply_add(d[0], a[s], w.x, w.y);
+            multiply_add(d[1], a[s], w.z, w.w);
         }
+        take(n, d);
+    }
 }
 
-// A layer's outputs as the next one's inputs; the permutation makes it the same lane's.
-template <int C, bool RELU>
-INLINE void as_inputs(unsigned (&a)[C / 16][4], const float (&d)[C / 8][4]) {
+// Sixteen outputs of a layer as the next one's inputs; the permutation makes it the same lane's.
+template <bool RELU>
+INLINE void as_inputs(unsigned (&a)[4], const float* first, const float* second) {
     const auto f = [](float v) { return RELU ? fmaxf(v, 0.0f) : v; };
 #pragma unroll
-    for (int s = 0; s < C / 16; s++)
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const float* from = d[2 * s + i / 2] + i % 2 * 2;
-            a[s][i] = pack(f(from[0]), f(from[1]));
-        }
+    for (int i = 0; i < 4; i++) {
+        const float* from = (i < 2 ? first : second) + i % 2 * 2;
+        a[i] = pack(f(from[0]), f(from[1]));
+    }
 }
 
 template <int C>
@@ -65,30 +76,32 @@ INLINE void fuse(const FuseArgs& a) {
     int column[2];
 #pragma unroll
     for (int p = 0; p < 2; p++) column[p] = blockIdx.x * 16 + g + 8 * p;
-    Corner rows[2], columns[2][2];  // [corner], [corner][pixel]
+    // Only the distances stay in registers; where to read is looked up at every corner.
+    const auto row_at = [&](int side) { return a.rows + side * a.height + y; };
+    const auto column_at = [&](int side, int p) {
+        return a.columns + side * a.width + min(column[p], a.width - 1);
+    };
+    float dy[2], dx[2][2];  // [side], [side][pixel]
 #pragma unroll
-    for (int r = 0; r < 2; r++) {
-        rows[r] = a.rows[r * a.height + y];
+    for (int side = 0; side < 2; side++) {
+        dy[side] = row_at(side)->relative;
 #pragma unroll
-        for (int p = 0; p < 2; p++)
-            columns[r][p] = a.columns[r * a.width + min(column[p], a.width - 1)];
+        for (int p = 0; p < 2; p++) dx[side][p] = column_at(side, p)->relative;
     }
     float blend[C / 8][4] = {};
 #pragma unroll 1
     for (int corner = 0; corner < 4; corner++) {
         const bool low = corner / 2 == 0, left = corner % 2 == 0;
-        const Corner row = low ? rows[0] : rows[1];
+        const Corner row = *row_at(corner / 2);
         unsigned in[C / 16][4];
         float weight[2];
 #pragma unroll
         for (int p = 0; p < 2; p++) {
-            const Corner at = left ? columns[0][p] : columns[1][p];
+            const Corner at = *column_at(corner % 2, p);
             // Every corner weighs as much as the rectangle opposite to it.
             const float area[2][2] = {
-                {fabsf(rows[0].relative * columns[0][p].relative) + 1e-9f,
-                 fabsf(rows[0].relative * columns[1][p].relative) + 1e-9f},
-                {fabsf(rows[1].relative * columns[0][p].relative) + 1e-9f,
-                 fabsf(rows[1].relative * columns[1][p].relative) + 1e-9f}};
+                {fabsf(dy[0] * dx[0][p]) + 1e-9f, fabsf(dy[0] * dx[1][p]) + 1e-9f},
+                {fabsf(dy[1] * dx[0][p]) + 1e-9f, fabsf(dy[1] * dx[1][p]) + 1e-9f}};
             const float total = area[0][0] + area[0][1] + area[1][0] + area[1][1];
             const float opposite = low ? (left ? area[1][1] : area[1][0])
                                        : (left ? area[0][1] : area[0][0]);
@@ -117,19 +130,24 @@ INLINE void fuse(const FuseArgs& a) {
                 }
             }
         }
-        float d[C / 8][4];
-        layer<C>(d, in, weights, a.bias);
-        as_inputs<C, true>(in, d);
-        layer<C>(d, in, weights + LAYER, a.bias + C);
+        unsigned hidden[C / 16][4];
+        layer<C>(in, weights, a.bias, [&](int n, const float(&d)[2][4]) {
+            as_inputs<true>(hidden[n], d[0], d[1]);
+        });
+        layer<C>(hidden, weights + LAYER, a.bias + C, [&](int n, const float(&d)[2][4]) {
 #pragma unroll
-        for (int n = 0; n < C / 8; n++)
+            for (int k = 0; k < 2; k++)
 #pragma unroll
-            for (int i = 0; i < 4; i++) blend[n][i] += weight[i / 2] * fmaxf(d[n][i], 0.0f);
+                for (int i = 0; i < 4; i++)
+                    blend[2 * n + k][i] += weight[i / 2] * fmaxf(d[k][i], 0.0f);
+        });
     }
-    unsigned in[C / 16][4];
-    as_inputs<C, false>(in, blend);
-    layer<C>(blend, in, weights + 2 * LAYER, a.bias + 2 * C);
-    as_inputs<C, false>(in, blend);
+    unsigned mixed[C / 16][4], in[C / 16][4];
+#pragma unroll
+    for (int n = 0; n < C / 16; n++) as_inputs<false>(mixed[n], blend[2 * n], blend[2 * n + 1]);
+    layer<C>(mixed, weights + 2 * LAYER, a.bias + 2 * C, [&](int n, const float(&d)[2][4]) {
+        as_inputs<false>(in[n], d[0], d[1]);
+    });
 #pragma unroll
     for (int p = 0; p < 2; p++) {
         if (column[p] >= a.width) continue;

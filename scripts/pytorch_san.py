@@ -103,7 +103,8 @@ class Corners(nn.Module):
                 results.append(self.imnet.layers(rows).view(n, h, w, -1))
                 areas.append((dy[:, None] * dx[None, :]).abs() + 1e-9)
         total = sum(areas)
-        blend = sum(r * (a / total)[..., None] for r, a in zip(results, reversed(areas)))
+        weights = [(a / total).to(image.dtype)[..., None] for a in reversed(areas)]
+        blend = sum(r * w for r, w in zip(results, weights))
         return blend.permute(0, 3, 1, 2)
 
 

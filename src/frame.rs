@@ -147,10 +147,39 @@ impl Picture {
     }
 }
 
+/// How a number in `[0, 1]` becomes eight bits: clamped, times 255, then an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// Towards zero, as the published evaluation does.
+    Down,
+    /// To the nearest, for the eye.
+    Nearest,
+}
+
+impl Rounding {
+    /// What is added before the fraction is cut off.
+    pub const fn offset(self) -> f32 {
+        match self {
+            Self::Down => 0.0,
+            Self::Nearest => 0.5,
+        }
+    }
+
+    /// The eight bits; zero for what is not a number.
+    pub fn byte(self, value: f32) -> u8 {
+        (value.clamp(0.0, 1.0) * 255.0 + self.offset()) as u8
+    }
+}
+
 impl Planes {
     /// Eight bits by truncation after clamping, as the published evaluation does.
     pub fn to_picture(&self) -> Picture {
-        self.map(|v| (v.clamp(0.0, 1.0) * 255.0) as u8)
+        self.rounded(Rounding::Down)
+    }
+
+    /// Eight bits.
+    pub fn rounded(&self, rounding: Rounding) -> Picture {
+        self.map(|v| rounding.byte(v))
     }
 
     /// The mean of two images of one shape; `None` where the shapes differ.

@@ -45,12 +45,15 @@ pub(crate) fn reflect(i: usize, n: usize) -> usize {
     if i < n { i } else { period - i }
 }
 
-/// A plane of `from` samples, reflected to the size `to`.
-pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut Vec<f32>) {
-    for y in 0..to.height {
+/// Writes a plane of `from` samples, reflected (or cut) to the size `to`.
+pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut [f32]) {
+    for (y, out) in out.chunks_exact_mut(to.width).take(to.height).enumerate() {
         let row = &plane[reflect(y, from.height) * from.width..][..from.width];
-        out.extend_from_slice(&row[..from.width.min(to.width)]);
-        out.extend((from.width..to.width).map(|x| row[reflect(x, from.width)]));
+        let (same, beyond) = out.split_at_mut(from.width.min(to.width));
+        same.copy_from_slice(&row[..same.len()]);
+        for (i, v) in beyond.iter_mut().enumerate() {
+            *v = row[reflect(from.width + i, from.width)];
+        }
     }
 }
 

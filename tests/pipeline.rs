@@ -7,17 +7,38 @@
 )]
 
 use gem_live::Deblurrer;
-use gem_live::engine::{Engine, EngineError, Image, Restored, Voxels};
-use gem_live::event::Span;
-use gem_live::frame::{Exposure, Planes, Size};
-use gem_live::pipeline::{
-    Captured, Next, Parts, Pipeline, San, Shape, Source, SourceError, Take, Wish,
+use gem_live::engine::{
+    Blurry, Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels,
 };
+use gem_live::event::Span;
+use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
+use gem_live::pipeline::{
+    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
+};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const SIZE: Size = Size::new(16, 16);
+
+/// An exposure whose brightness is its number.
+fn captured(number: u64) -> Captured {
+    let frame = Planes::filled(true, SIZE, number as f32 / 1000.0);
+    Captured {
+        number,
+        picture: frame.to_picture(),
+        exposure: Exposure {
+            frame,
+            span: Span::new(0.0, 1000.0),
+            events: Vec::new(),
+            sensor: SIZE,
+        },
+        truth: Vec::new(),
+        closed: Instant::now(),
+        arrived: Instant::now(),
+    }
+}
 
 /// Gives `count` exposures as fast as it is asked; their brightness is their number.
 struct Burst {
@@ -47,20 +68,7 @@ impl Source for Burst {
         std::thread::sleep(Duration::from_micros(300));
         let number = self.next;
         self.next += 1;
-        let frame = Planes::filled(true, SIZE, number as f32 / 1000.0);
-        Ok(Next::Exposure(Box::new(Captured {
-            number,
-            picture: frame.to_picture(),
-            exposure: Exposure {
-                frame,
-                span: Span::new(0.0, 1000.0),
-                events: Vec::new(),
-                sensor: SIZE,
-            },
-            truth: Vec::new(),
-            closed: Instant::now(),
-            arrived: Instant::now(),
-        })))
+        Ok(Next::Exposure(Box::new(captured(number))))
     }
 }
 
@@ -218,4 +226,192 @@ fn dropping_ends_the_threads_while_both_are_busy() {
     let start = Instant::now();
     drop(pipeline);
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// Gives exposures up to a number that the test raises.
+struct Told {
+    next: u64,
+    up_to: Arc<AtomicU64>,
+}
+
+impl Source for Told {
+    fn name(&self) -> String {
+        "told".into()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        Vec::new()
+    }
+    fn interval(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+        if self.next >= self.up_to.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_micros(200));
+            return Ok(Next::Waiting);
+        }
+        self.next += 1;
+        Ok(Next::Exposure(Box::new(captured(self.next - 1))))
+    }
+}
+
+/// Restores one exposure for every permit, and says when it begins.
+struct Permitted {
+    permits: std::sync::mpsc::Receiver<()>,
+    begun: std::sync::mpsc::Sender<()>,
+    submitted: Option<Picture>,
+}
+
+impl Restorer for Permitted {
+    fn describe(&self) -> String {
+        "as slow as the test wants".into()
+    }
+    fn room(&mut self) -> usize {
+        usize::from(self.submitted.is_none())
+    }
+    fn submit(&mut self, captured: &Arc<Captured>, _: &[f64]) -> Result<(), String> {
+        self.submitted = Some(captured.picture.clone());
+        Ok(())
+    }
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        self.begun.send(()).map_err(|e| e.to_string())?;
+        self.permits.recv().map_err(|e| e.to_string())?;
+        Ok(self.submitted.take().into_iter().collect())
+    }
+}
+
+#[test]
+fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
+    let up_to = Arc::new(AtomicU64::new(1));
+    let ((permit, permits), (begun, started)) =
+        (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let parts = Parts {
+        source: Box::new(Told { next: 0, up_to: up_to.clone() }),
+        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun, submitted: None }))),
+        adapt: false,
+        notify: Box::new(|| ()),
+    };
+    let pipeline = Pipeline::start(parts).unwrap();
+    let mut numbers = Vec::new();
+    for round in 1..=5_u64 {
+        // The engine holds one exposure; a hundred more come meanwhile.
+        started.recv_timeout(Duration::from_secs(20)).unwrap();
+        let newest = round * 100;
+        up_to.store(newest + 1, Ordering::Release);
+        // All but those that were or are being restored, and the newest, which waits.
+        wait("all but two to be skipped", || {
+            let drops = pipeline.stats().snapshot().drops;
+            drops.engine + drops.queue == newest + 1 - round - 1
+        });
+        permit.send(()).unwrap();
+        wait("an outcome", || {
+            numbers.extend(pipeline.take().map(|o| o.captured.number));
+            numbers.len() as u64 == round
+        });
+    }
+    assert_eq!(numbers, [0, 100, 200, 300, 400]);
+}
+
+/// Works by itself: every exposure takes its time after the one before, two may be in flight.
+struct Card {
+    time: Duration,
+    jobs: VecDeque<(Instant, Vec<u8>)>,
+    most: Arc<AtomicUsize>,
+    tell: crossbeam_channel::Sender<()>,
+    told: crossbeam_channel::Receiver<()>,
+}
+
+impl Engine for Card {
+    fn restore(&mut self, _: &Image<'_>, _: &[Voxels<'_>]) -> Result<Vec<Restored>, EngineError> {
+        Err(EngineError::Shape("only its queue is to be used".into()))
+    }
+
+    fn queue(&mut self) -> Option<&mut dyn Queue> {
+        Some(self)
+    }
+}
+
+impl Queue for Card {
+    fn room(&mut self) -> usize {
+        2 - self.jobs.len()
+    }
+
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: Form,
+    ) -> Result<bool, EngineError> {
+        let (size, Form::Pixels(rounding)) = (blur.size(), form) else {
+            return Err(EngineError::Shape("a colour frame is shown in eight bits".into()));
+        };
+        assert_eq!((size, events.targets.len()), (SIZE, 1));
+        let mut plane = vec![0.0; size.area()];
+        blur.write_plane(0, &mut plane);
+        let pixels = [plane.clone(), plane.clone(), plane].concat();
+        let start = self.jobs.back().map_or(Instant::now(), |(then, _)| *then);
+        let done = start.max(Instant::now()) + self.time;
+        self.jobs.push_back((done, pixels.iter().map(|v| rounding.byte(*v)).collect()));
+        self.most.fetch_max(self.jobs.len(), Ordering::Relaxed);
+        let tell = self.tell.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(done.saturating_duration_since(Instant::now()));
+            tell.send(())
+        });
+        Ok(true)
+    }
+
+    fn collect(&mut self) -> Result<Images, EngineError> {
+        let (done, pixels) = self.jobs.pop_front().unwrap();
+        std::thread::sleep(done.saturating_duration_since(Instant::now()));
+        Ok(Images::Pixels(vec![pixels]))
+    }
+
+    fn arrived(&mut self) -> bool {
+        self.jobs.front().is_none_or(|(done, _)| *done <= Instant::now())
+    }
+
+    fn arrivals(&mut self) -> crossbeam_channel::Receiver<()> {
+        self.told.clone()
+    }
+}
+
+/// Plays `count` exposures on a card; gives the most that were in flight.
+fn on_a_card(count: u64, time: Duration) -> usize {
+    let most = Arc::new(AtomicUsize::new(0));
+    let (tell, told) = crossbeam_channel::unbounded();
+    let card = Card { time, jobs: VecDeque::new(), most: most.clone(), tell, told };
+    let deblurrer = Deblurrer::new(Box::new(card));
+    let source = Burst { next: 0, count, failing: Arc::default() };
+    let pipeline = Pipeline::start(Parts {
+        source: Box::new(source),
+        restorer: Box::new(|_| Ok(Box::new(San { deblurrer, description: "fake".into() }))),
+        adapt: true,
+        notify: Box::new(|| ()),
+    });
+    let pipeline = pipeline.unwrap();
+    let mut numbers = Vec::new();
+    wait("the last exposure", || {
+        if let Some(outcome) = pipeline.take() {
+            let number = outcome.captured.number;
+            let shown = outcome.restored[0].data()[0];
+            assert_eq!(shown, Rounding::Nearest.byte(number as f32 / 1000.0), "another's picture");
+            numbers.push(number);
+        }
+        numbers.last() == Some(&(count - 1))
+    });
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    let counts = pipeline.stats().snapshot();
+    assert_eq!(counts.captured, counts.restored + counts.drops.engine + counts.drops.queue);
+    assert_eq!(counts.restored, counts.shown + counts.drops.display);
+    most.load(Ordering::Relaxed)
+}
+
+#[test]
+fn with_a_backlog_two_exposures_are_in_flight_and_every_one_is_accounted_for() {
+    assert_eq!(on_a_card(100, Duration::from_millis(5)), 2);
+}
+
+#[test]
+fn a_single_exposure_is_shown_without_waiting_for_another() {
+    assert_eq!(on_a_card(1, Duration::from_millis(5)), 1);
 }

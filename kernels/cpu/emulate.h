@@ -67,6 +67,9 @@ inline unsigned atomicAdd(unsigned* p, unsigned v) {
 inline unsigned atomicSub(unsigned* p, unsigned v) {
     return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED);
 }
+// Through memory, so that the compiler cannot merge product and sum.
+inline float __fmul_rn(float a, float b) { volatile float v = a * b; return v; }
+inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __uint_as_float(unsigned v) {
     float f;
     memcpy(&f, &v, 4);

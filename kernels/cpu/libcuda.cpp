@@ -1,12 +1,21 @@
 // A stand-in for NVIDIA's driver library: the calls that the host code makes, on the processor.
 // Device memory is host memory of exact size; kernels run through the fibers of emulate.cpp.
 //
-// CUDA_STANDIN_FAIL=call:k:code makes the k-th use of a call, and all later ones, answer `code`.
+// CUDA_STANDIN_FAIL=call:k:code makes the k-th use of a call, and all later ones, answer `code`;
+// after one of 700 to 719 the card is lost, and every call does.
 // CUDA_STANDIN_ORDER=0|1|2 chooses the schedule, CUDA_STANDIN_GRAPHS=0 refuses capture.
+// CUDA_STANDIN_STREAMS=SEED defers everything that a stream is given until somebody waits, and
+// then lets the streams go on in random order, as far as events allow: copies read and write as
+// late as they may, so that what is missing between streams gives wrong numbers.
+// CUDA_STANDIN_POOLS=1 offers memory that is allocated and freed in a stream's order.
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -15,20 +24,28 @@
 #include "kernels.h"
 
 namespace {
-enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NOT_FOUND = 500, NOT_SUPPORTED = 801 };
+enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NOT_FOUND = 500, NOT_READY = 600,
+       NOT_SUPPORTED = 801 };
 using Address = unsigned long long;
 
 std::mutex guard;
-std::map<Address, size_t> allocations;
+std::map<Address, size_t> allocations, pinned;
 size_t used = 0;
-constexpr size_t TOTAL = size_t(8) << 30;
+constexpr size_t TOTAL = size_t(12) << 30;
 
-bool owns(Address p, size_t bytes) {
+bool within(const std::map<Address, size_t>& all, Address p, size_t bytes) {
     std::lock_guard lock(guard);
-    auto after = allocations.upper_bound(p);
-    if (after == allocations.begin()) return false;
+    auto after = all.upper_bound(p);
+    if (after == all.begin()) return false;
     --after;
     return p + bytes <= after->first + after->second;
+}
+
+bool owns(Address p, size_t bytes) { return within(allocations, p, bytes); }
+
+[[noreturn]] void misused(const char* what) {
+    fprintf(stderr, "stand-in: %s\n", what);
+    abort();
 }
 
 int number(const char* variable, int otherwise) {
@@ -36,7 +53,10 @@ int number(const char* variable, int otherwise) {
     return text ? atoi(text) : otherwise;
 }
 
+std::atomic<int> lost{SUCCESS};
+
 int injected(const char* call) {
+    if (lost) return lost;
     static const char* text = getenv("CUDA_STANDIN_FAIL");
     static std::map<std::string, int> uses;
     if (!text) return SUCCESS;
@@ -44,7 +64,10 @@ int injected(const char* call) {
     const size_t a = wanted.find(':'), b = wanted.find(':', a + 1);
     if (wanted.substr(0, a) != call) return SUCCESS;
     std::lock_guard lock(guard);
-    return ++uses[call] >= atoi(wanted.c_str() + a + 1) ? atoi(wanted.c_str() + b + 1) : SUCCESS;
+    if (++uses[call] < atoi(wanted.c_str() + a + 1)) return SUCCESS;
+    const int code = atoi(wanted.c_str() + b + 1);
+    if (code >= 700 && code < 720) lost = code;
+    return code;
 }
 
 struct Launch {
@@ -72,9 +95,77 @@ struct Step {
     }
 };
 using Graph = std::vector<Step>;
-struct Stream { Graph* capture = nullptr; };
 struct Module { std::string ptx; };
-struct Event { std::chrono::steady_clock::time_point time; };
+// Neither events nor streams are ever freed: what is deferred may still name them.
+struct Event {
+    std::chrono::steady_clock::time_point time;
+    unsigned recorded = 0, happened = 0;
+};
+// Something that a stream does; the wait for an event is an operation without a body.
+struct Operation {
+    std::function<void()> body;
+    Event* event;
+    unsigned ticket;
+    bool ready() const { return body || event->happened >= ticket; }
+};
+struct Stream {
+    Graph* capture = nullptr;
+    std::deque<Operation> pending;
+};
+
+std::recursive_mutex device;
+std::vector<Stream*> streams;
+const char* const deferred = getenv("CUDA_STANDIN_STREAMS");
+
+// Lets one stream that can go on do its next operation. False if all are done.
+bool go_on() {
+    static uint64_t random = deferred ? atoi(deferred) + 1 : 1;
+    std::vector<Stream*> ready;
+    bool waiting = false;
+    for (Stream* s : streams)
+        if (!s->pending.empty()) (s->pending.front().ready() ? ready.push_back(s) : void(waiting = true));
+    if (ready.empty()) {
+        if (waiting) misused("all streams wait for events that nobody will record");
+        return false;
+    }
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    Stream* s = ready[(random >> 33) % ready.size()];
+    const Operation next = std::move(s->pending.front());
+    s->pending.pop_front();
+    if (next.body) next.body();
+    return true;
+}
+
+// Lets the streams go on until `done`; other threads may give them more meanwhile.
+template <class F>
+int wait_until(F done) {
+    for (;;) {
+        if (lost) return lost;
+        std::lock_guard lock(device);
+        if (done() || !go_on()) return SUCCESS;
+    }
+}
+
+int give(Stream* stream, Operation operation) {
+    std::lock_guard lock(device);
+    if (deferred && stream) stream->pending.push_back(std::move(operation));
+    else if (operation.body) operation.body();
+    return SUCCESS;
+}
+
+int give(Stream* stream, std::function<void()> body) { return give(stream, {std::move(body), nullptr, 0}); }
+
+// Nothing may be freed under work that was not waited for.
+void nothing_pending() {
+    std::lock_guard lock(device);
+    for (Stream* s : streams)
+        if (!s->pending.empty() && !lost) misused("memory is freed while a stream may use it");
+}
+
+void copy(void* to, const void* from, size_t bytes, Address on_device) {
+    if (!owns(on_device, bytes)) misused("a copy outside of the card's memory");
+    memcpy(to, from, bytes);
+}
 
 // Bytes of a kernel's only parameter, as the PTX declares it; 0 where the kernel is missing.
 size_t parameter_bytes(const std::string& ptx, const char* name) {
@@ -99,7 +190,8 @@ CALL(cuDeviceGetAttribute, int* v, int attribute, int) {
     switch (attribute) {
         case 75: *v = number("CUDA_STANDIN_MAJOR", 8); break;
         case 76: *v = number("CUDA_STANDIN_MINOR", 0); break;
-        default: *v = 0;  // among them: no memory pools
+        case 115: *v = number("CUDA_STANDIN_POOLS", 0); break;
+        default: *v = 0;
     }
     return SUCCESS;
 }
@@ -109,7 +201,7 @@ CALL(cuDevicePrimaryCtxRetain, void** c, int) { *c = &used; return SUCCESS; }
 CALL(cuDevicePrimaryCtxRelease_v2, int) { return SUCCESS; }
 CALL(cuCtxSetCurrent, void*) { return SUCCESS; }
 CALL(cuCtxGetCurrent, void** c) { *c = &used; return SUCCESS; }
-CALL(cuCtxSynchronize) { return SUCCESS; }
+CALL(cuCtxSynchronize) { CHECKED(cuCtxSynchronize); return wait_until([] { return false; }); }
 CALL(cuCtxSetFlags, unsigned) { return SUCCESS; }
 CALL(cuGetErrorName, int, const char** s) { *s = "CUDA_ERROR_STAND_IN"; return SUCCESS; }
 CALL(cuGetErrorString, int code, const char** s) {
@@ -124,13 +216,14 @@ CALL(cuMemAlloc_v2, Address* p, size_t bytes) {
     CHECKED(cuMemAlloc_v2);
     void* memory = nullptr;
     if (!bytes || used + bytes > TOTAL || posix_memalign(&memory, 256, bytes)) return OUT_OF_MEMORY;
-    memset(memory, 0xff, bytes);  // NaN: what nobody wrote must not be read
+    // NaN: what nobody wrote must not be read. Plans too large to be run here stay untouched.
+    if (bytes < 64 << 20) memset(memory, 0xff, bytes);
     std::lock_guard lock(guard);
     allocations[*p = reinterpret_cast<Address>(memory)] = bytes;
     used += bytes;
     return SUCCESS;
 }
-CALL(cuMemFree_v2, Address p) {
+static int release(Address p) {
     std::lock_guard lock(guard);
     const auto at = allocations.find(p);
     if (at == allocations.end()) return INVALID_VALUE;
@@ -139,36 +232,71 @@ CALL(cuMemFree_v2, Address p) {
     free(reinterpret_cast<void*>(p));
     return SUCCESS;
 }
+CALL(cuMemFree_v2, Address p) { nothing_pending(); return release(p); }
+CALL(cuMemAllocAsync, Address* p, size_t bytes, Stream*) {
+    CHECKED(cuMemAllocAsync);
+    return cuMemAlloc_v2(p, bytes);
+}
+CALL(cuMemFreeAsync, Address p, Stream* s) { return give(s, [p] { release(p); }); }
 CALL(cuMemHostAlloc, void** p, size_t bytes, unsigned) {
     CHECKED(cuMemHostAlloc);
-    return posix_memalign(p, 4096, bytes) ? OUT_OF_MEMORY : SUCCESS;
+    if (posix_memalign(p, 4096, bytes)) return OUT_OF_MEMORY;
+    std::lock_guard lock(guard);
+    pinned[reinterpret_cast<Address>(*p)] = bytes;
+    return SUCCESS;
 }
-CALL(cuMemFreeHost, void* p) { free(p); return SUCCESS; }
-CALL(cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t bytes, void*) {
+CALL(cuMemFreeHost, void* p) {
+    nothing_pending();
+    std::lock_guard lock(guard);
+    pinned.erase(reinterpret_cast<Address>(p));
+    free(p);
+    return SUCCESS;
+}
+CALL(cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t bytes, Stream* stream) {
     CHECKED(cuMemcpyHtoDAsync_v2);
     if (!owns(to, bytes)) return INVALID_VALUE;
-    memcpy(reinterpret_cast<void*>(to), from, bytes);
-    return SUCCESS;
+    void* target = reinterpret_cast<void*>(to);
+    if (within(pinned, reinterpret_cast<Address>(from), bytes))
+        return give(stream, [=] { copy(target, from, bytes, to); });
+    // Memory that is not page-locked has been read when the call returns.
+    const char* start = static_cast<const char*>(from);
+    auto held = std::make_shared<std::vector<char>>(start, start + bytes);
+    return give(stream, [=] { copy(target, held->data(), bytes, to); });
 }
-CALL(cuMemcpyDtoHAsync_v2, void* to, Address from, size_t bytes, void*) {
+CALL(cuMemcpyDtoHAsync_v2, void* to, Address from, size_t bytes, Stream* stream) {
     CHECKED(cuMemcpyDtoHAsync_v2);
     if (!owns(from, bytes)) return INVALID_VALUE;
-    memcpy(to, reinterpret_cast<void*>(from), bytes);
-    return SUCCESS;
+    return give(stream, [=] { copy(to, reinterpret_cast<void*>(from), bytes, from); });
 }
 static int step(Stream* stream, Step s) {
-    if (stream && stream->capture) stream->capture->push_back(std::move(s));
-    else s.run();
-    return SUCCESS;
+    if (stream && stream->capture) {
+        stream->capture->push_back(std::move(s));
+        return SUCCESS;
+    }
+    auto held = std::make_shared<Step>(std::move(s));
+    return give(stream, [held] { held->run(); });
 }
 CALL(cuMemsetD8Async, Address to, unsigned char value, size_t bytes, Stream* stream) {
+    CHECKED(cuMemsetD8Async);
     if (!bytes || !owns(to, bytes)) return INVALID_VALUE;
     return step(stream, {{to, value, bytes}, {}});
 }
-CALL(cuStreamCreate, Stream** s, unsigned) { *s = new Stream; return SUCCESS; }
-CALL(cuStreamDestroy_v2, Stream* s) { delete s; return SUCCESS; }
-CALL(cuStreamSynchronize, Stream*) { CHECKED(cuStreamSynchronize); return SUCCESS; }
-CALL(cuStreamWaitEvent, Stream*, Event*, unsigned) { return SUCCESS; }
+CALL(cuStreamCreate, Stream** s, unsigned) {
+    CHECKED(cuStreamCreate);
+    std::lock_guard lock(device);
+    streams.push_back(*s = new Stream);
+    return SUCCESS;
+}
+CALL(cuStreamDestroy_v2, Stream*) { return SUCCESS; }
+CALL(cuStreamSynchronize, Stream* s) {
+    CHECKED(cuStreamSynchronize);
+    return wait_until([=] { return s->pending.empty(); });
+}
+CALL(cuStreamWaitEvent, Stream* s, Event* e, unsigned) {
+    CHECKED(cuStreamWaitEvent);
+    std::lock_guard lock(device);
+    return give(s, Operation{{}, e, e->recorded});
+}
 CALL(cuStreamIsCapturing, Stream* s, int* state) { *state = s && s->capture; return SUCCESS; }
 CALL(cuStreamBeginCapture_v2, Stream* s, int) {
     if (!number("CUDA_STANDIN_GRAPHS", 1)) return NOT_SUPPORTED;
@@ -182,18 +310,40 @@ CALL(cuStreamEndCapture, Stream* s, Graph** graph) {
 }
 CALL(cuGraphInstantiateWithFlags, Graph** exec, Graph* g, uint64_t) { *exec = g; return SUCCESS; }
 CALL(cuGraphUpload, Graph*, Stream*) { return SUCCESS; }
-CALL(cuGraphLaunch, Graph* g, Stream*) {
+CALL(cuGraphLaunch, Graph* g, Stream* stream) {
     CHECKED(cuGraphLaunch);
-    for (const Step& s : *g) s.run();
-    return SUCCESS;
+    auto held = std::make_shared<Graph>(*g);
+    return give(stream, [held] { for (const Step& s : *held) s.run(); });
 }
 CALL(cuGraphExecDestroy, Graph*) { return SUCCESS; }
 CALL(cuGraphDestroy, Graph* g) { delete g; return SUCCESS; }
-CALL(cuEventCreate, Event** e, unsigned) { *e = new Event; return SUCCESS; }
-CALL(cuEventDestroy_v2, Event* e) { delete e; return SUCCESS; }
-CALL(cuEventRecord, Event* e, Stream*) { e->time = std::chrono::steady_clock::now(); return 0; }
-CALL(cuEventSynchronize, Event*) { return SUCCESS; }
-CALL(cuEventQuery, Event*) { return SUCCESS; }
+CALL(cuEventCreate, Event** e, unsigned) {
+    CHECKED(cuEventCreate);
+    *e = new Event;
+    return SUCCESS;
+}
+CALL(cuEventDestroy_v2, Event*) { return SUCCESS; }
+CALL(cuEventRecord, Event* e, Stream* s) {
+    CHECKED(cuEventRecord);
+    std::lock_guard lock(device);
+    const unsigned ticket = ++e->recorded;
+    return give(s, [=] {
+        e->happened = std::max(e->happened, ticket);
+        e->time = std::chrono::steady_clock::now();
+    });
+}
+CALL(cuEventSynchronize, Event* e) {
+    CHECKED(cuEventSynchronize);
+    std::unique_lock lock(device);
+    const unsigned ticket = e->recorded;
+    lock.unlock();
+    return wait_until([=] { return e->happened >= ticket; });
+}
+CALL(cuEventQuery, Event* e) {
+    CHECKED(cuEventQuery);
+    std::lock_guard lock(device);
+    return e->happened < e->recorded ? NOT_READY : SUCCESS;
+}
 CALL(cuEventElapsedTime, float* ms, Event* a, Event* b) {
     *ms = std::chrono::duration<float, std::milli>(b->time - a->time).count();
     return SUCCESS;

@@ -1,13 +1,13 @@
 //! `gem-live deblur`: recordings in, sharp pictures out.
 
 use super::Failure;
-use super::common::{Network, Progress, write_png};
+use super::common::{Network, Progress, USUAL, thresholds, write_png};
 use super::sheet::contact_sheet;
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Pair, find};
 use gem_live::deblur::{Thresholds, edi, estimate_thresholds};
 use gem_live::event::Span;
-use gem_live::frame::{Exposure, Picture};
+use gem_live::frame::{Exposure, Picture, Rounding};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -61,23 +61,11 @@ fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
-fn thresholds(text: &str) -> Result<Thresholds, String> {
-    let one = |t: &str| t.trim().parse::<f64>().ok().filter(|c| *c > 0.0 && *c < 5.0);
-    let (on, off) = text.split_once(',').unwrap_or((text, text));
-    match (one(on), one(off)) {
-        (Some(on), Some(off)) => Ok(Thresholds { on, off }),
-        _ => Err("a contrast threshold is a positive number such as 0.2".into()),
-    }
-}
-
 /// What restores an exposure.
 enum Restorer {
     San(Box<Deblurrer>),
     Edi(Option<Thresholds>),
 }
-
-/// Contrast of a camera that nothing is known of.
-const USUAL: Thresholds = Thresholds::both(0.2);
 
 impl Restorer {
     /// The thresholds for a recording, and what to tell about them.
@@ -99,15 +87,17 @@ impl Restorer {
         instants: &[f64],
         thresholds: Thresholds,
     ) -> Result<Vec<Picture>, Failure> {
-        let planes = match self {
-            Self::San(deblurrer) => deblurrer.restore(exposure, instants)?,
+        match self {
+            Self::San(deblurrer) => {
+                Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
+            }
             Self::Edi(_) => {
                 let targets: Vec<Span> =
                     instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
-                edi(exposure, &targets, thresholds)?
+                let planes = edi(exposure, &targets, thresholds)?;
+                Ok(planes.iter().map(|p| p.to_picture()).collect())
             }
-        };
-        Ok(planes.iter().map(|p| p.to_picture()).collect())
+        }
     }
 }
 

@@ -3,13 +3,17 @@
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that were padded here")]
 
 mod edi;
+mod flight;
 
 pub use edi::{Thresholds, edi, estimate_thresholds};
+pub use flight::SharedExposure;
 
-use crate::engine::{Engine, EngineError, Events, Image};
+use crate::engine::{Blurry, Engine, EngineError, Events, Image};
 use crate::event::{EgerError, Span};
-use crate::frame::{Exposure, Planes, Size};
+use crate::frame::{Exposure, Picture, Planes, Rounding, Size};
 use crate::pad::{Padded, reflect_plane};
+use flight::Flight;
+use std::collections::VecDeque;
 
 /// Why an exposure could not be restored.
 #[derive(Debug, thiserror::Error)]
@@ -37,27 +41,27 @@ pub enum DeblurError {
 pub struct Deblurrer {
     engine: Box<dyn Engine>,
     padded: Vec<f32>,
+    flights: VecDeque<Flight>,
 }
 
 impl Deblurrer {
     /// A deblurrer that computes on `engine`.
     pub fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, padded: Vec::new() }
+        Self { engine, padded: Vec::new(), flights: VecDeque::new() }
     }
 
     /// The sharp image at every one of `instants`, fractions of the exposure (0 its start, 1
     /// its end). The result has the frame's size and channels and is not clamped.
     ///
     /// # Errors
-    /// An empty or reversed exposure, an event outside the sensor, or a failing engine.
+    /// An empty or reversed exposure, an event outside the sensor, or a failing engine. Also
+    /// while exposures are in flight ([`Deblurrer::submit`]).
     pub fn restore(
         &mut self,
         exposure: &Exposure,
         instants: &[f64],
     ) -> Result<Vec<Planes>, DeblurError> {
-        let targets: Vec<Span> =
-            instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
-        self.restore_spans(exposure, &targets)
+        self.restore_spans(exposure, &at_instants(exposure, instants))
     }
 
     /// As [`Deblurrer::restore`] for targets on the events' clock, which may have a duration.
@@ -69,38 +73,118 @@ impl Deblurrer {
         exposure: &Exposure,
         targets: &[Span],
     ) -> Result<Vec<Planes>, DeblurError> {
-        let (size, sensor) = (exposure.frame.size(), exposure.sensor);
-        if sensor.area() == 0 {
-            return Err(DeblurError::Sensor(sensor));
+        let restored = self.compute(exposure, targets, |engine, blur, events| {
+            engine.restore_events(blur, events)
+        })?;
+        let crop = |r: &crate::engine::Restored| crop_numbers(&r.latent, exposure);
+        Ok(restored.iter().map(crop).collect())
+    }
+
+    /// As [`Deblurrer::restore`], in eight bits: the same as rounding what that gives, but a
+    /// card converts before it hands over.
+    ///
+    /// # Errors
+    /// As [`Deblurrer::restore`].
+    pub fn restore_pictures(
+        &mut self,
+        exposure: &Exposure,
+        instants: &[f64],
+        rounding: Rounding,
+    ) -> Result<Vec<Picture>, DeblurError> {
+        self.pictures(exposure, &at_instants(exposure, instants), rounding)
+    }
+
+    fn pictures(
+        &mut self,
+        exposure: &Exposure,
+        targets: &[Span],
+        rounding: Rounding,
+    ) -> Result<Vec<Picture>, DeblurError> {
+        if is_gray(exposure) {
+            let planes = self.restore_spans(exposure, targets)?;
+            return Ok(planes.iter().map(|p| p.rounded(rounding)).collect());
         }
-        let padded = Padded::of(size, sensor);
-        self.padded.clear();
-        for channel in 0..3 {
-            reflect_plane(exposure.frame.plane(channel), size, padded.image, &mut self.padded);
+        let pixels = self.compute(exposure, targets, |engine, blur, events| {
+            engine.restore_pixels(blur, events, rounding)
+        })?;
+        Ok(pixels.iter().map(|p| crop_pixels(p, exposure)).collect())
+    }
+
+    /// Pads, and asks the engine for one answer to every target.
+    fn compute<T>(
+        &mut self,
+        exposure: &Exposure,
+        targets: &[Span],
+        f: impl FnOnce(&mut dyn Engine, &Image<'_>, &Events<'_>) -> Result<Vec<T>, EngineError>,
+    ) -> Result<Vec<T>, DeblurError> {
+        let (blur, events) = prepared(exposure, targets)?;
+        let Size { width, height } = blur.size();
+        self.padded.resize(3 * width * height, 0.0);
+        for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
+            blur.write_plane(channel, plane);
         }
-        let Size { width, height } = padded.image;
-        let blur = Image { data: &self.padded, height, width };
-        let events = Events {
-            events: &exposure.events,
-            exposure: exposure.span,
-            targets,
-            sensor,
-            padded: padded.sensor,
-        };
-        let restored = self.engine.restore_events(&blur, &events)?;
-        if restored.len() != targets.len() {
-            let (found, expected) = (restored.len(), targets.len());
-            return Err(DeblurError::Answer { found, expected });
-        }
-        Ok(restored.iter().map(|r| crop(&r.latent, padded.image, &exposure.frame)).collect())
+        let image = Image { data: &self.padded, height, width };
+        let out = f(self.engine.as_mut(), &image, &events)?;
+        answered(out, targets.len())
     }
 }
 
-/// The upper left part of `latent`, in the shape of `like`; gray is the mean of the colours.
-fn crop(latent: &[f32], from: Size, like: &Planes) -> Planes {
-    let mut out = like.clone();
-    let (size, area) = (like.size(), from.area());
-    let gray = like.channels() == 1;
+/// The instants on the events' clock.
+fn at_instants(exposure: &Exposure, instants: &[f64]) -> Vec<Span> {
+    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect()
+}
+
+fn is_gray(exposure: &Exposure) -> bool {
+    exposure.frame.channels() == 1
+}
+
+fn answered<T>(out: Vec<T>, expected: usize) -> Result<Vec<T>, DeblurError> {
+    let found = out.len();
+    if found == expected { Ok(out) } else { Err(DeblurError::Answer { found, expected }) }
+}
+
+/// A frame that is padded where it is written to.
+struct PaddedFrame<'a> {
+    frame: &'a Planes,
+    size: Size,
+}
+
+impl Blurry for PaddedFrame<'_> {
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn write_plane(&self, channel: usize, to: &mut [f32]) {
+        reflect_plane(self.frame.plane(channel), self.frame.size(), self.size, to);
+    }
+}
+
+/// What the engine is to see of an exposure.
+fn prepared<'a>(
+    exposure: &'a Exposure,
+    targets: &'a [Span],
+) -> Result<(PaddedFrame<'a>, Events<'a>), DeblurError> {
+    let sensor = exposure.sensor;
+    if sensor.area() == 0 {
+        return Err(DeblurError::Sensor(sensor));
+    }
+    let padded = Padded::of(exposure.frame.size(), sensor);
+    let events = Events {
+        events: &exposure.events,
+        exposure: exposure.span,
+        targets,
+        sensor,
+        padded: padded.sensor,
+    };
+    Ok((PaddedFrame { frame: &exposure.frame, size: padded.image }, events))
+}
+
+/// The upper left part of a padded latent image, in the frame's shape; gray is the mean of the
+/// colours.
+fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
+    let (mut out, from) =
+        (exposure.frame.clone(), Padded::of(exposure.frame.size(), exposure.sensor).image);
+    let (size, area, gray) = (out.size(), from.area(), is_gray(exposure));
     for (i, row) in out.data_mut().chunks_exact_mut(size.width).enumerate() {
         let (channel, y) = (i / size.height, i % size.height);
         let at = |c: usize| &latent[c * area + y * from.width..][..size.width];
@@ -112,6 +196,18 @@ fn crop(latent: &[f32], from: Size, like: &Planes) -> Planes {
         } else {
             row.copy_from_slice(at(channel));
         }
+    }
+    out
+}
+
+/// The same of three planes in eight bits.
+fn crop_pixels(pixels: &[u8], exposure: &Exposure) -> Picture {
+    let size = exposure.frame.size();
+    let from = Padded::of(size, exposure.sensor).image;
+    let mut out = Picture::filled(true, size, 0);
+    for (i, row) in out.data_mut().chunks_exact_mut(size.width).enumerate() {
+        let (channel, y) = (i / size.height, i % size.height);
+        row.copy_from_slice(&pixels[channel * from.area() + y * from.width..][..size.width]);
     }
     out
 }

@@ -7,8 +7,9 @@ mod select;
 pub use select::{Choice, Failover, Notice, Selected, select};
 
 use crate::event::{CHANNELS, EgerError, Event, Span, eger};
-use crate::frame::Size;
+use crate::frame::{Rounding, Size};
 use crate::pad::reflect_plane;
+use crossbeam_channel::Receiver;
 
 /// Why an engine could not restore.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,10 @@ pub enum EngineError {
     /// A device could not be used, or failed while it worked.
     #[error("{0}")]
     Device(String),
+    /// The device failed and another engine took its place; what was in flight is to be given
+    /// to that one again.
+    #[error("the engine was replaced while it worked")]
+    Replaced,
 }
 
 /// A blurry image: `(3, height, width)` numbers in `[0, 1]`, both sides multiples of 16.
@@ -98,9 +103,10 @@ impl Events<'_> {
         if self.padded == self.sensor {
             return Ok(map);
         }
-        let mut out = Vec::with_capacity(CHANNELS * self.padded.area());
-        for plane in map.chunks_exact(self.sensor.area()) {
-            reflect_plane(plane, self.sensor, self.padded, &mut out);
+        let mut out = vec![0.0; CHANNELS * self.padded.area()];
+        let planes = map.chunks_exact(self.sensor.area());
+        for (plane, out) in planes.zip(out.chunks_exact_mut(self.padded.area())) {
+            reflect_plane(plane, self.sensor, self.padded, out);
         }
         Ok(out)
     }
@@ -121,6 +127,86 @@ pub struct Restored {
     pub latent: Vec<f32>,
     /// Sharp over blurry, positive.
     pub ratio: Vec<f32>,
+}
+
+impl Restored {
+    /// The latent image in eight bits.
+    pub fn pixels(&self, rounding: Rounding) -> Vec<u8> {
+        self.latent.iter().map(|v| rounding.byte(*v)).collect()
+    }
+}
+
+/// In which form restored images are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Latent image and ratio as numbers.
+    Numbers,
+    /// The latent image in eight bits: an eighth of the bytes.
+    Pixels(Rounding),
+}
+
+/// What came of one exposure: one entry for every target.
+#[derive(Clone, Debug)]
+pub enum Images {
+    /// For [`Form::Numbers`].
+    Numbers(Vec<Restored>),
+    /// For [`Form::Pixels`]: `(3, height, width)` each, planes ordered as the blurry image's.
+    Pixels(Vec<Vec<u8>>),
+}
+
+/// A blurry image that is written straight to where an engine wants it.
+pub trait Blurry {
+    /// Its size, both sides multiples of 16.
+    fn size(&self) -> Size;
+
+    /// Writes plane `channel` (0, 1, 2; numbers in `[0, 1]`) to `to`, which has its size.
+    fn write_plane(&self, channel: usize, to: &mut [f32]);
+}
+
+impl Blurry for Image<'_> {
+    fn size(&self) -> Size {
+        Size::new(self.width, self.height)
+    }
+
+    fn write_plane(&self, channel: usize, to: &mut [f32]) {
+        if let Some(plane) = self.data.chunks_exact(to.len()).nth(channel) {
+            to.copy_from_slice(plane);
+        }
+    }
+}
+
+/// The side of an engine that has several exposures in flight: while it computes one, the next
+/// is on its way to it, and the one before on its way back.
+pub trait Queue {
+    /// How many more exposures may be submitted before one has to be collected.
+    fn room(&mut self) -> usize;
+
+    /// Starts on an exposure and returns before it is done. The events go first: an engine may
+    /// count and encode them while the image is still being written.
+    ///
+    /// `false` if it cannot be taken together with those in flight: collect them first.
+    ///
+    /// # Errors
+    /// As [`Engine::restore_events`].
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: Form,
+    ) -> Result<bool, EngineError>;
+
+    /// Waits for the exposure that was submitted first, and hands over what came of it.
+    ///
+    /// # Errors
+    /// A device that failed: nothing is in flight then. Also if nothing was submitted.
+    fn collect(&mut self) -> Result<Images, EngineError>;
+
+    /// Whether the exposure that was submitted first has (at least its first target) arrived, so
+    /// that [`Queue::collect`] need not wait. True after a failure.
+    fn arrived(&mut self) -> bool;
+
+    /// Gets something whenever [`Queue::arrived`] may have become true.
+    fn arrivals(&mut self) -> Receiver<()>;
 }
 
 /// Something that computes SAN.
@@ -151,5 +237,27 @@ pub trait Engine: Send {
         let voxels: Vec<Voxels<'_>> =
             maps.iter().map(|data| Voxels { data, height, width }).collect();
         self.restore(blur, &voxels)
+    }
+
+    /// As [`Engine::restore_events`], the latent images in eight bits, `(3, height, width)`
+    /// each: [`Restored::pixels`] of what that gives. An engine that converts faster than it
+    /// hands over numbers overrides this.
+    ///
+    /// # Errors
+    /// As [`Engine::restore_events`].
+    fn restore_pixels(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+        rounding: Rounding,
+    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        let restored = self.restore_events(blur, events)?;
+        Ok(restored.iter().map(|r| r.pixels(rounding)).collect())
+    }
+
+    /// The engine's queue, if it can have several exposures in flight. While some are, the
+    /// other methods are refused.
+    fn queue(&mut self) -> Option<&mut dyn Queue> {
+        None
     }
 }

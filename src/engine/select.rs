@@ -2,8 +2,10 @@
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
-use super::{Engine, EngineError, Events, Image, Restored, Voxels};
+use super::{Blurry, Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels};
+use crate::frame::Rounding;
 use crate::network::Weights;
+use crossbeam_channel::{Receiver, never};
 
 /// What a person asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,14 +98,65 @@ impl Failover {
         f: impl Fn(&mut dyn Engine) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         match f(self.engine.as_mut()) {
-            Err(EngineError::Device(why)) => {
-                let Some(spare) = self.spare.take() else { return Err(EngineError::Device(why)) };
-                (self.notice)(&format!("{why}; going on with the processor"));
-                self.engine = spare()?;
-                f(self.engine.as_mut())
-            }
+            Err(EngineError::Device(why)) => match self.replace(why) {
+                EngineError::Replaced => f(self.engine.as_mut()),
+                error => Err(error),
+            },
             other => other,
         }
+    }
+
+    /// Puts the spare in the failed engine's place and says so; [`EngineError::Replaced`] if
+    /// there is one.
+    fn replace(&mut self, why: String) -> EngineError {
+        let Some(spare) = self.spare.take() else { return EngineError::Device(why) };
+        (self.notice)(&format!("{why}; going on with the processor"));
+        match spare() {
+            Ok(engine) => {
+                self.engine = engine;
+                EngineError::Replaced
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// As `attempt` for the queue; what was in flight is lost with a failed engine.
+    fn queued<T>(
+        &mut self,
+        f: impl Fn(&mut dyn Queue) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let Some(queue) = self.engine.queue() else { return Err(EngineError::Replaced) };
+        match f(queue) {
+            Err(EngineError::Device(why)) => Err(self.replace(why)),
+            other => other,
+        }
+    }
+}
+
+impl Queue for Failover {
+    fn room(&mut self) -> usize {
+        self.engine.queue().map_or(0, Queue::room)
+    }
+
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: Form,
+    ) -> Result<bool, EngineError> {
+        self.queued(|queue| queue.submit(blur, events, form))
+    }
+
+    fn collect(&mut self) -> Result<Images, EngineError> {
+        self.queued(|queue| queue.collect())
+    }
+
+    fn arrived(&mut self) -> bool {
+        self.engine.queue().is_none_or(Queue::arrived)
+    }
+
+    fn arrivals(&mut self) -> Receiver<()> {
+        self.engine.queue().map_or_else(never, Queue::arrivals)
     }
 }
 
@@ -122,5 +175,18 @@ impl Engine for Failover {
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
         self.attempt(|engine| engine.restore_events(blur, events))
+    }
+
+    fn restore_pixels(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+        rounding: Rounding,
+    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        self.attempt(|engine| engine.restore_pixels(blur, events, rounding))
+    }
+
+    fn queue(&mut self) -> Option<&mut dyn Queue> {
+        self.engine.queue().is_some().then_some(self as &mut dyn Queue)
     }
 }

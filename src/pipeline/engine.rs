@@ -1,99 +1,20 @@
 //! The engine thread: takes the newest exposure, restores what the window wishes to see.
 
 use super::notices::Notices;
+use super::restorer::{MakeRestorer, PassThrough, Restorer};
 use super::size::SizeChoice;
 use super::slot::{Put, Reader, Writer};
 use super::source::{Captured, Control, Shape};
 use super::stats::Stats;
 use crate::deblur::{Thresholds, edi};
-use crate::engine::{Choice, Selected, select as select_engine};
 use crate::event::Span;
-use crate::frame::{Exposure, Picture, Planes};
+use crate::frame::{Exposure, Picture, Rounding};
 use crate::metrics::{psnr, sharpness, ssim};
-use crate::network::Weights;
 use crossbeam_channel::{Receiver, Sender, never, select};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Something that restores exposures.
-pub trait Restorer: Send {
-    /// What it is, for people: which engine, and why that one.
-    fn describe(&self) -> String;
-
-    /// The sharp image at every instant; no image at all if it only passes exposures on.
-    ///
-    /// # Errors
-    /// Why it could not, in words for a person.
-    fn restore(&mut self, exposure: &Exposure, instants: &[f64]) -> Result<Vec<Planes>, String>;
-}
-
-/// SAN on an engine.
-pub struct San {
-    /// Restores.
-    pub deblurrer: crate::Deblurrer,
-    /// Which engine it has, and why.
-    pub description: String,
-}
-
-impl Restorer for San {
-    fn describe(&self) -> String {
-        self.description.clone()
-    }
-
-    fn restore(&mut self, exposure: &Exposure, instants: &[f64]) -> Result<Vec<Planes>, String> {
-        self.deblurrer.restore(exposure, instants).map_err(|e| e.to_string())
-    }
-}
-
-/// Restores nothing: what remains is the path itself, to be measured.
-pub struct PassThrough;
-
-impl Restorer for PassThrough {
-    fn describe(&self) -> String {
-        "no restoration".into()
-    }
-
-    fn restore(&mut self, _: &Exposure, _: &[f64]) -> Result<Vec<Planes>, String> {
-        Ok(Vec::new())
-    }
-}
-
-/// Makes a restorer, on the engine thread, where it may take its time. What happens to the
-/// restorer later goes to the notices.
-pub type MakeRestorer = Box<dyn FnOnce(&Notices) -> Result<Box<dyn Restorer>, String> + Send>;
-
-/// What SAN is to be computed on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Compute {
-    /// A card, the processor, or whatever is there.
-    pub choice: Choice,
-    /// Number of the card, if a certain one is wanted.
-    pub device: Option<usize>,
-    /// Threads on the processor; 0 takes one for every one.
-    pub threads: usize,
-}
-
-/// SAN with these weights; a card that fails later is replaced by the processor.
-pub fn san(
-    weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
-    compute: Compute,
-) -> MakeRestorer {
-    Box::new(move |notices| {
-        let Compute { choice, device, threads } = compute;
-        let notices = notices.clone();
-        let notice = Box::new(move |line: &str| notices.say("card", line.to_owned()));
-        let selected = select_engine(&weights()?, choice, device, threads, notice);
-        let Selected { engine, reason } = selected.map_err(|e| e.to_string())?;
-        let deblurrer = crate::Deblurrer::new(engine);
-        Ok(Box::new(San { deblurrer, description: reason }) as Box<dyn Restorer>)
-    })
-}
-
-/// No restoration at all.
-pub fn nothing() -> MakeRestorer {
-    Box::new(|_| Ok(Box::new(PassThrough)))
-}
 
 /// How exposures are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,17 +86,33 @@ pub(super) struct EngineThread {
     pub notify: Box<dyn Fn() + Send>,
     /// When SSIM was computed last, and how long that took.
     pub judged: Option<(Instant, Duration)>,
+    /// When the last exposure was collected.
+    pub collected: Option<Instant>,
+}
+
+/// An exposure that the restorer has taken and not given back yet.
+struct Flight {
+    captured: Arc<Captured>,
+    wish: Wish,
+    repeated: bool,
+    start: Instant,
+    /// Why it was not taken at all.
+    refused: Option<String>,
 }
 
 impl EngineThread {
     /// Runs until the source's thread or the window is gone.
+    ///
+    /// An exposure is submitted as soon as the restorer has room for it, and collected as soon as
+    /// it has arrived: without a backlog that is one at a time, with one the copies of an
+    /// exposure overlap with the work on its neighbour.
     pub(super) fn run(mut self) {
         let mut restorer: Option<Box<dyn Restorer>> = None;
         let mut wish = Wish::default();
         let mut last: Option<Arc<Captured>> = None;
+        let mut flights: VecDeque<Flight> = VecDeque::new();
         let mut served = 0;
-        let mut arrived = false;
-        // What the last outcome shows, so that a held exposure is restored again only for more.
+        // What was submitted last, so that a held exposure is restored again only for more.
         let mut seen: Option<(Vec<f64>, Option<f64>)> = None;
         loop {
             let take = match wish.take {
@@ -184,55 +121,100 @@ impl EngineThread {
                 Take::Hold => last.is_none(),
                 Take::One(number) => number != served,
             };
+            let room = restorer.as_mut().map_or(0, |r| r.room());
             let none = never();
-            let exposures = if take && restorer.is_some() { &self.exposures } else { &none };
-            let swapped = select! {
+            let exposures = if take && room > 0 { &self.exposures } else { &none };
+            let arrivals = match restorer.as_mut() {
+                Some(restorer) if !flights.is_empty() => restorer.arrivals(),
+                _ => never(),
+            };
+            let (mut fresh, mut swapped) = (false, false);
+            select! {
                 recv(self.swaps) -> make => match make {
-                    Ok(make) => self.swap(&mut restorer, make),
+                    Ok(make) => {
+                        if !self.land(&mut restorer, &mut flights, true) {
+                            return;
+                        }
+                        swapped = self.swap(&mut restorer, make);
+                    }
                     Err(_) => return,
                 },
                 recv(self.wishes.channel()) -> new => match new {
-                    Ok(new) => {
-                        wish = new;
-                        false
-                    }
+                    Ok(new) => wish = new,
                     Err(_) => return,
                 },
                 recv(exposures) -> captured => match captured {
                     Ok(captured) => {
                         last = Some(Arc::new(captured));
-                        arrived = true;
+                        fresh = true;
                         if let Take::One(number) = wish.take {
                             served = number;
                         }
-                        false
                     }
                     Err(_) => return,
                 },
+                recv(arrivals) -> _ => {}
+            }
+            // A new exposure first: the restorer may work on it while the one before is looked at.
+            let submit = |restorer: &mut Option<Box<dyn Restorer>>| {
+                let (captured, restorer) = (last.as_ref()?, restorer.as_mut()?);
+                Some(take_off(restorer.as_mut(), captured, &wish, !fresh))
             };
-            let (Some(captured), Some(restorer)) = (&last, restorer.as_mut()) else { continue };
-            let fresh = std::mem::take(&mut arrived);
-            let stale = || (seen.as_ref()).is_none_or(|s| s.0 != wish.instants || s.1 != wish.edi);
-            // While exposures flow, a new wish is for the next one.
-            if fresh || (wish.take == Take::Hold && (swapped || stale())) {
+            if fresh {
                 seen = Some((wish.instants.clone(), wish.edi));
-                let outcome = self.serve(restorer.as_mut(), captured, &wish, !fresh);
-                match self.outcomes.put(outcome) {
-                    Put::Stored => {}
-                    Put::Replaced(old) if old.failed || old.repeated => {}
-                    Put::Replaced(_) => self.stats.dropped(|d| d.display += 1),
-                    Put::Closed(_) => return,
+                flights.extend(submit(&mut restorer));
+            }
+            if !self.land(&mut restorer, &mut flights, false) {
+                return;
+            }
+            // While exposures flow, a new wish is for the next one.
+            let stale = || seen.as_ref().is_none_or(|s| s.0 != wish.instants || s.1 != wish.edi);
+            if !fresh
+                && flights.is_empty()
+                && wish.take == Take::Hold
+                && (swapped || stale())
+                && let Some(flight) = submit(&mut restorer)
+            {
+                seen = Some((wish.instants.clone(), wish.edi));
+                flights.push_back(flight);
+                if !self.land(&mut restorer, &mut flights, false) {
+                    return;
                 }
-                (self.notify)();
             }
         }
     }
 
+    /// Collects what has arrived, or (`all`) waits for everything. False if nobody listens.
+    fn land(
+        &mut self,
+        restorer: &mut Option<Box<dyn Restorer>>,
+        flights: &mut VecDeque<Flight>,
+        all: bool,
+    ) -> bool {
+        let Some(restorer) = restorer.as_mut() else { return true };
+        while let Some(first) = flights.front() {
+            if !all
+                && first.refused.is_none()
+                && !guarded(|| Ok(restorer.arrived())).unwrap_or(true)
+            {
+                break;
+            }
+            let Some(flight) = flights.pop_front() else { break };
+            let outcome = self.outcome(restorer.as_mut(), flight);
+            match self.outcomes.put(outcome) {
+                Put::Stored => {}
+                Put::Replaced(old) if old.failed || old.repeated => {}
+                Put::Replaced(_) => self.stats.dropped(|d| d.display += 1),
+                Put::Closed(_) => return false,
+            }
+            (self.notify)();
+        }
+        true
+    }
+
     /// Takes a new restorer; keeps the old one if the new one cannot be made.
     fn swap(&self, restorer: &mut Option<Box<dyn Restorer>>, make: MakeRestorer) -> bool {
-        let made = catch_unwind(AssertUnwindSafe(|| make(&self.notices)))
-            .unwrap_or_else(|p| Err(panic_text(&*p)));
-        let new = match made {
+        let new = match guarded(|| make(&self.notices)) {
             Ok(new) => {
                 self.notices.settle("weights");
                 Some(new)
@@ -252,20 +234,19 @@ impl EngineThread {
         true
     }
 
-    fn serve(
-        &mut self,
-        restorer: &mut dyn Restorer,
-        captured: &Arc<Captured>,
-        wish: &Wish,
-        repeated: bool,
-    ) -> Outcome {
+    fn outcome(&mut self, restorer: &mut dyn Restorer, flight: Flight) -> Outcome {
+        let Flight { captured, wish, repeated, start, refused } = flight;
         let exposure = &captured.exposure;
-        let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| restorer.restore(exposure, &wish.instants)))
-            .unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let result = match refused {
+            Some(text) => Err(text),
+            None => guarded(|| restorer.collect()),
+        };
         let restore_time = start.elapsed();
+        // Two exposures in flight share the engine: each is charged for what came after the other.
+        let busy = self.collected.map_or(restore_time, |then| then.elapsed().min(restore_time));
+        self.collected = Some(Instant::now());
         let failed = result.is_err();
-        let images = match result {
+        let restored = match result {
             Ok(images) => {
                 self.notices.settle("engine");
                 images
@@ -279,10 +260,9 @@ impl EngineThread {
         if !failed && !repeated {
             self.stats.restored(restore_time);
         }
-        if !images.is_empty() {
-            self.choose_size(exposure, wish, restore_time);
+        if !restored.is_empty() {
+            self.choose_size(exposure, &wish, busy);
         }
-        let restored: Vec<Picture> = images.iter().map(shown).collect();
         let compare = |contrast| compare(exposure, &wish.instants, contrast, &self.notices);
         let edi = wish.edi.map(compare).unwrap_or_default();
         let known = restored.first().zip(wish.instants.first());
@@ -291,14 +271,13 @@ impl EngineThread {
             Some((psnr(truth, &captured.picture).ok()?, psnr(truth, image).ok()?))
         });
         let ssim = known.and_then(|(truth, image)| self.judge(truth, &captured.picture, image));
-        let sharpness_gain = images.first().and_then(|image| {
+        let sharpness_gain = restored.first().and_then(|image| {
             let before = sharpness(&exposure.frame);
-            (before > 0.0).then(|| sharpness(image) / before)
+            (before > 0.0).then(|| sharpness(&image.to_planes()) / before)
         });
-        let (captured, instants) = (captured.clone(), wish.instants.clone());
         Outcome {
             captured,
-            instants,
+            instants: wish.instants,
             restored,
             edi,
             restore_time,
@@ -345,7 +324,7 @@ fn compare(
     match edi(exposure, &targets, Thresholds::both(contrast)) {
         Ok(images) => {
             notices.settle("EDI");
-            images.iter().map(shown).collect()
+            images.iter().map(|image| image.rounded(Rounding::Nearest)).collect()
         }
         Err(e) => {
             notices.say("EDI", format!("cannot compare with EDI: {e}"));
@@ -354,9 +333,20 @@ fn compare(
     }
 }
 
-/// Rounded to eight bits, for the eye.
-fn shown(image: &Planes) -> Picture {
-    image.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
+fn take_off(
+    restorer: &mut dyn Restorer,
+    captured: &Arc<Captured>,
+    wish: &Wish,
+    repeated: bool,
+) -> Flight {
+    let start = Instant::now();
+    let refused = guarded(|| restorer.submit(captured, &wish.instants)).err();
+    Flight { captured: captured.clone(), wish: wish.clone(), repeated, start, refused }
+}
+
+/// A panic as an error: the window outlives it.
+fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -9,9 +9,11 @@ mod aligning;
 mod clip;
 mod engine;
 mod facts;
+mod filters;
 mod name;
 mod notices;
 mod open;
+mod restorer;
 mod rig;
 mod size;
 mod slot;
@@ -22,12 +24,12 @@ mod tap;
 
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
-pub use engine::{
-    Compute, MakeRestorer, Outcome, PassThrough, Restorer, San, Take, Wish, nothing, san,
-};
+pub use engine::{Outcome, Take, Wish};
+pub use filters::{FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
+pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;
 pub use slot::{Put, Reader, Writer, slot};
@@ -122,6 +124,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            collected: None,
             judged: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
@@ -132,6 +135,7 @@ impl Pipeline {
         let source_thread = SourceThread {
             source,
             queue: queue_in,
+            oldest: queue_out.clone(),
             controls: controls_out,
             stop: stop.clone(),
             stats: stats.clone(),
@@ -265,6 +269,8 @@ impl Drop for Pipeline {
 struct SourceThread {
     source: Box<dyn Source>,
     queue: Sender<Captured>,
+    /// The queue's other end, to take out what is too old.
+    oldest: Receiver<Captured>,
     controls: Receiver<Control>,
     stop: Arc<AtomicBool>,
     stats: Stats,
@@ -293,6 +299,26 @@ impl SourceThread {
         self.notices.say("source", format!("{}: {why}", self.source.name()));
     }
 
+    /// Puts an exposure into the queue, if need be in the place of the oldest one there; `false`
+    /// where nobody takes any more.
+    fn put(&self, mut captured: Captured) -> bool {
+        loop {
+            match self.queue.try_send(captured) {
+                Ok(()) => {
+                    self.stats.queued(self.queue.len());
+                    return true;
+                }
+                Err(TrySendError::Full(newest)) => {
+                    captured = newest;
+                    if self.oldest.try_recv().is_ok() {
+                        self.stats.dropped(|d| d.queue += 1);
+                    }
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
+    }
+
     fn run(mut self) {
         let mut told = None;
         while !self.stop.load(Ordering::Relaxed) {
@@ -306,10 +332,8 @@ impl SourceThread {
                         None => self.notices.settle("source"),
                     }
                     self.stats.captured(captured.number, captured.event_rate());
-                    match self.queue.try_send(*captured) {
-                        Ok(()) => self.stats.queued(self.queue.len()),
-                        Err(TrySendError::Full(_)) => self.stats.dropped(|d| d.queue += 1),
-                        Err(TrySendError::Disconnected(_)) => return,
+                    if !self.put(*captured) {
+                        return;
                     }
                 }
                 Ok(Next::Waiting) => {}

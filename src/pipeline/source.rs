@@ -33,6 +33,12 @@ pub struct Captured {
     pub arrived: Instant,
 }
 
+impl AsRef<Exposure> for Captured {
+    fn as_ref(&self) -> &Exposure {
+        &self.exposure
+    }
+}
+
 impl Captured {
     /// The true image nearest to an instant, if there is one close enough to be compared.
     pub fn truth_at(&self, instant: f64) -> Option<&Picture> {

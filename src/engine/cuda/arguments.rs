@@ -16,9 +16,9 @@ macro_rules! arguments {
 
 arguments! {
     /// `eger.cu`; times in microseconds.
-    EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32 }
+    EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32, packed: Address }
     /// `eger.cu`
-    Eger { header: Address, events: Address, counts: Address, height: i32, width: i32, sensor_height: i32, sensor_width: i32 }
+    Eger { header: Address, counts: Address, height: i32, width: i32, sensor_height: i32, sensor_width: i32 }
     /// `eger.cu`
     Voxel { planes: Address, map: Address, height: i32, width: i32 }
     /// `conv.cuh`
@@ -26,7 +26,7 @@ arguments! {
     /// `ends.cu`
     Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32 }
     /// `ends.cu`
-    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32 }
+    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32, rounding: f32, unused: u32 }
     /// `ends.cu`
     Finish { head: Head, sums: Address }
     /// `fuse.cu`

@@ -94,13 +94,19 @@ pub(super) fn text(error: DriverError) -> String {
     }
 }
 
-/// An opened card: its kernels, a stream for work and one for copies to the host.
+/// An opened card: its kernels, and streams for what is to overlap.
 pub(super) struct Device {
     name: String,
     context: Arc<CudaContext>,
     module: Arc<CudaModule>,
+    /// Copies to the card.
+    pub(super) uploads: Arc<CudaStream>,
+    /// Counting and encoding events.
+    pub(super) events: Arc<CudaStream>,
+    /// Everything else.
     pub(super) work: Arc<CudaStream>,
-    pub(super) copies: Arc<CudaStream>,
+    /// Copies from the card.
+    pub(super) downloads: Arc<CudaStream>,
 }
 
 impl Device {
@@ -111,11 +117,12 @@ impl Device {
         }
         let open = || {
             let context = CudaContext::new(info.ordinal)?;
-            // SAFETY: this engine orders its two streams by events of its own.
+            // SAFETY: this engine orders its streams by events of its own.
             unsafe { context.disable_event_tracking() };
             let module = context.load_module(cudarc::nvrtc::Ptx::from_src(ptx(info.capability)))?;
-            let (work, copies) = (context.new_stream()?, context.new_stream()?);
-            Ok(Self { name: name.clone(), context, module, work, copies })
+            let stream = || context.new_stream();
+            let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
+            Ok(Self { name: name.clone(), context, module, uploads, events, work, downloads })
         };
         open().map_err(|e| EngineError::Device(format!("{name} cannot be used: {}", text(e))))
     }
@@ -130,12 +137,28 @@ impl Device {
     }
 
     pub(super) fn function(&self, name: &str) -> Result<CudaFunction, DriverError> {
-        self.module.load_function(name)
+        let function = self.module.load_function(name)?;
+        // Asking for a fact loads it now: a driver that loads lazily must not have to while a
+        // graph is captured.
+        function.num_regs()?;
+        Ok(function)
     }
 
     /// An event that takes the time.
     pub(super) fn timer(&self) -> Result<cudarc::driver::CudaEvent, DriverError> {
         self.context.new_event(Some(sys::CUevent_flags::CU_EVENT_DEFAULT))
+    }
+
+    /// An event that a thread sleeps for, instead of spinning.
+    pub(super) fn sleeper(&self) -> Result<cudarc::driver::CudaEvent, DriverError> {
+        self.context.new_event(Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC))
+    }
+
+    /// Waits until nothing runs; a card that failed has nothing running.
+    pub(super) fn settle(&self) {
+        for stream in [&self.uploads, &self.events, &self.work, &self.downloads] {
+            let _ = stream.synchronize();
+        }
     }
 
     pub(super) fn context(&self) -> &Arc<CudaContext> {

@@ -4,12 +4,14 @@ use super::Precision;
 use super::arguments::{self as args, Address, block};
 use super::device::{Cost, Device, Launch, Memory};
 use super::layers::Layers;
+use crate::engine::Form;
 use crate::engine::cpu::fusion::corners;
 use crate::event::CHANNELS;
 use crate::frame::Size;
 use crate::network::FUSION_LEVELS;
 use bytemuck::Pod;
 use cudarc::driver::DriverError;
+use std::collections::VecDeque;
 
 /// Sizes that a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,24 +48,50 @@ enum Post {
     ReluAdd(Map),
 }
 
-/// Launches and memory. Order: `events`, `image`, then one of `finish`; the first two are
-/// independent of each other.
+/// Launches and memory. Order: `events` and `image`, which are independent of each other, then
+/// `body`, then one of the heads.
+///
+/// What an exposure brings lies in one of two lanes, so that the next one can arrive while this
+/// one is computed; what belongs to a target, its events' features and its results, in one of
+/// two slots. Everything between is shared: one target at a time passes through it.
 pub(super) struct Plan {
     pub(super) shape: Shape,
-    pub(super) events: Vec<Launch>,
-    pub(super) image: Vec<Launch>,
-    /// One for each of the two output slots.
-    pub(super) finish: [Vec<Launch>; 2],
-    /// Inputs: the blurry image; header and packed events, or the map `(96, h, w)`.
+    /// By slot.
+    pub(super) events: [Vec<Launch>; 2],
+    /// By lane.
+    pub(super) image: [Vec<Launch>; 2],
+    /// Fusion and decoder, by slot.
+    pub(super) body: [Vec<Launch>; 2],
+    pub(super) lanes: [LaneMemory; 2],
+    pub(super) slots: [SlotMemory; 2],
+    /// The network's end without inputs and outputs.
+    head: Launch,
+    head_arguments: args::Head,
+    sums: Address,
+    /// All device memory of the plan.
+    pub(super) bytes: usize,
+    _memory: Vec<Memory>,
+}
+
+/// One exposure's inputs: the blurry image, and packed events.
+#[derive(Clone, Copy)]
+pub(super) struct LaneMemory {
     pub(super) blur: Address,
-    pub(super) header: Address,
     pub(super) packed_events: Address,
+}
+
+/// One target's inputs and results.
+#[derive(Clone, Copy)]
+pub(super) struct SlotMemory {
+    /// What the counting kernels read, or the map `(96, h, w)` instead of events.
+    pub(super) header: Address,
     pub(super) voxels: Address,
     /// Cleared before the events are counted: address and bytes.
     pub(super) counts: (Address, usize),
-    /// Outputs of the two slots: latent image, then ratio.
-    pub(super) outputs: [Address; 2],
-    _memory: Vec<Memory>,
+    /// Latent image and ratio.
+    pub(super) numbers: Address,
+    /// The latent image in eight bits.
+    pub(super) pixels: Address,
 }
 
 struct Builder<'a> {
@@ -71,6 +99,10 @@ struct Builder<'a> {
     layers: &'a Layers,
     precision: Precision,
     memory: Vec<Memory>,
+    /// Memory that is given out again before more is allocated: a second set of launches then
+    /// shares the maps of the first.
+    again: VecDeque<Address>,
+    bytes: usize,
     launches: Vec<Launch>,
 }
 
@@ -81,89 +113,128 @@ impl Plan {
         precision: Precision,
         shape: Shape,
     ) -> Result<Self, DriverError> {
-        let mut b = Builder { device, layers, precision, memory: Vec::new(), launches: Vec::new() };
+        let mut b = Builder {
+            device,
+            layers,
+            precision,
+            memory: Vec::new(),
+            again: VecDeque::new(),
+            bytes: 0,
+            launches: Vec::new(),
+        };
         let (area, cells) = (shape.image.area(), shape.padded.area());
-        let blur = b.allocate(3 * area * 4)?;
-        let header = b.allocate(size_of::<args::EgerHeader>())?;
-        let packed_events = b.allocate(shape.events.unwrap_or(0) * 8)?;
-        let counts = (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2);
-        let voxels = b.allocate(shape.events.map_or(CHANNELS * cells * 4, |_| 0))?;
-        let outputs = [b.allocate(6 * area * 4)?, b.allocate(6 * area * 4)?];
-
-        let input = match shape.events {
-            Some(_) => b.count(shape, header, packed_events, counts.0)?,
-            None => b.voxels(shape.padded, voxels)?,
-        };
-        let first = if shape.events.is_some() { Source::Counts } else { Source::Plain };
-        let event_stem = b.conv("ev_enc.conv1", 7, input, 16, first, Post::Relu)?;
-        let event = b.encoder("ev_enc", event_stem)?;
-        let event = b.project_events(&event, shape.image)?;
-        let events = std::mem::take(&mut b.launches);
-
-        let image_stem = b.stem(shape.image, blur)?;
-        let features = b.encoder("im_enc", image_stem)?;
-        let projected: Vec<Map> = (features.iter().enumerate())
-            .map(|(i, f)| {
-                b.conv(
-                    &format!("msff{}.image", i + 1),
-                    1,
-                    *f,
-                    f.channels,
-                    Source::Plain,
-                    Post::Linear,
-                )
-            })
-            .collect::<Result<_, _>>()?;
-        let image = std::mem::take(&mut b.launches);
-
-        let mut fused = Vec::new();
-        for (i, (event, image)) in event.iter().zip(&projected).enumerate() {
-            let map = b.fuse(i, *event, *image)?;
-            fused.push(b.deform(i, map)?);
-        }
-        let last = b.decode(&fused)?;
-        let body = b.launches.len();
-        let mut finish = [Vec::new(), Vec::new()];
-        let head = |slot: usize| args::Head {
-            image: blur,
-            latent: outputs[slot],
-            ratio: outputs[slot] + 12 * area as u64,
-            height: shape.image.height as i32,
-            width: shape.image.width as i32,
-            ..args::Head::default()
-        };
-        b.head(last, head(0), head(1))?;
-        // Both slots share everything up to their own last launch.
-        let mut heads = b.launches.split_off(b.launches.len() - 2);
-        finish[1] = (b.launches.iter().map(Launch::again)).chain(heads.pop()).collect();
-        finish[0] = b.launches.into_iter().chain(heads.pop()).collect();
-        debug_assert!(finish[0].len() > body);
-        let _memory = b.memory;
+        let (lanes, slots) = (
+            twice(|_| {
+                Ok(LaneMemory {
+                    blur: b.allocate(3 * area * 4)?,
+                    packed_events: b.allocate(shape.events.unwrap_or(0) * 8)?,
+                })
+            })?,
+            twice(|_| {
+                Ok(SlotMemory {
+                    header: b.allocate(size_of::<args::EgerHeader>())?,
+                    voxels: b.allocate(shape.events.map_or(CHANNELS * cells * 4, |_| 0))?,
+                    counts: (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2),
+                    numbers: b.allocate(6 * area * 4)?,
+                    pixels: b.allocate(3 * area)?,
+                })
+            })?,
+        );
+        let mut event_maps = Vec::new();
+        let events = twice(|i| {
+            event_maps.push(b.event_part(shape, &slots[i])?);
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let (start, mut image_maps) = (b.memory.len(), Vec::new());
+        let image = twice(|i| {
+            b.share_from(start, i);
+            image_maps = b.image_part(shape, lanes[i].blur)?;
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let (start, mut last) = (b.memory.len(), None);
+        let body = twice(|i| {
+            b.share_from(start, i);
+            let mut fused = Vec::new();
+            for (level, (event, image)) in event_maps[i].iter().zip(&image_maps).enumerate() {
+                let map = b.fuse(level, *event, *image)?;
+                fused.push(b.deform(level, map)?);
+            }
+            let map = b.decode(&fused)?;
+            last = Some(if b.half() { map } else { b.last_sums(map)? });
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let last = last.unwrap_or(Map { at: 0, size: shape.image, channels: 0 });
+        let head_arguments = b.head(last)?;
+        let head = b.launches.remove(0);
+        let (bytes, _memory) = (b.bytes, b.memory);
         Ok(Self {
             shape,
             events,
             image,
-            finish,
-            blur,
-            header,
-            packed_events,
-            voxels,
-            counts,
-            outputs,
+            body,
+            lanes,
+            slots,
+            head,
+            head_arguments,
+            sums: last.at,
+            bytes,
             _memory,
         })
     }
+
+    /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
+    pub(super) fn finish(&self, slot: usize, lane: usize, form: Form) -> Vec<Launch> {
+        let to = &self.slots[slot];
+        let mut head = args::Head { image: self.lanes[lane].blur, ..self.head_arguments };
+        match form {
+            Form::Numbers => {
+                head.latent = to.numbers;
+                head.ratio = to.numbers + 12 * self.shape.image.area() as u64;
+            }
+            Form::Pixels(rounding) => {
+                head.pixels = to.pixels;
+                head.rounding = rounding.offset();
+            }
+        }
+        let mut last = self.head.again();
+        last.arguments = if last.name == "finish_single" {
+            block(&args::Finish { head, sums: self.sums })
+        } else {
+            block(&head)
+        };
+        self.body[slot].iter().map(Launch::again).chain([last]).collect()
+    }
+}
+
+/// Two of something, the second like the first.
+fn twice<T>(mut f: impl FnMut(usize) -> Result<T, DriverError>) -> Result<[T; 2], DriverError> {
+    Ok([f(0)?, f(1)?])
 }
 
 impl Builder<'_> {
     fn allocate(&mut self, bytes: usize) -> Result<Address, DriverError> {
+        if let Some(at) = self.again.pop_front() {
+            return Ok(at);
+        }
+        self.bytes += bytes;
         let memory = self.device.allocate(bytes)?;
         let at = memory.at;
         self.memory.push(memory);
         Ok(at)
     }
 
+    /// The `i`-th set of launches, from 1 on, gets the memory that the first one got.
+    fn share_from(&mut self, start: usize, i: usize) {
+        if i > 0 {
+            self.again = self.memory[start..].iter().map(|m| m.at).collect();
+        }
+    }
+
     fn upload<T: Pod>(&mut self, data: &[T]) -> Result<Address, DriverError> {
+        if let Some(at) = self.again.pop_front() {
+            return Ok(at);
+        }
+        self.bytes += size_of_val(data);
         let memory = self.device.upload(data)?;
         let at = memory.at;
         self.memory.push(memory);
@@ -217,18 +288,33 @@ impl Builder<'_> {
         self.launch(name, (items.div_ceil(threads as usize), 1), threads, a)
     }
 
+    /// From one slot's events, or its map, to what the fusion reads of them.
+    fn event_part(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Vec<Map>, DriverError> {
+        let (input, source) = match shape.events {
+            Some(_) => (self.count(shape, slot)?, Source::Counts),
+            None => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
+        };
+        let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
+        let features = self.encoder("ev_enc", stem)?;
+        self.project_events(&features, shape.image)
+    }
+
+    /// From one lane's image to what the fusion reads of it.
+    fn image_part(&mut self, shape: Shape, blur: Address) -> Result<Vec<Map>, DriverError> {
+        let stem = self.stem(shape.image, blur)?;
+        let features = self.encoder("im_enc", stem)?;
+        let project = |(i, f): (usize, &Map)| {
+            let name = format!("msff{}.image", i + 1);
+            self.conv(&name, 1, *f, f.channels, Source::Plain, Post::Linear)
+        };
+        features.iter().enumerate().map(project).collect()
+    }
+
     /// EGER from packed events; the counts have been cleared.
-    fn count(
-        &mut self,
-        shape: Shape,
-        header: Address,
-        events: Address,
-        counts: Address,
-    ) -> Result<Map, DriverError> {
-        let (size, sensor) = (shape.padded, shape.sensor);
+    fn count(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
+        let (size, sensor, counts) = (shape.padded, shape.sensor, slot.counts.0);
         let a = args::Eger {
-            header,
-            events,
+            header: slot.header,
             counts,
             height: size.height as i32,
             width: size.width as i32,
@@ -323,11 +409,16 @@ impl Builder<'_> {
             source_height: height as i32,
             source_width: width as i32,
         };
-        let rows = if cout == 128 { 8 } else { 16 };
+        // As CONV in conv.cu.
+        let rows = (512 / cout).min(16);
         let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
         self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
         let weights = k * k * input.channels * cout;
-        self.cost(size, weights, &[input, output], weights);
+        let mut maps = vec![input, output];
+        if let Post::ReluAdd(skip) = post {
+            maps.push(skip);
+        }
+        self.cost(size, weights, &maps, weights);
         Ok(output)
     }
 
@@ -531,22 +622,33 @@ impl Builder<'_> {
         Ok(x)
     }
 
-    /// Two launches: the end of the network for each output slot.
-    fn head(&mut self, x: Map, a: args::Head, b: args::Head) -> Result<(), DriverError> {
+    /// The last convolution, where it is a launch of its own.
+    fn last_sums(&mut self, x: Map) -> Result<Map, DriverError> {
+        self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)
+    }
+
+    /// The end of the network, whose inputs and outputs are not set yet; gives its arguments.
+    fn head(&mut self, x: Map) -> Result<args::Head, DriverError> {
+        let (weights, bias) = self.layers.of("dec.conv");
+        let a = args::Head {
+            input: x.at,
+            weights,
+            bias,
+            height: x.size.height as i32,
+            width: x.size.width as i32,
+            ..args::Head::default()
+        };
         if self.half() {
-            let (weights, bias) = self.layers.of("dec.conv");
-            let grid = (x.size.width.div_ceil(16), x.size.height.div_ceil(16));
-            for slot in [a, b] {
-                self.launch("head", grid, 128, &args::Head { input: x.at, weights, bias, ..slot })?;
-                // Nine single-precision planes: the image in, latent image and ratio out.
-                self.cost(x.size, 432, &[x, Map { channels: 18, ..x }], 432);
+            self.launch("head", (x.size.width.div_ceil(16), x.size.height.div_ceil(16)), 128, &a)?;
+            // Beside the map the image in single precision (three numbers of twice the bytes)
+            // and pixels (three of half).
+            self.cost(x.size, 432, &[x, Map { channels: 6, ..x }], 432);
+            if let Some(launch) = self.launches.last_mut() {
+                launch.cost.bytes += 3 * x.size.area() as u64;
             }
         } else {
-            let sums = self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)?.at;
-            for head in [a, b] {
-                self.flat("finish_single", x.size.area() * 3, 256, &args::Finish { head, sums })?;
-            }
+            self.flat("finish_single", x.size.area() * 3, 256, &args::Finish { head: a, sums: 0 })?;
         }
-        Ok(())
+        Ok(a)
     }
 }

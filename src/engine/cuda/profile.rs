@@ -1,33 +1,59 @@
 //! Where the time on the card goes.
 
-use super::{CudaEngine, Work, device::Cost, device::Device};
-use crate::engine::{Engine, EngineError, Events, Image};
-use cudarc::driver::DriverError;
+use super::device::{Cost, Device};
+use super::session::Session;
+use super::work::Work;
+use super::{CudaEngine, queue};
+use crate::engine::{Engine, EngineError, Events, Form, Image};
+use crate::event::Span;
+use crate::frame::{Rounding, Size};
+use cudarc::driver::{CudaStream, DriverError};
 
 /// One kernel's time, by itself.
 #[derive(Clone, Debug)]
 pub struct KernelTime {
     /// The kernel.
     pub name: String,
+    /// `events`, `image` or `rest`.
+    pub part: &'static str,
     /// What it has to do at least.
     pub cost: Cost,
-    /// Its time in milliseconds, the median.
+    /// Its time in milliseconds, the median; zero if it was only counted.
     pub ms: f64,
 }
 
-/// Times on the card in milliseconds, medians, without copies.
-#[derive(Clone, Debug)]
+/// Times on the card in milliseconds, medians, without copies where they are not named.
+#[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// Counting the events and encoding them.
     pub events_ms: f64,
     /// Encoding the image.
     pub image_ms: f64,
-    /// Fusion and decoder.
+    /// Fusion and decoder, and the conversion to pixels.
     pub rest_ms: f64,
+    /// Copying the image and the events to the card.
+    pub upload_ms: f64,
+    /// Copying one image in eight bits from it.
+    pub download_ms: f64,
     /// All kernels in order, each launched and timed alone.
     pub kernels: Vec<KernelTime>,
     /// Whether the driver replays captured graphs.
     pub graphs: bool,
+}
+
+/// What is measured: pixels for a display.
+const FORM: Form = Form::Pixels(Rounding::Nearest);
+
+const PARTS: [&str; 3] = ["events", "image", "rest"];
+
+impl Session {
+    fn part(&mut self, device: &Device, part: &str) -> &Work {
+        match part {
+            "events" => &self.events[0],
+            "image" => &self.image[0],
+            _ => self.rest(device, 0, 0, FORM),
+        }
+    }
 }
 
 impl CudaEngine {
@@ -41,41 +67,95 @@ impl CudaEngine {
         events: &Events<'_>,
         repeats: usize,
     ) -> Result<Profile, EngineError> {
-        self.restore_events(blur, events)?;
-        let Some(session) = &self.session else {
-            return Err(EngineError::Device("nothing was computed that could be measured".into()));
+        self.restore_pixels(blur, events, Rounding::Nearest)?;
+        let words = 2 * events.events.len();
+        self.measure(words, repeats).map_err(|e| self.fail(e))
+    }
+
+    /// All kernels for an image and a sensor, with what they have to do; nothing is run.
+    ///
+    /// # Errors
+    /// Sizes that the network does not take, or too little memory.
+    pub fn count(&mut self, image: Size, sensor: Size) -> Result<Vec<KernelTime>, EngineError> {
+        self.idle()?;
+        let events = Events {
+            events: &[],
+            exposure: Span::new(0.0, 1.0),
+            targets: &[],
+            sensor,
+            padded: sensor,
         };
+        self.prepare(queue::shape_of(image, &events)?)?;
+        let Some(session) = &mut self.session else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        for part in PARTS {
+            let work = session.part(&self.device, part);
+            out.extend(work.launches.iter().map(|launch| KernelTime {
+                name: launch.name.clone(),
+                part,
+                cost: launch.cost,
+                ms: 0.0,
+            }));
+        }
+        Ok(out)
+    }
+
+    fn measure(&mut self, words: usize, repeats: usize) -> Result<Profile, DriverError> {
         let device = &self.device;
-        let parts = [&session.events, &session.image, &session.finish[0]];
-        let measure = || {
-            let whole = |work: &Work| median(repeats, || timed(device, || work.run(&device.work)));
-            let mut kernels = Vec::new();
-            for launch in parts.iter().flat_map(|w| &w.launches) {
-                let ms = median(repeats, || timed(device, || launch.run(&device.work)))?;
-                kernels.push(KernelTime { name: launch.name.clone(), cost: launch.cost, ms });
-            }
-            Ok(Profile {
-                events_ms: whole(parts[0])?,
-                image_ms: whole(parts[1])?,
-                rest_ms: whole(parts[2])?,
-                kernels,
-                graphs: parts.iter().all(|w| w.graph.is_some()),
-            })
+        let Some(session) = &mut self.session else {
+            // Only without targets: nothing was computed, so there is nothing to measure.
+            return Ok(Profile::default());
         };
-        measure().map_err(|e| device.failed(e))
+        let mut copies = |form: Option<Form>, stream: &CudaStream| {
+            median(repeats, || timed(device, stream, || session.copy_only(device, words, form)))
+        };
+        let mut out = Profile {
+            upload_ms: copies(None, &device.uploads)?,
+            download_ms: copies(Some(FORM), &device.downloads)?,
+            graphs: true,
+            ..Profile::default()
+        };
+        for part in PARTS {
+            let work = session.part(device, part);
+            let stream = &work.stream;
+            let ms = median(repeats, || timed(device, stream, || work.run()))?;
+            match part {
+                "events" => out.events_ms = ms,
+                "image" => out.image_ms = ms,
+                _ => out.rest_ms = ms,
+            }
+            out.graphs &= work.graph.is_some();
+            for launch in &work.launches {
+                let ms = median(repeats, || timed(device, stream, || launch.run(stream)))?;
+                out.kernels.push(KernelTime {
+                    name: launch.name.clone(),
+                    part,
+                    cost: launch.cost,
+                    ms,
+                });
+            }
+        }
+        Ok(out)
     }
 }
 
-fn timed(device: &Device, f: impl Fn() -> Result<(), DriverError>) -> Result<f64, DriverError> {
+fn timed(
+    device: &Device,
+    stream: &CudaStream,
+    f: impl FnOnce() -> Result<(), DriverError>,
+) -> Result<f64, DriverError> {
     let (start, end) = (device.timer()?, device.timer()?);
-    start.record(&device.work)?;
+    start.record(stream)?;
     f()?;
-    end.record(&device.work)?;
+    end.record(stream)?;
     end.synchronize()?;
     Ok(f64::from(start.elapsed_ms(&end)?))
 }
 
-fn median(repeats: usize, f: impl Fn() -> Result<f64, DriverError>) -> Result<f64, DriverError> {
+fn median(
+    repeats: usize,
+    mut f: impl FnMut() -> Result<f64, DriverError>,
+) -> Result<f64, DriverError> {
     f()?;
     let mut all = (0..repeats.max(1)).map(|_| f()).collect::<Result<Vec<_>, _>>()?;
     all.sort_by(f64::total_cmp);

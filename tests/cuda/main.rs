@@ -11,55 +11,18 @@
 )]
 
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::cuda::{CudaEngine, Precision, devices};
-use gem_live::engine::{Choice, Engine, Events, Image, Restored, Voxels, select};
+use gem_live::engine::cuda::{CudaEngine, KernelTime, Precision, devices};
+use gem_live::engine::{Choice, Engine, Events, Image, Voxels, select};
 use gem_live::event::{Event, Span};
 use gem_live::frame::Size;
-use gem_live::network::{Tensor, Weights, parameters};
-use rand::{Rng, SeedableRng, rngs::StdRng};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+use scene::{EXPOSURE, Scene, weights};
+use stand_in::on_stand_in;
+use std::sync::{Arc, Mutex};
 
-/// Builds `libcuda.so.1` once; `None`, with a word, where there is no C++ compiler.
-fn stand_in() -> Option<&'static Path> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || {
-        if Command::new("g++").arg("--version").output().is_err() {
-            println!("skipped: no g++ to build the stand-in with");
-            return None;
-        }
-        let folder =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels/cpu");
-        let files = ["emulate.cpp", "kernels.cpp", "libcuda.cpp"].map(|f| source.join(f));
-        let built = Command::new("g++")
-            .args("-std=c++17 -O2 -march=x86-64-v3 -fno-strict-aliasing -fPIC -shared".split(' '))
-            .args("-DCUDA_CPU -Wno-unknown-pragmas -pthread -o".split(' '))
-            .arg(folder.join("libcuda.so.1"))
-            .args(files)
-            .status();
-        assert!(built.unwrap().success(), "the stand-in does not build");
-        Some(folder)
-    };
-    FOLDER.get_or_init(build).as_deref()
-}
-
-/// Runs one of the ignored tests below on the stand-in, with the given variables.
-fn on_stand_in(case: &str, variables: &[(&str, &str)]) {
-    let Some(folder) = stand_in() else { return };
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", case, "--nocapture"])
-        .env("LD_LIBRARY_PATH", folder)
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].map(|t| String::from_utf8_lossy(&t).into_owned());
-    println!("{}", text.concat());
-    assert!(output.status.success(), "{case} {variables:?}");
-    assert!(text.concat().contains("1 passed"), "{case} did not run");
-}
+mod flight;
+mod live;
+mod scene;
+mod stand_in;
 
 #[test]
 fn half_precision_equals_the_processor() {
@@ -72,6 +35,13 @@ fn half_precision_equals_the_processor() {
 fn turing_s_kernels_and_a_driver_without_graphs_do_too() {
     on_stand_in("case_half", &[("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "5")]);
     on_stand_in("case_half", &[("CUDA_STANDIN_GRAPHS", "0")]);
+}
+
+#[test]
+fn streams_that_go_on_as_late_as_they_may_change_nothing() {
+    for seed in ["1", "2"] {
+        on_stand_in("case_half", &[("CUDA_STANDIN_STREAMS", seed), ("CUDA_STANDIN_POOLS", "1")]);
+    }
 }
 
 #[test]
@@ -95,6 +65,13 @@ fn every_failure_of_the_card_is_survived() {
         "cuGraphLaunch:1:719", // the first launch
         "cuGraphLaunch:5:719", // in the middle of an exposure
         "cuMemcpyHtoDAsync_v2:131:999",
+        "cuMemcpyHtoDAsync_v2:140:719",
+        "cuMemAlloc_v2:131:2", // while a plan is made, memory of another kind
+        "cuMemHostAlloc:9:2",
+        "cuEventRecord:3:719",
+        "cuEventSynchronize:21:719", // the card is lost while the host waits
+        "cuStreamWaitEvent:2:700",
+        "cuMemsetD8Async:1:2", // while a graph is captured
         "cuMemcpyDtoHAsync_v2:2:719",
         "cuModuleLoadData:1:222", // PTX that the driver does not understand
         "cuInit:1:100",
@@ -108,60 +85,6 @@ fn every_failure_of_the_card_is_survived() {
 fn cards_and_drivers_that_do_not_serve_are_named() {
     on_stand_in("case_old_driver", &[("CUDA_STANDIN_DRIVER", "11040")]);
     on_stand_in("case_old_card", &[("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "0")]);
-}
-
-/// Weights as PyTorch starts them, but with offsets and masks that are not zero.
-fn weights(seed: u64) -> Weights {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let tensor = |(name, shape): (String, Vec<usize>)| {
-        let inputs: usize = shape[1..].iter().product();
-        let scale = if name.contains("offset") { 1.5 } else { 1.7 } / (inputs as f32).sqrt();
-        let bound = if shape.len() == 1 { 0.1 } else { scale };
-        let count = shape.iter().product();
-        let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
-        (name, Tensor { shape, data })
-    };
-    Weights::from_tensors(parameters().into_iter().map(tensor).collect()).unwrap()
-}
-
-struct Scene {
-    blur: Vec<f32>,
-    image: Size,
-    sensor: Size,
-    padded: Size,
-    events: Vec<Event>,
-}
-
-const EXPOSURE: Span = Span::new(1_000_000.25, 1_008_000.75);
-
-impl Scene {
-    fn new(image: Size, sensor: Size, padded: Size) -> Self {
-        let mut rng = StdRng::seed_from_u64(7);
-        let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
-        let event = |_| Event {
-            t_us: rng.random_range(999_000..1_009_000),
-            x: rng.random_range(0..sensor.width as u16),
-            y: rng.random_range(0..sensor.height as u16),
-            on: rng.random(),
-        };
-        Self { blur, image, sensor, padded, events: (0..9000).map(event).collect() }
-    }
-
-    fn restore(&self, engine: &mut dyn Engine, targets: &[Span]) -> Vec<Restored> {
-        let Size { width, height } = self.image;
-        let blur = Image { data: &self.blur, height, width };
-        engine.restore_events(&blur, &self.events(targets)).unwrap()
-    }
-
-    fn events<'a>(&'a self, targets: &'a [Span]) -> Events<'a> {
-        Events {
-            events: &self.events,
-            exposure: EXPOSURE,
-            targets,
-            sensor: self.sensor,
-            padded: self.padded,
-        }
-    }
 }
 
 fn psnr(a: &[f32], b: &[f32]) -> f64 {
@@ -276,6 +199,26 @@ fn case_failure() {
     // Either the card was not taken in the first place, or it was said once that it failed.
     let on_cpu = selected.reason.starts_with("the processor");
     assert_eq!(said.len(), usize::from(!on_cpu));
+}
+
+#[test]
+fn the_largest_size_fits_a_card_of_12_gb() {
+    on_stand_in("case_largest", &[]);
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_largest() {
+    let card = devices().unwrap().remove(0);
+    let mut cuda = CudaEngine::new(&weights(3), &card, Precision::Half).unwrap();
+    let kernels = cuda.count(Size::new(2048, 1536), Size::new(346, 260)).unwrap();
+    // Every kernel of the half-precision path has its work counted, apart from what only moves
+    // numbers.
+    assert_eq!(kernels.len(), 50);
+    let idle = |k: &KernelTime| k.cost.multiplications == 0 && !k.name.starts_with("eger");
+    assert!(!kernels.iter().any(idle));
+    println!("{:.2} GB", cuda.plan_bytes() as f64 / 1e9);
+    assert!((1_000_000_000..8_000_000_000).contains(&cuda.plan_bytes()));
 }
 
 #[test]

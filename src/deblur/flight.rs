@@ -1,0 +1,126 @@
+//! Exposures in flight: submitted to an engine that works by itself, and not collected yet.
+
+use super::{
+    DeblurError, Deblurrer, answered, at_instants, crop_numbers, crop_pixels, is_gray, prepared,
+};
+use crate::engine::{EngineError, Form, Images, Queue};
+use crate::event::Span;
+use crate::frame::{Exposure, Picture, Rounding};
+use crossbeam_channel::{Receiver, never};
+use std::sync::Arc;
+
+/// An exposure that is kept until it was collected, to be given to another engine if one fails.
+pub type SharedExposure = Arc<dyn AsRef<Exposure> + Send + Sync>;
+
+pub(super) struct Flight {
+    exposure: SharedExposure,
+    targets: Vec<Span>,
+    rounding: Rounding,
+    /// The engine works on it; otherwise it is computed when it is collected.
+    submitted: bool,
+}
+
+impl AsRef<Exposure> for Exposure {
+    fn as_ref(&self) -> &Exposure {
+        self
+    }
+}
+
+impl Deblurrer {
+    /// How many more exposures may be submitted before one has to be collected.
+    pub fn room(&mut self) -> usize {
+        let waiting = self.flights.iter().any(|f| !f.submitted);
+        match self.engine.queue() {
+            Some(queue) if !waiting => queue.room(),
+            _ => usize::from(self.flights.is_empty()),
+        }
+    }
+
+    /// Starts on an exposure and returns at once where the engine works by itself; otherwise
+    /// the work is done in [`Deblurrer::collect`].
+    ///
+    /// # Errors
+    /// As [`Deblurrer::restore`]; then there is nothing to collect for this exposure.
+    pub fn submit(
+        &mut self,
+        exposure: SharedExposure,
+        instants: &[f64],
+        rounding: Rounding,
+    ) -> Result<(), DeblurError> {
+        let targets = at_instants((*exposure).as_ref(), instants);
+        let waiting = self.flights.iter().any(|f| !f.submitted);
+        let queue = if waiting { None } else { self.engine.queue() };
+        let submitted = match queue {
+            None => false,
+            Some(queue) => match put(queue, (*exposure).as_ref(), &targets, rounding) {
+                Err(DeblurError::Engine(EngineError::Replaced)) => {
+                    self.take_back();
+                    false
+                }
+                other => other?,
+            },
+        };
+        self.flights.push_back(Flight { exposure, targets, rounding, submitted });
+        Ok(())
+    }
+
+    /// What came of the exposure that was submitted first, in eight bits, one picture for
+    /// every instant. Waits for it.
+    ///
+    /// # Errors
+    /// As [`Deblurrer::restore`]. If nothing was submitted, no picture.
+    pub fn collect(&mut self) -> Result<Vec<Picture>, DeblurError> {
+        let Some(flight) = self.flights.pop_front() else { return Ok(Vec::new()) };
+        let exposure = (*flight.exposure).as_ref();
+        if flight.submitted
+            && let Some(queue) = self.engine.queue()
+        {
+            match queue.collect() {
+                Ok(Images::Pixels(pixels)) => {
+                    let all = answered(pixels, flight.targets.len())?;
+                    return Ok(all.iter().map(|p| crop_pixels(p, exposure)).collect());
+                }
+                Ok(Images::Numbers(restored)) => {
+                    let all = answered(restored, flight.targets.len())?;
+                    let picture = |latent| crop_numbers(latent, exposure).rounded(flight.rounding);
+                    return Ok(all.iter().map(|r| picture(&r.latent)).collect());
+                }
+                Err(error) => {
+                    self.take_back();
+                    if !matches!(error, EngineError::Replaced) {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+        self.pictures(exposure, &flight.targets, flight.rounding)
+    }
+
+    /// Whether [`Deblurrer::collect`] need not wait, other than for its own work.
+    pub fn arrived(&mut self) -> bool {
+        let submitted = self.flights.front().is_some_and(|f| f.submitted);
+        !submitted || self.engine.queue().is_none_or(Queue::arrived)
+    }
+
+    /// Gets something whenever [`Deblurrer::arrived`] may have become true.
+    pub fn arrivals(&mut self) -> Receiver<()> {
+        self.engine.queue().map_or_else(never, Queue::arrivals)
+    }
+
+    /// A failed engine has forgotten what was in flight.
+    fn take_back(&mut self) {
+        self.flights.iter_mut().for_each(|f| f.submitted = false);
+    }
+}
+
+fn put(
+    queue: &mut dyn Queue,
+    exposure: &Exposure,
+    targets: &[Span],
+    rounding: Rounding,
+) -> Result<bool, DeblurError> {
+    let (blur, events) = prepared(exposure, targets)?;
+    // The mean of three rounded colours is not the rounded mean.
+    let form = if is_gray(exposure) { Form::Numbers } else { Form::Pixels(rounding) };
+    Ok(queue.submit(&blur, &events, form)?)
+}

@@ -1,0 +1,150 @@
+//! Exposures in flight on the card.
+
+use super::arguments::EgerHeader;
+use super::plan::Shape;
+use super::session::{DEPTH, Output};
+use super::{CudaEngine, events};
+use crate::engine::{Blurry, EngineError, Events, Form, Images, Queue};
+use crate::frame::Size;
+use crossbeam_channel::Receiver;
+use cudarc::driver::DriverError;
+use std::collections::VecDeque;
+
+/// An exposure in flight: its image and events are on the card or on their way, its targets are
+/// computed as slots become free.
+pub(super) struct Job {
+    lane: usize,
+    form: Form,
+    /// The work on its image was started.
+    encoded: bool,
+    /// Targets that were not started yet.
+    left: VecDeque<EgerHeader>,
+    /// Slots of the targets that were, in order.
+    started: VecDeque<usize>,
+}
+
+impl CudaEngine {
+    /// Starts as many targets as there are free slots, in order of submission. The image of the
+    /// newest job is written only after its first target's events were started.
+    fn advance(&mut self, mut image: Option<&dyn Blurry>) -> Result<(), DriverError> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let (device, newest) = (&self.device, self.jobs.len());
+        for (i, job) in self.jobs.iter_mut().enumerate() {
+            while self.busy_slots < DEPTH
+                && let Some(header) = job.left.pop_front()
+            {
+                let slot = self.next_slot;
+                self.next_slot = (slot + 1) % DEPTH;
+                self.busy_slots += 1;
+                session.encode_events(device, slot, job.lane, &header)?;
+                if i + 1 == newest
+                    && let Some(blur) = image.take()
+                {
+                    session.send_image(device, job.lane, blur)?;
+                }
+                if !job.encoded {
+                    session.encode_image(device, job.lane)?;
+                    job.encoded = true;
+                }
+                let first = job.started.is_empty();
+                session.finish(
+                    device,
+                    slot,
+                    job.lane,
+                    job.form,
+                    first.then_some(&self.arrivals),
+                )?;
+                job.started.push_back(slot);
+            }
+        }
+        // All slots are taken: it is sent now and encoded when its turn comes.
+        if let (Some(blur), Some(job)) = (image, self.jobs.back()) {
+            session.send_image(device, job.lane, blur)?;
+        }
+        device.context().check_err()
+    }
+
+    fn take_first(&mut self) -> Result<Images, DriverError> {
+        let mut out = match self.jobs.front().map(|j| j.form) {
+            Some(Form::Pixels(_)) => Images::Pixels(Vec::new()),
+            _ => Images::Numbers(Vec::new()),
+        };
+        while let (Some(job), Some(session)) = (self.jobs.front_mut(), &mut self.session)
+            && let Some(slot) = job.started.pop_front()
+        {
+            match (session.collect(slot, job.form)?, &mut out) {
+                (Output::Numbers(one), Images::Numbers(all)) => all.push(one),
+                (Output::Pixels(one), Images::Pixels(all)) => all.push(one),
+                _ => {}
+            }
+            self.busy_slots -= 1;
+            self.advance(None)?;
+        }
+        self.jobs.pop_front();
+        Ok(out)
+    }
+}
+
+/// What a plan has to serve; refuses what the network cannot take.
+pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
+    if image.area() == 0 || !image.width.is_multiple_of(16) || !image.height.is_multiple_of(16) {
+        let text = format!("a {image} image: the network needs multiples of 16");
+        return Err(EngineError::Shape(text));
+    }
+    events::check(events)?;
+    let (sensor, padded) = (events.sensor, events.padded);
+    Ok(Shape { image, sensor, padded, events: Some(events.events.len()) })
+}
+
+impl Queue for CudaEngine {
+    fn room(&mut self) -> usize {
+        DEPTH.saturating_sub(self.jobs.len())
+    }
+
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: Form,
+    ) -> Result<bool, EngineError> {
+        let shape = shape_of(blur.size(), events)?;
+        if self.jobs.len() >= DEPTH || (!self.jobs.is_empty() && !self.serves(shape)) {
+            return Ok(false);
+        }
+        self.prepare(shape)?;
+        let lane = self.next_lane;
+        let count = match self.session.as_mut().map(|s| s.lanes[lane].packed.as_mut_slice()) {
+            Some(Ok(staging)) => events::pack(events, staging)?,
+            Some(Err(e)) => return Err(self.fail(e)),
+            None => 0,
+        };
+        let left = events.targets.iter().map(|t| events::header(events, *t, count)).collect();
+        self.next_lane = (lane + 1) % DEPTH;
+        self.jobs.push_back(Job { lane, form, left, encoded: false, started: VecDeque::new() });
+        let sent = match &mut self.session {
+            Some(session) => session.send_events(&self.device, lane, 2 * count),
+            None => Ok(()),
+        };
+        sent.and_then(|()| self.advance(Some(blur))).map_err(|e| self.fail(e))?;
+        Ok(true)
+    }
+
+    fn collect(&mut self) -> Result<Images, EngineError> {
+        if self.jobs.is_empty() {
+            return Err(EngineError::Shape("nothing was submitted".into()));
+        }
+        self.take_first().map_err(|e| self.fail(e))
+    }
+
+    fn arrived(&mut self) -> bool {
+        let slot = self.jobs.front().and_then(|j| j.started.front());
+        match (&self.session, slot) {
+            (Some(session), Some(slot)) => session.arrived(*slot),
+            _ => true,
+        }
+    }
+
+    fn arrivals(&mut self) -> Receiver<()> {
+        self.arrivals.told.clone()
+    }
+}

@@ -1,0 +1,283 @@
+//! A plan at work: its graphs, its staging memory, and the exposures in flight.
+//!
+//! Four streams: uploads, the events' part, everything else, downloads. What has to wait for
+//! what, and which memory is free when:
+//!
+//! * a lane (an exposure's inputs) is written again only after all its results have arrived;
+//! * a slot (a target's inputs, event features and results) likewise after that one result;
+//! * what lies between is used by the work stream alone, in order.
+
+use super::Precision;
+use super::arguments::EgerHeader;
+use super::arrivals::Arrivals;
+use super::device::Device;
+use super::layers::Layers;
+use super::plan::{Plan, Shape, SlotMemory};
+use super::work::Work;
+use crate::engine::{Blurry, Form, Restored};
+use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Lanes, and slots.
+pub(super) const DEPTH: usize = 2;
+
+pub(super) struct Session {
+    pub(super) events: [Work; DEPTH],
+    pub(super) image: [Work; DEPTH],
+    /// By slot, lane and form; captured when first needed.
+    finish: HashMap<(usize, usize, Form), Work>,
+    pub(super) lanes: [Lane; DEPTH],
+    slots: [Slot; DEPTH],
+    pub(super) plan: Plan,
+}
+
+/// Staging memory of one exposure.
+pub(super) struct Lane {
+    blur: PinnedHostSlice<f32>,
+    pub(super) packed: PinnedHostSlice<u32>,
+    events_sent: CudaEvent,
+    blur_sent: CudaEvent,
+}
+
+/// Staging memory of one target.
+struct Slot {
+    header: PinnedHostSlice<u64>,
+    voxels: PinnedHostSlice<f32>,
+    numbers: PinnedHostSlice<f32>,
+    pixels: PinnedHostSlice<u8>,
+    /// Its event features are there.
+    encoded: CudaEvent,
+    computed: CudaEvent,
+    copied: CudaEvent,
+    /// The same, for a thread that sleeps until then.
+    arrived: Arc<CudaEvent>,
+}
+
+impl Slot {
+    /// Sends a result to the host.
+    fn fetch(&mut self, device: &Device, from: SlotMemory, form: Form) -> Result<(), DriverError> {
+        let stream = device.downloads.cu_stream();
+        // SAFETY: the plan owns as much memory as each staging holds, which nobody reads before
+        // the copy has ended.
+        unsafe {
+            match form {
+                Form::Numbers => {
+                    result::memcpy_dtoh_async(self.numbers.as_mut_slice()?, from.numbers, stream)
+                }
+                Form::Pixels(_) => {
+                    result::memcpy_dtoh_async(self.pixels.as_mut_slice()?, from.pixels, stream)
+                }
+            }
+        }
+    }
+}
+
+/// One target's result.
+pub(super) enum Output {
+    Numbers(Restored),
+    Pixels(Vec<u8>),
+}
+
+impl Session {
+    pub(super) fn new(
+        device: &Device,
+        layers: &Layers,
+        precision: Precision,
+        shape: Shape,
+    ) -> Result<Self, DriverError> {
+        let mut plan = Plan::new(device, layers, precision, shape)?;
+        let area = shape.image.area();
+        let maps = if shape.events.is_some() { 0 } else { shape.padded.area() };
+        let event = || device.context().new_event(None);
+        let lane = || {
+            Ok::<_, DriverError>(Lane {
+                blur: device.pinned(3 * area)?,
+                packed: device.pinned(2 * shape.events.unwrap_or(0))?,
+                events_sent: event()?,
+                blur_sent: event()?,
+            })
+        };
+        let slot = || {
+            Ok::<_, DriverError>(Slot {
+                header: device.pinned(size_of::<EgerHeader>() / 8)?,
+                voxels: device.pinned(crate::event::CHANNELS * maps)?,
+                numbers: device.pinned(6 * area)?,
+                pixels: device.pinned(3 * area)?,
+                encoded: event()?,
+                computed: event()?,
+                copied: event()?,
+                arrived: Arc::new(device.sleeper()?),
+            })
+        };
+        let (lanes, slots) = ([lane()?, lane()?], [slot()?, slot()?]);
+        // Memory was allocated on the work stream; from here on all streams use it.
+        device.work.synchronize()?;
+        let take = std::mem::take::<Vec<_>>;
+        let [first, second] = &mut plan.events;
+        let cleared = |i: usize| shape.events.map(|_| plan.slots[i].counts);
+        let events = [
+            Work::capture(device, &device.events, cleared(0), take(first)),
+            Work::capture(device, &device.events, cleared(1), take(second)),
+        ];
+        let [first, second] = &mut plan.image;
+        let image = [
+            Work::capture(device, &device.work, None, take(first)),
+            Work::capture(device, &device.work, None, take(second)),
+        ];
+        Ok(Self { events, image, finish: HashMap::new(), lanes, slots, plan })
+    }
+
+    /// Sends the first `words` of a lane's packed events on their way.
+    pub(super) fn send_events(
+        &mut self,
+        device: &Device,
+        lane: usize,
+        words: usize,
+    ) -> Result<(), DriverError> {
+        let stream = &device.uploads;
+        let staging = &mut self.lanes[lane];
+        if words > 0 {
+            let from = &staging.packed.as_slice()?[..words];
+            let to = self.plan.lanes[lane].packed_events;
+            // SAFETY: the plan has room for as many events as the staging, which is written
+            // again only after all results of this lane have arrived.
+            unsafe { result::memcpy_htod_async(to, from, stream.cu_stream()) }?;
+        }
+        staging.events_sent.record(stream)
+    }
+
+    /// Writes an image to a lane, each plane on its way while the next is being written.
+    pub(super) fn send_image(
+        &mut self,
+        device: &Device,
+        lane: usize,
+        blur: &dyn Blurry,
+    ) -> Result<(), DriverError> {
+        let area = self.plan.shape.image.area();
+        let staging = &mut self.lanes[lane];
+        let planes = staging.blur.as_mut_slice()?.chunks_exact_mut(area);
+        for (channel, plane) in planes.enumerate() {
+            blur.write_plane(channel, plane);
+            let to = self.plan.lanes[lane].blur + (channel * area * size_of::<f32>()) as u64;
+            // SAFETY: the plan owns three planes there, and the staging is written again only
+            // after all results of this lane have arrived.
+            unsafe { result::memcpy_htod_async(to, plane, device.uploads.cu_stream()) }?;
+        }
+        staging.blur_sent.record(&device.uploads)
+    }
+
+    /// Encodes the image that was sent to a lane.
+    pub(super) fn encode_image(&self, device: &Device, lane: usize) -> Result<(), DriverError> {
+        device.work.wait(&self.lanes[lane].blur_sent)?;
+        self.image[lane].run()
+    }
+
+    /// Counts the events that were sent to a lane, for one target, and encodes them.
+    pub(super) fn encode_events(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        lane: usize,
+        header: &EgerHeader,
+    ) -> Result<(), DriverError> {
+        let packed = self.plan.lanes[lane].packed_events;
+        let staging = &mut self.slots[slot];
+        let at = staging.header.as_mut_slice()?;
+        at.copy_from_slice(bytemuck::cast_slice(&[EgerHeader { packed, ..*header }]));
+        let to = self.plan.slots[slot].header;
+        // SAFETY: the plan owns the memory; the staging is written again only after this slot's
+        // result has arrived.
+        unsafe { result::memcpy_htod_async(to, at, device.events.cu_stream()) }?;
+        device.events.wait(&self.lanes[lane].events_sent)?;
+        self.run_events(device, slot)
+    }
+
+    /// The same from a map.
+    pub(super) fn encode_map(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        map: &[f32],
+    ) -> Result<(), DriverError> {
+        let at = self.slots[slot].voxels.as_mut_slice()?;
+        at.copy_from_slice(map);
+        let to = self.plan.slots[slot].voxels;
+        // SAFETY: the plan owns as much memory as `at` holds; the staging is written again only
+        // after this slot's result has arrived.
+        unsafe { result::memcpy_htod_async(to, at, device.events.cu_stream()) }?;
+        self.run_events(device, slot)
+    }
+
+    fn run_events(&mut self, device: &Device, slot: usize) -> Result<(), DriverError> {
+        self.events[slot].run()?;
+        self.slots[slot].encoded.record(&device.events)
+    }
+
+    /// What follows the two encodings.
+    pub(super) fn rest(&mut self, device: &Device, slot: usize, lane: usize, form: Form) -> &Work {
+        let plan = &self.plan;
+        self.finish.entry((slot, lane, form)).or_insert_with(|| {
+            Work::capture(device, &device.work, None, plan.finish(slot, lane, form))
+        })
+    }
+
+    /// Computes the rest, and sends the result to the host.
+    pub(super) fn finish(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        lane: usize,
+        form: Form,
+        arrivals: Option<&Arrivals>,
+    ) -> Result<(), DriverError> {
+        device.work.wait(&self.slots[slot].encoded)?;
+        self.rest(device, slot, lane, form).run()?;
+        let (staging, from) = (&mut self.slots[slot], self.plan.slots[slot]);
+        staging.computed.record(&device.work)?;
+        device.downloads.wait(&staging.computed)?;
+        staging.fetch(device, from, form)?;
+        staging.copied.record(&device.downloads)?;
+        if let Some(arrivals) = arrivals {
+            staging.arrived.record(&device.downloads)?;
+            arrivals.expect(&staging.arrived);
+        }
+        Ok(())
+    }
+
+    /// The copies of one exposure to the card: image and events, or one result from it; nothing
+    /// may be in flight.
+    pub(super) fn copy_only(
+        &mut self,
+        device: &Device,
+        words: usize,
+        form: Option<Form>,
+    ) -> Result<(), DriverError> {
+        if let Some(form) = form {
+            return self.slots[0].fetch(device, self.plan.slots[0], form);
+        }
+        let (blur, to) = (self.lanes[0].blur.as_slice()?, self.plan.lanes[0].blur);
+        // SAFETY: the plan owns as much memory as the staging holds, and nothing is in flight.
+        unsafe { result::memcpy_htod_async(to, blur, device.uploads.cu_stream()) }?;
+        self.send_events(device, 0, words)
+    }
+
+    /// Whether a slot's result has arrived, or never will.
+    pub(super) fn arrived(&self, slot: usize) -> bool {
+        self.slots[slot].copied.try_is_complete().unwrap_or(true)
+    }
+
+    /// Waits for a slot's result.
+    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<Output, DriverError> {
+        let slot = &mut self.slots[slot];
+        slot.copied.synchronize()?;
+        Ok(match form {
+            Form::Numbers => {
+                let all = slot.numbers.as_slice()?;
+                let (latent, ratio) = all.split_at(all.len() / 2);
+                Output::Numbers(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
+            }
+            Form::Pixels(_) => Output::Pixels(slot.pixels.as_slice()?.to_vec()),
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! What restores exposures, and how it is made.
+
+use super::notices::Notices;
+use super::source::Captured;
+use crate::engine::{Choice, Selected, select};
+use crate::frame::{Picture, Rounding};
+use crate::network::Weights;
+use crossbeam_channel::{Receiver, never};
+use std::sync::Arc;
+
+/// Something that restores exposures, one or several at a time.
+pub trait Restorer: Send {
+    /// What it is, for people: which engine, and why that one.
+    fn describe(&self) -> String;
+
+    /// How many more exposures may be submitted before one has to be collected.
+    fn room(&mut self) -> usize;
+
+    /// Takes an exposure. One that works by itself starts and returns at once.
+    ///
+    /// # Errors
+    /// Why it could not, in words for a person; then there is nothing to collect.
+    fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String>;
+
+    /// The sharp image at every instant of what was submitted first; no image at all if it only
+    /// passes exposures on.
+    ///
+    /// # Errors
+    /// Why it could not, in words for a person.
+    fn collect(&mut self) -> Result<Vec<Picture>, String>;
+
+    /// Whether [`Restorer::collect`] need not wait for anything but its own work.
+    fn arrived(&mut self) -> bool {
+        true
+    }
+
+    /// Gets something whenever [`Restorer::arrived`] may have become true.
+    fn arrivals(&mut self) -> Receiver<()> {
+        never()
+    }
+}
+
+/// SAN on an engine.
+pub struct San {
+    /// Restores.
+    pub deblurrer: crate::Deblurrer,
+    /// Which engine it has, and why.
+    pub description: String,
+}
+
+impl Restorer for San {
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    fn room(&mut self) -> usize {
+        self.deblurrer.room()
+    }
+
+    fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String> {
+        let exposure = captured.clone();
+        (self.deblurrer.submit(exposure, instants, Rounding::Nearest)).map_err(|e| e.to_string())
+    }
+
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        self.deblurrer.collect().map_err(|e| e.to_string())
+    }
+
+    fn arrived(&mut self) -> bool {
+        self.deblurrer.arrived()
+    }
+
+    fn arrivals(&mut self) -> Receiver<()> {
+        self.deblurrer.arrivals()
+    }
+}
+
+/// Restores nothing: what remains is the path itself, to be measured.
+pub struct PassThrough;
+
+impl Restorer for PassThrough {
+    fn describe(&self) -> String {
+        "no restoration".into()
+    }
+
+    fn room(&mut self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, _: &Arc<Captured>, _: &[f64]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        Ok(Vec::new())
+    }
+}
+
+/// Makes a restorer, on the engine thread, where it may take its time. What happens to the
+/// restorer later goes to the notices.
+pub type MakeRestorer = Box<dyn FnOnce(&Notices) -> Result<Box<dyn Restorer>, String> + Send>;
+
+/// What SAN is to be computed on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compute {
+    /// A card, the processor, or whatever is there.
+    pub choice: Choice,
+    /// Number of the card, if a certain one is wanted.
+    pub device: Option<usize>,
+    /// Threads on the processor; 0 takes one for every one.
+    pub threads: usize,
+}
+
+/// SAN with these weights; a card that fails later is replaced by the processor.
+pub fn san(
+    weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
+    compute: Compute,
+) -> MakeRestorer {
+    Box::new(move |notices| {
+        let Compute { choice, device, threads } = compute;
+        let notices = notices.clone();
+        let notice = Box::new(move |line: &str| notices.say("card", line.to_owned()));
+        let selected = select(&weights()?, choice, device, threads, notice);
+        let Selected { engine, reason } = selected.map_err(|e| e.to_string())?;
+        let deblurrer = crate::Deblurrer::new(engine);
+        Ok(Box::new(San { deblurrer, description: reason }) as Box<dyn Restorer>)
+    })
+}
+
+/// No restoration at all.
+pub fn nothing() -> MakeRestorer {
+    Box::new(|_| Ok(Box::new(PassThrough)))
+}

@@ -1,0 +1,165 @@
+//! Several exposures in flight, and pixels instead of numbers.
+
+use crate::scene::{EXPOSURE, Scene, weights};
+use crate::stand_in::on_stand_in;
+use gem_live::Deblurrer;
+use gem_live::engine::cuda::{CudaEngine, Precision, devices};
+use gem_live::engine::{Engine, Form, Image, Images, Queue, Restored};
+use gem_live::event::{Event, Span};
+use gem_live::frame::{Exposure, Planes, Rounding, Size};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[test]
+fn exposures_in_flight_give_what_they_give_one_by_one() {
+    on_stand_in("flight::case_flight", &[]);
+    // Deferred streams: what is not ordered by an event happens out of order.
+    for seed in ["1", "2", "3"] {
+        on_stand_in("flight::case_flight", &[("CUDA_STANDIN_STREAMS", seed)]);
+    }
+    on_stand_in(
+        "flight::case_flight",
+        &[("CUDA_STANDIN_STREAMS", "4"), ("CUDA_STANDIN_GRAPHS", "0")],
+    );
+}
+
+#[test]
+fn what_cannot_be_in_flight_together_is_refused_without_harm() {
+    on_stand_in("flight::case_refused", &[("CUDA_STANDIN_STREAMS", "1")]);
+}
+
+#[test]
+fn the_deblurrer_s_pictures_are_its_numbers_rounded() {
+    on_stand_in("flight::case_pictures", &[("CUDA_STANDIN_STREAMS", "1")]);
+}
+
+fn engine() -> CudaEngine {
+    let card = devices().unwrap().remove(0);
+    CudaEngine::new(&weights(3), &card, Precision::Half).unwrap()
+}
+
+fn scene(seed: u64) -> Scene {
+    Scene::seeded(seed, Size::new(32, 16), Size::new(16, 17), Size::new(18, 19))
+}
+
+fn submit(queue: &mut dyn Queue, scene: &Scene, targets: &[Span], form: Form) -> bool {
+    let Size { width, height } = scene.image;
+    let blur = Image { data: &scene.blur, height, width };
+    queue.submit(&blur, &scene.events(targets), form).unwrap()
+}
+
+fn check(images: Images, want: &[Restored], form: Form) {
+    match (images, form) {
+        (Images::Numbers(got), Form::Numbers) => {
+            assert_eq!(got.len(), want.len());
+            for (g, w) in got.iter().zip(want) {
+                assert!(g.latent == w.latent && g.ratio == w.ratio, "other numbers");
+            }
+        }
+        (Images::Pixels(got), Form::Pixels(rounding)) => {
+            let want: Vec<Vec<u8>> = want.iter().map(|r| r.pixels(rounding)).collect();
+            assert!(got == want, "other pixels");
+        }
+        _ => panic!("another form"),
+    }
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_flight() {
+    let mut cuda = engine();
+    let forms = [Form::Pixels(Rounding::Nearest), Form::Numbers, Form::Pixels(Rounding::Down)];
+    let counts = [1, 1, 3, 1, 2, 0, 5, 1];
+    let jobs: Vec<(Scene, Vec<Span>, Form)> = (counts.into_iter().enumerate())
+        .map(|(i, n)| {
+            let at = |k| Span::instant(EXPOSURE.at((k as f64 + 0.3) / n as f64));
+            (scene(20 + i as u64), (0..n).map(at).collect(), forms[i % 3])
+        })
+        .collect();
+    let want: Vec<Vec<Restored>> =
+        jobs.iter().map(|(scene, targets, _)| scene.restore(&mut cuda, targets)).collect();
+    assert!(want[0][0].latent != want[1][0].latent, "the exposures do not differ");
+    let queue = cuda.queue().unwrap();
+    let told = queue.arrivals();
+    let mut next = 0;
+    for (i, want) in want.iter().enumerate() {
+        while queue.room() > 0 && next < jobs.len() {
+            let (scene, targets, form) = &jobs[next];
+            assert!(submit(queue, scene, targets, *form));
+            next += 1;
+        }
+        assert_eq!(next, (i + 2).min(jobs.len()), "two are in flight");
+        while !queue.arrived() {
+            told.recv_timeout(Duration::from_secs(60)).expect("nobody tells of the arrival");
+        }
+        check(queue.collect().unwrap(), want, jobs[i].2);
+    }
+    assert!(queue.collect().is_err(), "there is nothing left");
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_refused() {
+    let mut cuda = engine();
+    let (a, b) = (scene(1), scene(2));
+    let other = Scene::seeded(3, Size::new(48, 16), Size::new(16, 16), Size::new(16, 16));
+    let mut outside = scene(4);
+    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, on: true };
+    let targets = [Span::instant(EXPOSURE.at(0.5))];
+    let want = [a.restore(&mut cuda, &targets), b.restore(&mut cuda, &targets)];
+    let form = Form::Numbers;
+    let queue = cuda.queue().unwrap();
+    assert!(submit(queue, &a, &targets, form));
+    assert!(!submit(queue, &other, &targets, form), "another size needs another plan");
+    let blur = Image { data: &outside.blur, height: 16, width: 32 };
+    assert!(queue.submit(&blur, &outside.events(&targets), form).is_err());
+    assert!(submit(queue, &b, &targets, form));
+    assert_eq!(queue.room(), 0);
+    assert!(!submit(queue, &a, &targets, form), "a third one");
+    let blur = Image { data: &a.blur, height: 16, width: 32 };
+    let error = cuda.restore_events(&blur, &a.events(&targets)).unwrap_err();
+    assert!(error.to_string().contains("in flight"), "{error}");
+    let queue = cuda.queue().unwrap();
+    for want in &want {
+        check(queue.collect().unwrap(), want, form);
+    }
+    assert!(submit(queue, &other, &targets, form));
+    assert!(matches!(queue.collect().unwrap(), Images::Numbers(all) if all.len() == 1));
+    // Dropped with work in flight.
+    assert!(submit(queue, &other, &targets, form));
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_pictures() {
+    let mut deblurrer = Deblurrer::new(Box::new(engine()));
+    let at = [0.2, 0.7, 0.9];
+    for colour in [true, false] {
+        // Neither side is a multiple of 16, so that there is something to pad and to crop.
+        let size = Size::new(26, 18);
+        let scene = Scene::seeded(5, Size::new(32, 32), Size::new(13, 9), Size::new(16, 16));
+        let channels = if colour { 3 } else { 1 };
+        let frame = Planes::new(channels, size, scene.blur[..channels * size.area()].to_vec());
+        let exposure = Exposure {
+            frame: frame.unwrap(),
+            span: EXPOSURE,
+            events: scene.events.clone(),
+            sensor: scene.sensor,
+        };
+        let numbers = deblurrer.restore(&exposure, &at).unwrap();
+        for rounding in [Rounding::Down, Rounding::Nearest] {
+            let want: Vec<_> = numbers.iter().map(|p| p.rounded(rounding)).collect();
+            assert_eq!(want[0].channels(), channels);
+            assert!(want[0] != want[1], "the instants do not differ");
+            assert!(deblurrer.restore_pictures(&exposure, &at, rounding).unwrap() == want);
+            let shared = Arc::new(exposure.clone());
+            for _ in 0..2 {
+                deblurrer.submit(shared.clone(), &at, rounding).unwrap();
+            }
+            assert_eq!(deblurrer.room(), 0);
+            for _ in 0..2 {
+                assert!(deblurrer.collect().unwrap() == want, "other pictures");
+            }
+        }
+    }
+}

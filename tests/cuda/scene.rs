@@ -1,0 +1,65 @@
+//! Random weights, images and events.
+
+use gem_live::engine::{Engine, Events, Image, Restored};
+use gem_live::event::{Event, Span};
+use gem_live::frame::Size;
+use gem_live::network::{Tensor, Weights, parameters};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Weights as PyTorch starts them, but with offsets and masks that are not zero.
+pub fn weights(seed: u64) -> Weights {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let tensor = |(name, shape): (String, Vec<usize>)| {
+        let inputs: usize = shape[1..].iter().product();
+        let scale = if name.contains("offset") { 1.5 } else { 1.7 } / (inputs as f32).sqrt();
+        let bound = if shape.len() == 1 { 0.1 } else { scale };
+        let count = shape.iter().product();
+        let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+        (name, Tensor { shape, data })
+    };
+    Weights::from_tensors(parameters().into_iter().map(tensor).collect()).unwrap()
+}
+
+pub struct Scene {
+    pub blur: Vec<f32>,
+    pub image: Size,
+    pub sensor: Size,
+    pub padded: Size,
+    pub events: Vec<Event>,
+}
+
+pub const EXPOSURE: Span = Span::new(1_000_000.25, 1_008_000.75);
+
+impl Scene {
+    pub fn new(image: Size, sensor: Size, padded: Size) -> Self {
+        Self::seeded(7, image, sensor, padded)
+    }
+
+    pub fn seeded(seed: u64, image: Size, sensor: Size, padded: Size) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
+        let event = |_| Event {
+            t_us: rng.random_range(999_000..1_009_000),
+            x: rng.random_range(0..sensor.width as u16),
+            y: rng.random_range(0..sensor.height as u16),
+            on: rng.random(),
+        };
+        Self { blur, image, sensor, padded, events: (0..9000).map(event).collect() }
+    }
+
+    pub fn restore(&self, engine: &mut dyn Engine, targets: &[Span]) -> Vec<Restored> {
+        let Size { width, height } = self.image;
+        let blur = Image { data: &self.blur, height, width };
+        engine.restore_events(&blur, &self.events(targets)).unwrap()
+    }
+
+    pub fn events<'a>(&'a self, targets: &'a [Span]) -> Events<'a> {
+        Events {
+            events: &self.events,
+            exposure: EXPOSURE,
+            targets,
+            sensor: self.sensor,
+            padded: self.padded,
+        }
+    }
+}
