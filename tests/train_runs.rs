@@ -251,6 +251,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
         let beginning = format!("best-stage={stage}-cycle={cycle:02}-epoch=");
         let name = path.file_name().unwrap().to_string_lossy();
         assert!(name.starts_with(&beginning) && name.contains("-loss="), "{name}");
+        assert!(name.ends_with(".ckpt"), "{name}");
         let all = std::fs::read_dir(folder.path().join("a")).unwrap();
         let same = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with(&beginning);
         assert_eq!(all.filter_map(Result::ok).filter(same).count(), 1, "only the best is kept");

@@ -403,11 +403,11 @@ impl Run<'_> {
         let position = &mut self.state.position;
         let loss = position.loss_sum / position.samples as f64;
         let layout = &self.learner.layout;
-        let bytes = layout.weights(&self.learner.adam.parameters)?.to_safetensors(false)?;
-        output::write(&self.folder.join("last.safetensors"), &bytes)?;
+        let bytes = layout.weights(&self.learner.adam.parameters)?.to_checkpoint(false)?;
+        output::write(&self.folder.join("last.ckpt"), &bytes)?;
         if position.best_loss.is_none_or(|best| loss < best) {
             let name = format!(
-                "best-stage={}-cycle={:02}-epoch={:03}-loss={loss:.2}.safetensors",
+                "best-stage={}-cycle={:02}-epoch={:03}-loss={loss:.2}.ckpt",
                 phase.stage, phase.cycle, position.epoch
             );
             output::write(&self.folder.join(&name), &bytes)?;
