@@ -82,6 +82,7 @@ impl Rig {
                 events: Vec::new(),
                 edges,
                 sensor: Size::new(8, 4),
+                lost_since: None,
             });
             let end = frame * PERIOD_US + EXPOSURE_US;
             if end + self.transfer_us < ms * 1000 {
@@ -180,4 +181,63 @@ fn frames_that_cannot_be_timed_are_counted() {
     }
     assert!(clocks.pop(Timestamp::from_us(1_000_000)).is_none());
     assert_eq!(drops.total(Unit::Frames), 100);
+}
+
+/// Sends a frame every 40 ms and a packet of events every 4 ms, both with a delay of 3 ms, and
+/// lets the clocks jump after four seconds; gives the errors of all frames in microseconds.
+fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
+    let mut clocks = Clocks::new(ClockSettings::default(), Drops::default());
+    let mut errors = Vec::new();
+    let (exposure, period) = (20_000, 40_000);
+    for ms in (0..12_000_i64).step_by(4) {
+        let jump = |us: i64, by: i64| if us >= 4_000_000 { us + by } else { us };
+        let at = |us: i64| Timestamp::from_us(jump(us, events_us) + 50_000_000);
+        let (from, until) = (ms * 1_000, (ms + 4) * 1_000);
+        let edge = |t: i64, kind| {
+            let k = (from - t + period - 1).div_euclid(period).max(0);
+            let us = k * period + t;
+            (from..until).contains(&us).then(|| Edge { t: at(us), kind })
+        };
+        let edges = [edge(0, EdgeKind::Rising), edge(exposure, EdgeKind::Falling)];
+        clocks.push_events(&EventPacket {
+            epoch: 0,
+            from: at(from),
+            until: at(until - 1).plus_us(1),
+            arrived: Timestamp::from_us(until + 3_000),
+            events: Vec::new(),
+            edges: edges.into_iter().flatten().collect(),
+            sensor: Size::new(8, 4),
+            lost_since: None,
+        });
+        if from % period == exposure {
+            let start = from - exposure;
+            clocks.push_frame(FramePacket {
+                epoch: 0,
+                sequence: (start / period) as u64,
+                span: FrameSpan::Frames {
+                    start: Timestamp::from_us(jump(start, frames_us) + 70_000_000),
+                    exposure_us: exposure,
+                },
+                arrived: Timestamp::from_us(from + 3_000),
+                picture: Picture::filled(false, Size::new(1, 1), 0),
+                truth: None,
+            });
+        }
+        while let Some(timed) = clocks.pop(Timestamp::from_us(until)) {
+            errors.push(timed.start.since_us(at(timed.sequence as i64 * period)));
+        }
+    }
+    errors
+}
+
+#[test]
+fn a_clock_that_jumps_without_saying_so_is_found_out() {
+    for (frames_us, events_us) in
+        [(5_000_000, 0), (-5_000_000, 0), (0, 5_000_000), (0, -5_000_000), (-9_000_000, 3_000_000)]
+    {
+        let errors = errors_across_a_jump(frames_us, events_us);
+        assert!(errors.len() > 200, "{} frames", errors.len());
+        let worst = errors.iter().rev().take(80).map(|e| e.abs()).max().unwrap();
+        assert!(worst <= 5, "{worst} us after jumps of {frames_us} and {events_us} us");
+    }
 }

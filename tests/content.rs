@@ -57,6 +57,7 @@ fn play(model: RigModel, frames: usize, content: bool) -> Outcome {
                 events: inside.map(told).collect(),
                 edges: Vec::new(),
                 sensor: model.sensor,
+                lost_since: None,
             };
             sent.push((last_event, Ok(packet)));
             from_us = until_us;

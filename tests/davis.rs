@@ -10,6 +10,7 @@
 #![cfg(unix)]
 
 use gem_live::camera::davis::Davis;
+use gem_live::camera::halves::Part;
 use gem_live::camera::{
     Cause, Drops, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet, Settings, Source, Status,
     Unit, Value, Wanted,
@@ -31,6 +32,10 @@ const OPENED: i32 = 9;
 const CLOSED: i32 = 10;
 const SENT_EVENTS: i32 = 11;
 const DEVICE_DROPPED: i32 = 13;
+const INERTIAL: i32 = 16;
+const SAY_DROPPED: i32 = 17;
+const EDGES_DROPPED: i32 = 18;
+const STARTED: i32 = 19;
 
 /// One fake library; every test has a file, and so a camera, of its own.
 struct Fake {
@@ -89,7 +94,15 @@ impl Fake {
     }
 
     fn start(&self, settings: Settings) -> Source {
-        let opener = Arc::new(Davis::new(Some(self.file.clone())));
+        self.start_only(None, settings)
+    }
+
+    fn start_only(&self, part: Option<Part>, settings: Settings) -> Source {
+        let davis = Davis::new(Some(self.file.clone()));
+        let opener = Arc::new(match part {
+            Some(part) => davis.only(part),
+            None => davis,
+        });
         let (wanted, drops) = (Wanted::default(), Drops::default());
         Source::start("davis", opener, wanted, settings, drops).unwrap()
     }
@@ -224,6 +237,8 @@ fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
     let Status::Waiting { serial, why } = waiting else { unreachable!() };
     assert_eq!(serial.as_deref(), Some("FAKE0001"));
     assert!(why.contains("FAKE0001") && why.contains("udev"), "{why}");
+    // What the library said, without its advice, which would make the camera unusable.
+    assert!(why.contains("Failed to open device") && !why.contains("update"), "{why}");
     while source.packets.try_recv().is_ok() {}
     fake.set(UNPLUG, 0);
     fake.set(PRESENT, 1);
@@ -283,15 +298,146 @@ fn losses_are_counted() {
     let source = fake.start(settings());
     connected(&source);
     fake.set(NONSENSE, 2);
-    fake.set(DROP, 3);
     fake.set(DEVICE_DROPPED, 77);
+    fake.set(EDGES_DROPPED, 4);
     let until = Instant::now() + Duration::from_secs(5);
     while source.drops.get(Cause::Usb, Unit::Events) == 0 {
         assert!(Instant::now() < until);
         collect(&source, 10, 0);
     }
     assert_eq!(source.drops.get(Cause::Usb, Unit::Events), 77);
+    assert_eq!(source.drops.get(Cause::Usb, Unit::Gaps), 4);
     assert_eq!(source.drops.get(Cause::Malformed, Unit::Gaps), 2);
+}
+
+#[test]
+fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    connected(&source);
+    let (before, _) = collect(&source, 5, 0);
+    check(&before);
+    fake.set(DROP, 6);
+    let until = Instant::now() + Duration::from_secs(5);
+    let mut last = before[4].until;
+    // The one packet that does not go on where the one before ended.
+    let gap_us = loop {
+        assert!(Instant::now() < until, "no gap was left");
+        let (packets, _) = collect(&source, 1, 0);
+        let between_us = packets[0].from.since_us(last);
+        last = packets[0].until;
+        if between_us != 0 {
+            break between_us;
+        }
+    };
+    // Six of a millisecond, and the last event of the one before.
+    assert!((5_900..=7_100).contains(&gap_us), "{gap_us} us");
+    assert_eq!(source.drops.get(Cause::Queue, Unit::Gaps), 1);
+    let (after, _) = collect(&source, 20, 0);
+    check(&after);
+    assert_eq!(source.drops.get(Cause::Queue, Unit::Gaps), 1);
+}
+
+#[test]
+fn losses_inside_the_camera_are_told_with_the_time_since_when() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    connected(&source);
+    let (before, _) = collect(&source, 60, 0);
+    assert!(before.iter().all(|p| p.lost_since.is_none()));
+    fake.set(DEVICE_DROPPED, 5);
+    let until = Instant::now() + Duration::from_secs(5);
+    let told = loop {
+        assert!(Instant::now() < until, "nobody says that events were lost");
+        let (packets, _) = collect(&source, 1, 0);
+        if packets[0].lost_since.is_some() {
+            break packets[0].clone();
+        }
+    };
+    let since = told.lost_since.unwrap();
+    assert!(since < told.until, "{since:?} {:?}", told.until);
+    let (after, _) = collect(&source, 60, 0);
+    assert!(after.iter().all(|p| p.lost_since.is_none()), "told once");
+
+    // Without the inertial sensor's pulse, libcaer's own words are the only sign.
+    let Some(fake) = Fake::new() else { return };
+    fake.set(INERTIAL, 0);
+    let source = fake.start(settings());
+    connected(&source);
+    collect(&source, 5, 0);
+    fake.set(SAY_DROPPED, 3);
+    let until = Instant::now() + Duration::from_secs(5);
+    while source.drops.get(Cause::Queue, Unit::Gaps) < 3 {
+        assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
+        collect(&source, 1, 0);
+    }
+}
+
+#[test]
+fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start_only(Some(Part::Events), settings());
+    connected(&source);
+    let (packets, frames) = collect(&source, 60, 0);
+    check(&packets);
+    assert!(frames.is_empty() && packets.iter().any(|p| !p.events.is_empty()));
+    assert_eq!((fake.register(1, 3), fake.register(2, 4)), (1, 0));
+    drop(source);
+
+    let source = fake.start_only(Some(Part::Frames), settings());
+    connected(&source);
+    let (packets, frames) = collect(&source, 0, 4);
+    assert!(packets.iter().all(|p| p.events.is_empty()));
+    assert_eq!((fake.register(1, 3), fake.register(2, 4)), (0, 1));
+    for pair in frames.windows(2) {
+        assert_eq!(pair[0].sequence + 1, pair[1].sequence);
+        // Its clock is the frame camera's: the events have another one.
+        let FrameSpan::Frames { exposure_us: 3001, .. } = pair[0].span else {
+            panic!("{:?}", pair[0].span)
+        };
+    }
+}
+
+#[test]
+fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    for name in ["sensitivity", "bandwidth", "usb_buffers", "usb_buffer_bytes", "generator"] {
+        assert!(controls.iter().any(|c| c.name == name), "{name}");
+    }
+    let biases = || [10, 11, 12, 14, 15].map(|address| fake.register(5, address));
+    let by_default = biases();
+    let set = |name: &str, value: Value| {
+        assert!(source.commands.set(name, value));
+        let status = wait(&source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
+        assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
+    };
+    set("sensitivity", Value::Number(0.5));
+    let sensitive = biases();
+    assert_eq!(sensitive[0], by_default[0], "the middle stays");
+    // More sensitive: the threshold of ON is a smaller current, that of OFF a larger one.
+    assert!(sensitive[1] < by_default[1] && sensitive[2] > by_default[2], "{sensitive:x?}");
+    assert_eq!(sensitive[3..], by_default[3..]);
+    set("sensitivity", Value::Number(0.0));
+    assert_eq!(biases(), by_default, "and back");
+    set("bandwidth", Value::Number(1.0));
+    assert!(biases()[3] > by_default[3] && biases()[4] > by_default[4]);
+
+    let (before, _) = collect(&source, 3, 0);
+    assert_eq!(fake.get(STARTED), 1);
+    set("exchange_packets", Value::Whole(2048));
+    assert_eq!((fake.register(-2, 0), fake.get(STARTED)), (2048, 2));
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        assert!(Instant::now() < until, "it does not send again");
+        let (packets, _) = collect(&source, 1, 0);
+        if packets[0].epoch > before[0].epoch {
+            break;
+        }
+    }
+    set("usb_buffers", Value::Whole(16));
+    assert_eq!((fake.register(-1, 0), fake.get(STARTED)), (16, 2));
 }
 
 #[test]

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WIDTH = 346, HEIGHT = 260, KEYS = 16 };
+enum { WIDTH = 346, HEIGHT = 260, KEYS = 32 };
 enum key {
     PRESENT = 0,       // whether a camera is plugged in
     STALL = 1,         // reading data does not return
@@ -28,18 +28,29 @@ enum key {
     DEVICE_DROPPED = 13, // what the camera itself counts as dropped
     FREE_RUN = 14,       // does not wait for real time
     REFUSE = 15,         // refuses to set registers
+    INERTIAL = 16,       // samples of the inertial sensor in every container
+    SAY_DROPPED = 17,    // says so many times that a container found no room
+    EDGES_DROPPED = 18,  // what the camera itself counts as dropped edges
+    STARTED = 19,        // counts
+    LISTENED = 20,
 };
-static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000};
+static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [INERTIAL] = 2};
+static void (*listener)(const char *, size_t);
 static uint32_t registers[256][256];
 
 void fake_set(int key, long long value) { state[key] = value; }
 long long fake_get(int key) { return state[key]; }
 uint32_t fake_register(int8_t module, uint8_t parameter) { return registers[(uint8_t)module][parameter]; }
 
+void caerLogCallbackSet(void (*callback)(const char *, size_t)) { listener = callback; state[LISTENED]++; }
+void caerLogFileDescriptorsSet(int first, int second) { (void)first; (void)second; }
+static void say(const char *message) { if (listener) listener(message, strlen(message)); }
+
 #pragma pack(push, 1)
 struct header { int16_t type, source; int32_t size, ts_offset, ts_overflow, capacity, number, valid; };
 struct pair { uint32_t data; int32_t timestamp; };
 struct frame { uint32_t info; int32_t sof, eof, soe, eoe, len_x, len_y, pos_x, pos_y; };
+struct inertial { uint32_t info; int32_t timestamp; float values[7]; };
 struct container { int64_t lowest, highest; int32_t events, valid, packets; };
 #pragma pack(pop)
 struct davis_info {
@@ -55,14 +66,29 @@ struct device {
 
 void *caerDeviceOpen(uint16_t id, uint16_t type, uint8_t bus, uint8_t address, const char *serial) {
     (void)id; (void)bus; (void)address;
-    if (!state[PRESENT] || type != 4 || (serial && strcmp(serial, "FAKE0001"))) { errno = -1; return NULL; }
+    if (!state[PRESENT] || type != 4 || (serial && strcmp(serial, "FAKE0001"))) {
+        say("DAVIS: Failed to open device. Please update by following the Flashy documentation");
+        errno = -1;
+        return NULL;
+    }
     struct device *device = calloc(1, sizeof *device);
     device->now_us = device->started_us = state[START_US];
     state[OPENED]++;
     return device;
 }
 bool caerDeviceClose(void **device) { free(*device); *device = NULL; state[CLOSED]++; return true; }
-bool caerDeviceSendDefaultConfig(void *device) { registers[2][12] = 4000; return device != NULL; }
+// A normal bias of n-type: coarse and fine current.
+static uint32_t bias(uint32_t coarse, uint32_t fine) { return 0xf | fine << 4 | coarse << 12; }
+bool caerDeviceSendDefaultConfig(void *device) {
+    registers[1][3] = registers[2][4] = 1;
+    registers[2][12] = 4000;
+    registers[5][10] = bias(4, 39);
+    registers[5][11] = bias(5, 255);
+    registers[5][12] = bias(3, 1);
+    registers[5][14] = bias(2, 58);
+    registers[5][15] = bias(1, 33);
+    return device != NULL;
+}
 bool caerDeviceConfigSet(void *device, int8_t module, uint8_t parameter, uint32_t value) {
     if (state[REFUSE]) return false;
     registers[(uint8_t)module][parameter] = value;
@@ -73,7 +99,8 @@ bool caerDeviceConfigGet(void *device, int8_t module, uint8_t parameter, uint32_
     return device != NULL;
 }
 bool caerDeviceConfigGet64(void *device, int8_t module, uint8_t parameter, uint64_t *value) {
-    *value = module == 0 && parameter == 83 ? (uint64_t)state[DEVICE_DROPPED] : 0;
+    *value = module != 0 ? 0 : parameter == 83 ? (uint64_t)state[DEVICE_DROPPED]
+        : parameter == 81 ? (uint64_t)state[EDGES_DROPPED] : 0;
     return device != NULL;
 }
 bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease)(void *), void *user,
@@ -81,6 +108,7 @@ bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease
     (void)increase; (void)decrease; (void)user;
     struct device *device = handle;
     device->running = true;
+    state[STARTED]++;
     device->gone = gone;
     device->gone_argument = gone_argument;
     clock_gettime(CLOCK_MONOTONIC, &device->started);
@@ -126,6 +154,8 @@ void *caerDeviceDataGet(void *handle) {
     device->now_us += span;
     device->gets++;
     if (state[DROP] > 0) { state[DROP]--; return NULL; }
+    for (; state[SAY_DROPPED] > 0; state[SAY_DROPPED]--)
+        say("DAVIS: Dropped EventPacket Container because ring-buffer full! This means your loop is slow.");
 
     struct container *c = calloc(1, sizeof *c + 4 * sizeof(void *));
     struct header *packets[4] = {0};
@@ -138,7 +168,12 @@ void *caerDeviceDataGet(void *handle) {
         device->started_us -= device->now_us;
         device->now_us = 0;
     } else {
-        int n = (int)state[PER_CONTAINER];
+        int n = registers[1][3] ? (int)state[PER_CONTAINER] : 0, samples = (int)state[INERTIAL];
+        if (samples) {
+            packets[3] = packet(3, sizeof(struct inertial), 4, from, samples);
+            struct inertial *sample = (struct inertial *)(packets[3] + 1);
+            for (int i = 0; i < samples; i++) sample[i] = (struct inertial){1, low(from + span * i / samples), {0}};
+        }
         packets[1] = packet(1, sizeof(struct pair), 4, from, n);
         struct pair *e = (struct pair *)(packets[1] + 1);
         for (int i = 0; i < n; i++) {
@@ -148,14 +183,14 @@ void *caerDeviceDataGet(void *handle) {
             e[i] = (struct pair){1u | on << 1 | y << 2 | x << 17, low(us)};
         }
         state[SENT_EVENTS] += n;
-        if (state[NONSENSE] > 0) { state[NONSENSE]--; packets[1]->number = INT32_MAX; }
+        if (n && state[NONSENSE] > 0) { state[NONSENSE]--; packets[1]->number = INT32_MAX; }
         if (device->gets % 10 == 5) {
             packets[0] = packet(0, sizeof(struct pair), 4, from, 2);
             struct pair *s = (struct pair *)(packets[0] + 1);
             s[0] = (struct pair){1 | 2 << 1, low(from + span / 10)};
             s[1] = (struct pair){1 | 3 << 1, low(from + span / 2)};
         }
-        if (device->gets % 10 == 8) {
+        if (device->gets % 10 == 8 && registers[2][4]) {
             int32_t size = sizeof(struct frame) + WIDTH * HEIGHT * 2;
             packets[2] = packet(2, size, 16, from, 1);
             struct frame *f = (struct frame *)(packets[2] + 1);

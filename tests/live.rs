@@ -229,6 +229,25 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
     let db = |i: usize| report["psnr_db"][i].as_f64().unwrap();
     assert!(db(0) > 10.0 && db(1) > 10.0, "{report:#}");
     assert_eq!(report["drops"]["source"], 0, "{report:#}");
+    // Everything that the heads-up display shows.
+    assert_eq!(report["sync"]["kind"], "edges", "{report:#}");
+    assert!(report["sync"]["residual_us"].as_f64().unwrap() < 5.0, "{report:#}");
+    assert!((report["sync"]["drift_ppm"].as_f64().unwrap() - 60.0).abs() < 5.0, "{report:#}");
+    let ssim = |i: usize| report["ssim"][i].as_f64().unwrap();
+    assert!((0.1..1.0).contains(&ssim(0)) && (0.1..1.0).contains(&ssim(1)), "{report:#}");
+    for name in ["rate_in", "rate_out", "event_rate", "sharpness_gain", "real_time"] {
+        assert!(report[name].as_f64().unwrap() > 0.0, "{name}: {report:#}");
+    }
+    for times in ["restore", "latency", "path"] {
+        let t = |name: &str| report[times][name].as_f64().unwrap();
+        assert!(0.0 < t("p50_ms") && t("p50_ms") <= t("p95_ms") && t("p95_ms") <= t("max_ms"));
+    }
+    // The shutter closes before the frame arrives.
+    assert!(report["latency"]["p50_ms"].as_f64() >= report["path"]["p50_ms"].as_f64());
+    for waiting in ["queued", "packets_queued", "exposures_queued"] {
+        assert!(report[waiting].is_u64(), "{waiting}: {report:#}");
+    }
+    assert!(report["lost"].is_array() && report["buffer"]["held_events"].is_u64());
 }
 
 #[test]
@@ -269,5 +288,72 @@ fn sources_are_named_as_they_are_written() {
     ];
     for wrong in wrong {
         assert!(wrong.parse::<SourceName>().is_err(), "{wrong}");
+    }
+}
+
+/// A DAVIS that only this test has as the event camera, Aravis's own as the frame camera.
+#[cfg(all(unix, feature = "genicam"))]
+#[test]
+fn a_genicam_camera_and_a_davis_are_one_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("libcaer.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_caer.c");
+    let built = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(source)
+        .status();
+    match built {
+        Ok(status) => assert!(status.success(), "the fake library does not compile"),
+        Err(e) => {
+            println!("skipped: no C compiler ({e})");
+            return;
+        }
+    }
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+        program.args(arguments).env("GEM_LIVE_LIBCAER", &library);
+        program.env("GEM_LIVE_ARAVIS_FAKE", "1").output().unwrap()
+    };
+    let devices = run(&["devices"]);
+    assert!(devices.status.success(), "{}", said(&devices));
+    let text = said(&devices);
+    assert!(text.contains("davis:FAKE0001") && text.contains("firmware 6, logic 18"), "{text}");
+    let fake = text.lines().find(|l| l.starts_with("genicam:") && l.contains("Fake")).unwrap();
+    let frames = fake.split_whitespace().next().unwrap();
+    assert!(!text.to_lowercase().contains("update"), "{text}");
+
+    let arguments = ["live", "--headless", "--json", "--seconds", "6", "--engine", "null"];
+    let live =
+        run(&[&arguments[..], &["--frame-source", frames, "--event-source", "davis"]].concat());
+    assert!(live.status.success(), "{}", said(&live));
+    let report: serde_json::Value = serde_json::from_slice(&live.stdout).unwrap();
+    assert!(report["captured"].as_u64().unwrap() > 5, "{report:#}");
+    let name = report["source"].as_str().unwrap();
+    assert!(name.contains("FAKE0001") && name.contains("Aravis"), "{report:#}");
+}
+
+#[test]
+fn what_is_missing_for_cameras_is_said() {
+    let devices = gem_live(&["devices"]);
+    assert!(devices.status.success(), "{}", said(&devices));
+    let text = said(&devices);
+    assert!(text.contains("missing: libcaer") && text.contains("GEM_LIVE_LIBCAER"), "{text}");
+    if cfg!(not(feature = "genicam")) {
+        assert!(text.contains("--features genicam"), "{text}");
+        let live = gem_live(&[
+            "live",
+            "--headless",
+            "--seconds",
+            "1",
+            "--frame-source",
+            "genicam",
+            "--event-source",
+            "sim",
+        ]);
+        assert!(!live.status.success() && said(&live).contains("--features genicam"));
+    }
+    if cfg!(not(feature = "uvc")) {
+        assert!(text.contains("--features uvc"), "{text}");
     }
 }

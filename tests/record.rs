@@ -56,6 +56,7 @@ fn synced(index: u64, epoch: u32) -> Arc<Synced> {
         events: events.collect(),
         from,
         missing: Vec::new(),
+        lossy: false,
         frames_missing: 0,
         sensor: Size::new(16, 8),
     })

@@ -6,8 +6,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use gem_live::camera::load::{Load, LoadModel};
 use gem_live::camera::sim::Sim;
-use gem_live::camera::{Drops, Opener, Packet, Value, Wanted};
+use gem_live::camera::{Device, Drops, EventPacket, FramePacket, Opener, Packet, Value, Wanted};
 use gem_live::deblur::{Thresholds, edi};
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Size};
@@ -162,4 +163,78 @@ fn delays_have_the_mean_that_was_asked_for() {
     let mean = (0..20_000).map(|_| jitter.delay_us() as f64).sum::<f64>() / 20_000.0;
     assert!((mean - 2_000.0).abs() < 60.0, "{mean}");
     assert_eq!(Jitter::new(1, 0.0).delay_us(), 0);
+}
+
+/// Polls a device until `enough` says so of all that came.
+fn polled(device: &mut dyn Device, enough: impl Fn(&[Packet]) -> bool) -> Vec<Packet> {
+    let (mut packets, started) = (Vec::new(), Instant::now());
+    while !enough(&packets) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} packets came", packets.len());
+        device.poll(Duration::from_millis(20), &mut packets).unwrap();
+    }
+    packets
+}
+
+fn events(packets: &[Packet]) -> Vec<&EventPacket> {
+    let events = packets.iter().filter_map(|p| match p {
+        Packet::Events(e) => Some(e),
+        Packet::Frame(_) => None,
+    });
+    events.collect()
+}
+
+fn frames(packets: &[Packet]) -> Vec<&FramePacket> {
+    let frames = packets.iter().filter_map(|p| match p {
+        Packet::Frame(f) => Some(f),
+        Packet::Events(_) => None,
+    });
+    frames.collect()
+}
+
+#[test]
+fn the_event_clock_can_be_bent_and_set_anew_while_it_runs() {
+    let mut model = RigModel::new(Size::new(32, 32), 9);
+    (model.period_us, model.exposure_us) = (25_000, 12_000);
+    let wanted = Wanted::default();
+    let mut camera = Sim::new(model, true).open(&wanted, &Drops::default()).unwrap();
+    let before = polled(camera.as_mut(), |p| frames(p).len() > 2);
+    camera.set("event_drift_ppm", &Value::Number(-150.0)).unwrap();
+    let bent = polled(camera.as_mut(), |p| frames(p).len() > 8);
+    let all: Vec<&EventPacket> = events(&before).into_iter().chain(events(&bent)).collect();
+    // Another rate, but no jump: every packet begins where the one before ended.
+    assert!(all.windows(2).all(|w| w[1].from.since_us(w[0].until).abs() <= 1));
+    assert!(all.iter().all(|p| p.until.since_us(p.from) <= 1_001 && p.epoch == all[0].epoch));
+    let (first, last) = (all[all.len() - 101], all[all.len() - 1]);
+    assert_eq!(last.from.since_us(first.from), 99_985, "100 ms are 15 us short at -150 ppm");
+    camera.set("event_offset_us", &Value::Number(5.0)).unwrap();
+    let anew = polled(camera.as_mut(), |p| events(p).iter().any(|e| e.epoch > all[0].epoch));
+    let first = events(&anew).into_iter().find(|e| e.epoch > all[0].epoch).unwrap();
+    assert!(first.from.us() < last.until.us(), "{:?}", first.from);
+}
+
+#[test]
+fn a_load_is_as_heavy_as_it_says_and_has_no_seams() {
+    let load: LoadModel = "64x48/32x24@100,250k".parse().unwrap();
+    let drops = Drops::default();
+    let mut device = Load::new(load).open(&Wanted::default(), &drops).unwrap();
+    // More than once round the loop.
+    let packets = polled(device.as_mut(), |p| frames(p).len() > 12);
+    let (frames, events) = (frames(&packets), events(&packets));
+    // What a computer that stands still for long misses is counted, and is no seam of the load.
+    if drops.snapshot().is_empty() {
+        assert!(events.windows(2).all(|w| w[1].from == w[0].until));
+        assert!(frames.windows(2).all(|w| w[1].sequence == w[0].sequence + 1));
+    }
+    for packet in &events {
+        let inside = packet.from.us()..packet.until.us();
+        assert!(packet.events.iter().all(|e| inside.contains(&e.t_us)));
+        assert!(packet.events.is_sorted_by_key(|e| e.t_us));
+    }
+    // Ten packets of a millisecond are one period.
+    let count: usize = events.iter().skip(10).take(100).map(|p| p.events.len()).sum();
+    assert_eq!(count, 25_000);
+    let edges: usize = events.iter().take(100).map(|p| p.edges.len()).sum();
+    assert_eq!(edges, 20);
+    assert_eq!(frames[0].picture, frames[8].picture, "the loop comes again");
+    assert_ne!(frames[0].picture, frames[1].picture);
 }

@@ -104,6 +104,27 @@ fn leak_and_shot_noise_come_at_their_rates() {
     assert!((on - expected / 2.0).abs() < 5.0 * (expected / 4.0).sqrt());
 }
 
+/// A photoreceptor of finite bandwidth follows a step as a first-order low pass does: 63 % after
+/// one time constant, which is `1 / (2 pi f)` in full light and five times that in a fifth of it.
+#[test]
+fn the_receptor_is_as_slow_as_its_light_is_dim() {
+    for (to, time_constants) in [(1.0_f32, 1.0), (0.2, 5.0)] {
+        let settings = SensorSettings { bandwidth_hz: 100.0, ..plain(0.01) };
+        let tau_us = time_constants * 1e6 / (std::f64::consts::TAU * 100.0);
+        let mut frames = vec![(0.0, to / 2.0)];
+        frames.extend((0..4000).map(|k| (1.0 + f64::from(k) * tau_us / 200.0, to)));
+        let events = run(settings, ONE, &frames);
+        assert!(events.iter().all(|e| e.on));
+        let by = |t_us: f64| events.iter().filter(|e| (e.t_us as f64) < t_us).count() as f64;
+        let (all, one, two) = (by(f64::INFINITY), by(1.0 + tau_us), by(1.0 + 2.0 * tau_us));
+        // ln 2 in steps of a hundredth: 69 events in the end.
+        assert!((all - 69.0).abs() <= 1.0, "{all} events after a step to {to}");
+        let expected = |x: f64| 69.3 * (1.0 - (-x).exp());
+        assert!((one - expected(1.0)).abs() <= 1.5, "{one} events after one time constant");
+        assert!((two - expected(2.0)).abs() <= 1.5, "{two} events after two");
+    }
+}
+
 #[test]
 fn images_that_do_not_fit_are_refused() {
     let mut sensor = EventSensor::new(Size::new(2, 2), SensorSettings::default());

@@ -42,6 +42,7 @@ fn packet(epoch: u32, from_us: i64, until_us: i64) -> EventPacket {
         events: truth(Gap { from_us, until_us }),
         edges: Vec::new(),
         sensor: SENSOR,
+        lost_since: None,
     }
 }
 
@@ -268,4 +269,29 @@ fn nonsense_is_counted_and_passed_over() {
     packet.events.push(event(1000));
     buffer.push_events(packet);
     assert_eq!(drops.get(Cause::Malformed, Unit::Events), 1);
+}
+
+#[test]
+fn an_exposure_whose_events_were_lost_inside_the_camera_is_marked_and_no_other() {
+    let drops = Drops::default();
+    let mut buffer = SyncBuffer::new(settings(), drops);
+    for (sequence, start_us) in [(0, 100), (1, 300), (2, 500), (3, 700)] {
+        buffer.push_frame(frame(0, sequence, start_us, start_us + 100));
+    }
+    // Told by the packet that ends at 560: since 350, in the second and the third exposure.
+    for from_us in (0..900).step_by(80) {
+        let mut packet = packet(0, from_us, from_us + 80);
+        packet.lost_since = (from_us == 480).then(|| at(350));
+        buffer.push_events(packet);
+    }
+    let synced: Vec<Synced> = std::iter::from_fn(|| buffer.pop(host(0))).collect();
+    let marks: Vec<(bool, bool)> = synced.iter().map(|s| (s.lossy, s.is_complete())).collect();
+    let (whole, lossy) = ((false, true), (true, false));
+    assert_eq!(marks, [whole, lossy, lossy, whole]);
+    assert!(synced.iter().all(|s| s.missing.is_empty()), "time itself was answered for");
+    assert_eq!(buffer.stats().incomplete, 2);
+    // Another epoch has other times.
+    buffer.push_events(packet(1, 0, 1000));
+    buffer.push_frame(frame(1, 0, 360, 400));
+    assert!(!buffer.pop(host(0)).unwrap().lossy);
 }

@@ -1,4 +1,4 @@
-//! The real window on a virtual screen: opened, looked at, and closed by its key.
+//! The real window on a virtual screen: opened, looked at, driven by keys and pointer, closed.
 
 #![cfg(all(feature = "app", target_os = "linux"))]
 #![allow(
@@ -9,16 +9,13 @@
 
 use gem_live::frame::{Picture, Size};
 use gem_live::metrics::sharpness;
+use image::RgbImage;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Exposures of the clip in the program.
 const EXPOSURES: usize = 16;
-const DISPLAY: &str = ":83";
-/// The part of the window's height that holds nothing but pictures, below their names.
-const TOP: u32 = 105;
-const HEIGHT: u32 = 350;
 
 /// A process that ends with the test.
 struct Ended(Child);
@@ -30,87 +27,151 @@ impl Drop for Ended {
     }
 }
 
-fn missing() -> Option<&'static str> {
-    ["Xvfb", "xdotool", "import"].into_iter().find(|program| {
-        let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
-        !found.is_ok_and(|s| s.success())
-    })
+/// A virtual screen and the window on it.
+struct Driven {
+    display: String,
+    folder: tempfile::TempDir,
+    window: Ended,
+    _screen: Ended,
 }
 
-fn on_display(program: &str, arguments: &[&str]) -> std::process::Output {
-    Command::new(program).args(arguments).env("DISPLAY", DISPLAY).output().unwrap()
-}
-
-/// A part of the screen.
-fn part(shot: &image::RgbImage, left: u32, width: u32) -> Picture {
-    let cut = image::imageops::crop_imm(shot, left, TOP, width, HEIGHT).to_image();
-    Picture::from_rgb(Size::new(width as usize, HEIGHT as usize), cut.as_raw()).unwrap()
-}
-
-fn screenshot(folder: &Path) -> image::RgbImage {
-    let file = folder.join("shot.png");
-    let taken = on_display("import", &["-window", "root", &file.to_string_lossy()]);
-    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
-    image::open(file).unwrap().into_rgb8()
-}
-
-/// Waits until `done`, for at most a minute: machines without graphics are slow.
+/// Waits until `done`, for at most two minutes: machines without graphics are slow.
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        assert!(start.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
+impl Driven {
+    /// Opens the window on a screen of its own; `None` where a program for that is missing.
+    fn open(display: &str, settings: &str, arguments: &[&str]) -> Option<Self> {
+        for program in ["Xvfb", "xdotool", "import"] {
+            let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
+            if !found.is_ok_and(|s| s.success()) {
+                println!("skipped: {program} is not installed");
+                return None;
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("gem-live")).unwrap();
+        let settings = settings.replace("FOLDER", &folder.path().to_string_lossy());
+        std::fs::write(folder.path().join("gem-live/settings.json"), settings).unwrap();
+        let screen = Command::new("Xvfb")
+            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            .stderr(Stdio::null())
+            .spawn();
+        let screen = Ended(screen.unwrap());
+        let mut window = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+        window
+            .args(arguments)
+            .env("DISPLAY", display)
+            .env_remove("WAYLAND_DISPLAY")
+            // Nobody's settings are read or changed.
+            .env("XDG_CONFIG_HOME", folder.path())
+            .stderr(Stdio::null());
+        let run = |arguments: &[&str]| {
+            Command::new("xdotool").args(arguments).env("DISPLAY", display).output().unwrap()
+        };
+        wait("the screen", || run(&["getdisplaygeometry"]).status.success());
+        let window = Ended(window.spawn().unwrap());
+        let driven = Self { display: display.to_owned(), folder, window, _screen: screen };
+        let mut id = String::new();
+        wait("the window", || {
+            let found = run(&["search", "--name", "^GEM Live$"]);
+            let text = String::from_utf8_lossy(&found.stdout);
+            id = text.lines().next().unwrap_or_default().to_owned();
+            !id.is_empty()
+        });
+        driven.pointer(&["windowfocus", "--sync", &id]);
+        Some(driven)
+    }
+
+    fn pointer(&self, arguments: &[&str]) {
+        let done =
+            Command::new("xdotool").args(arguments).env("DISPLAY", &self.display).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn key(&self, name: &str) {
+        self.pointer(&["key", name]);
+    }
+
+    fn shot(&self) -> RgbImage {
+        let file = self.folder.path().join("shot.png");
+        let taken = Command::new("import")
+            .args(["-window", "root", &file.to_string_lossy()])
+            .env("DISPLAY", &self.display)
+            .output()
+            .unwrap();
+        assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+        image::open(file).unwrap().into_rgb8()
+    }
+
+    /// Two pictures of the screen in a row that are equal there.
+    fn still(&self, place: [u32; 4]) -> RgbImage {
+        let mut last = self.shot();
+        wait("a still picture", || {
+            std::thread::sleep(Duration::from_millis(400));
+            let now = self.shot();
+            let same = part(&now, place) == part(&last, place);
+            last = now;
+            same
+        });
+        last
+    }
+
+    fn quit(mut self) -> tempfile::TempDir {
+        wait("the end", || {
+            self.key("q");
+            self.window.0.try_wait().unwrap().is_some()
+        });
+        let status = self.window.0.wait().unwrap();
+        assert!(status.success(), "{status}");
+        self.folder
+    }
+}
+
+/// A part of the screen: left, top, width, height.
+fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> Picture {
+    let cut = image::imageops::crop_imm(shot, left, top, width, height).to_image();
+    Picture::from_rgb(Size::new(width as usize, height as usize), cut.as_raw()).unwrap()
+}
+
+fn sharp(shot: &RgbImage, place: [u32; 4]) -> f64 {
+    sharpness(&part(shot, place).to_planes())
+}
+
+/// Pixels that are neither gray nor nearly so.
+fn colourful(shot: &RgbImage, place: [u32; 4]) -> usize {
+    let part = part(shot, place).to_rgb();
+    let strong = |p: &&[u8]| p.iter().max().unwrap() - p.iter().min().unwrap() > 40;
+    part.chunks_exact(3).filter(strong).count()
+}
+
+/// Where the pictures lie in a window of 1240 pixels, away from their edges and labels.
+const LEFT: [u32; 4] = [30, 105, 560, 320];
+const RIGHT: [u32; 4] = [646, 105, 560, 320];
+
 #[test]
 fn the_right_half_is_sharper_than_the_left_and_a_key_closes_the_window() {
-    if let Some(program) = missing() {
-        println!("skipped: {program} is not installed");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let screen = Command::new("Xvfb")
-        .args([DISPLAY, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-        .stderr(Stdio::null())
-        .spawn();
-    let _screen = Ended(screen.unwrap());
-    wait("the screen", || on_display("xdotool", &["getdisplaygeometry"]).status.success());
-    let window = Command::new(env!("CARGO_BIN_EXE_gem-live"))
-        .env("DISPLAY", DISPLAY)
-        .env_remove("WAYLAND_DISPLAY")
-        // Nobody's settings are read or changed.
-        .env("XDG_CONFIG_HOME", folder.path())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut window = Ended(window.unwrap());
-    let mut id = String::new();
-    wait("the window", || {
-        let found = on_display("xdotool", &["search", "--name", "^GEM Live$"]);
-        id = String::from_utf8_lossy(&found.stdout).lines().next().unwrap_or_default().to_owned();
-        !id.is_empty()
-    });
-    // Where the pictures lie in a window of 1240 pixels, away from their edges.
-    let (left, right, width) = (30, 646, 560);
-    wait("a picture", || {
-        sharpness(&part(&screenshot(folder.path()), left, width).to_planes()) > 0.0
-    });
+    let Some(driven) = Driven::open(":83", "{}", &[]) else { return };
+    wait("a picture", || sharp(&driven.shot(), LEFT) > 0.0);
     // Paused, then one exposure after the other: the whole clip, however slow the machine.
-    on_display("xdotool", &["windowfocus", "--sync", &id]);
-    on_display("xdotool", &["key", "space"]);
-    std::thread::sleep(Duration::from_secs(2));
+    driven.key("space");
     let (mut blurry, mut restored) = (0.0, 0.0);
-    let mut before = part(&screenshot(folder.path()), left, width);
+    let mut before = part(&driven.still(LEFT), LEFT);
     for _ in 0..EXPOSURES {
-        on_display("xdotool", &["key", "Right"]);
+        driven.key("Right");
         wait("the next exposure", || {
-            let shot = screenshot(folder.path());
-            let now = part(&shot, left, width);
+            let shot = driven.shot();
+            let now = part(&shot, LEFT);
             if now == before {
                 return false;
             }
             blurry += sharpness(&now.to_planes());
-            restored += sharpness(&part(&shot, right, width).to_planes());
+            restored += sharp(&shot, RIGHT);
             before = now;
             true
         });
@@ -118,25 +179,92 @@ fn the_right_half_is_sharper_than_the_left_and_a_key_closes_the_window() {
     println!("sharpness: restored over blurry {:.2}", restored / blurry);
     // Measured: 1.25 at the smallest size; the pictures are enlarged for the screen, which softens.
     assert!(restored > 1.1 * blurry, "restored {restored:e}, blurry {blurry:e}");
-    wait("the end", || {
-        on_display("xdotool", &["key", "q"]);
-        window.0.try_wait().unwrap().is_some()
+    driven.quit();
+}
+
+#[test]
+fn a_session_is_driven_from_the_first_picture_to_the_library() {
+    // A short recording into a folder of its own.
+    let settings = r#"{"frames": 4, "folder": "FOLDER/recordings", "scene": "drive"}"#;
+    let Some(driven) = Driven::open(":84", settings, &["live", "--source", "sim"]) else { return };
+    let middle = [330, 120, 580, 320];
+    wait("a picture", || sharp(&driven.shot(), LEFT) > 0.0);
+
+    // The wipe fills the middle; held, only what is done here changes the picture.
+    driven.key("2");
+    driven.key("space");
+    let before = driven.still(middle);
+    assert!(sharp(&before, middle) > 0.0);
+    driven.pointer(&["mousemove", "620", "268", "mousedown", "1"]);
+    for x in ["580", "520", "460", "420"] {
+        driven.pointer(&["mousemove", x, "268"]);
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    driven.pointer(&["mouseup", "1", "mousemove", "620", "700"]);
+    let wiped = driven.still(middle);
+    // Left of the new line and right of the old one nothing changed; between them, blurry
+    // became restored, away from both handles.
+    let (outside, between) = ([660, 120, 240, 100], [440, 120, 160, 100]);
+    assert_eq!(part(&wiped, outside), part(&before, outside));
+    assert_ne!(part(&wiped, between), part(&before, between));
+
+    // Another instant of the held exposure moves what is restored, and nothing that is blurry.
+    for _ in 0..6 {
+        driven.key("period");
+    }
+    wait("another instant", || part(&driven.shot(), outside) != part(&wiped, outside));
+    let scrubbed = driven.still(middle);
+    let blurry = [330, 120, 80, 100];
+    assert_eq!(part(&scrubbed, blurry), part(&wiped, blurry));
+
+    // Four frames, and the file that says that they are all there.
+    driven.key("r");
+    let recordings = driven.folder.path().join("recordings");
+    let mut pairs = 0;
+    wait("the recording", || {
+        pairs = npz_files(&recordings);
+        pairs == 2
     });
-    let status = window.0.wait().unwrap();
-    assert!(status.success(), "{status}");
+
+    // The library shows it with a thumbnail in colour.
+    driven.key("b");
+    let list = [945, 130, 110, 90];
+    wait("a thumbnail", || colourful(&driven.shot(), list) > 300);
+
+    let folder = driven.quit();
+    let settings = std::fs::read_to_string(folder.path().join("gem-live/settings.json")).unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+    assert_eq!(settings["view"], "wipe");
+    assert_eq!(settings["tab"], "library");
+    assert!(settings["divider"].as_f64().unwrap() < 0.45, "{settings}");
+}
+
+fn npz_files(recordings: &Path) -> usize {
+    let Ok(sequences) = std::fs::read_dir(recordings) else { return 0 };
+    let whole = sequences.flatten().filter(|s| {
+        let manifest = std::fs::read_to_string(s.path().join("session.json")).unwrap_or_default();
+        manifest.contains("\"complete\"")
+    });
+    let files = whole.flat_map(|s| std::fs::read_dir(s.path()).into_iter().flatten().flatten());
+    files.filter(|f| f.path().extension().is_some_and(|e| e == "npz")).count()
 }
 
 #[test]
 fn without_a_display_one_line_says_so() {
-    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env_remove("WAYLAND_SOCKET")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
-    let lines: Vec<&str> = said.lines().filter(|l| l.starts_with("gem-live:")).collect();
-    assert_eq!(lines.len(), 1, "{said}");
-    assert!(lines[0].contains("cannot open a window") && !said.contains("panicked"), "{said}");
+    // The subcommand may be left out, with or without its options.
+    for arguments in [vec![], vec!["--source", "sim"], vec!["live", "--source", "sim"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+            .args(&arguments)
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("WAYLAND_SOCKET")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        let lines: Vec<&str> = said.lines().filter(|l| l.starts_with("gem-live:")).collect();
+        assert_eq!(lines.len(), 1, "{arguments:?}: {said}");
+        assert!(lines[0].contains("cannot open a window"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
 }

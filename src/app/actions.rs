@@ -38,6 +38,10 @@ pub(super) enum Action {
     Side(Tab),
     SideToggle,
     Sources,
+    /// The alignment of two cameras.
+    Align,
+    /// The board that flashes full screen.
+    Board,
     Open(Sources),
     /// Asks for a file or folder.
     Choose(Purpose),
@@ -88,6 +92,11 @@ impl Window {
                 self.sources.begin(&self.session.name);
                 self.dialog = Some(Dialog::Sources);
             }
+            Action::Align => self.dialog = Some(Dialog::Align),
+            Action::Board => {
+                self.dialog = Some(Dialog::Board);
+                ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
+            }
             Action::Open(name) => self.open(name),
             Action::Choose(purpose) => self.chooser.ask(purpose, ui),
             Action::Take(path) => self.take_file(&path),
@@ -107,8 +116,19 @@ impl Window {
 
     /// Escape: what lies on top goes first.
     fn close(&mut self, ui: &egui::Ui) {
-        if self.dialog.take().is_some() {
-            return;
+        match self.dialog.take() {
+            None => {}
+            // The board lies over the alignment, which goes on.
+            Some(Dialog::Board) => {
+                self.dialog = Some(Dialog::Align);
+                ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
+                return;
+            }
+            Some(Dialog::Align) => {
+                self.wizard.leave();
+                return;
+            }
+            Some(_) => return,
         }
         if ui.input(|i| i.viewport().fullscreen.unwrap_or(false)) {
             ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
@@ -131,6 +151,7 @@ impl Window {
             return;
         }
         self.dialog = None;
+        self.wizard.leave();
         self.held = false;
         (self.stepping, self.slow, self.eye) = (false, false, Eye::default());
         self.latest = None;

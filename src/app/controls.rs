@@ -39,6 +39,11 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
             experts.into_iter().for_each(|control| one(window, ui, control));
         });
     }
+    if window.session.tap.alignment().cameras().is_some()
+        && ui.button("Align the two cameras...").clicked()
+    {
+        window.dialog = Some(super::window::Dialog::Align);
+    }
     ui.separator();
     weights(window, ui);
 }

@@ -42,7 +42,7 @@ static TIME: [Binding; 6] = [
     key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
 ];
 
-static TOOLS: [Binding; 11] = [
+static TOOLS: [Binding; 12] = [
     key("O", Key::O, Action::Sources, "choose a camera or a recording"),
     key("R", Key::R, Action::Record, "record, or stop"),
     key("S", Key::S, Action::Snapshot, "save blurry, restored and events"),
@@ -50,6 +50,7 @@ static TOOLS: [Binding; 11] = [
     key("K", Key::K, Action::Side(Tab::Camera), "controls of the camera"),
     key("T", Key::T, Action::Side(Tab::Record), "settings of the recorder"),
     key("B", Key::B, Action::Side(Tab::Library), "browse what was recorded"),
+    key("A", Key::A, Action::Align, "align two cameras"),
     key("F", Key::F, Action::FullScreen, "full screen"),
     key("H", Key::H, Action::Help, "this help"),
     key("Esc", Key::Escape, Action::Close, "close what lies on top"),

@@ -29,6 +29,8 @@ mod top;
 mod transport;
 mod widgets;
 mod window;
+mod wizard;
+mod wizard_run;
 
 #[cfg(test)]
 mod tests;
@@ -87,7 +89,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
             let Options { source, name, tap, weights, compute, adapt, .. } = options;
             let recipe = Recipe {
                 open: session::opener(),
-                compute,
+                restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,
                 wake: Arc::new(move || context.request_repaint()),

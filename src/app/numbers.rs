@@ -92,8 +92,14 @@ fn synchronised(report: &SourceReport, ui: &mut Ui) {
             row(ui, "Residual", format!("{residual_us:.1} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
-        SyncState::Arrival { drift_ppm } => {
+        SyncState::Content { residual_us, drift_ppm, .. } => {
+            row(ui, "Synchronised", "by what both see");
+            row(ui, "Residual", format!("{residual_us:.0} us"));
+            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
+        }
+        SyncState::Arrival { residual_us, drift_ppm } => {
             row(ui, "Synchronised", bad("by arrival times only"));
+            row(ui, "Residual", format!("{residual_us:.0} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
     });

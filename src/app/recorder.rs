@@ -218,7 +218,14 @@ impl Window {
             frames.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Number of frames"));
             ui.radio_value(&mut s.open_ended, true, "Until stopped");
         });
-        name(ui, "Folder");
+        ui.horizontal(|ui| {
+            name(ui, "Folder");
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.small_button("Choose...").clicked() {
+                    actions.push(Action::Choose(Purpose::Folder));
+                }
+            });
+        });
         let shown = s.recordings().display().to_string();
         let mut text = self.recorder.folder.clone().unwrap_or(shown);
         let edit = ui.add(egui::TextEdit::singleline(&mut text).desired_width(f32::INFINITY));
@@ -228,9 +235,6 @@ impl Window {
             self.recorder.folder = Some(text);
         } else if !edit.has_focus() {
             self.recorder.folder = None;
-        }
-        if ui.button("Choose folder...").clicked() {
-            actions.push(Action::Choose(Purpose::Folder));
         }
     }
 
@@ -246,7 +250,7 @@ impl Window {
                 let about = frames.map(|n| format!(", about {n} frames")).unwrap_or_default();
                 let text = format!("{} free on the disk{about}", widgets::bytes(free));
                 let colour = if tight { style::WARNING } else { style::QUIET };
-                ui.label(RichText::new(text).color(colour));
+                ui.label(RichText::new(text).size(11.5).color(colour));
             }
             None => hint(ui, "How much room the disk has is not known."),
         }

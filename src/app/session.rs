@@ -13,13 +13,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Opens a source by its name.
 pub(super) type Open = Arc<dyn Fn(&Sources, &Tap) -> Result<Box<dyn Source>, String> + Send + Sync>;
 
+/// Reads weights, on the engine's thread.
+pub(super) type GetWeights = Box<dyn FnOnce() -> Result<Weights, String> + Send>;
+
 /// What every pipeline is made with, whatever its source.
 #[derive(Clone)]
 pub(super) struct Recipe {
     /// Opens sources; tests have one of their own.
     pub open: Open,
-    /// What computes; nothing is restored without.
-    pub compute: Option<Compute>,
+    /// Makes what restores, from the weights that it is given.
+    pub restorer: Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>,
     /// The weights in use.
     pub weights: Arc<Mutex<Arc<Weights>>>,
     /// Choose the size by measuring.
@@ -30,12 +33,9 @@ pub(super) struct Recipe {
 
 impl Recipe {
     fn restorer(&self) -> MakeRestorer {
-        let Some(compute) = self.compute else { return nothing() };
         let weights = self.weights.clone();
-        san(
-            move || Ok(weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone()),
-            compute,
-        )
+        let now = move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
+        (self.restorer)(Box::new(move || Ok(now())))
     }
 
     pub(super) fn start(&self, source: Box<dyn Source>) -> std::io::Result<Pipeline> {
@@ -43,6 +43,16 @@ impl Recipe {
         let notify = Box::new(move || wake());
         Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
     }
+}
+
+/// Restores with SAN, or not at all.
+pub(super) fn restoring(
+    compute: Option<Compute>,
+) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
+    Arc::new(move |weights| match compute {
+        Some(compute) => san(weights, compute),
+        None => nothing(),
+    })
 }
 
 /// Opens whatever the command line would.
@@ -155,7 +165,7 @@ impl Session {
 
     /// Uses the weights of a file from now on, also for the next sources.
     pub(super) fn swap(&self, path: &Path) {
-        let (path, compute) = (path.to_owned(), self.recipe.compute.unwrap_or_default());
+        let path = path.to_owned();
         let (weights, file) = (self.recipe.weights.clone(), self.weights_file.clone());
         let read = move || {
             let new = read_weights(&path)?;
@@ -164,7 +174,7 @@ impl Session {
             Ok(new)
         };
         if let Some(pipeline) = &self.pipeline {
-            pipeline.swap(san(read, compute));
+            pipeline.swap((self.recipe.restorer)(Box::new(read)));
         }
     }
 

@@ -13,6 +13,7 @@ use super::session::Session;
 use super::settings::{Settings, Tab};
 use super::sources::Chosen;
 use super::toast::Toast;
+use super::wizard::Wizard;
 use super::{bottom, controls, keys, side, style, top, widgets};
 use crate::pipeline::{Outcome, Take, Wish};
 use eframe::egui::{self, RichText};
@@ -32,6 +33,10 @@ pub(super) enum Dialog {
     Help,
     Sources,
     Delete,
+    /// The alignment of two cameras.
+    Align,
+    /// The board that flashes full screen.
+    Board,
 }
 
 /// The window's state.
@@ -68,6 +73,7 @@ pub(super) struct Window {
     pub recorder: Recorder,
     pub library: Library,
     pub sources: Chosen,
+    pub wizard: Wizard,
     pub chooser: Chooser,
 }
 
@@ -106,6 +112,7 @@ impl Window {
             recorder: Recorder::default(),
             library: Library::default(),
             sources: Chosen::default(),
+            wizard: Wizard::default(),
             chooser: Chooser::default(),
         }
     }
@@ -159,6 +166,8 @@ impl Window {
             Some(Dialog::Help) => keys::help(ui),
             Some(Dialog::Sources) => self.sources.show(ui, self.session.trouble.as_deref()),
             Some(Dialog::Delete) => self.confirm_delete(ui),
+            Some(Dialog::Align) => self.align(ui),
+            Some(Dialog::Board) => self.flash(ui),
             None => Vec::new(),
         }
     }

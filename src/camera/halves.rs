@@ -4,7 +4,8 @@
 //! found again each on its own, while both see one world.
 
 use super::{
-    Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Packet, Value, Wanted,
+    Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Pace, Packet, Value,
+    Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -183,6 +184,11 @@ impl Device for Camera {
             Some(device) => device.set(name, value),
             None => Err(ControlError::Refused(name.into())),
         }
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        // While the other half polls, what was told before still holds.
+        self.shared.device.try_lock().ok()?.as_ref()?.pace()
     }
 
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {

@@ -258,6 +258,7 @@ impl Player {
             events: part.iter().map(told).collect(),
             edges: edges.into_iter().filter_map(edge).collect(),
             sensor: self.model.sensor,
+            lost_since: None,
         };
         self.told_us = until_us;
         if until_us == self.model.period_us {

@@ -6,18 +6,21 @@
 mod control;
 pub mod davis;
 mod drops;
+pub mod faults;
 pub mod genicam;
 pub mod halves;
+pub mod host;
 pub mod load;
 mod packet;
 pub mod replay;
 mod seam;
 pub mod sim;
 mod source;
+pub mod uvc;
 
 pub use control::{Control, ControlError, Value};
 pub use drops::{Cause, DropSnapshot, Drops, Unit};
 pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
 pub use source::{
-    Commands, Device, DeviceError, Identity, Opener, Settings, Source, Status, Wanted,
+    Commands, Device, DeviceError, Identity, Opener, Pace, Settings, Source, Status, Wanted,
 };

@@ -40,6 +40,9 @@ pub struct EventPacket {
     pub edges: Vec<Edge>,
     /// Size of the sensor.
     pub sensor: Size,
+    /// Since when, before `until`, events were lost inside of the camera. Which ones nobody
+    /// knows, and the packets in between have already answered for their time.
+    pub lost_since: Option<Timestamp<EventClock>>,
 }
 
 /// When a frame was exposed, as well as its camera can tell.

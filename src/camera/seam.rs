@@ -34,6 +34,18 @@ impl Seam {
         Ok((from_us, last_us, all))
     }
 
+    /// Up to where time was passed on.
+    pub(super) fn until_us(&self) -> Option<i64> {
+        self.until_us
+    }
+
+    /// Goes on at `us`, after time of which nothing is known; how many events were held back.
+    pub(super) fn skip_to(&mut self, us: i64) -> u64 {
+        let held = self.clear();
+        self.until_us = Some(us);
+        held
+    }
+
     /// Begins anew; how many events were held back.
     pub(super) fn clear(&mut self) -> u64 {
         self.until_us = None;

@@ -3,22 +3,27 @@
 
 use super::{
     Control, ControlError, Device, DeviceError, Drops, Edge, EdgeKind, EventPacket, FramePacket,
-    FrameSpan, Identity, Opener, Packet, Value, Wanted,
+    FrameSpan, Identity, Opener, Pace, Packet, Value, Wanted,
 };
 use crate::event::Event;
 use crate::frame::Size;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use crate::time::Timestamp;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Pieces that the events of a period come in.
-const PIECES: i64 = 4;
+/// The stretch of one packet of events, as USB delivers them.
+const PACKET_US: i64 = 1_000;
 /// From the shutter's closing until a frame is read out.
 const READOUT_US: i64 = 5_000;
 /// Mean delay of a transfer over USB, in microseconds.
 const JITTER_US: f64 = 2_000.0;
+/// How late a period may begin before its world is late rather than its packets.
+const SLACK: Duration = Duration::from_millis(20);
+/// Periods over which the pace is told.
+const PACED: usize = 32;
 
 /// Sizes of frames and of the event sensor, written as `288x192` or `1152x768/288x192`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,69 +151,154 @@ impl Sim {
 impl Opener for Sim {
     fn open(&self, wanted: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let world = RigWorld::new(self.model).map_err(|e| DeviceError::Fatal(e.to_string()))?;
+        let (settings, settings_out) = unbounded();
+        // One period waits while the next is rendered.
+        let (periods_in, periods) = bounded(1);
+        std::thread::Builder::new()
+            .name("sim-world".into())
+            .spawn(move || render(world, &settings_out, &periods_in))
+            .map_err(|e| DeviceError::Fatal(format!("no thread: {e}")))?;
+        let epoch = wanted.next_epoch();
         Ok(Box::new(Camera {
-            world,
+            model: self.model,
+            settings,
+            periods,
             cable: self.cable,
-            epoch: wanted.next_epoch(),
+            wanted: wanted.clone(),
+            frame_epoch: epoch,
+            event_epoch: epoch,
+            jitter_us: JITTER_US,
             jitter: Jitter::new(self.model.seed, JITTER_US),
-            begin: Instant::now(),
+            begin: None,
+            last: Instant::now(),
+            now_us: 0,
             queue: VecDeque::new(),
+            begun: VecDeque::new(),
+            slipped: Duration::ZERO,
         }))
     }
 }
 
+/// Lets the world go on, one period ahead of who watches it, until nobody does.
+fn render(
+    mut world: RigWorld,
+    settings: &Receiver<(i64, f64)>,
+    periods: &Sender<Result<Period, DeviceError>>,
+) {
+    loop {
+        if let Some((exposure_us, speed)) = settings.try_iter().last() {
+            world.set(exposure_us, speed);
+        }
+        let period = world.period().map_err(|e| DeviceError::Fatal(e.to_string()));
+        let last = period.is_err();
+        if periods.send(period).is_err() || last {
+            return;
+        }
+    }
+}
+
 struct Camera {
-    world: RigWorld,
+    /// As it is set now; the world follows a period or two later.
+    model: RigModel,
+    settings: Sender<(i64, f64)>,
+    periods: Receiver<Result<Period, DeviceError>>,
     cable: bool,
-    epoch: u32,
+    wanted: Wanted,
+    frame_epoch: u32,
+    event_epoch: u32,
+    jitter_us: f64,
     jitter: Jitter,
     /// When the next period begins.
-    begin: Instant,
+    begin: Option<Instant>,
+    /// When the last packet arrives that was sent.
+    last: Instant,
+    /// True time that was sent.
+    now_us: i64,
     /// What is on its way to the computer, and when it arrives.
     queue: VecDeque<(Instant, Packet)>,
+    /// When the last periods began, and their true times.
+    begun: VecDeque<(Instant, i64)>,
+    slipped: Duration,
 }
 
 impl Device for Camera {
     fn identity(&self) -> Identity {
-        let model = self.world.model();
         Identity {
-            model: format!("simulated rig {}", model.image),
-            serial: format!("{:08}", model.seed),
+            model: format!("simulated rig {}", self.model.image),
+            serial: format!("{:08}", self.model.seed),
             firmware: String::new(),
         }
     }
 
     fn controls(&self) -> Vec<Control> {
-        let model = self.world.model();
+        let model = &self.model;
         let most = model.period_us - 10_000;
+        let drift = model.event_drift_ppm;
         vec![
             Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
             Control::number("speed", "Speed of the scene", model.speed, (0.0, 4.0)),
             Control::switch("cable", "Synchronisation cable", self.cable),
+            Control::number("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
+            Control::number(
+                "event_drift_ppm",
+                "Events' clock: drift (ppm)",
+                drift,
+                (-200.0, 200.0),
+            ),
+            Control::number(
+                "event_offset_us",
+                "Events' clock: offset (us)",
+                model.event_offset_us,
+                (0.0, 1e12),
+            )
+            .for_experts(),
         ]
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        let (exposure_us, speed) = (self.world.model().exposure_us, self.world.model().speed);
         match (name, value) {
-            ("exposure_us", Value::Whole(us)) => self.world.set(*us, speed),
-            ("speed", Value::Number(speed)) => self.world.set(exposure_us, *speed),
+            ("exposure_us", Value::Whole(us)) => self.model.exposure_us = *us,
+            ("speed", Value::Number(speed)) => self.model.speed = *speed,
             ("cable", Value::Switch(on)) => self.cable = *on,
+            ("jitter_us", Value::Number(us)) => {
+                self.jitter_us = us.max(0.0);
+                self.jitter = Jitter::new(self.model.seed, self.jitter_us);
+            }
+            ("event_drift_ppm", Value::Number(ppm)) => {
+                // The clock goes on from where it stands, at another rate.
+                let turned = (self.model.event_drift_ppm - ppm) * 1e-6;
+                self.model.event_offset_us += self.now_us as f64 * turned;
+                self.model.event_drift_ppm = *ppm;
+            }
+            ("event_offset_us", Value::Number(us)) => {
+                // Set anew: times before and after cannot be compared.
+                self.model.event_offset_us = *us;
+                self.event_epoch = self.wanted.next_epoch();
+            }
             _ => return Err(ControlError::Unknown(name.into())),
+        }
+        if matches!(name, "exposure_us" | "speed") {
+            // The world's thread ends only with this camera.
+            let _ = self.settings.send((self.model.exposure_us, self.model.speed));
         }
         Ok(())
     }
 
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        if self.queue.is_empty() {
-            // A computer too slow for the scene lets the world run slower; nothing piles up.
-            let begin = self.begin.max(Instant::now());
-            let period = self.world.period().map_err(|e| DeviceError::Fatal(e.to_string()))?;
-            self.begin = begin + micros(period.next_us - period.start_us);
-            self.send(begin, period);
+        let now = Instant::now();
+        let until = now + patience;
+        let due = self.queue.front().map_or(until, |(due, _)| *due).min(until);
+        match self.begin {
+            Some(begin) if begin > now => sleep_until(due.min(begin)),
+            // Wanted now: it may still be being rendered.
+            _ => match self.periods.recv_deadline(due) {
+                Ok(period) => self.send(period?),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(DeviceError::Fatal("the simulated world has ended".into()));
+                }
+            },
         }
-        let Some((due, _)) = self.queue.front() else { return Ok(()) };
-        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(patience));
         let now = Instant::now();
         while self.queue.front().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, mut packet)) = self.queue.pop_front() {
@@ -221,66 +311,101 @@ impl Device for Camera {
         }
         Ok(())
     }
+
+    fn pace(&self) -> Option<Pace> {
+        let ((first, from_us), (last, to_us)) = (self.begun.front()?, self.begun.back()?);
+        let wall_s = last.saturating_duration_since(*first).as_secs_f64();
+        let real_time = if wall_s > 0.0 { (to_us - from_us) as f64 * 1e-6 / wall_s } else { 1.0 };
+        Some(Pace { real_time, slipped: self.slipped })
+    }
 }
 
 fn micros(us: i64) -> Duration {
     Duration::from_micros(us.max(0).unsigned_abs())
 }
 
+fn sleep_until(moment: Instant) {
+    std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+}
+
 impl Camera {
-    /// Sends what happened in a period that begins at a moment.
-    fn send(&mut self, begin: Instant, period: Period) {
-        let model = self.world.model();
+    /// Sends what happened in a period, which begins now.
+    fn send(&mut self, period: Period) {
+        let now = Instant::now();
+        // A computer too slow for the scene lets the world run slower; nothing piles up.
+        let begin = match self.begin {
+            Some(due) if now.saturating_duration_since(due) > SLACK => {
+                self.slipped += now - due;
+                now
+            }
+            Some(due) => due,
+            None => now,
+        };
         let Period { number, start_us, end_us, next_us, frame, truth, events } = period;
-        let arrived = Timestamp::now();
-        // Moments of true time at which things leave the cameras.
-        let mut sent: Vec<(i64, Packet)> = Vec::new();
-        let mut rest = events.as_slice();
-        for piece in 0..PIECES {
-            let bound = |k: i64| start_us + (next_us - start_us) * k / PIECES;
-            let (from_us, until_us) = (bound(piece), bound(piece + 1));
-            let count = rest.partition_point(|e| e.t_us < until_us);
-            let (now, later) = rest.split_at(count);
-            rest = later;
-            let (from, until) = (model.event_us(from_us), model.event_us(until_us));
-            // Rounding down can move an event to the end of its piece when the clock is slow.
-            let told =
-                |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, until - 1), ..*e };
-            let edge = |(t, kind): (i64, EdgeKind)| {
-                let here = self.cable && (from_us..until_us).contains(&t);
-                here.then(|| Edge { t: Timestamp::from_us(model.event_us(t)), kind })
-            };
-            let edges = [(start_us, EdgeKind::Rising), (end_us, EdgeKind::Falling)];
-            let packet = Packet::Events(EventPacket {
-                epoch: self.epoch,
-                from: Timestamp::from_us(from),
-                until: Timestamp::from_us(until),
-                arrived,
-                events: now.iter().map(told).collect(),
-                edges: edges.into_iter().filter_map(edge).collect(),
-                sensor: model.sensor,
-            });
-            sent.push((until_us, packet));
+        self.begin = Some(begin + micros(next_us - start_us));
+        self.now_us = next_us;
+        self.begun.push_back((begin, start_us));
+        if self.begun.len() > PACED {
+            self.begun.pop_front();
         }
         let packet = Packet::Frame(FramePacket {
-            epoch: self.epoch,
+            epoch: self.frame_epoch,
             sequence: number,
             span: FrameSpan::Frames {
-                start: Timestamp::from_us(model.frame_us(start_us)),
+                start: Timestamp::from_us(self.model.frame_us(start_us)),
                 exposure_us: end_us - start_us,
             },
-            arrived,
+            arrived: Timestamp::now(),
             picture: frame,
             truth: Some(truth),
         });
-        sent.push((end_us + READOUT_US, packet));
-        sent.sort_by_key(|(us, _)| *us);
-        let mut last = begin;
-        for (us, packet) in sent {
-            // On one cable nothing overtakes.
-            last = last
-                .max(begin + micros(us - start_us) + Duration::from_micros(self.jitter.delay_us()));
-            self.queue.push_back((last, packet));
+        let mut frame = Some((end_us + READOUT_US, packet));
+        let mut rest = events.as_slice();
+        let mut from_us = start_us;
+        while from_us < next_us {
+            let until_us = (from_us + PACKET_US).min(next_us);
+            if let Some((due_us, packet)) = frame.take_if(|(due_us, _)| *due_us < until_us) {
+                self.queue_up(begin + micros(due_us - start_us), packet);
+            }
+            let (now, later) = rest.split_at(rest.partition_point(|e| e.t_us < until_us));
+            rest = later;
+            let packet = self.events((from_us, until_us), now, (start_us, end_us));
+            self.queue_up(begin + micros(until_us - start_us), packet);
+            from_us = until_us;
         }
+        if let Some((due_us, packet)) = frame {
+            self.queue_up(begin + micros(due_us - start_us), packet);
+        }
+    }
+
+    /// The events and edges of a stretch of true time, by the event camera's clock.
+    fn events(&self, span: (i64, i64), events: &[Event], exposure: (i64, i64)) -> Packet {
+        let model = &self.model;
+        let (from, until) = (model.event_us(span.0), model.event_us(span.1));
+        // Rounding down can move an event to the end of its packet when the clock is slow.
+        let last = (until - 1).max(from);
+        let told = |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, last), ..*e };
+        let edge = |(t, kind): (i64, EdgeKind)| {
+            let here = self.cable && (span.0..span.1).contains(&t);
+            here.then(|| Edge { t: Timestamp::from_us(model.event_us(t)), kind })
+        };
+        let edges = [(exposure.0, EdgeKind::Rising), (exposure.1, EdgeKind::Falling)];
+        Packet::Events(EventPacket {
+            epoch: self.event_epoch,
+            from: Timestamp::from_us(from),
+            until: Timestamp::from_us(until),
+            arrived: Timestamp::now(),
+            events: events.iter().map(told).collect(),
+            edges: edges.into_iter().filter_map(edge).collect(),
+            sensor: model.sensor,
+            lost_since: None,
+        })
+    }
+
+    /// Sends a packet that leaves its camera at a moment.
+    fn queue_up(&mut self, leaves: Instant, packet: Packet) {
+        // On one cable nothing overtakes.
+        self.last = self.last.max(leaves + Duration::from_micros(self.jitter.delay_us()));
+        self.queue.push_back((self.last, packet));
     }
 }

@@ -56,6 +56,15 @@ impl Wanted {
     }
 }
 
+/// How the time of a simulation runs against that of this computer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Seconds of the simulation in a second: 1 is real time.
+    pub real_time: f64,
+    /// How far the simulation has fallen behind so far.
+    pub slipped: Duration,
+}
+
 /// An open camera, used by one thread.
 pub trait Device: Send {
     /// Which one it is.
@@ -75,6 +84,11 @@ pub trait Device: Send {
     /// # Errors
     /// The device is gone, cannot go on, or has come to its end.
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError>;
+
+    /// How its time runs; `None` for what is not simulated.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
 }
 
 /// Opens devices of one kind.
@@ -106,6 +120,8 @@ pub enum Status {
     Controls(Vec<Control>),
     /// A control was not set.
     Refused(ControlError),
+    /// A simulation runs at another speed, or has fallen further behind.
+    Pace(Pace),
     /// A recording has come to its end.
     Ended,
     /// It can not be used; the source has stopped.
@@ -331,6 +347,13 @@ fn watch(shared: &Arc<Shared>) {
     }
 }
 
+/// Whether a pace is worth telling again.
+fn differs(told: Pace, now: Pace) -> bool {
+    /// What shows in the second digit.
+    const SPEED: f64 = 0.01;
+    (told.real_time - now.real_time).abs() >= SPEED || told.slipped != now.slipped
+}
+
 struct Worker<'a> {
     shared: &'a Shared,
     turn: &'a Turn,
@@ -400,9 +423,16 @@ impl Worker<'_> {
         }
         self.tell(Status::Connected(identity, device.controls()));
         let mut packets = Vec::new();
+        let mut told: Option<Pace> = None;
         while !self.over() {
             self.turn.allow(self.shared.settings.stall);
             self.obey(device);
+            if let Some(pace) = device.pace()
+                && told.is_none_or(|told| differs(told, pace))
+            {
+                told = Some(pace);
+                self.tell(Status::Pace(pace));
+            }
             let result = device.poll(POLL, &mut packets);
             for packet in packets.drain(..) {
                 self.deliver(packet);

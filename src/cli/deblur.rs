@@ -1,7 +1,7 @@
 //! `gem-live deblur`: recordings in, sharp pictures out.
 
 use super::Failure;
-use super::common::{Network, Progress, write_png};
+use super::common::{Network, Progress, USUAL, thresholds, write_png};
 use super::sheet::contact_sheet;
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Pair, find};
@@ -61,23 +61,11 @@ fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
-fn thresholds(text: &str) -> Result<Thresholds, String> {
-    let one = |t: &str| t.trim().parse::<f64>().ok().filter(|c| *c > 0.0 && *c < 5.0);
-    let (on, off) = text.split_once(',').unwrap_or((text, text));
-    match (one(on), one(off)) {
-        (Some(on), Some(off)) => Ok(Thresholds { on, off }),
-        _ => Err("a contrast threshold is a positive number such as 0.2".into()),
-    }
-}
-
 /// What restores an exposure.
 enum Restorer {
     San(Box<Deblurrer>),
     Edi(Option<Thresholds>),
 }
-
-/// Contrast of a camera that nothing is known of.
-const USUAL: Thresholds = Thresholds::both(0.2);
 
 impl Restorer {
     /// The thresholds for a recording, and what to tell about them.

@@ -5,12 +5,13 @@ use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
 use std::process::ExitCode;
 
-/// Show the graphics cards, their memory, and why each is or is not used.
+/// Show the cameras and what they lack, and the graphics cards and why each is or is not used.
 #[derive(clap::Args)]
 pub(crate) struct Devices {}
 
 impl Devices {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        print!("{}", super::cameras::report());
         print!("{}", cards());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let isa = Isa::available().first().copied().unwrap_or(Isa::Portable);

@@ -3,6 +3,7 @@
 mod adapt;
 mod align;
 mod bench;
+mod cameras;
 mod common;
 mod deblur;
 mod devices;
@@ -13,7 +14,9 @@ mod infer;
 mod live;
 mod record;
 mod sheet;
+mod soak;
 mod sources;
+mod synth;
 mod test;
 mod train;
 mod training_bar;
@@ -23,10 +26,13 @@ use std::process::ExitCode;
 
 /// Removes motion blur from a camera with the help of an event camera.
 #[derive(Parser)]
-#[command(name = "gem-live", version, about)]
+#[command(name = "gem-live", version, about, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Without a subcommand: those of `live`.
+    #[command(flatten)]
+    live: live::Live,
 }
 
 #[derive(Subcommand)]
@@ -42,6 +48,8 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
+    Synth(synth::Synth),
+    Soak(soak::Soak),
     Test(test::Test),
     Train(train::Train),
 }
@@ -51,7 +59,8 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Parses the arguments and runs what they ask for.
 pub(crate) fn run() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_else(|| Command::Live(Default::default()));
+    let Arguments { command, live } = Arguments::parse();
+    let command = command.unwrap_or(Command::Live(live));
     let result = match command {
         Command::Align(align) => align.run(),
         Command::Adapt(adapt) => adapt.run(),
@@ -63,6 +72,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
+        Command::Synth(synth) => synth.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };

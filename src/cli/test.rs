@@ -1,11 +1,14 @@
 //! `gem-live test`: the published evaluation, from the authors' YAML files.
 
+mod compare;
 mod report;
 
 use super::Failure;
-use super::common::{Compute, Progress, read_weights, write_png};
+use super::common::{Compute, Progress, USUAL, read_weights, thresholds, write_png};
+use compare::Comparison;
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Config, Pair, Truth};
+use gem_live::deblur::Thresholds;
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Picture, Size};
 use gem_live::metrics::{psnr, ssim};
@@ -28,8 +31,20 @@ pub(crate) struct Test {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Also score the blurry input and the event-based double integral.
+    #[arg(long, value_enum)]
+    compare: Option<Other>,
+    /// Contrast thresholds for --compare edi: one, or ON,OFF; by default those that the
+    /// dataset's manifest.json knows, and estimates for the rest.
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds, requires = "compare")]
+    thresholds: Option<Thresholds>,
     #[command(flatten)]
     compute: Compute,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Other {
+    Edi,
 }
 
 impl Test {
@@ -58,8 +73,15 @@ impl Test {
         };
         println!("weights from {}", weights.display());
         let engine = self.compute.engine(&read_weights(&weights)?, self.threads)?;
+        if self.compare.is_some() && !config.has_gt {
+            return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
+        }
+        let comparison = match self.compare {
+            Some(Other::Edi) => Some(Comparison::new(&config.root_path, self.thresholds)?),
+            None => None,
+        };
         let run = Run { config: &config, folders: Folders::new(&config) };
-        run.all(Deblurrer::new(engine))
+        run.all(Deblurrer::new(engine), comparison)
     }
 }
 
@@ -83,7 +105,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(&self, mut deblurrer: Deblurrer) -> Result<ExitCode, Failure> {
+    fn all(
+        &self,
+        mut deblurrer: Deblurrer,
+        mut comparison: Option<Comparison>,
+    ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
         let files = recordings(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         if files.is_empty() {
@@ -93,7 +119,7 @@ impl Run<'_> {
         let mut report = Report::default();
         let mut failed = 0;
         for path in &files {
-            match self.one(path, &mut deblurrer, &mut report) {
+            match self.one(path, &mut deblurrer, &mut report, comparison.as_mut()) {
                 Ok(line) => progress.step(&line),
                 Err(error) => {
                     failed += 1;
@@ -106,8 +132,13 @@ impl Run<'_> {
         if self.config.has_gt {
             report.print();
         }
+        let mut others = Vec::new();
+        if let Some(comparison) = &comparison {
+            comparison.print(&report);
+            others.extend([("blurry", &comparison.blurry), ("edi", &comparison.edi)]);
+        }
         if let Some(path) = &self.config.save_path {
-            report.write(path)?;
+            report.write(path, &others)?;
             println!("pictures and results in {}", path.display());
         }
         if failed > 0 {
@@ -122,8 +153,13 @@ impl Run<'_> {
         path: &Path,
         deblurrer: &mut Deblurrer,
         report: &mut Report,
+        mut comparison: Option<&mut Comparison>,
     ) -> Result<String, Failure> {
         let pair = Pair::read(path)?;
+        let thresholds = match comparison.as_mut() {
+            Some(comparison) => comparison.thresholds(path, &pair)?,
+            None => USUAL,
+        };
         let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let truth = match (&pair.truth, self.config.has_gt) {
             (Some(truth), true) => Some(truth),
@@ -136,6 +172,11 @@ impl Run<'_> {
             let exposure = self.exposure(&pair, blur)?;
             let spans: Vec<Span> = targets.iter().map(|(_, t)| Span::instant(*t)).collect();
             let restored = deblurrer.restore_spans(&exposure, &spans)?;
+            if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {
+                let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));
+                let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
+                comparison.score(&prefix, &exposure, &spans, &sharp, thresholds)?;
+            }
             let blurry = exposure.frame.to_picture();
             for ((index, _), image) in targets.iter().zip(&restored) {
                 let result = image.to_picture();

@@ -40,7 +40,7 @@ pub(crate) struct Train {
     /// Samples in a batch.
     #[arg(long, default_value_t = 4)]
     batch: usize,
-    /// Side of the training images in pixels, a multiple of 64.
+    /// Side of the training images in pixels, a multiple of 16 and at least 64.
     #[arg(long, default_value_t = 128)]
     size: usize,
     /// Longest blur in pixels.
@@ -115,8 +115,10 @@ impl Train {
 
     fn supervised(&self) -> Result<ExitCode, Failure> {
         let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
-        if self.size == 0 || !self.size.is_multiple_of(64) {
-            return Err(format!("--size {}: must be a multiple of 64", self.size).into());
+        if self.size < 64 || !self.size.is_multiple_of(16) {
+            return Err(
+                format!("--size {}: must be a multiple of 16, and at least 64", self.size).into()
+            );
         }
         let layout = Net::layout();
         let first = match &self.init {
@@ -160,7 +162,7 @@ impl Train {
             steps: self.steps,
             batch: self.batch.max(1),
             rate: self.rate,
-            warmup: 300,
+            warmup: (self.steps / 10).clamp(1, 300),
             emphasis: self.emphasis,
             offsets,
             validate_every: self.validate_every,

@@ -98,13 +98,18 @@ impl Watch for TrainingBar {
     }
 
     fn validated(&mut self, step: u64, s: &Scores) {
+        let (Some(restored), Some(blurry)) = (s.restored_db, s.blurry_db) else {
+            return self.say(&format!(
+                "step {step}: held-out images {:.3} times as sharp as the blurry ones",
+                s.sharpness
+            ));
+        };
         let gains: Vec<_> =
             s.gain_db.iter().map(|(scale, gain)| format!("{gain:+.2} at {scale}")).collect();
         self.say(&format!(
-            "step {step}: held out {:.2} dB, blurry {:.2} dB, gain {:+.2} ({}), sharpness {:.3} of the truth's",
-            s.restored_db,
-            s.blurry_db,
-            s.restored_db - s.blurry_db,
+            "step {step}: held out {restored:.2} dB, blurry {blurry:.2} dB, gain {:+.2} ({}), \
+             sharpness {:.3} of the truth's",
+            restored - blurry,
             gains.join(", "),
             s.sharpness
         ));

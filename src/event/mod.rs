@@ -1,6 +1,7 @@
 //! Events of an event camera, and the tensor that the network reads.
 
 mod eger;
+pub mod filter;
 mod render;
 
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod cost;
+mod lightning;
 mod san;
 
 pub use cost::operations;
@@ -133,6 +134,16 @@ impl Weights {
         } else {
             serialize(self.iter(), safetensors::Dtype::F32, wide)
         }
+    }
+
+    /// The bytes of a PyTorch Lightning checkpoint with these weights, in single or half
+    /// precision: under `model.`, and again, sharing the numbers, under `teacher_model.`, as
+    /// the published program stores them.
+    ///
+    /// # Errors
+    /// None while memory lasts.
+    pub fn to_checkpoint(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
+        lightning::write(self, half)
     }
 
     /// Layers for tests that are not SAN's.

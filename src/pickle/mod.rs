@@ -2,8 +2,10 @@
 //! of a format (numpy's arrays, PyTorch's checkpoints) may recognise, or refuse.
 
 mod machine;
+mod writer;
 
 pub use machine::load;
+pub use writer::Writer;
 
 /// Index of a node in its [`Pickle`].
 pub type Id = usize;

@@ -1,13 +1,17 @@
 //! What a rig tells about itself, in words.
 
+use super::filters::STAGES;
 use crate::camera::DropSnapshot;
+use crate::camera::replay::PlayState;
 use crate::rig::RigState;
 use crate::rig::clock::SyncState;
 
 /// Names and values for people.
 pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
     let mut facts = vec![("synchronised by", sync(&state.sync))];
-    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0);
+    // The noise filters tell about themselves.
+    let own = |name: &str| STAGES.contains(&name);
+    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0 && !own(s.name));
     facts.extend(filters.map(|s| {
         let percent = 100.0 * s.removed as f64 / s.events as f64;
         ("filter", format!("{}: {percent:.1} % of events removed", s.name))
@@ -21,6 +25,15 @@ pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
         }
     }
     facts
+}
+
+/// Where a recording stands, and what could not be read of it.
+pub(super) fn of_play(state: PlayState) -> Vec<(&'static str, String)> {
+    let seconds = state.duration_us as f64 / 1e6;
+    let at = format!("frame {} of {}, {seconds:.1} s in all", state.frame + 1, state.frames);
+    let skipped =
+        state.skipped.into_iter().map(|(name, why)| ("skipped", format!("{name}: {why}")));
+    std::iter::once(("playing", at)).chain(skipped).collect()
 }
 
 fn sync(state: &SyncState) -> String {

@@ -9,6 +9,7 @@ mod aligning;
 mod clip;
 mod engine;
 mod facts;
+mod filters;
 mod name;
 mod notices;
 mod open;
@@ -24,6 +25,7 @@ mod tap;
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
 pub use engine::{Outcome, Take, Wish};
+pub use filters::{FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};
@@ -133,6 +135,7 @@ impl Pipeline {
         let source_thread = SourceThread {
             source,
             queue: queue_in,
+            oldest: queue_out.clone(),
             controls: controls_out,
             stop: stop.clone(),
             stats: stats.clone(),
@@ -266,6 +269,8 @@ impl Drop for Pipeline {
 struct SourceThread {
     source: Box<dyn Source>,
     queue: Sender<Captured>,
+    /// The queue's other end, to take out what is too old.
+    oldest: Receiver<Captured>,
     controls: Receiver<Control>,
     stop: Arc<AtomicBool>,
     stats: Stats,
@@ -294,6 +299,26 @@ impl SourceThread {
         self.notices.say("source", format!("{}: {why}", self.source.name()));
     }
 
+    /// Puts an exposure into the queue, if need be in the place of the oldest one there; `false`
+    /// where nobody takes any more.
+    fn put(&self, mut captured: Captured) -> bool {
+        loop {
+            match self.queue.try_send(captured) {
+                Ok(()) => {
+                    self.stats.queued(self.queue.len());
+                    return true;
+                }
+                Err(TrySendError::Full(newest)) => {
+                    captured = newest;
+                    if self.oldest.try_recv().is_ok() {
+                        self.stats.dropped(|d| d.queue += 1);
+                    }
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
+    }
+
     fn run(mut self) {
         let mut told = None;
         while !self.stop.load(Ordering::Relaxed) {
@@ -307,10 +332,8 @@ impl SourceThread {
                         None => self.notices.settle("source"),
                     }
                     self.stats.captured(captured.number, captured.event_rate());
-                    match self.queue.try_send(*captured) {
-                        Ok(()) => self.stats.queued(self.queue.len()),
-                        Err(TrySendError::Full(_)) => self.stats.dropped(|d| d.queue += 1),
-                        Err(TrySendError::Disconnected(_)) => return,
+                    if !self.put(*captured) {
+                        return;
                     }
                 }
                 Ok(Next::Waiting) => {}

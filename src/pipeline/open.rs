@@ -3,10 +3,12 @@
 use super::station::CameraChoice;
 use super::{ClipSource, RigSource, Source, SourceName, Sources, Tap, TapError};
 use crate::camera::davis::Davis;
-use crate::camera::halves::split;
+use crate::camera::genicam::GenIcam;
+use crate::camera::halves::{Part, split};
 use crate::camera::load::Load;
 use crate::camera::replay::{Replay, ReplaySettings};
 use crate::camera::sim::Sim;
+use crate::camera::uvc::Uvc;
 use crate::camera::{Opener, Settings};
 use crate::dataset::{Clip, ClipError};
 use crate::rig::RigSettings;
@@ -46,13 +48,10 @@ pub enum OpenError {
     /// The clip as one of two cameras.
     #[error("{0} cannot be one of two cameras: give it as --source {0}")]
     Whole(SourceName),
-    /// The driver is not part of this program.
-    #[error("this program was built without the driver for {0}")]
-    Unbuilt(SourceName),
 }
 
 /// Controls of the simulated rig that belong to its event camera.
-const SIM_OF_EVENTS: &[&str] = &["cable"];
+const SIM_OF_EVENTS: &[&str] = &["cable", "event_drift_ppm", "event_offset_us"];
 
 /// Opens a source. `before` is called with the tap when it can take a recorder, before the
 /// first exposure flows.
@@ -93,7 +92,10 @@ pub fn open(
             let (frames, events) = if frames == events {
                 halves(frames, playback, &mut rig)?
             } else {
-                (camera(frames, playback, &mut rig)?, camera(events, playback, &mut rig)?)
+                (
+                    part(frames, Part::Frames, playback, &mut rig)?,
+                    part(events, Part::Events, playback, &mut rig)?,
+                )
             };
             tap.enable();
             before(tap)?;
@@ -108,10 +110,31 @@ fn halves(
     playback: Playback,
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
-    let CameraChoice { opener, serial, settings } = camera(name, playback, rig)?;
+    let CameraChoice { opener, serial, settings, monitor } = camera(name, playback, rig)?;
     let (frames, events) = split(opener, SIM_OF_EVENTS);
-    let half = |opener: Arc<dyn Opener>| CameraChoice { opener, serial: serial.clone(), settings };
+    let half = |opener: Arc<dyn Opener>| CameraChoice {
+        opener,
+        serial: serial.clone(),
+        settings,
+        monitor: monitor.clone(),
+    };
     Ok((half(Arc::new(frames)), half(Arc::new(events))))
+}
+
+/// One of two cameras. A DAVIS need not send what the other one is there for.
+fn part(
+    name: &SourceName,
+    part: Part,
+    playback: Playback,
+    rig: &mut RigSettings,
+) -> Result<CameraChoice, OpenError> {
+    match name {
+        SourceName::Davis(serial) => {
+            let opener = Davis::new(None).only(part);
+            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(opener) })
+        }
+        _ => camera(name, playback, rig),
+    }
 }
 
 /// The camera of a name, and what it asks of the rig.
@@ -140,8 +163,19 @@ fn camera(
             let settings = Settings { lossless: true, ..Settings::default() };
             // It may be paused for as long as anyone likes.
             rig.sync.max_wait_us = None;
-            Ok(CameraChoice { settings, ..CameraChoice::new(Replay::new(path, play)) })
+            // And nothing of it comes late: what is missing is not in the recording.
+            rig.sync.patience_us = 0;
+            let replay = Replay::new(path, play);
+            let monitor = Some(replay.monitor());
+            Ok(CameraChoice { settings, monitor, ..CameraChoice::new(replay) })
         }
-        SourceName::Genicam(_) | SourceName::Uvc(_) => Err(OpenError::Unbuilt(name.clone())),
+        SourceName::Genicam(serial) => {
+            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(GenIcam::default()) })
+        }
+        SourceName::Uvc(which) => {
+            // Without a number, the first one that can be opened.
+            let serial = (*which > 0).then(|| which.to_string());
+            Ok(CameraChoice { serial, ..CameraChoice::new(Uvc::new()) })
+        }
     }
 }

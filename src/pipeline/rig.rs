@@ -1,10 +1,12 @@
 //! Cameras, synchronised, as a source of exposures.
 
 use super::facts;
-use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport};
+use super::filters::Filters;
+use super::source::{Captured, Control, Next, Shape, Source, SourceError, SourceReport, Transport};
 use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
-use crate::camera::{self, Cause, Drops, Opener, Settings, Unit, Value};
+use crate::camera::replay::PlayState;
+use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
@@ -27,6 +29,7 @@ pub struct RigSource {
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
     tap: Tap,
+    filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
@@ -47,7 +50,7 @@ impl RigSource {
         rig: RigSettings,
         tap: Tap,
     ) -> std::io::Result<Self> {
-        Self::one(name, CameraChoice { opener, serial, settings }, rig, tap)
+        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, tap)
     }
 
     /// Starts one camera that gives both frames and events.
@@ -103,6 +106,8 @@ impl RigSource {
         if two {
             tap.alignment().attach(rig.changes());
         }
+        let filters = Filters::default();
+        rig.changes().send(Change::Stages(filters.stages()));
         Ok(Self {
             name,
             stations,
@@ -110,6 +115,7 @@ impl RigSource {
             exposures,
             drops,
             tap,
+            filters,
             controls: Vec::new(),
             refused: None,
             number: 0,
@@ -118,7 +124,13 @@ impl RigSource {
         })
     }
 
-    /// Lets events pass through these stages, from the next packet on.
+    /// Where cameras and rig count their losses.
+    pub fn drops(&self) -> Drops {
+        self.drops.clone()
+    }
+
+    /// Lets events pass through these stages, from the next packet on, instead of the noise
+    /// filters.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
         self.rig.changes().send(Change::Stages(stages));
     }
@@ -129,7 +141,7 @@ impl RigSource {
             return;
         }
         self.refused = None;
-        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        self.list_controls();
         let known: Vec<_> =
             self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
         if !known.is_empty() {
@@ -142,7 +154,15 @@ impl RigSource {
         }
     }
 
-    fn captured(&mut self, synced: &Synced) -> Captured {
+    /// The cameras' controls, and those of the filters behind them.
+    fn list_controls(&mut self) {
+        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        if !self.controls.is_empty() {
+            self.controls.extend(self.filters.controls());
+        }
+    }
+
+    fn captured(&mut self, synced: Arc<Synced>) -> Captured {
         let start_us = synced.frame.start.us();
         if let Some(before) = self.before.replace(start_us) {
             let us = u64::try_from(start_us.saturating_sub(before)).unwrap_or(0);
@@ -153,16 +173,22 @@ impl RigSource {
         // A frame that never came leaves a gap in the count, and is counted by it.
         let number = self.number + synced.frames_missing;
         self.number = number + 1;
-        let (arrived, closed) = self.moments(synced);
-        let truth = synced.frame.truth.iter().map(|t| (0.5, t.clone())).collect();
+        let (arrived, closed) = self.moments(&synced);
+        // Only a recorder holds it too.
+        let synced = Arc::try_unwrap(synced).unwrap_or_else(|shared| Synced::clone(&shared));
+        let (exposure, picture, truth) = synced.into_exposure();
         Captured {
             number,
-            exposure: synced.exposure(),
-            picture: synced.frame.picture.clone(),
-            truth,
+            exposure,
+            picture,
+            truth: truth.into_iter().map(|t| (0.5, t)).collect(),
             closed,
             arrived,
         }
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.stations.iter().find_map(|s| s.pace)
     }
 
     /// When the frame arrived and when its shutter closed.
@@ -176,7 +202,9 @@ impl RigSource {
         // A recording may have been paused: its events tell nothing of this computer's time.
         let recorded = self.stations.iter().any(Station::is_recording);
         let map = self.rig.state().arrival.filter(|_| !recorded);
-        let closed = map.map(|map| map.map(synced.frame.end));
+        // Arrivals of before it fell behind tell nothing of a simulation's present.
+        let slipped = self.pace().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
+        let closed = map.map(|map| map.map(synced.frame.end).plus_us(slipped));
         // Longer than any camera takes: the clock was set anew a moment ago.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))
@@ -200,8 +228,8 @@ impl Source for RigSource {
         self.listen();
         match self.exposures.recv_timeout(patience) {
             Ok(synced) => {
-                self.tap.rig(&self.rig.state());
-                Ok(Next::Exposure(Box::new(self.captured(&synced))))
+                self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
+                Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
             Err(RecvTimeoutError::Timeout) => match self.trouble() {
@@ -223,6 +251,10 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
+            if let Some(set) = self.filters.set(name, &value) {
+                self.refused = set.err().map(|e| e.to_string());
+                return self.list_controls();
+            }
             let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
             match asked.find_map(|answer| answer) {
                 Some(true) => {}
@@ -238,9 +270,10 @@ impl Source for RigSource {
             let commands = station.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Switch(on)),
-                Control::Step(_) => commands.set("step", Value::Switch(true)),
+                Control::Step(count) => commands.set("step", Value::Whole(count.into())),
+                Control::Seek(to) => commands.set("position", Value::Number(to.clamp(0.0, 1.0))),
                 Control::Speed(speed) => commands.set("speed", Value::Number(speed)),
-                Control::Shape(_) | Control::Seek(_) | Control::Set(..) => true,
+                Control::Shape(_) | Control::Set(..) => true,
             };
         }
     }
@@ -257,14 +290,27 @@ impl Source for RigSource {
             packets_queued: self.stations.iter().map(Station::waiting).sum(),
             exposures_queued: self.exposures.len(),
             lost: self.drops.snapshot(),
-            real_time: None,
+            real_time: self.pace().map(|p| p.real_time),
         }
+    }
+
+    fn transport(&self) -> Option<Transport> {
+        let PlayState { position, paused, speed, .. } =
+            self.stations.iter().find_map(Station::playing)?;
+        Some(Transport { position, paused, speed })
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
         if self.stations.len() > 1 {
             facts.push(("aligned", self.tap.alignment().said()));
+        }
+        facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
+        facts.extend(self.filters.facts());
+        // What a timer's hiccups cost is not worth a word.
+        if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
+            let ratio = format!("runs at {:.2} of real time", pace.real_time);
+            facts.push(("simulation", ratio));
         }
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));

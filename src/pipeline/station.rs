@@ -1,7 +1,8 @@
 //! One camera of a rig: its threads, what it says of itself, and its controls.
 
+use crate::camera::replay::{Monitor, PlayState};
 use crate::camera::{
-    self, Control, Drops, Identity, Opener, Settings, Source as Camera, Status, Value, Wanted,
+    self, Control, Drops, Identity, Opener, Pace, Settings, Source as Camera, Status, Value, Wanted,
 };
 use crate::rig::{Input, Role};
 use std::collections::BTreeMap;
@@ -19,12 +20,19 @@ pub struct CameraChoice {
     pub serial: Option<String>,
     /// How its threads behave.
     pub settings: Settings,
+    /// Where it stands, if it is a recording.
+    pub monitor: Option<Monitor>,
 }
 
 impl CameraChoice {
     /// Any device that `opener` finds, with the usual settings.
     pub fn new(opener: impl Opener + 'static) -> Self {
-        Self { opener: Arc::new(opener), serial: None, settings: Settings::default() }
+        Self {
+            opener: Arc::new(opener),
+            serial: None,
+            settings: Settings::default(),
+            monitor: None,
+        }
     }
 }
 
@@ -32,11 +40,14 @@ impl CameraChoice {
 pub(super) struct Station {
     camera: Camera,
     role: Role,
+    monitor: Option<Monitor>,
     pub(super) identity: Option<Identity>,
     controls: Vec<Control>,
     trouble: Option<String>,
     refused: Option<(String, Instant)>,
     pub(super) ended: bool,
+    /// How its time runs, if it is simulated.
+    pub(super) pace: Option<Pace>,
 }
 
 impl Station {
@@ -51,11 +62,13 @@ impl Station {
         Ok(Self {
             camera,
             role,
+            monitor: choice.monitor,
             identity: None,
             controls: Vec::new(),
             trouble: None,
             refused: None,
             ended: false,
+            pace: None,
         })
     }
 
@@ -95,6 +108,7 @@ impl Station {
                         Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
                 }
                 Status::Ended => self.ended = true,
+                Status::Pace(pace) => self.pace = Some(pace),
                 Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
                 Status::Controls(controls) => {
                     self.controls = self.own(controls);
@@ -131,14 +145,14 @@ impl Station {
         Some(self.camera.commands.set(own, value))
     }
 
-    /// Whether it can be stopped in time, as a recording can.
-    pub(super) fn is_recording(&self) -> bool {
-        self.set_exists("paused")
+    /// Where it stands, if it is a recording; `None` too until it is open.
+    pub(super) fn playing(&self) -> Option<PlayState> {
+        self.monitor.as_ref().map(Monitor::state).filter(|state| state.speed > 0.0)
     }
 
-    fn set_exists(&self, own: &str) -> bool {
-        let prefix = prefix(self.role);
-        self.controls.iter().any(|c| c.name.strip_prefix(prefix) == Some(own))
+    /// Whether it can be stopped in time, as a recording can.
+    pub(super) fn is_recording(&self) -> bool {
+        self.monitor.is_some()
     }
 
     /// To set controls by the camera's own names.

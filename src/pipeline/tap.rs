@@ -1,12 +1,14 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
 use super::aligning::Aligning;
-use crate::camera::{Drops, Identity};
+use super::filters::Filters;
+use crate::camera::{Control, Drops, Identity};
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
 use crate::rig::sync::Synced;
 use crate::rig::{RigState, Role};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A place for one recorder; clones are the same place.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +21,12 @@ struct State {
     drops: Option<Drops>,
     camera: serde_json::Value,
     alignment: Aligning,
+    /// When the recording was last told how things stand.
+    told: Option<Instant>,
 }
+
+/// How often that is told: often enough for the manifest, seldom enough to cost nothing.
+const TELL: Duration = Duration::from_millis(500);
 
 /// Why recording did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +37,10 @@ pub enum TapError {
     /// The folder or the disk.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+fn value(control: &Control) -> serde_json::Value {
+    serde_json::to_value(&control.value).unwrap_or_default()
 }
 
 impl Tap {
@@ -67,11 +78,18 @@ impl Tap {
         }
     }
 
-    /// Tells a recording how the rig stands.
-    pub(super) fn rig(&self, rig: &RigState) {
-        if let Some(recorder) = &self.state().recorder {
-            recorder.rig(serde_json::to_value(rig).unwrap_or_default());
-        }
+    /// Tells a recording how the rig and its filters stand, and what the cameras are set to.
+    pub(super) fn rig(&self, rig: &RigState, filters: &Filters, controls: &[Control]) {
+        let mut state = self.state();
+        let recent = |told: Instant| told.elapsed() < TELL;
+        let Some(recorder) = state.recorder.as_ref().filter(|_| !state.told.is_some_and(recent))
+        else {
+            return;
+        };
+        recorder.rig(serde_json::to_value(rig).unwrap_or_default());
+        recorder.filters(serde_json::to_value(filters.report()).unwrap_or_default());
+        recorder.settings(controls.iter().map(|c| (c.name.to_owned(), value(c))).collect());
+        state.told = Some(Instant::now());
     }
 
     pub(super) fn push(&self, synced: &Arc<Synced>) {
@@ -106,6 +124,7 @@ impl Tap {
         if session.cameras.is_null() {
             session.cameras = state.camera.clone();
         }
+        state.told = None;
         state.recorder = Some(Recorder::start(folder, session, settings, drops, Box::new(Disk))?);
         Ok(())
     }

@@ -24,8 +24,10 @@ pub struct Session {
     pub indoor: bool,
     /// Whatever should be remembered.
     pub notes: String,
-    /// Which cameras, with serial numbers and settings; free in form.
+    /// Which cameras, with serial numbers; free in form.
     pub cameras: serde_json::Value,
+    /// What the cameras' controls were set to, by name.
+    pub settings: serde_json::Value,
     /// Clocks and alignment; free in form.
     pub rig: serde_json::Value,
     /// Noise filters and what they removed; free in form.

@@ -157,6 +157,11 @@ impl Recorder {
         self.shared.about(|session| session.cameras = cameras);
     }
 
+    /// Tells what the cameras are set to; what is told last is kept.
+    pub fn settings(&self, settings: serde_json::Value) {
+        self.shared.about(|session| session.settings = settings);
+    }
+
     /// Tells how clocks and alignment stand; what is told last is kept.
     pub fn rig(&self, rig: serde_json::Value) {
         self.shared.about(|session| session.rig = rig);

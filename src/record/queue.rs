@@ -66,6 +66,7 @@ impl Shared {
         self.about(|told| {
             for (to, from) in [
                 (&mut session.cameras, &told.cameras),
+                (&mut session.settings, &told.settings),
                 (&mut session.rig, &told.rig),
                 (&mut session.filters, &told.filters),
             ] {

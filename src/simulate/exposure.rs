@@ -39,12 +39,14 @@ impl CameraSettings {
 pub struct Shutter {
     sum: LightImage,
     weight: f64,
+    /// The curve of the last read-out: making it takes as long as a small picture.
+    curve: Option<(Transfer, Curve)>,
 }
 
 impl Shutter {
     /// A shutter that has let nothing in.
     pub fn new(size: Size) -> Self {
-        Self { sum: LightImage::dark(size), weight: 0.0 }
+        Self { sum: LightImage::dark(size), weight: 0.0, curve: None }
     }
 
     /// Lets the light of `image` in for a duration in any unit, the same for all. Returns
@@ -64,6 +66,11 @@ impl Shutter {
         true
     }
 
+    /// Where light is summed, and how much was let in so far, for who adds it row by row.
+    pub(super) fn parts(&mut self) -> (&mut LightImage, &mut f64) {
+        (&mut self.sum, &mut self.weight)
+    }
+
     /// The mean light of what was let in, as stored numbers without noise or quantisation.
     pub fn planes(&self, transfer: Transfer) -> Planes {
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
@@ -77,7 +84,8 @@ impl Shutter {
     pub fn read_out(&mut self, number: u64, settings: &CameraSettings) -> Picture {
         let size = self.sum.size();
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
-        let curve = Curve::new(settings.transfer);
+        let known = self.curve.take().filter(|(transfer, _)| *transfer == settings.transfer);
+        let curve = known.map_or_else(|| Curve::new(settings.transfer), |(_, curve)| curve);
         let mut out = Picture::filled(true, size, 0);
         let noisy = settings.full_well_e > 0.0;
         let well = settings.full_well_e.max(1.0);
@@ -97,6 +105,7 @@ impl Shutter {
                 *v = curve.stored(light);
             }
         });
+        self.curve = Some((settings.transfer, curve));
         self.sum.reset(size);
         self.weight = 0.0;
         out
@@ -107,6 +116,7 @@ impl Shutter {
 const NOISE: u64 = 0x6e6f_6973;
 
 /// The transfer curve as a table: 221,000 pixels of three colours need no power each.
+#[derive(Clone, Debug)]
 struct Curve(Vec<u8>);
 
 impl Curve {

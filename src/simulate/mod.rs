@@ -14,6 +14,7 @@ pub mod random;
 pub mod rig;
 mod scene;
 mod stage;
+mod sweep;
 pub mod synth;
 mod texture;
 

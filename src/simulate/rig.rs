@@ -1,9 +1,8 @@
 //! A frame camera and an event camera before one scene, each with a clock of its own.
 
 use super::random::Stream;
-use super::{
-    CameraSettings, EventSensor, LightImage, PushError, Scene, SensorSettings, Shutter, stage,
-};
+use super::sweep::{Moment, Sweep};
+use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, Shutter, stage};
 use crate::event::Event;
 use crate::frame::{Picture, Size};
 
@@ -16,7 +15,7 @@ pub struct RigModel {
     pub sensor: Size,
     /// Time between two frames, in microseconds of true time.
     pub period_us: i64,
-    /// Time that the shutter is open, shorter than the period.
+    /// Time that the shutter is open, shorter than the period; at least 4.
     pub exposure_us: i64,
     /// How fast the world runs; 0 stands still.
     pub speed: f64,
@@ -89,10 +88,13 @@ pub struct Period {
     pub events: Vec<Event>,
 }
 
-/// Images of an exposure: with the scene's speeds, at most two pixels of motion between two.
-const MOMENTS: i64 = 20;
-/// Time between two images while the shutter is closed: events go in straight lines between.
-const COARSE_US: i64 = 9_000;
+/// Pixels that anything may move between two images while the shutter is open, and while it is
+/// closed, when events go in straight lines between.
+const STEP_PX: [f64; 2] = [2.0, 4.0];
+/// Fewest and most images of an exposure.
+const MOMENTS: (usize, usize) = (4, 48);
+/// The shutter is closed for at least as long, in microseconds.
+const CLOSED_US: i64 = 9_000;
 
 /// The world as time passes. The same model gives the same frames and events.
 pub struct RigWorld {
@@ -100,8 +102,7 @@ pub struct RigWorld {
     scene: Scene,
     sensor: EventSensor,
     shutter: Shutter,
-    light: LightImage,
-    seen: Vec<f32>,
+    sweep: Sweep,
     carried: Vec<Event>,
     number: u64,
     now_us: i64,
@@ -113,24 +114,26 @@ impl RigWorld {
     /// A world at time zero.
     ///
     /// # Errors
-    /// A sensor of no size or above 65,536 pixels a side.
+    /// A sensor of no size, above 65,536 pixels a side, or larger than the frames.
     pub fn new(model: RigModel) -> Result<Self, PushError> {
-        let scene = stage(model.seed);
-        let mut light = LightImage::dark(model.image);
-        scene.render(0.0, model.image, &mut light);
+        let (image, sensor) = (model.image, model.sensor);
+        if sensor.width > image.width || sensor.height > image.height || sensor.area() == 0 {
+            return Err(PushError::Sensor(sensor));
+        }
         let mut world = Self {
             model,
-            scene,
+            scene: stage(model.seed),
             sensor: EventSensor::new(model.sensor, model.pixels),
             shutter: Shutter::new(model.image),
-            light,
-            seen: Vec::new(),
+            sweep: Sweep::new(image, sensor),
             carried: Vec::new(),
             number: 0,
             now_us: 0,
             world_s: 0.0,
         };
-        world.see()?;
+        let first = [Moment { t_s: 0.0, weight: 0.0 }];
+        world.sweep.run(&world.scene, &first, 0, &mut world.shutter);
+        world.sensor.push(0.0, world.sweep.seen(0), &mut world.carried)?;
         Ok(world)
     }
 
@@ -141,21 +144,10 @@ impl RigWorld {
 
     /// Changes exposure and speed from the next frame on.
     pub fn set(&mut self, exposure_us: i64, speed: f64) {
-        let longest = (self.model.period_us - COARSE_US).max(MOMENTS);
-        self.model.exposure_us = exposure_us.clamp(MOMENTS, longest);
+        let least = MOMENTS.0 as i64;
+        let longest = (self.model.period_us - CLOSED_US).max(least);
+        self.model.exposure_us = exposure_us.clamp(least, longest);
         self.model.speed = if speed.is_finite() { speed.clamp(0.0, 10.0) } else { 1.0 };
-    }
-
-    fn see(&mut self) -> Result<(), PushError> {
-        self.light.brightness(self.model.sensor, &mut self.seen);
-        self.sensor.push(self.now_us as f64, &self.seen, &mut self.carried)
-    }
-
-    fn advance(&mut self, to_us: i64) -> Result<(), PushError> {
-        self.world_s += (to_us - self.now_us) as f64 * 1e-6 * self.model.speed;
-        self.now_us = to_us;
-        self.scene.render(self.world_s, self.model.image, &mut self.light);
-        self.see()
     }
 
     /// Lets one period pass.
@@ -166,29 +158,41 @@ impl RigWorld {
         let start_us = self.now_us;
         let (end_us, next_us) =
             (start_us + self.model.exposure_us, start_us + self.model.period_us);
-        let at = |k: i64| start_us + (end_us - start_us) * k / MOMENTS;
-        let mut truth = None;
+        let (from_s, speed) = (self.world_s, self.model.speed * 1e-6);
+        let world_s = |us: i64| from_s + (us - start_us) as f64 * speed;
+        let steps = |from_us: i64, until_us: i64, step_px: f64, (least, most): (usize, usize)| {
+            let px = self.scene.reach_px(world_s(from_us), world_s(until_us), self.model.image);
+            let longest = usize::try_from(until_us - from_us).unwrap_or(1).max(1);
+            ((px / step_px).ceil() as usize).clamp(least, most).min(longest)
+        };
+        // An even number, so that the middle of the exposure is one of them.
+        let open = steps(start_us, end_us, STEP_PX[0], MOMENTS).next_multiple_of(2);
+        let closed = steps(end_us, next_us, STEP_PX[1], (1, MOMENTS.1));
+        let between = |from_us: i64, until_us: i64, k: usize, n: usize| {
+            from_us + (until_us - from_us) * k as i64 / n as i64
+        };
+        let mut times: Vec<i64> = (0..=open).map(|k| between(start_us, end_us, k, open)).collect();
+        times.extend((1..=closed).map(|k| between(end_us, next_us, k, closed)));
         // The trapezoidal rule: half of the light at either end.
-        self.shutter.add(&self.light, 0.5);
-        for k in 1..=MOMENTS {
-            self.advance(at(k))?;
-            self.shutter.add(&self.light, if k == MOMENTS { 0.5 } else { 1.0 });
-            if k == MOMENTS / 2 {
-                let mut instant = Shutter::new(self.model.image);
-                instant.add(&self.light, 1.0);
-                let noiseless = CameraSettings::noiseless(self.model.camera.transfer);
-                truth = Some(instant.read_out(0, &noiseless));
-            }
+        let weight = |k: usize| match k {
+            _ if k == 0 || k == open => 0.5,
+            _ if k < open => 1.0,
+            _ => 0.0,
+        };
+        let at = |(k, us): (usize, &i64)| Moment { t_s: world_s(*us), weight: weight(k) };
+        let moments: Vec<Moment> = times.iter().enumerate().map(at).collect();
+        self.sweep.run(&self.scene, &moments, open / 2, &mut self.shutter);
+        // The first was the last of the period before.
+        for (k, us) in times.iter().enumerate().skip(1) {
+            self.sensor.push(*us as f64, self.sweep.seen(k), &mut self.carried)?;
         }
         let frame = self.shutter.read_out(self.number, &self.model.camera);
-        while self.now_us < next_us {
-            self.advance((self.now_us + COARSE_US).min(next_us))?;
-        }
+        let noiseless = CameraSettings::noiseless(self.model.camera.transfer);
+        let truth = self.sweep.instant().read_out(0, &noiseless);
         let mut events = std::mem::take(&mut self.carried);
         self.carried = events.split_off(events.partition_point(|e| e.t_us < next_us));
         let number = self.number;
-        self.number += 1;
-        let truth = truth.unwrap_or_else(|| frame.clone());
+        (self.number, self.now_us, self.world_s) = (number + 1, next_us, world_s(next_us));
         Ok(Period { number, start_us, end_us, next_us, frame, truth, events })
     }
 }

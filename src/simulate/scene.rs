@@ -3,7 +3,7 @@
 
 use super::light::LightImage;
 use super::motion::{CameraMotion, PlaneMotion};
-use super::texture::{Texture, inside, reflected};
+use super::texture::{Texture, inside, interior, reflected};
 use crate::frame::Size;
 use rayon::prelude::*;
 
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     /// From pixels of a view of `size` to texels of the layer's finest level.
-    fn matrix(&self, layer: &Layer, t_s: f64, size: Size) -> Matrix {
+    pub(super) fn matrix(&self, layer: &Layer, t_s: f64, size: Size) -> Matrix {
         let (width, height) = (self.view.width as f64, self.view.height as f64);
         // A field of view of 53 degrees; what a lens of normal length sees.
         let focal = width.max(height);
@@ -117,7 +117,7 @@ impl Scene {
         to_texture.times(&to_plane).times(&turn).times(&to_ray)
     }
 
-    fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
+    pub(super) fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
         let matrix = self.matrix(layer, t_s, size);
         let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
         let ((ax, ay), (bx, by)) = (matrix.apply(x, y), matrix.apply(x + 1.0, y));
@@ -132,8 +132,12 @@ impl Scene {
     }
 }
 
+/// Pixels between two exact places; those between lie on a straight line, which perspective
+/// leaves by less than a thousandth of a texel.
+const SPAN: usize = 16;
+
 /// A layer as one camera sees it at one moment.
-struct View<'a> {
+pub(super) struct View<'a> {
     image: &'a LightImage,
     matrix: Matrix,
     /// Left, top, right and bottom of the pixels it can touch.
@@ -142,7 +146,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn draw(&self, y: usize, row: &mut [[f32; 4]]) {
+    pub(super) fn draw(&self, y: usize, row: &mut [[f32; 4]]) {
         let [left, top, right, bottom] = self.bounds;
         if y < top || y >= bottom {
             return;
@@ -150,18 +154,45 @@ impl View<'_> {
         let m = &self.matrix.0;
         let start = |r: [f64; 3]| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2];
         let (u, v, w) = (start(m[0]), start(m[1]), start(m[2]));
-        for (x, pixel) in (left..right).zip(&mut row[left..right]) {
-            let x = x as f64;
+        let at = |x: f64| {
             let scale = (w + m[2][0] * x).recip();
-            let (u, v) = (((u + m[0][0] * x) * scale) as f32, ((v + m[1][0] * x) * scale) as f32);
-            if self.endless {
-                *pixel = reflected(self.image, u, v);
-                continue;
+            ((u + m[0][0] * x) * scale, (v + m[1][0] * x) * scale)
+        };
+        for (i, pixels) in row[left..right].chunks_mut(SPAN).enumerate() {
+            let (x, n) = ((left + i * SPAN) as f64, pixels.len() as f64);
+            let (from, until) = (at(x), at(x + n));
+            let (du, dv) = (((until.0 - from.0) / n) as f32, ((until.1 - from.1) / n) as f32);
+            let (u, v) = (from.0 as f32, from.1 as f32);
+            let place = |j: usize| (u + du * j as f32, v + dv * j as f32);
+            let image = self.image;
+            let known = self.within(from) && self.within(until);
+            match (self.endless, known) {
+                (true, true) => put(pixels, |j| interior(image, place(j).0, place(j).1)),
+                (true, false) => put(pixels, |j| reflected(image, place(j).0, place(j).1)),
+                (false, true) => cover(pixels, |j| interior(image, place(j).0, place(j).1)),
+                (false, false) => cover(pixels, |j| inside(image, place(j).0, place(j).1)),
             }
-            let over = inside(self.image, u, v);
-            let rest = 1.0 - over[3];
-            *pixel = std::array::from_fn(|c| pixel[c] * rest + over[c]);
         }
+    }
+
+    /// Whether all four neighbours of a place are there, and those of all places up to another
+    /// such one.
+    fn within(&self, (u, v): (f64, f64)) -> bool {
+        let Size { width, height } = self.image.size();
+        (1.0..=width as f64 - 2.0).contains(&u) && (1.0..=height as f64 - 2.0).contains(&v)
+    }
+}
+
+fn put(pixels: &mut [[f32; 4]], sample: impl Fn(usize) -> [f32; 4]) {
+    pixels.iter_mut().enumerate().for_each(|(j, pixel)| *pixel = sample(j));
+}
+
+/// Draws over what is there, as far as it is covered.
+fn cover(pixels: &mut [[f32; 4]], sample: impl Fn(usize) -> [f32; 4]) {
+    for (j, pixel) in pixels.iter_mut().enumerate() {
+        let over = sample(j);
+        let rest = 1.0 - over[3];
+        *pixel = std::array::from_fn(|c| pixel[c] * rest + over[c]);
     }
 }
 
@@ -182,7 +213,7 @@ fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
 
 /// A projective map of the plane.
 #[derive(Clone, Copy)]
-struct Matrix([[f64; 3]; 3]);
+pub(super) struct Matrix([[f64; 3]; 3]);
 
 impl Matrix {
     fn times(&self, other: &Self) -> Self {
@@ -191,13 +222,13 @@ impl Matrix {
         Self(std::array::from_fn(|i| std::array::from_fn(|j| cell(i, j))))
     }
 
-    fn apply(&self, x: f64, y: f64) -> (f64, f64) {
+    pub(super) fn apply(&self, x: f64, y: f64) -> (f64, f64) {
         let row = |r: [f64; 3]| r[0] * x + r[1] * y + r[2];
         let [u, v, w] = self.0.map(row);
         (u / w, v / w)
     }
 
-    fn inverse(&self) -> Option<Self> {
+    pub(super) fn inverse(&self) -> Option<Self> {
         let m = &self.0;
         let minor = |i: usize, j: usize| {
             let (a, b, c, d) = ((i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3);

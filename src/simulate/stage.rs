@@ -1,22 +1,48 @@
-//! The scene that the simulated rig looks at: a wall with a resolution chart and writing, a
-//! fast wheel before it, all painted by arithmetic, so that it needs no photograph.
+//! The scene that the simulated rig looks at: a photograph as far wall, with a resolution chart
+//! and writing on it, a framed photograph nearer, and a fast wheel before both.
 
 use super::light::{LightImage, Transfer};
 use super::motion::{CameraMotion, Motion, PlaneMotion};
 use super::random::Stream;
 use super::{Layer, Scene, Texture};
-use crate::frame::Size;
+use crate::frame::{Picture, Size};
 
 /// What all lengths of the scene refer to.
 const VIEW: Size = Size::new(576, 384);
+/// Texels per pixel of the view: enough for frames of twice its size.
+const DENSITY: f32 = 1.5;
 /// The wall, in texels; it is continued by reflection.
-const WALL: Size = Size::new(960, 704);
+const WALL: Size = Size::new(1440, 1056);
+/// The framed photograph, in texels, frame included.
+const FRAMED: Size = Size::new(300, 240);
+/// Width of its frame.
+const FRAME: f32 = 12.0;
 /// The wheel, in texels.
-const WHEEL: usize = 224;
+const WHEEL: usize = 336;
 /// Turns of the wheel in a second: the rim moves 15 pixels of the view in 20 ms.
 const TURNS_HZ: f64 = 1.3;
 
-/// The scene of a seed; the seed decides the wall's colours and the hand's motion.
+/// "picosdeeuropa" by Aitzol Berasategi, CC BY 4.0.
+const MOUNTAINS: &[u8] = include_bytes!("../../assets/sim/picosdeeuropa.jpg");
+/// "Picture 1A" by Trevor "Freespace", CC BY 4.0.
+const BRUSHES: &[u8] = include_bytes!("../../assets/sim/brushes.jpg");
+
+/// A photograph of the program's own; gray where it cannot be read, which a test rules out.
+fn photograph(bytes: &[u8], size: Size) -> LightImage {
+    let picture = image::load_from_memory(bytes).ok().and_then(|image| {
+        let rgb = image.to_rgb8();
+        let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+        Picture::from_rgb(size, &rgb).ok()
+    });
+    let picture = picture.unwrap_or_else(|| Picture::filled(true, size, 128));
+    if picture.size() == size {
+        return LightImage::from_picture(&picture, Transfer::Srgb);
+    }
+    Texture::photograph(&picture, size)
+}
+
+/// The scene of a seed; the seed decides the light's colour, which way round the photographs
+/// are, and the hand's motion.
 pub fn stage(seed: u64) -> Scene {
     let mut random = Stream::keyed(&[seed, 0x73_7461_6765]);
     let mut hand = |px: f64, hz: f64| {
@@ -35,18 +61,40 @@ pub fn stage(seed: u64) -> Scene {
         yaw: hand(0.004, 0.9),
         roll: hand(0.02, 0.7),
     };
+    let mut look = Stream::keyed(&[seed, 0x6c_6f6f_6b]);
+    let tint: [f32; 3] = std::array::from_fn(|_| look.range(0.85, 1.0) as f32);
+    let mirrored = look.bits() & 1 == 1;
     let wall = Layer {
-        texture: Texture::backdrop(paint(WALL, &Wall::new(seed))),
-        texels_per_px: 1.0,
+        texture: Texture::backdrop(paint(
+            WALL,
+            &Wall { photo: photograph(MOUNTAINS, WALL), tint, mirrored },
+        )),
+        texels_per_px: f64::from(DENSITY),
         depth: 1.0,
         motion: PlaneMotion::default(),
+    };
+    let framed = Framed { photo: photograph(BRUSHES, FRAMED) };
+    let framed = Layer {
+        // Half a texel of soft edge all round.
+        texture: Texture::cutout(paint(FRAMED, &framed), |x, y| {
+            let (w, h) = (FRAMED.width as f32, FRAMED.height as f32);
+            (x * w).min((1.0 - x) * w).min(y * h).min((1.0 - y) * h)
+        }),
+        texels_per_px: f64::from(DENSITY),
+        depth: 0.92,
+        motion: PlaneMotion {
+            x_px: Motion::still(-165.0).with(20.0, 0.5, 0.4),
+            y_px: Motion::still(95.0).with(9.0, 0.9, 2.0),
+            turn: Motion::still(-0.06).with(0.12, 0.7, 0.0),
+            log_scale: Motion::default(),
+        },
     };
     let side = Size::new(WHEEL, WHEEL);
     let wheel = Layer {
         texture: Texture::cutout(paint(side, &Wheel), |x, y| {
             (0.49 - (x - 0.5).hypot(y - 0.5)) * WHEEL as f32
         }),
-        texels_per_px: 1.6,
+        texels_per_px: 2.4,
         depth: 0.85,
         motion: PlaneMotion {
             x_px: Motion::still(170.0).with(24.0, 0.4, 0.0),
@@ -55,15 +103,15 @@ pub fn stage(seed: u64) -> Scene {
             log_scale: Motion::default(),
         },
     };
-    Scene { view: VIEW, layers: vec![wall, wheel], camera, gain: 0.9 }
+    Scene { view: VIEW, layers: vec![wall, framed, wheel], camera, gain: 0.9 }
 }
 
 trait Pattern {
-    /// Stored colour (blue, green, red in `[0, 1]`) at a place in texels.
+    /// Light (blue, green, red in `[0, 1]`) at a place in texels.
     fn at(&self, x: f32, y: f32) -> [f32; 3];
 }
 
-/// Four samples a texel, averaged as light.
+/// Four samples a texel, averaged.
 fn paint(size: Size, pattern: &impl Pattern) -> LightImage {
     const PLACES: [(f32, f32); 4] = [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)];
     let mut image = LightImage::dark(size);
@@ -71,85 +119,70 @@ fn paint(size: Size, pattern: &impl Pattern) -> LightImage {
         let (x, y) = ((i % size.width) as f32, (i / size.width) as f32);
         let mut sum = [0.0; 3];
         for (dx, dy) in PLACES {
-            let colour = pattern.at(x + dx, y + dy).map(|v| Transfer::Srgb.decode(v));
-            sum = std::array::from_fn(|c| sum[c] + colour[c] / PLACES.len() as f32);
+            let light = pattern.at(x + dx, y + dy);
+            sum = std::array::from_fn(|c| sum[c] + light[c] / PLACES.len() as f32);
         }
         *pixel = [sum[0], sum[1], sum[2], 1.0];
     }
     image
 }
 
-/// Books on shelves, a star, bars of rising frequency, writing.
-struct Wall {
-    /// Right edge and colour of every book, shelf by shelf.
-    shelves: Vec<Vec<(f32, [f32; 3])>>,
+/// Paper and ink, as light.
+const WHITE: [f32; 3] = [0.85, 0.87, 0.89];
+const BLACK: [f32; 3] = [0.005; 3];
+/// The ink of the writing.
+const RED: [f32; 3] = [0.05, 0.01, 0.32];
+
+fn texel(photo: &LightImage, x: f32, y: f32) -> [f32; 3] {
+    let Size { width, height } = photo.size();
+    let (x, y) = ((x as usize).min(width - 1), (y as usize).min(height - 1));
+    let [b, g, r, _] = photo.pixels()[y * width + x];
+    [b, g, r]
 }
 
-const SHELF: f32 = 176.0;
-
-impl Wall {
-    fn new(seed: u64) -> Self {
-        let mut random = Stream::keyed(&[seed, 0x62_6f6f_6b73]);
-        let mut shelf = || {
-            let (mut x, mut books) = (0.0, Vec::new());
-            while x < WALL.width as f64 {
-                x += random.range(9.0, 46.0);
-                let shade = random.range(0.25, 0.85);
-                let mut tint = || (shade * random.range(0.55, 1.15)).clamp(0.0, 1.0) as f32;
-                let colour = [tint(), tint(), tint()];
-                books.push((x as f32, colour));
-            }
-            books
-        };
-        Self { shelves: (0..4).map(|_| shelf()).collect() }
-    }
-
-    fn book(&self, x: f32, y: f32) -> [f32; 3] {
-        let row = (y / SHELF) as usize;
-        let within = y - row as f32 * SHELF;
-        let Some(shelf) = self.shelves.get(row) else { return [0.2; 3] };
-        if within > SHELF - 12.0 {
-            return [0.22, 0.30, 0.40];
-        }
-        let at = shelf.partition_point(|(right, _)| *right <= x);
-        let Some((right, colour)) = shelf.get(at) else { return [0.2; 3] };
-        // A gap between books, and two bands on every back.
-        let band = (24.0..30.0).contains(&within) || (130.0..134.0).contains(&within);
-        let factor = if right - x < 1.5 {
-            0.3
-        } else if band {
-            1.3
-        } else {
-            1.0
-        };
-        colour.map(|v| (v * factor).min(1.0))
-    }
+/// The photograph with a star, bars of rising frequency, and writing.
+struct Wall {
+    photo: LightImage,
+    tint: [f32; 3],
+    mirrored: bool,
 }
 
 impl Pattern for Wall {
     fn at(&self, x: f32, y: f32) -> [f32; 3] {
-        let (white, black) = ([0.93, 0.94, 0.95], [0.06; 3]);
+        let place = (x, y);
+        // What is painted is told in pixels of the view.
+        let (x, y) = (x / DENSITY, y / DENSITY);
         // A sheet with a star of 36 rays, the classic measure of resolution.
         let (dx, dy) = (x - 400.0, y - 300.0);
-        let radius = dx.hypot(dy);
         if dx.abs() < 96.0 && dy.abs() < 96.0 {
             let ray = (dy.atan2(dx) * 36.0 / std::f32::consts::TAU).rem_euclid(1.0) < 0.5;
-            return if radius < 88.0 && ray { black } else { white };
+            return if dx.hypot(dy) < 88.0 && ray { BLACK } else { WHITE };
         }
-        // Bars from 16 texels a pair down to 3.
+        // Bars from 16 pixels a pair down to 3.
         if (560.0..860.0).contains(&x) && (300.0..380.0).contains(&y) {
             let pair = 16.0 - 13.0 * (x - 560.0) / 300.0;
             let dark = (x / pair).rem_euclid(1.0) < 0.5 && (312.0..368.0).contains(&y);
-            return if dark { black } else { white };
+            return if dark { BLACK } else { WHITE };
         }
-        if (320.0..644.0).contains(&x) && (420.0..490.0).contains(&y) {
-            return if written((x - 338.0) / 6.0, (y - 434.0) / 6.0) {
-                [0.25, 0.1, 0.6]
-            } else {
-                white
-            };
+        if (512.0..752.0).contains(&x) && (226.0..286.0).contains(&y) {
+            return if written((x - 526.0) / 4.5, (y - 240.0) / 4.5) { RED } else { WHITE };
         }
-        self.book(x, y)
+        let across = if self.mirrored { WALL.width as f32 - place.0 } else { place.0 };
+        let light = texel(&self.photo, across, place.1);
+        std::array::from_fn(|c| light[c] * self.tint[c])
+    }
+}
+
+/// A photograph in a white frame.
+struct Framed {
+    photo: LightImage,
+}
+
+impl Pattern for Framed {
+    fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let (w, h) = (FRAMED.width as f32, FRAMED.height as f32);
+        let rim = x.min(w - x).min(y).min(h - y);
+        if rim < FRAME { WHITE } else { texel(&self.photo, x, y) }
     }
 }
 
@@ -184,13 +217,32 @@ impl Pattern for Wheel {
             [[0.15, 0.2, 0.85], [0.9, 0.9, 0.9], [0.75, 0.45, 0.1], [0.12, 0.12, 0.12]];
         let middle = WHEEL as f32 / 2.0;
         let (dx, dy) = (x - middle, y - middle);
-        if dx.hypot(dy) < 20.0 {
-            return [0.1; 3];
+        let side = WHEEL as f32;
+        let stored = if dx.hypot(dy) < 0.09 * side {
+            [0.1; 3]
+        } else if (dx - 0.366 * side).hypot(dy) < 0.054 * side {
+            [0.2, 0.9, 0.95]
+        } else {
+            let sector = (dy.atan2(dx) * 8.0 / std::f32::consts::TAU).rem_euclid(8.0) as usize;
+            COLOURS[sector % COLOURS.len()]
+        };
+        stored.map(|v| Transfer::Srgb.decode(v))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_photographs_are_there_at_the_size_that_they_are_shown() {
+        for (bytes, size) in [(MOUNTAINS, WALL), (BRUSHES, FRAMED)] {
+            let image = image::load_from_memory(bytes).unwrap().to_rgb8();
+            assert_eq!(
+                (image.width() as usize, image.height() as usize),
+                (size.width, size.height)
+            );
+            assert_ne!(photograph(bytes, size).pixels()[0], photograph(&[], size).pixels()[0]);
         }
-        if (dx - 82.0).hypot(dy) < 12.0 {
-            return [0.2, 0.9, 0.95];
-        }
-        let sector = (dy.atan2(dx) * 8.0 / std::f32::consts::TAU).rem_euclid(8.0) as usize;
-        COLOURS[sector % COLOURS.len()]
     }
 }

@@ -117,6 +117,19 @@ pub(super) fn inside(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
     blend(&at(left, top), &at(left + 1, top), &at(left, top + 1), &at(left + 1, top + 1), fx, fy)
 }
 
+/// As [`inside`], for places of which all four neighbours are known to be there.
+#[inline]
+pub(super) fn interior(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
+    let (x, y) = (x - 0.5, y - 0.5);
+    let (left, top) = (x as usize, y as usize);
+    let (fx, fy) = (x - left as f32, y - top as f32);
+    let width = image.size().width;
+    let first = top * width + left;
+    let pixels = image.pixels();
+    let (above, below) = (&pixels[first..first + 2], &pixels[first + width..first + width + 2]);
+    blend(&above[0], &above[1], &below[0], &below[1], fx, fy)
+}
+
 /// As [`inside`], with the image continued by reflection.
 #[inline]
 pub(super) fn reflected(image: &LightImage, x: f32, y: f32) -> [f32; 4] {

@@ -4,7 +4,7 @@
 use super::TrainError;
 use super::adam::{Adam, StepSettings};
 use super::batch::Learner;
-use super::cpu::{Input, Net, Offsets};
+use super::cpu::{Net, Offsets};
 use super::loss::{self, Losses, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, Watch};
@@ -252,15 +252,7 @@ pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
 fn judge(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, TrainError> {
     let one = |sample: &Unlabelled| {
         let losses = loss::unlabelled(net, Some(teacher), sample, Objective::default(), None)?;
-        let input = Input {
-            events: sample.blur_to_sharp.clone(),
-            event_height: sample.event_height,
-            event_width: sample.event_width,
-            blur: sample.blur.clone(),
-            height: sample.height,
-            width: sample.width,
-        };
-        Ok((losses, sharpness(&net.forward(&input)?.latent, sample)))
+        Ok((losses, sharpness(&net.forward(&sample.blur_to_sharp())?.latent, sample)))
     };
     let all: Vec<(Losses, f64)> = samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
     let mut quality = Quality::default();

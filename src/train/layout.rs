@@ -2,6 +2,7 @@
 //! which gradients are added up.
 
 use crate::network::{Tensor, Weights, WeightsError, parameters};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -189,22 +190,35 @@ impl Gradient {
         self.work.iter_mut().zip(&other.work).for_each(|(a, b)| *a += b);
     }
 
+    /// A layer's weights `(outputs, inputs, kernel, kernel)`, then its bias.
+    fn part(&self, slot: &Slot) -> Vec<f32> {
+        let mut out = vec![0.0; slot.weights() + slot.outputs];
+        let work = self.work.get(slot.work_range()).unwrap_or_default();
+        let mut rows = work.chunks_exact(slot.columns.max(1));
+        let taps = slot.kernel * slot.kernel;
+        for (row, values) in rows.by_ref().take(slot.depth()).enumerate() {
+            let (tap, input) = (row / slot.inputs, row % slot.inputs);
+            let places = out.iter_mut().skip(input * taps + tap).step_by(slot.inputs * taps);
+            for (to, value) in places.zip(values.iter().take(slot.outputs)) {
+                *to = *value;
+            }
+        }
+        let bias = out.get_mut(slot.weights()..).unwrap_or_default();
+        bias.iter_mut().zip(rows.next().unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        out
+    }
+
     /// The gradient in the order of the parameter vector.
     pub fn flatten(&self, layout: &Layout) -> Vec<f32> {
+        let slots: Vec<&Slot> = layout.slots.values().collect();
+        // Weights in published order, then the bias.
+        let parts: Vec<Vec<f32>> = slots.par_iter().map(|slot| self.part(slot)).collect();
         let mut out = vec![0.0; layout.parameters];
-        for slot in layout.slots.values() {
-            let Some(work) = self.work.get(slot.work_range()) else { continue };
-            let mut rows = work.chunks_exact(slot.columns.max(1));
-            for (row, values) in rows.by_ref().take(slot.depth()).enumerate() {
-                for (output, value) in values.iter().take(slot.outputs).enumerate() {
-                    if let Some(to) = out.get_mut(slot.place(row, output)) {
-                        *to = *value;
-                    }
-                }
-            }
-            let bias = out.get_mut(slot.bias_range()).unwrap_or_default();
-            if let Some(values) = rows.next() {
-                bias.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+        for (slot, part) in slots.into_iter().zip(parts) {
+            let (weights, bias) = part.split_at(slot.weights().min(part.len()));
+            for (range, from) in [(slot.weight_range(), weights), (slot.bias_range(), bias)] {
+                let to = out.get_mut(range).unwrap_or_default();
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
         out

@@ -35,6 +35,11 @@ pub struct Unlabelled {
 }
 
 impl Unlabelled {
+    /// What the network reads to restore the sharp instant from the frame.
+    pub fn blur_to_sharp(&self) -> Input {
+        self.input(&self.blur_to_sharp, self.blur.clone(), (self.height, self.width))
+    }
+
     fn input(&self, events: &[f32], blur: Vec<f32>, (height, width): (usize, usize)) -> Input {
         let (event_height, event_width) = (self.event_height, self.event_width);
         Input { events: events.to_vec(), event_height, event_width, blur, height, width }
@@ -161,7 +166,7 @@ pub fn unlabelled(
     let size = (sample.height, sample.width);
     let large_to_blur = sample.input(&sample.large_to_blur, sample.large.clone(), size);
     let large_to_sharp = sample.input(&sample.large_to_sharp, sample.large.clone(), size);
-    let blur_to_sharp = sample.input(&sample.blur_to_sharp, sample.blur.clone(), size);
+    let blur_to_sharp = sample.blur_to_sharp();
     let lb = net.forward(&large_to_blur)?;
     let ls = net.forward(&large_to_sharp)?;
     let bs = net.forward(&blur_to_sharp)?;

@@ -1,7 +1,6 @@
 //! The published training (GEM, ICCV 2023, section 4.1, and the authors' code): a first stage,
 //! then cycles of a second one, each with the cycle before as its frozen teacher.
 
-use super::TrainError;
 use super::adam::{Adam, StepSettings};
 use super::batch::Learner;
 use super::cpu::{Net, Offsets};
@@ -11,6 +10,7 @@ use super::schedule::{Decay, Schedule};
 use super::state::{Position, State};
 use super::supervised::Metrics;
 use super::watch::{Progress, Watch};
+use super::{TrainError, Validation};
 use crate::dataset::Config;
 use crate::network::Weights;
 use crate::output;
@@ -20,10 +20,15 @@ use std::time::{Duration, Instant};
 
 /// Learning rate of every cycle of the second stage, whatever the file says.
 const CYCLE_RATE: f64 = 5e-4;
+/// Epochs between validations on the recordings in test/; the last of every cycle has one too.
+const VALIDATE_EVERY: usize = 5;
+/// Recordings that validate.
+const VALIDATE_ON: usize = 8;
 /// Purposes that random numbers are drawn for.
 const ORDER: u64 = 0x6f72_6465;
 const SAMPLE: u64 = 0x7361_6d70;
 const REDUCTION: u64 = 0x7265_6475;
+const VALIDATION: u64 = 0x7661_6c69;
 
 /// What is run besides what the authors' file says.
 #[derive(Clone, Debug)]
@@ -110,6 +115,23 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
     Ok(crop)
 }
 
+/// Crops of the first recordings in test/; none where there is no such folder.
+fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
+    let folder = config.root_path.join("test");
+    if !folder.is_dir() {
+        return Ok(Validation::new(Vec::new()));
+    }
+    let recordings = Recordings::new(&folder, Some(crop))?;
+    let files = 0..recordings.files().len().min(VALIDATE_ON);
+    let key = |i: usize| [config.seed, VALIDATION, i as u64];
+    if config.has_gt {
+        let samples = files.filter_map(|i| recordings.labelled(i, &key(i)));
+        return Ok(Validation::new(samples.map(|s| (crop.scale, s)).collect()));
+    }
+    let samples = files.filter_map(|i| recordings.unlabelled(i, &key(i)));
+    Ok(Validation::without_truth(samples.map(|s| (crop.scale, s.blur_to_sharp())).collect()))
+}
+
 /// A training under way.
 struct Run<'a> {
     settings: &'a Settings,
@@ -121,6 +143,7 @@ struct Run<'a> {
     learner: Learner,
     metrics: Metrics,
     saved: Instant,
+    validation: Validation,
     /// Epochs of all phases.
     epochs: usize,
     told: usize,
@@ -178,6 +201,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         learner: Learner { layout, adam, offsets: settings.offsets },
         metrics,
         saved: Instant::now(),
+        validation: validation(config, crop)?,
         epochs: phases.iter().map(|p| p.epochs).sum(),
         told: 0,
     };
@@ -362,6 +386,15 @@ impl Run<'_> {
             ));
         }
         self.end_epoch(phase)?;
+        let epochs = before + epoch + 1;
+        if epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs {
+            let step = (epochs * batches) as u64;
+            let net = self.learner.net();
+            let folder = self.folder.join("validation");
+            let scores = self.validation.report(&net, &folder, step)?;
+            self.metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
+            watch.validated(step, &scores);
+        }
         Ok(true)
     }
 

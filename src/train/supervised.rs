@@ -207,29 +207,16 @@ fn validate_now(
 ) -> Result<(), TrainError> {
     let mean = &learner.adam.mean;
     let net = Net::new(&learner.layout, mean, learner.offsets);
-    let scores = validation.run(&net)?;
     let step = learner.adam.steps;
+    let scores = validation.report(&net, &files.out.join("validation"), step)?;
     metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
     let bytes = learner.layout.weights(mean)?.to_safetensors(false)?;
     output::write(&files.out.join("weights.safetensors"), &bytes)?;
-    if state.position.best_loss.is_none_or(|best| -scores.restored_db < best) {
-        state.position.best_loss = Some(-scores.restored_db);
+    // The error in dB: lower is better.
+    let error = -scores.restored_db.unwrap_or(f64::NEG_INFINITY);
+    if state.position.best_loss.is_none_or(|best| error < best) {
+        state.position.best_loss = Some(error);
         output::write(&files.out.join("best.safetensors"), &bytes)?;
-    }
-    if let Some(sheet) = validation.sheet(&net, 6)? {
-        let name = files.out.join(format!("validation/{step:07}.png"));
-        let mut png = std::io::Cursor::new(Vec::new());
-        let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        image::write_buffer_with_format(
-            &mut png,
-            &sheet.to_rgb(),
-            side(sheet.size().width),
-            side(sheet.size().height),
-            image::ExtendedColorType::Rgb8,
-            image::ImageFormat::Png,
-        )
-        .map_err(|e| TrainError::state(&name, e))?;
-        output::write(&name, png.get_ref())?;
     }
     watch.validated(step, &scores);
     Ok(())

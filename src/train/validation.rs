@@ -1,35 +1,57 @@
 //! How good the network is on exposures that training never sees.
 
 use super::TrainError;
-use super::cpu::Net;
+use super::cpu::{Input, Net};
 use super::loss::Labelled;
 use crate::frame::{Picture, Planes, Size};
 use crate::metrics;
+use crate::output;
 use rayon::prelude::*;
 use serde::Serialize;
+use std::path::Path;
 
-/// Held-out exposures with their truth.
+/// A held-out exposure.
+struct Held {
+    /// Ratio of image to event resolution.
+    scale: usize,
+    input: Input,
+    /// The sharp image, where it is known.
+    sharp: Option<Vec<f32>>,
+}
+
+/// Held-out exposures, with their truth or without.
 pub struct Validation {
-    samples: Vec<(usize, Labelled)>,
+    samples: Vec<Held>,
 }
 
 /// Means over the held-out exposures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Scores {
-    /// PSNR of the blurry images in dB.
-    pub blurry_db: f64,
-    /// PSNR of the restored images in dB.
-    pub restored_db: f64,
-    /// Sharpness (see [`metrics::sharpness`]) of the restored images over the true ones'.
+    /// PSNR of the blurry images in dB, where the truth is known.
+    pub blurry_db: Option<f64>,
+    /// PSNR of the restored images in dB, where the truth is known.
+    pub restored_db: Option<f64>,
+    /// Sharpness (see [`metrics::sharpness`]) of the restored images over the true ones', or,
+    /// without truth, over the blurry ones'.
     pub sharpness: f64,
     /// Gain in dB by the ratio of image to event resolution.
     pub gain_db: Vec<(usize, f64)>,
 }
 
 impl Validation {
-    /// From samples, each with its ratio of image to event resolution.
+    /// From samples with truth, each with its ratio of image to event resolution.
     pub fn new(samples: Vec<(usize, Labelled)>) -> Self {
-        Self { samples }
+        let held = |(scale, s): (usize, Labelled)| {
+            let Labelled { input, sharp } = s;
+            Held { scale, input, sharp: Some(sharp) }
+        };
+        Self { samples: samples.into_iter().map(held).collect() }
+    }
+
+    /// From samples without truth.
+    pub fn without_truth(samples: Vec<(usize, Input)>) -> Self {
+        let held = |(scale, input)| Held { scale, input, sharp: None };
+        Self { samples: samples.into_iter().map(held).collect() }
     }
 
     /// Runs all of them.
@@ -37,56 +59,87 @@ impl Validation {
     /// # Errors
     /// A sample that the network cannot take.
     pub fn run(&self, net: &Net) -> Result<Scores, TrainError> {
-        let one = |(scale, sample): &(usize, Labelled)| {
-            let latent = net.forward(&sample.input)?.latent;
-            let blurry = psnr(&sample.input.blur, &sample.sharp);
-            let restored = psnr(&latent, &sample.sharp);
-            let size = Size::new(sample.input.width, sample.input.height);
+        struct One {
+            scale: usize,
+            /// PSNR blurry and restored.
+            db: Option<(f64, f64)>,
+            sharpness: f64,
+        }
+        let one = |held: &Held| {
+            let latent = net.forward(&held.input)?.latent;
+            let size = Size::new(held.input.width, held.input.height);
             let sharp = |data: &[f32]| {
                 let clamped = data.iter().map(|v| v.clamp(0.0, 1.0)).collect();
                 Planes::new(3, size, clamped).map_or(0.0, |p| metrics::sharpness(&p))
             };
-            Ok((*scale, blurry, restored, sharp(&latent) / sharp(&sample.sharp).max(1e-12)))
+            let blur = &held.input.blur;
+            let db = held.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
+            let reference = sharp(held.sharp.as_ref().unwrap_or(blur));
+            let sharpness = sharp(&latent) / reference.max(1e-12);
+            Ok(One { scale: held.scale, db, sharpness })
         };
-        let all: Vec<(usize, f64, f64, f64)> =
-            self.samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
-        let mean = |f: &dyn Fn(&(usize, f64, f64, f64)) -> f64, of: &[&(usize, f64, f64, f64)]| {
-            of.iter().map(|s| f(s)).sum::<f64>() / of.len().max(1) as f64
+        let all: Vec<One> = self.samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
+        let mean = |values: Vec<f64>| {
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
-        let every: Vec<_> = all.iter().collect();
-        let mut scales: Vec<usize> = all.iter().map(|s| s.0).collect();
+        let known: Vec<(usize, f64, f64)> =
+            all.iter().filter_map(|o| o.db.map(|(b, r)| (o.scale, b, r))).collect();
+        let mut scales: Vec<usize> = known.iter().map(|k| k.0).collect();
         scales.sort_unstable();
         scales.dedup();
         let gain = |scale: usize| {
-            let of: Vec<_> = all.iter().filter(|s| s.0 == scale).collect();
-            (scale, mean(&|s| s.2 - s.1, &of))
+            let of = known.iter().filter(|k| k.0 == scale);
+            mean(of.map(|(_, b, r)| r - b).collect()).map(|gain| (scale, gain))
         };
         Ok(Scores {
-            blurry_db: mean(&|s| s.1, &every),
-            restored_db: mean(&|s| s.2, &every),
-            sharpness: mean(&|s| s.3, &every),
-            gain_db: scales.into_iter().map(gain).collect(),
+            blurry_db: mean(known.iter().map(|k| k.1).collect()),
+            restored_db: mean(known.iter().map(|k| k.2).collect()),
+            sharpness: mean(all.iter().map(|o| o.sharpness).collect()).unwrap_or(0.0),
+            gain_db: scales.into_iter().filter_map(gain).collect(),
         })
     }
 
-    /// The first `count` exposures side by side: blurry, restored and true, one below the other.
+    /// Scores, and a sheet of pictures in `folder` named by the step.
     ///
     /// # Errors
-    /// A sample that the network cannot take.
-    pub fn sheet(&self, net: &Net, count: usize) -> Result<Option<Picture>, TrainError> {
-        let Some((_, first)) = self.samples.first() else { return Ok(None) };
+    /// A sample that the network cannot take, or a file that cannot be written.
+    pub fn report(&self, net: &Net, folder: &Path, step: u64) -> Result<Scores, TrainError> {
+        if let Some(sheet) = self.sheet(net, 6)? {
+            let path = folder.join(format!("{step:07}.png"));
+            let mut png = std::io::Cursor::new(Vec::new());
+            let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            image::write_buffer_with_format(
+                &mut png,
+                &sheet.to_rgb(),
+                side(sheet.size().width),
+                side(sheet.size().height),
+                image::ExtendedColorType::Rgb8,
+                image::ImageFormat::Png,
+            )
+            .map_err(|e| TrainError::state(&path, e))?;
+            output::write(&path, png.get_ref())?;
+        }
+        self.run(net)
+    }
+
+    /// The first `count` exposures side by side: blurry, restored and, where known, true, one
+    /// below the other.
+    fn sheet(&self, net: &Net, count: usize) -> Result<Option<Picture>, TrainError> {
+        let Some(first) = self.samples.first() else { return Ok(None) };
         let (h, w) = (first.input.height, first.input.width);
+        let rows = if first.sharp.is_some() { 3 } else { 2 };
         let mut columns = Vec::new();
-        for (_, sample) in self.samples.iter().take(count) {
-            if (sample.input.height, sample.input.width) == (h, w) {
-                let latent = net.forward(&sample.input)?.latent;
-                columns.push([sample.input.blur.clone(), latent, sample.sharp.clone()]);
+        for held in self.samples.iter().take(count) {
+            if (held.input.height, held.input.width) == (h, w) {
+                let latent = net.forward(&held.input)?.latent;
+                let truth = held.sharp.clone().unwrap_or_default();
+                columns.push([held.input.blur.clone(), latent, truth]);
             }
         }
-        let size = Size::new(w * columns.len(), 3 * h);
+        let size = Size::new(w * columns.len(), rows * h);
         let mut data = Vec::with_capacity(3 * size.area());
         for channel in 0..3 {
-            for row in 0..3 {
+            for row in 0..rows {
                 for y in 0..h {
                     for column in &columns {
                         let plane = column.get(row).map_or(&[][..], |p| p.as_slice());

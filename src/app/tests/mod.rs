@@ -1,1 +1,206 @@
-//! The window's behaviour, without a screen.
+//! The window's behaviour without a screen: keys, buttons and dialogs by their names, with a
+//! source and a restorer that do what they are told.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod card;
+mod layout;
+mod panels;
+mod recording;
+mod views;
+
+use super::session::{self, Recipe, Session};
+use super::style;
+use super::window::Window;
+use crate::camera;
+use crate::event::{Event, Span};
+use crate::frame::{Exposure, Picture, Rounding, Size};
+use crate::network::Weights;
+use crate::pipeline::{
+    Captured, Control, Next, Notices, Restorer, Source, SourceError, SourceName, Sources, Tap,
+    Transport,
+};
+use eframe::egui::{self, Key};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const SIZE: Size = Size::new(64, 48);
+const SENSOR: Size = Size::new(32, 24);
+
+/// What a fake source was told, and whether it is a recording.
+#[derive(Clone, Default)]
+struct Script {
+    told: Arc<Mutex<Vec<Control>>>,
+    recording: bool,
+    controls: Vec<camera::Control>,
+}
+
+impl Script {
+    fn told(&self) -> Vec<Control> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+struct Fake {
+    script: Script,
+    number: u64,
+}
+
+impl Source for Fake {
+    fn name(&self) -> String {
+        "fake camera".into()
+    }
+
+    fn shapes(&self) -> Vec<crate::pipeline::Shape> {
+        Vec::new()
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+
+    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+        std::thread::sleep(Duration::from_millis(3));
+        self.number += 1;
+        Ok(Next::Exposure(Box::new(captured(self.number))))
+    }
+
+    fn control(&mut self, control: Control) {
+        self.script.told.lock().unwrap().push(control);
+    }
+
+    fn controls(&self) -> &[camera::Control] {
+        &self.script.controls
+    }
+
+    fn transport(&self) -> Option<Transport> {
+        let at = |position| Transport { position, paused: false, speed: 1.0 };
+        self.script.recording.then(|| at(0.25))
+    }
+}
+
+/// A gray ramp, whose truth is the same one, brighter; one event below the labels.
+fn captured(number: u64) -> Captured {
+    let data = (0..3 * SIZE.area()).map(|i| (i % SIZE.width) as u8 + 40).collect();
+    let picture = Picture::new(3, SIZE, data).unwrap();
+    let truth = picture.map(|v| v + 20);
+    Captured {
+        number,
+        exposure: Exposure {
+            frame: picture.to_planes(),
+            span: Span::new(0.0, 10_000.0),
+            events: vec![Event { t_us: 5000, x: 16, y: 20, on: true }],
+            sensor: SENSOR,
+        },
+        picture,
+        truth: vec![(0.5, truth)],
+        closed: Instant::now(),
+        arrived: Instant::now(),
+    }
+}
+
+/// Brightens what it is given.
+struct Brighter {
+    by: f32,
+    done: VecDeque<Vec<Picture>>,
+}
+
+impl Restorer for Brighter {
+    fn describe(&self) -> String {
+        "a fake engine".into()
+    }
+
+    fn room(&mut self) -> usize {
+        usize::from(self.done.is_empty())
+    }
+
+    fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String> {
+        let one = captured.exposure.frame.map(|v| v + self.by).rounded(Rounding::Nearest);
+        self.done.push_back(instants.iter().map(|_| one.clone()).collect());
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        Ok(self.done.pop_front().unwrap_or_default())
+    }
+}
+
+fn recipe(open: session::Open) -> Recipe {
+    Recipe {
+        open,
+        restorer: Arc::new(|weights| {
+            Box::new(move |_: &Notices| {
+                weights()?;
+                Ok(Box::new(Brighter { by: 50.0 / 255.0, done: VecDeque::new() })
+                    as Box<dyn Restorer>)
+            })
+        }),
+        weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),
+        adapt: false,
+        wake: Arc::new(|| ()),
+    }
+}
+
+/// A window before a fake source; other sources are opened as the program would.
+fn window(script: &Script) -> Window {
+    let recipe = recipe(session::opener());
+    let source = Box::new(Fake { script: script.clone(), number: 0 });
+    let pipeline = recipe.start(source).unwrap();
+    let name = Sources::One(SourceName::Davis(None));
+    let session = Session::new(pipeline, Tap::default(), name, recipe);
+    Window::new(session, None, None, Arc::new(|| ()))
+}
+
+type Shown = Harness<'static, Window>;
+
+fn shown_at(window: Window, width: f32, height: f32) -> Shown {
+    let mut harness = Harness::builder()
+        .with_size(egui::vec2(width, height))
+        .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
+    style::apply(&harness.ctx);
+    until(&mut harness, "a picture", |w| w.latest.is_some());
+    harness
+}
+
+/// The window at its own size, once a picture is there.
+fn shown(window: Window) -> Shown {
+    shown_at(window, 1240.0, 540.0)
+}
+
+/// Shows frames until `done`, for at most half a minute: machines differ.
+fn until(harness: &mut Shown, what: &str, done: impl Fn(&Window) -> bool) {
+    let start = Instant::now();
+    loop {
+        harness.step();
+        if done(harness.state()) {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn press(harness: &mut Shown, key: Key) {
+    harness.key_press(key);
+    harness.run_steps(2);
+}
+
+/// Clicks what has this name; of several the first that can be clicked.
+fn click(harness: &mut Shown, name: &str) {
+    use egui::Role;
+    let roles = [Role::Button, Role::RadioButton, Role::CheckBox, Role::ComboBox];
+    {
+        let mut all = harness.query_all_by_label(name);
+        let node = all.find(|n| roles.contains(&n.accesskit_node().role()));
+        node.unwrap_or_else(|| panic!("nothing named {name} can be clicked")).click();
+    }
+    harness.run_steps(3);
+}
+
+/// Whether something with this text is on the screen.
+fn says(harness: &Shown, text: &str) -> bool {
+    harness.query_all_by_label_contains(text).next().is_some()
+}

@@ -92,6 +92,9 @@ struct Functions {
     info: unsafe extern "C" fn(Handle) -> RawInfo,
 }
 
+/// What libcaer calls with every message.
+type Listener = unsafe extern "C" fn(*const c_char, usize);
+
 /// The loaded library.
 pub(super) struct Caer {
     functions: Functions,
@@ -153,6 +156,21 @@ impl Caer {
             data: function!(b"caerDeviceDataGet"),
             info: function!(b"caerDavisInfoGet"),
         };
+        // Messages come to us rather than to the terminal. An older library may lack these.
+        // SAFETY: the types are those that libcaer 3.3's headers declare.
+        let listen: Option<unsafe extern "C" fn(Option<Listener>)> =
+            unsafe { library.get(b"caerLogCallbackSet") }.ok().map(|s| *s);
+        // SAFETY: as above.
+        let write_to: Option<unsafe extern "C" fn(c_int, c_int)> =
+            unsafe { library.get(b"caerLogFileDescriptorsSet") }.ok().map(|s| *s);
+        if let Some(listen) = listen {
+            // SAFETY: `hear` is a function of this program and never goes away.
+            unsafe { listen(Some(super::log::hear)) };
+            if let Some(write_to) = write_to {
+                // SAFETY: negative numbers stand for no file.
+                unsafe { write_to(-1, -1) };
+            }
+        }
         Ok(Self { functions, _library: library })
     }
 }
@@ -254,6 +272,20 @@ impl Open {
         unsafe {
             (self.caer.functions.start)(self.handle, None, None, none, Some(tell_gone), argument)
         }
+    }
+
+    /// Stops, lets `change` do what needs a camera that stands still, and starts again.
+    pub(super) fn restart(&mut self, change: impl FnOnce(&Self) -> bool) -> bool {
+        // SAFETY: the handle is open; no data is being read meanwhile.
+        unsafe { (self.caer.functions.stop)(self.handle) };
+        let changed = change(self);
+        let argument = self.lent.map_or(std::ptr::null_mut(), |l| l.cast_mut().cast::<c_void>());
+        let none = std::ptr::null_mut();
+        let told: Callback = if argument.is_null() { None } else { Some(tell_gone) };
+        // SAFETY: the callback's argument, lent at the first start, is alive until `drop`.
+        let started =
+            unsafe { (self.caer.functions.start)(self.handle, None, None, none, told, argument) };
+        changed && started
     }
 
     pub(super) fn is_gone(&self) -> bool {

@@ -1,11 +1,14 @@
 //! DAVIS cameras through libcaer: events, frames with their exposures, edges.
 
+mod biases;
 mod library;
+mod log;
 mod registers;
 mod wire;
 
 pub use library::LIBRARY_VARIABLE;
 
+use crate::camera::halves::Part;
 use crate::camera::seam::Seam;
 use crate::camera::{
     Cause, Control, ControlError, Device, DeviceError, Drops, Edge, EventPacket, FramePacket,
@@ -14,8 +17,9 @@ use crate::camera::{
 use crate::event::Event;
 use crate::frame::Size;
 use crate::time::{EventClock, Timestamp};
+use biases::Dials;
 use library::{Caer, Info, Open};
-use registers::{DVS_DROPPED, MUX, REGISTERS, Register};
+use registers::{DVS_DROPPED, EDGES_DROPPED, HOST_LOG, MUX, REGISTERS, Register};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,20 +30,56 @@ use wire::{Kind, Special};
 const SILENCE: Duration = Duration::from_secs(3);
 /// How long to sleep where there is nothing, which adds to latency.
 const NAP: Duration = Duration::from_micros(500);
-/// How often the camera's own counters are asked.
-const ASK: Duration = Duration::from_secs(1);
+/// How often the camera's own counters are asked: an exposure is passed on that long after its
+/// end at the earliest, so that one whose events were lost inside the camera can be marked.
+const ASK: Duration = Duration::from_millis(25);
+
+/// What a switch or a dial is called.
+const SENSITIVITY: &str = "sensitivity";
+const BANDWIDTH: &str = "bandwidth";
 
 /// Opens DAVIS cameras.
 #[derive(Default)]
 pub struct Davis {
     file: Option<PathBuf>,
+    /// Only this, of frames and events.
+    only: Option<Part>,
     caer: Mutex<Option<Arc<Caer>>>,
 }
 
 impl Davis {
     /// With libcaer from `file`, or from its usual place.
     pub fn new(file: Option<PathBuf>) -> Self {
-        Self { file, caer: Mutex::new(None) }
+        Self { file, only: None, caer: Mutex::new(None) }
+    }
+
+    /// Used as one of two cameras: the other part is switched off in the camera, and frames
+    /// are told on its own clock, which is then not that of the events.
+    pub fn only(mut self, part: Part) -> Self {
+        self.only = Some(part);
+        self
+    }
+
+    /// What the camera of a serial number, or any, says of itself. It must not be in use.
+    ///
+    /// # Errors
+    /// It is not there, or libcaer cannot use it.
+    pub fn look(&self, serial: Option<&str>) -> Result<Identity, DeviceError> {
+        let open = self.grab(serial)?;
+        Ok(identity(&open.info()))
+    }
+
+    fn grab(&self, serial: Option<&str>) -> Result<Open, DeviceError> {
+        let caer = self.caer()?;
+        let _ = log::last_words();
+        Open::new(caer, serial).map_err(|errno| {
+            let which = serial.map_or(String::new(), |s| format!(" {s}"));
+            let said = log::last_words().map_or(String::new(), |words| format!(": {words}"));
+            DeviceError::Absent(format!(
+                "no DAVIS{which} can be opened (libcaer's error {errno}{said}): plug it in, see \
+                 that the udev rule is installed and that no other program uses it"
+            ))
+        })
     }
 
     /// Whether libcaer can be loaded; if not, why, and what to do.
@@ -62,13 +102,7 @@ impl Davis {
 
 impl Opener for Davis {
     fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        let mut open = Open::new(self.caer()?, wanted.serial.as_deref()).map_err(|errno| {
-            let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
-            DeviceError::Absent(format!(
-                "no DAVIS{which} can be opened (libcaer's error {errno}): plug it in, see that \
-                 the udev rule is installed and that no other program uses it"
-            ))
-        })?;
+        let mut open = self.grab(wanted.serial.as_deref())?;
         let info = open.info();
         let (Ok(width @ 1..), Ok(height @ 1..)) =
             (usize::try_from(info.width), usize::try_from(info.height))
@@ -85,6 +119,19 @@ impl Opener for Davis {
         if info.global_shutter {
             open.set(registers::APS, registers::GLOBAL_SHUTTER, 1);
         }
+        // Where it is not understood, losses are still seen by the time that they leave out.
+        open.set(HOST_LOG, 0, log::NOTICE);
+        let off = match self.only {
+            Some(Part::Frames) => Some(registers::SEND_EVENTS),
+            Some(Part::Events) => Some(registers::SEND_FRAMES),
+            None => None,
+        };
+        if let Some((module, parameter)) = off
+            && !open.set(module, parameter, 0)
+        {
+            refused.push("sending only one of frames and events");
+        }
+        let dials = Dials::new(|module, parameter| open.get(module, parameter));
         if !refused.is_empty() {
             let what = refused.join(", ");
             return Err(DeviceError::Absent(format!("the DAVIS did not accept {what}")));
@@ -92,7 +139,8 @@ impl Opener for Davis {
         if !open.start() {
             return Err(DeviceError::Absent("the DAVIS does not start to send".into()));
         }
-        let dropped = info.statistics.then(|| open.get_64(MUX, DVS_DROPPED)).flatten();
+        let count = |parameter| info.statistics.then(|| open.get_64(MUX, parameter)).flatten();
+        let (dropped, edges_dropped) = (count(DVS_DROPPED), count(EDGES_DROPPED));
         Ok(Box::new(Camera {
             open,
             info,
@@ -104,7 +152,14 @@ impl Opener for Davis {
             frames: 0,
             heard: Instant::now(),
             asked: Instant::now(),
+            asked_us: None,
             dropped,
+            edges_dropped,
+            lost_since: None,
+            dials,
+            only: self.only,
+            beat: Beat::default(),
+            log_lost: log::lost(),
         }))
     }
 }
@@ -120,25 +175,79 @@ struct Camera {
     frames: u64,
     heard: Instant,
     asked: Instant,
-    /// The camera's own count of what it could not send.
+    /// The camera's time when it was last asked.
+    asked_us: Option<i64>,
+    /// The camera's own count of events that it could not send, and of edges.
     dropped: Option<u64>,
+    edges_dropped: Option<u64>,
+    /// Since when events were lost inside the camera, to be told with the next packet.
+    lost_since: Option<i64>,
+    dials: Option<Dials>,
+    only: Option<Part>,
+    beat: Beat,
+    /// Containers that libcaer had dropped by its own account.
+    log_lost: u64,
+}
+
+/// The inertial sensor's steady pulse, whose absence tells that containers are missing.
+#[derive(Debug, Default)]
+struct Beat {
+    last_us: Option<i64>,
+    period_us: Option<i64>,
+}
+
+/// Shortest period that is believed, in microseconds.
+const SHORTEST_BEAT_US: i64 = 100;
+
+impl Beat {
+    /// Takes the sensor's first and last sample of a container; where the last sample before
+    /// a pause was that is too long for the sensor, if there was one.
+    fn pause(&mut self, first_us: i64, last_us: i64, samples: usize) -> Option<i64> {
+        let before = self.last_us.replace(last_us);
+        let known = self.period_us;
+        if let Some(steps) = i64::try_from(samples).ok().filter(|n| *n > 1) {
+            let period = ((last_us - first_us) / (steps - 1)).max(SHORTEST_BEAT_US);
+            self.period_us = Some(period);
+        }
+        // The longer one of two containers: one that was cut short tells little.
+        let (before, period) = (before?, self.period_us?.max(known.unwrap_or(0)));
+        let step = first_us - before;
+        // A pulse or two may come late; a container holds at least two.
+        (step * 2 > period * 5).then_some(before)
+    }
+}
+
+fn identity(info: &Info) -> Identity {
+    Identity {
+        model: info.description.clone(),
+        serial: info.serial.clone(),
+        firmware: format!("firmware {}, logic {}", info.firmware, info.logic),
+    }
 }
 
 impl Device for Camera {
     fn identity(&self) -> Identity {
-        Identity {
-            model: self.info.description.clone(),
-            serial: self.info.serial.clone(),
-            firmware: format!("firmware {}, logic {}", self.info.firmware, self.info.logic),
-        }
+        identity(&self.info)
     }
 
     fn controls(&self) -> Vec<Control> {
         let there = REGISTERS.iter().filter(|r| (r.exists)(&self.info));
-        there.filter_map(|r| Some(r.control(self.open.get(r.module, r.parameter)?))).collect()
+        let registers =
+            there.filter_map(|r| Some(r.control(self.open.get(r.module, r.parameter)?)));
+        let dials = self.dials.iter().flat_map(|dials| {
+            let range = (-1.0, 1.0);
+            [
+                Control::number(SENSITIVITY, "Sensitivity", dials.sensitivity, range),
+                Control::number(BANDWIDTH, "Speed of the pixels", dials.bandwidth, range),
+            ]
+        });
+        dials.chain(registers).collect()
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        if let (SENSITIVITY | BANDWIDTH, Value::Number(place)) = (name, value) {
+            return self.dial(name, *place);
+        }
         let register: &Register = REGISTERS
             .iter()
             .find(|r| r.name == name)
@@ -150,11 +259,14 @@ impl Device for Camera {
                 return Err(ControlError::Kind { name: name.into(), value: value.clone() });
             }
         };
-        if self.open.set(register.module, register.parameter, raw) {
-            Ok(())
+        let (module, parameter) = (register.module, register.parameter);
+        let set = if register.restart {
+            self.begin_anew();
+            self.open.restart(|open| open.set(module, parameter, raw))
         } else {
-            Err(ControlError::Refused(name.into()))
-        }
+            self.open.set(module, parameter, raw)
+        };
+        if set { Ok(()) } else { Err(ControlError::Refused(name.into())) }
     }
 
     fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
@@ -189,11 +301,34 @@ impl Device for Camera {
 }
 
 impl Camera {
+    fn dial(&mut self, name: &str, place: f64) -> Result<(), ControlError> {
+        let refused = || ControlError::Refused(name.into());
+        let dials = self.dials.as_mut().ok_or_else(refused)?;
+        match name {
+            SENSITIVITY => dials.sensitivity = place,
+            _ => dials.bandwidth = place,
+        }
+        let open = &self.open;
+        let set =
+            dials.biases().iter().all(|(address, raw)| open.set(registers::BIAS, *address, *raw));
+        if set { Ok(()) } else { Err(refused()) }
+    }
+
+    /// The clock begins anew; what was held back is lost.
+    fn begin_anew(&mut self) {
+        self.epoch = self.wanted.next_epoch();
+        self.beat = Beat::default();
+        (self.asked_us, self.lost_since) = (None, None);
+        self.drops.add(Cause::Device, Unit::Events, self.seam.clear());
+    }
+
     /// Reads one container, if there is one.
     fn container(&mut self, out: &mut Vec<Packet>) -> bool {
         let sensor = self.sensor;
         let (mut events, mut edges) = (Vec::new(), Vec::new());
         let (mut frames, mut last_us, mut reset, mut bad) = (Vec::new(), None, false, 0);
+        let (mut first_us, mut pause) = (None::<i64>, None);
+        let beat = &mut self.beat;
         let read = self.open.data(|header, bytes| {
             match header.kind {
                 Kind::Polarity => bad += wire::polarity(header, bytes, sensor, &mut events),
@@ -208,10 +343,17 @@ impl Camera {
                     }
                 }
                 Kind::Frame => frames.extend(wire::frames(header, bytes)),
-                Kind::Inertial | Kind::Other => {}
+                Kind::Inertial => {
+                    if let (Some(f), Some(l)) = (header.first_us(bytes), header.last_us(bytes)) {
+                        pause = beat.pause(f, l, header.number());
+                    }
+                }
+                Kind::Other => {}
             }
             if matches!(header.kind, Kind::Polarity | Kind::Special | Kind::Inertial) {
                 last_us = last_us.max(header.last_us(bytes));
+                let first = header.first_us(bytes);
+                first_us = first.map(|us| first_us.map_or(us, |known| known.min(us))).or(first_us);
             }
         });
         let Some(nonsense) = read else { return false };
@@ -219,12 +361,12 @@ impl Camera {
         self.drops.add(Cause::Malformed, Unit::Events, bad);
         if reset {
             // The clock begins anew, and this container's other times are of neither clock.
-            self.epoch = self.wanted.next_epoch();
-            let lost = self.seam.clear() + events.len() as u64;
-            self.drops.add(Cause::Device, Unit::Events, lost);
+            self.begin_anew();
+            self.drops.add(Cause::Device, Unit::Events, events.len() as u64);
             self.drops.add(Cause::Device, Unit::Frames, frames.len() as u64);
             return true;
         }
+        self.notice_missing(pause, first_us);
         if let Some(last_us) = last_us {
             self.events(last_us, events, edges, out);
         }
@@ -238,10 +380,7 @@ impl Camera {
             out.push(Packet::Frame(FramePacket {
                 epoch: self.epoch,
                 sequence,
-                span: FrameSpan::Events {
-                    start: Timestamp::from_us(frame.start_us),
-                    end: Timestamp::from_us(frame.end_us),
-                },
+                span: self.span(frame.start_us, frame.end_us),
                 arrived: Timestamp::now(),
                 picture: frame.picture,
                 truth: None,
@@ -270,19 +409,58 @@ impl Camera {
             events,
             edges,
             sensor: self.sensor,
+            lost_since: self.lost_since.take().map(Timestamp::from_us),
         }));
+    }
+
+    /// When a frame was exposed: on the events' clock, which is the camera's own unless the
+    /// events come from another one.
+    fn span(&self, start_us: i64, end_us: i64) -> FrameSpan {
+        if self.only == Some(Part::Frames) {
+            let start = Timestamp::from_us(start_us);
+            return FrameSpan::Frames { start, exposure_us: end_us - start_us };
+        }
+        let (start, end) = (Timestamp::from_us(start_us), Timestamp::from_us(end_us));
+        FrameSpan::Events { start, end }
+    }
+
+    /// Leaves out the time of containers that libcaer had no room for.
+    fn notice_missing(&mut self, pause: Option<i64>, first_us: Option<i64>) {
+        let told = log::lost();
+        let lost = told - self.log_lost;
+        self.log_lost = told;
+        if let (Some(_), Some(first_us)) = (pause, first_us) {
+            self.drops.add(Cause::Queue, Unit::Gaps, 1);
+            let held = self.seam.skip_to(first_us);
+            self.drops.add(Cause::Queue, Unit::Events, held);
+        } else if lost > 0 && self.beat.period_us.is_none() {
+            // Without the inertial sensor nobody knows where they are missing.
+            self.drops.add(Cause::Queue, Unit::Gaps, lost);
+            self.lost_since = self.lost_since.or(self.seam.until_us());
+        }
     }
 
     /// Asks the camera what it could not send.
     fn ask(&mut self) {
-        let Some(before) = self.dropped else { return };
         if self.asked.elapsed() < ASK {
             return;
         }
         self.asked = Instant::now();
-        if let Some(now) = self.open.get_64(MUX, DVS_DROPPED) {
-            self.drops.add(Cause::Usb, Unit::Events, now.saturating_sub(before));
-            self.dropped = Some(now);
+        let since = std::mem::replace(&mut self.asked_us, self.seam.until_us());
+        let more = |count: &mut Option<u64>, parameter| {
+            let before = (*count)?;
+            let now = self.open.get_64(MUX, parameter)?;
+            *count = Some(now);
+            Some(now.saturating_sub(before)).filter(|n| *n > 0)
+        };
+        let events = more(&mut self.dropped, DVS_DROPPED);
+        let edges = more(&mut self.edges_dropped, EDGES_DROPPED);
+        if let Some(edges) = edges {
+            self.drops.add(Cause::Usb, Unit::Gaps, edges);
+        }
+        if let Some(events) = events {
+            self.drops.add(Cause::Usb, Unit::Events, events);
+            self.lost_since = self.lost_since.or(since).or(self.asked_us);
         }
     }
 }

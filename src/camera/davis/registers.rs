@@ -3,16 +3,24 @@
 use super::library::Info;
 use crate::camera::Control;
 
+const HOST_USB: i8 = -1;
 const HOST_EXCHANGE: i8 = -2;
 const HOST_PACKETS: i8 = -3;
 pub(super) const MUX: i8 = 0;
+/// Of the host's log: how much is told.
+pub(super) const HOST_LOG: i8 = -4;
 const DVS: i8 = 1;
 pub(super) const APS: i8 = 2;
 const INPUT: i8 = 4;
-const BIAS: i8 = 5;
+pub(super) const BIAS: i8 = 5;
 
 /// Of [`MUX`]: events that did not fit into the USB buffers, 64 bits.
 pub(super) const DVS_DROPPED: u8 = 83;
+/// Of [`MUX`]: edges that did not fit either, 64 bits.
+pub(super) const EDGES_DROPPED: u8 = 81;
+/// Module and parameter of what lets events, and what lets frames, be sent.
+pub(super) const SEND_EVENTS: (i8, u8) = (DVS, 3);
+pub(super) const SEND_FRAMES: (i8, u8) = (APS, 4);
 /// Of [`APS`]: all pixels are exposed at once, without which there is no one exposure.
 pub(super) const GLOBAL_SHUTTER: u8 = 7;
 
@@ -39,6 +47,8 @@ pub(super) struct Register {
     /// The largest value; 1 makes it a switch.
     largest: i64,
     expert: bool,
+    /// Only heeded when the camera starts to send.
+    pub(super) restart: bool,
     pub(super) exists: fn(&Info) -> bool,
 }
 
@@ -61,13 +71,24 @@ const fn register(
     largest: i64,
     exists: fn(&Info) -> bool,
 ) -> Register {
-    Register { name, label, module, parameter, largest, expert: false, exists }
+    Register { name, label, module, parameter, largest, expert: false, restart: false, exists }
 }
 
 /// A bias: sixteen bits, coarse and fine current.
 const fn bias(name: &'static str, label: &'static str, parameter: u8) -> Register {
-    let (module, largest, expert) = (BIAS, 0xffff, true);
-    Register { name, label, module, parameter, largest, expert, exists: |_| true }
+    let (module, largest, expert, restart) = (BIAS, 0xffff, true, false);
+    Register { name, label, module, parameter, largest, expert, restart, exists: |_| true }
+}
+
+/// A size of libcaer's own, on this computer.
+const fn host(
+    name: &'static str,
+    label: &'static str,
+    (module, parameter): (i8, u8),
+    largest: i64,
+    restart: bool,
+) -> Register {
+    Register { name, label, module, parameter, largest, expert: true, restart, exists: |_| true }
 }
 
 pub(super) const REGISTERS: &[Register] = &[
@@ -94,8 +115,14 @@ pub(super) const REGISTERS: &[Register] = &[
     register("generator_length_us", "Generator pulse (us)", (INPUT, 14), 1_048_575, |i| {
         i.generator
     }),
+    register("generator_high", "Generator's pulse is high", (INPUT, 12), 1, |i| i.generator),
     register("generator_rising", "Mark rising edges", (INPUT, 15), 1, |i| i.generator),
     register("generator_falling", "Mark falling edges", (INPUT, 16), 1, |i| i.generator),
+    register("input_edges", "Edges on the input", (INPUT, 0), 1, |_| true),
+    host("usb_buffers", "USB buffers", (HOST_USB, 0), 64, false),
+    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), 1 << 20, false),
+    host("packet_us", "Packet length (us)", (HOST_PACKETS, 1), 100_000, false),
+    host("exchange_packets", "Packets that may wait", (HOST_EXCHANGE, 0), 16_384, true),
     bias("bias_diff", "DiffBn", 10),
     bias("bias_on", "OnBn", 11),
     bias("bias_off", "OffBn", 12),

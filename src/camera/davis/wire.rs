@@ -81,9 +81,21 @@ impl Header {
         self.size * self.number
     }
 
+    /// How many events follow.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// Time stamps have 31 bits; the header counts how often they have wrapped.
     fn time(&self, stamp: u32) -> i64 {
         (self.overflow << 31) + i64::from(stamp & 0x7fff_ffff)
+    }
+
+    /// The time of the first event, in microseconds.
+    pub(super) fn first_us(&self, events: &[u8]) -> Option<i64> {
+        self.number.checked_sub(1)?;
+        events.get(self.time_offset..self.time_offset + 4)?;
+        Some(self.time(word(events, self.time_offset)))
     }
 
     /// The time of the last event, in microseconds.

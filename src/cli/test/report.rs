@@ -56,6 +56,12 @@ impl Report {
         mean("overall", &self.scores.iter().collect::<Vec<_>>())
     }
 
+    /// PSNR in dB and SSIM, each the mean over all images.
+    pub(super) fn means(&self) -> (f64, f64) {
+        let Mean { psnr, ssim, .. } = self.overall();
+        (psnr, ssim)
+    }
+
     pub(super) fn print(&self) {
         let widest = self.scores.iter().map(|s| s.sequence.len() + 4).max().unwrap_or(0).max(8);
         println!("{:<widest$}  {:>8}  {:>7}", "image", "PSNR/dB", "SSIM");
@@ -69,13 +75,18 @@ impl Report {
         }
     }
 
-    /// Writes results.json and results.csv.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
-        let json = serde_json::json!({
+    /// Writes results.json and results.csv; what the network is compared with goes into the
+    /// former, mean and images.
+    pub(super) fn write(&self, folder: &Path, others: &[(&str, &Self)]) -> Result<(), Failure> {
+        let mut json = serde_json::json!({
             "images": self.scores,
             "sequences": self.sequences(),
             "overall": self.overall(),
         });
+        for (name, other) in others {
+            let value = serde_json::json!({ "overall": other.overall(), "images": other.scores });
+            json.as_object_mut().and_then(|j| j.insert((*name).to_owned(), value));
+        }
         let text = serde_json::to_vec_pretty(&json)?;
         gem_live::output::write(&folder.join("results.json"), &text)?;
         let mut csv = String::from("sequence,index,psnr,ssim\n");

@@ -2,6 +2,9 @@
 //! compressed with LZ4 or Zstandard.
 
 mod flat;
+mod index;
+
+pub use index::{PacketKind, PacketPlace};
 
 use crate::camera::{Edge, EdgeKind};
 use crate::event::Event;

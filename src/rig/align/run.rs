@@ -80,6 +80,11 @@ impl AlignRun {
         lock(&self.session).alignment().cloned()
     }
 
+    /// The last pictures of the frame camera and of the event camera.
+    pub fn pictures(&self) -> [Option<Picture>; 2] {
+        lock(&self.session).pictures().map(|p| p.cloned())
+    }
+
     /// What the event camera saw, over the frame that it is aligned to.
     pub fn overlay(&self) -> Option<Picture> {
         lock(&self.session).overlay()

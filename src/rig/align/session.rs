@@ -224,6 +224,11 @@ impl AlignSession {
         &self.views
     }
 
+    /// The last pictures of the frame camera and of the event camera.
+    pub fn pictures(&self) -> [Option<&Picture>; 2] {
+        [self.frame.picture.as_ref(), self.event.picture.as_ref()]
+    }
+
     /// What the event camera saw, over the frame that it is aligned to.
     pub fn overlay(&self) -> Option<Picture> {
         let (frame, seen) = (self.frame.picture.as_ref()?, self.event.picture.as_ref()?);

@@ -13,6 +13,11 @@ const BUCKETS: usize = 1200;
 /// Shortest time over which a drift is told from jitter, in microseconds; before that the
 /// clocks are taken to run alike.
 const DRIFT_AFTER_US: f64 = 20e6;
+/// No transfer is delayed by more, for as long as [`LASTING_US`]; what is has another clock.
+const JUMP_US: f64 = 1e6;
+/// How long packets must come late in the same way, in microseconds of the host's clock. After a
+/// stall late packets come too, but all at once.
+const LASTING_US: i64 = 1_500_000;
 /// Quartz is better than this; a steeper line is jitter, in millionths.
 const MAX_DRIFT_PPM: f64 = 500.0;
 
@@ -21,17 +26,43 @@ const MAX_DRIFT_PPM: f64 = 500.0;
 pub struct Envelope<A: Clock> {
     buckets: VecDeque<(Timestamp<A>, Timestamp<HostClock>)>,
     bucket: Option<i64>,
+    /// The smallest delay that is kept.
+    least_us: f64,
+    /// Since when every packet has come too late.
+    late_since: Option<Timestamp<HostClock>>,
 }
 
 impl<A: Clock> Default for Envelope<A> {
     fn default() -> Self {
-        Self { buckets: VecDeque::new(), bucket: None }
+        let (buckets, least_us) = (VecDeque::new(), f64::INFINITY);
+        Self { buckets, bucket: None, least_us, late_since: None }
     }
 }
 
 impl<A: Clock> Envelope<A> {
-    /// Takes one packet: the time stamp of its end and when it arrived.
-    pub fn add(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) {
+    /// Takes one packet: the time stamp of its end and when it arrived. Returns whether the
+    /// device's clock has jumped, though nobody said so: all before is forgotten then.
+    pub fn add(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) -> bool {
+        let jumped = self.jumped(delay_us(device, arrived), arrived);
+        if jumped {
+            self.clear();
+        }
+        self.least_us = self.least_us.min(delay_us(device, arrived));
+        self.keep(device, arrived);
+        jumped
+    }
+
+    fn jumped(&mut self, delay_us: f64, arrived: Timestamp<HostClock>) -> bool {
+        if self.buckets.is_empty() || (delay_us - self.least_us).abs() <= JUMP_US {
+            self.late_since = None;
+            return false;
+        }
+        // Nothing arrives before it was sent; late it may be for a while.
+        let since = *self.late_since.get_or_insert(arrived);
+        delay_us < self.least_us || arrived.since_us(since) > LASTING_US
+    }
+
+    fn keep(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) {
         let bucket = device.us().div_euclid(BUCKET_US);
         match (self.bucket, self.buckets.back_mut()) {
             (Some(last), Some(best)) if last == bucket => {

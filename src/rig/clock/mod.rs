@@ -152,7 +152,10 @@ impl Clocks {
             self.events_until = None;
             self.forget_matches();
         }
-        self.events.add(packet.until, packet.arrived);
+        if self.events.add(packet.until, packet.arrived) {
+            self.events_until = None;
+            self.forget_matches();
+        }
         self.events_until = self.events_until.max(Some(packet.until));
         if self.compares() {
             self.content.push_events(packet);
@@ -176,7 +179,11 @@ impl Clocks {
             FrameSpan::Frames { start, exposure_us } => {
                 self.one_clock = false;
                 self.frame_epoch(frame.epoch, frame.sequence);
-                self.frames.add(start.plus_us(exposure_us), frame.arrived);
+                if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
+                    self.content.clear();
+                    self.line = Line::default();
+                    self.shift = None;
+                }
                 if self.compares() {
                     self.content.push_frame(start, exposure_us, &frame.picture);
                 }

@@ -48,6 +48,8 @@ pub struct Synced {
     pub from: Timestamp<EventClock>,
     /// Stretches between `from` and the exposure's end whose events are missing.
     pub missing: Vec<Gap>,
+    /// Events of this exposure were lost inside of the camera; which ones nobody knows.
+    pub lossy: bool,
     /// Frames that the camera counted between the one before and this one, and that never came.
     pub frames_missing: u64,
     /// Size of the event sensor.
@@ -62,7 +64,7 @@ impl Synced {
 
     /// Whether every event of the exposure is there; those before it do not count.
     pub fn is_complete(&self) -> bool {
-        self.missing.iter().all(|gap| gap.until_us <= self.frame.start.us())
+        !self.lossy && self.missing.iter().all(|gap| gap.until_us <= self.frame.start.us())
     }
 
     /// The events of the exposure alone.
@@ -79,6 +81,22 @@ impl Synced {
             events: self.exposure_events().to_vec(),
             sensor: self.sensor,
         }
+    }
+
+    /// What is restored, the frame as it came, and the truth where it is known; without a copy
+    /// of what is large.
+    pub fn into_exposure(self) -> (Exposure, Picture, Option<Picture>) {
+        let Gap { from_us, until_us } = self.span();
+        let Self { frame, mut events, sensor, .. } = self;
+        events.truncate(events.partition_point(|e| e.t_us < until_us));
+        events.drain(..events.partition_point(|e| e.t_us < from_us));
+        let exposure = Exposure {
+            frame: frame.picture.to_planes(),
+            span: Span::new(from_us as f64, until_us as f64),
+            events,
+            sensor,
+        };
+        (exposure, frame.picture, frame.truth)
     }
 }
 
@@ -147,6 +165,8 @@ pub struct SyncBuffer {
     recent: VecDeque<(u32, u64)>,
     last: Option<(u32, u64, i64, i64)>,
     epoch: Option<u32>,
+    /// Stretches in which events were lost inside of the camera, oldest first.
+    lossy: VecDeque<Gap>,
     sensor: Size,
     stats: SyncStats,
 }
@@ -163,6 +183,7 @@ impl SyncBuffer {
             recent: VecDeque::new(),
             last: None,
             epoch: None,
+            lossy: VecDeque::new(),
             sensor: Size::new(0, 0),
             stats: SyncStats::default(),
         }
@@ -198,10 +219,14 @@ impl SyncBuffer {
                 self.flushed.extend(synced);
             }
             self.store = Store::default();
+            self.lossy.clear();
             self.epoch = Some(packet.epoch);
         }
         self.sensor = packet.sensor;
         let span = Gap { from_us: packet.from.us(), until_us: packet.until.us() };
+        if let Some(since) = packet.lost_since {
+            self.doubt(Gap { from_us: since.us(), until_us: span.until_us });
+        }
         if span.from_us < span.until_us {
             let done = self.store.insert(span, packet.events);
             self.drops.add(Cause::Duplicate, Unit::Events, done.duplicate);
@@ -211,6 +236,21 @@ impl SyncBuffer {
             self.drops.add(Cause::Malformed, Unit::Events, count);
         }
         self.retire();
+    }
+
+    /// Remembers that events of a stretch were lost.
+    fn doubt(&mut self, gap: Gap) {
+        if let Some(last) = self.lossy.back_mut()
+            && gap.from_us <= last.until_us
+        {
+            last.from_us = last.from_us.min(gap.from_us);
+            last.until_us = last.until_us.max(gap.until_us);
+            return;
+        }
+        self.lossy.push_back(gap);
+        if self.lossy.len() > REMEMBERED {
+            self.lossy.pop_front();
+        }
     }
 
     /// Takes a frame.
@@ -314,7 +354,9 @@ impl SyncBuffer {
         }
         let from = Timestamp::from_us(from_us);
         let (index, sensor) = (self.stats.exposures, self.sensor);
-        let synced = Synced { frame, index, events, from, missing, frames_missing, sensor };
+        let lossy = self.epoch == Some(frame.epoch)
+            && self.lossy.iter().any(|g| g.from_us < end_us && g.until_us > start_us);
+        let synced = Synced { frame, index, events, from, missing, lossy, frames_missing, sensor };
         self.stats.exposures += 1;
         self.stats.incomplete += u64::from(!synced.is_complete());
         Some(synced)

@@ -125,14 +125,7 @@ impl Sampler {
         let span = Span::new(0.0, duration_us);
         let blur_px = r.max_blur_px * random.unit().powf(r.slow);
         let optics = Optics::random(r, &mut random);
-        let settings = SceneSettings {
-            view: r.size,
-            foregrounds: r.foregrounds,
-            gray: r.gray,
-            tripod: 0.2,
-            transfer: optics.decode,
-            gain: optics.gain,
-        };
+        let settings = SceneSettings::of(r, &optics);
         let scene = random_scene(&self.photographs, &settings, &[span], blur_px, &mut random);
         let scale = scale.max(1);
         let sensor = Size::new((r.size.width / scale).max(1), (r.size.height / scale).max(1));
@@ -168,18 +161,31 @@ pub fn moments(blur_px: f64) -> usize {
     (blur_px.ceil() as usize + 4).clamp(12, 256)
 }
 
+impl SceneSettings {
+    pub(super) fn of(recipe: &Recipe, optics: &Optics) -> Self {
+        Self {
+            view: recipe.size,
+            foregrounds: recipe.foregrounds,
+            gray: recipe.gray,
+            tripod: 0.2,
+            transfer: optics.decode,
+            gain: optics.gain,
+        }
+    }
+}
+
 /// Both cameras of a sample.
-struct Optics {
+pub(super) struct Optics {
     /// From a photograph's numbers to light.
     decode: Transfer,
-    camera: CameraSettings,
-    pixels: SensorSettings,
+    pub(super) camera: CameraSettings,
+    pub(super) pixels: SensorSettings,
     /// Least and largest factor on the light.
     gain: (f64, f64),
 }
 
 impl Optics {
-    fn random(recipe: &Recipe, random: &mut Stream) -> Self {
+    pub(super) fn random(recipe: &Recipe, random: &mut Stream) -> Self {
         let curved = random.unit() < recipe.curved;
         // A camera without a curve gives darker pictures with harder contrasts; how much so
         // depends on what is in front of it, so a quarter of those samples are drawn between.

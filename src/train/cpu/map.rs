@@ -1,7 +1,32 @@
 //! Feature maps that are kept for the way back: channels last, inside a border of zeros.
 
+use std::cell::RefCell;
+
+thread_local! {
+    /// Memory of maps that are no longer needed: fresh memory costs more than the arithmetic on
+    /// it where maps are large. A sample stays on its thread, and so do its maps.
+    static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Buffers that a thread keeps; a sample's both ways need fewer.
+const KEPT: usize = 256;
+
+/// The smallest free buffer that is large enough and not much larger, else a new one; zeroed.
+fn zeroed(len: usize) -> Vec<f32> {
+    let found = FREE.with_borrow_mut(|free| {
+        let fits = (free.iter().enumerate())
+            .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
+            .min_by_key(|(_, b)| b.capacity());
+        fits.map(|(i, _)| i).map(|i| free.swap_remove(i))
+    });
+    let Some(mut data) = found else { return vec![0.0; len] };
+    data.clear();
+    data.resize(len, 0.0);
+    data
+}
+
 /// `(height, width, channels)` numbers inside a border of `pad` zero pixels.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Map {
     pub(crate) h: usize,
     pub(crate) w: usize,
@@ -10,9 +35,23 @@ pub(crate) struct Map {
     pub(crate) data: Vec<f32>,
 }
 
+impl Drop for Map {
+    fn drop(&mut self) {
+        let data = std::mem::take(&mut self.data);
+        // A thread that ends has no store any more; then the memory is simply freed.
+        let _ = FREE.try_with(|free| {
+            if let Ok(mut free) = free.try_borrow_mut()
+                && free.len() < KEPT
+            {
+                free.push(data);
+            }
+        });
+    }
+}
+
 impl Map {
     pub(crate) fn zeros(h: usize, w: usize, c: usize, pad: usize) -> Self {
-        Self { h, w, c, pad, data: vec![0.0; (h + 2 * pad) * (w + 2 * pad) * c] }
+        Self { h, w, c, pad, data: zeroed((h + 2 * pad) * (w + 2 * pad) * c) }
     }
 
     /// From planes, every number passed through `f`; channels beyond the planes stay zero.

@@ -21,6 +21,7 @@ use conv::Conv;
 use deform::Deform;
 use fuse::{Fused, Fusion};
 use map::Map;
+use rayon::prelude::*;
 use resample::{downsample, pool, unpool, upsample};
 
 /// Whether the deformable convolutions deform.
@@ -198,13 +199,19 @@ impl Net {
             let fusion = Fusion::new(isa, layout, parameters, &name, level.channels);
             (fusion, joint, level.kernel / 2)
         };
-        Self {
-            image: Encoder::new(isa, layout, parameters, "im_enc"),
-            events: Encoder::new(isa, layout, parameters, "ev_enc"),
-            levels: FUSION_LEVELS.iter().enumerate().map(level).collect(),
-            up: (1..=4).map(|i| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0))).collect(),
-            last: conv("dec.conv", 1.0),
-        }
+        // Packing is a good part of a short step: side by side.
+        let encoder = |name| Encoder::new(isa, layout, parameters, name);
+        let up = |i: usize| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0));
+        let ((image, events), (levels, (up, last))) = rayon::join(
+            || rayon::join(|| encoder("im_enc"), || encoder("ev_enc")),
+            || {
+                rayon::join(
+                    || FUSION_LEVELS.par_iter().enumerate().map(level).collect(),
+                    || ((1..=4).map(up).collect(), conv("dec.conv", 1.0)),
+                )
+            },
+        );
+        Self { image, events, levels, up, last }
     }
 
     /// Runs one input.

@@ -1,0 +1,211 @@
+//! Dialogs, panels, messages.
+
+use super::*;
+use crate::app::settings::Tab;
+use crate::app::window::Dialog;
+use crate::camera::Value;
+use std::path::PathBuf;
+
+#[test]
+fn help_shows_every_key_and_escape_closes_it() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::H);
+    assert_eq!(w.state().dialog, Some(Dialog::Help));
+    assert!(says(&w, "slow motion through each exposure"));
+    press(&mut w, Key::Num2);
+    assert_ne!(w.state().settings.view, crate::app::settings::View::Wipe, "keys rest meanwhile");
+    press(&mut w, Key::Escape);
+    assert_eq!(w.state().dialog, None);
+}
+
+#[test]
+fn another_source_takes_the_place_of_the_first() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::O);
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    click(&mut w, "Built-in clip");
+    click(&mut w, "Open");
+    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().session.name, Sources::One(SourceName::Clip));
+    until(&mut w, "a picture of the clip", |w| {
+        w.latest.as_ref().is_some_and(|o| o.captured.picture.size() != SIZE)
+    });
+    assert!(w.query_by_label("Source: Built-in clip").is_some());
+}
+
+#[test]
+fn a_source_that_cannot_be_opened_says_why_and_offers_another() {
+    let mut w = shown(window(&Script::default()));
+    let gone = PathBuf::from("/nowhere/at-all");
+    w.state_mut().open(SourceName::Replay(gone).into());
+    until(&mut w, "the reason", |w| w.session.trouble.is_some());
+    w.run_steps(2);
+    assert!(says(&w, "/nowhere/at-all: no such recording"));
+    click(&mut w, "Choose another source");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
+
+#[test]
+fn a_name_that_is_no_source_cannot_be_opened() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::O);
+    w.get_by_role_and_label(egui::Role::TextInput, "--source").click();
+    w.run_steps(2);
+    w.key_combination_modifiers(egui::Modifiers::COMMAND, &[Key::A]);
+    w.run_steps(2);
+    w.event(egui::Event::Text("hologram".into()));
+    w.run_steps(2);
+    assert!(says(&w, "hologram is none of clip, sim"));
+    let before = w.state().session.name.clone();
+    press(&mut w, Key::Enter);
+    assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_once() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let letter = folder.path().join("letter.odt");
+    std::fs::write(&letter, b"dear").unwrap();
+    drop_file(&mut w, &letter);
+    assert!(says(&w, "letter.odt is neither weights"));
+    let weights = folder.path().join("broken.ckpt");
+    std::fs::write(&weights, b"not weights").unwrap();
+    drop_file(&mut w, &weights);
+    until(&mut w, "the notice", |w| w.session.notices().len() == 1);
+    w.run_steps(2);
+    let named = |w: &Shown| {
+        let all = w.query_all_by_label_contains("broken.ckpt:");
+        all.count()
+    };
+    assert_eq!(named(&w), 1);
+    assert_eq!(w.state().session.weights(), "in the program", "the old ones go on");
+    click(&mut w, "Dismiss");
+    assert_eq!(named(&w), 0);
+}
+
+#[test]
+fn weights_that_are_dropped_are_used_at_once() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    std::fs::copy("assets/weights.safetensors", &path).unwrap();
+    drop_file(&mut w, &path);
+    until(&mut w, "the weights", |w| w.session.weights() == "mine.safetensors");
+    assert!(w.state().session.notices().is_empty());
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|e| e.to_string())
+    }
+}
+
+fn drop_file(w: &mut Shown, path: &std::path::Path) {
+    w.input_mut().dropped_files.push(Arc::new(Dropped(path.to_owned())));
+    w.run_steps(3);
+}
+
+#[test]
+fn a_recording_has_a_bar_of_its_own() {
+    let script = Script { recording: true, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the transport", |w| w.session.transport().is_some());
+    w.run_steps(2);
+    click(&mut w, "Step forward");
+    assert!(w.state().held, "a step holds first");
+    click(&mut w, "Step back");
+    w.get_by_label("Position").set_value_accesskit(0.75);
+    w.run_steps(3);
+    click(&mut w, "Play");
+    let wanted = [
+        Control::Pause(true),
+        Control::Step(1),
+        Control::Step(-1),
+        Control::Seek(0.75),
+        Control::Pause(false),
+    ];
+    until(&mut w, "all controls", |_| script.told().len() >= wanted.len());
+    assert_eq!(script.told(), wanted);
+    assert!(w.query_by_label("Hold").is_none(), "one button to pause is enough");
+}
+
+#[test]
+fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
+    let controls = vec![
+        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::switch("auto", "Auto-exposure", false),
+        camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts(),
+    ];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the controls", |w| w.session.controls().len() == 3);
+    press(&mut w, Key::K);
+    assert!(w.state().settings.tab == Tab::Camera);
+    assert!(w.query_by_label("Raw bias").is_none());
+    click(&mut w, "Auto-exposure");
+    w.get_all_by_label("Exposure (us)").last().unwrap().set_value_accesskit(2000.0);
+    w.run_steps(3);
+    until(&mut w, "the wishes", |_| script.told().len() >= 2);
+    let told = script.told();
+    assert_eq!(told[0], Control::Set("auto", Value::Switch(true)));
+    assert_eq!(told[1], Control::Set("exposure_us", Value::Whole(2000)));
+    w.get_by_label("For experts").click();
+    w.run_steps(20);
+    assert!(w.query_all_by_label("Raw bias").next().is_some());
+}
+
+#[test]
+fn settings_outlive_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let keeping = |script: &Script| {
+        let w = window(script);
+        Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
+    };
+    let mut w = shown(keeping(&Script::default()));
+    press(&mut w, Key::Num2);
+    press(&mut w, Key::E);
+    w.state_mut().end();
+    let again = keeping(&Script::default());
+    assert!(again.settings.events && again.settings.view == crate::app::settings::View::Wipe);
+}
+
+#[test]
+fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::A);
+    assert_eq!(w.state().dialog, Some(Dialog::Align));
+    click(&mut w, "Begin");
+    assert!(says(&w, "there are no two cameras to align"));
+    click(&mut w, "Choose two cameras");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
+
+#[test]
+fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() {
+    let mut w = shown(window(&Script::default()));
+    let half: SourceName = "sim:64x48".parse().unwrap();
+    w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
+    until(&mut w, "the rig", |w| w.latest.is_some());
+    press(&mut w, Key::A);
+    w.get_by_label("A chessboard that flashes on this screen").click();
+    w.run_steps(2);
+    click(&mut w, "Begin");
+    until(&mut w, "the frame camera's picture", |w| w.wizard.pictured());
+    w.run_steps(2);
+    assert!(says(&w, "Frame camera: no board"));
+    click(&mut w, "Flash the board full screen");
+    assert_eq!(w.state().dialog, Some(Dialog::Board));
+    press(&mut w, Key::Escape);
+    assert_eq!(w.state().dialog, Some(Dialog::Align), "back to the steps");
+    press(&mut w, Key::Escape);
+    assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
+}

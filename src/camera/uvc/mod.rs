@@ -1,0 +1,337 @@
+//! Web cameras: MJPEG or YUYV, timed by their arrival only.
+//!
+//! The system's cameras are reached through nokhwa, with the cargo feature `uvc` only, because
+//! on Linux it needs libclang to be built; everything above that stands behind [`Webcams`].
+//! A web camera numbers nothing, so what gets lost before this computer has it cannot be known.
+
+mod reader;
+#[cfg(feature = "uvc")]
+mod system;
+
+use crate::camera::genicam::pixels::yuv422;
+use crate::camera::{
+    Cause, Control, ControlError, Device, DeviceError, Drops, FramePacket, FrameSpan, Identity,
+    Opener, Packet, Unit, Value, Wanted,
+};
+use crate::frame::{Picture, Size};
+use crossbeam_channel::RecvTimeoutError;
+use reader::{Reader, Shot};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Supposed where neither the driver nor the user tells the exposure, in microseconds.
+pub const SUPPOSED_EXPOSURE_US: i64 = 10_000;
+/// Silence after which a web camera counts as gone: in the dark some send five frames a second.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Most pixels of a picture that are believed, whatever a JPEG says of itself.
+const MOST_PIXELS: u64 = 1 << 26;
+/// What is asked for first: pixels and frames a second, near what is restored live.
+const LIKED: (Size, u32) = (Size::new(1280, 720), 30);
+
+/// How pictures come over the cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// A JPEG file each.
+    Mjpeg,
+    /// Two pixels in four bytes: Y, U, Y, V.
+    Yuyv,
+}
+
+/// A way in which a camera can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// Size of its pictures.
+    pub size: Size,
+    /// How they are coded.
+    pub coding: Coding,
+    /// Frames a second.
+    pub rate_hz: u32,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?} {}/s", self.size, self.coding, self.rate_hz)
+    }
+}
+
+/// A camera that the system knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// By which it is opened; may be another one after it was unplugged.
+    pub index: u32,
+    /// What it calls itself.
+    pub name: String,
+}
+
+/// The system's web cameras.
+pub trait Webcams: Send + Sync + 'static {
+    /// Those that are there now.
+    ///
+    /// # Errors
+    /// The system cannot say, or this program cannot ask it.
+    fn list(&self) -> Result<Vec<Listed>, DeviceError>;
+
+    /// Opens one, in the mode that is wanted or else in one that `choose` picks.
+    ///
+    /// # Errors
+    /// In words: it is used by another program, or has no such mode.
+    fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String>;
+}
+
+/// An open web camera, used in one thread, which it may block for as long as it likes.
+pub trait Webcam {
+    /// How it sends.
+    fn mode(&self) -> Mode;
+
+    /// All ways in which it can.
+    fn modes(&mut self) -> Vec<Mode>;
+
+    /// The next picture's bytes.
+    ///
+    /// # Errors
+    /// In words: it is gone.
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String>;
+
+    /// The exposure that its driver tells, in microseconds.
+    fn exposure_us(&self) -> Option<i64>;
+
+    /// Sets the exposure; `false` where its driver cannot.
+    fn set_exposure_us(&mut self, us: i64) -> bool;
+}
+
+/// The mode that is taken where nobody has chosen: nearest to what is liked, uncompressed
+/// before compressed.
+pub fn choose(modes: &[Mode]) -> Option<Mode> {
+    let far = |a: usize, b: usize| a.abs_diff(b);
+    modes.iter().copied().min_by_key(|m| {
+        let slow = LIKED.1.saturating_sub(m.rate_hz);
+        (slow, far(m.size.area(), LIKED.0.area()), m.coding == Coding::Mjpeg, m.rate_hz)
+    })
+}
+
+/// Opens web cameras.
+pub struct Uvc {
+    webcams: Arc<dyn Webcams>,
+}
+
+impl Uvc {
+    /// Those of the system.
+    pub fn new() -> Self {
+        #[cfg(feature = "uvc")]
+        let webcams = system::System {};
+        #[cfg(not(feature = "uvc"))]
+        let webcams = Missing {};
+        Self::with(Arc::new(webcams))
+    }
+
+    /// Others, for tests.
+    pub fn with(webcams: Arc<dyn Webcams>) -> Self {
+        Self { webcams }
+    }
+
+    /// Those that are there now.
+    ///
+    /// # Errors
+    /// The system cannot say, or the program was built without the cargo feature `uvc`.
+    pub fn list(&self) -> Result<Vec<Listed>, DeviceError> {
+        self.webcams.list()
+    }
+}
+
+impl Default for Uvc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Stands in where the program was built without web cameras.
+#[cfg(not(feature = "uvc"))]
+struct Missing {}
+
+#[cfg(not(feature = "uvc"))]
+impl Webcams for Missing {
+    fn list(&self) -> Result<Vec<Listed>, DeviceError> {
+        Err(DeviceError::Fatal(
+            "this program was built without web cameras: install libclang-dev, then \
+             cargo install --path . --features uvc"
+                .into(),
+        ))
+    }
+
+    fn open(&self, _: u32, _: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
+        Err("not built".into())
+    }
+}
+
+impl Opener for Uvc {
+    /// `wanted` names a camera by its number (`0`) or by its name; of several that are called
+    /// the same the first one that can be opened.
+    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let listed = self.webcams.list()?;
+        let number: Option<u32> = wanted.serial.as_ref().and_then(|s| s.parse().ok());
+        let fits = |l: &&Listed| match (&wanted.serial, number) {
+            (None, _) => true,
+            (_, Some(number)) => l.index == number,
+            (Some(name), _) => l.name == *name,
+        };
+        let mut why = None;
+        for listed in listed.iter().filter(fits) {
+            match Reader::start(self.webcams.clone(), listed.index, None, drops.clone()) {
+                Ok(reader) => {
+                    return Ok(Box::new(Camera::new(self, listed, reader, wanted, drops)));
+                }
+                // A camera has several nodes, of which the first sends pictures.
+                Err(e) => why = why.or(Some(format!("{}: {e}", listed.name))),
+            }
+        }
+        let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
+        Err(DeviceError::Absent(match why {
+            Some(why) => format!("the web camera cannot be used ({why}): close other programs"),
+            None => format!("there is no web camera{which}: plug it in"),
+        }))
+    }
+}
+
+const EXPOSURE: &str = "exposure_us";
+const MODE: &str = "mode";
+
+struct Camera {
+    webcams: Arc<dyn Webcams>,
+    listed: Listed,
+    /// `None` while it is opened in another mode.
+    reader: Option<Reader>,
+    drops: Drops,
+    epoch: u32,
+    sequence: u64,
+    exposure_us: i64,
+    heard: Instant,
+}
+
+impl Camera {
+    fn new(uvc: &Uvc, listed: &Listed, reader: Reader, wanted: &Wanted, drops: &Drops) -> Self {
+        Self {
+            webcams: uvc.webcams.clone(),
+            listed: listed.clone(),
+            reader: Some(reader),
+            drops: drops.clone(),
+            epoch: wanted.next_epoch(),
+            sequence: 0,
+            exposure_us: SUPPOSED_EXPOSURE_US,
+            heard: Instant::now(),
+        }
+    }
+
+    fn gone(&self, why: &str) -> DeviceError {
+        DeviceError::Absent(format!("{} {why}", self.listed.name))
+    }
+
+    fn take(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
+        let Shot { bytes, arrived, number, exposure_us } = shot;
+        self.sequence = number;
+        let Some(picture) = decode(mode, &bytes) else {
+            return self.drops.add(Cause::Malformed, Unit::Frames, 1);
+        };
+        // What the driver tells counts for more than what the user supposes.
+        self.exposure_us = exposure_us.unwrap_or(self.exposure_us);
+        out.push(Packet::Frame(FramePacket {
+            epoch: self.epoch,
+            sequence: self.sequence,
+            span: FrameSpan::Arrival { exposure_us: self.exposure_us },
+            arrived,
+            picture,
+            truth: None,
+        }));
+    }
+}
+
+impl Device for Camera {
+    fn identity(&self) -> Identity {
+        // The only thing that stays when it is plugged in again is its name.
+        Identity {
+            model: format!("web camera {}", self.listed.index),
+            serial: self.listed.name.clone(),
+            firmware: String::new(),
+        }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        let exposure = Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, (1, 1_000_000));
+        let Some(reader) = &self.reader else { return vec![exposure] };
+        let mode = Control {
+            name: MODE,
+            label: "Size and rate",
+            value: Value::Choice(reader.mode().to_string()),
+            range: None,
+            choices: reader.modes().iter().map(ToString::to_string).collect(),
+            expert: false,
+        };
+        vec![exposure, mode]
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        let refused = |why: String| ControlError::Refused(format!("{name}: {why}"));
+        match (name, value) {
+            (EXPOSURE, Value::Whole(us)) => {
+                // Where the driver cannot set it, the user tells what it is.
+                self.exposure_us = *us;
+                self.reader.iter().for_each(|r| r.set_exposure_us(*us));
+                Ok(())
+            }
+            (MODE, Value::Choice(text)) => {
+                let reader = self.reader.take();
+                let modes = reader.iter().flat_map(|r| r.modes().iter().copied());
+                let wanted = modes.into_iter().find(|m| m.to_string() == *text);
+                // Closed first: a camera has one user.
+                drop(reader);
+                let wanted = Some(wanted.ok_or_else(|| refused("no such mode".into()))?);
+                let drops = self.drops.clone();
+                let reader = Reader::start(self.webcams.clone(), self.listed.index, wanted, drops);
+                self.reader = Some(reader.map_err(refused)?.counting_from(self.sequence + 1));
+                self.heard = Instant::now();
+                Ok(())
+            }
+            _ => Err(ControlError::Unknown(name.into())),
+        }
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let Some(reader) = &self.reader else { return Err(self.gone("does not start again")) };
+        let mode = reader.mode();
+        match reader.shots().recv_timeout(patience) {
+            Ok(Ok(shot)) => {
+                self.heard = Instant::now();
+                self.take(shot, mode, out);
+                Ok(())
+            }
+            Ok(Err(why)) => Err(self.gone(&format!("is gone ({why})"))),
+            Err(RecvTimeoutError::Disconnected) => Err(self.gone("is gone")),
+            Err(RecvTimeoutError::Timeout) if self.heard.elapsed() > SILENCE => {
+                let seconds = SILENCE.as_secs();
+                Err(self.gone(&format!("has sent nothing for {seconds} s")))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+        }
+    }
+}
+
+/// The picture in `bytes`: blue, green and red planes. `None` where they make none.
+pub fn decode(mode: Mode, bytes: &[u8]) -> Option<Picture> {
+    match mode.coding {
+        Coding::Yuyv => {
+            let row = mode.size.width.checked_mul(2).filter(|w| *w > 0)?;
+            let bytes = bytes.get(..row.checked_mul(mode.size.height).filter(|n| *n > 0)?)?;
+            yuv422(mode.size, [0, 1], bytes.chunks_exact(row))
+        }
+        Coding::Mjpeg => {
+            let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));
+            reader.set_format(image::ImageFormat::Jpeg);
+            let (width, height) = reader.into_dimensions().ok()?;
+            if u64::from(width) * u64::from(height) > MOST_PIXELS {
+                return None;
+            }
+            let image = image::load_from_memory_with_format(bytes, image::ImageFormat::Jpeg);
+            let size = Size::new(width as usize, height as usize);
+            Picture::from_rgb(size, image.ok()?.to_rgb8().as_raw()).ok()
+        }
+    }
+}

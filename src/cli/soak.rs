@@ -1,0 +1,205 @@
+//! `gem-live soak`: the whole path for a while, with a camera that keeps failing.
+
+use super::Failure;
+use gem_live::camera::faults::{FaultPlan, Faulty, Tally};
+use gem_live::camera::sim::{Sim, SimName};
+use gem_live::camera::{Cause, Drops, Settings, Unit};
+use gem_live::pipeline::{Parts, Pipeline, RigSource, Tap, nothing};
+use gem_live::rig::RigSettings;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Run the simulated rig with random unplugging, stalls, floods and clock jumps, and prove that no exposure is lost without being counted and that memory does not grow.
+#[derive(clap::Args)]
+pub(crate) struct Soak {
+    /// How long.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Decides what goes wrong and when.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The simulated rig: WIDTHxHEIGHT, with /WIDTHxHEIGHT for the event sensor and ,seed=N.
+    #[arg(long, default_value = "96x64")]
+    size: SimName,
+    /// Tell the numbers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How often memory is looked at, in parts of the whole.
+const SAMPLES: u32 = 100;
+/// How much more memory the last third may need than the one before, in bytes: the largest
+/// flood that the buffer takes in (8 million events).
+const GROWTH: u64 = 128 << 20;
+/// How long the last exposures may take to come out after the end.
+const REST: Duration = Duration::from_secs(10);
+
+#[derive(serde::Serialize)]
+struct Report {
+    minutes: f64,
+    faults: Tally,
+    /// Exposures that came out of the rig.
+    exposures: u64,
+    /// Of those, how many lacked events and said so.
+    incomplete: u64,
+    /// Exposures that were shown.
+    shown: u64,
+    /// What cameras and rig lost, by cause.
+    lost: Vec<gem_live::camera::DropSnapshot>,
+    /// What the pipeline skipped.
+    skipped: gem_live::pipeline::Drops,
+    /// Largest resident memory in each third, in bytes; zeros where the system does not tell.
+    memory: [u64; 3],
+    /// What does not hold.
+    violations: Vec<String>,
+}
+
+impl Soak {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let seconds = self.minutes * 60.0;
+        let length = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--minutes: {e}"))?;
+        let faulty = Faulty::new(
+            Arc::new(Sim::new(self.size.model(), true)),
+            FaultPlan::rough(self.seed, length),
+        );
+        let ledger = faulty.ledger();
+        let tap = Tap::default();
+        tap.enable();
+        let name = format!("soak of sim:{}", self.size);
+        // The watchdog is as strict as for real cameras.
+        let (settings, rig) = (Settings::default(), RigSettings::default());
+        let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, tap)?;
+        let drops = source.drops();
+        let pipeline = Pipeline::start(Parts {
+            source: Box::new(source),
+            restorer: nothing(),
+            adapt: false,
+            notify: Box::new(|| ()),
+        })?;
+        let mut memory = [0; 3];
+        let (start, step) = (Instant::now(), length / SAMPLES);
+        let mut sampled = Instant::now();
+        let balance = || Balance::new(&pipeline, &drops, ledger.read());
+        loop {
+            std::thread::sleep(Duration::from_millis(2));
+            while pipeline.take().is_some() {}
+            if sampled.elapsed() >= step {
+                sampled = Instant::now();
+                let third = (3.0 * start.elapsed().as_secs_f64() / length.as_secs_f64()) as usize;
+                if let Some(most) = memory.get_mut(third.min(2)) {
+                    *most = resident().unwrap_or(0).max(*most);
+                }
+            }
+            let since = start.elapsed();
+            if since > length && (balance().violations().is_empty() || since > length + REST) {
+                break;
+            }
+        }
+        let balance = balance();
+        let mut violations = balance.violations();
+        if memory[2] > memory[0].max(memory[1]) + GROWTH {
+            violations.push(format!("memory grew: {memory:?} bytes"));
+        }
+        let report = Report {
+            minutes: start.elapsed().as_secs_f64() / 60.0,
+            faults: balance.faults,
+            exposures: balance.exposures,
+            incomplete: balance.incomplete,
+            shown: balance.shown,
+            lost: drops.snapshot(),
+            skipped: balance.skipped,
+            memory,
+            violations,
+        };
+        tell(&report, self.json)
+    }
+}
+
+/// Both sides of the accounts.
+struct Balance {
+    faults: Tally,
+    /// Frames lost before they became exposures.
+    lost_before: u64,
+    exposures: u64,
+    incomplete: u64,
+    /// Exposures that the pipeline's first thread had no time for.
+    lost_after: u64,
+    captured: u64,
+    shown: u64,
+    skipped: gem_live::pipeline::Drops,
+}
+
+impl Balance {
+    fn new(pipeline: &Pipeline, drops: &Drops, faults: Tally) -> Self {
+        let buffer = pipeline.report().buffer.unwrap_or_default();
+        let now = pipeline.stats().snapshot();
+        let lost_after = drops.get(Cause::Engine, Unit::Frames);
+        Self {
+            faults,
+            lost_before: drops.total(Unit::Frames) - lost_after,
+            exposures: buffer.exposures,
+            incomplete: buffer.incomplete,
+            lost_after,
+            captured: now.captured,
+            shown: now.shown,
+            skipped: now.drops,
+        }
+    }
+
+    /// What does not add up.
+    fn violations(&self) -> Vec<String> {
+        let skipped =
+            self.skipped.queue + self.skipped.engine + self.skipped.display + self.skipped.failed;
+        let sums = [
+            (
+                "frames sent",
+                self.faults.frames_sent(),
+                "lost by a cause or exposures",
+                self.lost_before + self.exposures,
+            ),
+            ("exposures", self.exposures, "captured or counted", self.captured + self.lost_after),
+            ("captured", self.captured, "shown or counted", self.shown + skipped),
+        ];
+        let wrong = sums.into_iter().filter(|(_, left, _, right)| left != right);
+        let mut all: Vec<String> =
+            wrong.map(|(a, left, b, right)| format!("{left} {a}, but {right} {b}")).collect();
+        if self.shown == 0 {
+            all.push("nothing was shown".into());
+        }
+        all
+    }
+}
+
+/// Resident memory of this process in bytes, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
+}
+
+fn tell(report: &Report, json: bool) -> Result<ExitCode, Failure> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        let (f, mb) = (&report.faults, report.memory.map(|bytes| bytes >> 20));
+        println!("ran         {:.1} minutes", report.minutes);
+        println!("unplugged   {} times, silent {}, flooded {}", f.unplugged, f.stalled, f.floods);
+        println!("clocks      {} set anew, {} jumped", f.new_epochs, f.jumps);
+        println!(
+            "frames      {} made, {} lost on the way on purpose, {} sent twice, {} late",
+            f.frames_made, f.frames_withheld, f.frames_doubled, f.frames_late
+        );
+        println!(
+            "exposures   {}, of which {} lack events and say so; {} shown",
+            report.exposures, report.incomplete, report.shown
+        );
+        println!("lost        {}", serde_json::to_string(&report.lost)?);
+        println!("skipped     {}", serde_json::to_string(&report.skipped)?);
+        println!("memory      {} / {} / {} MB at most in each third", mb[0], mb[1], mb[2]);
+    }
+    if report.violations.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(format!("the soak failed: {}", report.violations.join("; ")).into())
+}

@@ -1,0 +1,86 @@
+//! `gem-live synth real-events`: high-speed frames beside real events, by the HS-ERGB recipe.
+
+use super::{Target, named, report, work};
+use crate::cli::Failure;
+use gem_live::simulate::synth::real::{Recipe, Sequence};
+use gem_live::simulate::synth::set::Set;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Make a dataset from high-speed frames and real events, by the HS-ERGB recipe.
+///
+/// Every input is a folder with images/ (or images_corrected/), whose timestamp.txt has one
+/// time in microseconds per picture, and events/ (or events_aligned/) with npz files of x, y,
+/// timestamp and polarity. Frames are averaged; the events stay as they are; the scale is 1.
+#[derive(clap::Args)]
+pub(super) struct RealEvents {
+    /// Folders of sequences.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+    /// Frames that are averaged into a blurry one.
+    #[arg(long, default_value_t = 49, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    average: u16,
+    /// Frames of every blurry one that are kept as truth.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    truths: u16,
+    /// Frames left out between two exposures.
+    #[arg(long, default_value_t = 0)]
+    gap: u16,
+}
+
+impl RealEvents {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let names = named(&self.inputs);
+        let settings = serde_json::json!({
+            "recipe": "real-events", "inputs": names, "average": self.average,
+            "truths": self.truths, "gap": self.gap, "into": self.target.into.name(),
+        });
+        let set = Set::open(&self.target.out, settings)?;
+        let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
+        work(&jobs, self.target.threads, |(path, name)| {
+            let stem = format!("{}/{name}", self.target.into.folder(path));
+            let made = self.sequence(&set, path, &stem)?;
+            Ok(format!("{}: {made} pairs", path.display()))
+        })?;
+        report(&self.target.out, &set.finish(1.0)?);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn sequence(&self, set: &Set, path: &Path, stem: &str) -> Result<usize, String> {
+        let sequence = match Sequence::open(path) {
+            Ok(sequence) => sequence,
+            Err(error) => {
+                set.skip(error.to_string());
+                return Ok(0);
+            }
+        };
+        let recipe = Recipe {
+            average: self.average.into(),
+            truths: self.truths.into(),
+            gap: self.gap.into(),
+        };
+        let pairs = sequence.pairs(&recipe);
+        if pairs == 0 {
+            set.skip(format!("{}: too few pictures for a pair", path.display()));
+        }
+        let mut made = 0;
+        for number in 0..pairs {
+            let file = format!("{stem}_{number:04}.npz");
+            if !set.has(&file) {
+                match sequence.pair(&recipe, number) {
+                    Ok((pair, entry)) => {
+                        set.add(&file, &pair, entry).map_err(|e| e.to_string())?;
+                    }
+                    Err(error) => {
+                        set.skip(error.to_string());
+                        continue;
+                    }
+                }
+            }
+            made += 1;
+        }
+        Ok(made)
+    }
+}

@@ -1,0 +1,118 @@
+//! `gem-live synth stills`: scenes of photographs.
+
+use super::{report, size, work};
+use crate::cli::Failure;
+use gem_live::frame::Size;
+use gem_live::simulate::synth::set::Set;
+use gem_live::simulate::synth::{Part, Photographs, Recipe, still_pair};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Make a dataset from photographs: layered scenes before a shaking camera, exact ground truth.
+///
+/// One photograph in six, chosen by its file's name, is kept for test/ and never used for
+/// train/.
+#[derive(clap::Args)]
+pub(super) struct Stills {
+    /// Folders of jpg and png files.
+    #[arg(required = true)]
+    photographs: Vec<PathBuf>,
+    /// Folder for the dataset.
+    #[arg(long)]
+    out: PathBuf,
+    /// Pairs in train/.
+    #[arg(long, default_value_t = 400)]
+    train: u32,
+    /// Pairs in test/.
+    #[arg(long, default_value_t = 50)]
+    test: u32,
+    /// Size of the images.
+    #[arg(long, default_value = "640x480", value_parser = size)]
+    size: Size,
+    /// Image resolution over event resolution.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
+    scale: u16,
+    /// The longest blur in pixels; blurs are spread evenly below it.
+    #[arg(long, default_value_t = 40.0, value_parser = blur)]
+    blur: f64,
+    /// Sharp images in every exposure.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    truths: u16,
+    /// Share of scenes in shades of gray.
+    #[arg(long, default_value_t = 0.2, value_parser = share)]
+    gray: f64,
+    /// Share of cameras that store light^(1/2.2) instead of what they sum, from 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    curved: f64,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+fn blur(text: &str) -> Result<f64, String> {
+    let blur = text.parse().ok().filter(|b: &f64| (0.0..=250.0).contains(b));
+    blur.ok_or_else(|| "a blur is a number of pixels from 0 to 250".into())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|b: &f64| (0.0..=1.0).contains(b));
+    share.ok_or_else(|| "a share is a number from 0 to 1".into())
+}
+
+impl Stills {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let scale = usize::from(self.scale);
+        let Size { width, height } = self.size;
+        if width % scale != 0 || height % scale != 0 {
+            return Err(format!("--size {}: not a multiple of --scale {scale}", self.size).into());
+        }
+        let read = |part, count| -> Result<Option<Photographs>, Failure> {
+            Ok(if count > 0 { Some(Photographs::read(&self.photographs, part)?) } else { None })
+        };
+        let training = read(Part::Training, self.train)?;
+        let held_out = read(Part::HeldOut, self.test)?;
+        let names = |p: &Option<Photographs>| p.as_ref().map(|p| p.names().to_vec());
+        let settings = serde_json::json!({
+            "recipe": "stills", "train": self.train, "test": self.test,
+            "size": [width, height], "scale": scale, "blur": self.blur, "truths": self.truths,
+            "gray": self.gray, "curved": self.curved, "seed": self.seed,
+            "photographs_train": names(&training), "photographs_test": names(&held_out),
+        });
+        let set = Set::open(&self.out, settings)?;
+        let recipe = Recipe {
+            size: self.size,
+            max_blur_px: self.blur,
+            slow: 1.0,
+            gray: self.gray,
+            curved: self.curved,
+            ..Recipe::default()
+        };
+        let mut jobs: Vec<(String, u64, &Photographs)> = Vec::new();
+        // Odd numbers are tests, so that no scene is both, however many there are of either.
+        for (folder, photographs, count, odd) in
+            [("train", &training, self.train, 0), ("test", &held_out, self.test, 1)]
+        {
+            let Some(photographs) = photographs else { continue };
+            photographs.skipped().iter().for_each(|s| set.skip(s.clone()));
+            for i in 0..u64::from(count) {
+                jobs.push((format!("{folder}/stills_{i:05}.npz"), 2 * i + odd, photographs));
+            }
+        }
+        work(&jobs, self.threads, |(file, number, photographs)| {
+            if set.has(file) {
+                return Ok(format!("{file}: there already"));
+            }
+            let truths = usize::from(self.truths);
+            let (pair, entry) = still_pair(photographs, &recipe, scale, truths, self.seed, *number)
+                .map_err(|e| format!("{file}: {e}"))?;
+            let line = format!("{file}: {} events", entry.events);
+            set.add(file, &pair, entry).map_err(|e| e.to_string())?;
+            Ok(line)
+        })?;
+        report(&self.out, &set.finish(scale as f64)?);
+        Ok(ExitCode::SUCCESS)
+    }
+}

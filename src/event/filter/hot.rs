@@ -1,0 +1,157 @@
+//! Hot pixels: those that fire far more often than all around them, learned while events come.
+
+#![allow(clippy::indexing_slicing, reason = "a cell is looked up by the grid that it lies in")]
+
+use super::Grid;
+use crate::event::Event;
+use crate::frame::Size;
+
+/// How hot pixels are told from busy ones.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct HotSettings {
+    /// Events a second below which no pixel is hot.
+    pub rate_hz: f64,
+    /// How many times as often as the median of its eight neighbours a hot pixel fires. What
+    /// moves makes neighbours fire as well, a defect does not.
+    pub factor: f64,
+    /// Time over which events are counted before it is judged.
+    pub window_us: i64,
+    /// Events in that time below which chance explains everything.
+    pub least: u32,
+}
+
+impl Default for HotSettings {
+    fn default() -> Self {
+        Self { rate_hz: 20.0, factor: 8.0, window_us: 500_000, least: 10 }
+    }
+}
+
+/// Judgements against a pixel from which on it is hot.
+const HOT: u8 = 2;
+/// The most that are remembered: so many judgements in its favour it takes to be trusted again.
+const MOST: u8 = 4;
+
+/// A hot pixel.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct HotPixel {
+    /// Column.
+    pub x: u16,
+    /// Row.
+    pub y: u16,
+    /// Events a second in the last window that was judged.
+    pub rate_hz: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Pixel {
+    /// Events in this window, those that were removed among them.
+    count: u32,
+    /// Judgements against it.
+    score: u8,
+    hot: bool,
+}
+
+/// Removes the events of hot pixels, and learns all the time which they are.
+#[derive(Clone, Debug)]
+pub struct HotPixels {
+    pixels: Grid<Pixel>,
+    began_us: Option<i64>,
+    list: Vec<HotPixel>,
+    judged: u64,
+}
+
+impl Default for HotPixels {
+    fn default() -> Self {
+        let pixels = Grid::new(Pixel::default());
+        Self { pixels, began_us: None, list: Vec::new(), judged: 0 }
+    }
+}
+
+impl HotPixels {
+    /// Filters events in place, in order of time. What was learned outlives a new epoch, as
+    /// the sensor stays the same; one of another size begins anew.
+    pub fn apply(
+        &mut self,
+        settings: HotSettings,
+        sensor: Size,
+        epoch: u32,
+        events: &mut Vec<Event>,
+    ) {
+        if self.pixels.fit(sensor) {
+            self.forget();
+        }
+        if self.pixels.epoch.replace(epoch) != Some(epoch) {
+            self.began_us = None;
+            self.pixels.cells.iter_mut().for_each(|p| p.count = 0);
+        }
+        events.retain(|e| {
+            let Some(at) = self.pixels.at(e) else { return true };
+            let began_us = *self.began_us.get_or_insert(e.t_us);
+            if e.t_us - began_us >= settings.window_us.max(1) {
+                self.judge(settings, e.t_us - began_us);
+                self.began_us = Some(e.t_us);
+            }
+            let pixel = &mut self.pixels.cells[at];
+            pixel.count = pixel.count.saturating_add(1);
+            !pixel.hot
+        });
+    }
+
+    /// Which pixels are hot now, row by row.
+    pub fn list(&self) -> &[HotPixel] {
+        &self.list
+    }
+
+    /// How many windows were judged: [`Self::list`] changes only when this does.
+    pub fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    /// Trusts every pixel again.
+    pub fn forget(&mut self) {
+        self.pixels.clear();
+        self.list.clear();
+        self.began_us = None;
+        self.judged += 1;
+    }
+
+    fn judge(&mut self, settings: HotSettings, elapsed_us: i64) {
+        let Size { width, height } = self.pixels.sensor;
+        let stride = self.pixels.stride();
+        let seconds = elapsed_us as f64 / 1e6;
+        let least = (settings.rate_hz * seconds).max(settings.least.into());
+        self.list.clear();
+        for y in 0..height {
+            for x in 0..width {
+                let at = (y + 1) * stride + x + 1;
+                let count = f64::from(self.pixels.cells[at].count);
+                let hot = count >= least && count > settings.factor * self.median_around(at);
+                let pixel = &mut self.pixels.cells[at];
+                pixel.score =
+                    if hot { (pixel.score + 1).min(MOST) } else { pixel.score.saturating_sub(1) };
+                // Between the two, it stays what it was.
+                pixel.hot = pixel.score >= HOT || (pixel.hot && pixel.score > 0);
+                if pixel.hot {
+                    let rate_hz = count / seconds;
+                    self.list.push(HotPixel { x: x as u16, y: y as u16, rate_hz });
+                }
+            }
+        }
+        self.pixels.cells.iter_mut().for_each(|p| p.count = 0);
+        self.judged += 1;
+    }
+
+    /// The median of the counts of the eight pixels around a cell, the border counting as none:
+    /// three hot ones side by side are still found.
+    fn median_around(&self, at: usize) -> f64 {
+        let stride = self.pixels.stride();
+        let rows = [at - stride - 1, at - stride, at - stride + 1, at - 1];
+        let more = [at + 1, at + stride - 1, at + stride, at + stride + 1];
+        let mut counts = [0; 8];
+        for (count, cell) in counts.iter_mut().zip(rows.into_iter().chain(more)) {
+            *count = self.pixels.cells[cell].count;
+        }
+        counts.sort_unstable();
+        f64::from(counts[3] + counts[4]) / 2.0
+    }
+}

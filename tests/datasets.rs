@@ -1,0 +1,289 @@
+//! `gem-live synth`, run as a user runs it: what it writes, what it skips, and that it goes on.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::dataset::{Clip, Pair, npy, npz};
+use gem_live::frame::Picture;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn gem_live(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// Runs the program and gives what it printed, or what it complained of.
+fn run(arguments: &[&str], folder: &Path) -> Result<String, String> {
+    let output = gem_live(arguments, folder);
+    let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    if output.status.success() { Ok(out + &err) } else { Err(err) }
+}
+
+fn save(picture: &Picture, path: &Path) {
+    let (w, h) = (picture.size().width as u32, picture.size().height as u32);
+    image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
+}
+
+/// Photographs of the clip, under names of which some are held out.
+fn photographs(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let truth = Clip::embedded().unwrap().truth;
+    for i in 0..12 {
+        save(&truth[i % 3], &folder.join(format!("photograph {i}.png")));
+    }
+    std::fs::write(folder.join("broken photograph.png"), b"nothing").unwrap();
+}
+
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut out = Vec::new();
+    for part in ["train", "test"] {
+        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = Path::new(part).join(path.file_name().unwrap());
+            out.push((name, std::fs::read(&path).unwrap()));
+        }
+    }
+    out.sort();
+    out
+}
+
+fn manifest(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    photographs(&here.join("photos"));
+    let make = |out: &str, threads: &str, blur: &str| {
+        let fixed =
+            ["synth", "stills", "photos", "--out", out, "--threads", threads, "--blur", blur];
+        let more =
+            ["--size", "64x48", "--scale", "2", "--train", "2", "--test", "1", "--truths", "3"];
+        run(&[&fixed[..], &more[..]].concat(), here)
+    };
+    let said = make("one", "1", "12").unwrap();
+    assert!(said.contains("3 recordings in one (0 from earlier), 1 inputs skipped"), "{said}");
+    assert!(said.contains("broken photograph.png"), "{said}");
+    make("two", "3", "12").unwrap();
+    let made = files(&here.join("one"));
+    assert_eq!(made.len(), 3);
+    assert!(made == files(&here.join("two")), "threads change the data");
+    let pair = Pair::from_bytes(&made[0].1).unwrap();
+    assert_eq!((pair.scale_factor, pair.truth.unwrap().images.len()), (2.0, 6));
+    let known = manifest(&here.join("one"));
+    let entry = &known["recordings"]["test/stills_00000.npz"];
+    assert!(entry["thresholds"][0].as_f64().unwrap() > 0.05, "{entry}");
+    assert!(entry["blur_px"].as_f64().unwrap() <= 16.0, "{entry}");
+    assert_eq!(known["skipped"].as_array().unwrap().len(), 1);
+
+    // As if it had been killed: a journal with a line cut off, one file missing, one half there.
+    let two = here.join("two");
+    let lines: Vec<String> = (known["recordings"].as_object().unwrap().iter())
+        .map(|(file, entry)| serde_json::json!({"file": file, "entry": entry}).to_string())
+        .collect();
+    let journal = format!("{}\n{}\n{}", known["settings"], lines[1], &lines[2][..20]);
+    std::fs::write(two.join("unfinished.jsonl"), journal).unwrap();
+    std::fs::remove_file(two.join("manifest.json")).unwrap();
+    std::fs::remove_file(two.join("test/stills_00000.npz")).unwrap();
+    std::fs::write(two.join("train/.abc.part"), b"half").unwrap();
+    let said = make("two", "2", "12").unwrap();
+    assert!(said.contains("3 recordings in two (1 from earlier)"), "{said}");
+    assert!(made == files(&two), "after an interruption the data differ");
+    assert_eq!(manifest(&two), known);
+    assert!(!two.join("unfinished.jsonl").exists());
+    let error = make("two", "2", "13").unwrap_err();
+    assert!(error.contains("two: holds a dataset made with other settings"), "{error}");
+
+    // The evaluation knows the thresholds, and sets the network beside what it must beat.
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
+    let test = ["test", "--config", "one/test.yaml", "--compare", "edi", "--engine", "cpu"];
+    let said = run(&[&test[..], &["--weights", weights]].concat(), here).unwrap();
+    assert!(!said.contains("estimated"), "{said}");
+    let results = std::fs::read(here.join("results/one/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
+    for what in ["blurry", "edi"] {
+        let overall = &results[what]["overall"];
+        assert_eq!(overall["images"], 6, "{what}");
+        assert!(overall["psnr"].as_f64().unwrap() > 10.0, "{what}: {overall}");
+    }
+    assert!(said.contains("blurry") && said.contains("EDI") && said.contains("SAN"), "{said}");
+}
+
+/// Frames of a photograph that moves by two pixels from one to the next.
+fn frames(folder: &Path, count: usize) -> Vec<Picture> {
+    std::fs::create_dir_all(folder).unwrap();
+    let photograph = &Clip::embedded().unwrap().truth[0];
+    let wide = photograph.size().width;
+    let frame = |k: usize| {
+        let data = (0..3 * 32 * 48).map(|i| {
+            let (c, y, x) = (i / (32 * 48), i / 48 % 32, i % 48);
+            photograph.plane(c)[(y + 150) * wide + x + 200 + 2 * k]
+        });
+        Picture::new(3, gem_live::frame::Size::new(48, 32), data.collect()).unwrap()
+    };
+    let frames: Vec<Picture> = (0..count).map(frame).collect();
+    for (k, frame) in frames.iter().enumerate() {
+        save(frame, &folder.join(format!("{k}.png")));
+    }
+    frames
+}
+
+#[test]
+fn frames_become_means_truth_and_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Two pairs of 2 * 5 frames, each with one before and one after it.
+    let given = frames(&here.join("moving"), 24);
+    std::fs::create_dir_all(here.join("spoilt")).unwrap();
+    for k in 0..24 {
+        save(&given[k], &here.join(format!("spoilt/{k}.png")));
+    }
+    std::fs::write(here.join("spoilt/3.png"), b"not a picture").unwrap();
+    let arguments =
+        ["synth", "video", "moving", "spoilt", "gone.mp4", "--out", "set", "--fps", "1000"];
+    let more = [
+        "--interpolate",
+        "1",
+        "--average",
+        "5",
+        "--truths",
+        "3",
+        "--scale",
+        "2",
+        "--gap",
+        "0",
+        "--into",
+        "test",
+    ];
+    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
+    assert!(said.contains("3 recordings in set (0 from earlier), 2 inputs skipped"), "{said}");
+    assert!(said.contains("spoilt/3.png") && said.contains("pair 0 is left out"), "{said}");
+    assert!(said.contains("gone.mp4"), "{said}");
+    let pair = Pair::read(&here.join("set/test/moving_0001.npz")).unwrap();
+    // The second pair's frames are 13 to 22; half an interval is 500 us.
+    assert_eq!(pair.exposures_us, [[12_500, 17_500], [17_500, 22_500]]);
+    let truth = pair.truth.as_ref().unwrap();
+    assert_eq!(truth.timestamps_us, [13_000, 15_000, 17_000, 18_000, 20_000, 22_000]);
+    assert!(truth.images[0] == given[13] && truth.images[5] == given[22]);
+    for (i, stored) in pair.frames[0].data().iter().enumerate() {
+        let mean = (13..18).map(|k| f64::from(given[k].data()[i])).sum::<f64>() / 5.0;
+        assert!((mean - f64::from(*stored)).abs() < 0.51, "sample {i}: {stored} for {mean}");
+    }
+    assert!(pair.events.len() > 100, "{} events", pair.events.len());
+    let known = manifest(&here.join("set"));
+    let on = known["recordings"]["test/moving_0001.npz"]["thresholds"][0].as_f64().unwrap();
+    assert!((0.15..=0.25).contains(&on), "threshold {on}");
+    // A sound pair does not depend on the damage in another.
+    let same = |n: &str| std::fs::read(here.join("set/test").join(n)).unwrap();
+    let (a, b) = (
+        Pair::from_bytes(&same("moving_0001.npz")).unwrap().frames,
+        Pair::from_bytes(&same("spoilt_0001.npz")).unwrap().frames,
+    );
+    assert!(a == b);
+}
+
+#[test]
+fn videos_are_read_and_interpolated_by_ffmpeg() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let given = frames(&here.join("frames"), 14);
+    let encode = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-framerate",
+            "50",
+            "-i",
+            "frames/%d.png",
+            "-c:v",
+            "ffv1",
+            "film.mkv",
+        ])
+        .current_dir(here)
+        .status();
+    if !encode.is_ok_and(|s| s.success()) {
+        eprintln!("ffmpeg is not installed: videos were not tried");
+        return;
+    }
+    std::fs::write(here.join("broken.mkv"), b"no video").unwrap();
+    let arguments = ["synth", "video", "film.mkv", "frames", "broken.mkv", "--out", "set"];
+    let more = [
+        "--interpolate",
+        "2",
+        "--average",
+        "7",
+        "--truths",
+        "4",
+        "--scale",
+        "2",
+        "--gap",
+        "1",
+        "--into",
+        "train",
+    ];
+    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
+    assert!(said.contains("2 recordings in set"), "{said}");
+    assert!(said.contains("broken.mkv"), "{said}");
+    // 50 frames per second, twice as many after interpolation: 7 of them are 70 ms.
+    let pair = Pair::read(&here.join("set/train/film_0000.npz")).unwrap();
+    assert_eq!(pair.exposures_us, [[15_000, 85_000], [95_000, 165_000]]);
+    assert_eq!(pair.truth.unwrap().images.len(), 8);
+    // A folder is taken for 120 frames per second.
+    let pair = Pair::read(&here.join("set/train/frames_0000.npz")).unwrap();
+    assert_eq!(pair.exposures_us[0], [6_250, 35_417]);
+    let frame = |pair: &Pair, k: usize| pair.truth.as_ref().unwrap().images[k].clone();
+    // Every second one is as it was given, to within the conversion that interpolation needs:
+    // frame 2 after it was frame 1 before.
+    let difference = |a: &Picture, b: &Picture| {
+        let sum: u64 = a.data().iter().zip(b.data()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.data().len() as f64
+    };
+    for (k, original) in [(0, 1), (1, 2), (4, 5), (7, 8)] {
+        let error = difference(&frame(&pair, k), &given[original]);
+        assert!(error < 1.0, "truth {k} differs from frame {original} by {error}");
+        assert!(difference(&frame(&pair, k), &given[original + 1]) > 3.0);
+    }
+    assert!(frame(&pair, 0) != frame(&pair, 1), "interpolation gives one frame again and again");
+}
+
+#[test]
+fn real_events_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let given = frames(&here.join("scene/images"), 12);
+    let times: String = (0..12).map(|k| format!("{} {}\n", 5000 + 250 * k, 100)).collect();
+    std::fs::write(here.join("scene/images/timestamp.txt"), &times).unwrap();
+    std::fs::create_dir_all(here.join("scene/events")).unwrap();
+    let floats = |v: &[f64]| {
+        npy::write("<f8", &[v.len()], &v.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<u8>>())
+    };
+    // In the first exposure, between, beyond the frame, in the second, and after it.
+    let events = npz::write(&[
+        ("x", floats(&[1.0, 2.2, 99.0, 47.0, 5.0])),
+        ("y", floats(&[3.0, 4.0, 3.0, 31.0, 5.0])),
+        ("timestamp", floats(&[4900.0, 6250.0, 6300.0, 7700.0, 9000.0])),
+        ("polarity", floats(&[0.0, 1.0, 1.0, 1.0, 0.0])),
+    ]);
+    std::fs::write(here.join("scene/events/0.npz"), events.unwrap()).unwrap();
+    frames(&here.join("silent/images"), 12);
+    std::fs::write(here.join("silent/images/timestamp.txt"), &times).unwrap();
+    std::fs::create_dir_all(here.join("silent/events")).unwrap();
+    frames(&here.join("short/images"), 3);
+    let arguments = ["synth", "real-events", "scene", "silent", "short", "--out", "set"];
+    let more = ["--average", "5", "--truths", "3", "--gap", "1", "--into", "test"];
+    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
+    assert!(said.contains("1 recordings in set (0 from earlier), 2 inputs skipped"), "{said}");
+    assert!(said.contains("silent: it has no events") && said.contains("short: "), "{said}");
+    let pair = Pair::read(&here.join("set/test/scene_0000.npz")).unwrap();
+    assert_eq!(pair.exposures_us, [[4875, 6125], [6375, 7625]].map(|[a, b]| [a, b]));
+    let kept: Vec<(i64, u16, u16, bool)> =
+        pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.on)).collect();
+    assert_eq!(kept, [(4900, 1, 3, false), (6250, 2, 4, true)]);
+    let truth = pair.truth.unwrap();
+    assert_eq!(truth.timestamps_us, [5000, 5500, 6000, 6500, 7000, 7500]);
+    assert!(truth.images[3] == given[6]);
+    assert_eq!(pair.scale_factor, 1.0);
+}

@@ -1,0 +1,269 @@
+//! Noise filters against simple models, and on the noise of the simulated sensor.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::camera::{EventPacket, Value};
+use gem_live::event::Event;
+use gem_live::event::filter::{
+    Activity, ActivitySettings, HotPixels, HotSettings, Refractory, RefractorySettings,
+};
+use gem_live::frame::Size;
+use gem_live::pipeline::Filters;
+use gem_live::simulate::rig::{RigModel, RigWorld};
+use gem_live::simulate::{EventSensor, SensorSettings};
+use gem_live::time::Timestamp;
+use proptest::prelude::*;
+
+const SENSOR: Size = Size::new(7, 5);
+
+/// Ordered events, a few of them outside of the sensor.
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = (0..40_i64, 0..8_u16, 0..6_u16, any::<bool>());
+    prop::collection::vec(event, 0..300).prop_map(|steps| {
+        let mut t_us = 1_000;
+        let next = |(step, x, y, on)| {
+            t_us += step;
+            Event { t_us, x, y, on }
+        };
+        steps.into_iter().map(next).collect()
+    })
+}
+
+fn inside(e: &Event) -> bool {
+    usize::from(e.x) < SENSOR.width && usize::from(e.y) < SENSOR.height
+}
+
+/// Packets that a stream may come in.
+fn in_packets(events: &[Event], size: usize, mut f: impl FnMut(&mut Vec<Event>)) -> Vec<Event> {
+    let mut out = Vec::new();
+    for packet in events.chunks(size) {
+        let mut packet = packet.to_vec();
+        f(&mut packet);
+        out.extend(packet);
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn refractory_time_is_what_a_search_through_the_past_gives(
+        events in events(), period_us in 1..200_i64, size in 1..50_usize,
+    ) {
+        let mut kept: Vec<Event> = Vec::new();
+        for e in &events {
+            let same = kept.iter().rev().find(|k| (k.x, k.y) == (e.x, e.y));
+            if !inside(e) || same.is_none_or(|k| e.t_us - k.t_us >= period_us) {
+                kept.push(*e);
+            }
+        }
+        let mut filter = Refractory::default();
+        let settings = RefractorySettings { period_us };
+        let got = in_packets(&events, size, |p| filter.apply(settings, SENSOR, 0, p));
+        prop_assert_eq!(got, kept);
+    }
+
+    #[test]
+    fn background_activity_is_what_a_search_through_the_past_gives(
+        events in events(), window_us in 1..200_i64, support in 1..4_u8, size in 1..50_usize,
+    ) {
+        let supported = |i: usize| {
+            let e = &events[i];
+            let mut neighbours = std::collections::BTreeSet::new();
+            for past in events[..i].iter().filter(|p| inside(p)) {
+                let (dx, dy) = (past.x.abs_diff(e.x), past.y.abs_diff(e.y));
+                if dx.max(dy) == 1 && e.t_us - past.t_us <= window_us {
+                    neighbours.insert((past.x, past.y));
+                }
+            }
+            neighbours.len() >= support.into()
+        };
+        let kept: Vec<Event> = (0..events.len())
+            .filter(|i| !inside(&events[*i]) || supported(*i))
+            .map(|i| events[i])
+            .collect();
+        let mut filter = Activity::default();
+        let settings = ActivitySettings { window_us, support };
+        let got = in_packets(&events, size, |p| filter.apply(settings, SENSOR, 0, p));
+        prop_assert_eq!(got, kept);
+    }
+
+    #[test]
+    fn hot_pixels_are_what_counting_window_by_window_gives(
+        events in events(), window_us in 50..400_i64, factor in 2.0..6.0_f64, size in 1..50_usize,
+    ) {
+        let settings = HotSettings { rate_hz: 15_000.0, factor, window_us, least: 2 };
+        let mut kept = Vec::new();
+        let (mut counts, mut scores, mut hot) =
+            ([[0_u32; 9]; 7], [[0_u8; 9]; 7], [[false; 9]; 7]);
+        let mut began = None;
+        for e in &events {
+            let (x, y) = (usize::from(e.x) + 1, usize::from(e.y) + 1);
+            if !inside(e) {
+                kept.push(*e);
+                continue;
+            }
+            let start = *began.get_or_insert(e.t_us);
+            if e.t_us - start >= window_us {
+                let least = (15_000.0 * (e.t_us - start) as f64 / 1e6).max(2.0);
+                for y in 1..=SENSOR.height {
+                    for x in 1..=SENSOR.width {
+                        let mut around: Vec<u32> = (0..9)
+                            .filter(|i| *i != 4)
+                            .map(|i| counts[y + i / 3 - 1][x + i % 3 - 1])
+                            .collect();
+                        around.sort_unstable();
+                        let median = f64::from(around[3] + around[4]) / 2.0;
+                        let count = f64::from(counts[y][x]);
+                        let score = &mut scores[y][x];
+                        *score = if count >= least && count > factor * median {
+                            (*score + 1).min(4)
+                        } else {
+                            score.saturating_sub(1)
+                        };
+                        if *score >= 2 {
+                            hot[y][x] = true;
+                        } else if *score == 0 {
+                            hot[y][x] = false;
+                        }
+                    }
+                }
+                counts = [[0; 9]; 7];
+                began = Some(e.t_us);
+            }
+            counts[y][x] += 1;
+            if !hot[y][x] {
+                kept.push(*e);
+            }
+        }
+        let mut filter = HotPixels::default();
+        let got = in_packets(&events, size, |p| filter.apply(settings, SENSOR, 0, p));
+        prop_assert_eq!(got, kept);
+        let listed = filter.list().len();
+        prop_assert_eq!(listed, hot.iter().flatten().filter(|hot| **hot).count());
+    }
+}
+
+/// A second of what a moving scene gives to a sensor without faults, and of what the faults of
+/// the same sensor give of a scene at rest.
+fn signal_and_noise() -> (Size, Vec<Event>, Vec<Event>) {
+    let mut model = RigModel::new(Size::new(128, 96), 3);
+    model.pixels = SensorSettings::ideal(0.2);
+    let mut world = RigWorld::new(model).unwrap();
+    let mut signal = Vec::new();
+    while signal.last().is_none_or(|e: &Event| e.t_us < 1_000_000) {
+        signal.extend(world.period().unwrap().events);
+    }
+    // One event a second of every pixel, ten times what the sensor gives in good light.
+    let faults = SensorSettings { shot_noise_hz: 1.0, leak_hz: 0.1, ..SensorSettings::default() };
+    let mut sensor = EventSensor::new(model.sensor, faults);
+    let (dark, mut noise) = (vec![0.0; model.sensor.area()], Vec::new());
+    for t in 0..=100 {
+        sensor.push(f64::from(t) * 10_000.0, &dark, &mut noise).unwrap();
+    }
+    (model.sensor, signal, noise)
+}
+
+#[test]
+fn noise_of_the_simulated_sensor_goes_and_what_moves_stays() {
+    let (sensor, signal, noise) = signal_and_noise();
+    assert!(signal.len() > 20_000 && noise.len() > 2_000, "{} {}", signal.len(), noise.len());
+    let mut alone = noise.clone();
+    Activity::default().apply(ActivitySettings::default(), sensor, 0, &mut alone);
+    let passed = alone.len() as f64 / noise.len() as f64;
+    println!("noise alone: {:.1} % of {} events pass", 100.0 * passed, noise.len());
+    assert!(passed < 0.2, "{passed}");
+    let mut moving = signal.clone();
+    Activity::default().apply(ActivitySettings::default(), sensor, 0, &mut moving);
+    let kept = moving.len() as f64 / signal.len() as f64;
+    println!("signal alone: {:.1} % of {} events pass", 100.0 * kept, signal.len());
+    assert!(kept > 0.9, "{kept}");
+}
+
+#[test]
+fn hot_pixels_are_found_in_a_moving_scene_and_forgiven_when_they_cool() {
+    let (sensor, signal, _) = signal_and_noise();
+    // Two side by side, one alone, 300 times a second.
+    let defects = [(10_u16, 7_u16), (11, 7), (40, 20)];
+    let from_us = signal[0].t_us;
+    let hot = (0..300).flat_map(|i| {
+        defects.map(|(x, y)| Event { t_us: from_us + i * 3_333, x, y, on: i % 2 == 0 })
+    });
+    let mut all: Vec<Event> = signal.iter().copied().chain(hot).collect();
+    all.sort_by_key(|e| e.t_us);
+    let settings = HotSettings { window_us: 100_000, ..HotSettings::default() };
+    let mut filter = HotPixels::default();
+    let kept = in_packets(&all, 500, |p| filter.apply(settings, sensor, 0, p));
+    let found: Vec<(u16, u16)> = filter.list().iter().map(|p| (p.x, p.y)).collect();
+    assert_eq!(found, defects);
+    assert!(filter.list().iter().all(|p| (280.0..600.0).contains(&p.rate_hz)));
+    let defect = |e: &&Event| defects.contains(&(e.x, e.y));
+    let (before, after) = (all.iter().filter(defect), kept.iter().filter(defect));
+    assert!(after.count() * 3 < before.count(), "learned in two windows of ten");
+    let others = |events: &[Event]| events.iter().filter(|e| !defect(e)).count();
+    let lost = others(&all) - others(&kept);
+    assert!(lost * 50 < others(&all), "{lost} of {} others", others(&all));
+    // The same scene without them, on a clock set anew: trusted again after four windows.
+    let again = in_packets(&signal, 500, |p| filter.apply(settings, sensor, 1, p));
+    assert!(filter.list().is_empty(), "{:?}", filter.list());
+    assert!(again.len() * 100 > signal.len() * 95);
+}
+
+#[test]
+fn a_clock_set_anew_and_another_sensor_begin_anew() {
+    let at = |t_us| Event { t_us, x: 3, y: 2, on: true };
+    let period = RefractorySettings { period_us: 1_000 };
+    let mut filter = Refractory::default();
+    let mut pass = |epoch, sensor, t_us| {
+        let mut packet = vec![at(t_us)];
+        filter.apply(period, sensor, epoch, &mut packet);
+        packet.len()
+    };
+    assert_eq!((pass(0, SENSOR, 5_000), pass(0, SENSOR, 5_500)), (1, 0));
+    assert_eq!(pass(1, SENSOR, 5_600), 1);
+    assert_eq!(pass(1, Size::new(8, 8), 5_700), 1);
+    // The ends of time do not overflow.
+    assert_eq!((pass(2, SENSOR, i64::MIN / 8), pass(2, SENSOR, i64::MAX / 4)), (1, 1));
+}
+
+#[test]
+fn filters_are_set_as_controls_and_tell_what_they_did() {
+    let filters = Filters::default();
+    let mut stages = filters.stages();
+    let noise: Vec<Event> = (0..100_i64)
+        .map(|i| Event { t_us: i * 100, x: (i * 3 % 60) as u16, y: (i * 7 % 40) as u16, on: true })
+        .collect();
+    let mut pass = |epoch: u32| {
+        let mut packet = EventPacket {
+            epoch,
+            from: Timestamp::from_us(0),
+            until: Timestamp::from_us(20_000),
+            arrived: Timestamp::now(),
+            events: noise.clone(),
+            edges: Vec::new(),
+            sensor: Size::new(60, 40),
+            lost_since: None,
+        };
+        stages.iter_mut().for_each(|stage| stage.apply(&mut packet));
+        packet.events.len()
+    };
+    assert_eq!(pass(0), 100, "all are off");
+    assert_eq!(filters.facts(), []);
+    let on = Value::Switch(true);
+    assert_eq!(filters.set("filter_activity", &on), Some(Ok(())));
+    assert_eq!(filters.set("filter_activity_us", &Value::Whole(100)), Some(Ok(())));
+    assert!(matches!(filters.set("filter_activity_us", &Value::Whole(0)), Some(Err(_))));
+    assert!(filters.set("exposure_us", &on).is_none(), "a camera's");
+    let passed = pass(1);
+    assert!(passed < 20, "{passed}");
+    let facts = filters.facts();
+    assert_eq!(facts.len(), 1);
+    assert!(facts[0].1.starts_with(&format!("100 events in, {passed} out")), "{facts:?}");
+    let counts = filters.report().counts[2];
+    assert_eq!((counts.events_in, counts.events_out), (100, passed as u64));
+    let shown = filters.controls();
+    assert!(shown.iter().any(|c| c.name == "filter_activity" && c.value == on));
+}

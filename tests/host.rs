@@ -1,0 +1,128 @@
+//! What a computer lacks for its cameras, read from trees made for it.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::camera::host::{Access, Host, UsbKind};
+use std::fs;
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
+fn put(root: &Path, file: &str, text: &str) {
+    let file = root.join(file);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, format!("{text}\n")).unwrap();
+}
+
+/// A device with one interface of a class.
+fn device(root: &Path, port: &str, about: &[(&str, &str)], class: [&str; 3]) {
+    let at = format!("sys/bus/usb/devices/{port}");
+    for (name, text) in about {
+        put(root, &format!("{at}/{name}"), text);
+    }
+    let names = ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"];
+    for (name, text) in names.iter().zip(class) {
+        put(root, &format!("{at}/{port}:1.0/{name}"), text);
+    }
+}
+
+fn computer(root: &Path) {
+    let davis = [
+        ("idVendor", "152a"),
+        ("manufacturer", "iniVation"),
+        ("product", "DAVIS346"),
+        ("serial", "00000123"),
+        ("busnum", "2"),
+        ("devnum", "7"),
+        ("speed", "5000"),
+    ];
+    device(root, "2-1", &davis, ["ff", "00", "00"]);
+    let flir = [
+        ("idVendor", "1e10"),
+        ("product", "Blackfly S BFS-U3-32S4C"),
+        ("serial", "0159F411"),
+        ("busnum", "1"),
+        ("devnum", "12"),
+        ("speed", "480"),
+    ];
+    device(root, "1-3", &flir, ["ef", "05", "00"]);
+    let webcam = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "4"), ("speed", "480")];
+    device(root, "1-4", &webcam, ["0e", "01", "00"]);
+    let keyboard = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "5")];
+    device(root, "1-5", &keyboard, ["03", "01", "01"]);
+    put(root, "sys/module/usbcore/parameters/usbfs_memory_mb", "16");
+    put(root, "etc/udev/rules.d/10-other.rules", "# 152a is mentioned, but in a comment");
+}
+
+#[test]
+fn cameras_are_found_by_vendor_and_by_interface() {
+    let folder = tempfile::tempdir().unwrap();
+    computer(folder.path());
+    let refuses = |node: &Path| match node.ends_with("dev/bus/usb/001/012") {
+        true => Err(Error::from(ErrorKind::PermissionDenied)),
+        false if node.ends_with("dev/bus/usb/001/004") => Err(Error::from(ErrorKind::NotFound)),
+        false => Ok(()),
+    };
+    let cameras = Host::at(folder.path(), &refuses).usb_cameras();
+    let seen: Vec<_> = cameras.iter().map(|c| (c.kind, c.access.clone())).collect();
+    assert_eq!(
+        seen,
+        [
+            (UsbKind::Vision, Access::Denied),
+            (UsbKind::Web, Access::NoNode),
+            (UsbKind::Event, Access::Granted)
+        ]
+    );
+    assert_eq!(
+        (cameras[2].name.as_str(), cameras[2].serial.as_str()),
+        ("iniVation DAVIS346", "00000123")
+    );
+    assert_eq!(cameras[1].name, "camera 046d");
+    assert_eq!(cameras[0].speed_mbit, 480);
+}
+
+#[test]
+fn everything_that_is_missing_is_said_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    computer(folder.path());
+    let nobody = |_: &Path| Err(Error::from(ErrorKind::PermissionDenied));
+    let host = Host::at(folder.path(), &nobody);
+    assert_eq!((host.rule(), host.usbfs_memory_mb()), (None, Some(16)));
+    let missing = host.missing();
+    let one = |words: &[&str]| {
+        let fits = |line: &&String| words.iter().all(|word| line.contains(word));
+        assert_eq!(missing.iter().filter(fits).count(), 1, "{words:?} in {missing:#?}");
+    };
+    one(&["DAVIS346", "no permission", "002/007", "65-gem-live.rules"]);
+    one(&["Blackfly", "no permission", "65-gem-live.rules"]);
+    one(&["Blackfly", "480 Mbit/s"]);
+    one(&["046d", "group video"]);
+    one(&["usbfs_memory_mb is 16", "echo 1000"]);
+    assert_eq!(missing.len(), 5);
+    assert!(missing.iter().all(|line| !line.contains("firmware")));
+
+    // With the rule that comes with the program, the advice is another one.
+    let rule = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/udev/65-gem-live.rules");
+    fs::copy(rule, folder.path().join("etc/udev/rules.d/65-gem-live.rules")).unwrap();
+    assert!(host.rule().unwrap().ends_with("65-gem-live.rules"));
+    let missing = host.missing();
+    assert!(
+        missing.iter().any(|l| l.contains("DAVIS346") && l.contains("plug the camera in again"))
+    );
+}
+
+#[test]
+fn a_computer_that_lacks_nothing_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let everybody = |_: &Path| Ok(());
+    let host = Host::at(folder.path(), &everybody);
+    assert!(host.usb_cameras().is_empty() && host.missing().is_empty());
+    assert_eq!(host.usbfs_memory_mb(), None);
+    computer(folder.path());
+    put(folder.path(), "sys/module/usbcore/parameters/usbfs_memory_mb", "1000");
+    put(folder.path(), "sys/bus/usb/devices/1-3/speed", "5000");
+    assert_eq!(host.missing(), Vec::<String>::new());
+}

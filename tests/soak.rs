@@ -1,0 +1,28 @@
+//! Half a minute of the soak that `scripts/soak` runs for as long as one likes.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use std::process::Command;
+
+#[test]
+fn no_exposure_is_lost_without_being_counted_whatever_fails() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["soak", "--minutes", "0.4", "--size", "64x48", "--seed", "3", "--json"])
+        .output()
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    assert!(!err.contains("panicked"), "{err}");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let faults = |name: &str| report["faults"][name].as_u64().unwrap();
+    // Something of every kind has happened, or the soak shows nothing.
+    assert!(faults("frames_made") > 50 && report["shown"].as_u64().unwrap() > 20, "{report:#}");
+    let broken = ["unplugged", "stalled", "floods", "new_epochs", "jumps"].map(faults);
+    assert!(broken.iter().filter(|n| **n > 0).count() >= 3, "{report:#}");
+    assert_eq!(report["violations"].as_array().unwrap().len(), 0, "{report:#}");
+}

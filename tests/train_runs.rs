@@ -1,0 +1,304 @@
+//! Trainings as a whole: learning, going on after a kill, bad data, bad numbers.
+
+#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use gem_live::dataset::{Config, Pair, Truth};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::network::Weights;
+use gem_live::train::adam::{Adam, StepSettings};
+use gem_live::train::adapt::{self, Quality, adapt};
+use gem_live::train::cpu::{Input, Net, Offsets};
+use gem_live::train::loss::{Labelled, Losses, labelled};
+use gem_live::train::state::State;
+use gem_live::train::supervised::{self, Batches, Settings};
+use gem_live::train::watch::{Progress, Watch};
+use gem_live::train::{Learner, Scores, TrainError, Validation, published};
+use rand::{Rng, SeedableRng};
+use std::path::Path;
+use std::time::Duration;
+
+/// Stripes whose blurry version is their mean over a move to the right; events tell where.
+fn sample(seed: u64) -> Labelled {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let (h, w) = (32, 32);
+    let phase: f32 = rng.random_range(0.0..6.0);
+    let stripes = |x: usize, shift: f32| 0.5 + 0.4 * ((x as f32 - shift) * 0.8 + phase).sin();
+    let mut blur = Vec::new();
+    let mut sharp = Vec::new();
+    for i in 0..3 * h * w {
+        let x = i % w;
+        sharp.push(stripes(x, 0.0));
+        blur.push((-3..=3).map(|s| stripes(x, s as f32)).sum::<f32>() / 7.0);
+    }
+    let events = (0..96 * 16 * 16).map(|i| {
+        let (channel, x) = (i / 256, i % 16);
+        let slope = stripes(2 * x, 1.0) - stripes(2 * x, -1.0);
+        let on = channel % 2 == 1;
+        if (slope > 0.0) == on { (4.0 * slope.abs()).round() } else { 0.0 }
+    });
+    let events = events.collect();
+    let input = Input { events, event_height: 16, event_width: 16, blur, height: h, width: w };
+    Labelled { input, sharp }
+}
+
+struct Same;
+
+impl Batches for Same {
+    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
+        Ok((0..count as u64).map(|i| sample(number * count as u64 + i)).collect())
+    }
+}
+
+/// Stops after so many steps of this run.
+struct Steps {
+    left: u64,
+    said: Vec<String>,
+    losses: Vec<f64>,
+    validations: usize,
+}
+
+fn steps(left: u64) -> Steps {
+    Steps { left, said: Vec::new(), losses: Vec::new(), validations: 0 }
+}
+
+impl Watch for Steps {
+    fn step(&mut self, progress: &Progress) -> bool {
+        self.losses.push(progress.losses.total());
+        self.left -= 1;
+        self.left > 0
+    }
+    fn validated(&mut self, _: u64, scores: &Scores) {
+        assert!(scores.restored_db.is_some_and(f64::is_finite));
+        self.validations += 1;
+    }
+    fn say(&mut self, text: &str) {
+        self.said.push(text.to_owned());
+    }
+}
+
+#[test]
+fn fifty_steps_on_one_batch_overfit_it() {
+    let layout = Net::layout();
+    let adam = Adam::new(layout.initial(5));
+    let mut learner = Learner { layout, adam, offsets: Offsets::Free };
+    let batch = [sample(1), sample(2)];
+    let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
+    let mut losses = Vec::new();
+    for _ in 0..50 {
+        let step =
+            learner.step(&batch, how, |net, sample, to| labelled(net, sample, 0.0, Some(to)));
+        losses.push(step.unwrap().0.total());
+    }
+    let blurry: f32 =
+        (batch[0].input.blur.iter().zip(&batch[0].sharp)).map(|(a, b)| (a - b).abs()).sum::<f32>()
+            / batch[0].sharp.len() as f32;
+    assert!(losses[49] < 0.3 * losses[0], "{} after {}", losses[49], losses[0]);
+    assert!(losses[49] < 0.3 * f64::from(blurry), "{} where blurry has {blurry}", losses[49]);
+}
+
+fn settings(out: &Path) -> Settings {
+    Settings {
+        out: out.to_owned(),
+        steps: 5,
+        batch: 2,
+        rate: 1e-3,
+        warmup: 2,
+        emphasis: 20.0,
+        offsets: Offsets::Rigid,
+        validate_every: 100,
+        save_every: Duration::from_secs(3600),
+        plan: "stripes".into(),
+    }
+}
+
+#[test]
+fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let validation = Validation::new(vec![(2, sample(77))]);
+    let first = Net::layout().initial(9);
+    let run = |out: &Path, watch: &mut Steps| {
+        supervised::run(&settings(out), first.clone(), &Same, &validation, watch).unwrap()
+    };
+    let straight = run(&folder.path().join("a"), &mut steps(100)).adam;
+    assert_eq!(straight.steps, 5);
+    let out = folder.path().join("b");
+    run(&out, &mut steps(2));
+    let kept = std::fs::read(out.join("state.safetensors")).unwrap();
+    run(&out, &mut steps(2));
+    // Killed after step 4, when only the state after step 2 had reached the disk.
+    std::fs::write(out.join("state.safetensors"), kept).unwrap();
+    let resumed = run(&out, &mut steps(100)).adam;
+    assert!(resumed == straight, "the numbers differ");
+    let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let of_steps = lines.lines().filter(|l| l.contains("losses"));
+    assert_eq!(of_steps.count(), 5, "every step once: {lines}");
+    assert!(Weights::from_bytes(&std::fs::read(out.join("weights.safetensors")).unwrap()).is_ok());
+    // Another plan does not touch what lies there.
+    let other = Settings { plan: "other".into(), ..settings(&out) };
+    let refused = supervised::run(&other, first.clone(), &Same, &validation, &mut steps(1));
+    assert!(matches!(refused, Err(TrainError::Plan { .. })));
+}
+
+#[test]
+fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
+    struct Poison;
+    impl Batches for Poison {
+        fn batch(&self, number: u64, _: usize) -> Result<Vec<Labelled>, TrainError> {
+            let mut one = sample(number);
+            if number == 2 {
+                one.input.blur[7] = f32::NAN;
+            }
+            Ok(vec![one])
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let how = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
+    let first = Net::layout().initial(9);
+    let validation = Validation::new(vec![(2, sample(77))]);
+    let error = supervised::run(&how, first, &Poison, &validation, &mut steps(100)).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { step: 2, .. }), "{error}");
+    let state = State::read(&folder.path().join("state.safetensors")).unwrap();
+    assert_eq!(state.adam.steps, 2);
+    assert!(state.adam.parameters.iter().all(|v| v.is_finite()));
+}
+
+/// A pair of 64x64 frames with 32x32 events: a dot that moves.
+fn pair(seed: u64) -> Pair {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let size = Size::new(64, 64);
+    let mut frame = || {
+        let data = (0..3 * 64 * 64).map(|i| (i % 64 * 3) as u8 ^ rng.random_range(0..32)).collect();
+        Picture::new(3, size, data).unwrap()
+    };
+    let frames = [frame(), frame()];
+    let truth = Truth { images: vec![frame()], timestamps_us: vec![5_000] };
+    let mut events: Vec<Event> = (0..800)
+        .map(|_| Event {
+            t_us: rng.random_range(0..25_000),
+            x: rng.random_range(0..32),
+            y: rng.random_range(0..32),
+            on: rng.random(),
+        })
+        .collect();
+    events.sort_by_key(|e| e.t_us);
+    let exposures_us = [[0, 10_000], [15_000, 25_000]];
+    Pair { frames, exposures_us, events, scale_factor: 2.0, truth: Some(truth) }
+}
+
+fn write(folder: &Path, name: &str, pair: &Pair) {
+    gem_live::output::write(&folder.join(name), &pair.to_bytes().unwrap()).unwrap();
+}
+
+fn config(root: &Path, checkpoints: &Path) -> Config {
+    Config {
+        train: true,
+        root_path: root.to_owned(),
+        checkpoint_root: checkpoints.to_owned(),
+        load_dir: checkpoints.to_owned(),
+        scale_factor: 2.0,
+        batch_size: 2,
+        roi_size: vec![16, 16],
+        first_stage_epoch: 3,
+        second_stage_cycle: 2,
+        second_stage_epoch: 1,
+        warmup_epoch: 1,
+        has_gt: true,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    (0..3).for_each(|i| write(&train, &format!("good{i}.npz"), &pair(i)));
+    let mut still = pair(10);
+    still.events.retain(|e| e.t_us > 10_000);
+    write(&train, "no_events.npz", &still);
+    let mut uneven = pair(11);
+    uneven.exposures_us = [[0, 10_000], [15_000, 20_000]];
+    write(&train, "uneven.npz", &uneven);
+    let mut storm = pair(12);
+    let dead = |i: i64| Event { t_us: i * 20, x: 3, y: 4, on: true };
+    storm.events.extend((0..1200).map(dead));
+    storm.events.sort_by_key(|e| e.t_us);
+    write(&train, "storm.npz", &storm);
+    gem_live::output::write(&train.join("torn.npz"), b"PK\x03\x04 and no more").unwrap();
+
+    write(&folder.path().join("test"), "held.npz", &pair(20));
+
+    let settings = |checkpoints: &str| published::Settings {
+        config: config(folder.path(), &folder.path().join(checkpoints)),
+        offsets: Offsets::Rigid,
+        save_every: Duration::from_secs(3600),
+    };
+    let mut watch = steps(1000);
+    assert!(published::run(&settings("a"), &mut watch).unwrap());
+    // After the last epoch of the first stage, and of both cycles.
+    assert_eq!(watch.validations, 3);
+    let pictures = std::fs::read_dir(folder.path().join("a/validation")).unwrap();
+    assert_eq!(pictures.count(), 3);
+    for bad in ["no_events.npz", "uneven.npz", "storm.npz", "torn.npz"] {
+        assert!(watch.said.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
+    }
+    assert!(watch.said.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.said);
+    for (stage, cycle) in [(1, 0), (2, 1), (2, 2)] {
+        let read = Config { load_stage: stage, load_cycle: cycle, ..settings("a").config };
+        let path = read.checkpoint().unwrap();
+        let weights = Weights::from_bytes(&std::fs::read(&path).unwrap());
+        assert!(weights.is_ok(), "{}", path.display());
+        let beginning = format!("best-stage={stage}-cycle={cycle:02}-epoch=");
+        let name = path.file_name().unwrap().to_string_lossy();
+        assert!(name.starts_with(&beginning) && name.contains("-loss="), "{name}");
+        let all = std::fs::read_dir(folder.path().join("a")).unwrap();
+        let same = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with(&beginning);
+        assert_eq!(all.filter_map(Result::ok).filter(same).count(), 1, "only the best is kept");
+    }
+    // The same again, stopped at every step: the last state must be the same to the bit.
+    for _ in 0..100 {
+        if published::run(&settings("b"), &mut steps(1)).unwrap() {
+            break;
+        }
+    }
+    let end = |checkpoints: &str| {
+        State::read(&folder.path().join(checkpoints).join("state.safetensors")).unwrap()
+    };
+    let (a, b) = (end("a"), end("b"));
+    assert!(a.adam == b.adam && a.teacher == b.teacher, "the numbers differ");
+    assert_eq!(a.position.best_file, b.position.best_file);
+}
+
+#[test]
+fn adapting_hands_over_only_weights_that_got_better() {
+    let folder = tempfile::tempdir().unwrap();
+    (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
+    let weights = Net::layout().weights(&Net::layout().initial(3)).unwrap();
+    let settings = |rate| adapt::Settings {
+        time: Duration::from_secs(3600),
+        rate,
+        batch: 2,
+        side: 32,
+        ..adapt::Settings::default()
+    };
+    let outcome = adapt(folder.path(), &weights, settings(0.0), &mut steps(2)).unwrap();
+    let why = outcome.weights.unwrap_err();
+    assert!(why.contains("did not fall"), "{why}");
+    assert_eq!((outcome.learned, outcome.held_out, outcome.steps), (3, 1, 2));
+    let outcome = adapt(folder.path(), &weights, settings(1e-3), &mut steps(12)).unwrap();
+    let (before, after) = (outcome.before.losses.total(), outcome.after.losses.total());
+    match outcome.weights {
+        Ok(_) => assert!(after < before, "{after} after {before}"),
+        Err(why) => assert!(why.contains("sharpness"), "{why}: {after} after {before}"),
+    }
+    let quality =
+        |blur, sharpness| Quality { losses: Losses { blur, ..Losses::default() }, sharpness };
+    assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 1.0)).is_none());
+    assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 0.9)).unwrap().contains("sharpness"));
+    assert!(adapt::worse(&quality(1.0, 1.0), &quality(f64::NAN, 1.0)).is_some());
+    // One pair alone cannot be learned from and judged by.
+    let single = tempfile::tempdir().unwrap();
+    write(single.path(), "only.npz", &pair(1));
+    let error = adapt(single.path(), &weights, settings(1e-3), &mut steps(1)).unwrap_err();
+    assert!(error.to_string().contains("at least two"), "{error}");
+}

@@ -1,0 +1,322 @@
+//! Web cameras: pictures from their codings, and the driver against a camera that stalls,
+//! breaks its pictures, is unplugged and comes back under another number.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::camera::uvc::{
+    Coding, Listed, Mode, SUPPOSED_EXPOSURE_US, Uvc, Webcam, Webcams, choose, decode,
+};
+use gem_live::camera::{
+    Cause, DeviceError, Drops, FramePacket, FrameSpan, Packet, Settings, Source, Status, Unit,
+    Value, Wanted,
+};
+use gem_live::frame::Size;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const SIZE: Size = Size::new(32, 16);
+const YUYV: Mode = Mode { size: SIZE, coding: Coding::Yuyv, rate_hz: 100 };
+const MJPEG: Mode = Mode { size: Size::new(64, 48), coding: Coding::Mjpeg, rate_hz: 30 };
+const NAME: &str = "A Camera: A Camera";
+
+/// What the test does to the camera.
+#[derive(Default)]
+struct World {
+    present: AtomicBool,
+    /// Its number, another one after every time that it was unplugged.
+    index: AtomicU32,
+    /// Its driver tells an exposure, in microseconds, if not zero.
+    exposure_us: AtomicI64,
+    set_us: AtomicI64,
+    /// So many pictures are broken.
+    broken: AtomicU32,
+    silent: AtomicBool,
+    modes: Mutex<Vec<Mode>>,
+}
+
+#[derive(Clone)]
+struct Fake(Arc<World>);
+
+impl Fake {
+    fn new() -> Self {
+        let world = World { present: AtomicBool::new(true), ..World::default() };
+        Self(Arc::new(world))
+    }
+
+    fn start(&self, wanted: Option<&str>) -> Source {
+        let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
+        let wanted = Wanted::new(wanted.map(str::to_owned));
+        let opener = Arc::new(Uvc::with(Arc::new(self.clone())));
+        Source::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
+    }
+
+    fn there(&self) -> bool {
+        self.0.present.load(Ordering::SeqCst)
+    }
+}
+
+impl Webcams for Fake {
+    fn list(&self) -> Result<Vec<Listed>, DeviceError> {
+        let index = self.0.index.load(Ordering::SeqCst);
+        let other = Listed { index: 40, name: "Another".into() };
+        let both = [index, index + 1].map(|index| Listed { index, name: NAME.into() });
+        let own = both.into_iter().filter(|_| self.there());
+        Ok(own.chain([other]).collect())
+    }
+
+    fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
+        if !self.there() || index != self.0.index.load(Ordering::SeqCst) {
+            return Err("it sends no pictures".into());
+        }
+        self.0.modes.lock().unwrap().extend(wanted);
+        Ok(Box::new(Open { fake: self.clone(), mode: wanted.unwrap_or(YUYV), index }))
+    }
+}
+
+struct Open {
+    fake: Fake,
+    mode: Mode,
+    index: u32,
+}
+
+impl Webcam for Open {
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn modes(&mut self) -> Vec<Mode> {
+        vec![YUYV, MJPEG]
+    }
+
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String> {
+        let world = &self.fake.0;
+        std::thread::sleep(Duration::from_millis(5));
+        while world.silent.load(Ordering::SeqCst) && self.fake.there() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if !self.fake.there() || self.index != world.index.load(Ordering::SeqCst) {
+            return Err("no such device".into());
+        }
+        let one = |n: u32| n.checked_sub(1);
+        if world.broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one).is_ok() {
+            bytes.extend([0xff, 0xd8, 1, 2]);
+        } else if self.mode.coding == Coding::Yuyv {
+            bytes.extend([100, 128].repeat(SIZE.area()));
+        } else {
+            bytes.extend(jpeg(self.mode.size, [200, 100, 30]));
+        }
+        Ok(())
+    }
+
+    fn exposure_us(&self) -> Option<i64> {
+        Some(self.fake.0.exposure_us.load(Ordering::SeqCst)).filter(|us| *us > 0)
+    }
+
+    fn set_exposure_us(&mut self, us: i64) -> bool {
+        self.fake.0.set_us.store(us, Ordering::SeqCst);
+        false
+    }
+}
+
+fn jpeg(size: Size, rgb: [u8; 3]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let pixels: Vec<u8> = rgb.repeat(size.area());
+    let (width, height) = (size.width as u32, size.height as u32);
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95)
+        .encode(&pixels, width, height, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    bytes
+}
+
+fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let status = source.status.recv_timeout(left).unwrap();
+        if what(&status) {
+            return status;
+        }
+    }
+}
+
+fn connected(source: &Source) -> Status {
+    wait(source, |s| matches!(s, Status::Connected(..)))
+}
+
+fn frame_that(source: &Source, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        match source.packets.recv_timeout(Duration::from_secs(20)).unwrap() {
+            Packet::Frame(frame) if fits(&frame) => return frame,
+            Packet::Frame(_) => {}
+            Packet::Events(_) => panic!("events from a web camera"),
+        }
+    }
+    panic!("no such frame");
+}
+
+fn exposure_us(frame: &FramePacket) -> i64 {
+    match frame.span {
+        FrameSpan::Arrival { exposure_us } => exposure_us,
+        _ => panic!("a web camera tells no time"),
+    }
+}
+
+#[test]
+fn pictures_come_out_of_both_codings() {
+    // White, black, and JFIF's pure red twice: Y 76, Cb 85, Cr 255.
+    let mode = Mode { size: Size::new(4, 1), ..YUYV };
+    let picture = decode(mode, &[255, 128, 0, 128, 76, 85, 76, 255]).unwrap();
+    let plane = |i: usize| &picture.data()[4 * i..4 * i + 4];
+    assert_eq!([plane(0)[0], plane(1)[0], plane(2)[0]], [255; 3]);
+    assert_eq!([plane(0)[1], plane(1)[1], plane(2)[1]], [0; 3]);
+    assert!(plane(2)[2] >= 253 && plane(0)[3] <= 1 && plane(1)[3] <= 1, "{picture:?}");
+
+    let picture = decode(MJPEG, &jpeg(MJPEG.size, [200, 100, 30])).unwrap();
+    assert_eq!((picture.size(), picture.channels()), (MJPEG.size, 3));
+    for (plane, value) in picture.data().chunks(MJPEG.size.area()).zip([30_i32, 100, 200]) {
+        assert!(plane.iter().all(|v| (i32::from(*v) - value).abs() <= 4), "{value}");
+    }
+}
+
+#[test]
+fn bytes_that_make_no_picture_give_none() {
+    let whole = jpeg(MJPEG.size, [1, 2, 3]);
+    for bytes in [&whole[..20], &[], b"nonsense", &whole[2..]] {
+        assert!(decode(MJPEG, bytes).is_none());
+    }
+    assert!(decode(YUYV, &[0; 1023]).is_none());
+    assert!(decode(Mode { size: Size::new(0, 0), ..YUYV }, &[]).is_none());
+    // A picture of 65535 x 65535, by its own account.
+    let mut vast = whole;
+    let at = vast.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    vast[at + 5..at + 9].fill(0xff);
+    assert!(decode(MJPEG, &vast).is_none());
+}
+
+#[test]
+fn the_mode_is_fast_enough_then_near_in_size_then_uncompressed() {
+    let mode =
+        |width, height, coding, rate_hz| Mode { size: Size::new(width, height), coding, rate_hz };
+    let modes = [
+        mode(1920, 1080, Coding::Mjpeg, 30),
+        mode(1280, 720, Coding::Yuyv, 10),
+        mode(1280, 720, Coding::Mjpeg, 60),
+        mode(1280, 720, Coding::Mjpeg, 30),
+        mode(640, 480, Coding::Yuyv, 30),
+    ];
+    assert_eq!(choose(&modes), Some(modes[3]));
+    assert_eq!(choose(&modes[4..]), Some(modes[4]));
+    assert_eq!(choose(&[]), None);
+}
+
+#[test]
+fn frames_come_with_the_exposure_of_the_driver_or_else_of_the_user() {
+    let fake = Fake::new();
+    let mut source = fake.start(None);
+    let Status::Connected(identity, controls) = connected(&source) else { unreachable!() };
+    assert_eq!(identity.serial, NAME);
+    let mode = controls.iter().find(|c| c.name == "mode").unwrap();
+    assert_eq!(mode.value, Value::Choice("32x16 Yuyv 100/s".into()));
+    let first = frame_that(&source, |_| true);
+    assert_eq!(exposure_us(&first), SUPPOSED_EXPOSURE_US);
+    assert_eq!(first.picture.data()[0], 100);
+    assert!(source.commands.set("exposure_us", Value::Whole(4_000)));
+    let second = frame_that(&source, |f| exposure_us(f) == 4_000);
+    assert!(second.sequence > first.sequence && second.arrived > first.arrived);
+    fake.0.exposure_us.store(7_800, Ordering::SeqCst);
+    frame_that(&source, |f| exposure_us(f) == 7_800);
+    assert_eq!(fake.0.set_us.load(Ordering::SeqCst), 4_000, "the driver was asked too");
+
+    assert!(source.commands.set("mode", Value::Choice("64x48 Mjpeg 30/s".into())));
+    let other = frame_that(&source, |f| f.picture.size() == MJPEG.size);
+    assert!(other.sequence > second.sequence, "numbers go on");
+    assert_eq!(*fake.0.modes.lock().unwrap(), [MJPEG]);
+    assert!(source.stop());
+}
+
+#[test]
+fn broken_pictures_are_counted_and_leave_a_gap_in_the_numbers() {
+    let fake = Fake::new();
+    let source = fake.start(None);
+    let before = frame_that(&source, |_| true);
+    fake.0.broken.store(3, Ordering::SeqCst);
+    let until = Instant::now() + Duration::from_secs(10);
+    while source.drops.get(Cause::Malformed, Unit::Frames) < 3 {
+        assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
+        frame_that(&source, |_| true);
+    }
+    let mut last = before.sequence;
+    let mut seen = 1;
+    for _ in 0..5 {
+        last = frame_that(&source, |f| f.sequence > last).sequence;
+        seen += 1;
+    }
+    assert!(last - before.sequence + 1 >= seen + 3, "{last} {}", before.sequence);
+}
+
+#[test]
+fn a_camera_that_is_unplugged_is_found_again_by_its_name() {
+    let fake = Fake::new();
+    fake.0.present.store(false, Ordering::SeqCst);
+    let source = fake.start(Some("0"));
+    let Status::Waiting { why, .. } = wait(&source, |s| matches!(s, Status::Waiting { .. })) else {
+        unreachable!()
+    };
+    assert!(why.contains("plug it in"), "{why}");
+    fake.0.present.store(true, Ordering::SeqCst);
+    connected(&source);
+    let before = frame_that(&source, |_| true);
+    fake.0.present.store(false, Ordering::SeqCst);
+    wait(&source, |s| matches!(s, Status::Lost(why) if why.contains(NAME)));
+    let waiting = wait(&source, |s| matches!(s, Status::Waiting { .. }));
+    let Status::Waiting { serial, .. } = waiting else { unreachable!() };
+    assert_eq!(serial.as_deref(), Some(NAME));
+    fake.0.index.store(2, Ordering::SeqCst);
+    fake.0.present.store(true, Ordering::SeqCst);
+    connected(&source);
+    frame_that(&source, |f| f.epoch > before.epoch);
+}
+
+#[test]
+fn a_camera_that_falls_silent_is_lost_and_nothing_hangs() {
+    let fake = Fake::new();
+    let mut source = fake.start(None);
+    frame_that(&source, |_| true);
+    fake.0.silent.store(true, Ordering::SeqCst);
+    let Status::Lost(why) = wait(&source, |s| matches!(s, Status::Lost(_))) else { unreachable!() };
+    assert!(why.contains("sent nothing"), "{why}");
+    // Opened again, and asked to stop while it still says nothing.
+    connected(&source);
+    let started = Instant::now();
+    assert!(source.stop());
+    assert!(started.elapsed() < Duration::from_secs(3));
+    fake.0.silent.store(false, Ordering::SeqCst);
+}
+
+#[test]
+fn without_a_camera_the_program_says_what_to_do() {
+    let source = Source::start(
+        "uvc",
+        Arc::new(Uvc::new()),
+        Wanted::new(Some("A camera that nobody has".into())),
+        Settings::default(),
+        Drops::default(),
+    )
+    .unwrap();
+    let status = wait(&source, |s| matches!(s, Status::Failed(_) | Status::Waiting { .. }));
+    match status {
+        Status::Failed(why) if cfg!(not(feature = "uvc")) => {
+            assert!(why.contains("--features uvc"), "{why}");
+        }
+        Status::Waiting { why, .. } if cfg!(feature = "uvc") => {
+            assert!(why.contains("web camera"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
