@@ -1,6 +1,10 @@
 //! `gem-live synth`, run as a user runs it: what it writes, what it skips, and that it goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
 
 use gem_live::dataset::{Clip, Pair, npy, npz};
 use gem_live::frame::Picture;
@@ -138,8 +142,8 @@ fn frames_become_means_truth_and_events() {
     // Two pairs of 2 * 5 frames, each with one before and one after it.
     let given = frames(&here.join("moving"), 24);
     std::fs::create_dir_all(here.join("spoilt")).unwrap();
-    for k in 0..24 {
-        save(&given[k], &here.join(format!("spoilt/{k}.png")));
+    for (k, frame) in given.iter().enumerate() {
+        save(frame, &here.join(format!("spoilt/{k}.png")));
     }
     std::fs::write(here.join("spoilt/3.png"), b"not a picture").unwrap();
     let arguments =

@@ -228,6 +228,89 @@ fn dropping_ends_the_threads_while_both_are_busy() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
+/// Gives exposures up to a number that the test raises.
+struct Told {
+    next: u64,
+    up_to: Arc<AtomicU64>,
+}
+
+impl Source for Told {
+    fn name(&self) -> String {
+        "told".into()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        Vec::new()
+    }
+    fn interval(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+        if self.next >= self.up_to.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_micros(200));
+            return Ok(Next::Waiting);
+        }
+        self.next += 1;
+        Ok(Next::Exposure(Box::new(captured(self.next - 1))))
+    }
+}
+
+/// Restores one exposure for every permit, and says when it begins.
+struct Permitted {
+    permits: std::sync::mpsc::Receiver<()>,
+    begun: std::sync::mpsc::Sender<()>,
+    submitted: Option<Picture>,
+}
+
+impl Restorer for Permitted {
+    fn describe(&self) -> String {
+        "as slow as the test wants".into()
+    }
+    fn room(&mut self) -> usize {
+        usize::from(self.submitted.is_none())
+    }
+    fn submit(&mut self, captured: &Arc<Captured>, _: &[f64]) -> Result<(), String> {
+        self.submitted = Some(captured.picture.clone());
+        Ok(())
+    }
+    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+        self.begun.send(()).map_err(|e| e.to_string())?;
+        self.permits.recv().map_err(|e| e.to_string())?;
+        Ok(self.submitted.take().into_iter().collect())
+    }
+}
+
+#[test]
+fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
+    let up_to = Arc::new(AtomicU64::new(1));
+    let ((permit, permits), (begun, started)) =
+        (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let parts = Parts {
+        source: Box::new(Told { next: 0, up_to: up_to.clone() }),
+        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun, submitted: None }))),
+        adapt: false,
+        notify: Box::new(|| ()),
+    };
+    let pipeline = Pipeline::start(parts).unwrap();
+    let mut numbers = Vec::new();
+    for round in 1..=5_u64 {
+        // The engine holds one exposure; a hundred more come meanwhile.
+        started.recv_timeout(Duration::from_secs(20)).unwrap();
+        let newest = round * 100;
+        up_to.store(newest + 1, Ordering::Release);
+        // All but those that were or are being restored, and the newest, which waits.
+        wait("all but two to be skipped", || {
+            let drops = pipeline.stats().snapshot().drops;
+            drops.engine + drops.queue == newest + 1 - round - 1
+        });
+        permit.send(()).unwrap();
+        wait("an outcome", || {
+            numbers.extend(pipeline.take().map(|o| o.captured.number));
+            numbers.len() as u64 == round
+        });
+    }
+    assert_eq!(numbers, [0, 100, 200, 300, 400]);
+}
+
 /// Works by itself: every exposure takes its time after the one before, two may be in flight.
 struct Card {
     time: Duration,
@@ -331,88 +414,4 @@ fn with_a_backlog_two_exposures_are_in_flight_and_every_one_is_accounted_for() {
 #[test]
 fn a_single_exposure_is_shown_without_waiting_for_another() {
     assert_eq!(on_a_card(1, Duration::from_millis(5)), 1);
-}
-
-/// Gives exposures up to a number that the test raises.
-struct Told {
-    next: u64,
-    up_to: Arc<AtomicU64>,
-}
-
-impl Source for Told {
-    fn name(&self) -> String {
-        "told".into()
-    }
-    fn shapes(&self) -> Vec<Shape> {
-        Vec::new()
-    }
-    fn interval(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
-        if self.next >= self.up_to.load(Ordering::Acquire) {
-            std::thread::sleep(Duration::from_micros(200));
-            return Ok(Next::Waiting);
-        }
-        self.next += 1;
-        Ok(Next::Exposure(Box::new(captured(self.next - 1))))
-    }
-}
-
-/// Restores one exposure for every permit, and says when it begins.
-struct Permitted {
-    permits: std::sync::mpsc::Receiver<()>,
-    begun: std::sync::mpsc::Sender<()>,
-    given: Option<Vec<Picture>>,
-}
-
-impl Restorer for Permitted {
-    fn describe(&self) -> String {
-        "as slow as the test wants".into()
-    }
-    fn room(&mut self) -> usize {
-        usize::from(self.given.is_none())
-    }
-    fn submit(&mut self, captured: &Arc<Captured>, at: &[f64]) -> Result<(), String> {
-        self.given = Some(at.iter().map(|_| captured.picture.clone()).collect());
-        Ok(())
-    }
-    fn collect(&mut self) -> Result<Vec<Picture>, String> {
-        self.begun.send(()).map_err(|e| e.to_string())?;
-        self.permits.recv().map_err(|e| e.to_string())?;
-        Ok(self.given.take().unwrap_or_default())
-    }
-}
-
-#[test]
-fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
-    let up_to = Arc::new(AtomicU64::new(1));
-    let ((permit, permits), (begun, started)) =
-        (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-    let parts = Parts {
-        source: Box::new(Told { next: 0, up_to: up_to.clone() }),
-        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun, given: None }))),
-        adapt: false,
-        notify: Box::new(|| ()),
-    };
-    let pipeline = Pipeline::start(parts).unwrap();
-    let mut numbers = Vec::new();
-    for round in 1..=5_u64 {
-        // The engine holds one exposure; a hundred more come meanwhile.
-        started.recv_timeout(Duration::from_secs(20)).unwrap();
-        let newest = round * 100;
-        up_to.store(newest + 1, Ordering::Release);
-        // All but those that were or are being restored, and the newest, which waits.
-        wait("all but two to be skipped", || {
-            let drops = pipeline.stats().snapshot().drops;
-            drops.engine + drops.queue == newest + 1 - round - 1
-        });
-        assert_eq!(pipeline.stats().snapshot().queued, 0, "nothing else waits anywhere");
-        permit.send(()).unwrap();
-        wait("an outcome", || {
-            numbers.extend(pipeline.take().map(|o| o.captured.number));
-            numbers.len() as u64 == round
-        });
-    }
-    assert_eq!(numbers, [0, 100, 200, 300, 400]);
 }

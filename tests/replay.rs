@@ -6,12 +6,13 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
-use gem_live::camera::{Drops, Packet, Settings, Source, Status, Unit, Value, Wanted};
-use gem_live::dataset::Pair;
-use gem_live::dataset::aedat4::{Aedat4Error, Part, Reader};
+use gem_live::camera::replay::{Monitor, Replay, ReplaySettings, UNPACED};
+use gem_live::camera::{Cause, Drops, Packet, Settings, Source, Status, Unit, Value, Wanted};
+use gem_live::dataset::aedat4::{Aedat4Error, PacketPlace, Part, Reader};
+use gem_live::dataset::{Pair, Truth};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
+use gem_live::record::{Manifest, Session};
 use gem_live::rig::sync::{SyncBuffer, SyncSettings, Synced, TimedFrame};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
@@ -183,45 +184,213 @@ fn pairs_come_back_as_they_were_written() {
     assert_eq!(source.drops.snapshot(), []);
 }
 
-#[test]
-fn playing_can_be_paused_stepped_and_sought() {
-    let folder = tempfile::tempdir().unwrap();
-    pairs(folder.path(), 40);
-    let source = play(folder.path(), ReplaySettings { looped: true, speed: 1.0, end: false });
-    let paused = |source: &Source| loop {
-        if let Status::Controls(controls) =
-            source.status.recv_timeout(Duration::from_secs(5)).unwrap()
-        {
-            return controls;
-        }
-    };
-    assert!(source.commands.set("paused", Value::Switch(true)));
-    paused(&source);
-    std::thread::sleep(Duration::from_millis(60));
-    while source.packets.try_recv().is_ok() {}
-    assert!(source.packets.recv_timeout(Duration::from_millis(100)).is_err(), "it is paused");
-    assert!(source.commands.set("position_us", Value::Whole(400_000)));
-    assert!(source.commands.set("step", Value::Switch(true)));
-    let mut frames = Vec::new();
-    while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(200)) {
-        if let Packet::Frame(f) = packet {
-            frames.push(timed(f).end.us());
+/// A recording that is being played, and where it stands.
+fn watched(path: &Path, settings: ReplaySettings) -> (Source, Monitor) {
+    let opener = Replay::new(path, settings);
+    let monitor = opener.monitor();
+    let lossless = Settings { lossless: true, ..Settings::default() };
+    let source =
+        Source::start("replay", Arc::new(opener), Wanted::default(), lossless, Drops::default());
+    (source.unwrap(), monitor)
+}
+
+/// Asks for something, and waits until that was heard.
+fn ask(source: &Source, name: &str, value: Value) {
+    while source.status.try_recv().is_ok() {}
+    assert!(source.commands.set(name, value));
+    loop {
+        match source.status.recv_timeout(Duration::from_secs(10)).unwrap() {
+            Status::Controls(_) => return,
+            Status::Refused(why) => panic!("{name}: {why}"),
+            _ => {}
         }
     }
-    assert_eq!(frames.len(), 1, "one step, one frame");
-    assert!((1_400_000..1_425_000).contains(&frames[0]), "{frames:?}");
-    // At ten times the speed 0.8 s take 80 ms, and then it begins again.
-    assert!(source.commands.set("speed", Value::Number(10.0)));
-    assert!(source.commands.set("paused", Value::Switch(false)));
+}
+
+/// Starts of the exposures that come until there is quiet.
+fn starts(source: &Source) -> Vec<i64> {
+    let mut starts = Vec::new();
+    while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
+        if let Packet::Frame(f) = packet {
+            starts.push(timed(f).start.us());
+        }
+    }
+    starts
+}
+
+/// When frame `n` of [`pairs`] begins.
+fn start_us(n: i64) -> i64 {
+    1_000_000 + n * 10_000
+}
+
+#[test]
+fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    pairs(folder.path(), 20);
+    let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
+    let (source, monitor) = watched(folder.path(), settings);
+    ask(&source, "paused", Value::Switch(true));
+    starts(&source);
+    assert!(starts(&source).is_empty(), "it is paused");
+    // 40 frames of 10 ms, and the last one ends after 395 ms.
+    for (position, frame) in [(0.0, 0), (0.5, 19), (1.0, 39), (0.2532, 10), (0.2531, 9)] {
+        ask(&source, "position", Value::Number(position));
+        assert_eq!(starts(&source), [start_us(frame)], "at {position}");
+        let state = monitor.state();
+        assert_eq!((state.frame as i64, state.frames), (frame, 40));
+        assert!((state.position - frame as f64 * 10.0 / 395.0).abs() < 1e-9);
+    }
+    assert!(monitor.state().paused);
+    for (step, frame) in [(1, 10), (1, 11), (-1, 10), (-3, 7), (5, 12), (-100, 0), (-1, 0)] {
+        let before = monitor.state().frame as i64;
+        ask(&source, "step", Value::Whole(step));
+        let expected = if before == frame { vec![] } else { vec![start_us(frame)] };
+        assert_eq!(starts(&source), expected, "{step} from {before}");
+        assert_eq!(monitor.state().frame as i64, frame);
+    }
+    // At ten times the speed the whole takes 40 ms, and then it begins again.
+    ask(&source, "loop", Value::Switch(true));
+    ask(&source, "speed", Value::Number(10.0));
+    ask(&source, "paused", Value::Switch(false));
     let started = Instant::now();
     let mut epochs = std::collections::BTreeSet::new();
-    while epochs.len() < 3 {
-        assert!(started.elapsed() < Duration::from_secs(5));
+    while epochs.len() < 4 {
+        assert!(started.elapsed() < Duration::from_secs(10));
         if let Ok(Packet::Frame(f)) = source.packets.recv_timeout(Duration::from_secs(1)) {
             epochs.insert(f.epoch);
         }
     }
-    assert!(started.elapsed() > Duration::from_millis(100));
+    assert!(started.elapsed() > Duration::from_millis(60), "two whole rounds at least");
+}
+
+#[test]
+fn what_a_step_shows_is_complete_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    pairs(folder.path(), 6);
+    let settings = ReplaySettings { looped: false, speed: 1.0, end: false };
+    let (source, _) = watched(folder.path(), settings);
+    ask(&source, "paused", Value::Switch(true));
+    starts(&source);
+    let settings = SyncSettings { max_wait_us: None, patience_us: 0, ..SyncSettings::default() };
+    let mut buffer = SyncBuffer::new(settings, source.drops.clone());
+    // Between pairs nothing is recorded, and still every frame comes out when it is sought.
+    for frame in [3, 4, 5, 4, 0, 11] {
+        ask(&source, "position", Value::Number((frame as f64 * 10_000.0 + 100.0) / 115_000.0));
+        let mut out = Vec::new();
+        while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
+            match packet {
+                Packet::Events(p) => buffer.push_events(p),
+                Packet::Frame(f) => buffer.push_frame(timed(f)),
+            }
+            out.extend(std::iter::from_fn(|| buffer.pop(Timestamp::now())));
+        }
+        let spans: Vec<i64> = out.iter().map(|s| s.span().from_us).collect();
+        assert_eq!(spans, [start_us(frame)], "frame {frame}");
+        assert!(out[0].is_complete() && !out[0].exposure_events().is_empty());
+    }
+    assert_eq!(source.drops.snapshot(), []);
+}
+
+#[test]
+fn damaged_files_are_passed_over_by_name_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    // As in a dataset, in folders of their own.
+    for part in ["test", "train"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        pairs(&folder.path().join(part), 3);
+    }
+    let cut = folder.path().join("train/scene_001.npz");
+    let whole = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    // Its head is sound, its pictures are not.
+    let rotten = folder.path().join("test/scene_002.npz");
+    let mut bytes = std::fs::read(&rotten).unwrap();
+    bytes[120..180].iter_mut().for_each(|b| *b ^= 0x5a);
+    std::fs::write(&rotten, bytes).unwrap();
+    // What a crash leaves behind is no file.
+    std::fs::write(folder.path().join("train/.a1b2.part"), b"PK half").unwrap();
+    let (source, monitor) = watched(folder.path(), ONCE);
+    assert_eq!(exposures(&source).len(), 8);
+    let mut skipped: Vec<String> =
+        monitor.state().skipped.into_iter().map(|(name, _)| name).collect();
+    skipped.sort();
+    assert_eq!(skipped, ["scene_001.npz", "scene_002.npz"]);
+    assert_eq!(source.drops.get(Cause::Malformed, Unit::Frames), 4);
+}
+
+#[test]
+fn a_recorded_sequence_brings_its_name_and_its_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = pairs(folder.path(), 1).remove(0);
+    let known = first.frames.clone().map(|f| f.map(|v| v ^ 0x33));
+    // The middles of both exposures, one of them to within a fraction of it.
+    let timestamps_us = vec![1_002_500, 1_012_540];
+    first.truth = Some(Truth { images: known.to_vec(), timestamps_us });
+    first.write(&folder.path().join("scene_000.npz")).unwrap();
+    let session = Session {
+        scene: "desk".into(),
+        cameras: serde_json::json!({ "model": "DAVIS346", "serial": "123" }),
+        ..Session::default()
+    };
+    let manifest = serde_json::to_vec(&Manifest::new(session)).unwrap();
+    std::fs::write(folder.path().join("session.json"), manifest).unwrap();
+    let (source, _) = watched(folder.path(), ONCE);
+    let status = source.status.recv_timeout(Duration::from_secs(10)).unwrap();
+    let Status::Connected(identity, _) = status else { panic!("{status:?}") };
+    assert_eq!(identity.model, "recording desk (DAVIS346 123)");
+    let truths: Vec<_> = exposures(&source).into_iter().map(|s| s.frame.truth.unwrap()).collect();
+    assert_eq!(truths, known);
+}
+
+#[test]
+fn a_real_aedat4_recording_is_sought_to_the_frame() {
+    let Some(path) = real() else { return };
+    let mut reader = Reader::open(&path).unwrap();
+    let told = reader.index().unwrap();
+    // Without its table, the file is read through, and gives the same.
+    let whole = std::fs::read(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.aedat4");
+    std::fs::write(&cut, &whole[..6_122_043]).unwrap();
+    let read = Reader::open(&cut).unwrap().index().unwrap();
+    assert_eq!(told.len(), 708);
+    let places = |p: &[PacketPlace]| p.iter().map(|p| (p.at, p.kind)).collect::<Vec<_>>();
+    assert_eq!(places(&told), places(&read));
+    let mut begins = Vec::new();
+    while let Some(part) = reader.next_part().unwrap() {
+        if let Part::Frame(f) = part {
+            begins.push(f.start_us);
+        }
+    }
+    let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
+    let (source, monitor) = watched(&path, settings);
+    ask(&source, "paused", Value::Switch(true));
+    starts(&source);
+    for position in [0.0, 0.31, 0.77, 0.5, 1.0] {
+        ask(&source, "position", Value::Number(position));
+        let state = monitor.state();
+        let shown = starts(&source);
+        assert_eq!(shown, [begins[state.frame]], "at {position}");
+        let step = 1.0 / state.frames as f64;
+        assert!((state.position - position).abs() < 1.5 * step, "{} {position}", state.position);
+    }
+    let last = monitor.state().frame;
+    ask(&source, "step", Value::Whole(-1));
+    assert_eq!(starts(&source), [begins[last - 1]]);
+}
+
+#[test]
+fn a_real_sequence_of_pairs_is_played_without_a_loss() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/cups");
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let (source, monitor) = watched(&path, ONCE);
+    let out = exposures(&source);
+    assert_eq!((out.len(), monitor.state().frames), (30, 30));
+    assert!(out.iter().all(Synced::is_complete));
+    assert_eq!(source.drops.snapshot(), []);
 }
 
 #[test]

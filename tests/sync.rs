@@ -133,6 +133,59 @@ fn stream() -> impl Strategy<Value = Vec<Push>> {
     })
 }
 
+/// What came out, in plain numbers.
+#[derive(Debug, PartialEq)]
+struct Out {
+    sequence: u64,
+    start: i64,
+    from: i64,
+    missing: Vec<(i64, i64)>,
+    events: Vec<(i64, bool)>,
+}
+
+impl Out {
+    fn shifted(&self, us: i64) -> Self {
+        Self {
+            sequence: self.sequence,
+            start: self.start + us,
+            from: self.from + us,
+            missing: self.missing.iter().map(|(a, b)| (a + us, b + us)).collect(),
+            events: self.events.iter().map(|(t, on)| (t + us, *on)).collect(),
+        }
+    }
+}
+
+/// Plays a stream whose times are told by `clock`, in the order of what is pushed.
+fn play(pushes: &[Push], mut clock: impl FnMut(i64) -> i64) -> Vec<Out> {
+    let mut buffer = SyncBuffer::new(settings(), Drops::default());
+    let mut all = Vec::new();
+    for push in pushes {
+        match push {
+            Push::Events(from_us, until_us) => {
+                let mut packet = packet(0, *from_us, *until_us);
+                let moved = clock(*from_us) - from_us;
+                (packet.from, packet.until) = (at(from_us + moved), at(until_us + moved));
+                packet.events.iter_mut().for_each(|e| e.t_us += moved);
+                buffer.push_events(packet);
+            }
+            Push::Frame(sequence, start, end) => {
+                let moved = clock(*start) - start;
+                buffer.push_frame(frame(0, *sequence, start + moved, end + moved));
+            }
+        }
+        all.extend(std::iter::from_fn(|| buffer.pop(host(0))));
+    }
+    all.extend(buffer.finish());
+    let told = |s: Synced| Out {
+        sequence: s.frame.sequence,
+        start: s.frame.start.us(),
+        from: s.from.us(),
+        missing: s.missing.iter().map(|g| (g.from_us, g.until_us)).collect(),
+        events: s.events.iter().map(|e| (e.t_us, e.on)).collect(),
+    };
+    all.into_iter().map(told).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -170,6 +223,105 @@ proptest! {
         prop_assert!(out.iter().enumerate().all(|(i, s)| s.index == i as u64));
         prop_assert_eq!(out.len() as u64 + drops.total(Unit::Frames), frames_in);
         prop_assert_eq!(drops.get(Cause::Buffer, Unit::Events), 0);
+    }
+
+    #[test]
+    fn a_counter_that_wraps_again_and_again_changes_nothing(
+        pushes in stream(),
+        origin in 0_i64..1_000_000,
+    ) {
+        // Twelve bits turn over every 4 ms, so every stream passes several turns.
+        let (bits, turn) = (12, 1_i64 << 12);
+        let (plain, wrapped) = (play(&pushes, |t| t), {
+            let mut counter = Unwrap::new(bits);
+            play(&pushes, |t| counter.unwrap((t + origin).rem_euclid(turn) as u64))
+        });
+        prop_assert_eq!(plain.len(), wrapped.len());
+        let shift = plain.first().zip(wrapped.first()).map_or(0, |(a, b)| b.start - a.start);
+        for (a, b) in plain.iter().zip(&wrapped) {
+            prop_assert_eq!(&a.shifted(shift), b);
+        }
+    }
+
+    #[test]
+    fn clocks_that_start_anew_mix_nothing_up(
+        streams in prop::collection::vec(stream(), 2..4),
+        early in 0_usize..6,
+    ) {
+        // Each stream is on a clock of its own; the first frames of the next one may come before
+        // the last packets of this one.
+        let mut all: Vec<(u32, Push)> = Vec::new();
+        for (epoch, stream) in streams.into_iter().enumerate() {
+            let at = all.len().saturating_sub(early);
+            let ahead = stream.iter().take_while(|p| matches!(p, Push::Frame(..))).count();
+            let (first, rest) = stream.split_at(ahead);
+            let told = |p: &Push| (epoch as u32, p.clone());
+            all.splice(at..at, first.iter().map(told));
+            all.extend(rest.iter().map(told));
+        }
+        let drops = Drops::default();
+        let mut buffer = SyncBuffer::new(settings(), drops.clone());
+        let mut given: Vec<Vec<Gap>> = vec![Vec::new(); 4];
+        let (mut frames_in, mut now, mut out) = (0_u64, 0, Vec::<Synced>::new());
+        for (epoch, push) in all {
+            match push {
+                Push::Events(from_us, until_us) => {
+                    // What comes of a clock that is no more is late.
+                    if epoch >= now {
+                        now = epoch;
+                        given[epoch as usize].push(Gap { from_us, until_us });
+                    }
+                    buffer.push_events(packet(epoch, from_us, until_us));
+                }
+                Push::Frame(sequence, start, end) => {
+                    frames_in += 1;
+                    buffer.push_frame(frame(epoch, sequence, start, end));
+                }
+            }
+            while let Some(synced) = buffer.pop(host(0)) {
+                check(&synced, &given[synced.frame.epoch as usize]);
+                out.push(synced);
+            }
+        }
+        for synced in buffer.finish() {
+            check(&synced, &given[synced.frame.epoch as usize]);
+            out.push(synced);
+        }
+        let order = |s: &Synced| (s.frame.epoch, s.frame.start.us());
+        prop_assert!(out.windows(2).all(|w| order(&w[0]) < order(&w[1])));
+        prop_assert_eq!(out.len() as u64 + drops.total(Unit::Frames), frames_in);
+    }
+
+    #[test]
+    fn memory_stays_within_its_bounds_whether_anyone_takes_exposures_or_not(
+        pushes in stream(),
+        max_events in 1_usize..40,
+        max_frames in 1_usize..4,
+        taken in any::<bool>(),
+    ) {
+        let drops = Drops::default();
+        let limits = SyncSettings { max_events, max_frames, ..settings() };
+        let mut buffer = SyncBuffer::new(limits, drops.clone());
+        let (mut frames_in, mut out) = (0_u64, 0_u64);
+        for push in pushes {
+            match push {
+                Push::Events(from_us, until_us) => buffer.push_events(packet(0, from_us, until_us)),
+                Push::Frame(sequence, start, end) => {
+                    frames_in += 1;
+                    buffer.push_frame(frame(0, sequence, start, end));
+                }
+            }
+            while taken && buffer.pop(host(0)).is_some() {
+                out += 1;
+            }
+            let stats = buffer.stats();
+            prop_assert!(stats.held_events <= max_events, "{stats:?}");
+            let most = if taken { max_frames } else { 2 * max_frames };
+            prop_assert!(stats.held_frames <= most, "{stats:?}");
+            // Every frame is accounted for at every moment.
+            let accounted = out + drops.total(Unit::Frames) + stats.held_frames as u64;
+            prop_assert_eq!(accounted, frames_in);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Gradients of the training: against PyTorch's where those numbers are at hand, and against
 //! finite differences of SAN in scalar double precision always.
 
-#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod common;
 

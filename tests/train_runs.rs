@@ -1,6 +1,6 @@
 //! Trainings as a whole: learning, going on after a kill, bad data, bad numbers.
 
-#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use gem_live::dataset::{Config, Pair, Truth};
 use gem_live::event::Event;

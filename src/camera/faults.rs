@@ -384,6 +384,7 @@ impl Breaking {
             packet.from = packet.from.plus_us(us);
             packet.until = packet.until.plus_us(us);
             packet.events.iter_mut().for_each(|e| e.t_us = e.t_us.saturating_add(us));
+            packet.lost_since = packet.lost_since.map(|t| t.plus_us(us));
             packet.edges.iter_mut().for_each(|e| e.t = e.t.plus_us(us));
         }
         packet

@@ -48,8 +48,8 @@ enum Command {
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
-    Synth(synth::Synth),
     Soak(soak::Soak),
+    Synth(synth::Synth),
     Test(test::Test),
     Train(train::Train),
 }
@@ -72,8 +72,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),
-        Command::Synth(synth) => synth.run(),
         Command::Soak(soak) => soak.run(),
+        Command::Synth(synth) => synth.run(),
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };

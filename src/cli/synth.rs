@@ -52,8 +52,8 @@ struct Target {
     out: PathBuf,
     /// Whether inputs go into train/ or test/: all of them, or one in six, chosen by its name,
     /// into test/.
-    #[arg(long, value_enum, default_value_t = Into::Split)]
-    into: Into,
+    #[arg(long, value_enum, default_value_t = Folder::Split)]
+    into: Folder,
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -63,13 +63,13 @@ struct Target {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Into {
+enum Folder {
     Split,
     Train,
     Test,
 }
 
-impl Into {
+impl Folder {
     fn folder(self, input: &Path) -> &'static str {
         match self {
             Self::Train => "train",

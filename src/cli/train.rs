@@ -4,11 +4,12 @@
 use super::Failure;
 use super::common::read_weights;
 use super::training_bar::TrainingBar;
-use gem_live::dataset::Config;
+use gem_live::dataset::{Config, Pair};
 use gem_live::frame::Size;
 use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
 use gem_live::train::cpu::{Net, Offsets};
-use gem_live::train::supervised::{self, Settings, labelled};
+use gem_live::train::recordings::{Crop, Recordings, Truths};
+use gem_live::train::supervised::{self, Batches, Settings, labelled};
 use gem_live::train::{Validation, published};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,8 +24,12 @@ pub(crate) struct Train {
     config: Option<PathBuf>,
     /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
     /// six, by name, is kept out and validates.
-    #[arg(long, required_unless_present = "config")]
+    #[arg(long, required_unless_present_any = ["config", "recordings"])]
     photos: Vec<PathBuf>,
+    /// Folder of MS-RBD recordings with sharp images: supervised training on those in train/,
+    /// validation on those in test/.
+    #[arg(long, conflicts_with_all = ["photos", "config"])]
+    recordings: Option<PathBuf>,
     /// Folder for the state, weights, metrics and validation pictures of a supervised training.
     #[arg(long, required_unless_present = "config", default_value = "")]
     out: PathBuf,
@@ -125,38 +130,15 @@ impl Train {
             Some(path) => layout.flatten(&read_weights(path)?),
             None => layout.initial(self.seed),
         };
-        let recipe = Recipe {
-            size: Size::new(self.size, self.size),
-            max_blur_px: self.blur,
-            ..Recipe::default()
-        };
-        let training = Photographs::read(&self.photos, Part::Training)?;
-        let held = Photographs::read(&self.photos, Part::HeldOut)?;
-        for skipped in training.skipped().iter().chain(held.skipped()) {
-            eprintln!("gem-live: skipped {skipped}");
-        }
-        println!(
-            "{} photographs, {} kept out: {}",
-            training.names().len(),
-            held.names().len(),
-            held.names().join(", ")
-        );
+        let (batches, validation, data) =
+            if self.recordings.is_some() { self.recorded()? } else { self.made()? };
         let plan = format!(
-            "{} photographs of up to {} px blur at {} px, {}, seed {}, from {}",
-            training.names().len(),
-            self.blur,
+            "{data} at {} px, {}, seed {}, from {}",
             self.size,
             if offsets == Offsets::Free { "free offsets" } else { "rigid offsets" },
             self.seed,
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
-        let sampler = Sampler::new(held, recipe.clone(), 7);
-        let samples =
-            [1, 2, 4].into_iter().flat_map(|scale| (0..HELD_OUT).map(move |i| (scale, i)));
-        let samples = samples
-            .map(|(scale, i)| Ok((scale, labelled(&sampler.sample(i, scale))?)))
-            .collect::<Result<Vec<_>, gem_live::event::EgerError>>()?;
-        let validation = Validation::new(samples);
         let settings = Settings {
             out: self.out.clone(),
             steps: self.steps,
@@ -170,8 +152,7 @@ impl Train {
             plan,
         };
         let mut bar = TrainingBar::new(self.minutes);
-        let sampler = Sampler::new(training, recipe, self.seed);
-        let state = supervised::run(&settings, first, &sampler, &validation, &mut bar)?;
+        let state = supervised::run(&settings, first, batches.as_ref(), &validation, &mut bar)?;
         bar.finish();
         println!(
             "{} of {} steps; weights in {}",
@@ -180,5 +161,58 @@ impl Train {
             self.out.join("weights.safetensors").display()
         );
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Scenes made of photographs.
+    fn made(&self) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
+        let recipe = Recipe {
+            size: Size::new(self.size, self.size),
+            max_blur_px: self.blur,
+            ..Recipe::default()
+        };
+        let training = Photographs::read(&self.photos, Part::Training)?;
+        let held = Photographs::read(&self.photos, Part::HeldOut)?;
+        for skipped in training.skipped().iter().chain(held.skipped()) {
+            eprintln!("gem-live: skipped {skipped}");
+        }
+        let number = training.names().len();
+        let names = held.names();
+        println!("{number} photographs, {} kept out: {}", names.len(), names.join(", "));
+        let data = format!("{number} photographs of up to {} px blur", self.blur);
+        let sampler = Sampler::new(held, recipe.clone(), 7);
+        let samples = [1, 2, 4].into_iter().flat_map(|s| (0..HELD_OUT).map(move |i| (s, i)));
+        let samples = samples
+            .map(|(scale, i)| Ok((scale, labelled(&sampler.sample(i, scale))?)))
+            .collect::<Result<Vec<_>, gem_live::event::EgerError>>()?;
+        let batches = Box::new(Sampler::new(training, recipe, self.seed));
+        Ok((batches, Validation::new(samples), data))
+    }
+
+    /// Recordings with truth, `train/` to learn from and `test/` to validate.
+    fn recorded(&self) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
+        let root = self.recordings.clone().unwrap_or_default();
+        let all = Recordings::new(&root.join("train"), None)?;
+        let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.size);
+        let crop = (all.files().iter().find_map(fitting)).ok_or_else(|| {
+            format!(
+                "{}: no recording in it that crops of the network can be cut from",
+                root.display()
+            )
+        })?;
+        let recordings = Recordings::new(&root.join("train"), Some(crop))?;
+        let test = Recordings::new(&root.join("test"), Some(crop))?;
+        let files = 0..test.files().len().min(HELD_OUT as usize);
+        let held: Vec<_> = files
+            .filter_map(|i| test.labelled(i, &[7, i as u64]))
+            .map(|sample| (crop.scale, sample))
+            .collect();
+        for (path, why) in test.skipped() {
+            eprintln!("gem-live: skipped {}: {why}", path.display());
+        }
+        let number = recordings.files().len();
+        println!("{number} recordings, {} others validate", held.len());
+        let data = format!("{number} recordings in {}", root.display());
+        let batches = Box::new(Truths { recordings, seed: self.seed });
+        Ok((batches, Validation::new(held), data))
     }
 }

@@ -302,16 +302,16 @@ impl Source for RigSource {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
-        if self.stations.len() > 1 {
-            facts.push(("aligned", self.tap.alignment().said()));
-        }
-        facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
-        facts.extend(self.filters.facts());
         // What a timer's hiccups cost is not worth a word.
         if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
             let ratio = format!("runs at {:.2} of real time", pace.real_time);
             facts.push(("simulation", ratio));
         }
+        if self.stations.len() > 1 {
+            facts.push(("aligned", self.tap.alignment().said()));
+        }
+        facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
+        facts.extend(self.filters.facts());
         let lost = self.drops.snapshot().into_iter();
         facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts

@@ -91,8 +91,10 @@ pub struct Period {
 /// Pixels that anything may move between two images while the shutter is open, and while it is
 /// closed, when events go in straight lines between.
 const STEP_PX: [f64; 2] = [2.0, 4.0];
-/// Fewest and most images of an exposure.
-const MOMENTS: (usize, usize) = (4, 48);
+/// Fewest and most images of an exposure; more would cost more than they show.
+const MOMENTS: (usize, usize) = (4, 24);
+/// Fewest and most images between two exposures.
+const CLOSED_MOMENTS: (usize, usize) = (1, 4);
 /// The shutter is closed for at least as long, in microseconds.
 const CLOSED_US: i64 = 9_000;
 
@@ -167,7 +169,7 @@ impl RigWorld {
         };
         // An even number, so that the middle of the exposure is one of them.
         let open = steps(start_us, end_us, STEP_PX[0], MOMENTS).next_multiple_of(2);
-        let closed = steps(end_us, next_us, STEP_PX[1], (1, MOMENTS.1));
+        let closed = steps(end_us, next_us, STEP_PX[1], CLOSED_MOMENTS);
         let between = |from_us: i64, until_us: i64, k: usize, n: usize| {
             from_us + (until_us - from_us) * k as i64 / n as i64
         };

@@ -61,7 +61,7 @@ pub fn stage(seed: u64) -> Scene {
         yaw: hand(0.004, 0.9),
         roll: hand(0.02, 0.7),
     };
-    let mut look = Stream::keyed(&[seed, 0x6c_6f6f_6b]);
+    let mut look = Stream::keyed(&[seed, 0x6c6f_6f6b]);
     let tint: [f32; 3] = std::array::from_fn(|_| look.range(0.85, 1.0) as f32);
     let mirrored = look.bits() & 1 == 1;
     let wall = Layer {

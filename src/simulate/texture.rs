@@ -118,7 +118,7 @@ pub(super) fn inside(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
 }
 
 /// As [`inside`], for places of which all four neighbours are known to be there.
-#[inline]
+#[inline(always)]
 pub(super) fn interior(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
     let (x, y) = (x - 0.5, y - 0.5);
     let (left, top) = (x as usize, y as usize);
@@ -154,7 +154,7 @@ pub(super) fn reflected(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
     blend(&pixels[a + left], &pixels[a + right], &pixels[b + left], &pixels[b + right], fx, fy)
 }
 
-#[inline]
+#[inline(always)]
 fn blend(a: &[f32; 4], b: &[f32; 4], c: &[f32; 4], d: &[f32; 4], fx: f32, fy: f32) -> [f32; 4] {
     std::array::from_fn(|i| {
         let (top, below) = (a[i] + (b[i] - a[i]) * fx, c[i] + (d[i] - c[i]) * fx);

@@ -60,22 +60,21 @@ impl Adam {
         let decay = settings.weight_decay;
         // The first steps replace what the mean started from.
         let keeps = settings.mean_keeps.min(self.steps as f64 / (self.steps as f64 + 10.0));
-        let one =
-            |((((p, mean), m), v), g): ((((&mut f32, &mut f32), &mut f32), &mut f32), &f32)| {
-                let g = f64::from(*g) * shrink + decay * f64::from(*p);
-                let first = BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g;
-                let second = BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g;
-                *m = first as f32;
-                *v = second as f32;
-                *p -= (settings.rate / c1 * first / ((second / c2).sqrt() + EPSILON)) as f32;
-                *mean = (keeps * f64::from(*mean) + (1.0 - keeps) * f64::from(*p)) as f32;
-            };
+        let one = |p: &mut f32, mean: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
+            let g = f64::from(*g) * shrink + decay * f64::from(*p);
+            let first = BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g;
+            let second = BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g;
+            *m = first as f32;
+            *v = second as f32;
+            *p -= (settings.rate / c1 * first / ((second / c2).sqrt() + EPSILON)) as f32;
+            *mean = (keeps * f64::from(*mean) + (1.0 - keeps) * f64::from(*p)) as f32;
+        };
         (self.parameters.par_iter_mut().with_min_len(1 << 14))
             .zip(&mut self.mean)
             .zip(&mut self.first)
             .zip(&mut self.second)
             .zip(gradient)
-            .for_each(one);
+            .for_each(|((((p, mean), m), v), g)| one(p, mean, m, v, g));
         Ok(length)
     }
 }

@@ -91,20 +91,6 @@ pub fn offsets_of(weights: &Weights) -> Offsets {
     if weights.iter().all(held) { Offsets::Rigid } else { Offsets::Free }
 }
 
-/// The crop that fits a recording: `side` image pixels or less.
-fn crop(pair: &Pair, side: usize) -> Option<Crop> {
-    let scale = pair.scale_factor.round();
-    if scale < 1.0 || (pair.scale_factor - scale).abs() > 1e-6 {
-        return None;
-    }
-    let scale = scale as usize;
-    let sensor = pair.sensor().ok()?;
-    let fits = |n: usize| n * scale <= side.max(16 * scale) && (n * scale).is_multiple_of(16);
-    let largest = |n: usize| (16..=n).rev().find(|n| fits(*n));
-    let found = Crop { events: (largest(sensor.height)?, largest(sensor.width)?), scale };
-    found.check().ok().map(|()| found)
-}
-
 /// Learns from the pairs below `recording` for the given time.
 ///
 /// # Errors
@@ -117,7 +103,8 @@ pub fn adapt(
     watch: &mut dyn Watch,
 ) -> Result<Outcome, TrainError> {
     let all = Recordings::new(recording, None)?;
-    let first = all.files().iter().find_map(|path| crop(&Pair::read(path).ok()?, settings.side));
+    let first =
+        all.files().iter().find_map(|path| Crop::fitting(&Pair::read(path).ok()?, settings.side));
     let Some(crop) = first else {
         let text = "no pair in it that can be used: readable, at least 16x16 event pixels, and \
                     images a whole number of times as large";

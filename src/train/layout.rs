@@ -137,12 +137,12 @@ impl Layout {
     /// # Errors
     /// A vector of another length, or a number that is not finite.
     pub fn weights(&self, parameters: &[f32]) -> Result<Weights, WeightsError> {
-        let tensor =
-            |((name, shape), (_, range)): (&(String, Vec<usize>), (&str, Range<usize>))| {
-                let data = parameters.get(range).unwrap_or_default().to_vec();
-                (name.clone(), Tensor { shape: shape.clone(), data })
-            };
-        Weights::from_tensors(self.names.iter().zip(self.tensors()).map(tensor).collect())
+        let tensor = |name: &str, shape: &[usize], range: Range<usize>| {
+            let data = parameters.get(range).unwrap_or_default().to_vec();
+            (name.to_owned(), Tensor { shape: shape.to_vec(), data })
+        };
+        let all = self.names.iter().zip(self.tensors());
+        Weights::from_tensors(all.map(|((n, shape), (_, range))| tensor(n, shape, range)).collect())
     }
 
     /// Freshly initialised parameters as the published code has them: Kaiming for encoders and

@@ -4,9 +4,10 @@
 use super::TrainError;
 use super::cpu::Input;
 use super::loss::{Labelled, Unlabelled};
+use super::supervised::Batches;
 use crate::dataset::{Blur, Pair, find};
 use crate::event::{Event, Span, eger};
-use crate::frame::{Exposure, Planes, Size};
+use crate::frame::{Exposure, Planes};
 use crate::simulate::random::Stream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,24 @@ impl Crop {
     }
 }
 
+impl Crop {
+    /// The largest crop of a recording whose image sides are at most `side`, or those of 16
+    /// event pixels where that is more; `None` where the images are not a whole number of times
+    /// as large as the event maps, or nothing fits.
+    pub fn fitting(pair: &Pair, side: usize) -> Option<Self> {
+        let scale = pair.scale_factor.round();
+        if scale < 1.0 || (pair.scale_factor - scale).abs() > 1e-6 {
+            return None;
+        }
+        let scale = scale as usize;
+        let sensor = pair.sensor().ok()?;
+        let fits = |n: usize| n * scale <= side.max(16 * scale) && (n * scale).is_multiple_of(16);
+        let largest = |n: usize| (16..=n).rev().find(|n| fits(*n));
+        let found = Self { events: (largest(sensor.height)?, largest(sensor.width)?), scale };
+        found.check().ok().map(|()| found)
+    }
+}
+
 /// The recordings of a folder.
 pub struct Recordings {
     files: Vec<PathBuf>,
@@ -83,15 +102,6 @@ impl Recordings {
     /// The files.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
-    }
-
-    /// Keeps only the files that `keep` says, by their number.
-    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
-        let mut number = 0;
-        self.files.retain(|_| {
-            number += 1;
-            keep(number - 1)
-        });
     }
 
     /// What was skipped so far, with the reason.
@@ -146,6 +156,46 @@ impl Recordings {
             list.entry(path).or_insert_with(|| "no sharp image within its exposures".into());
         }
         found
+    }
+}
+
+/// Batches of recordings with truth: every one once an epoch, shuffled.
+pub struct Truths {
+    /// The recordings.
+    pub recordings: Recordings,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// Purposes that random numbers are drawn for.
+const ORDER: u64 = 0x6f72_6465;
+const SAMPLE: u64 = 0x7361_6d70;
+
+impl Batches for Truths {
+    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
+        let files = self.recordings.files().len().max(1) as u64;
+        let one = |index: u64| {
+            let order = self.recordings.order(&[self.seed, ORDER, index / files]);
+            let file = order.get(usize::try_from(index % files).ok()?)?;
+            self.recordings.labelled(*file, &[self.seed, SAMPLE, index])
+        };
+        let first = number * count as u64;
+        let found: Vec<_> = (0..count as u64).filter_map(|i| one(first + i)).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // All of them were skipped: the next ones, once round.
+        let later = (0..files).find_map(|i| one(first + count as u64 + i)).map(|s| vec![s]);
+        later.ok_or_else(|| {
+            let skipped = self.recordings.skipped();
+            let (path, why) = skipped
+                .iter()
+                .next()
+                .map_or(Default::default(), |(p, w)| (p.display().to_string(), w.clone()));
+            TrainError::Data(format!(
+                "all {files} recordings were skipped, {path} because of: {why}"
+            ))
+        })
     }
 }
 
@@ -299,11 +349,4 @@ fn labelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Option<Labe
         width,
     };
     Some(Labelled { input, sharp: place.image(&image.to_planes())? })
-}
-
-/// The size that a recording is cut to without a crop, in image pixels; for messages.
-pub fn whole(pair: &Pair) -> Option<Size> {
-    let place = Place::random(pair, None, &mut Stream::keyed(&[]))?;
-    let (h, w) = place.crop.image();
-    Some(Size::new(w, h))
 }

@@ -14,7 +14,7 @@ use super::style;
 use super::window::Window;
 use crate::camera;
 use crate::event::{Event, Span};
-use crate::frame::{Exposure, Picture, Rounding, Size};
+use crate::frame::{Exposure, Picture, Size};
 use crate::network::Weights;
 use crate::pipeline::{
     Captured, Control, Next, Notices, Restorer, Source, SourceError, SourceName, Sources, Tap,
@@ -23,7 +23,6 @@ use crate::pipeline::{
 use eframe::egui::{self, Key};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -102,10 +101,10 @@ fn captured(number: u64) -> Captured {
     }
 }
 
-/// Brightens what it is given.
+/// Brightens what it is given by so many levels.
 struct Brighter {
-    by: f32,
-    done: VecDeque<Vec<Picture>>,
+    levels: u8,
+    submitted: Vec<Picture>,
 }
 
 impl Restorer for Brighter {
@@ -114,17 +113,17 @@ impl Restorer for Brighter {
     }
 
     fn room(&mut self) -> usize {
-        usize::from(self.done.is_empty())
+        usize::from(self.submitted.is_empty())
     }
 
     fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String> {
-        let one = captured.exposure.frame.map(|v| v + self.by).rounded(Rounding::Nearest);
-        self.done.push_back(instants.iter().map(|_| one.clone()).collect());
+        let one = captured.picture.map(|v| v.saturating_add(self.levels));
+        self.submitted = vec![one; instants.len()];
         Ok(())
     }
 
     fn collect(&mut self) -> Result<Vec<Picture>, String> {
-        Ok(self.done.pop_front().unwrap_or_default())
+        Ok(std::mem::take(&mut self.submitted))
     }
 }
 
@@ -134,8 +133,7 @@ fn recipe(open: session::Open) -> Recipe {
         restorer: Arc::new(|weights| {
             Box::new(move |_: &Notices| {
                 weights()?;
-                Ok(Box::new(Brighter { by: 50.0 / 255.0, done: VecDeque::new() })
-                    as Box<dyn Restorer>)
+                Ok(Box::new(Brighter { levels: 50, submitted: Vec::new() }) as Box<dyn Restorer>)
             })
         }),
         weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),

@@ -194,7 +194,7 @@ fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() 
     let mut w = shown(window(&Script::default()));
     let half: SourceName = "sim:64x48".parse().unwrap();
     w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
-    until(&mut w, "the rig", |w| w.latest.is_some());
+    until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
     press(&mut w, Key::A);
     w.get_by_label("A chessboard that flashes on this screen").click();
     w.run_steps(2);

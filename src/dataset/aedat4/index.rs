@@ -36,7 +36,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub fn index(&mut self) -> Result<Vec<PacketPlace>, Aedat4Error> {
-        let packets = match self.from_table() {
+        let packets = match self.by_table() {
             Some(packets) => packets,
             None => self.by_reading()?,
         };
@@ -58,7 +58,7 @@ impl Reader {
         self.at
     }
 
-    fn from_table(&mut self) -> Option<Vec<PacketPlace>> {
+    fn by_table(&mut self) -> Option<Vec<PacketPlace>> {
         let end = self.end;
         self.file.seek(SeekFrom::Start(end)).ok()?;
         let mut packed = Vec::new();

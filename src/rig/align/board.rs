@@ -63,7 +63,7 @@ impl Board {
             let (x, y) = (i % size.width, i / size.width);
             let (Some(x), Some(y)) = (x.checked_sub(left), y.checked_sub(top)) else { continue };
             let (column, row) = (x / side, y / side);
-            if column < across && row < down && (column + row) % 2 == 0 {
+            if column < across && row < down && (column + row).is_multiple_of(2) {
                 *v = 0;
             }
         }
@@ -135,10 +135,13 @@ impl Board {
         let scale = factor as f64;
         let rough: Vec<(f64, f64)> =
             grid.iter().map(|c| ((c.0 + 0.5) * scale - 0.5, (c.1 + 0.5) * scale - 0.5)).collect();
-        let smooth = full.blurred(0.7);
+        let apart: Vec<f64> = (0..rough.len()).map(|i| self.nearest(&rough, i)).collect();
+        let narrowest = apart.iter().copied().fold(f64::MAX, f64::min);
+        // Against noise as much as squares allow; a saddle stays where it is.
+        let smooth = full.blurred((0.05 * narrowest).clamp(0.7, 3.0));
         let mut points = Vec::with_capacity(rough.len());
-        for (i, (x, y)) in rough.iter().enumerate() {
-            let reach_px = (0.45 * self.nearest(&rough, i)).clamp(3.0, 24.0);
+        for ((x, y), apart) in rough.iter().zip(apart) {
+            let reach_px = (0.45 * apart).clamp(3.0, 24.0);
             let (x, y) = refine(&smooth, *x, *y, reach_px)?;
             points.push((x + 0.5, y + 0.5));
         }

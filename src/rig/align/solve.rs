@@ -84,26 +84,17 @@ pub fn solve(views: &[View], events: Size, frames: Size) -> Result<(Warp, Residu
         };
         ways.iter().flat_map(of).collect()
     };
-    let first = fitted(&choice(false), events, frames)?;
+    let first = fitted(&choice(false), events, frames);
+    let suspect = first.as_ref().map_or(true, |(_, r)| r.event_px > SUSPECT_PX);
     // One of two cameras may stand on its head. Several views contradict each other then.
-    if first.1.event_px > SUSPECT_PX
-        && let Ok(second) = fitted(&choice(true), events, frames)
-        && second.1.event_px < first.1.event_px
-    {
-        return Ok(second.with_views(views.len()));
-    }
-    Ok(first.with_views(views.len()))
-}
-
-trait WithViews {
-    fn with_views(self, views: usize) -> Self;
-}
-
-impl WithViews for (Warp, Residual) {
-    fn with_views(mut self, views: usize) -> Self {
-        self.1.views = views;
-        self
-    }
+    let second =
+        if suspect { fitted(&choice(true), events, frames) } else { Err(AlignError::NoWarp) };
+    let (warp, residual) = match (first, second) {
+        (Ok(a), Ok(b)) if b.1.event_px < a.1.event_px => b,
+        (Ok(a), _) => a,
+        (Err(_), second) => second?,
+    };
+    Ok((warp, Residual { views: views.len(), ..residual }))
 }
 
 fn fitted(matches: &[Match], events: Size, frames: Size) -> Result<(Warp, Residual), AlignError> {

@@ -6,11 +6,9 @@
 //! offsets the change of the events' mean over both exposures is compared with the change of
 //! the frames, and the offset with the smallest remainder is taken.
 //!
-//! An event says that a threshold was reached, not that the light jumped: it had been on its
-//! way since the event before. Taking events as jumps makes all light late by half a threshold,
-//! which for slow edges is many milliseconds. Every event therefore stands for a rise that took
-//! the time since its predecessor.
+//! How light is told between events is what makes this exact; see [`super::light`].
 
+use super::light::{Fired, LONGEST_US, ramps};
 use crate::camera::EventPacket;
 use crate::frame::{Picture, Size};
 use crate::time::{ClockMap, EventClock, FrameClock, Timestamp};
@@ -25,8 +23,6 @@ const TRIED: usize = 2 * SIDE + 1;
 /// Step between them while nothing is known, and once it is, in microseconds: up to 60 ms for a
 /// slow readout, then 10 ms around what was found.
 const STEPS_US: [f64; 2] = [3_000.0, 500.0];
-/// Longest time that the light of one event is taken to have been on its way, in microseconds.
-const LONGEST_RISE_US: i64 = 20_000;
 /// Added to stored numbers before the logarithm, as the dark current of the event camera's
 /// pixels does.
 const DARK: f32 = 5.0;
@@ -48,14 +44,6 @@ const ENOUGH: usize = 10;
 /// Events that wait for their frames at most.
 const WAITING: usize = 400_000;
 
-/// A sampled event: when, at which sample, how long its light was on its way, and its sign.
-#[derive(Clone, Copy, Debug)]
-struct Rise {
-    middle_us: f64,
-    sample: u32,
-    on: bool,
-}
-
 #[derive(Clone, Debug)]
 struct Seen {
     start: Timestamp<FrameClock>,
@@ -76,8 +64,9 @@ struct Match {
 pub(super) struct Content {
     sensor: Option<Size>,
     samples: (usize, usize),
-    last_us: Vec<i64>,
-    rises: VecDeque<Rise>,
+    fired: VecDeque<Fired>,
+    /// The same by samples, while they are compared.
+    sorted: Vec<Fired>,
     until_us: i64,
     before: Option<Seen>,
     pending: Option<(Seen, Seen)>,
@@ -111,7 +100,6 @@ impl Content {
         self.sensor = Some(sensor);
         self.samples = (sensor.width.min(SAMPLES.0), sensor.height.min(SAMPLES.1));
         let count = self.samples.0 * self.samples.1;
-        self.last_us = vec![i64::MIN; count];
         self.changes = vec![[0.0; 2]; count * TRIED];
         self.active = vec![false; count];
     }
@@ -132,14 +120,10 @@ impl Content {
                 continue;
             }
             let sample = row * columns + column;
-            let Some(last_us) = self.last_us.get_mut(sample) else { continue };
-            let rise_us = event.t_us.saturating_sub(*last_us).clamp(0, LONGEST_RISE_US);
-            *last_us = event.t_us;
-            let middle_us = event.t_us as f64 - rise_us as f64 / 2.0;
-            self.rises.push_back(Rise { middle_us, sample: sample as u32, on: event.on });
+            self.fired.push_back(Fired { t_us: event.t_us, sample: sample as u32, on: event.on });
         }
-        while self.rises.len() > WAITING {
-            self.rises.pop_front();
+        while self.fired.len() > WAITING {
+            self.fired.pop_front();
         }
     }
 
@@ -198,6 +182,11 @@ impl Content {
         logs
     }
 
+    /// Whether enough was compared for a result.
+    pub(super) fn is_sure(&self) -> bool {
+        self.matches.len() >= ENOUGH
+    }
+
     /// Whether two frames wait for their events.
     pub(super) fn waits(&self) -> bool {
         self.pending.is_some()
@@ -215,35 +204,41 @@ impl Content {
             (start_us, start_us + seen.exposure_us as f64)
         };
         let (early, late) = (span(first), span(second));
-        if (self.until_us as f64) < late.1 + reach_us + LONGEST_RISE_US as f64 {
+        if (self.until_us as f64) < late.1 + reach_us + LONGEST_US as f64 {
             return;
         }
         let Some((first, second)) = self.pending.take() else { return };
         let begin_us = early.0 + around_us - step_us * SIDE as f64;
-        while self.rises.front().is_some_and(|r| r.middle_us < begin_us) {
-            self.rises.pop_front();
+        let needed_us = begin_us - LONGEST_US as f64;
+        while self.fired.front().is_some_and(|f| (f.t_us as f64) < needed_us) {
+            self.fired.pop_front();
         }
         self.changes.fill([0.0; 2]);
         self.active.fill(false);
         let offset_us = |j: usize| around_us + (j as f64 - SIDE as f64) * step_us;
-        let mean = |(start, end): (f64, f64), t: f64| ((end - t) / (end - start)).clamp(0.0, 1.0);
-        for rise in &self.rises {
-            let sample = rise.sample as usize;
-            let Some(changes) = self.changes.get_mut(sample * TRIED..(sample + 1) * TRIED) else {
+        self.sorted.clear();
+        self.sorted.extend(&self.fired);
+        self.sorted.sort_by_key(|f| f.sample);
+        for of_sample in self.sorted.chunk_by(|a, b| a.sample == b.sample) {
+            let Some(sample) = of_sample.first().map(|f| f.sample as usize) else { continue };
+            let all = self.changes.get_mut(sample * TRIED..(sample + 1) * TRIED);
+            let (Some(changes), Some(active)) = (all, self.active.get_mut(sample)) else {
                 continue;
             };
-            for (j, change) in changes.iter_mut().enumerate() {
-                let t = rise.middle_us - offset_us(j);
-                if t >= late.1 || t <= early.0 {
-                    continue;
-                }
-                let [off, on] = change;
-                let share = (mean(late, t) - mean(early, t)) as f32;
-                *(if rise.on { on } else { off }) += share;
-                if let Some(active) = self.active.get_mut(sample) {
+            ramps(of_sample, |ramp| {
+                for (j, change) in changes.iter_mut().enumerate() {
+                    let us = offset_us(j);
+                    let (early, late) = ((early.0 + us, early.1 + us), (late.0 + us, late.1 + us));
+                    if ramp.from_us >= late.1 || ramp.until_us <= early.0 {
+                        continue;
+                    }
+                    let share = (ramp.mean(late) - ramp.mean(early)) as f32;
+                    for (sum, steps) in change.iter_mut().zip(ramp.steps) {
+                        *sum += share * steps;
+                    }
                     *active = true;
                 }
-            }
+            });
         }
         if let Some((offset, weight)) = self.best(&first, &second)
             && weight * WORST_US * WORST_US >= step_us * step_us

@@ -6,6 +6,7 @@
 
 mod content;
 mod envelope;
+mod light;
 mod line;
 mod pulses;
 
@@ -282,11 +283,17 @@ impl Clocks {
         let Some((epoch, (rough, exact))) = self.event_epoch.zip(rough) else {
             return if overdue { Timing::Never } else { Timing::Wait };
         };
-        let line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
-        let guess = line.unwrap_or(rough);
         let Some(period_us) = self.pulses.period_us() else {
             return Timing::At(epoch, rough, rough.plus_us(exposure_us));
         };
+        let mut line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
+        if exact && line.is_some_and(|t| t.since_us(rough).abs() > period_us / 2) {
+            // Frames were matched with the pulses of their neighbours: a readout longer than
+            // anyone would think. What both cameras saw says so.
+            (self.line, self.shift, line) = (Line::default(), None, None);
+            self.relocks += 1;
+        }
+        let guess = line.unwrap_or(rough);
         // A frame cannot come before its shutter has closed, but long after it: reading out and
         // sending may take most of a period. So by arrival alone the pulse is rather earlier.
         // What both cameras saw tells it without such a delay.
@@ -336,9 +343,11 @@ impl Clocks {
         self.relocks
     }
 
-    /// Whether frames are compared with events: not while edges tell more than they could.
+    /// Whether frames are compared with events: with edges only until it is sure that every
+    /// frame was matched with its own pulse.
     fn compares(&self) -> bool {
-        self.settings.content && !(self.edges_come() && self.line.is_known())
+        let settled = self.content.is_sure() && self.edges_come() && self.line.is_known();
+        self.settings.content && !settled
     }
 
     /// As [`Self::rough`], with what was seen in frames and events.

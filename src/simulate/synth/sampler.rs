@@ -80,9 +80,8 @@ impl Sample {
 
 /// Makes samples from photographs.
 ///
-/// A sample depends on seed and number alone, whatever the number of threads. On one core of an
-/// AMD EPYC (Zen 4) one of 128x128 pixels takes about 20 ms; the time grows with the area and
-/// with the blur (see BENCHMARKS.md).
+/// A sample depends on seed and number alone, whatever the number of threads. One of 128x128
+/// pixels takes about 30 ms; the time grows with the area and with the blur (BENCHMARKS.md).
 #[derive(Clone, Debug)]
 pub struct Sampler {
     photographs: Photographs,

@@ -58,7 +58,7 @@ impl Deform {
         };
         let (lanes, depth) = (isa.lanes(), slot.depth());
         let forward = Packed::new(lanes, slot.outputs, depth, |o| bias[o], |o, row| weight(row, o));
-        let transposed = Packed::new(lanes, depth, slot.columns, |_| 0.0, |row, o| weight(row, o));
+        let transposed = Packed::new(lanes, depth, slot.columns, |_| 0.0, weight);
         Self { isa, slot, forward, transposed }
     }
 

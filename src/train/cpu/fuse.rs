@@ -55,7 +55,7 @@ impl Fusion {
             let weight = |row, o| all[slot.place(row, o)];
             Square {
                 forward: Packed::new(lanes, c, c, |o| bias[o], |o, row| weight(row, o)),
-                transposed: Packed::new(lanes, c, c, |_| 0.0, |i, o| weight(i, o)),
+                transposed: Packed::new(lanes, c, c, |_| 0.0, weight),
                 slot,
             }
         };
@@ -64,7 +64,7 @@ impl Fusion {
             let weight = |row: usize, o: usize| all[first.place(from + row, o)];
             [
                 Packed::new(lanes, c, c, |_| 0.0, |o, row| weight(row, o)),
-                Packed::new(lanes, c, c, |_| 0.0, |i, o| weight(i, o)),
+                Packed::new(lanes, c, c, |_| 0.0, weight),
             ]
         };
         Self {
@@ -394,7 +394,7 @@ impl Task for Backward<'_> {
                 let weights = places.weights(y, x0, n);
                 let given = &output.row(y)[x0 * c..][..n * c];
                 sum.fill(0.0);
-                // SAFETY (this block and those in it): every part holds TILE pixels of c
+                // SAFETY: every part holds TILE pixels of c
                 // numbers, and n <= TILE.
                 unsafe {
                     // The derivative of the blend, in e.

@@ -141,8 +141,8 @@ impl Encoder {
 
 /// The convolution after the fusion: deformable, or held rigid.
 enum Joint {
-    Rigid(Conv),
-    Free { offsets: Conv, deform: Deform },
+    Rigid(Box<Conv>),
+    Free(Box<(Conv, Deform)>),
 }
 
 /// Everything that the way back reads again.
@@ -190,11 +190,11 @@ impl Net {
             let dcn = format!("{name}.dcn");
             let joint = match offsets {
                 // A mask of logit zero is one half.
-                Offsets::Rigid => Joint::Rigid(conv(&dcn, 0.5)),
-                Offsets::Free => Joint::Free {
-                    offsets: conv(&format!("{dcn}.conv_offset_mask"), 1.0),
-                    deform: Deform::new(isa, parameters, layout.slot(&dcn)),
-                },
+                Offsets::Rigid => Joint::Rigid(Box::new(conv(&dcn, 0.5))),
+                Offsets::Free => Joint::Free(Box::new((
+                    conv(&format!("{dcn}.conv_offset_mask"), 1.0),
+                    Deform::new(isa, parameters, layout.slot(&dcn)),
+                ))),
             };
             let fusion = Fusion::new(isa, layout, parameters, &name, level.channels);
             (fusion, joint, level.kernel / 2)
@@ -230,7 +230,8 @@ impl Net {
             let (out, fused) = fusion.run(&events.features[i], &image.features[i], *pad);
             let (skip, offsets) = match joint {
                 Joint::Rigid(conv) => (conv.run(&out, 0, false), None),
-                Joint::Free { offsets, deform } => {
+                Joint::Free(both) => {
+                    let (offsets, deform) = both.as_ref();
                     let offsets = offsets.run(&out, 0, false);
                     (deform.run(&out, &offsets), Some(offsets))
                 }
@@ -306,7 +307,8 @@ impl Net {
             let (fused, out, offsets) = &kept.joined[i];
             let d = skips[i].padded(*pad);
             let by_out = match (joint, offsets) {
-                (Joint::Free { offsets: conv, deform }, Some(offsets)) => {
+                (Joint::Free(both), Some(offsets)) => {
+                    let (conv, deform) = both.as_ref();
                     let (mut by_out, shifts) = deform.back(out, offsets, &d, *pad, gradient);
                     conv.weights(out, &shifts, gradient);
                     by_out.add(&conv.input(&shifts, 0));
@@ -316,7 +318,7 @@ impl Net {
                     conv.weights(out, &d, gradient);
                     conv.input(&d, 0)
                 }
-                (Joint::Free { .. }, None) => continue,
+                (Joint::Free(_), None) => continue,
             };
             let (events, image) = (&kept.events.features[i], &kept.image.features[i]);
             let (to_event, to_image) = fusion.back(events, image, fused, &by_out, gradient);
