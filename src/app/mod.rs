@@ -1,7 +1,7 @@
 //! The window: blurry and restored, side by side or one over the other, live.
 //!
-//! One file per panel. [`window`] holds what they share and calls them in order; a panel never
-//! changes how things run by itself but asks for an [`actions::Action`], as a key does.
+//! One file per panel. `window` holds what they share and calls them in order; a panel never
+//! changes how things run by itself but asks for an `actions::Action`, as a key does.
 
 mod actions;
 mod bottom;
