@@ -158,12 +158,10 @@ fn what_cannot_be_used_is_said_in_one_line() {
     assert!(said(&clip).contains("cannot be recorded"), "{}", said(&clip));
 }
 
-/// A DAVIS that only this test has: a library with libcaer's functions and layouts.
+/// A library with libcaer's functions and layouts; none, and said, where there is no C compiler.
 #[cfg(unix)]
-#[test]
-fn a_davis_is_shown_and_recorded_through_its_library() {
-    let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("libcaer.so");
+fn fake_libcaer(folder: &std::path::Path) -> Option<std::path::PathBuf> {
+    let library = folder.join("libcaer.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_caer.c");
     let built = Command::new("cc")
         .args(["-O2", "-shared", "-fPIC", "-o"])
@@ -174,9 +172,18 @@ fn a_davis_is_shown_and_recorded_through_its_library() {
         Ok(status) => assert!(status.success(), "the fake library does not compile"),
         Err(e) => {
             println!("skipped: no C compiler ({e})");
-            return;
+            return None;
         }
     }
+    Some(library)
+}
+
+/// A DAVIS that only this test has: a library with libcaer's functions and layouts.
+#[cfg(unix)]
+#[test]
+fn a_davis_is_shown_and_recorded_through_its_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = fake_libcaer(folder.path()) else { return };
     let run = |arguments: &[&str]| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_gem-live"));
         program.args(arguments).env("GEM_LIVE_LIBCAER", &library).output().unwrap()
@@ -297,20 +304,7 @@ fn sources_are_named_as_they_are_written() {
 #[test]
 fn a_genicam_camera_and_a_davis_are_one_source() {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("libcaer.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_caer.c");
-    let built = Command::new("cc")
-        .args(["-O2", "-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(source)
-        .status();
-    match built {
-        Ok(status) => assert!(status.success(), "the fake library does not compile"),
-        Err(e) => {
-            println!("skipped: no C compiler ({e})");
-            return;
-        }
-    }
+    let Some(library) = fake_libcaer(folder.path()) else { return };
     let run = |arguments: &[&str]| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_gem-live"));
         program.args(arguments).env("GEM_LIVE_LIBCAER", &library);
