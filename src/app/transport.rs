@@ -92,6 +92,6 @@ impl Window {
     }
 
     pub(super) fn set_loop(&mut self, on: bool) {
-        self.session.control(Control::Set("loop", Value::Switch(on)));
+        self.session.control(Control::Set("loop".into(), Value::Switch(on)));
     }
 }

@@ -1,7 +1,7 @@
 //! The alignment of two cameras, step by step: prepare, show the board, look, store.
 
 use super::actions::Action;
-use super::widgets::{self, hint, title};
+use super::widgets::{self, capital, hint, title};
 use super::window::Window;
 use super::wizard_run::{Order, Search, Seen};
 use super::{style, toast};
@@ -302,9 +302,4 @@ fn picture(
         None => ("", style::QUIET),
     };
     ui.label(RichText::new(format!("{name}{said}")).size(12.5).color(colour));
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
 }

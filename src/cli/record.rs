@@ -81,7 +81,7 @@ impl Record {
         let mut source =
             open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
         for filter in &self.filters {
-            source.control(Control::Set(filter.control(), Value::Switch(true)));
+            source.control(Control::Set(filter.control().into(), Value::Switch(true)));
         }
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;

@@ -155,11 +155,55 @@ fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
     w.run_steps(3);
     until(&mut w, "the wishes", |_| script.told().len() >= 2);
     let told = script.told();
-    assert_eq!(told[0], Control::Set("auto", Value::Switch(true)));
-    assert_eq!(told[1], Control::Set("exposure_us", Value::Whole(2000)));
+    assert_eq!(told[0], Control::Set("auto".into(), Value::Switch(true)));
+    assert_eq!(told[1], Control::Set("exposure_us".into(), Value::Whole(2000)));
     w.get_by_label("For experts").click();
     w.run_steps(20);
     assert!(w.query_all_by_label("Raw bias").next().is_some());
+}
+
+#[test]
+fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
+    let of = |group: &'static str, prefix: &str| {
+        let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
+        let bias = camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts();
+        [exposure, bias].map(|mut control| {
+            control.name = format!("{prefix}{}", control.name).into();
+            control.group = group.into();
+            control
+        })
+    };
+    let groups = ["frame camera Chameleon 123", "event camera DAVIS346 7"];
+    let mut controls = of(groups[0], "frames:").to_vec();
+    controls.extend(of(groups[1], "events:"));
+    controls.extend(crate::pipeline::Filters::default().controls());
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown_at(window(&script), 1240.0, 1400.0);
+    until(&mut w, "the controls", |w| w.session.controls().len() > 6);
+    press(&mut w, Key::K);
+    let top = |w: &Shown, name: &str| w.get_by_label(name).rect().top();
+    let frames = top(&w, "Frame camera Chameleon 123");
+    let events = top(&w, "Event camera DAVIS346 7");
+    let filters = top(&w, "Noise filters");
+    let places = |w: &Shown, role, name: &str| -> Vec<f32> {
+        w.get_all_by_role_and_label(role, name).map(|n| n.rect().top()).collect()
+    };
+    let exposures = places(&w, egui::Role::Slider, "Exposure (us)");
+    assert_eq!(exposures.len(), 2);
+    assert!(frames < exposures[0] && exposures[0] < events, "{frames} {exposures:?} {events}");
+    assert!(events < exposures[1] && exposures[1] < filters, "{events} {exposures:?} {filters}");
+    // Both are folded apart from each other.
+    assert!(w.query_all_by_label("Raw bias").next().is_none());
+    w.query_all_by_label("For experts").nth(1).unwrap().click();
+    w.run_steps(20);
+    let biases = places(&w, egui::Role::Slider, "Raw bias");
+    assert!(biases.len() == 1 && biases[0] > exposures[1], "{biases:?}");
+    let second = w.get_all_by_role_and_label(egui::Role::Slider, "Exposure (us)").nth(1);
+    second.unwrap().set_value_accesskit(2000.0);
+    w.run_steps(3);
+    until(&mut w, "the wish", |_| !script.told().is_empty());
+    let wanted = Control::Set("events:exposure_us".into(), Value::Whole(2000));
+    assert_eq!(script.told(), [wanted]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_held_picture_stays_and_steps_bring_one_more() {
     assert_eq!(w.state().latest.as_ref().unwrap().captured.number, held);
     press(&mut w, Key::ArrowRight);
     until(&mut w, "a step", |w| w.latest.as_ref().is_some_and(|o| o.captured.number > held));
-    assert!(script.told().contains(&Control::Step(1)));
+    until(&mut w, "the source's step", |_| script.told().contains(&Control::Step(1)));
     press(&mut w, Key::Space);
     until(&mut w, "going on", |_| script.told().contains(&Control::Pause(false)));
 }
