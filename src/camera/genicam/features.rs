@@ -221,7 +221,7 @@ fn trigger(open: &Open) -> Option<Control> {
         (true, true) => WIDTH,
         (true, false) => EDGE,
     };
-    Some(Control::choice(TRIGGER, "External trigger", value.into(), choices))
+    Some(Control::choice(TRIGGER, "External trigger", value, choices))
 }
 
 fn set_trigger(open: &Open, way: &str) -> Result<(), aravis::glib::Error> {
