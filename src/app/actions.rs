@@ -43,6 +43,8 @@ pub(super) enum Action {
     /// The board that flashes full screen.
     Board,
     Open(Sources),
+    /// Makes a dataset of these recordings.
+    Export(Vec<PathBuf>),
     /// Asks for a file or folder.
     Choose(Purpose),
     /// A file that was dropped or chosen: a recording or weights.
@@ -98,6 +100,7 @@ impl Window {
                 ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
             }
             Action::Open(name) => self.open(name),
+            Action::Export(sequences) => self.begin_export(sequences),
             Action::Choose(purpose) => self.chooser.ask(purpose, ui),
             Action::Take(path) => self.take_file(&path),
             Action::FullScreen => {

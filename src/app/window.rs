@@ -3,6 +3,7 @@
 use super::actions::Action;
 use super::canvas::{self, Labels};
 use super::chooser::{Chooser, Purpose};
+use super::export::Export;
 use super::eye::Eye;
 use super::histogram::Histogram;
 use super::library::Library;
@@ -33,6 +34,8 @@ pub(super) enum Dialog {
     Help,
     Sources,
     Delete,
+    /// Recordings become a dataset.
+    Export,
     /// The alignment of two cameras.
     Align,
     /// The board that flashes full screen.
@@ -72,6 +75,7 @@ pub(super) struct Window {
     pub histogram: Histogram,
     pub recorder: Recorder,
     pub library: Library,
+    pub export: Export,
     pub sources: Chosen,
     pub wizard: Wizard,
     pub chooser: Chooser,
@@ -111,6 +115,7 @@ impl Window {
             histogram: Histogram::default(),
             recorder: Recorder::default(),
             library: Library::default(),
+            export: Export::default(),
             sources: Chosen::default(),
             wizard: Wizard::default(),
             chooser: Chooser::default(),
@@ -133,6 +138,7 @@ impl Window {
             }
         }
         self.watch_recording(ui);
+        self.watch_export();
         let bars = self.bars(ui);
         let mut lower = 0.0;
         if bars {
@@ -173,6 +179,7 @@ impl Window {
             Some(Dialog::Help) => keys::help(ui),
             Some(Dialog::Sources) => self.sources.show(ui, self.session.trouble.as_deref()),
             Some(Dialog::Delete) => self.confirm_delete(ui),
+            Some(Dialog::Export) => self.export_dialog(ui),
             Some(Dialog::Align) => self.align(ui),
             Some(Dialog::Board) => self.flash(ui),
             None => Vec::new(),
@@ -197,6 +204,7 @@ impl Window {
             }
             Some((Purpose::Weights, path)) => actions.push(Action::Take(path)),
             Some((Purpose::Folder, path)) => self.settings.folder = Some(path),
+            Some((Purpose::Dataset, path)) => self.export.choose(&path),
             None => {}
         }
         actions
@@ -349,6 +357,7 @@ impl Window {
     pub(super) fn end(&mut self) {
         // What waits is written before the program ends.
         self.session.tap.stop();
+        self.export.end();
         if let Some(path) = self.file.as_deref().filter(|_| self.settings != self.stored)
             && let Err(e) = self.settings.write(path)
         {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod card;
+mod exporting;
 mod layout;
 mod panels;
 mod recording;
