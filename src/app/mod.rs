@@ -28,6 +28,7 @@ mod style;
 mod toast;
 mod top;
 mod transport;
+mod weights;
 mod widgets;
 mod window;
 mod wizard;
@@ -40,6 +41,7 @@ use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
 use eframe::egui;
 use session::{Recipe, Session};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use window::Window;
 
@@ -61,6 +63,8 @@ pub struct Options {
     pub tap: Tap,
     /// The network's weights.
     pub weights: Weights,
+    /// The file that they came from, if any: it is watched, and read again when it changes.
+    pub weights_file: Option<PathBuf>,
     /// What computes; nothing is restored without.
     pub compute: Option<Compute>,
     /// Start in full screen.
@@ -87,7 +91,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let Options { source, name, tap, weights, compute, adapt, .. } = options;
+            let Options { source, name, tap, weights, weights_file, compute, adapt, .. } = options;
             let recipe = Recipe {
                 open: session::opener(),
                 restorer: session::restoring(compute),
@@ -97,7 +101,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
             };
             let wake = recipe.wake.clone();
             let pipeline = recipe.start(source)?;
-            let session = Session::new(pipeline, tap, name, recipe);
+            let session = Session::new(pipeline, tap, name, recipe, weights_file);
             let render = creation.wgpu_render_state.as_ref();
             Ok(Box::new(Window::new(session, settings::file(), render, wake)))
         }),

@@ -13,7 +13,7 @@ use super::recorder::Recorder;
 use super::session::Session;
 use super::settings::{Settings, Tab};
 use super::sources::Chosen;
-use super::toast::Toast;
+use super::toast::{self, Toast};
 use super::wizard::Wizard;
 use super::{bottom, controls, keys, side, style, top, widgets};
 use crate::pipeline::{Outcome, Take, Wish};
@@ -128,6 +128,19 @@ impl Window {
         actions.extend(keys::pressed(ui).into_iter().filter(|a| self.allowed(a)));
         if self.session.arrive() {
             self.wish = None;
+        }
+        match self.session.renew() {
+            Some(Ok(name)) => {
+                self.toast.say(
+                    toast::Kind::Good,
+                    format!("{name} has changed: its new weights are used"),
+                );
+            }
+            Some(Err(why)) => {
+                let text = format!("The weights stay as they were, their file is broken: {why}");
+                self.toast.say(toast::Kind::Bad, text);
+            }
+            None => {}
         }
         self.receive(ui);
         if let Some(outcome) = &self.latest {

@@ -95,6 +95,51 @@ fn weights_that_are_dropped_are_used_at_once() {
     assert!(w.state().session.notices().is_empty());
 }
 
+/// The weights in the program, with the first number changed.
+fn weights_with(add: f32) -> Vec<u8> {
+    let mut tensors: std::collections::BTreeMap<_, _> =
+        embedded().iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    tensors.values_mut().next().unwrap().data[0] += add;
+    Weights::from_tensors(tensors).unwrap().to_safetensors(false).unwrap()
+}
+
+/// How much the restored picture is brighter than the blurry one.
+fn brighter(w: &Window) -> Option<u8> {
+    let outcome = w.latest.as_ref()?;
+    let restored = outcome.restored.first()?.data().first()?;
+    Some(restored - outcome.captured.picture.data().first()?)
+}
+
+#[test]
+fn weights_whose_file_is_replaced_are_used_and_a_broken_file_changes_nothing() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::output::write(&path, &weights_with(10.0)).unwrap();
+    drop_file(&mut w, &path);
+    until(&mut w, "the weights", |w| brighter(w) == Some(60));
+    crate::output::write(&path, &weights_with(30.0)).unwrap();
+    until(&mut w, "the new weights", |w| brighter(w) == Some(80));
+    w.run_steps(2);
+    assert!(says(&w, "mine.safetensors has changed: its new weights are used"));
+    std::fs::write(&path, b"half of it").unwrap();
+    for _ in 0..400 {
+        w.step();
+        std::thread::sleep(Duration::from_millis(10));
+        if says(&w, "their file is broken") {
+            break;
+        }
+    }
+    assert!(says(&w, "The weights stay as they were, their file is broken"));
+    assert_eq!(brighter(w.state()), Some(80));
+    assert!(w.state().session.notices().is_empty(), "said once");
+    // The next source has them too, and a good file is taken up again.
+    crate::output::write(&path, &weights_with(40.0)).unwrap();
+    until(&mut w, "the repaired weights", |w| brighter(w) == Some(90));
+    w.state_mut().open(SourceName::Clip.into());
+    until(&mut w, "the clip", |w| brighter(w) == Some(90));
+}
+
 #[derive(Debug)]
 struct Dropped(PathBuf);
 
