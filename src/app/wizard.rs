@@ -65,6 +65,12 @@ impl Wizard {
         self.textures[0].is_some()
     }
 
+    /// How the search stands, as it was seen last.
+    #[cfg(test)]
+    pub(super) fn progress(&self) -> &crate::rig::align::AlignProgress {
+        &self.seen.progress
+    }
+
     fn listen(&mut self, ui: &Ui) {
         let Some(seen) = self.search.as_ref().and_then(Search::take) else { return };
         for (texture, picture) in self.textures.iter_mut().zip(&seen.pictures) {

@@ -3,12 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod aligning;
 mod card;
 mod exporting;
 mod layout;
 mod panels;
+mod playing;
 mod recording;
 mod views;
+
+#[path = "../../../tests/boards/mod.rs"]
+mod boards;
 
 use super::session::{self, Recipe, Session};
 use super::style;
