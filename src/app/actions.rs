@@ -50,6 +50,8 @@ pub(super) enum Action {
     /// A file that was dropped or chosen: a recording or weights.
     Take(PathBuf),
     FullScreen,
+    /// The numbers in large type, or not.
+    Large,
     Help,
     Close,
     Quit,
@@ -106,6 +108,9 @@ impl Window {
             Action::FullScreen => {
                 let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Action::Large => {
+                self.settings.large = Some(!self.large(ui));
             }
             Action::Help => {
                 let open = self.dialog == Some(Dialog::Help);

@@ -20,6 +20,8 @@ const SQUARE: f32 = 6.0;
 pub(super) struct Labels {
     /// PSNR in dB of blurry and restored.
     pub psnr_db: Option<(f64, f64)>,
+    /// Height of their letters, in points.
+    pub letters: f32,
 }
 
 /// Draws the view, and lets it be zoomed, moved and wiped.
@@ -80,16 +82,16 @@ pub(super) fn show(
         } else {
             named(kind, labels)
         };
-        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, &name);
+        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, labels.letters, &name);
         if mode == Mode::Wipe {
             let name = named(second, labels);
-            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, &name);
+            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, labels.letters, &name);
             handle(ui, divider, seen, settings);
         }
         let shown = whole.width() * ui.pixels_per_point() / size.x;
         if slot == 0 && (eye.zoom != 1.0 || eye.actual) {
             let at = seen.left_bottom() + vec2(8.0, -8.0);
-            tag(ui, at, Align2::LEFT_BOTTOM, &format!("{:.0} %", shown * 100.0));
+            tag(ui, at, Align2::LEFT_BOTTOM, labels.letters, &format!("{:.0} %", shown * 100.0));
         }
     }
 }
@@ -174,13 +176,15 @@ fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
 }
 
 /// A few words in a corner of a picture.
-fn tag(ui: &Ui, at: Pos2, align: Align2, text: &str) {
+fn tag(ui: &Ui, at: Pos2, align: Align2, letters: f32, text: &str) {
     let colour = Color32::from_gray(240);
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(13.0), colour);
-    let box_size = galley.size() + vec2(14.0, 6.0);
+    let galley =
+        ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(letters), colour);
+    let room = vec2(letters * 0.54, letters * 0.23);
+    let box_size = galley.size() + room * 2.0;
     let rect = align.anchor_size(at, box_size);
     ui.painter().rect_filled(rect, 4.0, Color32::from_black_alpha(165));
-    ui.painter().galley(rect.min + vec2(7.0, 3.0), galley, colour);
+    ui.painter().galley(rect.min + room, galley, colour);
 }
 
 #[cfg(test)]

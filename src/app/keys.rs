@@ -42,7 +42,7 @@ static TIME: [Binding; 6] = [
     key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
 ];
 
-static TOOLS: [Binding; 12] = [
+static TOOLS: [Binding; 13] = [
     key("O", Key::O, Action::Sources, "choose a camera or a recording"),
     key("R", Key::R, Action::Record, "record, or stop"),
     key("S", Key::S, Action::Snapshot, "save blurry, restored and events"),
@@ -52,6 +52,7 @@ static TOOLS: [Binding; 12] = [
     key("B", Key::B, Action::Side(Tab::Library), "browse what was recorded"),
     key("A", Key::A, Action::Align, "align two cameras"),
     key("F", Key::F, Action::FullScreen, "full screen"),
+    key("L", Key::L, Action::Large, "numbers in large type"),
     key("H", Key::H, Action::Help, "this help"),
     key("Esc", Key::Escape, Action::Close, "close what lies on top"),
     key("Q", Key::Q, Action::Quit, "quit"),

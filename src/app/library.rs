@@ -58,6 +58,12 @@ impl Library {
         &self.sequences
     }
 
+    /// Whether so many are listed, each with its thumbnail.
+    #[cfg(test)]
+    pub(super) fn complete(&self, count: usize) -> bool {
+        self.sequences.len() == count && self.thumbnails.len() == count
+    }
+
     /// Reads on a thread of its own: there may be hundreds, on a slow disk.
     fn read(&mut self, folder: &Path, wake: &Arc<dyn Fn() + Send + Sync>) {
         if self.folder.as_deref() == Some(folder) {

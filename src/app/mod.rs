@@ -8,6 +8,7 @@ mod bottom;
 mod canvas;
 mod chooser;
 mod controls;
+mod display;
 mod export;
 mod eye;
 mod gpu;

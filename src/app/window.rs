@@ -15,7 +15,7 @@ use super::settings::{Settings, Tab};
 use super::sources::Chosen;
 use super::toast::{self, Toast};
 use super::wizard::Wizard;
-use super::{bottom, controls, keys, side, style, top, widgets};
+use super::{bottom, controls, display, keys, side, style, top, widgets};
 use crate::pipeline::{Outcome, Take, Wish};
 use eframe::egui::{self, RichText};
 use eframe::egui_wgpu::RenderState;
@@ -27,6 +27,10 @@ use std::time::{Duration, Instant};
 const SLOW_STEP: Duration = Duration::from_millis(90);
 /// In full screen the bars go when the pointer has rested for so many seconds.
 const REST: f32 = 2.5;
+/// What someone is told who has never opened the window before.
+const WELCOME: &str = "Left is what the camera sees, right the same moment without its motion \
+                       blur. O chooses a camera or a recording, F fills the screen, H shows all \
+                       keys. (Click here to close this.)";
 
 /// What lies over everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,10 @@ impl Window {
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let settings = file.as_deref().map(Settings::read).unwrap_or_default();
+        let mut toast = Toast::default();
+        if file.as_deref().is_some_and(|file| !file.exists()) {
+            toast.say(toast::Kind::Welcome, WELCOME);
+        }
         Self {
             session,
             wake: wake.clone(),
@@ -110,7 +118,7 @@ impl Window {
             seeking: None,
             edits: Vec::new(),
             dialog: None,
-            toast: Toast::default(),
+            toast,
             quality: Quality::new(wake),
             histogram: Histogram::default(),
             recorder: Recorder::default(),
@@ -168,12 +176,24 @@ impl Window {
                 side.show(ui, |ui| actions.extend(side::show(self, ui)));
             }
         }
+        if self.large(ui) && self.pictures.size().is_some() {
+            let high = display::height(ui.ctx().content_rect().height());
+            let strip = egui::Panel::bottom("large numbers").frame(display::frame());
+            let strip = strip.resizable(false).show_separator_line(false).exact_size(high);
+            let strip = strip.show(ui, |ui| display::show(self, ui));
+            lower += strip.response.rect.height();
+        }
         let margin = if bars { 6 } else { 0 };
         let middle =
             egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::same(margin));
         egui::CentralPanel::default().frame(middle).show(ui, |ui| {
             if self.pictures.size().is_some() {
-                let labels = Labels { psnr_db: self.quality.scores.map(|s| s.psnr_db) };
+                let screen = ui.ctx().content_rect().height();
+                let large = self.large(ui).then(|| display::letters(screen) * 0.6);
+                let labels = Labels {
+                    psnr_db: self.quality.scores.map(|s| s.psnr_db),
+                    letters: large.unwrap_or(13.0).max(13.0),
+                };
                 canvas::show(ui, &mut self.pictures, &mut self.settings, &mut self.eye, labels);
             } else {
                 actions.extend(self.nothing_yet(ui));
@@ -233,6 +253,12 @@ impl Window {
             ui.request_repaint_after(Duration::from_secs_f32(REST - still + 0.05));
         }
         still < REST || self.settings.side || self.dialog.is_some()
+    }
+
+    /// Whether the numbers are shown in large type: in full screen, unless someone said otherwise.
+    pub(super) fn large(&self, ui: &egui::Ui) -> bool {
+        let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
+        self.settings.large.unwrap_or(full)
     }
 
     /// What the middle says while there is no picture.
@@ -371,7 +397,8 @@ impl Window {
         // What waits is written before the program ends.
         self.session.tap.stop();
         self.export.end();
-        if let Some(path) = self.file.as_deref().filter(|_| self.settings != self.stored)
+        if let Some(path) =
+            self.file.as_deref().filter(|f| self.settings != self.stored || !f.exists())
             && let Err(e) = self.settings.write(path)
         {
             eprintln!("gem-live: the settings are not kept: {e}");

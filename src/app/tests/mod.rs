@@ -10,6 +10,7 @@ mod layout;
 mod panels;
 mod playing;
 mod recording;
+mod snapshots;
 mod views;
 
 #[path = "../../../tests/boards/mod.rs"]
@@ -40,6 +41,8 @@ const SENSOR: Size = Size::new(32, 24);
 struct Script {
     told: Arc<Mutex<Vec<Control>>>,
     recording: bool,
+    /// The truth of what it shows is not known.
+    no_truth: bool,
     controls: Vec<camera::Control>,
 }
 
@@ -70,7 +73,11 @@ impl Source for Fake {
     fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
         std::thread::sleep(Duration::from_millis(3));
         self.number += 1;
-        Ok(Next::Exposure(Box::new(captured(self.number))))
+        let mut captured = captured(self.number);
+        if self.script.no_truth {
+            captured.truth.clear();
+        }
+        Ok(Next::Exposure(Box::new(captured)))
     }
 
     fn control(&mut self, control: Control) {

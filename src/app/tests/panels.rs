@@ -260,10 +260,15 @@ fn settings_outlive_the_window() {
         Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
     };
     let mut w = shown(keeping(&Script::default()));
+    w.run_steps(2);
+    assert!(says(&w, "Left is what the camera sees"), "a first visitor is told what it is");
     press(&mut w, Key::Num2);
     press(&mut w, Key::E);
     w.state_mut().end();
-    let again = keeping(&Script::default());
+    let mut again = shown(keeping(&Script::default()));
+    again.run_steps(2);
+    assert!(!says(&again, "Left is what the camera sees"), "once");
+    let again = again.state();
     assert!(again.settings.events && again.settings.view == crate::app::settings::View::Wipe);
 }
 

@@ -125,6 +125,18 @@ fn zoom_is_one_to_one_closer_and_whole_again() {
 }
 
 #[test]
+fn numbers_in_large_type_are_a_key_away() {
+    let mut w = shown(window(&Script::default()));
+    assert!(!says(&w, "from shutter to screen"));
+    press(&mut w, Key::L);
+    assert!(says(&w, " fps restored and shown") && says(&w, "A fake engine computes"));
+    press(&mut w, Key::Space);
+    assert!(says(&w, "held Space goes on"));
+    press(&mut w, Key::L);
+    assert!(!says(&w, "Space goes on"));
+}
+
+#[test]
 fn quality_is_measured_where_the_truth_is_known() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::I);
