@@ -195,7 +195,7 @@ impl Window {
             self.toast.say(toast::Kind::Bad, "There is no picture yet to save.");
             return;
         };
-        let (sender, index) = (self.toast.sender(), self.index.0);
+        let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
             let (kind, said) = match snapshot::save(&outcome, index, &snapshot::folder()) {
                 Ok(said) => (toast::Kind::Good, said),
@@ -203,6 +203,8 @@ impl Window {
             };
             // A window that was closed meanwhile needs no message.
             let _ = sender.send((kind, said));
+            // Held, nothing else would draw it.
+            wake();
         };
         if let Err(e) = std::thread::Builder::new().name("snapshot".into()).spawn(save) {
             self.toast.say(toast::Kind::Bad, format!("no snapshot: {e}"));

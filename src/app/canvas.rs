@@ -105,21 +105,30 @@ fn named(kind: Kind, labels: Labels) -> String {
     }
 }
 
-/// Rows and columns that show `count` pictures as large as the place allows.
+/// Rows and columns that show `count` pictures as large as the place allows, close to each other
+/// in its middle. One alone has all of the place, to be magnified into.
 fn cells(count: usize, size: Vec2, place: Rect) -> Vec<Rect> {
+    if count == 1 {
+        return vec![place];
+    }
     let scale = |columns: usize| {
         let rows = count.div_ceil(columns);
         let room = |whole: f32, n: usize| (whole - GAP * (n as f32 - 1.0)) / n as f32;
-        let cell = vec2(room(place.width(), columns), room(place.height(), rows));
-        (cell, (cell.x / size.x).min(cell.y / size.y))
+        (room(place.width(), columns) / size.x).min(room(place.height(), rows) / size.y)
     };
-    let best = (1..=count.max(1)).max_by(|a, b| scale(*a).1.total_cmp(&scale(*b).1)).unwrap_or(1);
-    let cell = scale(best).0.max(vec2(1.0, 1.0));
+    let best = (1..=count.max(1)).max_by(|a, b| scale(*a).total_cmp(&scale(*b))).unwrap_or(1);
+    let cell = (size * scale(best)).max(vec2(1.0, 1.0));
+    let extent = |n: usize, one: f32| n as f32 * (one + GAP) - GAP;
+    let rows = count.div_ceil(best);
+    let top = place.center().y - extent(rows, cell.y) / 2.0;
     (0..count)
         .map(|i| {
-            let (row, column) = ((i / best) as f32, (i % best) as f32);
-            let at = place.min + vec2(column * (cell.x + GAP), row * (cell.y + GAP));
-            Rect::from_min_size(at, cell)
+            let (row, column) = (i / best, i % best);
+            // The last row may be shorter.
+            let in_row = best.min(count - row * best);
+            let left = place.center().x - extent(in_row, cell.x) / 2.0;
+            let at = vec2(column as f32 * (cell.x + GAP), row as f32 * (cell.y + GAP));
+            Rect::from_min_size(pos2(left, top) + at, cell)
         })
         .collect()
 }
@@ -202,6 +211,11 @@ mod tests {
         assert_eq!(two[0].left(), two[1].left(), "one above the other");
         let four = cells(4, size, Rect::from_min_size(Pos2::ZERO, vec2(900.0, 600.0)));
         assert_eq!(four[3].min, pos2(453.0, 303.0));
+        let three = cells(3, size, Rect::from_min_size(Pos2::ZERO, vec2(970.0, 700.0)));
+        assert_eq!(three[0].top(), three[1].top());
+        assert!((three[1].left() - three[0].right() - GAP).abs() < 0.01, "close together");
+        assert!((three[2].center().x - 485.0).abs() < 0.01, "the last one in the middle");
+        assert_eq!(cells(1, size, tall), [tall]);
         for (i, a) in four.iter().enumerate() {
             for b in four.iter().skip(i + 1) {
                 assert!(!a.shrink(0.1).intersects(*b), "{a:?} {b:?}");

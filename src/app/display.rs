@@ -2,7 +2,7 @@
 
 use super::style;
 use super::window::Window;
-use eframe::egui::{self, Align2, Color32, FontId, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{self, Align2, Color32, FontId, Role, Sense, Ui, WidgetInfo, pos2};
 
 /// A number and what it is.
 struct Item {
@@ -18,7 +18,8 @@ pub(super) fn letters(screen: f32) -> f32 {
 
 /// Height of the strip on a screen of this height.
 pub(super) fn height(screen: f32) -> f32 {
-    letters(screen) * 1.9
+    // Two lines and the margins.
+    letters(screen) * 1.95 + 16.0
 }
 
 /// Draws them beside each other, as many as there is room for.
@@ -55,7 +56,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui) {
         let place = Align2::CENTER_TOP.anchor_size(pos2(middle, rect.top()), value.size());
         let below = Align2::CENTER_BOTTOM.anchor_size(pos2(middle, rect.bottom()), what.size());
         painter.galley(place.min, value, Color32::WHITE);
-        painter.galley(below.min - vec2(0.0, letters * 0.12), what, style::QUIET);
+        painter.galley(below.min, what, style::QUIET);
         x += width + gap;
     }
 }
@@ -103,7 +104,7 @@ fn short(engine: &str) -> String {
 
 /// What the strip lies on.
 pub(super) fn frame() -> egui::Frame {
-    egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::symmetric(8, 6))
+    egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::symmetric(8, 8))
 }
 
 #[cfg(test)]

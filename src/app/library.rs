@@ -242,7 +242,9 @@ impl Window {
         let corner = egui::Rect::from_min_size(rect.min + vec2(3.0, 3.0), vec2(20.0, 20.0));
         ui.painter().rect_filled(corner, 4.0, egui::Color32::from_black_alpha(165));
         let name = format!("Choose {}", sequence.name);
-        let tick = ui.put(corner, egui::Checkbox::without_text(&mut ticked));
+        // Over the picture, without moving what comes after it.
+        let mut over = ui.new_child(egui::UiBuilder::new().max_rect(corner));
+        let tick = over.add(egui::Checkbox::without_text(&mut ticked));
         tick.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, &name));
         if tick.on_hover_text("choose it, to export several together").changed() {
             match ticked {

@@ -25,6 +25,7 @@ pub(super) const SIDE: f32 = 312.0;
 pub(super) fn apply(context: &egui::Context) {
     context.set_theme(egui::Theme::Dark);
     context.all_styles_mut(|style| {
+        style.spacing.window_margin = egui::Margin::symmetric(16, 14);
         style.spacing.item_spacing = egui::vec2(8.0, 6.0);
         style.spacing.button_padding = egui::vec2(9.0, 4.0);
         style.spacing.interact_size.y = 24.0;

@@ -137,8 +137,12 @@ impl Window {
     }
 
     fn prepare(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let used = self.session.tap.alignment().used();
+        let alignment = self.session.tap.alignment();
+        let used = alignment.used();
         ui.label(match &used {
+            None if alignment.cameras().is_none() => "This source is one camera, whose frames and \
+                events need no alignment, or its cameras are not there yet."
+                .to_owned(),
             Some(used) => format!("These cameras are aligned: {}.", used.residual),
             None => "These cameras are not aligned: frames and events are shown as they come."
                 .to_owned(),

@@ -50,6 +50,8 @@ impl Still {
 
     /// Compares it with the stored picture of this name.
     fn compare(mut self, name: &str) {
+        // Where the pointer rests there is nothing.
+        self.shown.hover_at(egui::pos2(3.0, HEIGHT / 2.0));
         self.shown.run_steps(20);
         // Rates and times, at the right of the lower bar.
         let bar = self.shown.get_by_label("Slow motion").rect();
