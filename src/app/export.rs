@@ -160,7 +160,7 @@ impl Window {
     /// The dialog.
     pub(super) fn export_dialog(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
-        let response = egui::Modal::new(egui::Id::unique("export")).show(ui, |ui| {
+        let response = style::modal(ui, "export").show(ui, |ui| {
             ui.set_width(520.0);
             let count = self.export.sequences.len();
             let plural = if count == 1 { "" } else { "s" };

@@ -84,7 +84,7 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
 /// All keys, over everything else.
 pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
-    let response = egui::Modal::new(egui::Id::unique("keys")).show(ui, |ui| {
+    let response = style::modal(ui, "keys").show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.heading("Keys");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -94,7 +94,7 @@ pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
             });
         });
         ui.separator();
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 90.0).show(
+        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 110.0).show(
             ui,
             |ui| {
                 ui.horizontal_top(|ui| {

@@ -317,7 +317,7 @@ impl Window {
         let Some(sequence) = all.iter().find(|s| doomed == Some(&s.folder)).cloned() else {
             return vec![Action::Close];
         };
-        let response = egui::Modal::new(egui::Id::unique("delete")).show(ui, |ui| {
+        let response = style::modal(ui, "delete").show(ui, |ui| {
             ui.set_width(420.0);
             ui.heading(format!("Delete {}?", sequence.scene()));
             ui.add_space(4.0);

@@ -25,7 +25,6 @@ pub(super) const SIDE: f32 = 312.0;
 pub(super) fn apply(context: &egui::Context) {
     context.set_theme(egui::Theme::Dark);
     context.all_styles_mut(|style| {
-        style.spacing.window_margin = egui::Margin::symmetric(16, 14);
         style.spacing.item_spacing = egui::vec2(8.0, 6.0);
         style.spacing.button_padding = egui::vec2(9.0, 4.0);
         style.spacing.interact_size.y = 24.0;
@@ -51,4 +50,10 @@ pub(super) fn apply(context: &egui::Context) {
 /// A bar or a panel.
 pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
+}
+
+/// A dialog over everything else, with room around what it says.
+pub(super) fn modal(ui: &egui::Ui, name: &str) -> egui::Modal {
+    let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
+    egui::Modal::new(egui::Id::unique(name)).frame(frame)
 }

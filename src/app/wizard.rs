@@ -95,7 +95,7 @@ impl Window {
     pub(super) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         self.wizard.listen(ui);
-        let response = egui::Modal::new(egui::Id::unique("align")).show(ui, |ui| {
+        let response = style::modal(ui, "align").show(ui, |ui| {
             ui.set_width(760.0);
             ui.horizontal(|ui| {
                 ui.heading("Align the two cameras");
