@@ -27,7 +27,10 @@ impl Stamp {
 
 /// The file of the weights in use, as it was when they were read; none for those in the program.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origin(Arc<Mutex<Option<(PathBuf, Option<Stamp>)>>>);
+pub(super) struct Origin(Arc<Mutex<Option<Stamped>>>);
+
+/// A file, and the stamp that it had.
+type Stamped = (PathBuf, Option<Stamp>);
 
 impl Origin {
     /// Weights of this file, read when it had this stamp, are in use.
@@ -40,7 +43,7 @@ impl Origin {
         self.get().map(|(path, _)| path)
     }
 
-    fn get(&self) -> Option<(PathBuf, Option<Stamp>)> {
+    fn get(&self) -> Option<Stamped> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
