@@ -20,6 +20,7 @@ use stand_in::on_stand_in;
 use std::sync::{Arc, Mutex};
 
 mod flight;
+mod gpu_check;
 mod live;
 mod scene;
 mod stand_in;
