@@ -14,7 +14,7 @@ use super::device::Device;
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
-use crate::engine::{Blurry, Form, Restored};
+use crate::engine::{Blurry, Form, View};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,12 +71,6 @@ impl Slot {
             }
         }
     }
-}
-
-/// One target's result.
-pub(super) enum Output {
-    Numbers(Restored),
-    Pixels(Vec<u8>),
 }
 
 impl Session {
@@ -267,17 +261,17 @@ impl Session {
         self.slots[slot].copied.try_is_complete().unwrap_or(true)
     }
 
-    /// Waits for a slot's result.
-    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<Output, DriverError> {
+    /// Waits for a slot's result, and lends it from its staging.
+    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<View<'_>, DriverError> {
         let slot = &mut self.slots[slot];
         slot.copied.synchronize()?;
         Ok(match form {
             Form::Numbers => {
                 let all = slot.numbers.as_slice()?;
                 let (latent, ratio) = all.split_at(all.len() / 2);
-                Output::Numbers(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
+                View::Numbers { latent, ratio }
             }
-            Form::Pixels(_) => Output::Pixels(slot.pixels.as_slice()?.to_vec()),
+            Form::Pixels(_) => View::Pixels(slot.pixels.as_slice()?),
         })
     }
 }
