@@ -6,6 +6,28 @@
 //! * a lane (an exposure's inputs) is written again only after all its results have arrived;
 //! * a slot (a target's inputs, event features and results) likewise after that one result;
 //! * what lies between is used by the work stream alone, in order.
+//!
+//! # Why three graphs, and not one
+//!
+//! Every kernel of a run belongs to one of three captured graphs (launches in half precision):
+//!
+//! | graph | what | launches | runs | stream |
+//! |---|---|---|---|---|
+//! | events | counts cleared, EGER, event encoder, its projections | 16 | once an instant | events |
+//! | image | image encoder, its projections | 15 | once an exposure | work |
+//! | rest | fusion, deformable convolutions, decoder, pixels | 19 | once an instant | work |
+//!
+//! They are launched in that order, the first as soon as the events are complete, while the host
+//! still pads and writes the image: a graph starts as a whole, so one that held both encoders
+//! would keep the events waiting for the image. (A graph can wait for an event inside, but only
+//! for one that was recorded before the graph was launched, which is the same wait.) The image is
+//! encoded once for N instants, and N changes while the window is open: one graph would have to
+//! be captured for every N, pair of lane and slots, and form of the result. And copies stay
+//! outside, since how many bytes of events there are is known only when they are.
+//!
+//! The price is a launch more: 1 + 2 N graph launches an exposure with N instants, where there
+//! were 15 + 35 N launches of kernels (`tests/cuda/steady.rs` counts them). The second and third
+//! are put on their streams while the first runs, so the card does not wait for them.
 
 use super::Precision;
 use super::arguments::EgerHeader;

@@ -1,0 +1,83 @@
+//! Which card is taken, and what is said of the others.
+
+use crate::scene::weights;
+use crate::stand_in::{on_stand_in, stand_in};
+use gem_live::engine::cuda::devices;
+use gem_live::engine::{Choice, select};
+use std::process::Command;
+
+#[test]
+fn cards_and_drivers_that_do_not_serve_are_named() {
+    on_stand_in("cards::case_old_driver", &[("CUDA_STANDIN_DRIVER", "11040")]);
+    let old = [("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "0")];
+    on_stand_in("cards::case_old_card", &old);
+    on_stand_in("cards::case_two_cards", &[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]);
+}
+
+#[test]
+fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
+    let told = |variables: &[(&str, &str)]| -> Option<Vec<String>> {
+        let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+            .arg("devices")
+            .env("LD_LIBRARY_PATH", stand_in()?)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Some(text.lines().filter(|l| l.contains("CUDA")).map(str::to_owned).collect())
+    };
+    let Some(two) = told(&[("CUDA_STANDIN_CARDS", "2")]) else { return };
+    let line = |n: usize, capability: &str, used: &str| {
+        format!(
+            "CUDA device {n}: stand-in, compute capability {capability}, 12288 MiB of 12288 MiB \
+             free; {used}"
+        )
+    };
+    assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: --device 1 takes it")]);
+    let old = [("CUDA_STANDIN_MAJOR", "6"), ("CUDA_STANDIN_MINOR", "1")];
+    let two = told(&[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]).unwrap();
+    let why = "not used: its compute capability is 6.1, and 7.5 (Turing) is needed";
+    assert_eq!(two, [line(0, "6.1", why), line(1, "8.0", "used")]);
+    let none = told(&[("CUDA_STANDIN_CARDS", "0")]).unwrap();
+    assert_eq!(none, ["no CUDA device: the NVIDIA driver finds no card"]);
+    let old = told(&[("CUDA_STANDIN_DRIVER", "11080")]).unwrap();
+    assert!(old[0].contains("supports CUDA 11.8, and 12.0 is needed: update it"), "{old:?}");
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_old_driver() {
+    let why = devices().unwrap_err();
+    assert!(why.contains("supports CUDA 11.4") && why.contains("update"), "{why}");
+}
+
+fn chosen(choice: Choice, device: Option<usize>) -> Result<String, String> {
+    let selected = select(&weights(3), choice, device, 0, Box::new(|_: &str| ()));
+    selected.map(|s| s.reason).map_err(|e| e.to_string())
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_old_card() {
+    let card = devices().unwrap().remove(0);
+    assert!(card.unusable.as_deref().unwrap().contains("7.5"), "{card:?}");
+    let error = chosen(Choice::Cuda, Some(0)).unwrap_err();
+    assert!(error.contains("compute capability is 7.0"), "{error}");
+    let reason = chosen(Choice::Auto, None).unwrap();
+    assert!(reason.starts_with("the processor") && reason.contains("is 7.0"), "{reason}");
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_two_cards() {
+    // The first cannot be used; the second is taken by itself and by its number.
+    let second = Ok("CUDA device 1 (stand-in)".to_owned());
+    assert_eq!(chosen(Choice::Auto, None), second);
+    assert_eq!(chosen(Choice::Cuda, Some(1)), second);
+    let error = chosen(Choice::Cuda, Some(0)).unwrap_err();
+    assert!(error.contains("CUDA device 0 (stand-in) cannot be used"), "{error}");
+    let error = chosen(Choice::Cuda, Some(2)).unwrap_err();
+    assert_eq!(error, "there is no CUDA device 2");
+    let reason = chosen(Choice::Auto, Some(2)).unwrap();
+    assert!(reason.starts_with("the processor"), "{reason}");
+}
