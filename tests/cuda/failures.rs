@@ -7,6 +7,7 @@ use gem_live::engine::cuda::{CudaEngine, Precision, devices};
 use gem_live::engine::{Choice, Engine, EngineError, Image, Restored, select};
 use gem_live::event::Span;
 use gem_live::frame::Size;
+use gem_live::network::Weights;
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -107,10 +108,10 @@ fn case_failure() {
 }
 
 /// An engine from nothing to three results.
-fn attempt(scene: &Scene) -> Result<Vec<Restored>, EngineError> {
+fn attempt(weights: &Weights, scene: &Scene) -> Result<Vec<Restored>, EngineError> {
     let card = devices().unwrap().remove(0);
     assert_eq!(card.free_bytes, Some(card.total_bytes), "memory was not given back");
-    let mut cuda = CudaEngine::new(&weights(3), &card, Precision::Half)?;
+    let mut cuda = CudaEngine::new(weights, &card, Precision::Half)?;
     let image = Image { data: &scene.blur, height: 16, width: 16 };
     cuda.restore_events(&image, &scene.events(&targets()))
 }
@@ -118,10 +119,10 @@ fn attempt(scene: &Scene) -> Result<Vec<Restored>, EngineError> {
 #[test]
 #[ignore = "runs on the stand-in"]
 fn case_every() {
-    let scene = scene();
+    let (weights, scene) = (weights(3), scene());
     let mut failures = 0;
     let restored = loop {
-        match attempt(&scene) {
+        match attempt(&weights, &scene) {
             Ok(restored) => break restored,
             Err(EngineError::Device(text)) => {
                 assert!(text.starts_with("CUDA device 0 (stand-in)"), "{text}");
