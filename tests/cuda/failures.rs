@@ -61,8 +61,8 @@ fn a_failure_at_any_use_of_any_call_is_an_error_and_gives_all_memory_back() {
             "cuMemcpyHtoDAsync_v2" => 100,
             "cuModuleGetFunction" => 30,
             "cuStreamCreate" => 4,
-            "cuMemcpyDtoHAsync_v2" => 3,
-            _ => 6,
+            "cuMemcpyDtoHAsync_v2" => 2,
+            _ => 5,
         };
         let Some(said) = said else { return };
         let failed = said.lines().find_map(|l| l.strip_suffix(" failures"));
@@ -107,13 +107,13 @@ fn case_failure() {
     assert_eq!(said.len(), usize::from(!on_cpu));
 }
 
-/// An engine from nothing to three results.
+/// An engine from nothing to a result in either slot.
 fn attempt(weights: &Weights, scene: &Scene) -> Result<Vec<Restored>, EngineError> {
     let card = devices().unwrap().remove(0);
     assert_eq!(card.free_bytes, Some(card.total_bytes), "memory was not given back");
     let mut cuda = CudaEngine::new(weights, &card, Precision::Half)?;
     let image = Image { data: &scene.blur, height: 16, width: 16 };
-    cuda.restore_events(&image, &scene.events(&targets()))
+    cuda.restore_events(&image, &scene.events(&targets()[..2]))
 }
 
 #[test]
@@ -133,5 +133,5 @@ fn case_every() {
     };
     println!("{failures} failures");
     assert!(restored.iter().all(|r| r.latent.iter().all(|v| v.is_finite())));
-    assert_eq!(restored.len(), 3);
+    assert_eq!(restored.len(), 2);
 }
