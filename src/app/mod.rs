@@ -68,6 +68,9 @@ pub struct Options {
     pub adapt: bool,
 }
 
+/// 256x256; made from the drawing beside it.
+const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
+
 /// Opens the window and shows it until it is closed.
 ///
 /// # Errors
@@ -79,6 +82,11 @@ pub fn run(options: Options) -> Result<(), AppError> {
         .with_inner_size([1240.0, 540.0])
         .with_min_inner_size([900.0, 400.0])
         .with_fullscreen(options.fullscreen);
+    // Without its icon the window is as useful.
+    let viewport = match eframe::icon_data::from_png_bytes(ICON) {
+        Ok(icon) => viewport.with_icon(icon),
+        Err(_) => viewport,
+    };
     let native = eframe::NativeOptions { viewport, ..Default::default() };
     eframe::run_native(
         "GEM Live",
