@@ -41,19 +41,21 @@ def driver():
 
 
 def pytorch(number, golden):
-    """The module that measures and its device; or None, why, and the exit status for that."""
+    """The module that measures, its device and what that reaches; or None, why, and the exit
+    status for that. Whatever PyTorch lacks here, our own numbers are to be told."""
     try:
         import san_torch
-    except ImportError as error:
-        return None, (f"PyTorch cannot be imported ({error}): install torch and torchvision for "
-                      f"{sys.executable}, then run this again"), 4
-    on, why = san_torch.device(number)
-    if on is None:
-        return None, f"{why} ({sys.executable})", 4
-    off = san_torch.check(golden, on)
-    if not off < PUBLISHED:
-        return None, f"the PyTorch definition is off by {off:.1e} and is not worth timing", 1
-    return (san_torch, on), None, 0
+        on, why = san_torch.device(number)
+        if on is None:
+            return None, f"{why} ({sys.executable})", 4
+        off = san_torch.check(golden, on)
+        if not off < PUBLISHED:
+            return None, f"the PyTorch definition is off by {off:.1e} and is not worth timing", 1
+        return (san_torch, on, san_torch.ceilings(on)), None, 0
+    except Exception as error:  # not installed, or torchvision without its part for cards
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        return None, (f"PyTorch cannot be used ({line}): install torch and torchvision of one "
+                      f"release for {sys.executable}, then run this again"), 4
 
 
 def floors(kernels, ceilings):
@@ -77,7 +79,7 @@ def compare(row, torch):
     """Adds PyTorch's times and their ratios to a row; a string says why there is none."""
     row.update(eager_ms=NOT_RUN, half_ms=NOT_RUN, half_by=NOT_RUN)
     if torch:
-        module, on = torch
+        module, on, _ = torch
         times = module.measure(row["network_image"], row["network_sensor"], on)
         row.update(zip(("eager_ms", "half_ms", "half_by"), times))
     for name in ("eager", "half"):
@@ -157,7 +159,7 @@ def section(report, torch):
                  f"{torch[0].description(torch[1]) if torch else 'PyTorch not run'}. Milliseconds, "
                  f"medians of {report['repeats']}.")
     lines += [f"**Failed:** {text}" for text in report["failures"]]
-    ceilings = torch[0].ceilings(torch[1]) if torch else None
+    ceilings = torch[2] if torch else None
     if ceilings:
         lines.append(f"Reached by PyTorch on this card: {ceilings[0] * 2 / 1e12:.4g} TFLOP/s in half "
                      f"precision, {ceilings[1] / 1e9:.0f} GB/s; the floors are made of these.")

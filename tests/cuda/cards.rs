@@ -2,8 +2,11 @@
 
 use crate::scene::weights;
 use crate::stand_in::{on_stand_in, stand_in};
+use gem_live::dataset::Pair;
 use gem_live::engine::cuda::devices;
 use gem_live::engine::{Choice, select};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
 use std::process::Command;
 
 #[test]
@@ -42,6 +45,51 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
     assert_eq!(none, ["no CUDA device: the NVIDIA driver finds no card"]);
     let old = told(&[("CUDA_STANDIN_DRIVER", "11080")]).unwrap();
     assert!(old[0].contains("supports CUDA 11.8, and 12.0 is needed: update it"), "{old:?}");
+}
+
+#[test]
+fn the_program_computes_on_the_card_that_was_asked_for_or_says_in_one_line_why_not() {
+    let Some(driver) = stand_in() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let size = Size::new(16, 16);
+    let picture = Picture::filled(true, size, 120);
+    let events = (0..200_u16)
+        .map(|i| Event { t_us: i64::from(i) * 10, x: i % 16, y: i / 16, on: i % 3 == 0 })
+        .collect();
+    let pair = Pair {
+        frames: [picture.clone(), picture],
+        exposures_us: [[0, 900], [1_000, 1_900]],
+        events,
+        scale_factor: 1.0,
+        truth: None,
+    };
+    pair.write(&folder.path().join("pair.npz")).unwrap();
+    let run = |arguments: &str, cards: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+            .args(["deblur", "pair.npz", "--out", "out"])
+            .args(arguments.split(' '))
+            .current_dir(folder.path())
+            .env("LD_LIBRARY_PATH", driver)
+            .envs([("CUDA_STANDIN_CARDS", cards), ("CUDA_STANDIN_MAJOR", "7")])
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, error) = (text(&output.stdout), text(&output.stderr));
+        let said: Vec<String> = error.lines().map(str::to_owned).collect();
+        assert!(!error.contains("panicked"), "{error}");
+        (output.status.success(), out, said)
+    };
+    let (done, out, said) = run("--engine cuda --device 1", "2");
+    assert!(done && out.contains("computing on CUDA device 1 (stand-in)"), "{out} {said:?}");
+    let (done, out, said) = run("--engine auto", "1");
+    assert!(done && out.contains("the processor") && out.contains("is 7.0"), "{out} {said:?}");
+    for (device, why) in [
+        ("0", "cannot be used: its compute capability is 7.0, and 7.5 (Turing) is needed"),
+        ("4", "there is no CUDA device 4"),
+    ] {
+        let (done, _, said) = run(&format!("--engine cuda --device {device}"), "2");
+        assert!(!done && said.len() == 1 && said[0].ends_with(why), "{said:?}");
+    }
 }
 
 #[test]

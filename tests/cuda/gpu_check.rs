@@ -205,12 +205,22 @@ fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     assert_eq!(whole[0][..2], ["16x16", "16x16"]);
     assert_eq!(whole[0][9..], ["not run"; 5]);
     assert!(said.contains("NOT RUN: the comparison with PyTorch"));
-    // With nothing wrong, but PyTorch missing, the table alone says so by its status.
-    let table = Command::new("python3")
-        .arg(packed.at("pack/scripts/gpu_table.py"))
-        .args([packed.at("out/gpu-check.json"), packed.at("pack/golden")])
-        .env("LD_LIBRARY_PATH", packed.driver)
-        .output()
-        .unwrap();
-    assert_eq!(table.status.code(), Some(4));
+    // PyTorch is missing, unfit, or not the published network: the table alone, by its status.
+    let unfit = SAN_TORCH.replace("return 2e-7", "raise RuntimeError('no such operator')");
+    let another = SAN_TORCH.replace("return 2e-7", "return 0.1");
+    for (module, status, why) in [
+        ("import no_such_module", 4, "No module named 'no_such_module'"),
+        (&unfit, 4, "PyTorch cannot be used (no such operator)"),
+        (&another, 1, "the PyTorch definition is off by 1.0e-01"),
+    ] {
+        std::fs::write(packed.at("pack/scripts/san_torch.py"), module).unwrap();
+        let table = Command::new("python3")
+            .arg(packed.at("pack/scripts/gpu_table.py"))
+            .args([packed.at("out/gpu-check.json"), packed.at("pack/golden")])
+            .output()
+            .unwrap();
+        let said = self::said(&table);
+        assert_eq!(table.status.code(), Some(status), "{said}");
+        assert!(said.contains(why) && said.contains("| not run |"), "{said}");
+    }
 }
