@@ -1,4 +1,5 @@
-//! Files that are either whole or not there: a temporary name, a flush to the disk, a rename.
+//! Files that are either whole or not there: a temporary name, a flush to the disk, a rename, and
+//! a flush of the folder that the name is in.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub fn write_with(
         fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
+        // The name itself is only on the disk when the folder is.
+        #[cfg(unix)]
+        std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
     whole().map_err(|cause| WriteError { path: path.to_owned(), cause })

@@ -226,13 +226,18 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
         "6",
         "--engine",
         "cpu",
+        "--filter",
+        "refractory",
         "--source",
-        "sim:64x48",
+        "sim:64x48@20",
     ]);
     assert!(output.status.success(), "{}", said(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let sync = report["facts"][0][1].as_str().unwrap();
     assert!(sync.starts_with("edges, residual"), "{report:#}");
+    let facts = report["facts"].as_array().unwrap();
+    assert!(facts.iter().any(|fact| fact[0] == "refractory time"), "{report:#}");
+    assert!(!facts.iter().any(|fact| fact[0] == "hot pixels"), "{report:#}");
     // The truth belongs to the middle of the exposure, which is what is restored by default.
     let db = |i: usize| report["psnr_db"][i].as_f64().unwrap();
     assert!(db(0) > 10.0 && db(1) > 10.0, "{report:#}");
@@ -265,6 +270,7 @@ fn sources_are_named_as_they_are_written() {
         "sim:288x192",
         "sim:1152x768",
         "sim:1152x768/346x260,seed=7",
+        "sim:1152x768@30,seed=7",
         "load:1152x768/288x192@60,12000000",
         "davis",
         "davis:00000123",
@@ -289,6 +295,8 @@ fn sources_are_named_as_they_are_written() {
         "sim:9x9",
         "sim:big",
         "sim:64x64,speed=2",
+        "sim:64x64@0",
+        "sim:64x64@61",
         "load",
         "load:64x64@0,1M",
         "load:64x64@60,nan",

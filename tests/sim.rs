@@ -47,6 +47,18 @@ fn the_same_seed_gives_the_same_world_and_another_gives_another() {
 }
 
 #[test]
+fn threads_change_nothing() {
+    let model = RigModel::new(Size::new(160, 96), 5);
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| periods(model, 2))
+    };
+    for (a, b) in with(1).iter().zip(&with(3)) {
+        assert_eq!((&a.frame, &a.truth, &a.events), (&b.frame, &b.truth, &b.events));
+    }
+}
+
+#[test]
 fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
     let (mut blurry, mut restored, mut sharper) = (0.0, 0.0, 0);
     let all = periods(ideal(), 8);

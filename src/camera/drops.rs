@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Cause {
     /// Between the camera and this computer.
     Usb,
-    /// The camera said so itself, or its clock was set anew.
+    /// The camera said so itself, or its clock was set anew or went back.
     Device,
     /// A packet that makes no sense.
     Malformed,
-    /// The driver's channel was full.
+    /// The driver's channel was full, or not empty when the rig was told to end.
     Queue,
     /// The synchronisation buffer was full.
     Buffer,

@@ -95,3 +95,18 @@ pub enum Packet {
     /// A frame.
     Frame(FramePacket),
 }
+
+impl Packet {
+    /// Bytes that its pictures, events and edges take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Events(packet) => {
+                size_of_val(packet.events.as_slice()) + size_of_val(packet.edges.as_slice())
+            }
+            Self::Frame(frame) => {
+                let truth = frame.truth.as_ref().map_or(0, |truth| truth.data().len());
+                frame.picture.data().len() + truth
+            }
+        }
+    }
+}

@@ -80,11 +80,13 @@ impl std::fmt::Display for Sizes {
     }
 }
 
-/// Which simulated rig: `288x192`, `1152x768/288x192` or `288x192,seed=7`.
+/// Which simulated rig: `288x192`, `1152x768/288x192`, `1152x768@30` or `288x192@30,seed=7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimName {
     /// Of frames and events.
     pub sizes: Sizes,
+    /// Frames a second, 1 to 60.
+    pub frames_hz: u32,
     /// Decides the scene, the motion and all noise.
     pub seed: u64,
 }
@@ -92,16 +94,26 @@ pub struct SimName {
 impl SimName {
     /// The seed where none is named.
     const SEED: u64 = 1;
+    /// Frames a second where no number is named: those of MS-RBD.
+    const FRAMES_HZ: u32 = 15;
 
     /// What a laptop renders and restores at the same time.
     pub fn small() -> Self {
-        Self { sizes: Sizes::of(Size::new(288, 192)), seed: Self::SEED }
+        let sizes = Sizes::of(Size::new(288, 192));
+        Self { sizes, frames_hz: Self::FRAMES_HZ, seed: Self::SEED }
     }
 
     /// The rig that is named.
     pub fn model(&self) -> RigModel {
         let Sizes { image, sensor } = self.sizes;
-        RigModel { sensor, ..RigModel::new(image, self.seed) }
+        let model = RigModel { sensor, ..RigModel::new(image, self.seed) };
+        if self.frames_hz == Self::FRAMES_HZ {
+            return model;
+        }
+        // Open for three fifths of the time, and no longer than at the usual rate.
+        let period_us = 1_000_000 / i64::from(self.frames_hz.max(1));
+        let exposure_us = (period_us * 3 / 5).min(period_us - 10_000).min(model.exposure_us);
+        RigModel { period_us, exposure_us, ..model }
     }
 }
 
@@ -120,13 +132,23 @@ impl FromStr for SimName {
                 digits.ok_or_else(|| format!("{options}: a seed is written as seed=7"))?
             }
         };
-        Ok(Self { sizes: sizes.parse()?, seed })
+        let (sizes, frames_hz) = match sizes.split_once('@') {
+            None => (sizes, Self::FRAMES_HZ),
+            Some((sizes, rate)) => {
+                let hz = rate.parse().ok().filter(|hz| (1..=60).contains(hz));
+                (sizes, hz.ok_or_else(|| format!("{rate}: 1 to 60 frames a second"))?)
+            }
+        };
+        Ok(Self { sizes: sizes.parse()?, frames_hz, seed })
     }
 }
 
 impl std::fmt::Display for SimName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.sizes)?;
+        if self.frames_hz != Self::FRAMES_HZ {
+            write!(f, "@{}", self.frames_hz)?;
+        }
         match self.seed {
             Self::SEED => Ok(()),
             seed => write!(f, ",seed={seed}"),

@@ -1,6 +1,7 @@
 //! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
 use super::common::read_weights;
+use super::filters::FilterArguments;
 use super::sources::SourceArguments;
 use super::{Failure, headless};
 use gem_live::engine::Choice;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 pub(crate) struct Live {
     #[command(flatten)]
     sources: SourceArguments,
+    #[command(flatten)]
+    filters: FilterArguments,
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -62,6 +65,7 @@ impl Live {
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
+        self.filters.switch_on(source.as_mut());
         if self.headless { self.without_window(source) } else { self.window(source, tap) }
     }
 

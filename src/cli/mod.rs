@@ -9,6 +9,7 @@ mod deblur;
 mod devices;
 mod export;
 mod export_weights;
+mod filters;
 mod gpu_check;
 mod headless;
 mod infer;

@@ -1,10 +1,10 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
 use super::Failure;
+use super::filters::FilterArguments;
 use super::sources::SourceArguments;
-use gem_live::camera::Value;
 use gem_live::dataset::Packing;
-use gem_live::pipeline::{Control, Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
 use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,37 +31,14 @@ pub(crate) struct Record {
     /// Whatever should be remembered.
     #[arg(long, default_value = "")]
     notes: String,
-    /// A noise filter to switch on; may be given several times. What it removes is counted in
-    /// session.json.
-    #[arg(long = "filter", value_enum)]
-    filters: Vec<Filter>,
+    #[command(flatten)]
+    filters: FilterArguments,
     /// Make the files smaller, which takes far longer than writing them: deflate's level.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
     #[arg(long, default_value_t = 10.0)]
     patience: f64,
-}
-
-/// A noise filter, with its usual settings.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-enum Filter {
-    /// Pixels that fire far more often than those around them.
-    Hot,
-    /// Events that no neighbour supports.
-    Activity,
-    /// Events that follow one of the same pixel too soon.
-    Refractory,
-}
-
-impl Filter {
-    fn control(self) -> &'static str {
-        match self {
-            Self::Hot => "filter_hot",
-            Self::Activity => "filter_activity",
-            Self::Refractory => "filter_refractory",
-        }
-    }
 }
 
 impl Record {
@@ -80,9 +57,7 @@ impl Record {
         // Before the camera: not one of its frames is to be missed.
         let mut source =
             open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
-        for filter in &self.filters {
-            source.control(Control::Set(filter.control().into(), Value::Switch(true)));
-        }
+        self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
         let mut said = Vec::new();

@@ -6,7 +6,7 @@ use gem_live::pipeline::{SourceName, Sources};
 /// One source for frames and events, or one for each.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
-    /// clip, sim, sim:WIDTHxHEIGHT, davis, davis:SERIAL, replay:PATH (an AEDAT4 file, a folder of
+    /// clip, sim, sim:WIDTHxHEIGHT@FRAMES, davis, davis:SERIAL, replay:PATH (an AEDAT4 file, a folder of
     /// MS-RBD pairs), or load:1152x768@60,12M (a rendered loop, to measure the path).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"])]
     source: Option<SourceName>,

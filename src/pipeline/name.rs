@@ -27,7 +27,7 @@ pub enum SourceName {
 }
 
 /// What stands after `--source` and the like, for messages.
-const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, load:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, \
+const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, sim:WIDTHxHEIGHT@FRAMES, load:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, \
                      replay:PATH, genicam, genicam:SERIAL, uvc, uvc:NUMBER";
 
 impl SourceName {

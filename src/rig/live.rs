@@ -4,7 +4,7 @@ use super::align::Alignment;
 use super::clock::{ClockSettings, Clocks, SyncState};
 use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
-use crate::camera::{Drops, Packet};
+use crate::camera::{Cause, Drops, Packet, Unit};
 use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,6 +131,7 @@ impl Rig {
         mut sink: impl FnMut(Arc<Synced>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let mut clocks = Clocks::new(settings.clock, drops.clone());
+        let unread = drops.clone();
         let mut buffer = SyncBuffer::new(settings.sync, drops);
         let mut condition = Condition::default();
         let (changes, asked) = unbounded();
@@ -171,6 +172,8 @@ impl Rig {
                         read(&clocks, &buffer, &condition);
                 }
             }
+            sources.iter().for_each(|input| count_unread(input, &unread));
+            clocks.finish().into_iter().for_each(|frame| buffer.push_frame(frame));
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
             *shown.lock().unwrap_or_else(PoisonError::into_inner) =
                 read(&clocks, &buffer, &condition);
@@ -200,6 +203,20 @@ impl Drop for Rig {
         if let Some(thread) = self.thread.take() {
             // It waits for nothing longer than a tick, and the sink must not block.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Counts what a rig that was told to end leaves in a channel.
+fn count_unread(input: &Input, drops: &Drops) {
+    for packet in input.packets.try_iter() {
+        match (packet, input.role) {
+            (Packet::Events(_), Role::Frames) | (Packet::Frame(_), Role::Events) => {}
+            (Packet::Frame(_), _) => drops.add(Cause::Queue, Unit::Frames, 1),
+            (Packet::Events(packet), _) => {
+                drops.add(Cause::Queue, Unit::Events, packet.events.len() as u64);
+                drops.add(Cause::Queue, Unit::Gaps, 1);
+            }
         }
     }
 }

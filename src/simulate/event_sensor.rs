@@ -5,6 +5,7 @@
 //! bandwidth, mismatch, leak and shot noise follow v2e (Hu et al., CVPRW 2021).
 
 use super::random::Stream;
+use super::response::Response;
 use crate::event::Event;
 use crate::frame::Size;
 use rayon::prelude::*;
@@ -113,8 +114,13 @@ struct Pixel {
 #[derive(Clone, Debug)]
 pub struct EventSensor {
     settings: SensorSettings,
+    response: Response,
     size: Size,
     pixels: Vec<Pixel>,
+    /// What the pixels saw last, where time passes by bands.
+    light: Vec<f32>,
+    /// What fired in every band, to be filled again.
+    fired: Vec<Vec<Event>>,
     last_us: Option<f64>,
     step: u64,
 }
@@ -126,7 +132,16 @@ const SHOT: u64 = 0x7368_6f74;
 impl EventSensor {
     /// A sensor that has seen nothing.
     pub fn new(size: Size, settings: SensorSettings) -> Self {
-        Self { settings, size, pixels: Vec::new(), last_us: None, step: 0 }
+        Self {
+            settings,
+            response: Response::new(settings),
+            size,
+            pixels: Vec::new(),
+            light: Vec::new(),
+            fired: Vec::new(),
+            last_us: None,
+            step: 0,
+        }
     }
 
     /// Columns and rows.
@@ -167,16 +182,14 @@ impl EventSensor {
             return Ok(());
         };
         self.step += 1;
-        let interval = Interval { settings: &self.settings, from_us: last_us, to_us: t_us };
+        let (settings, response) = (&self.settings, &self.response);
+        let interval = Interval { settings, response, from_us: last_us, to_us: t_us };
         let step = self.step;
         let rows = self.pixels.par_chunks_mut(width).zip(light.par_chunks(width)).enumerate();
         let fired: Vec<Vec<Event>> = rows
             .map(|(y, (pixels, light))| {
                 let mut fired = Vec::new();
-                let mut fire = |t: f64, x: usize, on| {
-                    let t_us = t.floor() as i64;
-                    fired.push(Event { t_us, x: x as u16, y: y as u16, on });
-                };
+                let mut fire = |t: f64, x: usize, on| fired.push(event(t, x, y, on));
                 for (x, (pixel, light)) in pixels.iter_mut().zip(light).enumerate() {
                     interval.change(pixel, *light, |t, on| fire(t, x, on));
                 }
@@ -187,7 +200,53 @@ impl EventSensor {
             .collect();
         let first = events.len();
         events.extend(fired.into_iter().flatten());
-        events[first..].sort_unstable_by_key(|e| (e.t_us, e.y, e.x, e.on));
+        events[first..].sort_unstable_by_key(order);
+        Ok(())
+    }
+
+    /// Lets time pass until `until_us`, after a first image was pushed: `look` shows every band
+    /// of so many rows what it sees meanwhile, at as many moments as it likes, the last of them
+    /// at `until_us` and for every pixel. Appends what fired, in the order of time.
+    ///
+    /// # Errors
+    /// No image was pushed, or time does not go forward; nothing has changed.
+    pub(super) fn pass(
+        &mut self,
+        until_us: f64,
+        rows: usize,
+        events: &mut Vec<Event>,
+        look: impl Fn(&mut Band<'_>) + Sync,
+    ) -> Result<(), PushError> {
+        let Some(from_us) = self.last_us.filter(|last| until_us.is_finite() && until_us > *last)
+        else {
+            let last_us = self.last_us.unwrap_or(f64::NAN);
+            return Err(PushError::Time { last_us, now_us: until_us });
+        };
+        self.last_us = Some(until_us);
+        self.step += 1;
+        let (width, step) = (self.size.width, self.step);
+        let (settings, response) = (&self.settings, &self.response);
+        let whole = Interval { settings, response, from_us, to_us: until_us };
+        self.light.resize(self.pixels.len(), 0.0);
+        self.fired.resize_with(self.size.height.div_ceil(rows.max(1)), Vec::new);
+        let length = width * rows.max(1);
+        let bands = self.pixels.par_chunks_mut(length).zip(self.light.par_chunks_mut(length));
+        bands.zip(&mut self.fired).enumerate().for_each(|(i, ((pixels, light), fired))| {
+            fired.clear();
+            for (line, pixels) in pixels.chunks_mut(width).enumerate() {
+                let y = i * rows + line;
+                let mut random = Stream::keyed(&[settings.seed, SHOT, step, y as u64]);
+                whole.shot_noise(pixels, &light[line * width..], &mut random, |t, x, on| {
+                    fired.push(event(t, x, y, on));
+                });
+            }
+            look(&mut Band { first: i * rows, width, whole, pixels, light, fired });
+            fired.sort_unstable_by_key(order);
+        });
+        let first = events.len();
+        events.extend(self.fired.iter().flatten());
+        // Finds the bands as runs that are in order, and merges them.
+        events[first..].sort_by_key(order);
         Ok(())
     }
 
@@ -200,7 +259,7 @@ impl EventSensor {
                 (threshold * (1.0 + s.mismatch * random.normal() as f32)).max(0.01)
             };
             let row: Vec<(f32, f32, f32)> =
-                row.iter().map(|l| (vary(s.on), vary(s.off), level(&s, *l))).collect();
+                row.iter().map(|l| (vary(s.on), vary(s.off), self.response.at(*l))).collect();
             let start = |(on, off, level): (f32, f32, f32)| {
                 // Without mismatch all pixels start alike, as the models in tests do.
                 let ahead = if s.mismatch > 0.0 { random.unit() as f32 } else { off / (on + off) };
@@ -210,21 +269,55 @@ impl EventSensor {
             row.into_iter().map(start).collect::<Vec<Pixel>>()
         });
         self.pixels = rows.collect::<Vec<_>>().concat();
+        self.light = light.to_vec();
     }
 }
 
-/// The logarithm that pixels compare.
-#[inline]
-fn level(settings: &SensorSettings, light: f32) -> f32 {
-    let light = light.max(0.0);
-    let number = if settings.gamma == 1.0 { light } else { light.powf(settings.gamma.recip()) };
-    // Full darkness without a floor would have no logarithm.
-    (255.0 * number + settings.dark).max(1e-3).ln()
+fn event(t_us: f64, x: usize, y: usize, on: bool) -> Event {
+    Event { t_us: t_us.floor() as i64, x: x as u16, y: y as u16, on }
+}
+
+fn order(event: &Event) -> (i64, u16, u16, bool) {
+    (event.t_us, event.y, event.x, event.on)
+}
+
+/// Some rows of the sensor while time passes.
+pub(super) struct Band<'a> {
+    /// Its first row.
+    pub(super) first: usize,
+    width: usize,
+    whole: Interval<'a>,
+    pixels: &'a mut [Pixel],
+    light: &'a mut [f32],
+    fired: &'a mut Vec<Event>,
+}
+
+impl Band<'_> {
+    /// How many rows it has.
+    pub(super) fn rows(&self) -> usize {
+        self.pixels.len() / self.width.max(1)
+    }
+
+    /// Shows the pixels of a row of the band, from column `x` on, light whose logarithm has
+    /// come there in a straight line between two parts (0 to 1) of the time that passes.
+    pub(super) fn show(&mut self, (x, row): (usize, usize), share: (f64, f64), light: &[f32]) {
+        let Interval { from_us, to_us, .. } = self.whole;
+        let at = |share: f64| from_us + share * (to_us - from_us);
+        let interval = Interval { from_us: at(share.0), to_us: at(share.1), ..self.whole };
+        let here = row * self.width + x..row * self.width + x + light.len();
+        let y = self.first + row;
+        for (i, (pixel, light)) in self.pixels[here.clone()].iter_mut().zip(light).enumerate() {
+            interval.change(pixel, *light, |t, on| self.fired.push(event(t, x + i, y, on)));
+        }
+        self.light[here].copy_from_slice(light);
+    }
 }
 
 /// The time between two images.
+#[derive(Clone, Copy)]
 struct Interval<'a> {
     settings: &'a SensorSettings,
+    response: &'a Response,
     from_us: f64,
     to_us: f64,
 }
@@ -233,7 +326,7 @@ impl Interval<'_> {
     fn change(&self, pixel: &mut Pixel, light: f32, mut fire: impl FnMut(f64, bool)) {
         let s = self.settings;
         let duration_s = ((self.to_us - self.from_us) * 1e-6) as f32;
-        let mut now = level(s, light);
+        let mut now = self.response.at(light);
         if s.bandwidth_hz > 0.0 {
             // v2e: the receptor's cut-off is proportional to light, with a floor of a tenth.
             let cut_off = s.bandwidth_hz * light.clamp(0.1, 1.0);
@@ -247,8 +340,9 @@ impl Interval<'_> {
         let slope = end - start;
         let mut passed = 0.0_f32;
         let step = if slope > 0.0 { pixel.on } else { -pixel.off };
+        let crossed = |left: f32| if step > 0.0 { left >= step } else { left <= step };
         // From a reference that just fired the next crossing is a whole threshold away.
-        while slope != 0.0 && ((end - passed) / step >= 1.0) {
+        while slope != 0.0 && crossed(end - passed) {
             passed += step;
             let share = f64::from((passed - start) / slope).clamp(0.0, 1.0);
             let t_us = self.from_us + share * (self.to_us - self.from_us);

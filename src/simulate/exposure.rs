@@ -4,6 +4,7 @@ use super::light::{LightImage, Transfer};
 use super::random::Stream;
 use crate::frame::{Picture, Planes, Size};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// How a frame camera turns light into numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,14 +40,14 @@ impl CameraSettings {
 pub struct Shutter {
     sum: LightImage,
     weight: f64,
-    /// The curve of the last read-out: making it takes as long as a small picture.
-    curve: Option<(Transfer, Curve)>,
+    /// Of the last read-out: making its curve takes as long as a small picture.
+    camera: Option<ReadOut>,
 }
 
 impl Shutter {
     /// A shutter that has let nothing in.
     pub fn new(size: Size) -> Self {
-        Self { sum: LightImage::dark(size), weight: 0.0, curve: None }
+        Self { sum: LightImage::dark(size), weight: 0.0, camera: None }
     }
 
     /// Lets the light of `image` in for a duration in any unit, the same for all. Returns
@@ -66,11 +67,6 @@ impl Shutter {
         true
     }
 
-    /// Where light is summed, and how much was let in so far, for who adds it row by row.
-    pub(super) fn parts(&mut self) -> (&mut LightImage, &mut f64) {
-        (&mut self.sum, &mut self.weight)
-    }
-
     /// The mean light of what was let in, as stored numbers without noise or quantisation.
     pub fn planes(&self, transfer: Transfer) -> Planes {
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
@@ -84,31 +80,73 @@ impl Shutter {
     pub fn read_out(&mut self, number: u64, settings: &CameraSettings) -> Picture {
         let size = self.sum.size();
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
-        let known = self.curve.take().filter(|(transfer, _)| *transfer == settings.transfer);
-        let curve = known.map_or_else(|| Curve::new(settings.transfer), |(_, curve)| curve);
+        let known = self.camera.take().filter(|camera| camera.settings == *settings);
+        let camera = known.unwrap_or_else(|| ReadOut::new(*settings));
         let mut out = Picture::filled(true, size, 0);
-        let noisy = settings.full_well_e > 0.0;
-        let well = settings.full_well_e.max(1.0);
-        let read = settings.read_noise_e * settings.read_noise_e;
         let rows = out.data_mut().par_chunks_mut(size.width).enumerate();
         rows.for_each(|(i, row)| {
             let (channel, y) = (i / size.height, i % size.height);
-            let mut random = Stream::keyed(&[settings.seed, NOISE, number, i as u64]);
             let pixels = &self.sum.pixels()[y * size.width..][..size.width];
-            for (v, pixel) in row.iter_mut().zip(pixels) {
-                let mut light = pixel[channel] * mean;
-                if noisy {
-                    // Poisson's law of so many electrons is a normal one.
-                    let sigma = (light.max(0.0) * well + read).sqrt() / well;
-                    light += sigma * random.quick_normal();
-                }
-                *v = curve.stored(light);
-            }
+            camera.row(pixels, channel, mean, &mut camera.noise(number, i), row);
         });
-        self.curve = Some((settings.transfer, curve));
+        self.camera = Some(camera);
         self.sum.reset(size);
         self.weight = 0.0;
         out
+    }
+}
+
+/// What turns mean light into stored numbers.
+#[derive(Clone, Debug)]
+pub(super) struct ReadOut {
+    settings: CameraSettings,
+    curve: Arc<Curve>,
+}
+
+impl ReadOut {
+    pub(super) fn new(settings: CameraSettings) -> Self {
+        Self { settings, curve: Arc::new(Curve::new(settings.transfer)) }
+    }
+
+    /// The same curve without noise.
+    pub(super) fn without_noise(&self) -> Self {
+        let settings = CameraSettings::noiseless(self.settings.transfer);
+        Self { settings, curve: self.curve.clone() }
+    }
+
+    /// The noise of row `plane_row`, counted through all planes, of frame `number`.
+    pub(super) fn noise(&self, number: u64, plane_row: usize) -> Stream {
+        Stream::keyed(&[self.settings.seed, NOISE, number, plane_row as u64])
+    }
+
+    /// Reads one channel of some pixels of a row out, whose light is multiplied by `factor`.
+    pub(super) fn row(
+        &self,
+        pixels: &[[f32; 4]],
+        channel: usize,
+        factor: f32,
+        noise: &mut Stream,
+        out: &mut [u8],
+    ) {
+        const PART: usize = 64;
+        let noisy = self.settings.full_well_e > 0.0;
+        let well = self.settings.full_well_e.max(1.0);
+        let read = self.settings.read_noise_e * self.settings.read_noise_e;
+        // In parts, so that all but the tables' look-ups is done several pixels at a time.
+        let (mut light, mut normals) = ([0.0_f32; PART], [0.0_f32; PART]);
+        for (out, pixels) in out.chunks_mut(PART).zip(pixels.chunks(PART)) {
+            for (light, pixel) in light.iter_mut().zip(pixels) {
+                *light = pixel[channel] * factor;
+            }
+            if noisy {
+                noise.normals(&mut normals);
+                for (light, normal) in light.iter_mut().zip(&normals) {
+                    // Poisson's law of so many electrons is a normal one.
+                    *light += (light.max(0.0) * well + read).sqrt() / well * normal;
+                }
+            }
+            out.iter_mut().zip(&light).for_each(|(v, light)| *v = self.curve.stored(*light));
+        }
     }
 }
 

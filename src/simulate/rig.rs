@@ -1,8 +1,8 @@
 //! A frame camera and an event camera before one scene, each with a clock of its own.
 
 use super::random::Stream;
-use super::sweep::{Moment, Sweep};
-use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, Shutter, stage};
+use super::sweep::{Eyes, FrameSweep, Passed, Stretch};
+use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, stage};
 use crate::event::Event;
 use crate::frame::{Picture, Size};
 
@@ -88,13 +88,8 @@ pub struct Period {
     pub events: Vec<Event>,
 }
 
-/// Pixels that anything may move between two images while the shutter is open, and while it is
-/// closed, when events go in straight lines between.
-const STEP_PX: [f64; 2] = [2.0, 4.0];
-/// Fewest and most images of an exposure; more would cost more than they show.
-const MOMENTS: (usize, usize) = (4, 24);
-/// Fewest and most images between two exposures.
-const CLOSED_MOMENTS: (usize, usize) = (1, 4);
+/// Fewest microseconds of an exposure.
+const LEAST_US: i64 = 4;
 /// The shutter is closed for at least as long, in microseconds.
 const CLOSED_US: i64 = 9_000;
 
@@ -103,8 +98,8 @@ pub struct RigWorld {
     model: RigModel,
     scene: Scene,
     sensor: EventSensor,
-    shutter: Shutter,
-    sweep: Sweep,
+    frames: FrameSweep,
+    eyes: Eyes,
     carried: Vec<Event>,
     number: u64,
     now_us: i64,
@@ -122,20 +117,20 @@ impl RigWorld {
         if sensor.width > image.width || sensor.height > image.height || sensor.area() == 0 {
             return Err(PushError::Sensor(sensor));
         }
+        let scene = stage(model.seed);
         let mut world = Self {
             model,
-            scene: stage(model.seed),
-            sensor: EventSensor::new(model.sensor, model.pixels),
-            shutter: Shutter::new(model.image),
-            sweep: Sweep::new(image, sensor),
+            eyes: Eyes::new(&scene, sensor, image),
+            scene,
+            sensor: EventSensor::new(sensor, model.pixels),
+            frames: FrameSweep::new(image, model.camera),
             carried: Vec::new(),
             number: 0,
             now_us: 0,
             world_s: 0.0,
         };
-        let first = [Moment { t_s: 0.0, weight: 0.0 }];
-        world.sweep.run(&world.scene, &first, 0, &mut world.shutter);
-        world.sensor.push(0.0, world.sweep.seen(0), &mut world.carried)?;
+        let seen = world.eyes.at(&world.scene, 0.0);
+        world.sensor.push(0.0, &seen, &mut world.carried)?;
         Ok(world)
     }
 
@@ -146,9 +141,8 @@ impl RigWorld {
 
     /// Changes exposure and speed from the next frame on.
     pub fn set(&mut self, exposure_us: i64, speed: f64) {
-        let least = MOMENTS.0 as i64;
-        let longest = (self.model.period_us - CLOSED_US).max(least);
-        self.model.exposure_us = exposure_us.clamp(least, longest);
+        let longest = (self.model.period_us - CLOSED_US).max(LEAST_US);
+        self.model.exposure_us = exposure_us.clamp(LEAST_US, longest);
         self.model.speed = if speed.is_finite() { speed.clamp(0.0, 10.0) } else { 1.0 };
     }
 
@@ -162,35 +156,16 @@ impl RigWorld {
             (start_us + self.model.exposure_us, start_us + self.model.period_us);
         let (from_s, speed) = (self.world_s, self.model.speed * 1e-6);
         let world_s = |us: i64| from_s + (us - start_us) as f64 * speed;
-        let steps = |from_us: i64, until_us: i64, step_px: f64, (least, most): (usize, usize)| {
-            let px = self.scene.reach_px(world_s(from_us), world_s(until_us), self.model.image);
-            let longest = usize::try_from(until_us - from_us).unwrap_or(1).max(1);
-            ((px / step_px).ceil() as usize).clamp(least, most).min(longest)
+        let stretch = |from_us: i64, until_us: i64| Stretch {
+            from_s: world_s(from_us),
+            until_s: world_s(until_us),
         };
-        // An even number, so that the middle of the exposure is one of them.
-        let open = steps(start_us, end_us, STEP_PX[0], MOMENTS).next_multiple_of(2);
-        let closed = steps(end_us, next_us, STEP_PX[1], CLOSED_MOMENTS);
-        let between = |from_us: i64, until_us: i64, k: usize, n: usize| {
-            from_us + (until_us - from_us) * k as i64 / n as i64
-        };
-        let mut times: Vec<i64> = (0..=open).map(|k| between(start_us, end_us, k, open)).collect();
-        times.extend((1..=closed).map(|k| between(end_us, next_us, k, closed)));
-        // The trapezoidal rule: half of the light at either end.
-        let weight = |k: usize| match k {
-            _ if k == 0 || k == open => 0.5,
-            _ if k < open => 1.0,
-            _ => 0.0,
-        };
-        let at = |(k, us): (usize, &i64)| Moment { t_s: world_s(*us), weight: weight(k) };
-        let moments: Vec<Moment> = times.iter().enumerate().map(at).collect();
-        self.sweep.run(&self.scene, &moments, open / 2, &mut self.shutter);
-        // The first was the last of the period before.
-        for (k, us) in times.iter().enumerate().skip(1) {
-            self.sensor.push(*us as f64, self.sweep.seen(k), &mut self.carried)?;
+        for (from_us, until_us) in [(start_us, end_us), (end_us, next_us)] {
+            let passed = Passed { until_us: until_us as f64, stretch: stretch(from_us, until_us) };
+            self.eyes.pass(&self.scene, passed, &mut self.sensor, &mut self.carried)?;
         }
-        let frame = self.shutter.read_out(self.number, &self.model.camera);
-        let noiseless = CameraSettings::noiseless(self.model.camera.transfer);
-        let truth = self.sweep.instant().read_out(0, &noiseless);
+        let open = stretch(start_us, end_us);
+        let (frame, truth) = self.frames.expose(&self.scene, open, self.number);
         let mut events = std::mem::take(&mut self.carried);
         self.carried = events.split_off(events.partition_point(|e| e.t_us < next_us));
         let number = self.number;

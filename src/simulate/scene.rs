@@ -3,9 +3,11 @@
 
 use super::light::LightImage;
 use super::motion::{CameraMotion, PlaneMotion};
-use super::texture::{Texture, inside, interior, reflected};
+use super::sampling::{Grid, Texel};
+use super::texture::Texture;
 use crate::frame::Size;
 use rayon::prelude::*;
+use wide::f32x4;
 
 /// A textured plane parallel to the image plane of the camera at rest.
 #[derive(Clone, Debug)]
@@ -42,13 +44,13 @@ impl Scene {
     pub fn render(&self, t_s: f64, size: Size, out: &mut LightImage) {
         out.reset(size);
         let size = out.size();
-        let views: Vec<View<'_>> =
+        let views: Vec<View<'_, [f32; 4]>> =
             self.layers.iter().filter_map(|l| self.view_of(l, t_s, size)).collect();
         let gain = self.gain;
         out.pixels_mut().par_chunks_mut(size.width * ROWS).enumerate().for_each(|(i, rows)| {
             for (j, row) in rows.chunks_mut(size.width).enumerate() {
                 for view in &views {
-                    view.draw(i * ROWS + j, row);
+                    view.draw(i * ROWS + j, 0, row);
                 }
                 for pixel in row {
                     *pixel = [pixel[0] * gain, pixel[1] * gain, pixel[2] * gain, 1.0];
@@ -117,18 +119,41 @@ impl Scene {
         to_texture.times(&to_plane).times(&turn).times(&to_ray)
     }
 
-    pub(super) fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
+    /// The layer in colour, as a camera of `size` sees it; none where it is out of sight.
+    pub(super) fn view_of<'a>(
+        &self,
+        layer: &'a Layer,
+        t_s: f64,
+        size: Size,
+    ) -> Option<View<'a, [f32; 4]>> {
+        let levels = layer.texture.levels();
+        self.view(layer, t_s, size, |level| {
+            let image = &levels[level];
+            Grid { size: image.size(), texels: image.pixels() }
+        })
+    }
+
+    /// The layer as a camera of `size` sees it, with texels of the level that suits.
+    pub(super) fn view<'a, T>(
+        &self,
+        layer: &Layer,
+        t_s: f64,
+        size: Size,
+        texels: impl FnOnce(usize) -> Grid<'a, T>,
+    ) -> Option<View<'a, T>> {
         let matrix = self.matrix(layer, t_s, size);
         let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
         let ((ax, ay), (bx, by)) = (matrix.apply(x, y), matrix.apply(x + 1.0, y));
-        let (image, texel) = layer.texture.level((ax - bx).hypot(ay - by));
+        let (level, texel) = layer.texture.level((ax - bx).hypot(ay - by));
+        let image = texels(level);
         let shrink = Matrix([[1.0 / texel, 0.0, 0.0], [0.0, 1.0 / texel, 0.0], [0.0, 0.0, 1.0]]);
         let matrix = shrink.times(&matrix);
-        let bounds = match layer.texture.endless() {
+        let endless = layer.texture.endless();
+        let bounds = match endless {
             true => [0, 0, size.width, size.height],
-            false => bounds(&matrix, image.size(), size)?,
+            false => bounds(&matrix, image.size, size)?,
         };
-        Some(View { image, matrix, bounds, endless: layer.texture.endless() })
+        Some(View { image, matrix, bounds, endless })
     }
 }
 
@@ -137,67 +162,108 @@ impl Scene {
 const SPAN: usize = 16;
 
 /// A layer as one camera sees it at one moment.
-pub(super) struct View<'a> {
-    image: &'a LightImage,
+pub(super) struct View<'a, T> {
+    image: Grid<'a, T>,
     matrix: Matrix,
     /// Left, top, right and bottom of the pixels it can touch.
     bounds: [usize; 4],
     endless: bool,
 }
 
-impl View<'_> {
-    pub(super) fn draw(&self, y: usize, row: &mut [[f32; 4]]) {
+impl<T: Texel> View<'_, T> {
+    /// Whether it leaves no pixel as it was.
+    pub(super) fn is_endless(&self) -> bool {
+        self.endless
+    }
+
+    /// Draws over a part of row `y` that begins in column `first`; a pixel is the same in
+    /// whatever part it is drawn.
+    pub(super) fn draw(&self, y: usize, first: usize, row: &mut [T]) {
         let [left, top, right, bottom] = self.bounds;
-        if y < top || y >= bottom {
+        let (from, until) = (left.max(first), right.min(first + row.len()));
+        if y < top || y >= bottom || from >= until {
             return;
         }
         let m = &self.matrix.0;
         let start = |r: [f64; 3]| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2];
         let (u, v, w) = (start(m[0]), start(m[1]), start(m[2]));
-        let at = |x: f64| {
+        let at = |x: usize| {
+            let x = x as f64;
             let scale = (w + m[2][0] * x).recip();
             ((u + m[0][0] * x) * scale, (v + m[1][0] * x) * scale)
         };
-        for (i, pixels) in row[left..right].chunks_mut(SPAN).enumerate() {
-            let (x, n) = ((left + i * SPAN) as f64, pixels.len() as f64);
-            let (from, until) = (at(x), at(x + n));
-            let (du, dv) = (((until.0 - from.0) / n) as f32, ((until.1 - from.1) / n) as f32);
-            let (u, v) = (from.0 as f32, from.1 as f32);
-            let place = |j: usize| (u + du * j as f32, v + dv * j as f32);
-            let image = self.image;
-            let known = self.within(from) && self.within(until);
+        let image = self.image;
+        let mut begin = from;
+        let mut span = from / SPAN * SPAN;
+        let mut before = at(span);
+        while begin < until {
+            let after = at(span + SPAN);
+            let end = until.min(span + SPAN);
+            let step = ((after.0 - before.0) / SPAN as f64, (after.1 - before.1) / SPAN as f64);
+            let (du, dv) = (step.0 as f32, step.1 as f32);
+            let (u, v) = (before.0 as f32, before.1 as f32);
+            let skipped = begin - span;
+            let place = |j: usize| {
+                let j = (j + skipped) as f32;
+                (u + du * j, v + dv * j)
+            };
+            let pixels = &mut row[begin - first..end - first];
+            let known = self.within(before) && self.within(after);
             match (self.endless, known) {
-                (true, true) => put(pixels, |j| interior(image, place(j).0, place(j).1)),
-                (true, false) => put(pixels, |j| reflected(image, place(j).0, place(j).1)),
-                (false, true) => cover(pixels, |j| interior(image, place(j).0, place(j).1)),
-                (false, false) => cover(pixels, |j| inside(image, place(j).0, place(j).1)),
+                (true, true) => {
+                    inner(pixels, place, image, |pixel, over| *pixel = over);
+                }
+                (false, true) => {
+                    inner(pixels, place, image, |pixel, over| *pixel = over.over(*pixel));
+                }
+                (true, false) => {
+                    for (j, pixel) in pixels.iter_mut().enumerate() {
+                        let (x, y) = place(j);
+                        *pixel = image.reflected(x, y);
+                    }
+                }
+                (false, false) => {
+                    for (j, pixel) in pixels.iter_mut().enumerate() {
+                        let (x, y) = place(j);
+                        *pixel = image.inside(x, y).over(*pixel);
+                    }
+                }
             }
+            (begin, span, before) = (end, span + SPAN, after);
         }
     }
 
     /// Whether all four neighbours of a place are there, and those of all places up to another
     /// such one.
     fn within(&self, (u, v): (f64, f64)) -> bool {
-        let Size { width, height } = self.image.size();
+        let Size { width, height } = self.image.size;
         (1.0..=width as f64 - 2.0).contains(&u) && (1.0..=height as f64 - 2.0).contains(&v)
     }
 }
 
-fn put(pixels: &mut [[f32; 4]], sample: impl Fn(usize) -> [f32; 4]) {
-    pixels.iter_mut().enumerate().for_each(|(j, pixel)| *pixel = sample(j));
-}
-
-/// Draws over what is there, as far as it is covered.
-fn cover(pixels: &mut [[f32; 4]], sample: impl Fn(usize) -> [f32; 4]) {
-    for (j, pixel) in pixels.iter_mut().enumerate() {
-        let over = sample(j);
-        let rest = 1.0 - over[3];
-        *pixel = std::array::from_fn(|c| pixel[c] * rest + over[c]);
+/// Samples where all neighbours are known to be there, four pixels at a time.
+#[inline(always)]
+fn inner<T: Texel>(
+    pixels: &mut [T],
+    place: impl Fn(usize) -> (f32, f32),
+    image: Grid<'_, T>,
+    draw: impl Fn(&mut T, T),
+) {
+    let (fours, rest) = pixels.as_chunks_mut::<4>();
+    let first = 4 * fours.len();
+    for (i, four) in fours.iter_mut().enumerate() {
+        let places: [(f32, f32); 4] = std::array::from_fn(|j| place(4 * i + j));
+        let (x, y) = (f32x4::new(places.map(|p| p.0)), f32x4::new(places.map(|p| p.1)));
+        four.iter_mut().zip(image.interiors(x, y)).for_each(|(pixel, over)| draw(pixel, over));
+    }
+    for (i, pixel) in rest.iter_mut().enumerate() {
+        let (x, y) = place(first + i);
+        draw(pixel, image.interior(x, y));
     }
 }
 
 /// The pixels that a texture can reach; `None` where it is out of sight or behind the camera.
-fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
+pub(super) fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
     let inverse = matrix.inverse()?;
     let (w, h) = (texture.width as f64 + 1.0, texture.height as f64 + 1.0);
     let corners = [(-1.0, -1.0), (w, -1.0), (-1.0, h), (w, h)].map(|(x, y)| inverse.apply(x, y));
@@ -216,7 +282,7 @@ fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
 pub(super) struct Matrix([[f64; 3]; 3]);
 
 impl Matrix {
-    fn times(&self, other: &Self) -> Self {
+    pub(super) fn times(&self, other: &Self) -> Self {
         let (a, b) = (&self.0, &other.0);
         let cell = |i: usize, j: usize| (0..3).map(|k| a[i][k] * b[k][j]).sum();
         Self(std::array::from_fn(|i| std::array::from_fn(|j| cell(i, j))))

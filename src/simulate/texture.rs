@@ -61,12 +61,17 @@ impl Texture {
         self.endless
     }
 
+    /// The finest level, then each at half the resolution of the one before.
+    pub(super) fn levels(&self) -> &[LightImage] {
+        &self.levels
+    }
+
     /// The level to look at when neighbouring pixels of the view are `texels` apart, and how
     /// many texels of the finest level one of its own is wide.
-    pub(super) fn level(&self, texels: f64) -> (&LightImage, f64) {
+    pub(super) fn level(&self, texels: f64) -> (usize, f64) {
         let wanted = texels.max(1.0).log2().round() as usize;
         let level = wanted.min(self.levels.len() - 1);
-        (&self.levels[level], (1_u64 << level) as f64)
+        (level, (1_u64 << level) as f64)
     }
 }
 
@@ -84,80 +89,4 @@ fn halvings(image: LightImage) -> Vec<LightImage> {
         levels.push(half);
     }
     levels
-}
-
-/// Sample at a position in texels (0.5 is the first texel's centre), within the image only.
-#[inline]
-pub(super) fn inside(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
-    let Size { width, height } = image.size();
-    let (x, y) = (x - 0.5, y - 0.5);
-    let (left, top) = (x.floor(), y.floor());
-    let (fx, fy) = (x - left, y - top);
-    let pixels = image.pixels();
-    // Near the horizon positions grow without bound; no texture is this large.
-    let far = |v: f32| v.clamp(-1e9, 1e9) as isize;
-    let (left, top) = (far(left), far(top));
-    if left >= 0 && top >= 0 && left + 1 < width as isize && top + 1 < height as isize {
-        let i = top as usize * width + left as usize;
-        return blend(
-            &pixels[i],
-            &pixels[i + 1],
-            &pixels[i + width],
-            &pixels[i + width + 1],
-            fx,
-            fy,
-        );
-    }
-    let at = |x: isize, y: isize| {
-        if x < 0 || y < 0 || x >= width as isize || y >= height as isize {
-            return [0.0; 4];
-        }
-        pixels[y as usize * width + x as usize]
-    };
-    blend(&at(left, top), &at(left + 1, top), &at(left, top + 1), &at(left + 1, top + 1), fx, fy)
-}
-
-/// As [`inside`], for places of which all four neighbours are known to be there.
-#[inline(always)]
-pub(super) fn interior(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
-    let (x, y) = (x - 0.5, y - 0.5);
-    let (left, top) = (x as usize, y as usize);
-    let (fx, fy) = (x - left as f32, y - top as f32);
-    let width = image.size().width;
-    let first = top * width + left;
-    let pixels = image.pixels();
-    let (above, below) = (&pixels[first..first + 2], &pixels[first + width..first + width + 2]);
-    blend(&above[0], &above[1], &below[0], &below[1], fx, fy)
-}
-
-/// As [`inside`], with the image continued by reflection.
-#[inline]
-pub(super) fn reflected(image: &LightImage, x: f32, y: f32) -> [f32; 4] {
-    let Size { width, height } = image.size();
-    let fold = |v: f32, n: usize| {
-        let n = n as f32;
-        if v >= 1.0 && v <= n - 1.0 {
-            return v;
-        }
-        // A triangle wave, then half a texel off the rim, so that four neighbours exist.
-        let v = v.rem_euclid(2.0 * n);
-        let v = if v > n { 2.0 * n - v } else { v };
-        v.min(n - 0.500_1).max(0.5)
-    };
-    let (x, y) = (fold(x, width), fold(y, height));
-    let (x, y) = (x - 0.5, y - 0.5);
-    let (left, top) = (x as usize, y as usize);
-    let (fx, fy) = (x - left as f32, y - top as f32);
-    let (right, below) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let pixels = image.pixels();
-    let (a, b) = (top * width, below * width);
-    blend(&pixels[a + left], &pixels[a + right], &pixels[b + left], &pixels[b + right], fx, fy)
-}
-
-#[inline(always)]
-fn blend(a: &[f32; 4], b: &[f32; 4], c: &[f32; 4], d: &[f32; 4], fx: f32, fy: f32) -> [f32; 4] {
-    std::array::from_fn(|i| {
-        let (top, below) = (a[i] + (b[i] - a[i]) * fx, c[i] + (d[i] - c[i]) * fx);
-        top + (below - top) * fy
-    })
 }

@@ -270,6 +270,13 @@ impl Clocks {
         }
     }
 
+    /// Frames that still wait, told as well as what came allows: nothing more will. Those that
+    /// cannot be told at all are counted.
+    pub fn finish(&mut self) -> Vec<TimedFrame> {
+        let overdue = Timestamp::from_us(i64::MAX);
+        std::iter::from_fn(|| self.pop(overdue)).collect()
+    }
+
     /// A frame's exposure from its pulse, else from the line through the pulses of others,
     /// else from `rough`: what arrival times tell, and whether image content has made it exact.
     fn time(

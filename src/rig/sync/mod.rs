@@ -269,7 +269,12 @@ impl SyncBuffer {
         let old = self.epoch.is_some_and(|epoch| frame.epoch < epoch);
         let twin = self.pending.iter().any(|f| (f.epoch, f.start.us()) == order);
         if passed || old || twin {
-            return self.drops.add(Cause::Late, Unit::Frames, 1);
+            // One that the camera counted later can only be earlier by a clock that went back.
+            let went_back = self.last.is_some_and(|(epoch, sequence, start, _)| {
+                (epoch, true) == (frame.epoch, frame.sequence > sequence) && order.1 < start
+            });
+            let cause = if went_back { Cause::Device } else { Cause::Late };
+            return self.drops.add(cause, Unit::Frames, 1);
         }
         let at = self.pending.partition_point(|f| (f.epoch, f.start.us()) < order);
         self.pending.insert(at, frame);

@@ -1,0 +1,196 @@
+//! What a full channel, a clock that goes back and the end of a rig cost is counted, by cause.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use crossbeam_channel::unbounded;
+use gem_live::camera::{
+    Cause, Control, ControlError, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan,
+    Identity, Opener, Packet, Settings, Source, Unit, Value, Wanted,
+};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, TimedFrame};
+use gem_live::rig::{Rig, RigSettings};
+use gem_live::time::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+fn events(from_us: i64, until_us: i64, count: usize) -> EventPacket {
+    let event = Event { t_us: from_us, x: 0, y: 0, on: true };
+    EventPacket {
+        epoch: 0,
+        from: Timestamp::from_us(from_us),
+        until: Timestamp::from_us(until_us),
+        arrived: Timestamp::from_us(until_us),
+        events: vec![event; count],
+        edges: Vec::new(),
+        sensor: Size::new(8, 4),
+        lost_since: None,
+    }
+}
+
+fn frame(sequence: u64, span: FrameSpan) -> FramePacket {
+    FramePacket {
+        epoch: 0,
+        sequence,
+        span,
+        arrived: Timestamp::from_us(0),
+        picture: Picture::filled(false, Size::new(32, 16), 7),
+        truth: None,
+    }
+}
+
+/// Sends packets of so many events, one after another, and then nothing.
+struct Sender {
+    packets: i64,
+    events: usize,
+}
+
+impl Opener for Sender {
+    fn open(&self, _: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Self { ..*self }))
+    }
+}
+
+impl Device for Sender {
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+    fn controls(&self) -> Vec<Control> {
+        Vec::new()
+    }
+    fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+        Err(ControlError::Unknown(name.into()))
+    }
+    fn poll(&mut self, _: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        if self.packets == 0 {
+            return Err(DeviceError::Ended);
+        }
+        self.packets -= 1;
+        let from_us = 1_000 * self.packets;
+        out.push(Packet::Events(events(from_us, from_us + 1_000, self.events)));
+        Ok(())
+    }
+}
+
+/// Events and packets that wait after everything was sent and nobody has read, and the drops.
+fn unread(sender: Sender, queue_bytes: usize) -> (usize, usize, Drops) {
+    let settings = Settings { queue_bytes, ..Settings::default() };
+    let drops = Drops::default();
+    let source = Source::start("test", Arc::new(sender), Wanted::default(), settings, drops);
+    let source = source.unwrap();
+    let started = Instant::now();
+    while !source.is_finished() {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let waiting: Vec<Packet> = source.packets.try_iter().collect();
+    let bytes: usize = waiting.iter().map(Packet::bytes).sum();
+    (bytes / size_of::<Event>(), waiting.len(), source.drops.clone())
+}
+
+#[test]
+fn a_channel_is_bounded_by_bytes_and_not_by_how_short_its_packets_are() {
+    let limit = 10_000 * size_of::<Event>();
+    // Short ones: a second of them, without a loss.
+    let (held, packets, drops) = unread(Sender { packets: 1_000, events: 10 }, limit);
+    assert_eq!((held, packets, drops.snapshot()), (10_000, 1_000, Vec::new()));
+    // As many again find no room, event by event.
+    let (held, packets, drops) = unread(Sender { packets: 1_500, events: 10 }, limit);
+    assert_eq!((held, packets), (10_000, 1_000));
+    assert_eq!(drops.get(Cause::Queue, Unit::Events), 5_000);
+    assert_eq!(drops.get(Cause::Queue, Unit::Gaps), 500);
+    // One that is larger than the whole bound passes an empty channel, and is the last.
+    let (held, packets, drops) = unread(Sender { packets: 3, events: 20_000 }, limit);
+    assert_eq!((held, packets), (20_000, 1));
+    assert_eq!(drops.get(Cause::Queue, Unit::Events), 40_000);
+}
+
+#[test]
+fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
+    let (send, packets) = unbounded();
+    let drops = Drops::default();
+    for number in 0..3 {
+        let start = Timestamp::from_us(20_000 * number);
+        let span = FrameSpan::Frames { start, exposure_us: 10_000 };
+        send.send(Packet::Frame(frame(number as u64, span))).unwrap();
+    }
+    drop(send);
+    let (exposures_in, exposures) = unbounded();
+    let rig = Rig::start(vec![packets.into()], RigSettings::default(), drops.clone(), move |e| {
+        exposures_in.send(e).unwrap();
+    });
+    let rig = rig.unwrap();
+    // Ends when the rig lets go of its end.
+    assert_eq!(exposures.iter().count(), 0);
+    drop(rig);
+    assert_eq!(drops.get(Cause::Clock, Unit::Frames), 3);
+    assert_eq!(drops.total(Unit::Frames), 3);
+}
+
+#[test]
+fn what_a_rig_that_is_told_to_end_leaves_in_its_channels_is_counted() {
+    let (send, packets) = unbounded();
+    let drops = Drops::default();
+    let (looks_in, looks) = unbounded::<()>();
+    let (held, hold) = unbounded::<()>();
+    let rig = Rig::start(vec![packets.into()], RigSettings::default(), drops.clone(), move |_| {
+        // Held up by its first exposure, as a rig never is, while more comes.
+        looks_in.send(()).ok();
+        hold.recv().ok();
+    });
+    let rig = rig.unwrap();
+    let at = |number: i64| {
+        let (start, end) =
+            (Timestamp::from_us(1_000 * number), Timestamp::from_us(1_000 * number + 900));
+        Packet::Frame(frame(number as u64, FrameSpan::Events { start, end }))
+    };
+    send.send(at(0)).unwrap();
+    send.send(Packet::Events(events(0, 1_000, 3))).unwrap();
+    looks.recv_timeout(Duration::from_secs(60)).unwrap();
+    for number in 1..5 {
+        send.send(at(number)).unwrap();
+        send.send(Packet::Events(events(1_000 * number, 1_000 * number + 1_000, 3))).unwrap();
+    }
+    // Told to end by a thread, because it ends only when it is let go.
+    let ending = std::thread::spawn(move || drop(rig));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(held);
+    ending.join().unwrap();
+    // Whatever it still took or left: four more frames, each an exposure or counted.
+    let unread = drops.get(Cause::Queue, Unit::Frames);
+    assert_eq!(unread + looks.try_iter().count() as u64, 4);
+    assert!(drops.get(Cause::Queue, Unit::Events) >= 3 * unread);
+}
+
+#[test]
+fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not() {
+    let drops = Drops::default();
+    let mut buffer = SyncBuffer::new(SyncSettings::default(), drops.clone());
+    let push = |buffer: &mut SyncBuffer, sequence, start_us: i64| {
+        buffer.push_frame(TimedFrame {
+            epoch: 0,
+            sequence,
+            start: Timestamp::from_us(start_us),
+            end: Timestamp::from_us(start_us + 100),
+            arrived: Timestamp::from_us(0),
+            picture: Picture::filled(false, Size::new(2, 2), 0),
+            truth: None,
+        });
+    };
+    buffer.push_events(events(0, 1_000_000, 1));
+    for number in [0_u64, 1, 3] {
+        push(&mut buffer, number, 500_000 + 1_000 * number as i64);
+    }
+    assert_eq!(std::iter::from_fn(|| buffer.pop(Timestamp::from_us(0))).count(), 3);
+    // Counted before the last one: late. Counted after it, and yet earlier: the clock.
+    push(&mut buffer, 2, 502_000);
+    push(&mut buffer, 4, 404_000);
+    push(&mut buffer, 5, 405_000);
+    assert_eq!(drops.get(Cause::Late, Unit::Frames), 1);
+    assert_eq!(drops.get(Cause::Device, Unit::Frames), 2);
+}
