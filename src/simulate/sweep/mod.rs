@@ -85,7 +85,7 @@ mod tests {
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1), "two thresholds apart");
         assert!(off * 50 < sensor.area(), "{off} pixels");
         // What went up and down again between two moments is missed.
-        assert!(finest > 2_000 && many * 10 > finest * 9, "{many} of {finest}");
+        assert!(finest > 1_000 && many * 10 > finest * 9, "{many} of {finest}");
         assert!(many * 10 < finest * 11, "{many} of {finest}");
         let later = |events: &[crate::event::Event]| {
             events.iter().map(|e| e.t_us as f64).sum::<f64>() / events.len() as f64
