@@ -114,7 +114,8 @@ class Modulated(DeformConv2d):
         self.conv_offset_mask = conv(c, 3 * k * k, k)
 
     def forward(self, x):
-        given = self.conv_offset_mask(x)
+        # Under autocast, maps come in another format than weights, which torchvision refuses.
+        given, x = self.conv_offset_mask(x).to(self.weight.dtype), x.to(self.weight.dtype)
         n = 2 * self.kernel_size[0] ** 2
         return super().forward(x, given[:, :n].contiguous(), given[:, n:].sigmoid())
 

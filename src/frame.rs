@@ -5,7 +5,12 @@
 
 #![allow(clippy::indexing_slicing, reason = "a plane's range follows from the image's own size")]
 
+mod store;
+
+pub use store::Store;
+
 use crate::event::{Event, Span};
+use store::Samples;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +62,7 @@ pub enum FrameError {
 pub struct Planar<T> {
     channels: usize,
     size: Size,
-    data: Vec<T>,
+    data: Samples<T>,
 }
 
 /// Eight bits a sample, as cameras and MS-RBD files give it.
@@ -79,14 +84,22 @@ impl<T: Copy> Planar<T> {
         if needed != Some(data.len()) || data.is_empty() {
             return Err(FrameError::Length { size, channels, found: data.len() });
         }
-        Ok(Self { channels, size, data })
+        Ok(Self { channels, size, data: data.into() })
     }
 
     /// An image whose every sample is `value`; sides of zero become one.
     pub fn filled(colour: bool, size: Size, value: T) -> Self {
         let size = Size::new(size.width.max(1), size.height.max(1));
         let channels = if colour { 3 } else { 1 };
-        Self { channels, size, data: vec![value; channels * size.area()] }
+        Self { channels, size, data: vec![value; channels * size.area()].into() }
+    }
+
+    /// As [`Planar::filled`], with memory that goes back to `store` when the image is dropped:
+    /// only memory that is new is filled with `value`, the rest holds an earlier image.
+    pub fn in_store(store: &Store<T>, colour: bool, size: Size, value: T) -> Self {
+        let size = Size::new(size.width.max(1), size.height.max(1));
+        let channels = if colour { 3 } else { 1 };
+        Self { channels, size, data: store.take(channels * size.area(), value) }
     }
 
     /// 1 for gray, 3 for blue, green, red.
@@ -120,7 +133,7 @@ impl<T: Copy> Planar<T> {
         Planar {
             channels: self.channels,
             size: self.size,
-            data: self.data.iter().map(|v| f(*v)).collect(),
+            data: self.data.iter().map(|v| f(*v)).collect::<Vec<_>>().into(),
         }
     }
 }
@@ -187,7 +200,8 @@ impl Planes {
         if (self.channels, self.size) != (other.channels, other.size) {
             return None;
         }
-        let data = self.data.iter().zip(&other.data).map(|(a, b)| (a + b) / 2.0).collect();
+        let both = self.data.iter().zip(other.data.iter());
+        let data = both.map(|(a, b)| (a + b) / 2.0).collect::<Vec<_>>().into();
         Some(Self { channels: self.channels, size: self.size, data })
     }
 }

@@ -6,6 +6,10 @@
 //! [`event`] turns events into what the network reads, [`network`] describes the network,
 //! [`engine`] computes it, and [`pipeline`] does all of this live.
 
+// What draws boards for the tests of alignment also draws them for the window's.
+#[cfg(all(test, feature = "app"))]
+extern crate self as gem_live;
+
 #[cfg(feature = "app")]
 pub mod app;
 pub mod camera;

@@ -9,11 +9,13 @@
 mod boards;
 
 use boards::{Camera, EVENTS, FRAMES, Pose, apply, event_camera, frame_camera, poses, rig};
+use gem_live::camera::{FramePacket, FrameSpan, Packet};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
+use gem_live::rig::Role;
 use gem_live::rig::align::{
-    AlignSession, AlignSettings, Alignment, Blink, Board, EventTable, FoundBoard, FrameCrop, Side,
-    Target, View, Warp, solve,
+    AlignRun, AlignSession, AlignSettings, Alignment, Blink, Board, EventTable, FoundBoard,
+    FrameCrop, Side, Target, View, Warp, solve,
 };
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -336,4 +338,34 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
     assert!(broken.contains(path.to_str().unwrap()) && broken.contains("delete it"), "{broken}");
     std::fs::write(&path, text.replace("\"ratio\": ", "\"ratio\": 7")).unwrap();
     assert!(load(folder.path(), &pair).is_err());
+}
+
+#[test]
+fn a_search_that_is_slower_than_the_cameras_looks_at_their_newest_pictures() {
+    let pose = Pose::straight();
+    let cameras = [frame_camera(0.8, 0.01), event_camera(rig(EVENTS, FRAMES, false), 0.6, 0.015)];
+    let (send, packets) = crossbeam_channel::unbounded();
+    let show = |sequence: u64, board: bool| {
+        for (camera, role) in cameras.iter().zip([Role::Frames, Role::Events]) {
+            let picture = match board {
+                true => camera.draw(&pose, FRAMES, sequence),
+                false => Picture::filled(false, camera.size, 90),
+            };
+            let span = FrameSpan::Arrival { exposure_us: 1000 };
+            let arrived = gem_live::time::Timestamp::now();
+            let frame = FramePacket { epoch: 0, sequence, span, arrived, picture, truth: None };
+            send.send((role, Packet::Frame(frame))).unwrap();
+        }
+    };
+    // A board that was held still, and is gone by the time that anyone looks.
+    (0..3).for_each(|sequence| show(sequence, true));
+    show(3, false);
+    let run = AlignRun::start(AlignSettings::default(), false, packets).unwrap();
+    let started = std::time::Instant::now();
+    while run.pictures().iter().any(Option::is_none) {
+        assert!(started.elapsed().as_secs() < 60, "nothing was looked at");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let progress = run.progress();
+    assert_eq!((progress.in_frame, progress.in_events, progress.views), (false, false, 0));
 }

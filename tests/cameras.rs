@@ -145,7 +145,15 @@ fn the_controls_and_identities_of_two_cameras_are_told_apart() {
         |rig: &Rig, name: &str| rig.source.controls().iter().find(|c| c.name == name).cloned();
     let all = ["frames:exposure_us", "frames:speed", "events:cable"];
     rig.run("both are there", |rig| all.iter().all(|name| control(rig, name).is_some()));
-    assert_eq!(control(&rig, all[0]).unwrap().label, "Frames: Exposure (us)");
+    assert_eq!(control(&rig, all[0]).unwrap().label, "Exposure (us)");
+    // Each is under its camera's name and serial number.
+    let group = |rig: &Rig, name: &str| control(rig, name).unwrap().group;
+    for (name, role, serial) in
+        [(all[0], "frame camera", "00000009-frames"), (all[2], "event camera", "00000009-events")]
+    {
+        let group = group(&rig, name);
+        assert!(group.starts_with(role) && group.ends_with(serial), "{group}");
+    }
     // Each control is one camera's, and those of the noise filters are nobody's.
     let shown = rig.source.controls();
     assert!(shown.iter().all(|c| {
@@ -155,19 +163,19 @@ fn the_controls_and_identities_of_two_cameras_are_told_apart() {
     assert!(rig.source.name().contains("00000009-frames"), "{}", rig.source.name());
     assert!(rig.source.name().contains("00000009-events"), "{}", rig.source.name());
     // A control reaches its own camera.
-    rig.source.control(Wish::Set("events:cable", Value::Switch(true)));
+    rig.source.control(Wish::Set("events:cable".into(), Value::Switch(true)));
     rig.run("the cable", |rig| {
         control(rig, all[2]).is_some_and(|c| c.value == Value::Switch(true))
     });
-    rig.source.control(Wish::Set("frames:exposure_us", Value::Whole(9_000)));
+    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Whole(9_000)));
     rig.run("the exposure", |rig| {
         control(rig, all[0]).is_some_and(|c| c.value == Value::Whole(9_000))
     });
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
     // One that nobody has is said, and so is a value that it cannot take.
-    rig.source.control(Wish::Set("cable", Value::Switch(true)));
+    rig.source.control(Wish::Set("cable".into(), Value::Switch(true)));
     assert!(rig.source.trouble().unwrap().contains("no camera has a control named cable"));
-    rig.source.control(Wish::Set("frames:exposure_us", Value::Whole(-1)));
+    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Whole(-1)));
     rig.run("the refusal", |rig| {
         rig.source.trouble().is_some_and(|t| t.contains("outside of its range"))
     });

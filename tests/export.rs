@@ -6,10 +6,12 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use gem_live::dataset::export::{ExportError, Order, Phase, Split, Transfer, run};
 use gem_live::dataset::{Config, Pair, Truth};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
 use gem_live::record::Manifest;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -172,4 +174,37 @@ fn what_must_not_be_mixed_or_overwritten_is_refused() {
     refused(&["export", "a", "--out", "y"], "scene_00001.npz is left out");
     let there = [names(&base.path().join("y/train")), names(&base.path().join("y/test"))].concat();
     assert_eq!(there.len(), 2);
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing_behind_and_touches_nothing_else() {
+    let base = tempfile::tempdir().unwrap();
+    let recording = sequence(base.path(), "a", 6, 2.0, false);
+    let before = names(&recording);
+    let out = base.path().join("x");
+    for (phase, transfer) in [
+        (Phase::Looking, Transfer::Link),
+        (Phase::Writing, Transfer::Link),
+        (Phase::Writing, Transfer::Copy),
+    ] {
+        let split = Split::Pairs(0.5);
+        let order = Order {
+            sequences: vec![recording.clone()],
+            out: out.clone(),
+            split,
+            seed: 1,
+            transfer,
+        };
+        let mut steps = Vec::new();
+        let stopped = run(&order, |step| {
+            assert_eq!(step.total, 6);
+            steps.push((step.phase, step.done));
+            let enough = (step.phase, step.done) == (phase, 4);
+            if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(matches!(stopped, Err(ExportError::Stopped)), "{stopped:?}");
+        assert_eq!(steps.len(), if phase == Phase::Looking { 4 } else { 10 }, "{steps:?}");
+        assert!(!out.exists(), "{phase:?} {transfer:?}");
+        assert_eq!(names(&recording), before);
+    }
 }

@@ -8,7 +8,7 @@
 
 use gem_live::Deblurrer;
 use gem_live::engine::{
-    Blurry, Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels,
+    Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels,
 };
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
@@ -364,10 +364,11 @@ impl Queue for Card {
         Ok(true)
     }
 
-    fn collect(&mut self) -> Result<Images, EngineError> {
+    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
         let (done, pixels) = self.jobs.pop_front().unwrap();
         std::thread::sleep(done.saturating_duration_since(Instant::now()));
-        Ok(Images::Pixels(vec![pixels]))
+        take(View::Pixels(&pixels));
+        Ok(())
     }
 
     fn arrived(&mut self) -> bool {

@@ -10,7 +10,7 @@
 use gem_live::frame::{Picture, Size};
 use gem_live::metrics::sharpness;
 use image::RgbImage;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -199,8 +199,8 @@ fn the_right_half_is_sharper_than_the_left_and_a_key_closes_the_window() {
 
 #[test]
 fn a_session_is_driven_from_the_first_picture_to_the_library() {
-    // A short recording into a folder of its own.
-    let settings = r#"{"frames": 4, "folder": "FOLDER/recordings", "scene": "drive"}"#;
+    // Recordings go into a folder of their own, until they are stopped.
+    let settings = r#"{"open_ended": true, "folder": "FOLDER/recordings", "scene": "drive"}"#;
     let Some(driven) = Driven::open(":84", settings, &["live", "--source", "sim"]) else { return };
     let middle = [330, 120, 580, 320];
     wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
@@ -247,18 +247,20 @@ fn a_session_is_driven_from_the_first_picture_to_the_library() {
     let blurry = [330, 120, 80, 100];
     assert!(part(&scrubbed, blurry) == part(&wiped, blurry));
 
-    // Four frames, and the file that says that they are all there.
+    // Recorded until the same key stops it, and the file that says that all of it is there.
     driven.key("r");
     let recordings = driven.folder.path().join("recordings");
-    let mut pairs = 0;
-    wait("the recording", || {
-        pairs = npz_files(&recordings);
-        pairs == 2
-    });
+    wait("some pairs", || npz_files(&recordings) >= 2);
+    assert_eq!(endings(&recordings), [""], "it still runs");
+    driven.key("r");
+    wait("the end of the recording", || endings(&recordings) == ["asked"]);
+    let pairs = npz_files(&recordings);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(npz_files(&recordings), pairs, "stopped is stopped");
 
     // The library shows it with a thumbnail in colour.
     driven.key("b");
-    let list = [945, 130, 110, 90];
+    let list = [942, 176, 92, 58];
     wait("a thumbnail", || colourful(&driven.shot(), list) > 300);
 
     let folder = driven.quit();
@@ -269,14 +271,28 @@ fn a_session_is_driven_from_the_first_picture_to_the_library() {
     assert!(settings["divider"].as_f64().unwrap() < 0.45, "{settings}");
 }
 
+/// Folders of the sequences.
+fn sequences(recordings: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(recordings).into_iter().flatten().flatten();
+    found.map(|s| s.path()).filter(|s| s.is_dir()).collect()
+}
+
+/// Pairs in all sequences.
 fn npz_files(recordings: &Path) -> usize {
-    let Ok(sequences) = std::fs::read_dir(recordings) else { return 0 };
-    let whole = sequences.flatten().filter(|s| {
-        let manifest = std::fs::read_to_string(s.path().join("session.json")).unwrap_or_default();
-        manifest.contains("\"complete\"")
-    });
-    let files = whole.flat_map(|s| std::fs::read_dir(s.path()).into_iter().flatten().flatten());
-    files.filter(|f| f.path().extension().is_some_and(|e| e == "npz")).count()
+    let all = sequences(recordings).into_iter().flat_map(|s| std::fs::read_dir(s).unwrap());
+    let files = all.flatten().filter(|f| f.path().extension().is_some_and(|e| e == "npz"));
+    // One that is being written has a name that begins with a dot.
+    files.filter(|f| !f.file_name().to_string_lossy().starts_with('.')).count()
+}
+
+/// How every sequence ended; nothing for one that has not.
+fn endings(recordings: &Path) -> Vec<String> {
+    let ending = |s: &PathBuf| {
+        let text = std::fs::read(s.join("session.json")).unwrap_or_default();
+        let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        manifest["progress"]["ending"].as_str().unwrap_or_default().to_owned()
+    };
+    sequences(recordings).iter().map(ending).collect()
 }
 
 #[test]

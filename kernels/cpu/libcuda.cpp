@@ -2,7 +2,11 @@
 // Device memory is host memory of exact size; kernels run through the fibers of emulate.cpp.
 //
 // CUDA_STANDIN_FAIL=call:k:code makes the k-th use of a call, and all later ones, answer `code`;
-// after one of 700 to 719 the card is lost, and every call does.
+// after one of 700 to 719 the card is lost, and every call does. CUDA_STANDIN_FAIL=call:next:code
+// lets one use fail at a time: the first after cuInit, the second after the next one, and so on.
+// CUDA_STANDIN_COUNT=1 prints at the end how often each call was used.
+// CUDA_STANDIN_CARDS=n offers n cards; the first has the capability CUDA_STANDIN_MAJOR.MINOR, the
+// others 8.0.
 // CUDA_STANDIN_ORDER=0|1|2 chooses the schedule, CUDA_STANDIN_GRAPHS=0 refuses capture.
 // CUDA_STANDIN_STREAMS=SEED defers everything that a stream is given until somebody waits, and
 // then lets the streams go on in random order, as far as events allow: copies read and write as
@@ -12,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
@@ -24,7 +29,7 @@
 #include "kernels.h"
 
 namespace {
-enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NOT_FOUND = 500, NOT_READY = 600,
+enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NO_SUCH_DEVICE = 101, NOT_FOUND = 500, NOT_READY = 600,
        NOT_SUPPORTED = 801 };
 using Address = unsigned long long;
 
@@ -55,17 +60,32 @@ int number(const char* variable, int otherwise) {
 
 std::atomic<int> lost{SUCCESS};
 
+// How often each call was used, printed when the process ends; never freed, since threads may
+// still call then.
+std::map<std::string, int>& uses = *new std::map<std::string, int>;
+const int printed = number("CUDA_STANDIN_COUNT", 0) && atexit([] {
+    for (const auto& [call, times] : uses) printf("stand-in: %d %s\n", times, call.c_str());
+});
+
+// Since the last cuInit, and which of them fails, of the call that is to fail.
+int since_init = 0, failing = 1;
+
 int injected(const char* call) {
+    std::lock_guard lock(guard);
+    ++uses[call];
     if (lost) return lost;
     static const char* text = getenv("CUDA_STANDIN_FAIL");
-    static std::map<std::string, int> uses;
     if (!text) return SUCCESS;
     const std::string wanted = text;
     const size_t a = wanted.find(':'), b = wanted.find(':', a + 1);
-    if (wanted.substr(0, a) != call) return SUCCESS;
-    std::lock_guard lock(guard);
-    if (++uses[call] < atoi(wanted.c_str() + a + 1)) return SUCCESS;
     const int code = atoi(wanted.c_str() + b + 1);
+    if (wanted.compare(a + 1, b - a - 1, "next") == 0) {
+        if (!strcmp(call, "cuInit")) since_init = 0;
+        if (wanted.substr(0, a) != call || ++since_init != failing) return SUCCESS;
+        ++failing;
+        return code;
+    }
+    if (wanted.substr(0, a) != call || uses[call] < atoi(wanted.c_str() + a + 1)) return SUCCESS;
     if (code >= 700 && code < 720) lost = code;
     return code;
 }
@@ -182,14 +202,18 @@ size_t parameter_bytes(const std::string& ptx, const char* name) {
 
 CALL(cuInit, unsigned) { CHECKED(cuInit); return SUCCESS; }
 CALL(cuDriverGetVersion, int* v) { *v = number("CUDA_STANDIN_DRIVER", 12080); return SUCCESS; }
-CALL(cuDeviceGetCount, int* n) { CHECKED(cuDeviceGetCount); *n = 1; return SUCCESS; }
-CALL(cuDeviceGet, int* d, int ordinal) { *d = 0; return ordinal ? 101 : SUCCESS; }
+static int cards() { return number("CUDA_STANDIN_CARDS", 1); }
+CALL(cuDeviceGetCount, int* n) { CHECKED(cuDeviceGetCount); *n = cards(); return SUCCESS; }
+CALL(cuDeviceGet, int* d, int ordinal) {
+    *d = ordinal;
+    return ordinal < 0 || ordinal >= cards() ? NO_SUCH_DEVICE : SUCCESS;
+}
 CALL(cuDeviceGetName, char* to, int n, int) { snprintf(to, n, "stand-in"); return SUCCESS; }
 CALL(cuDeviceTotalMem_v2, size_t* bytes, int) { *bytes = TOTAL; return SUCCESS; }
-CALL(cuDeviceGetAttribute, int* v, int attribute, int) {
+CALL(cuDeviceGetAttribute, int* v, int attribute, int card) {
     switch (attribute) {
-        case 75: *v = number("CUDA_STANDIN_MAJOR", 8); break;
-        case 76: *v = number("CUDA_STANDIN_MINOR", 0); break;
+        case 75: *v = card ? 8 : number("CUDA_STANDIN_MAJOR", 8); break;
+        case 76: *v = card ? 0 : number("CUDA_STANDIN_MINOR", 0); break;
         case 115: *v = number("CUDA_STANDIN_POOLS", 0); break;
         default: *v = 0;
     }
@@ -355,6 +379,7 @@ CALL(cuModuleLoadData, Module** m, const char* image) {
 }
 CALL(cuModuleUnload, Module* m) { delete m; return SUCCESS; }
 CALL(cuModuleGetFunction, const cpu::Kernel** f, Module* m, const char* name) {
+    CHECKED(cuModuleGetFunction);
     *f = cpu::find(name);
     if (!*f || parameter_bytes(m->ptx, name) != (*f)->arguments) {
         fprintf(stderr, "stand-in: %s is missing, or its parameter is not the source's\n", name);

@@ -43,11 +43,15 @@ pub(super) enum Action {
     /// The board that flashes full screen.
     Board,
     Open(Sources),
+    /// Makes a dataset of these recordings.
+    Export(Vec<PathBuf>),
     /// Asks for a file or folder.
     Choose(Purpose),
     /// A file that was dropped or chosen: a recording or weights.
     Take(PathBuf),
     FullScreen,
+    /// The numbers in large type, or not.
+    Large,
     Help,
     Close,
     Quit,
@@ -98,11 +102,15 @@ impl Window {
                 ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
             }
             Action::Open(name) => self.open(name),
+            Action::Export(sequences) => self.begin_export(sequences),
             Action::Choose(purpose) => self.chooser.ask(purpose, ui),
             Action::Take(path) => self.take_file(&path),
             Action::FullScreen => {
                 let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Action::Large => {
+                self.settings.large = Some(!self.large(ui));
             }
             Action::Help => {
                 let open = self.dialog == Some(Dialog::Help);
@@ -187,7 +195,7 @@ impl Window {
             self.toast.say(toast::Kind::Bad, "There is no picture yet to save.");
             return;
         };
-        let (sender, index) = (self.toast.sender(), self.index.0);
+        let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
             let (kind, said) = match snapshot::save(&outcome, index, &snapshot::folder()) {
                 Ok(said) => (toast::Kind::Good, said),
@@ -195,6 +203,8 @@ impl Window {
             };
             // A window that was closed meanwhile needs no message.
             let _ = sender.send((kind, said));
+            // Held, nothing else would draw it.
+            wake();
         };
         if let Err(e) = std::thread::Builder::new().name("snapshot".into()).spawn(save) {
             self.toast.say(toast::Kind::Bad, format!("no snapshot: {e}"));

@@ -20,6 +20,8 @@ const SQUARE: f32 = 6.0;
 pub(super) struct Labels {
     /// PSNR in dB of blurry and restored.
     pub psnr_db: Option<(f64, f64)>,
+    /// Height of their letters, in points.
+    pub letters: f32,
 }
 
 /// Draws the view, and lets it be zoomed, moved and wiped.
@@ -80,16 +82,16 @@ pub(super) fn show(
         } else {
             named(kind, labels)
         };
-        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, &name);
+        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, labels.letters, &name);
         if mode == Mode::Wipe {
             let name = named(second, labels);
-            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, &name);
+            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, labels.letters, &name);
             handle(ui, divider, seen, settings);
         }
         let shown = whole.width() * ui.pixels_per_point() / size.x;
         if slot == 0 && (eye.zoom != 1.0 || eye.actual) {
             let at = seen.left_bottom() + vec2(8.0, -8.0);
-            tag(ui, at, Align2::LEFT_BOTTOM, &format!("{:.0} %", shown * 100.0));
+            tag(ui, at, Align2::LEFT_BOTTOM, labels.letters, &format!("{:.0} %", shown * 100.0));
         }
     }
 }
@@ -103,21 +105,30 @@ fn named(kind: Kind, labels: Labels) -> String {
     }
 }
 
-/// Rows and columns that show `count` pictures as large as the place allows.
+/// Rows and columns that show `count` pictures as large as the place allows, close to each other
+/// in its middle. One alone has all of the place, to be magnified into.
 fn cells(count: usize, size: Vec2, place: Rect) -> Vec<Rect> {
+    if count == 1 {
+        return vec![place];
+    }
     let scale = |columns: usize| {
         let rows = count.div_ceil(columns);
         let room = |whole: f32, n: usize| (whole - GAP * (n as f32 - 1.0)) / n as f32;
-        let cell = vec2(room(place.width(), columns), room(place.height(), rows));
-        (cell, (cell.x / size.x).min(cell.y / size.y))
+        (room(place.width(), columns) / size.x).min(room(place.height(), rows) / size.y)
     };
-    let best = (1..=count.max(1)).max_by(|a, b| scale(*a).1.total_cmp(&scale(*b).1)).unwrap_or(1);
-    let cell = scale(best).0.max(vec2(1.0, 1.0));
+    let best = (1..=count.max(1)).max_by(|a, b| scale(*a).total_cmp(&scale(*b))).unwrap_or(1);
+    let cell = (size * scale(best)).max(vec2(1.0, 1.0));
+    let extent = |n: usize, one: f32| n as f32 * (one + GAP) - GAP;
+    let rows = count.div_ceil(best);
+    let top = place.center().y - extent(rows, cell.y) / 2.0;
     (0..count)
         .map(|i| {
-            let (row, column) = ((i / best) as f32, (i % best) as f32);
-            let at = place.min + vec2(column * (cell.x + GAP), row * (cell.y + GAP));
-            Rect::from_min_size(at, cell)
+            let (row, column) = (i / best, i % best);
+            // The last row may be shorter.
+            let in_row = best.min(count - row * best);
+            let left = place.center().x - extent(in_row, cell.x) / 2.0;
+            let at = vec2(column as f32 * (cell.x + GAP), row as f32 * (cell.y + GAP));
+            Rect::from_min_size(pos2(left, top) + at, cell)
         })
         .collect()
 }
@@ -174,13 +185,15 @@ fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
 }
 
 /// A few words in a corner of a picture.
-fn tag(ui: &Ui, at: Pos2, align: Align2, text: &str) {
+fn tag(ui: &Ui, at: Pos2, align: Align2, letters: f32, text: &str) {
     let colour = Color32::from_gray(240);
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(13.0), colour);
-    let box_size = galley.size() + vec2(14.0, 6.0);
+    let galley =
+        ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(letters), colour);
+    let room = vec2(letters * 0.54, letters * 0.23);
+    let box_size = galley.size() + room * 2.0;
     let rect = align.anchor_size(at, box_size);
     ui.painter().rect_filled(rect, 4.0, Color32::from_black_alpha(165));
-    ui.painter().galley(rect.min + vec2(7.0, 3.0), galley, colour);
+    ui.painter().galley(rect.min + room, galley, colour);
 }
 
 #[cfg(test)]
@@ -198,6 +211,11 @@ mod tests {
         assert_eq!(two[0].left(), two[1].left(), "one above the other");
         let four = cells(4, size, Rect::from_min_size(Pos2::ZERO, vec2(900.0, 600.0)));
         assert_eq!(four[3].min, pos2(453.0, 303.0));
+        let three = cells(3, size, Rect::from_min_size(Pos2::ZERO, vec2(970.0, 700.0)));
+        assert_eq!(three[0].top(), three[1].top());
+        assert!((three[1].left() - three[0].right() - GAP).abs() < 0.01, "close together");
+        assert!((three[2].center().x - 485.0).abs() < 0.01, "the last one in the middle");
+        assert_eq!(cells(1, size, tall), [tall]);
         for (i, a) in four.iter().enumerate() {
             for b in four.iter().skip(i + 1) {
                 assert!(!a.shrink(0.1).intersects(*b), "{a:?} {b:?}");

@@ -15,6 +15,8 @@ pub(super) enum Purpose {
     Weights,
     /// Where recordings are to lie.
     Folder,
+    /// Where a dataset is to lie.
+    Dataset,
 }
 
 /// One dialog at a time.
@@ -37,8 +39,9 @@ impl Chooser {
                 .set_title("Use other weights")
                 .add_filter("Weights", &["ckpt", "pth", "pt", "safetensors"]),
             Purpose::Folder => dialog.set_title("Folder for recordings"),
+            Purpose::Dataset => dialog.set_title("Folder for the dataset"),
         };
-        let folder = matches!(purpose, Purpose::RecordingFolder | Purpose::Folder);
+        let folder = !matches!(purpose, Purpose::Recording | Purpose::Weights);
         let (send, receive) = channel();
         let context = context.clone();
         // Made on this thread, as macOS wants it, and waited for on another.

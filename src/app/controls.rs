@@ -1,51 +1,74 @@
 //! What the source offers to be set.
 
 use super::style;
-use super::widgets::{hint, title};
+use super::widgets::{capital, hint, title};
 use super::window::Window;
 use crate::camera::{Control, Value};
-use crate::pipeline;
+use crate::pipeline::{self, FILTERS};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 /// How long a value that was just set is shown before the camera's own counts again.
 const SETTLING: Duration = Duration::from_secs(1);
 /// A range whose ends differ by more than this factor is spread evenly over its magnitudes.
 const WIDE: f64 = 200.0;
+/// Between two sections.
+const SPACE: f32 = 10.0;
 
 /// A value that was set, and when.
-pub(super) type Edit = (&'static str, Value, Instant);
+pub(super) type Edit = (Cow<'static, str>, Value, Instant);
 
-/// Draws a widget for every control, those for experts folded away.
+/// Draws a section for every camera and one for the filters: a widget for every control, those
+/// for experts folded away.
 pub(super) fn show(window: &mut Window, ui: &mut Ui) {
-    title(ui, &window.session.source());
     let mut controls = window.session.controls();
     // These are the bar of a recording.
     let transport = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
     if window.session.transport().is_some() {
-        controls.retain(|c| !transport.contains(&c.name));
+        controls.retain(|c| !transport.contains(&&*c.name));
     }
     window.edits.retain(|(.., since)| since.elapsed() < SETTLING);
-    if controls.is_empty() {
-        hint(ui, "This source has nothing that can be set.");
+    if controls.iter().all(|c| c.group == FILTERS) {
+        title(ui, &window.session.source());
+        hint(ui, "This source has nothing of its own that can be set.");
+        ui.add_space(SPACE);
     }
-    let (experts, others): (Vec<Control>, Vec<Control>) =
-        controls.into_iter().partition(|c| c.expert);
-    others.into_iter().for_each(|control| one(window, ui, control));
-    if !experts.is_empty() {
-        ui.add_space(4.0);
-        ui.collapsing("For experts", |ui| {
-            hint(ui, "Wrong values can make the camera useless until they are set back.");
-            experts.into_iter().for_each(|control| one(window, ui, control));
-        });
+    while let Some(first) = controls.first() {
+        let group = first.group.clone();
+        // Those of a group stand together, but nothing is lost where they do not.
+        let (section, others) = controls.into_iter().partition(|c| c.group == group);
+        controls = others;
+        ui.push_id(&group, |ui| one_section(window, ui, &group, section));
     }
-    if window.session.tap.alignment().cameras().is_some()
-        && ui.button("Align the two cameras...").clicked()
-    {
+    if is_pair(window) && ui.button("Align the two cameras...").clicked() {
         window.dialog = Some(super::window::Dialog::Align);
     }
     ui.separator();
     weights(window, ui);
+}
+
+fn is_pair(window: &Window) -> bool {
+    window.session.tap.alignment().cameras().is_some()
+}
+
+/// One camera, under its name.
+fn one_section(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
+    let source = window.session.source();
+    title(ui, &capital(if group.is_empty() { &source } else { group }));
+    let (experts, others): (Vec<Control>, Vec<Control>) =
+        section.into_iter().partition(|c| c.expert);
+    others.into_iter().for_each(|control| one(window, ui, control));
+    if !experts.is_empty() {
+        ui.add_space(2.0);
+        ui.collapsing("For experts", |ui| {
+            if group != FILTERS {
+                hint(ui, "Wrong values can make the camera useless until they are set back.");
+            }
+            experts.into_iter().for_each(|control| one(window, ui, control));
+        });
+    }
+    ui.add_space(SPACE);
 }
 
 fn weights(window: &mut Window, ui: &mut Ui) {
@@ -64,7 +87,7 @@ fn one(window: &mut Window, ui: &mut Ui, control: Control) {
         return;
     }
     window.edits.retain(|(name, ..)| *name != control.name);
-    window.edits.push((control.name, value.clone(), Instant::now()));
+    window.edits.push((control.name.clone(), value.clone(), Instant::now()));
     window.session.control(pipeline::Control::Set(control.name, value));
 }
 
@@ -101,7 +124,7 @@ fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> bool {
         Value::Choice(chosen) => {
             let before = chosen.clone();
             name(ui);
-            egui::ComboBox::from_id_salt(control.name)
+            egui::ComboBox::from_id_salt(&control.name)
                 .selected_text(&before)
                 .width(ui.available_width() - 20.0)
                 .show_ui(ui, |ui| {

@@ -42,7 +42,7 @@ static TIME: [Binding; 6] = [
     key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
 ];
 
-static TOOLS: [Binding; 12] = [
+static TOOLS: [Binding; 13] = [
     key("O", Key::O, Action::Sources, "choose a camera or a recording"),
     key("R", Key::R, Action::Record, "record, or stop"),
     key("S", Key::S, Action::Snapshot, "save blurry, restored and events"),
@@ -52,6 +52,7 @@ static TOOLS: [Binding; 12] = [
     key("B", Key::B, Action::Side(Tab::Library), "browse what was recorded"),
     key("A", Key::A, Action::Align, "align two cameras"),
     key("F", Key::F, Action::FullScreen, "full screen"),
+    key("L", Key::L, Action::Large, "numbers in large type"),
     key("H", Key::H, Action::Help, "this help"),
     key("Esc", Key::Escape, Action::Close, "close what lies on top"),
     key("Q", Key::Q, Action::Quit, "quit"),
@@ -83,7 +84,7 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
 /// All keys, over everything else.
 pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
-    let response = egui::Modal::new(egui::Id::unique("keys")).show(ui, |ui| {
+    let response = style::modal(ui, "keys").show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.heading("Keys");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -93,7 +94,7 @@ pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
             });
         });
         ui.separator();
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 90.0).show(
+        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 110.0).show(
             ui,
             |ui| {
                 ui.horizontal_top(|ui| {

@@ -8,7 +8,7 @@ use super::{style, toast};
 use crate::pipeline::{SourceName, Sources};
 use crate::record::library::{self, Sequence};
 use eframe::egui::{self, ColorImage, RichText, Role, Sense, TextureHandle, Ui, WidgetInfo, vec2};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -36,6 +36,8 @@ pub(super) struct Library {
     chosen: Option<PathBuf>,
     /// Which one is to be deleted, once that is confirmed.
     doomed: Option<PathBuf>,
+    /// Those that are to be exported together.
+    ticked: BTreeSet<PathBuf>,
 }
 
 impl Library {
@@ -44,10 +46,22 @@ impl Library {
         self.folder = None;
     }
 
+    /// Name of the scene of one that is listed.
+    pub(super) fn scene(&self, folder: &Path) -> Option<String> {
+        let sequence = self.sequences.iter().find(|s| s.folder == folder)?;
+        Some(sequence.scene().to_owned())
+    }
+
     /// What is listed.
     #[cfg(test)]
     pub(super) fn sequences(&self) -> &[Sequence] {
         &self.sequences
+    }
+
+    /// Whether so many are listed, each with its thumbnail.
+    #[cfg(test)]
+    pub(super) fn complete(&self, count: usize) -> bool {
+        self.sequences.len() == count && self.thumbnails.len() == count
     }
 
     /// Reads on a thread of its own: there may be hundreds, on a slow disk.
@@ -86,7 +100,11 @@ impl Library {
     fn listen(&mut self, ui: &Ui) {
         while let Some(reading) = &self.reading {
             match reading.try_recv() {
-                Ok(Read::List(Ok(list))) => (self.sequences, self.trouble) = (list, None),
+                Ok(Read::List(Ok(list))) => {
+                    let there = |folder: &PathBuf| list.iter().any(|s| s.folder == *folder);
+                    self.ticked.retain(there);
+                    (self.sequences, self.trouble) = (list, None);
+                }
                 Ok(Read::List(Err(why))) => {
                     self.sequences.clear();
                     self.trouble = Some(why);
@@ -132,12 +150,39 @@ impl Window {
                 actions.push(Action::Side(super::settings::Tab::Record));
             }
         }
+        self.export_bar(ui, &mut actions);
         let sequences = std::mem::take(&mut self.library.sequences);
         for sequence in &sequences {
             self.card(ui, sequence, &mut actions);
         }
         self.library.sequences = sequences;
         actions
+    }
+
+    /// What may be done with several recordings at a time.
+    fn export_bar(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        if let Some(far) = self.export.far() {
+            super::export::bar(ui, far);
+        }
+        if self.library.sequences.is_empty() {
+            return;
+        }
+        let ticked = self.library.ticked.len();
+        ui.horizontal(|ui| {
+            let name = match ticked {
+                0 => "Export all...".to_owned(),
+                n => format!("Export {n} chosen..."),
+            };
+            let tip = "make a dataset for training and testing; tick recordings to choose some";
+            if ui.button(name).on_hover_text(tip).clicked() {
+                let all = self.library.sequences.iter().map(|s| &s.folder);
+                let wanted = all.filter(|f| ticked == 0 || self.library.ticked.contains(*f));
+                actions.push(Action::Export(wanted.cloned().collect()));
+            }
+            if ticked > 0 && ui.button("Choose none").clicked() {
+                self.library.ticked.clear();
+            }
+        });
     }
 
     fn card(&mut self, ui: &mut Ui, sequence: &Sequence, actions: &mut Vec<Action>) {
@@ -162,9 +207,9 @@ impl Window {
         });
     }
 
-    fn head(&self, ui: &mut Ui, sequence: &Sequence, playing: bool) {
+    fn head(&mut self, ui: &mut Ui, sequence: &Sequence, playing: bool) {
         ui.horizontal_top(|ui| {
-            self.thumbnail(ui, &sequence.folder);
+            self.thumbnail(ui, sequence);
             ui.vertical(|ui| {
                 ui.set_width(ui.available_width());
                 ui.spacing_mut().item_spacing.y = 2.0;
@@ -182,14 +227,31 @@ impl Window {
         });
     }
 
-    fn thumbnail(&self, ui: &mut Ui, folder: &Path) {
+    /// The picture of a recording, with its tick in a corner.
+    fn thumbnail(&mut self, ui: &mut Ui, sequence: &Sequence) {
+        let folder = &sequence.folder;
         let (rect, _) = ui.allocate_exact_size(THUMBNAIL, Sense::hover());
         ui.painter().rect_filled(rect, 3.0, style::SURROUND);
-        let Some(texture) = self.library.thumbnails.get(folder) else { return };
-        let size = texture.size_vec2();
-        let scale = (rect.width() / size.x).min(rect.height() / size.y);
-        let inner = egui::Rect::from_center_size(rect.center(), size * scale);
-        egui::Image::new(texture).corner_radius(3).paint_at(ui, inner);
+        if let Some(texture) = self.library.thumbnails.get(folder) {
+            let size = texture.size_vec2();
+            let scale = (rect.width() / size.x).min(rect.height() / size.y);
+            let inner = egui::Rect::from_center_size(rect.center(), size * scale);
+            egui::Image::new(texture).corner_radius(3).paint_at(ui, inner);
+        }
+        let mut ticked = self.library.ticked.contains(folder);
+        let corner = egui::Rect::from_min_size(rect.min + vec2(3.0, 3.0), vec2(20.0, 20.0));
+        ui.painter().rect_filled(corner, 4.0, egui::Color32::from_black_alpha(165));
+        let name = format!("Choose {}", sequence.name);
+        // Over the picture, without moving what comes after it.
+        let mut over = ui.new_child(egui::UiBuilder::new().max_rect(corner));
+        let tick = over.add(egui::Checkbox::without_text(&mut ticked));
+        tick.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, &name));
+        if tick.on_hover_text("choose it, to export several together").changed() {
+            match ticked {
+                true => self.library.ticked.insert(folder.clone()),
+                false => self.library.ticked.remove(folder),
+            };
+        }
     }
 
     fn details(
@@ -224,6 +286,9 @@ impl Window {
             if widgets::primary(ui, sequence.frames > 0, "Play").clicked() {
                 actions.push(play(&sequence.folder));
             }
+            if ui.add_enabled(sequence.frames > 0, egui::Button::new("Export...")).clicked() {
+                actions.push(Action::Export(vec![sequence.folder.clone()]));
+            }
             let free = sequence.can_delete() && !playing;
             let delete = ui.add_enabled(free, egui::Button::new("Delete..."));
             let delete = delete.on_disabled_hover_text(if playing {
@@ -252,7 +317,7 @@ impl Window {
         let Some(sequence) = all.iter().find(|s| doomed == Some(&s.folder)).cloned() else {
             return vec![Action::Close];
         };
-        let response = egui::Modal::new(egui::Id::unique("delete")).show(ui, |ui| {
+        let response = style::modal(ui, "delete").show(ui, |ui| {
             ui.set_width(420.0);
             ui.heading(format!("Delete {}?", sequence.scene()));
             ui.add_space(4.0);

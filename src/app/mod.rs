@@ -8,6 +8,8 @@ mod bottom;
 mod canvas;
 mod chooser;
 mod controls;
+mod display;
+mod export;
 mod eye;
 mod gpu;
 mod histogram;
@@ -27,6 +29,7 @@ mod style;
 mod toast;
 mod top;
 mod transport;
+mod weights;
 mod widgets;
 mod window;
 mod wizard;
@@ -39,6 +42,7 @@ use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
 use eframe::egui;
 use session::{Recipe, Session};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use window::Window;
 
@@ -60,6 +64,8 @@ pub struct Options {
     pub tap: Tap,
     /// The network's weights.
     pub weights: Weights,
+    /// The file that they came from, if any: it is watched, and read again when it changes.
+    pub weights_file: Option<PathBuf>,
     /// What computes; nothing is restored without.
     pub compute: Option<Compute>,
     /// Start in full screen.
@@ -67,6 +73,9 @@ pub struct Options {
     /// Choose the size by measuring.
     pub adapt: bool,
 }
+
+/// 256x256; made from the drawing beside it.
+const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
 
 /// Opens the window and shows it until it is closed.
 ///
@@ -79,6 +88,11 @@ pub fn run(options: Options) -> Result<(), AppError> {
         .with_inner_size([1240.0, 540.0])
         .with_min_inner_size([900.0, 400.0])
         .with_fullscreen(options.fullscreen);
+    // Without its icon the window is as useful.
+    let viewport = match eframe::icon_data::from_png_bytes(ICON) {
+        Ok(icon) => viewport.with_icon(icon),
+        Err(_) => viewport,
+    };
     let native = eframe::NativeOptions { viewport, ..Default::default() };
     eframe::run_native(
         "GEM Live",
@@ -86,7 +100,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let Options { source, name, tap, weights, compute, adapt, .. } = options;
+            let Options { source, name, tap, weights, weights_file, compute, adapt, .. } = options;
             let recipe = Recipe {
                 open: session::opener(),
                 restorer: session::restoring(compute),
@@ -96,7 +110,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
             };
             let wake = recipe.wake.clone();
             let pipeline = recipe.start(source)?;
-            let session = Session::new(pipeline, tap, name, recipe);
+            let session = Session::new(pipeline, tap, name, recipe, weights_file);
             let render = creation.wgpu_render_state.as_ref();
             Ok(Box::new(Window::new(session, settings::file(), render, wake)))
         }),

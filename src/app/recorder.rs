@@ -65,7 +65,8 @@ impl Recorder {
         let fresh = |(at, of, _): &(Instant, PathBuf, _)| at.elapsed() < ASK && of == folder;
         if !self.space.as_ref().is_some_and(fresh) {
             // The folder may not exist yet; its disk does.
-            let there = folder.ancestors().find(|f| f.is_dir());
+            let here = |f| if f == Path::new("") { Path::new(".") } else { f };
+            let there = folder.ancestors().map(here).find(|f| f.is_dir());
             let free = there.and_then(|f| Disk.free_bytes(f).ok());
             self.space = Some((Instant::now(), folder.to_owned(), free));
         }

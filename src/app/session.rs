@@ -1,5 +1,6 @@
 //! The pipeline that runs now, and another one in its place when another source is chosen.
 
+use super::weights::{self, News, Origin, Stamp, Watch};
 use crate::camera;
 use crate::network::Weights;
 use crate::pipeline::{
@@ -75,12 +76,27 @@ pub(super) struct Session {
     pub trouble: Option<String>,
     recipe: Recipe,
     /// File of the weights, where they are not those in the program.
-    pub weights_file: Arc<Mutex<Option<PathBuf>>>,
+    origin: Origin,
+    /// Looks whether it changes.
+    watch: Option<Watch>,
 }
 
 impl Session {
-    /// Runs `pipeline`, whose source is called `name`.
-    pub(super) fn new(pipeline: Pipeline, tap: Tap, name: Sources, recipe: Recipe) -> Self {
+    /// Runs `pipeline`, whose source is called `name`, and whose weights came from `file`.
+    pub(super) fn new(
+        pipeline: Pipeline,
+        tap: Tap,
+        name: Sources,
+        recipe: Recipe,
+        file: Option<PathBuf>,
+    ) -> Self {
+        let origin = Origin::default();
+        if let Some(path) = file {
+            let stamp = Stamp::of(&path);
+            origin.set(path, stamp);
+        }
+        // Without that thread weights are swapped by hand, as they can be anyway.
+        let watch = Watch::start(origin.clone(), recipe.wake.clone()).ok();
         Self {
             pipeline: Some(pipeline),
             tap,
@@ -88,7 +104,8 @@ impl Session {
             coming: None,
             trouble: None,
             recipe,
-            weights_file: Arc::default(),
+            origin,
+            watch,
         }
     }
 
@@ -166,11 +183,12 @@ impl Session {
     /// Uses the weights of a file from now on, also for the next sources.
     pub(super) fn swap(&self, path: &Path) {
         let path = path.to_owned();
-        let (weights, file) = (self.recipe.weights.clone(), self.weights_file.clone());
+        let (weights, origin) = (self.recipe.weights.clone(), self.origin.clone());
         let read = move || {
-            let new = read_weights(&path)?;
+            let stamp = Stamp::of(&path);
+            let new = weights::read(&path)?;
             *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
-            *file.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+            origin.set(path, stamp);
             Ok(new)
         };
         if let Some(pipeline) = &self.pipeline {
@@ -178,9 +196,27 @@ impl Session {
         }
     }
 
+    /// Uses the weights of their file again if that has changed, from the next exposure on. What
+    /// happened is given back: the file's name, or why the weights before it stay.
+    pub(super) fn renew(&self) -> Option<Result<String, String>> {
+        match self.watch.as_ref()?.take()? {
+            // Meanwhile others may have been chosen.
+            News::Fresh(path, _) if self.origin.path().as_ref() != Some(&path) => None,
+            News::Fresh(path, new) => {
+                let mut now = self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
+                *now = Arc::new((*new).clone());
+                if let Some(pipeline) = &self.pipeline {
+                    pipeline.swap((self.recipe.restorer)(Box::new(move || Ok(*new))));
+                }
+                Some(Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned()))
+            }
+            News::Broken(why) => Some(Err(why)),
+        }
+    }
+
     /// What the weights are called.
     pub(super) fn weights(&self) -> String {
-        let file = self.weights_file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.origin.path();
         let name = file.as_ref().and_then(|p| p.file_name());
         name.map_or_else(|| "in the program".to_owned(), |n| n.to_string_lossy().into_owned())
     }
@@ -235,9 +271,4 @@ impl Session {
     pub(super) fn list(&self) -> Option<&Notices> {
         self.pipeline.as_ref().map(Pipeline::notices)
     }
-}
-
-fn read_weights(path: &Path) -> Result<Weights, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))
 }

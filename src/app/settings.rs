@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub clipping: bool,
     /// Smooth where a picture is magnified a little.
     pub smooth: bool,
+    /// The numbers in large type; none for in full screen only.
+    pub large: Option<bool>,
     /// Strength of the difference.
     pub gain: f32,
     /// The panel beside the pictures, and what it shows.
@@ -78,6 +80,7 @@ impl Default for Settings {
             truth: false,
             clipping: false,
             smooth: true,
+            large: None,
             gain: 2.0,
             side: false,
             tab: Tab::Numbers,

@@ -119,7 +119,7 @@ impl Chosen {
     /// Draws the dialog.
     pub(super) fn show(&mut self, ui: &mut Ui, trouble: Option<&str>) -> Vec<Action> {
         let mut actions = Vec::new();
-        let response = egui::Modal::new(egui::Id::unique("sources")).show(ui, |ui| {
+        let response = style::modal(ui, "sources").show(ui, |ui| {
             ui.set_width(640.0);
             self.head(ui);
             ui.separator();

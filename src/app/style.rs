@@ -51,3 +51,9 @@ pub(super) fn apply(context: &egui::Context) {
 pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
 }
+
+/// A dialog over everything else, with room around what it says.
+pub(super) fn modal(ui: &egui::Ui, name: &str) -> egui::Modal {
+    let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
+    egui::Modal::new(egui::Id::unique(name)).frame(frame)
+}

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Kind {
     Good,
     Bad,
+    /// For someone who opens the window for the first time.
+    Welcome,
 }
 
 impl Kind {
@@ -17,6 +19,7 @@ impl Kind {
         match self {
             Self::Good => Duration::from_secs(5),
             Self::Bad => Duration::from_secs(12),
+            Self::Welcome => Duration::from_secs(25),
         }
     }
 }
@@ -55,7 +58,7 @@ impl Toast {
         self.shown = self.shown.take().filter(|(kind, _, since)| since.elapsed() < kind.lasts());
         let Some((kind, text, since)) = &self.shown else { return };
         ui.request_repaint_after(kind.lasts().saturating_sub(since.elapsed()));
-        let colour = if *kind == Kind::Good { style::RESTORED } else { style::WARNING };
+        let colour = if *kind == Kind::Bad { style::WARNING } else { style::RESTORED };
         let area = egui::Area::new(egui::Id::unique("toast"))
             .order(egui::Order::Foreground)
             .anchor(Align2::LEFT_BOTTOM, [14.0, -lower - 14.0])

@@ -38,6 +38,8 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
         let combo = egui::ComboBox::from_id_salt("speed")
             .selected_text(format!("{speed}x"))
             .width(64.0)
+            // All of them without scrolling.
+            .height(320.0)
             .show_ui(ui, |ui| {
                 for s in SPEEDS {
                     ui.selectable_value(&mut speed, s, format!("{s}x"));
@@ -73,7 +75,7 @@ fn held(window: &Window, actions: &mut Vec<Action>) {
 }
 
 /// Whether the recording begins again at its end, where it can.
-fn loops(window: &Window) -> Option<bool> {
+pub(super) fn loops(window: &Window) -> Option<bool> {
     let controls = window.session.controls();
     controls.into_iter().find(|c| c.name == "loop").and_then(|c| match c.value {
         Value::Switch(on) => Some(on),
@@ -92,6 +94,6 @@ impl Window {
     }
 
     pub(super) fn set_loop(&mut self, on: bool) {
-        self.session.control(Control::Set("loop", Value::Switch(on)));
+        self.session.control(Control::Set("loop".into(), Value::Switch(on)));
     }
 }

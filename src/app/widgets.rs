@@ -81,6 +81,12 @@ pub(super) fn bytes(n: u64) -> String {
     }
 }
 
+/// With a capital at its beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -3,6 +3,7 @@
 use super::actions::Action;
 use super::canvas::{self, Labels};
 use super::chooser::{Chooser, Purpose};
+use super::export::Export;
 use super::eye::Eye;
 use super::histogram::Histogram;
 use super::library::Library;
@@ -12,9 +13,9 @@ use super::recorder::Recorder;
 use super::session::Session;
 use super::settings::{Settings, Tab};
 use super::sources::Chosen;
-use super::toast::Toast;
+use super::toast::{self, Toast};
 use super::wizard::Wizard;
-use super::{bottom, controls, keys, side, style, top, widgets};
+use super::{bottom, controls, display, keys, side, style, top, widgets};
 use crate::pipeline::{Outcome, Take, Wish};
 use eframe::egui::{self, RichText};
 use eframe::egui_wgpu::RenderState;
@@ -26,6 +27,10 @@ use std::time::{Duration, Instant};
 const SLOW_STEP: Duration = Duration::from_millis(90);
 /// In full screen the bars go when the pointer has rested for so many seconds.
 const REST: f32 = 2.5;
+/// What someone is told who has never opened the window before.
+const WELCOME: &str = "Left is what the camera sees, right the same moment without its motion \
+                       blur. O chooses a camera or a recording, F fills the screen, H shows all \
+                       keys. (Click here to close this.)";
 
 /// What lies over everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(super) enum Dialog {
     Help,
     Sources,
     Delete,
+    /// Recordings become a dataset.
+    Export,
     /// The alignment of two cameras.
     Align,
     /// The board that flashes full screen.
@@ -72,6 +79,7 @@ pub(super) struct Window {
     pub histogram: Histogram,
     pub recorder: Recorder,
     pub library: Library,
+    pub export: Export,
     pub sources: Chosen,
     pub wizard: Wizard,
     pub chooser: Chooser,
@@ -87,6 +95,10 @@ impl Window {
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let settings = file.as_deref().map(Settings::read).unwrap_or_default();
+        let mut toast = Toast::default();
+        if file.as_deref().is_some_and(|file| !file.exists()) {
+            toast.say(toast::Kind::Welcome, WELCOME);
+        }
         Self {
             session,
             wake: wake.clone(),
@@ -106,11 +118,12 @@ impl Window {
             seeking: None,
             edits: Vec::new(),
             dialog: None,
-            toast: Toast::default(),
+            toast,
             quality: Quality::new(wake),
             histogram: Histogram::default(),
             recorder: Recorder::default(),
             library: Library::default(),
+            export: Export::default(),
             sources: Chosen::default(),
             wizard: Wizard::default(),
             chooser: Chooser::default(),
@@ -124,6 +137,19 @@ impl Window {
         if self.session.arrive() {
             self.wish = None;
         }
+        match self.session.renew() {
+            Some(Ok(name)) => {
+                self.toast.say(
+                    toast::Kind::Good,
+                    format!("{name} has changed: its new weights are used"),
+                );
+            }
+            Some(Err(why)) => {
+                let text = format!("The weights stay as they were, their file is broken: {why}");
+                self.toast.say(toast::Kind::Bad, text);
+            }
+            None => {}
+        }
         self.receive(ui);
         if let Some(outcome) = &self.latest {
             self.quality.look(outcome, self.index.0);
@@ -133,6 +159,7 @@ impl Window {
             }
         }
         self.watch_recording(ui);
+        self.watch_export();
         let bars = self.bars(ui);
         let mut lower = 0.0;
         if bars {
@@ -149,12 +176,24 @@ impl Window {
                 side.show(ui, |ui| actions.extend(side::show(self, ui)));
             }
         }
+        if self.large(ui) && self.pictures.size().is_some() {
+            let high = display::height(ui.ctx().content_rect().height());
+            let strip = egui::Panel::bottom("large numbers").frame(display::frame());
+            let strip = strip.resizable(false).show_separator_line(false).exact_size(high);
+            let strip = strip.show(ui, |ui| display::show(self, ui));
+            lower += strip.response.rect.height();
+        }
         let margin = if bars { 6 } else { 0 };
         let middle =
             egui::Frame::new().fill(style::SURROUND).inner_margin(egui::Margin::same(margin));
         egui::CentralPanel::default().frame(middle).show(ui, |ui| {
             if self.pictures.size().is_some() {
-                let labels = Labels { psnr_db: self.quality.scores.map(|s| s.psnr_db) };
+                let screen = ui.ctx().content_rect().height();
+                let large = self.large(ui).then(|| display::letters(screen) * 0.6);
+                let labels = Labels {
+                    psnr_db: self.quality.scores.map(|s| s.psnr_db),
+                    letters: large.unwrap_or(13.0).max(13.0),
+                };
                 canvas::show(ui, &mut self.pictures, &mut self.settings, &mut self.eye, labels);
             } else {
                 actions.extend(self.nothing_yet(ui));
@@ -173,6 +212,7 @@ impl Window {
             Some(Dialog::Help) => keys::help(ui),
             Some(Dialog::Sources) => self.sources.show(ui, self.session.trouble.as_deref()),
             Some(Dialog::Delete) => self.confirm_delete(ui),
+            Some(Dialog::Export) => self.export_dialog(ui),
             Some(Dialog::Align) => self.align(ui),
             Some(Dialog::Board) => self.flash(ui),
             None => Vec::new(),
@@ -197,6 +237,7 @@ impl Window {
             }
             Some((Purpose::Weights, path)) => actions.push(Action::Take(path)),
             Some((Purpose::Folder, path)) => self.settings.folder = Some(path),
+            Some((Purpose::Dataset, path)) => self.export.choose(&path),
             None => {}
         }
         actions
@@ -212,6 +253,12 @@ impl Window {
             ui.request_repaint_after(Duration::from_secs_f32(REST - still + 0.05));
         }
         still < REST || self.settings.side || self.dialog.is_some()
+    }
+
+    /// Whether the numbers are shown in large type: in full screen, unless someone said otherwise.
+    pub(super) fn large(&self, ui: &egui::Ui) -> bool {
+        let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
+        self.settings.large.unwrap_or(full)
     }
 
     /// What the middle says while there is no picture.
@@ -349,7 +396,9 @@ impl Window {
     pub(super) fn end(&mut self) {
         // What waits is written before the program ends.
         self.session.tap.stop();
-        if let Some(path) = self.file.as_deref().filter(|_| self.settings != self.stored)
+        self.export.end();
+        if let Some(path) =
+            self.file.as_deref().filter(|f| self.settings != self.stored || !f.exists())
             && let Err(e) = self.settings.write(path)
         {
             eprintln!("gem-live: the settings are not kept: {e}");

@@ -1,7 +1,7 @@
 //! The alignment of two cameras, step by step: prepare, show the board, look, store.
 
 use super::actions::Action;
-use super::widgets::{self, hint, title};
+use super::widgets::{self, capital, hint, title};
 use super::window::Window;
 use super::wizard_run::{Order, Search, Seen};
 use super::{style, toast};
@@ -65,6 +65,12 @@ impl Wizard {
         self.textures[0].is_some()
     }
 
+    /// How the search stands, as it was seen last.
+    #[cfg(test)]
+    pub(super) fn progress(&self) -> &crate::rig::align::AlignProgress {
+        &self.seen.progress
+    }
+
     fn listen(&mut self, ui: &Ui) {
         let Some(seen) = self.search.as_ref().and_then(Search::take) else { return };
         for (texture, picture) in self.textures.iter_mut().zip(&seen.pictures) {
@@ -89,7 +95,7 @@ impl Window {
     pub(super) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         self.wizard.listen(ui);
-        let response = egui::Modal::new(egui::Id::unique("align")).show(ui, |ui| {
+        let response = style::modal(ui, "align").show(ui, |ui| {
             ui.set_width(760.0);
             ui.horizontal(|ui| {
                 ui.heading("Align the two cameras");
@@ -131,8 +137,12 @@ impl Window {
     }
 
     fn prepare(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let used = self.session.tap.alignment().used();
+        let alignment = self.session.tap.alignment();
+        let used = alignment.used();
         ui.label(match &used {
+            None if alignment.cameras().is_none() => "This source is one camera, whose frames and \
+                events need no alignment, or its cameras are not there yet."
+                .to_owned(),
             Some(used) => format!("These cameras are aligned: {}.", used.residual),
             None => "These cameras are not aligned: frames and events are shown as they come."
                 .to_owned(),
@@ -302,9 +312,4 @@ fn picture(
         None => ("", style::QUIET),
     };
     ui.label(RichText::new(format!("{name}{said}")).size(12.5).color(colour));
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
 }

@@ -1,5 +1,7 @@
 //! Controls as data: what can be set on a camera, for a window to draw.
 
+use std::borrow::Cow;
+
 /// The value of a control.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(untagged)]
@@ -18,9 +20,12 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Control {
     /// What it is set by, with its unit: `exposure_us`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it is called on screen.
     pub label: &'static str,
+    /// What heads it on screen where there are several cameras: the camera it belongs to, with
+    /// its serial number. A driver leaves it empty.
+    pub group: Cow<'static, str>,
     /// Its present value.
     pub value: Value,
     /// Smallest and largest number, where it is one.
@@ -32,22 +37,42 @@ pub struct Control {
 }
 
 impl Control {
+    fn new(name: &'static str, label: &'static str, value: Value) -> Self {
+        Self {
+            name: name.into(),
+            label,
+            group: Cow::default(),
+            value,
+            range: None,
+            choices: Vec::new(),
+            expert: false,
+        }
+    }
+
     /// A whole number between two ends.
     pub fn whole(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
         let range = Some((range.0 as f64, range.1 as f64));
-        Self { name, label, value: Value::Whole(value), range, choices: Vec::new(), expert: false }
+        Self { range, ..Self::new(name, label, Value::Whole(value)) }
     }
 
     /// A number between two ends.
     pub fn number(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
-        let (value, range) = (Value::Number(value), Some(range));
-        Self { name, label, value, range, choices: Vec::new(), expert: false }
+        Self { range: Some(range), ..Self::new(name, label, Value::Number(value)) }
     }
 
     /// On or off.
     pub fn switch(name: &'static str, label: &'static str, value: bool) -> Self {
-        let value = Value::Switch(value);
-        Self { name, label, value, range: None, choices: Vec::new(), expert: false }
+        Self::new(name, label, Value::Switch(value))
+    }
+
+    /// One of several.
+    pub fn choice(
+        name: &'static str,
+        label: &'static str,
+        value: impl Into<String>,
+        choices: Vec<String>,
+    ) -> Self {
+        Self { choices, ..Self::new(name, label, Value::Choice(value.into())) }
     }
 
     /// The same, for experts.
@@ -65,15 +90,23 @@ impl Control {
             (Value::Switch(_), Value::Switch(_)) => return Ok(()),
             (Value::Choice(_), Value::Choice(c)) if self.choices.contains(c) => return Ok(()),
             (Value::Choice(_), Value::Choice(_)) => {
-                return Err(ControlError::Range { name: self.name.into(), value: value.clone() });
+                return Err(ControlError::Range {
+                    name: self.name.clone().into(),
+                    value: value.clone(),
+                });
             }
             (Value::Whole(_), Value::Whole(v)) => *v as f64,
             (Value::Number(_), Value::Number(v)) => *v,
-            _ => return Err(ControlError::Kind { name: self.name.into(), value: value.clone() }),
+            _ => {
+                return Err(ControlError::Kind {
+                    name: self.name.clone().into(),
+                    value: value.clone(),
+                });
+            }
         };
         match self.range {
             Some((low, high)) if !(low..=high).contains(&number) => {
-                Err(ControlError::Range { name: self.name.into(), value: value.clone() })
+                Err(ControlError::Range { name: self.name.clone().into(), value: value.clone() })
             }
             _ => Ok(()),
         }

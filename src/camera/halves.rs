@@ -172,7 +172,7 @@ impl Device for Camera {
     fn controls(&self) -> Vec<Control> {
         let mut controls =
             lock(&self.shared.device).as_ref().map(|d| d.controls()).unwrap_or_default();
-        controls.retain(|c| self.owns(c.name));
+        controls.retain(|c| self.owns(&c.name));
         controls
     }
 

@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::common::Progress;
-use gem_live::dataset::export::{Plan, Split, Transfer};
-use gem_live::dataset::find;
+use gem_live::dataset::export::{Order, Phase, Split, Transfer, run};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,43 +43,34 @@ impl Export {
         } else {
             Split::Pairs(self.test_fraction)
         };
-        let total = find(&self.sequences).iter().filter(|found| found.is_ok()).count();
-        let mut progress = Progress::new(total);
-        let plan = Plan::new(&self.sequences, &split, self.seed, |file| {
-            progress.step(&file.display().to_string());
+        let order = Order {
+            sequences: self.sequences.clone(),
+            out: self.out.clone(),
+            split,
+            seed: self.seed,
+            transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
+        };
+        let mut progress: Option<Progress> = None;
+        let exported = run(&order, |step| {
+            // Linking takes no time that one could watch.
+            if step.phase == Phase::Looking {
+                let progress = progress.get_or_insert_with(|| Progress::new(step.total));
+                progress.step(&step.file.display().to_string());
+            }
+            ControlFlow::Continue(())
         });
-        progress.finish();
-        let plan = plan?;
-        let transfer = if self.copy { Transfer::Copy } else { Transfer::Link };
-        let copied = plan.write(&self.out, transfer)?;
-        let root = self.out.canonicalize()?;
-        let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
-        let files = [root.join("test.yaml"), root.join("train.yaml")];
-        for (file, text) in files.iter().zip(plan.yaml(&root, &name)) {
-            gem_live::output::write(file, text.as_bytes())?;
+        progress.into_iter().for_each(Progress::finish);
+        let exported = exported?;
+        for (file, text) in &exported.yaml {
             println!("# {}\n{text}", file.display());
         }
-        let (train, test) = plan.counts();
-        let sharp = if plan.truth { "with" } else { "without" };
-        println!(
-            "{train} pairs for training and {test} for testing in {} ({sharp} ground truth, \
-             {copied} copied, the others linked)",
-            root.display()
-        );
-        if plan.sizes.len() > 1 {
-            let sizes: Vec<String> =
-                plan.sizes.iter().map(|(s, n)| format!("{n} of {s}")).collect();
-            eprintln!(
-                "gem-live: frames of different sizes, to be trained one by one: {}",
-                sizes.join(", ")
-            );
+        println!("{}", exported.summary());
+        for remark in exported.remarks() {
+            eprintln!("gem-live: {remark}");
         }
-        if plan.broken.is_empty() {
-            return Ok(ExitCode::SUCCESS);
+        match exported.plan.broken.len() {
+            0 => Ok(ExitCode::SUCCESS),
+            n => Err(format!("{n} files are left out").into()),
         }
-        for (path, why) in &plan.broken {
-            eprintln!("gem-live: {} is left out: {why}", path.display());
-        }
-        Err(format!("{} files are left out", plan.broken.len()).into())
     }
 }

@@ -16,7 +16,7 @@ impl FilterArguments {
     /// Switches them on, before the first event where that is asked before a pipeline starts.
     pub(super) fn switch_on(&self, source: &mut dyn Source) {
         for filter in &self.filters {
-            source.control(Control::Set(filter.control(), Value::Switch(true)));
+            source.control(Control::Set(filter.control().into(), Value::Switch(true)));
         }
     }
 }

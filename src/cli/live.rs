@@ -107,6 +107,7 @@ impl Live {
             name: self.sources.sources().unwrap_or_default(),
             tap,
             weights: self.weights()?,
+            weights_file: self.weights.clone(),
             compute: self.compute(),
             fullscreen: self.fullscreen,
             adapt: self.size.is_none(),

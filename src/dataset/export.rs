@@ -1,9 +1,14 @@
 //! From sequences to a dataset: `train/` and `test/` with one npz for every pair, and the YAML
 //! files that name them.
 
+mod run;
+
+pub use run::{Exported, Order, Phase, Step, run};
+
 use super::{FindError, Pair, find};
 use crate::frame::Size;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// How pairs are divided between `train/` and `test/`.
@@ -59,6 +64,9 @@ pub enum ExportError {
     /// The system refuses.
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
+    /// A person wanted no more of it.
+    #[error("stopped; nothing is left of it")]
+    Stopped,
 }
 
 /// A file of the dataset.
@@ -89,15 +97,16 @@ pub struct Plan {
 
 impl Plan {
     /// Looks at every pair of `sequences`, reading all of it, and divides them. The same
-    /// sequences and seed give the same division. `step` is called after every file.
+    /// sequences and seed give the same division. `step` is called after every file, and may
+    /// stop it.
     ///
     /// # Errors
-    /// Nothing to divide, scale factors that differ, or a split that makes no sense.
+    /// Nothing to divide, scale factors that differ, a split that makes no sense, or stopped.
     pub fn new(
         sequences: &[PathBuf],
         split: &Split,
         seed: u64,
-        mut step: impl FnMut(&Path),
+        mut step: impl FnMut(&Path) -> ControlFlow<()>,
     ) -> Result<Self, ExportError> {
         if let Split::Pairs(part) | Split::Sequences(part) = split
             && !(0.0..=1.0).contains(part)
@@ -129,7 +138,9 @@ impl Plan {
                     }
                 };
                 let read = Pair::read(&file);
-                step(&file);
+                if step(&file).is_break() {
+                    return Err(ExportError::Stopped);
+                }
                 let pair = match read {
                     Ok(pair) => pair,
                     Err(e) => {
@@ -216,34 +227,44 @@ impl Plan {
     }
 
     /// Makes the dataset in `out`, whose `train/` and `test/` must not be there or be empty.
-    /// The number of files that had to be copied is given back.
+    /// `step` is called after every file, and may stop it: then those that were made are removed
+    /// again. The number of files that had to be copied is given back.
     ///
     /// # Errors
-    /// Something is there already, or the system refuses.
-    pub fn write(&self, out: &Path, transfer: Transfer) -> Result<usize, ExportError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |e| ExportError::Io(path, e)
-        };
-        for part in ["train", "test"] {
+    /// Something is there already, the system refuses, or stopped.
+    pub fn write(
+        &self,
+        out: &Path,
+        transfer: Transfer,
+        mut step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<usize, ExportError> {
+        check_free(out)?;
+        for part in PARTS {
             let folder = out.join(part);
             std::fs::create_dir_all(&folder).map_err(io(&folder))?;
-            if std::fs::read_dir(&folder).map_err(io(&folder))?.next().is_some() {
-                return Err(ExportError::Taken(folder));
-            }
         }
         let mut copied = 0;
+        let mut made = Vec::new();
         for planned in &self.files {
             let part = if planned.test { "test" } else { "train" };
             let to = out.join(part).join(format!("{}.npz", planned.name));
             // A link of what a link points to, not of the link.
             let from = planned.from.canonicalize().map_err(io(&planned.from))?;
-            if transfer == Transfer::Link && std::fs::hard_link(&from, &to).is_ok() {
-                continue;
+            if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
+                let bytes = std::fs::read(&from).map_err(io(&from))?;
+                crate::output::write(&to, &bytes).map_err(|e| ExportError::Io(e.path, e.cause))?;
+                copied += 1;
             }
-            let bytes = std::fs::read(&from).map_err(io(&from))?;
-            crate::output::write(&to, &bytes).map_err(|e| ExportError::Io(e.path, e.cause))?;
-            copied += 1;
+            made.push(to);
+            if step(&planned.from).is_break() {
+                made.iter().try_for_each(std::fs::remove_file).map_err(io(out))?;
+                for folder in PARTS.map(|part| out.join(part)) {
+                    std::fs::remove_dir(&folder).map_err(io(&folder))?;
+                }
+                // It may hold something else, and then stays.
+                let _ = std::fs::remove_dir(out);
+                return Err(ExportError::Stopped);
+            }
         }
         Ok(copied)
     }
@@ -284,6 +305,26 @@ impl Plan {
         });
         head + &body.map(|line| line + "\n").collect::<String>()
     }
+}
+
+/// The folders of a dataset.
+const PARTS: [&str; 2] = ["train", "test"];
+
+/// Whether nothing lies where a dataset is to be made.
+fn check_free(out: &Path) -> Result<(), ExportError> {
+    for folder in PARTS.map(|part| out.join(part)) {
+        match std::fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => return Err(ExportError::Taken(folder)),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(&folder)(e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {
+    let path = path.to_owned();
+    move |e| ExportError::Io(path, e)
 }
 
 /// A name for every sequence, different from all others.

@@ -1,9 +1,8 @@
 //! Exposures in flight: submitted to an engine that works by itself, and not collected yet.
 
-use super::{
-    DeblurError, Deblurrer, answered, at_instants, crop_numbers, crop_pixels, is_gray, prepared,
-};
-use crate::engine::{EngineError, Form, Images, Queue};
+use super::crop::{crop_gray, crop_pixels};
+use super::{DeblurError, Deblurrer, at_instants, expect, is_gray, prepared};
+use crate::engine::{EngineError, Form, Queue, View};
 use crate::event::Span;
 use crate::frame::{Exposure, Picture, Rounding};
 use crossbeam_channel::{Receiver, never};
@@ -75,15 +74,19 @@ impl Deblurrer {
         if flight.submitted
             && let Some(queue) = self.engine.queue()
         {
-            match queue.collect() {
-                Ok(Images::Pixels(pixels)) => {
-                    let all = answered(pixels, flight.targets.len())?;
-                    return Ok(all.iter().map(|p| crop_pixels(p, exposure)).collect());
-                }
-                Ok(Images::Numbers(restored)) => {
-                    let all = answered(restored, flight.targets.len())?;
-                    let picture = |latent| crop_numbers(latent, exposure).rounded(flight.rounding);
-                    return Ok(all.iter().map(|r| picture(&r.latent)).collect());
+            let (store, rounding) = (&self.store, flight.rounding);
+            let mut pictures = Vec::with_capacity(flight.targets.len());
+            // From where the engine has them straight into pictures that came back.
+            let collected = queue.collect(&mut |one| {
+                pictures.push(match one {
+                    View::Pixels(pixels) => crop_pixels(pixels, exposure, store),
+                    View::Numbers { latent, .. } => crop_gray(latent, exposure, rounding, store),
+                });
+            });
+            match collected {
+                Ok(()) => {
+                    expect(pictures.len(), flight.targets.len())?;
+                    return Ok(pictures);
                 }
                 Err(error) => {
                     self.take_back();

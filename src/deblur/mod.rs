@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that were padded here")]
 
+mod crop;
 mod edi;
 mod flight;
 
@@ -10,8 +11,9 @@ pub use flight::SharedExposure;
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Image};
 use crate::event::{EgerError, Span};
-use crate::frame::{Exposure, Picture, Planes, Rounding, Size};
+use crate::frame::{Exposure, Picture, Planes, Rounding, Size, Store};
 use crate::pad::{Padded, reflect_plane};
+use crop::{crop_numbers, crop_pixels};
 use flight::Flight;
 use std::collections::VecDeque;
 
@@ -42,12 +44,15 @@ pub struct Deblurrer {
     engine: Box<dyn Engine>,
     padded: Vec<f32>,
     flights: VecDeque<Flight>,
+    /// Where pictures come from, and return to when nobody looks at them any more.
+    store: Store<u8>,
 }
 
 impl Deblurrer {
     /// A deblurrer that computes on `engine`.
     pub fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, padded: Vec::new(), flights: VecDeque::new() }
+        let (padded, flights) = (Vec::new(), VecDeque::new());
+        Self { engine, padded, flights, store: Store::default() }
     }
 
     /// The sharp image at every one of `instants`, fractions of the exposure (0 its start, 1
@@ -107,7 +112,7 @@ impl Deblurrer {
         let pixels = self.compute(exposure, targets, |engine, blur, events| {
             engine.restore_pixels(blur, events, rounding)
         })?;
-        Ok(pixels.iter().map(|p| crop_pixels(p, exposure)).collect())
+        Ok(pixels.iter().map(|p| crop_pixels(p, exposure, &self.store)).collect())
     }
 
     /// Pads, and asks the engine for one answer to every target.
@@ -125,7 +130,8 @@ impl Deblurrer {
         }
         let image = Image { data: &self.padded, height, width };
         let out = f(self.engine.as_mut(), &image, &events)?;
-        answered(out, targets.len())
+        expect(out.len(), targets.len())?;
+        Ok(out)
     }
 }
 
@@ -138,9 +144,9 @@ fn is_gray(exposure: &Exposure) -> bool {
     exposure.frame.channels() == 1
 }
 
-fn answered<T>(out: Vec<T>, expected: usize) -> Result<Vec<T>, DeblurError> {
-    let found = out.len();
-    if found == expected { Ok(out) } else { Err(DeblurError::Answer { found, expected }) }
+/// One answer to every target.
+fn expect(found: usize, expected: usize) -> Result<(), DeblurError> {
+    if found == expected { Ok(()) } else { Err(DeblurError::Answer { found, expected }) }
 }
 
 /// A frame that is padded where it is written to.
@@ -177,37 +183,4 @@ fn prepared<'a>(
         padded: padded.sensor,
     };
     Ok((PaddedFrame { frame: &exposure.frame, size: padded.image }, events))
-}
-
-/// The upper left part of a padded latent image, in the frame's shape; gray is the mean of the
-/// colours.
-fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
-    let (mut out, from) =
-        (exposure.frame.clone(), Padded::of(exposure.frame.size(), exposure.sensor).image);
-    let (size, area, gray) = (out.size(), from.area(), is_gray(exposure));
-    for (i, row) in out.data_mut().chunks_exact_mut(size.width).enumerate() {
-        let (channel, y) = (i / size.height, i % size.height);
-        let at = |c: usize| &latent[c * area + y * from.width..][..size.width];
-        if gray {
-            let (a, b, c) = (at(0), at(1), at(2));
-            for (x, v) in row.iter_mut().enumerate() {
-                *v = (a[x] + b[x] + c[x]) / 3.0;
-            }
-        } else {
-            row.copy_from_slice(at(channel));
-        }
-    }
-    out
-}
-
-/// The same of three planes in eight bits.
-fn crop_pixels(pixels: &[u8], exposure: &Exposure) -> Picture {
-    let size = exposure.frame.size();
-    let from = Padded::of(size, exposure.sensor).image;
-    let mut out = Picture::filled(true, size, 0);
-    for (i, row) in out.data_mut().chunks_exact_mut(size.width).enumerate() {
-        let (channel, y) = (i / size.height, i % size.height);
-        row.copy_from_slice(&pixels[channel * from.area() + y * from.width..][..size.width]);
-    }
-    out
 }

@@ -145,13 +145,18 @@ pub enum Form {
     Pixels(Rounding),
 }
 
-/// What came of one exposure: one entry for every target.
-#[derive(Clone, Debug)]
-pub enum Images {
-    /// For [`Form::Numbers`].
-    Numbers(Vec<Restored>),
-    /// For [`Form::Pixels`]: `(3, height, width)` each, planes ordered as the blurry image's.
-    Pixels(Vec<Vec<u8>>),
+/// What came of one target, lent from where the engine has it.
+#[derive(Clone, Copy, Debug)]
+pub enum View<'a> {
+    /// For [`Form::Numbers`]; as in [`Restored`].
+    Numbers {
+        /// The sharp image.
+        latent: &'a [f32],
+        /// Sharp over blurry.
+        ratio: &'a [f32],
+    },
+    /// For [`Form::Pixels`]: `(3, height, width)`, planes ordered as the blurry image's.
+    Pixels(&'a [u8]),
 }
 
 /// A blurry image that is written straight to where an engine wants it.
@@ -195,11 +200,13 @@ pub trait Queue {
         form: Form,
     ) -> Result<bool, EngineError>;
 
-    /// Waits for the exposure that was submitted first, and hands over what came of it.
+    /// Waits for the exposure that was submitted first, and lends `take` what came of each of
+    /// its targets, in order.
     ///
     /// # Errors
-    /// A device that failed: nothing is in flight then. Also if nothing was submitted.
-    fn collect(&mut self) -> Result<Images, EngineError>;
+    /// A device that failed: nothing is in flight then, and what `take` had seen of this
+    /// exposure is not all of it. Also if nothing was submitted.
+    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError>;
 
     /// Whether the exposure that was submitted first has (at least its first target) arrived, so
     /// that [`Queue::collect`] need not wait. True after a failure.

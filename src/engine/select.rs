@@ -2,7 +2,7 @@
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
-use super::{Blurry, Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels};
+use super::{Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
 use crate::frame::Rounding;
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
@@ -123,7 +123,7 @@ impl Failover {
     /// As `attempt` for the queue; what was in flight is lost with a failed engine.
     fn queued<T>(
         &mut self,
-        f: impl Fn(&mut dyn Queue) -> Result<T, EngineError>,
+        f: impl FnOnce(&mut dyn Queue) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let Some(queue) = self.engine.queue() else { return Err(EngineError::Replaced) };
         match f(queue) {
@@ -147,8 +147,8 @@ impl Queue for Failover {
         self.queued(|queue| queue.submit(blur, events, form))
     }
 
-    fn collect(&mut self) -> Result<Images, EngineError> {
-        self.queued(|queue| queue.collect())
+    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
+        self.queued(|queue| queue.collect(take))
     }
 
     fn arrived(&mut self) -> bool {

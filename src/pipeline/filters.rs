@@ -7,6 +7,9 @@ use crate::event::filter::{
 use crate::rig::EventStage;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The group that the filters' controls are in.
+pub const FILTERS: &str = "noise filters";
+
 /// Which filters work, and how. All are off at first: what a filter removes is not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct FilterSettings {
@@ -124,7 +127,7 @@ impl Filters {
     /// Controls, as a camera's.
     pub fn controls(&self) -> Vec<Control> {
         let s = self.settings();
-        vec![
+        let mut controls = vec![
             Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
             Control::number("filter_hot_hz", "Hot from (events/s)", s.hot.rate_hz, (1.0, 10_000.0))
                 .for_experts(),
@@ -152,7 +155,11 @@ impl Filters {
                 s.refractory_settings.period_us,
                 (1, 100_000),
             ),
-        ]
+        ];
+        for control in &mut controls {
+            control.group = FILTERS.into();
+        }
+        controls
     }
 
     /// Sets a control; `None` where it is not a filter's.

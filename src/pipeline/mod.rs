@@ -25,7 +25,7 @@ mod tap;
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
 pub use engine::{Outcome, Take, Wish};
-pub use filters::{FilterCount, FilterReport, FilterSettings, Filters, STAGES};
+pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
 pub use open::{OpenError, Playback, open};

@@ -251,11 +251,11 @@ impl Source for RigSource {
 
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
-            if let Some(set) = self.filters.set(name, &value) {
+            if let Some(set) = self.filters.set(&name, &value) {
                 self.refused = set.err().map(|e| e.to_string());
                 return self.list_controls();
             }
-            let mut asked = self.stations.iter().map(|s| s.set(name, value.clone()));
+            let mut asked = self.stations.iter().map(|s| s.set(&name, value.clone()));
             match asked.find_map(|answer| answer) {
                 Some(true) => {}
                 Some(false) => {

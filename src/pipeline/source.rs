@@ -5,6 +5,7 @@ use crate::event::Span;
 use crate::frame::{Exposure, Picture, Size};
 use crate::rig::clock::SyncState;
 use crate::rig::sync::SyncStats;
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 /// Sizes of a frame and of the events that belong to it.
@@ -75,7 +76,7 @@ pub enum Control {
     /// Play this many times as fast as it was recorded.
     Speed(f64),
     /// Set the camera's control of this name.
-    Set(&'static str, Value),
+    Set(Cow<'static, str>, Value),
 }
 
 /// Where a recording stands.

@@ -5,8 +5,7 @@ use crate::camera::{
     self, Control, Drops, Identity, Opener, Pace, Settings, Source as Camera, Status, Value, Wanted,
 };
 use crate::rig::{Input, Role};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a control that was refused is told.
@@ -95,9 +94,9 @@ impl Station {
             changed = true;
             match status {
                 Status::Connected(identity, controls) => {
+                    self.identity = Some(identity);
                     self.controls = self.own(controls);
                     self.trouble = None;
-                    self.identity = Some(identity);
                 }
                 Status::Waiting { why, .. } | Status::Lost(why) | Status::Failed(why) => {
                     self.trouble = Some(why);
@@ -124,15 +123,21 @@ impl Station {
         let refused = || self.refused.as_ref().map(|(why, _)| why);
         let why = self.trouble.as_ref().or_else(refused)?;
         // A single camera is named by whoever shows this.
-        let who = match (self.role, &self.identity) {
-            (Role::Both, _) => return Some(why.clone()),
-            (_, Some(identity)) => format!("{} {}", word(self.role), called(identity)),
-            (_, None) => word(self.role).to_owned(),
-        };
-        Some(format!("{who}: {why}"))
+        match self.role {
+            Role::Both => Some(why.clone()),
+            _ => Some(format!("{}: {why}", self.who())),
+        }
     }
 
-    /// Controls by the names that tell the two cameras of a rig apart.
+    /// What to call it beside another one.
+    fn who(&self) -> String {
+        match &self.identity {
+            Some(identity) => format!("{} {}", word(self.role), called(identity)),
+            None => word(self.role).to_owned(),
+        }
+    }
+
+    /// Controls by the names that tell the two cameras of a rig apart, grouped by camera.
     pub(super) fn controls(&self) -> &[Control] {
         &self.controls
     }
@@ -162,9 +167,10 @@ impl Station {
 
     fn own(&self, mut controls: Vec<Control>) -> Vec<Control> {
         if self.role != Role::Both {
+            let who = self.who();
             for control in &mut controls {
-                control.name = joined(prefix(self.role), control.name);
-                control.label = joined(label(self.role), control.label);
+                control.name = format!("{}{}", prefix(self.role), control.name).into();
+                control.group = who.clone().into();
             }
         }
         controls
@@ -195,21 +201,4 @@ fn prefix(role: Role) -> &'static str {
         Role::Frames => "frames:",
         Role::Events => "events:",
     }
-}
-
-/// What the labels of controls begin with.
-fn label(role: Role) -> &'static str {
-    match role {
-        Role::Both => "",
-        Role::Frames => "Frames: ",
-        Role::Events => "Events: ",
-    }
-}
-
-/// Two texts as one that lives on. Names of controls are few and fixed in the program, so what
-/// is kept here stays small.
-fn joined(first: &'static str, second: &'static str) -> &'static str {
-    static KNOWN: Mutex<BTreeMap<(&str, &str), &str>> = Mutex::new(BTreeMap::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    known.entry((first, second)).or_insert_with(|| format!("{first}{second}").leak())
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How far back rates look.
 const WINDOW: Duration = Duration::from_secs(2);
+/// The longest time between two occurrences that have a rate.
+const SELDOM: Duration = Duration::from_secs(10);
 /// Event rates kept for the plot.
 const HISTORY: usize = 240;
 /// Times are recorded in microseconds, to three digits, up to a minute.
@@ -202,9 +204,14 @@ fn times(histogram: &Option<Histogram<u64>>) -> Times {
     }
 }
 
-/// Occurrences a second. Nothing for long is a rate of zero, not the last one seen.
+/// Occurrences a second. Nothing for long is a rate of zero, not the last one seen; what comes
+/// seldom is measured over a longer time.
 fn rate(moments: &mut VecDeque<Instant>) -> f64 {
-    while moments.front().is_some_and(|t| t.elapsed() > WINDOW) {
+    let old = |t: &Instant, window| t.elapsed() > window;
+    while moments.front().is_some_and(|t| old(t, WINDOW)) && moments.len() > 2 {
+        moments.pop_front();
+    }
+    while moments.front().is_some_and(|t| old(t, SELDOM)) {
         moments.pop_front();
     }
     match (moments.front(), moments.back()) {
@@ -241,5 +248,17 @@ mod tests {
         stats.restart_times();
         assert_eq!(stats.snapshot().restore, Times::default());
         assert_eq!(stats.snapshot().restored, 101);
+    }
+
+    #[test]
+    fn what_comes_seldom_has_a_rate_and_what_came_long_ago_has_none() {
+        let ago = |s: f64| Instant::now().checked_sub(Duration::from_secs_f64(s)).unwrap();
+        let mut seldom = VecDeque::from([ago(6.0), ago(3.5), ago(1.0)]);
+        assert!((rate(&mut seldom) - 0.4).abs() < 0.01, "every two and a half seconds");
+        let mut often: VecDeque<Instant> = (0..40).rev().map(|i| ago(f64::from(i) * 0.1)).collect();
+        assert!((rate(&mut often) - 10.0).abs() < 0.3, "{}", rate(&mut often));
+        assert!(often.len() < 25, "the old ones are forgotten");
+        let mut over = VecDeque::from([ago(13.0), ago(11.0)]);
+        assert_eq!(rate(&mut over), 0.0);
     }
 }

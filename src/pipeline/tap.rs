@@ -88,7 +88,7 @@ impl Tap {
         };
         recorder.rig(serde_json::to_value(rig).unwrap_or_default());
         recorder.filters(serde_json::to_value(filters.report()).unwrap_or_default());
-        recorder.settings(controls.iter().map(|c| (c.name.to_owned(), value(c))).collect());
+        recorder.settings(controls.iter().map(|c| (c.name.to_string(), value(c))).collect());
         state.told = Some(Instant::now());
     }
 

@@ -12,17 +12,20 @@
 
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, KernelTime, Precision, devices};
-use gem_live::engine::{Choice, Engine, Events, Image, Voxels, select};
+use gem_live::engine::{Engine, Events, Image, Voxels};
 use gem_live::event::{Event, Span};
 use gem_live::frame::Size;
 use scene::{EXPOSURE, Scene, weights};
 use stand_in::on_stand_in;
-use std::sync::{Arc, Mutex};
 
+mod cards;
+mod failures;
 mod flight;
+mod gpu_check;
 mod live;
 mod scene;
 mod stand_in;
+mod steady;
 
 #[test]
 fn half_precision_equals_the_processor() {
@@ -54,37 +57,6 @@ fn single_precision_equals_the_processor_closely() {
 #[test]
 fn bad_input_is_refused_as_on_the_processor() {
     on_stand_in("case_refusals", &[]);
-}
-
-#[test]
-fn every_failure_of_the_card_is_survived() {
-    let failures = [
-        "cuMemAlloc_v2:5:2",   // while weights are uploaded
-        "cuMemAlloc_v2:150:2", // while a plan is made
-        "cuMemHostAlloc:2:2",  // staging
-        "cuGraphLaunch:1:719", // the first launch
-        "cuGraphLaunch:5:719", // in the middle of an exposure
-        "cuMemcpyHtoDAsync_v2:131:999",
-        "cuMemcpyHtoDAsync_v2:140:719",
-        "cuMemAlloc_v2:131:2", // while a plan is made, memory of another kind
-        "cuMemHostAlloc:9:2",
-        "cuEventRecord:3:719",
-        "cuEventSynchronize:21:719", // the card is lost while the host waits
-        "cuStreamWaitEvent:2:700",
-        "cuMemsetD8Async:1:2", // while a graph is captured
-        "cuMemcpyDtoHAsync_v2:2:719",
-        "cuModuleLoadData:1:222", // PTX that the driver does not understand
-        "cuInit:1:100",
-    ];
-    for failure in failures {
-        on_stand_in("case_failure", &[("CUDA_STANDIN_FAIL", failure)]);
-    }
-}
-
-#[test]
-fn cards_and_drivers_that_do_not_serve_are_named() {
-    on_stand_in("case_old_driver", &[("CUDA_STANDIN_DRIVER", "11040")]);
-    on_stand_in("case_old_card", &[("CUDA_STANDIN_MAJOR", "7"), ("CUDA_STANDIN_MINOR", "0")]);
 }
 
 fn psnr(a: &[f32], b: &[f32]) -> f64 {
@@ -175,33 +147,6 @@ fn case_refusals() {
 }
 
 #[test]
-#[ignore = "runs on the stand-in"]
-fn case_failure() {
-    let weights = weights(3);
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let notice = Arc::clone(&said);
-    let notice = Box::new(move |line: &str| notice.lock().unwrap().push(line.to_owned()));
-    let mut selected = select(&weights, Choice::Auto, None, 0, notice).unwrap();
-    println!("chosen: {}", selected.reason);
-    let scene = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
-    let targets = [0.1, 0.5, 0.9].map(|f| Span::instant(EXPOSURE.at(f)));
-    let mut cpu = CpuEngine::new(&weights, 0).unwrap();
-    let want = scene.restore(&mut cpu, &targets);
-    for _ in 0..2 {
-        let got = scene.restore(selected.engine.as_mut(), &targets);
-        for (g, w) in got.iter().zip(&want) {
-            assert!(g.latent == w.latent, "not the processor's numbers");
-        }
-        assert_eq!(got.len(), 3);
-    }
-    let said = said.lock().unwrap();
-    println!("said: {said:?}");
-    // Either the card was not taken in the first place, or it was said once that it failed.
-    let on_cpu = selected.reason.starts_with("the processor");
-    assert_eq!(said.len(), usize::from(!on_cpu));
-}
-
-#[test]
 fn the_largest_size_fits_a_card_of_12_gb() {
     on_stand_in("case_largest", &[]);
 }
@@ -217,23 +162,10 @@ fn case_largest() {
     assert_eq!(kernels.len(), 50);
     let idle = |k: &KernelTime| k.cost.multiplications == 0 && !k.name.starts_with("eger");
     assert!(!kernels.iter().any(idle));
+    // Two exposures in flight are part of the plan. The driver's answer tells all that is taken.
     println!("{:.2} GB", cuda.plan_bytes() as f64 / 1e9);
-    assert!((1_000_000_000..8_000_000_000).contains(&cuda.plan_bytes()));
-}
-
-#[test]
-#[ignore = "runs on the stand-in"]
-fn case_old_driver() {
-    let why = devices().unwrap_err();
-    assert!(why.contains("supports CUDA 11.4") && why.contains("update"), "{why}");
-}
-
-#[test]
-#[ignore = "runs on the stand-in"]
-fn case_old_card() {
+    assert!((1_500_000_000..2_000_000_000).contains(&cuda.plan_bytes()));
     let card = devices().unwrap().remove(0);
-    assert!(card.unusable.as_deref().unwrap().contains("7.5"), "{card:?}");
-    let notice = Box::new(|_: &str| ());
-    let error = select(&weights(3), Choice::Cuda, Some(0), 0, notice).err().unwrap();
-    assert!(error.to_string().contains("compute capability is 7.0"), "{error}");
+    let taken = card.total_bytes - card.free_bytes.unwrap();
+    assert!((cuda.plan_bytes()..2_000_000_000).contains(&taken), "{taken} bytes with the weights");
 }

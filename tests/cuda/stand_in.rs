@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Builds `libcuda.so.1` once; `None`, with a word, where there is no C++ compiler.
-fn stand_in() -> Option<&'static Path> {
+pub fn stand_in() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
         if Command::new("g++").arg("--version").output().is_err() {
@@ -29,9 +29,10 @@ fn stand_in() -> Option<&'static Path> {
     FOLDER.get_or_init(build).as_deref()
 }
 
-/// Runs one of the ignored tests below on the stand-in, with the given variables.
-pub fn on_stand_in(case: &str, variables: &[(&str, &str)]) {
-    let Some(folder) = stand_in() else { return };
+/// Runs one of the ignored tests below on the stand-in, with the given variables. Gives what was
+/// said; `None` without a C++ compiler.
+pub fn on_stand_in(case: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let folder = stand_in()?;
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", case, "--nocapture"])
         .env("LD_LIBRARY_PATH", folder)
@@ -39,7 +40,9 @@ pub fn on_stand_in(case: &str, variables: &[(&str, &str)]) {
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].map(|t| String::from_utf8_lossy(&t).into_owned());
-    println!("{}", text.concat());
+    let text = text.concat();
+    println!("{text}");
     assert!(output.status.success(), "{case} {variables:?}");
-    assert!(text.concat().contains("1 passed"), "{case} did not run");
+    assert!(text.contains("1 passed"), "{case} did not run");
+    Some(text)
 }

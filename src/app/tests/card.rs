@@ -8,7 +8,7 @@ use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_set
 use image::RgbaImage;
 
 /// A fresh renderer; none where there is no Vulkan device.
-fn state() -> Option<RenderState> {
+pub(super) fn state() -> Option<RenderState> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()));
     if adapter.is_err() {

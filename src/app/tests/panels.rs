@@ -95,6 +95,51 @@ fn weights_that_are_dropped_are_used_at_once() {
     assert!(w.state().session.notices().is_empty());
 }
 
+/// The weights in the program, with the first number changed.
+fn weights_with(add: f32) -> Vec<u8> {
+    let mut tensors: std::collections::BTreeMap<_, _> =
+        embedded().iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    tensors.values_mut().next().unwrap().data[0] += add;
+    Weights::from_tensors(tensors).unwrap().to_safetensors(false).unwrap()
+}
+
+/// How much the restored picture is brighter than the blurry one.
+fn brighter(w: &Window) -> Option<u8> {
+    let outcome = w.latest.as_ref()?;
+    let restored = outcome.restored.first()?.data().first()?;
+    Some(restored - outcome.captured.picture.data().first()?)
+}
+
+#[test]
+fn weights_whose_file_is_replaced_are_used_and_a_broken_file_changes_nothing() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::output::write(&path, &weights_with(10.0)).unwrap();
+    drop_file(&mut w, &path);
+    until(&mut w, "the weights", |w| brighter(w) == Some(60));
+    crate::output::write(&path, &weights_with(30.0)).unwrap();
+    until(&mut w, "the new weights", |w| brighter(w) == Some(80));
+    w.run_steps(2);
+    assert!(says(&w, "mine.safetensors has changed: its new weights are used"));
+    std::fs::write(&path, b"half of it").unwrap();
+    for _ in 0..400 {
+        w.step();
+        std::thread::sleep(Duration::from_millis(10));
+        if says(&w, "their file is broken") {
+            break;
+        }
+    }
+    assert!(says(&w, "The weights stay as they were, their file is broken"));
+    assert_eq!(brighter(w.state()), Some(80));
+    assert!(w.state().session.notices().is_empty(), "said once");
+    // The next source has them too, and a good file is taken up again.
+    crate::output::write(&path, &weights_with(40.0)).unwrap();
+    until(&mut w, "the repaired weights", |w| brighter(w) == Some(90));
+    w.state_mut().open(SourceName::Clip.into());
+    until(&mut w, "the clip", |w| brighter(w) == Some(90));
+}
+
 #[derive(Debug)]
 struct Dropped(PathBuf);
 
@@ -155,11 +200,55 @@ fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
     w.run_steps(3);
     until(&mut w, "the wishes", |_| script.told().len() >= 2);
     let told = script.told();
-    assert_eq!(told[0], Control::Set("auto", Value::Switch(true)));
-    assert_eq!(told[1], Control::Set("exposure_us", Value::Whole(2000)));
+    assert_eq!(told[0], Control::Set("auto".into(), Value::Switch(true)));
+    assert_eq!(told[1], Control::Set("exposure_us".into(), Value::Whole(2000)));
     w.get_by_label("For experts").click();
     w.run_steps(20);
     assert!(w.query_all_by_label("Raw bias").next().is_some());
+}
+
+#[test]
+fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
+    let of = |group: &'static str, prefix: &str| {
+        let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
+        let bias = camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts();
+        [exposure, bias].map(|mut control| {
+            control.name = format!("{prefix}{}", control.name).into();
+            control.group = group.into();
+            control
+        })
+    };
+    let groups = ["frame camera Chameleon 123", "event camera DAVIS346 7"];
+    let mut controls = of(groups[0], "frames:").to_vec();
+    controls.extend(of(groups[1], "events:"));
+    controls.extend(crate::pipeline::Filters::default().controls());
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown_at(window(&script), 1240.0, 1400.0);
+    until(&mut w, "the controls", |w| w.session.controls().len() > 6);
+    press(&mut w, Key::K);
+    let top = |w: &Shown, name: &str| w.get_by_label(name).rect().top();
+    let frames = top(&w, "Frame camera Chameleon 123");
+    let events = top(&w, "Event camera DAVIS346 7");
+    let filters = top(&w, "Noise filters");
+    let places = |w: &Shown, role, name: &str| -> Vec<f32> {
+        w.get_all_by_role_and_label(role, name).map(|n| n.rect().top()).collect()
+    };
+    let exposures = places(&w, egui::Role::Slider, "Exposure (us)");
+    assert_eq!(exposures.len(), 2);
+    assert!(frames < exposures[0] && exposures[0] < events, "{frames} {exposures:?} {events}");
+    assert!(events < exposures[1] && exposures[1] < filters, "{events} {exposures:?} {filters}");
+    // Both are folded apart from each other.
+    assert!(w.query_all_by_label("Raw bias").next().is_none());
+    w.query_all_by_label("For experts").nth(1).unwrap().click();
+    w.run_steps(20);
+    let biases = places(&w, egui::Role::Slider, "Raw bias");
+    assert!(biases.len() == 1 && biases[0] > exposures[1], "{biases:?}");
+    let second = w.get_all_by_role_and_label(egui::Role::Slider, "Exposure (us)").nth(1);
+    second.unwrap().set_value_accesskit(2000.0);
+    w.run_steps(3);
+    until(&mut w, "the wish", |_| !script.told().is_empty());
+    let wanted = Control::Set("events:exposure_us".into(), Value::Whole(2000));
+    assert_eq!(script.told(), [wanted]);
 }
 
 #[test]
@@ -171,10 +260,15 @@ fn settings_outlive_the_window() {
         Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
     };
     let mut w = shown(keeping(&Script::default()));
+    w.run_steps(2);
+    assert!(says(&w, "Left is what the camera sees"), "a first visitor is told what it is");
     press(&mut w, Key::Num2);
     press(&mut w, Key::E);
     w.state_mut().end();
-    let again = keeping(&Script::default());
+    let mut again = shown(keeping(&Script::default()));
+    again.run_steps(2);
+    assert!(!says(&again, "Left is what the camera sees"), "once");
+    let again = again.state();
     assert!(again.settings.events && again.settings.view == crate::app::settings::View::Wipe);
 }
 

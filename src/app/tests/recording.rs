@@ -11,7 +11,7 @@ fn rig(folder: &std::path::Path) -> Shown {
     let tap = Tap::default();
     let source = (recipe.open)(&name.clone().into(), &tap).unwrap();
     let pipeline = recipe.start(source).unwrap();
-    let session = Session::new(pipeline, tap, name.into(), recipe);
+    let session = Session::new(pipeline, tap, name.into(), recipe, None);
     let mut window = Window::new(session, None, None, Arc::new(|| ()));
     window.settings.folder = Some(folder.to_owned());
     window.settings.scene = "desk".into();

@@ -108,7 +108,7 @@ fn a_held_picture_stays_and_steps_bring_one_more() {
     assert_eq!(w.state().latest.as_ref().unwrap().captured.number, held);
     press(&mut w, Key::ArrowRight);
     until(&mut w, "a step", |w| w.latest.as_ref().is_some_and(|o| o.captured.number > held));
-    assert!(script.told().contains(&Control::Step(1)));
+    until(&mut w, "the source's step", |_| script.told().contains(&Control::Step(1)));
     press(&mut w, Key::Space);
     until(&mut w, "going on", |_| script.told().contains(&Control::Pause(false)));
 }
@@ -122,6 +122,18 @@ fn zoom_is_one_to_one_closer_and_whole_again() {
     assert!(!w.state().eye.actual && w.state().eye.zoom >= 1.0);
     press(&mut w, Key::Num0);
     assert_eq!(w.state().eye, crate::app::eye::Eye::default());
+}
+
+#[test]
+fn numbers_in_large_type_are_a_key_away() {
+    let mut w = shown(window(&Script::default()));
+    assert!(!says(&w, "from shutter to screen"));
+    press(&mut w, Key::L);
+    assert!(says(&w, " fps restored and shown") && says(&w, "A fake engine computes"));
+    press(&mut w, Key::Space);
+    assert!(says(&w, "held Space goes on"));
+    press(&mut w, Key::L);
+    assert!(!says(&w, "Space goes on"));
 }
 
 #[test]

@@ -219,14 +219,9 @@ impl Device for Camera {
             controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
         let value = if self.stamp_at_end { AT_END } else { AT_START };
-        controls.push(Control {
-            name: STAMP,
-            label: "Time stamp marks",
-            value: Value::Choice(value.into()),
-            range: None,
-            choices: vec![AT_START.into(), AT_END.into()],
-            expert: true,
-        });
+        let choices = vec![AT_START.into(), AT_END.into()];
+        let stamp = Control::choice(STAMP, "Time stamp marks", value, choices);
+        controls.push(stamp.for_experts());
         controls
     }
 

@@ -141,14 +141,10 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
             } else {
                 entries(open, node)
             };
-            choice(name, label, value.to_string(), choices)
+            Control::choice(name, label, value.to_string(), choices)
         }
     };
     Some(if feature.expert { control.for_experts() } else { control })
-}
-
-fn choice(name: &'static str, label: &'static str, value: String, choices: Vec<String>) -> Control {
-    Control { name, label, value: Value::Choice(value), range: None, choices, expert: false }
 }
 
 fn entries(open: &Open, node: &str) -> Vec<String> {
@@ -225,7 +221,7 @@ fn trigger(open: &Open) -> Option<Control> {
         (true, true) => WIDTH,
         (true, false) => EDGE,
     };
-    Some(choice(TRIGGER, "External trigger", value.into(), choices))
+    Some(Control::choice(TRIGGER, "External trigger", value, choices))
 }
 
 fn set_trigger(open: &Open, way: &str) -> Result<(), aravis::glib::Error> {

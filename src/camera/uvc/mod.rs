@@ -257,14 +257,8 @@ impl Device for Camera {
     fn controls(&self) -> Vec<Control> {
         let exposure = Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, (1, 1_000_000));
         let Some(reader) = &self.reader else { return vec![exposure] };
-        let mode = Control {
-            name: MODE,
-            label: "Size and rate",
-            value: Value::Choice(reader.mode().to_string()),
-            range: None,
-            choices: reader.modes().iter().map(ToString::to_string).collect(),
-            expert: false,
-        };
+        let modes = reader.modes().iter().map(ToString::to_string).collect();
+        let mode = Control::choice(MODE, "Size and rate", reader.mode().to_string(), modes);
         vec![exposure, mode]
     }
 

@@ -21,7 +21,7 @@ mod work;
 pub use device::{Cost, DeviceInfo, devices};
 pub use profile::{KernelTime, Profile};
 
-use super::{Engine, EngineError, Events, Form, Image, Images, Queue, Restored, Voxels};
+use super::{Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
 use crate::frame::{Rounding, Size};
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
@@ -29,7 +29,7 @@ use device::Device;
 use layers::Layers;
 use plan::Shape;
 use queue::Job;
-use session::{DEPTH, Output, Session};
+use session::{DEPTH, Session};
 use std::collections::VecDeque;
 
 /// Number format of features and weights; sums are in single precision in both.
@@ -49,6 +49,8 @@ pub struct CudaEngine {
     // Before the device: memory goes first when the engine is dropped.
     session: Option<Session>,
     jobs: VecDeque<Job>,
+    /// Jobs that are through, for their memory.
+    spare_jobs: Vec<Job>,
     /// The next exposure's lane, the next target's slot, and how many slots are in use.
     next_lane: usize,
     next_slot: usize,
@@ -79,11 +81,12 @@ impl CudaEngine {
         let device = Device::open(info)?;
         let layers = Layers::new(&device, weights, precision).map_err(|e| device.failed(e))?;
         let arrivals = Arrivals::start()?;
-        let (session, jobs) = (None, VecDeque::new());
+        let (session, jobs, spare_jobs) = (None, VecDeque::new(), Vec::new());
         let (next_lane, next_slot, busy_slots) = (0, 0, 0);
         Ok(Self {
             session,
             jobs,
+            spare_jobs,
             next_lane,
             next_slot,
             busy_slots,
@@ -164,9 +167,7 @@ impl CudaEngine {
         let (device, form) = (&self.device, Form::Numbers);
         let mut out = Vec::with_capacity(maps.len());
         let mut collect = |session: &mut Session, i: usize| {
-            if let Output::Numbers(restored) = session.collect(i % DEPTH, form)? {
-                out.push(restored);
-            }
+            out.extend(owned(session.collect(i % DEPTH, form)?));
             Ok::<_, DriverError>(())
         };
         for (i, map) in maps.iter().enumerate() {
@@ -185,6 +186,16 @@ impl CudaEngine {
         }
         device.context().check_err()?;
         Ok(out)
+    }
+}
+
+/// A copy of numbers that are lent.
+fn owned(one: View<'_>) -> Option<Restored> {
+    match one {
+        View::Numbers { latent, ratio } => {
+            Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
+        }
+        View::Pixels(_) => None,
     }
 }
 
@@ -218,10 +229,9 @@ impl Engine for CudaEngine {
         self.idle()?;
         blur.check()?;
         self.submit(blur, events, Form::Numbers)?;
-        match self.collect()? {
-            Images::Numbers(restored) => Ok(restored),
-            Images::Pixels(_) => Ok(Vec::new()),
-        }
+        let mut out = Vec::with_capacity(events.targets.len());
+        self.collect(&mut |one| out.extend(owned(one)))?;
+        Ok(out)
     }
 
     fn restore_pixels(
@@ -233,10 +243,13 @@ impl Engine for CudaEngine {
         self.idle()?;
         blur.check()?;
         self.submit(blur, events, Form::Pixels(rounding))?;
-        match self.collect()? {
-            Images::Pixels(pixels) => Ok(pixels),
-            Images::Numbers(_) => Ok(Vec::new()),
-        }
+        let mut out = Vec::with_capacity(events.targets.len());
+        self.collect(&mut |one| {
+            if let View::Pixels(pixels) = one {
+                out.push(pixels.to_vec());
+            }
+        })?;
+        Ok(out)
     }
 
     fn queue(&mut self) -> Option<&mut dyn Queue> {

@@ -2,16 +2,16 @@
 
 use super::arguments::EgerHeader;
 use super::plan::Shape;
-use super::session::{DEPTH, Output};
+use super::session::DEPTH;
 use super::{CudaEngine, events};
-use crate::engine::{Blurry, EngineError, Events, Form, Images, Queue};
+use crate::engine::{Blurry, EngineError, Events, Form, Queue, View};
 use crate::frame::Size;
 use crossbeam_channel::Receiver;
 use cudarc::driver::DriverError;
 use std::collections::VecDeque;
 
 /// An exposure in flight: its image and events are on the card or on their way, its targets are
-/// computed as slots become free.
+/// computed as slots become free. What is through is used again for another exposure.
 pub(super) struct Job {
     lane: usize,
     form: Form,
@@ -64,24 +64,16 @@ impl CudaEngine {
         device.context().check_err()
     }
 
-    fn take_first(&mut self) -> Result<Images, DriverError> {
-        let mut out = match self.jobs.front().map(|j| j.form) {
-            Some(Form::Pixels(_)) => Images::Pixels(Vec::new()),
-            _ => Images::Numbers(Vec::new()),
-        };
+    fn take_first(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), DriverError> {
         while let (Some(job), Some(session)) = (self.jobs.front_mut(), &mut self.session)
             && let Some(slot) = job.started.pop_front()
         {
-            match (session.collect(slot, job.form)?, &mut out) {
-                (Output::Numbers(one), Images::Numbers(all)) => all.push(one),
-                (Output::Pixels(one), Images::Pixels(all)) => all.push(one),
-                _ => {}
-            }
+            take(session.collect(slot, job.form)?);
             self.busy_slots -= 1;
             self.advance(None)?;
         }
-        self.jobs.pop_front();
-        Ok(out)
+        self.spare_jobs.extend(self.jobs.pop_front());
+        Ok(())
     }
 }
 
@@ -118,9 +110,11 @@ impl Queue for CudaEngine {
             Some(Err(e)) => return Err(self.fail(e)),
             None => 0,
         };
-        let left = events.targets.iter().map(|t| events::header(events, *t, count)).collect();
         self.next_lane = (lane + 1) % DEPTH;
-        self.jobs.push_back(Job { lane, form, left, encoded: false, started: VecDeque::new() });
+        let spare = self.spare_jobs.pop().map(|job| (job.left, job.started));
+        let (mut left, started) = spare.unwrap_or_default();
+        left.extend(events.targets.iter().map(|t| events::header(events, *t, count)));
+        self.jobs.push_back(Job { lane, form, left, encoded: false, started });
         let sent = match &mut self.session {
             Some(session) => session.send_events(&self.device, lane, 2 * count),
             None => Ok(()),
@@ -129,11 +123,11 @@ impl Queue for CudaEngine {
         Ok(true)
     }
 
-    fn collect(&mut self) -> Result<Images, EngineError> {
+    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
         if self.jobs.is_empty() {
             return Err(EngineError::Shape("nothing was submitted".into()));
         }
-        self.take_first().map_err(|e| self.fail(e))
+        self.take_first(take).map_err(|e| self.fail(e))
     }
 
     fn arrived(&mut self) -> bool {

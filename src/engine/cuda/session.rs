@@ -6,6 +6,28 @@
 //! * a lane (an exposure's inputs) is written again only after all its results have arrived;
 //! * a slot (a target's inputs, event features and results) likewise after that one result;
 //! * what lies between is used by the work stream alone, in order.
+//!
+//! # Why three graphs, and not one
+//!
+//! Every kernel of a run belongs to one of three captured graphs (launches in half precision):
+//!
+//! | graph | what | launches | runs | stream |
+//! |---|---|---|---|---|
+//! | events | counts cleared, EGER, event encoder, its projections | 16 | once an instant | events |
+//! | image | image encoder, its projections | 15 | once an exposure | work |
+//! | rest | fusion, deformable convolutions, decoder, pixels | 19 | once an instant | work |
+//!
+//! They are launched in that order, the first as soon as the events are complete, while the host
+//! still pads and writes the image: a graph starts as a whole, so one that held both encoders
+//! would keep the events waiting for the image. (A graph can wait for an event inside, but only
+//! for one that was recorded before the graph was launched, which is the same wait.) The image is
+//! encoded once for N instants, and N changes while the window is open: one graph would have to
+//! be captured for every N, pair of lane and slots, and form of the result. And copies stay
+//! outside, since how many bytes of events there are is known only when they are.
+//!
+//! The price is a launch more: 1 + 2 N graph launches an exposure with N instants, where there
+//! were 15 + 35 N launches of kernels (`tests/cuda/steady.rs` counts them). The second and third
+//! are put on their streams while the first runs, so the card does not wait for them.
 
 use super::Precision;
 use super::arguments::EgerHeader;
@@ -14,7 +36,7 @@ use super::device::Device;
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
-use crate::engine::{Blurry, Form, Restored};
+use crate::engine::{Blurry, Form, View};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,12 +93,6 @@ impl Slot {
             }
         }
     }
-}
-
-/// One target's result.
-pub(super) enum Output {
-    Numbers(Restored),
-    Pixels(Vec<u8>),
 }
 
 impl Session {
@@ -267,17 +283,17 @@ impl Session {
         self.slots[slot].copied.try_is_complete().unwrap_or(true)
     }
 
-    /// Waits for a slot's result.
-    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<Output, DriverError> {
+    /// Waits for a slot's result, and lends it from its staging.
+    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<View<'_>, DriverError> {
         let slot = &mut self.slots[slot];
         slot.copied.synchronize()?;
         Ok(match form {
             Form::Numbers => {
                 let all = slot.numbers.as_slice()?;
                 let (latent, ratio) = all.split_at(all.len() / 2);
-                Output::Numbers(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
+                View::Numbers { latent, ratio }
             }
-            Form::Pixels(_) => Output::Pixels(slot.pixels.as_slice()?.to_vec()),
+            Form::Pixels(_) => View::Pixels(slot.pixels.as_slice()?),
         })
     }
 }

@@ -34,21 +34,29 @@ impl AlignRun {
         let (shared, stopping) = (session.clone(), stop.clone());
         let thread = Builder::new().name("align".into()).spawn(move || {
             while !stopping.load(Ordering::Acquire) {
-                let (role, packet) = match packets.recv_timeout(Duration::from_millis(50)) {
+                let first = match packets.recv_timeout(Duration::from_millis(50)) {
                     Ok(sent) => sent,
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
-                let mut session = lock(&shared);
-                match packet {
-                    Packet::Frame(frame) if role == Role::Frames => {
-                        session.push_frame(&frame.picture);
+                // Of each camera the newest picture: a search that is slower than they are must
+                // not show where the board was seconds ago.
+                let (mut frame, mut own) = (None, None);
+                for (role, packet) in std::iter::once(first).chain(packets.try_iter()) {
+                    match packet {
+                        Packet::Frame(packet) if role == Role::Frames => frame = Some(packet),
+                        Packet::Frame(packet) if !flashing => own = Some(packet),
+                        Packet::Events(packet) if flashing => {
+                            lock(&shared).push_events(packet.sensor, &packet.events);
+                        }
+                        Packet::Frame(_) | Packet::Events(_) => {}
                     }
-                    Packet::Frame(frame) if !flashing => session.push_aps(&frame.picture),
-                    Packet::Events(packet) if flashing => {
-                        session.push_events(packet.sensor, &packet.events);
-                    }
-                    Packet::Frame(_) | Packet::Events(_) => {}
+                }
+                if let Some(packet) = frame {
+                    lock(&shared).push_frame(&packet.picture);
+                }
+                if let Some(packet) = own {
+                    lock(&shared).push_aps(&packet.picture);
                 }
             }
         })?;

@@ -111,7 +111,9 @@ unsafe fn sample<S: Simd>(input: &Map, tap: Tap, scale: f32, to: &mut [f32]) {
     // SAFETY: -1 <= y0 < h and likewise x0, so all four pixels lie within map and border; c is
     // a multiple of the lanes.
     unsafe {
-        let [a, b, d, e] = tap.weights().map(|v| S::splat(v * scale));
+        let [a, b, d, e] = tap.weights();
+        let (a, b) = (S::splat(a * scale), S::splat(b * scale));
+        let (d, e) = (S::splat(d * scale), S::splat(e * scale));
         let mut i = 0;
         while i < c {
             let p = at.add(i);
@@ -246,7 +248,11 @@ unsafe fn scatter<S: Simd>(input: &Map, to: &mut Map, tap: Tap, d: &[f32]) -> [f
     // The products of `d` with each of the four pixels give all three sums.
     // SAFETY: as in `sample`.
     let dots = unsafe {
-        let weights = tap.weights().map(|v| S::splat(v * mask));
+        // Loops where `map` would be shorter: its closure would not get the instruction set.
+        let mut weights = [S::splat(0.0); 4];
+        for (to, weight) in weights.iter_mut().zip(tap.weights()) {
+            *to = S::splat(weight * mask);
+        }
         let mut dots = [S::splat(0.0); 4];
         let places = [0, c, stride, stride + c];
         let mut i = 0;
@@ -259,11 +265,13 @@ unsafe fn scatter<S: Simd>(input: &Map, to: &mut Map, tap: Tap, d: &[f32]) -> [f
             }
             i += S::LANES;
         }
-        dots.map(|dot| {
+        let mut sums = [0.0_f32; 4];
+        for (sum, dot) in sums.iter_mut().zip(dots) {
             let mut lanes = [0.0_f32; 16];
             S::store(lanes.as_mut_ptr(), dot);
-            lanes.iter().sum::<f32>()
-        })
+            *sum = lanes.iter().sum();
+        }
+        sums
     };
     let [a, b, e, f] = dots;
     [

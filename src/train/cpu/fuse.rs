@@ -345,6 +345,30 @@ impl Task for Forward<'_> {
     }
 }
 
+/// Adds to a square layer's weights and bias, from `n` pixels of its input and of its output's
+/// derivative. A function and not a closure: a closure here would not get the instruction set
+/// that the task runs with.
+///
+/// # Safety
+/// `square` holds c rows of c numbers and the bias, both slices n pixels of c numbers.
+#[inline(always)]
+unsafe fn square_products<S: Simd>(
+    square: &mut [f32],
+    input: &[f32],
+    derivative: &[f32],
+    (n, c): (usize, usize),
+) {
+    let pixels = Pixels { rows: 1, count: n };
+    let (weights, bias) = square.split_at_mut(c * c);
+    let left = Operand { start: input.as_ptr(), step: c, line: 0 };
+    let right = Operand { start: derivative.as_ptr(), step: c, line: 0 };
+    // SAFETY: as the caller promised.
+    unsafe { outer::<S>(pixels, left, c, right, c, weights.as_mut_ptr()) };
+    for pixel in derivative.chunks_exact(c).take(n) {
+        bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
+    }
+}
+
 struct Backward<'a> {
     fusion: &'a Fusion,
     fused: &'a Fused,
@@ -373,20 +397,6 @@ impl Task for Backward<'_> {
         let mut parts = scratch.chunks_exact_mut(TILE * c);
         let mut part = || parts.next().unwrap_or_default();
         let (z, t, u, d, e, sum) = (part(), part(), part(), part(), part(), part());
-        // Weights and bias of one square layer, from its input and its output's derivative.
-        let products = |square: &mut [f32], input: &[f32], derivative: &[f32], n: usize| {
-            let pixels = Pixels { rows: 1, count: n };
-            let operand = |of: &[f32]| Operand { start: of.as_ptr(), step: c, line: 0 };
-            let (weights, bias) = square.split_at_mut(c * c);
-            // SAFETY: both hold n pixels of c numbers, the weights c rows of c.
-            unsafe {
-                let (left, right) = (operand(input), operand(derivative));
-                outer::<S>(pixels, left, c, right, c, weights.as_mut_ptr());
-            }
-            for pixel in derivative.chunks_exact(c).take(n) {
-                bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
-            }
-        };
         for y in 0..output.h {
             let mut x0 = 0;
             while x0 < output.w {
@@ -413,12 +423,12 @@ impl Task for Backward<'_> {
                         d.fill(0.0);
                         blend::<S>(c, &weights[..n], corner, e, d.as_mut_ptr());
                         through_relu(&mut d[..n * c], u);
-                        products(&mut squares[1], t, d, n);
+                        square_products::<S>(&mut squares[1], t, d, (n, c));
                         let rows = dense(d.as_ptr(), c, n);
                         matmul::<S>(&b.transposed, rows, u.as_mut_ptr(), c, Post::None);
                         // Through the first one.
                         through_relu(&mut u[..n * c], t);
-                        products(&mut squares[0], z, u, n);
+                        square_products::<S>(&mut squares[0], z, u, (n, c));
                         let rows = dense(u.as_ptr(), c, n);
                         matmul::<S>(&a.transposed, rows, d.as_mut_ptr(), c, Post::None);
                         through_relu(&mut d[..n * c], z);
@@ -439,8 +449,8 @@ impl Task for Backward<'_> {
                             }
                         }
                     }
+                    square_products::<S>(&mut squares[2], sum, given, (n, c));
                 }
-                products(&mut squares[2], sum, given, n);
                 x0 += n;
             }
         }

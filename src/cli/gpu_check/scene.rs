@@ -1,0 +1,75 @@
+//! Random pixels and events, and how they are handed to an engine.
+
+use crate::cli::Failure;
+use gem_live::engine::cuda::CudaEngine;
+use gem_live::engine::{Engine, Events, Image, Restored};
+use gem_live::event::{Event, Span};
+use gem_live::frame::{Exposure, Planes, Size};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// A thirtieth of a second, as MS-RBD's.
+const EXPOSURE: Span = Span::new(0.0, 33_000.0);
+
+/// One exposure of noise.
+pub(super) struct Scene {
+    blur: Vec<f32>,
+    image: Size,
+    pub(super) sensor: Size,
+    events: Vec<Event>,
+}
+
+impl Scene {
+    /// `count` events, all over the exposure and the sensor.
+    pub(super) fn new(image: Size, sensor: Size, count: usize) -> Self {
+        let mut rng = StdRng::seed_from_u64(5);
+        let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
+        let event = |_| Event {
+            t_us: rng.random_range(0..33_000),
+            x: rng.random_range(0..sensor.width as u16),
+            y: rng.random_range(0..sensor.height as u16),
+            on: rng.random(),
+        };
+        Self { blur, image, sensor, events: (0..count).map(event).collect() }
+    }
+
+    pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
+        let frame = Planes::new(3, self.image, self.blur.clone())?;
+        let (events, sensor) = (self.events.clone(), self.sensor);
+        Ok(Exposure { frame, span: EXPOSURE, events, sensor })
+    }
+
+    /// Calls `f` with the image, and the events for as many instants as `targets`.
+    pub(super) fn with<T>(
+        &self,
+        targets: usize,
+        f: impl FnOnce(&Image<'_>, &Events<'_>) -> T,
+    ) -> T {
+        let at = |i: usize| Span::instant(EXPOSURE.at((i as f64 + 0.5) / targets as f64));
+        let targets: Vec<Span> = (0..targets).map(at).collect();
+        let Size { width, height } = self.image;
+        let events = Events {
+            events: &self.events,
+            exposure: EXPOSURE,
+            targets: &targets,
+            sensor: self.sensor,
+            padded: self.sensor,
+        };
+        f(&Image { data: &self.blur, height, width }, &events)
+    }
+
+    pub(super) fn restore(
+        &self,
+        engine: &mut CudaEngine,
+        targets: usize,
+    ) -> Result<Vec<Restored>, Failure> {
+        Ok(self.with(targets, |blur, events| engine.restore_events(blur, events))?)
+    }
+}
+
+/// Refuses what is not a number.
+pub(super) fn finite(restored: &[Restored]) -> Result<(), Failure> {
+    if restored.iter().all(|r| r.latent.iter().chain(&r.ratio).all(|v| v.is_finite())) {
+        return Ok(());
+    }
+    Err("the card gave numbers that are not finite".into())
+}

@@ -1,0 +1,71 @@
+//! From what the network gives of a padded frame to images of the frame's own shape.
+
+use crate::frame::{Exposure, Picture, Planes, Rounding, Store};
+use crate::pad::Padded;
+
+/// The upper left part of a padded latent image, in the frame's shape; gray is the mean of the
+/// colours.
+pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
+    let mut out = exposure.frame.clone();
+    let rows = Rows::of(exposure);
+    for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
+        if exposure.frame.channels() == 1 {
+            rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = mean);
+        } else {
+            row.copy_from_slice(rows.at(latent, i / rows.height, i % rows.height));
+        }
+    }
+    out
+}
+
+/// [`crop_numbers`] of a gray frame in eight bits, without the numbers between.
+pub(super) fn crop_gray(
+    latent: &[f32],
+    exposure: &Exposure,
+    rounding: Rounding,
+    store: &Store<u8>,
+) -> Picture {
+    let mut out = Picture::in_store(store, false, exposure.frame.size(), 0);
+    let rows = Rows::of(exposure);
+    for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
+        rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = rounding.byte(mean));
+    }
+    out
+}
+
+/// The same of three planes in eight bits.
+pub(super) fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &Store<u8>) -> Picture {
+    let mut out = Picture::in_store(store, true, exposure.frame.size(), 0);
+    let rows = Rows::of(exposure);
+    for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
+        row.copy_from_slice(rows.at(pixels, i / rows.height, i % rows.height));
+    }
+    out
+}
+
+/// Where a frame's rows lie in the planes that it was padded to.
+struct Rows {
+    width: usize,
+    height: usize,
+    padded_width: usize,
+    padded_area: usize,
+}
+
+impl Rows {
+    fn of(exposure: &Exposure) -> Self {
+        let size = exposure.frame.size();
+        let padded = Padded::of(size, exposure.sensor).image;
+        let (padded_width, padded_area) = (padded.width, padded.area());
+        Self { width: size.width, height: size.height, padded_width, padded_area }
+    }
+
+    fn at<'a, T>(&self, planes: &'a [T], channel: usize, y: usize) -> &'a [T] {
+        &planes[channel * self.padded_area + y * self.padded_width..][..self.width]
+    }
+
+    /// The mean of the three colours along row `y`.
+    fn mean<'a>(&self, latent: &'a [f32], y: usize) -> impl Iterator<Item = f32> + 'a {
+        let at = |channel| self.at(latent, channel, y).iter();
+        at(0).zip(at(1)).zip(at(2)).map(|((a, b), c)| (a + b + c) / 3.0)
+    }
+}

@@ -1,0 +1,109 @@
+//! Memory and launches, one after the other, and what each launch has to do at least.
+
+use super::super::Precision;
+use super::super::arguments::{Address, block};
+use super::super::device::{Cost, Device, Launch, Memory};
+use super::super::layers::Layers;
+use crate::frame::Size;
+use bytemuck::Pod;
+use cudarc::driver::DriverError;
+use std::collections::VecDeque;
+
+/// A feature map in device memory, channels last.
+#[derive(Clone, Copy)]
+pub(super) struct Map {
+    pub(super) at: Address,
+    pub(super) size: Size,
+    pub(super) channels: usize,
+}
+
+/// Makes a plan. The network's parts are methods of it in this folder's other files.
+pub(super) struct Builder<'a> {
+    pub(super) device: &'a Device,
+    pub(super) layers: &'a Layers,
+    pub(super) precision: Precision,
+    pub(super) memory: Vec<Memory>,
+    /// Memory that is given out again before more is allocated: a second set of launches then
+    /// shares the maps of the first.
+    pub(super) again: VecDeque<Address>,
+    pub(super) bytes: usize,
+    pub(super) launches: Vec<Launch>,
+}
+
+impl Builder<'_> {
+    pub(super) fn allocate(&mut self, bytes: usize) -> Result<Address, DriverError> {
+        if let Some(at) = self.again.pop_front() {
+            return Ok(at);
+        }
+        self.bytes += bytes;
+        let memory = self.device.allocate(bytes)?;
+        let at = memory.at;
+        self.memory.push(memory);
+        Ok(at)
+    }
+
+    /// The `i`-th set of launches, from 1 on, gets the memory that the first one got.
+    pub(super) fn share_from(&mut self, start: usize, i: usize) {
+        if i > 0 {
+            self.again = self.memory[start..].iter().map(|m| m.at).collect();
+        }
+    }
+
+    pub(super) fn upload<T: Pod>(&mut self, data: &[T]) -> Result<Address, DriverError> {
+        if let Some(at) = self.again.pop_front() {
+            return Ok(at);
+        }
+        self.bytes += size_of_val(data);
+        let memory = self.device.upload(data)?;
+        let at = memory.at;
+        self.memory.push(memory);
+        Ok(at)
+    }
+
+    pub(super) fn half(&self) -> bool {
+        self.precision == Precision::Half
+    }
+
+    pub(super) fn map(&mut self, size: Size, channels: usize) -> Result<Map, DriverError> {
+        let bytes = size.area() * channels * if self.half() { 2 } else { 4 };
+        Ok(Map { at: self.allocate(bytes)?, size, channels })
+    }
+
+    pub(super) fn launch<T: Pod>(
+        &mut self,
+        name: &str,
+        grid: (usize, usize),
+        threads: u32,
+        arguments: &T,
+    ) -> Result<(), DriverError> {
+        let function = self.device.function(name)?;
+        let grid = (grid.0 as u32, grid.1 as u32);
+        let (name, arguments, cost) = (name.to_owned(), block(arguments), Cost::default());
+        self.launches.push(Launch { name, cost, function, grid, threads, arguments });
+        Ok(())
+    }
+
+    /// What the last launch has to do: products per output pixel, maps read and written whole,
+    /// and weights.
+    pub(super) fn cost(&mut self, size: Size, products: usize, maps: &[Map], weights: usize) {
+        let element = if self.half() { 2 } else { 4 };
+        let numbers: usize = maps.iter().map(|m| m.size.area() * m.channels).sum();
+        if let Some(launch) = self.launches.last_mut() {
+            launch.cost = Cost {
+                multiplications: (size.area() * products) as u64,
+                bytes: ((numbers + weights) * element) as u64,
+            };
+        }
+    }
+
+    /// A kernel with one thread per item.
+    pub(super) fn flat<T: Pod>(
+        &mut self,
+        name: &str,
+        items: usize,
+        threads: u32,
+        a: &T,
+    ) -> Result<(), DriverError> {
+        self.launch(name, (items.div_ceil(threads as usize), 1), threads, a)
+    }
+}

@@ -1,0 +1,160 @@
+//! Convolutions in either precision, and the two encoders that are made of them.
+
+use super::super::arguments::{self as args, Address};
+use super::builder::{Builder, Map};
+use crate::frame::Size;
+use cudarc::driver::DriverError;
+
+/// How a convolution takes its input, as `Source` in `conv.cuh`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Plain,
+    Counts,
+    Pooled,
+    Upsampled,
+}
+
+/// What a convolution does with its sums.
+#[derive(Clone, Copy)]
+pub(super) enum Post {
+    Linear,
+    Relu,
+    ReluAdd(Map),
+}
+
+impl Builder<'_> {
+    pub(super) fn conv(
+        &mut self,
+        name: &str,
+        k: usize,
+        input: Map,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
+        let (weights, bias) = self.layers.of(name);
+        self.conv_with(weights, bias, k, input, cout, source, post)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a layer is what it is")]
+    pub(super) fn conv_with(
+        &mut self,
+        weights: Address,
+        bias: Address,
+        k: usize,
+        input: Map,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
+        let Size { width, height } = input.size;
+        let size = match source {
+            Source::Plain | Source::Counts => input.size,
+            Source::Pooled => Size::new(width / 2, height / 2),
+            Source::Upsampled => Size::new(2 * width, 2 * height),
+        };
+        if !self.half() {
+            return self.single_conv(weights, bias, k, input, size, cout, source, post);
+        }
+        let suffix = match source {
+            Source::Plain => "",
+            Source::Counts => "_counts",
+            Source::Pooled => "_pooled",
+            Source::Upsampled => "_upsampled",
+        };
+        let output = self.map(size, cout)?;
+        let a = args::Conv {
+            input: input.at,
+            weights,
+            bias,
+            skip: if let Post::ReluAdd(skip) = post { skip.at } else { 0 },
+            output: output.at,
+            height: size.height as i32,
+            width: size.width as i32,
+            source_height: height as i32,
+            source_width: width as i32,
+        };
+        // As CONV in conv.cu.
+        let rows = (512 / cout).min(16);
+        let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
+        self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
+        let weights = k * k * input.channels * cout;
+        let mut maps = vec![input, output];
+        if let Post::ReluAdd(skip) = post {
+            maps.push(skip);
+        }
+        self.cost(size, weights, &maps, weights);
+        Ok(output)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a layer is what it is")]
+    pub(super) fn single_conv(
+        &mut self,
+        weights: Address,
+        bias: Address,
+        k: usize,
+        input: Map,
+        size: Size,
+        cout: usize,
+        source: Source,
+        post: Post,
+    ) -> Result<Map, DriverError> {
+        let input = match source {
+            Source::Plain | Source::Counts => input,
+            Source::Pooled => self.resize("single_pool", input, size)?,
+            Source::Upsampled => self.resize("single_upsample", input, size)?,
+        };
+        let output = self.map(size, cout)?;
+        let a = args::SingleConv {
+            input: input.at,
+            weights,
+            bias,
+            skip: if let Post::ReluAdd(skip) = post { skip.at } else { 0 },
+            output: output.at,
+            height: size.height as i32,
+            width: size.width as i32,
+            kernel: k as i32,
+            cin: input.channels as i32,
+            cout: cout as i32,
+            relu: i32::from(!matches!(post, Post::Linear)),
+        };
+        self.flat("single_conv", size.area() * cout.div_ceil(8), 128, &a)?;
+        let weights = k * k * input.channels * cout;
+        self.cost(size, weights, &[input, output], weights);
+        Ok(output)
+    }
+
+    pub(super) fn resize(
+        &mut self,
+        name: &str,
+        input: Map,
+        size: Size,
+    ) -> Result<Map, DriverError> {
+        let map = self.map(size, input.channels)?;
+        let a = args::Resize {
+            input: input.at,
+            output: map.at,
+            height: size.height as i32,
+            width: size.width as i32,
+            channels: input.channels as i32,
+            source_height: input.size.height as i32,
+            source_width: input.size.width as i32,
+            unused: 0,
+        };
+        self.flat(name, size.area() * input.channels, 256, &a)?;
+        Ok(map)
+    }
+
+    /// The rest of an encoder after its first convolution: features of the five levels.
+    pub(super) fn encoder(&mut self, name: &str, stem: Map) -> Result<Vec<Map>, DriverError> {
+        let mut x = self.conv(&format!("{name}.conv2"), 7, stem, 16, Source::Plain, Post::Relu)?;
+        let mut features = vec![x];
+        for (i, (c, k)) in [(32, 5), (64, 3), (128, 3), (128, 3)].into_iter().enumerate() {
+            let layer = |j: usize| format!("{name}.down{}.conv{j}", i + 1);
+            x = self.conv(&layer(1), k, x, c, Source::Pooled, Post::Relu)?;
+            x = self.conv(&layer(2), k, x, c, Source::Plain, Post::Relu)?;
+            features.push(x);
+        }
+        Ok(features)
+    }
+}

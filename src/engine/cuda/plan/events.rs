@@ -1,0 +1,86 @@
+//! From events, or a map, to what the fusion reads of them.
+
+use super::super::arguments::{self as args, Address};
+use super::builder::{Builder, Map};
+use super::convolution::{Post, Source};
+use super::{Shape, SlotMemory};
+use crate::event::CHANNELS;
+use crate::frame::Size;
+use cudarc::driver::DriverError;
+
+impl Builder<'_> {
+    /// From one slot's events, or its map, to what the fusion reads of them.
+    pub(super) fn event_part(
+        &mut self,
+        shape: Shape,
+        slot: &SlotMemory,
+    ) -> Result<Vec<Map>, DriverError> {
+        let (input, source) = match shape.events {
+            Some(_) => (self.count(shape, slot)?, Source::Counts),
+            None => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
+        };
+        let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
+        let features = self.encoder("ev_enc", stem)?;
+        self.project_events(&features, shape.image)
+    }
+
+    /// EGER from packed events; the counts have been cleared.
+    pub(super) fn count(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
+        let (size, sensor, counts) = (shape.padded, shape.sensor, slot.counts.0);
+        let a = args::Eger {
+            header: slot.header,
+            counts,
+            height: size.height as i32,
+            width: size.width as i32,
+            sensor_height: sensor.height as i32,
+            sensor_width: sensor.width as i32,
+        };
+        self.launch("eger_count", (512, 1), 256, &a)?;
+        if size != sensor {
+            self.flat("eger_mirror", size.area() * CHANNELS / 8, 256, &a)?;
+        }
+        let map = Map { at: counts, size, channels: CHANNELS };
+        if self.half() { Ok(map) } else { self.resize("single_counts", map, size) }
+    }
+
+    pub(super) fn voxels(&mut self, size: Size, planes: Address) -> Result<Map, DriverError> {
+        let map = self.map(size, CHANNELS)?;
+        let a = args::Voxel {
+            planes,
+            map: map.at,
+            height: size.height as i32,
+            width: size.width as i32,
+        };
+        let name = if self.half() { "voxels_half" } else { "voxels_single" };
+        self.flat(name, size.area() * CHANNELS, 256, &a)?;
+        Ok(map)
+    }
+
+    /// The fusion's first layer on event features, with the constants of the sizes in its bias.
+    pub(super) fn project_events(
+        &mut self,
+        features: &[Map],
+        image: Size,
+    ) -> Result<Vec<Map>, DriverError> {
+        let mut out = Vec::new();
+        for (i, f) in features.iter().enumerate() {
+            let name = format!("msff{}", i + 1);
+            let (h, w) = (image.height >> i, image.width >> i);
+            let cell =
+                [2.0 * f.size.height as f32 / h as f32, 2.0 * f.size.width as f32 / w as f32];
+            let bias = self.layers.position.get(&name).map(|p| p.bias(cell)).unwrap_or_default();
+            let bias = self.upload(&bias)?;
+            let (weights, _) = self.layers.of(&format!("{name}.event"));
+            out.push(self.conv_with(
+                weights,
+                bias,
+                1,
+                *f,
+                f.channels,
+                Source::Plain,
+                Post::Linear,
+            )?);
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,179 @@
+//! The graph of SAN for one pair of sizes: all memory, and every launch with its arguments.
+
+mod builder;
+mod convolution;
+mod events;
+mod fusion;
+mod image;
+
+use super::Precision;
+use super::arguments::{self as args, Address, block};
+use super::device::{Device, Launch, Memory};
+use super::layers::Layers;
+use crate::engine::Form;
+use crate::event::CHANNELS;
+use crate::frame::Size;
+use builder::{Builder, Map};
+use cudarc::driver::DriverError;
+use std::collections::VecDeque;
+
+/// Sizes that a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) image: Size,
+    pub(super) sensor: Size,
+    pub(super) padded: Size,
+    /// Events that there is room for; `None` where maps are handed over.
+    pub(super) events: Option<usize>,
+}
+
+/// Launches and memory. Order: `events` and `image`, which are independent of each other, then
+/// `body`, then one of the heads.
+///
+/// What an exposure brings lies in one of two lanes, so that the next one can arrive while this
+/// one is computed; what belongs to a target, its events' features and its results, in one of
+/// two slots. Everything between is shared: one target at a time passes through it.
+pub(super) struct Plan {
+    pub(super) shape: Shape,
+    /// By slot.
+    pub(super) events: [Vec<Launch>; 2],
+    /// By lane.
+    pub(super) image: [Vec<Launch>; 2],
+    /// Fusion and decoder, by slot.
+    pub(super) body: [Vec<Launch>; 2],
+    pub(super) lanes: [LaneMemory; 2],
+    pub(super) slots: [SlotMemory; 2],
+    /// The network's end without inputs and outputs.
+    head: Launch,
+    head_arguments: args::Head,
+    sums: Address,
+    /// All device memory of the plan.
+    pub(super) bytes: usize,
+    _memory: Vec<Memory>,
+}
+
+/// One exposure's inputs: the blurry image, and packed events.
+#[derive(Clone, Copy)]
+pub(super) struct LaneMemory {
+    pub(super) blur: Address,
+    pub(super) packed_events: Address,
+}
+
+/// One target's inputs and results.
+#[derive(Clone, Copy)]
+pub(super) struct SlotMemory {
+    /// What the counting kernels read, or the map `(96, h, w)` instead of events.
+    pub(super) header: Address,
+    pub(super) voxels: Address,
+    /// Cleared before the events are counted: address and bytes.
+    pub(super) counts: (Address, usize),
+    /// Latent image and ratio.
+    pub(super) numbers: Address,
+    /// The latent image in eight bits.
+    pub(super) pixels: Address,
+}
+
+impl Plan {
+    pub(super) fn new(
+        device: &Device,
+        layers: &Layers,
+        precision: Precision,
+        shape: Shape,
+    ) -> Result<Self, DriverError> {
+        let mut b = Builder {
+            device,
+            layers,
+            precision,
+            memory: Vec::new(),
+            again: VecDeque::new(),
+            bytes: 0,
+            launches: Vec::new(),
+        };
+        let (area, cells) = (shape.image.area(), shape.padded.area());
+        let (lanes, slots) = (
+            twice(|_| {
+                Ok(LaneMemory {
+                    blur: b.allocate(3 * area * 4)?,
+                    packed_events: b.allocate(shape.events.unwrap_or(0) * 8)?,
+                })
+            })?,
+            twice(|_| {
+                Ok(SlotMemory {
+                    header: b.allocate(size_of::<args::EgerHeader>())?,
+                    voxels: b.allocate(shape.events.map_or(CHANNELS * cells * 4, |_| 0))?,
+                    counts: (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2),
+                    numbers: b.allocate(6 * area * 4)?,
+                    pixels: b.allocate(3 * area)?,
+                })
+            })?,
+        );
+        let mut event_maps = Vec::new();
+        let events = twice(|i| {
+            event_maps.push(b.event_part(shape, &slots[i])?);
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let (start, mut image_maps) = (b.memory.len(), Vec::new());
+        let image = twice(|i| {
+            b.share_from(start, i);
+            image_maps = b.image_part(shape, lanes[i].blur)?;
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let (start, mut last) = (b.memory.len(), None);
+        let body = twice(|i| {
+            b.share_from(start, i);
+            let mut fused = Vec::new();
+            for (level, (event, image)) in event_maps[i].iter().zip(&image_maps).enumerate() {
+                let map = b.fuse(level, *event, *image)?;
+                fused.push(b.deform(level, map)?);
+            }
+            let map = b.decode(&fused)?;
+            last = Some(if b.half() { map } else { b.last_sums(map)? });
+            Ok(std::mem::take(&mut b.launches))
+        })?;
+        let last = last.unwrap_or(Map { at: 0, size: shape.image, channels: 0 });
+        let head_arguments = b.head(last)?;
+        let head = b.launches.remove(0);
+        let (bytes, _memory) = (b.bytes, b.memory);
+        Ok(Self {
+            shape,
+            events,
+            image,
+            body,
+            lanes,
+            slots,
+            head,
+            head_arguments,
+            sums: last.at,
+            bytes,
+            _memory,
+        })
+    }
+
+    /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
+    pub(super) fn finish(&self, slot: usize, lane: usize, form: Form) -> Vec<Launch> {
+        let to = &self.slots[slot];
+        let mut head = args::Head { image: self.lanes[lane].blur, ..self.head_arguments };
+        match form {
+            Form::Numbers => {
+                head.latent = to.numbers;
+                head.ratio = to.numbers + 12 * self.shape.image.area() as u64;
+            }
+            Form::Pixels(rounding) => {
+                head.pixels = to.pixels;
+                head.rounding = rounding.offset();
+            }
+        }
+        let mut last = self.head.again();
+        last.arguments = if last.name == "finish_single" {
+            block(&args::Finish { head, sums: self.sums })
+        } else {
+            block(&head)
+        };
+        self.body[slot].iter().map(Launch::again).chain([last]).collect()
+    }
+}
+
+/// Two of something, the second like the first.
+fn twice<T>(mut f: impl FnMut(usize) -> Result<T, DriverError>) -> Result<[T; 2], DriverError> {
+    Ok([f(0)?, f(1)?])
+}

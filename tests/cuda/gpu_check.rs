@@ -1,0 +1,226 @@
+//! `scripts/pack-gpu-check` and `scripts/gpu-check` from their first line to their last, with the
+//! stand-in for the driver's library, and stand-ins for compute-sanitizer and PyTorch.
+
+use crate::scene::{EXPOSURE, Scene, weights};
+use crate::stand_in::stand_in;
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::event::Span;
+use gem_live::frame::Size;
+use gem_live::network::{Tensor, to_safetensors};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What the real one's command line looks like, and no check.
+const SANITIZER: &str = r#"#!/usr/bin/env bash
+echo "$@" >> "$(dirname "$0")/sanitizer.log"
+while [[ "$1" == --* ]]; do shift 2; done
+exec "$@"
+"#;
+/// PyTorch's part as `gpu_table.py` calls it.
+const SAN_TORCH: &str = "
+def device(number): return ('card', number), None
+def description(on): return f'PyTorch 9.9 on {on[0]} {on[1]}'
+def check(folder, on): return 2e-7
+def ceilings(on): return 5e11, 3e12
+def measure(image, sensor, on): return 1e7, 'failed: no compiler', 'weights'
+";
+
+struct Packed {
+    root: tempfile::TempDir,
+    driver: &'static Path,
+}
+
+/// The packed folder with two golden passes of random weights; `None` without a C++ compiler.
+fn packed() -> Option<Packed> {
+    let driver = stand_in()?;
+    let root = tempfile::tempdir().unwrap();
+    let golden = root.path().join("golden");
+    std::fs::create_dir(&golden).unwrap();
+    let weights = weights(3);
+    std::fs::write(golden.join("san.safetensors"), weights.to_safetensors(false).unwrap()).unwrap();
+    let mut engine = CpuEngine::new(&weights, 0).unwrap();
+    for (k, (image, sensor)) in [((16, 16), (16, 16)), ((16, 32), (18, 17))].iter().enumerate() {
+        let (image, sensor) = (Size::new(image.0, image.1), Size::new(sensor.0, sensor.1));
+        let scene = Scene::seeded(40 + k as u64, image, sensor, sensor);
+        let map = scene.events(&[]).voxels(Span::instant(EXPOSURE.at(0.4))).unwrap();
+        let blur = Image { data: &scene.blur, height: image.height, width: image.width };
+        let voxels = [Voxels { data: &map, height: sensor.height, width: sensor.width }];
+        let latent = engine.restore(&blur, &voxels).unwrap().remove(0).latent;
+        let tensor = |data: &[f32], channels: usize, size: Size| Tensor {
+            shape: vec![1, channels, size.height, size.width],
+            data: data.to_vec(),
+        };
+        let all = [
+            ("blur", tensor(&scene.blur, 3, image)),
+            ("event", tensor(&map, 96, sensor)),
+            ("latent", tensor(&latent, 3, image)),
+        ];
+        let file = golden.join(format!("forward_{k}.safetensors"));
+        std::fs::write(file, to_safetensors(&all).unwrap()).unwrap();
+    }
+    let output = Command::new(repository("scripts/pack-gpu-check"))
+        .arg(root.path().join("pack"))
+        .arg(&golden)
+        .env("GEM_LIVE_BINARY", env!("CARGO_BIN_EXE_gem-live"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    Some(Packed { root, driver })
+}
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn said(output: &Output) -> String {
+    let text = [&output.stdout, &output.stderr].map(|t| String::from_utf8_lossy(t).into_owned());
+    text.concat()
+}
+
+impl Packed {
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// Runs the packed script; output goes to `out`, and what is said comes back with the status.
+    fn gpu_check(&self, path: &str, size: &str) -> (Option<i32>, String) {
+        let output = Command::new(self.at("pack/scripts/gpu-check"))
+            .arg("--out")
+            .arg(self.at("out"))
+            .args(["--quick", "--device", "0", "--size", size])
+            .env("LD_LIBRARY_PATH", self.driver)
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        (output.status.code(), said(&output))
+    }
+
+    fn table(&self) -> String {
+        std::fs::read_to_string(self.at("out/table.md")).unwrap()
+    }
+}
+
+/// The rows of the table whose head begins with the given cells, each split at its bars.
+fn rows(text: &str, head: &[&str]) -> Vec<Vec<String>> {
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|c| c.trim().to_owned()).collect()
+    };
+    let mut lines = text.lines().map(cells).skip_while(|c| c.iter().zip(head).any(|(a, b)| a != b));
+    let width = lines.next().unwrap_or_else(|| panic!("no table {head:?}")).len();
+    lines.skip(1).take_while(|c| c.len() == width).collect()
+}
+
+#[test]
+fn gpu_check_runs_to_its_end_and_its_table_has_every_column() {
+    let Some(packed) = packed() else { return };
+    std::fs::write(packed.at("pack/scripts/san_torch.py"), SAN_TORCH).unwrap();
+    std::fs::create_dir(packed.at("bin")).unwrap();
+    std::fs::write(packed.at("bin/compute-sanitizer"), SANITIZER).unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(packed.at("bin/compute-sanitizer"), executable).unwrap();
+    let old = std::env::var("PATH").unwrap();
+    let path = format!("{}:{old}", packed.at("bin").display());
+    let (status, said) = packed.gpu_check(&path, "16x16/17x16");
+    println!("{said}");
+    assert_eq!(status, Some(0));
+    assert!(said.contains("CUDA device 0: stand-in") && said.contains("nothing is wrong"));
+
+    let calls = std::fs::read_to_string(packed.at("bin/sanitizer.log")).unwrap();
+    let program = packed.at("pack/gem-live");
+    let call = |tool: &str| {
+        let program = program.display();
+        format!("--tool {tool} --error-exitcode 3 {program} gpu-check --small --quick --device 0")
+    };
+    assert_eq!(calls.lines().collect::<Vec<_>>(), [call("memcheck"), call("racecheck")]);
+
+    let report = std::fs::read(packed.at("out/gpu-check.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        (report["card"].as_str(), report["failures"].as_array().map(Vec::len)),
+        (Some("stand-in"), Some(0))
+    );
+    let row = &report["sizes"][0];
+    let table = packed.table();
+    assert!(table.starts_with("## On a card: stand-in, "), "{table}");
+    for text in
+        ["PyTorch 9.9 on card 0", "1 TFLOP/s", "pass forward_0: float32", "pass forward_1: "]
+    {
+        assert!(table.contains(text), "{text}: {table}");
+    }
+    let whole = rows(&table, &["image", "events", "one instant, host to host"]);
+    assert_eq!(whole.len(), 1);
+    let ms = |name: &str| format!("{:.3}", row[name].as_f64().unwrap());
+    let mut want = vec!["16x16".to_owned(), "17x16".to_owned()];
+    want.extend(
+        [
+            "one_instant_ms",
+            "further_instant_ms",
+            "sequence_ms",
+            "upload_ms",
+            "download_ms",
+            "card_ms",
+        ]
+        .map(ms),
+    );
+    want.push(format!("{:.2}", row["plan_bytes"].as_f64().unwrap() / 1e9));
+    let ratio = 1e7 / row["card_ms"].as_f64().unwrap();
+    want.extend(["10000000.00".into(), format!("{ratio:.1}")]);
+    want.extend(["failed: no compiler".into(), "not run".into(), "weights".into()]);
+    assert_eq!(whole[0], want);
+    assert!(
+        row["card_ms"].as_f64().unwrap() > 0.0 && row["one_instant_ms"].as_f64().unwrap() > 0.0
+    );
+
+    let parts = rows(&table, &["image", "part", "launches"]);
+    let names: Vec<&str> = parts.iter().map(|r| r[1].as_str()).collect();
+    assert_eq!(names, ["events", "image", "rest", "all"]);
+    let number = |text: &String| text.parse::<f64>().unwrap();
+    let sum: f64 = parts[..3].iter().map(|r| number(&r[3])).sum();
+    assert!((sum - number(&parts[3][3])).abs() < 0.01, "{parts:?}");
+    assert!(parts.iter().all(|r| number(&r[6]) > 0.0 && number(&r[7]) > 0.0), "{parts:?}");
+    assert_eq!(rows(&table, &["kernel", "part", "ms"]).len(), 50);
+}
+
+#[test]
+fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
+    let Some(packed) = packed() else { return };
+    // One number of one golden pass is another one.
+    let file = packed.at("pack/golden/forward_1.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() - 4;
+    bytes[at..].copy_from_slice(&7.0_f32.to_le_bytes());
+    std::fs::write(&file, bytes).unwrap();
+    let (status, said) = packed.gpu_check("/usr/local/bin:/usr/bin:/bin", "16x16");
+    println!("{said}");
+    assert_eq!(status, Some(1));
+    assert!(said.contains("forward_1 is not the golden one") && !said.contains("forward_0 is not"));
+    assert!(said.contains("WRONG: gem-live gpu-check") && !said.contains("nothing is wrong"));
+    // The rest was measured all the same.
+    let table = packed.table();
+    assert!(table.contains("**Failed:** golden passes: forward_1"), "{table}");
+    let whole = rows(&table, &["image", "events", "one instant, host to host"]);
+    assert_eq!(whole[0][..2], ["16x16", "16x16"]);
+    assert_eq!(whole[0][9..], ["not run"; 5]);
+    assert!(said.contains("NOT RUN: the comparison with PyTorch"));
+    // PyTorch is missing, unfit, or not the published network: the table alone, by its status.
+    let unfit = SAN_TORCH.replace("return 2e-7", "raise RuntimeError('no such operator')");
+    let another = SAN_TORCH.replace("return 2e-7", "return 0.1");
+    for (module, status, why) in [
+        ("import no_such_module", 4, "No module named 'no_such_module'"),
+        (&unfit, 4, "PyTorch cannot be used (no such operator)"),
+        (&another, 1, "the PyTorch definition is off by 1.0e-01"),
+    ] {
+        std::fs::write(packed.at("pack/scripts/san_torch.py"), module).unwrap();
+        let table = Command::new("python3")
+            .arg(packed.at("pack/scripts/gpu_table.py"))
+            .args([packed.at("out/gpu-check.json"), packed.at("pack/golden")])
+            .output()
+            .unwrap();
+        let said = self::said(&table);
+        assert_eq!(table.status.code(), Some(status), "{said}");
+        assert!(said.contains(why) && said.contains("| not run |"), "{said}");
+    }
+}
