@@ -99,12 +99,14 @@ impl<T: Texel> Grid<'_, T> {
         let (left, top) = (left.to_array(), top.to_array());
         let (fx, fy) = (fx.to_array(), fy.to_array());
         let width = self.size.width;
-        std::array::from_fn(|i| {
+        let sample = |i: usize| {
             let first = top[i] as usize * width + left[i] as usize;
             let (above, below) =
                 (&self.texels[first..first + 2], &self.texels[first + width..first + width + 2]);
             T::blend(&above[0], &above[1], &below[0], &below[1], fx[i], fy[i])
-        })
+        };
+        // Written out: compilers do not draw a function for each into the loop.
+        [sample(0), sample(1), sample(2), sample(3)]
     }
 
     /// As [`Self::inside`], with the image continued by reflection.

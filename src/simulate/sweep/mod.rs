@@ -85,12 +85,15 @@ mod tests {
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1), "two thresholds apart");
         assert!(off * 50 < sensor.area(), "{off} pixels");
         // What went up and down again between two moments is missed.
-        assert!(finest > 2_000 && many * 10 > finest * 9, "{many} of {finest}");
+        assert!(finest > 1_000 && many * 10 > finest * 9, "{many} of {finest}");
         assert!(many * 10 < finest * 11, "{many} of {finest}");
         let later = |events: &[crate::event::Event]| {
             events.iter().map(|e| e.t_us as f64).sum::<f64>() / events.len() as f64
         };
-        assert!((later(&passing) - later(&shown)).abs() < 300.0);
+        // Parts of this exposure are ten milliseconds long where little moves; by and large
+        // events come at their time all the same.
+        let off_us = later(&passing) - later(&shown);
+        assert!(off_us.abs() < 1_000.0, "{off_us} us");
         let back = Passed { until_us: 40_000.0, stretch: OPEN };
         assert!(eyes.pass(&scene, back, &mut passes, &mut passing).is_err());
     }
