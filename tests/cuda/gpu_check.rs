@@ -33,9 +33,16 @@ struct Packed {
     driver: &'static Path,
 }
 
-/// The packed folder with two golden passes of random weights; `None` without a C++ compiler.
+/// The packed folder with two golden passes of random weights; `None` without a C++ compiler,
+/// Python or binutils.
 fn packed() -> Option<Packed> {
     let driver = stand_in()?;
+    for tool in ["python3", "strip"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            println!("skipped: no {tool}");
+            return None;
+        }
+    }
     let root = tempfile::tempdir().unwrap();
     let golden = root.path().join("golden");
     std::fs::create_dir(&golden).unwrap();
