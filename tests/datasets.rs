@@ -82,6 +82,14 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
     assert!(entry["thresholds"][0].as_f64().unwrap() > 0.05, "{entry}");
     assert!(entry["blur_px"].as_f64().unwrap() <= 16.0, "{entry}");
     assert_eq!(known["skipped"].as_array().unwrap().len(), 1);
+    // Every scene names the photographs that it was made of, on its own side.
+    for (file, entry) in known["recordings"].as_object().unwrap() {
+        let source = entry["source"].as_str().unwrap();
+        let part = if file.starts_with("test") { "photographs_test" } else { "photographs_train" };
+        let (_, of) = source.split_once(", of ").unwrap();
+        let names = known["settings"][part].as_array().unwrap();
+        assert!(of.split(", ").all(|n| names.iter().any(|name| name == n)), "{file}: {source}");
+    }
 
     // As if it had been killed: a journal with a line cut off, one file missing, one half there.
     let two = here.join("two");
@@ -139,8 +147,8 @@ fn frames(folder: &Path, count: usize) -> Vec<Picture> {
 fn frames_become_means_truth_and_events() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    // Two pairs of 2 * 5 frames, each with one before and one after it.
-    let given = frames(&here.join("moving"), 24);
+    // Two pairs of 2 * 5 frames, each with one before and one after it, and two frames too many.
+    let given = frames(&here.join("moving"), 26);
     std::fs::create_dir_all(here.join("spoilt")).unwrap();
     for (k, frame) in given.iter().enumerate() {
         save(frame, &here.join(format!("spoilt/{k}.png")));
@@ -163,7 +171,8 @@ fn frames_become_means_truth_and_events() {
         "test",
     ];
     let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
-    assert!(said.contains("3 recordings in set (0 from earlier), 2 inputs skipped"), "{said}");
+    assert!(said.contains("3 recordings in set (0 from earlier), 4 inputs skipped"), "{said}");
+    assert!(said.contains("moving: the last 2 frames"), "{said}");
     assert!(said.contains("spoilt/3.png") && said.contains("pair 0 is left out"), "{said}");
     assert!(said.contains("gone.mp4"), "{said}");
     let pair = Pair::read(&here.join("set/test/moving_0001.npz")).unwrap();
@@ -187,6 +196,21 @@ fn frames_become_means_truth_and_events() {
         Pair::from_bytes(&same("spoilt_0001.npz")).unwrap().frames,
     );
     assert!(a == b);
+}
+
+#[test]
+fn without_ffmpeg_the_input_that_needs_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("film.mkv"), b"whatever").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["synth", "video", "film.mkv", "--out", "set"])
+        .env("PATH", folder.path())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("film.mkv: ffprobe cannot be started"), "{said}");
+    assert!(said.contains("install ffmpeg"), "{said}");
 }
 
 #[test]

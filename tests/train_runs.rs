@@ -9,11 +9,11 @@ use gem_live::network::Weights;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
-use gem_live::train::loss::{Labelled, Losses, labelled};
+use gem_live::train::loss::{Labelled, Losses};
 use gem_live::train::state::State;
 use gem_live::train::supervised::{self, Batches, Settings};
 use gem_live::train::watch::{Progress, Watch};
-use gem_live::train::{Learner, Scores, TrainError, Validation, published};
+use gem_live::train::{Batch, Device, Learner, Scores, TrainError, Validation, published};
 use rand::{Rng, SeedableRng};
 use std::path::Path;
 use std::time::Duration;
@@ -79,15 +79,13 @@ impl Watch for Steps {
 
 #[test]
 fn fifty_steps_on_one_batch_overfit_it() {
-    let layout = Net::layout();
-    let adam = Adam::new(layout.initial(5));
-    let mut learner = Learner { layout, adam, offsets: Offsets::Free };
+    let adam = Adam::new(Net::layout().initial(5));
+    let mut learner = Learner::new(adam, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
     for _ in 0..50 {
-        let step =
-            learner.step(&batch, how, |net, sample, to| labelled(net, sample, 0.0, Some(to)));
+        let step = learner.step(Batch::Labelled { samples: &batch, emphasis: 0.0 }, how);
         losses.push(step.unwrap().0.total());
     }
     let blurry: f32 =
@@ -106,6 +104,7 @@ fn settings(out: &Path) -> Settings {
         warmup: 2,
         emphasis: 20.0,
         offsets: Offsets::Rigid,
+        device: Device::Processor,
         validate_every: 100,
         save_every: Duration::from_secs(3600),
         plan: "stripes".into(),
@@ -231,6 +230,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     let settings = |checkpoints: &str| published::Settings {
         config: config(folder.path(), &folder.path().join(checkpoints)),
         offsets: Offsets::Rigid,
+        device: Device::Processor,
         save_every: Duration::from_secs(3600),
     };
     let mut watch = steps(1000);

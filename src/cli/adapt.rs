@@ -4,6 +4,7 @@ use super::Failure;
 use super::common::read_weights;
 use super::training_bar::TrainingBar;
 use gem_live::network::Weights;
+use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,10 @@ pub(crate) struct Adapt {
     /// Side of the crops to learn from, in image pixels.
     #[arg(long, default_value_t = Settings::default().side)]
     size: usize,
+    /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
+    /// with the feature `train-cuda`.
+    #[arg(long, default_value_t = Device::Processor)]
+    device: Device,
     /// Seed of everything random.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
@@ -57,6 +62,7 @@ impl Adapt {
             rate: self.rate,
             side: self.size,
             seed: self.seed,
+            device: self.device,
         };
         let mut bar = TrainingBar::new(Some(self.minutes));
         let outcome = adapt::adapt(&self.recording, &weights, settings, &mut bar)?;

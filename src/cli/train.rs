@@ -10,7 +10,7 @@ use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::supervised::{self, Batches, Settings, labelled};
-use gem_live::train::{Validation, published};
+use gem_live::train::{Device, Validation, published};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -61,6 +61,10 @@ pub(crate) struct Train {
     /// as long [default: free with --config, rigid otherwise].
     #[arg(long, value_enum)]
     offsets: Option<OffsetsName>,
+    /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
+    /// with the feature `train-cuda`. A training may go on elsewhere than it began.
+    #[arg(long, default_value_t = Device::Processor)]
+    device: Device,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1226)]
     seed: u64,
@@ -109,7 +113,12 @@ impl Train {
         }
         let folder = config.checkpoint_root.clone();
         let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
-        let settings = published::Settings { config, offsets, save_every: Duration::from_secs(60) };
+        let settings = published::Settings {
+            config,
+            offsets,
+            device: self.device,
+            save_every: Duration::from_secs(60),
+        };
         let mut bar = TrainingBar::new(self.minutes);
         let ended = published::run(&settings, &mut bar)?;
         bar.finish();
@@ -147,6 +156,7 @@ impl Train {
             warmup: (self.steps / 10).clamp(1, 300),
             emphasis: self.emphasis,
             offsets,
+            device: self.device,
             validate_every: self.validate_every,
             save_every: Duration::from_secs(60),
             plan,

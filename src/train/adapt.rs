@@ -3,8 +3,9 @@
 
 use super::TrainError;
 use super::adam::{Adam, StepSettings};
-use super::batch::Learner;
+use super::batch::{Batch, Learner};
 use super::cpu::{Net, Offsets};
+use super::device::Device;
 use super::loss::{self, Losses, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, Watch};
@@ -32,11 +33,14 @@ pub struct Settings {
     pub side: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Where gradients are computed; the processor judges.
+    pub device: Device,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { time: Duration::from_secs(600), batch: 4, rate: 1e-4, side: 128, seed: 1226 }
+        let time = Duration::from_secs(600);
+        Self { time, batch: 4, rate: 1e-4, side: 128, seed: 1226, device: Device::Processor }
     }
 }
 
@@ -143,7 +147,8 @@ pub fn adapt(
     let before = judge(&teacher)?;
     let blurry_sharpness =
         judged.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>() / judged.len().max(1) as f64;
-    let mut learner = Learner { layout: layout.clone(), adam: Adam::new(parameters), offsets };
+    let mut learner = Learner::new(Adam::new(parameters.clone()), offsets, settings.device)?;
+    learner.gradients.teach(Some(&parameters))?;
     let how = StepSettings {
         rate: settings.rate,
         weight_decay: 0.0,
@@ -158,9 +163,8 @@ pub fn adapt(
     while go_on {
         let step = learner.adam.steps;
         let samples = batch(&all, &training, settings, step);
-        let (losses, gradient) = learner.step(&samples, how, |net, sample, to| {
-            loss::unlabelled(net, Some(&teacher), sample, Objective::default(), Some(to))
-        })?;
+        let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
+        let (losses, gradient) = learner.step(batch, how)?;
         let seconds = start.elapsed().as_secs_f64();
         let told = watch.step(&Progress {
             step: learner.adam.steps,

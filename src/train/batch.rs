@@ -1,12 +1,51 @@
-//! One step: samples side by side, their gradients added up in order.
+//! One step: gradients of a batch from wherever they are computed, then Adam.
 
 use super::TrainError;
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
-use super::layout::{Gradient, Layout};
-use super::loss::Losses;
-use crate::engine::EngineError;
-use rayon::prelude::*;
+use super::device::Device;
+use super::layout::Layout;
+use super::loss::{Labelled, Losses, Objective, Unlabelled};
+
+/// The samples of a step and what they are judged by.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch<'a> {
+    /// With truth, see [`super::loss::labelled_slopes`].
+    Labelled {
+        /// The samples.
+        samples: &'a [Labelled],
+        /// How much more moving pixels count.
+        emphasis: f32,
+    },
+    /// Without, see [`super::loss::unlabelled_slopes`]; the second stage where there is a teacher.
+    Unlabelled {
+        /// The samples.
+        samples: &'a [Unlabelled],
+        /// Weights of the losses.
+        objective: Objective,
+    },
+}
+
+/// Computes gradients: the processor, or a device through burn. Everything else of a training
+/// (optimiser, schedules, state, validation) is the same code for all.
+pub trait Gradients: Send {
+    /// Sets or removes the frozen teacher of the following batches without truth.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError>;
+
+    /// Mean losses of a batch and their derivatives by the parameters, both in the order of
+    /// [`Layout::tensors`].
+    ///
+    /// # Errors
+    /// A sample that the network cannot take, or whatever the device says.
+    fn gradients(
+        &mut self,
+        parameters: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Losses, Vec<f32>), TrainError>;
+}
 
 /// A network that learns.
 pub struct Learner {
@@ -16,49 +55,38 @@ pub struct Learner {
     pub adam: Adam,
     /// Whether the deformable convolutions deform.
     pub offsets: Offsets,
+    /// Where gradients come from.
+    pub gradients: Box<dyn Gradients>,
 }
 
 impl Learner {
-    /// The network as it is now.
+    /// A network that learns on `device`.
+    ///
+    /// # Errors
+    /// The device is not there, is not built in, or computes something else than the processor.
+    pub fn new(adam: Adam, offsets: Offsets, device: Device) -> Result<Self, TrainError> {
+        Ok(Self { layout: Net::layout(), adam, offsets, gradients: device.open(offsets)? })
+    }
+
+    /// The network as it is now, on the processor.
     pub fn net(&self) -> Net {
         Net::new(&self.layout, &self.adam.parameters, self.offsets)
     }
 
-    /// One step on a batch. `one` gives a sample's losses and adds its share of the gradient.
-    /// Returns the mean losses and the gradient's length. The result does not depend on the
-    /// number of threads.
+    /// One step on a batch. Returns the mean losses and the gradient's length.
     ///
     /// # Errors
     /// A sample that the network cannot take, or numbers that are not finite; the parameters
     /// are as they were then.
-    pub fn step<T: Sync>(
+    pub fn step(
         &mut self,
-        samples: &[T],
+        batch: Batch<'_>,
         settings: StepSettings,
-        one: impl Fn(&Net, &T, (&mut Gradient, f32)) -> Result<Losses, EngineError> + Sync,
     ) -> Result<(Losses, f64), TrainError> {
-        let net = self.net();
-        let share = 1.0 / samples.len().max(1) as f32;
-        let results: Vec<(Losses, Gradient)> = samples
-            .par_iter()
-            .map(|sample| {
-                let mut gradient = Gradient::zeros(&self.layout);
-                one(&net, sample, (&mut gradient, share)).map(|losses| (losses, gradient))
-            })
-            .collect::<Result<_, _>>()?;
-        let mut losses = Losses::default();
-        let mut sum: Option<Gradient> = None;
-        for (one, gradient) in results {
-            losses.add(&one, f64::from(share));
-            match &mut sum {
-                Some(sum) => sum.add(&gradient),
-                None => sum = Some(gradient),
-            }
-        }
+        let (losses, gradient) = self.gradients.gradients(&self.adam.parameters, batch)?;
         if !losses.total().is_finite() {
             return Err(TrainError::NotFinite { what: "the loss", step: self.adam.steps });
         }
-        let gradient = sum.map_or_else(Vec::new, |sum| sum.flatten(&self.layout));
         let length = self.adam.step(&gradient, settings)?;
         Ok((losses, length))
     }

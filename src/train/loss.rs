@@ -3,7 +3,7 @@
 //! Every function handles one sample of a batch; sums over samples are taken in the order of the
 //! samples, so the result does not depend on the number of threads.
 
-use super::cpu::{Input, Net};
+use super::cpu::{Input, Net, Output};
 use super::layout::Gradient;
 use super::resize::bicubic;
 use crate::engine::EngineError;
@@ -40,9 +40,112 @@ impl Unlabelled {
         self.input(&self.blur_to_sharp, self.blur.clone(), (self.height, self.width))
     }
 
+    /// Everything that the network reads for this sample's losses, the last one in the second
+    /// stage only.
+    pub fn passes(&self, second: bool) -> Passes<Input> {
+        let size = (self.height, self.width);
+        let reduced = || {
+            // Clamped: bicubic weights overshoot at edges.
+            let mut small = bicubic(&self.large, size, self.reduced);
+            clamp(&mut small);
+            self.input(&self.large_to_sharp, small, self.reduced)
+        };
+        Passes {
+            large_to_blur: self.input(&self.large_to_blur, self.large.clone(), size),
+            large_to_sharp: self.input(&self.large_to_sharp, self.large.clone(), size),
+            blur_to_sharp: self.blur_to_sharp(),
+            reduced: second.then(reduced),
+        }
+    }
+
     fn input(&self, events: &[f32], blur: Vec<f32>, (height, width): (usize, usize)) -> Input {
         let (event_height, event_width) = (self.event_height, self.event_width);
         Input { events: events.to_vec(), event_height, event_width, blur, height, width }
+    }
+}
+
+/// One thing for every pass through the network that a sample's losses need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passes<T> {
+    /// From the large blur to the frame.
+    pub large_to_blur: T,
+    /// From the large blur to the sharp instant.
+    pub large_to_sharp: T,
+    /// From the frame to the sharp instant.
+    pub blur_to_sharp: T,
+    /// From the large blur to the sharp instant at a smaller image; second stage only.
+    pub reduced: Option<T>,
+}
+
+impl<T> Passes<T> {
+    /// All of them in the order of the fields.
+    pub fn each(&self) -> impl Iterator<Item = &T> {
+        [&self.large_to_blur, &self.large_to_sharp, &self.blur_to_sharp]
+            .into_iter()
+            .chain(&self.reduced)
+    }
+
+    /// [`Self::each`], given away.
+    pub fn into_each(self) -> impl Iterator<Item = T> {
+        [self.large_to_blur, self.large_to_sharp, self.blur_to_sharp]
+            .into_iter()
+            .chain(self.reduced)
+    }
+
+    /// From three or four in the order of [`Self::each`].
+    pub fn from_each(mut each: impl Iterator<Item = T>) -> Option<Self> {
+        Some(Self {
+            large_to_blur: each.next()?,
+            large_to_sharp: each.next()?,
+            blur_to_sharp: each.next()?,
+            reduced: each.next(),
+        })
+    }
+
+    /// The same for something made of each.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn map<'a, U, E>(
+        &'a self,
+        mut f: impl FnMut(&'a T) -> Result<U, E>,
+    ) -> Result<Passes<U>, E> {
+        Ok(Passes {
+            large_to_blur: f(&self.large_to_blur)?,
+            large_to_sharp: f(&self.large_to_sharp)?,
+            blur_to_sharp: f(&self.blur_to_sharp)?,
+            reduced: self.reduced.as_ref().map(f).transpose()?,
+        })
+    }
+}
+
+/// What one pass gave, `(3, height, width)` each.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The sharp image, not clamped.
+    pub latent: &'a [f32],
+    /// Sharp over blurry.
+    pub ratio: &'a [f32],
+}
+
+/// A loss's derivatives by what one pass gave, `(3, height, width)` each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slopes {
+    /// By the sharp image.
+    pub latent: Vec<f32>,
+    /// By the ratio.
+    pub ratio: Vec<f32>,
+}
+
+impl Slopes {
+    fn zeros(n: usize) -> Self {
+        Self { latent: vec![0.0; n], ratio: vec![0.0; n] }
+    }
+
+    /// Multiplied by the sample's share in its batch.
+    pub fn scaled(mut self, share: f32) -> Self {
+        self.latent.iter_mut().chain(&mut self.ratio).for_each(|v| *v *= share);
+        self
     }
 }
 
@@ -150,32 +253,22 @@ fn compare(
     f64::from(weight) * sum / latent.len() as f64
 }
 
-/// The losses of one sample, stage 1 without a teacher, stage 2 with one. With `gradient`, the
-/// derivatives times `share` (one over the batch's size) are added to it.
-///
-/// # Errors
-/// Shapes that the network cannot take.
-pub fn unlabelled(
-    net: &Net,
-    teacher: Option<&Net>,
+/// The losses of one sample from what the network gave for its [`Unlabelled::passes`], and their
+/// derivatives by that. `taught` is the teacher's latent image for the frame, needed where there
+/// is a reduced pass.
+pub fn unlabelled_slopes(
     sample: &Unlabelled,
+    seen: &Passes<Seen<'_>>,
+    taught: Option<Vec<f32>>,
     objective: Objective,
-    gradient: Option<(&mut Gradient, f32)>,
-) -> Result<Losses, EngineError> {
+) -> (Losses, Passes<Slopes>) {
     let Objective { weights: [by_blur, by_scale, by_teacher, by_guidance], distance } = objective;
     let size = (sample.height, sample.width);
-    let large_to_blur = sample.input(&sample.large_to_blur, sample.large.clone(), size);
-    let large_to_sharp = sample.input(&sample.large_to_sharp, sample.large.clone(), size);
-    let blur_to_sharp = sample.blur_to_sharp();
-    let lb = net.forward(&large_to_blur)?;
-    let ls = net.forward(&large_to_sharp)?;
-    let bs = net.forward(&blur_to_sharp)?;
+    let (lb, ls, bs) = (seen.large_to_blur, seen.large_to_sharp, seen.blur_to_sharp);
     let n = lb.latent.len();
-    let zeros = || vec![0.0_f32; n];
-    let (mut d_lb, mut d_ls) = (zeros(), zeros());
-    let (mut r_lb, mut r_ls, mut r_bs) = (zeros(), zeros(), zeros());
+    let [mut d_lb, mut d_ls, mut d_bs] = std::array::from_fn(|_| Slopes::zeros(n));
     let mut losses = Losses {
-        blur: compare(&lb.latent, &sample.blur, by_blur, distance, &mut d_lb),
+        blur: compare(lb.latent, &sample.blur, by_blur, distance, &mut d_lb.latent),
         ..Losses::default()
     };
     let share = by_scale / n as f32;
@@ -189,9 +282,11 @@ pub fn unlabelled(
         let (value, slope) = distance.at(quotient - l);
         sum += value;
         let slope = share * slope;
-        for (to, v) in
-            [(&mut r_ls, slope / b), (&mut r_bs, -slope * quotient / b), (&mut r_lb, -slope)]
-        {
+        for (to, v) in [
+            (&mut d_ls.ratio, slope / b),
+            (&mut d_bs.ratio, -slope * quotient / b),
+            (&mut d_lb.ratio, -slope),
+        ] {
             if let Some(to) = to.get_mut(i) {
                 *to = v;
             }
@@ -199,41 +294,80 @@ pub fn unlabelled(
     }
     losses.scale = f64::from(by_scale) * sum / n as f64;
     let mut reduced = None;
-    if let Some(teacher) = teacher {
-        let mut target = teacher.forward(&blur_to_sharp)?.latent;
+    if let (Some(mut target), Some(small)) = (taught, seen.reduced) {
         clamp(&mut target);
-        losses.teacher = compare(&ls.latent, &target, by_teacher, distance, &mut d_ls);
-        let to = sample.reduced;
-        // Both clamped: bicubic weights overshoot at edges.
-        let (mut target, mut small) =
-            (bicubic(&target, size, to), bicubic(&sample.large, size, to));
+        losses.teacher = compare(ls.latent, &target, by_teacher, distance, &mut d_ls.latent);
+        // Clamped again: bicubic weights overshoot at edges.
+        let mut target = bicubic(&target, size, sample.reduced);
         clamp(&mut target);
-        clamp(&mut small);
-        let input = sample.input(&sample.large_to_sharp, small, to);
-        let output = net.forward(&input)?;
-        let mut d = vec![0.0_f32; output.latent.len()];
-        losses.guidance = compare(&output.latent, &target, by_guidance, distance, &mut d);
-        reduced = Some((input, output, d));
+        let mut d = Slopes::zeros(small.latent.len());
+        losses.guidance = compare(small.latent, &target, by_guidance, distance, &mut d.latent);
+        reduced = Some(d);
     }
+    let slopes = Passes { large_to_blur: d_lb, large_to_sharp: d_ls, blur_to_sharp: d_bs, reduced };
+    (losses, slopes)
+}
+
+/// The losses of one sample on the processor, stage 1 without a teacher, stage 2 with one. With
+/// `gradient`, the derivatives times `share` (one over the batch's size) are added to it.
+///
+/// # Errors
+/// Shapes that the network cannot take.
+pub fn unlabelled(
+    net: &Net,
+    teacher: Option<&Net>,
+    sample: &Unlabelled,
+    objective: Objective,
+    gradient: Option<(&mut Gradient, f32)>,
+) -> Result<Losses, EngineError> {
+    let inputs = sample.passes(teacher.is_some());
+    let taught = teacher.map(|t| t.forward(&inputs.blur_to_sharp)).transpose()?.map(|o| o.latent);
+    let outputs = inputs.map(|input| net.forward(input))?;
+    let Ok(seen) = outputs.map(|o| Ok::<_, std::convert::Infallible>(o.seen()));
+    let (losses, slopes) = unlabelled_slopes(sample, &seen, taught, objective);
     if let Some((gradient, share)) = gradient {
-        let scaled = |mut d: Vec<f32>| {
-            d.iter_mut().for_each(|v| *v *= share);
-            d
+        let mut back = |input: &Input, output: &Output, slopes: Slopes| {
+            let slopes = slopes.scaled(share);
+            net.backward(input, output, &slopes.latent, &slopes.ratio, gradient);
         };
-        net.backward(&large_to_blur, &lb, &scaled(d_lb), &scaled(r_lb), gradient);
-        net.backward(&large_to_sharp, &ls, &scaled(d_ls), &scaled(r_ls), gradient);
-        net.backward(&blur_to_sharp, &bs, &zeros(), &scaled(r_bs), gradient);
-        if let Some((input, output, d)) = reduced {
-            let none = vec![0.0; d.len()];
-            net.backward(&input, &output, &scaled(d), &none, gradient);
+        back(&inputs.large_to_blur, &outputs.large_to_blur, slopes.large_to_blur);
+        back(&inputs.large_to_sharp, &outputs.large_to_sharp, slopes.large_to_sharp);
+        back(&inputs.blur_to_sharp, &outputs.blur_to_sharp, slopes.blur_to_sharp);
+        if let (Some(input), Some(output), Some(slopes)) =
+            (&inputs.reduced, &outputs.reduced, slopes.reduced)
+        {
+            back(input, output, slopes);
         }
     }
     Ok(losses)
 }
 
-/// Mean absolute difference to the truth, where pixels that moved count more:
-/// `1 + emphasis * |blur - sharp|`, the difference averaged over the colours. With `gradient`,
-/// the derivatives times `share` are added to it.
+/// Mean absolute difference of `latent` to the truth, where pixels that moved count more:
+/// `1 + emphasis * |blur - sharp|`, the difference averaged over the colours; and its derivatives.
+pub fn labelled_slopes(sample: &Labelled, latent: &[f32], emphasis: f32) -> (Losses, Slopes) {
+    let n = latent.len();
+    let area = sample.input.height * sample.input.width;
+    let mut moved = vec![0.0_f32; area];
+    for (blur, sharp) in sample.input.blur.chunks_exact(area).zip(sample.sharp.chunks_exact(area)) {
+        for (m, (b, s)) in moved.iter_mut().zip(blur.iter().zip(sharp)) {
+            *m += (b - s).abs() / 3.0;
+        }
+    }
+    let mut slopes = Slopes::zeros(n);
+    let mut sum = 0.0_f64;
+    let weights = moved.iter().map(|m| 1.0 + emphasis * m).cycle();
+    for (((l, s), weight), d) in
+        latent.iter().zip(&sample.sharp).zip(weights).zip(&mut slopes.latent)
+    {
+        let (value, slope) = Distance::L1.at(l - s);
+        sum += f64::from(weight) * value;
+        *d = weight * slope / n as f32;
+    }
+    (Losses { truth: sum / n as f64, ..Losses::default() }, slopes)
+}
+
+/// [`labelled_slopes`] on the processor. With `gradient`, the derivatives times `share` are added
+/// to it.
 ///
 /// # Errors
 /// Shapes that the network cannot take.
@@ -244,27 +378,10 @@ pub fn labelled(
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let output = net.forward(&sample.input)?;
-    let n = output.latent.len();
-    let area = sample.input.height * sample.input.width;
-    let mut moved = vec![0.0_f32; area];
-    for (blur, sharp) in sample.input.blur.chunks_exact(area).zip(sample.sharp.chunks_exact(area)) {
-        for (m, (b, s)) in moved.iter_mut().zip(blur.iter().zip(sharp)) {
-            *m += (b - s).abs() / 3.0;
-        }
-    }
-    let mut derivative = vec![0.0_f32; n];
-    let mut sum = 0.0_f64;
-    let weights = moved.iter().map(|m| 1.0 + emphasis * m).cycle();
-    for (((l, s), weight), d) in
-        output.latent.iter().zip(&sample.sharp).zip(weights).zip(&mut derivative)
-    {
-        let (value, slope) = Distance::L1.at(l - s);
-        sum += f64::from(weight) * value;
-        *d = weight * slope / n as f32;
-    }
+    let (losses, slopes) = labelled_slopes(sample, &output.latent, emphasis);
     if let Some((gradient, share)) = gradient {
-        derivative.iter_mut().for_each(|v| *v *= share);
-        net.backward(&sample.input, &output, &derivative, &vec![0.0; n], gradient);
+        let slopes = slopes.scaled(share);
+        net.backward(&sample.input, &output, &slopes.latent, &slopes.ratio, gradient);
     }
-    Ok(Losses { truth: sum / n as f64, ..Losses::default() })
+    Ok(losses)
 }

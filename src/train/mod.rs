@@ -7,7 +7,10 @@
 pub mod adam;
 pub mod adapt;
 mod batch;
+#[cfg(any(feature = "train-burn", feature = "train-cuda"))]
+mod burn;
 pub mod cpu;
+pub mod device;
 pub mod layout;
 pub mod loss;
 pub mod published;
@@ -16,10 +19,13 @@ pub mod resize;
 pub mod schedule;
 pub mod state;
 pub mod supervised;
+#[cfg(feature = "train-cuda")]
+mod toolkit;
 mod validation;
 pub mod watch;
 
-pub use batch::Learner;
+pub use batch::{Batch, Gradients, Learner};
+pub use device::Device;
 pub use validation::{Scores, Validation};
 
 use crate::engine::EngineError;
@@ -70,6 +76,14 @@ pub enum TrainError {
         found: String,
         /// This training's.
         expected: String,
+    },
+    /// A device cannot be used.
+    #[error("--device {device}: {why}")]
+    Device {
+        /// Which.
+        device: Device,
+        /// Why, and what to do.
+        why: String,
     },
     /// There is nothing to learn from.
     #[error("{0}")]

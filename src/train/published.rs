@@ -2,9 +2,10 @@
 //! then cycles of a second one, each with the cycle before as its frozen teacher.
 
 use super::adam::{Adam, StepSettings};
-use super::batch::Learner;
+use super::batch::{Batch, Learner};
 use super::cpu::{Net, Offsets};
-use super::loss::{self, Distance, Objective, Unlabelled};
+use super::device::Device;
+use super::loss::{Distance, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings, reduced};
 use super::schedule::{Decay, Schedule};
 use super::state::{Position, State};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub config: Config,
     /// Whether the deformable convolutions deform; as published they do.
     pub offsets: Offsets,
+    /// Where gradients are computed; not part of the plan, a training may move.
+    pub device: Device,
     /// Time between two writings of the state.
     pub save_every: Duration,
 }
@@ -198,7 +201,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         crop,
         folder,
         state,
-        learner: Learner { layout, adam, offsets: settings.offsets },
+        learner: Learner::new(adam, settings.offsets, settings.device)?,
         metrics,
         saved: Instant::now(),
         validation: validation(config, crop)?,
@@ -276,10 +279,9 @@ impl Run<'_> {
         before: usize,
         watch: &mut dyn Watch,
     ) -> Result<bool, TrainError> {
-        let teacher = (self.state.teacher.as_ref())
-            .map(|t| Net::new(&self.learner.layout, t, self.settings.offsets));
+        self.learner.gradients.teach(self.state.teacher.as_deref())?;
         while self.state.position.epoch < phase.epochs {
-            if !self.epoch(phase, before, teacher.as_ref(), watch)? {
+            if !self.epoch(phase, before, watch)? {
                 return Ok(false);
             }
         }
@@ -290,7 +292,6 @@ impl Run<'_> {
         &mut self,
         phase: Phase,
         before: usize,
-        teacher: Option<&Net>,
         watch: &mut dyn Watch,
     ) -> Result<bool, TrainError> {
         let config = &self.settings.config;
@@ -342,11 +343,8 @@ impl Run<'_> {
                 self.tell(watch);
                 let mut go_on = true;
                 if !samples.is_empty() {
-                    let objective = self.objective;
-                    let (losses, gradient) =
-                        self.learner.step(&samples, how, |net, sample, to| {
-                            loss::unlabelled(net, teacher, sample, objective, Some(to))
-                        })?;
+                    let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
+                    let (losses, gradient) = self.learner.step(batch, how)?;
                     self.state.position.samples += samples.len();
                     self.state.position.loss_sum += losses.total() * samples.len() as f64;
                     let position = &mut self.state.position;

@@ -2,7 +2,7 @@
 //! centres aligned, no low-pass.
 
 /// Four samples and their weights for every output along one axis.
-fn taps(from: usize, to: usize) -> Vec<[(usize, f32); 4]> {
+pub(super) fn taps(from: usize, to: usize) -> Vec<[(usize, f32); 4]> {
     const A: f64 = -0.75;
     let weight = |d: f64| {
         let d = d.abs();

@@ -1,9 +1,10 @@
 //! The supervised stage: scenes made on the fly from photographs, or recordings with truth.
 
 use super::adam::{Adam, StepSettings};
-use super::batch::Learner;
+use super::batch::{Batch, Learner};
 use super::cpu::{Input, Net, Offsets};
-use super::loss::{self, Labelled};
+use super::device::Device;
+use super::loss::Labelled;
 use super::schedule::by_step;
 use super::state::{Position, State};
 use super::watch::{Progress, Watch};
@@ -28,10 +29,12 @@ pub struct Settings {
     pub rate: f64,
     /// Steps in which the rate rises.
     pub warmup: u64,
-    /// How much more moving pixels count, see [`loss::labelled`].
+    /// How much more moving pixels count, see [`super::loss::labelled_slopes`].
     pub emphasis: f32,
     /// Whether the deformable convolutions deform.
     pub offsets: Offsets,
+    /// Where gradients are computed; not part of the plan, a training may move.
+    pub device: Device,
     /// Steps between validations.
     pub validate_every: u64,
     /// Time between two writings of the state.
@@ -131,7 +134,7 @@ pub fn run(
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps)?;
     let adam = state.adam.clone();
-    let mut learner = Learner { layout: Net::layout(), adam, offsets: settings.offsets };
+    let mut learner = Learner::new(adam, settings.offsets, settings.device)?;
     let result = std::thread::scope(|scope| {
         let (give, take) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;
@@ -158,9 +161,8 @@ pub fn run(
             // Gradients longer than 1 are shortened: single samples must not undo much.
             let how =
                 StepSettings { rate, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.998 };
-            let (losses, gradient) = learner.step(&samples, how, |net, sample, to| {
-                loss::labelled(net, sample, settings.emphasis, Some(to))
-            })?;
+            let batch = Batch::Labelled { samples: &samples, emphasis: settings.emphasis };
+            let (losses, gradient) = learner.step(batch, how)?;
             state.position.seconds += last.elapsed().as_secs_f64();
             last = Instant::now();
             let progress = Progress {

@@ -153,9 +153,18 @@ impl Video {
                 (number, place, spoilt, maker) = (number + 1, 0, false, None);
             }
         }
-        if number == 0 && made == 0 && place < recipe.length() && !spoilt {
-            let needed = recipe.length();
-            set.skip(format!("{}: too short: a pair needs {needed} frames", path.display()));
+        // What is left after the last pair: frames that no pair was made of. (Those that merely
+        // lie between a whole pair and the next one's start are not missing.)
+        let needed = recipe.length();
+        if place > 0 && place < needed && !spoilt {
+            set.skip(match number {
+                0 => format!("{}: too short: a pair needs {needed} frames", path.display()),
+                _ => format!(
+                    "{}: the last {place} frames (after interpolation) are too few for a pair, \
+                     which needs {needed}",
+                    path.display()
+                ),
+            });
         }
         Ok(made)
     }

@@ -7,6 +7,7 @@ use crate::frame::{Picture, Size};
 use crate::simulate::motion::{CameraMotion, Motion, PlaneMotion};
 use crate::simulate::random::Stream;
 use crate::simulate::{LUMA_BGR, Layer, LightImage, Scene, Texture, Transfer};
+use std::collections::BTreeSet;
 
 /// What random scenes have in common.
 #[derive(Clone, Debug)]
@@ -34,10 +35,22 @@ pub fn random_scene(
     blur_px: f64,
     random: &mut Stream,
 ) -> Scene {
+    random_scene_of(photographs, settings, exposures, blur_px, random).0
+}
+
+/// [`random_scene`], and which photographs its layers were cut from, by their numbers.
+pub fn random_scene_of(
+    photographs: &Photographs,
+    settings: &SceneSettings,
+    exposures: &[Span],
+    blur_px: f64,
+    random: &mut Stream,
+) -> (Scene, BTreeSet<usize>) {
     let duration_s = exposures.first().map_or(1.0, |e| e.duration_us() * 1e-6);
     let still = random.unit() < settings.tripod;
     let gray = random.unit() < settings.gray;
-    let mut cut = Scissors { photographs, settings, gray, margin_px: blur_px.min(64.0) + 16.0 };
+    let margin_px = blur_px.min(64.0) + 16.0;
+    let mut cut = Scissors { photographs, settings, gray, margin_px, used: BTreeSet::new() };
     let camera = if still { CameraMotion::default() } else { shake(settings, duration_s, random) };
     let background = Layer {
         texture: Texture::backdrop(cut.patch(1.0, random)),
@@ -60,7 +73,7 @@ pub fn random_scene(
             scale(&mut scene, blur_px / now);
         }
     }
-    scene
+    (scene, cut.used)
 }
 
 /// Parts of an exposure along which ways are summed.
@@ -164,6 +177,8 @@ struct Scissors<'a> {
     settings: &'a SceneSettings,
     gray: bool,
     margin_px: f64,
+    /// Numbers of the photographs that something was cut from.
+    used: BTreeSet<usize>,
 }
 
 impl Scissors<'_> {
@@ -179,22 +194,25 @@ impl Scissors<'_> {
         let side = |n: usize| ((n as f64 + self.margin_px) * 1.5 * share) as usize;
         let view = self.settings.view;
         let window = |random: &mut Stream| {
-            let picture = &pictures[random.below(pictures.len())];
+            let number = random.below(pictures.len());
+            let picture = &pictures[number];
             let from = picture.size();
             let width = side(view.width).clamp(1, from.width);
             let height = side(view.height).clamp(1, from.height);
             let left = random.below(from.width - width + 1);
             let top = random.below(from.height - height + 1);
-            (picture, Size::new(width, height), left, top)
+            (number, Size::new(width, height), left, top)
         };
         // The busiest of three: blurred skies teach nothing.
         let three = [window(random), window(random), window(random)];
         let [first, ..] = three;
-        let busy = |(picture, size, left, top): (&Picture, Size, usize, usize)| {
-            structure(picture, size, left, top)
+        let busy = |(number, size, left, top): (usize, Size, usize, usize)| {
+            structure(&pictures[number], size, left, top)
         };
-        let (picture, Size { width, height }, left, top) =
+        let (number, Size { width, height }, left, top) =
             three.into_iter().fold(first, |a, b| if busy(b) > busy(a) { b } else { a });
+        let picture = &pictures[number];
+        self.used.insert(number);
         let from = picture.size();
         let (mirror_x, mirror_y) = (random.bits() & 1 == 1, random.bits() & 1 == 1);
         let turned = random.unit() < 0.3;

@@ -28,8 +28,19 @@ pub enum SourceError {
     #[error("{}: no jpg or png files in it", .0.display())]
     Empty(PathBuf),
     /// ffmpeg or ffprobe is not there.
-    #[error("{0} cannot be started ({1}): install ffmpeg to read videos and to interpolate")]
-    Missing(&'static str, std::io::Error),
+    #[error(
+        "{}: {program} cannot be started ({cause}): install ffmpeg to read videos and to \
+         interpolate",
+        path.display()
+    )]
+    Missing {
+        /// The input that needs it.
+        path: PathBuf,
+        /// Which of the two.
+        program: &'static str,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
     /// ffmpeg did not understand the input.
     #[error("{}: ffmpeg: {why}", path.display())]
     Ffmpeg {
@@ -145,7 +156,11 @@ fn probe(path: &Path) -> Result<f64, SourceError> {
         .arg(path)
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| SourceError::Missing("ffprobe", e))?;
+        .map_err(|cause| SourceError::Missing {
+            path: path.to_owned(),
+            program: "ffprobe",
+            cause,
+        })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rate = text
         .trim()
@@ -198,6 +213,8 @@ impl Ffmpeg {
         if filters.is_empty() {
             filters.push("null".to_owned());
         }
+        let missing =
+            |cause| SourceError::Missing { path: path.to_owned(), program: "ffmpeg", cause };
         let mut child = Command::new("ffmpeg")
             .args(["-v", "error", "-nostdin"])
             .args(input)
@@ -207,8 +224,8 @@ impl Ffmpeg {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| SourceError::Missing("ffmpeg", e))?;
-        let gone = || SourceError::Missing("ffmpeg", std::io::ErrorKind::BrokenPipe.into());
+            .map_err(missing)?;
+        let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
         let out = child.stdout.take().ok_or_else(gone)?;
         let mut complaints = child.stderr.take().ok_or_else(gone)?;
         let errors = std::thread::Builder::new().name("ffmpeg-errors".into()).spawn(move || {

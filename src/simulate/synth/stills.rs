@@ -3,7 +3,7 @@
 use super::Photographs;
 use super::film::{Shooting, film};
 use super::sampler::{Optics, Recipe, moments};
-use super::scene::{SceneSettings, longest_path_px, random_scene};
+use super::scene::{SceneSettings, longest_path_px, random_scene_of};
 use super::set::Entry;
 use crate::dataset::{Pair, Truth};
 use crate::event::Span;
@@ -36,7 +36,7 @@ pub fn still_pair(
     let blur_px = recipe.max_blur_px * random.unit().powf(recipe.slow);
     let optics = Optics::random(recipe, &mut random);
     let settings = SceneSettings::of(recipe, &optics);
-    let scene = random_scene(photographs, &settings, &exposures, blur_px, &mut random);
+    let (scene, used) = random_scene_of(photographs, &settings, &exposures, blur_px, &mut random);
     let scale = scale.max(1);
     let sensor = Size::new(recipe.size.width / scale, recipe.size.height / scale);
     let middle = |k: usize| (k as f64 + 0.5) / truths as f64;
@@ -52,8 +52,10 @@ pub fn still_pair(
     };
     let film = film(&scene, &shooting)?;
     let longest = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
+    let of: Vec<&str> =
+        used.iter().filter_map(|i| photographs.names().get(*i)).map(String::as_str).collect();
     let entry = Entry {
-        source: format!("photographs, number {number}"),
+        source: format!("number {number}, of {}", of.join(", ")),
         thresholds: Some([optics.pixels.on, optics.pixels.off].map(tidy)),
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: film.events.len(),

@@ -6,6 +6,7 @@
 mod conv;
 mod deform;
 mod fuse;
+mod gradients;
 mod map;
 mod outer;
 mod resample;
@@ -13,10 +14,13 @@ mod resample;
 mod tests;
 
 use super::layout::{Gradient, Layout};
+use super::loss::Seen;
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
 use crate::event::CHANNELS;
 use crate::network::FUSION_LEVELS;
+pub use gradients::Processor;
+
 use conv::Conv;
 use deform::Deform;
 use fuse::{Fused, Fusion};
@@ -78,6 +82,13 @@ pub struct Output {
     /// Sharp over blurry.
     pub ratio: Vec<f32>,
     kept: Kept,
+}
+
+impl Output {
+    /// What a loss reads of it.
+    pub fn seen(&self) -> Seen<'_> {
+        Seen { latent: &self.latent, ratio: &self.ratio }
+    }
 }
 
 /// Kernel sides of the encoders' halvings.

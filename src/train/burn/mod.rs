@@ -1,0 +1,322 @@
+//! Gradients through burn: the network in its tensors, on any device that it computes on. The
+//! losses stay on the host, where they are the same code as the processor's; only images, their
+//! derivatives, parameters and gradients travel.
+
+mod san;
+mod shapes;
+#[cfg(all(test, feature = "train-burn"))]
+mod tests;
+
+use super::TrainError;
+use super::batch::{Batch, Gradients};
+use super::cpu::{Input, Net, Offsets, Processor};
+use super::device::Device;
+use super::layout::Layout;
+use super::loss::{Labelled, Losses, Objective, Passes, Seen, Slopes, Unlabelled};
+use super::loss::{labelled_slopes, unlabelled_slopes};
+use crate::event::CHANNELS;
+use crate::simulate::random::Stream;
+use burn_autodiff::Autodiff;
+use burn_tensor::backend::{AutodiffBackend, Backend, ExecutionError};
+use burn_tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+use san::San;
+use shapes::Shapes;
+use std::collections::HashMap;
+
+/// Sizes whose constants are kept: crops have one, reduced images and scale ratios a few more.
+const KEPT: usize = 16;
+
+/// Rows and columns of the event map, then of the image.
+type Sizes = [usize; 4];
+
+/// What one pass gave, on the host.
+struct Restored {
+    latent: Vec<f32>,
+    ratio: Vec<f32>,
+}
+
+impl Restored {
+    fn seen(&self) -> Seen<'_> {
+        Seen { latent: &self.latent, ratio: &self.ratio }
+    }
+}
+
+/// Passes of one pair of sizes, computed together.
+struct Group<B: Backend> {
+    /// Their places among all inputs.
+    places: Vec<usize>,
+    latent: Tensor<B, 4>,
+    ratio: Tensor<B, 4>,
+}
+
+/// [`Gradients`] on one of burn's devices.
+struct Burn<B: AutodiffBackend> {
+    name: Device,
+    device: burn_tensor::Device<B>,
+    offsets: Offsets,
+    teacher: Option<San<B>>,
+    shapes: HashMap<Sizes, Shapes<B>>,
+}
+
+/// Opens a device and proves on a small sample that it computes what the processor does.
+///
+/// # Errors
+/// The device is not there, is not built in, or computes something else.
+pub(super) fn open(name: Device, offsets: Offsets) -> Result<Box<dyn Gradients>, TrainError> {
+    match name {
+        #[cfg(feature = "train-burn")]
+        Device::BurnProcessor => {
+            let device = burn_ndarray::NdArrayDevice::default();
+            proven::<Autodiff<burn_ndarray::NdArray>>(name, device, offsets)
+        }
+        #[cfg(feature = "train-cuda")]
+        Device::Cuda(number) => {
+            let why = |why| TrainError::Device { device: name, why };
+            super::toolkit::check(number).map_err(why)?;
+            proven::<Autodiff<burn_cuda::Cuda>>(name, burn_cuda::CudaDevice::new(number), offsets)
+        }
+        other => Err(other.missing()),
+    }
+}
+
+fn proven<B: AutodiffBackend>(
+    name: Device,
+    device: B::Device,
+    offsets: Offsets,
+) -> Result<Box<dyn Gradients>, TrainError> {
+    let mut burn = Burn::<B> { name, device, offsets, teacher: None, shapes: HashMap::new() };
+    burn.prove()?;
+    Ok(Box::new(burn))
+}
+
+/// All numbers of a tensor.
+fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, ExecutionError> {
+    Ok(tensor.try_into_data()?.convert::<f32>().to_vec().unwrap_or_default())
+}
+
+fn sizes(input: &Input) -> Sizes {
+    [input.event_height, input.event_width, input.height, input.width]
+}
+
+impl<B: AutodiffBackend> Burn<B> {
+    fn failed(&self, why: impl std::fmt::Display) -> TrainError {
+        TrainError::Device { device: self.name, why: why.to_string() }
+    }
+
+    /// Runs something that burn may end with a panic, which is its way to say that a card's
+    /// memory is full or its driver failed.
+    fn guarded<T>(
+        &mut self,
+        what: impl FnOnce(&mut Self) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(self)));
+        caught.unwrap_or_else(|panic| {
+            let text = (panic.downcast_ref::<String>().map(String::as_str))
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("it failed without saying why");
+            let line = text.lines().next().unwrap_or_default();
+            Err(self.failed(format!("{line} (if its memory is full, a smaller --batch helps)")))
+        })
+    }
+
+    /// Runs all inputs, those of one pair of sizes together.
+    fn forward(
+        &mut self,
+        net: &San<B>,
+        inputs: &[&Input],
+    ) -> Result<(Vec<Group<B>>, Vec<Restored>), TrainError> {
+        let mut places: Vec<(Sizes, Vec<usize>)> = Vec::new();
+        for (place, input) in inputs.iter().enumerate() {
+            input.check()?;
+            match places.iter_mut().find(|(of, _)| *of == sizes(input)) {
+                Some((_, list)) => list.push(place),
+                None => places.push((sizes(input), vec![place])),
+            }
+        }
+        let mut restored: Vec<Option<Restored>> = inputs.iter().map(|_| None).collect();
+        let mut groups = Vec::new();
+        for (size, places) in places {
+            let [eh, ew, h, w] = size;
+            let members: Vec<&Input> =
+                places.iter().filter_map(|p| inputs.get(*p).copied()).collect();
+            let Some(first) = members.first() else { continue };
+            if self.shapes.len() >= KEPT && !self.shapes.contains_key(&size) {
+                self.shapes.clear();
+            }
+            let shapes =
+                self.shapes.entry(size).or_insert_with(|| Shapes::new(first, &self.device));
+            let events: Vec<f32> = members.iter().flat_map(|i| i.events.iter().copied()).collect();
+            let blur: Vec<f32> = members.iter().flat_map(|i| i.blur.iter().copied()).collect();
+            let n = members.len();
+            let events = TensorData::new(events, [n, CHANNELS, eh, ew]);
+            let blur = TensorData::new(blur, [n, 3, h, w]);
+            let (latent, ratio) = net.forward(
+                Tensor::from_data(events, &self.device),
+                Tensor::from_data(blur, &self.device),
+                shapes,
+            );
+            let fetch = |t: &Tensor<B, 4>| read(t.clone()).map_err(|e| self.failed(e));
+            let (latents, ratios) = (fetch(&latent)?, fetch(&ratio)?);
+            let each = latents.chunks_exact(3 * h * w).zip(ratios.chunks_exact(3 * h * w));
+            for (place, (latent, ratio)) in places.iter().zip(each) {
+                if let Some(to) = restored.get_mut(*place) {
+                    *to = Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() });
+                }
+            }
+            groups.push(Group { places, latent, ratio });
+        }
+        Ok((groups, restored.into_iter().flatten().collect()))
+    }
+
+    /// From the derivatives of all passes, in their order, to those of the parameters.
+    fn backward(
+        &self,
+        net: &San<B>,
+        groups: Vec<Group<B>>,
+        slopes: &[Slopes],
+    ) -> Result<Vec<f32>, TrainError> {
+        let mut sum: Option<Tensor<B, 1>> = None;
+        for Group { places, latent, ratio } in groups {
+            let of = || places.iter().filter_map(|p| slopes.get(*p));
+            let shape = latent.dims();
+            let upload = |values: Vec<f32>| {
+                Tensor::<B, 4>::from_data(TensorData::new(values, shape), &self.device)
+            };
+            let by_latent = upload(of().flat_map(|s| s.latent.iter().copied()).collect());
+            let by_ratio = upload(of().flat_map(|s| s.ratio.iter().copied()).collect());
+            // Linear in both outputs: its derivatives by them are the given ones.
+            let probe = (latent * by_latent + ratio * by_ratio).sum();
+            sum = Some(match sum {
+                Some(sum) => sum + probe,
+                None => probe,
+            });
+        }
+        let Some(sum) = sum else { return Ok(Vec::new()) };
+        net.collect(sum.backward()).map_err(|e| self.failed(e))
+    }
+
+    fn labelled(
+        &mut self,
+        net: &San<B>,
+        samples: &[Labelled],
+        emphasis: f32,
+    ) -> Result<(Losses, Vec<f32>), TrainError> {
+        let inputs: Vec<&Input> = samples.iter().map(|s| &s.input).collect();
+        let (groups, restored) = self.forward(net, &inputs)?;
+        let share = 1.0 / samples.len().max(1) as f32;
+        let judged: Vec<(Losses, Slopes)> = (samples.par_iter().zip(&restored))
+            .map(|(sample, r)| labelled_slopes(sample, &r.latent, emphasis))
+            .collect();
+        let mut losses = Losses::default();
+        judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
+        let slopes: Vec<Slopes> = judged.into_iter().map(|(_, s)| s.scaled(share)).collect();
+        Ok((losses, self.backward(net, groups, &slopes)?))
+    }
+
+    fn unlabelled(
+        &mut self,
+        net: &San<B>,
+        samples: &[Unlabelled],
+        objective: Objective,
+    ) -> Result<(Losses, Vec<f32>), TrainError> {
+        let second = self.teacher.is_some();
+        let passes: Vec<Passes<Input>> = samples.par_iter().map(|s| s.passes(second)).collect();
+        let taught = match self.teacher.take() {
+            Some(teacher) => {
+                let inputs: Vec<&Input> = passes.iter().map(|p| &p.blur_to_sharp).collect();
+                let taught = self.forward(&teacher, &inputs);
+                self.teacher = Some(teacher);
+                taught?.1.into_iter().map(|r| Some(r.latent)).collect()
+            }
+            None => vec![None; samples.len()],
+        };
+        let inputs: Vec<&Input> = passes.iter().flat_map(Passes::each).collect();
+        let (groups, restored) = self.forward(net, &inputs)?;
+        let share = 1.0 / samples.len().max(1) as f32;
+        let count = if second { 4 } else { 3 };
+        let judged: Vec<(Losses, Passes<Slopes>)> = samples
+            .par_iter()
+            .zip(restored.par_chunks(count))
+            .zip(taught)
+            .filter_map(|((sample, of), taught)| {
+                let seen = Passes::from_each(of.iter().map(Restored::seen))?;
+                Some(unlabelled_slopes(sample, &seen, taught, objective))
+            })
+            .collect();
+        let mut losses = Losses::default();
+        judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
+        let slopes: Vec<Slopes> =
+            judged.into_iter().flat_map(|(_, s)| s.into_each()).map(|s| s.scaled(share)).collect();
+        Ok((losses, self.backward(net, groups, &slopes)?))
+    }
+
+    /// Compares a small sample with the processor.
+    fn prove(&mut self) -> Result<(), TrainError> {
+        let mut random = Stream::keyed(&[0x7072_6f76]);
+        let mut numbers =
+            |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
+        let input = Input {
+            events: numbers(CHANNELS * 16 * 24, 0.0, 2.0),
+            event_height: 16,
+            event_width: 24,
+            blur: numbers(3 * 32 * 48, 0.0, 1.0),
+            height: 32,
+            width: 48,
+        };
+        let samples = [Labelled { input, sharp: numbers(3 * 32 * 48, 0.0, 1.0) }];
+        let layout = Net::layout();
+        let mut parameters = layout.initial(1);
+        // Offsets and masks that do something.
+        for (_, range) in layout.tensors().filter(|(name, _)| name.contains("conv_offset_mask")) {
+            let part = parameters.get_mut(range).unwrap_or_default();
+            let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
+            part.copy_from_slice(&noise);
+        }
+        let batch = Batch::Labelled { samples: &samples, emphasis: 1.0 };
+        let (mine, by_mine) = self.gradients(&parameters, batch)?;
+        let (ours, by_ours) = Processor::new(self.offsets).gradients(&parameters, batch)?;
+        let square =
+            |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
+        let difference = square(&mut by_mine.iter().zip(&by_ours).map(|(a, b)| a - b)).sqrt();
+        let error = (difference / square(&mut by_ours.iter().copied()).sqrt())
+            .max((mine.total() / ours.total() - 1.0).abs());
+        if error < MAY_DIFFER && by_mine.len() == layout.parameters() {
+            return Ok(());
+        }
+        Err(self.failed(format!(
+            "computes other gradients than the processor (they differ by {error:.1e} of their \
+             length, {MAY_DIFFER} is allowed): train with --device cpu"
+        )))
+    }
+}
+
+/// How far a device's gradient may lie from the processor's, over its length. Cards may round
+/// products to 10 bits (TF32), which is far from a wrong operator's error.
+const MAY_DIFFER: f64 = 0.03;
+
+impl<B: AutodiffBackend> Gradients for Burn<B> {
+    fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
+        self.guarded(|burn| {
+            burn.teacher = teacher.map(|t| San::new(t, burn.offsets, &burn.device, false));
+            Ok(())
+        })
+    }
+
+    fn gradients(
+        &mut self,
+        parameters: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Losses, Vec<f32>), TrainError> {
+        debug_assert_eq!(parameters.len(), Layout::new(1).parameters());
+        self.guarded(|burn| {
+            let net = San::new(parameters, burn.offsets, &burn.device, true);
+            match batch {
+                Batch::Labelled { samples, emphasis } => burn.labelled(&net, samples, emphasis),
+                Batch::Unlabelled { samples, objective } => {
+                    burn.unlabelled(&net, samples, objective)
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! burn against the processor's own kernels.
+
+use super::open;
+use crate::event::CHANNELS;
+use crate::simulate::random::Stream;
+use crate::train::batch::{Batch, Gradients};
+use crate::train::cpu::{Input, Net, Offsets, Processor};
+use crate::train::device::Device;
+use crate::train::loss::{Labelled, Objective, Unlabelled};
+
+fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
+    let mut random = Stream::keyed(&[seed]);
+    (0..n).map(|_| random.range(low, high) as f32).collect()
+}
+
+/// Offsets up to two pixels, so that samples also leave the image.
+fn parameters(seed: u64) -> Vec<f32> {
+    let layout = Net::layout();
+    let mut all = layout.initial(seed);
+    for (name, range) in layout.tensors() {
+        if name.contains("conv_offset_mask") {
+            let n = range.len();
+            let wide = if name.ends_with("bias") { 2.0 } else { 0.02 };
+            all[range].copy_from_slice(&numbers(seed + n as u64, n, -wide, wide));
+        }
+    }
+    all
+}
+
+fn labelled(seed: u64, (eh, ew): (usize, usize), (height, width): (usize, usize)) -> Labelled {
+    let input = Input {
+        events: numbers(seed, CHANNELS * eh * ew, 0.0, 2.0),
+        event_height: eh,
+        event_width: ew,
+        blur: numbers(seed + 1, 3 * height * width, 0.0, 1.0),
+        height,
+        width,
+    };
+    Labelled { input, sharp: numbers(seed + 2, 3 * height * width, 0.0, 1.0) }
+}
+
+fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
+    let parameters = parameters(3);
+    let mut burn = open(Device::BurnProcessor, offsets).unwrap();
+    let mut own = Processor::new(offsets);
+    burn.teach(teacher).unwrap();
+    own.teach(teacher).unwrap();
+    let (losses, by_burn) = burn.gradients(&parameters, batch).unwrap();
+    let (expected, by_own) = own.gradients(&parameters, batch).unwrap();
+    for (a, b) in [
+        (losses.truth, expected.truth),
+        (losses.blur, expected.blur),
+        (losses.scale, expected.scale),
+        (losses.teacher, expected.teacher),
+        (losses.guidance, expected.guidance),
+    ] {
+        assert!((a - b).abs() <= 1e-4 * b.abs(), "{losses:?} instead of {expected:?}");
+    }
+    let length = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
+    let whole = length(&mut by_own.iter().copied()).sqrt();
+    for (name, range) in Net::layout().tensors() {
+        let (a, b) = (&by_burn[range.clone()], &by_own[range]);
+        let norm = length(&mut b.iter().copied()).sqrt();
+        let difference = length(&mut a.iter().zip(b).map(|(a, b)| a - b)).sqrt();
+        // Next to nothing of the gradient may come from rounding.
+        assert!(difference <= 1e-3 * norm + 1e-6 * whole, "{name}: {difference} of {norm}");
+    }
+}
+
+#[test]
+fn gradients_with_truth_equal_the_processors_at_every_ratio() {
+    // Two samples of one size and one of another: groups, and ratios of 2, 1.5 and odd sizes.
+    let samples = [
+        labelled(10, (16, 24), (32, 48)),
+        labelled(20, (21, 32), (32, 48)),
+        labelled(30, (16, 24), (32, 48)),
+    ];
+    let batch = Batch::Labelled { samples: &samples, emphasis: 5.0 };
+    compare(Offsets::Free, None, batch);
+    compare(Offsets::Rigid, None, batch);
+}
+
+#[test]
+fn gradients_of_both_published_stages_equal_the_processors() {
+    let sample = |seed: u64| Unlabelled {
+        blur: numbers(seed, 3 * 32 * 48, 0.0, 1.0),
+        large: numbers(seed + 1, 3 * 32 * 48, 0.0, 1.0),
+        height: 32,
+        width: 48,
+        blur_to_sharp: numbers(seed + 2, CHANNELS * 16 * 24, 0.0, 2.0),
+        large_to_blur: numbers(seed + 3, CHANNELS * 16 * 24, 0.0, 2.0),
+        large_to_sharp: numbers(seed + 4, CHANNELS * 16 * 24, 0.0, 2.0),
+        event_height: 16,
+        event_width: 24,
+        reduced: (16, 32),
+    };
+    let samples = [sample(100), sample(200)];
+    let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
+    compare(Offsets::Free, None, batch);
+    compare(Offsets::Free, Some(&parameters(7)), batch);
+}

@@ -1,0 +1,67 @@
+//! Where gradients are computed, by name.
+
+use super::TrainError;
+use super::batch::Gradients;
+use super::cpu::{Offsets, Processor};
+use std::str::FromStr;
+
+/// A device that computes gradients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The processor, by this program's own kernels.
+    #[default]
+    Processor,
+    /// The processor, through burn: what a card computes, slowly. To test with.
+    BurnProcessor,
+    /// The NVIDIA card of this number, through burn.
+    Cuda(usize),
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let number = |n: &str| n.parse().ok().map(Self::Cuda);
+        let found = match name {
+            "cpu" => Some(Self::Processor),
+            "burn-cpu" => Some(Self::BurnProcessor),
+            "cuda" => Some(Self::Cuda(0)),
+            other => other.strip_prefix("cuda:").and_then(number),
+        };
+        found.ok_or_else(|| format!("{name}: cpu, cuda or cuda:N is expected"))
+    }
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Processor => write!(f, "cpu"),
+            Self::BurnProcessor => write!(f, "burn-cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+impl Device {
+    /// Opens it; one through burn proves on a small sample that it computes what the processor
+    /// does.
+    ///
+    /// # Errors
+    /// The device is not there, is not built in, or computes something else.
+    pub fn open(self, offsets: Offsets) -> Result<Box<dyn Gradients>, TrainError> {
+        match self {
+            Self::Processor => Ok(Box::new(Processor::new(offsets))),
+            #[cfg(any(feature = "train-burn", feature = "train-cuda"))]
+            other => super::burn::open(other, offsets),
+            #[cfg(not(any(feature = "train-burn", feature = "train-cuda")))]
+            other => Err(other.missing()),
+        }
+    }
+
+    /// The error of a device that needs another build.
+    pub(super) fn missing(self) -> TrainError {
+        let feature = if self == Self::BurnProcessor { "train-burn" } else { "train-cuda" };
+        let why = format!("this program was built without it; cargo build --features {feature}");
+        TrainError::Device { device: self, why }
+    }
+}
