@@ -59,9 +59,9 @@ impl Plan {
             let (x, y) = (i % columns * tile.width, i / columns * tile.height);
             let here = [x, y, (x + tile.width).min(size.width), (y + tile.height).min(size.height)];
             let px = paths.iter().map(|path| path.travel_px(here)).fold(0.0, f64::max);
-            let allowed = PARTS.iter().copied().filter(|n| n.is_multiple_of(least));
+            let mut allowed = PARTS.iter().copied().filter(|n| n.is_multiple_of(least));
             let wanted = allowed.clone().find(|n| px <= step_px * *n as f64);
-            wanted.or(allowed.last()).unwrap_or(least)
+            wanted.or(allowed.next_back()).unwrap_or(least)
         });
         Self { stretch, columns, parts: parts.collect() }
     }
