@@ -158,6 +158,17 @@ impl Picture {
     pub fn to_planes(&self) -> Planes {
         self.map(|v| f32::from(v) / 255.0)
     }
+
+    /// As [`Picture::to_planes`], with memory from `store`: for every frame of a live path.
+    pub fn to_planes_in(&self, store: &Store<f32>) -> Planes {
+        let mut planes = Planes::in_store(store, self.channels == 3, self.size, 0.0);
+        planes
+            .data_mut()
+            .iter_mut()
+            .zip(self.data())
+            .for_each(|(to, v)| *to = f32::from(*v) / 255.0);
+        planes
+    }
 }
 
 /// How a number in `[0, 1]` becomes eight bits: clamped, times 255, then an integer.

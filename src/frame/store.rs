@@ -109,4 +109,14 @@ mod tests {
         let smaller = Picture::in_store(&store, false, Size::new(2, 2), 0);
         assert_eq!(smaller.data(), [0; 4]);
     }
+
+    #[test]
+    fn numbers_in_memory_that_held_another_image_are_the_same_numbers() {
+        let store = Store::default();
+        let size = Size::new(16, 16);
+        let mut picture = Picture::filled(false, size, 0);
+        (0..=255).zip(picture.data_mut()).for_each(|(v, to)| *to = v);
+        drop(Picture::filled(false, size, 200).to_planes_in(&store));
+        assert_eq!(picture.to_planes_in(&store), picture.to_planes());
+    }
 }

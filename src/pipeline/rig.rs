@@ -7,6 +7,7 @@ use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::replay::PlayState;
 use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
+use crate::frame::Store;
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
@@ -34,6 +35,8 @@ pub struct RigSource {
     refused: Option<String>,
     number: u64,
     before: Option<i64>,
+    /// Memory of frames as numbers, which comes back when an exposure is done with.
+    planes: Store<f32>,
     interval: Duration,
 }
 
@@ -120,6 +123,7 @@ impl RigSource {
             refused: None,
             number: 0,
             before: None,
+            planes: Store::default(),
             interval: INTERVAL,
         })
     }
@@ -176,7 +180,7 @@ impl RigSource {
         let (arrived, closed) = self.moments(&synced);
         // Only a recorder holds it too.
         let synced = Arc::try_unwrap(synced).unwrap_or_else(|shared| Synced::clone(&shared));
-        let (exposure, picture, truth) = synced.into_exposure();
+        let (exposure, picture, truth) = synced.into_exposure(&self.planes);
         Captured {
             number,
             exposure,

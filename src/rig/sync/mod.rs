@@ -10,7 +10,7 @@ pub use store::Gap;
 
 use crate::camera::{Cause, Drops, EventPacket, Unit};
 use crate::event::{Event, Span};
-use crate::frame::{Exposure, Picture, Size};
+use crate::frame::{self, Exposure, Picture, Size};
 use crate::time::{EventClock, HostClock, Timestamp};
 use std::collections::VecDeque;
 use store::{Store, within};
@@ -84,14 +84,14 @@ impl Synced {
     }
 
     /// What is restored, the frame as it came, and the truth where it is known; without a copy
-    /// of what is large.
-    pub fn into_exposure(self) -> (Exposure, Picture, Option<Picture>) {
+    /// of what is large. `planes` is where the memory of the frame's numbers comes from.
+    pub fn into_exposure(self, planes: &frame::Store<f32>) -> (Exposure, Picture, Option<Picture>) {
         let Gap { from_us, until_us } = self.span();
         let Self { frame, mut events, sensor, .. } = self;
         events.truncate(events.partition_point(|e| e.t_us < until_us));
         events.drain(..events.partition_point(|e| e.t_us < from_us));
         let exposure = Exposure {
-            frame: frame.picture.to_planes(),
+            frame: frame.picture.to_planes_in(planes),
             span: Span::new(from_us as f64, until_us as f64),
             events,
             sensor,
