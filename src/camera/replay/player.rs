@@ -66,7 +66,8 @@ impl Player {
     fn tell(&self) {
         let timeline = self.tape.timeline();
         let mut state = self.monitor.lock();
-        state.frame = self.frame.unwrap_or(0);
+        // Between a loop's end and its first frame the last one is still what is shown.
+        state.frame = self.frame.unwrap_or(state.frame);
         state.frames = timeline.starts_us.len();
         state.position = timeline.fraction(state.frame);
         state.duration_us = timeline.end_us;
