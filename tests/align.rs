@@ -287,6 +287,31 @@ fn a_flashing_board_is_a_picture_with_bright_and_dark_as_they_are() {
 }
 
 #[test]
+fn a_view_is_of_one_place_though_one_camera_shows_its_pictures_later() {
+    let truth = rig(EVENTS, FRAMES, true);
+    let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
+    let mut session = AlignSession::new(AlignSettings { views: 2, ..AlignSettings::default() });
+    let poses = poses();
+    for seed in 0..3 {
+        session.push_frame(&frame.draw(&poses[0], FRAMES, seed));
+        session.push_aps(&event.draw(&poses[0], FRAMES, 50 + seed));
+    }
+    assert_eq!(session.progress().views, 1);
+    // The board is elsewhere by now, and the event camera's last picture is of before.
+    for seed in 3..6 {
+        session.push_frame(&frame.draw(&poses[1], FRAMES, seed));
+    }
+    assert_eq!(session.progress().views, 1, "two places are not one view");
+    for seed in 6..8 {
+        session.push_aps(&event.draw(&poses[1], FRAMES, 50 + seed));
+    }
+    session.push_frame(&frame.draw(&poses[1], FRAMES, 8));
+    let progress = session.progress();
+    assert_eq!(progress.views, 2);
+    assert!(progress.residual.unwrap().event_px < 0.1, "{progress:?}");
+}
+
+#[test]
 fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
     use gem_live::rig::align::store::{Pair, load};
     let truth = rig(EVENTS, FRAMES, true);

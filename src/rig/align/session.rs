@@ -54,15 +54,28 @@ struct Eye {
     board: Option<FoundBoard>,
     /// Found twice in a row at one place.
     still: bool,
+    /// Pictures since the other camera last saw the board move or vanish: an older one may show
+    /// it where it was before.
+    since: usize,
 }
 
 impl Eye {
-    fn see(&mut self, picture: Picture, board: Option<FoundBoard>, steady_px: f64) {
+    fn see(
+        &mut self,
+        other: &mut Self,
+        picture: Picture,
+        board: Option<FoundBoard>,
+        steady_px: f64,
+    ) {
         let resized = self.picture.as_ref().is_some_and(|p| p.size() != picture.size());
         self.still = match (&self.board, &board) {
             (Some(before), Some(now)) if !resized => now.moved_px(before) <= steady_px,
             _ => false,
         };
+        self.since = self.since.saturating_add(1);
+        if !self.still {
+            other.since = 0;
+        }
         (self.picture, self.board) = (Some(picture), board);
     }
 
@@ -108,14 +121,14 @@ impl AlignSession {
         if board.is_none() && self.blink.is_some() && self.frame.board.is_some() {
             return;
         }
-        self.frame.see(picture.clone(), board, self.settings.steady_px);
+        self.frame.see(&mut self.event, picture.clone(), board, self.settings.steady_px);
         self.collect();
     }
 
     /// Takes a picture of the event camera's own pixels.
     pub fn push_aps(&mut self, picture: &Picture) {
         let board = self.settings.board.find(picture);
-        self.event.see(picture.clone(), board, self.settings.steady_px);
+        self.event.see(&mut self.frame, picture.clone(), board, self.settings.steady_px);
         self.collect();
     }
 
@@ -126,7 +139,7 @@ impl AlignSession {
         blink.push(events);
         if blink.flashes() >= FLASHES {
             let board = self.settings.board.find(&blink.picture());
-            self.event.see(blink.picture(), board, self.settings.steady_px);
+            self.event.see(&mut self.frame, blink.picture(), board, self.settings.steady_px);
             // The next look is at new flashes, for the board may have moved.
             blink.clear();
             self.collect();
@@ -134,9 +147,11 @@ impl AlignSession {
         self.blink = Some(blink);
     }
 
-    /// Takes a view when both cameras hold the board still and it is a new one.
+    /// Takes a view when both cameras hold the board still, have both looked since it moved, and
+    /// it is a new one.
     fn collect(&mut self) {
-        let still = self.frame.still && self.event.still;
+        let both = [&self.frame, &self.event];
+        let still = both.iter().all(|eye| eye.still && eye.since > 0);
         let (Some(frame), Some(event), true) = (&self.frame.board, &self.event.board, still) else {
             return;
         };
