@@ -5,6 +5,12 @@
 mod san;
 mod shapes;
 #[cfg(all(test, feature = "train-burn"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking"
+)]
 mod tests;
 
 use super::TrainError;
