@@ -156,7 +156,7 @@ impl Picture {
 
     /// Samples divided by 255.
     pub fn to_planes(&self) -> Planes {
-        self.map(|v| f32::from(v) / 255.0)
+        self.map(fraction)
     }
 
     /// As [`Picture::to_planes`], with memory from `store`: for every frame of a live path.
@@ -169,6 +169,11 @@ impl Picture {
             .for_each(|(to, v)| *to = f32::from(*v) / 255.0);
         planes
     }
+}
+
+/// Eight bits as a number in `[0, 1]`.
+fn fraction(v: u8) -> f32 {
+    f32::from(v) / 255.0
 }
 
 /// How a number in `[0, 1]` becomes eight bits: clamped, times 255, then an integer.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::settings::Tab;
 use crate::app::window::Dialog;
-use crate::dataset::{Config, Pair, find};
+use crate::dataset::{Config, find};
 use crate::frame::Picture;
 use std::path::Path;
 
@@ -13,15 +13,7 @@ fn sequence(base: &Path, name: &str, pairs: i64) {
         let size = Size::new(32, 16);
         let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
         let picture = Picture::new(3, size, data).unwrap();
-        let at = i * 100_000;
-        let pair = Pair {
-            frames: [picture.clone(), picture],
-            exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
-            events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
-            scale_factor: 2.0,
-            truth: None,
-        };
-        pair.write(&base.join(name).join(format!("{name}_{i:05}.npz"))).unwrap();
+        pair(&picture, i).write(&base.join(name).join(format!("{name}_{i:05}.npz"))).unwrap();
     }
 }
 

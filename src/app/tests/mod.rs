@@ -20,6 +20,7 @@ use super::session::{self, Recipe, Session};
 use super::style;
 use super::window::Window;
 use crate::camera;
+use crate::dataset::Pair;
 use crate::event::{Event, Span};
 use crate::frame::{Exposure, Picture, Size};
 use crate::network::Weights;
@@ -111,6 +112,18 @@ fn captured(number: u64) -> Captured {
         truth: vec![(0.5, truth)],
         closed: Instant::now(),
         arrived: Instant::now(),
+    }
+}
+
+/// The pair of a recording that begins at so many tenths of a second, with one event.
+fn pair(picture: &Picture, tenths: i64) -> Pair {
+    let at = tenths * 100_000;
+    Pair {
+        frames: [picture.clone(), picture.clone()],
+        exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
+        events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+        scale_factor: 2.0,
+        truth: None,
     }
 }
 

@@ -4,7 +4,6 @@
 use super::card;
 use super::*;
 use crate::app::settings::{Tab, View};
-use crate::dataset::Pair;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_kittest::{SnapshotOptions, try_image_snapshot_options};
 use image::{Rgba, RgbaImage};
@@ -132,15 +131,6 @@ fn snapshot_of_the_help() {
 /// A recording whose pictures are always the same.
 fn store(folder: &Path, pairs: i64) {
     for i in 0..pairs {
-        let picture = captured(0).picture;
-        let at = i * 100_000;
-        let pair = Pair {
-            frames: [picture.clone(), picture],
-            exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
-            events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
-            scale_factor: 2.0,
-            truth: None,
-        };
-        pair.write(&folder.join(format!("pair_{i:05}.npz"))).unwrap();
+        pair(&captured(0).picture, i).write(&folder.join(format!("pair_{i:05}.npz"))).unwrap();
     }
 }

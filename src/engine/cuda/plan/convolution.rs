@@ -22,6 +22,16 @@ pub(super) enum Post {
     ReluAdd(Map),
 }
 
+impl Post {
+    /// What is added to the sums.
+    fn skip(self) -> Option<Map> {
+        match self {
+            Self::ReluAdd(skip) => Some(skip),
+            Self::Linear | Self::Relu => None,
+        }
+    }
+}
+
 impl Builder<'_> {
     pub(super) fn conv(
         &mut self,
@@ -67,7 +77,7 @@ impl Builder<'_> {
             input: input.at,
             weights,
             bias,
-            skip: if let Post::ReluAdd(skip) = post { skip.at } else { 0 },
+            skip: post.skip().map_or(0, |skip| skip.at),
             output: output.at,
             height: size.height as i32,
             width: size.width as i32,
@@ -80,9 +90,7 @@ impl Builder<'_> {
         self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
         let weights = k * k * input.channels * cout;
         let mut maps = vec![input, output];
-        if let Post::ReluAdd(skip) = post {
-            maps.push(skip);
-        }
+        maps.extend(post.skip());
         self.cost(size, weights, &maps, weights);
         Ok(output)
     }
@@ -109,7 +117,7 @@ impl Builder<'_> {
             input: input.at,
             weights,
             bias,
-            skip: if let Post::ReluAdd(skip) = post { skip.at } else { 0 },
+            skip: post.skip().map_or(0, |skip| skip.at),
             output: output.at,
             height: size.height as i32,
             width: size.width as i32,
