@@ -58,6 +58,10 @@ impl Test {
         if !remarks.warnings.is_empty() {
             eprintln!("gem-live: {name}: unknown and ignored: {}", remarks.warnings.join(", "));
         }
+        if !config.more_roots.is_empty() || !config.more_scales.is_empty() {
+            let text = "lists of root_path and scale_factor are for training; test one at a time";
+            return Err(format!("{name}: {text}").into());
+        }
         if !config.has_gt && config.predict_ts.is_none() {
             return Err(format!("{name}: without has_gt, predict_ts must say when").into());
         }
