@@ -123,13 +123,11 @@ class Recording:
 
     def agreement(self):
         """How events go with the change of brightness that the sharp images show: correlation of the sum of
-        polarities with the change of the logarithm, first exposure, blurred over 3x3 pixels; none without truth."""
-        if self.sharp is None:
+        polarities with the change of the logarithm, from the first sharp image to the last one, blurred over
+        3x3 pixels; none without truth."""
+        if self.sharp is None or len(self.sharp) < 2:
             return None
-        inside = [i for i, t in enumerate(self.sharp_times.tolist()) if t <= self.exposures[0][1]]
-        if len(inside) < 2:
-            return None
-        first, last = inside[0], inside[-1]
+        first, last = int(self.sharp_times.argmin()), int(self.sharp_times.argmax())
         e, (h, w), s = self.events, self.sensor, self.scale
         between = (e["t"] >= self.sharp_times[first]) & (e["t"] < self.sharp_times[last])
         sums = np.zeros((h, w))

@@ -20,6 +20,11 @@ impl Metrics {
     /// is the validation after `step` itself, if it is not `validated`.
     pub(super) fn open(path: &Path, step: u64, validated: bool) -> Result<Self, TrainError> {
         let fail = |e: std::io::Error| TrainError::state(path, e);
+        // What a killed run could not finish writing, here and among the pictures.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for place in [folder.to_owned(), folder.join("validation")] {
+            output::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
+        }
         let old = match std::fs::read_to_string(path) {
             Ok(old) => old,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),

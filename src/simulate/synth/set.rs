@@ -103,7 +103,7 @@ impl Set {
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
-                .and_then(|()| remove_fragments(&path))
+                .and_then(|()| output::remove_fragments(&path))
                 .map_err(|cause| SetError::Io { path, cause })?;
         }
         let (manifest, journal) = (folder.join(MANIFEST), folder.join(JOURNAL));
@@ -226,18 +226,6 @@ fn line(file: &str, entry: &Entry) -> String {
     let line = Line { file: file.to_owned(), entry: entry.clone() };
     // Text and numbers always become JSON.
     serde_json::to_string(&line).unwrap_or_default() + "\n"
-}
-
-/// Removes what a killed run left half written.
-fn remove_fragments(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(".part") {
-            std::fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
 }
 
 /// A configuration that the authors' program and this one read.
