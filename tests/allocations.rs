@@ -16,7 +16,8 @@ static ALLOC: dhat::Alloc = dhat::Alloc;
 const PICTURE: u64 = 3 * 192 * 128;
 const EVENTS: u64 = 16 * 500_000 / 50;
 
-/// Bytes that are allocated for a frame, in the mean over `frames` after as many to get going.
+/// Bytes that are allocated for a frame that the engine has done with, in the mean over `frames`
+/// after as many to get going.
 fn bytes_a_frame(restorer: MakeRestorer, frames: u64) -> u64 {
     let sources = gem_live::pipeline::Sources::One("load:192x128@50,500k".parse().unwrap());
     let tap = Tap::default();
@@ -27,7 +28,7 @@ fn bytes_a_frame(restorer: MakeRestorer, frames: u64) -> u64 {
     let wait_for = |wanted: u64| {
         loop {
             drop(pipeline.take());
-            let seen = pipeline.stats().snapshot().captured;
+            let seen = pipeline.stats().snapshot().restored;
             if seen >= wanted {
                 return (seen, dhat::HeapStats::get().total_bytes);
             }
