@@ -14,6 +14,8 @@ use gem_live::frame::Size;
 use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
 use gem_live::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use gem_live::time::Timestamp;
+use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Stretches that events come in.
 const PACKET_US: i64 = 4_000;
@@ -72,6 +74,13 @@ pub struct Told {
     pub state: SyncState,
 }
 
+/// What leaves a camera.
+pub enum Sent {
+    Events(EventPacket),
+    /// A frame, when its exposure began in truth, and on the event camera's clock.
+    Frame(FramePacket, i64, i64),
+}
+
 /// A clock as the faults leave it.
 #[derive(Clone, Copy, Default)]
 struct Shift {
@@ -105,16 +114,34 @@ impl Play<'_> {
 
     /// Plays so many frames.
     pub fn run(&self, frames: usize) -> Vec<Told> {
-        let model = self.model;
         let mut clocks = Clocks::new(self.settings, Drops::default());
+        let (mut told, mut waiting) = (Vec::new(), VecDeque::new());
+        self.send(0..frames, |now_us, sent| {
+            match sent {
+                Sent::Events(events) => clocks.push_events(&events),
+                Sent::Frame(frame, true_us, expected_us) => {
+                    waiting.push_back((true_us, expected_us));
+                    clocks.push_frame(frame);
+                }
+            }
+            while let Some(timed) = clocks.pop(Timestamp::from_us(now_us)) {
+                // They come out in order, and none is lost.
+                let (true_us, expected_us) = waiting.pop_front().unwrap();
+                let error_us = (timed.start.us() - expected_us) as f64;
+                told.push(Told { true_us, error_us, state: clocks.state() });
+            }
+        });
+        told
+    }
+
+    /// Sends what the cameras see during some frames, in the order of its arrival.
+    pub fn send(&self, frames: Range<usize>, mut arrive: impl FnMut(i64, Sent)) {
+        let model = self.model;
         let (mut of_frames, mut of_events) = (Jitter::new(3, JITTER_US), Jitter::new(4, JITTER_US));
-        let mut told = Vec::new();
         let (mut last_event, mut last_frame) = (0_i64, 0_i64);
         let (mut events, mut frame_clock, mut cable) = (Shift::default(), Shift::default(), false);
         let mut faults = self.faults.iter().copied().peekable();
-        // Where every frame that was sent lies in truth, by how the clocks numbered it.
-        let mut sent_frames: Vec<(i64, i64)> = Vec::new();
-        for period in (0..frames).map(|n| self.period(n)) {
+        for period in frames.map(|n| self.period(n)) {
             while let Some((_, fault)) = faults.next_if(|(us, _)| *us <= period.start_us) {
                 let now_us = period.start_us;
                 match fault {
@@ -137,7 +164,7 @@ impl Play<'_> {
             }
             let event_us = |true_us: i64| model.event_us(true_us) + events.us;
             // What leaves the cameras, by when it arrives; on one cable nothing overtakes.
-            let mut sent: Vec<(i64, Result<EventPacket, FramePacket>)> = Vec::new();
+            let mut sent: Vec<(i64, Sent)> = Vec::new();
             let mut from_us = period.start_us;
             while from_us < period.next_us {
                 let until_us = (from_us + PACKET_US).min(period.next_us);
@@ -165,7 +192,7 @@ impl Play<'_> {
                     sensor: model.sensor,
                     lost_since: None,
                 };
-                sent.push((last_event, Ok(packet)));
+                sent.push((last_event, Sent::Events(packet)));
                 from_us = until_us;
             }
             if period.start_us >= frame_clock.away_until_us {
@@ -173,7 +200,6 @@ impl Play<'_> {
                     last_frame.max(period.end_us + self.readout_us + of_frames.delay_us() as i64);
                 let exposure_us = period.end_us - period.start_us;
                 let start = Timestamp::from_us(model.frame_us(period.start_us) + frame_clock.us);
-                sent_frames.push((period.start_us, event_us(period.start_us)));
                 let frame = FramePacket {
                     epoch: frame_clock.epoch,
                     sequence: period.number.saturating_sub(frame_clock.first),
@@ -185,23 +211,12 @@ impl Play<'_> {
                     picture: period.frame,
                     truth: None,
                 };
-                sent.push((last_frame, Err(frame)));
+                let expected_us = event_us(period.start_us);
+                sent.push((last_frame, Sent::Frame(frame, period.start_us, expected_us)));
             }
             sent.sort_by_key(|(us, _)| *us);
-            for (now_us, packet) in sent {
-                match packet {
-                    Ok(events) => clocks.push_events(&events),
-                    Err(frame) => clocks.push_frame(frame),
-                }
-                while let Some(timed) = clocks.pop(Timestamp::from_us(now_us)) {
-                    // They come out in order, and none is lost.
-                    let (true_us, expected_us) = sent_frames.remove(0);
-                    let error_us = (timed.start.us() - expected_us) as f64;
-                    told.push(Told { true_us, error_us, state: clocks.state() });
-                }
-            }
+            sent.into_iter().for_each(|(now_us, packet)| arrive(now_us, packet));
         }
-        told
     }
 }
 
