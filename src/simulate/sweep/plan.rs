@@ -7,6 +7,7 @@ use super::super::scene::Matrix;
 use super::raster::Sight;
 use super::texels::Texels;
 use crate::frame::Size;
+use rayon::prelude::*;
 
 /// Into how many parts a stretch may be divided; all of them divide [`WHOLE`], so that tiles
 /// of different numbers share their moments.
@@ -57,7 +58,7 @@ impl Plan {
             scene.layers.iter().map(|l| Path::new(scene, l, stretch, size)).collect();
         let columns = size.width.div_ceil(tile.width);
         let rows = size.height.div_ceil(tile.height);
-        let parts = (0..columns * rows).map(|i| {
+        let parts = (0..columns * rows).into_par_iter().with_min_len(64).map(|i| {
             let (x, y) = (i % columns * tile.width, i / columns * tile.height);
             let here = [x, y, (x + tile.width).min(size.width), (y + tile.height).min(size.height)];
             let px = paths.iter().map(|path| path.travel_px(here)).fold(0.0, f64::max);
@@ -107,18 +108,18 @@ impl Plan {
 struct Path {
     /// From where a point is in the middle of the stretch to where it is at other times;
     /// nothing where the layer cannot be seen as a plane.
-    from_middle: Option<Vec<Matrix>>,
+    from_middle: Option<[Matrix; LOOKS]>,
     /// Pixels that the layer may touch.
     bounds: [usize; 4],
 }
 
 impl Path {
     fn new(scene: &Scene, layer: &super::super::Layer, stretch: Stretch, size: Size) -> Self {
-        let looks: Vec<Matrix> = (0..LOOKS)
-            .map(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size))
-            .collect();
+        let looks: [Matrix; LOOKS] =
+            std::array::from_fn(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size));
         let middle = looks[LOOKS / 2];
-        let from_middle = looks.iter().map(|m| Some(m.inverse()?.times(&middle))).collect();
+        let inverses: Option<Vec<Matrix>> = looks.iter().map(Matrix::inverse).collect();
+        let from_middle = inverses.map(|m| std::array::from_fn(|i| m[i].times(&middle)));
         let all = [0, 0, size.width, size.height];
         let bounds = if layer.texture.endless() {
             all
@@ -141,8 +142,7 @@ impl Path {
         let Some(looks) = &self.from_middle else { return f64::INFINITY };
         let corners = [(left, top), (right, top), (left, below), (right, below)];
         let length = |(x, y): (usize, usize)| {
-            let places: Vec<(f64, f64)> =
-                looks.iter().map(|m| m.apply(x as f64, y as f64)).collect();
+            let places = looks.each_ref().map(|m| m.apply(x as f64, y as f64));
             places.windows(2).map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1)).sum::<f64>()
         };
         let px = corners.into_iter().map(length).fold(0.0, f64::max);

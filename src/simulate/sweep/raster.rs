@@ -2,8 +2,8 @@
 //! straight into the sum.
 
 use super::texels::{Cover, Layout, Point, Sample, Texels, UNIT};
-use crate::simulate::scene::{Line, Place, SPAN};
-use wide::{f32x4, i32x4};
+use crate::simulate::scene::{Place, SPAN};
+use wide::{f32x4, f64x2, i32x4};
 
 /// The light of a span, summed over moments; [`UNIT`] is full light.
 pub(super) type Span = [i32x4; SPAN];
@@ -29,28 +29,40 @@ pub(super) fn add<L: Layout>(
         Some((wall, near)) if wall.place.endless => (Some((wall, wall.place.line(y))), near),
         _ => (None, sights),
     };
-    let mut before = wall.as_ref().map_or((0.0, 0.0), |(_, line)| line.at(first));
+    let at = |x: usize| wall.as_ref().map_or(f64x2::ZERO, |(_, line)| line.at(x));
+    let mut before = at(first);
     for (i, sum) in spans.iter_mut().enumerate() {
         let x = first + i * SPAN;
-        let after = wall.as_ref().map_or((0.0, 0.0), |(_, line)| line.at(x + SPAN));
-        let wall = wall.as_ref().map(|(wall, _)| (*wall, Ends { before, after }));
-        before = after;
+        let ends = Ends { before, after: at(x + SPAN) };
+        before = ends.after;
         let mut put = |i: usize, sample: Sample| sum[i] += sample.light(halvings);
-        let hides = near.iter().rposition(|sight| sight.cover(x, y) == Cover::All);
-        let seen = &near[hides.unwrap_or(0)..];
-        match (hides, wall) {
-            // Nothing is before it.
-            (Some(_), _) if seen.len() == 1 => seen[0].span(seen[0].ends(x, y), put),
-            (None, Some((wall, ends))) if seen.iter().all(|s| s.cover(x, y) == Cover::None) => {
-                wall.span(ends, &mut put);
-            }
-            (_, wall) => {
-                let mut light = [f32x4::ZERO; SPAN];
-                if let (None, Some((wall, ends))) = (hides, wall) {
-                    wall.span(ends, |i, sample| light[i] = sample.light(0).round_float());
+        // The farthest layer that is seen, if it is not the wall, and whether any before it is.
+        let (mut hides, mut bare) = (None, true);
+        for (n, sight) in near.iter().enumerate().rev() {
+            match sight.cover(x, y) {
+                (Cover::None, _) => {}
+                (Cover::Part, _) => bare = false,
+                (Cover::All, ends) => {
+                    hides = Some((n, sight, ends));
+                    break;
                 }
-                for sight in seen.iter().filter(|sight| sight.cover(x, y) != Cover::None) {
-                    sight.span(sight.ends(x, y), |i, sample| {
+            }
+        }
+        let (first, far) = match (hides, &wall) {
+            (Some((n, sight, ends)), _) => (n + 1, Some((sight, ends))),
+            (None, Some((wall, _))) => (0, Some((*wall, ends))),
+            (None, None) => (0, None),
+        };
+        match far {
+            Some((sight, ends)) if bare => sight.span(ends, &mut put),
+            far => {
+                let mut light = [f32x4::ZERO; SPAN];
+                if let Some((sight, ends)) = far {
+                    sight.span(ends, |i, sample| light[i] = sample.light(0).round_float());
+                }
+                for sight in &near[first..] {
+                    let (Cover::Part, ends) = sight.cover(x, y) else { continue };
+                    sight.span(ends, |i, sample| {
                         let over = sample.light(0).round_float();
                         let [.., cover] = over.to_array();
                         light[i] = light[i] * f32x4::splat(1.0 - cover / UNIT) + over;
@@ -67,28 +79,26 @@ pub(super) fn add<L: Layout>(
 /// Where a span begins and where the next one does, in texels.
 #[derive(Clone, Copy)]
 struct Ends {
-    before: (f64, f64),
-    after: (f64, f64),
+    before: f64x2,
+    after: f64x2,
 }
 
 impl<L: Layout> Sight<'_, L> {
-    fn ends(&self, x: usize, y: usize) -> Ends {
-        let line: Line = self.place.line(y);
-        Ends { before: line.at(x), after: line.at(x + SPAN) }
-    }
-
-    /// How much it hides of the span from (`x`, `y`) on.
+    /// How much it hides of the span from (`x`, `y`) on, and where that is where it hides some.
     #[inline]
-    fn cover(&self, x: usize, y: usize) -> Cover {
-        if self.place.endless {
-            return Cover::All;
-        }
+    fn cover(&self, x: usize, y: usize) -> (Cover, Ends) {
         let [left, top, right, bottom] = self.place.bounds;
+        let nowhere = Ends { before: f64x2::ZERO, after: f64x2::ZERO };
         if y < top || y >= bottom || x >= right || x + SPAN <= left {
-            return Cover::None;
+            return (Cover::None, nowhere);
         }
-        let Ends { before, after } = self.ends(x, y);
-        self.texels.cover(self.texels.point(before), self.texels.point(after))
+        let line = self.place.line(y);
+        let ends = Ends { before: line.at(x), after: line.at(x + SPAN) };
+        let point = |place| self.texels.point(place);
+        match self.place.endless {
+            true => (Cover::All, ends),
+            false => (self.texels.cover(point(ends.before), point(ends.after)), ends),
+        }
     }
 
     #[inline(always)]
@@ -101,10 +111,9 @@ impl<L: Layout> Sight<'_, L> {
             (true, _) => texels.span::<false>(from, step, put),
             (false, false) => texels.span::<true>(from, step, put),
             (false, true) => {
+                let step = (after - before) * f64x2::splat(1.0 / SPAN as f64);
                 for i in 0..SPAN {
-                    let share = i as f64 / SPAN as f64;
-                    let along = |a: f64, b: f64| a + (b - a) * share;
-                    let place = (along(before.0, after.0), along(before.1, after.1));
+                    let place = before + step * f64x2::splat(i as f64);
                     put(i, texels.sample(texels.reflected(place)));
                 }
             }

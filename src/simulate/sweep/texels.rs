@@ -3,7 +3,7 @@
 
 use crate::simulate::scene::SPAN;
 use crate::simulate::{LUMA_BGR, Layer, LightImage};
-use wide::{i16x8, i32x4};
+use wide::{f64x2, i16x8, i32x4};
 
 /// Full light and full coverage; brighter texels are cut off there.
 const FULL: f32 = 32_767.0;
@@ -116,7 +116,7 @@ impl<L: Layout> Texels<L> {
             if x >= w || y >= h {
                 return [0; 4];
             }
-            image.pixels()[y * w + x].map(|v| (v * FULL).round() as i16)
+            image.pixels()[y * w + x].map(|v| (v * FULL + 0.5) as i16)
         };
         let places = (0..=height).flat_map(|y| (0..width).map(move |x| (x, y)));
         let texels = places
@@ -142,15 +142,21 @@ impl<L: Layout> Texels<L> {
 
     /// The point of a place in texels, in which 0.5 is the first texel's centre.
     #[inline(always)]
-    pub(super) fn point(&self, (x, y): (f64, f64)) -> Point {
-        let offset = if self.blocks.is_empty() { -0.5 } else { 0.5 };
-        // Near the horizon places grow without bound; sums of two must not overflow.
-        let fixed = |v: f64| ((v + offset) * 65_536.0).clamp(-1e9, 1e9) as i32;
-        Point { x: fixed(x), y: fixed(y) }
+    pub(super) fn point(&self, place: f64x2) -> Point {
+        /// Added to a number, it leaves the nearest whole one in the lower half of the bits.
+        const WHOLE: f64 = (1_u64 << 52) as f64 * 1.5;
+        /// Near the horizon places grow without bound; differences must fit 32 bits.
+        const FAR: f64 = 1e9;
+        let centre = if self.blocks.is_empty() { -32_768.0 } else { 32_768.0 };
+        let fixed = place * f64x2::splat(65_536.0) + f64x2::splat(centre);
+        // What is no number becomes far, too.
+        let near = fixed.fast_max(f64x2::splat(-FAR)).fast_min(f64x2::splat(FAR));
+        let [x, y] = (near + f64x2::splat(WHOLE)).to_array().map(|v| v.to_bits() as i32);
+        Point { x, y }
     }
 
     /// The same for a texture without end, which its reflection continues.
-    pub(super) fn reflected(&self, (x, y): (f64, f64)) -> Point {
+    pub(super) fn reflected(&self, place: f64x2) -> Point {
         let fold = |v: f64, n: usize| {
             let n = n as f64;
             // A triangle wave, then half a texel off the rim.
@@ -158,7 +164,8 @@ impl<L: Layout> Texels<L> {
             let v = if v > n { 2.0 * n - v } else { v };
             v.clamp(0.5, (n - 0.500_1).max(0.5))
         };
-        self.point((fold(x, self.width), fold(y, self.height)))
+        let [x, y] = place.to_array();
+        self.point(f64x2::new([fold(x, self.width), fold(y, self.height)]))
     }
 
     /// Whether a point and its neighbours are there.
