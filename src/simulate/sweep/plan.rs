@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 /// Into how many parts a stretch may be divided; all of them divide [`WHOLE`], so that tiles
 /// of different numbers share their moments.
-const PARTS: [usize; 11] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48];
+const PARTS: [usize; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60];
 /// Moments are numbered from 0 to this one.
-pub(super) const WHOLE: usize = 96;
+pub(super) const WHOLE: usize = 240;
 /// Where motion is looked at: the length of a path counts, and what swings comes back.
 const LOOKS: usize = 5;
 
