@@ -159,6 +159,13 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// How far apart two neighbours in the middle of a view of `size` are, in texels.
+    pub(super) fn texels_per_px(&self, size: Size) -> f64 {
+        let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
+        let ((ax, ay), (bx, by)) = (self.matrix.apply(x, y), self.matrix.apply(x + 1.0, y));
+        (ax - bx).hypot(ay - by)
+    }
+
     /// Where the pixels of row `y` are.
     #[inline]
     pub(super) fn line(&self, y: usize) -> Line {

@@ -66,7 +66,13 @@ impl Eyes {
     ) -> Result<(), PushError> {
         let (size, fine) = (self.grid(), self.fine);
         let tile = Size::new(TILE.width * fine, TILE.height * fine);
-        let grain = Grain { size, tile, step_px: STEP_PX * fine as f64, least: 1 };
+        let grain = Grain {
+            size,
+            tile,
+            step_px: STEP_PX * fine as f64,
+            step_texels: f64::INFINITY,
+            least: 1,
+        };
         let plan = Plan::new(scene, passed.stretch, grain);
         let sights = plan.sights(scene, &self.textures, size);
         sensor.pass(passed.until_us, TILE.height, events, |band| {
