@@ -52,6 +52,25 @@ pub fn write_with(
     whole().map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
+/// Removes what a killed run left half written in `folder`, which need not be there.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn remove_fragments(folder: &Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".part") {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

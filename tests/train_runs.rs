@@ -2,19 +2,21 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use gem_live::dataset::{Config, Pair, Truth};
-use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+mod recordings;
+
+use gem_live::dataset::Config;
 use gem_live::network::Weights;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::loss::{Labelled, Losses};
+use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::state::State;
 use gem_live::train::supervised::{self, Batches, Settings};
 use gem_live::train::watch::{Progress, Watch};
 use gem_live::train::{Batch, Device, Learner, Scores, TrainError, Validation, published};
 use rand::{Rng, SeedableRng};
+use recordings::{BAD, pair, sized, write, write_bad};
 use std::path::Path;
 use std::time::Duration;
 
@@ -162,33 +164,6 @@ fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
     assert!(state.adam.parameters.iter().all(|v| v.is_finite()));
 }
 
-/// A pair of 64x64 frames with 32x32 events: a dot that moves.
-fn pair(seed: u64) -> Pair {
-    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-    let size = Size::new(64, 64);
-    let mut frame = || {
-        let data = (0..3 * 64 * 64).map(|i| (i % 64 * 3) as u8 ^ rng.random_range(0..32)).collect();
-        Picture::new(3, size, data).unwrap()
-    };
-    let frames = [frame(), frame()];
-    let truth = Truth { images: vec![frame()], timestamps_us: vec![5_000] };
-    let mut events: Vec<Event> = (0..800)
-        .map(|_| Event {
-            t_us: rng.random_range(0..25_000),
-            x: rng.random_range(0..32),
-            y: rng.random_range(0..32),
-            on: rng.random(),
-        })
-        .collect();
-    events.sort_by_key(|e| e.t_us);
-    let exposures_us = [[0, 10_000], [15_000, 25_000]];
-    Pair { frames, exposures_us, events, scale_factor: 2.0, truth: Some(truth) }
-}
-
-fn write(folder: &Path, name: &str, pair: &Pair) {
-    gem_live::output::write(&folder.join(name), &pair.to_bytes().unwrap()).unwrap();
-}
-
 fn config(root: &Path, checkpoints: &Path) -> Config {
     Config {
         train: true,
@@ -212,18 +187,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train");
     (0..3).for_each(|i| write(&train, &format!("good{i}.npz"), &pair(i)));
-    let mut still = pair(10);
-    still.events.retain(|e| e.t_us > 10_000);
-    write(&train, "no_events.npz", &still);
-    let mut uneven = pair(11);
-    uneven.exposures_us = [[0, 10_000], [15_000, 20_000]];
-    write(&train, "uneven.npz", &uneven);
-    let mut storm = pair(12);
-    let dead = |i: i64| Event { t_us: i * 20, x: 3, y: 4, on: true };
-    storm.events.extend((0..1200).map(dead));
-    storm.events.sort_by_key(|e| e.t_us);
-    write(&train, "storm.npz", &storm);
-    gem_live::output::write(&train.join("torn.npz"), b"PK\x03\x04 and no more").unwrap();
+    write_bad(&train);
 
     write(&folder.path().join("test"), "held.npz", &pair(20));
 
@@ -239,7 +203,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     assert_eq!(watch.validations, 3);
     let pictures = std::fs::read_dir(folder.path().join("a/validation")).unwrap();
     assert_eq!(pictures.count(), 3);
-    for bad in ["no_events.npz", "uneven.npz", "storm.npz", "torn.npz"] {
+    for (bad, _) in BAD {
         assert!(watch.said.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
     }
     assert!(watch.said.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.said);
@@ -292,6 +256,10 @@ fn adapting_hands_over_only_weights_that_got_better() {
         Ok(_) => assert!(after < before, "{after} after {before}"),
         Err(why) => assert!(why.contains("sharpness"), "{why}: {after} after {before}"),
     }
+    // A rate that ruins the network ends in a refusal, not in weights.
+    let outcome = adapt(folder.path(), &weights, settings(1e30), &mut steps(12)).unwrap();
+    let why = outcome.weights.unwrap_err();
+    assert!(why.contains("not finite") && why.contains("--rate"), "{why}");
     let quality =
         |blur, sharpness| Quality { losses: Losses { blur, ..Losses::default() }, sharpness };
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 1.0)).is_none());
@@ -302,4 +270,79 @@ fn adapting_hands_over_only_weights_that_got_better() {
     write(single.path(), "only.npz", &pair(1));
     let error = adapt(single.path(), &weights, settings(1e-3), &mut steps(1)).unwrap_err();
     assert!(error.to_string().contains("at least two"), "{error}");
+}
+
+/// One training on recordings of two ratios of resolution, in two folders: crops have as many
+/// image pixels of either, and a third ratio, which nobody asked for, is skipped by name.
+#[test]
+fn recordings_of_several_folders_and_scales_are_trained_on_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fine, alike) = (folder.path().join("fine"), folder.path().join("alike"));
+    (0..2).for_each(|i| write(&fine.join("train"), &format!("f{i}.npz"), &sized(i, 64, 2)));
+    (0..2).for_each(|i| write(&alike.join("train"), &format!("a{i}.npz"), &sized(i, 48, 1)));
+    write(&alike.join("train"), "odd.npz", &sized(9, 64, 4));
+    write(&fine.join("test"), "f.npz", &sized(20, 64, 2));
+    write(&alike.join("test"), "a.npz", &sized(21, 48, 1));
+    let text = "train: true\nroot_path: [FINE, ALIKE]\nscale_factor: [2, 1]\nroi_size: [16, 16]\n\
+                batch_size: 4\nfirst_stage_epoch: 1\nsecond_stage_cycle: 1\n\
+                second_stage_epoch: 1\nwarmup_epoch: 0\nhas_gt: true\n";
+    let text = text
+        .replace("FINE", &fine.display().to_string())
+        .replace("ALIKE", &alike.display().to_string());
+    let (config, remarks) = Config::parse(&text).unwrap();
+    assert!(remarks.warnings.is_empty(), "{remarks:?}");
+    assert_eq!((config.scale_factor, &config.more_scales[..]), (2.0, &[1.0][..]));
+    let config = Config { checkpoint_root: folder.path().join("c"), ..config };
+    let run = |config: &Config, watch: &mut Steps| {
+        let (config, offsets, device) = (config.clone(), Offsets::Rigid, Device::Processor);
+        let save_every = Duration::from_secs(3600);
+        published::run(&published::Settings { config, offsets, device, save_every }, watch)
+    };
+    let mut watch = steps(100);
+    assert!(run(&config, &mut watch).unwrap());
+    let said = watch.said.join("\n");
+    assert!(said.contains("odd.npz: scale factor 4 instead of 2"), "{said}");
+    assert!(said.contains("1 of 5 recordings skipped"), "{said}");
+    // Both scales validate, and what was learned from both is in one checkpoint.
+    let metrics = std::fs::read_to_string(folder.path().join("c/metrics.jsonl")).unwrap();
+    let scores: serde_json::Value = metrics
+        .lines()
+        .find(|l| l.contains("validation"))
+        .map(serde_json::from_str)
+        .unwrap()
+        .unwrap();
+    let gains = scores["validation"]["gain_db"].as_array().unwrap();
+    assert_eq!(gains.iter().map(|g| g[0].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    let losses = &watch.losses;
+    assert!(losses.len() == 4 && losses.iter().all(|l| l.is_finite()), "{losses:?}");
+    // A ratio whose crops the network cannot take is no configuration.
+    let wrong = Config { more_scales: vec![3.0], checkpoint_root: "unused".into(), ..config };
+    let error = run(&wrong, &mut steps(1)).unwrap_err().to_string();
+    assert!(error.contains("cannot be cut at a scale of 3"), "{error}");
+}
+
+/// Recordings with truth are also seen at smaller ratios of resolution, down to one, with truth
+/// that was reduced as the blurry image was.
+#[test]
+fn truths_are_seen_at_random_scales() {
+    let folder = tempfile::tempdir().unwrap();
+    (0..2).for_each(|i| write(folder.path(), &format!("{i}.npz"), &sized(i, 128, 4)));
+    let crop = Crop { events: (32, 32), scale: 4 };
+    let recordings = Recordings::new(folder.path(), Some(crop)).unwrap();
+    let truths = Truths { recordings, seed: 5 };
+    let mut heights = std::collections::BTreeMap::new();
+    for number in 0..40 {
+        for sample in truths.batch(number, 1).unwrap() {
+            let Labelled { input, sharp } = &sample;
+            assert!(input.check().is_ok());
+            assert_eq!((input.event_height, input.event_width), (32, 32));
+            assert_eq!(sharp.len(), 3 * input.height * input.width);
+            assert!(sharp.iter().chain(&input.blur).all(|v| (0.0..=1.0).contains(v)));
+            *heights.entry(input.height).or_insert(0) += 1;
+        }
+        // A batch depends on its number alone.
+        assert!(truths.batch(number, 1).unwrap() == truths.batch(number, 1).unwrap());
+    }
+    assert_eq!(heights.keys().copied().collect::<Vec<_>>(), [32, 64, 96, 128]);
+    assert!(heights[&128] >= 15, "{heights:?}");
 }

@@ -12,6 +12,7 @@ use gem_live::deblur::Thresholds;
 use gem_live::event::Span;
 use gem_live::frame::{Exposure, Picture, Size};
 use gem_live::metrics::{psnr, ssim};
+use gem_live::train::recordings::fault;
 use report::{Report, Score};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,6 +39,11 @@ pub(crate) struct Test {
     /// dataset's manifest.json knows, and estimates for the rest.
     #[arg(long, value_name = "C[,C]", value_parser = thresholds, requires = "compare")]
     thresholds: Option<Thresholds>,
+    /// Leave out recordings that training would skip: without events, with pixels that never
+    /// rest, with exposures of different lengths. By default they are named, and counted in the
+    /// scores, as the authors' code does.
+    #[arg(long)]
+    skip_odd: bool,
     #[command(flatten)]
     compute: Compute,
 }
@@ -57,6 +63,10 @@ impl Test {
         }
         if !remarks.warnings.is_empty() {
             eprintln!("gem-live: {name}: unknown and ignored: {}", remarks.warnings.join(", "));
+        }
+        if !config.more_roots.is_empty() || !config.more_scales.is_empty() {
+            let text = "lists of root_path and scale_factor are for training; test one at a time";
+            return Err(format!("{name}: {text}").into());
         }
         if !config.has_gt && config.predict_ts.is_none() {
             return Err(format!("{name}: without has_gt, predict_ts must say when").into());
@@ -80,7 +90,8 @@ impl Test {
             Some(Other::Edi) => Some(Comparison::new(&config.root_path, self.thresholds)?),
             None => None,
         };
-        let run = Run { config: &config, folders: Folders::new(&config) };
+        let folders = Folders::new(&config);
+        let run = Run { config: &config, folders, skip_odd: self.skip_odd };
         run.all(Deblurrer::new(engine), comparison)
     }
 }
@@ -102,6 +113,7 @@ impl Folders {
 struct Run<'a> {
     config: &'a Config,
     folders: Folders,
+    skip_odd: bool,
 }
 
 impl Run<'_> {
@@ -117,9 +129,22 @@ impl Run<'_> {
         }
         let mut progress = Progress::new(files.len());
         let mut report = Report::default();
-        let mut failed = 0;
+        let (mut failed, mut odd) = (0, 0);
         for path in &files {
-            match self.one(path, &mut deblurrer, &mut report, comparison.as_mut()) {
+            let pair = Pair::read(path).map_err(Failure::from);
+            let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
+            if let Some(why) = why {
+                odd += 1;
+                progress.say(&format!("{}: {why}", path.display()));
+                if self.skip_odd {
+                    progress.step("skipped");
+                    continue;
+                }
+            }
+            let done = pair.and_then(|pair| {
+                self.one(path, &pair, &mut deblurrer, &mut report, &mut comparison)
+            });
+            match done {
                 Ok(line) => progress.step(&line),
                 Err(error) => {
                     failed += 1;
@@ -141,8 +166,13 @@ impl Run<'_> {
             report.write(path, &others)?;
             println!("pictures and results in {}", path.display());
         }
+        let all = files.len();
+        if odd > 0 {
+            let what = if self.skip_odd { "skipped" } else { "odd, and counted in the scores" };
+            eprintln!("gem-live: {odd} of {all} recordings are {what}");
+        }
         if failed > 0 {
-            return Err(format!("{failed} of {} recordings failed", files.len()).into());
+            return Err(format!("{failed} of {all} recordings failed").into());
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -151,13 +181,13 @@ impl Run<'_> {
     fn one(
         &self,
         path: &Path,
+        pair: &Pair,
         deblurrer: &mut Deblurrer,
         report: &mut Report,
-        mut comparison: Option<&mut Comparison>,
+        comparison: &mut Option<Comparison>,
     ) -> Result<String, Failure> {
-        let pair = Pair::read(path)?;
         let thresholds = match comparison.as_mut() {
-            Some(comparison) => comparison.thresholds(path, &pair)?,
+            Some(comparison) => comparison.thresholds(path, pair)?,
             None => USUAL,
         };
         let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -166,10 +196,10 @@ impl Run<'_> {
             (None, true) => return Err("has_gt, but it holds no sharp images".into()),
             (_, false) => None,
         };
-        let [first, second] = self.targets(&pair, truth);
+        let [first, second] = self.targets(pair, truth);
         let mut scores = Vec::new();
         for (blur, targets) in [(Blur::First, &first), (Blur::Second, &second)] {
-            let exposure = self.exposure(&pair, blur)?;
+            let exposure = self.exposure(pair, blur)?;
             let spans: Vec<Span> = targets.iter().map(|(_, t)| Span::instant(*t)).collect();
             let restored = deblurrer.restore_spans(&exposure, &spans)?;
             if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {

@@ -26,10 +26,10 @@ pub(crate) struct Train {
     /// six, by name, is kept out and validates.
     #[arg(long, required_unless_present_any = ["config", "recordings"])]
     photos: Vec<PathBuf>,
-    /// Folder of MS-RBD recordings with sharp images: supervised training on those in train/,
-    /// validation on those in test/.
+    /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
+    /// to event resolution): supervised training on those in train/, validation on those in test/.
     #[arg(long, conflicts_with_all = ["photos", "config"])]
-    recordings: Option<PathBuf>,
+    recordings: Vec<PathBuf>,
     /// Folder for the state, weights, metrics and validation pictures of a supervised training.
     #[arg(long, required_unless_present = "config", default_value = "")]
     out: PathBuf,
@@ -71,6 +71,9 @@ pub(crate) struct Train {
     /// Steps between two validations.
     #[arg(long, default_value_t = 500)]
     validate_every: u64,
+    /// Seconds between two writings of the state: what is lost at most when it is killed.
+    #[arg(long, default_value_t = 60)]
+    save_every: u64,
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -117,7 +120,7 @@ impl Train {
             config,
             offsets,
             device: self.device,
-            save_every: Duration::from_secs(60),
+            save_every: Duration::from_secs(self.save_every),
         };
         let mut bar = TrainingBar::new(self.minutes);
         let ended = published::run(&settings, &mut bar)?;
@@ -140,7 +143,7 @@ impl Train {
             None => layout.initial(self.seed),
         };
         let (batches, validation, data) =
-            if self.recordings.is_some() { self.recorded()? } else { self.made()? };
+            if self.recordings.is_empty() { self.made()? } else { self.recorded()? };
         let plan = format!(
             "{data} at {} px, {}, seed {}, from {}",
             self.size,
@@ -158,7 +161,7 @@ impl Train {
             offsets,
             device: self.device,
             validate_every: self.validate_every,
-            save_every: Duration::from_secs(60),
+            save_every: Duration::from_secs(self.save_every),
             plan,
         };
         let mut bar = TrainingBar::new(self.minutes);
@@ -200,28 +203,41 @@ impl Train {
 
     /// Recordings with truth, `train/` to learn from and `test/` to validate.
     fn recorded(&self) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
-        let root = self.recordings.clone().unwrap_or_default();
-        let all = Recordings::new(&root.join("train"), None)?;
+        let names: Vec<String> =
+            self.recordings.iter().map(|root| root.display().to_string()).collect();
+        let roots = names.join(" and ");
+        let folders =
+            |part: &str| self.recordings.iter().map(|r| r.join(part)).collect::<Vec<PathBuf>>();
         let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.size);
-        let crop = (all.files().iter().find_map(fitting)).ok_or_else(|| {
-            format!(
-                "{}: no recording in it that crops of the network can be cut from",
-                root.display()
-            )
+        let all = (folders("train").iter())
+            .map(|folder| Recordings::new(folder, None))
+            .collect::<Result<Vec<_>, _>>()?;
+        let crop = all.iter().flat_map(Recordings::files).find_map(fitting).ok_or_else(|| {
+            format!("{roots}: no recording in it that crops of the network can be cut from")
         })?;
-        let recordings = Recordings::new(&root.join("train"), Some(crop))?;
-        let test = Recordings::new(&root.join("test"), Some(crop))?;
-        let files = 0..test.files().len().min(HELD_OUT as usize);
+        // Other ratios of resolutions are learned from where as many image pixels fit them.
+        let mut scales: Vec<usize> = all.iter().flat_map(|r| r.scales().into_keys()).collect();
+        scales.sort_unstable();
+        scales.dedup();
+        scales.retain(|scale| {
+            *scale != crop.scale && crop.at_scale(*scale).and_then(Crop::check).is_ok()
+        });
+        let recordings = Recordings::mixed(&folders("train"), crop, &scales)?;
+        let test = Recordings::mixed(&folders("test"), crop, &scales)?;
+        let count = test.files().len();
+        // Evenly spread, so that they are of all folders.
+        let chosen = count.min(HELD_OUT as usize);
+        let files = (0..chosen).map(|i| i * count / chosen);
         let held: Vec<_> = files
             .filter_map(|i| test.labelled(i, &[7, i as u64]))
-            .map(|sample| (crop.scale, sample))
+            .map(|sample| (sample.input.height / sample.input.event_height.max(1), sample))
             .collect();
         for (path, why) in test.skipped() {
             eprintln!("gem-live: skipped {}: {why}", path.display());
         }
         let number = recordings.files().len();
         println!("{number} recordings, {} others validate", held.len());
-        let data = format!("{number} recordings in {}", root.display());
+        let data = format!("{number} recordings in {roots} at random scales");
         let batches = Box::new(Truths { recordings, seed: self.seed });
         Ok((batches, Validation::new(held), data))
     }

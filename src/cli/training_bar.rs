@@ -37,8 +37,11 @@ impl TrainingBar {
     }
 }
 
-/// Hours and minutes.
+/// Hours and minutes, at the end seconds.
 fn span(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{} s", seconds.ceil() as u64);
+    }
     let minutes = (seconds / 60.0).ceil() as u64;
     if minutes < 60 {
         format!("{minutes} min")

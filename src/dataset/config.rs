@@ -50,8 +50,12 @@ pub struct Config {
     pub train: bool,
     /// Folder with `train/` and `test/`.
     pub root_path: PathBuf,
+    /// More such folders, to train on all of them; not in the authors' files.
+    pub more_roots: Vec<PathBuf>,
     /// Image resolution over event resolution.
     pub scale_factor: f64,
+    /// More ratios that recordings to train on may have; not in the authors' files.
+    pub more_scales: Vec<f64>,
     /// Whether the recordings hold sharp images.
     pub has_gt: bool,
     /// Fraction of the exposure to restore; the sharp images' times where `None`.
@@ -104,7 +108,9 @@ impl Default for Config {
         Self {
             train: false,
             root_path: "datasets/MS-RBD".into(),
+            more_roots: Vec::new(),
             scale_factor: 4.0,
+            more_scales: Vec::new(),
             has_gt: false,
             predict_ts: Some(0.5),
             save_path: Some("results/MS-RBD".into()),
@@ -186,8 +192,14 @@ impl Config {
     fn set(&mut self, entry: Entry<'_>, remarks: &mut Remarks) -> Result<(), ConfigError> {
         match entry.key {
             "train" => self.train = entry.boolean()?,
-            "root_path" => self.root_path = entry.text()?.into(),
-            "scale_factor" => self.scale_factor = entry.number()?,
+            "root_path" => {
+                let (first, more) = entry.one_or_more(Entry::text)?;
+                self.root_path = first.into();
+                self.more_roots = more.into_iter().map(PathBuf::from).collect();
+            }
+            "scale_factor" => {
+                (self.scale_factor, self.more_scales) = entry.one_or_more(Entry::number)?;
+            }
             "has_gt" => self.has_gt = entry.boolean()?,
             "predict_ts" => self.predict_ts = entry.optional(Entry::number)?,
             "save_path" => self.save_path = entry.optional(Entry::text)?.map(PathBuf::from),
@@ -291,6 +303,19 @@ impl Entry<'_> {
         read: impl FnOnce(&Self) -> Result<T, ConfigError>,
     ) -> Result<Option<T>, ConfigError> {
         if self.value.is_null() { Ok(None) } else { read(self).map(Some) }
+    }
+
+    /// One value, or a list of them, whose first comes first.
+    fn one_or_more<T>(
+        &self,
+        read: impl Fn(&Self) -> Result<T, ConfigError>,
+    ) -> Result<(T, Vec<T>), ConfigError> {
+        if !self.value.is_sequence() {
+            return Ok((read(self)?, Vec::new()));
+        }
+        let mut all = self.list(read)?.into_iter();
+        let first = all.next().ok_or_else(|| self.wrong("a value, or a list of some"))?;
+        Ok((first, all.collect()))
     }
 
     fn list<T>(

@@ -5,8 +5,8 @@ mod run;
 
 pub use run::{Exported, Order, Phase, Step, run};
 
-use super::{FindError, Pair, find};
-use crate::frame::Size;
+use super::{FindError, Pair, find, published_crop};
+use crate::frame::{Picture, Size};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,14 @@ pub struct Planned {
     pub name: String,
     /// In `test/` rather than in `train/`.
     pub test: bool,
+    /// Gray: written anew with three equal channels, which is what the network takes.
+    pub gray: bool,
+}
+
+/// A pair of a sequence.
+struct Found {
+    file: PathBuf,
+    gray: bool,
 }
 
 /// What a dataset will be made of.
@@ -122,7 +130,7 @@ impl Plan {
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut first: Option<(String, f64)> = None;
-        let mut whole: Vec<(String, Vec<PathBuf>)> = Vec::new();
+        let mut whole: Vec<(String, Vec<Found>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
             for found in find(&[folder]) {
@@ -160,7 +168,7 @@ impl Plan {
                 let size = pair.frames[0].size();
                 *sizes.entry((size.width, size.height)).or_default() += 1;
                 plan.truth &= pair.truth.is_some();
-                files.push(file);
+                files.push(Found { file, gray: pair.frames[0].channels() == 1 });
             }
             if !files.is_empty() {
                 whole.push((title, files));
@@ -176,7 +184,7 @@ impl Plan {
 
     fn divide(
         &mut self,
-        sequences: Vec<(String, Vec<PathBuf>)>,
+        sequences: Vec<(String, Vec<Found>)>,
         split: &Split,
         seed: u64,
     ) -> Result<(), ExportError> {
@@ -191,12 +199,13 @@ impl Plan {
             _ => Vec::new(),
         };
         for (i, (title, files)) in sequences.iter().enumerate() {
-            let keys: Vec<String> = files.iter().map(|f| format!("{title}/{}", stem(f))).collect();
+            let keys: Vec<String> =
+                files.iter().map(|f| format!("{title}/{}", stem(&f.file))).collect();
             let of_pairs = match split {
                 Split::Pairs(part) => choose(&keys, *part, seed),
                 _ => Vec::new(),
             };
-            for (k, file) in files.iter().enumerate() {
+            for (k, Found { file, gray }) in files.iter().enumerate() {
                 let test = match split {
                     Split::Pairs(_) => of_pairs.contains(&k),
                     Split::Sequences(_) => chosen.contains(&i),
@@ -205,7 +214,7 @@ impl Plan {
                 let stem = stem(file);
                 let name =
                     if stem.starts_with(title.as_str()) { stem } else { format!("{title}_{stem}") };
-                self.files.push(Planned { from: file.clone(), name, test });
+                self.files.push(Planned { from: file.clone(), name, test, gray: *gray });
             }
         }
         // Of folders within a sequence, files may share a name.
@@ -250,7 +259,10 @@ impl Plan {
             let to = out.join(part).join(format!("{}.npz", planned.name));
             // A link of what a link points to, not of the link.
             let from = planned.from.canonicalize().map_err(io(&planned.from))?;
-            if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
+            if planned.gray {
+                write_in_colour(&from, &to)?;
+                copied += 1;
+            } else if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
                 let bytes = std::fs::read(&from).map_err(io(&from))?;
                 crate::output::write(&to, &bytes).map_err(|e| ExportError::Io(e.path, e.cause))?;
                 copied += 1;
@@ -283,6 +295,12 @@ impl Plan {
         let quoted = |text: String| serde_json::Value::String(text).to_string();
         let root = quoted(root.display().to_string());
         let truth = self.truth;
+        let event_size = |size: Size| {
+            let side = |n: usize| (n as f64 / self.scale_factor) as usize;
+            Size::new(side(size.width), side(size.height))
+        };
+        let sensors = self.sizes.iter().map(|(size, _)| event_size(*size));
+        let (rows, columns) = published_crop(sensors, self.scale_factor);
         let title = if template.starts_with("# Training") { "Training" } else { "Evaluation" };
         let head = format!("# {title} on what was exported with gem-live export.\n");
         let body = template.lines().skip(1).map(|line| match line.split(':').next() {
@@ -292,6 +310,9 @@ impl Plan {
                     "scale_factor: {}        # image resolution over event resolution",
                     self.scale_factor
                 )
+            }
+            Some("roi_size") => {
+                format!("roi_size: [{rows}, {columns}]       # crop in event pixels")
             }
             Some("has_gt") => format!("has_gt: {truth}"),
             Some("predict_ts") if truth => {
@@ -305,6 +326,20 @@ impl Plan {
         });
         head + &body.map(|line| line + "\n").collect::<String>()
     }
+}
+
+/// Writes a gray recording with three equal channels.
+fn write_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
+    let fail = |path: &Path, e: &dyn std::fmt::Display| {
+        ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
+    };
+    let mut pair = Pair::read(from).map_err(|e| fail(from, &e))?;
+    let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
+    for picture in pair.frames.iter_mut().chain(truths) {
+        *picture =
+            Picture::from_rgb(picture.size(), &picture.to_rgb()).map_err(|e| fail(from, &e))?;
+    }
+    pair.write(to).map_err(|e| fail(to, &e))
 }
 
 /// The folders of a dataset.

@@ -3,6 +3,7 @@
 pub mod aedat4;
 mod clip;
 mod config;
+mod crop;
 pub mod export;
 mod find;
 pub mod npy;
@@ -14,6 +15,8 @@ mod peek;
 
 pub use clip::{Clip, ClipError};
 pub use config::{Config, ConfigError, Remarks};
+pub use crop::{PUBLISHED_CROP_PX, largest_crop};
+pub(crate) use crop::{published_crop, sensors};
 pub use find::{FindError, find};
 pub use pack::{Packing, PairParts};
 pub use pair::{Blur, Pair, PairError, SaveError, Truth};

@@ -107,8 +107,13 @@ pub fn adapt(
     watch: &mut dyn Watch,
 ) -> Result<Outcome, TrainError> {
     let all = Recordings::new(recording, None)?;
-    let first =
-        all.files().iter().find_map(|path| Crop::fitting(&Pair::read(path).ok()?, settings.side));
+    // Of the ratio that most of them have: the first one may be the odd one.
+    let scale = all.scales().into_iter().max_by_key(|(_, count)| *count).map(|(scale, _)| scale);
+    let fitting = |path: &PathBuf| {
+        let crop = Crop::fitting(&Pair::read(path).ok()?, settings.side)?;
+        (Some(crop.scale) == scale).then_some(crop)
+    };
+    let first = all.files().iter().find_map(fitting);
     let Some(crop) = first else {
         let text = "no pair in it that can be used: readable, at least 16x16 event pixels, and \
                     images a whole number of times as large";
@@ -117,11 +122,15 @@ pub fn adapt(
     let all = Recordings::new(recording, Some(crop))?;
     // Pairs at even distances, so that they are of all parts of the recording.
     let usable: Vec<usize> = (0..all.files().len())
+        .into_par_iter()
         .filter(|i| all.unlabelled(*i, &[settings.seed, JUDGE, *i as u64, 0]).is_some())
         .collect();
     let skipped = all.skipped();
     for (path, why) in &skipped {
         watch.say(&format!("skipped {}: {why}", path.display()));
+    }
+    if !skipped.is_empty() {
+        watch.say(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }
     let held: Vec<usize> = (usable.iter().enumerate())
         .filter(|(i, _)| i % HELD_OUT_ONE_IN == HELD_OUT_ONE_IN / 2)
@@ -160,11 +169,21 @@ pub fn adapt(
     let start = Instant::now();
     let mut due = settings.time / JUDGEMENTS;
     let mut go_on = true;
+    let mut ruined = None;
     while go_on {
         let step = learner.adam.steps;
         let samples = batch(&all, &training, settings, step);
         let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
-        let (losses, gradient) = learner.step(batch, how)?;
+        let (losses, gradient) = match learner.step(batch, how) {
+            Ok(taken) => taken,
+            // What was found before it is still the best that there is.
+            Err(TrainError::NotFinite { what, step }) => {
+                watch.say(&format!("{what} is not finite in step {step}: learning ends here"));
+                ruined = Some(what);
+                break;
+            }
+            Err(other) => return Err(other),
+        };
         let seconds = start.elapsed().as_secs_f64();
         let told = watch.step(&Progress {
             step: learner.adam.steps,
@@ -200,7 +219,10 @@ pub fn adapt(
         Some((quality, parameters)) => (quality, Ok(layout.weights(&parameters)?)),
         None => {
             let last = last.unwrap_or(before);
-            let why = worse(&before, &last).unwrap_or_else(|| "nothing was learned".into());
+            let why = match ruined {
+                Some(what) => format!("{what} was not finite any more; try a lower --rate"),
+                None => worse(&before, &last).unwrap_or_else(|| "nothing was learned".into()),
+            };
             (last, Err(why))
         }
     };

@@ -22,6 +22,9 @@ impl FromStr for Device {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let number = |n: &str| n.parse().ok().map(Self::Cuda);
+        if name.starts_with("cuda") && name.contains(',') {
+            return Err(format!("{name}: a training computes on one card: cuda or cuda:N"));
+        }
         let found = match name {
             "cpu" => Some(Self::Processor),
             "burn-cpu" => Some(Self::BurnProcessor),
@@ -63,5 +66,23 @@ impl Device {
         let feature = if self == Self::BurnProcessor { "train-burn" } else { "train-cuda" };
         let why = format!("this program was built without it; cargo build --features {feature}");
         TrainError::Device { device: self, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_go_by_their_names() {
+        for name in ["cpu", "burn-cpu", "cuda:0", "cuda:3"] {
+            assert_eq!(name.parse::<Device>().map(|d| d.to_string()), Ok(name.to_owned()));
+        }
+        assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
+        for (name, why) in
+            [("cuda:0,1", "on one card"), ("cuda:x", "is expected"), ("gpu", "is expected")]
+        {
+            assert!(name.parse::<Device>().is_err_and(|e| e.contains(why)), "{name}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::cpu::{Input, Net, Output};
 use super::layout::Gradient;
+use super::recordings::Crop;
 use super::resize::bicubic;
 use crate::engine::EngineError;
 
@@ -35,6 +36,12 @@ pub struct Unlabelled {
 }
 
 impl Unlabelled {
+    /// The crop that it is.
+    pub fn crop(&self) -> Crop {
+        let scale = self.height / self.event_height.max(1);
+        Crop { events: (self.event_height, self.event_width), scale }
+    }
+
     /// What the network reads to restore the sharp instant from the frame.
     pub fn blur_to_sharp(&self) -> Input {
         self.input(&self.blur_to_sharp, self.blur.clone(), (self.height, self.width))

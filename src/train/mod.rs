@@ -13,10 +13,12 @@ pub mod cpu;
 pub mod device;
 pub mod layout;
 pub mod loss;
+mod metrics_file;
 pub mod published;
 pub mod recordings;
 pub mod resize;
 pub mod schedule;
+mod skipped;
 pub mod state;
 pub mod supervised;
 #[cfg(feature = "train-cuda")]

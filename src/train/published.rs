@@ -3,20 +3,21 @@
 
 use super::adam::{Adam, StepSettings};
 use super::batch::{Batch, Learner};
-use super::cpu::{Net, Offsets};
+use super::cpu::{Input, Net, Offsets};
 use super::device::Device;
 use super::loss::{Distance, Objective, Unlabelled};
+use super::metrics_file::Metrics;
 use super::recordings::{Crop, Recordings, reduced};
 use super::schedule::{Decay, Schedule};
+use super::skipped::Skipped;
 use super::state::{Position, State};
-use super::supervised::Metrics;
 use super::watch::{Progress, Watch};
 use super::{TrainError, Validation};
 use crate::dataset::Config;
 use crate::network::Weights;
 use crate::output;
 use crate::simulate::random::Stream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Learning rate of every cycle of the second stage, whatever the file says.
@@ -118,21 +119,57 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
     Ok(crop)
 }
 
-/// Crops of the first recordings in test/; none where there is no such folder.
-fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
-    let folder = config.root_path.join("test");
-    if !folder.is_dir() {
-        return Ok(Validation::new(Vec::new()));
+/// The recordings in `part` of all folders of a configuration.
+fn recordings(config: &Config, crop: Crop, part: &str) -> Result<Recordings, TrainError> {
+    let roots = std::iter::once(&config.root_path).chain(&config.more_roots);
+    let mut folders: Vec<PathBuf> = roots.map(|root| root.join(part)).collect();
+    if part == "test" {
+        folders.retain(|folder| folder.is_dir());
     }
-    let recordings = Recordings::new(&folder, Some(crop))?;
-    let files = 0..recordings.files().len().min(VALIDATE_ON);
+    let whole = |scale: &f64| {
+        (*scale >= 1.0 && scale.fract() == 0.0)
+            .then_some(*scale as usize)
+            .ok_or_else(|| TrainError::Data(format!("scale_factor: {scale} is not a whole number")))
+    };
+    let others = config.more_scales.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+    Recordings::mixed(&folders, crop, &others)
+}
+
+/// Crops of recordings in test/, evenly spread over them; none where there is no such folder.
+fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
+    let recordings = recordings(config, crop, "test")?;
+    let all = recordings.files().len();
+    let count = all.min(VALIDATE_ON);
+    let files = (0..count).map(|i| i * all / count);
     let key = |i: usize| [config.seed, VALIDATION, i as u64];
+    let scale = |s: &Input| s.height / s.event_height.max(1);
     if config.has_gt {
         let samples = files.filter_map(|i| recordings.labelled(i, &key(i)));
-        return Ok(Validation::new(samples.map(|s| (crop.scale, s)).collect()));
+        return Ok(Validation::new(samples.map(|s| (scale(&s.input), s)).collect()));
     }
     let samples = files.filter_map(|i| recordings.unlabelled(i, &key(i)));
-    Ok(Validation::without_truth(samples.map(|s| (crop.scale, s.blur_to_sharp())).collect()))
+    let samples = samples.map(|s| s.blur_to_sharp());
+    Ok(Validation::without_truth(samples.map(|s| (scale(&s), s)).collect()))
+}
+
+/// How the names of a cycle's checkpoints begin.
+fn prefix(stage: u32, cycle: u32) -> String {
+    format!("best-stage={stage}-cycle={cycle:02}-epoch=")
+}
+
+/// Removes the checkpoints of this cycle that a killed run could not remove any more: only the
+/// best one is kept.
+fn tidy(folder: &Path, position: &Position) -> Result<(), TrainError> {
+    let fail = |e: std::io::Error| TrainError::state(folder, e);
+    let prefix = prefix(position.stage, position.cycle);
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
+        let ours = name.starts_with(&prefix) && name.ends_with(".ckpt");
+        if ours && position.best_file.as_ref() != Some(&name) {
+            std::fs::remove_file(folder.join(name)).map_err(fail)?;
+        }
+    }
+    Ok(())
 }
 
 /// A training under way.
@@ -149,7 +186,7 @@ struct Run<'a> {
     validation: Validation,
     /// Epochs of all phases.
     epochs: usize,
-    told: usize,
+    skipped: Skipped,
 }
 
 /// Trains all stages and cycles, or goes on with what the checkpoint folder holds. Returns
@@ -161,10 +198,10 @@ struct Run<'a> {
 pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainError> {
     let config = &settings.config;
     let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
-    let recordings = Recordings::new(&config.root_path.join("train"), Some(crop))?;
+    let recordings = recordings(config, crop, "train")?;
     let folder = config.checkpoint_root.clone();
     let path = folder.join("state.safetensors");
-    let plan = format!(
+    let mut plan = format!(
         "published, seed {}, batches of {}, {:?}, {objective:?}, {} recordings in {}",
         config.seed,
         config.batch_size,
@@ -172,6 +209,12 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         recordings.files().len(),
         config.root_path.display(),
     );
+    for root in &config.more_roots {
+        plan.push_str(&format!(" and {}", root.display()));
+    }
+    for scale in &config.more_scales {
+        plan.push_str(&format!(", also at scale {scale}"));
+    }
     let layout = Net::layout();
     let state = if path.exists() {
         let state = State::read(&path)?;
@@ -181,6 +224,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         }
         let p = &state.position;
         watch.say(&format!("going on: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
+        tidy(&folder, p)?;
         state
     } else {
         let position = Position { plan, stage: 1, ..Position::default() };
@@ -192,7 +236,9 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         .map(|p| p.epochs)
         .sum();
     let step = (done + state.position.epoch) * steps + state.position.batch;
-    let metrics = Metrics::open(&folder.join("metrics.jsonl"), step as u64)?;
+    // Within an epoch, even after its last batch, its validation is still to come.
+    let validated = state.position.batch == 0;
+    let metrics = Metrics::open(&folder.join("metrics.jsonl"), step as u64, validated)?;
     let adam = state.adam.clone();
     let mut run = Run {
         settings,
@@ -206,7 +252,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         saved: Instant::now(),
         validation: validation(config, crop)?,
         epochs: phases.iter().map(|p| p.epochs).sum(),
-        told: 0,
+        skipped: Skipped::default(),
     };
     let mut before = 0;
     for phase in phases {
@@ -259,19 +305,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Tells of files that were skipped since the last time.
-    fn tell(&mut self, watch: &mut dyn Watch) {
-        let skipped = self.recordings.skipped();
-        if skipped.len() > self.told {
-            for (path, why) in &skipped {
-                watch.say(&format!("skipped {}: {why}", path.display()));
-            }
-            let (n, of) = (skipped.len(), self.recordings.files().len());
-            watch.say(&format!("{n} of {of} recordings skipped so far"));
-            self.told = skipped.len();
-        }
-    }
-
     /// One stage or cycle to its end; `false` where the watch stopped it.
     fn phase(
         &mut self,
@@ -305,14 +338,17 @@ impl Run<'_> {
         let batches = order.len().div_ceil(size);
         let (recordings, crop, skip) = (self.recordings, self.crop, self.state.position.batch);
         let load = move |number: usize, files: &[usize]| {
-            // One reduction for the whole batch, as published.
+            // One reduction for the whole batch, as published; recordings of another ratio of
+            // resolutions have their own.
             let mut random = Stream::keyed(&key(REDUCTION, number as u64));
             let to = reduced(crop, &mut random);
             use rayon::prelude::*;
             let one = |i: usize, file: &usize| {
                 let place = (number * size + i) as u64;
                 let mut sample = recordings.unlabelled(*file, &key(SAMPLE, place))?;
-                sample.reduced = to;
+                if sample.crop() == crop {
+                    sample.reduced = to;
+                }
                 Some(sample)
             };
             files.par_iter().enumerate().filter_map(|(i, f)| one(i, f)).collect::<Vec<_>>()
@@ -340,7 +376,8 @@ impl Run<'_> {
                 .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
             let take = take;
             for (number, samples) in &take {
-                self.tell(watch);
+                let step = ((before + epoch) * batches + number + 1) as u64;
+                self.skipped.tell(recordings, step, &mut self.metrics, watch)?;
                 let mut go_on = true;
                 if !samples.is_empty() {
                     let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
@@ -351,7 +388,7 @@ impl Run<'_> {
                     position.seconds += last.elapsed().as_secs_f64();
                     last = Instant::now();
                     let progress = Progress {
-                        step: ((before + epoch) * batches + number + 1) as u64,
+                        step,
                         steps: (self.epochs * batches) as u64,
                         stage: phase.stage,
                         cycle: phase.cycle,
@@ -377,13 +414,12 @@ impl Run<'_> {
         if !finished {
             return Ok(false);
         }
-        self.tell(watch);
         if self.state.position.samples == 0 {
             return Err(TrainError::Data(
                 "every recording was skipped: nothing to learn from".into(),
             ));
         }
-        self.end_epoch(phase)?;
+        // Before the state is written: who is killed in between validates again, not never.
         let epochs = before + epoch + 1;
         if epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs {
             let step = (epochs * batches) as u64;
@@ -393,6 +429,7 @@ impl Run<'_> {
             self.metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
             watch.validated(step, &scores);
         }
+        self.end_epoch(phase)?;
         Ok(true)
     }
 
@@ -404,10 +441,8 @@ impl Run<'_> {
         let bytes = layout.weights(&self.learner.adam.parameters)?.to_checkpoint(false)?;
         output::write(&self.folder.join("last.ckpt"), &bytes)?;
         if position.best_loss.is_none_or(|best| loss < best) {
-            let name = format!(
-                "best-stage={}-cycle={:02}-epoch={:03}-loss={loss:.2}.ckpt",
-                phase.stage, phase.cycle, position.epoch
-            );
+            let prefix = prefix(phase.stage, phase.cycle);
+            let name = format!("{prefix}{:03}-loss={loss:.2}.ckpt", position.epoch);
             output::write(&self.folder.join(&name), &bytes)?;
             let old = position.best_file.replace(name.clone()).filter(|old| *old != name);
             position.best_loss = Some(loss);

@@ -5,14 +5,16 @@ use super::batch::{Batch, Learner};
 use super::cpu::{Input, Net, Offsets};
 use super::device::Device;
 use super::loss::Labelled;
+use super::metrics_file::Metrics;
+use super::recordings::Recordings;
 use super::schedule::by_step;
+use super::skipped::Skipped;
 use super::state::{Position, State};
 use super::watch::{Progress, Watch};
 use super::{TrainError, Validation};
 use crate::event::EgerError;
 use crate::output;
 use crate::simulate::synth::{Sample, Sampler};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -60,6 +62,11 @@ pub trait Batches: Send + Sync {
     /// # Errors
     /// Nothing to learn from.
     fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError>;
+
+    /// The recordings that they are drawn from, some of which may be skipped.
+    fn recordings(&self) -> Option<&Recordings> {
+        None
+    }
 }
 
 impl Batches for Sampler {
@@ -132,7 +139,7 @@ pub fn run(
         let position = Position { plan: settings.plan(), ..Position::default() };
         State { position, adam: Adam::new(first), teacher: None }
     };
-    let mut metrics = Metrics::open(&files.metrics, state.adam.steps)?;
+    let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
     let adam = state.adam.clone();
     let mut learner = Learner::new(adam, settings.offsets, settings.device)?;
     let result = std::thread::scope(|scope| {
@@ -151,12 +158,16 @@ pub fn run(
             .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
         let mut saved = Instant::now();
         let mut last = Instant::now();
+        let mut skipped = Skipped::default();
         // `take` is dropped with this closure, which ends the thread before the scope does.
         let take = take;
         while learner.adam.steps < settings.steps {
             let Ok(samples) = take.recv() else { break };
-            let samples = samples?;
             let step = learner.adam.steps;
+            if let Some(recordings) = batches.recordings() {
+                skipped.tell(recordings, step, &mut metrics, watch)?;
+            }
+            let samples = samples?;
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // Gradients longer than 1 are shortened: single samples must not undo much.
             let how =
@@ -222,40 +233,4 @@ fn validate_now(
     }
     watch.validated(step, &scores);
     Ok(())
-}
-
-/// One JSON object a line: every step, every validation.
-pub(super) struct Metrics {
-    path: PathBuf,
-    file: std::io::BufWriter<std::fs::File>,
-}
-
-impl Metrics {
-    /// Opens the file to append, without what came after `step`: those steps are taken again.
-    pub(super) fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
-        let fail = |e: std::io::Error| TrainError::state(path, e);
-        let old = match std::fs::read_to_string(path) {
-            Ok(old) => old,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(fail(e)),
-        };
-        let number = |line: &str| {
-            let value: serde_json::Value = serde_json::from_str(line).ok()?;
-            value.get("step")?.as_u64()
-        };
-        let kept = old.lines().filter(|l| number(l).is_some_and(|n| n <= step));
-        let kept: String = kept.flat_map(|l| [l, "\n"]).collect();
-        output::write(path, kept.as_bytes())?;
-        let file = std::fs::OpenOptions::new().append(true).open(path).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), file: std::io::BufWriter::new(file) })
-    }
-
-    pub(super) fn write(&mut self, value: &impl serde::Serialize) -> Result<(), TrainError> {
-        let line = serde_json::to_string(value).map_err(|e| TrainError::state(&self.path, e))?;
-        writeln!(self.file, "{line}").map_err(|e| TrainError::state(&self.path, e))
-    }
-
-    pub(super) fn flush(&mut self) -> Result<(), TrainError> {
-        self.file.flush().map_err(|e| TrainError::state(&self.path, e))
-    }
 }

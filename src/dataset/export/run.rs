@@ -49,7 +49,7 @@ pub struct Exported {
     pub plan: Plan,
     /// Where it lies.
     pub root: PathBuf,
-    /// Files that had to be copied; all others are links.
+    /// Files that had to be copied, or written anew because they are gray; all others are links.
     pub copied: usize,
     /// The YAML files for testing and for training, and what is in them.
     pub yaml: [(PathBuf, String); 2],
@@ -71,6 +71,20 @@ impl Exported {
     /// What is odd about it, each in one line; empty where nothing is.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
+        match self.plan.files.iter().filter(|f| f.gray).count() {
+            0 => {}
+            n => remarks.push(format!(
+                "{n} recordings are gray: written anew with three equal channels, as the network \
+                 takes them"
+            )),
+        }
+        if self.plan.scale_factor.fract() != 0.0 {
+            let scale = self.plan.scale_factor;
+            remarks.push(format!(
+                "images are {scale} times as fine as the events: gem-live test evaluates that, \
+                 training and the authors' program want a whole number"
+            ));
+        }
         if self.plan.sizes.len() > 1 {
             let sizes: Vec<String> =
                 self.plan.sizes.iter().map(|(s, n)| format!("{n} of {s}")).collect();

@@ -4,7 +4,7 @@
 //! starts again with the same settings goes on where it stopped; what is not in the journal is
 //! made again. When all is done the journal becomes manifest.json.
 
-use crate::dataset::{Pair, SaveError};
+use crate::dataset::{Pair, SaveError, published_crop, sensors};
 use crate::output::{self, WriteError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl Set {
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
-                .and_then(|()| remove_fragments(&path))
+                .and_then(|()| output::remove_fragments(&path))
                 .map_err(|cause| SetError::Io { path, cause })?;
         }
         let (manifest, journal) = (folder.join(MANIFEST), folder.join(JOURNAL));
@@ -180,12 +180,15 @@ impl Set {
         let mut recordings = self.earlier;
         recordings.extend(made);
         let summary = Summary { recordings: recordings.len(), earlier, skipped: skipped.clone() };
+        // From wherever it is used.
+        let folder = std::path::absolute(&self.folder)
+            .map_err(|cause| SetError::Io { path: self.folder.clone(), cause })?;
+        let training = recordings.keys().filter(|file| file.starts_with("train/"));
+        let crop = published_crop(sensors(training.map(|file| folder.join(file))), scale_factor);
         for train in [true, false] {
             let name = if train { "train.yaml" } else { "test.yaml" };
-            output::write(
-                &self.folder.join(name),
-                yaml(&self.folder, scale_factor, train).as_bytes(),
-            )?;
+            let text = yaml(&folder, scale_factor, crop, train);
+            output::write(&folder.join(name), text.as_bytes())?;
         }
         let program = concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned();
         let manifest = Manifest { program, settings: self.settings, recordings, skipped };
@@ -225,20 +228,8 @@ fn line(file: &str, entry: &Entry) -> String {
     serde_json::to_string(&line).unwrap_or_default() + "\n"
 }
 
-/// Removes what a killed run left half written.
-fn remove_fragments(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(".part") {
-            std::fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
-}
-
 /// A configuration that the authors' program and this one read.
-fn yaml(folder: &Path, scale_factor: f64, train: bool) -> String {
+fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // JSON's quotes are YAML's, too.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -246,15 +237,14 @@ fn yaml(folder: &Path, scale_factor: f64, train: bool) -> String {
     let (save, checkpoint) =
         (quoted(&format!("results/{name}")), quoted(&format!("checkpoint/{name}")));
     let batch = if train { 4 } else { 1 };
-    // A crop of 256 pixels, as published for images four times as fine as the events.
-    let roi = (256.0 / scale_factor).round().max(1.0);
+    let (rows, columns) = crop;
     format!(
         "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: true\n\
          predict_ts: null\nsave_path: {save}\nload_dir: {checkpoint}\nload_stage: 2\n\
          load_cycle: 15\n\nmodel_name: san\nnum_bins: 16\nev_in_channel: 96\nim_in_channel: 3\n\
          out_channel: 3\ninitializor: kaiming\n\ncheckpoint_root: {checkpoint}\n\
          dataset: deblur_data\nseed: 1226\nbatch_size: {batch}\nnum_workers: 0\n\
-         roi_size: [{roi}, {roi}]\nfirst_stage_epoch: 210\nsecond_stage_cycle: 15\n\
+         roi_size: [{rows}, {columns}]\nfirst_stage_epoch: 210\nsecond_stage_cycle: 15\n\
          second_stage_epoch: 30\nloss: l1\nloss_weight: [50, 1, 50, 50]\nlr: 0.001\n\
          lr_scheduler: cosine\nlr_decay_steps: 200\nlr_decay_rate: 0.5\n\
          lr_decay_min_lr: 1.0e-05\nwarmup_epoch: 10\nweight_decay: 0\n"
@@ -269,10 +259,10 @@ mod tests {
     #[test]
     fn the_configuration_says_where_and_how_and_nothing_unknown() {
         let (config, remarks) =
-            Config::parse(&yaml(Path::new("data: \"odd\" #1/set"), 4.0, false)).unwrap();
+            Config::parse(&yaml(Path::new("data: \"odd\" #1/set"), 4.0, (64, 48), false)).unwrap();
         assert_eq!(config.root_path, Path::new("data: \"odd\" #1/set"));
         assert_eq!((config.scale_factor, config.has_gt, config.predict_ts), (4.0, true, None));
-        assert_eq!((config.roi_size, config.train), (vec![64, 64], false));
+        assert_eq!((config.roi_size, config.train), (vec![64, 48], false));
         assert!(remarks.warnings.is_empty(), "{remarks:?}");
     }
 }

@@ -262,15 +262,16 @@ impl<B: AutodiffBackend> Burn<B> {
         let mut random = Stream::keyed(&[0x7072_6f76]);
         let mut numbers =
             |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
+        let ((event_height, event_width), (height, width)) = ((16, 16), (16, 32));
         let input = Input {
-            events: numbers(CHANNELS * 16 * 24, 0.0, 2.0),
-            event_height: 16,
-            event_width: 24,
-            blur: numbers(3 * 32 * 48, 0.0, 1.0),
-            height: 32,
-            width: 48,
+            events: numbers(CHANNELS * event_height * event_width, 0.0, 2.0),
+            event_height,
+            event_width,
+            blur: numbers(3 * height * width, 0.0, 1.0),
+            height,
+            width,
         };
-        let samples = [Labelled { input, sharp: numbers(3 * 32 * 48, 0.0, 1.0) }];
+        let samples = [Labelled { input, sharp: numbers(3 * height * width, 0.0, 1.0) }];
         let layout = Net::layout();
         let mut parameters = layout.initial(1);
         // Offsets and masks that do something.

@@ -67,35 +67,44 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
     }
 }
 
+// As small as the network takes: burn's processor backend needs seconds for what our kernels do in
+// milliseconds.
+const EVENTS: (usize, usize) = (16, 16);
+const IMAGE: (usize, usize) = (16, 32);
+
 #[test]
 fn gradients_with_truth_equal_the_processors_at_every_ratio() {
-    // Two samples of one size and one of another: groups, and ratios of 2, 1.5 and odd sizes.
-    let samples = [
-        labelled(10, (16, 24), (32, 48)),
-        labelled(20, (21, 32), (32, 48)),
-        labelled(30, (16, 24), (32, 48)),
-    ];
+    // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
+    let samples =
+        [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
     let batch = Batch::Labelled { samples: &samples, emphasis: 5.0 };
     compare(Offsets::Free, None, batch);
+    let batch = Batch::Labelled { samples: &samples[1..2], emphasis: 5.0 };
     compare(Offsets::Rigid, None, batch);
 }
 
 #[test]
 fn gradients_of_both_published_stages_equal_the_processors() {
-    let sample = |seed: u64| Unlabelled {
-        blur: numbers(seed, 3 * 32 * 48, 0.0, 1.0),
-        large: numbers(seed + 1, 3 * 32 * 48, 0.0, 1.0),
-        height: 32,
-        width: 48,
-        blur_to_sharp: numbers(seed + 2, CHANNELS * 16 * 24, 0.0, 2.0),
-        large_to_blur: numbers(seed + 3, CHANNELS * 16 * 24, 0.0, 2.0),
-        large_to_sharp: numbers(seed + 4, CHANNELS * 16 * 24, 0.0, 2.0),
-        event_height: 16,
-        event_width: 24,
-        reduced: (16, 32),
+    let ((event_height, event_width), (height, width)) = (EVENTS, IMAGE);
+    let sample = |seed: u64| {
+        let events = |k| numbers(seed + k, CHANNELS * event_height * event_width, 0.0, 2.0);
+        let image = |k| numbers(seed + k, 3 * height * width, 0.0, 1.0);
+        Unlabelled {
+            blur: image(0),
+            large: image(1),
+            height,
+            width,
+            blur_to_sharp: events(2),
+            large_to_blur: events(3),
+            large_to_sharp: events(4),
+            event_height,
+            event_width,
+            reduced: (16, 16),
+        }
     };
     let samples = [sample(100), sample(200)];
-    let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
-    compare(Offsets::Free, None, batch);
+    let objective = Objective::default();
+    compare(Offsets::Free, None, Batch::Unlabelled { samples: &samples[..1], objective });
+    let batch = Batch::Unlabelled { samples: &samples, objective };
     compare(Offsets::Free, Some(&parameters(7)), batch);
 }

@@ -1,0 +1,221 @@
+//! The fusion MLP forward and backward, in the reduced form (see `engine/cpu/fusion.rs`): the
+//! first layer before the gathers, the last one after the blend. What lies between is computed
+//! again on the way back, a few pixels at a time, instead of being kept.
+
+mod passes;
+mod places;
+
+use super::map::Map;
+use super::outer::{Operand, Pixels, outer};
+use crate::engine::cpu::Isa;
+use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
+use crate::engine::cpu::simd::Simd;
+use crate::train::layout::{Gradient, Layout, Slot};
+use passes::{Backward, Forward};
+use places::Places;
+
+/// Pixels that go through the MLP together.
+const TILE: usize = 24;
+
+/// A square layer, and its transpose for the way back.
+struct Square {
+    slot: Slot,
+    forward: Packed,
+    transposed: Packed,
+}
+
+/// The fusion MLP of one level.
+pub(super) struct Fusion {
+    isa: Isa,
+    c: usize,
+    first: Slot,
+    /// The first layer's columns for event and image features, and their transposes.
+    event: [Packed; 2],
+    image: [Packed; 2],
+    hidden: [Square; 2],
+    last: Square,
+    /// First-layer weights of relative y and x, then of the cell's height and width.
+    position: [Vec<f32>; 4],
+    bias: Vec<f32>,
+}
+
+/// What the way back needs of the way there.
+pub(super) struct Fused {
+    event: Map,
+    image: Map,
+}
+
+fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
+    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
+}
+
+impl Fusion {
+    pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str, c: usize) -> Self {
+        let slot = |layer: usize| layout.slot(&format!("{name}.mlp.imnet.layers.{layer}"));
+        let lanes = isa.lanes();
+        let square = |layer| {
+            let slot = slot(layer);
+            let bias = &all[slot.bias_range()];
+            let weight = |row, o| all[slot.place(row, o)];
+            Square {
+                forward: Packed::new(lanes, c, c, |o| bias[o], |o, row| weight(row, o)),
+                transposed: Packed::new(lanes, c, c, |_| 0.0, weight),
+                slot,
+            }
+        };
+        let first = slot(0);
+        let part = |from: usize| {
+            let weight = |row: usize, o: usize| all[first.place(from + row, o)];
+            [
+                Packed::new(lanes, c, c, |_| 0.0, |o, row| weight(row, o)),
+                Packed::new(lanes, c, c, |_| 0.0, weight),
+            ]
+        };
+        Self {
+            isa,
+            c,
+            event: part(0),
+            image: part(c + 4),
+            hidden: [square(2), square(4)],
+            last: square(6),
+            position: std::array::from_fn(|p| (0..c).map(|o| all[first.place(c + p, o)]).collect()),
+            bias: all[first.bias_range()].to_vec(),
+            first,
+        }
+    }
+
+    fn project(&self, packed: &Packed, input: &Map) -> Map {
+        let mut out = Map::zeros(input.h, input.w, self.c, 0);
+        // SAFETY: both maps have pixels of c numbers; the instruction set was detected.
+        unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
+        out
+    }
+
+    /// The cell's size in half image pixels, as the first layer reads it.
+    fn cell(event: &Map, image: &Map) -> [f32; 2] {
+        [2.0 * event.h as f32 / image.h as f32, 2.0 * event.w as f32 / image.w as f32]
+    }
+
+    /// Fuses into a map of the image's size with a border of `pad`.
+    pub(super) fn run(&self, event: &Map, image: &Map, pad: usize) -> (Map, Fused) {
+        let c = self.c;
+        let mut fused = Fused {
+            event: self.project(&self.event[0], event),
+            image: self.project(&self.image[0], image),
+        };
+        let [high, wide] = Self::cell(event, image);
+        let constant: Vec<f32> = (0..c)
+            .map(|o| self.bias[o] + self.position[2][o] * high + self.position[3][o] * wide)
+            .collect();
+        for pixel in fused.event.data.chunks_exact_mut(c) {
+            pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
+        }
+        let mut out = Map::zeros(image.h, image.w, c, pad);
+        let places = Places::new(&fused);
+        // SAFETY: all maps have pixels of c numbers; the instruction set was detected.
+        unsafe {
+            self.isa.run(Forward { fusion: self, fused: &fused, places, out: &mut out });
+        }
+        (out, fused)
+    }
+
+    /// From the output's derivative to those of both inputs, `(event, image)`, without border;
+    /// adds those of the parameters.
+    pub(super) fn back(
+        &self,
+        event: &Map,
+        image: &Map,
+        fused: &Fused,
+        output: &Map,
+        gradient: &mut Gradient,
+    ) -> (Map, Map) {
+        let c = self.c;
+        let mut to_event = Map::zeros(event.h, event.w, c, 0);
+        let mut to_image = Map::zeros(image.h, image.w, c, 0);
+        let mut squares: [Vec<f32>; 3] = std::array::from_fn(|_| vec![0.0; (c + 1) * c]);
+        let mut position = vec![0.0_f32; 2 * c];
+        let places = Places::new(fused);
+        // SAFETY: all maps have pixels of c numbers, the sums of squares c + 1 rows of c, the
+        // position's two; the instruction set was detected.
+        unsafe {
+            self.isa.run(Backward {
+                fusion: self,
+                fused,
+                places,
+                output,
+                to_event: &mut to_event,
+                to_image: &mut to_image,
+                squares: &mut squares,
+                position: &mut position,
+            });
+        }
+        let [high, wide] = Self::cell(event, image);
+        let slots = [&self.hidden[0].slot, &self.hidden[1].slot, &self.last.slot];
+        for (slot, sums) in slots.into_iter().zip(&squares) {
+            let work = &mut gradient.work[slot.work_range()];
+            work.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
+        }
+        // The first layer: event features, relative y and x, cell height and width, image
+        // features, bias; c numbers each.
+        let work = &mut gradient.work[self.first.work_range()];
+        let mut bias = vec![0.0_f32; c];
+        for pixel in to_event.data.chunks_exact(c) {
+            bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
+        }
+        let (features, rest) = work.split_at_mut(c * c);
+        self.products(event, &to_event, features);
+        let (numbers, rest) = rest.split_at_mut(4 * c);
+        numbers.iter_mut().zip(&position).for_each(|(a, b)| *a += b);
+        for (row, size) in numbers[2 * c..].chunks_exact_mut(c).zip([high, wide]) {
+            row.iter_mut().zip(&bias).for_each(|(a, b)| *a += size * b);
+        }
+        let (features, rest) = rest.split_at_mut(c * c);
+        self.products(image, &to_image, features);
+        rest.iter_mut().zip(&bias).for_each(|(a, b)| *a += b);
+        (self.project(&self.event[1], &to_event), self.project(&self.image[1], &to_image))
+    }
+
+    fn products(&self, input: &Map, output: &Map, out: &mut [f32]) {
+        // SAFETY: two maps of one size with pixels of c numbers, and c rows of c.
+        unsafe { self.isa.run(Products { input, output, out }) };
+    }
+}
+
+struct Project<'a> {
+    packed: &'a Packed,
+    input: &'a Map,
+    out: &'a mut Map,
+}
+
+impl Task for Project<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let c = self.input.c;
+        for y in 0..self.input.h {
+            let rows = dense(self.input.row(y).as_ptr(), c, self.input.w);
+            let out = self.out.row_mut(y).as_mut_ptr();
+            // SAFETY: both rows hold w pixels of c numbers.
+            unsafe { matmul::<S>(self.packed, rows, out, c, Post::None) };
+        }
+    }
+}
+
+struct Products<'a> {
+    input: &'a Map,
+    output: &'a Map,
+    out: &'a mut [f32],
+}
+
+impl Task for Products<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let c = self.output.c;
+        for y in 0..self.output.h {
+            let pixels = Pixels { rows: 1, count: self.output.w };
+            let left = Operand { start: self.input.row(y).as_ptr(), step: self.input.c, line: 0 };
+            let right = Operand { start: self.output.row(y).as_ptr(), step: c, line: 0 };
+            // SAFETY: both rows hold w pixels; `out` has c rows of c numbers.
+            unsafe { outer::<S>(pixels, left, c, right, c, self.out.as_mut_ptr()) };
+        }
+    }
+}

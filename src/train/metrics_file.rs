@@ -1,0 +1,67 @@
+//! `metrics.jsonl`: one JSON object a line for every step, every validation and every recording
+//! that was skipped.
+
+use super::TrainError;
+use crate::output;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The file of a training that runs.
+pub(super) struct Metrics {
+    path: PathBuf,
+    file: std::io::BufWriter<std::fs::File>,
+    /// Recordings that it names as skipped.
+    skipped: BTreeSet<PathBuf>,
+}
+
+impl Metrics {
+    /// Opens the file to append, without what came after `step`: those steps are taken again. So
+    /// is the validation after `step` itself, if it is not `validated`.
+    pub(super) fn open(path: &Path, step: u64, validated: bool) -> Result<Self, TrainError> {
+        let fail = |e: std::io::Error| TrainError::state(path, e);
+        // What a killed run could not finish writing, here and among the pictures.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for place in [folder.to_owned(), folder.join("validation")] {
+            output::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
+        }
+        let old = match std::fs::read_to_string(path) {
+            Ok(old) => old,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(fail(e)),
+        };
+        let (mut kept, mut skipped) = (String::new(), BTreeSet::new());
+        for line in old.lines() {
+            // The last line of a run that was killed may be half a line.
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            let Some(at) = value.get("step").and_then(serde_json::Value::as_u64) else { continue };
+            let again = at == step && !validated && value.get("validation").is_some();
+            if at <= step && !again {
+                kept.extend([line, "\n"]);
+                let name = value.get("skipped").and_then(serde_json::Value::as_str);
+                skipped.extend(name.map(PathBuf::from));
+            }
+        }
+        output::write(path, kept.as_bytes())?;
+        let file = std::fs::OpenOptions::new().append(true).open(path).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), file: std::io::BufWriter::new(file), skipped })
+    }
+
+    pub(super) fn write(&mut self, value: &impl serde::Serialize) -> Result<(), TrainError> {
+        let line = serde_json::to_string(value).map_err(|e| TrainError::state(&self.path, e))?;
+        writeln!(self.file, "{line}").map_err(|e| TrainError::state(&self.path, e))
+    }
+
+    /// Names a recording that was skipped, once in all runs.
+    pub(super) fn skip(&mut self, step: u64, path: &Path, why: &str) -> Result<(), TrainError> {
+        if self.skipped.insert(path.to_owned()) {
+            let name = path.display().to_string();
+            self.write(&serde_json::json!({ "step": step, "skipped": name, "why": why }))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), TrainError> {
+        self.file.flush().map_err(|e| TrainError::state(&self.path, e))
+    }
+}

@@ -1,0 +1,132 @@
+//! Which part of a recording a sample is cut from.
+
+use crate::dataset::{Pair, largest_crop};
+use crate::event::{Event, Span, eger};
+use crate::frame::{Exposure, Planes};
+use crate::simulate::random::Stream;
+use crate::train::TrainError;
+
+/// A cut of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crop {
+    /// Rows and columns in event pixels.
+    pub events: (usize, usize),
+    /// Image pixels per event pixel along either axis.
+    pub scale: usize,
+}
+
+impl Crop {
+    /// Rows and columns in image pixels.
+    pub fn image(self) -> (usize, usize) {
+        (self.events.0 * self.scale, self.events.1 * self.scale)
+    }
+
+    /// Whether the network can take it.
+    ///
+    /// # Errors
+    /// Sides of the image that are no multiples of 16, or event maps below 16.
+    pub fn check(self) -> Result<(), TrainError> {
+        let (h, w) = self.image();
+        let small = self.events.0.min(self.events.1) < 16;
+        if small || !h.is_multiple_of(16) || !w.is_multiple_of(16) {
+            let (eh, ew) = self.events;
+            return Err(TrainError::Data(format!(
+                "crops of {ew}x{eh} event pixels at scale {}: the network needs at least 16 event \
+                 pixels and image sides that are multiples of 16",
+                self.scale
+            )));
+        }
+        Ok(())
+    }
+
+    /// As many image pixels of recordings with another ratio of resolutions.
+    ///
+    /// # Errors
+    /// They are not a whole number of that ratio's event pixels.
+    pub fn at_scale(self, scale: usize) -> Result<Self, TrainError> {
+        let (h, w) = self.image();
+        if scale == 0 || h % scale != 0 || w % scale != 0 {
+            let what = format!("crops of {w}x{h} pixels cannot be cut at a scale of {scale}");
+            return Err(TrainError::Data(what));
+        }
+        Ok(Self { events: (h / scale, w / scale), scale })
+    }
+
+    /// The largest crop of a recording whose image sides are at most `side`, or those of 16
+    /// event pixels where that is more; `None` where the images are not a whole number of times
+    /// as large as the event maps, or nothing fits.
+    pub fn fitting(pair: &Pair, side: usize) -> Option<Self> {
+        let scale = pair.scale_factor.round();
+        if scale < 1.0 || (pair.scale_factor - scale).abs() > 1e-6 {
+            return None;
+        }
+        let scale = scale as usize;
+        let events = largest_crop(pair.sensor().ok()?, scale, side)?;
+        Some(Self { events, scale })
+    }
+}
+
+/// Where a crop lies: its sizes, and its upper left corner in event pixels.
+pub(super) struct Place {
+    pub(super) crop: Crop,
+    top: usize,
+    left: usize,
+}
+
+impl Place {
+    /// A random place for the crop; the middle of the recording where there is none.
+    pub(super) fn random(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Option<Self> {
+        let sensor = pair.sensor().ok()?;
+        if let Some(crop) = crop {
+            let top = random.below((sensor.height + 1).checked_sub(crop.events.0)?);
+            let left = random.below((sensor.width + 1).checked_sub(crop.events.1)?);
+            return Some(Self { crop, top, left });
+        }
+        let scale = pair.scale_factor.round().max(1.0) as usize;
+        // Image sides of multiples of 16 that whole event pixels fill.
+        let step = (1..=16).find(|n| (n * scale).is_multiple_of(16)).unwrap_or(16);
+        let (height, width) = (sensor.height / step * step, sensor.width / step * step);
+        let crop = Crop { events: (height, width), scale };
+        crop.check().ok()?;
+        let (top, left) = ((sensor.height - height) / 2, (sensor.width - width) / 2);
+        Some(Self { crop, top, left })
+    }
+
+    /// The crop's part of an image as `(3, height, width)` numbers.
+    pub(super) fn image(&self, frame: &Planes) -> Option<Vec<f32>> {
+        let (h, w) = self.crop.image();
+        let (top, left) = (self.top * self.crop.scale, self.left * self.crop.scale);
+        let width = frame.size().width;
+        let mut out = Vec::with_capacity(3 * h * w);
+        for channel in 0..3 {
+            let plane = frame.plane(channel);
+            for y in top..top + h {
+                out.extend_from_slice(plane.get(y * width + left..)?.get(..w)?);
+            }
+        }
+        Some(out)
+    }
+
+    /// EGER of the crop.
+    pub(super) fn eger(&self, exposure: &Exposure, target: Span) -> Option<Vec<f32>> {
+        let (h, w) = self.crop.events;
+        let moved = |e: &Event| {
+            let x = usize::from(e.x).checked_sub(self.left).filter(|x| *x < w)?;
+            let y = usize::from(e.y).checked_sub(self.top).filter(|y| *y < h)?;
+            Some(Event { x: u16::try_from(x).ok()?, y: u16::try_from(y).ok()?, ..*e })
+        };
+        let events: Vec<Event> = exposure.events.iter().filter_map(moved).collect();
+        eger(&events, exposure.span, target, h, w).ok()
+    }
+}
+
+/// The reduced image's sides for the second stage: a random multiple of 32 between the event
+/// map's height and the image's, both axes by the same factor where that leaves multiples of 16.
+pub fn reduced(crop: Crop, random: &mut Stream) -> (usize, usize) {
+    let (h, w) = crop.image();
+    let low = crop.events.0;
+    let drawn = (low + random.below(h + 1 - low)) / 32 * 32;
+    let height = drawn.clamp(32.min(h), h);
+    let width = (w * height / h).next_multiple_of(16).min(w);
+    (height, width)
+}

@@ -1,0 +1,233 @@
+//! Whether the authors' program could load what this one writes: `scripts/check_ms_rbd.py`, which
+//! asks of a dataset what their loader asks, over the output of everything that makes one.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::dataset::{Clip, Pair, npy, npz};
+use gem_live::frame::{Picture, Size};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check_ms_rbd.py");
+
+/// A Python with numpy and PyYAML; `None`, said aloud, where there is none.
+fn python() -> Option<PathBuf> {
+    let named = std::env::var_os("PYTHON").map(PathBuf::from);
+    let candidates = named.into_iter().chain(["python3", "/usr/bin/python3"].map(PathBuf::from));
+    let works = |python: &PathBuf| {
+        let tried = Command::new(python).args(["-c", "import numpy, yaml"]).output();
+        tried.is_ok_and(|o| o.status.success())
+    };
+    let found = candidates.into_iter().find(works);
+    if found.is_none() {
+        println!("SKIPPED: no Python with numpy and PyYAML (Debian: python3-numpy python3-yaml)");
+    }
+    found
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn gem_live(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    said(&output)
+}
+
+/// What the script says of one dataset.
+fn check(python: &Path, folder: &Path, dataset: &str) -> Result<serde_json::Value, String> {
+    let output = Command::new(python)
+        .args([SCRIPT, "--json", dataset])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        return Err(said(&output));
+    }
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    Ok(all[dataset].clone())
+}
+
+/// A part of the clip's first sharp image, moved to the right by `shift` pixels, with little blue.
+fn frame(size: Size, shift: usize) -> Picture {
+    let photograph = &Clip::embedded().unwrap().truth[0];
+    let wide = photograph.size().width;
+    let data = (0..3 * size.area()).map(|i| {
+        let (c, at) = (i / size.area(), i % size.area());
+        let (y, x) = (at / size.width, at % size.width);
+        let value = photograph.plane(c)[(y + 150) * wide + x + 150 + shift];
+        if c == 0 { value / 4 } else { value }
+    });
+    Picture::new(3, size, data.collect()).unwrap()
+}
+
+fn save(picture: &Picture, path: &Path) {
+    let (w, h) = (picture.size().width as u32, picture.size().height as u32);
+    image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
+}
+
+/// What the script found is what the file holds: everything that was written reached numpy.
+fn agrees(found: &serde_json::Value, dataset: &Path, files: usize) {
+    let found = found.as_object().unwrap();
+    assert_eq!(found.len(), files, "{found:?}");
+    for (name, file) in found {
+        let pair = Pair::read(&dataset.join(name)).unwrap();
+        let on = pair.events.iter().filter(|e| e.on).count();
+        assert_eq!(file["events"], pair.events.len(), "{name}");
+        assert_eq!(file["on"], on, "{name}");
+        let truths = pair.truth.as_ref().map_or(0, |t| t.images.len());
+        assert_eq!(file["truths"], truths, "{name}");
+        for (i, [start, end]) in pair.exposures_us.iter().enumerate() {
+            let inside = pair.events.iter().filter(|e| (*start..*end).contains(&e.t_us)).count();
+            assert_eq!(file["inside"][i], inside, "{name}, exposure {i}");
+        }
+    }
+}
+
+/// The first channel is blue, of which the sources have little. (Light of the scenes of `stills`
+/// has a colour of its own, which is why this is not the factor of the sources.)
+fn blue_is_first(found: &serde_json::Value) {
+    for (name, file) in found.as_object().unwrap() {
+        let mean = |i: usize| file["blue_green_red"][i].as_f64().unwrap();
+        assert!(1.5 * mean(0) < mean(2), "{name}: {file}");
+    }
+}
+
+/// ON is where it became brighter, at the right pixel and time. (Random events give 0 +- 0.05.)
+fn events_tell_the_motion(found: &serde_json::Value, least: f64) {
+    let known: Vec<f64> =
+        found.as_object().unwrap().values().filter_map(|f| f["agreement"].as_f64()).collect();
+    let mean = known.iter().sum::<f64>() / known.len() as f64;
+    assert!(mean > least, "{known:?}: events do not go with the sharp images");
+}
+
+#[test]
+fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
+    let Some(python) = python() else { return };
+    let base = tempfile::tempdir().unwrap();
+    let here = base.path();
+    std::fs::create_dir_all(here.join("photos")).unwrap();
+    for i in 0..12 {
+        save(&frame(Size::new(160, 120), i), &here.join(format!("photos/photograph {i}.png")));
+    }
+    let size = ["--size", "64x48", "--scale", "2", "--blur", "12", "--gray", "0"];
+    let count = ["--train", "2", "--test", "2", "--truths", "3"];
+    let stills = ["synth", "stills", "photos", "--out", "stills"];
+    gem_live(here, &[&stills[..], &size, &count].concat());
+    let found = check(&python, here, "stills").unwrap();
+    agrees(&found, &here.join("stills"), 4);
+    blue_is_first(&found);
+    events_tell_the_motion(&found, 0.5);
+
+    std::fs::create_dir_all(here.join("moving")).unwrap();
+    for k in 0..12 {
+        save(&frame(Size::new(48, 32), 2 * k), &here.join(format!("moving/{k:02}.png")));
+    }
+    let video = ["synth", "video", "moving", "--fps", "1000", "--interpolate", "1"];
+    let short = ["--average", "5", "--truths", "3", "--gap", "0", "--into", "train"];
+    gem_live(here, &[&video[..], &short, &["--scale", "1", "--out", "video"]].concat());
+    let found = check(&python, here, "video").unwrap();
+    agrees(&found, &here.join("video"), 1);
+    blue_is_first(&found);
+    events_tell_the_motion(&found, 0.5);
+
+    // The same frames and events, given as real ones are.
+    let made = Pair::read(&here.join("video/train/moving_0000.npz")).unwrap();
+    std::fs::create_dir_all(here.join("scene/events")).unwrap();
+    std::fs::rename(here.join("moving"), here.join("scene/images")).unwrap();
+    let times: String = (0..12).map(|k| format!("{}\n", 1000 * k + 7)).collect();
+    std::fs::write(here.join("scene/images/timestamp.txt"), times).unwrap();
+    let column = |of: &dyn Fn(&gem_live::event::Event) -> f64| {
+        let bytes: Vec<u8> = made.events.iter().flat_map(|e| of(e).to_le_bytes()).collect();
+        npy::write("<f8", &[made.events.len()], &bytes)
+    };
+    let events = npz::write(&[
+        ("x", column(&|e| e.x.into())),
+        ("y", column(&|e| e.y.into())),
+        ("timestamp", column(&|e| e.t_us as f64 + 7.0)),
+        ("polarity", column(&|e| if e.on { 1.0 } else { 0.0 })),
+    ]);
+    std::fs::write(here.join("scene/events/0.npz"), events.unwrap()).unwrap();
+    let real = ["synth", "real-events", "scene", "--out", "real"];
+    gem_live(here, &[&real[..], &short].concat());
+    let found = check(&python, here, "real").unwrap();
+    agrees(&found, &here.join("real"), 1);
+    blue_is_first(&found);
+    events_tell_the_motion(&found, 0.5);
+}
+
+#[test]
+fn recordings_become_what_the_authors_loader_asks_for() {
+    let Some(python) = python() else { return };
+    let base = tempfile::tempdir().unwrap();
+    let here = base.path();
+    let sim = ["record", "--source", "sim:96x64,seed=3", "--count", "8", "--out", "desk"];
+    gem_live(here, &sim);
+    gem_live(here, &["export", "desk", "--out", "data", "--test-fraction", "0.5"]);
+    let found = check(&python, here, "data").unwrap();
+    agrees(&found, &here.join("data"), 4);
+    events_tell_the_motion(&found, 0.3);
+
+    // A gray camera's recording has one channel, and the network three.
+    let first = Pair::read(&here.join("desk/scene_00000.npz")).unwrap();
+    let gray = |p: &Picture| Picture::new(1, p.size(), p.plane(1).to_vec()).unwrap();
+    let truth = first.truth.clone().map(|mut t| {
+        t.images = t.images.iter().map(gray).collect();
+        t
+    });
+    let pair = Pair { frames: [gray(&first.frames[0]), gray(&first.frames[1])], truth, ..first };
+    for i in 0..2 {
+        pair.write(&here.join(format!("gray/{i}.npz"))).unwrap();
+    }
+    let told = gem_live(here, &["export", "gray", "--out", "three", "--test-fraction", "0.5"]);
+    assert!(told.contains("2 recordings are gray"), "{told}");
+    let found = check(&python, here, "three").unwrap();
+    agrees(&found, &here.join("three"), 2);
+    let exported = Pair::read(&here.join("three/test/gray_0.npz"))
+        .or_else(|_| Pair::read(&here.join("three/test/gray_1.npz")))
+        .unwrap();
+    for (ours, theirs) in pair.frames.iter().zip(&exported.frames) {
+        assert_eq!(theirs.channels(), 3);
+        assert!((0..3).all(|c| theirs.plane(c) == ours.plane(0)), "the channels differ");
+    }
+}
+
+/// The script finds fault: otherwise the tests above would say nothing.
+#[test]
+fn the_check_names_what_is_wrong() {
+    let Some(python) = python() else { return };
+    let base = tempfile::tempdir().unwrap();
+    let here = base.path();
+    gem_live(here, &["record", "--source", "sim:96x64", "--count", "4", "--out", "desk"]);
+    gem_live(here, &["export", "desk", "--out", "data", "--test-fraction", "0.5", "--copy"]);
+    check(&python, here, "data").unwrap();
+    let file = std::fs::read_dir(here.join("data/test")).unwrap().next().unwrap().unwrap().path();
+    let sound = Pair::read(&file).unwrap();
+    let mut turned = sound.clone();
+    // Gray, and later events than exposures.
+    turned.frames = turned.frames.map(|p| Picture::new(1, p.size(), p.plane(0).to_vec()).unwrap());
+    turned.truth = None;
+    turned.write(&file).unwrap();
+    let why = check(&python, here, "data").unwrap_err();
+    assert!(why.contains("(1, 64, 96)"), "{why}");
+    let mut late = sound;
+    late.exposures_us = [[0, 5], [6, 9]];
+    late.truth = None;
+    late.write(&file).unwrap();
+    let why = check(&python, here, "data").unwrap_err();
+    assert!(why.contains("before or after both exposures"), "{why}");
+    let yaml = here.join("data/train.yaml");
+    let text = std::fs::read_to_string(&yaml).unwrap();
+    std::fs::write(&yaml, text.replace("roi_size: [32, 48]", "roi_size: [64, 64]")).unwrap();
+    let why = check(&python, here, "data").unwrap_err();
+    assert!(why.contains("crops of [64, 64] from (32, 48) event pixels"), "{why}");
+}
