@@ -31,8 +31,8 @@ pub(crate) struct Train {
     #[arg(long, conflicts_with_all = ["photos", "config"])]
     recordings: Vec<PathBuf>,
     /// Folder for the state, weights, metrics and validation pictures of a supervised training.
-    #[arg(long, required_unless_present = "config", default_value = "")]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "config")]
+    out: Option<PathBuf>,
     /// Weights to start from [default: fresh ones].
     #[arg(long)]
     init: Option<PathBuf>,
@@ -131,6 +131,8 @@ impl Train {
     }
 
     fn supervised(&self) -> Result<ExitCode, Failure> {
+        // Without it the arguments ask for --config.
+        let out = self.out.clone().unwrap_or_default();
         let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
         if self.size < 64 || !self.size.is_multiple_of(16) {
             return Err(
@@ -152,7 +154,7 @@ impl Train {
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
         let settings = Settings {
-            out: self.out.clone(),
+            out: out.clone(),
             steps: self.steps,
             batch: self.batch.max(1),
             rate: self.rate,
@@ -171,7 +173,7 @@ impl Train {
             "{} of {} steps; weights in {}",
             state.adam.steps,
             self.steps,
-            self.out.join("weights.safetensors").display()
+            out.join("weights.safetensors").display()
         );
         Ok(ExitCode::SUCCESS)
     }
