@@ -17,18 +17,19 @@ use std::time::Duration;
 
 /// Train the network. The same command again goes on where it was stopped or killed.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// One of the authors' YAML files: the published stages on its recordings. State, metrics
     /// and checkpoints go to its checkpoint_root.
-    #[arg(long, conflicts_with_all = ["photos", "out", "init"])]
+    #[arg(long, conflicts_with_all = ["out", "init"])]
     config: Option<PathBuf>,
     /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
     /// six, by name, is kept out and validates.
-    #[arg(long, required_unless_present_any = ["config", "recordings"])]
+    #[arg(long)]
     photos: Vec<PathBuf>,
     /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
     /// to event resolution): supervised training on those in train/, validation on those in test/.
-    #[arg(long, conflicts_with_all = ["photos", "config"])]
+    #[arg(long)]
     recordings: Vec<PathBuf>,
     /// Folder for the state, weights, metrics and validation pictures of a supervised training.
     #[arg(long, required_unless_present = "config")]
