@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let travel = scene.travel_px(from, to, 288.0, 192.0);
         println!("exposure {i}: {} events; travel {travel:.1?} px", events.len());
         let span = Span::new(start_us as f64, end_us as f64);
-        clip.exposures.push(Exposure { frame, span, events, sensor: SENSOR });
+        clip.exposures.push(Exposure { frame, span, events: events.into(), sensor: SENSOR });
     }
     let bytes = clip.to_bytes()?;
     println!("{} bytes", bytes.len());

@@ -9,7 +9,7 @@ mod store;
 
 pub use store::Store;
 
-use crate::event::{Event, Span};
+use crate::event::{EventList, Span};
 use store::Samples;
 
 /// Width and height in pixels.
@@ -100,6 +100,15 @@ impl<T: Copy> Planar<T> {
         let size = Size::new(size.width.max(1), size.height.max(1));
         let channels = if colour { 3 } else { 1 };
         Self { channels, size, data: store.take(channels * size.area(), value) }
+    }
+
+    /// A copy with memory from `store`.
+    pub fn copy_in(&self, store: &Store<T>) -> Self {
+        // Never empty, so there is a sample to fill new memory with.
+        let value = self.data[0];
+        let mut copy = Self::in_store(store, self.channels == 3, self.size, value);
+        copy.data.copy_from_slice(&self.data);
+        copy
     }
 
     /// 1 for gray, 3 for blue, green, red.
@@ -230,7 +239,7 @@ pub struct Exposure {
     /// When the shutter opened and closed, on the events' clock.
     pub span: Span,
     /// The events; those outside `span` are passed over.
-    pub events: Vec<Event>,
+    pub events: EventList,
     /// Size of the event sensor, whose view must be the frame's.
     pub sensor: Size,
 }

@@ -26,7 +26,7 @@ fn events(from_us: i64, until_us: i64, count: usize) -> EventPacket {
         from: Timestamp::from_us(from_us),
         until: Timestamp::from_us(until_us),
         arrived: Timestamp::from_us(until_us),
-        events: vec![event; count],
+        events: vec![event; count].into(),
         edges: Vec::new(),
         sensor: Size::new(8, 4),
         lost_since: None,

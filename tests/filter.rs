@@ -242,7 +242,7 @@ fn filters_are_set_as_controls_and_tell_what_they_did() {
             from: Timestamp::from_us(0),
             until: Timestamp::from_us(20_000),
             arrived: Timestamp::now(),
-            events: noise.clone(),
+            events: noise.clone().into(),
             edges: Vec::new(),
             sensor: Size::new(60, 40),
             lost_since: None,

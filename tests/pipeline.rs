@@ -31,7 +31,7 @@ fn captured(number: u64) -> Captured {
         exposure: Exposure {
             frame,
             span: Span::new(0.0, 1000.0),
-            events: Vec::new(),
+            events: Vec::new().into(),
             sensor: SIZE,
         },
         truth: Vec::new(),

@@ -69,7 +69,7 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
         let exposure = Exposure {
             frame: p.frame.to_planes(),
             span: Span::new(p.start_us as f64, p.end_us as f64),
-            events: p.events[..open].to_vec(),
+            events: p.events[..open].to_vec().into(),
             sensor: Size::new(144, 96),
         };
         let middle = Span::instant((p.start_us + p.end_us) as f64 / 2.0);

@@ -39,7 +39,7 @@ fn packet(epoch: u32, from_us: i64, until_us: i64) -> EventPacket {
         from: at(from_us),
         until: at(until_us),
         arrived: host(0),
-        events: truth(Gap { from_us, until_us }),
+        events: truth(Gap { from_us, until_us }).into(),
         edges: Vec::new(),
         sensor: SENSOR,
         lost_since: None,

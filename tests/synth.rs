@@ -94,7 +94,7 @@ fn frames_events_and_truth_agree() {
     let exposure = gem_live::frame::Exposure {
         frame: film.frames[0].to_planes(),
         span,
-        events: film.events,
+        events: film.events.into(),
         sensor: size,
     };
     let known = gem_live::deblur::Thresholds::both(0.05);

@@ -144,7 +144,8 @@ mod tests {
                 event(1, 19, false),
                 event(1, 20, false),
                 event(9, 15, true),
-            ],
+            ]
+            .into(),
             sensor: Size::new(2, 2),
         };
         let mut counts = vec![7; 100];

@@ -6,8 +6,8 @@ use super::{
     Cause, Control, ControlError, Device, DeviceError, Drops, Edge, EdgeKind, EventPacket,
     FramePacket, FrameSpan, Identity, Opener, Packet, Unit, Value, Wanted,
 };
-use crate::event::Event;
-use crate::frame::{Picture, Size};
+use crate::event::{Event, EventStore};
+use crate::frame::{Picture, Size, Store};
 use crate::simulate::rig::{RigModel, RigWorld};
 use crate::time::Timestamp;
 use std::str::FromStr;
@@ -152,6 +152,8 @@ impl Opener for Load {
             number: 0,
             told_us: 0,
             read_out: 0,
+            lists: EventStore::default(),
+            pictures: Store::default(),
         }))
     }
 }
@@ -170,6 +172,8 @@ struct Player {
     told_us: i64,
     /// The frame that comes next.
     read_out: u64,
+    lists: EventStore,
+    pictures: Store<u8>,
 }
 
 impl Device for Player {
@@ -250,12 +254,14 @@ impl Player {
             let t = Timestamp::from_us(self.model.event_us(start_us + us));
             (from_us..until_us).contains(&us).then_some(Edge { t, kind })
         };
+        let mut events = self.lists.take();
+        events.extend(part.iter().map(told));
         let packet = EventPacket {
             epoch: self.epoch,
             from: Timestamp::from_us(from),
             until: Timestamp::from_us(until),
             arrived: Timestamp::now(),
-            events: part.iter().map(told).collect(),
+            events,
             edges: edges.into_iter().filter_map(edge).collect(),
             sensor: self.model.sensor,
             lost_since: None,
@@ -276,7 +282,7 @@ impl Player {
             sequence,
             span: FrameSpan::Frames { start, exposure_us: self.model.exposure_us },
             arrived: Timestamp::now(),
-            picture: self.moment(sequence)?.frame.clone(),
+            picture: self.moment(sequence)?.frame.copy_in(&self.pictures),
             truth: None,
         };
         self.read_out += 1;

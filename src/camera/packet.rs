@@ -1,6 +1,6 @@
 //! What cameras deliver.
 
-use crate::event::Event;
+use crate::event::EventList;
 use crate::frame::{Picture, Size};
 use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
 
@@ -35,7 +35,7 @@ pub struct EventPacket {
     /// When it reached this computer.
     pub arrived: Timestamp<HostClock>,
     /// The events, in order of time.
-    pub events: Vec<Event>,
+    pub events: EventList,
     /// Edges of the external signal, in order of time.
     pub edges: Vec<Edge>,
     /// Size of the sensor.

@@ -1,6 +1,6 @@
 //! Joins batches of events to stretches of time without gaps.
 
-use crate::event::Event;
+use crate::event::{Event, EventList};
 
 /// Holds back the events of the very microsecond that a batch ends in: more of it may come.
 #[derive(Debug, Default)]
@@ -15,23 +15,18 @@ impl Seam {
     pub(super) fn join(
         &mut self,
         last_us: i64,
-        events: Vec<Event>,
-    ) -> Result<(i64, i64, Vec<Event>), u64> {
-        let mut all = std::mem::take(&mut self.carried);
-        if all.is_empty() {
-            all = events;
-        } else {
-            all.extend(events);
-        }
-        let first_us = all.first().map_or(last_us, |e| e.t_us.min(last_us));
+        mut events: EventList,
+    ) -> Result<(i64, i64, EventList), u64> {
+        events.splice(..0, self.carried.drain(..));
+        let first_us = events.first().map_or(last_us, |e| e.t_us.min(last_us));
         let from_us = self.until_us.unwrap_or(first_us);
         if last_us < from_us {
-            return Err(all.len() as u64);
+            return Err(events.len() as u64);
         }
-        let whole = all.partition_point(|e| e.t_us < last_us);
-        self.carried = all.split_off(whole);
+        let whole = events.partition_point(|e| e.t_us < last_us);
+        self.carried.extend(events.drain(whole..));
         self.until_us = Some(last_us);
-        Ok((from_us, last_us, all))
+        Ok((from_us, last_us, events))
     }
 
     /// Up to where time was passed on.
@@ -49,6 +44,6 @@ impl Seam {
     /// Begins anew; how many events were held back.
     pub(super) fn clear(&mut self) -> u64 {
         self.until_us = None;
-        std::mem::take(&mut self.carried).len() as u64
+        self.carried.drain(..).count() as u64
     }
 }

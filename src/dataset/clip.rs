@@ -2,7 +2,7 @@
 
 use super::npy::{self, Array, NpyError};
 use super::npz::{self, Npz, NpzError};
-use crate::event::{Event, Span};
+use crate::event::{Event, EventList, Span};
 use crate::frame::{Exposure, FrameError, Picture, Planes, Size};
 
 /// Why a clip cannot be used.
@@ -78,7 +78,7 @@ impl Clip {
                     t_us = t_us.checked_add(*after)?;
                     Some(Event { t_us, x: place(*x, width)?, y: place(*y, height)?, on: *on == 1 })
                 })
-                .collect::<Option<Vec<Event>>>();
+                .collect::<Option<EventList>>();
             let frame = picture(get(&format!("frame{i}"))?, "frame")?;
             match get(&format!("sharp{i}")) {
                 Ok(array) => truth.push(picture(array, "sharp")?),

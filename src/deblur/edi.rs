@@ -80,7 +80,7 @@ pub fn estimate_thresholds(
     for side in ordered {
         let (e, events) = side?;
         let frame = Planes::filled(false, Size::new(1, 1), 0.0);
-        let exposure = Exposure { frame, span: e.span, events, sensor };
+        let exposure = Exposure { frame, span: e.span, events: events.into(), sensor };
         sides.push((exposure, log_luminance(&reduce(&e.frame, sensor))));
     }
     let disagreement = |log_contrast: f64| -> Result<f64, DeblurError> {

@@ -2,9 +2,11 @@
 
 mod eger;
 pub mod filter;
+mod list;
 mod render;
 
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
+pub use list::{EventList, EventStore};
 pub use render::render;
 
 /// One brightness change at one pixel.

@@ -7,6 +7,7 @@ use super::station::{CameraChoice, Station, called};
 use super::tap::Tap;
 use crate::camera::replay::PlayState;
 use crate::camera::{self, Cause, Drops, Opener, Pace, Settings, Unit, Value};
+use crate::event::EventStore;
 use crate::frame::Store;
 use crate::rig::align::store::Pair;
 use crate::rig::sync::Synced;
@@ -37,6 +38,9 @@ pub struct RigSource {
     before: Option<i64>,
     /// Memory of frames as numbers, which comes back when an exposure is done with.
     planes: Store<f32>,
+    /// And of the copies that are made while a recorder holds the exposure too.
+    pictures: Store<u8>,
+    lists: EventStore,
     interval: Duration,
 }
 
@@ -124,6 +128,8 @@ impl RigSource {
             number: 0,
             before: None,
             planes: Store::default(),
+            pictures: Store::default(),
+            lists: EventStore::default(),
             interval: INTERVAL,
         })
     }
@@ -179,7 +185,8 @@ impl RigSource {
         self.number = number + 1;
         let (arrived, closed) = self.moments(&synced);
         // Only a recorder holds it too.
-        let synced = Arc::try_unwrap(synced).unwrap_or_else(|shared| Synced::clone(&shared));
+        let synced = Arc::try_unwrap(synced)
+            .unwrap_or_else(|shared| shared.copy_in(&self.pictures, &self.lists));
         let (exposure, picture, truth) = synced.into_exposure(&self.planes);
         Captured {
             number,

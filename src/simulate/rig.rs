@@ -121,9 +121,9 @@ impl RigWorld {
         let mut world = Self {
             model,
             eyes: Eyes::new(&scene, sensor, image),
+            frames: FrameSweep::new(&scene, image, model.camera),
             scene,
             sensor: EventSensor::new(sensor, model.pixels),
-            frames: FrameSweep::new(image, model.camera),
             carried: Vec::new(),
             number: 0,
             now_us: 0,

@@ -1,70 +1,38 @@
-//! Bilinear samples of textures, in colour or in brightness alone.
+//! Bilinear samples of textures.
 
 use crate::frame::Size;
 use wide::f32x4;
 
-/// What a texture is made of: light multiplied by coverage, then coverage.
-pub(super) trait Texel: Copy + Send + Sync {
-    /// Nothing at all.
-    const NONE: Self;
+/// What a texture is made of: blue, green and red light multiplied by coverage, then coverage.
+pub(super) type Texel = [f32; 4];
 
-    /// Between four neighbours (left and right above, left and right below).
-    fn blend(a: &Self, b: &Self, c: &Self, d: &Self, fx: f32, fy: f32) -> Self;
-
-    /// This before what is `below`.
-    fn over(self, below: Self) -> Self;
+/// Between four neighbours (left and right above, left and right below).
+#[inline(always)]
+fn blend([a, b, c, d]: [&Texel; 4], fx: f32, fy: f32) -> Texel {
+    let (fx, fy) = (f32x4::splat(fx), f32x4::splat(fy));
+    let [a, b, c, d] = [a, b, c, d].map(|texel| f32x4::new(*texel));
+    let (top, below) = (a + (b - a) * fx, c + (d - c) * fx);
+    (top + (below - top) * fy).to_array()
 }
 
-/// Blue, green, red, coverage.
-impl Texel for [f32; 4] {
-    const NONE: Self = [0.0; 4];
-
-    #[inline(always)]
-    fn blend(a: &Self, b: &Self, c: &Self, d: &Self, fx: f32, fy: f32) -> Self {
-        let (fx, fy) = (f32x4::splat(fx), f32x4::splat(fy));
-        let [a, b, c, d] = [a, b, c, d].map(|texel| f32x4::new(*texel));
-        let (top, below) = (a + (b - a) * fx, c + (d - c) * fx);
-        (top + (below - top) * fy).to_array()
-    }
-
-    #[inline(always)]
-    fn over(self, below: Self) -> Self {
-        let rest = f32x4::splat(1.0 - self[3]);
-        (f32x4::new(below) * rest + f32x4::new(self)).to_array()
-    }
-}
-
-/// Brightness, coverage.
-impl Texel for [f32; 2] {
-    const NONE: Self = [0.0; 2];
-
-    #[inline(always)]
-    fn blend(a: &Self, b: &Self, c: &Self, d: &Self, fx: f32, fy: f32) -> Self {
-        // Four lanes down, then two across.
-        let above = f32x4::new([a[0], a[1], b[0], b[1]]);
-        let below = f32x4::new([c[0], c[1], d[0], d[1]]);
-        let column = (above + (below - above) * f32x4::splat(fy)).to_array();
-        [column[0] + (column[2] - column[0]) * fx, column[1] + (column[3] - column[1]) * fx]
-    }
-
-    #[inline(always)]
-    fn over(self, below: Self) -> Self {
-        let rest = 1.0 - self[1];
-        [below[0] * rest + self[0], below[1] * rest + self[1]]
-    }
+/// What is near before what is `below`.
+#[inline(always)]
+pub(super) fn over(near: Texel, below: Texel) -> Texel {
+    let rest = f32x4::splat(1.0 - near[3]);
+    (f32x4::new(below) * rest + f32x4::new(near)).to_array()
 }
 
 /// Texels, row by row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grid<'a, T> {
+pub(super) struct Grid<'a> {
     pub(super) size: Size,
-    pub(super) texels: &'a [T],
+    pub(super) texels: &'a [Texel],
 }
 
-impl<T: Texel> Grid<'_, T> {
+impl Grid<'_> {
     /// Sample at a position in texels (0.5 is the first texel's centre), within the image only.
     #[inline]
-    pub(super) fn inside(&self, x: f32, y: f32) -> T {
+    pub(super) fn inside(&self, x: f32, y: f32) -> Texel {
         let Size { width, height } = self.size;
         let (x, y) = (x - 0.5, y - 0.5);
         let (left, top) = (x.floor(), y.floor());
@@ -74,24 +42,24 @@ impl<T: Texel> Grid<'_, T> {
         let (left, top) = (far(left), far(top));
         let at = |x: isize, y: isize| {
             if x < 0 || y < 0 || x >= width as isize || y >= height as isize {
-                return T::NONE;
+                return [0.0; 4];
             }
             self.texels[y as usize * width + x as usize]
         };
         let (right, below) = (left + 1, top + 1);
-        T::blend(&at(left, top), &at(right, top), &at(left, below), &at(right, below), fx, fy)
+        blend([&at(left, top), &at(right, top), &at(left, below), &at(right, below)], fx, fy)
     }
 
     /// As [`Self::inside`], for places of which all four neighbours are known to be there.
     #[inline(always)]
-    pub(super) fn interior(&self, x: f32, y: f32) -> T {
+    pub(super) fn interior(&self, x: f32, y: f32) -> Texel {
         let [first, ..] = self.interiors(f32x4::splat(x), f32x4::splat(y));
         first
     }
 
     /// As [`Self::interior`], four places at once.
     #[inline(always)]
-    pub(super) fn interiors(&self, x: f32x4, y: f32x4) -> [T; 4] {
+    pub(super) fn interiors(&self, x: f32x4, y: f32x4) -> [Texel; 4] {
         let half = f32x4::splat(0.5);
         let (x, y) = (x - half, y - half);
         let (left, top) = (x.fast_trunc_int(), y.fast_trunc_int());
@@ -103,7 +71,7 @@ impl<T: Texel> Grid<'_, T> {
             let first = top[i] as usize * width + left[i] as usize;
             let (above, below) =
                 (&self.texels[first..first + 2], &self.texels[first + width..first + width + 2]);
-            T::blend(&above[0], &above[1], &below[0], &below[1], fx[i], fy[i])
+            blend([&above[0], &above[1], &below[0], &below[1]], fx[i], fy[i])
         };
         // Written out: compilers do not draw a function for each into the loop.
         [sample(0), sample(1), sample(2), sample(3)]
@@ -111,7 +79,7 @@ impl<T: Texel> Grid<'_, T> {
 
     /// As [`Self::inside`], with the image continued by reflection.
     #[inline]
-    pub(super) fn reflected(&self, x: f32, y: f32) -> T {
+    pub(super) fn reflected(&self, x: f32, y: f32) -> Texel {
         let Size { width, height } = self.size;
         let fold = |v: f32, n: usize| {
             let n = n as f32;
@@ -130,6 +98,6 @@ impl<T: Texel> Grid<'_, T> {
         let (right, below) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
         let (a, b) = (top * width, below * width);
         let t = self.texels;
-        T::blend(&t[a + left], &t[a + right], &t[b + left], &t[b + right], fx, fy)
+        blend([&t[a + left], &t[a + right], &t[b + left], &t[b + right]], fx, fy)
     }
 }

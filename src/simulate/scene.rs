@@ -3,7 +3,7 @@
 
 use super::light::LightImage;
 use super::motion::{CameraMotion, PlaneMotion};
-use super::sampling::{Grid, Texel};
+use super::sampling::{Grid, Texel, over};
 use super::texture::Texture;
 use crate::frame::Size;
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ impl Scene {
     pub fn render(&self, t_s: f64, size: Size, out: &mut LightImage) {
         out.reset(size);
         let size = out.size();
-        let views: Vec<View<'_, [f32; 4]>> =
+        let views: Vec<View<'_>> =
             self.layers.iter().filter_map(|l| self.view_of(l, t_s, size)).collect();
         let gain = self.gain;
         out.pixels_mut().par_chunks_mut(size.width * ROWS).enumerate().for_each(|(i, rows)| {
@@ -120,84 +120,92 @@ impl Scene {
     }
 
     /// The layer in colour, as a camera of `size` sees it; none where it is out of sight.
-    pub(super) fn view_of<'a>(
-        &self,
-        layer: &'a Layer,
-        t_s: f64,
-        size: Size,
-    ) -> Option<View<'a, [f32; 4]>> {
-        let levels = layer.texture.levels();
-        self.view(layer, t_s, size, |level| {
-            let image = &levels[level];
-            Grid { size: image.size(), texels: image.pixels() }
-        })
+    fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
+        let place = self.place(layer, t_s, size)?;
+        let image = &layer.texture.levels()[place.level];
+        Some(View { image: Grid { size: image.size(), texels: image.pixels() }, place })
     }
 
-    /// The layer as a camera of `size` sees it, with texels of the level that suits.
-    pub(super) fn view<'a, T>(
-        &self,
-        layer: &Layer,
-        t_s: f64,
-        size: Size,
-        texels: impl FnOnce(usize) -> Grid<'a, T>,
-    ) -> Option<View<'a, T>> {
+    /// Where the layer is, as a camera of `size` sees it; none where it is out of sight.
+    pub(super) fn place(&self, layer: &Layer, t_s: f64, size: Size) -> Option<Place> {
         let matrix = self.matrix(layer, t_s, size);
         let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
         let ((ax, ay), (bx, by)) = (matrix.apply(x, y), matrix.apply(x + 1.0, y));
         let (level, texel) = layer.texture.level((ax - bx).hypot(ay - by));
-        let image = texels(level);
         let shrink = Matrix([[1.0 / texel, 0.0, 0.0], [0.0, 1.0 / texel, 0.0], [0.0, 0.0, 1.0]]);
         let matrix = shrink.times(&matrix);
-        let endless = layer.texture.endless();
-        let bounds = match endless {
+        let bounds = match layer.texture.endless() {
             true => [0, 0, size.width, size.height],
-            false => bounds(&matrix, image.size, size)?,
+            false => bounds(&matrix, layer.texture.levels()[level].size(), size)?,
         };
-        Some(View { image, matrix, bounds, endless })
+        Some(Place { level, matrix, bounds, endless: layer.texture.endless() })
     }
 }
 
 /// Pixels between two exact places; those between lie on a straight line, which perspective
 /// leaves by less than a thousandth of a texel.
-const SPAN: usize = 16;
+pub(super) const SPAN: usize = 16;
 
-/// A layer as one camera sees it at one moment.
-pub(super) struct View<'a, T> {
-    image: Grid<'a, T>,
+/// Where a layer is, as a camera sees it at one moment.
+pub(super) struct Place {
+    /// The level of its texture that suits.
+    pub(super) level: usize,
+    /// From pixels to texels of that level.
     matrix: Matrix,
     /// Left, top, right and bottom of the pixels it can touch.
-    bounds: [usize; 4],
-    endless: bool,
+    pub(super) bounds: [usize; 4],
+    /// Whether it leaves no pixel as it was.
+    pub(super) endless: bool,
 }
 
-impl<T: Texel> View<'_, T> {
-    /// Whether it leaves no pixel as it was.
-    pub(super) fn is_endless(&self) -> bool {
-        self.endless
+impl Place {
+    /// Where the pixels of row `y` are.
+    pub(super) fn line(&self, y: usize) -> Line {
+        let m = &self.matrix.0;
+        let start = m.map(|r| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2]);
+        Line { start, step: [m[0][0], m[1][0], m[2][0]] }
     }
+}
 
+/// Where the pixels of a row lie on a layer.
+pub(super) struct Line {
+    start: [f64; 3],
+    step: [f64; 3],
+}
+
+impl Line {
+    /// The place of pixel `x`, in texels.
+    #[inline(always)]
+    pub(super) fn at(&self, x: usize) -> (f64, f64) {
+        let x = x as f64;
+        let [u, v, w]: [f64; 3] = std::array::from_fn(|i| self.start[i] + self.step[i] * x);
+        let scale = w.recip();
+        (u * scale, v * scale)
+    }
+}
+
+/// A layer as one camera sees it at one moment.
+struct View<'a> {
+    image: Grid<'a>,
+    place: Place,
+}
+
+impl View<'_> {
     /// Draws over a part of row `y` that begins in column `first`; a pixel is the same in
     /// whatever part it is drawn.
-    pub(super) fn draw(&self, y: usize, first: usize, row: &mut [T]) {
-        let [left, top, right, bottom] = self.bounds;
+    fn draw(&self, y: usize, first: usize, row: &mut [Texel]) {
+        let [left, top, right, bottom] = self.place.bounds;
         let (from, until) = (left.max(first), right.min(first + row.len()));
         if y < top || y >= bottom || from >= until {
             return;
         }
-        let m = &self.matrix.0;
-        let start = |r: [f64; 3]| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2];
-        let (u, v, w) = (start(m[0]), start(m[1]), start(m[2]));
-        let at = |x: usize| {
-            let x = x as f64;
-            let scale = (w + m[2][0] * x).recip();
-            ((u + m[0][0] * x) * scale, (v + m[1][0] * x) * scale)
-        };
+        let line = self.place.line(y);
         let image = self.image;
         let mut begin = from;
         let mut span = from / SPAN * SPAN;
-        let mut before = at(span);
+        let mut before = line.at(span);
         while begin < until {
-            let after = at(span + SPAN);
+            let after = line.at(span + SPAN);
             let end = until.min(span + SPAN);
             let step = ((after.0 - before.0) / SPAN as f64, (after.1 - before.1) / SPAN as f64);
             let (du, dv) = (step.0 as f32, step.1 as f32);
@@ -209,12 +217,12 @@ impl<T: Texel> View<'_, T> {
             };
             let pixels = &mut row[begin - first..end - first];
             let known = self.within(before) && self.within(after);
-            match (self.endless, known) {
+            match (self.place.endless, known) {
                 (true, true) => {
-                    inner(pixels, place, image, |pixel, over| *pixel = over);
+                    inner(pixels, place, image, |pixel, near| *pixel = near);
                 }
                 (false, true) => {
-                    inner(pixels, place, image, |pixel, over| *pixel = over.over(*pixel));
+                    inner(pixels, place, image, |pixel, near| *pixel = over(near, *pixel));
                 }
                 (true, false) => {
                     for (j, pixel) in pixels.iter_mut().enumerate() {
@@ -225,7 +233,7 @@ impl<T: Texel> View<'_, T> {
                 (false, false) => {
                     for (j, pixel) in pixels.iter_mut().enumerate() {
                         let (x, y) = place(j);
-                        *pixel = image.inside(x, y).over(*pixel);
+                        *pixel = over(image.inside(x, y), *pixel);
                     }
                 }
             }
@@ -243,18 +251,18 @@ impl<T: Texel> View<'_, T> {
 
 /// Samples where all neighbours are known to be there, four pixels at a time.
 #[inline(always)]
-fn inner<T: Texel>(
-    pixels: &mut [T],
+fn inner(
+    pixels: &mut [Texel],
     place: impl Fn(usize) -> (f32, f32),
-    image: Grid<'_, T>,
-    draw: impl Fn(&mut T, T),
+    image: Grid<'_>,
+    draw: impl Fn(&mut Texel, Texel),
 ) {
     let (fours, rest) = pixels.as_chunks_mut::<4>();
     let first = 4 * fours.len();
     for (i, four) in fours.iter_mut().enumerate() {
         let places: [(f32, f32); 4] = std::array::from_fn(|j| place(4 * i + j));
         let (x, y) = (f32x4::new(places.map(|p| p.0)), f32x4::new(places.map(|p| p.1)));
-        four.iter_mut().zip(image.interiors(x, y)).for_each(|(pixel, over)| draw(pixel, over));
+        four.iter_mut().zip(image.interiors(x, y)).for_each(|(pixel, near)| draw(pixel, near));
     }
     for (i, pixel) in rest.iter_mut().enumerate() {
         let (x, y) = place(first + i);

@@ -153,7 +153,7 @@ fn case_pictures() {
         let exposure = Exposure {
             frame: frame.unwrap(),
             span: EXPOSURE,
-            events: scene.events.clone(),
+            events: scene.events.clone().into(),
             sensor: scene.sensor,
         };
         let numbers = deblurrer.restore(&exposure, &at).unwrap();
@@ -185,7 +185,7 @@ fn case_reuse() {
         let exposure = Arc::new(Exposure {
             frame: frame.unwrap(),
             span: EXPOSURE,
-            events: scene.events.clone(),
+            events: scene.events.clone().into(),
             sensor: scene.sensor,
         });
         let (mut places, mut decoys) = (Vec::new(), Vec::new());

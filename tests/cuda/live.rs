@@ -46,7 +46,7 @@ fn exposure(number: u64) -> Exposure {
     Exposure {
         frame: Planes::new(3, SIZE, scene.blur).unwrap(),
         span: EXPOSURE,
-        events: scene.events,
+        events: scene.events.into(),
         sensor: scene.sensor,
     }
 }

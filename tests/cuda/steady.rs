@@ -64,7 +64,8 @@ fn case_steady() {
     let size = Size::new(16, 16);
     let scene = Scene::new(size, size, size);
     let frame = Planes::new(3, size, scene.blur).unwrap();
-    let exposure = Arc::new(Exposure { frame, span: EXPOSURE, events: scene.events, sensor: size });
+    let exposure =
+        Arc::new(Exposure { frame, span: EXPOSURE, events: scene.events.into(), sensor: size });
     let at: Vec<f64> = (0..instants).map(|i| (i as f64 + 0.5) / instants as f64).collect();
     let mut submitted = 0;
     for _ in 0..exposures {

@@ -69,7 +69,7 @@ impl Device for Watching {
                 from: stamp(self.answered_us),
                 until: stamp(now),
                 arrived: Timestamp::now(),
-                events: vec![middle],
+                events: vec![middle].into(),
                 edges: Vec::new(),
                 sensor: EVENTS,
                 lost_since: None,

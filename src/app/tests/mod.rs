@@ -105,7 +105,7 @@ fn captured(number: u64) -> Captured {
         exposure: Exposure {
             frame: picture.to_planes(),
             span: Span::new(0.0, 10_000.0),
-            events: vec![Event { t_us: 5000, x: 16, y: 20, on: true }],
+            events: vec![Event { t_us: 5000, x: 16, y: 20, on: true }].into(),
             sensor: SENSOR,
         },
         picture,

@@ -14,8 +14,8 @@ use crate::camera::{
     Cause, Control, ControlError, Device, DeviceError, Drops, Edge, EventPacket, FramePacket,
     FrameSpan, Identity, Opener, Packet, Unit, Value, Wanted,
 };
-use crate::event::Event;
-use crate::frame::Size;
+use crate::event::{EventList, EventStore};
+use crate::frame::{Size, Store};
 use crate::time::{EventClock, Timestamp};
 use biases::Dials;
 use library::{Caer, Info, Open};
@@ -149,6 +149,8 @@ impl Opener for Davis {
             drops: drops.clone(),
             epoch: wanted.next_epoch(),
             seam: Seam::default(),
+            lists: EventStore::default(),
+            pictures: Store::default(),
             frames: 0,
             heard: Instant::now(),
             asked: Instant::now(),
@@ -172,6 +174,8 @@ struct Camera {
     drops: Drops,
     epoch: u32,
     seam: Seam,
+    lists: EventStore,
+    pictures: Store<u8>,
     frames: u64,
     heard: Instant,
     asked: Instant,
@@ -325,10 +329,10 @@ impl Camera {
     /// Reads one container, if there is one.
     fn container(&mut self, out: &mut Vec<Packet>) -> bool {
         let sensor = self.sensor;
-        let (mut events, mut edges) = (Vec::new(), Vec::new());
+        let (mut events, mut edges) = (self.lists.take(), Vec::new());
         let (mut frames, mut last_us, mut reset, mut bad) = (Vec::new(), None, false, 0);
         let (mut first_us, mut pause) = (None::<i64>, None);
-        let beat = &mut self.beat;
+        let (beat, pictures) = (&mut self.beat, &self.pictures);
         let read = self.open.data(|header, bytes| {
             match header.kind {
                 Kind::Polarity => bad += wire::polarity(header, bytes, sensor, &mut events),
@@ -342,7 +346,7 @@ impl Camera {
                         }
                     }
                 }
-                Kind::Frame => frames.extend(wire::frames(header, bytes)),
+                Kind::Frame => frames.extend(wire::frames(header, bytes, pictures)),
                 Kind::Inertial => {
                     if let (Some(f), Some(l)) = (header.first_us(bytes), header.last_us(bytes)) {
                         pause = beat.pause(f, l, header.number());
@@ -389,13 +393,7 @@ impl Camera {
         true
     }
 
-    fn events(
-        &mut self,
-        last_us: i64,
-        events: Vec<Event>,
-        edges: Vec<Edge>,
-        out: &mut Vec<Packet>,
-    ) {
+    fn events(&mut self, last_us: i64, events: EventList, edges: Vec<Edge>, out: &mut Vec<Packet>) {
         let (from_us, until_us, events) = match self.seam.join(last_us, events) {
             Ok(whole) => whole,
             // libcaer keeps time in order; what does not is no use to anybody.

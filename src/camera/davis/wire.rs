@@ -5,7 +5,7 @@
 
 use crate::camera::EdgeKind;
 use crate::event::Event;
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, Store};
 
 /// Bytes of a packet's header.
 pub(super) const HEADER: usize = 28;
@@ -154,10 +154,11 @@ pub(super) struct Frame {
     pub(super) picture: Picture,
 }
 
-/// The frames of a packet; `None` for one that is marked invalid or makes no sense.
+/// The frames of a packet, in memory of `pictures`; `None` for one that is marked invalid or makes no sense.
 pub(super) fn frames<'a>(
     header: &'a Header,
     bytes: &'a [u8],
+    pictures: &'a Store<u8>,
 ) -> impl Iterator<Item = Option<Frame>> + 'a {
     bytes.chunks_exact(header.size).map(|frame| {
         let info = word(frame, 0);
@@ -170,14 +171,20 @@ pub(super) fn frames<'a>(
         if info & 1 == 0 {
             return None;
         }
-        // Sixteen bits of which a DAVIS fills the upper ten.
-        let eight: Vec<u8> =
-            pixels.as_chunks::<2>().0.iter().map(|p| (u16::from_ne_bytes(*p) >> 8) as u8).collect();
-        let picture = match channels {
-            1 => Picture::new(1, size, eight).ok()?,
-            3 => Picture::from_rgb(size, &eight).ok()?,
-            _ => return None,
-        };
+        if !matches!(channels, 1 | 3) || samples == 0 {
+            return None;
+        }
+        let mut picture = Picture::in_store(pictures, channels == 3, size, 0);
+        // Sixteen bits of which a DAVIS fills the upper ten; red, green, blue to planes of blue,
+        // green, red.
+        let pixels = pixels.as_chunks::<2>().0.chunks_exact(channels);
+        for (plane, channel) in
+            picture.data_mut().chunks_exact_mut(size.area()).zip((0..channels).rev())
+        {
+            for (to, pixel) in plane.iter_mut().zip(pixels.clone()) {
+                *to = pixel.get(channel).map_or(0, |p| (u16::from_ne_bytes(*p) >> 8) as u8);
+            }
+        }
         Some(Frame { start_us, end_us, picture })
     })
 }

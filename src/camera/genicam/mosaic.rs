@@ -5,7 +5,7 @@
 //! Rows are computed with every filter for every pixel, without a branch, and the right ones
 //! picked afterwards: on a processor that computes eight at a time this is the quicker way.
 
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, Store};
 
 /// The colours of the first two pixels of the first row; the row below has green opposite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +50,16 @@ impl Mosaic {
         self.samples.get_mut(from..from + self.size.0)
     }
 
-    /// The picture in colour; `None` for one of less than three pixels a side.
-    pub fn finish(&mut self, pattern: Pattern) -> Option<Picture> {
+    /// The picture in colour, in memory of `pictures`; `None` for one of less than three pixels
+    /// a side.
+    pub fn finish(&mut self, pattern: Pattern, pictures: &Store<u8>) -> Option<Picture> {
         let (width, height) = self.size;
         if width < 3 || height < 3 {
             return None;
         }
         self.mirror();
         let size = Size::new(width, height);
-        let mut picture = Picture::filled(true, size, 0);
+        let mut picture = Picture::in_store(pictures, true, size, 0);
         let (b, rest) = picture.data_mut().split_at_mut_checked(size.area())?;
         let (g, r) = rest.split_at_mut_checked(size.area())?;
         let stride = self.stride();

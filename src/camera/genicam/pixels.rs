@@ -4,7 +4,7 @@
 //! values. Whatever the depth, a picture keeps the upper eight bits.
 
 use super::mosaic::{Mosaic, Pattern};
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, Store};
 
 /// What the samples of a format are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,11 +133,12 @@ impl PixelFormat {
     }
 }
 
-/// Makes pictures; keeps its working memory from one to the next.
+/// Makes pictures; keeps its working memory from one to the next, and theirs.
 #[derive(Debug, Default)]
 pub struct Decoder {
     row: Vec<i16>,
     mosaic: Mosaic,
+    pictures: Store<u8>,
 }
 
 impl Decoder {
@@ -156,58 +157,69 @@ impl Decoder {
         let rows = size.height.checked_mul(planes)?;
         let needed = rows.checked_sub(1)?.checked_mul(stride)?.checked_add(length)?;
         let bytes = bytes.get(..needed)?;
+        if area == 0 {
+            return None;
+        }
+        let colour = format.layout != Layout::Mono;
+        let empty = || Picture::in_store(&self.pictures, colour, size, 0);
         let rows = bytes.chunks(stride).filter_map(|row| row.get(..length));
         match format.layout {
             Layout::Mono => {
-                let mut data = Vec::with_capacity(area);
+                let mut picture = empty();
                 self.row.resize(size.width, 0);
-                for row in rows {
+                for (row, out) in rows.zip(picture.data_mut().chunks_exact_mut(size.width)) {
                     if format.packing == Packing::Eight {
-                        data.extend_from_slice(row);
+                        out.copy_from_slice(row);
                         continue;
                     }
                     unpack(format.packing, row, &mut self.row);
-                    data.extend(self.row.iter().map(|v| (v >> 2) as u8));
+                    out.iter_mut().zip(&self.row).for_each(|(o, v)| *o = (v >> 2) as u8);
                 }
-                Picture::new(1, size, data).ok()
+                Some(picture)
             }
             Layout::Bayer(pattern) => {
                 self.mosaic.begin(size);
                 for (y, row) in rows.enumerate() {
                     unpack(format.packing, row, self.mosaic.row(y)?);
                 }
-                self.mosaic.finish(pattern)
+                self.mosaic.finish(pattern, &self.pictures)
             }
             Layout::Interleaved(channels, places) => {
-                let mut data = Vec::with_capacity(3 * area);
-                for place in places.iter().rev() {
-                    for row in rows.clone() {
-                        data.extend(row.iter().skip(*place).step_by(channels));
+                let mut picture = empty();
+                let planes = picture.data_mut().chunks_exact_mut(area);
+                for (plane, place) in planes.zip(places.iter().rev()) {
+                    for (out, row) in plane.chunks_exact_mut(size.width).zip(rows.clone()) {
+                        let samples = row.iter().skip(*place).step_by(channels);
+                        out.iter_mut().zip(samples).for_each(|(o, v)| *o = *v);
                     }
                 }
-                Picture::new(3, size, data).ok()
+                Some(picture)
             }
             Layout::RgbPlanes => {
-                let mut data: Vec<u8> = Vec::with_capacity(3 * area);
-                for plane in (0..3).rev() {
-                    let own = rows.clone().skip(plane * size.height).take(size.height);
-                    own.for_each(|row| data.extend_from_slice(row));
+                let mut picture = empty();
+                for (plane, own) in picture.data_mut().chunks_exact_mut(area).zip((0..3).rev()) {
+                    let rows = rows.clone().skip(own * size.height);
+                    plane
+                        .chunks_exact_mut(size.width)
+                        .zip(rows)
+                        .for_each(|(o, r)| o.copy_from_slice(r));
                 }
-                Picture::new(3, size, data).ok()
+                Some(picture)
             }
-            Layout::Yuv422(places) => yuv422(size, places, rows),
+            Layout::Yuv422(places) => yuv422(empty(), places, rows),
         }
     }
 }
 
 /// Two pixels of a row in four bytes: brightness at `first` and two further, colour between.
-/// With the full range of ITU-R BT.601, as JFIF and web cameras have it.
+/// With the full range of ITU-R BT.601, as JFIF and web cameras have it. `picture` is in colour,
+/// and what it held is overwritten.
 pub(in crate::camera) fn yuv422<'a>(
-    size: Size,
+    mut picture: Picture,
     [first, blue]: [usize; 2],
     rows: impl Iterator<Item = &'a [u8]>,
 ) -> Option<Picture> {
-    let mut picture = Picture::filled(true, size, 0);
+    let size = picture.size();
     let area = size.area();
     let (b, rest) = picture.data_mut().split_at_mut_checked(area)?;
     let (g, r) = rest.split_at_mut_checked(area)?;

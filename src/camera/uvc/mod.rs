@@ -13,7 +13,7 @@ use crate::camera::{
     Cause, Control, ControlError, Device, DeviceError, Drops, FramePacket, FrameSpan, Identity,
     Opener, Packet, Unit, Value, Wanted,
 };
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, Store};
 use crossbeam_channel::RecvTimeoutError;
 use reader::{Reader, Shot};
 use std::sync::Arc;
@@ -205,6 +205,7 @@ struct Camera {
     sequence: u64,
     exposure_us: i64,
     heard: Instant,
+    pictures: Store<u8>,
 }
 
 impl Camera {
@@ -218,6 +219,7 @@ impl Camera {
             sequence: 0,
             exposure_us: SUPPOSED_EXPOSURE_US,
             heard: Instant::now(),
+            pictures: Store::default(),
         }
     }
 
@@ -228,7 +230,7 @@ impl Camera {
     fn take(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
         let Shot { bytes, arrived, number, exposure_us } = shot;
         self.sequence = number;
-        let Some(picture) = decode(mode, &bytes) else {
+        let Some(picture) = decode(mode, &bytes, &self.pictures) else {
             return self.drops.add(Cause::Malformed, Unit::Frames, 1);
         };
         // What the driver tells counts for more than what the user supposes.
@@ -308,13 +310,15 @@ impl Device for Camera {
     }
 }
 
-/// The picture in `bytes`: blue, green and red planes. `None` where they make none.
-pub fn decode(mode: Mode, bytes: &[u8]) -> Option<Picture> {
+/// The picture in `bytes`: blue, green and red planes, in memory of `pictures`. `None` where they
+/// make none.
+pub fn decode(mode: Mode, bytes: &[u8], pictures: &Store<u8>) -> Option<Picture> {
     match mode.coding {
         Coding::Yuyv => {
             let row = mode.size.width.checked_mul(2).filter(|w| *w > 0)?;
             let bytes = bytes.get(..row.checked_mul(mode.size.height).filter(|n| *n > 0)?)?;
-            yuv422(mode.size, [0, 1], bytes.chunks_exact(row))
+            let picture = Picture::in_store(pictures, true, mode.size, 0);
+            yuv422(picture, [0, 1], bytes.chunks_exact(row))
         }
         Coding::Mjpeg => {
             let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));

@@ -35,7 +35,7 @@ impl Scene {
     pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
         let frame = Planes::new(3, self.image, self.blur.clone())?;
         let (events, sensor) = (self.events.clone(), self.sensor);
-        Ok(Exposure { frame, span: EXPOSURE, events, sensor })
+        Ok(Exposure { frame, span: EXPOSURE, events: events.into(), sensor })
     }
 
     /// Calls `f` with the image, and the events for as many instants as `targets`.

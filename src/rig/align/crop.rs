@@ -1,7 +1,7 @@
 //! The part of every frame that is kept, brought to its size.
 
 use super::Alignment;
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, Store};
 use rayon::prelude::*;
 
 /// Weights add up to this.
@@ -22,6 +22,8 @@ pub struct FrameCrop {
     target: Size,
     columns: Vec<Tap>,
     rows: Vec<Tap>,
+    /// Where the memory of what comes out is from.
+    pictures: Store<u8>,
 }
 
 impl FrameCrop {
@@ -34,6 +36,7 @@ impl FrameCrop {
             target,
             columns: taps(crop.x, crop.width, source.width, target.width),
             rows: taps(crop.y, crop.height, source.height, target.height),
+            pictures: Store::default(),
         }
     }
 
@@ -52,7 +55,7 @@ impl FrameCrop {
         if picture.size() != self.source {
             return None;
         }
-        let mut out = Picture::filled(picture.channels() == 3, self.target, 0);
+        let mut out = Picture::in_store(&self.pictures, picture.channels() == 3, self.target, 0);
         let rows = out.data_mut().par_chunks_mut(self.target.width).enumerate();
         rows.for_each_init(
             || vec![0_u32; self.source.width],

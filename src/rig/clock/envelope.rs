@@ -30,12 +30,14 @@ pub struct Envelope<A: Clock> {
     least_us: f64,
     /// Since when every packet has come too late.
     late_since: Option<Timestamp<HostClock>>,
+    /// The line under what is kept.
+    map: Option<ClockMap<A, HostClock>>,
 }
 
 impl<A: Clock> Default for Envelope<A> {
     fn default() -> Self {
         let (buckets, least_us) = (VecDeque::new(), f64::INFINITY);
-        Self { buckets, bucket: None, least_us, late_since: None }
+        Self { buckets, bucket: None, least_us, late_since: None, map: None }
     }
 }
 
@@ -48,7 +50,9 @@ impl<A: Clock> Envelope<A> {
             self.clear();
         }
         self.least_us = self.least_us.min(delay_us(device, arrived));
-        self.keep(device, arrived);
+        if self.keep(device, arrived) {
+            self.map = self.fit();
+        }
         jumped
     }
 
@@ -62,22 +66,26 @@ impl<A: Clock> Envelope<A> {
         delay_us < self.least_us || arrived.since_us(since) > LASTING_US
     }
 
-    fn keep(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) {
+    /// Keeps a packet if it is the fastest of its stretch; whether it is.
+    fn keep(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) -> bool {
         let bucket = device.us().div_euclid(BUCKET_US);
         match (self.bucket, self.buckets.back_mut()) {
             (Some(last), Some(best)) if last == bucket => {
-                if delay_us(device, arrived) < delay_us(best.0, best.1) {
+                let faster = delay_us(device, arrived) < delay_us(best.0, best.1);
+                if faster {
                     *best = (device, arrived);
                 }
+                faster
             }
             // Out of order: the bucket is closed, and the packet was slow anyway.
-            (Some(last), _) if bucket < last => {}
+            (Some(last), _) if bucket < last => false,
             _ => {
                 self.bucket = Some(bucket);
                 self.buckets.push_back((device, arrived));
                 if self.buckets.len() > BUCKETS {
                     self.buckets.pop_front();
                 }
+                true
             }
         }
     }
@@ -89,6 +97,11 @@ impl<A: Clock> Envelope<A> {
 
     /// The map to the host's clock, which makes the fastest packets arrive at once.
     pub fn map(&self) -> Option<ClockMap<A, HostClock>> {
+        self.map
+    }
+
+    /// Not for every packet: only few are the fastest of their stretch.
+    fn fit(&self) -> Option<ClockMap<A, HostClock>> {
         let (first, last) = (self.buckets.front()?, self.buckets.back()?);
         let origin = first.0;
         let points: Vec<(f64, f64)> = self

@@ -5,44 +5,35 @@
 //! half a step beyond its last event on the average. To hold the light at its last event, as a
 //! sum of events does, makes it late by half a threshold, which at slow edges is milliseconds.
 
-/// A sampled event.
-#[derive(Clone, Copy, Debug)]
+/// An event of one pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fired {
     pub(super) t_us: i64,
-    pub(super) sample: u32,
     pub(super) on: bool,
 }
 
 /// Longest time that the light of one step is taken to have been on its way, in microseconds.
 pub(super) const LONGEST_US: i64 = 100_000;
 
+/// A stretch of time, in microseconds.
+pub(super) type Stretch = (f64, f64);
+
 /// An even change of the logarithm of light.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Ramp {
-    pub(super) from_us: f64,
-    pub(super) until_us: f64,
+struct Ramp {
+    from_us: f64,
+    until_us: f64,
     /// By how many OFF and ON thresholds; negative where the other way.
-    pub(super) steps: [f32; 2],
+    steps: [f64; 2],
 }
 
-impl Ramp {
-    /// The mean over a stretch of time of a line that climbs from 0 to 1 during the ramp.
-    pub(super) fn mean(&self, (start_us, end_us): (f64, f64)) -> f64 {
-        let length = (self.until_us - self.from_us).max(1.0);
-        let area = |t: f64| {
-            let within = (t - self.from_us).clamp(0.0, length);
-            within * within / (2.0 * length) + (t - self.from_us - length).max(0.0)
-        };
-        (area(end_us) - area(start_us)) / (end_us - start_us)
-    }
-}
-
-fn steps(on: bool, count: f32) -> [f32; 2] {
+fn steps(on: bool, count: f64) -> [f64; 2] {
     if on { [0.0, count] } else { [count, 0.0] }
 }
 
-/// The ramps that the events of one pixel, in order of time, stand for.
-pub(super) fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
+/// The ramps that the events of one pixel, in order of time, stand for: in order of time too,
+/// and none reaches into the next.
+fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
     let gap = |i: usize| {
         let pair = fired.get(i..=i + 1)?;
         let [a, b] = pair else { return None };
@@ -72,5 +63,184 @@ pub(super) fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
         });
         let tail_us = (pace(before) * 0.5).min(room);
         each(Ramp { from_us: t, until_us: t + tail_us, steps: steps(event.on, 0.5) });
+    }
+}
+
+/// Two stretches of time that are shifted alike, `N` times.
+pub(super) struct Shifted<'a, const N: usize> {
+    pub(super) early: Stretch,
+    pub(super) late: Stretch,
+    /// In microseconds, rising.
+    pub(super) by_us: &'a [f64; N],
+}
+
+/// By how many OFF and ON thresholds the mean of a pixel's light changes from the early to the
+/// late stretch, for every shift; whether it changes within any of them at all.
+///
+/// The light is walked along once, and its integral is noted wherever a stretch begins or
+/// ends, so the work is the number of events plus that of the shifts, not their product.
+pub(super) fn changes<const N: usize>(
+    fired: &[Fired],
+    shifted: &Shifted<'_, N>,
+    out: &mut [[f64; 2]; N],
+) -> bool {
+    let Shifted { early, late, by_us } = *shifted;
+    let (Some(first_us), Some(last_us)) = (by_us.first(), by_us.last()) else { return false };
+    let (begin_us, end_us) = (early.0 + first_us, late.1 + last_us);
+    let mut notes = [early.0, early.1, late.0, late.1].map(|us| Note::<N>::new(us, by_us));
+    let (mut touched, mut light) = (false, Light { at_us: begin_us, ..Light::default() });
+    ramps(fired, |ramp| {
+        if ramp.until_us <= begin_us || ramp.from_us >= end_us {
+            return;
+        }
+        touched = true;
+        // Only events out of order overlap.
+        let from_us = ramp.from_us.max(light.at_us);
+        let length_us = ramp.until_us - from_us;
+        light.walk(from_us, &mut notes);
+        if length_us > 0.0 {
+            let whole_us = ramp.until_us - ramp.from_us;
+            // What of it lies before the first stretch is no change between stretches.
+            light.rise_per_us = ramp.steps.map(|s| s / whole_us);
+            light.walk(ramp.until_us, &mut notes);
+            light.rise_per_us = [0.0; 2];
+        } else {
+            light.level = [light.level[0] + ramp.steps[0], light.level[1] + ramp.steps[1]];
+        }
+    });
+    if !touched {
+        return false;
+    }
+    light.walk(f64::INFINITY, &mut notes);
+    let [a, b, c, d] = &notes;
+    let per_us = (1.0 / (early.1 - early.0), 1.0 / (late.1 - late.0));
+    let areas = a.areas.iter().zip(&b.areas).zip(c.areas.iter().zip(&d.areas));
+    for (change, ((a, b), (c, d))) in out.iter_mut().zip(areas) {
+        let of = |a: f64, b: f64, c: f64, d: f64| (d - c) * per_us.1 - (b - a) * per_us.0;
+        *change = [of(a[0], b[0], c[0], d[0]), of(a[1], b[1], c[1], d[1])];
+    }
+    true
+}
+
+/// The light and its integral where the walk stands, in thresholds and microseconds.
+#[derive(Default)]
+struct Light {
+    at_us: f64,
+    level: [f64; 2],
+    area: [f64; 2],
+    rise_per_us: [f64; 2],
+}
+
+impl Light {
+    /// Goes on to a moment, and notes the integral at every moment before it.
+    fn walk<const N: usize>(&mut self, until_us: f64, notes: &mut [Note<'_, N>; 4]) {
+        for note in notes.iter_mut() {
+            note.up_to(until_us, self);
+        }
+        if until_us > self.at_us && until_us.is_finite() {
+            self.area = self.area_at(until_us);
+            let passed_us = until_us - self.at_us;
+            let [off, on] = self.rise_per_us;
+            self.level = [self.level[0] + off * passed_us, self.level[1] + on * passed_us];
+            self.at_us = until_us;
+        }
+    }
+
+    fn area_at(&self, us: f64) -> [f64; 2] {
+        let passed_us = us - self.at_us;
+        let of =
+            |area: f64, level: f64, rise: f64| area + passed_us * (level + 0.5 * passed_us * rise);
+        let Self { level, area, rise_per_us: rise, .. } = self;
+        [of(area[0], level[0], rise[0]), of(area[1], level[1], rise[1])]
+    }
+}
+
+/// One border of a stretch at every shift, and the integral of the light up to it.
+struct Note<'a, const N: usize> {
+    us: f64,
+    by_us: &'a [f64; N],
+    done: usize,
+    areas: [[f64; 2]; N],
+}
+
+impl<'a, const N: usize> Note<'a, N> {
+    fn new(us: f64, by_us: &'a [f64; N]) -> Self {
+        Self { us, by_us, done: 0, areas: [[0.0; 2]; N] }
+    }
+
+    fn up_to(&mut self, until_us: f64, light: &Light) {
+        let rest = self.by_us.iter().zip(&mut self.areas).skip(self.done);
+        for (by_us, area) in rest {
+            let us = self.us + by_us;
+            if us >= until_us {
+                return;
+            }
+            *area = light.area_at(us);
+            self.done += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BY_US: [f64; 3] = [-5_000.0, 0.0, 5_000.0];
+
+    fn changed(fired: &[(i64, bool)], early: Stretch, late: Stretch) -> Option<[[f64; 2]; 3]> {
+        let fired: Vec<Fired> =
+            fired.iter().map(|(t_us, on)| Fired { t_us: *t_us, on: *on }).collect();
+        let (shifted, mut out) = (Shifted { early, late, by_us: &BY_US }, [[0.0; 2]; 3]);
+        changes(&fired, &shifted, &mut out).then_some(out)
+    }
+
+    #[test]
+    fn events_far_from_both_exposures_change_nothing() {
+        let (early, late) = ((0.0, 20_000.0), (40_000.0, 60_000.0));
+        assert_eq!(changed(&[], early, late), None);
+        assert_eq!(changed(&[(-300_000, true), (500_000, false)], early, late), None);
+    }
+
+    #[test]
+    fn a_step_between_two_exposures_changes_the_mean_by_all_of_it() {
+        // Three fast ON events: 3 whole steps, and half a one beyond the last.
+        let fired = [(29_900, true), (30_000, true), (30_100, true)];
+        let [before, at, after] = changed(&fired, (0.0, 20_000.0), (40_000.0, 60_000.0)).unwrap();
+        for [off, on] in [before, at, after] {
+            assert!(off == 0.0 && (on - 3.5).abs() < 1e-9, "{off} {on}");
+        }
+    }
+
+    #[test]
+    fn means_are_those_of_a_sum_over_every_microsecond() {
+        let fired = [
+            (3_000, true),
+            (9_000, true),
+            (12_000, false),
+            (12_000, false),
+            (30_000, true),
+            (31_500, false),
+            (47_000, true),
+        ];
+        let fired = fired.map(|(t_us, on)| Fired { t_us, on });
+        let mut all = Vec::new();
+        ramps(&fired, |ramp| all.push(ramp));
+        assert!(all.windows(2).all(|w| w[0].until_us <= w[1].from_us + 1.0), "{all:?}");
+        let level = |us: f64, side: usize| -> f64 {
+            let climbed = |r: &Ramp| ((us - r.from_us) / (r.until_us - r.from_us)).clamp(0.0, 1.0);
+            all.iter().map(|r| climbed(r) * r.steps[side]).sum()
+        };
+        let mean = |(from, until): Stretch, by: f64, side| {
+            let n = (until - from) as usize;
+            (0..n).map(|i| level(from + by + i as f64 + 0.5, side)).sum::<f64>() / n as f64
+        };
+        let (early, late) = ((5_000.0, 15_000.0), (26_000.0, 46_000.0));
+        let out = changed(&fired.map(|f| (f.t_us, f.on)), early, late).unwrap();
+        for (by_us, change) in BY_US.iter().zip(out) {
+            for (side, change) in change.into_iter().enumerate() {
+                let expected = mean(late, *by_us, side) - mean(early, *by_us, side);
+                assert!((change - expected).abs() < 1e-3, "{by_us} {side}: {change} {expected}");
+            }
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! cameras' packets ([`Envelope`]), and what both have seen, which tells the delay that arrival
 //! times cannot.
 
+mod compare;
 mod content;
 mod envelope;
 mod light;
 mod line;
 mod pulses;
+mod samples;
 
 pub use envelope::Envelope;
 pub use pulses::{Pulse, PulseStats, Pulses};
@@ -229,9 +231,7 @@ impl Clocks {
     ///
     /// To be called after every push until it gives nothing, and now and then without one.
     pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<TimedFrame> {
-        if self.content.waits()
-            && let Some(rough) = self.rough()
-        {
+        if let Some(rough) = self.rough() {
             self.content.learn(&rough);
         }
         loop {
@@ -360,7 +360,7 @@ impl Clocks {
     /// As [`Self::rough`], with what was seen in frames and events.
     fn refined(&self) -> Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)> {
         let rough = self.rough()?;
-        Some(match self.content.offset(&rough) {
+        Some(match self.content.offset() {
             Some(offset) => (rough.shifted(offset.us), Some(offset)),
             None => (rough, None),
         })

@@ -149,7 +149,10 @@ fn remember(window: &mut VecDeque<i64>, value: i64) {
 }
 
 fn median(window: &VecDeque<i64>) -> Option<i64> {
-    let mut sorted: Vec<i64> = window.iter().copied().collect();
+    let mut sorted = [0; WINDOW];
+    let count = window.len().min(WINDOW);
+    sorted.iter_mut().zip(window).for_each(|(to, value)| *to = *value);
+    let sorted = sorted.get_mut(..count)?;
     sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
+    sorted.get(count / 2).copied()
 }

@@ -9,7 +9,7 @@ mod store;
 pub use store::Gap;
 
 use crate::camera::{Cause, Drops, EventPacket, Unit};
-use crate::event::{Event, Span};
+use crate::event::{Event, EventList, EventStore, Span};
 use crate::frame::{self, Exposure, Picture, Size};
 use crate::time::{EventClock, HostClock, Timestamp};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ pub struct Synced {
     pub index: u64,
     /// Events since the end of the frame before (or since the exposure's start, for the first
     /// frame and after a change of epoch) to the end of this exposure, in order.
-    pub events: Vec<Event>,
+    pub events: EventList,
     /// Where `events` begins to answer.
     pub from: Timestamp<EventClock>,
     /// Stretches between `from` and the exposure's end whose events are missing.
@@ -57,6 +57,19 @@ pub struct Synced {
 }
 
 impl Synced {
+    /// A copy with memory from these stores.
+    pub fn copy_in(&self, pictures: &frame::Store<u8>, lists: &EventStore) -> Self {
+        let TimedFrame { epoch, sequence, start, end, arrived, .. } = self.frame;
+        let picture = self.frame.picture.copy_in(pictures);
+        let truth = self.frame.truth.as_ref().map(|truth| truth.copy_in(pictures));
+        Self {
+            frame: TimedFrame { epoch, sequence, start, end, arrived, picture, truth },
+            events: self.events.copy_in(lists),
+            missing: self.missing.clone(),
+            ..*self
+        }
+    }
+
     /// The span of the exposure.
     pub fn span(&self) -> Gap {
         Gap { from_us: self.frame.start.us(), until_us: self.frame.end.us() }
@@ -78,7 +91,7 @@ impl Synced {
         Exposure {
             frame: self.frame.picture.to_planes(),
             span: Span::new(from_us as f64, until_us as f64),
-            events: self.exposure_events().to_vec(),
+            events: self.exposure_events().to_vec().into(),
             sensor: self.sensor,
         }
     }
@@ -88,8 +101,10 @@ impl Synced {
     pub fn into_exposure(self, planes: &frame::Store<f32>) -> (Exposure, Picture, Option<Picture>) {
         let Gap { from_us, until_us } = self.span();
         let Self { frame, mut events, sensor, .. } = self;
-        events.truncate(events.partition_point(|e| e.t_us < until_us));
-        events.drain(..events.partition_point(|e| e.t_us < from_us));
+        let until = events.partition_point(|e| e.t_us < until_us);
+        events.truncate(until);
+        let from = events.partition_point(|e| e.t_us < from_us);
+        events.drain(..from);
         let exposure = Exposure {
             frame: frame.picture.to_planes_in(planes),
             span: Span::new(from_us as f64, until_us as f64),
@@ -340,7 +355,7 @@ impl SyncBuffer {
         let (events, missing) = if self.epoch == Some(frame.epoch) {
             (self.store.events(span), self.store.missing(span))
         } else {
-            (Vec::new(), vec![span])
+            (EventList::default(), vec![span])
         };
         let frames_missing = match self.last {
             Some((epoch, sequence, _, _)) if epoch == frame.epoch => {

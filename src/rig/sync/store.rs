@@ -1,6 +1,6 @@
 //! Events by the stretches of time that they answer for.
 
-use crate::event::Event;
+use crate::event::{Event, EventList, EventStore};
 use std::collections::VecDeque;
 
 /// A stretch of event-camera time, `[from_us, until_us)`.
@@ -18,7 +18,7 @@ const JOIN: usize = 4096;
 #[derive(Debug)]
 struct Chunk {
     span: Gap,
-    events: Vec<Event>,
+    events: EventList,
 }
 
 /// What became of a packet.
@@ -38,11 +38,13 @@ pub(super) struct Store {
     chunks: VecDeque<Chunk>,
     floor_us: Option<i64>,
     events: usize,
+    /// Where lists come from that it makes itself.
+    lists: EventStore,
 }
 
 impl Store {
     /// Takes the events of a stretch of time, as far as it is not answered for.
-    pub(super) fn insert(&mut self, span: Gap, mut events: Vec<Event>) -> Inserted {
+    pub(super) fn insert(&mut self, span: Gap, mut events: EventList) -> Inserted {
         let mut done = Inserted::default();
         let given = events.len();
         events.retain(|e| (span.from_us..span.until_us).contains(&e.t_us));
@@ -66,14 +68,15 @@ impl Store {
         for gap in fresh {
             let part = within(&events, gap);
             kept += part.len();
-            let part = part.to_vec();
-            self.place(gap, part);
+            let mut list = self.lists.take();
+            list.extend_from_slice(part);
+            self.place(gap, list);
         }
         done.duplicate = (events.len() - late - kept) as u64;
         done
     }
 
-    fn place(&mut self, span: Gap, events: Vec<Event>) {
+    fn place(&mut self, span: Gap, events: EventList) {
         self.events += events.len();
         let at = self.chunks.partition_point(|c| c.span.from_us < span.from_us);
         if let Some(before) = at.checked_sub(1).and_then(|i| self.chunks.get_mut(i))
@@ -81,7 +84,7 @@ impl Store {
             && before.events.len() + events.len() <= JOIN
         {
             before.span.until_us = span.until_us;
-            before.events.extend(events);
+            before.events.extend_from_slice(&events);
             return;
         }
         self.chunks.insert(at, Chunk { span, events });
@@ -108,13 +111,14 @@ impl Store {
     }
 
     /// The events of a stretch of time, in order.
-    pub(super) fn events(&self, span: Gap) -> Vec<Event> {
+    pub(super) fn events(&self, span: Gap) -> EventList {
         let first = self.chunks.partition_point(|c| c.span.until_us <= span.from_us);
         let parts = || {
             let chunks = self.chunks.range(first..);
             chunks.take_while(|c| c.span.from_us < span.until_us).map(|c| within(&c.events, span))
         };
-        let mut out = Vec::with_capacity(parts().map(<[_]>::len).sum());
+        let mut out = self.lists.take();
+        out.reserve(parts().map(<[_]>::len).sum());
         parts().for_each(|part| out.extend_from_slice(part));
         out
     }

@@ -1,12 +1,14 @@
 //! The frame of an exposure: light summed at full resolution, in colour, and read out.
 
 use super::plan::{Grain, Plan, Stretch, WHOLE};
+use super::raster::{self, DARK, Sight, Span};
+use super::texels::{Colour, Texels, UNIT};
 use crate::frame::{Picture, Size};
 use crate::simulate::exposure::ReadOut;
-use crate::simulate::scene::View;
+use crate::simulate::scene::SPAN;
 use crate::simulate::{CameraSettings, Scene};
 use rayon::prelude::*;
-use wide::f32x4;
+use wide::{f32x4, i32x4};
 
 /// What is drawn together: with the texels that it shows it fits the first-level cache.
 const TILE: Size = Size::new(64, 16);
@@ -16,16 +18,19 @@ const STEP_PX: f64 = 2.0;
 /// Exposes frames of one size.
 pub(in super::super) struct FrameSweep {
     size: Size,
+    /// By layer and level.
+    textures: Vec<Vec<Texels<Colour>>>,
     camera: ReadOut,
     truth: ReadOut,
 }
 
 impl FrameSweep {
-    /// For a camera.
-    pub(in super::super) fn new(size: Size, camera: CameraSettings) -> Self {
+    /// For a scene and a camera.
+    pub(in super::super) fn new(scene: &Scene, size: Size, camera: CameraSettings) -> Self {
         let camera = ReadOut::new(camera);
         let truth = camera.without_noise();
-        Self { size, camera, truth }
+        let textures = scene.layers.iter().map(Texels::of).collect();
+        Self { size, textures, camera, truth }
     }
 
     /// The frame of a number, exposed for a stretch of time, and the sharp image of its middle.
@@ -39,14 +44,14 @@ impl FrameSweep {
         // An even number of parts, so that the middle of the exposure is one of the moments.
         let grain = Grain { size, tile: TILE, step_px: STEP_PX, least: 2 };
         let plan = Plan::new(scene, stretch, grain);
-        let views = plan.views(scene, |layer, t_s| scene.view_of(&scene.layers[layer], t_s, size));
+        let sights = plan.sights(scene, &self.textures, size);
         let (mut frame, mut truth) =
             (Picture::filled(true, size, 0), Picture::filled(true, size, 0));
         let bands = bands(frame.data_mut(), size).zip(bands(truth.data_mut(), size));
         bands.enumerate().for_each_init(
             || vec![[0.0_f32; 4]; size.width * TILE.height],
             |sum, (row, (frame, truth))| {
-                let mut band = Band { sweep: self, scene, views: &views, row, sum, truth };
+                let mut band = Band { sweep: self, scene, sights: &sights, row, sum, truth };
                 band.expose(&plan);
                 band.read_out(number, frame);
             },
@@ -70,7 +75,7 @@ fn bands(data: &mut [u8], size: Size) -> impl IndexedParallelIterator<Item = Pla
 struct Band<'a> {
     sweep: &'a FrameSweep,
     scene: &'a Scene,
-    views: &'a [Vec<View<'a, [f32; 4]>>],
+    sights: &'a [Vec<Sight<'a, Colour>>],
     row: usize,
     sum: &'a mut [[f32; 4]],
     truth: Planes<'a>,
@@ -87,32 +92,33 @@ impl Band<'_> {
 
     fn expose(&mut self, plan: &Plan) {
         let width = self.sweep.size.width;
-        self.sum.fill([0.0; 4]);
+        let mut spans = [DARK; TILE.width / SPAN];
+        let mut middle = spans;
         let mut light = [[0.0_f32; 4]; TILE.width];
         for column in 0..width.div_ceil(TILE.width) {
             let left = column * TILE.width;
-            let light = &mut light[..TILE.width.min(width - left)];
-            let (parts, moments) = plan.moments(column, self.row);
-            for k in moments {
-                // The trapezoidal rule: half of the light at either end.
-                let weight = if k == 0 || k == WHOLE { 0.5 } else { 1.0 } / parts as f32;
-                let bare = self.views[k].first().is_none_or(|view| !view.is_endless());
-                for line in 0..self.lines() {
-                    if bare {
-                        light.fill([0.0; 4]);
-                    }
-                    for view in &self.views[k] {
-                        view.draw(self.first() + line, left, light);
-                    }
-                    let sum = &mut self.sum[line * width + left..][..light.len()];
-                    for (sum, light) in sum.iter_mut().zip(light.iter()) {
-                        let more = f32x4::splat(weight) * f32x4::new(*light);
-                        *sum = (f32x4::new(*sum) + more).to_array();
-                    }
+            let inside = TILE.width.min(width - left);
+            let count = inside.div_ceil(SPAN);
+            let (spans, middle) = (&mut spans[..count], &mut middle[..count]);
+            for line in 0..self.lines() {
+                let from = (left, self.first() + line);
+                let (parts, moments) = plan.moments(column, self.row);
+                spans.fill(DARK);
+                for k in moments {
                     if k == WHOLE / 2 {
-                        self.keep(line * width + left, light);
+                        middle.fill(DARK);
+                        raster::add(&self.sights[k], from, 0, middle);
+                        let sums = spans.as_flattened_mut().iter_mut();
+                        sums.zip(middle.as_flattened()).for_each(|(sum, light)| *sum += *light);
+                    } else {
+                        // The trapezoidal rule: half of the light at either end.
+                        raster::add(&self.sights[k], from, u32::from(k == 0 || k == WHOLE), spans);
                     }
                 }
+                let first = line * width + left;
+                mean(spans, parts, &mut self.sum[first..first + inside]);
+                mean(middle, 1, &mut light);
+                self.keep(first, &light[..inside]);
             }
         }
     }
@@ -137,4 +143,13 @@ impl Band<'_> {
             }
         }
     }
+}
+
+/// The mean light of some moments.
+fn mean(spans: &[Span], moments: usize, light: &mut [[f32; 4]]) {
+    let share = f32x4::splat(1.0 / (UNIT * moments as f32));
+    let sums = spans.as_flattened().iter();
+    light.iter_mut().zip(sums).for_each(|(out, sum): (_, &i32x4)| {
+        *out = (sum.round_float() * share).to_array();
+    });
 }

@@ -4,6 +4,8 @@
 mod events;
 mod frame;
 mod plan;
+mod raster;
+mod texels;
 
 pub(super) use events::{Eyes, Passed};
 pub(super) use frame::FrameSweep;
@@ -31,7 +33,7 @@ mod tests {
     fn the_frame_is_the_light_of_the_whole_exposure_and_the_truth_that_of_its_middle() {
         // Tiles of several sizes, in both directions.
         let (size, scene) = (Size::new(200, 136), stage(3));
-        let (frame, truth) = FrameSweep::new(size, NOISELESS).expose(&scene, OPEN, 0);
+        let (frame, truth) = FrameSweep::new(&scene, size, NOISELESS).expose(&scene, OPEN, 0);
         let (mut light, mut all, mut one) =
             (LightImage::dark(size), Shutter::new(size), Shutter::new(size));
         for (k, t_s) in times(OPEN).enumerate() {

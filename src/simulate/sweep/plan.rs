@@ -3,7 +3,9 @@
 //! a wheel turns before it they are many.
 
 use super::super::Scene;
-use super::super::scene::{Matrix, View};
+use super::super::scene::Matrix;
+use super::raster::Sight;
+use super::texels::Texels;
 use crate::frame::Size;
 
 /// Into how many parts a stretch may be divided; all of them divide [`WHOLE`], so that tiles
@@ -78,17 +80,23 @@ impl Plan {
     }
 
     /// What is seen at every moment that any tile wants; nothing at the others.
-    pub(super) fn views<'a, T>(
+    pub(super) fn sights<'a, L>(
         &self,
         scene: &Scene,
-        view: impl Fn(usize, f64) -> Option<View<'a, T>>,
-    ) -> Vec<Vec<View<'a, T>>> {
+        textures: &'a [Vec<Texels<L>>],
+        size: Size,
+    ) -> Vec<Vec<Sight<'a, L>>> {
         let mut wanted = [false; WHOLE + 1];
         for parts in &self.parts {
             (0..=*parts).for_each(|k| wanted[k * (WHOLE / parts)] = true);
         }
         let seen = |k: usize| {
-            (0..scene.layers.len()).filter_map(|layer| view(layer, self.stretch.at(k))).collect()
+            let layers = scene.layers.iter().zip(textures);
+            let sights = layers.filter_map(|(layer, levels)| {
+                let place = scene.place(layer, self.stretch.at(k), size)?;
+                Some(Sight { texels: levels.get(place.level)?, place })
+            });
+            sights.collect()
         };
         let moments = wanted.iter().enumerate();
         moments.map(|(k, wanted)| if *wanted { seen(k) } else { Vec::new() }).collect()

@@ -150,7 +150,7 @@ impl Sampler {
             Err(_) => (dark(), dark(), Vec::new()),
         };
         let thresholds = Thresholds { on: optics.pixels.on.into(), off: optics.pixels.off.into() };
-        let exposure = Exposure { frame, span, events, sensor };
+        let exposure = Exposure { frame, span, events: events.into(), sensor };
         Sample { exposure, instant_us, sharp, scale, thresholds, blur_px }
     }
 }

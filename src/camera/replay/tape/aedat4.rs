@@ -6,7 +6,7 @@ use crate::camera::{
     Cause, Drops, Edge, EventPacket, FramePacket, FrameSpan, Packet, Unit, Wanted,
 };
 use crate::dataset::aedat4::{Aedat4Error, PacketKind, PacketPlace, Part, Reader};
-use crate::event::Event;
+use crate::event::EventList;
 use crate::time::Timestamp;
 use std::path::Path;
 
@@ -63,7 +63,7 @@ impl Recording {
         })
     }
 
-    fn events(&mut self, last_us: i64, events: Vec<Event>) -> Option<Due> {
+    fn events(&mut self, last_us: i64, events: EventList) -> Option<Due> {
         let (from, until, events) = match self.seam.join(last_us, events) {
             Ok(whole) => whole,
             Err(lost) => {
@@ -100,7 +100,7 @@ impl Tape for Recording {
                     // The events of the last microsecond, which were held back.
                     self.finished = true;
                     let Some(last_us) = self.seam.until_us() else { continue };
-                    match self.events(last_us + 1, Vec::new()) {
+                    match self.events(last_us + 1, EventList::default()) {
                         Some(due) => return Ok(Some(due)),
                         None => continue,
                     }
@@ -115,7 +115,7 @@ impl Tape for Recording {
                 Part::Events(events, outside) => {
                     self.drops.add(Cause::Malformed, Unit::Events, outside);
                     let Some(last_us) = events.last().map(|e| e.t_us) else { continue };
-                    if let Some(due) = self.events(last_us, events) {
+                    if let Some(due) = self.events(last_us, events.into()) {
                         return Ok(Some(due));
                     }
                 }

@@ -1,0 +1,112 @@
+//! How long the clocks hold the rig's thread at the most events that a sensor sends:
+//! `cargo bench --no-default-features --bench clock`.
+//!
+//! Not a mean: what delays a frame is the longest call. Frames of 1152x768 come 60 times a
+//! second, 12 million events a second in packets of a millisecond, and no edges, so that frames
+//! are compared with events all the time.
+
+#![allow(clippy::indexing_slicing, reason = "a bench may fail by panicking")]
+
+use gem_live::camera::{Drops, EventPacket, FramePacket, FrameSpan};
+use gem_live::event::Event;
+use gem_live::frame::{Picture, Size};
+use gem_live::rig::clock::{ClockSettings, Clocks};
+use gem_live::time::Timestamp;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const IMAGE: Size = Size::new(1152, 768);
+const SENSOR: Size = Size::new(288, 192);
+const EVENTS_A_PACKET: usize = 12_000;
+const PACKET_US: i64 = 1_000;
+/// Frames come with every sixteenth packet: 62.5 a second.
+const PERIOD: i64 = 16;
+const PACKETS: i64 = 10_000;
+
+/// Numbers that look random, and are the same every time.
+fn scrambled(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+fn packet(number: i64) -> EventPacket {
+    let (from, until) = (number * PACKET_US, (number + 1) * PACKET_US);
+    let event = |i: usize| {
+        let bits = scrambled(number.unsigned_abs() * EVENTS_A_PACKET as u64 + i as u64);
+        let (x, y) = (bits as u32 as usize % SENSOR.width, (bits >> 33) as usize % SENSOR.height);
+        let t_us = from + (i as i64 * PACKET_US) / EVENTS_A_PACKET as i64;
+        Event { t_us, x: x as u16, y: y as u16, on: bits & (1 << 32) != 0 }
+    };
+    EventPacket {
+        epoch: 0,
+        from: Timestamp::from_us(from),
+        until: Timestamp::from_us(until),
+        arrived: Timestamp::from_us(until + 500),
+        events: (0..EVENTS_A_PACKET).map(event).collect(),
+        edges: Vec::new(),
+        sensor: SENSOR,
+        lost_since: None,
+    }
+}
+
+fn frame(number: i64) -> FramePacket {
+    let start = number * PERIOD * PACKET_US;
+    let mut picture = Picture::filled(true, IMAGE, 0);
+    for (i, v) in picture.data_mut().iter_mut().enumerate() {
+        *v = 60 + (scrambled((number as u64) << 32 | i as u64) % 120) as u8;
+    }
+    FramePacket {
+        epoch: 0,
+        sequence: number.unsigned_abs(),
+        span: FrameSpan::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 },
+        arrived: Timestamp::from_us(start + 17_000),
+        picture,
+        truth: None,
+    }
+}
+
+fn main() {
+    let mut clocks = Clocks::new(ClockSettings::default(), Drops::default());
+    let names = ["events in", "frame in", "out, comparisons"];
+    let mut took: [Vec<Duration>; 3] = Default::default();
+    let mut timed = |which: usize, work: &mut dyn FnMut()| {
+        let begin = Instant::now();
+        work();
+        took[which].push(begin.elapsed());
+    };
+    let frames: Vec<FramePacket> = (0..PACKETS / PERIOD).map(frame).take(8).collect();
+    for number in 0..PACKETS {
+        let packet = packet(number);
+        timed(0, &mut || clocks.push_events(black_box(&packet)));
+        if number % PERIOD == PERIOD - 1 {
+            let n = number / PERIOD;
+            let mut frame = frames[n as usize % frames.len()].clone();
+            let start = n * PERIOD * PACKET_US;
+            frame.sequence = n as u64;
+            frame.span =
+                FrameSpan::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 };
+            frame.arrived = Timestamp::from_us(start + 17_000);
+            let mut frame = Some(frame);
+            timed(1, &mut || {
+                if let Some(frame) = frame.take() {
+                    clocks.push_frame(frame);
+                }
+            });
+        }
+        let now = packet.arrived;
+        timed(2, &mut || while black_box(clocks.pop(now)).is_some() {});
+    }
+    for (name, took) in names.iter().zip(&mut took) {
+        took.sort_unstable();
+        let at = |share: usize| took[(took.len() - 1) * share / 1000];
+        println!(
+            "{name}: {} calls, {:.1?} in all; half take {:.1?}, 99.9 % {:.1?}, the longest {:.1?}",
+            took.len(),
+            took.iter().sum::<Duration>(),
+            at(500),
+            at(999),
+            at(1000)
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Lists of events whose memory comes back: whoever drops one anywhere, on whatever thread,
+//! returns it to the store that it was taken from, so that a live path allocates no events.
+
+use super::Event;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Spare lists that are kept at most: packets of a millisecond for an eighth of a second.
+const MOST: usize = 128;
+
+/// Where lists are taken from and come back to.
+#[derive(Clone, Debug, Default)]
+pub struct EventStore {
+    spare: Arc<Mutex<Vec<Vec<Event>>>>,
+}
+
+impl EventStore {
+    /// An empty list, with room for as many events as it held before.
+    pub fn take(&self) -> EventList {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        EventList { list: spare.unwrap_or_default(), home: Some(self.clone()) }
+    }
+}
+
+/// A list of events, used as a [`Vec`] is.
+#[derive(Debug, Default)]
+pub struct EventList {
+    list: Vec<Event>,
+    home: Option<EventStore>,
+}
+
+impl EventList {
+    /// A copy with memory from `store`.
+    pub fn copy_in(&self, store: &EventStore) -> Self {
+        let mut copy = store.take();
+        copy.extend_from_slice(self);
+        copy
+    }
+}
+
+impl From<Vec<Event>> for EventList {
+    fn from(list: Vec<Event>) -> Self {
+        Self { list, home: None }
+    }
+}
+
+impl FromIterator<Event> for EventList {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        Vec::from_iter(events).into()
+    }
+}
+
+/// A copy belongs to whoever made it.
+impl Clone for EventList {
+    fn clone(&self) -> Self {
+        self.list.clone().into()
+    }
+}
+
+impl PartialEq for EventList {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl PartialEq<Vec<Event>> for EventList {
+    fn eq(&self, other: &Vec<Event>) -> bool {
+        self.list == *other
+    }
+}
+
+impl Deref for EventList {
+    type Target = Vec<Event>;
+
+    fn deref(&self) -> &Vec<Event> {
+        &self.list
+    }
+}
+
+impl DerefMut for EventList {
+    fn deref_mut(&mut self) -> &mut Vec<Event> {
+        &mut self.list
+    }
+}
+
+impl<'a> IntoIterator for &'a EventList {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl Drop for EventList {
+    fn drop(&mut self) {
+        let Some(home) = self.home.take() else { return };
+        let mut list = std::mem::take(&mut self.list);
+        list.clear();
+        let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST && list.capacity() > 0 {
+            spare.push(list);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_on_another_thread_is_handed_out_empty_and_a_copy_is_not() {
+        let store = EventStore::default();
+        let event = Event { t_us: 1, x: 2, y: 3, on: true };
+        let mut first = store.take();
+        first.extend([event; 100]);
+        let (at, copy) = (first.as_ptr(), first.clone());
+        assert!(copy == first && copy.as_ptr() != at);
+        std::thread::spawn(move || drop(first)).join().unwrap();
+        drop(copy);
+        // An allocator would give freed memory to the next who asks for as much.
+        let decoy = vec![event; 100];
+        let again = store.take();
+        assert!(again.is_empty() && again.capacity() >= 100);
+        assert!(again.as_ptr() == at && decoy.as_ptr() != at);
+        assert!(store.take().as_ptr() != at, "handed out twice");
+    }
+}
