@@ -15,13 +15,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Options that the published stages take from their file, if at all.
+const SUPERVISED: [&str; 10] =
+    ["out", "init", "steps", "batch", "size", "blur", "rate", "emphasis", "seed", "validate_every"];
+
 /// Train the network. The same command again goes on where it was stopped or killed.
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// One of the authors' YAML files: the published stages on its recordings. State, metrics
-    /// and checkpoints go to its checkpoint_root.
-    #[arg(long, conflicts_with_all = ["out", "init"])]
+    /// and checkpoints go to its checkpoint_root; steps, sizes, rates and the seed are the file's.
+    #[arg(long, conflicts_with_all = SUPERVISED)]
     config: Option<PathBuf>,
     /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
     /// six, by name, is kept out and validates.
@@ -50,7 +54,7 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 128)]
     size: usize,
     /// Longest blur in pixels.
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 40.0, conflicts_with = "recordings")]
     blur: f64,
     /// Largest learning rate.
     #[arg(long, default_value_t = 1e-3)]
