@@ -229,7 +229,11 @@ fn a_program_without_the_driver_says_how_to_get_it() {
 }
 
 #[cfg(all(feature = "genicam", unix))]
+mod gige;
+
+#[cfg(all(feature = "genicam", unix))]
 mod driver {
+    use super::gige::{self, CHUNK_LATER_US, PERIOD_US, PULSES_US};
     use gem_live::camera::genicam::{FAKE_VARIABLE, GenIcam};
     use gem_live::camera::{
         Cause, Drops, FramePacket, FrameSpan, Packet, Settings, Source, Status, Unit, Value, Wanted,
@@ -482,5 +486,49 @@ mod driver {
             let _ = source.packets.recv_timeout(Duration::from_millis(50));
         }
         assert!(source.stop());
+    }
+
+    #[test]
+    fn chunks_tell_when_a_frame_was_exposed_and_a_pulse_how_long() {
+        if !inside("chunks_tell_when_a_frame_was_exposed_and_a_pulse_how_long", true) {
+            return;
+        }
+        let camera = gige::Camera::plug_in();
+        let mut source = start(Some(gige::SERIAL));
+        let Status::Connected(_, controls) = wait(&source, |s| matches!(s, Status::Connected(..)))
+        else {
+            unreachable!()
+        };
+        let trigger = controls.iter().find(|c| c.name == "trigger").unwrap();
+        assert_eq!(trigger.choices.len(), 3, "{trigger:?}");
+        let times = |frame: &FramePacket| match frame.span {
+            FrameSpan::Frames { start, exposure_us } => (start.us(), exposure_us),
+            _ => panic!("no time stamp"),
+        };
+        // Every pixel is the frame's number.
+        let number = |frame: &FramePacket| i64::from(frame.picture.data()[7]);
+        for _ in 0..3 {
+            let frame = frame(&source);
+            let (start_us, exposure_us) = times(&frame);
+            assert_eq!(start_us % PERIOD_US, CHUNK_LATER_US, "the chunk counts, not the leader");
+            assert_eq!(start_us / PERIOD_US % 256, number(&frame), "the chunk is its frame's own");
+            assert_eq!(exposure_us, 10_000);
+        }
+
+        set(&source, "trigger", word("pulse is exposure"));
+        assert_eq!(camera.modes(), (true, true));
+        let first = frame_that(&source, |f| times(f).1 != 10_000);
+        for frame in [first, frame(&source), frame(&source), frame(&source)] {
+            let pulse_us = PULSES_US[number(&frame) as usize % 2];
+            assert_eq!(times(&frame).1, pulse_us, "every frame has the length of its own pulse");
+        }
+
+        set(&source, "trigger", word("edge begins exposure"));
+        assert_eq!(camera.modes(), (false, true));
+        frame_that(&source, |f| times(f).1 == 10_000);
+        set(&source, "trigger", word("off"));
+        assert_eq!(camera.modes(), (false, false));
+        assert!(source.stop());
+        assert_eq!(source.drops.get(Cause::Malformed, Unit::Frames), 0);
     }
 }

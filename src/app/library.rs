@@ -277,7 +277,10 @@ impl Window {
             }
         }
         if sequence.lost_frames() > 0 {
-            line(format!("{} frames were lost", sequence.lost_frames()), style::WARNING);
+            line(
+                format!("lost: {}", widgets::counted(sequence.lost_frames(), "frame")),
+                style::WARNING,
+            );
         }
         for broken in &sequence.broken {
             line(broken.clone(), style::WARNING);
@@ -344,14 +347,17 @@ impl Window {
     fn delete(&mut self, folder: &Path) {
         match library::delete(folder) {
             Ok(deleted) if deleted.kept.is_empty() => {
-                let text =
-                    format!("Deleted {} files, {}", deleted.files, widgets::bytes(deleted.bytes));
+                let text = format!(
+                    "Deleted {}, {}",
+                    widgets::counted(deleted.files as u64, "file"),
+                    widgets::bytes(deleted.bytes)
+                );
                 self.toast.say(toast::Kind::Good, text);
             }
             Ok(deleted) => {
                 let text = format!(
-                    "Deleted {} files; {} others stay in {}",
-                    deleted.files,
+                    "Deleted {}; {} not ours and left in {}",
+                    widgets::counted(deleted.files as u64, "file"),
                     deleted.kept.len(),
                     folder.display()
                 );
@@ -372,7 +378,10 @@ fn play(folder: &Path) -> Action {
 /// Frames, time and size in one line.
 fn about(sequence: &Sequence) -> String {
     let seconds = sequence.duration_us as f64 / 1e6;
-    format!("{} frames, {seconds:.1} s, {}", sequence.frames, widgets::bytes(sequence.bytes))
+    {
+        let frames = widgets::counted(sequence.frames as u64, "frame");
+        format!("{frames}, {seconds:.1} s, {}", widgets::bytes(sequence.bytes))
+    }
 }
 
 impl Settings {

@@ -1,7 +1,7 @@
 //! The heads-up display: rates, times, losses, quality, synchronisation, plots.
 
 use super::style;
-use super::widgets::{group, hint, row, title};
+use super::widgets::{counted, group, hint, row, thousands, title};
 use super::window::Window;
 use crate::camera::{Cause, DropSnapshot, Unit};
 use crate::pipeline::{Snapshot, SourceReport, Times};
@@ -29,7 +29,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         if let Some(buffer) = &report.buffer {
             row(ui, "Synchronising", buffered(buffer));
         }
-        row(ui, "For the engine", format!("{} frames", report.exposures_queued + now.queued));
+        row(ui, "For the engine", counted(report.exposures_queued + now.queued, "frame"));
     });
     synchronised(&report, ui);
     lost(window, ui, &now);
@@ -78,7 +78,11 @@ fn quality(window: &Window, ui: &mut Ui) {
 
 /// What the synchronisation buffer holds.
 fn buffered(buffer: &SyncStats) -> String {
-    format!("{} frames, {} events", buffer.held_frames, thousands(buffer.held_events as u64))
+    format!(
+        "{}, {}",
+        counted(buffer.held_frames as u64, "frame"),
+        counted(buffer.held_events as u64, "event")
+    )
 }
 
 /// How frames find their events.
@@ -127,7 +131,7 @@ fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
     let report = window.session.report();
     group(ui, "Not shown", |ui| {
         for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
-            row(ui, name, format!("{} frames", thousands(count)));
+            row(ui, name, counted(count, "frame"));
         }
         if d.total() == 0 {
             row(ui, "Nothing", "");
@@ -145,7 +149,7 @@ fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
             row(ui, cause_name(*cause), bad(format!("{} {}", thousands(*count), unit_name(*unit))));
         }
         if incomplete > 0 {
-            row(ui, "Events missing in", bad(format!("{} frames", thousands(incomplete))));
+            row(ui, "Events missing in", bad(counted(incomplete, "frame")));
         }
     });
 }
@@ -174,19 +178,6 @@ fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-/// A count with its thousands apart.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// The rate of events over the last exposures.
 fn events(ui: &mut Ui, now: f64, rates: &[f64]) {
     title(ui, &format!("Events: {:.2} million a second", now / 1e6));
@@ -206,13 +197,4 @@ fn events(ui: &mut Ui, now: f64, rates: &[f64]) {
         .show(ui, |plot| plot.line(line.color(style::RESTORED).width(1.5)));
     hint(ui, format!("the last {} frames, at most {most:.2} million", millions.len()));
     ui.add_space(8.0);
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands_stand_apart() {
-        let said = [0, 999, 1000, 1_234_567].map(super::thousands);
-        assert_eq!(said, ["0", "999", "1 000", "1 234 567"]);
-    }
 }

@@ -248,7 +248,9 @@ impl Window {
                 let frames = free.checked_div(each).filter(|_| each > 0);
                 let wanted = if self.settings.open_ended { 0 } else { self.settings.frames };
                 let tight = frames.is_some_and(|n| n < wanted.max(200));
-                let about = frames.map(|n| format!(", about {n} frames")).unwrap_or_default();
+                let about = frames
+                    .map(|n| format!(", about {}", widgets::counted(n, "frame")))
+                    .unwrap_or_default();
                 let text = format!("{} free on the disk{about}", widgets::bytes(free));
                 let colour = if tight { style::WARNING } else { style::QUIET };
                 ui.label(RichText::new(text).size(11.5).color(colour));
@@ -265,14 +267,15 @@ impl Window {
             let bar = egui::ProgressBar::new(part.min(1.0)).fill(style::ALERT);
             ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
         } else {
-            ui.label(format!("{} frames so far", progress.exposures));
+            ui.label(format!("{} so far", widgets::counted(progress.exposures, "frame")));
         }
         let size = widgets::bytes(progress.bytes);
         let waiting = match progress.waiting {
             0 => String::new(),
+            1 => ", one frame waits for the disk".into(),
             n => format!(", {n} frames wait for the disk"),
         };
-        hint(ui, format!("{} pairs written, {size}{waiting}", progress.pairs));
+        hint(ui, format!("{} written, {size}{waiting}", widgets::counted(progress.pairs, "pair")));
         let bad = [
             (progress.lost, "frames lost: the disk is too slow"),
             (progress.unpaired, "frames without a neighbour to pair with"),
@@ -299,9 +302,10 @@ fn said(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
     let place = folder.display();
     let lost = match progress.lost + progress.unpaired {
         0 => String::new(),
+        1 => ", one frame is not in it".into(),
         n => format!(", {n} frames are not in it"),
     };
-    let pairs = format!("{} pairs in {place}{lost}", progress.pairs);
+    let pairs = format!("{} in {place}{lost}", widgets::counted(progress.pairs, "pair"));
     match &progress.ending {
         Some(Ending::DiskFull) => {
             (toast::Kind::Bad, format!("The disk is full: free some space. {pairs}"))

@@ -87,8 +87,34 @@ pub(super) fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
 }
 
+/// A count with its thousands apart.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// So many of something, in words: one frame, 1 204 frames.
+pub(super) fn counted(n: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn thousands_stand_apart_and_one_is_no_plural() {
+        let said = [0, 999, 1000, 1_234_567].map(super::thousands);
+        assert_eq!(said, ["0", "999", "1 000", "1 234 567"]);
+        let said = [0, 1, 1001].map(|n| super::counted(n, "frame"));
+        assert_eq!(said, ["0 frames", "1 frame", "1 001 frames"]);
+    }
+
     #[test]
     fn bytes_are_said_in_a_unit_that_fits() {
         assert_eq!(super::bytes(12_345), "12 kB");
