@@ -11,9 +11,7 @@ mod boards;
 use boards::{EVENTS, FRAMES, event_camera, frame_camera, poses, rig};
 use gem_live::camera::halves::split;
 use gem_live::camera::sim::Sim;
-use gem_live::camera::{
-    Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Packet, Value, Wanted,
-};
+use gem_live::camera::{Device, DeviceError, Drops, Opener, Packet, Wanted, between};
 use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
 use gem_live::pipeline::{CameraChoice, Next, RigSource, Source, Tap};
@@ -40,11 +38,6 @@ struct Askew {
     pixels: Arc<Vec<Option<(u16, u16)>>>,
 }
 
-struct Crooked {
-    inner: Box<dyn Device>,
-    pixels: Arc<Vec<Option<(u16, u16)>>>,
-}
-
 impl Askew {
     fn new(inner: impl Opener + 'static, warp: &Warp) -> Self {
         let sensor = model().sensor;
@@ -68,45 +61,32 @@ impl Askew {
 impl Opener for Askew {
     fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let (inner, pixels) = (self.inner.open(wanted, drops)?, self.pixels.clone());
-        Ok(Box::new(Crooked { inner, pixels }))
-    }
-}
-
-impl Device for Crooked {
-    fn identity(&self) -> Identity {
-        self.inner.identity()
-    }
-    fn controls(&self) -> Vec<Control> {
-        self.inner.controls()
-    }
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        self.inner.set(name, value)
-    }
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        let first = out.len();
-        self.inner.poll(patience, out)?;
-        for packet in &mut out[first..] {
-            match packet {
-                Packet::Frame(frame) => frame.picture = pasted(&frame.picture),
-                Packet::Events(packet) => {
-                    let width = packet.sensor.width;
-                    packet.events.retain_mut(|e| {
-                        let cell = usize::from(e.y) * width + usize::from(e.x);
-                        let pixel = self.pixels[cell];
-                        (e.x, e.y) = pixel.unwrap_or_default();
-                        pixel.is_some()
-                    });
-                    // A pixel that sees nothing of the frame fires too.
-                    if packet.from < packet.until {
-                        packet
-                            .events
-                            .insert(0, Event { t_us: packet.from.us(), x: 0, y: 0, on: true });
+        Ok(between(inner, move |inner, patience, out| {
+            let first = out.len();
+            inner.poll(patience, out)?;
+            for packet in &mut out[first..] {
+                match packet {
+                    Packet::Frame(frame) => frame.picture = pasted(&frame.picture),
+                    Packet::Events(packet) => {
+                        let width = packet.sensor.width;
+                        packet.events.retain_mut(|e| {
+                            let cell = usize::from(e.y) * width + usize::from(e.x);
+                            let pixel = pixels[cell];
+                            (e.x, e.y) = pixel.unwrap_or_default();
+                            pixel.is_some()
+                        });
+                        // A pixel that sees nothing of the frame fires too.
+                        if packet.from < packet.until {
+                            packet
+                                .events
+                                .insert(0, Event { t_us: packet.from.us(), x: 0, y: 0, on: true });
+                        }
+                        packet.sensor = EVENTS;
                     }
-                    packet.sensor = EVENTS;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        }))
     }
 }
 

@@ -9,8 +9,7 @@
 use gem_live::camera::halves::split;
 use gem_live::camera::sim::Sim;
 use gem_live::camera::{
-    Control, ControlError, Device, DeviceError, Drops, EventPacket, Identity, Opener, Packet,
-    Settings, Value, Wanted,
+    Device, DeviceError, Drops, EventPacket, Opener, Settings, Value, Wanted, between,
 };
 use gem_live::frame::Size;
 use gem_live::pipeline::{
@@ -38,36 +37,18 @@ struct Plug {
     out: Arc<AtomicBool>,
 }
 
-struct Plugged {
-    inner: Box<dyn Device>,
-    out: Arc<AtomicBool>,
-}
-
 impl Opener for Plug {
     fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         if self.out.load(Ordering::Relaxed) {
             return Err(DeviceError::Absent("it is not plugged in".into()));
         }
         let (inner, out) = (self.inner.open(wanted, drops)?, self.out.clone());
-        Ok(Box::new(Plugged { inner, out }))
-    }
-}
-
-impl Device for Plugged {
-    fn identity(&self) -> Identity {
-        self.inner.identity()
-    }
-    fn controls(&self) -> Vec<Control> {
-        self.inner.controls()
-    }
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        self.inner.set(name, value)
-    }
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        if self.out.load(Ordering::Relaxed) {
-            return Err(DeviceError::Absent("it was unplugged".into()));
-        }
-        self.inner.poll(patience, out)
+        Ok(between(inner, move |inner, patience, packets| {
+            if out.load(Ordering::Relaxed) {
+                return Err(DeviceError::Absent("it was unplugged".into()));
+            }
+            inner.poll(patience, packets)
+        }))
     }
 }
 

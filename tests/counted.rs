@@ -194,3 +194,27 @@ fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
     assert_eq!(drops.get(Cause::Late, Unit::Frames), 1);
     assert_eq!(drops.get(Cause::Device, Unit::Frames), 2);
 }
+
+#[test]
+fn events_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not() {
+    const COUNT: usize = 5_000;
+    let drops = Drops::default();
+    let settings = SyncSettings { history_us: 20_000, ..SyncSettings::default() };
+    let mut buffer = SyncBuffer::new(settings, drops.clone());
+    let mut push = |ms: i64| buffer.push_events(events(1_000 * ms, 1_000 * (ms + 1), COUNT));
+    let counted = |cause| drops.get(cause, Unit::Events) as usize / COUNT;
+    (0..100).for_each(&mut push);
+    // One of long ago, and one that comes twice: others are ahead of them again.
+    [10, 100, 99, 101].into_iter().for_each(&mut push);
+    assert_eq!((counted(Cause::Late), counted(Cause::Duplicate)), (1, 1));
+    assert_eq!(counted(Cause::Device), 0);
+    // Back by 60 ms: some of that time was given up, some answered for, and all of it is behind.
+    (42..102).for_each(&mut push);
+    assert_eq!(counted(Cause::Device), 60);
+    // It has caught up, and two more come late, as the last ones.
+    [102, 103, 20, 103].into_iter().for_each(&mut push);
+    let gone = buffer.finish();
+    assert!(gone.is_empty());
+    assert_eq!((counted(Cause::Late), counted(Cause::Duplicate)), (2, 2));
+    assert_eq!(counted(Cause::Device), 60);
+}

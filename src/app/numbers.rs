@@ -97,6 +97,11 @@ fn synchronised(report: &SourceReport, ui: &mut Ui) {
             row(ui, "Residual", format!("{residual_us:.0} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
+        SyncState::Held { silent_s, drift_ppm } => {
+            row(ui, "Synchronised", bad("by the last pulses: is the cable still there?"));
+            row(ui, "Last pulse", format!("{silent_s:.0} s ago"));
+            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
+        }
         SyncState::Arrival { residual_us, drift_ppm } => {
             row(ui, "Synchronised", bad("by arrival times only"));
             row(ui, "Residual", format!("{residual_us:.0} us"));

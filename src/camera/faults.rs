@@ -1,10 +1,7 @@
 //! Faults on purpose: a camera behind which cables fall out, libraries hang, floods of events
 //! come and clocks jump, to prove that nothing of it is lost without being counted.
 
-use super::{
-    Control, ControlError, Device, DeviceError, Drops, EventPacket, FrameSpan, Identity, Opener,
-    Pace, Packet, Value, Wanted,
-};
+use super::{Device, DeviceError, Drops, EventPacket, FrameSpan, Opener, Packet, Wanted, between};
 use crate::event::Event;
 use crate::simulate::random::Stream;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -149,8 +146,8 @@ impl Opener for Faulty {
         let now = Instant::now();
         let plan = self.plan;
         let mut first = |mean: Duration| after(&mut random, now, mean);
-        Ok(Box::new(Breaking {
-            inner: self.inner.open(wanted, drops)?,
+        let inner = self.inner.open(wanted, drops)?;
+        let mut breaking = Breaking {
             wanted: wanted.clone(),
             unplug_at: first(plan.unplug.0),
             stall_at: first(plan.stall.0),
@@ -165,7 +162,8 @@ impl Opener for Faulty {
             plan,
             ledger: self.ledger.clone(),
             shared: self.shared.clone(),
-        }))
+        };
+        Ok(between(inner, move |inner, patience, out| breaking.poll(inner, patience, out)))
     }
 }
 
@@ -188,7 +186,6 @@ struct Shift {
 }
 
 struct Breaking {
-    inner: Box<dyn Device>,
     wanted: Wanted,
     plan: FaultPlan,
     random: Stream,
@@ -214,24 +211,14 @@ impl Drop for Breaking {
     }
 }
 
-impl Device for Breaking {
-    fn identity(&self) -> Identity {
-        self.inner.identity()
-    }
-
-    fn controls(&self) -> Vec<Control> {
-        self.inner.controls()
-    }
-
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        self.inner.set(name, value)
-    }
-
-    fn pace(&self) -> Option<Pace> {
-        self.inner.pace()
-    }
-
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+impl Breaking {
+    /// Polls the device behind the faults.
+    fn poll(
+        &mut self,
+        inner: &mut dyn Device,
+        patience: Duration,
+        out: &mut Vec<Packet>,
+    ) -> Result<(), DeviceError> {
         let now = Instant::now();
         if self.shared.begin.elapsed() >= self.plan.length {
             self.release(None, out);
@@ -260,7 +247,7 @@ impl Device for Breaking {
             self.leap();
         }
         let mut packets = std::mem::take(&mut self.scratch);
-        let result = self.inner.poll(patience, &mut packets);
+        let result = inner.poll(patience, &mut packets);
         self.release(Some(Instant::now()), out);
         for packet in packets.drain(..) {
             self.pass(packet, out);

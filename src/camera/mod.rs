@@ -3,6 +3,7 @@
 //! Every driver runs in threads of its own behind a [`Source`]. A camera that disappears is
 //! reported, waited for and taken up again; whatever is lost is counted by cause.
 
+mod between;
 mod control;
 pub mod davis;
 mod drops;
@@ -18,6 +19,7 @@ pub mod sim;
 mod source;
 pub mod uvc;
 
+pub use between::between;
 pub use control::{Control, ControlError, Value};
 pub use drops::{Cause, DropSnapshot, Drops, Unit};
 pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};

@@ -56,6 +56,10 @@ fn sync(state: &SyncState) -> String {
              {drift_ppm:.1} ppm (delay found: {:.1} ms)",
             offset_us / 1e3
         ),
+        SyncState::Held { silent_s, drift_ppm } => format!(
+            "the last edges, {silent_s:.0} s ago (is the cable still there?), drift \
+             {drift_ppm:.1} ppm"
+        ),
         SyncState::Arrival { residual_us, drift_ppm } => format!(
             "arrival times only, residual {residual_us:.0} us, drift {drift_ppm:.1} ppm, constant \
              delays unknown"

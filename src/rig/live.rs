@@ -141,7 +141,12 @@ impl Rig {
         let thread = Builder::new().name("rig".into()).spawn(move || {
             let (mut sources, mut told) = (sources, None);
             while !sources.is_empty() && !stopping.load(Ordering::Acquire) {
-                asked.try_iter().for_each(|change| condition.change(change));
+                for change in asked.try_iter() {
+                    if matches!(change, Change::Align(_)) {
+                        clocks.realigned();
+                    }
+                    condition.change(change);
+                }
                 match receive(&sources) {
                     Received::Packet(index, packet) => {
                         let input = sources.get(index);

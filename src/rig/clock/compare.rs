@@ -37,6 +37,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// The first one.
+    pub(super) fn first_us(&self) -> f64 {
+        self.around_us - self.step_us * SIDE as f64
+    }
+
     /// The last one.
     pub(super) fn reach_us(&self) -> f64 {
         self.around_us + self.step_us * SIDE as f64

@@ -29,6 +29,10 @@ const WORST_US: f64 = 4_000.0;
 /// Comparisons that are kept, and how many make a result.
 const KEPT: usize = 200;
 const ENOUGH: usize = 10;
+/// How long they are kept, in microseconds: as long as the arrivals that they are told against.
+const KEPT_US: f64 = 600e6;
+/// Time between two packets that is a loss, in microseconds; less is how cameras count.
+const LOSS_US: i64 = 2_000;
 /// Events that are looked at in one slice of a comparison: see BENCHMARKS.md for what it takes.
 const SLICE: usize = 5_000;
 
@@ -43,6 +47,8 @@ struct Match {
 #[derive(Debug, Default)]
 pub(super) struct Content {
     samples: Option<Samples>,
+    /// Events have come without a loss from here to there.
+    from_us: i64,
     until_us: i64,
     before: Option<Seen>,
     pending: Option<(Seen, Seen)>,
@@ -74,7 +80,7 @@ pub(super) struct Offset {
 impl Content {
     /// Forgets everything: a clock was set anew.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { until_us: i64::MIN, from_us: i64::MIN, ..Self::default() };
     }
 
     /// Takes events of aligned pixels.
@@ -83,8 +89,21 @@ impl Content {
             self.clear();
         }
         let samples = self.samples.get_or_insert_with(|| Samples::new(packet.sensor));
-        self.until_us = packet.until.us();
+        if packet.from.us().saturating_sub(self.until_us) > LOSS_US {
+            self.from_us = packet.from.us();
+        }
+        self.until_us = self.until_us.max(packet.until.us());
         packet.events.iter().for_each(|event| samples.push(event));
+        let oldest_us = self.until_us as f64 - KEPT_US;
+        while self.matches.front().is_some_and(|m| m.event_us < oldest_us) {
+            self.matches.pop_front();
+            self.told = None;
+        }
+    }
+
+    /// Nothing is compared for a while, and no events come: edges tell more.
+    pub(super) fn pause(&mut self) {
+        (self.before, self.pending, self.comparison) = (None, None, None);
     }
 
     /// Takes a frame that shows what the events' pixels see.
@@ -154,7 +173,10 @@ impl Content {
         if (self.until_us as f64) < late.1 + row.reach_us() + LONGEST_US as f64 {
             return None;
         }
-        Some(Comparison::new(self.pending.take()?, (early, late), row))
+        let frames = self.pending.take()?;
+        // Without some of its events a pixel tells something else.
+        let whole = early.0 + row.first_us() >= self.from_us as f64;
+        whole.then(|| Comparison::new(frames, (early, late), row))
     }
 
     fn conclude(&mut self, comparison: Comparison) {

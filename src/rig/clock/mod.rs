@@ -49,6 +49,13 @@ pub enum SyncState {
         /// The event camera's clock against the frame camera's, in millionths.
         drift_ppm: f64,
     },
+    /// Edges came until lately; the line through the last ones goes on, and nothing renews it.
+    Held {
+        /// Since the last edge, in seconds.
+        silent_s: f64,
+        /// The event camera's clock against the frame camera's, in millionths.
+        drift_ppm: f64,
+    },
     /// Arrival times alone: a constant delay of one camera is an error of the same size.
     Arrival {
         /// How far the fastest packets lie from the line through them, in microseconds.
@@ -95,6 +102,9 @@ impl Default for ClockSettings {
 
 /// Periods without an edge after which there is no cable any more.
 const SILENT_PERIODS: i64 = 10;
+/// How long the line through the last edges goes on without new ones, in microseconds: a quartz
+/// that warms up by some degrees changes by a millionth, which is 0.6 ms after that time.
+const HELD_US: i64 = 600_000_000;
 /// Frames that wait for their edges at most.
 const WAITING: usize = 32;
 
@@ -162,6 +172,8 @@ impl Clocks {
         self.events_until = self.events_until.max(Some(packet.until));
         if self.compares() {
             self.content.push_events(packet);
+        } else {
+            self.content.pause();
         }
         if self.settings.edges {
             for edge in &packet.edges {
@@ -179,21 +191,9 @@ impl Clocks {
         match frame.span {
             // Their numbers begin anew with their clock, which is the events'.
             FrameSpan::Events { .. } => self.one_clock = true,
-            FrameSpan::Frames { start, exposure_us } => {
-                self.one_clock = false;
-                self.frame_epoch(frame.epoch, frame.sequence);
-                if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
-                    self.content.clear();
-                    self.line = Line::default();
-                    self.shift = None;
-                }
-                if self.compares() {
-                    self.content.push_frame(start, exposure_us, &frame.picture);
-                }
-            }
-            FrameSpan::Arrival { .. } => {
-                self.one_clock = false;
-                self.frame_epoch(frame.epoch, frame.sequence);
+            FrameSpan::Frames { start, exposure_us } => self.meet(&frame, start, exposure_us),
+            FrameSpan::Arrival { exposure_us } => {
+                self.meet(&frame, Self::stamped(&frame, exposure_us), exposure_us);
             }
         }
         if !self.one_clock {
@@ -205,6 +205,30 @@ impl Clocks {
             self.waiting.pop_front();
             self.drops.add(Cause::Clock, Unit::Frames, 1);
         }
+    }
+
+    /// The stamp of a frame that has none: it arrives when it ends.
+    fn stamped(frame: &FramePacket, exposure_us: i64) -> Timestamp<FrameClock> {
+        Timestamp::from_us(frame.arrived.us()).plus_us(-exposure_us)
+    }
+
+    /// Learns from a frame: its arrival and what it shows.
+    fn meet(&mut self, frame: &FramePacket, start: Timestamp<FrameClock>, exposure_us: i64) {
+        self.one_clock = false;
+        self.frame_epoch(frame.epoch, frame.sequence);
+        if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
+            self.content.clear();
+            self.line = Line::default();
+            self.shift = None;
+        }
+        if self.compares() {
+            self.content.push_frame(start, exposure_us, &frame.picture);
+        }
+    }
+
+    /// Frames and events lie on other grids from now on: what was seen in both holds no longer.
+    pub fn realigned(&mut self) {
+        self.content.clear();
     }
 
     fn frame_epoch(&mut self, epoch: u32, first: u64) {
@@ -240,19 +264,12 @@ impl Clocks {
             let timed = match frame.span {
                 FrameSpan::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameSpan::Frames { start, exposure_us } => {
-                    let (sequence, stamp) = (frame.sequence, Some(start));
-                    let refined = self.refined();
-                    let rough = refined.map(|(map, _)| map.map(start));
-                    let exact = refined.is_some_and(|(_, offset)| offset.is_some());
-                    self.time(sequence, stamp, rough.map(|t| (t, exact)), exposure_us, overdue)
+                    let (sequence, rough) = (frame.sequence, self.told(start));
+                    self.time(sequence, Some(start), rough, exposure_us, overdue)
                 }
                 FrameSpan::Arrival { exposure_us } => {
-                    let sequence = frame.sequence;
-                    let rough = self.host_map().map(|map| {
-                        let end_us = frame.arrived.us() as f64 - self.settings.frame_latency_us;
-                        Timestamp::from_us((map.map_us(end_us).round() as i64) - exposure_us)
-                    });
-                    self.time(sequence, None, rough.map(|t| (t, false)), exposure_us, overdue)
+                    let rough = self.told(Self::stamped(frame, exposure_us));
+                    self.time(frame.sequence, None, rough, exposure_us, overdue)
                 }
             };
             let (epoch, start, end) = match timed {
@@ -277,6 +294,11 @@ impl Clocks {
         std::iter::from_fn(|| self.pop(overdue)).collect()
     }
 
+    /// When a frame began, without edges, and whether image content has made it exact.
+    fn told(&self, start: Timestamp<FrameClock>) -> Option<(Timestamp<EventClock>, bool)> {
+        self.refined().map(|(map, offset)| (map.map(start), offset.is_some()))
+    }
+
     /// A frame's exposure from its pulse, else from the line through the pulses of others,
     /// else from `rough`: what arrival times tell, and whether image content has made it exact.
     fn time(
@@ -290,8 +312,10 @@ impl Clocks {
         let Some((epoch, (rough, exact))) = self.event_epoch.zip(rough) else {
             return if overdue { Timing::Never } else { Timing::Wait };
         };
-        let Some(period_us) = self.pulses.period_us() else {
-            return Timing::At(epoch, rough, rough.plus_us(exposure_us));
+        let Some(period_us) = self.pulses.period_us().filter(|_| self.edges_come()) else {
+            let held = stamp.zip(self.held()).map(|(stamp, (map, _))| map.map(stamp));
+            let start = held.filter(|_| !exact).unwrap_or(rough);
+            return Timing::At(epoch, start, start.plus_us(exposure_us));
         };
         let mut line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
         if exact && line.is_some_and(|t| t.since_us(rough).abs() > period_us / 2) {
@@ -354,7 +378,7 @@ impl Clocks {
     /// frame was matched with its own pulse.
     fn compares(&self) -> bool {
         let settled = self.content.is_sure() && self.edges_come() && self.line.is_known();
-        self.settings.content && !settled
+        self.settings.content && !self.one_clock && !settled
     }
 
     /// As [`Self::rough`], with what was seen in frames and events.
@@ -390,6 +414,13 @@ impl Clocks {
         })
     }
 
+    /// The line through the last edges, after there are no more, and how long it has been held.
+    fn held(&self) -> Option<(ClockMap<FrameClock, EventClock>, i64)> {
+        let silent_us = self.events_until?.since_us(self.pulses.seen_to()?);
+        let (map, _) = self.line.fit()?;
+        (silent_us < HELD_US).then_some((map, silent_us))
+    }
+
     /// How frames are timed now.
     pub fn state(&self) -> SyncState {
         if self.one_clock {
@@ -403,9 +434,15 @@ impl Clocks {
             Some((map, Some(Offset { us: offset_us, spread_us: residual_us }))) => {
                 SyncState::Content { residual_us, offset_us, drift_ppm: map.drift_ppm() }
             }
-            Some((map, None)) => {
-                SyncState::Arrival { residual_us: self.jitter_us(), drift_ppm: map.drift_ppm() }
-            }
+            Some((map, None)) => match self.held() {
+                Some((map, silent_us)) => SyncState::Held {
+                    silent_s: silent_us as f64 * 1e-6,
+                    drift_ppm: map.drift_ppm(),
+                },
+                None => {
+                    SyncState::Arrival { residual_us: self.jitter_us(), drift_ppm: map.drift_ppm() }
+                }
+            },
             None => SyncState::Unknown,
         }
     }

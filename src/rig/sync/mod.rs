@@ -4,6 +4,7 @@
 //! time since the frame before, or says which stretches are missing. Memory is bounded, and
 //! what does not come out is counted by cause.
 
+mod behind;
 mod store;
 
 pub use store::Gap;
@@ -12,6 +13,7 @@ use crate::camera::{Cause, Drops, EventPacket, Unit};
 use crate::event::{Event, EventList, EventStore, Span};
 use crate::frame::{self, Exposure, Picture, Size};
 use crate::time::{EventClock, HostClock, Timestamp};
+use behind::Behind;
 use std::collections::VecDeque;
 use store::{Store, within};
 
@@ -174,6 +176,7 @@ pub struct SyncBuffer {
     settings: SyncSettings,
     drops: Drops,
     store: Store,
+    behind: Behind,
     pending: VecDeque<TimedFrame>,
     /// Exposures of epochs that are over, with what there was of their events.
     flushed: VecDeque<Synced>,
@@ -193,6 +196,7 @@ impl SyncBuffer {
             settings,
             drops,
             store: Store::default(),
+            behind: Behind::default(),
             pending: VecDeque::new(),
             flushed: VecDeque::new(),
             recent: VecDeque::new(),
@@ -234,6 +238,7 @@ impl SyncBuffer {
                 self.flushed.extend(synced);
             }
             self.store = Store::default();
+            self.behind.settle(&self.drops);
             self.lossy.clear();
             self.epoch = Some(packet.epoch);
         }
@@ -243,10 +248,10 @@ impl SyncBuffer {
             self.doubt(Gap { from_us: since.us(), until_us: span.until_us });
         }
         if span.from_us < span.until_us {
+            let newest_us = self.store.until_us();
             let done = self.store.insert(span, packet.events);
-            self.drops.add(Cause::Duplicate, Unit::Events, done.duplicate);
-            self.drops.add(Cause::Late, Unit::Events, done.late);
             self.drops.add(Cause::Malformed, Unit::Events, done.malformed);
+            self.behind.count(span, newest_us, done, &self.drops);
         } else {
             self.drops.add(Cause::Malformed, Unit::Events, count);
         }
@@ -332,6 +337,7 @@ impl SyncBuffer {
 
     /// Everything that still waits, complete or not: at the end of a recording.
     pub fn finish(&mut self) -> Vec<Synced> {
+        self.behind.settle(&self.drops);
         let flushed: Vec<_> = self.flushed.drain(..).collect();
         flushed.into_iter().chain(std::iter::from_fn(|| self.take())).collect()
     }

@@ -1,0 +1,226 @@
+//! A simulated rig played on simulated time, as fast as it can be computed: two clocks that drift,
+//! USB's jitter, a readout that nobody told, and what may go wrong with a clock or a cable.
+
+#![allow(
+    dead_code,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "every test uses its part, and may fail by panicking"
+)]
+
+use gem_live::camera::{Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan};
+use gem_live::event::Event;
+use gem_live::frame::Size;
+use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
+use gem_live::simulate::rig::{Jitter, Period, RigModel, RigWorld};
+use gem_live::time::Timestamp;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Stretches that events come in.
+const PACKET_US: i64 = 4_000;
+/// Mean delay of a transfer over USB.
+const JITTER_US: f64 = 2_000.0;
+
+/// Small frames, and edges that are still several pixels long.
+pub fn model(seed: u64) -> RigModel {
+    RigModel::new(Size::new(144, 96), seed)
+}
+
+/// What the world shows again and again: rendering all of ten minutes would take long.
+pub fn world(model: RigModel, periods: usize) -> Vec<Period> {
+    let mut world = RigWorld::new(model).unwrap();
+    (0..periods).map(|_| world.period().unwrap()).collect()
+}
+
+/// What happens to a rig, at a moment of true time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// The event camera's clock jumps and does not say so.
+    EventsJump(i64),
+    /// The frame camera's.
+    FramesJump(i64),
+    /// The event camera is unplugged, and comes back two seconds later with its clock at zero.
+    EventsAnew,
+    /// The frame camera, which then counts from zero too.
+    FramesAnew,
+    /// The cable that carries edges is plugged in, or pulled.
+    Cable(bool),
+}
+
+/// From being unplugged to sending again.
+pub const AWAY_US: i64 = 2_000_000;
+
+/// A run.
+pub struct Play<'a> {
+    pub model: RigModel,
+    pub world: &'a [Period],
+    pub settings: ClockSettings,
+    /// From the shutter's closing to the frame's arrival: readout and transfer.
+    pub readout_us: i64,
+    /// Whether frames have stamps of their camera's clock.
+    pub stamped: bool,
+    pub faults: Vec<(i64, Fault)>,
+}
+
+/// One frame as it was timed.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// When its exposure began in truth.
+    pub true_us: i64,
+    /// What it was told against that, on the event camera's clock.
+    pub error_us: f64,
+    /// How the rig was synchronised then.
+    pub state: SyncState,
+}
+
+/// What leaves a camera.
+pub enum Sent {
+    Events(EventPacket),
+    /// A frame, when its exposure began in truth, and on the event camera's clock.
+    Frame(FramePacket, i64, i64),
+}
+
+/// A clock as the faults leave it.
+#[derive(Clone, Copy, Default)]
+struct Shift {
+    us: i64,
+    epoch: u32,
+    first: u64,
+    away_until_us: i64,
+}
+
+impl Play<'_> {
+    /// A rig without a cable.
+    pub fn new(model: RigModel, world: &[Period]) -> Play<'_> {
+        let settings = ClockSettings::default();
+        Play { model, world, settings, readout_us: 11_000, stamped: true, faults: Vec::new() }
+    }
+
+    /// The world's period of a number, moved to where it is then.
+    fn period(&self, number: usize) -> Period {
+        let period = &self.world[number % self.world.len()];
+        let by_us = number as i64 * self.model.period_us - period.start_us;
+        let later = |e: &Event| Event { t_us: e.t_us + by_us, ..*e };
+        Period {
+            number: number as u64,
+            start_us: period.start_us + by_us,
+            end_us: period.end_us + by_us,
+            next_us: period.next_us + by_us,
+            events: period.events.iter().map(later).collect(),
+            ..period.clone()
+        }
+    }
+
+    /// Plays so many frames.
+    pub fn run(&self, frames: usize) -> Vec<Told> {
+        let mut clocks = Clocks::new(self.settings, Drops::default());
+        let (mut told, mut waiting) = (Vec::new(), VecDeque::new());
+        self.send(0..frames, |now_us, sent| {
+            match sent {
+                Sent::Events(events) => clocks.push_events(&events),
+                Sent::Frame(frame, true_us, expected_us) => {
+                    waiting.push_back((true_us, expected_us));
+                    clocks.push_frame(frame);
+                }
+            }
+            while let Some(timed) = clocks.pop(Timestamp::from_us(now_us)) {
+                // They come out in order, and none is lost.
+                let (true_us, expected_us) = waiting.pop_front().unwrap();
+                let error_us = (timed.start.us() - expected_us) as f64;
+                told.push(Told { true_us, error_us, state: clocks.state() });
+            }
+        });
+        told
+    }
+
+    /// Sends what the cameras see during some frames, in the order of its arrival.
+    pub fn send(&self, frames: Range<usize>, mut arrive: impl FnMut(i64, Sent)) {
+        let model = self.model;
+        let (mut of_frames, mut of_events) = (Jitter::new(3, JITTER_US), Jitter::new(4, JITTER_US));
+        let (mut last_event, mut last_frame) = (0_i64, 0_i64);
+        let (mut events, mut frame_clock, mut cable) = (Shift::default(), Shift::default(), false);
+        let mut faults = self.faults.iter().copied().peekable();
+        for period in frames.map(|n| self.period(n)) {
+            while let Some((_, fault)) = faults.next_if(|(us, _)| *us <= period.start_us) {
+                let now_us = period.start_us;
+                match fault {
+                    Fault::EventsJump(us) => events.us += us,
+                    Fault::FramesJump(us) => frame_clock.us += us,
+                    Fault::EventsAnew => {
+                        let away_until_us = now_us + AWAY_US;
+                        let us = -model.event_us(away_until_us);
+                        events = Shift { us, epoch: events.epoch + 1, away_until_us, first: 0 };
+                    }
+                    Fault::FramesAnew => {
+                        let away_until_us = now_us + AWAY_US;
+                        let us = -model.frame_us(away_until_us);
+                        let first = (away_until_us / model.period_us) as u64 + 1;
+                        let epoch = frame_clock.epoch + 1;
+                        frame_clock = Shift { us, epoch, away_until_us, first };
+                    }
+                    Fault::Cable(on) => cable = on,
+                }
+            }
+            let event_us = |true_us: i64| model.event_us(true_us) + events.us;
+            // What leaves the cameras, by when it arrives; on one cable nothing overtakes.
+            let mut sent: Vec<(i64, Sent)> = Vec::new();
+            let mut from_us = period.start_us;
+            while from_us < period.next_us {
+                let until_us = (from_us + PACKET_US).min(period.next_us);
+                if from_us < events.away_until_us {
+                    from_us = until_us;
+                    continue;
+                }
+                last_event = last_event.max(until_us + of_events.delay_us() as i64);
+                let (from, until) = (event_us(from_us), event_us(until_us));
+                let inside = |us: i64| (from_us..until_us).contains(&us);
+                let of_packet = period.events.iter().filter(|e| inside(e.t_us));
+                let on_clock =
+                    |e: &Event| Event { t_us: event_us(e.t_us).clamp(from, until - 1), ..*e };
+                let edges =
+                    [(period.start_us, EdgeKind::Rising), (period.end_us, EdgeKind::Falling)];
+                let edges = edges.into_iter().filter(|(us, _)| cable && inside(*us));
+                let edge = |(us, kind)| Edge { t: Timestamp::from_us(event_us(us)), kind };
+                let packet = EventPacket {
+                    epoch: events.epoch,
+                    from: Timestamp::from_us(from),
+                    until: Timestamp::from_us(until),
+                    arrived: Timestamp::from_us(last_event),
+                    events: of_packet.map(on_clock).collect(),
+                    edges: edges.map(edge).collect(),
+                    sensor: model.sensor,
+                    lost_since: None,
+                };
+                sent.push((last_event, Sent::Events(packet)));
+                from_us = until_us;
+            }
+            if period.start_us >= frame_clock.away_until_us {
+                last_frame =
+                    last_frame.max(period.end_us + self.readout_us + of_frames.delay_us() as i64);
+                let exposure_us = period.end_us - period.start_us;
+                let start = Timestamp::from_us(model.frame_us(period.start_us) + frame_clock.us);
+                let frame = FramePacket {
+                    epoch: frame_clock.epoch,
+                    sequence: period.number.saturating_sub(frame_clock.first),
+                    span: match self.stamped {
+                        true => FrameSpan::Frames { start, exposure_us },
+                        false => FrameSpan::Arrival { exposure_us },
+                    },
+                    arrived: Timestamp::from_us(last_frame),
+                    picture: period.frame,
+                    truth: None,
+                };
+                let expected_us = event_us(period.start_us);
+                sent.push((last_frame, Sent::Frame(frame, period.start_us, expected_us)));
+            }
+            sent.sort_by_key(|(us, _)| *us);
+            sent.into_iter().for_each(|(now_us, packet)| arrive(now_us, packet));
+        }
+    }
+}
+
+/// The largest error, in microseconds.
+pub fn worst(told: &[Told]) -> f64 {
+    told.iter().map(|t| t.error_us.abs()).fold(0.0, f64::max)
+}
