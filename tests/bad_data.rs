@@ -80,6 +80,18 @@ fn adapting() {
     for word in ["blur", "scale", "teacher", "guidance", "sharpness", "before", "after"] {
         assert!(said.contains(word), "{word}: {said}");
     }
+    assert_eq!(
+        said.contains("no weights were written"),
+        !here.path().join("adapted.safetensors").exists()
+    );
+    // Weights that did not get better are not handed over.
+    let (done, said) =
+        gem_live(here.path(), &[&arguments[..], &["--rate", "0", "--out", "no"]].concat());
+    assert!(
+        !done && said.contains("did not fall") && said.contains("no weights were written"),
+        "{said}"
+    );
+    assert!(!here.path().join("no").exists());
     // All but one are bad: said in one line.
     let few = here.path().join("few");
     write_bad(&few);

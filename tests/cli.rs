@@ -128,12 +128,18 @@ fn what_cannot_be_written_or_makes_no_sense_is_one_line() {
         gem_live::network::Tensor { shape: vec![2], data: vec![1.0, 2.0] },
     )]);
     std::fs::write(folder.path().join("other.safetensors"), other.unwrap()).unwrap();
-    let cases: [(&[&str], &str); 6] = [
+    std::fs::write(folder.path().join("two.yaml"), b"root_path: [a, b]\nscale_factor: [4, 1]")
+        .unwrap();
+    std::fs::write(folder.path().join("half.yaml"), b"scale_factor: 2.5").unwrap();
+    let cases: [(&[&str], &str); 9] = [
         (&["deblur", "a.npz", "--out", "taken/below"], "cannot write taken/below"),
         (&["deblur", "a.npz", "--out", "o", "--weights", "text"], "text: not a readable"),
         (&["deblur", "a.npz", "--out", "o", "--weights", "none"], "none: No such file"),
         (&["deblur", "a.npz", "--out", "o", "--weights", "other.safetensors"], "not the weights"),
         (&["test", "--config", "text"], "text: not a list of keys"),
+        (&["test", "--config", "two.yaml"], "two.yaml: lists of root_path and scale_factor"),
+        (&["train", "--config", "half.yaml"], "scale_factor: 2.5 is not a whole number"),
+        (&["train", "--config", "two.yaml"], "a/train: not there"),
         (&["infer", "--weights", "none", "--input", "x", "--output", "y"], "none: No such file"),
     ];
     for (arguments, want) in cases {

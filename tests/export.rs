@@ -208,3 +208,39 @@ fn an_export_that_is_stopped_leaves_nothing_behind_and_touches_nothing_else() {
         assert_eq!(names(&recording), before);
     }
 }
+
+#[test]
+fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
+    let base = tempfile::tempdir().unwrap();
+    let size = Size::new(96, 64);
+    let gray = |shift: usize| {
+        Picture::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
+    };
+    let pair = Pair {
+        frames: [gray(0), gray(3)],
+        exposures_us: [[0, 20_000], [50_000, 70_000]],
+        events: vec![Event { t_us: 5, x: 47, y: 31, on: true }],
+        scale_factor: 2.0,
+        truth: Some(Truth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
+    };
+    for i in 0..2 {
+        pair.write(&base.path().join(format!("davis/{i}.npz"))).unwrap();
+    }
+    let output = gem_live(base.path(), &["export", "davis", "--out", "data"]);
+    assert!(said(&output).contains("2 recordings are gray"), "{}", said(&output));
+    for folder in ["data/train", "data/test"] {
+        let name = names(&base.path().join(folder)).remove(0);
+        let made = Pair::read(&base.path().join(folder).join(name)).unwrap();
+        let truth = made.truth.as_ref().unwrap();
+        let ours = [&pair.frames[0], &pair.frames[1], &pair.truth.as_ref().unwrap().images[0]];
+        for (made, ours) in made.frames.iter().chain(&truth.images).zip(ours) {
+            assert_eq!((made.channels(), made.size()), (3, size));
+            assert!((0..3).all(|c| made.plane(c) == ours.plane(0)));
+        }
+        assert_eq!((made.events, made.exposures_us), (pair.events.clone(), pair.exposures_us));
+    }
+    // What lay there is as it was.
+    assert_eq!(Pair::read(&base.path().join("davis/0.npz")).unwrap(), pair);
+    let text = std::fs::read_to_string(base.path().join("data/train.yaml")).unwrap();
+    assert_eq!(Config::parse(&text).unwrap().0.roi_size, [32, 48]);
+}

@@ -15,6 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
+const EXAMPLES: &str = "\
+Examples:
+  gem-live synth stills PHOTOS --out DATA            a folder of photographs
+  gem-live synth video film.mp4 FRAMES --out DATA    videos, and folders of numbered frames
+  gem-live synth real-events SCENE --out DATA        SCENE/images with timestamp.txt, SCENE/events
+  gem-live train --recordings DATA --out RUN         learns from any of them
+  gem-live test --config DATA/test.yaml --weights RUN/weights.safetensors";
+
 /// Make a dataset in the MS-RBD format, with ground truth.
 ///
 /// Writes train/ and test/ with one npz for every pair of exposures, manifest.json with the
@@ -22,6 +30,7 @@ use std::sync::{Mutex, PoisonError};
 /// the authors' program. The same seed gives the same files, whatever the number of threads.
 /// Started again with the same settings it goes on where it was stopped.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Synth {
     #[command(subcommand)]
     recipe: Recipe,

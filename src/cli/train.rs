@@ -15,24 +15,29 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Options that the published stages take from their file, if at all.
+const SUPERVISED: [&str; 10] =
+    ["out", "init", "steps", "batch", "size", "blur", "rate", "emphasis", "seed", "validate_every"];
+
 /// Train the network. The same command again goes on where it was stopped or killed.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// One of the authors' YAML files: the published stages on its recordings. State, metrics
-    /// and checkpoints go to its checkpoint_root.
-    #[arg(long, conflicts_with_all = ["photos", "out", "init"])]
+    /// and checkpoints go to its checkpoint_root; steps, sizes, rates and the seed are the file's.
+    #[arg(long, conflicts_with_all = SUPERVISED)]
     config: Option<PathBuf>,
     /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
     /// six, by name, is kept out and validates.
-    #[arg(long, required_unless_present_any = ["config", "recordings"])]
+    #[arg(long)]
     photos: Vec<PathBuf>,
     /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
     /// to event resolution): supervised training on those in train/, validation on those in test/.
-    #[arg(long, conflicts_with_all = ["photos", "config"])]
+    #[arg(long)]
     recordings: Vec<PathBuf>,
     /// Folder for the state, weights, metrics and validation pictures of a supervised training.
-    #[arg(long, required_unless_present = "config", default_value = "")]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "config")]
+    out: Option<PathBuf>,
     /// Weights to start from [default: fresh ones].
     #[arg(long)]
     init: Option<PathBuf>,
@@ -49,7 +54,7 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 128)]
     size: usize,
     /// Longest blur in pixels.
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 40.0, conflicts_with = "recordings")]
     blur: f64,
     /// Largest learning rate.
     #[arg(long, default_value_t = 1e-3)]
@@ -131,6 +136,8 @@ impl Train {
     }
 
     fn supervised(&self) -> Result<ExitCode, Failure> {
+        // Without it the arguments ask for --config.
+        let out = self.out.clone().unwrap_or_default();
         let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
         if self.size < 64 || !self.size.is_multiple_of(16) {
             return Err(
@@ -152,7 +159,7 @@ impl Train {
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
         let settings = Settings {
-            out: self.out.clone(),
+            out: out.clone(),
             steps: self.steps,
             batch: self.batch.max(1),
             rate: self.rate,
@@ -171,7 +178,7 @@ impl Train {
             "{} of {} steps; weights in {}",
             state.adam.steps,
             self.steps,
-            self.out.join("weights.safetensors").display()
+            out.join("weights.safetensors").display()
         );
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! From what the network gives of a padded frame to images of the frame's own shape.
 
+use crate::engine::View;
 use crate::frame::{Exposure, Picture, Planes, Rounding, Store};
 use crate::pad::Padded;
 
@@ -18,8 +19,21 @@ pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
     out
 }
 
+/// Eight bits of the frame's shape, in memory of `store`; numbers are what a gray frame needs.
+pub(super) fn crop_picture(
+    view: View<'_>,
+    exposure: &Exposure,
+    rounding: Rounding,
+    store: &Store<u8>,
+) -> Picture {
+    match view {
+        View::Pixels(pixels) => crop_pixels(pixels, exposure, store),
+        View::Numbers { latent, .. } => crop_gray(latent, exposure, rounding, store),
+    }
+}
+
 /// [`crop_numbers`] of a gray frame in eight bits, without the numbers between.
-pub(super) fn crop_gray(
+fn crop_gray(
     latent: &[f32],
     exposure: &Exposure,
     rounding: Rounding,
@@ -34,7 +48,7 @@ pub(super) fn crop_gray(
 }
 
 /// The same of three planes in eight bits.
-pub(super) fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &Store<u8>) -> Picture {
+fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &Store<u8>) -> Picture {
     let mut out = Picture::in_store(store, true, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {

@@ -1,8 +1,8 @@
 //! Exposures in flight: submitted to an engine that works by itself, and not collected yet.
 
-use super::crop::{crop_gray, crop_pixels};
-use super::{DeblurError, Deblurrer, at_instants, expect, is_gray, prepared};
-use crate::engine::{EngineError, Form, Queue, View};
+use super::crop::crop_picture;
+use super::{DeblurError, Deblurrer, at_instants, eight_bits, expect, prepared};
+use crate::engine::{EngineError, Queue};
 use crate::event::Span;
 use crate::frame::{Exposure, Picture, Rounding};
 use crossbeam_channel::{Receiver, never};
@@ -78,10 +78,7 @@ impl Deblurrer {
             let mut pictures = Vec::with_capacity(flight.targets.len());
             // From where the engine has them straight into pictures that came back.
             let collected = queue.collect(&mut |one| {
-                pictures.push(match one {
-                    View::Pixels(pixels) => crop_pixels(pixels, exposure, store),
-                    View::Numbers { latent, .. } => crop_gray(latent, exposure, rounding, store),
-                });
+                pictures.push(crop_picture(one, exposure, rounding, store));
             });
             match collected {
                 Ok(()) => {
@@ -123,7 +120,5 @@ fn put(
     rounding: Rounding,
 ) -> Result<bool, DeblurError> {
     let (blur, events) = prepared(exposure, targets)?;
-    // The mean of three rounded colours is not the rounded mean.
-    let form = if is_gray(exposure) { Form::Numbers } else { Form::Pixels(rounding) };
-    Ok(queue.submit(&blur, &events, form)?)
+    Ok(queue.submit(&blur, &events, eight_bits(exposure, rounding))?)
 }

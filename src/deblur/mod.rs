@@ -9,11 +9,11 @@ mod flight;
 pub use edi::{Thresholds, edi, estimate_thresholds};
 pub use flight::SharedExposure;
 
-use crate::engine::{Blurry, Engine, EngineError, Events, Image};
+use crate::engine::{Blurry, Engine, EngineError, Events, Form, Image, View};
 use crate::event::{EgerError, Span};
 use crate::frame::{Exposure, Picture, Planes, Rounding, Size, Store};
 use crate::pad::{Padded, reflect_plane};
-use crop::{crop_numbers, crop_pixels};
+use crop::{crop_numbers, crop_picture};
 use flight::Flight;
 use std::collections::VecDeque;
 
@@ -78,11 +78,10 @@ impl Deblurrer {
         exposure: &Exposure,
         targets: &[Span],
     ) -> Result<Vec<Planes>, DeblurError> {
-        let restored = self.compute(exposure, targets, |engine, blur, events| {
-            engine.restore_events(blur, events)
-        })?;
-        let crop = |r: &crate::engine::Restored| crop_numbers(&r.latent, exposure);
-        Ok(restored.iter().map(crop).collect())
+        self.compute(exposure, targets, Form::Numbers, |view| match view {
+            View::Numbers { latent, .. } => Some(crop_numbers(latent, exposure)),
+            View::Pixels(_) => None,
+        })
     }
 
     /// As [`Deblurrer::restore`], in eight bits: the same as rounding what that gives, but a
@@ -105,22 +104,19 @@ impl Deblurrer {
         targets: &[Span],
         rounding: Rounding,
     ) -> Result<Vec<Picture>, DeblurError> {
-        if is_gray(exposure) {
-            let planes = self.restore_spans(exposure, targets)?;
-            return Ok(planes.iter().map(|p| p.rounded(rounding)).collect());
-        }
-        let pixels = self.compute(exposure, targets, |engine, blur, events| {
-            engine.restore_pixels(blur, events, rounding)
-        })?;
-        Ok(pixels.iter().map(|p| crop_pixels(p, exposure, &self.store)).collect())
+        let store = self.store.clone();
+        self.compute(exposure, targets, eight_bits(exposure, rounding), |view| {
+            Some(crop_picture(view, exposure, rounding, &store))
+        })
     }
 
-    /// Pads, and asks the engine for one answer to every target.
+    /// Pads, asks the engine for one answer to every target, and crops the answers.
     fn compute<T>(
         &mut self,
         exposure: &Exposure,
         targets: &[Span],
-        f: impl FnOnce(&mut dyn Engine, &Image<'_>, &Events<'_>) -> Result<Vec<T>, EngineError>,
+        form: Form,
+        crop: impl Fn(View<'_>) -> Option<T>,
     ) -> Result<Vec<T>, DeblurError> {
         let (blur, events) = prepared(exposure, targets)?;
         let Size { width, height } = blur.size();
@@ -129,7 +125,12 @@ impl Deblurrer {
             blur.write_plane(channel, plane);
         }
         let image = Image { data: &self.padded, height, width };
-        let out = f(self.engine.as_mut(), &image, &events)?;
+        let mut out = Vec::with_capacity(targets.len());
+        self.engine.restore_lent(&image, &events, form, &mut |i, view| {
+            // A second engine begins again.
+            out.truncate(i);
+            out.extend(crop(view));
+        })?;
         expect(out.len(), targets.len())?;
         Ok(out)
     }
@@ -140,8 +141,10 @@ fn at_instants(exposure: &Exposure, instants: &[f64]) -> Vec<Span> {
     instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect()
 }
 
-fn is_gray(exposure: &Exposure) -> bool {
-    exposure.frame.channels() == 1
+/// What an engine has to give for eight bits of an exposure.
+fn eight_bits(exposure: &Exposure, rounding: Rounding) -> Form {
+    // The mean of three rounded colours is not the rounded mean.
+    if exposure.frame.channels() == 1 { Form::Numbers } else { Form::Pixels(rounding) }
 }
 
 /// One answer to every target.

@@ -6,7 +6,7 @@ mod select;
 
 pub use select::{Choice, Failover, Notice, Selected, select};
 
-use crate::event::{CHANNELS, EgerError, Event, Span, eger};
+use crate::event::{CHANNELS, EgerError, Event, Span, eger_into};
 use crate::frame::{Rounding, Size};
 use crate::pad::reflect_plane;
 use crossbeam_channel::Receiver;
@@ -92,23 +92,48 @@ pub struct Events<'a> {
     pub padded: Size,
 }
 
+/// Memory of [`Events::voxels_in`].
+#[derive(Debug, Default)]
+pub struct EventMap {
+    /// EGER of the sensor, where it is to be padded.
+    counted: Vec<f32>,
+    /// What the network is to see.
+    padded: Vec<f32>,
+}
+
 impl Events<'_> {
     /// EGER for one target, `(96, padded.height, padded.width)`.
     ///
     /// # Errors
-    /// As [`eger`].
+    /// As [`eger_into`].
     pub fn voxels(&self, target: Span) -> Result<Vec<f32>, EgerError> {
+        let mut map = EventMap::default();
+        self.voxels_in(target, &mut map)?;
+        Ok(map.padded)
+    }
+
+    /// As [`Events::voxels`], in memory of an earlier one.
+    ///
+    /// # Errors
+    /// As [`eger_into`].
+    pub fn voxels_in<'a>(
+        &self,
+        target: Span,
+        map: &'a mut EventMap,
+    ) -> Result<&'a [f32], EgerError> {
         let Size { width, height } = self.sensor;
-        let map = eger(self.events, self.exposure, target, height, width)?;
+        map.padded.resize(CHANNELS * self.padded.area(), 0.0);
         if self.padded == self.sensor {
-            return Ok(map);
+            eger_into(self.events, self.exposure, target, height, width, &mut map.padded)?;
+            return Ok(&map.padded);
         }
-        let mut out = vec![0.0; CHANNELS * self.padded.area()];
-        let planes = map.chunks_exact(self.sensor.area());
-        for (plane, out) in planes.zip(out.chunks_exact_mut(self.padded.area())) {
+        map.counted.resize(CHANNELS * self.sensor.area(), 0.0);
+        eger_into(self.events, self.exposure, target, height, width, &mut map.counted)?;
+        let planes = map.counted.chunks_exact(self.sensor.area());
+        for (plane, out) in planes.zip(map.padded.chunks_exact_mut(self.padded.area())) {
             reflect_plane(plane, self.sensor, self.padded, out);
         }
-        Ok(out)
+        Ok(&map.padded)
     }
 }
 
@@ -121,7 +146,7 @@ fn length(what: &str, found: usize, c: usize, h: usize, w: usize) -> Result<(), 
 }
 
 /// What the network gives for one target, `(3, height, width)` each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Restored {
     /// The sharp image: blurry image times ratio; not clamped.
     pub latent: Vec<f32>,
@@ -246,20 +271,28 @@ pub trait Engine: Send {
         self.restore(blur, &voxels)
     }
 
-    /// As [`Engine::restore_events`], the latent images in eight bits, `(3, height, width)`
-    /// each: [`Restored::pixels`] of what that gives. An engine that converts faster than it
-    /// hands over numbers overrides this.
+    /// As [`Engine::restore_events`], but lends `take` what came of each target, with the
+    /// target's index, in order. An engine that has it in memory of its own overrides this. One
+    /// that is replaced begins again with the first target.
     ///
     /// # Errors
     /// As [`Engine::restore_events`].
-    fn restore_pixels(
+    fn restore_lent(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        rounding: Rounding,
-    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        form: Form,
+        take: &mut dyn FnMut(usize, View<'_>),
+    ) -> Result<(), EngineError> {
         let restored = self.restore_events(blur, events)?;
-        Ok(restored.iter().map(|r| r.pixels(rounding)).collect())
+        for (i, one) in restored.iter().enumerate() {
+            let Restored { latent, ratio } = one;
+            match form {
+                Form::Numbers => take(i, View::Numbers { latent, ratio }),
+                Form::Pixels(rounding) => take(i, View::Pixels(&one.pixels(rounding))),
+            }
+        }
+        Ok(())
     }
 
     /// The engine's queue, if it can have several exposures in flight. While some are, the

@@ -3,7 +3,6 @@
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
 use super::{Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
-use crate::frame::Rounding;
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
 
@@ -95,7 +94,7 @@ impl Failover {
 
     fn attempt<T>(
         &mut self,
-        f: impl Fn(&mut dyn Engine) -> Result<T, EngineError>,
+        mut f: impl FnMut(&mut dyn Engine) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         match f(self.engine.as_mut()) {
             Err(EngineError::Device(why)) => match self.replace(why) {
@@ -177,13 +176,14 @@ impl Engine for Failover {
         self.attempt(|engine| engine.restore_events(blur, events))
     }
 
-    fn restore_pixels(
+    fn restore_lent(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        rounding: Rounding,
-    ) -> Result<Vec<Vec<u8>>, EngineError> {
-        self.attempt(|engine| engine.restore_pixels(blur, events, rounding))
+        form: Form,
+        take: &mut dyn FnMut(usize, View<'_>),
+    ) -> Result<(), EngineError> {
+        self.attempt(|engine| engine.restore_lent(blur, events, form, take))
     }
 
     fn queue(&mut self) -> Option<&mut dyn Queue> {

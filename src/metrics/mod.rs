@@ -9,7 +9,7 @@ mod ssim;
 
 pub use ssim::ssim;
 
-use crate::frame::{FrameError, Picture, Planes};
+use crate::frame::{FrameError, Picture, Planar};
 
 /// Largest value of an eight-bit sample.
 const PEAK: f64 = 255.0;
@@ -53,21 +53,32 @@ pub fn psnr(truth: &Picture, image: &Picture) -> Result<f64, MetricError> {
 
 /// Mean squared Laplacian of the luminance (the mean of the planes), relative to the squared
 /// mean: how much fine structure an image holds, whatever its brightness. Noise counts as
-/// structure, so only images of one scene and one camera are comparable.
-pub fn sharpness(image: &Planes) -> f64 {
+/// structure, so only images of one scene and one camera are comparable. The scale of the samples
+/// does not matter.
+pub fn sharpness<T: Copy + Into<f32>>(image: &Planar<T>) -> f64 {
     let (w, h) = (image.size().width, image.size().height);
-    let gray: Vec<f32> =
-        (0..w * h).map(|i| (0..image.channels()).map(|c| image.plane(c)[i]).sum::<f32>()).collect();
-    let mean = gray.iter().map(|v| f64::from(*v)).sum::<f64>() / gray.len() as f64;
-    let mut sum = 0.0_f64;
-    for y in 1..h.saturating_sub(1) {
-        let row = |y: usize| &gray[y * w..][..w];
-        let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+    // Three rows at a time, so that a live path need not make a whole gray image.
+    let mut rows = [const { Vec::new() }; 3];
+    let (mut total, mut sum) = (0.0_f64, 0.0_f64);
+    for y in 0..h {
+        rows.rotate_left(1);
+        let [up, here, down] = &mut rows;
+        down.clear();
+        down.resize(w, 0.0_f32);
+        for channel in 0..image.channels() {
+            let row = &image.plane(channel)[y * w..][..w];
+            down.iter_mut().zip(row).for_each(|(sum, v)| *sum += (*v).into());
+        }
+        total += down.iter().map(|v| f64::from(*v)).sum::<f64>();
+        if y < 2 {
+            continue;
+        }
         for x in 1..w.saturating_sub(1) {
             let second = 4.0 * here[x] - here[x - 1] - here[x + 1] - up[x] - down[x];
             sum += f64::from(second).powi(2);
         }
     }
+    let mean = total / (w * h) as f64;
     let count = (w.saturating_sub(2) * h.saturating_sub(2)).max(1);
     if mean > 0.0 { sum / count as f64 / (mean * mean) } else { 0.0 }
 }

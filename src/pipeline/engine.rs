@@ -272,8 +272,8 @@ impl EngineThread {
         });
         let ssim = known.and_then(|(truth, image)| self.judge(truth, &captured.picture, image));
         let sharpness_gain = restored.first().and_then(|image| {
-            let before = sharpness(&exposure.frame);
-            (before > 0.0).then(|| sharpness(&image.to_planes()) / before)
+            let before = sharpness(&captured.picture);
+            (before > 0.0).then(|| sharpness(image) / before)
         });
         Outcome {
             captured,

@@ -119,8 +119,9 @@ pub struct EventSensor {
     pixels: Vec<Pixel>,
     /// What the pixels saw last, where time passes by bands.
     light: Vec<f32>,
-    /// What fired in every band, to be filled again.
-    fired: Vec<Vec<Event>>,
+    /// What fired in every band, and in all, to be filled again.
+    fired: Vec<Vec<u64>>,
+    order: Vec<u64>,
     last_us: Option<f64>,
     step: u64,
 }
@@ -139,6 +140,7 @@ impl EventSensor {
             pixels: Vec::new(),
             light: Vec::new(),
             fired: Vec::new(),
+            order: Vec::new(),
             last_us: None,
             step: 0,
         }
@@ -224,7 +226,7 @@ impl EventSensor {
         };
         self.last_us = Some(until_us);
         self.step += 1;
-        let (width, step) = (self.size.width, self.step);
+        let (width, step, since_us) = (self.size.width, self.step, from_us.floor() as i64);
         let (settings, response) = (&self.settings, &self.response);
         let whole = Interval { settings, response, from_us, to_us: until_us };
         self.light.resize(self.pixels.len(), 0.0);
@@ -237,16 +239,15 @@ impl EventSensor {
                 let y = i * rows + line;
                 let mut random = Stream::keyed(&[settings.seed, SHOT, step, y as u64]);
                 whole.shot_noise(pixels, &light[line * width..], &mut random, |t, x, on| {
-                    fired.push(event(t, x, y, on));
+                    fired.push(key(&event(t, x, y, on), since_us));
                 });
             }
-            look(&mut Band { first: i * rows, width, whole, pixels, light, fired });
-            fired.sort_unstable_by_key(order);
+            look(&mut Band { first: i * rows, width, whole, since_us, pixels, light, fired });
         });
-        let first = events.len();
-        events.extend(self.fired.iter().flatten());
-        // Finds the bands as runs that are in order, and merges them.
-        events[first..].sort_by_key(order);
+        self.order.clear();
+        self.order.extend(self.fired.iter().flatten());
+        self.order.par_sort_unstable();
+        events.extend(self.order.iter().map(|key| unlocked(*key, since_us)));
         Ok(())
     }
 
@@ -281,15 +282,30 @@ fn order(event: &Event) -> (i64, u16, u16, bool) {
     (event.t_us, event.y, event.x, event.on)
 }
 
+/// An event as a number, in the order of [`order`]; `since_us` is before it, by less than half
+/// an hour.
+fn key(event: &Event, since_us: i64) -> u64 {
+    let after_us = u64::try_from(event.t_us - since_us).unwrap_or(0);
+    let place = (u64::from(event.y) << 17) | (u64::from(event.x) << 1);
+    (after_us << 33) | place | u64::from(event.on)
+}
+
+/// The event of a [`key`].
+fn unlocked(key: u64, since_us: i64) -> Event {
+    let t_us = since_us + (key >> 33) as i64;
+    Event { t_us, x: (key >> 1) as u16, y: (key >> 17) as u16, on: key & 1 == 1 }
+}
+
 /// Some rows of the sensor while time passes.
 pub(super) struct Band<'a> {
     /// Its first row.
     pub(super) first: usize,
     width: usize,
     whole: Interval<'a>,
+    since_us: i64,
     pixels: &'a mut [Pixel],
     light: &'a mut [f32],
-    fired: &'a mut Vec<Event>,
+    fired: &'a mut Vec<u64>,
 }
 
 impl Band<'_> {
@@ -307,7 +323,9 @@ impl Band<'_> {
         let here = row * self.width + x..row * self.width + x + light.len();
         let y = self.first + row;
         for (i, (pixel, light)) in self.pixels[here.clone()].iter_mut().zip(light).enumerate() {
-            interval.change(pixel, *light, |t, on| self.fired.push(event(t, x + i, y, on)));
+            interval.change(pixel, *light, |t, on| {
+                self.fired.push(key(&event(t, x + i, y, on), self.since_us));
+            });
         }
         self.light[here].copy_from_slice(light);
     }

@@ -5,6 +5,7 @@ use super::random::Stream;
 use crate::frame::{Picture, Planes, Size};
 use rayon::prelude::*;
 use std::sync::Arc;
+use wide::f32x4;
 
 /// How a frame camera turns light into numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,27 +129,40 @@ impl ReadOut {
         noise: &mut Stream,
         out: &mut [u8],
     ) {
-        const PART: usize = 64;
+        let mut light = [0.0_f32; PART];
+        for (out, pixels) in out.chunks_mut(PART).zip(pixels.chunks(PART)) {
+            light.iter_mut().zip(pixels).for_each(|(light, pixel)| *light = pixel[channel]);
+            self.plane(&light[..pixels.len()], factor, noise, out);
+        }
+    }
+
+    /// The same of light of one channel.
+    pub(super) fn plane(&self, light: &[f32], factor: f32, noise: &mut Stream, out: &mut [u8]) {
         let noisy = self.settings.full_well_e > 0.0;
         let well = self.settings.full_well_e.max(1.0);
-        let read = self.settings.read_noise_e * self.settings.read_noise_e;
+        let (share, well) = (f32x4::splat(well.recip()), f32x4::splat(well));
+        let read = f32x4::splat(self.settings.read_noise_e * self.settings.read_noise_e);
         // In parts, so that all but the tables' look-ups is done several pixels at a time.
-        let (mut light, mut normals) = ([0.0_f32; PART], [0.0_f32; PART]);
-        for (out, pixels) in out.chunks_mut(PART).zip(pixels.chunks(PART)) {
-            for (light, pixel) in light.iter_mut().zip(pixels) {
-                *light = pixel[channel] * factor;
-            }
+        let (mut part, mut normals) = ([0.0_f32; PART], [0.0_f32; PART]);
+        for (out, light) in out.chunks_mut(PART).zip(light.chunks(PART)) {
+            part.iter_mut().zip(light).for_each(|(part, light)| *part = light * factor);
             if noisy {
                 noise.normals(&mut normals);
-                for (light, normal) in light.iter_mut().zip(&normals) {
+                let fours = part.as_chunks_mut::<4>().0.iter_mut().zip(normals.as_chunks::<4>().0);
+                for (light, normal) in fours {
                     // Poisson's law of so many electrons is a normal one.
-                    *light += (light.max(0.0) * well + read).sqrt() / well * normal;
+                    let mean = f32x4::new(*light);
+                    let electrons = mean.fast_max(f32x4::ZERO) * well + read;
+                    *light = (mean + electrons.sqrt() * share * f32x4::new(*normal)).to_array();
                 }
             }
-            out.iter_mut().zip(&light).for_each(|(v, light)| *v = self.curve.stored(*light));
+            out.iter_mut().zip(&part).for_each(|(v, light)| *v = self.curve.stored(*light));
         }
     }
 }
+
+/// Pixels of a row that are read out together; noise is drawn for whole parts.
+const PART: usize = 64;
 
 /// Tells the camera's noise from other uses of one seed.
 const NOISE: u64 = 0x6e6f_6973;

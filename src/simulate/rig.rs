@@ -160,12 +160,20 @@ impl RigWorld {
             from_s: world_s(from_us),
             until_s: world_s(until_us),
         };
-        for (from_us, until_us) in [(start_us, end_us), (end_us, next_us)] {
-            let passed = Passed { until_us: until_us as f64, stretch: stretch(from_us, until_us) };
-            self.eyes.pass(&self.scene, passed, &mut self.sensor, &mut self.carried)?;
-        }
         let open = stretch(start_us, end_us);
-        let (frame, truth) = self.frames.expose(&self.scene, open, self.number);
+        let Self { scene, eyes, sensor, carried, frames, number, .. } = self;
+        let (passed, (frame, truth)) = rayon::join(
+            || {
+                let mut stretches = [(start_us, end_us), (end_us, next_us)].into_iter();
+                stretches.try_for_each(|(from_us, until_us)| {
+                    let stretch = stretch(from_us, until_us);
+                    let passed = Passed { until_us: until_us as f64, stretch };
+                    eyes.pass(scene, passed, sensor, carried)
+                })
+            },
+            || frames.expose(scene, open, *number),
+        );
+        passed?;
         let mut events = std::mem::take(&mut self.carried);
         self.carried = events.split_off(events.partition_point(|e| e.t_us < next_us));
         let number = self.number;

@@ -7,7 +7,7 @@ use super::sampling::{Grid, Texel, over};
 use super::texture::Texture;
 use crate::frame::Size;
 use rayon::prelude::*;
-use wide::f32x4;
+use wide::{f32x4, f64x2};
 
 /// A textured plane parallel to the image plane of the camera at rest.
 #[derive(Clone, Debug)]
@@ -159,28 +159,41 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// How far apart two neighbours in the middle of a view of `size` are, in texels.
+    pub(super) fn texels_per_px(&self, size: Size) -> f64 {
+        let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
+        let ((ax, ay), (bx, by)) = (self.matrix.apply(x, y), self.matrix.apply(x + 1.0, y));
+        (ax - bx).hypot(ay - by)
+    }
+
     /// Where the pixels of row `y` are.
+    #[inline]
     pub(super) fn line(&self, y: usize) -> Line {
         let m = &self.matrix.0;
-        let start = m.map(|r| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2]);
-        Line { start, step: [m[0][0], m[1][0], m[2][0]] }
+        let [u, v, w] = m.map(|r| r[0] * 0.5 + r[1] * (y as f64 + 0.5) + r[2]);
+        Line {
+            start: f64x2::new([u, v]),
+            step: f64x2::new([m[0][0], m[1][0]]),
+            depth: (w, m[2][0]),
+        }
     }
 }
 
 /// Where the pixels of a row lie on a layer.
 pub(super) struct Line {
-    start: [f64; 3],
-    step: [f64; 3],
+    start: f64x2,
+    step: f64x2,
+    /// What both are divided by at the first pixel, and how much more that is at every next one.
+    depth: (f64, f64),
 }
 
 impl Line {
-    /// The place of pixel `x`, in texels.
+    /// The place of pixel `x`, in texels: to the right, then down.
     #[inline(always)]
-    pub(super) fn at(&self, x: usize) -> (f64, f64) {
+    pub(super) fn at(&self, x: usize) -> f64x2 {
         let x = x as f64;
-        let [u, v, w]: [f64; 3] = std::array::from_fn(|i| self.start[i] + self.step[i] * x);
-        let scale = w.recip();
-        (u * scale, v * scale)
+        let scale = (self.depth.0 + self.depth.1 * x).recip();
+        (self.start + self.step * f64x2::splat(x)) * f64x2::splat(scale)
     }
 }
 
@@ -203,9 +216,9 @@ impl View<'_> {
         let image = self.image;
         let mut begin = from;
         let mut span = from / SPAN * SPAN;
-        let mut before = line.at(span);
+        let mut before: (f64, f64) = line.at(span).to_array().into();
         while begin < until {
-            let after = line.at(span + SPAN);
+            let after: (f64, f64) = line.at(span + SPAN).to_array().into();
             let end = until.min(span + SPAN);
             let step = ((after.0 - before.0) / SPAN as f64, (after.1 - before.1) / SPAN as f64);
             let (du, dv) = (step.0 as f32, step.1 as f32);

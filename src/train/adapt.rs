@@ -152,74 +152,20 @@ pub fn adapt(
     let offsets = offsets_of(weights);
     let parameters = layout.flatten(weights);
     let teacher = Net::new(&layout, &parameters, offsets);
-    let judge = |net: &Net| judge(net, &teacher, &judged);
-    let before = judge(&teacher)?;
+    let before = judge(&teacher, &teacher, &judged)?;
     let blurry_sharpness =
         judged.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>() / judged.len().max(1) as f64;
     let mut learner = Learner::new(Adam::new(parameters.clone()), offsets, settings.device)?;
     learner.gradients.teach(Some(&parameters))?;
-    let how = StepSettings {
-        rate: settings.rate,
-        weight_decay: 0.0,
-        longest: Some(100.0),
-        mean_keeps: 0.98,
-    };
-    let mut best: Option<(Quality, Vec<f32>)> = None;
-    let mut last: Option<Quality> = None;
-    let start = Instant::now();
-    let mut due = settings.time / JUDGEMENTS;
-    let mut go_on = true;
-    let mut ruined = None;
-    while go_on {
-        let step = learner.adam.steps;
-        let samples = batch(&all, &training, settings, step);
-        let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
-        let (losses, gradient) = match learner.step(batch, how) {
-            Ok(taken) => taken,
-            // What was found before it is still the best that there is.
-            Err(TrainError::NotFinite { what, step }) => {
-                watch.say(&format!("{what} is not finite in step {step}: learning ends here"));
-                ruined = Some(what);
-                break;
-            }
-            Err(other) => return Err(other),
-        };
-        let seconds = start.elapsed().as_secs_f64();
-        let told = watch.step(&Progress {
-            step: learner.adam.steps,
-            steps: 0,
-            stage: 2,
-            cycle: 1,
-            epoch: 0,
-            losses,
-            gradient,
-            rate: settings.rate,
-            seconds,
-        });
-        go_on = told && start.elapsed() < settings.time;
-        if !go_on || start.elapsed() >= due {
-            due += settings.time / JUDGEMENTS;
-            let quality = judge(&Net::new(&layout, &learner.adam.mean, offsets))?;
-            watch.say(&format!(
-                "step {}: held-out losses {:.4} (before {:.4}), sharpness {:.5} (before {:.5})",
-                learner.adam.steps,
-                quality.losses.total(),
-                before.losses.total(),
-                quality.sharpness,
-                before.sharpness
-            ));
-            let better = |than: &Quality| quality.losses.total() < than.losses.total();
-            if worse(&before, &quality).is_none() && best.as_ref().is_none_or(|b| better(&b.0)) {
-                best = Some((quality, learner.adam.mean.clone()));
-            }
-            last = Some(quality);
-        }
-    }
-    let (after, weights) = match best {
+    let data = |step| batch(&all, &training, settings, step);
+    let judge =
+        |parameters: &[f32]| judge(&Net::new(&layout, parameters, offsets), &teacher, &judged);
+    let found = learn(&mut learner, &data, &judge, (&before, settings), watch)?;
+    let (after, weights) = match found.best {
         Some((quality, parameters)) => (quality, Ok(layout.weights(&parameters)?)),
         None => {
-            let last = last.unwrap_or(before);
-            let why = match ruined {
+            let last = found.last.unwrap_or(before);
+            let why = match found.ruined {
                 Some(what) => format!("{what} was not finite any more; try a lower --rate"),
                 None => worse(&before, &last).unwrap_or_else(|| "nothing was learned".into()),
             };
@@ -235,6 +181,98 @@ pub fn adapt(
         after,
         weights,
         skipped,
+    })
+}
+
+/// What learning came to.
+#[derive(Default)]
+struct Found {
+    /// The best of the judged parameters that are better than the first ones.
+    best: Option<(Quality, Vec<f32>)>,
+    /// How the last ones were judged.
+    last: Option<Quality>,
+    /// What became not finite.
+    ruined: Option<&'static str>,
+}
+
+/// Learns until the time is up or the watch ends it, and judges on the way.
+fn learn(
+    learner: &mut Learner,
+    data: &(dyn Fn(u64) -> Vec<Unlabelled> + Sync),
+    judge: &dyn Fn(&[f32]) -> Result<Quality, TrainError>,
+    (before, settings): (&Quality, Settings),
+    watch: &mut dyn Watch,
+) -> Result<Found, TrainError> {
+    let how = StepSettings {
+        rate: settings.rate,
+        weight_decay: 0.0,
+        longest: Some(100.0),
+        mean_keeps: 0.98,
+    };
+    let mut found = Found::default();
+    let start = Instant::now();
+    let mut due = settings.time / JUDGEMENTS;
+    let mut go_on = true;
+    std::thread::scope(|scope| {
+        // Read while the step before is computed.
+        let (give, take) = crossbeam_channel::bounded(1);
+        std::thread::Builder::new()
+            .name("train-data".into())
+            .spawn_scoped(scope, move || {
+                for step in 0.. {
+                    // The other end is gone when learning ends.
+                    if give.send(data(step)).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
+        // `take` is dropped with this closure, which ends the thread before the scope does.
+        let take = take;
+        while go_on {
+            let Ok(samples) = take.recv() else { break };
+            let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
+            let (losses, gradient) = match learner.step(batch, how) {
+                Ok(taken) => taken,
+                // What was found before it is still the best that there is.
+                Err(TrainError::NotFinite { what, step }) => {
+                    watch.say(&format!("{what} is not finite in step {step}: learning ends here"));
+                    found.ruined = Some(what);
+                    break;
+                }
+                Err(other) => return Err(other),
+            };
+            let told = watch.step(&Progress {
+                step: learner.adam.steps,
+                steps: 0,
+                stage: 2,
+                cycle: 1,
+                epoch: 0,
+                losses,
+                gradient,
+                rate: settings.rate,
+                seconds: start.elapsed().as_secs_f64(),
+            });
+            go_on = told && start.elapsed() < settings.time;
+            if !go_on || start.elapsed() >= due {
+                due += settings.time / JUDGEMENTS;
+                let quality = judge(&learner.adam.mean)?;
+                watch.say(&format!(
+                    "step {}: held-out losses {:.4} (before {:.4}), sharpness {:.5} (before {:.5})",
+                    learner.adam.steps,
+                    quality.losses.total(),
+                    before.losses.total(),
+                    quality.sharpness,
+                    before.sharpness
+                ));
+                let beaten = |of: &(Quality, _)| quality.losses.total() < of.0.losses.total();
+                if worse(before, &quality).is_none() && found.best.as_ref().is_none_or(beaten) {
+                    found.best = Some((quality, learner.adam.mean.clone()));
+                }
+                found.last = Some(quality);
+            }
+        }
+        Ok(found)
     })
 }
 

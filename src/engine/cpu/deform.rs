@@ -45,16 +45,13 @@ impl DeformConv {
     pub(super) fn run(&self, input: &Map) -> Map {
         let mut out = input.another(input.h, input.w, self.c, 0);
         let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
-        out.for_rows(
-            || vec![0.0_f32; TILE * (offsets + column) + 128],
-            |scratch, y, row| {
-                let (offsets, columns) = scratch.split_at_mut(TILE * offsets + 128);
-                // SAFETY: the scratch holds a tile of offsets and of columns.
-                unsafe {
-                    self.isa.run(DeformRow { conv: self, input, y, offsets, columns, out: row });
-                }
-            },
-        );
+        out.for_rows(TILE * (offsets + column) + 128, |scratch, y, row| {
+            let (offsets, columns) = scratch.split_at_mut(TILE * offsets + 128);
+            // SAFETY: the scratch holds a tile of offsets and of columns.
+            unsafe {
+                self.isa.run(DeformRow { conv: self, input, y, offsets, columns, out: row });
+            }
+        });
         out
     }
 }

@@ -83,16 +83,13 @@ impl Fusion {
 
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = input.another(input.h, input.w, self.c, 0);
-        out.for_rows(
-            || (),
-            |(), y, row| {
-                let rows = dense(input.row(y).as_ptr(), self.c, input.w);
-                // SAFETY: both rows hold `w` pixels of `c` numbers; the set was detected.
-                unsafe {
-                    self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
-                }
-            },
-        );
+        out.for_rows(0, |_, y, row| {
+            let rows = dense(input.row(y).as_ptr(), self.c, input.w);
+            // SAFETY: both rows hold `w` pixels of `c` numbers; the set was detected.
+            unsafe {
+                self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
+            }
+        });
         out
     }
 
@@ -104,33 +101,27 @@ impl Fusion {
         let constant: Vec<f32> = (0..c)
             .map(|o| self.bias[o] + self.position[2][o] * cell[0] + self.position[3][o] * cell[1])
             .collect();
-        projected_event.for_rows(
-            || (),
-            |(), _, row| {
-                for pixel in row.chunks_exact_mut(c) {
-                    pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
-                }
-            },
-        );
+        projected_event.for_rows(0, |_, _, row| {
+            for pixel in row.chunks_exact_mut(c) {
+                pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
+            }
+        });
         let rows = [corners(h, event.h, -1.0), corners(h, event.h, 1.0)];
         let columns = [corners(w, event.w, -1.0), corners(w, event.w, 1.0)];
         let mut out = event.another(h, w, c, pad);
-        out.for_rows(
-            || vec![0.0_f32; 3 * TILE * c],
-            |scratch, y, row| {
-                let task = FuseRow {
-                    fusion: self,
-                    event: &projected_event,
-                    image: projected_image,
-                    rows: [rows[0][y], rows[1][y]],
-                    columns: &columns,
-                    scratch,
-                    out: row,
-                };
-                // SAFETY: scratch and row have the sizes that the task reads and writes.
-                unsafe { self.isa.run(task) }
-            },
-        );
+        out.for_rows(3 * TILE * c, |scratch, y, row| {
+            let task = FuseRow {
+                fusion: self,
+                event: &projected_event,
+                image: projected_image,
+                rows: [rows[0][y], rows[1][y]],
+                columns: &columns,
+                scratch,
+                out: row,
+            };
+            // SAFETY: scratch and row have the sizes that the task reads and writes.
+            unsafe { self.isa.run(task) }
+        });
         out
     }
 }

@@ -48,28 +48,25 @@ impl Conv {
     pub(super) fn run(&self, input: &Map, pad: usize, activation: &Activation<'_>) -> Map {
         let mut out = input.another(input.h, input.w, self.packed.columns, pad);
         let step = out.c;
-        out.for_rows(
-            || (),
-            |(), y, row| {
-                let rows = self.rows(input, y, 0, input.w);
-                let post = match activation {
-                    Activation::Linear => Post::None,
-                    Activation::Relu => Post::Relu,
-                    Activation::ReluAdd(skip) => Post::ReluAdd(skip.row(y).as_ptr()),
-                };
-                // SAFETY: the map's border covers the window; `row` holds `w` pixels, and a
-                // skip map has the same size; the instruction set was detected.
-                unsafe {
-                    self.isa.run(Matmul {
-                        packed: &self.packed,
-                        rows,
-                        out: row.as_mut_ptr(),
-                        step,
-                        post,
-                    });
-                }
-            },
-        );
+        out.for_rows(0, |_, y, row| {
+            let rows = self.rows(input, y, 0, input.w);
+            let post = match activation {
+                Activation::Linear => Post::None,
+                Activation::Relu => Post::Relu,
+                Activation::ReluAdd(skip) => Post::ReluAdd(skip.row(y).as_ptr()),
+            };
+            // SAFETY: the map's border covers the window; `row` holds `w` pixels, and a
+            // skip map has the same size; the instruction set was detected.
+            unsafe {
+                self.isa.run(Matmul {
+                    packed: &self.packed,
+                    rows,
+                    out: row.as_mut_ptr(),
+                    step,
+                    post,
+                });
+            }
+        });
         out
     }
 
@@ -106,18 +103,15 @@ impl Task for Matmul<'_> {
 pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
     let mut out = input.another(input.h / 2, input.w / 2, input.c, pad);
     let c = input.c;
-    out.for_rows(
-        || (),
-        |(), y, row| {
-            let (top, bottom) = (input.row(2 * y), input.row(2 * y + 1));
-            for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
-                let (t, b) = (&top[2 * x * c..][..2 * c], &bottom[2 * x * c..][..2 * c]);
-                for (i, v) in pixel.iter_mut().enumerate() {
-                    *v = 0.25 * (t[i] + t[i + c] + b[i] + b[i + c]);
-                }
+    out.for_rows(0, |_, y, row| {
+        let (top, bottom) = (input.row(2 * y), input.row(2 * y + 1));
+        for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
+            let (t, b) = (&top[2 * x * c..][..2 * c], &bottom[2 * x * c..][..2 * c]);
+            for (i, v) in pixel.iter_mut().enumerate() {
+                *v = 0.25 * (t[i] + t[i + c] + b[i] + b[i + c]);
             }
-        },
-    );
+        }
+    });
     out
 }
 
@@ -136,22 +130,19 @@ pub(super) fn upsample(input: &Map, pad: usize) -> Map {
     };
     let c = input.c;
     let mut out = input.another(input.h * 2, input.w * 2, c, pad);
-    out.for_rows(
-        || vec![0.0_f32; input.w * c],
-        |blend, y, row| {
-            let [a, b, d, e] = samples(y, input.h).map(|s| input.row(s));
-            let p = phases[y % 2];
-            for (i, v) in blend.iter_mut().enumerate() {
+    out.for_rows(input.w * c, |blend, y, row| {
+        let [a, b, d, e] = samples(y, input.h).map(|s| input.row(s));
+        let p = phases[y % 2];
+        for (i, v) in blend.iter_mut().enumerate() {
+            *v = p[0] * a[i] + p[1] * b[i] + p[2] * d[i] + p[3] * e[i];
+        }
+        for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
+            let [a, b, d, e] = samples(x, input.w).map(|s| &blend[s * c..][..c]);
+            let p = phases[x % 2];
+            for (i, v) in pixel.iter_mut().enumerate() {
                 *v = p[0] * a[i] + p[1] * b[i] + p[2] * d[i] + p[3] * e[i];
             }
-            for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
-                let [a, b, d, e] = samples(x, input.w).map(|s| &blend[s * c..][..c]);
-                let p = phases[x % 2];
-                for (i, v) in pixel.iter_mut().enumerate() {
-                    *v = p[0] * a[i] + p[1] * b[i] + p[2] * d[i] + p[3] * e[i];
-                }
-            }
-        },
-    );
+        }
+    });
     out
 }

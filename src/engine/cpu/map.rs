@@ -98,18 +98,20 @@ impl Map {
         self.buffers.map(h, w, c, pad)
     }
 
-    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool.
-    pub(super) fn for_rows<T>(
+    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool. `scratch`
+    /// numbers, which mean nothing, are each thread's own.
+    pub(super) fn for_rows(
         &mut self,
-        scratch: impl Fn() -> T + Sync + Send,
-        f: impl Fn(&mut T, usize, &mut [f32]) + Sync + Send,
+        scratch: usize,
+        f: impl Fn(&mut [f32], usize, &mut [f32]) + Sync + Send,
     ) {
+        let buffers = self.buffers.clone();
         let (stride, border, len) = (self.stride(), self.pad * self.c, self.w * self.c);
         let (first, height) = (self.pad * stride, self.h);
-        self.data[first..first + height * stride]
-            .par_chunks_mut(stride)
-            .enumerate()
-            .for_each_init(scratch, |s, (y, row)| f(s, y, &mut row[border..border + len]));
+        self.data[first..first + height * stride].par_chunks_mut(stride).enumerate().for_each_init(
+            || buffers.map(1, 1, scratch, 0),
+            |s, (y, row)| f(&mut s.data, y, &mut row[border..border + len]),
+        );
     }
 
     /// From `(channels, height, width)`, every number passed through `f`.
@@ -121,16 +123,13 @@ impl Map {
         f: impl Fn(f32) -> f32 + Sync + Send,
     ) -> Self {
         let mut map = buffers.map(h, w, c, pad);
-        map.for_rows(
-            || (),
-            |(), y, row| {
-                for (ch, plane) in chw.chunks_exact(h * w).enumerate() {
-                    for (x, v) in plane[y * w..][..w].iter().enumerate() {
-                        row[x * c + ch] = f(*v);
-                    }
+        map.for_rows(0, |_, y, row| {
+            for (ch, plane) in chw.chunks_exact(h * w).enumerate() {
+                for (x, v) in plane[y * w..][..w].iter().enumerate() {
+                    row[x * c + ch] = f(*v);
                 }
-            },
-        );
+            }
+        });
         map
     }
 }

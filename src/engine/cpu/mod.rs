@@ -11,8 +11,7 @@ pub(crate) mod simd;
 
 pub use kernel::Isa;
 
-use super::{Engine, EngineError, Events, Image, Restored, Voxels};
-use crate::event::Span;
+use super::{Engine, EngineError, EventMap, Events, Form, Image, Restored, View, Voxels};
 use crate::frame::Size;
 use crate::network::{FUSION_LEVELS, Weights};
 use deform::DeformConv;
@@ -68,6 +67,9 @@ pub struct CpuEngine {
     last: Conv,
     parts: Parts,
     buffers: Buffers,
+    voxels: EventMap,
+    restored: Restored,
+    pixels: Vec<u8>,
     /// Sizes of the last image and event map.
     shape: [usize; 4],
 }
@@ -135,6 +137,9 @@ impl CpuEngine {
             last: conv("dec.conv".into()),
             parts: Parts::default(),
             buffers: Buffers::default(),
+            voxels: EventMap::default(),
+            restored: Restored::default(),
+            pixels: Vec::new(),
             shape: [0; 4],
         })
     }
@@ -202,14 +207,37 @@ impl CpuEngine {
         image
     }
 
-    fn instant(&mut self, blur: &Image<'_>, image: &[Map], voxels: &Voxels<'_>) -> Restored {
+    /// Restores one target; what came of it stays here until the next.
+    fn instant(&mut self, blur: &Image<'_>, image: &[Map], voxels: &Voxels<'_>) -> &Restored {
         let mut parts = self.parts;
-        let restored = self.pool.install(|| {
+        let mut restored = std::mem::take(&mut self.restored);
+        self.pool.install(|| {
             let output = self.decode(&mut parts, image, voxels);
-            timed(&mut parts.decoder, || finish(self.isa, &output, blur))
+            timed(&mut parts.decoder, || finish(self.isa, &output, blur, &mut restored));
         });
-        self.parts = parts;
-        restored
+        (self.parts, self.restored) = (parts, restored);
+        &self.restored
+    }
+
+    fn each_instant(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+        mut done: impl FnMut(usize, &Restored),
+    ) -> Result<(), EngineError> {
+        blur.check()?;
+        let image = self.encode(blur, events.padded);
+        let Size { width, height } = events.padded;
+        let mut map = std::mem::take(&mut self.voxels);
+        // One event map at a time: they are the largest tensors at high event resolution.
+        let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
+            let voxels = Voxels { data: events.voxels_in(*target, &mut map)?, height, width };
+            voxels.check()?;
+            done(i, self.instant(blur, &image, &voxels));
+            Ok(())
+        });
+        self.voxels = map;
+        all
     }
 }
 
@@ -223,7 +251,7 @@ impl Engine for CpuEngine {
         targets.iter().try_for_each(Voxels::check)?;
         let Some(first) = targets.first() else { return Ok(Vec::new()) };
         let image = self.encode(blur, Size::new(first.width, first.height));
-        Ok(targets.iter().map(|voxels| self.instant(blur, &image, voxels)).collect())
+        Ok(targets.iter().map(|voxels| self.instant(blur, &image, voxels).clone()).collect())
     }
 
     fn restore_events(
@@ -231,24 +259,41 @@ impl Engine for CpuEngine {
         blur: &Image<'_>,
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
-        blur.check()?;
-        let image = self.encode(blur, events.padded);
-        let Size { width, height } = events.padded;
-        // One event map at a time: they are the largest tensors at high event resolution.
-        let one = |target: &Span| {
-            let data = events.voxels(*target)?;
-            let voxels = Voxels { data: &data, height, width };
-            voxels.check()?;
-            Ok(self.instant(blur, &image, &voxels))
-        };
-        events.targets.iter().map(one).collect()
+        let mut all = Vec::with_capacity(events.targets.len());
+        self.each_instant(blur, events, |_, restored| all.push(restored.clone()))?;
+        Ok(all)
+    }
+
+    fn restore_lent(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+        form: Form,
+        take: &mut dyn FnMut(usize, View<'_>),
+    ) -> Result<(), EngineError> {
+        let mut pixels = std::mem::take(&mut self.pixels);
+        let all = self.each_instant(blur, events, |i, restored| match form {
+            Form::Numbers => {
+                let Restored { latent, ratio } = restored;
+                take(i, View::Numbers { latent, ratio });
+            }
+            Form::Pixels(rounding) => {
+                pixels.clear();
+                pixels.extend(restored.latent.iter().map(|v| rounding.byte(*v)));
+                take(i, View::Pixels(&pixels));
+            }
+        });
+        self.pixels = pixels;
+        all
     }
 }
 
 /// Softplus of the decoder's output gives the ratio; the ratio times the blurry image is sharp.
-fn finish(isa: Isa, output: &Map, blur: &Image<'_>) -> Restored {
+fn finish(isa: Isa, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
     let (h, w) = (blur.height, blur.width);
-    let (mut ratio, mut latent) = (vec![0.0_f32; 3 * h * w], vec![0.0_f32; 3 * h * w]);
+    let Restored { latent, ratio } = restored;
+    latent.resize(3 * h * w, 0.0);
+    ratio.resize(3 * h * w, 0.0);
     (ratio.par_chunks_mut(w).zip(latent.par_chunks_mut(w)).zip(blur.data.par_chunks(w)))
         .enumerate()
         .for_each(|(i, ((ratio, latent), blur))| {
@@ -259,7 +304,6 @@ fn finish(isa: Isa, output: &Map, blur: &Image<'_>) -> Restored {
             // SAFETY: a row is a multiple of 16 pixels, which every set's registers divide.
             unsafe { isa.run(FinishRow { ratio, latent, blur }) }
         });
-    Restored { latent, ratio }
 }
 
 struct FinishRow<'a> {

@@ -22,7 +22,7 @@ pub use device::{Cost, DeviceInfo, devices};
 pub use profile::{KernelTime, Profile};
 
 use super::{Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
-use crate::frame::{Rounding, Size};
+use crate::frame::Size;
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
 use device::Device;
@@ -234,22 +234,21 @@ impl Engine for CudaEngine {
         Ok(out)
     }
 
-    fn restore_pixels(
+    fn restore_lent(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        rounding: Rounding,
-    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        form: Form,
+        take: &mut dyn FnMut(usize, View<'_>),
+    ) -> Result<(), EngineError> {
         self.idle()?;
         blur.check()?;
-        self.submit(blur, events, Form::Pixels(rounding))?;
-        let mut out = Vec::with_capacity(events.targets.len());
+        self.submit(blur, events, form)?;
+        let mut index = 0;
         self.collect(&mut |one| {
-            if let View::Pixels(pixels) = one {
-                out.push(pixels.to_vec());
-            }
-        })?;
-        Ok(out)
+            take(index, one);
+            index += 1;
+        })
     }
 
     fn queue(&mut self) -> Option<&mut dyn Queue> {

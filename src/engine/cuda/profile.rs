@@ -67,7 +67,7 @@ impl CudaEngine {
         events: &Events<'_>,
         repeats: usize,
     ) -> Result<Profile, EngineError> {
-        self.restore_pixels(blur, events, Rounding::Nearest)?;
+        self.restore_lent(blur, events, Form::Pixels(Rounding::Nearest), &mut |_, _| {})?;
         let words = 2 * events.events.len();
         self.measure(words, repeats).map_err(|e| self.fail(e))
     }

@@ -2,7 +2,7 @@
 //! sensor's own resolution.
 
 use super::plan::{Grain, Plan, Stretch, WHOLE};
-use super::raster::{self, DARK, Sight};
+use super::raster::{self, DARK, Sight, Span};
 use super::texels::{Luma, Texels, UNIT};
 use crate::event::Event;
 use crate::frame::Size;
@@ -66,7 +66,13 @@ impl Eyes {
     ) -> Result<(), PushError> {
         let (size, fine) = (self.grid(), self.fine);
         let tile = Size::new(TILE.width * fine, TILE.height * fine);
-        let grain = Grain { size, tile, step_px: STEP_PX * fine as f64, least: 1 };
+        let grain = Grain {
+            size,
+            tile,
+            step_px: STEP_PX * fine as f64,
+            step_texels: f64::INFINITY,
+            least: 1,
+        };
         let plan = Plan::new(scene, passed.stretch, grain);
         let sights = plan.sights(scene, &self.textures, size);
         sensor.pass(passed.until_us, TILE.height, events, |band| {
@@ -87,7 +93,7 @@ impl Eyes {
     ) {
         let left = column * TILE.width;
         let width = TILE.width.min(self.sensor.width - left);
-        let mut samples = [DARK; TILE.width * FINE / SPAN];
+        let mut samples = [[DARK; TILE.height * FINE]; TILE.width * FINE / SPAN];
         let samples = &mut samples[..(width * self.fine).div_ceil(SPAN)];
         let mut light = [0.0_f32; TILE.width];
         let light = &mut light[..width];
@@ -96,22 +102,33 @@ impl Eyes {
         let mut before = 0;
         // The first was the last of the time before.
         for k in moments.skip(1) {
+            for (i, block) in samples.iter_mut().enumerate() {
+                let block = &mut block[..band.rows() * self.fine];
+                block.fill(DARK);
+                let from = (left * self.fine + i * SPAN, band.first * self.fine);
+                raster::add(&sights[k], from, 0, block);
+            }
             for row in 0..band.rows() {
-                samples.fill(DARK);
-                for line in 0..self.fine {
-                    let y = (band.first + row) * self.fine + line;
-                    raster::add(&sights[k], (left * self.fine, y), 0, samples);
-                }
-                let samples = samples.as_flattened().chunks_exact(self.fine);
-                for (light, samples) in light.iter_mut().zip(samples) {
-                    let [sum, ..] =
-                        samples.iter().copied().fold(i32x4::ZERO, |a, b| a + b).to_array();
-                    *light = sum as f32 * share;
+                let lines = row * self.fine..(row + 1) * self.fine;
+                for (block, light) in samples.iter().zip(light.chunks_mut(SPAN / self.fine)) {
+                    match self.fine {
+                        FINE => gather::<FINE>(&block[lines.clone()], share, light),
+                        _ => gather::<1>(&block[lines.clone()], share, light),
+                    }
                 }
                 let part = |k: usize| k as f64 / WHOLE as f64;
                 band.show((left, row), (part(before), part(k)), light);
             }
             before = k;
         }
+    }
+}
+
+/// The brightness of pixels that are `N` samples wide, as many high as there are lines.
+fn gather<const N: usize>(lines: &[Span], share: f32, light: &mut [f32]) {
+    for (i, light) in light.iter_mut().enumerate() {
+        let samples = lines.iter().flat_map(|line| &line.as_chunks::<N>().0[i]);
+        let [sum, ..] = samples.fold(i32x4::ZERO, |sum, sample| sum + *sample).to_array();
+        *light = sum as f32 * share;
     }
 }

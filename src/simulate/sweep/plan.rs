@@ -7,12 +7,13 @@ use super::super::scene::Matrix;
 use super::raster::Sight;
 use super::texels::Texels;
 use crate::frame::Size;
+use rayon::prelude::*;
 
 /// Into how many parts a stretch may be divided; all of them divide [`WHOLE`], so that tiles
 /// of different numbers share their moments.
-const PARTS: [usize; 11] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48];
+const PARTS: [usize; 18] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60, 80, 120];
 /// Moments are numbered from 0 to this one.
-pub(super) const WHOLE: usize = 96;
+pub(super) const WHOLE: usize = 240;
 /// Where motion is looked at: the length of a path counts, and what swings comes back.
 const LOOKS: usize = 5;
 
@@ -39,6 +40,8 @@ pub(super) struct Grain {
     pub(super) tile: Size,
     /// Pixels that anything may move between two moments.
     pub(super) step_px: f64,
+    /// Texels of the level that it is drawn from that a layer without end may move.
+    pub(super) step_texels: f64,
     /// Fewest parts.
     pub(super) least: usize,
 }
@@ -52,17 +55,17 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(scene: &Scene, stretch: Stretch, grain: Grain) -> Self {
-        let Grain { size, tile, step_px, least } = grain;
+        let Grain { size, tile, least, .. } = grain;
         let paths: Vec<Path> =
-            scene.layers.iter().map(|l| Path::new(scene, l, stretch, size)).collect();
+            scene.layers.iter().map(|l| Path::new(scene, l, stretch, grain)).collect();
         let columns = size.width.div_ceil(tile.width);
         let rows = size.height.div_ceil(tile.height);
-        let parts = (0..columns * rows).map(|i| {
+        let parts = (0..columns * rows).into_par_iter().with_min_len(64).map(|i| {
             let (x, y) = (i % columns * tile.width, i / columns * tile.height);
             let here = [x, y, (x + tile.width).min(size.width), (y + tile.height).min(size.height)];
-            let px = paths.iter().map(|path| path.travel_px(here)).fold(0.0, f64::max);
+            let steps = paths.iter().map(|path| path.steps(here)).fold(0.0, f64::max);
             let mut allowed = PARTS.iter().copied().filter(|n| n.is_multiple_of(least));
-            let wanted = allowed.clone().find(|n| px <= step_px * *n as f64);
+            let wanted = allowed.clone().find(|n| steps <= *n as f64);
             wanted.or(allowed.next_back()).unwrap_or(least)
         });
         Self { stretch, columns, parts: parts.collect() }
@@ -107,18 +110,21 @@ impl Plan {
 struct Path {
     /// From where a point is in the middle of the stretch to where it is at other times;
     /// nothing where the layer cannot be seen as a plane.
-    from_middle: Option<Vec<Matrix>>,
+    from_middle: Option<[Matrix; LOOKS]>,
     /// Pixels that the layer may touch.
     bounds: [usize; 4],
+    /// Pixels that it may move between two moments.
+    step_px: f64,
 }
 
 impl Path {
-    fn new(scene: &Scene, layer: &super::super::Layer, stretch: Stretch, size: Size) -> Self {
-        let looks: Vec<Matrix> = (0..LOOKS)
-            .map(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size))
-            .collect();
+    fn new(scene: &Scene, layer: &super::super::Layer, stretch: Stretch, grain: Grain) -> Self {
+        let size = grain.size;
+        let looks: [Matrix; LOOKS] =
+            std::array::from_fn(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size));
         let middle = looks[LOOKS / 2];
-        let from_middle = looks.iter().map(|m| Some(m.inverse()?.times(&middle))).collect();
+        let inverses: Option<Vec<Matrix>> = looks.iter().map(Matrix::inverse).collect();
+        let from_middle = inverses.map(|m| std::array::from_fn(|i| m[i].times(&middle)));
         let all = [0, 0, size.width, size.height];
         let bounds = if layer.texture.endless() {
             all
@@ -129,11 +135,16 @@ impl Path {
             };
             looks.iter().filter_map(touched).reduce(union).unwrap_or_default()
         };
-        Self { from_middle, bounds }
+        let place = scene.place(layer, stretch.at(WHOLE / 2), size);
+        // What moves before it has edges, but nothing so fine that repeats.
+        let texels =
+            place.filter(|place| place.endless).map_or(0.0, |place| place.texels_per_px(size));
+        let step_px = grain.step_px.min(grain.step_texels / texels);
+        Self { from_middle, bounds, step_px }
     }
 
-    /// How far what is seen in a tile travels.
-    fn travel_px(&self, [left, top, right, below]: [usize; 4]) -> f64 {
+    /// How many steps what is seen in a tile travels.
+    fn steps(&self, [left, top, right, below]: [usize; 4]) -> f64 {
         let b = self.bounds;
         if left >= b[2] || right <= b[0] || top >= b[3] || below <= b[1] {
             return 0.0;
@@ -141,11 +152,10 @@ impl Path {
         let Some(looks) = &self.from_middle else { return f64::INFINITY };
         let corners = [(left, top), (right, top), (left, below), (right, below)];
         let length = |(x, y): (usize, usize)| {
-            let places: Vec<(f64, f64)> =
-                looks.iter().map(|m| m.apply(x as f64, y as f64)).collect();
+            let places = looks.each_ref().map(|m| m.apply(x as f64, y as f64));
             places.windows(2).map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1)).sum::<f64>()
         };
-        let px = corners.into_iter().map(length).fold(0.0, f64::max);
-        if px.is_finite() { px } else { f64::INFINITY }
+        let steps = corners.into_iter().map(length).fold(0.0, f64::max) / self.step_px;
+        if steps.is_finite() { steps } else { f64::INFINITY }
     }
 }

@@ -1,11 +1,11 @@
-//! Draws rows of a scene by spans: what is hidden is not drawn, and what nothing is before goes
-//! straight into the sum.
+//! Draws a scene by blocks: what is hidden is not drawn, and what nothing is before goes straight
+//! into the sum.
 
 use super::texels::{Cover, Layout, Point, Sample, Texels, UNIT};
-use crate::simulate::scene::{Line, Place, SPAN};
-use wide::{f32x4, i32x4};
+use crate::simulate::scene::{Place, SPAN};
+use wide::{f32x4, f64x2, i32x4};
 
-/// The light of a span, summed over moments; [`UNIT`] is full light.
+/// The light of some pixels of a row, summed over moments; [`UNIT`] is full light.
 pub(super) type Span = [i32x4; SPAN];
 
 /// No light.
@@ -17,97 +17,129 @@ pub(super) struct Sight<'a, L> {
     pub(super) texels: &'a Texels<L>,
 }
 
-/// Adds the light of row `y`, from column `first` on, divided by two to the power of `halvings`,
-/// of layers of which the farthest comes first.
+/// Adds the light of the rows below pixel (`x`, `y`), at most [`SPAN`] of them, divided by two to
+/// the power of `halvings`, of layers of which the farthest comes first.
 pub(super) fn add<L: Layout>(
     sights: &[Sight<'_, L>],
-    (first, y): (usize, usize),
+    (x, y): (usize, usize),
     halvings: u32,
-    spans: &mut [Span],
+    rows: &mut [Span],
 ) {
-    let (wall, near) = match sights.split_first() {
-        Some((wall, near)) if wall.place.endless => (Some((wall, wall.place.line(y))), near),
-        _ => (None, sights),
-    };
-    let mut before = wall.as_ref().map_or((0.0, 0.0), |(_, line)| line.at(first));
-    for (i, sum) in spans.iter_mut().enumerate() {
-        let x = first + i * SPAN;
-        let after = wall.as_ref().map_or((0.0, 0.0), |(_, line)| line.at(x + SPAN));
-        let wall = wall.as_ref().map(|(wall, _)| (*wall, Ends { before, after }));
-        before = after;
-        let mut put = |i: usize, sample: Sample| sum[i] += sample.light(halvings);
-        let hides = near.iter().rposition(|sight| sight.cover(x, y) == Cover::All);
-        let seen = &near[hides.unwrap_or(0)..];
-        match (hides, wall) {
-            // Nothing is before it.
-            (Some(_), _) if seen.len() == 1 => seen[0].span(seen[0].ends(x, y), put),
-            (None, Some((wall, ends))) if seen.iter().all(|s| s.cover(x, y) == Cover::None) => {
-                wall.span(ends, &mut put);
+    // The farthest layer that is seen, and whether nothing is before it.
+    let (mut far, mut bare) = (None, true);
+    for (n, sight) in sights.iter().enumerate().rev() {
+        match sight.cover((x, y), rows.len()) {
+            (Cover::None, _) => {}
+            (Cover::Part, _) => bare = false,
+            (Cover::All, patch) => {
+                far = Some((n, patch));
+                break;
             }
-            (_, wall) => {
-                let mut light = [f32x4::ZERO; SPAN];
-                if let (None, Some((wall, ends))) = (hides, wall) {
-                    wall.span(ends, |i, sample| light[i] = sample.light(0).round_float());
+        }
+    }
+    match far {
+        Some((n, patch)) if bare => {
+            for (row, sum) in rows.iter_mut().enumerate() {
+                let put = |i: usize, sample: Sample| sum[i] += sample.light(halvings);
+                sights[n].row((x, y), row, patch, put);
+            }
+        }
+        far => {
+            let mut light = [[f32x4::ZERO; SPAN]; SPAN];
+            if let Some((n, patch)) = far {
+                for (row, light) in light[..rows.len()].iter_mut().enumerate() {
+                    let put = |i: usize, sample: Sample| light[i] = sample.light(0).round_float();
+                    sights[n].row((x, y), row, patch, put);
                 }
-                for sight in seen.iter().filter(|sight| sight.cover(x, y) != Cover::None) {
-                    sight.span(sight.ends(x, y), |i, sample| {
-                        let over = sample.light(0).round_float();
-                        let [.., cover] = over.to_array();
-                        light[i] = light[i] * f32x4::splat(1.0 - cover / UNIT) + over;
-                    });
+            }
+            for sight in &sights[far.map_or(0, |(n, _)| n + 1)..] {
+                let (Cover::Part, patch) = sight.cover((x, y), rows.len()) else { continue };
+                for (row, light) in light[..rows.len()].iter_mut().enumerate() {
+                    sight.over(row, patch, light);
                 }
-                for (sum, light) in sum.iter_mut().zip(&light) {
-                    *sum += light.fast_round_int() >> halvings;
-                }
+            }
+            for (sum, light) in rows.as_flattened_mut().iter_mut().zip(light.as_flattened()) {
+                *sum += light.fast_round_int() >> halvings;
             }
         }
     }
 }
 
-/// Where a span begins and where the next one does, in texels.
+/// A block of pixels as a layer is seen there: its corners, left and right above, left and right
+/// below. What is between lies on straight lines, see [`SPAN`].
 #[derive(Clone, Copy)]
-struct Ends {
-    before: (f64, f64),
-    after: (f64, f64),
+struct Patch([Point; 4]);
+
+impl Patch {
+    /// Where a row begins and where it ends.
+    #[inline(always)]
+    fn ends(&self, row: usize) -> (Point, Point) {
+        let [a, b, c, d] = self.0;
+        let part = |a: i32, b: i32| a + (b - a) / SPAN as i32 * row as i32;
+        let between = |a: Point, b: Point| Point { x: part(a.x, b.x), y: part(a.y, b.y) };
+        (between(a, c), between(b, d))
+    }
+}
+
+/// From one point of a row to the next.
+#[inline(always)]
+fn step(start: Point, end: Point) -> Point {
+    let part = |a: i32, b: i32| (b - a) / SPAN as i32;
+    Point { x: part(start.x, end.x), y: part(start.y, end.y) }
 }
 
 impl<L: Layout> Sight<'_, L> {
-    fn ends(&self, x: usize, y: usize) -> Ends {
-        let line: Line = self.place.line(y);
-        Ends { before: line.at(x), after: line.at(x + SPAN) }
-    }
-
-    /// How much it hides of the span from (`x`, `y`) on.
-    #[inline]
-    fn cover(&self, x: usize, y: usize) -> Cover {
-        if self.place.endless {
-            return Cover::All;
-        }
-        let [left, top, right, bottom] = self.place.bounds;
-        if y < top || y >= bottom || x >= right || x + SPAN <= left {
-            return Cover::None;
-        }
-        let Ends { before, after } = self.ends(x, y);
-        self.texels.cover(self.texels.point(before), self.texels.point(after))
-    }
-
+    /// How much it hides of the block at (`x`, `y`), and where that is where it hides some.
     #[inline(always)]
-    fn span(&self, Ends { before, after }: Ends, mut put: impl FnMut(usize, Sample)) {
-        let texels = self.texels;
-        let (from, to) = (texels.point(before), texels.point(after));
-        let part = |a: i32, b: i32| (b - a) / SPAN as i32;
-        let step = Point { x: part(from.x, to.x), y: part(from.y, to.y) };
-        match (texels.holds(from) && texels.holds(to), self.place.endless) {
-            (true, _) => texels.span::<false>(from, step, put),
-            (false, false) => texels.span::<true>(from, step, put),
-            (false, true) => {
-                for i in 0..SPAN {
-                    let share = i as f64 / SPAN as f64;
-                    let along = |a: f64, b: f64| a + (b - a) * share;
-                    let place = (along(before.0, after.0), along(before.1, after.1));
-                    put(i, texels.sample(texels.reflected(place)));
-                }
-            }
+    fn cover(&self, (x, y): (usize, usize), rows: usize) -> (Cover, Patch) {
+        let [left, top, right, bottom] = self.place.bounds;
+        if y + rows <= top || y >= bottom || x >= right || x + SPAN <= left {
+            return (Cover::None, Patch([Point { x: 0, y: 0 }; 4]));
         }
+        let (above, below) = (self.place.line(y), self.place.line(y + SPAN));
+        let corners = [above.at(x), above.at(x + SPAN), below.at(x), below.at(x + SPAN)];
+        let patch = Patch(corners.map(|place| self.texels.point(place)));
+        match self.place.endless {
+            true => (Cover::All, patch),
+            false => (self.texels.cover(patch.0), patch),
+        }
+    }
+
+    /// Shows a row of the block at (`x`, `y`).
+    #[inline(always)]
+    fn row(
+        &self,
+        (x, y): (usize, usize),
+        row: usize,
+        patch: Patch,
+        mut put: impl FnMut(usize, Sample),
+    ) {
+        if self.place.endless && !patch.0.iter().all(|point| self.texels.holds(*point)) {
+            // A reflection begins in it.
+            let line = self.place.line(y + row);
+            let (before, after) = (line.at(x), line.at(x + SPAN));
+            let step = (after - before) * f64x2::splat(1.0 / SPAN as f64);
+            for i in 0..SPAN {
+                let place = before + step * f64x2::splat(i as f64);
+                put(i, self.texels.sample(self.texels.reflected(place)));
+            }
+            return;
+        }
+        let (start, end) = patch.ends(row);
+        self.texels.span(start, step(start, end), put);
+    }
+
+    /// Draws a row over what is farther.
+    #[inline(always)]
+    fn over(&self, row: usize, patch: Patch, light: &mut [f32x4; SPAN]) {
+        let (start, end) = patch.ends(row);
+        if self.texels.cover([start, end]) == Cover::None {
+            return;
+        }
+        self.texels.span(start, step(start, end), |i, sample| {
+            let over = sample.light(0).round_float();
+            let [.., cover] = over.to_array();
+            light[i] = light[i] * f32x4::splat(1.0 - cover / UNIT) + over;
+        });
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::simulate::scene::SPAN;
 use crate::simulate::{LUMA_BGR, Layer, LightImage};
-use wide::{i16x8, i32x4};
+use wide::{f64x2, i16x8, i32x4};
 
 /// Full light and full coverage; brighter texels are cut off there.
 const FULL: f32 = 32_767.0;
@@ -13,6 +13,8 @@ const WEIGHT_BITS: u32 = 14;
 const DROPPED_BITS: u32 = 6;
 /// A sample of full light.
 pub(super) const UNIT: f32 = FULL * (1 << (WEIGHT_BITS - DROPPED_BITS)) as f32;
+/// Columns and rows that places can be told in; what is beyond is cut off.
+const LARGEST: usize = 15_000;
 /// Texels of a block along each side.
 const BLOCK: usize = 16;
 
@@ -30,9 +32,9 @@ pub(super) trait Layout: Sync {
     /// right, below, and both.
     fn pack(here: [i16; 4], right: [i16; 4], below: [i16; 4], across: [i16; 4]) -> i16x8;
 
-    /// The blend of texel `index` of rows of `width` with its neighbours; weights of left and
-    /// right in the lower and upper half of `above` and `below`. Lane 3 is coverage.
-    fn blend(texels: &[i16x8], index: usize, width: usize, above: i32, below: i32) -> i32x4;
+    /// The blend of a texel, the one `under` it, and their neighbours to the right; weights of
+    /// left and right in the lower and upper half of `above` and `below`. Lane 3 is coverage.
+    fn blend(here: &i16x8, under: &i16x8, above: i32, below: i32) -> i32x4;
 }
 
 /// Lanes of blue, green, red and coverage.
@@ -44,9 +46,8 @@ impl Layout for Colour {
     }
 
     #[inline(always)]
-    fn blend(texels: &[i16x8], index: usize, width: usize, above: i32, below: i32) -> i32x4 {
-        texels[index].dot(pairs(i32x4::splat(above)))
-            + texels[index + width].dot(pairs(i32x4::splat(below)))
+    fn blend(here: &i16x8, under: &i16x8, above: i32, below: i32) -> i32x4 {
+        here.dot(pairs(i32x4::splat(above))) + under.dot(pairs(i32x4::splat(below)))
     }
 }
 
@@ -68,8 +69,8 @@ impl Layout for Luma {
     }
 
     #[inline(always)]
-    fn blend(texels: &[i16x8], index: usize, _: usize, above: i32, below: i32) -> i32x4 {
-        let both = texels[index].dot(pairs(i32x4::new([above, above, below, below])));
+    fn blend(here: &i16x8, _: &i16x8, above: i32, below: i32) -> i32x4 {
+        let both = here.dot(pairs(i32x4::new([above, above, below, below])));
         let [a, b, c, d] = both.to_array();
         both + i32x4::new([c, d, a, b])
     }
@@ -109,14 +110,15 @@ impl<L: Layout> Texels<L> {
     fn new(image: &LightImage, endless: bool) -> Self {
         // Around a texture that ends lies nothing, so that there is something to blend with.
         let rim = usize::from(!endless);
-        let (w, h) = (image.size().width, image.size().height);
+        let (columns, rows) = (image.size().width, image.size().height);
+        let (w, h) = (columns.min(LARGEST), rows.min(LARGEST));
         let (width, height) = (w + 2 * rim, h + 2 * rim);
         let at = |x: usize, y: usize| {
             let (x, y) = (x.min(width - 1).wrapping_sub(rim), y.min(height - 1).wrapping_sub(rim));
             if x >= w || y >= h {
                 return [0; 4];
             }
-            image.pixels()[y * w + x].map(|v| (v * FULL).round() as i16)
+            image.pixels()[y * columns + x].map(|v| (v * FULL + 0.5) as i16)
         };
         let places = (0..=height).flat_map(|y| (0..width).map(move |x| (x, y)));
         let texels = places
@@ -142,15 +144,21 @@ impl<L: Layout> Texels<L> {
 
     /// The point of a place in texels, in which 0.5 is the first texel's centre.
     #[inline(always)]
-    pub(super) fn point(&self, (x, y): (f64, f64)) -> Point {
-        let offset = if self.blocks.is_empty() { -0.5 } else { 0.5 };
-        // Near the horizon places grow without bound; sums of two must not overflow.
-        let fixed = |v: f64| ((v + offset) * 65_536.0).clamp(-1e9, 1e9) as i32;
-        Point { x: fixed(x), y: fixed(y) }
+    pub(super) fn point(&self, place: f64x2) -> Point {
+        /// Added to a number, it leaves the nearest whole one in the lower half of the bits.
+        const WHOLE: f64 = (1_u64 << 52) as f64 * 1.5;
+        /// Near the horizon places grow without bound; differences must fit 32 bits.
+        const FAR: f64 = 1e9;
+        let centre = if self.blocks.is_empty() { -32_768.0 } else { 32_768.0 };
+        let fixed = place * f64x2::splat(65_536.0) + f64x2::splat(centre);
+        // What is no number becomes far, too.
+        let near = fixed.fast_max(f64x2::splat(-FAR)).fast_min(f64x2::splat(FAR));
+        let [x, y] = (near + f64x2::splat(WHOLE)).to_array().map(|v| v.to_bits() as i32);
+        Point { x, y }
     }
 
     /// The same for a texture without end, which its reflection continues.
-    pub(super) fn reflected(&self, (x, y): (f64, f64)) -> Point {
+    pub(super) fn reflected(&self, place: f64x2) -> Point {
         let fold = |v: f64, n: usize| {
             let n = n as f64;
             // A triangle wave, then half a texel off the rim.
@@ -158,7 +166,8 @@ impl<L: Layout> Texels<L> {
             let v = if v > n { 2.0 * n - v } else { v };
             v.clamp(0.5, (n - 0.500_1).max(0.5))
         };
-        self.point((fold(x, self.width), fold(y, self.height)))
+        let [x, y] = place.to_array();
+        self.point(f64x2::new([fold(x, self.width), fold(y, self.height)]))
     }
 
     /// Whether a point and its neighbours are there.
@@ -168,16 +177,25 @@ impl<L: Layout> Texels<L> {
         within(p.x, self.width) && within(p.y, self.height)
     }
 
-    /// What is hidden by the part of a texture with an end that lies between two points.
-    pub(super) fn cover(&self, a: Point, b: Point) -> Cover {
-        let clear = |a: i32, b: i32, n: usize| a.max(b) < 0 || (a.min(b) >> 16) >= n as i32;
-        if clear(a.x, b.x, self.width) || clear(a.y, b.y, self.height) {
+    /// What is hidden by the part of a texture with an end that lies between some points.
+    #[inline(always)]
+    pub(super) fn cover<const N: usize>(&self, points: [Point; N]) -> Cover {
+        let range = |pick: fn(&Point) -> i32| {
+            let values = points.each_ref().map(pick);
+            (
+                values.iter().fold(i32::MAX, |a, b| a.min(*b)),
+                values.iter().fold(i32::MIN, |a, b| a.max(*b)),
+            )
+        };
+        let ((left, right), (top, below)) = (range(|p| p.x), range(|p| p.y));
+        let clear = |(a, b): (i32, i32), n: usize| b < 0 || (a >> 16) >= n as i32;
+        if clear((left, right), self.width) || clear((top, below), self.height) {
             return Cover::None;
         }
-        // Where a line leaves the texture, the transparent rim is among its blocks.
+        // Where they leave the texture, the transparent rim is among its blocks.
         let block = |v: i32, n: usize| ((v >> 16).clamp(0, n as i32 - 1)) as usize / BLOCK;
-        let (left, right) = (block(a.x.min(b.x), self.width), block(a.x.max(b.x), self.width));
-        let (top, below) = (block(a.y.min(b.y), self.height), block(a.y.max(b.y), self.height));
+        let (left, right) = (block(left, self.width), block(right, self.width));
+        let (top, below) = (block(top, self.height), block(below, self.height));
         let columns = self.width.div_ceil(BLOCK);
         let first = self.blocks[top * columns + left];
         let same = (top..=below)
@@ -185,28 +203,29 @@ impl<L: Layout> Texels<L> {
         if same { first } else { Cover::Part }
     }
 
-    /// The samples of a span whose first point is `start` and whose points are `step` apart. All
-    /// of them are there, or are moved to the rim, where a texture with an end shows nothing.
+    /// Whether all points of a span are there.
     #[inline(always)]
-    pub(super) fn span<const CLAMPED: bool>(
-        &self,
-        start: Point,
-        step: Point,
-        mut put: impl FnMut(usize, Sample),
-    ) {
+    fn holds_span(&self, start: Point, step: Point) -> bool {
+        let last = SPAN as i32 - 1;
+        let end = Point { x: start.x + last * step.x, y: start.y + last * step.y };
+        self.holds(start) && self.holds(end)
+    }
+
+    /// The samples of a span whose first point is `start` and whose points are `step` apart. Those
+    /// that are not there are moved to the rim, where a texture with an end shows nothing.
+    #[inline(always)]
+    pub(super) fn span(&self, start: Point, step: Point, mut put: impl FnMut(usize, Sample)) {
         let from = |start: i32, step: i32| {
             i32x4::new([start, start + step, start + 2 * step, start + 3 * step])
         };
         let (mut x, mut y) = (from(start.x, step.x), from(start.y, step.y));
         let further = (i32x4::splat(4 * step.x), i32x4::splat(4 * step.y));
-        let last = |n: usize| i32x4::splat((n as i32 - 1) << 16);
-        let (zero, right, bottom) = (i32x4::splat(0), last(self.width), last(self.height));
+        let held = self.holds_span(start, step);
         for four in 0..SPAN / 4 {
-            let [a, b, c, d] = match CLAMPED {
-                true => self.four(x.max(zero).min(right), y.max(zero).min(bottom)),
-                false => self.four(x, y),
-            };
+            // SAFETY: both ends of the span are there, and with them what lies between them.
+            let samples = if held { unsafe { self.four(x, y) } } else { self.four_clamped(x, y) };
             // Written out: compilers do not draw a function for each into the loop.
+            let [a, b, c, d] = samples;
             put(4 * four, a);
             put(4 * four + 1, b);
             put(4 * four + 2, c);
@@ -215,15 +234,26 @@ impl<L: Layout> Texels<L> {
         }
     }
 
-    /// The sample at a point that is there.
+    /// The sample at a point, or at the rim where it is beyond.
     pub(super) fn sample(&self, point: Point) -> Sample {
-        let [sample, ..] = self.four(i32x4::splat(point.x), i32x4::splat(point.y));
+        let [sample, ..] = self.four_clamped(i32x4::splat(point.x), i32x4::splat(point.y));
         sample
     }
 
-    /// Samples at four points that are there.
     #[inline(always)]
-    fn four(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
+    fn four_clamped(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
+        let within =
+            |v: i32x4, n: usize| v.max(i32x4::ZERO).min(i32x4::splat((n as i32 - 1) << 16));
+        // SAFETY: now they are there.
+        unsafe { self.four(within(x, self.width), within(y, self.height)) }
+    }
+
+    /// Samples at four points.
+    ///
+    /// # Safety
+    /// The texture [holds](Self::holds) all of them.
+    #[inline(always)]
+    unsafe fn four(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
         let fraction = i32x4::splat(0x7fff);
         let (fx, fy) = ((x >> 1_i32) & fraction, (y >> 1_i32) & fraction);
         // Of every pair the second is zero: products of the first, whose sum is a weight's.
@@ -236,7 +266,14 @@ impl<L: Layout> Texels<L> {
         let width = i32x4::splat(self.width as i32);
         let index = (pairs(y >> 16_i32).dot(pairs(width)) + (x >> 16_i32)).to_array();
         let sample = |i: usize| {
-            Sample(L::blend(&self.texels, index[i] as usize, self.width, above[i], below[i]))
+            let index = index[i] as usize;
+            debug_assert!(index + self.width < self.texels.len());
+            // SAFETY: a point's row is below `height` and its column below `width`, both of which
+            // fit 16 bits; `new` has made a row of texels more than `height`.
+            let (here, under) = unsafe {
+                (self.texels.get_unchecked(index), self.texels.get_unchecked(index + self.width))
+            };
+            Sample(L::blend(here, under, above[i], below[i]))
         };
         [sample(0), sample(1), sample(2), sample(3)]
     }
