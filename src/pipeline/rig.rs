@@ -315,8 +315,12 @@ impl Source for RigSource {
         let mut facts = facts::of_rig(&self.rig.state());
         // What a timer's hiccups cost is not worth a word.
         if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
-            let ratio = format!("runs at {:.2} of real time", pace.real_time);
-            facts.push(("simulation", ratio));
+            let ratio = pace.real_time;
+            let said = format!(
+                "runs at {ratio:.2} of real time: too much for this computer. A smaller picture or \
+                 fewer a second keep up, such as sim:640x480@10"
+            );
+            facts.push(("simulation", said));
         }
         if self.stations.len() > 1 {
             facts.push(("aligned", self.tap.alignment().said()));

@@ -48,6 +48,14 @@ impl Eyes {
         Size::new(self.sensor.width * self.fine, self.sensor.height * self.fine)
     }
 
+    /// How finely the sensor's samples are drawn.
+    pub(super) fn grain(&self) -> Grain {
+        let fine = self.fine;
+        let tile = Size::new(TILE.width * fine, TILE.height * fine);
+        let step_px = STEP_PX * fine as f64;
+        Grain { size: self.grid(), tile, step_px, step_texels: f64::INFINITY, least: 1 }
+    }
+
     /// What the sensor sees at one moment.
     pub(in super::super) fn at(&self, scene: &Scene, t_s: f64) -> Vec<f32> {
         let (mut image, mut seen) = (LightImage::dark(self.grid()), Vec::new());
@@ -64,17 +72,8 @@ impl Eyes {
         sensor: &mut EventSensor,
         events: &mut Vec<Event>,
     ) -> Result<(), PushError> {
-        let (size, fine) = (self.grid(), self.fine);
-        let tile = Size::new(TILE.width * fine, TILE.height * fine);
-        let grain = Grain {
-            size,
-            tile,
-            step_px: STEP_PX * fine as f64,
-            step_texels: f64::INFINITY,
-            least: 1,
-        };
-        let plan = Plan::new(scene, passed.stretch, grain);
-        let sights = plan.sights(scene, &self.textures, size);
+        let plan = Plan::new(scene, passed.stretch, self.grain());
+        let sights = plan.sights(scene, &self.textures, self.grid());
         sensor.pass(passed.until_us, TILE.height, events, |band| {
             for column in 0..self.sensor.width.div_ceil(TILE.width) {
                 self.tile(scene.gain, &sights, &plan, column, band);
@@ -98,7 +97,7 @@ impl Eyes {
         let mut light = [0.0_f32; TILE.width];
         let light = &mut light[..width];
         let share = gain / (UNIT * (self.fine * self.fine) as f32);
-        let (_, moments) = plan.moments(column, band.first / TILE.height);
+        let (_, moments) = plan.moments(left * self.fine, band.first * self.fine);
         let mut before = 0;
         // The first was the last of the time before.
         for k in moments.skip(1) {

@@ -38,6 +38,11 @@ impl FrameSweep {
         Self { size, textures, camera, truth }
     }
 
+    /// An even number of parts, so that the middle of the exposure is one of the moments.
+    pub(super) fn grain(size: Size) -> Grain {
+        Grain { size, tile: TILE, step_px: STEP_PX, step_texels: STEP_TEXELS, least: 2 }
+    }
+
     /// The frame of a number, exposed for a stretch of time, and the sharp image of its middle.
     pub(in super::super) fn expose(
         &self,
@@ -46,9 +51,7 @@ impl FrameSweep {
         number: u64,
     ) -> (Picture, Picture) {
         let size = self.size;
-        // An even number of parts, so that the middle of the exposure is one of the moments.
-        let grain =
-            Grain { size, tile: TILE, step_px: STEP_PX, step_texels: STEP_TEXELS, least: 2 };
+        let grain = Self::grain(size);
         let plan = Plan::new(scene, stretch, grain);
         let sights = plan.sights(scene, &self.textures, size);
         let (mut frame, mut truth) =
@@ -103,7 +106,7 @@ impl Band<'_> {
         let (block, middle) = (&mut block[..self.lines()], &mut middle[..self.lines()]);
         let mut silent = self.sweep.truth.noise(0, 0);
         for left in (0..width).step_by(SPAN) {
-            let (parts, moments) = plan.moments(left / TILE.width, self.row);
+            let (parts, moments) = plan.moments(left, self.first());
             block.fill(DARK);
             for k in moments {
                 let (sights, from) = (&self.sights[k], (left, self.first()));

@@ -49,6 +49,7 @@ pub(super) struct Grain {
 /// The parts of every tile.
 pub(super) struct Plan {
     stretch: Stretch,
+    tile: Size,
     columns: usize,
     parts: Vec<usize>,
 }
@@ -68,16 +69,17 @@ impl Plan {
             let wanted = allowed.clone().find(|n| steps <= *n as f64);
             wanted.or(allowed.next_back()).unwrap_or(least)
         });
-        Self { stretch, columns, parts: parts.collect() }
+        Self { stretch, tile, columns, parts: parts.collect() }
     }
 
-    /// Numbers of the moments of a tile, 0 and [`WHOLE`] among them, and how many parts lie
-    /// between them.
+    /// Numbers of the moments of the tile with pixel (`x`, `y`), 0 and [`WHOLE`] among them, and
+    /// how many parts lie between them.
     pub(super) fn moments(
         &self,
-        column: usize,
-        row: usize,
+        x: usize,
+        y: usize,
     ) -> (usize, impl Iterator<Item = usize> + use<>) {
+        let (column, row) = (x / self.tile.width, y / self.tile.height);
         let parts = self.parts[row * self.columns + column];
         (parts, (0..=parts).map(move |k| k * (WHOLE / parts)))
     }
