@@ -29,7 +29,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         if let Some(buffer) = &report.buffer {
             row(ui, "Synchronising", buffered(buffer));
         }
-        row(ui, "For the engine", counted(report.exposures_queued + now.queued, "frame"));
+        row(ui, "For the engine", counted((report.exposures_queued + now.queued) as u64, "frame"));
     });
     synchronised(&report, ui);
     lost(window, ui, &now);
