@@ -60,7 +60,7 @@ fn run(stamped: bool, frames: Range<usize>, aligned_from: usize) -> (SyncState, 
     let mut expected = Vec::new();
     play.send(frames, |_, sent| match sent {
         Sent::Events(mut packet) => {
-            for event in &mut packet.events {
+            for event in packet.events.iter_mut() {
                 event.x = SENSOR.width as u16 - 1 - event.x;
                 event.y = SENSOR.height as u16 - 1 - event.y;
             }
