@@ -222,8 +222,8 @@ impl<L: Layout> Texels<L> {
         let further = (i32x4::splat(4 * step.x), i32x4::splat(4 * step.y));
         let held = self.holds_span(start, step);
         for four in 0..SPAN / 4 {
-            // SAFETY: both ends of the span are there, and with them what lies between them.
-            let samples = if held { unsafe { self.four(x, y) } } else { self.four_clamped(x, y) };
+            // Where both ends of the span are there, so is what lies between them.
+            let samples = if held { self.four(x, y) } else { self.four_clamped(x, y) };
             // Written out: compilers do not draw a function for each into the loop.
             let [a, b, c, d] = samples;
             put(4 * four, a);
@@ -244,16 +244,12 @@ impl<L: Layout> Texels<L> {
     fn four_clamped(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
         let within =
             |v: i32x4, n: usize| v.max(i32x4::ZERO).min(i32x4::splat((n as i32 - 1) << 16));
-        // SAFETY: now they are there.
-        unsafe { self.four(within(x, self.width), within(y, self.height)) }
+        self.four(within(x, self.width), within(y, self.height))
     }
 
-    /// Samples at four points.
-    ///
-    /// # Safety
-    /// The texture [holds](Self::holds) all of them.
+    /// Samples at four points that the texture [holds](Self::holds); black beyond.
     #[inline(always)]
-    unsafe fn four(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
+    fn four(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
         let fraction = i32x4::splat(0x7fff);
         let (fx, fy) = ((x >> 1_i32) & fraction, (y >> 1_i32) & fraction);
         // Of every pair the second is zero: products of the first, whose sum is a weight's.
@@ -267,13 +263,11 @@ impl<L: Layout> Texels<L> {
         let index = (pairs(y >> 16_i32).dot(pairs(width)) + (x >> 16_i32)).to_array();
         let sample = |i: usize| {
             let index = index[i] as usize;
-            debug_assert!(index + self.width < self.texels.len());
-            // SAFETY: a point's row is below `height` and its column below `width`, both of which
-            // fit 16 bits; `new` has made a row of texels more than `height`.
-            let (here, under) = unsafe {
-                (self.texels.get_unchecked(index), self.texels.get_unchecked(index + self.width))
-            };
-            Sample(L::blend(here, under, above[i], below[i]))
+            // `new` has made a row of texels more than `height`: one is below every other.
+            match self.texels.get(index..=index + self.width) {
+                Some([here, .., under]) => Sample(L::blend(here, under, above[i], below[i])),
+                _ => Sample(i32x4::ZERO),
+            }
         };
         [sample(0), sample(1), sample(2), sample(3)]
     }
