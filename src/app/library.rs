@@ -349,7 +349,7 @@ impl Window {
             Ok(deleted) if deleted.kept.is_empty() => {
                 let text = format!(
                     "Deleted {}, {}",
-                    widgets::counted(deleted.files as u64, "file"),
+                    widgets::counted(deleted.files, "file"),
                     widgets::bytes(deleted.bytes)
                 );
                 self.toast.say(toast::Kind::Good, text);
@@ -357,7 +357,7 @@ impl Window {
             Ok(deleted) => {
                 let text = format!(
                     "Deleted {}; {} not ours and left in {}",
-                    widgets::counted(deleted.files as u64, "file"),
+                    widgets::counted(deleted.files, "file"),
                     deleted.kept.len(),
                     folder.display()
                 );
@@ -379,7 +379,7 @@ fn play(folder: &Path) -> Action {
 fn about(sequence: &Sequence) -> String {
     let seconds = sequence.duration_us as f64 / 1e6;
     {
-        let frames = widgets::counted(sequence.frames as u64, "frame");
+        let frames = widgets::counted(sequence.frames, "frame");
         format!("{frames}, {seconds:.1} s, {}", widgets::bytes(sequence.bytes))
     }
 }
