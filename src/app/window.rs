@@ -373,7 +373,11 @@ impl Window {
 
     /// Tells the engine what is to be seen, when that has changed.
     fn ask(&mut self) {
+        // A recording that is paused gives nothing but what steps and jumps ask of it, and the last
+        // of that is what is to be seen, also where several are on their way.
+        let paused = self.session.transport().is_some_and(|t| t.paused);
         let take = match (self.held, self.slow) {
+            (true, _) if paused => Take::Follow,
             (true, _) if self.stepping => Take::One(self.ticket),
             (true, _) => Take::Hold,
             (false, true) => Take::One(self.ticket + 1),

@@ -26,6 +26,9 @@ pub enum Take {
     Hold,
     /// One for every new number.
     One(u64),
+    /// Whatever comes; between, as [`Take::Hold`]. For a recording that is paused, which gives
+    /// only what it is asked for.
+    Follow,
 }
 
 /// What the window wants to see.
@@ -116,7 +119,7 @@ impl EngineThread {
         let mut seen: Option<(Vec<f64>, Option<f64>)> = None;
         loop {
             let take = match wish.take {
-                Take::Newest => true,
+                Take::Newest | Take::Follow => true,
                 // The very first exposure is needed to have something to hold.
                 Take::Hold => last.is_none(),
                 Take::One(number) => number != served,
@@ -171,7 +174,7 @@ impl EngineThread {
             let stale = || seen.as_ref().is_none_or(|s| s.0 != wish.instants || s.1 != wish.edi);
             if !fresh
                 && flights.is_empty()
-                && wish.take == Take::Hold
+                && matches!(wish.take, Take::Hold | Take::Follow)
                 && (swapped || stale())
                 && let Some(flight) = submit(&mut restorer)
             {

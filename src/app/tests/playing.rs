@@ -65,8 +65,8 @@ fn a_recording_is_paused_stepped_sought_and_played_on() {
     let mut w = playing(&folder);
     click(&mut w, "Pause");
     until(&mut w, "the pause", |w| w.session.transport().is_some_and(|t| t.paused));
-    // To the beginning, and from there one by one. From elsewhere: a slider that is at the
-    // beginning already asks for nothing, and it may be, one frame behind what is shown.
+    // To the middle, at once on to the beginning, and from there one by one: what is on its way
+    // from the middle is not taken for the beginning.
     w.get_by_label("Position").set_value_accesskit(0.5);
     w.run_steps(3);
     until(&mut w, "its position", |w| position(w) > 0.3);
