@@ -8,16 +8,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Spare lists that are kept at most: packets of a millisecond for an eighth of a second.
 const MOST: usize = 128;
 
+/// Events that spare lists have room for at most: 64 MiB. Lists that a flood made long go back to
+/// the system when it is over.
+const MOST_EVENTS: usize = (64 << 20) / size_of::<Event>();
+
 /// Where lists are taken from and come back to.
 #[derive(Clone, Debug, Default)]
 pub struct EventStore {
-    spare: Arc<Mutex<Vec<Vec<Event>>>>,
+    spare: Arc<Mutex<Spare>>,
+}
+
+#[derive(Debug, Default)]
+struct Spare {
+    lists: Vec<Vec<Event>>,
+    /// What they have room for together.
+    room: usize,
+}
+
+impl Spare {
+    fn take(&mut self) -> Option<Vec<Event>> {
+        let list = self.lists.pop()?;
+        self.room -= list.capacity();
+        Some(list)
+    }
+
+    fn give(&mut self, list: Vec<Event>) {
+        let room = self.room + list.capacity();
+        if list.capacity() > 0 && self.lists.len() < MOST && room <= MOST_EVENTS {
+            self.room = room;
+            self.lists.push(list);
+        }
+    }
 }
 
 impl EventStore {
     /// An empty list, with room for as many events as it held before.
     pub fn take(&self) -> EventList {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         EventList { list: spare.unwrap_or_default(), home: Some(self.clone()) }
     }
 }
@@ -97,10 +124,7 @@ impl Drop for EventList {
         let Some(home) = self.home.take() else { return };
         let mut list = std::mem::take(&mut self.list);
         list.clear();
-        let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MOST && list.capacity() > 0 {
-            spare.push(list);
-        }
+        home.spare.lock().unwrap_or_else(PoisonError::into_inner).give(list);
     }
 }
 
@@ -125,5 +149,29 @@ mod tests {
         assert!(again.is_empty() && again.capacity() >= 100);
         assert!(again.as_ptr() == at && decoy.as_ptr() != at);
         assert!(store.take().as_ptr() != at, "handed out twice");
+    }
+
+    #[test]
+    fn what_a_flood_made_long_is_given_back_to_the_system() {
+        let store = EventStore::default();
+        let mut lists: Vec<_> = (0..2 * MOST).map(|_| store.take()).collect();
+        lists.iter_mut().for_each(|list| list.reserve_exact(MOST_EVENTS / 10));
+        drop(lists);
+        let held = store.spare.lock().unwrap();
+        let room: usize = held.lists.iter().map(Vec::capacity).sum();
+        assert_eq!((held.lists.len(), held.room), (10, room));
+        drop(held);
+        let mut lists: Vec<_> = (0..2 * MOST).map(|_| store.take()).collect();
+        let empty = |store: &EventStore| {
+            let held = store.spare.lock().unwrap();
+            held.lists.is_empty() && held.room == 0
+        };
+        assert!(empty(&store));
+        lists.iter_mut().for_each(|list| {
+            list.shrink_to_fit();
+            list.reserve_exact(1);
+        });
+        drop(lists);
+        assert_eq!(store.spare.lock().unwrap().lists.len(), MOST);
     }
 }
