@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Spare lists that are kept at most: packets of a millisecond for an eighth of a second.
 const MOST: usize = 128;
 
-/// Events that spare lists have room for at most: 64 MiB. Lists that a flood made long go back to
+/// Events that spare lists have room for at most: 16 MiB, five
+/// exposures of a sixtieth of a second at 12 million events a second. Lists that a flood made long go back to
 /// the system when it is over.
-const MOST_EVENTS: usize = (64 << 20) / size_of::<Event>();
+const MOST_EVENTS: usize = (16 << 20) / size_of::<Event>();
 
 /// Where lists are taken from and come back to.
 #[derive(Clone, Debug, Default)]
