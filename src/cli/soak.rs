@@ -30,9 +30,10 @@ pub(crate) struct Soak {
 /// How often memory is looked at, in parts of the whole.
 const SAMPLES: u32 = 100;
 /// How much more memory the last third may need at its quietest than those before at theirs, in
-/// bytes: what the stores of memory that comes back may still have been short of. Floods take
-/// hundreds of megabytes for a moment, and whether one falls into a third is chance.
-const GROWTH: u64 = 64 << 20;
+/// bytes: the largest flood that the buffer takes in (8 million events), which it may hold for
+/// eleven seconds, longer than a third of a short run. Whether a flood falls into a third is
+/// chance.
+const GROWTH: u64 = 128 << 20;
 /// How long the last exposures may take to come out after the end.
 const REST: Duration = Duration::from_secs(10);
 
