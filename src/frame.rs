@@ -171,11 +171,7 @@ impl Picture {
     /// As [`Picture::to_planes`], with memory from `store`: for every frame of a live path.
     pub fn to_planes_in(&self, store: &Store<f32>) -> Planes {
         let mut planes = Planes::in_store(store, self.channels == 3, self.size, 0.0);
-        planes
-            .data_mut()
-            .iter_mut()
-            .zip(self.data())
-            .for_each(|(to, v)| *to = f32::from(*v) / 255.0);
+        planes.data_mut().iter_mut().zip(self.data()).for_each(|(to, v)| *to = fraction(*v));
         planes
     }
 }

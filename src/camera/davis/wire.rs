@@ -154,7 +154,8 @@ pub(super) struct Frame {
     pub(super) picture: Picture,
 }
 
-/// The frames of a packet, in memory of `pictures`; `None` for one that is marked invalid or makes no sense.
+/// The frames of a packet, in memory of `pictures`; `None` for one that is marked invalid or
+/// makes no sense.
 pub(super) fn frames<'a>(
     header: &'a Header,
     bytes: &'a [u8],
