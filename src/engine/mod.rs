@@ -157,7 +157,15 @@ pub struct Restored {
 impl Restored {
     /// The latent image in eight bits.
     pub fn pixels(&self, rounding: Rounding) -> Vec<u8> {
-        self.latent.iter().map(|v| rounding.byte(*v)).collect()
+        let mut pixels = Vec::new();
+        self.pixels_in(rounding, &mut pixels);
+        pixels
+    }
+
+    /// As [`Restored::pixels`], in memory of an earlier one.
+    pub fn pixels_in(&self, rounding: Rounding, pixels: &mut Vec<u8>) {
+        pixels.clear();
+        pixels.extend(self.latent.iter().map(|v| rounding.byte(*v)));
     }
 }
 

@@ -278,8 +278,7 @@ impl Engine for CpuEngine {
                 take(i, View::Numbers { latent, ratio });
             }
             Form::Pixels(rounding) => {
-                pixels.clear();
-                pixels.extend(restored.latent.iter().map(|v| rounding.byte(*v)));
+                restored.pixels_in(rounding, &mut pixels);
                 take(i, View::Pixels(&pixels));
             }
         });
