@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
+use gem_live::event::EventInput;
 use gem_live::network::{Weights, parameters};
 use gem_live::pickle::{Dialect, Node, load};
 use std::collections::BTreeSet;
@@ -53,7 +54,7 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
     let state = pickle.get(pickle.root(), "state_dict").unwrap();
     let expected: Vec<String> = ["model", "teacher_model"]
         .iter()
-        .flat_map(|m| parameters().into_iter().map(move |(n, _)| format!("{m}.{n}")))
+        .flat_map(|m| parameters(EventInput::Counts).into_iter().map(move |(n, _)| format!("{m}.{n}")))
         .collect();
     let found: Vec<String> = (pickle.entries(state).iter())
         .map(|(key, _)| match pickle.node(*key) {
@@ -63,11 +64,11 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
         .collect();
     assert_eq!(found, expected);
     // One storage for every parameter, of its length, shared by student and teacher.
-    for (key, (name, shape)) in parameters().iter().enumerate() {
+    for (key, (name, shape)) in parameters(EventInput::Counts).iter().enumerate() {
         let length = entry(&mut zip, &format!("san/data/{key}")).len();
         assert_eq!(length, 4 * shape.iter().product::<usize>(), "{name}");
     }
-    assert!(zip.by_name(&format!("san/data/{}", parameters().len())).is_err());
+    assert!(zip.by_name(&format!("san/data/{}", parameters(EventInput::Counts).len())).is_err());
 }
 
 #[test]

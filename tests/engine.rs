@@ -11,7 +11,7 @@ mod common;
 use common::{Chw, San, random_weights};
 use gem_live::engine::cpu::{CpuEngine, Isa};
 use gem_live::engine::{Engine, EngineError, Events, Image, Voxels};
-use gem_live::event::{Event, Span};
+use gem_live::event::{Event, Span, Thresholds};
 use gem_live::frame::Size;
 use rand::{Rng, SeedableRng};
 
@@ -79,7 +79,7 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
         let blur = Image { data: &blur, height: image.height, width: image.width };
         fn ask<'a>(events: &'a [Event], targets: &'a [Span], sensor: Size) -> Events<'a> {
             let exposure = Span::new(0.0, 900.0);
-            Events { events, exposure, targets, sensor, padded: sensor }
+            Events { events, exposure, targets, sensor, padded: sensor, thresholds: Thresholds::DEFAULT }
         }
         let together = engine.restore_events(&blur, &ask(&events, &targets, sensor)).unwrap();
         assert_eq!(together.len(), 3);

@@ -10,7 +10,7 @@ use gem_live::Deblurrer;
 use gem_live::engine::{
     Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels,
 };
-use gem_live::event::Span;
+use gem_live::event::{EventInput, Span};
 use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
 use gem_live::pipeline::{
     Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
@@ -79,6 +79,10 @@ struct Slow {
 }
 
 impl Engine for Slow {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
     fn restore(
         &mut self,
         blur: &Image<'_>,
@@ -325,6 +329,10 @@ struct Card {
 }
 
 impl Engine for Card {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
     fn restore(&mut self, _: &Image<'_>, _: &[Voxels<'_>]) -> Result<Vec<Restored>, EngineError> {
         Err(EngineError::Shape("only its queue is to be used".into()))
     }

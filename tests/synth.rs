@@ -8,7 +8,7 @@ use gem_live::event::{Event, Span};
 use gem_live::frame::{Picture, Size};
 use gem_live::metrics::psnr;
 use gem_live::simulate::random::Stream;
-use gem_live::simulate::synth::film::{Shooting, film};
+use gem_live::simulate::synth::film::{EventView, Shooting, film};
 use gem_live::simulate::synth::scene::{SceneSettings, longest_path_px, random_scene};
 use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler, is_held_out};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
@@ -82,6 +82,7 @@ fn frames_events_and_truth_agree() {
         truth_us: times.clone(),
         camera,
         pixels,
+        view: EventView::default(),
     };
     let film = film(&scene, &shooting).unwrap();
     for i in 0..size.area() * 3 {
@@ -120,6 +121,7 @@ fn events_go_on_while_the_shutter_is_closed() {
         truth_us: Vec::new(),
         camera: CameraSettings::noiseless(Transfer::Linear),
         pixels: SensorSettings { gamma: 1.0, ..SensorSettings::ideal(0.1) },
+        view: EventView::default(),
     };
     let film = film(&scene, &shooting).unwrap();
     assert_eq!(film.frames.len(), 2);

@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Chw, San, random_weights};
+use gem_live::event::EventInput;
 use gem_live::network::{Tensor, Weights, tensors};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::layout::Gradient;
@@ -33,7 +34,7 @@ fn check_stage(name: &str, second: bool) {
     let (Some(bytes), Some(weights)) = (golden(name), golden("san.ckpt")) else { return };
     let file = tensors(&bytes).unwrap();
     let weights = Weights::from_checkpoint(&weights).unwrap();
-    let layout = Net::layout();
+    let layout = Net::layout(EventInput::Counts);
     let parameters = layout.flatten(&weights);
     let net = Net::new(&layout, &parameters, Offsets::Free);
     let mut gradient = Gradient::zeros(&layout);
@@ -125,7 +126,7 @@ fn probe_loss(weights: &Weights, input: &Input, probe: &Probe) -> f64 {
 
 #[test]
 fn every_part_of_the_gradient_equals_finite_differences() {
-    let layout = Net::layout();
+    let layout = Net::layout(EventInput::Counts);
     let weights = random_weights(3);
     let parameters = layout.flatten(&weights);
     let input = Input {
@@ -194,7 +195,7 @@ fn every_part_of_the_gradient_equals_finite_differences() {
 
 #[test]
 fn rigid_offsets_are_free_ones_at_zero() {
-    let layout = Net::layout();
+    let layout = Net::layout(EventInput::Counts);
     let mut parameters = layout.flatten(&random_weights(8));
     for (name, range) in layout.tensors() {
         if name.contains("conv_offset_mask") {

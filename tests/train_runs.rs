@@ -5,11 +5,12 @@
 mod recordings;
 
 use gem_live::dataset::Config;
+use gem_live::event::EventInput;
 use gem_live::network::Weights;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
-use gem_live::train::loss::{Labelled, Losses};
+use gem_live::train::loss::{Criterion, Labelled, Losses};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::state::State;
 use gem_live::train::supervised::{self, Batches, Settings};
@@ -47,8 +48,8 @@ fn sample(seed: u64) -> Labelled {
 struct Same;
 
 impl Batches for Same {
-    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
-        Ok((0..count as u64).map(|i| sample(number * count as u64 + i)).collect())
+    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
+        Ok((0..2).map(|i| sample(number * 2 + i)).collect())
     }
 }
 
@@ -79,15 +80,19 @@ impl Watch for Steps {
     }
 }
 
+fn labelled(samples: &[Labelled]) -> Batch<'_> {
+    Batch::Labelled { samples, criterion: Criterion::L1 { motion_weight: 0.0 } }
+}
+
 #[test]
 fn fifty_steps_on_one_batch_overfit_it() {
-    let adam = Adam::new(Net::layout().initial(5));
-    let mut learner = Learner::new(adam, Offsets::Free, Device::Processor).unwrap();
+    let adam = Adam::new(Net::layout(EventInput::Counts).initial(5));
+    let mut learner = Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
     for _ in 0..50 {
-        let step = learner.step(Batch::Labelled { samples: &batch, emphasis: 0.0 }, how);
+        let step = learner.step(labelled(&batch), how);
         losses.push(step.unwrap().0.total());
     }
     let blurry: f32 =
@@ -101,10 +106,11 @@ fn settings(out: &Path) -> Settings {
     Settings {
         out: out.to_owned(),
         steps: 5,
-        batch: 2,
         rate: 1e-3,
         warmup: 2,
-        emphasis: 20.0,
+        mean_keeps: 0.998,
+        criterion: Criterion::L1 { motion_weight: 20.0 },
+        event_input: EventInput::Counts,
         offsets: Offsets::Rigid,
         device: Device::Processor,
         validate_every: 100,
@@ -117,7 +123,7 @@ fn settings(out: &Path) -> Settings {
 fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
     let folder = tempfile::tempdir().unwrap();
     let validation = Validation::new(vec![(2, sample(77))]);
-    let first = Net::layout().initial(9);
+    let first = Net::layout(EventInput::Counts).initial(9);
     let run = |out: &Path, watch: &mut Steps| {
         supervised::run(&settings(out), first.clone(), &Same, &validation, watch).unwrap()
     };
@@ -145,7 +151,7 @@ fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
 fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
     struct Poison;
     impl Batches for Poison {
-        fn batch(&self, number: u64, _: usize) -> Result<Vec<Labelled>, TrainError> {
+        fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
             let mut one = sample(number);
             if number == 2 {
                 one.input.blur[7] = f32::NAN;
@@ -155,11 +161,11 @@ fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
     }
     let folder = tempfile::tempdir().unwrap();
     let how = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
-    let first = Net::layout().initial(9);
+    let first = Net::layout(EventInput::Counts).initial(9);
     let validation = Validation::new(vec![(2, sample(77))]);
     let error = supervised::run(&how, first, &Poison, &validation, &mut steps(100)).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { step: 2, .. }), "{error}");
-    let state = State::read(&folder.path().join("state.safetensors")).unwrap();
+    let state = State::read(&folder.path().join("state.safetensors"), EventInput::Counts).unwrap();
     assert_eq!(state.adam.steps, 2);
     assert!(state.adam.parameters.iter().all(|v| v.is_finite()));
 }
@@ -227,7 +233,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
         }
     }
     let end = |checkpoints: &str| {
-        State::read(&folder.path().join(checkpoints).join("state.safetensors")).unwrap()
+        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts).unwrap()
     };
     let (a, b) = (end("a"), end("b"));
     assert!(a.adam == b.adam && a.teacher == b.teacher, "the numbers differ");
@@ -238,7 +244,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
 fn adapting_hands_over_only_weights_that_got_better() {
     let folder = tempfile::tempdir().unwrap();
     (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
-    let weights = Net::layout().weights(&Net::layout().initial(3)).unwrap();
+    let weights = Net::layout(EventInput::Counts).weights(&Net::layout(EventInput::Counts).initial(3)).unwrap();
     let settings = |rate| adapt::Settings {
         time: Duration::from_secs(3600),
         rate,
@@ -329,19 +335,19 @@ fn truths_are_seen_at_random_scales() {
     (0..2).for_each(|i| write(folder.path(), &format!("{i}.npz"), &sized(i, 128, 4)));
     let crop = Crop { events: (32, 32), scale: 4 };
     let recordings = Recordings::new(folder.path(), Some(crop)).unwrap();
-    let truths = Truths { recordings, seed: 5 };
+    let truths = Truths { recordings, batch: 1, seed: 5 };
     let mut heights = std::collections::BTreeMap::new();
     for number in 0..40 {
-        for sample in truths.batch(number, 1).unwrap() {
+        for sample in truths.batch(number).unwrap() {
             let Labelled { input, sharp } = &sample;
-            assert!(input.check().is_ok());
+            assert!(input.check(EventInput::Counts).is_ok());
             assert_eq!((input.event_height, input.event_width), (32, 32));
             assert_eq!(sharp.len(), 3 * input.height * input.width);
             assert!(sharp.iter().chain(&input.blur).all(|v| (0.0..=1.0).contains(v)));
             *heights.entry(input.height).or_insert(0) += 1;
         }
         // A batch depends on its number alone.
-        assert!(truths.batch(number, 1).unwrap() == truths.batch(number, 1).unwrap());
+        assert!(truths.batch(number).unwrap() == truths.batch(number).unwrap());
     }
     assert_eq!(heights.keys().copied().collect::<Vec<_>>(), [32, 64, 96, 128]);
     assert!(heights[&128] >= 15, "{heights:?}");

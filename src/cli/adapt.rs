@@ -3,6 +3,7 @@
 use super::Failure;
 use super::common::read_weights;
 use super::training_bar::TrainingBar;
+use gem_live::event::Thresholds;
 use gem_live::network::Weights;
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
@@ -60,6 +61,7 @@ impl Adapt {
             time: Duration::from_secs_f64(self.minutes * 60.0),
             batch: self.batch,
             rate: self.rate,
+            thresholds: Thresholds::DEFAULT,
             side: self.size,
             seed: self.seed,
             device: self.device,

@@ -3,7 +3,7 @@
 use super::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
 use gem_live::engine::{Engine, Image, Voxels};
-use gem_live::event::CHANNELS;
+use gem_live::event::EventInput;
 use gem_live::frame::Size;
 use gem_live::network::{Tensor, Weights, operations, parameters};
 use rand::{Rng, SeedableRng};
@@ -26,6 +26,9 @@ pub(crate) struct Bench {
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Weights that read the event prior, as the shipped ones do.
+    #[arg(long)]
+    prior: bool,
     /// Restorations measured, after one that is not.
     #[arg(long, default_value_t = 7)]
     runs: usize,
@@ -66,10 +69,11 @@ impl Bench {
         let image = self.size;
         let events = Size::new(cells(image.width), cells(image.height));
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let mut engine = CpuEngine::new(&random_weights(&mut rng)?, self.threads)?;
+        let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
+        let mut engine = CpuEngine::new(&random_weights(input, &mut rng)?, self.threads)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
-            .map(|_| (0..CHANNELS * events.area()).map(|_| rng.random_range(0..3) as f32).collect())
+            .map(|_| (0..input.channels() * events.area()).map(|_| rng.random_range(0..3) as f32).collect())
             .collect();
         let blur = Image { data: &blur, height: image.height, width: image.width };
         let voxels: Vec<Voxels<'_>> = (maps.iter())
@@ -86,7 +90,7 @@ impl Bench {
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let time = |i: usize| runs.get(i).map_or(0.0, |(t, _)| ms(*t));
         let (median, parts) = runs.get(runs.len() / 2).copied().unwrap_or_default();
-        let gflop = operations(image, events, self.instants) / 1e9;
+        let gflop = operations(input, image, events, self.instants) / 1e9;
         let Parts { image_encoder, event_encoder, fusion, deformable, decoder } = parts;
         let report = Report {
             image: image.to_string(),
@@ -140,6 +144,7 @@ impl Report {
 
 /// Weights with offsets of a pixel or so, so that the sampling is as irregular as in use.
 pub(super) fn random_weights(
+    input: EventInput,
     rng: &mut impl Rng,
 ) -> Result<Weights, gem_live::network::WeightsError> {
     let one = |(name, shape): (String, Vec<usize>)| {
@@ -149,7 +154,7 @@ pub(super) fn random_weights(
         let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
         (name, Tensor { shape, data })
     };
-    Weights::from_tensors(parameters().into_iter().map(one).collect())
+    Weights::from_tensors(parameters(input).into_iter().map(one).collect())
 }
 
 /// The most memory that this process ever had, in megabytes, where the system tells.

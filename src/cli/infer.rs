@@ -48,7 +48,7 @@ impl Infer {
             },
             None => Err(at(&self.input)(&format!("holds no tensor named {name}"))),
         };
-        let (event, h, w) = input("event", gem_live::event::CHANNELS)?;
+        let (event, h, w) = input("event", weights.event_input().channels())?;
         let (blur, height, width) = input("blur", 3)?;
         let mut engine = self.compute.engine(&weights, self.threads)?;
         let voxels = [Voxels { data: event, height: h, width: w }];

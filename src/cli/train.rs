@@ -6,10 +6,16 @@ use super::common::read_weights;
 use super::training_bar::TrainingBar;
 use gem_live::dataset::{Config, Pair};
 use gem_live::frame::Size;
+use gem_live::event::{EventInput, Thresholds};
+use gem_live::network::Weights;
+use gem_live::simulate::random::Stream;
 use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
 use gem_live::train::cpu::{Net, Offsets};
+use gem_live::train::loss::Criterion;
+use gem_live::train::recipe::{Stage, TrainingRecipe};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
-use gem_live::train::supervised::{self, Batches, Settings, labelled};
+use gem_live::train::scenes::{Scenes, ThresholdError, labelled};
+use gem_live::train::supervised::{self, Batches, Settings};
 use gem_live::train::{Device, Validation, published};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +37,10 @@ pub(crate) struct Train {
     /// six, by name, is kept out and validates.
     #[arg(long)]
     photos: Vec<PathBuf>,
+    /// With --photos: the file with the whole schedule, such as configs/train_weights.yaml, in
+    /// place of the options for steps, sizes, rates and losses.
+    #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "size", "blur", "rate", "emphasis", "offsets"])]
+    recipe: Option<PathBuf>,
     /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
     /// to event resolution): supervised training on those in train/, validation on those in test/.
     #[arg(long)]
@@ -144,28 +154,44 @@ impl Train {
                 format!("--size {}: must be a multiple of 16, and at least 64", self.size).into()
             );
         }
-        let layout = Net::layout();
-        let first = match &self.init {
-            Some(path) => layout.flatten(&read_weights(path)?),
+        let init = self.init.as_ref().map(|path| read_weights(path)).transpose()?;
+        let recipe = match &self.recipe {
+            Some(path) => TrainingRecipe::read(path)?,
+            None => self.plain_recipe(offsets, init.as_ref().map(Weights::event_input)),
+        };
+        let layout = Net::layout(recipe.event_input);
+        let first = match &init {
+            Some(weights) if weights.event_input() != recipe.event_input => {
+                let (found, needed) = (weights.event_input(), recipe.event_input);
+                return Err(format!(
+                    "--init: these weights read {}, this training needs {}",
+                    found.name(),
+                    needed.name()
+                )
+                .into());
+            }
+            Some(weights) => layout.flatten(weights),
             None => layout.initial(self.seed),
         };
-        let (batches, validation, data) =
-            if self.recordings.is_empty() { self.made()? } else { self.recorded()? };
+        let (batches, validation, data) = match self.recordings.is_empty() {
+            true => self.made(&recipe)?,
+            false => self.recorded(recipe.event_input)?,
+        };
         let plan = format!(
-            "{data} at {} px, {}, seed {}, from {}",
-            self.size,
-            if offsets == Offsets::Free { "free offsets" } else { "rigid offsets" },
+            "{data}, seed {}, from {}",
             self.seed,
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
+        let steps = recipe.steps();
         let settings = Settings {
             out: out.clone(),
-            steps: self.steps,
-            batch: self.batch.max(1),
-            rate: self.rate,
-            warmup: (self.steps / 10).clamp(1, 300),
-            emphasis: self.emphasis,
-            offsets,
+            steps,
+            rate: recipe.learning_rate,
+            warmup: recipe.warmup_steps,
+            mean_keeps: recipe.mean_keeps,
+            criterion: recipe.criterion,
+            event_input: recipe.event_input,
+            offsets: recipe.offsets,
             device: self.device,
             validate_every: self.validate_every,
             save_every: Duration::from_secs(self.save_every),
@@ -177,19 +203,42 @@ impl Train {
         println!(
             "{} of {} steps; weights in {}",
             state.adam.steps,
-            self.steps,
+            steps,
             out.join("weights.safetensors").display()
         );
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The schedule that the options describe.
+    fn plain_recipe(
+        &self,
+        offsets: Offsets,
+        event_input: Option<EventInput>,
+    ) -> TrainingRecipe {
+        TrainingRecipe {
+            name: "command line".to_owned(),
+            event_input: event_input.unwrap_or_default(),
+            offsets,
+            criterion: Criterion::L1 { motion_weight: self.emphasis },
+            learning_rate: self.rate,
+            warmup_steps: (self.steps / 10).clamp(1, 300),
+            mean_keeps: 0.998,
+            threshold_error: ThresholdError::default(),
+            stages: vec![Stage {
+                steps: self.steps,
+                batch: self.batch.max(1),
+                side_px: self.size,
+                max_blur_px: self.blur,
+            }],
+            samples: Recipe::default(),
+        }
+    }
+
     /// Scenes made of photographs.
-    fn made(&self) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
-        let recipe = Recipe {
-            size: Size::new(self.size, self.size),
-            max_blur_px: self.blur,
-            ..Recipe::default()
-        };
+    fn made(
+        &self,
+        recipe: &TrainingRecipe,
+    ) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
         let training = Photographs::read(&self.photos, Part::Training)?;
         let held = Photographs::read(&self.photos, Part::HeldOut)?;
         for skipped in training.skipped().iter().chain(held.skipped()) {
@@ -198,18 +247,30 @@ impl Train {
         let number = training.names().len();
         let names = held.names();
         println!("{number} photographs, {} kept out: {}", names.len(), names.join(", "));
-        let data = format!("{number} photographs of up to {} px blur", self.blur);
-        let sampler = Sampler::new(held, recipe.clone(), 7);
+        // What a training depends on, so that a changed file is not taken for the same training.
+        let text = format!("{recipe:?} {:?}", training.names());
+        let key: Vec<u64> = text.bytes().map(u64::from).collect();
+        let hash = Stream::keyed(&key).bits();
+        let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);
+        // Unperturbed and of one size, so that trainings by different recipes can be compared.
+        let usual = Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
+        let sampler = Sampler::new(held, usual, 7);
         let samples = [1, 2, 4].into_iter().flat_map(|s| (0..HELD_OUT).map(move |i| (s, i)));
         let samples = samples
-            .map(|(scale, i)| Ok((scale, labelled(&sampler.sample(i, scale))?)))
+            .map(|(scale, i)| {
+                let sample = sampler.sample(i, scale);
+                Ok((scale, labelled(&sample, recipe.event_input, sample.thresholds)?))
+            })
             .collect::<Result<Vec<_>, gem_live::event::EgerError>>()?;
-        let batches = Box::new(Sampler::new(training, recipe, self.seed));
+        let batches = Box::new(Scenes::new(&training, recipe, self.seed));
         Ok((batches, Validation::new(samples), data))
     }
 
     /// Recordings with truth, `train/` to learn from and `test/` to validate.
-    fn recorded(&self) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
+    fn recorded(
+        &self,
+        event_input: EventInput,
+    ) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
         let names: Vec<String> =
             self.recordings.iter().map(|root| root.display().to_string()).collect();
         let roots = names.join(" and ");
@@ -229,8 +290,11 @@ impl Train {
         scales.retain(|scale| {
             *scale != crop.scale && crop.at_scale(*scale).and_then(Crop::check).is_ok()
         });
-        let recordings = Recordings::mixed(&folders("train"), crop, &scales)?;
-        let test = Recordings::mixed(&folders("test"), crop, &scales)?;
+        let open = |part: &str| {
+            Recordings::mixed(&folders(part), crop, &scales)
+                .map(|r| r.reading(event_input, Thresholds::DEFAULT))
+        };
+        let (recordings, test) = (open("train")?, open("test")?);
         let count = test.files().len();
         // Evenly spread, so that they are of all folders.
         let chosen = count.min(HELD_OUT as usize);
@@ -244,8 +308,9 @@ impl Train {
         }
         let number = recordings.files().len();
         println!("{number} recordings, {} others validate", held.len());
-        let data = format!("{number} recordings in {roots} at random scales");
-        let batches = Box::new(Truths { recordings, seed: self.seed });
+        let side = self.size;
+        let data = format!("{number} recordings in {roots} at random scales, {side} px");
+        let batches = Box::new(Truths { recordings, batch: self.batch.max(1), seed: self.seed });
         Ok((batches, Validation::new(held), data))
     }
 }

@@ -3,7 +3,7 @@
 use super::crop::crop_picture;
 use super::{DeblurError, Deblurrer, at_instants, eight_bits, expect, prepared};
 use crate::engine::{EngineError, Queue};
-use crate::event::Span;
+use crate::event::{Span, Thresholds};
 use crate::frame::{Exposure, Picture, Rounding};
 use crossbeam_channel::{Receiver, never};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Deblurrer {
         let queue = if waiting { None } else { self.engine.queue() };
         let submitted = match queue {
             None => false,
-            Some(queue) => match put(queue, (*exposure).as_ref(), &targets, rounding) {
+            Some(queue) => match put(queue, (*exposure).as_ref(), &targets, (rounding, self.thresholds)) {
                 Err(DeblurError::Engine(EngineError::Replaced)) => {
                     self.take_back();
                     false
@@ -117,8 +117,8 @@ fn put(
     queue: &mut dyn Queue,
     exposure: &Exposure,
     targets: &[Span],
-    rounding: Rounding,
+    (rounding, thresholds): (Rounding, Thresholds),
 ) -> Result<bool, DeblurError> {
-    let (blur, events) = prepared(exposure, targets)?;
+    let (blur, events) = prepared(exposure, targets, thresholds)?;
     Ok(queue.submit(&blur, &events, eight_bits(exposure, rounding))?)
 }

@@ -131,7 +131,7 @@ impl Deblurrer {
         form: Form,
         crop: impl Fn(View<'_>) -> Option<T>,
     ) -> Result<Vec<T>, DeblurError> {
-        let (blur, events) = prepared(exposure, targets)?;
+        let (blur, events) = prepared(exposure, targets, self.thresholds)?;
         let Size { width, height } = blur.size();
         self.padded.resize(3 * width * height, 0.0);
         for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
@@ -185,6 +185,7 @@ impl Blurry for PaddedFrame<'_> {
 fn prepared<'a>(
     exposure: &'a Exposure,
     targets: &'a [Span],
+    thresholds: Thresholds,
 ) -> Result<(PaddedFrame<'a>, Events<'a>), DeblurError> {
     let sensor = exposure.sensor;
     if sensor.area() == 0 {
@@ -197,6 +198,7 @@ fn prepared<'a>(
         targets,
         sensor,
         padded: padded.sensor,
+        thresholds,
     };
     Ok((PaddedFrame { frame: &exposure.frame, size: padded.image }, events))
 }

@@ -6,7 +6,9 @@ mod select;
 
 pub use select::{Choice, Failover, Notice, Selected, select};
 
-use crate::event::{CHANNELS, EgerError, Event, Span, eger_into};
+use crate::event::{
+    CHANNELS, EgerError, Event, EventInput, Span, TargetBins, Thresholds, append_prior, eger_into,
+};
 use crate::frame::{Rounding, Size};
 use crate::pad::reflect_plane;
 use crossbeam_channel::Receiver;
@@ -54,10 +56,11 @@ impl Image<'_> {
     }
 }
 
-/// EGER for one target: `(96, height, width)` counts, both sides at least 16.
+/// What the network reads of the events for one target: `(channels, height, width)`, both sides at
+/// least 16. The weights' [`EventInput`] decides how many channels; see [`Events::tensor`].
 #[derive(Clone, Copy, Debug)]
 pub struct Voxels<'a> {
-    /// The counts, see [`crate::event::eger`].
+    /// The numbers.
     pub data: &'a [f32],
     /// Rows of the event sensor.
     pub height: usize,
@@ -66,13 +69,13 @@ pub struct Voxels<'a> {
 }
 
 impl Voxels<'_> {
-    fn check(&self) -> Result<(), EngineError> {
+    fn check(&self, input: EventInput) -> Result<(), EngineError> {
         let (h, w) = (self.height, self.width);
         if h < 16 || w < 16 {
             let text = format!("a {w}x{h} event map: the network needs at least 16x16");
             return Err(EngineError::Shape(text));
         }
-        length("event map", self.data.len(), CHANNELS, h, w)
+        length("event map", self.data.len(), input.channels(), h, w)
     }
 }
 
@@ -90,6 +93,8 @@ pub struct Events<'a> {
     /// Size of the event map that the network is to see: the sensor's, or larger; the rest is
     /// the sensor's map mirrored at its right and lower edge (the edge itself not repeated).
     pub padded: Size,
+    /// The camera's contrast thresholds; only weights that read the event prior use them.
+    pub thresholds: Thresholds,
 }
 
 /// Memory of [`Events::voxels_in`].
@@ -102,6 +107,19 @@ pub struct EventMap {
 }
 
 impl Events<'_> {
+    /// What weights of `input` read for one target, `(channels, padded.height, padded.width)`.
+    ///
+    /// # Errors
+    /// As [`eger_into`].
+    pub fn tensor(&self, target: Span, input: EventInput) -> Result<Vec<f32>, EgerError> {
+        let mut tensor = self.voxels(target)?;
+        if input == EventInput::Prior {
+            let bins = TargetBins::new(self.exposure, target);
+            append_prior(&mut tensor, self.padded.area(), self.thresholds, &bins);
+        }
+        Ok(tensor)
+    }
+
     /// EGER for one target, `(96, padded.height, padded.width)`.
     ///
     /// # Errors
@@ -251,6 +269,9 @@ pub trait Queue {
 
 /// Something that computes SAN.
 pub trait Engine: Send {
+    /// What its weights read of the events.
+    fn event_input(&self) -> EventInput;
+
     /// Restores one exposure at every target; the image is encoded once.
     ///
     /// # Errors
@@ -273,7 +294,7 @@ pub trait Engine: Send {
     ) -> Result<Vec<Restored>, EngineError> {
         let Size { width, height } = events.padded;
         let maps: Vec<Vec<f32>> =
-            events.targets.iter().map(|t| events.voxels(*t)).collect::<Result<_, _>>()?;
+            events.targets.iter().map(|t| events.tensor(*t, self.event_input())).collect::<Result<_, _>>()?;
         let voxels: Vec<Voxels<'_>> =
             maps.iter().map(|data| Voxels { data, height, width }).collect();
         self.restore(blur, &voxels)

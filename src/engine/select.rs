@@ -3,6 +3,7 @@
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
 use super::{Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
+use crate::event::EventInput;
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
 
@@ -160,6 +161,10 @@ impl Queue for Failover {
 }
 
 impl Engine for Failover {
+    fn event_input(&self) -> EventInput {
+        self.engine.event_input()
+    }
+
     fn restore(
         &mut self,
         blur: &Image<'_>,

@@ -3,11 +3,16 @@
 mod eger;
 pub mod filter;
 mod list;
+mod prior;
 mod render;
 mod thresholds;
 
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
 pub use list::{EventList, EventStore};
+pub use prior::{
+    COUNT_UNIT, EventInput, LOG_RATIO_SCALE, MAX_LEVEL, MAX_LOG_RATIO, PRIOR_CHANNELS, TargetBins,
+    append_prior, count_scales, log_ratio, prior_channels,
+};
 pub use render::render;
 pub use thresholds::Thresholds;
 

@@ -4,6 +4,7 @@
 //! and without that, in PyTorch 1.6 (which introduced the format) and later.
 
 use super::{Weights, WeightsError, parameters};
+use crate::event::EventInput;
 use crate::pickle::Writer;
 use std::io::{Cursor, Write};
 
@@ -23,9 +24,9 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
         zip.start_file(format!("{FOLDER}/{name}"), options).map_err(|e| bad(&e))?;
         zip.write_all(bytes).map_err(|e| bad(&e))
     };
-    add("data.pkl", &pickle(half))?;
+    add("data.pkl", &pickle(weights.event_input(), half))?;
     add("byteorder", b"little")?;
-    for (key, (name, _)) in parameters().iter().enumerate() {
+    for (key, (name, _)) in parameters(weights.event_input()).iter().enumerate() {
         let numbers = weights.get(name);
         let bytes: Vec<u8> = match half {
             true => numbers.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect(),
@@ -38,7 +39,7 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
 }
 
 /// The checkpoint's dictionary, with the entries that Lightning 1.6 looks for.
-fn pickle(half: bool) -> Vec<u8> {
+fn pickle(events: EventInput, half: bool) -> Vec<u8> {
     let mut w = Writer::new();
     w.dict(|w| {
         w.text("epoch");
@@ -52,7 +53,7 @@ fn pickle(half: bool) -> Vec<u8> {
         w.entries(|w| {
             // The teacher shares the student's numbers, as at the start of a cycle.
             for network in ["model", "teacher_model"] {
-                for (key, (name, shape)) in parameters().iter().enumerate() {
+                for (key, (name, shape)) in parameters(events).iter().enumerate() {
                     w.text(&format!("{network}.{name}"));
                     tensor(w, key, shape, half);
                 }
@@ -67,24 +68,28 @@ fn pickle(half: bool) -> Vec<u8> {
         w.text("hparams_name");
         w.text("kwargs");
         w.text("hyper_parameters");
-        w.dict(hyper_parameters);
+        w.dict(|w| hyper_parameters(w, events));
     });
     w.finish()
 }
 
 /// What the published program needs to build the network.
-fn hyper_parameters(w: &mut Writer) {
+fn hyper_parameters(w: &mut Writer, events: EventInput) {
     w.text("model_name");
     w.text("san");
     let numbers = [
         ("num_bins", crate::event::BINS),
-        ("ev_in_channel", crate::event::CHANNELS),
+        ("ev_in_channel", events.channels()),
         ("im_in_channel", 3),
         ("out_channel", 3),
     ];
     for (name, value) in numbers {
         w.text(name);
         w.int(value as i64);
+    }
+    if events != EventInput::Counts {
+        w.text("event_input");
+        w.text(events.name());
     }
 }
 

@@ -8,7 +8,8 @@ mod san;
 pub use cost::operations;
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
 
-use std::collections::BTreeMap;
+use crate::event::EventInput;
+use std::collections::{BTreeMap, HashMap};
 
 /// A dense tensor in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +45,18 @@ pub enum WeightsError {
     },
 }
 
-/// A complete, checked set of SAN's 2,421,882 parameters under their published names.
+/// A complete, checked set of SAN's parameters under their published names: 2,421,882 of them in
+/// the published network, and a few more where the event prior is read too.
 #[derive(Clone, Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
+    event_input: EventInput,
 }
+
+/// The layer that reads the events; the shape of its weights decides what it reads.
+const EVENT_LAYER: &str = "ev_enc.conv1.weight";
+/// Key of the metadata that names what is read.
+const EVENT_INPUT_KEY: &str = "event_input";
 
 impl Weights {
     /// Checks names and shapes against [`parameters`].
@@ -57,7 +65,10 @@ impl Weights {
     /// Names every missing, extra and misshapen tensor, and one with non-finite numbers.
     pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Result<Self, WeightsError> {
         let mut faults = Vec::new();
-        let expected: BTreeMap<String, Vec<usize>> = parameters().into_iter().collect();
+        let channels = tensors.get(EVENT_LAYER).and_then(|t| t.shape.get(1).copied());
+        let event_input = channels.and_then(EventInput::of_channels).unwrap_or_default();
+        let expected: BTreeMap<String, Vec<usize>> =
+            parameters(event_input).into_iter().collect();
         for (name, shape) in &expected {
             match tensors.get(name) {
                 None => faults.push(format!("{name} is missing")),
@@ -83,7 +94,7 @@ impl Weights {
         {
             return Err(WeightsError::NotFinite(name.clone()));
         }
-        Ok(Self { tensors })
+        Ok(Self { tensors, event_input })
     }
 
     /// Reads a safetensors file's bytes: float32, float16, bfloat16 or float64.
@@ -92,7 +103,27 @@ impl Weights {
     /// A damaged container, an unknown number format, or weights of another network.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
         let plain = |name: String| name.strip_prefix("model.").map(str::to_owned).unwrap_or(name);
-        Self::from_tensors(tensors(bytes)?.into_iter().map(|(n, t)| (plain(n), t)).collect())
+        let weights =
+            Self::from_tensors(tensors(bytes)?.into_iter().map(|(n, t)| (plain(n), t)).collect())?;
+        let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
+        let metadata = header.metadata().as_ref();
+        weights.check_event_input(metadata.and_then(|m| m.get(EVENT_INPUT_KEY)))
+    }
+
+    /// Refuses weights whose file names another event input than the shapes have.
+    fn check_event_input(self, stated: Option<&String>) -> Result<Self, WeightsError> {
+        match stated {
+            Some(name) if name != self.event_input.name() => Err(WeightsError::Mismatch(format!(
+                "the file states the event input {name:?}, its first layer reads {:?}",
+                self.event_input.name()
+            ))),
+            _ => Ok(self),
+        }
+    }
+
+    /// What these weights read of the events.
+    pub fn event_input(&self) -> EventInput {
+        self.event_input
     }
 
     /// Reads a PyTorch Lightning checkpoint's bytes. Its pickle is interpreted, never executed.
@@ -130,10 +161,17 @@ impl Weights {
     pub fn to_safetensors(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
         if half {
             let narrow = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
-            serialize(self.iter(), safetensors::Dtype::F16, |v| v.iter().flat_map(narrow).collect())
+            let bytes = |v: &[f32]| v.iter().flat_map(narrow).collect();
+            serialize(self.iter(), safetensors::Dtype::F16, bytes, self.metadata())
         } else {
-            serialize(self.iter(), safetensors::Dtype::F32, wide)
+            serialize(self.iter(), safetensors::Dtype::F32, wide, self.metadata())
         }
+    }
+
+    /// Notes for the header; none for the published network, whose files stay as they were.
+    fn metadata(&self) -> Option<HashMap<String, String>> {
+        (self.event_input != EventInput::Counts)
+            .then(|| HashMap::from([(EVENT_INPUT_KEY.into(), self.event_input.name().into())]))
     }
 
     /// The bytes of a PyTorch Lightning checkpoint with these weights, in single or half
@@ -149,7 +187,8 @@ impl Weights {
     /// Layers for tests that are not SAN's.
     #[cfg(test)]
     pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
-        Self { tensors: tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect() }
+        let tensors = tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
+        Self { tensors, event_input: EventInput::default() }
     }
 
     /// A parameter by its published name; empty for a name that SAN does not have.
@@ -185,7 +224,7 @@ pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
 /// A tensor whose numbers do not fit its shape.
 pub fn to_safetensors(tensors: &[(&str, Tensor)]) -> Result<Vec<u8>, WeightsError> {
     let list = tensors.iter().map(|(name, t)| (*name, t));
-    serialize(list, safetensors::Dtype::F32, wide)
+    serialize(list, safetensors::Dtype::F32, wide, None)
 }
 
 fn wide(numbers: &[f32]) -> Vec<u8> {
@@ -196,6 +235,7 @@ fn serialize<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
     dtype: safetensors::Dtype,
     bytes: impl Fn(&[f32]) -> Vec<u8>,
+    metadata: Option<HashMap<String, String>>,
 ) -> Result<Vec<u8>, WeightsError> {
     let stored: Vec<_> = tensors.map(|(name, t)| (name, &t.shape, bytes(&t.data))).collect();
     let views = stored
@@ -205,7 +245,7 @@ fn serialize<'a>(
                 .map(|view| (*name, view))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(safetensors::serialize(views, None)?)
+    Ok(safetensors::serialize(views, metadata)?)
 }
 
 /// Turns stored little-endian numbers into `f32`; `None` for formats that weights never have.

@@ -1,5 +1,7 @@
 //! The layers of SAN (GEM, ICCV 2023, section 3.2 and figure 3), by their published names.
 
+use crate::event::EventInput;
+
 /// One level of the multi-scale feature fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FusionLevel {
@@ -18,14 +20,15 @@ pub const FUSION_LEVELS: [FusionLevel; 5] = [
     FusionLevel { channels: 128, kernel: 3 },
 ];
 
-/// Name and shape of every parameter, in the order of the published code.
-pub fn parameters() -> Vec<(String, Vec<usize>)> {
+/// Name and shape of every parameter, in the order of the published code, of the network that
+/// reads `events`.
+pub fn parameters(events: EventInput) -> Vec<(String, Vec<usize>)> {
     let mut list = Vec::new();
     let mut conv = |name: String, cout: usize, cin: usize, k: usize| {
         list.push((format!("{name}.weight"), vec![cout, cin, k, k]));
         list.push((format!("{name}.bias"), vec![cout]));
     };
-    for (encoder, cin) in [("im_enc", 3), ("ev_enc", crate::event::CHANNELS)] {
+    for (encoder, cin) in [("im_enc", 3), ("ev_enc", events.channels())] {
         conv(format!("{encoder}.conv1"), 16, cin, 7);
         conv(format!("{encoder}.conv2"), 16, 16, 7);
         for (i, (a, b, k)) in

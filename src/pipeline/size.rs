@@ -1,6 +1,7 @@
 //! Which size this machine keeps up with, found by measuring.
 
 use super::source::Shape;
+use crate::event::EventInput;
 use crate::network::operations;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -58,7 +59,7 @@ impl SizeChoice {
         }
         let typical = self.typical()?;
         let budget = interval.as_secs_f64() * SHARE;
-        let cost = |s: &Shape| operations(s.image, s.sensor, instants).max(1.0);
+        let cost = |s: &Shape| operations(EventInput::default(), s.image, s.sensor, instants).max(1.0);
         let speed = cost(&shape) / typical;
         let fits = |s: &Shape| cost(s) / speed <= budget;
         let best = self.shapes.iter().take(self.limit).rposition(fits).unwrap_or(0);
@@ -105,7 +106,7 @@ mod tests {
         (0..steps)
             .filter_map(|i| {
                 let s = shapes[choice.current()];
-                let time = operations(s.image, s.sensor, 1) / speed(i);
+                let time = operations(EventInput::default(), s.image, s.sensor, 1) / speed(i);
                 choice.observe(s, 1, Duration::from_secs_f64(time), interval)
             })
             .collect()

@@ -97,6 +97,35 @@ impl LightImage {
         out
     }
 
+    /// As [`LightImage::brightness`] for a sensor that looks `shift_px` (x, then y) to the right and
+    /// below of where it should; beyond the image its edge goes on.
+    pub fn brightness_at(&self, size: Size, shift_px: [f64; 2], out: &mut Vec<f32>) {
+        if shift_px == [0.0; 2] {
+            return self.brightness(size, out);
+        }
+        let whole = shift_px.map(|s| s.floor() as isize);
+        let part = shift_px.map(|s| (s - s.floor()) as f32);
+        let at = |i: usize, by: isize, n: usize| {
+            i.saturating_add_signed(by).min(n.saturating_sub(1))
+        };
+        let Size { width, height } = self.size;
+        let mut moved = Self::dark(self.size);
+        moved.pixels.par_chunks_mut(width).enumerate().for_each(|(y, row)| {
+            let rows = [0, 1].map(|k| &self.pixels[at(y, whole[1] + k, height) * width..][..width]);
+            for (x, v) in row.iter_mut().enumerate() {
+                let columns = [0, 1].map(|k| at(x, whole[0] + k, width));
+                *v = std::array::from_fn(|c| {
+                    let [top, bottom] = rows.map(|r| {
+                        let [left, right] = columns.map(|x| r[x][c]);
+                        left + (right - left) * part[0]
+                    });
+                    top + (bottom - top) * part[1]
+                });
+            }
+        });
+        moved.brightness(size, out);
+    }
+
     /// Brightness, averaged over the pixels that fall into each cell of a sensor of `size`.
     /// Where a side is no multiple of the sensor's, cells take whole pixels, one more or less.
     pub fn brightness(&self, size: Size, out: &mut Vec<f32>) {

@@ -10,6 +10,7 @@ use super::loss::{self, Losses, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, Watch};
 use crate::dataset::Pair;
+use crate::event::Thresholds;
 use crate::frame::{Planes, Size};
 use crate::metrics;
 use crate::network::Weights;
@@ -29,6 +30,8 @@ pub struct Settings {
     /// Learning rate. A fifth of the published cycles' is the default: weights that work are
     /// to be adjusted, not learned.
     pub rate: f64,
+    /// The event camera's contrast thresholds, which weights with the event prior need.
+    pub thresholds: Thresholds,
     /// Side of the crops in image pixels; reduced where the recording is smaller.
     pub side: usize,
     /// Seed of everything random.
@@ -40,7 +43,15 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let time = Duration::from_secs(600);
-        Self { time, batch: 4, rate: 1e-4, side: 128, seed: 1226, device: Device::Processor }
+        Self {
+            time,
+            batch: 4,
+            rate: 1e-4,
+            thresholds: Thresholds::DEFAULT,
+            side: 128,
+            seed: 1226,
+            device: Device::Processor,
+        }
     }
 }
 
@@ -119,7 +130,8 @@ pub fn adapt(
                     images a whole number of times as large";
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     };
-    let all = Recordings::new(recording, Some(crop))?;
+    let all = Recordings::new(recording, Some(crop))?
+        .reading(weights.event_input(), settings.thresholds);
     // Pairs at even distances, so that they are of all parts of the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()
@@ -148,14 +160,19 @@ pub fn adapt(
         .flat_map(|i| (0..CROPS).map(move |k| (*i, k)))
         .filter_map(|(i, k)| all.unlabelled(i, &[settings.seed, JUDGE, i as u64, k]))
         .collect();
-    let layout = Net::layout();
+    let layout = Net::layout(weights.event_input());
     let offsets = offsets_of(weights);
     let parameters = layout.flatten(weights);
     let teacher = Net::new(&layout, &parameters, offsets);
     let before = judge(&teacher, &teacher, &judged)?;
     let blurry_sharpness =
         judged.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>() / judged.len().max(1) as f64;
-    let mut learner = Learner::new(Adam::new(parameters.clone()), offsets, settings.device)?;
+    let mut learner = Learner::new(
+        Adam::new(parameters.clone()),
+        weights.event_input(),
+        offsets,
+        settings.device,
+    )?;
     learner.gradients.teach(Some(&parameters))?;
     let data = |step| batch(&all, &training, settings, step);
     let judge =

@@ -5,7 +5,8 @@ use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::device::Device;
 use super::layout::Layout;
-use super::loss::{Labelled, Losses, Objective, Unlabelled};
+use crate::event::EventInput;
+use super::loss::{Criterion, Labelled, Losses, Objective, Unlabelled};
 
 /// The samples of a step and what they are judged by.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +15,8 @@ pub enum Batch<'a> {
     Labelled {
         /// The samples.
         samples: &'a [Labelled],
-        /// How much more moving pixels count.
-        emphasis: f32,
+        /// How they are compared with the truth.
+        criterion: Criterion,
     },
     /// Without, see [`super::loss::unlabelled_slopes`]; the second stage where there is a teacher.
     Unlabelled {
@@ -60,12 +61,18 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// A network that learns on `device`.
+    /// A network that reads `event_input` and learns on `device`.
     ///
     /// # Errors
     /// The device is not there, is not built in, or computes something else than the processor.
-    pub fn new(adam: Adam, offsets: Offsets, device: Device) -> Result<Self, TrainError> {
-        Ok(Self { layout: Net::layout(), adam, offsets, gradients: device.open(offsets)? })
+    pub fn new(
+        adam: Adam,
+        event_input: EventInput,
+        offsets: Offsets,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let gradients = device.open(event_input, offsets)?;
+        Ok(Self { layout: Net::layout(event_input), adam, offsets, gradients })
     }
 
     /// The network as it is now, on the processor.

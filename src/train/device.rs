@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::batch::Gradients;
 use super::cpu::{Offsets, Processor};
+use crate::event::EventInput;
 use std::str::FromStr;
 
 /// A device that computes gradients.
@@ -51,11 +52,15 @@ impl Device {
     ///
     /// # Errors
     /// The device is not there, is not built in, or computes something else.
-    pub fn open(self, offsets: Offsets) -> Result<Box<dyn Gradients>, TrainError> {
+    pub fn open(
+        self,
+        event_input: EventInput,
+        offsets: Offsets,
+    ) -> Result<Box<dyn Gradients>, TrainError> {
         match self {
-            Self::Processor => Ok(Box::new(Processor::new(offsets))),
+            Self::Processor => Ok(Box::new(Processor::new(event_input, offsets))),
             #[cfg(any(feature = "train-burn", feature = "train-cuda"))]
-            other => super::burn::open(other, offsets),
+            other => super::burn::open(other, event_input, offsets),
             #[cfg(not(any(feature = "train-burn", feature = "train-cuda")))]
             other => Err(other.missing()),
         }

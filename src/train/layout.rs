@@ -1,6 +1,7 @@
 //! Where every parameter lies: one vector of numbers in the published order, and the order in
 //! which gradients are added up.
 
+use crate::event::EventInput;
 use crate::network::{Tensor, Weights, WeightsError, parameters};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ impl Slot {
 /// Every layer of SAN by its published name.
 #[derive(Clone, Debug)]
 pub struct Layout {
+    event_input: EventInput,
     slots: BTreeMap<String, Slot>,
     names: Vec<(String, Vec<usize>)>,
     parameters: usize,
@@ -72,9 +74,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for registers of `lanes` numbers.
-    pub fn new(lanes: usize) -> Self {
-        let names = parameters();
+    /// The layout of the network that reads `event_input`, for registers of `lanes` numbers.
+    pub fn new(event_input: EventInput, lanes: usize) -> Self {
+        let names = parameters(event_input);
         let mut slots = BTreeMap::new();
         let (mut at, mut work) = (0, 0);
         for (name, shape) in &names {
@@ -102,7 +104,7 @@ impl Layout {
             }
             at += count;
         }
-        Self { slots, names, parameters: at, work }
+        Self { event_input, slots, names, parameters: at, work }
     }
 
     /// A layer by its name without `.weight`; an empty one for a name that SAN does not have.
@@ -110,6 +112,11 @@ impl Layout {
         let none =
             Slot { outputs: 0, inputs: 1, kernel: 1, columns: 0, weight: 0, bias: 0, work: 0 };
         self.slots.get(name).cloned().unwrap_or(none)
+    }
+
+    /// What the network reads of the events.
+    pub fn event_input(&self) -> EventInput {
+        self.event_input
     }
 
     /// How many parameters there are.

@@ -349,9 +349,43 @@ pub fn unlabelled(
     Ok(losses)
 }
 
-/// Mean absolute difference of `latent` to the truth, where pixels that moved count more:
-/// `1 + emphasis * |blur - sharp|`, the difference averaged over the colours; and its derivatives.
-pub fn labelled_slopes(sample: &Labelled, latent: &[f32], emphasis: f32) -> (Losses, Slopes) {
+/// How a restored image is compared with the truth.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// Mean absolute difference, where pixels that differ between blurry and sharp count more:
+    /// `1 + motion_weight * |blur - sharp|`, the difference averaged over the colours.
+    L1 {
+        /// The factor.
+        motion_weight: f32,
+    },
+    /// Logarithm of the exposure's mean squared error: the mean over exposures is, up to a
+    /// factor, the mean PSNR, so that easy exposures count as much as hard ones.
+    LogMse,
+}
+
+/// Factor of [`Criterion::LogMse`], so that its gradients stay near the length of 1 at which a
+/// training shortens them.
+const LOG_MSE_SCALE: f64 = 0.015;
+/// Mean squared error that is added before the logarithm: 47 dB, about what eight bits of a blurry
+/// image and its noise leave. Better is not worth a step.
+const LOG_MSE_FLOOR: f64 = 2e-5;
+
+/// The loss of a restored image, and its derivatives.
+pub fn labelled_slopes(
+    sample: &Labelled,
+    latent: &[f32],
+    criterion: Criterion,
+) -> (Losses, Slopes) {
+    let mut slopes = Slopes::zeros(latent.len());
+    let truth = match criterion {
+        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut slopes),
+        Criterion::LogMse => log_mse_slopes(sample, latent, &mut slopes),
+    };
+    (Losses { truth, ..Losses::default() }, slopes)
+}
+
+fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut Slopes) -> f64 {
     let n = latent.len();
     let area = sample.input.height * sample.input.width;
     let mut moved = vec![0.0_f32; area];
@@ -360,9 +394,8 @@ pub fn labelled_slopes(sample: &Labelled, latent: &[f32], emphasis: f32) -> (Los
             *m += (b - s).abs() / 3.0;
         }
     }
-    let mut slopes = Slopes::zeros(n);
     let mut sum = 0.0_f64;
-    let weights = moved.iter().map(|m| 1.0 + emphasis * m).cycle();
+    let weights = moved.iter().map(|m| 1.0 + motion_weight * m).cycle();
     for (((l, s), weight), d) in
         latent.iter().zip(&sample.sharp).zip(weights).zip(&mut slopes.latent)
     {
@@ -370,7 +403,16 @@ pub fn labelled_slopes(sample: &Labelled, latent: &[f32], emphasis: f32) -> (Los
         sum += f64::from(weight) * value;
         *d = weight * slope / n as f32;
     }
-    (Losses { truth: sum / n as f64, ..Losses::default() }, slopes)
+    sum / n as f64
+}
+
+fn log_mse_slopes(sample: &Labelled, latent: &[f32], slopes: &mut Slopes) -> f64 {
+    let n = latent.len().max(1) as f64;
+    let pairs = || latent.iter().zip(&sample.sharp);
+    let mse = pairs().map(|(l, s)| f64::from(l - s).powi(2)).sum::<f64>() / n;
+    let factor = (LOG_MSE_SCALE * 2.0 / (n * (mse + LOG_MSE_FLOOR))) as f32;
+    pairs().zip(&mut slopes.latent).for_each(|((l, s), d)| *d = factor * (l - s));
+    LOG_MSE_SCALE * (mse + LOG_MSE_FLOOR).ln()
 }
 
 /// [`labelled_slopes`] on the processor. With `gradient`, the derivatives times `share` are added
@@ -381,11 +423,11 @@ pub fn labelled_slopes(sample: &Labelled, latent: &[f32], emphasis: f32) -> (Los
 pub fn labelled(
     net: &Net,
     sample: &Labelled,
-    emphasis: f32,
+    criterion: Criterion,
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let output = net.forward(&sample.input)?;
-    let (losses, slopes) = labelled_slopes(sample, &output.latent, emphasis);
+    let (losses, slopes) = labelled_slopes(sample, &output.latent, criterion);
     if let Some((gradient, share)) = gradient {
         let slopes = slopes.scaled(share);
         net.backward(&sample.input, &output, &slopes.latent, &slopes.ratio, gradient);

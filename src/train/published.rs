@@ -14,6 +14,7 @@ use super::state::{Position, State};
 use super::watch::{Progress, Watch};
 use super::{TrainError, Validation};
 use crate::dataset::Config;
+use crate::event::EventInput;
 use crate::network::Weights;
 use crate::output;
 use crate::simulate::random::Stream;
@@ -215,9 +216,9 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
     for scale in &config.more_scales {
         plan.push_str(&format!(", also at scale {scale}"));
     }
-    let layout = Net::layout();
+    let layout = Net::layout(EventInput::Counts);
     let state = if path.exists() {
-        let state = State::read(&path)?;
+        let state = State::read(&path, EventInput::Counts)?;
         if state.position.plan != plan {
             let found = state.position.plan;
             return Err(TrainError::Plan { path, found, expected: plan });
@@ -247,7 +248,12 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         crop,
         folder,
         state,
-        learner: Learner::new(adam, settings.offsets, settings.device)?,
+        learner: Learner::new(
+            adam,
+            EventInput::Counts,
+            settings.offsets,
+            settings.device,
+        )?,
         metrics,
         saved: Instant::now(),
         validation: validation(config, crop)?,

@@ -3,6 +3,7 @@
 
 use super::TrainError;
 use super::adam::Adam;
+use crate::event::EventInput;
 use crate::output;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -77,11 +78,11 @@ impl State {
         Ok(output::write(path, &file)?)
     }
 
-    /// Reads the file again.
+    /// Reads the file of a training of the network that reads `event_input`.
     ///
     /// # Errors
     /// The file cannot be read, or is not a training's state.
-    pub fn read(path: &Path) -> Result<Self, TrainError> {
+    pub fn read(path: &Path, event_input: EventInput) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(|e| TrainError::state(path, e))?;
         let wrong = |e: &dyn std::fmt::Display| TrainError::state(path, e);
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
@@ -99,7 +100,7 @@ impl State {
             mean: need("mean")?,
             steps,
         };
-        let expected = crate::network::parameters();
+        let expected = crate::network::parameters(event_input);
         let n: usize = expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         if [&adam.parameters, &adam.first, &adam.second, &adam.mean].iter().any(|v| v.len() != n) {
             return Err(wrong(&"parameters of another network"));

@@ -2,9 +2,9 @@
 
 use super::adam::{Adam, StepSettings};
 use super::batch::{Batch, Learner};
-use super::cpu::{Input, Net, Offsets};
+use super::cpu::{Net, Offsets};
 use super::device::Device;
-use super::loss::Labelled;
+use super::loss::{Criterion, Labelled};
 use super::metrics_file::Metrics;
 use super::recordings::Recordings;
 use super::schedule::by_step;
@@ -12,9 +12,8 @@ use super::skipped::Skipped;
 use super::state::{Position, State};
 use super::watch::{Progress, Watch};
 use super::{TrainError, Validation};
-use crate::event::EgerError;
+use crate::event::EventInput;
 use crate::output;
-use crate::simulate::synth::{Sample, Sampler};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,14 +24,16 @@ pub struct Settings {
     pub out: PathBuf,
     /// Steps of the whole schedule.
     pub steps: u64,
-    /// Samples in a batch.
-    pub batch: usize,
     /// Largest learning rate.
     pub rate: f64,
     /// Steps in which the rate rises.
     pub warmup: u64,
-    /// How much more moving pixels count, see [`super::loss::labelled_slopes`].
-    pub emphasis: f32,
+    /// Share of its old value that the running mean of the parameters keeps in a step.
+    pub mean_keeps: f64,
+    /// The loss.
+    pub criterion: Criterion,
+    /// What the network reads of the events.
+    pub event_input: EventInput,
     /// Whether the deformable convolutions deform.
     pub offsets: Offsets,
     /// Where gradients are computed; not part of the plan, a training may move.
@@ -48,8 +49,15 @@ pub struct Settings {
 impl Settings {
     fn plan(&self) -> String {
         format!(
-            "supervised, {} steps of {} samples, rate {}, warm-up {}, emphasis {}; {}",
-            self.steps, self.batch, self.rate, self.warmup, self.emphasis, self.plan
+            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, {:?} offsets; {}",
+            self.steps,
+            self.rate,
+            self.warmup,
+            self.mean_keeps,
+            self.criterion,
+            self.event_input,
+            self.offsets,
+            self.plan
         )
     }
 }
@@ -57,43 +65,16 @@ impl Settings {
 /// Where batches come from: a batch depends on its number alone, so that a training that was
 /// killed goes on with the same ones.
 pub trait Batches: Send + Sync {
-    /// Batch `number` of `count` samples.
+    /// Batch `number`.
     ///
     /// # Errors
     /// Nothing to learn from.
-    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError>;
+    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError>;
 
     /// The recordings that they are drawn from, some of which may be skipped.
     fn recordings(&self) -> Option<&Recordings> {
         None
     }
-}
-
-impl Batches for Sampler {
-    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
-        let samples = Sampler::batch(self, number, count);
-        samples.iter().map(|s| labelled(s).map_err(|e| TrainError::Data(e.to_string()))).collect()
-    }
-}
-
-/// A simulated exposure as the network reads it.
-///
-/// # Errors
-/// Events that do not fit the exposure; none that a sampler makes.
-pub fn labelled(sample: &Sample) -> Result<Labelled, EgerError> {
-    let (size, sensor) = (sample.exposure.frame.size(), sample.exposure.sensor);
-    let planes = |p: &crate::frame::Planes| {
-        (0..3).flat_map(|c| p.plane(c).iter().copied()).collect::<Vec<f32>>()
-    };
-    let input = Input {
-        events: sample.eger()?,
-        event_height: sensor.height,
-        event_width: sensor.width,
-        blur: planes(&sample.exposure.frame),
-        height: size.height,
-        width: size.width,
-    };
-    Ok(Labelled { input, sharp: planes(&sample.sharp) })
 }
 
 /// Files of a training.
@@ -128,7 +109,7 @@ pub fn run(
 ) -> Result<State, TrainError> {
     let files = Files::new(&settings.out);
     let mut state = if files.state.exists() {
-        let state = State::read(&files.state)?;
+        let state = State::read(&files.state, settings.event_input)?;
         if state.position.plan != settings.plan() {
             let (found, expected) = (state.position.plan, settings.plan());
             return Err(TrainError::Plan { path: files.state, found, expected });
@@ -141,7 +122,12 @@ pub fn run(
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
     let adam = state.adam.clone();
-    let mut learner = Learner::new(adam, settings.offsets, settings.device)?;
+    let mut learner = Learner::new(
+        adam,
+        settings.event_input,
+        settings.offsets,
+        settings.device,
+    )?;
     let result = std::thread::scope(|scope| {
         let (give, take) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;
@@ -150,7 +136,7 @@ pub fn run(
             .spawn_scoped(scope, move || {
                 for number in numbers {
                     // The other end is gone when the training stops.
-                    if give.send(batches.batch(number, settings.batch)).is_err() {
+                    if give.send(batches.batch(number)).is_err() {
                         return;
                     }
                 }
@@ -170,9 +156,13 @@ pub fn run(
             let samples = samples?;
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // Gradients longer than 1 are shortened: single samples must not undo much.
-            let how =
-                StepSettings { rate, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.998 };
-            let batch = Batch::Labelled { samples: &samples, emphasis: settings.emphasis };
+            let how = StepSettings {
+                rate,
+                weight_decay: 0.0,
+                longest: Some(1.0),
+                mean_keeps: settings.mean_keeps,
+            };
+            let batch = Batch::Labelled { samples: &samples, criterion: settings.criterion };
             let (losses, gradient) = learner.step(batch, how)?;
             state.position.seconds += last.elapsed().as_secs_f64();
             last = Instant::now();

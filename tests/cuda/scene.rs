@@ -1,7 +1,7 @@
 //! Random weights, images and events.
 
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, Span};
+use gem_live::event::{Event, Span, EventInput, Thresholds};
 use gem_live::frame::Size;
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -17,7 +17,7 @@ pub fn weights(seed: u64) -> Weights {
         let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
         (name, Tensor { shape, data })
     };
-    Weights::from_tensors(parameters().into_iter().map(tensor).collect()).unwrap()
+    Weights::from_tensors(parameters(EventInput::Counts).into_iter().map(tensor).collect()).unwrap()
 }
 
 pub struct Scene {
@@ -60,6 +60,7 @@ impl Scene {
             targets,
             sensor: self.sensor,
             padded: self.padded,
+            thresholds: Thresholds::DEFAULT,
         }
     }
 }

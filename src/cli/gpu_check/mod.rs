@@ -7,6 +7,7 @@ mod small;
 
 use super::Failure;
 use super::bench::{random_weights, size};
+use gem_live::event::EventInput;
 use gem_live::engine::cuda::{DeviceInfo, devices};
 use gem_live::frame::Size;
 use measure::Measurement;
@@ -121,7 +122,7 @@ impl GpuCheck {
         };
         let repeats = self.repeats.unwrap_or(if self.quick { 1 } else { 30 }).max(1);
         let further = if self.quick { 1 } else { 4 };
-        let weights = random_weights(&mut StdRng::seed_from_u64(1))?;
+        let weights = random_weights(EventInput::Counts, &mut StdRng::seed_from_u64(1))?;
         for (image, sensor) in sizes.iter().copied() {
             let m = Measurement { weights: &weights, card, repeats, further, image, sensor };
             let row = if self.plan_only { m.count() } else { m.run() };

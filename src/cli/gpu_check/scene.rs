@@ -3,7 +3,7 @@
 use crate::cli::Failure;
 use gem_live::engine::cuda::CudaEngine;
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, Span};
+use gem_live::event::{Event, Span, Thresholds};
 use gem_live::frame::{Exposure, Planes, Size};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -53,6 +53,7 @@ impl Scene {
             targets: &targets,
             sensor: self.sensor,
             padded: self.sensor,
+            thresholds: Thresholds::DEFAULT,
         };
         f(&Image { data: &self.blur, height, width }, &events)
     }

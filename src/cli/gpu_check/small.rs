@@ -3,6 +3,7 @@
 use super::scene::{Scene, finite};
 use crate::cli::Failure;
 use crate::cli::bench::random_weights;
+use gem_live::event::EventInput;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
 use gem_live::engine::{Engine, Voxels};
@@ -25,7 +26,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
     let odd = Size::new(image.width - 9, image.height - 5);
     let exposure = Arc::new(Scene::new(odd, sensor, 2000).exposure()?);
     for seed in 1..=if quick { 1 } else { SEEDS } {
-        let weights = random_weights(&mut StdRng::seed_from_u64(seed))?;
+        let weights = random_weights(EventInput::Counts, &mut StdRng::seed_from_u64(seed))?;
         for precision in [Precision::Half, Precision::Single] {
             let mut engine = CudaEngine::new(&weights, card, precision)?;
             finite(&scene.restore(&mut engine, if quick { 1 } else { 3 })?)?;

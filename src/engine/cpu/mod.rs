@@ -7,11 +7,13 @@ pub(crate) mod fusion;
 pub(crate) mod kernel;
 mod layers;
 mod map;
+mod prior;
 pub(crate) mod simd;
 
 pub use kernel::Isa;
 
 use super::{Engine, EngineError, EventMap, Events, Form, Image, Restored, View, Voxels};
+use crate::event::{EventInput, Span, TargetBins};
 use crate::frame::Size;
 use crate::network::{FUSION_LEVELS, Weights};
 use deform::DeformConv;
@@ -19,6 +21,7 @@ use fusion::Fusion;
 use kernel::Task;
 use layers::{Activation, Conv, average_pool, upsample};
 use map::{Buffers, Map};
+use prior::{Counts, prior_map};
 use rayon::prelude::*;
 use simd::Simd;
 use std::time::{Duration, Instant};
@@ -59,6 +62,7 @@ impl Encoder {
 /// The network on the processor's vector units, its rows shared between threads.
 pub struct CpuEngine {
     isa: Isa,
+    event_input: EventInput,
     pool: rayon::ThreadPool,
     image_encoder: Encoder,
     event_encoder: Encoder,
@@ -129,6 +133,7 @@ impl CpuEngine {
             .collect();
         Ok(Self {
             isa,
+            event_input: weights.event_input(),
             pool,
             image_encoder: Encoder::new(isa, weights, "im_enc"),
             event_encoder: Encoder::new(isa, weights, "ev_enc"),
@@ -160,10 +165,16 @@ impl CpuEngine {
     }
 
     /// One instant: projected image features and event features to the decoder's last output.
-    fn decode(&self, parts: &mut Parts, image: &[Map], voxels: &Voxels<'_>) -> Map {
+    fn decode(&self, parts: &mut Parts, image: &[Map], target: &Target<'_>) -> Map {
         let events = timed(&mut parts.event_encoder, || {
-            let shape = (crate::event::CHANNELS, voxels.height, voxels.width);
-            self.event_encoder.run(&Map::from_chw(&self.buffers, voxels.data, shape, 3, |x| x))
+            let input = match target {
+                Target::Tensor(t) => {
+                    let shape = (self.event_input.channels(), t.height, t.width);
+                    Map::from_chw(&self.buffers, t.data, shape, 3, |x| x)
+                }
+                Target::Counts(counts) => prior_map(&self.buffers, self.isa, counts, 3),
+            };
+            self.event_encoder.run(&input)
         });
         let mut fused = Vec::with_capacity(image.len());
         for (((fusion, dcn, pad), e), i) in self.fusion.iter().zip(events).zip(image) {
@@ -208,11 +219,11 @@ impl CpuEngine {
     }
 
     /// Restores one target; what came of it stays here until the next.
-    fn instant(&mut self, blur: &Image<'_>, image: &[Map], voxels: &Voxels<'_>) -> &Restored {
+    fn instant(&mut self, blur: &Image<'_>, image: &[Map], target: &Target<'_>) -> &Restored {
         let mut parts = self.parts;
         let mut restored = std::mem::take(&mut self.restored);
         self.pool.install(|| {
-            let output = self.decode(&mut parts, image, voxels);
+            let output = self.decode(&mut parts, image, target);
             timed(&mut parts.decoder, || finish(self.isa, &output, blur, &mut restored));
         });
         (self.parts, self.restored) = (parts, restored);
@@ -231,9 +242,13 @@ impl CpuEngine {
         let mut map = std::mem::take(&mut self.voxels);
         // One event map at a time: they are the largest tensors at high event resolution.
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
-            let voxels = Voxels { data: events.voxels_in(*target, &mut map)?, height, width };
-            voxels.check()?;
-            done(i, self.instant(blur, &image, &voxels));
+            let counts = Voxels { data: events.voxels_in(*target, &mut map)?, height, width };
+            counts.check(EventInput::Counts)?;
+            let target = match self.event_input {
+                EventInput::Counts => Target::Tensor(counts),
+                EventInput::Prior => Target::of_counts(&counts, events, *target),
+            };
+            done(i, self.instant(blur, &image, &target));
             Ok(())
         });
         self.voxels = map;
@@ -241,17 +256,42 @@ impl CpuEngine {
     }
 }
 
+/// What the network reads of the events of one target.
+enum Target<'a> {
+    /// As it is read.
+    Tensor(Voxels<'a>),
+    /// Counts, from which the event prior is made.
+    Counts(Counts<'a>),
+}
+
+impl<'a> Target<'a> {
+    fn of_counts(counts: &Voxels<'a>, events: &Events<'_>, target: Span) -> Self {
+        Self::Counts(Counts {
+            data: counts.data,
+            height: counts.height,
+            width: counts.width,
+            thresholds: events.thresholds,
+            target: TargetBins::new(events.exposure, target),
+        })
+    }
+}
+
 impl Engine for CpuEngine {
+    fn event_input(&self) -> EventInput {
+        self.event_input
+    }
+
     fn restore(
         &mut self,
         blur: &Image<'_>,
         targets: &[Voxels<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
-        targets.iter().try_for_each(Voxels::check)?;
+        targets.iter().try_for_each(|t| t.check(self.event_input))?;
         let Some(first) = targets.first() else { return Ok(Vec::new()) };
         let image = self.encode(blur, Size::new(first.width, first.height));
-        Ok(targets.iter().map(|voxels| self.instant(blur, &image, voxels).clone()).collect())
+        let targets = targets.iter().map(|t| Target::Tensor(*t));
+        Ok(targets.map(|target| self.instant(blur, &image, &target).clone()).collect())
     }
 
     fn restore_events(

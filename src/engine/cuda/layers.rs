@@ -51,7 +51,7 @@ impl Layers {
                 layers.insert(name, Layer { weights, bias: device.upload(bias)? });
                 Ok::<_, DriverError>(())
             };
-        for (name, shape) in parameters() {
+        for (name, shape) in parameters(weights.event_input()) {
             let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
             else {
                 continue;

@@ -22,6 +22,7 @@ pub use device::{Cost, DeviceInfo, devices};
 pub use profile::{KernelTime, Profile};
 
 use super::{Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
+use crate::event::EventInput;
 use crate::frame::Size;
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
@@ -78,6 +79,10 @@ impl CudaEngine {
         info: &DeviceInfo,
         precision: Precision,
     ) -> Result<Self, EngineError> {
+        if weights.event_input() != EventInput::Counts {
+            let text = "weights with the event prior do not run on CUDA yet";
+            return Err(EngineError::Device(text.to_owned()));
+        }
         let device = Device::open(info)?;
         let layers = Layers::new(&device, weights, precision).map_err(|e| device.failed(e))?;
         let arrivals = Arrivals::start()?;
@@ -200,6 +205,10 @@ fn owned(one: View<'_>) -> Option<Restored> {
 }
 
 impl Engine for CudaEngine {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
     fn restore(
         &mut self,
         blur: &Image<'_>,
@@ -207,7 +216,7 @@ impl Engine for CudaEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         self.idle()?;
         blur.check()?;
-        targets.iter().try_for_each(Voxels::check)?;
+        targets.iter().try_for_each(|t| t.check(EventInput::Counts))?;
         let image = Size::new(blur.width, blur.height);
         let mut out = Vec::with_capacity(targets.len());
         // Maps may differ in size; runs of one size share an image encoding.

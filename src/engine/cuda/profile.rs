@@ -5,7 +5,7 @@ use super::session::Session;
 use super::work::Work;
 use super::{CudaEngine, queue};
 use crate::engine::{Engine, EngineError, Events, Form, Image};
-use crate::event::Span;
+use crate::event::{Span, Thresholds};
 use crate::frame::{Rounding, Size};
 use cudarc::driver::{CudaStream, DriverError};
 
@@ -84,6 +84,7 @@ impl CudaEngine {
             targets: &[],
             sensor,
             padded: sensor,
+            thresholds: Thresholds::DEFAULT,
         };
         self.prepare(queue::shape_of(image, &events)?)?;
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };

@@ -24,6 +24,17 @@ pub struct Shooting {
     pub camera: CameraSettings,
     /// The event camera.
     pub pixels: SensorSettings,
+    /// Where and when the event camera looks.
+    pub view: EventView,
+}
+
+/// How the event camera's view differs from the frame camera's.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EventView {
+    /// How much later than the light its events are stamped, in microseconds.
+    pub delay_us: f64,
+    /// Where its pixels look, relative to where they should, in image pixels: x, then y.
+    pub shift_px: [f64; 2],
 }
 
 /// What came out.
@@ -42,15 +53,19 @@ pub struct Film {
 /// # Errors
 /// An event sensor without pixels, or exposures that are not in order.
 pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
-    let Shooting { size, sensor, camera, .. } = *shooting;
+    let Shooting { size, sensor, camera, view, .. } = *shooting;
     let mut events = Vec::new();
     let mut eyes = EventSensor::new(sensor, shooting.pixels);
     let (mut light, mut seen) = (LightImage::dark(size), Vec::new());
     let mut frames = Vec::new();
     let mut see = |t_us: f64, light: &mut LightImage| {
-        scene.render(t_us * 1e-6, size, light);
-        light.brightness(sensor, &mut seen);
-        eyes.push(t_us, &seen, &mut events)
+        scene.render((t_us - view.delay_us) * 1e-6, size, light);
+        light.brightness_at(sensor, view.shift_px, &mut seen);
+        let pushed = eyes.push(t_us, &seen, &mut events);
+        if view.delay_us != 0.0 {
+            scene.render(t_us * 1e-6, size, light);
+        }
+        pushed
     };
     let moments = shooting.moments.max(1);
     let mut before: Option<f64> = None;

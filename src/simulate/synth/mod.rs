@@ -7,6 +7,7 @@
 //! events; [`set`](mod@set) keeps all of them as a dataset in the MS-RBD format.
 
 pub mod film;
+mod perturb;
 mod photographs;
 pub mod real;
 mod sampler;
@@ -16,6 +17,7 @@ pub mod set;
 pub mod source;
 mod stills;
 
+pub use perturb::Perturbations;
 pub use photographs::{Part, Photographs, PhotographsError, is_held_out};
 pub use sampler::{Recipe, Sample, Sampler};
 pub use stills::still_pair;

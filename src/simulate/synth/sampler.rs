@@ -2,6 +2,7 @@
 
 use super::film::{Shooting, film};
 use super::scene::{SceneSettings, random_scene};
+use super::perturb::Perturbations;
 use super::{Photographs, scene};
 use crate::deblur::Thresholds;
 use crate::event::{EgerError, Span, eger};
@@ -9,15 +10,19 @@ use crate::frame::{Exposure, Planes, Size};
 use crate::simulate::random::Stream;
 use crate::simulate::{CameraSettings, SensorSettings, Transfer};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// What samples are like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Size of the frames; a multiple of all scales.
+    /// Size of the frames; a multiple of all scales. A file leaves it to the training's stages.
+    #[serde(skip)]
     pub size: Size,
     /// Image resolution over event resolution; every batch draws one of these.
     pub scales: Vec<usize>,
-    /// Longest blur in pixels.
+    /// Longest blur in pixels. A file leaves it to the training's stages.
+    #[serde(skip)]
     pub max_blur_px: f64,
     /// The blur is `max_blur_px * u^slow` for uniform `u`: above 1, slow motion is frequent.
     pub slow: f64,
@@ -31,6 +36,8 @@ pub struct Recipe {
     pub curved: f64,
     /// Range of the contrast thresholds.
     pub thresholds: (f64, f64),
+    /// What goes wrong besides.
+    pub perturbations: Perturbations,
 }
 
 impl Default for Recipe {
@@ -46,6 +53,7 @@ impl Default for Recipe {
             gray: 0.2,
             curved: 0.3,
             thresholds: (0.1, 0.35),
+            perturbations: Perturbations::default(),
         }
     }
 }
@@ -61,7 +69,7 @@ pub struct Sample {
     pub sharp: Planes,
     /// Image resolution over event resolution.
     pub scale: usize,
-    /// The event camera's thresholds, before mismatch.
+    /// The event camera's thresholds, before mismatch; dropped events raise them.
     pub thresholds: Thresholds,
     /// The longest way that anything moves, in pixels.
     pub blur_px: f64,
@@ -92,6 +100,7 @@ pub struct Sampler {
 /// Purposes that random numbers are drawn for.
 const SAMPLE: u64 = 0x7361_6d70;
 const BATCH: u64 = 0x6261_7463;
+const PERTURB: u64 = 0x7065_7274;
 
 impl Sampler {
     /// A sampler; sides and scales of zero count as one.
@@ -123,8 +132,10 @@ impl Sampler {
         let duration_us = (10_000.0 * 12.0_f64.powf(random.unit())).round();
         let span = Span::new(0.0, duration_us);
         let blur_px = r.max_blur_px * random.unit().powf(r.slow);
+        let mut drawn = r.perturbations.draw(&[self.seed, PERTURB, number], scale);
+        let blur_px = drawn.still_px.unwrap_or(blur_px);
         let optics = Optics::random(r, &mut random);
-        let settings = SceneSettings::of(r, &optics);
+        let settings = SceneSettings::of(r, &optics, drawn.gain);
         let scene = random_scene(&self.photographs, &settings, &[span], blur_px, &mut random);
         let scale = scale.max(1);
         let sensor = Size::new((r.size.width / scale).max(1), (r.size.height / scale).max(1));
@@ -136,20 +147,26 @@ impl Sampler {
             moments: moments(blur_px),
             truth_us: vec![instant_us],
             camera: optics.camera,
-            pixels: optics.pixels,
+            pixels: drawn.sensor(optics.pixels),
+            view: drawn.view,
         };
         let blur_px = scene::longest_path_px(&scene, span);
         let dark = || Planes::filled(true, r.size, 0.0);
         // A sensor with pixels and one exposure cannot be refused.
         let (frame, sharp, events) = match film(&scene, &shooting) {
-            Ok(mut film) => (
-                film.frames.pop().map_or_else(dark, |f| f.to_planes()),
-                film.truth.pop().unwrap_or_else(dark),
-                film.events,
-            ),
+            Ok(mut film) => {
+                drawn.apply(&mut film, span, sensor);
+                (
+                    film.frames.pop().map_or_else(dark, |f| f.to_planes()),
+                    film.truth.pop().unwrap_or_else(dark),
+                    film.events,
+                )
+            }
             Err(_) => (dark(), dark(), Vec::new()),
         };
-        let thresholds = Thresholds { on: optics.pixels.on.into(), off: optics.pixels.off.into() };
+        let raised = |c: f32| f64::from(c) * drawn.threshold_factor();
+        let thresholds =
+            Thresholds { on: raised(optics.pixels.on), off: raised(optics.pixels.off) };
         let exposure = Exposure { frame, span, events: events.into(), sensor };
         Sample { exposure, instant_us, sharp, scale, thresholds, blur_px }
     }
@@ -161,14 +178,14 @@ pub fn moments(blur_px: f64) -> usize {
 }
 
 impl SceneSettings {
-    pub(super) fn of(recipe: &Recipe, optics: &Optics) -> Self {
+    pub(super) fn of(recipe: &Recipe, optics: &Optics, gain: f64) -> Self {
         Self {
             view: recipe.size,
             foregrounds: recipe.foregrounds,
             gray: recipe.gray,
             tripod: 0.2,
             transfer: optics.decode,
-            gain: optics.gain,
+            gain: (optics.gain.0 * gain, optics.gain.1 * gain),
         }
     }
 }

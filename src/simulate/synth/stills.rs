@@ -13,6 +13,8 @@ use crate::simulate::random::Stream;
 
 /// Tells recordings from other uses of one seed.
 const STILLS: u64 = 0x7374_696c;
+/// Separates perturbations from what else is drawn for a recording.
+const PERTURB: u64 = 0x7065_7274;
 
 /// Recording `number` of a dataset: two exposures of one scene, with `truths` sharp images in
 /// each, at the middles of equal parts. Scenes, exposures and photographs are the same for
@@ -34,10 +36,12 @@ pub fn still_pair(
     let exposures =
         [0.0, length_us + gap_us].map(|start_us| Span::new(start_us, start_us + length_us));
     let blur_px = recipe.max_blur_px * random.unit().powf(recipe.slow);
-    let optics = Optics::random(recipe, &mut random);
-    let settings = SceneSettings::of(recipe, &optics);
-    let (scene, used) = random_scene_of(photographs, &settings, &exposures, blur_px, &mut random);
     let scale = scale.max(1);
+    let mut drawn = recipe.perturbations.draw(&[seed, STILLS, PERTURB, number], scale);
+    let blur_px = drawn.still_px.unwrap_or(blur_px);
+    let optics = Optics::random(recipe, &mut random);
+    let settings = SceneSettings::of(recipe, &optics, drawn.gain);
+    let (scene, used) = random_scene_of(photographs, &settings, &exposures, blur_px, &mut random);
     let sensor = Size::new(recipe.size.width / scale, recipe.size.height / scale);
     let middle = |k: usize| (k as f64 + 0.5) / truths as f64;
     let instants = exposures.iter().flat_map(|e| (0..truths).map(move |k| e.at(middle(k)).round()));
@@ -48,15 +52,21 @@ pub fn still_pair(
         moments: moments(blur_px),
         truth_us: instants.collect(),
         camera: optics.camera,
-        pixels: optics.pixels,
+        pixels: drawn.sensor(optics.pixels),
+        view: drawn.view,
     };
-    let film = film(&scene, &shooting)?;
+    let mut film = film(&scene, &shooting)?;
+    let [first, second] = exposures;
+    drawn.apply(&mut film, Span::new(first.start_us, second.end_us), sensor);
     let longest = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
     let of: Vec<&str> =
         used.iter().filter_map(|i| photographs.names().get(*i)).map(String::as_str).collect();
     let entry = Entry {
         source: format!("number {number}, of {}", of.join(", ")),
-        thresholds: Some([optics.pixels.on, optics.pixels.off].map(tidy)),
+        thresholds: Some(
+            [optics.pixels.on, optics.pixels.off]
+                .map(|c| tidy((f64::from(c) * drawn.threshold_factor()) as f32)),
+        ),
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: film.events.len(),
     };

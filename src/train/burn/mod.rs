@@ -18,9 +18,9 @@ use super::batch::{Batch, Gradients};
 use super::cpu::{Input, Net, Offsets, Processor};
 use super::device::Device;
 use super::layout::Layout;
-use super::loss::{Labelled, Losses, Objective, Passes, Seen, Slopes, Unlabelled};
+use super::loss::{Criterion, Labelled, Losses, Objective, Passes, Seen, Slopes, Unlabelled};
 use super::loss::{labelled_slopes, unlabelled_slopes};
-use crate::event::CHANNELS;
+use crate::event::EventInput;
 use crate::simulate::random::Stream;
 use burn_autodiff::Autodiff;
 use burn_tensor::backend::{AutodiffBackend, Backend, ExecutionError};
@@ -60,6 +60,7 @@ struct Group<B: Backend> {
 struct Burn<B: AutodiffBackend> {
     name: Device,
     device: burn_tensor::Device<B>,
+    event_input: EventInput,
     offsets: Offsets,
     teacher: Option<San<B>>,
     shapes: HashMap<Sizes, Shapes<B>>,
@@ -69,18 +70,23 @@ struct Burn<B: AutodiffBackend> {
 ///
 /// # Errors
 /// The device is not there, is not built in, or computes something else.
-pub(super) fn open(name: Device, offsets: Offsets) -> Result<Box<dyn Gradients>, TrainError> {
+pub(super) fn open(
+    name: Device,
+    event_input: EventInput,
+    offsets: Offsets,
+) -> Result<Box<dyn Gradients>, TrainError> {
     match name {
         #[cfg(feature = "train-burn")]
         Device::BurnProcessor => {
             let device = burn_ndarray::NdArrayDevice::default();
-            proven::<Autodiff<burn_ndarray::NdArray>>(name, device, offsets)
+            proven::<Autodiff<burn_ndarray::NdArray>>(name, device, event_input, offsets)
         }
         #[cfg(feature = "train-cuda")]
         Device::Cuda(number) => {
             let why = |why| TrainError::Device { device: name, why };
             super::toolkit::check(number).map_err(why)?;
-            proven::<Autodiff<burn_cuda::Cuda>>(name, burn_cuda::CudaDevice::new(number), offsets)
+            let device = burn_cuda::CudaDevice::new(number);
+            proven::<Autodiff<burn_cuda::Cuda>>(name, device, event_input, offsets)
         }
         other => Err(other.missing()),
     }
@@ -89,9 +95,11 @@ pub(super) fn open(name: Device, offsets: Offsets) -> Result<Box<dyn Gradients>,
 fn proven<B: AutodiffBackend>(
     name: Device,
     device: B::Device,
+    event_input: EventInput,
     offsets: Offsets,
 ) -> Result<Box<dyn Gradients>, TrainError> {
-    let mut burn = Burn::<B> { name, device, offsets, teacher: None, shapes: HashMap::new() };
+    let (teacher, shapes) = (None, HashMap::new());
+    let mut burn = Burn::<B> { name, device, event_input, offsets, teacher, shapes };
     burn.prove()?;
     Ok(Box::new(burn))
 }
@@ -106,6 +114,10 @@ fn sizes(input: &Input) -> Sizes {
 }
 
 impl<B: AutodiffBackend> Burn<B> {
+    fn layout(&self) -> Layout {
+        Layout::new(self.event_input, 1)
+    }
+
     fn failed(&self, why: impl std::fmt::Display) -> TrainError {
         TrainError::Device { device: self.name, why: why.to_string() }
     }
@@ -134,7 +146,7 @@ impl<B: AutodiffBackend> Burn<B> {
     ) -> Result<(Vec<Group<B>>, Vec<Restored>), TrainError> {
         let mut places: Vec<(Sizes, Vec<usize>)> = Vec::new();
         for (place, input) in inputs.iter().enumerate() {
-            input.check()?;
+            input.check(self.event_input)?;
             match places.iter_mut().find(|(of, _)| *of == sizes(input)) {
                 Some((_, list)) => list.push(place),
                 None => places.push((sizes(input), vec![place])),
@@ -155,7 +167,7 @@ impl<B: AutodiffBackend> Burn<B> {
             let events: Vec<f32> = members.iter().flat_map(|i| i.events.iter().copied()).collect();
             let blur: Vec<f32> = members.iter().flat_map(|i| i.blur.iter().copied()).collect();
             let n = members.len();
-            let events = TensorData::new(events, [n, CHANNELS, eh, ew]);
+            let events = TensorData::new(events, [n, self.event_input.channels(), eh, ew]);
             let blur = TensorData::new(blur, [n, 3, h, w]);
             let (latent, ratio) = net.forward(
                 Tensor::from_data(events, &self.device),
@@ -206,13 +218,13 @@ impl<B: AutodiffBackend> Burn<B> {
         &mut self,
         net: &San<B>,
         samples: &[Labelled],
-        emphasis: f32,
+        criterion: Criterion,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let inputs: Vec<&Input> = samples.iter().map(|s| &s.input).collect();
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
         let judged: Vec<(Losses, Slopes)> = (samples.par_iter().zip(&restored))
-            .map(|(sample, r)| labelled_slopes(sample, &r.latent, emphasis))
+            .map(|(sample, r)| labelled_slopes(sample, &r.latent, criterion))
             .collect();
         let mut losses = Losses::default();
         judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
@@ -264,7 +276,7 @@ impl<B: AutodiffBackend> Burn<B> {
             |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
         let ((event_height, event_width), (height, width)) = ((16, 16), (16, 32));
         let input = Input {
-            events: numbers(CHANNELS * event_height * event_width, 0.0, 2.0),
+            events: numbers(self.event_input.channels() * event_height * event_width, 0.0, 2.0),
             event_height,
             event_width,
             blur: numbers(3 * height * width, 0.0, 1.0),
@@ -272,7 +284,7 @@ impl<B: AutodiffBackend> Burn<B> {
             width,
         };
         let samples = [Labelled { input, sharp: numbers(3 * height * width, 0.0, 1.0) }];
-        let layout = Net::layout();
+        let layout = Net::layout(self.event_input);
         let mut parameters = layout.initial(1);
         // Offsets and masks that do something.
         for (_, range) in layout.tensors().filter(|(name, _)| name.contains("conv_offset_mask")) {
@@ -280,9 +292,12 @@ impl<B: AutodiffBackend> Burn<B> {
             let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
             part.copy_from_slice(&noise);
         }
-        let batch = Batch::Labelled { samples: &samples, emphasis: 1.0 };
+        let batch = Batch::Labelled {
+            samples: &samples,
+            criterion: Criterion::L1 { motion_weight: 1.0 },
+        };
         let (mine, by_mine) = self.gradients(&parameters, batch)?;
-        let (ours, by_ours) = Processor::new(self.offsets).gradients(&parameters, batch)?;
+        let (ours, by_ours) = Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
         let square =
             |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
         let difference = square(&mut by_mine.iter().zip(&by_ours).map(|(a, b)| a - b)).sqrt();
@@ -305,7 +320,7 @@ const MAY_DIFFER: f64 = 0.03;
 impl<B: AutodiffBackend> Gradients for Burn<B> {
     fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
         self.guarded(|burn| {
-            burn.teacher = teacher.map(|t| San::new(t, burn.offsets, &burn.device, false));
+            burn.teacher = teacher.map(|t| San::new(&burn.layout(), t, burn.offsets, &burn.device, false));
             Ok(())
         })
     }
@@ -315,11 +330,12 @@ impl<B: AutodiffBackend> Gradients for Burn<B> {
         parameters: &[f32],
         batch: Batch<'_>,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
-        debug_assert_eq!(parameters.len(), Layout::new(1).parameters());
         self.guarded(|burn| {
-            let net = San::new(parameters, burn.offsets, &burn.device, true);
+            let net = San::new(&burn.layout(), parameters, burn.offsets, &burn.device, true);
             match batch {
-                Batch::Labelled { samples, emphasis } => burn.labelled(&net, samples, emphasis),
+                Batch::Labelled { samples, criterion } => {
+                    burn.labelled(&net, samples, criterion)
+                },
                 Batch::Unlabelled { samples, objective } => {
                     burn.unlabelled(&net, samples, objective)
                 }

@@ -22,16 +22,22 @@ struct Layer<B: AutodiffBackend> {
 
 /// The network with one set of parameters on a device.
 pub(super) struct San<B: AutodiffBackend> {
+    layout: Layout,
     layers: BTreeMap<String, Layer<B>>,
     offsets: Offsets,
 }
 
 impl<B: AutodiffBackend> San<B> {
     /// Uploads a parameter vector; with `learn`, derivatives by it can be asked for.
-    pub(super) fn new(all: &[f32], offsets: Offsets, device: &Device<B>, learn: bool) -> Self {
-        let layout = Layout::new(1);
+    pub(super) fn new(
+        layout: &Layout,
+        all: &[f32],
+        offsets: Offsets,
+        device: &Device<B>,
+        learn: bool,
+    ) -> Self {
         let mut layers = BTreeMap::new();
-        for (name, shape) in parameters() {
+        for (name, shape) in parameters(layout.event_input()) {
             let Some(layer) = name.strip_suffix(".weight") else { continue };
             let slot = layout.slot(layer);
             let part = |range: Range<usize>| all.get(range).unwrap_or_default().to_vec();
@@ -49,20 +55,19 @@ impl<B: AutodiffBackend> San<B> {
                 },
             );
         }
-        Self { layers, offsets }
+        Self { layout: layout.clone(), layers, offsets }
     }
 
     /// Every parameter's derivative in the order of the parameter vector; zero where there is
     /// none.
     pub(super) fn collect(&self, mut gradients: B::Gradients) -> Result<Vec<f32>, ExecutionError> {
-        let layout = Layout::new(1);
-        let mut out = vec![0.0_f32; layout.parameters()];
+        let mut out = vec![0.0_f32; self.layout.parameters()];
         let mut put = |range: Range<usize>, values: Vec<f32>| {
             let to = out.get_mut(range).unwrap_or_default();
             to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
         };
         for (name, layer) in &self.layers {
-            let slot = layout.slot(name);
+            let slot = self.layout.slot(name);
             if let Some(d) = layer.weight.grad_remove(&mut gradients) {
                 put(slot.weight_range(), super::read(d)?);
             }

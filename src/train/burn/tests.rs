@@ -1,7 +1,7 @@
 //! burn against the processor's own kernels.
 
 use super::open;
-use crate::event::CHANNELS;
+use crate::event::{CHANNELS, EventInput};
 use crate::simulate::random::Stream;
 use crate::train::batch::{Batch, Gradients};
 use crate::train::cpu::{Input, Net, Offsets, Processor};
@@ -15,7 +15,7 @@ fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
 
 /// Offsets up to two pixels, so that samples also leave the image.
 fn parameters(seed: u64) -> Vec<f32> {
-    let layout = Net::layout();
+    let layout = Net::layout(EventInput::Counts);
     let mut all = layout.initial(seed);
     for (name, range) in layout.tensors() {
         if name.contains("conv_offset_mask") {
@@ -58,7 +58,7 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
     }
     let length = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
     let whole = length(&mut by_own.iter().copied()).sqrt();
-    for (name, range) in Net::layout().tensors() {
+    for (name, range) in Net::layout(EventInput::Counts).tensors() {
         let (a, b) = (&by_burn[range.clone()], &by_own[range]);
         let norm = length(&mut b.iter().copied()).sqrt();
         let difference = length(&mut a.iter().zip(b).map(|(a, b)| a - b)).sqrt();
@@ -77,9 +77,9 @@ fn gradients_with_truth_equal_the_processors_at_every_ratio() {
     // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
     let samples =
         [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
-    let batch = Batch::Labelled { samples: &samples, emphasis: 5.0 };
+    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
     compare(Offsets::Free, None, batch);
-    let batch = Batch::Labelled { samples: &samples[1..2], emphasis: 5.0 };
+    let batch = Batch::Labelled { samples: &samples[1..2], criterion: Criterion::L1 { motion_weight: 5.0 } };
     compare(Offsets::Rigid, None, batch);
 }
 

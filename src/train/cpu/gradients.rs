@@ -3,6 +3,7 @@
 
 use super::{Net, Offsets};
 use crate::engine::EngineError;
+use crate::event::EventInput;
 use crate::train::TrainError;
 use crate::train::batch::{Batch, Gradients};
 use crate::train::layout::{Gradient, Layout};
@@ -17,9 +18,9 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Without a teacher.
-    pub fn new(offsets: Offsets) -> Self {
-        Self { layout: Net::layout(), offsets, teacher: None }
+    /// For the network that reads `event_input`, without a teacher.
+    pub fn new(event_input: EventInput, offsets: Offsets) -> Self {
+        Self { layout: Net::layout(event_input), offsets, teacher: None }
     }
 
     fn sum<T: Sync>(
@@ -61,8 +62,8 @@ impl Gradients for Processor {
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let net = Net::new(&self.layout, parameters, self.offsets);
         match batch {
-            Batch::Labelled { samples, emphasis } => {
-                self.sum(samples, |sample, to| loss::labelled(&net, sample, emphasis, Some(to)))
+            Batch::Labelled { samples, criterion } => {
+                self.sum(samples, |sample, to| loss::labelled(&net, sample, criterion, Some(to)))
             }
             Batch::Unlabelled { samples, objective } => {
                 let teacher = self.teacher.as_ref();

@@ -17,7 +17,7 @@ use super::layout::{Gradient, Layout};
 use super::loss::Seen;
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
-use crate::event::CHANNELS;
+use crate::event::EventInput;
 use crate::network::FUSION_LEVELS;
 pub use gradients::Processor;
 
@@ -30,6 +30,7 @@ use resample::{downsample, pool, unpool, upsample};
 
 /// Whether the deformable convolutions deform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Offsets {
     /// As published.
     Free,
@@ -41,7 +42,8 @@ pub enum Offsets {
 /// One input of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// EGER, `(96, event_height, event_width)`.
+    /// What the network reads of the events, `(channels, event_height, event_width)`: see
+    /// [`EventInput`].
     pub events: Vec<f32>,
     /// Rows of the event map, at least 16.
     pub event_height: usize,
@@ -60,14 +62,14 @@ impl Input {
     ///
     /// # Errors
     /// Says which one is not.
-    pub fn check(&self) -> Result<(), EngineError> {
+    pub fn check(&self, input: EventInput) -> Result<(), EngineError> {
         let Self { height: h, width: w, event_height: eh, event_width: ew, .. } = *self;
         let sides = h > 0 && w > 0 && h.is_multiple_of(16) && w.is_multiple_of(16);
         if !sides || self.blur.len() != 3 * h * w {
             let found = self.blur.len();
             return Err(EngineError::Shape(format!("{found} numbers for a {w}x{h} image")));
         }
-        if eh < 16 || ew < 16 || self.events.len() != CHANNELS * eh * ew {
+        if eh < 16 || ew < 16 || self.events.len() != input.channels() * eh * ew {
             let found = self.events.len();
             return Err(EngineError::Shape(format!("{found} numbers for a {ew}x{eh} event map")));
         }
@@ -174,6 +176,7 @@ struct Up {
 
 /// The network with one set of weights, ready to run: it must be made again when they change.
 pub struct Net {
+    event_input: EventInput,
     image: Encoder,
     events: Encoder,
     levels: Vec<(Fusion, Joint, usize)>,
@@ -187,9 +190,9 @@ impl Net {
         Isa::available().first().copied().unwrap_or(Isa::Portable)
     }
 
-    /// The layout that fits this processor.
-    pub fn layout() -> Layout {
-        Layout::new(Self::isa().lanes())
+    /// The layout of the network that reads `event_input`, for this processor.
+    pub fn layout(event_input: EventInput) -> Layout {
+        Layout::new(event_input, Self::isa().lanes())
     }
 
     /// Packs a parameter vector, which must be as long as `layout` says.
@@ -222,7 +225,7 @@ impl Net {
                 )
             },
         );
-        Self { image, events, levels, up, last }
+        Self { event_input: layout.event_input(), image, events, levels, up, last }
     }
 
     /// Runs one input.
@@ -230,12 +233,13 @@ impl Net {
     /// # Errors
     /// Shapes that the network cannot take.
     pub fn forward(&self, input: &Input) -> Result<Output, EngineError> {
-        input.check()?;
+        input.check(self.event_input)?;
         let (h, w) = (input.height, input.width);
         let image = Map::from_planes(&input.blur, (h, w), 3, 3, |v| (v - 0.5) / 0.5);
         let image = self.image.run(image);
         let sensor = (input.event_height, input.event_width);
-        let events = self.events.run(Map::from_planes(&input.events, sensor, CHANNELS, 3, |v| v));
+        let channels = self.event_input.channels();
+        let events = self.events.run(Map::from_planes(&input.events, sensor, channels, 3, |v| v));
         let (mut joined, mut skips) = (Vec::new(), Vec::new());
         for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
             let (out, fused) = fusion.run(&events.features[i], &image.features[i], *pad);

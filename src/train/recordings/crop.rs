@@ -1,10 +1,42 @@
 //! Which part of a recording a sample is cut from.
 
 use crate::dataset::{Pair, largest_crop};
-use crate::event::{Event, Span, eger};
-use crate::frame::{Exposure, Planes};
+use crate::event::{
+    EgerError, Event, EventInput, Span, TargetBins, Thresholds, append_prior, eger,
+};
+use crate::frame::{Exposure, Planes, Size};
 use crate::simulate::random::Stream;
 use crate::train::TrainError;
+
+/// Turns events into what the network reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EventReader {
+    /// What it reads.
+    pub event_input: EventInput,
+    /// The camera's contrast thresholds.
+    pub thresholds: Thresholds,
+}
+
+impl EventReader {
+    /// `(channels, sensor.height, sensor.width)` numbers.
+    ///
+    /// # Errors
+    /// As [`eger`].
+    pub fn tensor(
+        self,
+        events: &[Event],
+        exposure: Span,
+        target: Span,
+        sensor: Size,
+    ) -> Result<Vec<f32>, EgerError> {
+        let mut tensor = eger(events, exposure, target, sensor.height, sensor.width)?;
+        if self.event_input == EventInput::Prior {
+            let bins = TargetBins::new(exposure, target);
+            append_prior(&mut tensor, sensor.area(), self.thresholds, &bins);
+        }
+        Ok(tensor)
+    }
+}
 
 /// A cut of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +139,13 @@ impl Place {
         Some(out)
     }
 
-    /// EGER of the crop.
-    pub(super) fn eger(&self, exposure: &Exposure, target: Span) -> Option<Vec<f32>> {
+    /// What the network reads of the crop's events.
+    pub(super) fn tensor(
+        &self,
+        exposure: &Exposure,
+        target: Span,
+        reader: EventReader,
+    ) -> Option<Vec<f32>> {
         let (h, w) = self.crop.events;
         let moved = |e: &Event| {
             let x = usize::from(e.x).checked_sub(self.left).filter(|x| *x < w)?;
@@ -116,7 +153,7 @@ impl Place {
             Some(Event { x: u16::try_from(x).ok()?, y: u16::try_from(y).ok()?, ..*e })
         };
         let events: Vec<Event> = exposure.events.iter().filter_map(moved).collect();
-        eger(&events, exposure.span, target, h, w).ok()
+        reader.tensor(&events, exposure.span, target, Size::new(w, h)).ok()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Samples of a recording, as trainings draw them.
 
-use super::crop::{Crop, Place, reduced};
+use super::crop::{Crop, EventReader, Place, reduced};
 use crate::dataset::{Blur, Pair};
 use crate::event::Span;
 use crate::simulate::random::Stream;
@@ -9,7 +9,12 @@ use crate::train::loss::{Labelled, Unlabelled};
 use crate::train::resize::bicubic;
 
 /// A sample of a pair, as the published training draws it.
-pub fn unlabelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Option<Unlabelled> {
+pub fn unlabelled(
+    pair: &Pair,
+    crop: Option<Crop>,
+    reader: EventReader,
+    random: &mut Stream,
+) -> Option<Unlabelled> {
     let which = if random.below(2) == 1 { Blur::First } else { Blur::Second };
     let (small, large) = (pair.exposure(which).ok()?, pair.exposure(Blur::Large).ok()?);
     let [start, end] = [small.span.start_us as i64, small.span.end_us as i64];
@@ -23,9 +28,9 @@ pub fn unlabelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Optio
         large: place.image(&large.frame)?,
         height,
         width,
-        blur_to_sharp: place.eger(&small, sharp)?,
-        large_to_blur: place.eger(&large, small.span)?,
-        large_to_sharp: place.eger(&large, sharp)?,
+        blur_to_sharp: place.tensor(&small, sharp, reader)?,
+        large_to_blur: place.tensor(&large, small.span, reader)?,
+        large_to_sharp: place.tensor(&large, sharp, reader)?,
         event_height,
         event_width,
         reduced: reduced(place.crop, random),
@@ -33,7 +38,12 @@ pub fn unlabelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Optio
 }
 
 /// A sample with truth, at one of the sharp images' times.
-pub(super) fn labelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Option<Labelled> {
+pub(super) fn labelled(
+    pair: &Pair,
+    crop: Option<Crop>,
+    reader: EventReader,
+    random: &mut Stream,
+) -> Option<Labelled> {
     let truth = pair.truth.as_ref()?;
     let place = Place::random(pair, crop, random)?;
     let within = |t: i64| {
@@ -48,7 +58,7 @@ pub(super) fn labelled(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> 
     let (height, width) = place.crop.image();
     let (event_height, event_width) = place.crop.events;
     let input = Input {
-        events: place.eger(&exposure, Span::instant(*t_us as f64))?,
+        events: place.tensor(&exposure, Span::instant(*t_us as f64), reader)?,
         event_height,
         event_width,
         blur: place.image(&exposure.frame)?,

@@ -5,7 +5,7 @@ mod crop;
 mod draw;
 mod fault;
 
-pub use crop::{Crop, reduced};
+pub use crop::{Crop, EventReader, reduced};
 pub use draw::unlabelled;
 pub use fault::fault;
 
@@ -13,6 +13,7 @@ use super::TrainError;
 use super::loss::{Labelled, Unlabelled};
 use super::supervised::Batches;
 use crate::dataset::{Pair, Peek, find};
+use crate::event::{EventInput, Thresholds};
 use crate::simulate::random::Stream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub struct Recordings {
     crop: Option<Crop>,
     /// Ratios of image to event resolution besides the crop's.
     others: Vec<usize>,
+    reader: EventReader,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
 }
 
@@ -45,7 +47,8 @@ impl Recordings {
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
         }
-        Ok(Self { files, crop, others: Vec::new(), skipped: Mutex::new(skipped) })
+        let (others, reader) = (Vec::new(), EventReader::default());
+        Ok(Self { files, crop, others, reader, skipped: Mutex::new(skipped) })
     }
 
     /// The npz files below several folders, which need not have one ratio of image to event
@@ -59,6 +62,7 @@ impl Recordings {
             files: Vec::new(),
             crop: Some(crop),
             others: others.to_vec(),
+            reader: EventReader::default(),
             skipped: Mutex::default(),
         };
         crop.check()?;
@@ -69,6 +73,13 @@ impl Recordings {
             all.skipped.get_mut().unwrap_or_else(PoisonError::into_inner).extend(skipped);
         }
         Ok(all)
+    }
+
+    /// The same recordings for weights that read `event_input`, from cameras with these contrast
+    /// thresholds. Without this, samples hold counts.
+    pub fn reading(mut self, event_input: EventInput, thresholds: Thresholds) -> Self {
+        self.reader = EventReader { event_input, thresholds };
+        self
     }
 
     /// Whole ratios of image to event resolution that the files have, with how many have each.
@@ -138,7 +149,7 @@ impl Recordings {
     pub fn unlabelled(&self, number: usize, key: &[u64]) -> Option<Unlabelled> {
         let pair = self.read(number)?;
         let mut random = Stream::keyed(key);
-        draw::unlabelled(&pair, self.crop_of(&pair), &mut random)
+        draw::unlabelled(&pair, self.crop_of(&pair), self.reader, &mut random)
     }
 
     /// A sample with truth of file `number`, at one of the sharp images' times; `None` where
@@ -146,7 +157,7 @@ impl Recordings {
     pub fn labelled(&self, number: usize, key: &[u64]) -> Option<Labelled> {
         let pair = self.read(number)?;
         let mut random = Stream::keyed(key);
-        let found = draw::labelled(&pair, self.crop_of(&pair), &mut random);
+        let found = draw::labelled(&pair, self.crop_of(&pair), self.reader, &mut random);
         if found.is_none() {
             let mut list = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
             let path = self.files.get(number).cloned().unwrap_or_default();
@@ -161,6 +172,8 @@ impl Recordings {
 pub struct Truths {
     /// The recordings.
     pub recordings: Recordings,
+    /// Samples in a batch.
+    pub batch: usize,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -175,7 +188,8 @@ impl Batches for Truths {
         Some(&self.recordings)
     }
 
-    fn batch(&self, number: u64, count: usize) -> Result<Vec<Labelled>, TrainError> {
+    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
+        let count = self.batch.max(1);
         let files = self.recordings.files().len().max(1) as u64;
         let one = |index: u64| {
             let order = self.recordings.order(&[self.seed, ORDER, index / files]);

@@ -1,0 +1,105 @@
+//! A training as a file: what samples are like, the stages, the optimiser. The file that the
+//! shipped weights were trained with lies in `configs/`, and their model card quotes it.
+
+use super::TrainError;
+use super::cpu::Offsets;
+use super::loss::Criterion;
+use super::scenes::ThresholdError;
+use crate::event::EventInput;
+use crate::simulate::synth::Recipe;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The whole schedule of a supervised training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRecipe {
+    /// Name, which the weights' model card quotes.
+    pub name: String,
+    /// What the network reads of the events.
+    pub event_input: EventInput,
+    /// Whether the deformable convolutions deform.
+    pub offsets: Offsets,
+    /// The loss.
+    pub criterion: Criterion,
+    /// Largest learning rate; half a cosine over all stages leads down from it.
+    pub learning_rate: f64,
+    /// Steps in which the rate rises.
+    pub warmup_steps: u64,
+    /// Share of its old value that the running mean of the parameters keeps in a step.
+    pub mean_keeps: f64,
+    /// How wrong the contrast thresholds are that the network is given.
+    #[serde(default)]
+    pub threshold_error: ThresholdError,
+    /// What is trained on, one after another.
+    pub stages: Vec<Stage>,
+    /// What samples are like.
+    pub samples: Recipe,
+}
+
+/// Part of a training with samples of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Steps.
+    pub steps: u64,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// Side of the images in pixels, a multiple of 16 and at least 64.
+    pub side_px: usize,
+    /// Longest blur in pixels.
+    pub max_blur_px: f64,
+}
+
+impl TrainingRecipe {
+    /// Reads a YAML file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, unknown or missing fields, or values that make no sense.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(|e| TrainError::state(path, e))?;
+        let recipe: Self = yaml_serde::from_str(&text).map_err(|e| TrainError::state(path, e))?;
+        recipe.check().map_err(|why| TrainError::state(path, why))?;
+        Ok(recipe)
+    }
+
+    /// Steps of all stages.
+    pub fn steps(&self) -> u64 {
+        self.stages.iter().map(|s| s.steps).sum()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.steps() == 0 {
+            return Err("stages: no steps".to_owned());
+        }
+        for Stage { batch, side_px, max_blur_px, .. } in &self.stages {
+            if *batch == 0 || *batch > 4096 {
+                return Err(format!("batch: {batch}; 1 to 4096 samples are possible"));
+            }
+            if *side_px < 64 || !side_px.is_multiple_of(16) {
+                return Err(format!("side_px: {side_px}; must be a multiple of 16, at least 64"));
+            }
+            if !(0.0..=250.0).contains(max_blur_px) {
+                return Err(format!("max_blur_px: {max_blur_px}; 0 to 250 are possible"));
+            }
+        }
+        let rate = self.learning_rate;
+        if !(rate > 0.0 && rate <= 1.0) {
+            return Err(format!("learning_rate: {rate}; must be above 0 and at most 1"));
+        }
+        if !(0.0..1.0).contains(&self.mean_keeps) {
+            return Err(format!("mean_keeps: {}; must be from 0 to below 1", self.mean_keeps));
+        }
+        let scales = &self.samples.scales;
+        let fits = |scale: &usize| {
+            (1..=16).contains(scale)
+                && self.stages.iter().all(|s| s.side_px.is_multiple_of(*scale) && s.side_px / scale >= 16)
+        };
+        if scales.is_empty() || !scales.iter().all(fits) {
+            return Err(format!(
+                "scales: {scales:?}; every one must divide all side_px and leave 16 event pixels"
+            ));
+        }
+        Ok(())
+    }
+}

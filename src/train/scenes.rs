@@ -1,0 +1,120 @@
+//! Batches of simulated scenes, stage by stage.
+
+use super::TrainError;
+use super::cpu::Input;
+use super::loss::Labelled;
+use super::recipe::TrainingRecipe;
+use super::recordings::EventReader;
+use super::supervised::Batches;
+use crate::event::{EgerError, EventInput, Span, Thresholds};
+use crate::frame::{Planes, Size};
+use crate::simulate::random::Stream;
+use crate::simulate::synth::{Photographs, Recipe, Sample, Sampler};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How wrong the contrast thresholds are that the network is given: estimates of them are never
+/// exact, and the network must learn to live with that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdError {
+    /// Standard deviation of the logarithm of an error common to both.
+    pub common: f64,
+    /// Standard deviation of the logarithm of an error that raises one and lowers the other.
+    pub polarity: f64,
+}
+
+impl ThresholdError {
+    fn apply(self, thresholds: Thresholds, random: &mut Stream) -> Thresholds {
+        let common = (self.common * random.normal()).exp();
+        let polarity = (self.polarity * random.normal()).exp();
+        Thresholds {
+            on: thresholds.on * common * polarity,
+            off: thresholds.off * common / polarity,
+        }
+    }
+}
+
+/// A sample as the network reads it. `thresholds` are what it is given as the camera's.
+///
+/// # Errors
+/// Events that do not fit the exposure; none that a sampler makes.
+pub fn labelled(
+    sample: &Sample,
+    event_input: EventInput,
+    thresholds: Thresholds,
+) -> Result<Labelled, EgerError> {
+    let exposure = &sample.exposure;
+    let (size, sensor) = (exposure.frame.size(), exposure.sensor);
+    let planes = |p: &Planes| (0..3).flat_map(|c| p.plane(c).iter().copied()).collect::<Vec<f32>>();
+    let reader = EventReader { event_input, thresholds };
+    let target = Span::instant(sample.instant_us);
+    let input = Input {
+        events: reader.tensor(&exposure.events, exposure.span, target, sensor)?,
+        event_height: sensor.height,
+        event_width: sensor.width,
+        blur: planes(&exposure.frame),
+        height: size.height,
+        width: size.width,
+    };
+    Ok(Labelled { input, sharp: planes(&sample.sharp) })
+}
+
+/// One stage's sampler.
+struct SceneStage {
+    /// The stage's first batch.
+    first: u64,
+    batch: usize,
+    sampler: Sampler,
+}
+
+/// Batches made from photographs on the fly.
+pub struct Scenes {
+    stages: Vec<SceneStage>,
+    event_input: EventInput,
+    error: ThresholdError,
+    seed: u64,
+}
+
+/// Purposes that random numbers are drawn for.
+const THRESHOLDS: u64 = 0x7468_7265;
+
+impl Scenes {
+    /// The batches of a recipe.
+    pub fn new(photographs: &Photographs, recipe: &TrainingRecipe, seed: u64) -> Self {
+        let mut first = 0;
+        let stage = |(number, stage): (usize, &super::recipe::Stage)| {
+            let samples = Recipe {
+                size: Size::new(stage.side_px, stage.side_px),
+                max_blur_px: stage.max_blur_px,
+                ..recipe.samples.clone()
+            };
+            // Stages number their samples from zero: other seeds keep them apart.
+            let sampler = Sampler::new(photographs.clone(), samples, seed + number as u64);
+            let begins = first;
+            first += stage.steps;
+            SceneStage { first: begins, batch: stage.batch, sampler }
+        };
+        Self {
+            stages: recipe.stages.iter().enumerate().map(stage).collect(),
+            event_input: recipe.event_input,
+            error: recipe.threshold_error,
+            seed,
+        }
+    }
+}
+
+impl Batches for Scenes {
+    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
+        let stage = self.stages.iter().rev().find(|s| s.first <= number);
+        let Some(stage) = stage else { return Err(TrainError::Data("no stages".to_owned())) };
+        let samples = stage.sampler.batch(number - stage.first, stage.batch);
+        let one = |(i, sample): (usize, &Sample)| {
+            let mut random = Stream::keyed(&[self.seed, THRESHOLDS, number, i as u64]);
+            let thresholds = self.error.apply(sample.thresholds, &mut random);
+            labelled(sample, self.event_input, thresholds)
+        };
+        let all: Result<_, _> = samples.par_iter().enumerate().map(one).collect();
+        all.map_err(|e: EgerError| TrainError::Data(e.to_string()))
+    }
+}
