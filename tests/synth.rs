@@ -161,3 +161,29 @@ fn photographs_stay_on_their_side() {
     assert!(error.contains("no photographs"), "{error}");
     let _: &[Picture] = all.pictures();
 }
+
+/// The list that `scripts/fetch-photographs` makes the training set from.
+#[test]
+fn the_list_of_photographs_is_free_complete_and_split() {
+    let list = include_str!("../assets/photographs.tsv");
+    let mut rows = list.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let columns =
+        ["file", "package", "version", "path", "author", "licence", "sha256", "stated_in"];
+    assert_eq!(rows.next().unwrap(), columns);
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() >= 200, "{} photographs", rows.len());
+    for row in &rows {
+        assert!(row.len() == columns.len() && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        let free = ["public-domain", "CC0-", "CC-BY-", "GPL-", "LGPL-", "GFDL", "BSD-"];
+        let limited = ["-NC", "-ND"].iter().any(|kind| row[5].contains(kind));
+        assert!(free.iter().any(|kind| row[5].starts_with(kind)) && !limited, "{row:?}");
+        assert!(row[0].starts_with(&format!("{}__", row[1])), "{row:?}");
+    }
+    // Sorted and without repetitions, of names and of pictures.
+    assert!(rows.is_sorted_by(|a, b| a[0] < b[0]));
+    let mut pictures: Vec<_> = rows.iter().map(|row| row[6]).collect();
+    pictures.sort_unstable();
+    assert!(pictures.is_sorted_by(|a, b| a < b));
+    let held = rows.iter().filter(|row| is_held_out(Path::new(row[0]))).count();
+    assert!((rows.len() / 10..=rows.len() / 4).contains(&held), "{held} of {}", rows.len());
+}
