@@ -79,7 +79,14 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
         let blur = Image { data: &blur, height: image.height, width: image.width };
         fn ask<'a>(events: &'a [Event], targets: &'a [Span], sensor: Size) -> Events<'a> {
             let exposure = Span::new(0.0, 900.0);
-            Events { events, exposure, targets, sensor, padded: sensor, thresholds: Thresholds::DEFAULT }
+            Events {
+                events,
+                exposure,
+                targets,
+                sensor,
+                padded: sensor,
+                thresholds: Thresholds::DEFAULT,
+            }
         }
         let together = engine.restore_events(&blur, &ask(&events, &targets, sensor)).unwrap();
         assert_eq!(together.len(), 3);

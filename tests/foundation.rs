@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 #[test]
 fn the_published_network_has_2421882_parameters() {
-    let count: usize = parameters(gem_live::event::EventInput::Counts).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let count: usize = parameters(gem_live::event::EventInput::Counts)
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     assert_eq!(count, 2_421_882);
 }
 

@@ -132,9 +132,8 @@ fn the_engine_makes_it_of_events_as_the_definition_does() {
         .map(|data| Voxels { data, height: padded.height, width: padded.width })
         .collect();
     let want = engine.restore(&blur, &voxels).unwrap();
-    let far = |a: &[f32], b: &[f32]| {
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-    };
+    let far =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     for (got, want) in got.iter().zip(&want) {
         assert!(far(&got.latent, &want.latent) < 1e-4);
     }

@@ -87,7 +87,8 @@ fn labelled(samples: &[Labelled]) -> Batch<'_> {
 #[test]
 fn fifty_steps_on_one_batch_overfit_it() {
     let adam = Adam::new(Net::layout(EventInput::Counts).initial(5));
-    let mut learner = Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
+    let mut learner =
+        Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
@@ -233,7 +234,8 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
         }
     }
     let end = |checkpoints: &str| {
-        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts).unwrap()
+        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts)
+            .unwrap()
     };
     let (a, b) = (end("a"), end("b"));
     assert!(a.adam == b.adam && a.teacher == b.teacher, "the numbers differ");
@@ -244,7 +246,9 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
 fn adapting_hands_over_only_weights_that_got_better() {
     let folder = tempfile::tempdir().unwrap();
     (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
-    let weights = Net::layout(EventInput::Counts).weights(&Net::layout(EventInput::Counts).initial(3)).unwrap();
+    let weights = Net::layout(EventInput::Counts)
+        .weights(&Net::layout(EventInput::Counts).initial(3))
+        .unwrap();
     let settings = |rate| adapt::Settings {
         time: Duration::from_secs(3600),
         rate,

@@ -73,7 +73,11 @@ impl Bench {
         let mut engine = CpuEngine::new(&random_weights(input, &mut rng)?, self.threads)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
-            .map(|_| (0..input.channels() * events.area()).map(|_| rng.random_range(0..3) as f32).collect())
+            .map(|_| {
+                (0..input.channels() * events.area())
+                    .map(|_| rng.random_range(0..3) as f32)
+                    .collect()
+            })
             .collect();
         let blur = Image { data: &blur, height: image.height, width: image.width };
         let voxels: Vec<Voxels<'_>> = (maps.iter())

@@ -5,8 +5,8 @@ use super::Failure;
 use super::common::read_weights;
 use super::training_bar::TrainingBar;
 use gem_live::dataset::{Config, Pair};
-use gem_live::frame::Size;
 use gem_live::event::{EventInput, Thresholds};
+use gem_live::frame::Size;
 use gem_live::network::Weights;
 use gem_live::simulate::random::Stream;
 use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
@@ -210,11 +210,7 @@ impl Train {
     }
 
     /// The schedule that the options describe.
-    fn plain_recipe(
-        &self,
-        offsets: Offsets,
-        event_input: Option<EventInput>,
-    ) -> TrainingRecipe {
+    fn plain_recipe(&self, offsets: Offsets, event_input: Option<EventInput>) -> TrainingRecipe {
         TrainingRecipe {
             name: "command line".to_owned(),
             event_input: event_input.unwrap_or_default(),

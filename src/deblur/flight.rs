@@ -51,13 +51,15 @@ impl Deblurrer {
         let queue = if waiting { None } else { self.engine.queue() };
         let submitted = match queue {
             None => false,
-            Some(queue) => match put(queue, (*exposure).as_ref(), &targets, (rounding, self.thresholds)) {
-                Err(DeblurError::Engine(EngineError::Replaced)) => {
-                    self.take_back();
-                    false
+            Some(queue) => {
+                match put(queue, (*exposure).as_ref(), &targets, (rounding, self.thresholds)) {
+                    Err(DeblurError::Engine(EngineError::Replaced)) => {
+                        self.take_back();
+                        false
+                    }
+                    other => other?,
                 }
-                other => other?,
-            },
+            }
         };
         self.flights.push_back(Flight { exposure, targets, rounding, submitted });
         Ok(())

@@ -293,8 +293,11 @@ pub trait Engine: Send {
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
         let Size { width, height } = events.padded;
-        let maps: Vec<Vec<f32>> =
-            events.targets.iter().map(|t| events.tensor(*t, self.event_input())).collect::<Result<_, _>>()?;
+        let maps: Vec<Vec<f32>> = events
+            .targets
+            .iter()
+            .map(|t| events.tensor(*t, self.event_input()))
+            .collect::<Result<_, _>>()?;
         let voxels: Vec<Voxels<'_>> =
             maps.iter().map(|data| Voxels { data, height, width }).collect();
         self.restore(blur, &voxels)

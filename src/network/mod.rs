@@ -67,8 +67,7 @@ impl Weights {
         let mut faults = Vec::new();
         let channels = tensors.get(EVENT_LAYER).and_then(|t| t.shape.get(1).copied());
         let event_input = channels.and_then(EventInput::of_channels).unwrap_or_default();
-        let expected: BTreeMap<String, Vec<usize>> =
-            parameters(event_input).into_iter().collect();
+        let expected: BTreeMap<String, Vec<usize>> = parameters(event_input).into_iter().collect();
         for (name, shape) in &expected {
             match tensors.get(name) {
                 None => faults.push(format!("{name} is missing")),

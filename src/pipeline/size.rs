@@ -59,7 +59,8 @@ impl SizeChoice {
         }
         let typical = self.typical()?;
         let budget = interval.as_secs_f64() * SHARE;
-        let cost = |s: &Shape| operations(EventInput::default(), s.image, s.sensor, instants).max(1.0);
+        let cost =
+            |s: &Shape| operations(EventInput::default(), s.image, s.sensor, instants).max(1.0);
         let speed = cost(&shape) / typical;
         let fits = |s: &Shape| cost(s) / speed <= budget;
         let best = self.shapes.iter().take(self.limit).rposition(fits).unwrap_or(0);

@@ -105,9 +105,8 @@ impl LightImage {
         }
         let whole = shift_px.map(|s| s.floor() as isize);
         let part = shift_px.map(|s| (s - s.floor()) as f32);
-        let at = |i: usize, by: isize, n: usize| {
-            i.saturating_add_signed(by).min(n.saturating_sub(1))
-        };
+        let at =
+            |i: usize, by: isize, n: usize| i.saturating_add_signed(by).min(n.saturating_sub(1));
         let Size { width, height } = self.size;
         let mut moved = Self::dark(self.size);
         moved.pixels.par_chunks_mut(width).enumerate().for_each(|(y, row)| {

@@ -130,8 +130,8 @@ pub fn adapt(
                     images a whole number of times as large";
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     };
-    let all = Recordings::new(recording, Some(crop))?
-        .reading(weights.event_input(), settings.thresholds);
+    let all =
+        Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
     // Pairs at even distances, so that they are of all parts of the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()

@@ -5,8 +5,8 @@ use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::device::Device;
 use super::layout::Layout;
-use crate::event::EventInput;
 use super::loss::{Criterion, Labelled, Losses, Objective, Unlabelled};
+use crate::event::EventInput;
 
 /// The samples of a step and what they are judged by.
 #[derive(Clone, Copy, Debug)]

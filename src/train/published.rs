@@ -248,12 +248,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         crop,
         folder,
         state,
-        learner: Learner::new(
-            adam,
-            EventInput::Counts,
-            settings.offsets,
-            settings.device,
-        )?,
+        learner: Learner::new(adam, EventInput::Counts, settings.offsets, settings.device)?,
         metrics,
         saved: Instant::now(),
         validation: validation(config, crop)?,

@@ -93,7 +93,10 @@ impl TrainingRecipe {
         let scales = &self.samples.scales;
         let fits = |scale: &usize| {
             (1..=16).contains(scale)
-                && self.stages.iter().all(|s| s.side_px.is_multiple_of(*scale) && s.side_px / scale >= 16)
+                && self
+                    .stages
+                    .iter()
+                    .all(|s| s.side_px.is_multiple_of(*scale) && s.side_px / scale >= 16)
         };
         if scales.is_empty() || !scales.iter().all(fits) {
             return Err(format!(

@@ -122,12 +122,7 @@ pub fn run(
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
     let adam = state.adam.clone();
-    let mut learner = Learner::new(
-        adam,
-        settings.event_input,
-        settings.offsets,
-        settings.device,
-    )?;
+    let mut learner = Learner::new(adam, settings.event_input, settings.offsets, settings.device)?;
     let result = std::thread::scope(|scope| {
         let (give, take) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;

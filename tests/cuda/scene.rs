@@ -1,7 +1,7 @@
 //! Random weights, images and events.
 
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, Span, EventInput, Thresholds};
+use gem_live::event::{Event, EventInput, Span, Thresholds};
 use gem_live::frame::Size;
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng, rngs::StdRng};

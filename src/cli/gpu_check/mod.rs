@@ -7,8 +7,8 @@ mod small;
 
 use super::Failure;
 use super::bench::{random_weights, size};
-use gem_live::event::EventInput;
 use gem_live::engine::cuda::{DeviceInfo, devices};
+use gem_live::event::EventInput;
 use gem_live::frame::Size;
 use measure::Measurement;
 use rand::{SeedableRng, rngs::StdRng};

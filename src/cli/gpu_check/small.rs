@@ -3,10 +3,10 @@
 use super::scene::{Scene, finite};
 use crate::cli::Failure;
 use crate::cli::bench::random_weights;
-use gem_live::event::EventInput;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
 use gem_live::engine::{Engine, Voxels};
+use gem_live::event::EventInput;
 use gem_live::frame::{Rounding, Size};
 use rand::{SeedableRng, rngs::StdRng};
 use std::sync::Arc;

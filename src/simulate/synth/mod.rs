@@ -17,7 +17,7 @@ pub mod set;
 pub mod source;
 mod stills;
 
-pub use perturb::Perturbations;
+pub use perturb::{Perturbations, PerturbationsError};
 pub use photographs::{Part, Photographs, PhotographsError, is_held_out};
 pub use sampler::{Recipe, Sample, Sampler};
 pub use stills::still_pair;

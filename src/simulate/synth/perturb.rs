@@ -10,6 +10,7 @@ use crate::frame::{Picture, Planes, Size};
 use crate::simulate::SensorSettings;
 use crate::simulate::random::Stream;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// How often and how much samples are perturbed. A share is a fraction of the samples; ranges
 /// named `log` are log-uniform. The default perturbs nothing.
@@ -79,7 +80,25 @@ pub(super) struct Drawn {
     random: Stream,
 }
 
+/// Why a file of perturbations cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", path.display())]
+pub struct PerturbationsError {
+    path: PathBuf,
+    why: String,
+}
+
 impl Perturbations {
+    /// Reads a YAML file; what it leaves out is not perturbed.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or fields that are unknown or of another type.
+    pub fn read(path: &Path) -> Result<Self, PerturbationsError> {
+        let fail = |why: String| PerturbationsError { path: path.to_owned(), why };
+        let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+        yaml_serde::from_str(&text).map_err(|e| fail(e.to_string()))
+    }
+
     /// Draws for one sample with the ratio `scale` of image to event resolution.
     pub(super) fn draw(&self, key: &[u64], scale: usize) -> Drawn {
         let mut random = Stream::keyed(key);
@@ -91,10 +110,8 @@ impl Perturbations {
         let still_px = within(r, self.still).then(|| self.still_px * r.unit());
         let shot_noise_hz = within(r, self.noisy).then(|| log(r, self.shot_noise_hz));
         let leak_hz = (self.leak_hz.1 > 0.0).then(|| log(r, self.leak_hz));
-        let hot =
-            within(r, self.hot).then(|| (self.hot_pixels * r.unit(), log(r, self.hot_hz)));
-        let drop_share =
-            if within(r, self.dropped) { self.drop_most * r.unit() } else { 0.0 };
+        let hot = within(r, self.hot).then(|| (self.hot_pixels * r.unit(), log(r, self.hot_hz)));
+        let drop_share = if within(r, self.dropped) { self.drop_most * r.unit() } else { 0.0 };
         let (delay_us, jitter_us) = match within(r, self.delayed) {
             true => (r.range(-self.delay_us, self.delay_us), self.jitter_us * r.unit()),
             false => (0.0, 0.0),

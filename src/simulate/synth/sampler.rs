@@ -1,8 +1,8 @@
 //! Training samples without end: every number is an exposure of a scene of its own.
 
 use super::film::{Shooting, film};
-use super::scene::{SceneSettings, random_scene};
 use super::perturb::Perturbations;
+use super::scene::{SceneSettings, random_scene};
 use super::{Photographs, scene};
 use crate::deblur::Thresholds;
 use crate::event::{EgerError, Span, eger};

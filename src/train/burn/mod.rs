@@ -292,12 +292,11 @@ impl<B: AutodiffBackend> Burn<B> {
             let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
             part.copy_from_slice(&noise);
         }
-        let batch = Batch::Labelled {
-            samples: &samples,
-            criterion: Criterion::L1 { motion_weight: 1.0 },
-        };
+        let batch =
+            Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 1.0 } };
         let (mine, by_mine) = self.gradients(&parameters, batch)?;
-        let (ours, by_ours) = Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
+        let (ours, by_ours) =
+            Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
         let square =
             |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
         let difference = square(&mut by_mine.iter().zip(&by_ours).map(|(a, b)| a - b)).sqrt();
@@ -320,7 +319,8 @@ const MAY_DIFFER: f64 = 0.03;
 impl<B: AutodiffBackend> Gradients for Burn<B> {
     fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
         self.guarded(|burn| {
-            burn.teacher = teacher.map(|t| San::new(&burn.layout(), t, burn.offsets, &burn.device, false));
+            burn.teacher =
+                teacher.map(|t| San::new(&burn.layout(), t, burn.offsets, &burn.device, false));
             Ok(())
         })
     }
@@ -333,9 +333,7 @@ impl<B: AutodiffBackend> Gradients for Burn<B> {
         self.guarded(|burn| {
             let net = San::new(&burn.layout(), parameters, burn.offsets, &burn.device, true);
             match batch {
-                Batch::Labelled { samples, criterion } => {
-                    burn.labelled(&net, samples, criterion)
-                },
+                Batch::Labelled { samples, criterion } => burn.labelled(&net, samples, criterion),
                 Batch::Unlabelled { samples, objective } => {
                     burn.unlabelled(&net, samples, objective)
                 }

@@ -77,9 +77,13 @@ fn gradients_with_truth_equal_the_processors_at_every_ratio() {
     // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
     let samples =
         [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
-    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
+    let batch =
+        Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
     compare(Offsets::Free, None, batch);
-    let batch = Batch::Labelled { samples: &samples[1..2], criterion: Criterion::L1 { motion_weight: 5.0 } };
+    let batch = Batch::Labelled {
+        samples: &samples[1..2],
+        criterion: Criterion::L1 { motion_weight: 5.0 },
+    };
     compare(Offsets::Rigid, None, batch);
 }
 
