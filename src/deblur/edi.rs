@@ -11,24 +11,8 @@
 )]
 
 use super::DeblurError;
-use crate::event::{EgerError, Event, Span};
+use crate::event::{EgerError, Event, Span, Thresholds};
 use crate::frame::{Exposure, Planes, Size};
-
-/// Change of the logarithm of brightness that makes a pixel fire.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
-    /// For events towards brighter.
-    pub on: f64,
-    /// For events towards darker, as a positive number.
-    pub off: f64,
-}
-
-impl Thresholds {
-    /// The same threshold for both polarities.
-    pub const fn both(contrast: f64) -> Self {
-        Self { on: contrast, off: contrast }
-    }
-}
 
 /// The sharp image at every target, a span on the events' clock. Events of another resolution
 /// than the image's act on the pixels around them by bilinear interpolation of the logarithm.

@@ -6,7 +6,8 @@ mod crop;
 mod edi;
 mod flight;
 
-pub use edi::{Thresholds, edi, estimate_thresholds};
+pub use crate::event::Thresholds;
+pub use edi::{edi, estimate_thresholds};
 pub use flight::SharedExposure;
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Form, Image, View};
@@ -46,13 +47,25 @@ pub struct Deblurrer {
     flights: VecDeque<Flight>,
     /// Where pictures come from, and return to when nobody looks at them any more.
     store: Store<u8>,
+    thresholds: Thresholds,
 }
 
 impl Deblurrer {
     /// A deblurrer that computes on `engine`.
     pub fn new(engine: Box<dyn Engine>) -> Self {
         let (padded, flights) = (Vec::new(), VecDeque::new());
-        Self { engine, padded, flights, store: Store::default() }
+        let (store, thresholds) = (Store::default(), Thresholds::DEFAULT);
+        Self { engine, padded, flights, store, thresholds }
+    }
+
+    /// Sets the event camera's contrast thresholds for the exposures that follow.
+    pub fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
+    }
+
+    /// The contrast thresholds that exposures are restored with.
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
     }
 
     /// The sharp image at every one of `instants`, fractions of the exposure (0 its start, 1

@@ -4,10 +4,12 @@ mod eger;
 pub mod filter;
 mod list;
 mod render;
+mod thresholds;
 
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
 pub use list::{EventList, EventStore};
 pub use render::render;
+pub use thresholds::Thresholds;
 
 /// One brightness change at one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
