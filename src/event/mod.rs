@@ -9,7 +9,7 @@ mod thresholds;
 pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
 pub use list::{EventList, EventStore};
 pub use render::render;
-pub use thresholds::Thresholds;
+pub use thresholds::{Contrast, ContrastSource, Thresholds};
 
 /// One brightness change at one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use super::loss::{self, Losses, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, Watch};
 use crate::dataset::Pair;
+use crate::event::Thresholds;
 use crate::frame::{Planes, Size};
 use crate::metrics;
 use crate::network::Weights;
@@ -35,12 +36,22 @@ pub struct Settings {
     pub seed: u64,
     /// Where gradients are computed; the processor judges.
     pub device: Device,
+    /// The event camera's contrast thresholds.
+    pub thresholds: Thresholds,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let time = Duration::from_secs(600);
-        Self { time, batch: 4, rate: 1e-4, side: 128, seed: 1226, device: Device::Processor }
+        Self {
+            time,
+            batch: 4,
+            rate: 1e-4,
+            side: 128,
+            seed: 1226,
+            device: Device::Processor,
+            thresholds: Thresholds::DEFAULT,
+        }
     }
 }
 
