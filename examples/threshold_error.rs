@@ -40,7 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Case { name: "40 Hz", ratio: 1.0, shot_noise_hz: 40.0, linear: false },
         Case { name: "OFF 1.3 ON, 10 Hz", ratio: 1.3, shot_noise_hz: 10.0, linear: true },
     ];
-    println!("{:>5} {:>3}  {:<18} {:>6} {:>6}  {:>6} {:>6} {:>5}  {:>6} {:>6}", "scale", "", "case", "ON", "OFF", "est.", "est.", "+-%", "err.%", "former");
+    println!(
+        "{:>5} {:>3}  {:<18} {:>6} {:>6}  {:>6} {:>6} {:>5}  {:>6} {:>6}",
+        "scale", "", "case", "ON", "OFF", "est.", "est.", "+-%", "err.%", "former"
+    );
     let (mut errors, mut former_errors) = (Vec::new(), Vec::new());
     for scale in [1, 2, 4] {
         for (i, on) in [0.1, 0.15, 0.2, 0.3, 0.4, 0.5].into_iter().enumerate() {
@@ -52,8 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let former_error = self::error(former, true_thresholds);
                 println!(
                     "{scale:>4}:1 {:>3}  {:<18} {on:>6.2} {:>6.2}  {:>6.3} {:>6.3} {:>5.1}  {:>6.1} {:>6.1}",
-                    "", case.name, true_thresholds.off, found.on, found.off,
-                    percent(&new), error * 100.0, former_error * 100.0
+                    "",
+                    case.name,
+                    true_thresholds.off,
+                    found.on,
+                    found.off,
+                    percent(&new),
+                    error * 100.0,
+                    former_error * 100.0
                 );
                 errors.push((scale, case.name, error));
                 former_errors.push((scale, case.name, former_error));
@@ -76,8 +85,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let worst = |list: Vec<f64>| list.into_iter().fold(0.0, f64::max) * 100.0;
     println!(
         "all: median {:.1} ({:.1}), worst {:.1} ({:.1})",
-        median(all(&errors)) * 100.0, median(all(&former_errors)) * 100.0,
-        worst(all(&errors)), worst(all(&former_errors))
+        median(all(&errors)) * 100.0,
+        median(all(&former_errors)) * 100.0,
+        worst(all(&errors)),
+        worst(all(&former_errors))
     );
     Ok(())
 }
@@ -125,7 +136,8 @@ fn measure(
         let (one, two) = (world.period()?, world.period()?);
         // The pair between is passed over, as five pairs a second of 15 do.
         world.period()?;
-        let span = |p: &gem_live::simulate::rig::Period| Span::new(p.start_us as f64, p.end_us as f64);
+        let span =
+            |p: &gem_live::simulate::rig::Period| Span::new(p.start_us as f64, p.end_us as f64);
         let spans = [span(&one), span(&two)];
         let events: [&[Event]; 2] = [&one.events, &two.events];
         // A pair that says too little is no failure.
@@ -170,8 +182,12 @@ fn recorded(recordings: &[std::path::PathBuf]) -> Result<(), Box<dyn Error>> {
         println!(
             "{}: this pair {:.3}, {:.3} +-{:.0} %; running {:.3}, {:.3} +-{:.0} %; former {former:.3}{word}",
             path.file_name().unwrap_or_default().to_string_lossy(),
-            one.thresholds.on, one.thresholds.off, percent(&one),
-            all.thresholds.on, all.thresholds.off, percent(&all),
+            one.thresholds.on,
+            one.thresholds.off,
+            percent(&one),
+            all.thresholds.on,
+            all.thresholds.off,
+            percent(&all),
         );
     }
     Ok(())

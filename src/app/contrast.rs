@@ -105,10 +105,9 @@ mod tests {
             ..Contrast::default()
         };
         assert_eq!(sure(&Contrast::default()), "assumed: not yet estimated");
-        assert_eq!([0.03, 0.1, 0.4].map(|u| sure(&with(u))), [
-            "sure: +-3 %",
-            "fairly sure: +-10 %",
-            "unsure: +-40 %"
-        ]);
+        assert_eq!(
+            [0.03, 0.1, 0.4].map(|u| sure(&with(u))),
+            ["sure: +-3 %", "fairly sure: +-10 %", "unsure: +-40 %"]
+        );
     }
 }

@@ -105,7 +105,15 @@ pub fn run(options: Options) -> Result<(), AppError> {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
             let Options {
-                source, name, tap, weights, weights_file, compute, adapt, thresholds, ..
+                source,
+                name,
+                tap,
+                weights,
+                weights_file,
+                compute,
+                adapt,
+                thresholds,
+                ..
             } = options;
             let recipe = Recipe {
                 open: session::opener(),

@@ -396,8 +396,7 @@ impl Window {
         };
         // Also to what is recorded, and to another source.
         self.session.tap.contrast().set(self.thresholds);
-        let wish =
-            Wish { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
+        let wish = Wish { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
         if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
             self.wish = Some(wish);
         }

@@ -92,7 +92,8 @@ impl LiveContrast {
         state.keep();
         state.camera += 1;
         (state.serial, state.first, state.kept) = (serial, None, None);
-        let kept = state.folder().zip(state.serial.as_ref()).and_then(|(f, s)| contrast::load(&f, s));
+        let kept =
+            state.folder().zip(state.serial.as_ref()).and_then(|(f, s)| contrast::load(&f, s));
         state.estimated = kept.unwrap_or_default();
     }
 
@@ -146,7 +147,8 @@ impl State {
     /// Keeps an estimate by the camera's serial number, if it is good.
     fn keep(&mut self) {
         let good = |c: &Contrast| {
-            c.source == ContrastSource::Estimated && c.uncertainty.is_some_and(|u| u <= WORTH_KEEPING)
+            c.source == ContrastSource::Estimated
+                && c.uncertainty.is_some_and(|u| u <= WORTH_KEEPING)
         };
         let Some(serial) = self.serial.as_ref().filter(|_| self.fresh && good(&self.estimated))
         else {

@@ -111,7 +111,8 @@ impl Folder {
             contrast::load(&contrast::folder()?, &serial)
         };
         let valid = |c: &Contrast| c.thresholds.is_valid();
-        let told = manifest.as_ref().and_then(|m| m.session.thresholds.filter(valid).or_else(|| kept(m)));
+        let told =
+            manifest.as_ref().and_then(|m| m.session.thresholds.filter(valid).or_else(|| kept(m)));
         let root = folder.parent().unwrap_or(Path::new(""));
         Self {
             contrast: told,

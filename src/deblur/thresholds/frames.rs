@@ -4,9 +4,10 @@ use super::{FramePair, Unused};
 use crate::frame::{Picture, Size};
 use crate::simulate::LUMA_BGR;
 
-/// Brightness (of 255) that is added before the logarithm is taken. The light of an event sensor
-/// and the frame's numbers have different zeros: dark current on one side, black level on the
-/// other. It also keeps quantization of dark pixels from dominating.
+/// Brightness (of 255) that is added before the logarithm is taken; how much more or less fits is
+/// estimated with the thresholds. The light of an event sensor and the frame's numbers have
+/// different zeros: dark current on one side, black level and the foot of the sRGB curve on the
+/// other.
 const DARK: f32 = 5.0;
 /// A pixel with a sample from here on may be clipped, and with less than the other on average
 /// says too little.
@@ -28,6 +29,10 @@ pub(super) struct Changed {
     pub(super) change: f32,
     /// The same of the pixels around it.
     pub(super) around: f32,
+    /// Derivative of the change by [`DARK`].
+    pub(super) by_dark: f32,
+    /// Mean brightness, of 255, with [`DARK`] added.
+    pub(super) brightness: f32,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +61,7 @@ impl Frames {
         self.change.clear();
         let log = |(a, b): (&f32, &f32)| ((b + DARK) / (a + DARK)).ln();
         self.change.extend(before.iter().zip(after).map(log));
-        let offset = self.median().ok_or(Unused::Static)?;
+        let offset = median(&self.change, &mut self.sorted).ok_or(Unused::Static)?;
         self.change.iter_mut().for_each(|v| *v -= offset);
         self.changed.clear();
         let width = sensor.width;
@@ -68,24 +73,20 @@ impl Frames {
                 let around = around.iter().sum::<f32>() / 4.0;
                 // Comparisons with what is not a number are false.
                 if around.abs() >= LEAST_CHANGE && change.is_finite() {
-                    self.changed.push(Changed { cell: at as u32, change, around });
+                    let [a, b] = [before[at] + DARK, after[at] + DARK];
+                    let (by_dark, brightness) = (1.0 / b - 1.0 / a, (a + b) / 2.0);
+                    self.changed.push(Changed {
+                        cell: at as u32,
+                        change,
+                        around,
+                        by_dark,
+                        brightness,
+                    });
                 }
             }
         }
         self.thin();
         if self.changed.len() < LEAST_PIXELS { Err(Unused::Static) } else { Ok(()) }
-    }
-
-    /// The median of the change, which a different exposure time or light causes.
-    fn median(&mut self) -> Option<f32> {
-        self.sorted.clear();
-        let step = (self.change.len() / 8192).max(1);
-        self.sorted.extend(self.change.iter().step_by(step).filter(|v| v.is_finite()));
-        let middle = self.sorted.len() / 2;
-        if self.sorted.is_empty() {
-            return None;
-        }
-        Some(*self.sorted.select_nth_unstable_by(middle, f32::total_cmp).1)
     }
 
     /// Keeps as many pixels as may be used, evenly.
@@ -99,6 +100,18 @@ impl Frames {
             });
         }
     }
+}
+
+/// The median of the change, which a different exposure time or light causes.
+fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
+    sorted.clear();
+    let step = (change.len() / 8192).max(1);
+    sorted.extend(change.iter().step_by(step).filter(|v| v.is_finite()));
+    let middle = sorted.len() / 2;
+    if sorted.is_empty() {
+        return None;
+    }
+    Some(*sorted.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
 /// The mean brightness, of 255, of the image pixels that fall into every cell.

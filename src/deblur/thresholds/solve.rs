@@ -1,7 +1,7 @@
 //! From sums over pixels to thresholds and their uncertainty.
 
 use crate::event::{Contrast, ContrastSource, Thresholds};
-use nalgebra::{Matrix2, Matrix3, Vector2, Vector3};
+use nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
 
 /// Parts of the image that the jackknife leaves out one after the other.
 pub(super) const GROUPS: usize = 16;
@@ -10,11 +10,25 @@ const RANGE: (f64, f64) = (0.02, 1.5);
 /// Least relative uncertainty: what the model leaves out (dark current, dead time, mismatch).
 const LEAST_UNCERTAINTY: f64 = 0.02;
 
-/// Sums of one part of the image: three instruments times the equations of three unknowns.
+/// Standard deviation of what is added to [`super::frames`]' dark level, of 255.
+const DARK_DEVIATION: f64 = 6.0;
+
+/// A pixel's equation, `row . unknowns = target`. The unknowns are both thresholds, a constant, and
+/// how much darker the event sensor's zero is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Equation {
+    pub(super) weight: f64,
+    /// Quantities that noise of the events does not influence.
+    pub(super) instruments: [f64; 4],
+    pub(super) row: [f64; 4],
+    pub(super) target: f64,
+}
+
+/// Sums of one part of the image: instruments times equations.
 #[derive(Clone, Copy, Debug)]
 struct Sums {
-    matrix: Matrix3<f64>,
-    right: Vector3<f64>,
+    matrix: Matrix4<f64>,
+    right: Vector4<f64>,
 }
 
 /// The sums of all parts.
@@ -23,7 +37,7 @@ pub(super) struct Moments([Sums; GROUPS]);
 
 impl Default for Moments {
     fn default() -> Self {
-        Self([Sums { matrix: Matrix3::zeros(), right: Vector3::zeros() }; GROUPS])
+        Self([Sums { matrix: Matrix4::zeros(), right: Vector4::zeros() }; GROUPS])
     }
 }
 
@@ -38,11 +52,8 @@ pub(super) struct Prior {
 
 impl Prior {
     /// Of a camera of which nothing is known: see [`Thresholds::DEFAULT`].
-    pub(super) const DEFAULT: Self = Self {
-        centre: Thresholds::DEFAULT,
-        mean_deviation: 0.15,
-        difference_deviation: 0.05,
-    };
+    pub(super) const DEFAULT: Self =
+        Self { centre: Thresholds::DEFAULT, mean_deviation: 0.15, difference_deviation: 0.05 };
     /// To solve for one pair.
     pub(super) const WIDE: Self = Self { mean_deviation: 1.0, ..Self::DEFAULT };
 
@@ -55,22 +66,25 @@ impl Prior {
         let Thresholds { on, off } = contrast.thresholds;
         let relative = contrast.uncertainty.unwrap_or(0.1).clamp(0.1, 0.5);
         let mean_deviation = relative * (on + off) / 2.0;
-        Self { centre: contrast.thresholds, mean_deviation, difference_deviation: mean_deviation / 2.0 }
+        Self {
+            centre: contrast.thresholds,
+            mean_deviation,
+            difference_deviation: mean_deviation / 2.0,
+        }
     }
 
     /// Without any data.
     pub(super) fn solution(&self) -> Solution {
-        Solution {
-            thresholds: self.centre,
-            deviation: self.mean_deviation,
-        }
+        Solution { thresholds: self.centre, deviation: self.mean_deviation }
     }
 
-    /// Inverse covariance of ON and OFF.
-    fn precision(&self) -> Matrix2<f64> {
+    /// Inverse covariance of ON, OFF and the dark level.
+    fn precision(&self) -> Matrix3<f64> {
         let (m, d) = (self.mean_deviation.powi(2), self.difference_deviation.powi(2));
-        let covariance = Matrix2::new(m + d, m - d, m - d, m + d);
-        covariance.try_inverse().unwrap_or_else(Matrix2::identity)
+        let mut covariance = Matrix3::from_diagonal_element(m + d);
+        (covariance[(0, 1)], covariance[(1, 0)]) = (m - d, m - d);
+        covariance[(2, 2)] = DARK_DEVIATION.powi(2);
+        covariance.try_inverse().unwrap_or_else(Matrix3::identity)
     }
 }
 
@@ -90,14 +104,12 @@ impl Solution {
 }
 
 impl Moments {
-    /// Adds a pixel's equation `slope . thresholds - constant = target` with the change of the
-    /// frames around it as instrument.
-    pub(super) fn push(&mut self, group: usize, weight: f64, z: f64, slope: [f64; 2], target: f64) {
+    /// Adds a pixel's equation to a part of the image.
+    pub(super) fn push(&mut self, group: usize, equation: &Equation) {
         let Some(sums) = self.0.get_mut(group) else { return };
-        let instruments = Vector3::new(z.max(0.0), (-z).max(0.0), 1.0) * weight;
-        let row = Vector3::new(slope[0], slope[1], 1.0);
-        sums.matrix += instruments * row.transpose();
-        sums.right += instruments * target;
+        let instruments = Vector4::from(equation.instruments) * equation.weight;
+        sums.matrix += instruments * Vector4::from(equation.row).transpose();
+        sums.right += instruments * equation.target;
     }
 
     pub(super) fn decay(&mut self, kept: f64) {
@@ -116,15 +128,15 @@ impl Moments {
 
     /// The thresholds under these sums and what was known before.
     pub(super) fn solve(&self, prior: &Prior) -> Solution {
-        let matrix: Matrix3<f64> = self.0.iter().map(|s| s.matrix).sum();
-        let right: Vector3<f64> = self.0.iter().map(|s| s.right).sum();
-        let solve = |matrix: Matrix3<f64>, right: Vector3<f64>| {
+        let matrix: Matrix4<f64> = self.0.iter().map(|s| s.matrix).sum();
+        let right: Vector4<f64> = self.0.iter().map(|s| s.right).sum();
+        let solve = |matrix: Matrix4<f64>, right: Vector4<f64>| {
             let found = matrix.lu().solve(&right)?;
-            let both = Vector2::new(found[0], found[1]);
-            both.iter().all(|v| v.is_finite()).then_some(both)
+            let wanted = Vector3::new(found[0], found[1], found[3]);
+            wanted.iter().all(|v| v.is_finite()).then_some(wanted)
         };
         let Some(found) = solve(matrix, right) else { return prior.solution() };
-        let mut covariance = Matrix2::zeros();
+        let mut covariance = Matrix3::zeros();
         let mut used = 0.0;
         for sums in self.0.iter().filter(|s| s.matrix[(2, 2)] > 0.0) {
             let Some(without) = solve(matrix - sums.matrix, right - sums.right) else {
@@ -134,19 +146,25 @@ impl Moments {
             covariance += off * off.transpose();
             used += 1.0;
         }
-        if used < 3.0 {
+        // Three parameters need more parts than that for a covariance.
+        if used < 6.0 {
             return prior.solution();
         }
         covariance *= (used - 1.0) / used;
         // A perfect fit is no certainty.
-        covariance += Matrix2::identity() * 1e-8;
-        let precision = covariance.try_inverse().unwrap_or_else(Matrix2::zeros);
+        covariance += Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-2));
+        let precision = covariance.try_inverse().unwrap_or_else(Matrix3::zeros);
         let before = prior.precision();
-        let centre = Vector2::new(prior.centre.on, prior.centre.off);
+        let centre = Vector3::new(prior.centre.on, prior.centre.off, 0.0);
         let Some(covariance) = (precision + before).try_inverse() else { return prior.solution() };
         let both = covariance * (precision * found + before * centre);
         let clamp = |v: f64| v.clamp(RANGE.0, RANGE.1);
         let thresholds = Thresholds { on: clamp(both[0]), off: clamp(both[1]) };
-        Solution { thresholds, deviation: (covariance.sum() / 4.0).max(0.0).sqrt() }
+        Solution { thresholds, deviation: deviation(&covariance) }
     }
+}
+
+/// Standard deviation of the mean of both thresholds.
+fn deviation(covariance: &Matrix3<f64>) -> f64 {
+    (covariance.fixed_view::<2, 2>(0, 0).sum() / 4.0).max(0.0).sqrt()
 }

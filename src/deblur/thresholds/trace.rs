@@ -1,12 +1,16 @@
 //! The events of the pixels that changed, and what they say for given thresholds.
 
 use super::frames::{Changed, Frames};
-use super::solve::{GROUPS, Moments};
+use super::solve::{Equation, GROUPS, Moments};
 use super::{FramePair, Unused};
 use crate::event::{Span, Thresholds};
 
 /// Events that are kept of one pair at most; later pixels are left out.
 const MOST_EVENTS: usize = 1 << 21;
+/// Change, in thresholds, that has not fired since the last event and goes the same way: anything
+/// from none to a whole one. Without it, what a pixel must catch up after a change of direction
+/// looks like a larger threshold (by half where an edge is of two thresholds).
+const UNFIRED: f32 = 0.5;
 /// A pixel with this many times the events of the 95th percentile is hot.
 const HOT: u32 = 4;
 /// Side of the parts of the image that the jackknife leaves out together, in event pixels.
@@ -149,7 +153,8 @@ impl Traces {
             self.rows.push(Row { says, slope, residual: pixel.change - says });
         }
         let middle = median(&mut self.sorted, self.rows.iter().map(|r| r.residual));
-        let spread = median(&mut self.sorted, self.rows.iter().map(|r| (r.residual - middle).abs()));
+        let spread =
+            median(&mut self.sorted, self.rows.iter().map(|r| (r.residual - middle).abs()));
         // Huber's constant for 95 % efficiency, and the median's share of a deviation.
         let limit = (1.345 * 1.483 * spread).max(0.02);
         let mut sums = Sums::default();
@@ -160,7 +165,14 @@ impl Traces {
             let z = f64::from(pixel.around.clamp(-1.0, 1.0));
             let slope = row.slope.map(f64::from);
             let target = f64::from(row.residual) + slope[0] * at.on + slope[1] * at.off;
-            moments.push(usize::from(*group), weight, z, slope, target);
+            let contrast = 1.0 / f64::from(pixel.brightness);
+            let equation = Equation {
+                weight,
+                instruments: [z.max(0.0), (-z).max(0.0), 1.0, 100.0 * z * contrast],
+                row: [slope[0], slope[1], 1.0, -f64::from(pixel.by_dark)],
+                target,
+            };
+            moments.push(usize::from(*group), &equation);
             sums.push(f64::from(pixel.around), f64::from(row.says));
         }
         sums.correlation()
@@ -171,7 +183,7 @@ impl Traces {
     fn says(&self, events: &[(f32, bool)], at: Thresholds) -> (f32, [f32; 2]) {
         let [one, two] = self.spans;
         let (up, down) = (at.on.exp() as f32, (-at.off).exp() as f32);
-        let mut level = Level { factor: 1.0, counts: [0.0; 2] };
+        let mut level = Level { factor: 1.0, counts: [0.0; 2], last: None };
         let first = level.integrate(events, one, (up, down));
         let rest = &events[first.taken..];
         let mut between = 0;
@@ -196,6 +208,8 @@ struct Level {
     factor: f32,
     /// ON and OFF.
     counts: [f32; 2],
+    /// Polarity of the last event.
+    last: Option<bool>,
 }
 
 /// Means over an exposure.
@@ -211,6 +225,17 @@ impl Level {
     fn step(&mut self, on: bool, (up, down): (f32, f32)) {
         self.factor *= if on { up } else { down };
         self.counts[usize::from(!on)] += 1.0;
+        self.last = Some(on);
+    }
+
+    /// Brightness and counts with what has not fired yet.
+    fn expected(&self, (up, down): (f32, f32)) -> (f32, [f32; 2]) {
+        let [on, off] = self.counts;
+        match self.last {
+            Some(true) => (self.factor * up, [on + UNFIRED, off]),
+            Some(false) => (self.factor * down, [on, off + UNFIRED]),
+            None => (self.factor, [on, off]),
+        }
     }
 
     /// Goes on to the end of an exposure.
@@ -223,11 +248,13 @@ impl Level {
         let mut means = Means { mean: 0.0, counts: [0.0; 2], taken: 0 };
         let mut since = start;
         let share = 1.0 / (end - start);
+        let unfired = (steps.0.powf(UNFIRED), steps.1.powf(UNFIRED));
         let mut hold = |level: &Self, until: f32, since: f32| {
-            let weight = level.factor * (until - since) * share;
+            let (factor, counts) = level.expected(unfired);
+            let weight = factor * (until - since) * share;
             means.mean += weight;
-            means.counts[0] += weight * level.counts[0];
-            means.counts[1] += weight * level.counts[1];
+            means.counts[0] += weight * counts[0];
+            means.counts[1] += weight * counts[1];
         };
         let mut taken = 0;
         for (t, on) in events.iter().take_while(|e| e.0 < end) {
