@@ -11,6 +11,9 @@ const MOST_EVENTS: usize = 1 << 21;
 /// from none to a whole one. Without it, what a pixel must catch up after a change of direction
 /// looks like a larger threshold (by half where an edge is of two thresholds).
 const UNFIRED: f32 = 0.5;
+/// The same before the first event, against its direction: between half a threshold the other way,
+/// where the brightness turned, and half a threshold this way.
+const BEFORE_FIRST: f32 = 0.25;
 /// A pixel with this many times the events of the 95th percentile is hot.
 const HOT: u32 = 4;
 /// Side of the parts of the image that the jackknife leaves out together, in event pixels.
@@ -182,22 +185,21 @@ impl Traces {
     /// derivatives by both thresholds.
     fn says(&self, events: &[(f32, bool)], at: Thresholds) -> (f32, [f32; 2]) {
         let [one, two] = self.spans;
-        let (up, down) = (at.on.exp() as f32, (-at.off).exp() as f32);
-        let mut level = Level { factor: 1.0, counts: [0.0; 2], last: None };
-        let first = level.integrate(events, one, (up, down));
+        let mut level = Level::new(at, events.first().map(|e| e.1));
+        let first = level.integrate(events, one);
         let rest = &events[first.taken..];
         let mut between = 0;
         while between < rest.len() && rest[between].0 < two.0 {
-            level.step(rest[between].1, (up, down));
+            level.step(rest[between].1);
             between += 1;
         }
         if self.mirrored {
             let half = (two.0 - one.1) / 2.0;
             let before = events[..first.taken].iter().filter(|e| e.0 >= one.1 - half);
             let after = rest[between..].iter().take_while(|e| e.0 < two.0 + half);
-            before.chain(after).for_each(|e| level.step(e.1, (up, down)));
+            before.chain(after).for_each(|e| level.step(e.1));
         }
-        let second = level.integrate(&rest[between..], two, (up, down));
+        let second = level.integrate(&rest[between..], two);
         let slope = |i: usize| second.counts[i] / second.mean - first.counts[i] / first.mean;
         ((second.mean / first.mean).ln(), [slope(0), -slope(1)])
     }
@@ -208,8 +210,12 @@ struct Level {
     factor: f32,
     /// ON and OFF.
     counts: [f32; 2],
-    /// Polarity of the last event.
-    last: Option<bool>,
+    /// What is expected to have not fired yet, as counts and as a factor.
+    unfired: [f32; 2],
+    unfired_factor: f32,
+    /// Factors of one event, and of [`UNFIRED`], of either polarity.
+    steps: [f32; 2],
+    halves: [f32; 2],
 }
 
 /// Means over an exposure.
@@ -222,45 +228,50 @@ struct Means {
 }
 
 impl Level {
-    fn step(&mut self, on: bool, (up, down): (f32, f32)) {
-        self.factor *= if on { up } else { down };
-        self.counts[usize::from(!on)] += 1.0;
-        self.last = Some(on);
+    /// At the start of a pixel's events, the first of which has a polarity.
+    fn new(at: Thresholds, first: Option<bool>) -> Self {
+        let logs = [at.on as f32, -at.off as f32];
+        let mut level = Self {
+            factor: 1.0,
+            counts: [0.0; 2],
+            unfired: [0.0; 2],
+            unfired_factor: 1.0,
+            steps: logs.map(f32::exp),
+            halves: logs.map(|log| (log * UNFIRED).exp()),
+        };
+        if let Some(on) = first {
+            let other = usize::from(on);
+            level.unfired[other] = BEFORE_FIRST;
+            level.unfired_factor = (logs[other] * BEFORE_FIRST).exp();
+        }
+        level
     }
 
-    /// Brightness and counts with what has not fired yet.
-    fn expected(&self, (up, down): (f32, f32)) -> (f32, [f32; 2]) {
-        let [on, off] = self.counts;
-        match self.last {
-            Some(true) => (self.factor * up, [on + UNFIRED, off]),
-            Some(false) => (self.factor * down, [on, off + UNFIRED]),
-            None => (self.factor, [on, off]),
-        }
+    fn step(&mut self, on: bool) {
+        let polarity = usize::from(!on);
+        self.factor *= self.steps[polarity];
+        self.counts[polarity] += 1.0;
+        self.unfired = [0.0; 2];
+        self.unfired[polarity] = UNFIRED;
+        self.unfired_factor = self.halves[polarity];
     }
 
     /// Goes on to the end of an exposure.
-    fn integrate(
-        &mut self,
-        events: &[(f32, bool)],
-        (start, end): (f32, f32),
-        steps: (f32, f32),
-    ) -> Means {
+    fn integrate(&mut self, events: &[(f32, bool)], (start, end): (f32, f32)) -> Means {
         let mut means = Means { mean: 0.0, counts: [0.0; 2], taken: 0 };
         let mut since = start;
         let share = 1.0 / (end - start);
-        let unfired = (steps.0.powf(UNFIRED), steps.1.powf(UNFIRED));
         let mut hold = |level: &Self, until: f32, since: f32| {
-            let (factor, counts) = level.expected(unfired);
-            let weight = factor * (until - since) * share;
+            let weight = level.factor * level.unfired_factor * (until - since) * share;
             means.mean += weight;
-            means.counts[0] += weight * counts[0];
-            means.counts[1] += weight * counts[1];
+            means.counts[0] += weight * (level.counts[0] + level.unfired[0]);
+            means.counts[1] += weight * (level.counts[1] + level.unfired[1]);
         };
         let mut taken = 0;
         for (t, on) in events.iter().take_while(|e| e.0 < end) {
             hold(self, *t, since);
             since = *t;
-            self.step(*on, steps);
+            self.step(*on);
             taken += 1;
         }
         hold(self, end, since);
