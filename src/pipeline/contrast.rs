@@ -49,8 +49,9 @@ struct State {
 impl LiveContrast {
     /// With a folder where thresholds are kept by serial number, other than the user's own.
     pub fn in_folder(folder: &Path) -> Self {
-        let state = State { folder: Some(folder.to_owned()), ..State::default() };
-        Self(Arc::new(Mutex::new(state)))
+        let live = Self::default();
+        live.state().folder = Some(folder.to_owned());
+        live
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -150,14 +151,14 @@ impl State {
             c.source == ContrastSource::Estimated
                 && c.uncertainty.is_some_and(|u| u <= WORTH_KEEPING)
         };
-        let Some(serial) = self.serial.as_ref().filter(|_| self.fresh && good(&self.estimated))
+        let Some(serial) = self.serial.clone().filter(|_| self.fresh && good(&self.estimated))
         else {
             return;
         };
         self.fresh = false;
         self.kept = Some(Instant::now());
         if let Some(folder) = self.folder()
-            && let Err(e) = contrast::save(&folder, serial, self.estimated)
+            && let Err(e) = contrast::save(&folder, &serial, self.estimated)
         {
             eprintln!("gem-live: the contrast thresholds are not kept: {e}");
         }
