@@ -10,7 +10,7 @@ use gem_live::Deblurrer;
 use gem_live::engine::{
     Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels,
 };
-use gem_live::event::{EventInput, Span};
+use gem_live::event::{Contrast, EventInput, Span};
 use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
 use gem_live::pipeline::{
     Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
@@ -35,6 +35,7 @@ fn captured(number: u64) -> Captured {
             sensor: SIZE,
         },
         truth: Vec::new(),
+        contrast: Contrast::default(),
         closed: Instant::now(),
         arrived: Instant::now(),
     }
@@ -165,7 +166,7 @@ fn a_source_that_is_gone_is_said_and_taken_up_again() {
 fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
     let (pipeline, ..) = start(u64::MAX, 1);
     wait("a picture", || pipeline.take().is_some());
-    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: None };
+    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: false, thresholds: None };
     let mut held = None;
     pipeline.wish(hold(0.25));
     wait("the held one", || {
@@ -195,7 +196,7 @@ fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
     let mut last = 0;
     for ticket in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
-        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: None });
+        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: false, thresholds: None });
         let mut got = None;
         wait("all instants", || {
             got = pipeline.take().filter(|o| o.instants.len() == 3);

@@ -7,6 +7,7 @@ mod actions;
 mod bottom;
 mod canvas;
 mod chooser;
+mod contrast;
 mod controls;
 mod display;
 mod export;
@@ -38,6 +39,7 @@ mod wizard_run;
 #[cfg(test)]
 mod tests;
 
+use crate::event::Thresholds;
 use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
 use eframe::egui;
@@ -72,6 +74,8 @@ pub struct Options {
     pub fullscreen: bool,
     /// Choose the size by measuring.
     pub adapt: bool,
+    /// Contrast thresholds of the event camera for this run, in place of those of the settings.
+    pub thresholds: Option<Thresholds>,
 }
 
 /// 256x256; made from the drawing beside it.
@@ -100,7 +104,17 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let Options { source, name, tap, weights, weights_file, compute, adapt, .. } = options;
+            let Options {
+                source,
+                name,
+                tap,
+                weights,
+                weights_file,
+                compute,
+                adapt,
+                thresholds,
+                ..
+            } = options;
             let recipe = Recipe {
                 open: session::opener(),
                 restorer: session::restoring(compute),
@@ -112,7 +126,9 @@ pub fn run(options: Options) -> Result<(), AppError> {
             let pipeline = recipe.start(source)?;
             let session = Session::new(pipeline, tap, name, recipe, weights_file);
             let render = creation.wgpu_render_state.as_ref();
-            Ok(Box::new(Window::new(session, settings::file(), render, wake)))
+            let mut window = Window::new(session, settings::file(), render, wake);
+            window.thresholds = thresholds.or(window.thresholds);
+            Ok(Box::new(window))
         }),
     )
     .map_err(|e| AppError::Window(e.to_string()))

@@ -23,6 +23,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         ui.label(RichText::new("half / 95 of 100 / longest").color(style::QUIET).size(11.5));
         ui.end_row();
     });
+    super::contrast::show(window, ui);
     let report = window.session.report();
     group(ui, "Queues", |ui| {
         row(ui, "From the cameras", format!("{} packets", report.packets_queued));

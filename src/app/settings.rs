@@ -1,5 +1,6 @@
 //! What is kept between runs: one small JSON file in the platform's folder for settings.
 
+use crate::event::Thresholds;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -40,9 +41,10 @@ pub(super) struct Settings {
     pub view: View,
     /// Events over the pictures.
     pub events: bool,
-    /// EDI as a further picture, and its contrast threshold.
+    /// EDI as a further picture.
     pub edi: bool,
-    pub contrast: f64,
+    /// Contrast thresholds of the event camera, where they are set rather than estimated.
+    pub thresholds: Option<Thresholds>,
     /// The true sharp image as a further picture, where it is known.
     pub truth: bool,
     /// Mark pixels that are too bright or too dark.
@@ -76,7 +78,7 @@ impl Default for Settings {
             view: View::SideBySide,
             events: false,
             edi: false,
-            contrast: 0.2,
+            thresholds: None,
             truth: false,
             clipping: false,
             smooth: true,
@@ -116,9 +118,7 @@ impl Settings {
         }
         let mut settings: Self = serde_json::from_value(Value::Object(good)).unwrap_or_default();
         let default = Self::default();
-        if !(0.01..=1.0).contains(&settings.contrast) {
-            settings.contrast = default.contrast;
-        }
+        settings.thresholds = settings.thresholds.filter(Thresholds::is_valid);
         if !(0.0..=1.0).contains(&settings.divider) {
             settings.divider = default.divider;
         }
@@ -156,7 +156,7 @@ mod tests {
         mine.write(&path).unwrap();
         assert_eq!(Settings::read(&path), mine);
         let odd = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
-            "details": "yes", "from_the_future": [1], "frames": 0, "gain": -3, "folder": 5}"#;
+            "details": "yes", "from_the_future": [1], "frames": 0, "thresholds": {"on": 0.2, "off": -1}, "gain": -3, "folder": 5}"#;
         let got = Settings::parse(odd);
         let want = Settings { events: true, slow_instants: 33, frames: 2, ..Default::default() };
         assert_eq!(got, want);
@@ -171,7 +171,6 @@ mod tests {
         let want = Settings {
             view: View::Wipe,
             edi: true,
-            contrast: 0.3,
             divider: 0.25,
             slow_instants: 5,
             ..Default::default()

@@ -16,6 +16,7 @@ use super::sources::Chosen;
 use super::toast::{self, Toast};
 use super::wizard::Wizard;
 use super::{bottom, controls, display, keys, side, style, top, widgets};
+use crate::event::Thresholds;
 use crate::pipeline::{Outcome, Take, Wish};
 use eframe::egui::{self, RichText};
 use eframe::egui_wgpu::RenderState;
@@ -53,6 +54,9 @@ pub(super) struct Window {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     file: Option<PathBuf>,
     pub settings: Settings,
+    /// Contrast thresholds that are set rather than estimated: those of the settings, or of the
+    /// command line.
+    pub thresholds: Option<Thresholds>,
     stored: Settings,
     pub pictures: Pictures,
     pub latest: Option<Outcome>,
@@ -104,6 +108,7 @@ impl Window {
             wake: wake.clone(),
             file,
             stored: settings.clone(),
+            thresholds: settings.thresholds,
             settings,
             pictures: Pictures::new(render),
             latest: None,
@@ -389,8 +394,9 @@ impl Window {
         } else {
             vec![self.instant]
         };
-        let edi = self.settings.edi.then_some(self.settings.contrast);
-        let wish = Wish { instants, take, edi };
+        // Also to what is recorded, and to another source.
+        self.session.tap.contrast().set(self.thresholds);
+        let wish = Wish { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
         if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
             self.wish = Some(wish);
         }

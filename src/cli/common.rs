@@ -2,8 +2,8 @@
 
 use super::Failure;
 use gem_live::Deblurrer;
-use gem_live::deblur::Thresholds;
 use gem_live::engine::{self, Choice};
+use gem_live::event::Thresholds;
 use gem_live::frame::Picture;
 use gem_live::network::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -77,15 +77,12 @@ impl Network {
     }
 }
 
-/// Contrast of a camera that nothing is known of.
-pub(super) const USUAL: Thresholds = Thresholds::both(0.2);
-
 /// Parses contrast thresholds: one, or ON,OFF.
 pub(super) fn thresholds(text: &str) -> Result<Thresholds, String> {
-    let one = |t: &str| t.trim().parse::<f64>().ok().filter(|c| *c > 0.0 && *c < 5.0);
+    let one = |t: &str| t.trim().parse::<f64>().ok();
     let (on, off) = text.split_once(',').unwrap_or((text, text));
     match (one(on), one(off)) {
-        (Some(on), Some(off)) => Ok(Thresholds { on, off }),
+        (Some(on), Some(off)) if (Thresholds { on, off }).is_valid() => Ok(Thresholds { on, off }),
         _ => Err("a contrast threshold is a positive number such as 0.2".into()),
     }
 }

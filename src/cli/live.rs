@@ -1,10 +1,11 @@
 //! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
-use super::common::read_weights;
+use super::common::{read_weights, thresholds};
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
 use super::{Failure, headless};
 use gem_live::engine::Choice;
+use gem_live::event::Thresholds;
 use gem_live::frame::Size;
 use gem_live::network::Weights;
 use gem_live::pipeline::{Compute, Control, Parts, Playback, Source, Tap, nothing, open, san};
@@ -30,6 +31,10 @@ pub(crate) struct Live {
     /// Number of the card, as `gem-live devices` shows it.
     #[arg(long)]
     device: Option<usize>,
+    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from a recording's manifest,
+    /// else estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
     /// Start in full screen.
     #[arg(long)]
     fullscreen: bool,
@@ -60,6 +65,7 @@ enum LiveEngine {
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let tap = Tap::default();
+        tap.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
         let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(()))?;
         if let Some(size) = self.size {
@@ -111,6 +117,7 @@ impl Live {
             compute: self.compute(),
             fullscreen: self.fullscreen,
             adapt: self.size.is_none(),
+            thresholds: self.thresholds,
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,11 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
 use super::Failure;
+use super::common::thresholds;
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
 use gem_live::dataset::Packing;
+use gem_live::event::Thresholds;
 use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
 use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
 use std::path::PathBuf;
@@ -31,6 +33,9 @@ pub(crate) struct Record {
     /// Whatever should be remembered.
     #[arg(long, default_value = "")]
     notes: String,
+    /// Contrast thresholds of the event camera for the manifest: one, or ON,OFF [default: estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
     #[command(flatten)]
     filters: FilterArguments,
     /// Make the files smaller, which takes far longer than writing them: deflate's level.
@@ -44,6 +49,7 @@ pub(crate) struct Record {
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let (tap, sources) = (Tap::default(), self.sources.required()?);
+        tap.contrast().set(self.thresholds);
         let session = Session {
             scene: self.scene.clone(),
             indoor: self.indoor,

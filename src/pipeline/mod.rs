@@ -7,6 +7,7 @@
 
 mod aligning;
 mod clip;
+mod contrast;
 mod engine;
 mod facts;
 mod filters;
@@ -24,6 +25,7 @@ mod tap;
 
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
+pub use contrast::LiveContrast;
 pub use engine::{Outcome, Take, Wish};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};

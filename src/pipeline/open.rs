@@ -11,6 +11,8 @@ use crate::camera::sim::Sim;
 use crate::camera::uvc::Uvc;
 use crate::camera::{Opener, Settings};
 use crate::dataset::{Clip, ClipError};
+use crate::event::Contrast;
+use crate::record::Manifest;
 use crate::rig::RigSettings;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,13 +71,15 @@ pub fn open(
     match sources {
         Sources::One(SourceName::Clip) => {
             before(tap)?;
-            Ok(Box::new(ClipSource::new(&Clip::embedded()?)))
+            tap.contrast().know(Contrast::known(Clip::THRESHOLDS));
+            Ok(Box::new(ClipSource::new(&Clip::embedded()?).with_contrast(tap.contrast())))
         }
         Sources::One(name) => {
             if !name.gives_events() {
                 return Err(OpenError::NoEvents(name.clone()));
             }
             let camera = camera(name, playback, &mut rig)?;
+            know(name, tap);
             tap.enable();
             before(tap)?;
             Ok(Box::new(RigSource::one(title, camera, rig, tap.clone())?))
@@ -89,6 +93,7 @@ pub fn open(
                     return Err(OpenError::Whole(name.clone()));
                 }
             }
+            know(events, tap);
             let (frames, events) = if frames == events {
                 halves(frames, playback, &mut rig)?
             } else {
@@ -101,6 +106,16 @@ pub fn open(
             before(tap)?;
             Ok(Box::new(RigSource::two(title, frames, events, rig, tap.clone())?))
         }
+    }
+}
+
+/// Takes the contrast thresholds from a recording's manifest.
+fn know(events: &SourceName, tap: &Tap) {
+    if let SourceName::Replay(path) = events
+        && let Ok(manifest) = Manifest::read(path)
+        && let Some(contrast) = manifest.session.thresholds
+    {
+        tap.contrast().know(contrast);
     }
 }
 

@@ -193,6 +193,7 @@ impl RigSource {
             exposure,
             picture,
             truth: truth.into_iter().map(|t| (0.5, t)).collect(),
+            contrast: self.tap.contrast().now(),
             closed,
             arrived,
         }

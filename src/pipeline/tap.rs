@@ -1,11 +1,13 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
 use super::aligning::Aligning;
+use super::contrast::LiveContrast;
 use super::filters::Filters;
 use crate::camera::{Control, Drops, Identity};
+use crate::event::ContrastSource;
 use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
 use crate::rig::sync::Synced;
-use crate::rig::{RigState, Role};
+use crate::rig::{RigState, Role, contrast};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ struct State {
     drops: Option<Drops>,
     camera: serde_json::Value,
     alignment: Aligning,
+    contrast: LiveContrast,
     /// When the recording was last told how things stand.
     told: Option<Instant>,
 }
@@ -62,6 +65,8 @@ impl Tap {
     pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
         let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
         let mut state = self.state();
+        let events = known.iter().find(|(role, _)| *role != Role::Frames);
+        state.contrast.camera(events.and_then(|(_, identity)| contrast::key(identity)));
         state.camera = match known {
             [(Role::Both, identity)] => told(identity),
             _ => {
@@ -89,13 +94,24 @@ impl Tap {
         recorder.rig(serde_json::to_value(rig).unwrap_or_default());
         recorder.filters(serde_json::to_value(filters.report()).unwrap_or_default());
         recorder.settings(controls.iter().map(|c| (c.name.to_string(), value(c))).collect());
+        let contrast = state.contrast.now();
+        if contrast.source != ContrastSource::Default {
+            recorder.contrast(contrast);
+        }
         state.told = Some(Instant::now());
     }
 
     pub(super) fn push(&self, synced: &Arc<Synced>) {
-        if let Some(recorder) = &self.state().recorder {
+        let state = self.state();
+        state.contrast.push(synced);
+        if let Some(recorder) = &state.recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// The event camera's contrast thresholds.
+    pub fn contrast(&self) -> LiveContrast {
+        self.state().contrast.clone()
     }
 
     /// The alignment of the two cameras, where there are two.

@@ -1,6 +1,7 @@
 //! `session.json`: what is known of a recording besides its frames.
 
 use crate::camera::DropSnapshot;
+use crate::event::Contrast;
 use crate::rig::sync::Gap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -32,6 +33,9 @@ pub struct Session {
     pub rig: serde_json::Value,
     /// Noise filters and what they removed; free in form.
     pub filters: serde_json::Value,
+    /// The event camera's contrast thresholds, if they are known or were estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Contrast>,
 }
 
 /// Why a recording is over.
@@ -202,6 +206,14 @@ impl Manifest {
         let mut found = Vec::new();
         collect(&self.session.cameras, &mut found, 0);
         found.join(", ")
+    }
+
+    /// Serial number of the event camera: of the only camera, or of the one for events.
+    pub fn event_camera(&self) -> Option<String> {
+        let cameras = &self.session.cameras;
+        let camera = cameras.get("events").unwrap_or(cameras);
+        let serial = camera.get("serial")?.as_str()?;
+        (!serial.is_empty()).then(|| serial.to_owned())
     }
 }
 

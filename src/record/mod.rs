@@ -3,6 +3,7 @@
 //! [`Recorder::push`] never waits: one thread pairs exposures, others pack and write them. What
 //! the disk is too slow for is counted. [`library`] looks at what was recorded.
 
+mod contrast;
 pub mod library;
 mod manifest;
 mod places;
@@ -10,6 +11,7 @@ mod queue;
 mod store;
 mod writer;
 
+pub use contrast::Contrasts;
 pub use manifest::{
     Ending, FORMAT, Lost, MANIFEST, Manifest, ManifestError, Progress, Session, Shapes, THUMBNAIL,
     file_name,
@@ -19,6 +21,7 @@ pub use store::{Disk, Store};
 
 use crate::camera::Drops;
 use crate::dataset::Packing;
+use crate::event::Contrast;
 use crate::rig::sync::Synced;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use queue::Shared;
@@ -170,6 +173,11 @@ impl Recorder {
     /// Tells what noise filters do; what is told last is kept.
     pub fn filters(&self, filters: serde_json::Value) {
         self.shared.about(|session| session.filters = filters);
+    }
+
+    /// Notes the event camera's contrast thresholds; the last ones are kept.
+    pub fn contrast(&self, contrast: Contrast) {
+        self.shared.about(|session| session.thresholds = Some(contrast));
     }
 
     /// How it stands.

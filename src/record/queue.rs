@@ -74,6 +74,7 @@ impl Shared {
                     to.clone_from(from);
                 }
             }
+            session.thresholds = told.thresholds.or(session.thresholds);
         });
     }
 

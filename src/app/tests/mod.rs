@@ -21,7 +21,7 @@ use super::style;
 use super::window::Window;
 use crate::camera;
 use crate::dataset::Pair;
-use crate::event::{Event, Span};
+use crate::event::{Contrast, Event, Span};
 use crate::frame::{Exposure, Picture, Size};
 use crate::network::Weights;
 use crate::pipeline::{
@@ -109,6 +109,7 @@ fn captured(number: u64) -> Captured {
             sensor: SENSOR,
         },
         picture,
+        contrast: Contrast::default(),
         truth: vec![(0.5, truth)],
         closed: Instant::now(),
         arrived: Instant::now(),
