@@ -1,5 +1,6 @@
 //! The camera's registers: addresses and ranges from libcaer's `devices/davis.h`.
 
+use super::biases::Addresses;
 use super::library::Info;
 use crate::camera::Control;
 
@@ -39,6 +40,7 @@ pub(super) const START: &[(&str, i8, u8, u32)] = &[
 ];
 
 /// A register that can be set.
+#[derive(Clone, Copy)]
 pub(super) struct Register {
     pub(super) name: &'static str,
     label: &'static str,
@@ -49,7 +51,7 @@ pub(super) struct Register {
     expert: bool,
     /// Only heeded when the camera starts to send.
     pub(super) restart: bool,
-    pub(super) exists: fn(&Info) -> bool,
+    exists: fn(&Info) -> bool,
 }
 
 impl Register {
@@ -91,7 +93,23 @@ const fn host(
     Register { name, label, module, parameter, largest, expert: true, restart, exists: |_| true }
 }
 
-pub(super) const REGISTERS: &[Register] = &[
+/// What can be set on a camera. Of a chip whose biases are not known, none of them.
+pub(super) fn registers(info: &Info) -> impl Iterator<Item = Register> {
+    let biases = Addresses::of_chip(info.chip).map(|a| {
+        [
+            bias("bias_diff", "DiffBn", a.diff),
+            bias("bias_on", "OnBn", a.on),
+            bias("bias_off", "OffBn", a.off),
+            bias("bias_photoreceptor", "PrBp", a.photoreceptor),
+            bias("bias_source_follower", "PrSFBp", a.source_follower),
+            bias("bias_refractory", "RefrBp", a.refractory),
+        ]
+    });
+    let there = REGISTERS.iter().copied().filter(|r| (r.exists)(info));
+    there.chain(biases.into_iter().flatten())
+}
+
+const REGISTERS: &[Register] = &[
     register("exposure_us", "Exposure (us)", (APS, 12), 4_194_303, |_| true),
     register("auto_exposure", "Automatic exposure", (APS, 101), 1, |_| true),
     register("frame_interval_us", "Frame interval (us)", (APS, 13), 8_388_607, |_| true),
@@ -123,10 +141,4 @@ pub(super) const REGISTERS: &[Register] = &[
     host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), 1 << 20, false),
     host("packet_us", "Packet length (us)", (HOST_PACKETS, 1), 100_000, false),
     host("exchange_packets", "Packets that may wait", (HOST_EXCHANGE, 0), 16_384, true),
-    bias("bias_diff", "DiffBn", 10),
-    bias("bias_on", "OnBn", 11),
-    bias("bias_off", "OffBn", 12),
-    bias("bias_photoreceptor", "PrBp", 14),
-    bias("bias_source_follower", "PrSFBp", 15),
-    bias("bias_refractory", "RefrBp", 16),
 ];
