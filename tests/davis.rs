@@ -427,7 +427,7 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
 
     let (before, _) = collect(&source, 3, 0);
     assert_eq!(fake.get(STARTED), 1);
-    set("exchange_packets", Value::Whole(2048));
+    set("exchange_packets", Value::Choice("2048".into()));
     assert_eq!((fake.register(-2, 0), fake.get(STARTED)), (2048, 2));
     let until = Instant::now() + Duration::from_secs(5);
     loop {
@@ -439,6 +439,34 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
     }
     set("usb_buffers", Value::Whole(16));
     assert_eq!((fake.register(-1, 0), fake.get(STARTED)), (16, 2));
+}
+
+#[test]
+fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_camera() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    let control = controls.iter().find(|c| c.name == "exchange_packets").unwrap();
+    assert_eq!(control.value, Value::Choice("1024".into()));
+    assert!(control.choices.len() > 5, "{:?}", control.choices);
+    for (i, choice) in control.choices.iter().enumerate() {
+        assert!(source.commands.set("exchange_packets", Value::Choice(choice.clone())));
+        wait(&source, |s| matches!(s, Status::Controls(_)));
+        assert_eq!(fake.register(-2, 0), choice.parse::<u32>().unwrap());
+        assert_eq!(fake.get(STARTED), 2 + i as i64, "stopped and started once: {choice}");
+    }
+    let (starts, size) = (fake.get(STARTED), fake.register(-2, 0));
+    for refused in [Value::Whole(1000), Value::Choice("1000".into()), Value::Choice("x".into())] {
+        assert!(source.commands.set("exchange_packets", refused));
+        wait(&source, |s| matches!(s, Status::Refused(_)));
+    }
+    collect(&source, 3, 0);
+    assert_eq!((fake.get(STARTED), fake.register(-2, 0), fake.get(OPENED)), (starts, size, 1));
+    // Nor is there a number of buffers with which nothing would come.
+    for name in ["usb_buffers", "usb_buffer_bytes", "packet_us"] {
+        let low = controls.iter().find(|c| c.name == name).and_then(|c| c.range).unwrap().0;
+        assert!(low >= 1.0, "{name} from {low}");
+    }
 }
 
 #[test]

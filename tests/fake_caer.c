@@ -113,6 +113,9 @@ bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease
                          void (*gone)(void *), void *gone_argument) {
     (void)increase; (void)decrease; (void)user;
     struct device *device = handle;
+    // As caerRingBufferInit: the size of the data exchange must be a power of two.
+    uint32_t size = registers[(uint8_t)-2][0];
+    if (size == 0 || (size & (size - 1))) return false;
     device->running = true;
     state[STARTED]++;
     device->gone = gone;
@@ -141,6 +144,7 @@ void *caerDeviceDataGet(void *handle) {
     struct device *device = handle;
     struct timespec nap = {0, 200000};
     while (state[STALL]) nanosleep(&nap, NULL);
+    if (!device->running) return NULL;
     if (state[UNPLUG] || !state[PRESENT]) {
         if (!device->told && device->gone) device->gone(device->gone_argument);
         device->told = true;

@@ -258,14 +258,24 @@ impl Device for Camera {
         let raw = match value {
             Value::Switch(on) => u32::from(*on),
             Value::Whole(v) => u32::try_from(*v).unwrap_or(0),
-            _ => {
+            Value::Choice(choice) => choice.parse().map_err(|_| {
+                let (name, value) = (name.into(), value.clone());
+                ControlError::Range { name, value }
+            })?,
+            Value::Number(_) => {
                 return Err(ControlError::Kind { name: name.into(), value: value.clone() });
             }
         };
         let (module, parameter) = (register.module, register.parameter);
         let set = if register.restart {
             self.begin_anew();
-            self.open.restart(|open| open.set(module, parameter, raw))
+            let before = self.open.get(module, parameter);
+            // One that the camera does not start with would leave it silent.
+            self.open.restart(|open| open.set(module, parameter, raw)) || {
+                let back = |open: &Open| before.is_some_and(|raw| open.set(module, parameter, raw));
+                self.open.restart(back);
+                false
+            }
         } else {
             self.open.set(module, parameter, raw)
         };
