@@ -9,11 +9,13 @@
 use gem_live::camera::halves::split;
 use gem_live::camera::sim::Sim;
 use gem_live::camera::{
-    Device, DeviceError, Drops, EventPacket, Opener, Settings, Value, Wanted, between,
+    Device, DeviceError, Drops, EventPacket, Opener, Settings, Source as Camera, Status, Value,
+    Wanted, between,
 };
 use gem_live::frame::Size;
 use gem_live::pipeline::{
-    CameraChoice, Control as Wish, Next, OpenError, Playback, RigSource, Source, Sources, Tap, open,
+    CameraChoice, Control as Wish, Next, OpenError, Parts, Pipeline, Playback, RigSource, Source,
+    Sources, Tap, nothing, open,
 };
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::simulate::rig::RigModel;
@@ -202,4 +204,70 @@ fn cameras_that_cannot_serve_are_refused_in_words() {
     assert!(matches!(refused(two("sim", "genicam")), OpenError::NoEvents(_)));
     assert!(matches!(refused(two("clip", "sim")), OpenError::Whole(_)));
     assert!(matches!(refused(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
+}
+
+#[test]
+fn a_driver_that_panics_is_a_camera_that_failed() {
+    let breaking = Faulty(Arc::new(Sim::new(model(), true)));
+    let (wanted, settings) = (Wanted::default(), Settings::default());
+    let source =
+        Camera::start("camera", Arc::new(breaking), wanted, settings, Drops::default()).unwrap();
+    let why = loop {
+        match source.status.recv_timeout(PATIENCE).expect("nothing is reported") {
+            Status::Failed(why) => break why,
+            _ => continue,
+        }
+    };
+    assert!(why.contains("on purpose"), "{why}");
+}
+
+/// A camera whose driver panics when it is polled.
+struct Faulty(Arc<dyn Opener>);
+
+impl Opener for Faulty {
+    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(between(self.0.open(wanted, drops)?, |_, _, _| panic!("on purpose")))
+    }
+}
+
+/// A stage that panics on the rig's thread.
+struct PanickingStage;
+
+impl EventStage for PanickingStage {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn apply(&mut self, _: &mut EventPacket) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
+    let sim = || Sim::new(model(), true);
+    let start = |camera| {
+        RigSource::one("one".into(), camera, RigSettings::default(), Tap::default()).unwrap()
+    };
+    let of_rig = start(CameraChoice::new(sim()));
+    of_rig.stages(vec![Box::new(PanickingStage)]);
+    let of_camera = start(CameraChoice::new(Faulty(Arc::new(sim()))));
+    for source in [of_rig, of_camera] {
+        let pipeline = Pipeline::start(Parts {
+            source: Box::new(source),
+            restorer: nothing(),
+            adapt: false,
+            notify: Box::new(|| ()),
+        })
+        .unwrap();
+        let until = Instant::now() + PATIENCE;
+        while !pipeline.ended() {
+            assert!(Instant::now() < until, "it goes on for ever");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let why = pipeline.failure().expect("it ended as if all were well");
+        assert!(why.contains("on purpose"), "{why}");
+        let notices = pipeline.notices().list();
+        assert!(notices.iter().any(|n| n.text.contains("on purpose")), "{notices:?}");
+    }
 }

@@ -7,6 +7,7 @@ use super::{
     Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Pace, Packet, Value,
     Wanted,
 };
+use crate::panics::caught;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -130,7 +131,9 @@ impl Camera {
     fn pump(&self, device: &mut Option<Box<dyn Device>>, patience: Duration) {
         let Some(open) = device else { return };
         let mut packets = Vec::new();
-        let result = open.poll(patience, &mut packets);
+        // A panic is both halves' failure; a device that panicked is not polled again.
+        let result = caught(|| open.poll(patience, &mut packets))
+            .unwrap_or_else(|why| Err(DeviceError::Fatal(why)));
         let mut queues = lock(&self.shared.queues);
         for mut packet in packets {
             let queue = match &packet {

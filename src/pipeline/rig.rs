@@ -242,8 +242,12 @@ impl Source for RigSource {
                 self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
-            Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
+            // The rig's thread has let go of its sink: it ends, or it has panicked.
+            Err(RecvTimeoutError::Disconnected) => {
+                Ok(self.rig.join().map_or_else(Next::Failed, |()| Next::End))
+            }
             Err(RecvTimeoutError::Timeout) => match self.trouble() {
+                Some(why) if self.stations.iter().any(|s| s.failed) => Ok(Next::Failed(why)),
                 Some(why) => Err(SourceError(why)),
                 None if self.stations.iter().all(|s| s.ended) && self.rig.is_finished() => {
                     Ok(Next::End)
