@@ -9,16 +9,17 @@
 use gem_live::camera::halves::split;
 use gem_live::camera::sim::Sim;
 use gem_live::camera::{
-    Device, DeviceError, Drops, EventPacket, Opener, Settings, Source as Camera, Status, Value,
-    Wanted, between,
+    Cause, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan, Opener, Packet,
+    Settings, Source as Camera, Status, Unit, Value, Wanted, between,
 };
-use gem_live::frame::Size;
+use gem_live::frame::{Picture, Size};
 use gem_live::pipeline::{
     CameraChoice, Control as Wish, Next, OpenError, Parts, Pipeline, Playback, RigSource, Source,
     Sources, Tap, nothing, open,
 };
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::simulate::rig::RigModel;
+use gem_live::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -270,4 +271,66 @@ fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
         let notices = pipeline.notices().list();
         assert!(notices.iter().any(|n| n.text.contains("on purpose")), "{notices:?}");
     }
+}
+
+/// A camera that gives so many exposures at once, and ends.
+struct AtOnce(u64);
+
+impl Opener for AtOnce {
+    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let (count, mut sent) = (self.0, false);
+        let inner = Sim::new(model(), true).open(wanted, drops)?;
+        Ok(between(inner, move |_, _, packets| {
+            if std::mem::replace(&mut sent, true) {
+                return Err(DeviceError::Ended);
+            }
+            let at = |us: i64| Timestamp::from_us(us);
+            let until_us = count as i64 * 10_000 + 20_000;
+            packets.push(Packet::Events(EventPacket {
+                epoch: 0,
+                from: at(0),
+                until: at(until_us),
+                arrived: Timestamp::now(),
+                events: Vec::new().into(),
+                edges: Vec::new(),
+                sensor: Size::new(32, 32),
+                lost_since: None,
+            }));
+            packets.extend((0..count).map(|n| {
+                let start = at(n as i64 * 10_000);
+                Packet::Frame(FramePacket {
+                    epoch: 0,
+                    sequence: n,
+                    span: FrameSpan::Events { start, end: start.plus_us(5_000) },
+                    arrived: Timestamp::now(),
+                    picture: Picture::filled(false, Size::new(32, 32), n as u8),
+                    truth: None,
+                })
+            }));
+            Ok(())
+        }))
+    }
+}
+
+#[test]
+fn exposures_that_find_no_room_take_the_place_of_the_oldest_and_are_counted_once() {
+    let camera = CameraChoice::new(AtOnce(12));
+    let (rig, tap) = (RigSettings::default(), Tap::default());
+    let mut source = RigSource::one("one".into(), camera, rig, tap).unwrap();
+    let drops = source.drops();
+    let until = Instant::now() + PATIENCE;
+    while source.report().buffer.is_none_or(|b| b.exposures < 12) {
+        assert!(Instant::now() < until, "{:?}", source.report());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let queued = source.report().exposures_queued as u64;
+    let mut taken = Vec::new();
+    while let Next::Exposure(captured) = source.next(Duration::from_millis(50)).unwrap() {
+        taken.push((captured.number, captured.picture.data()[0]));
+    }
+    let newest = (12 - queued as u8..12).enumerate().map(|(i, n)| (i as u64, n));
+    assert!(queued >= 1 && taken.iter().copied().eq(newest), "{queued}: {taken:?}");
+    // A number that is left out would count them a second time, as lost by the camera.
+    assert_eq!(drops.get(Cause::Skipped, Unit::Frames), 12 - queued);
+    assert_eq!(drops.total(Unit::Frames), 12 - queued);
 }
