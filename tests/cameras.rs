@@ -12,6 +12,8 @@ use gem_live::camera::{
     Cause, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan, Opener, Packet,
     Settings, Source as Camera, Status, Unit, Value, Wanted, between,
 };
+use gem_live::dataset::Pair;
+use gem_live::event::Event;
 use gem_live::frame::{Picture, Size};
 use gem_live::pipeline::{
     CameraChoice, Control as Wish, Next, OpenError, Parts, Pipeline, Playback, RigSource, Source,
@@ -20,6 +22,7 @@ use gem_live::pipeline::{
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::simulate::rig::RigModel;
 use gem_live::time::Timestamp;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -270,6 +273,70 @@ fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
         assert!(why.contains("on purpose"), "{why}");
         let notices = pipeline.notices().list();
         assert!(notices.iter().any(|n| n.text.contains("on purpose")), "{notices:?}");
+    }
+}
+
+/// Frames of a recording.
+const FRAMES: i64 = 250;
+
+/// A recording of frames every 20 ms whose brightness is their number.
+fn recording(folder: &Path) {
+    let span = |n: i64| [1_000 + n * 20_000, 9_000 + n * 20_000];
+    let frame = |n: i64| Picture::filled(false, Size::new(32, 32), n as u8);
+    for k in 0..FRAMES / 2 {
+        let exposures_us = [span(2 * k), span(2 * k + 1)];
+        let times = (exposures_us[0][0]..exposures_us[1][1]).step_by(100);
+        let event = |t_us: i64| Event { t_us, x: (t_us / 100 % 32) as u16, y: 3, on: true };
+        let pair = Pair {
+            frames: [frame(2 * k), frame(2 * k + 1)],
+            exposures_us,
+            events: times.map(event).collect(),
+            scale_factor: 1.0,
+            truth: None,
+        };
+        pair.write(&folder.join(format!("in_{k:03}.npz"))).unwrap();
+    }
+}
+
+#[test]
+fn a_recording_as_two_halves_is_paused_and_sought_without_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let name = || format!("replay:{}", folder.path().display()).parse().unwrap();
+    let sources = Sources::Two { frames: name(), events: name() };
+    let tap = Tap::default();
+    tap.alignment().set_folder(folder.path().join("alignments"));
+    let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(())).unwrap();
+    // Exposures until `done`, and for a while longer: a refusal comes a moment later.
+    let run = |source: &mut Box<dyn Source>, what: &str, done: &dyn Fn(&[u8]) -> bool| {
+        let (start, mut since) = (Instant::now(), None::<Instant>);
+        let mut seen = Vec::new();
+        while since.is_none_or(|since| since.elapsed() < Duration::from_millis(300)) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {seen:?}");
+            if let Next::Exposure(captured) = source.next(Duration::from_millis(10)).unwrap() {
+                seen.push(captured.picture.data()[0]);
+            }
+            assert_eq!(source.trouble(), None, "{what}");
+            if since.is_none() && done(&seen) {
+                since = Some(Instant::now());
+            }
+        }
+        seen
+    };
+    run(&mut source, "some exposures", &|seen| seen.len() >= 5);
+    source.control(Wish::Pause(true));
+    run(&mut source, "the pause", &|_| true);
+    assert!(source.transport().unwrap().paused);
+    let playing = source.facts().iter().filter(|(name, _)| *name == "playing").count();
+    assert_eq!(playing, 1, "told once");
+    source.control(Wish::Pause(false));
+    // Forward, and back: frames of before the jump may still be on their way.
+    for (to, first) in [(0.7, 170_u8), (0.2, 45)] {
+        source.control(Wish::Seek(to));
+        let there = |seen: &[u8]| seen.iter().filter(|n| (first..first + 20).contains(*n)).count();
+        let seen = run(&mut source, "frames after a jump", &|seen| there(seen) >= 3);
+        // To come there without a jump, more than a hundred would have to be played.
+        assert!(seen.len() < 60, "to {to}: {seen:?}");
     }
 }
 

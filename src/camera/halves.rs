@@ -62,8 +62,11 @@ struct Queues {
 
 #[derive(Default)]
 struct Queue {
-    /// Epoch of the half that is open.
+    /// First epoch of the half that is open.
     open: Option<u32>,
+    /// The device's epoch of the packet before, and what it was told as.
+    epoch: Option<(u32, u32)>,
+    wanted: Wanted,
     packets: VecDeque<Packet>,
     failed: Option<DeviceError>,
 }
@@ -92,7 +95,7 @@ impl Opener for Half {
             *device = Some(self.shared.opener.open(&self.shared.wanted, drops)?);
         }
         let epoch = wanted.next_epoch();
-        let queue = Queue { open: Some(epoch), ..Queue::default() };
+        let queue = Queue { open: Some(epoch), wanted: wanted.clone(), ..Queue::default() };
         *lock(&self.shared.queues).of(self.part) = queue;
         Ok(Box::new(Camera { part: self.part, epoch, shared: self.shared.clone() }))
     }
@@ -136,16 +139,21 @@ impl Camera {
             .unwrap_or_else(|why| Err(DeviceError::Fatal(why)));
         let mut queues = lock(&self.shared.queues);
         for mut packet in packets {
-            let queue = match &packet {
-                Packet::Frame(_) => &mut queues.frames,
-                Packet::Events(_) => &mut queues.events,
+            let (queue, epoch) = match &mut packet {
+                Packet::Frame(frame) => (&mut queues.frames, &mut frame.epoch),
+                Packet::Events(events) => (&mut queues.events, &mut events.epoch),
             };
             // A camera that is not there sends nothing.
-            let Some(epoch) = queue.open else { continue };
-            match &mut packet {
-                Packet::Frame(frame) => frame.epoch = epoch,
-                Packet::Events(events) => events.epoch = epoch,
-            }
+            let Some(first) = queue.open else { continue };
+            // A clock that the device sets anew, as a recording does with every jump, begins
+            // anew for this half too.
+            let told = match queue.epoch {
+                None => first,
+                Some((before, told)) if before == *epoch => told,
+                Some(_) => queue.wanted.next_epoch(),
+            };
+            queue.epoch = Some((*epoch, told));
+            *epoch = told;
             queue.packets.push_back(packet);
         }
         if let Err(failure) = result {

@@ -118,7 +118,9 @@ fn halves(
         settings,
         monitor: monitor.clone(),
     };
-    Ok((half(Arc::new(frames)), half(Arc::new(events))))
+    // A recording is paused and sought through the half that has those controls; both follow.
+    let events = CameraChoice { monitor: None, ..half(Arc::new(events)) };
+    Ok((half(Arc::new(frames)), events))
 }
 
 /// One of two cameras. A DAVIS need not send what the other one is there for.
