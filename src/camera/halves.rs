@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Packets that wait for one half before the other stops asking for more.
 const WAITING: usize = 256;
+/// And their bytes: those of a recording of pairs may be large.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// What a half delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +35,19 @@ pub struct Half {
 
 /// The two halves of what `opener` opens; controls named in `of_events` belong to the events.
 pub fn split(opener: Arc<dyn Opener>, of_events: &'static [&'static str]) -> (Half, Half) {
+    split_wanted(opener, Wanted::default(), of_events)
+}
+
+/// As [`split`], of the device that is wanted.
+pub fn split_wanted(
+    opener: Arc<dyn Opener>,
+    wanted: Wanted,
+    of_events: &'static [&'static str],
+) -> (Half, Half) {
     let shared = Arc::new(Shared {
         opener,
         of_events,
-        wanted: Wanted::default(),
+        wanted,
         device: Mutex::new(None),
         queues: Mutex::new(Queues::default()),
         filled: Condvar::new(),
@@ -69,6 +80,13 @@ struct Queue {
     wanted: Wanted,
     packets: VecDeque<Packet>,
     failed: Option<DeviceError>,
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        let bytes: usize = self.packets.iter().map(Packet::bytes).sum();
+        self.packets.len() >= WAITING || bytes >= WAITING_BYTES
+    }
 }
 
 impl Queues {
@@ -208,7 +226,7 @@ impl Device for Camera {
             if self.take(&mut queues, out)? {
                 return Ok(());
             }
-            queues.both().iter().any(|q| q.packets.len() >= WAITING)
+            queues.both().iter().any(|q| q.is_full())
         };
         if !crowded {
             match self.shared.device.try_lock() {
@@ -242,5 +260,73 @@ impl Drop for Camera {
         if queues.both().iter().all(|q| q.open.is_none()) {
             *device = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::camera::{FramePacket, FrameSpan};
+    use crate::frame::{Picture, Size};
+    use crate::time::Timestamp;
+
+    /// Bytes of a frame.
+    const LARGE: usize = 2048 * 2048;
+
+    /// Opens a camera that gives large frames, if it is asked for the right one.
+    struct Large;
+
+    impl Opener for Large {
+        fn open(&self, wanted: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+            match wanted.serial.as_deref() {
+                Some("7") => Ok(Box::new(Self)),
+                other => Err(DeviceError::Absent(format!("{other:?} is not here"))),
+            }
+        }
+    }
+
+    impl Device for Large {
+        fn identity(&self) -> Identity {
+            Identity { serial: "7".into(), ..Identity::default() }
+        }
+
+        fn controls(&self) -> Vec<Control> {
+            Vec::new()
+        }
+
+        fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+            Err(ControlError::Unknown(name.into()))
+        }
+
+        fn poll(&mut self, _: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+            out.push(Packet::Frame(FramePacket {
+                epoch: 0,
+                sequence: 0,
+                span: FrameSpan::Arrival { exposure_us: 1 },
+                arrived: Timestamp::now(),
+                picture: Picture::filled(false, Size::new(2048, LARGE / 2048), 0),
+                truth: None,
+            }));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_wanted_device_is_opened_and_what_waits_for_a_half_is_bounded_in_bytes() {
+        let wanted = Wanted::new(Some("7".into()));
+        let (frames, events) = split_wanted(Arc::new(Large), wanted, &[]);
+        let drops = Drops::default();
+        // Either half is found again by a serial number of its own, which no device has.
+        let own = Wanted::new(Some("7-frames".into()));
+        let _frames = frames.open(&own, &drops).unwrap();
+        let mut events = events.open(&Wanted::default(), &drops).unwrap();
+        let mut out = Vec::new();
+        for _ in 0..40 {
+            events.poll(Duration::from_millis(1), &mut out).unwrap();
+        }
+        let waiting = lock(&frames.shared.queues).frames.packets.len();
+        assert!(waiting > 1 && waiting * LARGE <= WAITING_BYTES, "{waiting} frames wait");
     }
 }
