@@ -13,7 +13,7 @@ use gem_live::engine::{
 use gem_live::event::{Contrast, EventInput, Span};
 use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
 use gem_live::pipeline::{
-    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
+    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish, nothing,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -134,6 +134,48 @@ fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accoun
     assert!(counts.drops.engine > 0, "{counts:?}");
     assert_eq!(counts.captured, counts.restored + counts.drops.engine + counts.drops.queue);
     assert_eq!(counts.restored, counts.shown + counts.drops.display);
+}
+
+/// A source that panics after some exposures.
+struct Panicking(Burst);
+
+impl Source for Panicking {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        self.0.shapes()
+    }
+    fn interval(&self) -> Duration {
+        self.0.interval()
+    }
+    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+        assert!(self.0.next < 5, "on purpose");
+        self.0.next(patience)
+    }
+}
+
+fn panics() {
+    panic!("on purpose");
+}
+
+#[test]
+fn a_thread_of_the_pipeline_that_panics_is_reported_and_ends_it() {
+    let burst = || Burst { next: 0, count: u64::MAX, failing: Arc::default() };
+    let sources: [(Box<dyn Source>, Box<dyn Fn() + Send>); 2] = [
+        (Box::new(Panicking(burst())), Box::new(|| ())),
+        // Called on the engine's thread.
+        (Box::new(burst()), Box::new(panics)),
+    ];
+    for (source, notify) in sources {
+        let parts = Parts { source, restorer: nothing(), adapt: false, notify };
+        let pipeline = Pipeline::start(parts).unwrap();
+        wait("the end", || pipeline.ended());
+        let why = pipeline.failure().unwrap();
+        assert!(why.contains("on purpose"), "{why}");
+        let notices = pipeline.notices().list();
+        assert!(notices.iter().any(|n| n.active && n.text.contains("on purpose")), "{notices:?}");
+    }
 }
 
 #[test]

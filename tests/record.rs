@@ -18,6 +18,7 @@ use gem_live::rig::sync::{Gap, SyncSettings, Synced, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -210,6 +211,55 @@ fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
     );
     assert_eq!((progress.pairs, files(folder.path()).len()), (3, 3));
     assert!(progress.lost >= 2);
+}
+
+/// A disk whose driver panics: when a pair is written, or when it is asked for its space after
+/// the recording has begun.
+struct Panicking {
+    free: u64,
+    on_write: bool,
+    asked: AtomicU64,
+}
+
+impl Store for Panicking {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        assert!(self.on_write || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
+        Ok(self.free)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        assert!(path.extension().is_none_or(|e| e != "npz"), "on purpose");
+        Disk.write(path, bytes)
+    }
+}
+
+#[test]
+fn a_thread_of_the_recorder_that_panics_ends_the_recording_and_gives_memory_back() {
+    let whole = tempfile::tempdir().unwrap();
+    let recorder = start(whole.path(), ALL, &Drops::default(), Box::new(Disk));
+    (0..2).for_each(|i| recorder.push(synced(i, 0)));
+    let pair = recorder.finish().bytes;
+    // Space for one pair and a half: a second one waits until the first is written.
+    for (on_write, free) in [(true, pair * 3 / 2), (true, 1 << 40), (false, 1 << 40)] {
+        let folder = tempfile::tempdir().unwrap();
+        let drops = Drops::default();
+        let store = Box::new(Panicking { free, on_write, asked: AtomicU64::new(0) });
+        let recorder = start(folder.path(), ALL, &drops, store);
+        (0..12).for_each(|i| recorder.push(synced(i, 0)));
+        let until = Instant::now() + Duration::from_secs(10);
+        while recorder.progress().ending.is_none() {
+            assert!(Instant::now() < until, "still recording: {:?}", recorder.progress());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let progress = recorder.finish();
+        let failed = |e: &Ending| matches!(e, Ending::Failed(why) if why.contains("on purpose"));
+        assert!(progress.ending.as_ref().is_some_and(failed), "{progress:?}");
+        assert_eq!((progress.pairs, progress.waiting), (0, 0));
+        assert!(progress.lost >= 2, "{progress:?}");
+        assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+        let manifest = Manifest::read(folder.path()).unwrap();
+        assert!(manifest.progress.ending.as_ref().is_some_and(failed), "{manifest:?}");
+    }
 }
 
 #[test]

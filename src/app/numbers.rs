@@ -122,25 +122,27 @@ fn bad(text: impl Into<String>) -> RichText {
 /// What never reached the screen, by cause.
 fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
     let d = now.drops;
+    let report = window.session.report();
+    let skipped = |d: &&DropSnapshot| d.cause == Cause::Skipped;
+    let behind: u64 = report.lost.iter().filter(skipped).map(|d| d.count).sum();
     let causes = [
         ("Camera or cable", d.source),
+        ("Fell behind", behind),
         ("Queue full", d.queue),
         ("Engine busy", d.engine),
         ("Window busy", d.display),
         ("Not restored", d.failed),
     ];
-    let report = window.session.report();
     group(ui, "Not shown", |ui| {
         for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
             row(ui, name, counted(count, "frame"));
         }
-        if d.total() == 0 {
+        if d.total() + behind == 0 {
             row(ui, "Nothing", "");
         }
     });
-    // What the engine or the window skipped was counted above, and recorded all the same.
-    let shown_above = |d: &&DropSnapshot| matches!(d.cause, Cause::Engine | Cause::Display);
-    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !shown_above(d)).collect();
+    // What was skipped is listed above, and recorded all the same.
+    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !skipped(d)).collect();
     let incomplete = report.buffer.map_or(0, |b| b.incomplete);
     if lost.is_empty() && incomplete == 0 {
         return;
@@ -165,8 +167,7 @@ fn cause_name(cause: Cause) -> &'static str {
         Cause::Late => "Came too late",
         Cause::Duplicate => "Came twice",
         Cause::Clock => "No time known",
-        Cause::Engine => "Engine busy",
-        Cause::Display => "Window busy",
+        Cause::Skipped => "Fell behind",
         Cause::Disk => "Disk too slow",
     }
 }

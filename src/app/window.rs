@@ -164,6 +164,7 @@ impl Window {
             }
         }
         self.watch_recording(ui);
+        self.watch_deleting();
         self.watch_export();
         let bars = self.bars(ui);
         let mut lower = 0.0;
@@ -405,7 +406,7 @@ impl Window {
     /// Ends a recording cleanly and keeps the settings.
     pub(super) fn end(&mut self) {
         // What waits is written before the program ends.
-        self.session.tap.stop();
+        self.end_recording();
         self.export.end();
         if let Some(path) =
             self.file.as_deref().filter(|f| self.settings != self.stored || !f.exists())

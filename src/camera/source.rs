@@ -4,6 +4,7 @@
 //! never returns is left alone in its thread, and the camera is opened again in a new one.
 
 use super::{Cause, Control, ControlError, Drops, Packet, Unit, Value};
+use crate::panics::{caught, message};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use std::collections::VecDeque;
@@ -224,8 +225,11 @@ impl Source {
             stop: AtomicBool::new(false),
         });
         let of_watcher = shared.clone();
-        let watcher =
-            Builder::new().name(format!("{name}-watch")).spawn(move || watch(&of_watcher))?;
+        let watcher = Builder::new().name(format!("{name}-watch")).spawn(move || {
+            if let Err(why) = caught(|| watch(&of_watcher)) {
+                of_watcher.tell(Status::Failed(why));
+            }
+        })?;
         let commands = Commands(command_in);
         Ok(Self { packets, status, commands, drops, shared, watcher: Some(watcher) })
     }
@@ -331,8 +335,15 @@ fn watch(shared: &Arc<Shared>) {
             Err(e) => return shared.tell(Status::Failed(format!("no thread: {e}"))),
         };
         loop {
-            if worker.is_finished() || shared.stopping() {
+            if shared.stopping() {
                 join(worker, FAREWELL);
+                return;
+            }
+            if worker.is_finished() {
+                // A driver that panicked may be in any state: the device is not opened again.
+                if let Err(panic) = worker.join() {
+                    shared.tell(Status::Failed(message(&*panic)));
+                }
                 return;
             }
             let now = Timestamp::<HostClock>::now().us();

@@ -91,6 +91,7 @@ impl Record {
                 break None;
             }
         };
+        let failure = pipeline.failure();
         // The camera first: what it has sent is still written.
         drop(pipeline);
         let progress = tap.stop().unwrap_or_default();
@@ -107,6 +108,12 @@ impl Record {
             Some(Ending::Complete) => Ok(ExitCode::SUCCESS),
             Some(Ending::DiskFull) => Err("the disk is full: free some space".into()),
             Some(Ending::Failed(why)) => Err(why.into()),
+            Some(Ending::Asked) | None if failure.is_some() => Err(format!(
+                "stopped before {} frames had come: {}",
+                self.count,
+                failure.unwrap_or_default()
+            )
+            .into()),
             Some(Ending::Asked) | None if progress.pairs > 0 => {
                 eprintln!("gem-live: the source ended before {} frames had come", self.count);
                 Ok(ExitCode::SUCCESS)

@@ -142,7 +142,7 @@ impl Balance {
     fn new(pipeline: &Pipeline, drops: &Drops, faults: Tally) -> Self {
         let buffer = pipeline.report().buffer.unwrap_or_default();
         let now = pipeline.stats().snapshot();
-        let lost_after = drops.get(Cause::Engine, Unit::Frames);
+        let lost_after = drops.get(Cause::Skipped, Unit::Frames);
         Self {
             faults,
             lost_before: drops.total(Unit::Frames) - lost_after,

@@ -10,9 +10,9 @@ use crate::deblur::edi;
 use crate::event::{Span, Thresholds};
 use crate::frame::{Exposure, Picture, Rounding};
 use crate::metrics::{psnr, sharpness, ssim};
+use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -368,11 +368,5 @@ fn take_off(
 
 /// A panic as an error: the window outlives it.
 fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = (panic.downcast_ref::<&str>().copied())
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("an internal error, please report it: {}", text.unwrap_or("unknown"))
+    caught(f)?
 }

@@ -4,12 +4,12 @@ use super::station::CameraChoice;
 use super::{ClipSource, RigSource, Source, SourceName, Sources, Tap, TapError};
 use crate::camera::davis::Davis;
 use crate::camera::genicam::GenIcam;
-use crate::camera::halves::{Part, split};
+use crate::camera::halves::{Part, split_wanted};
 use crate::camera::load::Load;
 use crate::camera::replay::{Replay, ReplaySettings};
 use crate::camera::sim::Sim;
 use crate::camera::uvc::Uvc;
-use crate::camera::{Opener, Settings};
+use crate::camera::{Opener, Settings, Wanted};
 use crate::dataset::{Clip, ClipError};
 use crate::event::Contrast;
 use crate::record::Manifest;
@@ -126,14 +126,16 @@ fn halves(
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
     let CameraChoice { opener, serial, settings, monitor } = camera(name, playback, rig)?;
-    let (frames, events) = split(opener, SIM_OF_EVENTS);
+    let (frames, events) = split_wanted(opener, Wanted::new(serial.clone()), SIM_OF_EVENTS);
     let half = |opener: Arc<dyn Opener>| CameraChoice {
         opener,
         serial: serial.clone(),
         settings,
         monitor: monitor.clone(),
     };
-    Ok((half(Arc::new(frames)), half(Arc::new(events))))
+    // A recording is paused and sought through the half that has those controls; both follow.
+    let events = CameraChoice { monitor: None, ..half(Arc::new(events)) };
+    Ok((half(Arc::new(frames)), events))
 }
 
 /// One of two cameras. A DAVIS need not send what the other one is there for.

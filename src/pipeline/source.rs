@@ -101,6 +101,8 @@ pub enum Next {
     Waiting,
     /// There will be no more.
     End,
+    /// There will be no more because something broke for good: what, in words for a person.
+    Failed(String),
 }
 
 /// What a source knows of itself, as numbers.

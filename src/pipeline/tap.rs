@@ -5,7 +5,7 @@ use super::contrast::LiveContrast;
 use super::filters::Filters;
 use crate::camera::{Control, Drops, Identity};
 use crate::event::ContrastSource;
-use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
+use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session, Store};
 use crate::rig::sync::Synced;
 use crate::rig::{RigState, Role, contrast};
 use std::path::Path;
@@ -85,20 +85,27 @@ impl Tap {
 
     /// Tells a recording how the rig and its filters stand, and what the cameras are set to.
     pub(super) fn rig(&self, rig: &RigState, filters: &Filters, controls: &[Control]) {
-        let mut state = self.state();
         let recent = |told: Instant| told.elapsed() < TELL;
-        let Some(recorder) = state.recorder.as_ref().filter(|_| !state.told.is_some_and(recent))
-        else {
-            return;
+        let contrast = {
+            let mut state = self.state();
+            if state.recorder.is_none() || state.told.is_some_and(recent) {
+                return;
+            }
+            state.told = Some(Instant::now());
+            state.contrast.now()
         };
-        recorder.rig(serde_json::to_value(rig).unwrap_or_default());
-        recorder.filters(serde_json::to_value(filters.report()).unwrap_or_default());
-        recorder.settings(controls.iter().map(|c| (c.name.to_string(), value(c))).collect());
-        let contrast = state.contrast.now();
-        if contrast.source != ContrastSource::Default {
-            recorder.contrast(contrast);
+        // Not under the lock: thousands of hot pixels take a while to write out.
+        let rig = serde_json::to_value(rig).unwrap_or_default();
+        let filters = serde_json::to_value(filters.report()).unwrap_or_default();
+        let settings = controls.iter().map(|c| (c.name.to_string(), value(c))).collect();
+        if let Some(recorder) = &self.state().recorder {
+            recorder.rig(rig);
+            recorder.filters(filters);
+            recorder.settings(settings);
+            if contrast.source != ContrastSource::Default {
+                recorder.contrast(contrast);
+            }
         }
-        state.told = Some(Instant::now());
     }
 
     pub(super) fn push(&self, synced: &Arc<Synced>) {
@@ -131,17 +138,42 @@ impl Tap {
     pub fn record(
         &self,
         folder: &Path,
-        mut session: Session,
+        session: Session,
         settings: RecordSettings,
     ) -> Result<(), TapError> {
+        self.record_to(folder, session, settings, Box::new(Disk))
+    }
+
+    /// As [`Self::record`], to any store. Blocks on the disk, but exposures go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_to(
+        &self,
+        folder: &Path,
+        mut session: Session,
+        settings: RecordSettings,
+        store: Box<dyn Store>,
+    ) -> Result<(), TapError> {
         self.stop();
-        let mut state = self.state();
-        let drops = state.drops.clone().ok_or(TapError::Source)?;
-        if session.cameras.is_null() {
-            session.cameras = state.camera.clone();
+        let drops = self.state().drops.clone().ok_or(TapError::Source)?;
+        let named = !session.cameras.is_null();
+        if !named {
+            session.cameras = self.state().camera.clone();
         }
-        state.told = None;
-        state.recorder = Some(Recorder::start(folder, session, settings, drops, Box::new(Disk))?);
+        // Not under the lock: the rig's thread takes it with every exposure.
+        let recorder = Recorder::start(folder, session, settings, drops, store)?;
+        let before = {
+            let mut state = self.state();
+            if !named && !state.camera.is_null() {
+                // Cameras may have been connected since.
+                recorder.cameras(state.camera.clone());
+            }
+            state.told = None;
+            state.recorder.replace(recorder)
+        };
+        // One that was started at the same time waits for the disk when it is dropped.
+        drop(before);
         Ok(())
     }
 
@@ -155,5 +187,79 @@ impl Tap {
         // Not under the lock: exposures go on while the disk is waited for.
         let recorder = self.state().recorder.take();
         recorder.map(Recorder::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::event::EventList;
+    use crate::frame::{Picture, Size};
+    use crate::rig::sync::TimedFrame;
+    use crate::time::Timestamp;
+    use crossbeam_channel::{Receiver, Sender, bounded};
+
+    /// A disk that tells when it is asked for its space, and answers when it may.
+    struct Stuck {
+        asked: Sender<()>,
+        answer: Receiver<()>,
+    }
+
+    impl Store for Stuck {
+        fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+            let _ = self.asked.try_send(());
+            let _ = self.answer.recv();
+            Ok(u64::MAX)
+        }
+
+        fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+            Disk.write(path, bytes)
+        }
+    }
+
+    fn synced() -> Arc<Synced> {
+        let (start, end) = (Timestamp::from_us(0), Timestamp::from_us(1000));
+        let picture = Picture::new(1, Size::new(2, 2), vec![0; 4]).unwrap();
+        let arrived = Timestamp::now();
+        let frame = TimedFrame { epoch: 0, sequence: 0, start, end, arrived, picture, truth: None };
+        Arc::new(Synced {
+            frame,
+            index: 0,
+            events: EventList::default(),
+            from: start,
+            missing: Vec::new(),
+            lossy: false,
+            frames_missing: 0,
+            sensor: Size::new(2, 2),
+        })
+    }
+
+    #[test]
+    fn exposures_go_on_while_a_recording_waits_for_the_disk_to_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let tap = Tap::default();
+        tap.enable();
+        let (asked, is_asked) = bounded(1);
+        let (may_answer, answer) = bounded::<()>(0);
+        let (starting, to) = (tap.clone(), folder.path().to_owned());
+        let started = std::thread::spawn(move || {
+            let store = Box::new(Stuck { asked, answer });
+            starting.record_to(&to, Session::default(), RecordSettings::default(), store)
+        });
+        is_asked.recv().unwrap();
+        let (pushed, is_pushed) = bounded(1);
+        let pushing = tap.clone();
+        let push = std::thread::spawn(move || {
+            pushing.push(&synced());
+            let _ = pushed.send(pushing.progress().is_none());
+        });
+        let went_on = is_pushed.recv_timeout(Duration::from_secs(10));
+        drop(may_answer);
+        started.join().unwrap().unwrap();
+        push.join().unwrap();
+        assert_eq!(went_on, Ok(true), "the rig's thread waits for the disk");
+        assert!(tap.stop().is_some());
     }
 }

@@ -51,7 +51,8 @@ impl Sequence {
         let Some(manifest) = &self.manifest else { return 0 };
         let frames = manifest.drops.iter().filter(|d| d.unit == "frames");
         // What the screen skipped was recorded all the same.
-        let kept = |cause: &str| cause == "engine" || cause == "display";
+        // Older versions counted it as the engine's.
+        let kept = |cause: &str| ["skipped", "engine", "display"].contains(&cause);
         frames.filter(|d| !kept(&d.cause)).map(|d| d.count).sum()
     }
 

@@ -4,8 +4,9 @@ use super::manifest::{Ending, Progress, Session};
 use crate::camera::{Cause, DropSnapshot, Drops, Unit};
 use crate::event::Event;
 use crate::rig::sync::Synced;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -104,22 +105,52 @@ impl Shared {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Counts an exposure as waiting, unless those that wait take too much memory.
-    pub(super) fn admit(&self, synced: &Synced) -> bool {
-        let bytes = memory(synced);
+    /// Counts an exposure as waiting; `None` where those that wait take too much memory.
+    pub(super) fn admit(self: &Arc<Self>, synced: Arc<Synced>) -> Option<Waiting> {
+        let bytes = memory(&synced);
         let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before > 0 && before + bytes > self.most_bytes {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return false;
+            return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        true
+        Some(Waiting { synced, bytes, shared: self.clone(), settled: false })
     }
+}
 
-    /// It waits no more.
-    pub(super) fn release(&self, synced: &Synced) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.waiting_bytes.fetch_sub(memory(synced), Ordering::Relaxed);
+/// An exposure that waits for the disk. Its memory counts as taken until this is dropped, and
+/// one that was not settled by then counts as lost: so also where a thread panics.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    synced: Arc<Synced>,
+    bytes: u64,
+    shared: Arc<Shared>,
+    settled: bool,
+}
+
+impl Waiting {
+    /// It was written, or does not belong to the recording.
+    pub(super) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Deref for Waiting {
+    type Target = Synced;
+
+    fn deref(&self) -> &Synced {
+        &self.synced
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.shared.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        // What slips in after the end is of no recording.
+        if !self.settled && self.shared.lock().ending.is_none() {
+            self.shared.lose(1);
+        }
     }
 }
 

@@ -208,6 +208,43 @@ fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
 }
 
 #[test]
+fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
+    let control = |name: &'static str, label| camera::Control::whole(name, label, 10, (0, 1000));
+    let controls = vec![control("width", "Width").set_on_release(), control("gain", "Gain")];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the controls", |w| w.session.controls().len() == 2);
+    press(&mut w, Key::K);
+    let set = |wanted: &str| -> Vec<Value> {
+        let told = script.told().into_iter();
+        let of = |c| match c {
+            Control::Set(name, value) if name == wanted => Some(value),
+            _ => None,
+        };
+        told.filter_map(of).collect()
+    };
+    let drag = |w: &mut Shown, label: &str| {
+        let place = w.get_all_by_role_and_label(egui::Role::Slider, label).next().unwrap().rect();
+        let at = |part: f32| egui::pos2(place.left() + place.width() * part, place.center().y);
+        w.hover_at(at(0.1));
+        w.drag_at(at(0.1));
+        w.run_steps(2);
+        for step in 2..8 {
+            w.hover_at(at(step as f32 * 0.1));
+            w.run_steps(2);
+        }
+        w.drop_at(at(0.7));
+        w.run_steps(2);
+    };
+    drag(&mut w, "Width");
+    drag(&mut w, "Gain");
+    // Others follow the pointer; and what was sent before them has arrived before them.
+    until(&mut w, "several values", |_| set("gain").len() > 1);
+    let widths = set("width");
+    assert!(matches!(widths[..], [Value::Whole(300..)]), "the last value alone: {widths:?}");
+}
+
+#[test]
 fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
     let of = |group: &'static str, prefix: &str| {
         let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));

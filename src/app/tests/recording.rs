@@ -50,7 +50,7 @@ fn a_recording_is_made_found_played_and_deleted() {
     assert!(place.join("session.json").exists());
     click(&mut w, "Delete...");
     click(&mut w, "Delete for good");
-    assert!(!place.exists());
+    until(&mut w, "the deletion", |_| !place.exists());
     until(&mut w, "the empty list", |w| w.library.sequences().is_empty());
 }
 
