@@ -6,9 +6,13 @@ use super::sources::SourceArguments;
 use gem_live::dataset::Packing;
 use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
 use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// Messages that are remembered, so that each is printed once.
+const REMEMBERED: usize = 64;
 
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
@@ -60,14 +64,16 @@ impl Record {
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let mut said = Vec::new();
+        let mut said = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !said.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
-                    said.push(notice.text);
+                    // A text that changes with every second must not fill the memory.
+                    said.truncate(REMEMBERED - 1);
+                    said.push_front(notice.text);
                 }
             }
             let Some(progress) = tap.progress() else { break None };
@@ -95,7 +101,7 @@ impl Record {
             folder.display(),
             progress.lost,
             progress.unpaired,
-            progress.missing.len(),
+            progress.missing_total,
         );
         match ending.or(progress.ending) {
             Some(Ending::Complete) => Ok(ExitCode::SUCCESS),
