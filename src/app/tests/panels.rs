@@ -303,3 +303,31 @@ fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() 
     press(&mut w, Key::Escape);
     assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
 }
+
+#[test]
+fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
+    let (open_now, opening) = std::sync::mpsc::channel::<()>();
+    let opening = Mutex::new(opening);
+    let slow: session::Open = Arc::new(move |_, _| {
+        // Like a camera whose library takes its time.
+        let _ = opening.lock().unwrap().recv();
+        Ok(Box::new(Fake { script: Script::default(), number: 0 }))
+    });
+    let recipe = recipe(slow);
+    let source = Box::new(Fake { script: Script::default(), number: 0 });
+    let pipeline = recipe.start(source).unwrap();
+    let name = Sources::One(SourceName::Davis(None));
+    let session = Session::new(pipeline, Tap::default(), name, recipe, None);
+    let mut w = shown(Window::new(session, None, None, Arc::new(|| ())));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::output::write(&path, &weights_with(20.0)).unwrap();
+    w.state_mut().open(SourceName::Davis(Some("2".into())).into());
+    w.run_steps(2);
+    assert!(w.state().session.opening());
+    drop_file(&mut w, &path);
+    assert!(says(&w, "Loading the weights mine.safetensors"));
+    open_now.send(()).unwrap();
+    until(&mut w, "a picture with the new weights", |w| brighter(w) == Some(70));
+    assert_eq!(w.state().session.weights(), "mine.safetensors");
+}
