@@ -21,6 +21,7 @@ mod quality;
 mod recorder;
 mod session;
 mod settings;
+mod settings_file;
 mod side;
 mod signs;
 mod snapshot;

@@ -273,6 +273,29 @@ fn settings_outlive_the_window() {
 }
 
 #[test]
+fn settings_are_kept_though_the_program_never_ends_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    press(&mut w, Key::Num2);
+    let stored = || std::fs::read_to_string(&file).unwrap_or_default();
+    until(&mut w, "the file", |_| stored().contains("wipe"));
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named_in_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    std::fs::write(&file, br#"{"gain": -3, "hologram": true, "events": true}"#).unwrap();
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    w.run_steps(2);
+    assert!(says(&w, "gain cannot be -3") && says(&w, "hologram is not a setting"));
+    assert!(w.state().settings.events, "the others are used");
+}
+
+#[test]
 fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::A);
