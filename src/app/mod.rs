@@ -41,6 +41,7 @@ mod tests;
 
 use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
+use crate::rig::clock::ClockSettings;
 use eframe::egui;
 use session::{Recipe, Session};
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub struct Options {
     pub fullscreen: bool,
     /// Choose the size by measuring.
     pub adapt: bool,
+    /// Delays of two cameras and of the cable between them, also for sources chosen later.
+    pub clock: ClockSettings,
 }
 
 /// 256x256; made from the drawing beside it.
@@ -101,9 +104,10 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let Options { source, name, tap, weights, weights_file, compute, adapt, .. } = options;
+            let Options { source, name, tap, weights, weights_file, compute, adapt, clock, .. } =
+                options;
             let recipe = Recipe {
-                open: session::opener(),
+                open: session::opener(clock),
                 restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,

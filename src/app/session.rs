@@ -5,8 +5,9 @@ use crate::camera;
 use crate::network::Weights;
 use crate::pipeline::{
     Compute, Control, MakeRestorer, Notice, Notices, Outcome, Parts, Pipeline, Playback, Snapshot,
-    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open, san,
+    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open_with_clock, san,
 };
+use crate::rig::clock::ClockSettings;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -58,8 +59,10 @@ pub(super) fn restoring(
 }
 
 /// Opens whatever the command line would.
-pub(super) fn opener() -> Open {
-    Arc::new(|name, tap| open(name, Playback::Loop, tap, |_| Ok(())).map_err(|e| e.to_string()))
+pub(super) fn opener(clock: ClockSettings) -> Open {
+    Arc::new(move |name, tap| {
+        open_with_clock(name, Playback::Loop, clock, tap, |_| Ok(())).map_err(|e| e.to_string())
+    })
 }
 
 type Opened = Result<(Pipeline, Tap), String>;

@@ -1,10 +1,11 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
 use super::Failure;
+use super::common::seconds;
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
 use gem_live::dataset::Packing;
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open_with_clock};
 use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
     /// Frames to record; two make a pair.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Folder for the sequence, new or empty [default: one named by time and scene, where the
     /// window's recordings go].
@@ -41,7 +42,7 @@ pub(crate) struct Record {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     patience: f64,
 }
 
@@ -60,7 +61,9 @@ impl Record {
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Before the camera: not one of its frames is to be missed.
         let mut source =
-            open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
+            open_with_clock(&sources, Playback::Once, self.sources.clock(), &tap, |tap| {
+                tap.record(&folder, session, settings)
+            })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;

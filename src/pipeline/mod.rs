@@ -28,7 +28,7 @@ pub use engine::{Outcome, Take, Wish};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
-pub use open::{OpenError, Playback, open};
+pub use open::{OpenError, Playback, open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;

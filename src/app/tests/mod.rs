@@ -180,7 +180,7 @@ fn recipe(open: session::Open) -> Recipe {
 
 /// A window before a fake source; other sources are opened as the program would.
 fn window(script: &Script) -> Window {
-    let recipe = recipe(session::opener());
+    let recipe = recipe(session::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::Davis(None));
