@@ -43,8 +43,9 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         row(ui, "Source", window.session.source());
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
-        let elsewhere = |name: &str| ["lost", "synchronised by"].contains(&name);
-        for (name, value) in window.session.facts().into_iter().filter(|f| !elsewhere(f.0)) {
+        // The clocks have a group of their own.
+        for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
+        {
             row(ui, name, value);
         }
     });
@@ -120,7 +121,9 @@ fn bad(text: impl Into<String>) -> RichText {
 
 /// What never reached the screen, by cause.
 fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
-    let d = now.drops;
+    let report = window.session.report();
+    // What the source has counted by cause stands under its causes below.
+    let d = now.drops.unexplained(&report.lost);
     let causes = [
         ("Camera or cable", d.source),
         ("Queue full", d.queue),
@@ -128,7 +131,6 @@ fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
         ("Window busy", d.display),
         ("Not restored", d.failed),
     ];
-    let report = window.session.report();
     group(ui, "Not shown", |ui| {
         for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
             row(ui, name, counted(count, "frame"));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::settings::Tab;
 use crate::app::window::Dialog;
-use crate::camera::Value;
+use crate::camera::{Cause, DropSnapshot, Unit, Value};
 use std::path::PathBuf;
 
 #[test]
@@ -334,7 +334,7 @@ fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
     let slow: session::Open = Arc::new(move |_, _| {
         // Like a camera whose library takes its time.
         let _ = opening.lock().unwrap().recv();
-        Ok(Box::new(Fake { script: Script::default(), number: 0 }))
+        Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn Source>)
     });
     let recipe = recipe(slow);
     let source = Box::new(Fake { script: Script::default(), number: 0 });
@@ -353,4 +353,21 @@ fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
     open_now.send(()).unwrap();
     until(&mut w, "a picture with the new weights", |w| brighter(w) == Some(70));
     assert_eq!(w.state().session.weights(), "mine.safetensors");
+}
+
+#[test]
+fn frames_that_were_lost_by_a_known_cause_are_shown_once() {
+    let usb = DropSnapshot { cause: Cause::Usb, unit: Unit::Frames, count: 2 };
+    for (gap, unexplained) in [(2, false), (5, true)] {
+        let mut w = shown(window(&Script { gap, lost: vec![usb], ..Script::default() }));
+        press(&mut w, Key::I);
+        until(&mut w, "the losses", |w| {
+            let seen = w.session.snapshot().drops.source == gap;
+            seen && !w.session.report().lost.is_empty()
+        });
+        w.run_steps(2);
+        assert!(says(&w, "On the cable") && says(&w, "2 frames"));
+        assert_eq!(says(&w, "Camera or cable"), unexplained);
+        assert_eq!(says(&w, "3 frames"), unexplained);
+    }
 }
