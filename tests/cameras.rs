@@ -9,8 +9,8 @@
 use gem_live::camera::halves::split;
 use gem_live::camera::sim::Sim;
 use gem_live::camera::{
-    Cause, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan, Opener, Packet,
-    Settings, Source as Camera, Status, Unit, Value, Wanted, between,
+    Cause, Control, ControlError, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan,
+    Identity, Opener, Packet, Settings, Source as Camera, Status, Unit, Value, Wanted, between,
 };
 use gem_live::dataset::Pair;
 use gem_live::event::Event;
@@ -24,7 +24,7 @@ use gem_live::simulate::rig::RigModel;
 use gem_live::time::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Far more than anything here takes; only reached when something is broken.
@@ -400,4 +400,82 @@ fn exposures_that_find_no_room_take_the_place_of_the_oldest_and_are_counted_once
     // A number that is left out would count them a second time, as lost by the camera.
     assert_eq!(drops.get(Cause::Skipped, Unit::Frames), 12 - queued);
     assert_eq!(drops.total(Unit::Frames), 12 - queued);
+}
+
+/// A camera that sends a burst each time that it is opened, and is then gone.
+struct Bursts(Arc<AtomicUsize>);
+
+/// Packets in a burst, and events in a packet.
+const BURST: (usize, usize) = (300, 64);
+
+impl Opener for Bursts {
+    fn open(&self, _: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(Burst { sent: 0 }))
+    }
+}
+
+struct Burst {
+    sent: usize,
+}
+
+impl Device for Burst {
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        Vec::new()
+    }
+
+    fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+        Err(ControlError::Unknown(name.into()))
+    }
+
+    fn poll(&mut self, _: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        if self.sent == BURST.0 {
+            return Err(DeviceError::Absent("unplugged".into()));
+        }
+        self.sent += 1;
+        let event = Event { t_us: 0, x: 0, y: 0, on: true };
+        out.push(Packet::Events(EventPacket {
+            epoch: 0,
+            from: Timestamp::from_us(0),
+            until: Timestamp::from_us(1),
+            arrived: Timestamp::now(),
+            events: vec![event; BURST.1].into(),
+            edges: Vec::new(),
+            sensor: Size::new(1, 1),
+            lost_since: None,
+        }));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_waits_stays_below_its_bound_though_the_camera_is_opened_again() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let one = BURST.1 * size_of::<Event>();
+    let settings = Settings {
+        queue_bytes: BURST.0 * one / 2,
+        retry: Duration::from_millis(1),
+        ..Settings::default()
+    };
+    let opener = Arc::new(Bursts(opened.clone()));
+    let source = gem_live::camera::Source::start(
+        "bursts",
+        opener,
+        Wanted::default(),
+        settings,
+        Drops::default(),
+    );
+    let mut source = source.unwrap();
+    let started = Instant::now();
+    while opened.load(Ordering::Relaxed) < 5 {
+        assert!(started.elapsed() < PATIENCE, "it was not opened again");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    source.stop();
+    let waiting: usize = source.packets.try_iter().map(|packet| packet.bytes()).sum();
+    assert!(waiting > 0 && waiting <= settings.queue_bytes, "{waiting} bytes wait");
 }

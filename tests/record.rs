@@ -368,3 +368,49 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
     }
     assert_eq!(drops.snapshot(), []);
 }
+
+/// Writes the manifest and discards the frames: only the number of pairs matters.
+struct ManifestOnly;
+
+impl Store for ManifestOnly {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(1 << 40)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        match path.extension().is_some_and(|e| e == "npz") {
+            true => Ok(()),
+            false => Disk.write(path, bytes),
+        }
+    }
+}
+
+#[test]
+fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(ManifestOnly));
+    for i in 0..3000 {
+        let mut flawed = Arc::unwrap_or_clone(synced(i, 0));
+        let start = flawed.frame.start.us();
+        let gap = |k: i64| Gap { from_us: start + k * 100, until_us: start + k * 100 + 50 };
+        flawed.missing = (0..30).map(gap).collect();
+        flawed.lossy = true;
+        recorder.push(Arc::new(flawed));
+    }
+    let progress = recorder.finish();
+    assert_eq!(progress.pairs, 1500);
+    let text = std::fs::read(folder.path().join("session.json")).unwrap();
+    assert!(text.len() < 256 << 10, "session.json has {} bytes", text.len());
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let progress = &manifest["progress"];
+    assert_eq!(
+        (&progress["missing_total"], &progress["lossy_total"]),
+        (&1500.into(), &1500.into())
+    );
+    // The lists name the first files; the last gap of each reaches to the end of what is missing.
+    let files = progress["missing"].as_array().unwrap();
+    assert_eq!(progress["lossy"].as_array().unwrap().len(), files.len());
+    let last = files.iter().map(|f| f[1].as_array().unwrap().last().unwrap()["until_us"].as_i64());
+    let ends = (0..files.len() as i64).map(|pair| Some((2 * pair + 1) * 10_000 + 2_950));
+    assert!(!files.is_empty() && last.eq(ends), "{files:?}");
+}

@@ -105,6 +105,8 @@ impl Library {
                 Ok(Read::List(Ok(list))) => {
                     let there = |folder: &PathBuf| list.iter().any(|s| s.folder == *folder);
                     self.ticked.retain(there);
+                    // Pictures of other folders would otherwise stay in memory for good.
+                    self.thumbnails.retain(|folder, _| there(folder));
                     (self.sequences, self.trouble) = (list, None);
                 }
                 Ok(Read::List(Err(why))) => {

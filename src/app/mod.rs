@@ -22,6 +22,7 @@ mod quality;
 mod recorder;
 mod session;
 mod settings;
+mod settings_file;
 mod side;
 mod signs;
 mod snapshot;
@@ -42,6 +43,7 @@ mod tests;
 use crate::event::Thresholds;
 use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
+use crate::rig::clock::ClockSettings;
 use eframe::egui;
 use session::{Recipe, Session};
 use std::path::PathBuf;
@@ -76,6 +78,8 @@ pub struct Options {
     pub adapt: bool,
     /// Contrast thresholds of the event camera for this run, in place of those of the settings.
     pub thresholds: Option<Thresholds>,
+    /// Delays of two cameras and of the cable between them, also for sources chosen later.
+    pub clock: ClockSettings,
 }
 
 /// 256x256; made from the drawing beside it.
@@ -112,11 +116,12 @@ pub fn run(options: Options) -> Result<(), AppError> {
                 weights_file,
                 compute,
                 adapt,
+                clock,
                 thresholds,
                 ..
             } = options;
             let recipe = Recipe {
-                open: session::opener(),
+                open: session::opener(clock),
                 restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,

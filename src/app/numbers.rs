@@ -44,8 +44,9 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         row(ui, "Source", window.session.source());
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
-        let elsewhere = |name: &str| ["lost", "synchronised by"].contains(&name);
-        for (name, value) in window.session.facts().into_iter().filter(|f| !elsewhere(f.0)) {
+        // The clocks have a group of their own.
+        for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
+        {
             row(ui, name, value);
         }
     });
@@ -121,10 +122,11 @@ fn bad(text: impl Into<String>) -> RichText {
 
 /// What never reached the screen, by cause.
 fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
-    let d = now.drops;
     let report = window.session.report();
     let skipped = |d: &&DropSnapshot| d.cause == Cause::Skipped;
     let behind: u64 = report.lost.iter().filter(skipped).map(|d| d.count).sum();
+    // What the source has counted by cause stands under its causes below.
+    let d = now.drops.unexplained(&report.lost);
     let causes = [
         ("Camera or cable", d.source),
         ("Fell behind", behind),

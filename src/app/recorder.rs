@@ -317,7 +317,7 @@ impl Window {
         let bad = [
             (progress.lost, "frames lost: the disk is too slow"),
             (progress.unpaired, "frames without a neighbour to pair with"),
-            (progress.missing.len() as u64, "pairs with events missing"),
+            (progress.missing_total, "pairs with events missing"),
         ];
         for (count, what) in bad.into_iter().filter(|(count, _)| *count > 0) {
             ui.label(RichText::new(format!("{count} {what}")).color(style::WARNING));

@@ -222,6 +222,7 @@ impl Source {
             commands: command_out,
             wanted: Mutex::new(wanted),
             chosen: Mutex::new(Vec::new()),
+            backlog: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let of_watcher = shared.clone();
@@ -275,6 +276,8 @@ struct Shared {
     wanted: Mutex<Wanted>,
     /// What was set, to be set again on a camera that returns.
     chosen: Mutex<Vec<(String, Value)>>,
+    /// What waits in the channel, also of a device that was closed since.
+    backlog: Mutex<Backlog>,
     stop: AtomicBool,
 }
 
@@ -463,7 +466,6 @@ impl Worker<'_> {
         }
         self.tell(Status::Connected(identity, device.controls()));
         let mut packets = Vec::new();
-        let mut backlog = Backlog::default();
         let mut told: Option<Pace> = None;
         while !self.over() {
             self.turn.allow(self.shared.settings.stall);
@@ -476,7 +478,7 @@ impl Worker<'_> {
             }
             let result = device.poll(POLL, &mut packets);
             for packet in packets.drain(..) {
-                self.deliver(packet, &mut backlog);
+                self.deliver(packet);
             }
             result?;
         }
@@ -508,13 +510,14 @@ impl Worker<'_> {
         }
     }
 
-    fn deliver(&self, packet: Packet, backlog: &mut Backlog) {
+    fn deliver(&self, packet: Packet) {
         let mut packet = packet;
         let bytes = packet.bytes();
         loop {
             if self.turn.abandoned() {
                 return self.count(&packet, Cause::Device);
             }
+            let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = backlog.bytes_of(self.shared.packets.len());
             let most = self.shared.settings.queue_bytes;
             let sent = match waiting > 0 && waiting.saturating_add(bytes) > most {
@@ -530,6 +533,7 @@ impl Worker<'_> {
                         return self.count(&back, Cause::Queue);
                     }
                     packet = back;
+                    drop(backlog);
                     self.turn.allow(self.shared.settings.stall);
                     std::thread::sleep(Duration::from_micros(500));
                 }

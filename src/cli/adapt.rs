@@ -1,7 +1,7 @@
 //! `gem-live adapt`: fits the network to a recording of one's own rig.
 
 use super::Failure;
-use super::common::{read_weights, thresholds};
+use super::common::{minutes, read_weights, thresholds};
 use super::training_bar::TrainingBar;
 use gem_live::event::Thresholds;
 use gem_live::network::Weights;
@@ -18,7 +18,7 @@ pub(crate) struct Adapt {
     /// Folder of MS-RBD pairs.
     recording: PathBuf,
     /// Minutes of learning.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
     /// Weights to start from [default: those in the program].
     #[arg(long)]
@@ -54,9 +54,6 @@ pub(crate) struct Adapt {
 
 impl Adapt {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        if !(self.minutes > 0.0 && self.minutes <= 1e6) {
-            return Err(format!("--minutes {}: must be above zero", self.minutes).into());
-        }
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
         let weights = match &self.weights {
             Some(path) => read_weights(path)?,

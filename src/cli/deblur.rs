@@ -31,6 +31,7 @@ pub(crate) struct Deblur {
     at: Vec<f64>,
     /// N evenly spaced instants: the middles of N equal parts of the exposure.
     #[arg(long, value_name = "N", conflicts_with = "at")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
     /// The network, or the event-based double integral, which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
@@ -98,7 +99,10 @@ impl Deblur {
         };
         let mut restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
-            Method::Edi => Restorer::Edi,
+            Method::Edi => {
+                self.network.refuse("--method edi")?;
+                Restorer::Edi
+            }
         };
         let mut contrasts = Contrasts::new(self.thresholds);
         let found = find(&self.inputs);

@@ -153,7 +153,8 @@ fn people(report: &Report) -> Result<(), Failure> {
         "waiting     {} packets, {} + {} exposures",
         r.packets_queued, r.exposures_queued, n.queued
     );
-    println!("skipped     {}", serde_json::to_string(&n.drops)?);
+    println!("skipped     {}", serde_json::to_string(&n.drops.unexplained(&r.lost))?);
+    println!("lost        {}", serde_json::to_string(&r.lost)?);
     if let Some([before, after]) = report.psnr_db {
         println!("PSNR        {before:.2} dB blurry, {after:.2} restored");
     }

@@ -1,16 +1,20 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
 use super::Failure;
-use super::common::thresholds;
+use super::common::{seconds, thresholds};
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
 use gem_live::dataset::Packing;
 use gem_live::event::Thresholds;
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open_with_clock};
 use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// Messages that are remembered, so that each is printed once.
+const REMEMBERED: usize = 64;
 
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
@@ -18,7 +22,7 @@ pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
     /// Frames to record; two make a pair.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Folder for the sequence, new or empty [default: one named by time and scene, where the
     /// window's recordings go].
@@ -42,7 +46,7 @@ pub(crate) struct Record {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     patience: f64,
 }
 
@@ -62,18 +66,22 @@ impl Record {
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Before the camera: not one of its frames is to be missed.
         let mut source =
-            open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
+            open_with_clock(&sources, Playback::Once, self.sources.clock(), &tap, |tap| {
+                tap.record(&folder, session, settings)
+            })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let mut said = Vec::new();
+        let mut said = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !said.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
-                    said.push(notice.text);
+                    // A text that changes with every second must not fill the memory.
+                    said.truncate(REMEMBERED - 1);
+                    said.push_front(notice.text);
                 }
             }
             let Some(progress) = tap.progress() else { break None };
@@ -102,7 +110,7 @@ impl Record {
             folder.display(),
             progress.lost,
             progress.unpaired,
-            progress.missing.len(),
+            progress.missing_total,
         );
         match ending.or(progress.ending) {
             Some(Ending::Complete) => Ok(ExitCode::SUCCESS),

@@ -2,7 +2,7 @@
 //! photographs.
 
 use super::Failure;
-use super::common::read_weights;
+use super::common::{minutes, read_weights};
 use super::training_bar::TrainingBar;
 use gem_live::dataset::{Config, Pair};
 use gem_live::event::{EventInput, Thresholds};
@@ -55,7 +55,7 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
     /// Stop after so many minutes; the same command again goes on.
-    #[arg(long)]
+    #[arg(long, value_parser = minutes)]
     minutes: Option<f64>,
     /// Samples in a batch.
     #[arg(long, default_value_t = 4)]

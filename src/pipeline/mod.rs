@@ -1,9 +1,13 @@
 //! The path of an exposure from a source to the screen, without any screen.
 //!
-//! Three named threads: `source` waits for the camera, `exposures` hands on (and is where a
-//! recorder listens), `engine` restores. Between them a bounded channel, then slots where the
-//! newest wins: a slow engine or window skips exposures and never falls behind, and every
-//! skipped one is counted where it was lost.
+//! Three named threads: `source` waits for the next exposure of a [`Source`], `exposures` forwards
+//! it, `engine` restores it. Between `source` and `exposures` is a bounded queue that drops the
+//! oldest, from there on slots where the newest wins: a slow engine or window skips exposures and
+//! never falls behind. Every skipped exposure is counted where it was dropped.
+//!
+//! The cameras of a [`RigSource`] and the rig that synchronises them have threads of their own,
+//! see [`crate::camera::Source`] and [`crate::rig::Rig`]. A recorder listens on the rig's thread,
+//! before anything is skipped ([`Tap`]).
 
 mod aligning;
 mod clip;
@@ -30,7 +34,7 @@ pub use engine::{Outcome, Take, Wish};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
-pub use open::{OpenError, Playback, open};
+pub use open::{OpenError, Playback, open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;

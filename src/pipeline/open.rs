@@ -14,6 +14,7 @@ use crate::dataset::{Clip, ClipError};
 use crate::event::Contrast;
 use crate::record::Manifest;
 use crate::rig::RigSettings;
+use crate::rig::clock::ClockSettings;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +67,22 @@ pub fn open(
     tap: &Tap,
     before: impl FnOnce(&Tap) -> Result<(), TapError>,
 ) -> Result<Box<dyn Source>, OpenError> {
+    open_with_clock(sources, playback, ClockSettings::default(), tap, before)
+}
+
+/// As [`open`], with the delays of two cameras and of the cable between them.
+///
+/// # Errors
+/// As [`OpenError`] says.
+pub fn open_with_clock(
+    sources: &Sources,
+    playback: Playback,
+    clock: ClockSettings,
+    tap: &Tap,
+    before: impl FnOnce(&Tap) -> Result<(), TapError>,
+) -> Result<Box<dyn Source>, OpenError> {
     let title = sources.to_string();
-    let mut rig = RigSettings::default();
+    let mut rig = RigSettings { clock, ..RigSettings::default() };
     match sources {
         Sources::One(SourceName::Clip) => {
             before(tap)?;

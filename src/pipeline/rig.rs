@@ -345,8 +345,6 @@ impl Source for RigSource {
         }
         facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
-        let lost = self.drops.snapshot().into_iter();
-        facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
     }
 }

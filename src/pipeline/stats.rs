@@ -1,5 +1,6 @@
 //! What the heads-up display and `--json` tell: rates, times, drops by cause.
 
+use crate::camera::{Cause, DropSnapshot, Unit};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -33,6 +34,16 @@ pub struct Drops {
 }
 
 impl Drops {
+    /// The same without frames that the source misses and has counted by cause in `lost`: what
+    /// remains in [`Drops::source`] is not explained there.
+    pub fn unexplained(&self, lost: &[DropSnapshot]) -> Self {
+        // A frame that came twice, and what was lost later, leaves no gap in the source's count.
+        let no_gap = [Cause::Duplicate, Cause::Skipped, Cause::Disk];
+        let frames = lost.iter().filter(|d| d.unit == Unit::Frames && !no_gap.contains(&d.cause));
+        let explained: u64 = frames.map(|d| d.count).sum();
+        Self { source: self.source.saturating_sub(explained), ..*self }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.source + self.queue + self.engine + self.display + self.failed
@@ -246,6 +257,22 @@ mod tests {
         let now = stats.snapshot();
         assert_eq!((now.captured, now.drops.source, now.drops.total()), (4, 2, 2));
         assert_eq!(stats.event_rates().len(), 4);
+    }
+
+    #[test]
+    fn frames_that_a_cause_explains_are_not_counted_twice() {
+        let lost = |cause, unit, count| DropSnapshot { cause, unit, count };
+        let all = [
+            lost(Cause::Usb, Unit::Frames, 2),
+            lost(Cause::Usb, Unit::Events, 1000),
+            lost(Cause::Duplicate, Unit::Frames, 100),
+            lost(Cause::Disk, Unit::Frames, 100),
+        ];
+        let drops = Drops { source: 5, queue: 1, ..Drops::default() };
+        assert_eq!(drops.unexplained(&all), Drops { source: 3, ..drops });
+        let fewer = Drops { source: 1, ..drops };
+        assert_eq!(fewer.unexplained(&all), Drops { source: 0, ..drops });
+        assert_eq!(drops.unexplained(&[]), drops);
     }
 
     #[test]

@@ -12,8 +12,13 @@ pub const MANIFEST: &str = "session.json";
 pub const THUMBNAIL: &str = "thumbnail.png";
 /// Version of the manifest's form; raised when an older program could misread it.
 pub const FORMAT: u32 = 1;
-/// No manifest is larger, in bytes: a recording of a day stays far below.
-const LARGEST: u64 = 16 << 20;
+/// No manifest that is read is larger, in bytes. Its lists are bounded now and it stays below
+/// 1 MiB; when they were not, a recording of hours had tens of MiB.
+const LARGEST: u64 = 64 << 20;
+/// Files that [`Progress::missing`] and [`Progress::lossy`] list at most.
+pub const LISTED_FILES: usize = 50;
+/// Gaps that [`Progress::missing`] lists of one file at most.
+pub const LISTED_GAPS: usize = 16;
 
 /// What is written about a recording besides its frames.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,14 +77,43 @@ pub struct Progress {
     pub duration_us: i64,
     /// Exposures that wait for the disk now.
     pub waiting: u64,
-    /// Files with events missing, and where.
+    /// Number of files with events missing.
+    pub missing_total: u64,
+    /// The first [`LISTED_FILES`] of them, and where events are missing. The last one of
+    /// [`LISTED_GAPS`] gaps reaches to the end of the file's last gap. Empty while a recording
+    /// runs: [`super::Recorder::progress`] gives counts only.
     pub missing: Vec<(String, Vec<Gap>)>,
-    /// Files with an exposure of which the camera itself lost events, nobody knows which.
+    /// Number of files with an exposure of which the camera itself lost events, at unknown times.
+    pub lossy_total: u64,
+    /// The first [`LISTED_FILES`] of them; empty while a recording runs.
     pub lossy: Vec<String>,
     /// The disk will be full soon, or is too slow.
     pub warning: Option<String>,
     /// Why it is over, once it is.
     pub ending: Option<Ending>,
+}
+
+impl Progress {
+    /// Bounds the lists of a manifest that was written when they had no bound and no count.
+    fn bound_lists(&mut self) {
+        self.missing_total = self.missing_total.max(self.missing.len() as u64);
+        self.lossy_total = self.lossy_total.max(self.lossy.len() as u64);
+        self.missing.truncate(LISTED_FILES);
+        self.missing.shrink_to_fit();
+        self.missing.iter_mut().for_each(|(_, gaps)| bound_gaps(gaps));
+        self.lossy.truncate(LISTED_FILES);
+        self.lossy.shrink_to_fit();
+    }
+}
+
+/// Keeps [`LISTED_GAPS`] gaps; the last one covers all that follow it.
+pub(super) fn bound_gaps(gaps: &mut Vec<Gap>) {
+    let end = gaps.iter().map(|gap| gap.until_us).max();
+    gaps.truncate(LISTED_GAPS);
+    if let (Some(last), Some(end)) = (gaps.last_mut(), end) {
+        last.until_us = last.until_us.max(end);
+    }
+    gaps.shrink_to_fit();
 }
 
 /// A counter of losses.
@@ -156,6 +190,9 @@ pub enum ManifestError {
     /// Something else of that name.
     #[error("{MANIFEST} was not written by this program")]
     Foreign,
+    /// Larger than any that this program reads.
+    #[error("{MANIFEST} has {} MiB; at most {} MiB are read", .0 >> 20, LARGEST >> 20)]
+    TooLarge(u64),
     /// From a later version.
     #[error("{MANIFEST} was written by a later version ({0}): update this program")]
     Later(String),
@@ -181,10 +218,12 @@ impl Manifest {
     /// There is none, or it is not one of ours.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST);
-        if std::fs::metadata(&path)?.len() > LARGEST {
-            return Err(ManifestError::Foreign);
+        let bytes = std::fs::metadata(&path)?.len();
+        if bytes > LARGEST {
+            return Err(ManifestError::TooLarge(bytes));
         }
-        let manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        let mut manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        manifest.progress.bound_lists();
         if manifest.software != env!("CARGO_PKG_NAME") {
             return Err(ManifestError::Foreign);
         }

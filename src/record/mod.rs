@@ -13,8 +13,8 @@ mod writer;
 
 pub use contrast::Contrasts;
 pub use manifest::{
-    Ending, FORMAT, Lost, MANIFEST, Manifest, ManifestError, Progress, Session, Shapes, THUMBNAIL,
-    file_name,
+    Ending, FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
+    Session, Shapes, THUMBNAIL, file_name,
 };
 pub use places::{new_sequence, recordings};
 pub use store::{Disk, Store};
@@ -185,14 +185,15 @@ impl Recorder {
     }
 
     /// How it stands.
+    /// How far it is, in counts: the lists of files are empty, so that asking often is cheap.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
     }
 
-    /// Ends it, after everything that waits is written.
+    /// Ends it, after everything that waits is written. The result has the lists of files.
     pub fn finish(mut self) -> Progress {
         self.end();
-        self.progress()
+        self.shared.full_progress()
     }
 
     fn end(&mut self) {

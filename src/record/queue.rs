@@ -1,16 +1,18 @@
 //! What the recorder's threads share: how it stands, and how much waits for the disk.
 
-use super::manifest::{Ending, Progress, Session};
+use super::manifest::{Ending, LISTED_FILES, Progress, Session, bound_gaps};
 use crate::camera::{Cause, DropSnapshot, Drops, Unit};
 use crate::event::Event;
-use crate::rig::sync::Synced;
+use crate::rig::sync::{Gap, Synced};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Counts; its lists stay empty, so that it can be copied often.
     progress: Mutex<Progress>,
+    flawed: Mutex<Flawed>,
     /// What is only known once cameras run, if it was told since it was last asked for.
     session: Mutex<Session>,
     drops: Drops,
@@ -22,10 +24,18 @@ pub(super) struct Shared {
     failed: Mutex<Option<String>>,
 }
 
+/// Files in which events are missing, as [`Progress::missing`] and [`Progress::lossy`] list them.
+#[derive(Debug, Default)]
+struct Flawed {
+    missing: Vec<(String, Vec<Gap>)>,
+    lossy: Vec<String>,
+}
+
 impl Shared {
     pub(super) fn new(most_bytes: u64, drops: Drops) -> Self {
         Self {
             progress: Mutex::default(),
+            flawed: Mutex::default(),
             session: Mutex::default(),
             drops,
             closed: AtomicBool::new(false),
@@ -40,8 +50,35 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The counts, without the lists of files.
     pub(super) fn progress(&self) -> Progress {
         Progress { waiting: self.waiting(), ..self.lock().clone() }
+    }
+
+    /// The counts and the lists of files.
+    pub(super) fn full_progress(&self) -> Progress {
+        let flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (missing, lossy) = (flawed.missing.clone(), flawed.lossy.clone());
+        Progress { missing, lossy, ..self.progress() }
+    }
+
+    /// Counts and lists a file with missing events.
+    pub(super) fn note_missing(&self, name: &str, mut gaps: Vec<Gap>) {
+        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        if flawed.missing.len() < LISTED_FILES {
+            bound_gaps(&mut gaps);
+            flawed.missing.push((name.to_owned(), gaps));
+        }
+        self.lock().missing_total += 1;
+    }
+
+    /// Counts and lists a file of which the camera itself lost events.
+    pub(super) fn note_lossy(&self, name: &str) {
+        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        if flawed.lossy.len() < LISTED_FILES {
+            flawed.lossy.push(name.to_owned());
+        }
+        self.lock().lossy_total += 1;
     }
 
     pub(super) fn change<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {

@@ -278,7 +278,7 @@ impl Pairing {
     pub(super) fn write_manifest(&mut self) -> Result<(), String> {
         let Place { shared, store, folder, .. } = self.place.as_ref();
         shared.complete(&mut self.manifest.session);
-        self.manifest.progress = shared.progress();
+        self.manifest.progress = shared.full_progress();
         self.manifest.drops = shared.drops().iter().map(Lost::new).collect();
         let json = serde_json::to_vec_pretty(&self.manifest).map_err(|e| e.to_string())?;
         store.write(&folder.join(MANIFEST), &json)
@@ -312,15 +312,15 @@ impl Place {
         let start = first.frame.start.us();
         let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
         let gaps: Vec<Gap> = gaps.copied().collect();
+        if !gaps.is_empty() {
+            self.shared.note_missing(name, gaps);
+        }
+        if first.lossy || second.lossy {
+            self.shared.note_lossy(name);
+        }
         self.shared.change(|p| {
             p.pairs += 1;
             p.bytes += buffer.len() as u64;
-            if !gaps.is_empty() {
-                p.missing.push((name.clone(), gaps));
-            }
-            if first.lossy || second.lossy {
-                p.lossy.push(name.clone());
-            }
         });
         if job.thumbnail {
             // Made again from the frames where it is missing, so its failure is none.

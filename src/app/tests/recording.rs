@@ -6,7 +6,7 @@ use crate::record::Ending;
 
 /// A window before a small simulated rig, which records into `folder`.
 fn rig(folder: &std::path::Path) -> Shown {
-    let recipe = recipe(session::opener());
+    let recipe = recipe(session::opener(Default::default()));
     let name: SourceName = "sim:64x48".parse().unwrap();
     let tap = Tap::default();
     let source = (recipe.open)(&name.clone().into(), &tap).unwrap();
