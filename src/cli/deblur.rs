@@ -5,7 +5,7 @@ use super::common::{Network, Progress, thresholds, write_png};
 use super::sheet::contact_sheet;
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Pair, find};
-use gem_live::deblur::edi;
+use gem_live::deblur::{edi, reblur};
 use gem_live::event::{Span, Thresholds};
 use gem_live::frame::{Exposure, Picture, Rounding};
 use gem_live::record::Contrasts;
@@ -33,6 +33,9 @@ pub(crate) struct Deblur {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
+    /// With --frames: do not add what the mean of the restored pictures lacks of the blurry frame.
+    #[arg(long, requires = "frames")]
+    no_reblur: bool,
     /// The network, or the event-based double integral, which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
     method: Method,
@@ -75,8 +78,15 @@ impl Restorer {
         exposure: &Exposure,
         instants: &[f64],
         thresholds: Thresholds,
+        reblurred: bool,
     ) -> Result<Vec<Picture>, Failure> {
         match self {
+            Self::San(deblurrer) if reblurred => {
+                deblurrer.set_thresholds(thresholds);
+                let mut planes = deblurrer.restore(exposure, instants)?;
+                reblur(&exposure.frame, &mut planes);
+                Ok(planes.iter().map(|p| p.to_picture()).collect())
+            }
             Self::San(deblurrer) => {
                 deblurrer.set_thresholds(thresholds);
                 Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
@@ -154,7 +164,8 @@ impl Deblur {
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
-            let pictures = restorer.run(&exposure, instants, contrast.thresholds)?;
+            let reblurred = self.frames.is_some() && !self.no_reblur;
+            let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
             for (picture, instant) in pictures.iter().zip(instants) {
                 let file = format!("{name}_{suffix}_{instant:.3}.png");

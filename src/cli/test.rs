@@ -39,6 +39,9 @@ pub(crate) struct Test {
     /// dataset or recording, else estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
+    /// Estimate the contrast thresholds of every recording, also where they are known.
+    #[arg(long, conflicts_with = "thresholds")]
+    estimate_thresholds: bool,
     /// Leave out recordings that training would skip: without events, with pixels that never
     /// rest, with exposures of different lengths. By default they are named, and counted in the
     /// scores, as the authors' code does.
@@ -92,7 +95,10 @@ impl Test {
         };
         let folders = Folders::new(&config);
         let run = Run { config: &config, folders, skip_odd: self.skip_odd };
-        let contrasts = Contrasts::new(self.thresholds);
+        let contrasts = match self.estimate_thresholds {
+            true => Contrasts::estimated(),
+            false => Contrasts::new(self.thresholds),
+        };
         run.all(Deblurrer::new(engine), contrasts, comparison)
     }
 }

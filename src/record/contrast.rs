@@ -29,13 +29,20 @@ struct Folder {
 #[derive(Debug, Default)]
 pub struct Contrasts {
     given: Option<Thresholds>,
+    /// Ignores what manifests and kept values say.
+    estimate: bool,
     folders: BTreeMap<PathBuf, Folder>,
 }
 
 impl Contrasts {
     /// With the thresholds that a person gave for all files.
     pub fn new(given: Option<Thresholds>) -> Self {
-        Self { given, folders: BTreeMap::new() }
+        Self { given, ..Self::default() }
+    }
+
+    /// Estimates the thresholds of every file, whatever is known of them: to judge the estimate.
+    pub fn estimated() -> Self {
+        Self { estimate: true, ..Self::default() }
     }
 
     /// The thresholds of a file.
@@ -48,7 +55,8 @@ impl Contrasts {
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         if !self.folders.contains_key(parent) {
-            self.folders.insert(parent.to_owned(), Folder::read(parent));
+            let folder = if self.estimate { Folder::default() } else { Folder::read(parent) };
+            self.folders.insert(parent.to_owned(), folder);
         }
         let Some(folder) = self.folders.get_mut(parent) else { return Ok(Contrast::default()) };
         let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();

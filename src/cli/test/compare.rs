@@ -52,10 +52,12 @@ impl Comparison {
             let n = self.estimated;
             println!("contrast thresholds were estimated for {n} recordings without known ones");
         }
-        println!("{:<8}  {:>8}  {:>7}", "", "PSNR/dB", "SSIM");
+        println!("{:<8}  {:>8}  {:>7}  {:>9}  {:>7}", "", "PSNR/dB", "SSIM", "worst/dB", "worse/%");
         for (name, report) in [("blurry", &self.blurry), ("EDI", &self.edi), ("SAN", network)] {
             let (psnr, ssim) = report.means();
-            println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}");
+            let (worst, worse) = report.gains_over(&self.blurry);
+            println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}  {worst:>9.2}  {worse:>7.1}");
         }
+        println!("worst: least gain over the blurry image; worse: share of images without a gain");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// PSNR in dB and SSIM of one image.
@@ -60,6 +61,18 @@ impl Report {
     pub(super) fn means(&self) -> (f64, f64) {
         let Mean { psnr, ssim, .. } = self.overall();
         (psnr, ssim)
+    }
+
+    /// The least gain in PSNR over the same image of `input`, and the percentage of images that
+    /// are worse than that by more than a hundredth of a dB.
+    pub(super) fn gains_over(&self, input: &Self) -> (f64, f64) {
+        let input: HashMap<(&str, usize), f64> =
+            input.scores.iter().map(|s| ((s.sequence.as_str(), s.index), s.psnr)).collect();
+        let gain = |s: &Score| Some(s.psnr - input.get(&(s.sequence.as_str(), s.index))?);
+        let gains: Vec<f64> = self.scores.iter().filter_map(gain).collect();
+        let worse = gains.iter().filter(|g| **g < -0.01).count();
+        let least = gains.iter().copied().fold(f64::INFINITY, f64::min);
+        (least, 100.0 * worse as f64 / gains.len().max(1) as f64)
     }
 
     pub(super) fn print(&self) {
