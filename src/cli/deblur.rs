@@ -1,14 +1,16 @@
 //! `gem-live deblur`: recordings in, sharp pictures out.
 
-use super::Failure;
 use super::common::{Network, Progress, thresholds, write_png};
-use super::sheet::contact_sheet;
+use super::contact_sheet::contact_sheet;
+use super::failure::Failure;
 use gem_live::Deblurrer;
-use gem_live::dataset::{Blur, Pair, find};
 use gem_live::deblur::{edi, reblur};
-use gem_live::event::{Span, Thresholds};
-use gem_live::frame::{Exposure, Picture, Rounding};
-use gem_live::record::Contrasts;
+use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Rounding};
+use gem_live::sequence::recorder::Contrasts;
+use gem_live::sequence::{Blur, Pair, find};
+use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,7 +81,7 @@ impl Restorer {
         instants: &[f64],
         thresholds: Thresholds,
         reblurred: bool,
-    ) -> Result<Vec<Picture>, Failure> {
+    ) -> Result<Vec<ImageU8>, Failure> {
         match self {
             Self::San(deblurrer) if reblurred => {
                 deblurrer.set_thresholds(thresholds);
@@ -92,8 +94,8 @@ impl Restorer {
                 Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
             }
             Self::Edi => {
-                let targets: Vec<Span> =
-                    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
+                let targets: Vec<TimeRange> =
+                    instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
                 let planes = edi(exposure, &targets, thresholds)?;
                 Ok(planes.iter().map(|p| p.to_picture()).collect())
             }
@@ -132,7 +134,7 @@ impl Deblur {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
                     failed += 1;
-                    progress.say(&line);
+                    progress.notify(&line);
                     progress.step("failed");
                 }
             }

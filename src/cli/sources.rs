@@ -1,14 +1,14 @@
 //! Which cameras: the options that `live`, `record` and `align` share.
 
-use super::Failure;
-use gem_live::pipeline::{SourceName, Sources};
+use super::failure::Failure;
+use gem_live::live::{SourceName, Sources};
 use gem_live::rig::clock::ClockSettings;
 
 /// One source for frames and events, or one for each.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
     /// clip, sim, sim:WIDTHxHEIGHT@FRAMES, davis, davis:SERIAL, replay:PATH (an AEDAT4 file, a folder of
-    /// MS-RBD pairs), or load:1152x768@60,12M (a rendered loop, to measure the path).
+    /// MS-RBD pairs), or loadgen:1152x768@60,12M (a rendered loop, to measure the path).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"])]
     source: Option<SourceName>,
     /// Of two cameras the one for frames: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.

@@ -1,6 +1,6 @@
 //! The scores of an evaluation: per image, per sequence and overall.
 
-use super::Failure;
+use crate::cli::failure::Failure;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
@@ -101,7 +101,7 @@ impl Report {
             json.as_object_mut().and_then(|j| j.insert((*name).to_owned(), value));
         }
         let text = serde_json::to_vec_pretty(&json)?;
-        gem_live::output::write(&folder.join("results.json"), &text)?;
+        gem_live::formats::atomic_file::write(&folder.join("results.json"), &text)?;
         let mut csv = String::from("sequence,index,psnr,ssim\n");
         for Score { sequence, index, psnr, ssim } in &self.scores {
             // Names are quoted: a file's name may hold a comma.
@@ -114,6 +114,6 @@ impl Report {
         }
         let Mean { psnr, ssim, .. } = self.overall();
         csv.push_str(&format!("overall,mean,{psnr},{ssim}\n"));
-        Ok(gem_live::output::write(&folder.join("results.csv"), csv.as_bytes())?)
+        Ok(gem_live::formats::atomic_file::write(&folder.join("results.csv"), csv.as_bytes())?)
     }
 }

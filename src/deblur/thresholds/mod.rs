@@ -19,8 +19,9 @@ mod frames;
 mod solve;
 mod trace;
 
-use crate::event::{Contrast, ContrastSource, Event, Span};
-use crate::frame::{Picture, Size};
+use crate::event::{Contrast, ContrastSource, Event};
+use crate::image::{ImageU8, Size};
+use crate::time::TimeRange;
 use frames::Frames;
 use solve::{Moments, Prior, Solution};
 use trace::Traces;
@@ -29,9 +30,9 @@ use trace::Traces;
 #[derive(Clone, Copy, Debug)]
 pub struct FramePair<'a> {
     /// The blurry frames, of one size, with the event sensor's view.
-    pub frames: [&'a Picture; 2],
+    pub frames: [&'a ImageU8; 2],
     /// The exposures on the events' clock, in order and apart.
-    pub spans: [Span; 2],
+    pub spans: [TimeRange; 2],
     /// The events in order of time, in one or more parts that follow each other; those outside
     /// both exposures and the gap are ignored.
     pub events: &'a [&'a [Event]],
