@@ -15,8 +15,8 @@ use std::path::Path;
 
 /// The modules, lowest first. Each may use those before it.
 const FLOORS: &[&str] = &[
-    "time", "random", "image", "event", "exposure", "formats", "network", "engine", "deblur",
-    "camera", "rig", "sequence", "simulate", "datagen", "train", "live", "gui", "cli",
+    "time", "random", "panics", "image", "event", "exposure", "formats", "network", "engine",
+    "deblur", "camera", "rig", "sequence", "simulate", "datagen", "train", "live", "gui", "cli",
 ];
 
 type Segments = Vec<String>;

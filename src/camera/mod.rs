@@ -3,6 +3,7 @@
 //! Every driver runs in threads of its own behind a [`CameraStream`]. A camera that disappears is
 //! reported, waited for and taken up again; whatever is lost is counted by cause.
 
+mod backlog;
 mod control;
 mod device;
 pub mod drivers;

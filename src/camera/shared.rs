@@ -1,6 +1,6 @@
 //! What the threads of one camera share.
 
-use crate::camera::worker::Backlog;
+use crate::camera::backlog::Backlog;
 use crate::camera::{
     Control, ControlError, DeviceSelector, Driver, Drops, Identity, Packet, SimulationRate, Value,
 };

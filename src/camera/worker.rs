@@ -5,31 +5,8 @@ use crate::camera::{
     ControlError, Device, DeviceError, DropCause, DropUnit, Packet, SimulationRate, Status,
 };
 use crossbeam_channel::{TryRecvError, TrySendError};
-use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
-
-/// Bytes of what was sent last, which is what still waits when a channel says how many do.
-#[derive(Default)]
-pub(crate) struct Backlog {
-    pub(crate) sent: VecDeque<usize>,
-    pub(crate) bytes: usize,
-}
-
-impl Backlog {
-    fn sent(&mut self, bytes: usize) {
-        self.sent.push_back(bytes);
-        self.bytes += bytes;
-    }
-
-    /// Bytes of the last so many packets.
-    fn bytes_of(&mut self, packets: usize) -> usize {
-        while self.sent.len() > packets {
-            self.bytes -= self.sent.pop_front().unwrap_or(0);
-        }
-        self.bytes
-    }
-}
 
 /// Whether a pace is worth telling again.
 pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::progress::TrainingBar;
 use gem_live::event::Thresholds;
 use gem_live::network::Weights;
-use gem_live::sequence::recorder::Contrasts;
+use gem_live::sequence::Contrasts;
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Rounding};
-use gem_live::sequence::recorder::Contrasts;
+use gem_live::sequence::Contrasts;
 use gem_live::sequence::{Blur, Pair, find};
 use gem_live::time::TimeRange;
 use std::collections::HashSet;

@@ -27,18 +27,22 @@ struct Delays {
     /// Delay from the trigger's rising edge to the opening of the shutter, in microseconds: that
     /// of the trigger's opto-isolator and the camera's own, as its data sheet says.
     #[arg(long, value_name = "US", requires = "frame_source", allow_negative_numbers = true)]
+    #[arg(conflicts_with = "source")]
     #[arg(value_parser = clap::value_parser!(i64).range(-1_000_000..=1_000_000))]
     open_delay_us: Option<i64>,
     /// Delay from the trigger's falling edge to the closing of the shutter, in microseconds.
     #[arg(long, value_name = "US", requires = "frame_source", allow_negative_numbers = true)]
+    #[arg(conflicts_with = "source")]
     #[arg(value_parser = clap::value_parser!(i64).range(-1_000_000..=1_000_000))]
     close_delay_us: Option<i64>,
     /// Shortest time from the end of an exposure to the frame's arrival (readout and transfer), in
     /// microseconds; matters while frames are timed by their arrival.
     #[arg(long, value_name = "US", requires = "frame_source", value_parser = latency)]
+    #[arg(conflicts_with = "source")]
     frame_latency_us: Option<f64>,
     /// Shortest time from the end of an event packet to its arrival, in microseconds.
     #[arg(long, value_name = "US", requires = "frame_source", value_parser = latency)]
+    #[arg(conflicts_with = "source")]
     event_latency_us: Option<f64>,
 }
 

@@ -5,38 +5,17 @@
 //! made again. When all is done the journal becomes manifest.json.
 
 use crate::formats::atomic_file::{self, WriteError};
-use crate::sequence::{Pair, SaveError, published_crop, sensors};
+use crate::sequence::{
+    DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
+    published_crop, sensors,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-const MANIFEST: &str = "manifest.json";
 const JOURNAL: &str = "unfinished.jsonl";
-
-/// What is known of a recording beyond what its file says.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Entry {
-    /// What it was made of.
-    pub source: String,
-    /// Thresholds of the event camera, ON and OFF; none for real events.
-    #[serde(default)]
-    pub thresholds: Option<[f64; 2]>,
-    /// The longest way that anything moves during an exposure, in pixels, where it is known.
-    #[serde(default)]
-    pub blur_px: Option<f64>,
-    /// Number of events.
-    pub events: usize,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Manifest {
-    program: String,
-    settings: serde_json::Value,
-    recordings: BTreeMap<String, Entry>,
-    skipped: Vec<String>,
-}
 
 #[derive(Deserialize, Serialize)]
 struct Line {
@@ -61,14 +40,9 @@ pub enum SetError {
     /// A recording cannot be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
-    /// The manifest is not one.
-    #[error("{}: {cause}", path.display())]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: serde_json::Error,
-    },
+    /// The manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] DatasetManifestError),
     /// The folder holds a dataset made with other settings.
     #[error("{}: holds a dataset made with other settings; give another folder, or remove it", .0.display())]
     Other(PathBuf),
@@ -106,10 +80,10 @@ impl DatasetWriter {
                 .and_then(|()| atomic_file::remove_fragments(&path))
                 .map_err(|cause| SetError::Io { path, cause })?;
         }
-        let (manifest, journal) = (folder.join(MANIFEST), folder.join(JOURNAL));
+        let (manifest, journal) = (folder.join(DATASET_MANIFEST), folder.join(JOURNAL));
         let mut earlier = BTreeMap::new();
         if manifest.exists() {
-            let found = read_manifest(&manifest)?;
+            let found = DatasetManifest::read(&manifest)?;
             if found.settings != settings {
                 return Err(SetError::Other(folder.to_owned()));
             }
@@ -191,35 +165,15 @@ impl DatasetWriter {
             atomic_file::write(&folder.join(name), text.as_bytes())?;
         }
         let program = concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned();
-        let manifest = Manifest { program, settings: self.settings, recordings, skipped };
-        let path = self.folder.join(MANIFEST);
+        let manifest = DatasetManifest { program, settings: self.settings, recordings, skipped };
+        let path = self.folder.join(DATASET_MANIFEST);
         let json = serde_json::to_vec_pretty(&manifest)
-            .map_err(|cause| SetError::Manifest { path: path.clone(), cause })?;
+            .map_err(|cause| DatasetManifestError::Parse { path: path.clone(), cause })?;
         atomic_file::write(&path, &json)?;
         let journal = self.folder.join(JOURNAL);
         std::fs::remove_file(&journal).map_err(|cause| SetError::Io { path: journal, cause })?;
         Ok(summary)
     }
-}
-
-/// What the manifest in a dataset's folder says of its recordings, by file (`test/NAME.npz`);
-/// `None` where there is no manifest.
-///
-/// # Errors
-/// A manifest that cannot be read.
-pub fn entries(folder: &Path) -> Result<Option<BTreeMap<String, Entry>>, SetError> {
-    let path = folder.join(MANIFEST);
-    if !path.exists() {
-        return Ok(None);
-    }
-    Ok(Some(read_manifest(&path)?.recordings))
-}
-
-fn read_manifest(path: &Path) -> Result<Manifest, SetError> {
-    let bytes =
-        std::fs::read(path).map_err(|cause| SetError::Io { path: path.to_owned(), cause })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|cause| SetError::Manifest { path: path.to_owned(), cause })
 }
 
 fn line(file: &str, entry: &Entry) -> String {

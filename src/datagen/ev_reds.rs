@@ -5,10 +5,10 @@
 //! the first to half an interval after the last, so that is the exposure. Events are simulated
 //! from the same frames, reduced by the scale factor.
 
-use super::dataset_writer::Entry;
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::random::KeyedRng;
+use crate::sequence::Entry;
 use crate::sequence::{GroundTruth, Pair};
 use crate::simulate::{
     CameraSettings, EventSensor, LightImage, PushError, SensorSettings, Shutter, Transfer,

@@ -1,12 +1,12 @@
 //! Recordings made from photographs: random scenes with exact truth at any time.
 
-use super::dataset_writer::Entry;
 use super::render_pair::{Shooting, film};
 use super::sampler::{Optics, moments};
 use super::scene::{SceneSettings, longest_path_px, random_scene_of};
 use super::{Photographs, Recipe};
 use crate::image::Size;
 use crate::random::KeyedRng;
+use crate::sequence::Entry;
 use crate::sequence::{GroundTruth, Pair};
 use crate::simulate::PushError;
 use crate::time::TimeRange;

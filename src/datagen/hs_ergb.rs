@@ -6,12 +6,12 @@
 //! npz files with `x`, `y`, `t` or `timestamp` in microseconds, and `p` or `polarity`, which is
 //! how the data set of Time Lens (Tulyakov et al., CVPR 2021) comes.
 
-use super::dataset_writer::Entry;
 use super::source::{SourceError, pictures, read_picture};
 use crate::event::Event;
 use crate::formats::npy::Array;
 use crate::formats::npz::{Npz, NpzError};
 use crate::image::{ImageU8, Size};
+use crate::sequence::Entry;
 use crate::sequence::{GroundTruth, Pair};
 use crate::simulate::{CameraSettings, LightImage, Shutter, Transfer};
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
-use gem_live::sequence::recorder::Contrasts;
+use gem_live::sequence::Contrasts;
 use gem_live::sequence::{Blur, GroundTruth, Pair};
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;

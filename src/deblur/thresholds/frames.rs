@@ -1,6 +1,6 @@
 //! How the brightness of every event pixel changes from one frame to the next.
 
-use super::{FramePair, Unused};
+use super::pair::{FramePair, Unused};
 use crate::image::{ImageU8, LUMA_BGR, Size};
 
 /// Brightness (of 255) that is added before the logarithm is taken; how much more or less fits is

@@ -1,8 +1,8 @@
 //! The events of the pixels that changed, and what they say for given thresholds.
 
 use super::frames::{Changed, Frames};
+use super::pair::{FramePair, Unused};
 use super::solve::{Equation, GROUPS, Moments};
-use super::{FramePair, Unused};
 use crate::event::Thresholds;
 use crate::time::TimeRange;
 

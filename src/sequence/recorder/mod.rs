@@ -3,14 +3,12 @@
 //! [`Recorder::push`] never waits: one thread pairs exposures, others pack and write them. What
 //! the disk is too slow for is counted. [`crate::sequence::catalog`] looks at what was recorded.
 
-mod contrast;
 mod disk;
 mod queue;
 mod settings;
 mod writer;
 
 use crate::sequence::{Manifest, Progress, SessionInfo, StopReason};
-pub use contrast::Contrasts;
 pub use disk::{Disk, Store};
 pub use settings::RecordSettings;
 

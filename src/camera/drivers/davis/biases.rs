@@ -4,7 +4,8 @@
 //! (Nozaki and Delbruck, "Temperature and Parasitic Photocurrent Effects in Dynamic Vision
 //! Sensors", 2017), and its bandwidth grows with those of the photoreceptor.
 
-use super::registers::BIAS;
+/// Register module of the biases (`DAVIS_CONFIG_BIAS` of libcaer).
+pub(super) const BIAS: i8 = 5;
 
 /// Addresses of a chip's biases that can be set, within the module of the biases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

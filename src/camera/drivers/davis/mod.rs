@@ -323,7 +323,7 @@ impl Camera {
         }
         let open = &self.open;
         let set =
-            dials.biases().iter().all(|(address, raw)| open.set(registers::BIAS, *address, *raw));
+            dials.biases().iter().all(|(address, raw)| open.set(biases::BIAS, *address, *raw));
         if set { Ok(()) } else { Err(refused()) }
     }
 

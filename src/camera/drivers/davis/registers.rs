@@ -1,6 +1,6 @@
 //! The camera's registers: addresses and ranges from libcaer's `devices/davis.h`.
 
-use super::biases::Addresses;
+use super::biases::{Addresses, BIAS};
 use super::ffi::Info;
 use crate::camera::Control;
 
@@ -13,7 +13,6 @@ pub(super) const HOST_LOG: i8 = -4;
 const DVS: i8 = 1;
 pub(super) const APS: i8 = 2;
 const INPUT: i8 = 4;
-pub(super) const BIAS: i8 = 5;
 
 /// Of [`MUX`]: events that did not fit into the USB buffers, 64 bits.
 pub(super) const DVS_DROPPED: u8 = 83;

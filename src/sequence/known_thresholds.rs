@@ -5,11 +5,14 @@
 //! recording with a manifest are from one camera, and their estimate goes on from file to file;
 //! any other file may be from a camera of its own.
 
-use crate::datagen::dataset_writer::{Entry, entries};
 use crate::deblur::{FramePair, ThresholdEstimator};
 use crate::event::{Contrast, Thresholds};
 use crate::rig::contrast;
-use crate::sequence::{Manifest, Pair, PairError, find};
+use crate::sequence::dataset_manifest::{Entry, dataset_entries};
+use crate::sequence::discover::find;
+use crate::sequence::manifest::Manifest;
+use crate::sequence::pair::Pair;
+use crate::sequence::pair_error::PairError;
 use crate::time::TimeRange;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -124,7 +127,7 @@ impl Folder {
         let root = folder.parent().unwrap_or(Path::new(""));
         Self {
             contrast: told,
-            entries: entries(root).ok().flatten().unwrap_or_default(),
+            entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
             estimator: manifest.is_some().then(Box::default),
         }
     }
