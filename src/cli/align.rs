@@ -58,9 +58,9 @@ pub(crate) struct Align {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Write the board as a picture of this size, to be printed or shown full screen, and end.
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
+    #[arg(long, alias = "paint", value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
     #[arg(conflicts_with_all = LIVE, conflicts_with_all = SOLVING)]
-    paint: Option<Size>,
+    print_board: Option<Size>,
     /// Give up after so many seconds.
     #[arg(long, alias = "patience", default_value_t = 300.0, value_parser = seconds)]
     timeout: f64,
@@ -68,7 +68,7 @@ pub(crate) struct Align {
 
 impl Align {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        if let Some(size) = self.paint {
+        if let Some(size) = self.print_board {
             let path = self.out.clone().unwrap_or_default().join("board.png");
             write_png(&path, &self.board.paint(size))?;
             println!("{} inner corners: {}", self.board, path.display());
