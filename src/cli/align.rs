@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Options that only mean something with cameras.
-const LIVE: [&str; 6] = ["source", "frame_source", "event_source", "flashing", "views", "patience"];
+const LIVE: [&str; 6] = ["source", "frame_source", "event_source", "flashing", "views", "timeout"];
 /// Options that only mean something where an alignment is computed.
 const SOLVING: [&str; 5] = ["frame", "event", "size", "ratio", "cameras"];
 
