@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Chw, San, random_weights};
+use common::random_weights;
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::psnr;
 use gem_live::engine::cpu::{CpuEngine, Isa};
@@ -17,6 +17,7 @@ use gem_live::event::{Event, Thresholds};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Size};
 use gem_live::network::Weights;
+use gem_live::network::{Chw, ReferenceOutput, reference};
 use gem_live::sequence::Clip;
 use gem_live::time::TimeRange;
 use rand::{Rng, SeedableRng};
@@ -46,7 +47,7 @@ fn the_network_equals_its_definition_at_any_ratio() {
     ];
     for (image, sensor) in cases {
         let (event, blur) = inputs(image, sensor, 3);
-        let (latent, ratio) = San(&weights).forward(&event, &blur);
+        let ReferenceOutput { latent, ratio } = reference(&weights, &event, &blur);
         let (event, blur) = (single(&event), single(&blur));
         let blur = Image { data: &blur, height: image.height, width: image.width };
         let voxels = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];

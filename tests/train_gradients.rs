@@ -5,8 +5,9 @@
 
 mod common;
 
-use common::{Chw, San, random_weights};
+use common::random_weights;
 use gem_live::event::EventInput;
+use gem_live::network::{Chw, ReferenceOutput, reference};
 use gem_live::network::{Tensor, Weights, tensors};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::layout::Gradient;
@@ -119,7 +120,7 @@ fn probe_loss(weights: &Weights, input: &Input, probe: &Probe) -> f64 {
     };
     let events = chw(96, input.event_height, input.event_width, &input.events);
     let blur = chw(3, input.height, input.width, &input.blur);
-    let (latent, ratio) = San(weights).forward(&events, &blur);
+    let ReferenceOutput { latent, ratio } = reference(weights, &events, &blur);
     let dot = |a: &[f64], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * f64::from(*b)).sum::<f64>();
     dot(&latent.data, &probe.latent) + dot(&ratio.data, &probe.ratio)
 }
