@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod network;
 pub mod output;
 mod pad;
+mod panics;
 pub mod pickle;
 pub mod pipeline;
 pub mod record;

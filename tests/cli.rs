@@ -266,3 +266,61 @@ fn infer_equals_pytorch() {
         assert!(off.fold(0.0, f32::max) < 1e-4, "{name}");
     }
 }
+
+/// Runs the program, which must refuse its arguments at once and say why.
+fn refused(arguments: &str, why: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let output = gem_live(&arguments, folder.path());
+    let text = stderr(&output);
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(!text.contains("panicked") && text.contains(why), "{arguments:?}: {text}");
+}
+
+#[test]
+fn options_that_would_have_no_effect_are_refused() {
+    let live = "live --headless --seconds 0.1";
+    let cases = [
+        ("--engine cpu --device 0", "--device has no effect with --engine cpu"),
+        ("--engine null --device 0", "--device has no effect with --engine null"),
+        ("--engine null --threads 2 --weights w", "--weights, --threads have no effect with"),
+        ("--engine null --filter hot", "--filter has no effect with the clip"),
+        ("--engine null --fullscreen", "--fullscreen"),
+        ("--engine null --source sim --close-delay-us 5", "--frame-source"),
+        ("--engine null --source sim --open-delay-us -5", "--frame-source"),
+        ("--engine null --source sim --frame-latency-us 5", "--frame-source"),
+        ("--engine null --source sim --event-latency-us 5", "--frame-source"),
+    ];
+    for (arguments, why) in cases {
+        refused(&format!("{live} {arguments}"), why);
+    }
+    let edi = "deblur a.npz --out o --method edi";
+    refused(&format!("{edi} --weights w --device 1"), "--weights, --device have no effect");
+    refused(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
+    refused("deblur a.npz --out o --engine cpu --device 0", "--device has no effect");
+    refused("export a --out x --test-sequence a --seed 2", "cannot be used with");
+    refused("align --paint 640x480 --views 3", "cannot be used with");
+    refused("align --paint 640x480 --frame a --event b", "cannot be used with");
+    refused("align --frame a --event b --flashing", "cannot be used with");
+    refused("align --frame a --event b --source sim", "cannot be used with");
+    refused("synth real-events scene --out x --seed 2", "unexpected argument '--seed'");
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused_with_their_range() {
+    let minutes = "give a number of minutes above 0 and at most 1000000";
+    let seconds = "give a number of seconds above 0 and at most 60000000";
+    for number in ["2e6", "0", "NaN", "1e300"] {
+        refused(&format!("adapt recording --minutes {number}"), minutes);
+        refused(&format!("train --photos p --out o --minutes {number}"), minutes);
+        refused(&format!("soak --minutes {number}"), minutes);
+    }
+    for number in ["1e9", "0", "-1", "inf"] {
+        refused(&format!("live --headless --engine null --seconds={number}"), seconds);
+        refused(&format!("record --source sim --out o --patience={number}"), seconds);
+        refused(&format!("align --source sim --patience={number}"), seconds);
+    }
+    refused("record --source sim --out o --count 0", "'--count <COUNT>'");
+    refused("deblur a.npz --out o --frames 0", "'--frames <N>'");
+    refused("bench --scale 0", "a scale is a number from 0.1 to 64");
+}

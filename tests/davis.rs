@@ -36,6 +36,7 @@ const INERTIAL: i32 = 16;
 const SAY_DROPPED: i32 = 17;
 const EDGES_DROPPED: i32 = 18;
 const STARTED: i32 = 19;
+const CHIP: i32 = 21;
 
 /// One fake library; every test has a file, and so a camera, of its own.
 struct Fake {
@@ -426,7 +427,7 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
 
     let (before, _) = collect(&source, 3, 0);
     assert_eq!(fake.get(STARTED), 1);
-    set("exchange_packets", Value::Whole(2048));
+    set("exchange_packets", Value::Choice("2048".into()));
     assert_eq!((fake.register(-2, 0), fake.get(STARTED)), (2048, 2));
     let until = Instant::now() + Duration::from_secs(5);
     loop {
@@ -438,6 +439,74 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
     }
     set("usb_buffers", Value::Whole(16));
     assert_eq!((fake.register(-1, 0), fake.get(STARTED)), (16, 2));
+}
+
+#[test]
+fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_camera() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    let control = controls.iter().find(|c| c.name == "exchange_packets").unwrap();
+    assert_eq!(control.value, Value::Choice("1024".into()));
+    assert!(control.choices.len() > 5, "{:?}", control.choices);
+    for (i, choice) in control.choices.iter().enumerate() {
+        assert!(source.commands.set("exchange_packets", Value::Choice(choice.clone())));
+        wait(&source, |s| matches!(s, Status::Controls(_)));
+        assert_eq!(fake.register(-2, 0), choice.parse::<u32>().unwrap());
+        assert_eq!(fake.get(STARTED), 2 + i as i64, "stopped and started once: {choice}");
+    }
+    let (starts, size) = (fake.get(STARTED), fake.register(-2, 0));
+    for refused in [Value::Whole(1000), Value::Choice("1000".into()), Value::Choice("x".into())] {
+        assert!(source.commands.set("exchange_packets", refused));
+        wait(&source, |s| matches!(s, Status::Refused(_)));
+    }
+    collect(&source, 3, 0);
+    assert_eq!((fake.get(STARTED), fake.register(-2, 0), fake.get(OPENED)), (starts, size, 1));
+    // Nor is there a number of buffers with which nothing would come.
+    for name in ["usb_buffers", "usb_buffer_bytes", "packet_us"] {
+        let low = controls.iter().find(|c| c.name == name).and_then(|c| c.range).unwrap().0;
+        assert!(low >= 1.0, "{name} from {low}");
+    }
+}
+
+#[test]
+fn biases_are_those_of_the_chip_and_of_an_unknown_chip_none_is_touched() {
+    // A DAVIS240C: 10 to 16 are the refractory period's and the AER handshake's.
+    let Some(fake) = Fake::new() else { return };
+    fake.set(CHIP, 2);
+    let source = fake.start(settings());
+    connected(&source);
+    let all = || (0..32).map(|address| fake.register(5, address)).collect::<Vec<_>>();
+    let set = |name: &str, value: Value| {
+        assert!(source.commands.set(name, value));
+        let status = wait(&source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
+        assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
+    };
+    let before = all();
+    set("sensitivity", Value::Number(0.5));
+    set("bandwidth", Value::Number(1.0));
+    set("bias_refractory", Value::Whole(0x1235));
+    let after = all();
+    let moved: Vec<usize> = (0..32).filter(|i| before[*i] != after[*i]).collect();
+    assert_eq!(moved, [1, 2, 8, 9, 10], "{before:x?} {after:x?}");
+    assert!(after[1] < before[1] && after[2] > before[2], "both thresholds come closer");
+
+    // A chip that libcaer does not list.
+    let Some(fake) = Fake::new() else { return };
+    fake.set(CHIP, 99);
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    assert!(controls.iter().any(|c| c.name == "exposure_us"));
+    let bias =
+        |name: &str| name.starts_with("bias") || ["sensitivity", "bandwidth"].contains(&name);
+    assert_eq!(controls.iter().find(|c| bias(&c.name)), None);
+    let before: Vec<_> = (0..32).map(|address| fake.register(5, address)).collect();
+    for (name, value) in [("sensitivity", Value::Number(0.5)), ("bias_on", Value::Whole(1))] {
+        assert!(source.commands.set(name, value));
+        wait(&source, |s| matches!(s, Status::Refused(_)));
+    }
+    let after: Vec<_> = (0..32).map(|address| fake.register(5, address)).collect();
+    assert_eq!(before, after);
 }
 
 #[test]

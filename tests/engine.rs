@@ -9,10 +9,14 @@
 mod common;
 
 use common::{Chw, San, random_weights};
+use gem_live::Deblurrer;
+use gem_live::dataset::Clip;
 use gem_live::engine::cpu::{CpuEngine, Isa};
 use gem_live::engine::{Engine, EngineError, Events, Image, Voxels};
 use gem_live::event::{Event, Span, Thresholds};
-use gem_live::frame::Size;
+use gem_live::frame::{Exposure, Picture, Planes, Size};
+use gem_live::metrics::psnr;
+use gem_live::network::Weights;
 use rand::{Rng, SeedableRng};
 
 fn single(x: &Chw) -> Vec<f32> {
@@ -117,4 +121,42 @@ fn tensors_of_the_wrong_shape_are_refused() {
         let result = engine.restore(&image, &[voxels]);
         assert!(matches!(result, Err(EngineError::Shape(_))), "{result:?}");
     }
+}
+
+/// The first and the last plane exchanged.
+fn exchanged(planes: &Planes) -> Planes {
+    let data = [planes.plane(2), planes.plane(1), planes.plane(0)].concat();
+    Planes::new(3, planes.size(), data).unwrap()
+}
+
+#[test]
+fn images_have_blue_green_and_red_planes_in_this_order() {
+    let size = Size::new(16, 16);
+    let red = Picture::from_rgb(size, &[200, 100, 50].repeat(size.area())).unwrap();
+    assert_eq!([0, 1, 2].map(|channel| red.plane(channel)[0]), [50, 100, 200]);
+    // An exposure in colour, with events and the sharp image.
+    let clip = Clip::embedded().unwrap().reduced(3);
+    let (exposure, truth) = (&clip.exposures[0], &clip.truth[0]);
+    let Size { width, height } = exposure.frame.size();
+    assert_eq!((width % 16, height % 16), (0, 0), "it needs no padding");
+    let engine = || CpuEngine::new(&Weights::embedded().unwrap(), 1).unwrap();
+    let mut deblurrer = Deblurrer::new(Box::new(engine()));
+    let restored = deblurrer.restore(exposure, &[0.5]).unwrap().remove(0);
+    // The engine's image has the order of the exposure's frame, and so has what comes back.
+    let image = Image { data: exposure.frame.data(), height, width };
+    let events = Events {
+        events: &exposure.events,
+        exposure: exposure.span,
+        targets: &[Span::instant(exposure.span.at(0.5))],
+        sensor: exposure.sensor,
+        padded: exposure.sensor,
+        thresholds: Thresholds::DEFAULT,
+    };
+    let direct = engine().restore_events(&image, &events).unwrap();
+    assert_eq!(direct[0].latent, restored.data());
+    // In another order the network is not the one that was trained.
+    let swapped = Exposure { frame: exchanged(&exposure.frame), ..exposure.clone() };
+    let worse = exchanged(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
+    let db = |planes: &Planes| psnr(truth, &planes.to_picture()).unwrap();
+    assert!(db(&restored) > db(&worse) + 0.1, "{} {}", db(&restored), db(&worse));
 }

@@ -244,3 +244,69 @@ fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
     let text = std::fs::read_to_string(base.path().join("data/train.yaml")).unwrap();
     assert_eq!(Config::parse(&text).unwrap().0.roi_size, [32, 48]);
 }
+
+/// Makes a dataset for training of these sequences; the names of its files.
+fn exported(sequences: Vec<PathBuf>, out: &Path) -> Vec<String> {
+    let order = Order {
+        sequences,
+        out: out.to_owned(),
+        split: Split::Pairs(0.0),
+        seed: 1,
+        transfer: Transfer::Copy,
+    };
+    run(&order, |_| ControlFlow::Continue(())).unwrap();
+    names(&out.join("train"))
+}
+
+#[test]
+fn a_numbered_name_never_replaces_a_file_that_is_called_so() {
+    let base = tempfile::tempdir().unwrap();
+    // In one sequence a.npz twice, in folders below it, and a-2.npz.
+    let made = sequence(base.path(), "made", 3, 2.0, false);
+    let all = base.path().join("s");
+    for (i, to) in ["x/a.npz", "y/a.npz", "z/a-2.npz"].into_iter().enumerate() {
+        let to = all.join(to);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(made.join(format!("scene_{i:05}.npz")), to).unwrap();
+    }
+    let out = base.path().join("out");
+    let names = exported(vec![all], &out);
+    assert_eq!(names.len(), 3, "{names:?}");
+    let first =
+        |name: &String| Pair::read(&out.join("train").join(name)).unwrap().exposures_us[0][0];
+    let mut starts: Vec<i64> = names.iter().map(first).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [0, 100_000, 200_000], "each pair is there");
+    // The same of sequences: two called b, and one called b-2.
+    let folders = [("p", "b"), ("q", "b"), ("r", "b-2")];
+    let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 2, 2.0, false));
+    let names = exported(folders.to_vec(), &base.path().join("other"));
+    assert_eq!(names.len(), 6, "{names:?}");
+    // And of names that differ in case only, which some disks take for the same.
+    let folders = [("p", "C"), ("q", "c")];
+    let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 1, 2.0, false));
+    let names = exported(folders.to_vec(), &base.path().join("third"));
+    let lower: std::collections::BTreeSet<String> =
+        names.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(lower.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_configuration_that_is_there_is_not_replaced() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", 2, 2.0, false);
+    let out = base.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("train.yaml"), b"# mine").unwrap();
+    let order = Order {
+        sequences: vec![folder],
+        out: out.clone(),
+        split: Split::Pairs(0.5),
+        seed: 1,
+        transfer: Transfer::Link,
+    };
+    let error = run(&order, |_| ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(error.contains("train.yaml is there already"), "{error}");
+    assert_eq!(std::fs::read(out.join("train.yaml")).unwrap(), b"# mine");
+    assert!(!out.join("train").exists(), "nothing was begun");
+}

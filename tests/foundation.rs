@@ -45,3 +45,39 @@ proptest! {
         prop_assert_eq!(eger(&sorted, exposure, target, 4, 8).unwrap(), model);
     }
 }
+
+/// Files below `folder` that hold an unsafe block, function or implementation.
+#[allow(clippy::unwrap_used, reason = "a helper of a test, which may fail by panicking")]
+fn with_unsafe(folder: &std::path::Path, found: &mut Vec<String>) {
+    let keyword = ["unsafe ", "unsafe{"];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            with_unsafe(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.lines().map(|line| line.split("//").next().unwrap_or(""));
+            if code.into_iter().any(|line| keyword.iter().any(|k| line.contains(k))) {
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+}
+
+#[test]
+fn architecture_names_every_module_with_unsafe_code() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let from = text.find("`unsafe` is confined to").unwrap();
+    let sentence = text[from..].split(';').next().unwrap();
+    let named: Vec<&str> = sentence.split('`').skip(3).step_by(2).collect();
+    assert!(named.len() > 3, "{named:?}");
+    let mut found = Vec::new();
+    with_unsafe(&root.join("src"), &mut found);
+    assert!(!found.is_empty());
+    let source = root.join("src").to_string_lossy().replace('\\', "/") + "/";
+    for file in found {
+        let module = file.strip_prefix(&source).unwrap_or(&file);
+        assert!(named.iter().any(|n| module.starts_with(n)), "{module} has unsafe code");
+    }
+}

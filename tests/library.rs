@@ -169,3 +169,45 @@ fn new_sequences_have_names_of_their_own() {
     assert!(first.file_name().unwrap().to_str().unwrap().ends_with("_desk___lamp"));
     assert_eq!(first.parent(), Some(base.path()));
 }
+
+#[test]
+fn a_manifest_with_endless_lists_of_an_earlier_version_is_read_and_deleted() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(Ending::Asked));
+    let text = std::fs::read(folder.join(MANIFEST)).unwrap();
+    let mut json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let names = (0..600_000).map(|i| format!("desk_{i:05}_of_a_long_day.npz").into());
+    json["progress"]["lossy"] = serde_json::Value::Array(names.collect());
+    json["progress"].as_object_mut().unwrap().remove("lossy_total");
+    std::fs::write(folder.join(MANIFEST), serde_json::to_vec(&json).unwrap()).unwrap();
+    assert!(std::fs::metadata(folder.join(MANIFEST)).unwrap().len() > 16 << 20);
+    let found = read(&folder).unwrap();
+    assert!(found.can_delete(), "{:?}", found.broken);
+    let kept = serde_json::to_value(found.manifest.unwrap().progress).unwrap();
+    assert_eq!(kept["lossy_total"], 600_000);
+    assert!(kept["lossy"].as_array().unwrap().len() < 1000);
+    delete(&folder).unwrap();
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_manifest_that_is_too_large_to_be_read_says_so() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(Ending::Asked));
+    let file = std::fs::OpenOptions::new().write(true).open(folder.join(MANIFEST)).unwrap();
+    file.set_len(100 << 20).unwrap();
+    let broken = read(&folder).unwrap().broken;
+    assert!(broken.iter().any(|b| b.contains("100 MiB")), "{broken:?}");
+}
+
+#[test]
+fn of_many_files_that_cannot_be_read_only_the_first_are_named() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(Ending::Asked));
+    for i in 1..=200 {
+        std::fs::write(folder.join(format!("desk_{i:05}.npz")), b"damaged").unwrap();
+    }
+    let broken = read(&folder).unwrap().broken;
+    assert!(broken.len() < 30, "{}", broken.len());
+    assert!(broken.iter().any(|b| b.starts_with("180 more files")), "{broken:?}");
+}

@@ -360,3 +360,25 @@ fn what_is_missing_for_cameras_is_said() {
         assert!(text.contains("--features uvc"), "{text}");
     }
 }
+
+#[test]
+fn the_delays_of_a_trigger_shift_the_exposures() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two cameras with clocks of their own, joined by the cable.
+    let record = |name: &str, delays: &[&str]| {
+        let out = folder.path().join(name);
+        let sim = "sim:32x32@20";
+        let cameras = ["record", "--frame-source", sim, "--event-source", sim, "--count", "60"];
+        let place = ["--out", out.to_str().unwrap()];
+        let output = gem_live(&[&cameras[..], &place, delays].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        // The first frames may have come before the edges.
+        let last = Pair::read(&out.join("scene_00029.npz")).unwrap();
+        last.exposures_us.map(|[start, end]| end - start)
+    };
+    let plain = record("plain", &[]);
+    let longer = record("longer", &["--open-delay-us", "-200", "--close-delay-us", "300"]);
+    for (plain, longer) in plain.into_iter().zip(longer) {
+        assert!((longer - plain - 500).abs() <= 20, "{plain} {longer} us");
+    }
+}

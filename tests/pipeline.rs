@@ -10,10 +10,10 @@ use gem_live::Deblurrer;
 use gem_live::engine::{
     Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels,
 };
-use gem_live::event::{EventInput, Span};
+use gem_live::event::{Contrast, EventInput, Span};
 use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
 use gem_live::pipeline::{
-    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
+    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish, nothing,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn captured(number: u64) -> Captured {
             sensor: SIZE,
         },
         truth: Vec::new(),
+        contrast: Contrast::default(),
         closed: Instant::now(),
         arrived: Instant::now(),
     }
@@ -135,6 +136,48 @@ fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accoun
     assert_eq!(counts.restored, counts.shown + counts.drops.display);
 }
 
+/// A source that panics after some exposures.
+struct Panicking(Burst);
+
+impl Source for Panicking {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        self.0.shapes()
+    }
+    fn interval(&self) -> Duration {
+        self.0.interval()
+    }
+    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+        assert!(self.0.next < 5, "on purpose");
+        self.0.next(patience)
+    }
+}
+
+fn panics() {
+    panic!("on purpose");
+}
+
+#[test]
+fn a_thread_of_the_pipeline_that_panics_is_reported_and_ends_it() {
+    let burst = || Burst { next: 0, count: u64::MAX, failing: Arc::default() };
+    let sources: [(Box<dyn Source>, Box<dyn Fn() + Send>); 2] = [
+        (Box::new(Panicking(burst())), Box::new(|| ())),
+        // Called on the engine's thread.
+        (Box::new(burst()), Box::new(panics)),
+    ];
+    for (source, notify) in sources {
+        let parts = Parts { source, restorer: nothing(), adapt: false, notify };
+        let pipeline = Pipeline::start(parts).unwrap();
+        wait("the end", || pipeline.ended());
+        let why = pipeline.failure().unwrap();
+        assert!(why.contains("on purpose"), "{why}");
+        let notices = pipeline.notices().list();
+        assert!(notices.iter().any(|n| n.active && n.text.contains("on purpose")), "{notices:?}");
+    }
+}
+
 #[test]
 fn a_failing_engine_is_said_once_and_survived() {
     let (pipeline, _, engine) = start(u64::MAX, 1);
@@ -165,7 +208,7 @@ fn a_source_that_is_gone_is_said_and_taken_up_again() {
 fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
     let (pipeline, ..) = start(u64::MAX, 1);
     wait("a picture", || pipeline.take().is_some());
-    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: None };
+    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: false, thresholds: None };
     let mut held = None;
     pipeline.wish(hold(0.25));
     wait("the held one", || {
@@ -195,7 +238,7 @@ fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
     let mut last = 0;
     for ticket in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
-        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: None });
+        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: false, thresholds: None });
         let mut got = None;
         wait("all instants", || {
             got = pipeline.take().filter(|o| o.instants.len() == 3);

@@ -18,6 +18,7 @@ use gem_live::rig::sync::{Gap, SyncSettings, Synced, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -212,6 +213,55 @@ fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
     assert!(progress.lost >= 2);
 }
 
+/// A disk whose driver panics: when a pair is written, or when it is asked for its space after
+/// the recording has begun.
+struct Panicking {
+    free: u64,
+    on_write: bool,
+    asked: AtomicU64,
+}
+
+impl Store for Panicking {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        assert!(self.on_write || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
+        Ok(self.free)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        assert!(path.extension().is_none_or(|e| e != "npz"), "on purpose");
+        Disk.write(path, bytes)
+    }
+}
+
+#[test]
+fn a_thread_of_the_recorder_that_panics_ends_the_recording_and_gives_memory_back() {
+    let whole = tempfile::tempdir().unwrap();
+    let recorder = start(whole.path(), ALL, &Drops::default(), Box::new(Disk));
+    (0..2).for_each(|i| recorder.push(synced(i, 0)));
+    let pair = recorder.finish().bytes;
+    // Space for one pair and a half: a second one waits until the first is written.
+    for (on_write, free) in [(true, pair * 3 / 2), (true, 1 << 40), (false, 1 << 40)] {
+        let folder = tempfile::tempdir().unwrap();
+        let drops = Drops::default();
+        let store = Box::new(Panicking { free, on_write, asked: AtomicU64::new(0) });
+        let recorder = start(folder.path(), ALL, &drops, store);
+        (0..12).for_each(|i| recorder.push(synced(i, 0)));
+        let until = Instant::now() + Duration::from_secs(10);
+        while recorder.progress().ending.is_none() {
+            assert!(Instant::now() < until, "still recording: {:?}", recorder.progress());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let progress = recorder.finish();
+        let failed = |e: &Ending| matches!(e, Ending::Failed(why) if why.contains("on purpose"));
+        assert!(progress.ending.as_ref().is_some_and(failed), "{progress:?}");
+        assert_eq!((progress.pairs, progress.waiting), (0, 0));
+        assert!(progress.lost >= 2, "{progress:?}");
+        assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+        let manifest = Manifest::read(folder.path()).unwrap();
+        assert!(manifest.progress.ending.as_ref().is_some_and(failed), "{manifest:?}");
+    }
+}
+
 #[test]
 fn a_disk_that_is_too_slow_is_counted() {
     let folder = tempfile::tempdir().unwrap();
@@ -317,4 +367,50 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
         assert_eq!(Pair::read(a).unwrap(), Pair::read(b).unwrap());
     }
     assert_eq!(drops.snapshot(), []);
+}
+
+/// Writes the manifest and discards the frames: only the number of pairs matters.
+struct ManifestOnly;
+
+impl Store for ManifestOnly {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(1 << 40)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        match path.extension().is_some_and(|e| e == "npz") {
+            true => Ok(()),
+            false => Disk.write(path, bytes),
+        }
+    }
+}
+
+#[test]
+fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(ManifestOnly));
+    for i in 0..3000 {
+        let mut flawed = Arc::unwrap_or_clone(synced(i, 0));
+        let start = flawed.frame.start.us();
+        let gap = |k: i64| Gap { from_us: start + k * 100, until_us: start + k * 100 + 50 };
+        flawed.missing = (0..30).map(gap).collect();
+        flawed.lossy = true;
+        recorder.push(Arc::new(flawed));
+    }
+    let progress = recorder.finish();
+    assert_eq!(progress.pairs, 1500);
+    let text = std::fs::read(folder.path().join("session.json")).unwrap();
+    assert!(text.len() < 256 << 10, "session.json has {} bytes", text.len());
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let progress = &manifest["progress"];
+    assert_eq!(
+        (&progress["missing_total"], &progress["lossy_total"]),
+        (&1500.into(), &1500.into())
+    );
+    // The lists name the first files; the last gap of each reaches to the end of what is missing.
+    let files = progress["missing"].as_array().unwrap();
+    assert_eq!(progress["lossy"].as_array().unwrap().len(), files.len());
+    let last = files.iter().map(|f| f[1].as_array().unwrap().last().unwrap()["until_us"].as_i64());
+    let ends = (0..files.len() as i64).map(|pair| Some((2 * pair + 1) * 10_000 + 2_950));
+    assert!(!files.is_empty() && last.eq(ends), "{files:?}");
 }

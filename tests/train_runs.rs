@@ -112,7 +112,7 @@ fn settings(out: &Path) -> Settings {
         mean_keeps: 0.998,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,
-        offsets: Offsets::Rigid,
+        offsets: vec![(0, Offsets::Rigid)],
         device: Device::Processor,
         validate_every: 100,
         save_every: Duration::from_secs(3600),

@@ -83,43 +83,68 @@ fn weights(window: &mut Window, ui: &mut Ui) {
 fn one(window: &mut Window, ui: &mut Ui, control: Control) {
     let recent = window.edits.iter().find(|(name, ..)| *name == control.name);
     let mut value = recent.map_or_else(|| control.value.clone(), |(_, value, _)| value.clone());
-    if !widget(ui, &control, &mut value) {
+    let Touched { changed, held, released } = widget(ui, &control, &mut value);
+    if !(changed || held || released) {
         return;
     }
     window.edits.retain(|(name, ..)| *name != control.name);
     window.edits.push((control.name.clone(), value.clone(), Instant::now()));
-    window.session.control(pipeline::Control::Set(control.name, value));
+    let due = if control.on_release { released || changed && !held } else { changed };
+    if due {
+        window.session.control(pipeline::Control::Set(control.name, value));
+    }
 }
 
-/// `true` if it was changed.
-fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> bool {
+/// What a person does with a widget.
+#[derive(Clone, Copy, Default)]
+struct Touched {
+    changed: bool,
+    /// It is being dragged.
+    held: bool,
+    /// A drag has ended.
+    released: bool,
+}
+
+impl From<egui::Response> for Touched {
+    fn from(response: egui::Response) -> Self {
+        Self {
+            changed: response.changed(),
+            held: response.dragged(),
+            released: response.drag_stopped(),
+        }
+    }
+}
+
+/// Draws what sets a control.
+fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Touched {
     let (low, high) = control.range.unwrap_or((-1e9, 1e9));
     let logarithmic = low > 0.0 && high / low > WIDE;
     let name = |ui: &mut Ui| {
         ui.label(RichText::new(control.label).color(style::QUIET));
     };
     match value {
-        Value::Switch(on) => ui.checkbox(on, control.label).changed(),
+        Value::Switch(on) => ui.checkbox(on, control.label).into(),
         // A slider over an endless range hits nothing.
         Value::Whole(v) if control.range.is_none() || high - low > 1e9 => {
             name(ui);
-            let drag = ui.add(egui::DragValue::new(v).range(low as i64..=high as i64));
+            let drag = egui::DragValue::new(v).range(low as i64..=high as i64);
+            let drag = ui.add(drag.update_while_editing(!control.on_release));
             drag.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, control.label));
-            drag.changed()
+            drag.into()
         }
         Value::Whole(v) => {
             name(ui);
             let slider = egui::Slider::new(v, low as i64..=high as i64).logarithmic(logarithmic);
-            let slider = ui.add(slider);
+            let slider = ui.add(slider.update_while_editing(!control.on_release));
             slider.widget_info(|| WidgetInfo::slider(true, *v as f64, control.label));
-            slider.changed()
+            slider.into()
         }
         Value::Number(v) => {
             name(ui);
             let slider = egui::Slider::new(v, low..=high).logarithmic(logarithmic);
-            let slider = ui.add(slider);
+            let slider = ui.add(slider.update_while_editing(!control.on_release));
             slider.widget_info(|| WidgetInfo::slider(true, *v, control.label));
-            slider.changed()
+            slider.into()
         }
         Value::Choice(chosen) => {
             let before = chosen.clone();
@@ -134,7 +159,7 @@ fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> bool {
                 })
                 .response
                 .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, control.label));
-            *chosen != before
+            Touched { changed: *chosen != before, ..Touched::default() }
         }
     }
 }

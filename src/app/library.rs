@@ -36,6 +36,8 @@ pub(super) struct Library {
     chosen: Option<PathBuf>,
     /// Which one is to be deleted, once that is confirmed.
     doomed: Option<PathBuf>,
+    /// One is being deleted: what came of it, for the person.
+    deleting: Option<Receiver<(toast::Kind, String)>>,
     /// Those that are to be exported together.
     ticked: BTreeSet<PathBuf>,
 }
@@ -103,6 +105,8 @@ impl Library {
                 Ok(Read::List(Ok(list))) => {
                     let there = |folder: &PathBuf| list.iter().any(|s| s.folder == *folder);
                     self.ticked.retain(there);
+                    // Pictures of other folders would otherwise stay in memory for good.
+                    self.thumbnails.retain(|folder, _| there(folder));
                     (self.sequences, self.trouble) = (list, None);
                 }
                 Ok(Read::List(Err(why))) => {
@@ -292,9 +296,12 @@ impl Window {
             if ui.add_enabled(sequence.frames > 0, egui::Button::new("Export...")).clicked() {
                 actions.push(Action::Export(vec![sequence.folder.clone()]));
             }
-            let free = sequence.can_delete() && !playing;
+            let deleting = self.library.deleting.is_some();
+            let free = sequence.can_delete() && !playing && !deleting;
             let delete = ui.add_enabled(free, egui::Button::new("Delete..."));
-            let delete = delete.on_disabled_hover_text(if playing {
+            let delete = delete.on_disabled_hover_text(if deleting {
+                "another one is still being deleted"
+            } else if playing {
                 "it is being played: choose another source first"
             } else {
                 "only what this program recorded is deleted here"
@@ -344,30 +351,56 @@ impl Window {
         actions
     }
 
+    /// Deletes on a thread of its own: there may be thousands of files on a slow disk.
     fn delete(&mut self, folder: &Path) {
-        match library::delete(folder) {
-            Ok(deleted) if deleted.kept.is_empty() => {
-                let text = format!(
-                    "Deleted {}, {}",
-                    widgets::counted(deleted.files, "file"),
-                    widgets::bytes(deleted.bytes)
-                );
-                self.toast.say(toast::Kind::Good, text);
+        let (send, receive) = channel();
+        let (doomed, wake) = (folder.to_owned(), self.wake.clone());
+        let work = move || {
+            let _ = send.send(deleted(&doomed));
+            wake();
+        };
+        match std::thread::Builder::new().name("delete".into()).spawn(work) {
+            Ok(_) => self.library.deleting = Some(receive),
+            Err(e) => {
+                self.toast.say(toast::Kind::Bad, format!("nothing is deleted: no thread ({e})"));
             }
-            Ok(deleted) => {
-                let text = format!(
-                    "Deleted {}; {} not ours and left in {}",
-                    widgets::counted(deleted.files, "file"),
-                    deleted.kept.len(),
-                    folder.display()
-                );
-                self.toast.say(toast::Kind::Good, text);
-            }
-            Err(e) => self.toast.say(toast::Kind::Bad, e.to_string()),
         }
         self.library.thumbnails.remove(folder);
         (self.library.doomed, self.library.chosen) = (None, None);
+    }
+
+    /// Notices that a recording was deleted.
+    pub(super) fn watch_deleting(&mut self) {
+        let Some(deleting) = &self.library.deleting else { return };
+        match deleting.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok((kind, text)) => self.toast.say(kind, text),
+            Err(TryRecvError::Disconnected) => {
+                self.toast.say(toast::Kind::Bad, "Deleting failed: an internal error");
+            }
+        }
+        self.library.deleting = None;
         self.library.stale();
+    }
+}
+
+/// Deletes a recording and says what was done.
+fn deleted(folder: &Path) -> (toast::Kind, String) {
+    match library::delete(folder) {
+        Ok(deleted) if deleted.kept.is_empty() => {
+            let files = widgets::counted(deleted.files, "file");
+            (toast::Kind::Good, format!("Deleted {files}, {}", widgets::bytes(deleted.bytes)))
+        }
+        Ok(deleted) => {
+            let text = format!(
+                "Deleted {}; {} not ours and left in {}",
+                widgets::counted(deleted.files, "file"),
+                deleted.kept.len(),
+                folder.display()
+            );
+            (toast::Kind::Good, text)
+        }
+        Err(e) => (toast::Kind::Bad, e.to_string()),
     }
 }
 

@@ -7,6 +7,7 @@ mod actions;
 mod bottom;
 mod canvas;
 mod chooser;
+mod contrast;
 mod controls;
 mod display;
 mod export;
@@ -21,6 +22,7 @@ mod quality;
 mod recorder;
 mod session;
 mod settings;
+mod settings_file;
 mod side;
 mod signs;
 mod snapshot;
@@ -38,8 +40,10 @@ mod wizard_run;
 #[cfg(test)]
 mod tests;
 
+use crate::event::Thresholds;
 use crate::network::Weights;
 use crate::pipeline::{Compute, Source, Sources, Tap};
+use crate::rig::clock::ClockSettings;
 use eframe::egui;
 use session::{Recipe, Session};
 use std::path::PathBuf;
@@ -72,6 +76,10 @@ pub struct Options {
     pub fullscreen: bool,
     /// Choose the size by measuring.
     pub adapt: bool,
+    /// Contrast thresholds of the event camera for this run, in place of those of the settings.
+    pub thresholds: Option<Thresholds>,
+    /// Delays of two cameras and of the cable between them, also for sources chosen later.
+    pub clock: ClockSettings,
 }
 
 /// 256x256; made from the drawing beside it.
@@ -100,9 +108,20 @@ pub fn run(options: Options) -> Result<(), AppError> {
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
             style::apply(&context);
-            let Options { source, name, tap, weights, weights_file, compute, adapt, .. } = options;
+            let Options {
+                source,
+                name,
+                tap,
+                weights,
+                weights_file,
+                compute,
+                adapt,
+                clock,
+                thresholds,
+                ..
+            } = options;
             let recipe = Recipe {
-                open: session::opener(),
+                open: session::opener(clock),
                 restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,
@@ -112,7 +131,9 @@ pub fn run(options: Options) -> Result<(), AppError> {
             let pipeline = recipe.start(source)?;
             let session = Session::new(pipeline, tap, name, recipe, weights_file);
             let render = creation.wgpu_render_state.as_ref();
-            Ok(Box::new(Window::new(session, settings::file(), render, wake)))
+            let mut window = Window::new(session, settings::file(), render, wake);
+            window.thresholds = thresholds.or(window.thresholds);
+            Ok(Box::new(window))
         }),
     )
     .map_err(|e| AppError::Window(e.to_string()))

@@ -23,6 +23,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         ui.label(RichText::new("half / 95 of 100 / longest").color(style::QUIET).size(11.5));
         ui.end_row();
     });
+    super::contrast::show(window, ui);
     let report = window.session.report();
     group(ui, "Queues", |ui| {
         row(ui, "From the cameras", format!("{} packets", report.packets_queued));
@@ -43,8 +44,9 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
         row(ui, "Source", window.session.source());
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
-        let elsewhere = |name: &str| ["lost", "synchronised by"].contains(&name);
-        for (name, value) in window.session.facts().into_iter().filter(|f| !elsewhere(f.0)) {
+        // The clocks have a group of their own.
+        for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
+        {
             row(ui, name, value);
         }
     });
@@ -120,26 +122,29 @@ fn bad(text: impl Into<String>) -> RichText {
 
 /// What never reached the screen, by cause.
 fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
-    let d = now.drops;
+    let report = window.session.report();
+    let skipped = |d: &&DropSnapshot| d.cause == Cause::Skipped;
+    let behind: u64 = report.lost.iter().filter(skipped).map(|d| d.count).sum();
+    // What the source has counted by cause stands under its causes below.
+    let d = now.drops.unexplained(&report.lost);
     let causes = [
         ("Camera or cable", d.source),
+        ("Fell behind", behind),
         ("Queue full", d.queue),
         ("Engine busy", d.engine),
         ("Window busy", d.display),
         ("Not restored", d.failed),
     ];
-    let report = window.session.report();
     group(ui, "Not shown", |ui| {
         for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
             row(ui, name, counted(count, "frame"));
         }
-        if d.total() == 0 {
+        if d.total() + behind == 0 {
             row(ui, "Nothing", "");
         }
     });
-    // What the engine or the window skipped was counted above, and recorded all the same.
-    let shown_above = |d: &&DropSnapshot| matches!(d.cause, Cause::Engine | Cause::Display);
-    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !shown_above(d)).collect();
+    // What was skipped is listed above, and recorded all the same.
+    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !skipped(d)).collect();
     let incomplete = report.buffer.map_or(0, |b| b.incomplete);
     if lost.is_empty() && incomplete == 0 {
         return;
@@ -164,8 +169,7 @@ fn cause_name(cause: Cause) -> &'static str {
         Cause::Late => "Came too late",
         Cause::Duplicate => "Came twice",
         Cause::Clock => "No time known",
-        Cause::Engine => "Engine busy",
-        Cause::Display => "Window busy",
+        Cause::Skipped => "Fell behind",
         Cause::Disk => "Disk too slow",
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Recorder {
     notes: String,
     /// Folder of the recording that runs, and how many frames are wanted.
     current: Option<(PathBuf, Option<u64>)>,
+    /// The folder and the first manifest are being written.
+    starting: Option<Receiver<Result<(), String>>>,
     /// What is still to be written is being written.
     finishing: Option<Receiver<Option<Progress>>>,
     /// The one before.
@@ -36,9 +38,10 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Whether one runs.
+    /// Whether one runs, or is about to.
     pub(super) fn running(&self, tap: &Tap) -> bool {
-        self.current.is_some() && tap.progress().is_some_and(|p| p.ending.is_none())
+        self.starting.is_some()
+            || self.current.is_some() && tap.progress().is_some_and(|p| p.ending.is_none())
     }
 
     /// Frames so far, of those that are wanted.
@@ -77,7 +80,7 @@ impl Recorder {
 impl Window {
     /// Starts a recording, or stops the one that runs.
     pub(super) fn record(&mut self) {
-        if self.recorder.finishing.is_some() {
+        if self.recorder.starting.is_some() || self.recorder.finishing.is_some() {
             return;
         }
         if self.recorder.running(&self.session.tap) {
@@ -103,10 +106,44 @@ impl Window {
         };
         let wanted = (!self.settings.open_ended).then_some(self.settings.frames);
         let settings = RecordSettings { frames: wanted, ..RecordSettings::default() };
-        match self.session.tap.record(&folder, session, settings) {
-            Ok(()) => self.recorder.current = Some((folder, wanted)),
-            Err(e) => self.toast.say(toast::Kind::Bad, e.to_string()),
+        // On a thread of its own: a slow disk must not hold up the window.
+        let (send, receive) = channel();
+        let (tap, wake, to) = (self.session.tap.clone(), self.wake.clone(), folder.clone());
+        let work = move || {
+            let _ = send.send(tap.record(&to, session, settings).map_err(|e| e.to_string()));
+            wake();
+        };
+        match std::thread::Builder::new().name("recording starts".into()).spawn(work) {
+            Ok(_) => {
+                self.recorder.starting = Some(receive);
+                self.recorder.current = Some((folder, wanted));
+            }
+            Err(e) => self.toast.say(toast::Kind::Bad, format!("cannot record: no thread ({e})")),
         }
+    }
+
+    /// Notices that a recording has begun, or could not.
+    fn watch_start(&mut self) {
+        let Some(starting) = &self.recorder.starting else { return };
+        let started = match starting.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(started) => started,
+            Err(TryRecvError::Disconnected) => Err("cannot record: an internal error".into()),
+        };
+        self.recorder.starting = None;
+        if let Err(why) = started {
+            self.recorder.current = None;
+            self.toast.say(toast::Kind::Bad, why);
+        }
+    }
+
+    /// Ends a recording when the window closes; waits until everything is written.
+    pub(super) fn end_recording(&mut self) {
+        if let Some(starting) = self.recorder.starting.take() {
+            // It must have begun before it can be ended.
+            let _ = starting.recv();
+        }
+        self.session.tap.stop();
     }
 
     /// What waits is written on a thread of its own: a slow disk must not hold up the window.
@@ -125,6 +162,7 @@ impl Window {
 
     /// Notices that a recording has come to its end.
     pub(super) fn watch_recording(&mut self, ui: &egui::Ui) {
+        self.watch_start();
         let over = self.session.tap.progress().is_some_and(|p| p.ending.is_some());
         if self.recorder.current.is_some() && over && self.recorder.finishing.is_none() {
             self.finish_recording();
@@ -279,7 +317,7 @@ impl Window {
         let bad = [
             (progress.lost, "frames lost: the disk is too slow"),
             (progress.unpaired, "frames without a neighbour to pair with"),
-            (progress.missing.len() as u64, "pairs with events missing"),
+            (progress.missing_total, "pairs with events missing"),
         ];
         for (count, what) in bad.into_iter().filter(|(count, _)| *count > 0) {
             ui.label(RichText::new(format!("{count} {what}")).color(style::WARNING));

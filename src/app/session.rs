@@ -5,9 +5,11 @@ use crate::camera;
 use crate::network::Weights;
 use crate::pipeline::{
     Compute, Control, MakeRestorer, Notice, Notices, Outcome, Parts, Pipeline, Playback, Snapshot,
-    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open, san,
+    Source, SourceReport, Sources, Tap, Transport, Wish, nothing, open_with_clock, san,
 };
+use crate::rig::clock::ClockSettings;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -57,8 +59,10 @@ pub(super) fn restoring(
 }
 
 /// Opens whatever the command line would.
-pub(super) fn opener() -> Open {
-    Arc::new(|name, tap| open(name, Playback::Loop, tap, |_| Ok(())).map_err(|e| e.to_string()))
+pub(super) fn opener(clock: ClockSettings) -> Open {
+    Arc::new(move |name, tap| {
+        open_with_clock(name, Playback::Loop, clock, tap, |_| Ok(())).map_err(|e| e.to_string())
+    })
 }
 
 type Opened = Result<(Pipeline, Tap), String>;
@@ -79,6 +83,16 @@ pub(super) struct Session {
     origin: Origin,
     /// Looks whether it changes.
     watch: Option<Watch>,
+    /// Weights that were asked for and may not have been read yet.
+    swapping: Option<Swap>,
+}
+
+/// Weights that a person chose. A pipeline reads them on its own thread; one that is replaced
+/// before it came to that leaves them to the next.
+struct Swap {
+    path: PathBuf,
+    /// A pipeline has read the file, or found that it cannot be read.
+    done: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -106,6 +120,7 @@ impl Session {
             recipe,
             origin,
             watch,
+            swapping: None,
         }
     }
 
@@ -149,6 +164,9 @@ impl Session {
         match opened {
             Ok((pipeline, tap)) => {
                 (self.pipeline, self.tap) = (Some(pipeline), tap);
+                if let Some(swap) = self.swapping.take_if(|s| !s.done.load(Ordering::Acquire)) {
+                    self.swap(&swap.path);
+                }
                 true
             }
             Err(why) => {
@@ -180,16 +198,22 @@ impl Session {
         }
     }
 
-    /// Uses the weights of a file from now on, also for the next sources.
-    pub(super) fn swap(&self, path: &Path) {
+    /// Uses the weights of a file from now on, also for the next sources. While a source is being
+    /// opened they wait for it.
+    pub(super) fn swap(&mut self, path: &Path) {
+        let done = Arc::new(AtomicBool::new(false));
+        self.swapping = Some(Swap { path: path.to_owned(), done: done.clone() });
         let path = path.to_owned();
         let (weights, origin) = (self.recipe.weights.clone(), self.origin.clone());
         let read = move || {
             let stamp = Stamp::of(&path);
-            let new = weights::read(&path)?;
-            *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
-            origin.set(path, stamp);
-            Ok(new)
+            let new = weights::read(&path);
+            if let Ok(new) = &new {
+                *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
+                origin.set(path, stamp);
+            }
+            done.store(true, Ordering::Release);
+            new
         };
         if let Some(pipeline) = &self.pipeline {
             pipeline.swap((self.recipe.restorer)(Box::new(read)));

@@ -53,9 +53,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
             let drag = egui::DragValue::new(&mut s.gain).range(0.5..=16.0).speed(0.05).prefix("x ");
             ui.add(drag).on_hover_text("strength of the difference");
         } else if s.edi && !narrow {
-            let drag = egui::DragValue::new(&mut s.contrast).range(0.01..=1.0).speed(0.005);
-            ui.add(drag.prefix("contrast "))
-                .on_hover_text("contrast threshold that EDI assumes for an event");
+            super::contrast::one(window, ui);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             tools(window, ui, &mut actions);

@@ -3,7 +3,7 @@
 
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +73,8 @@ impl Watch {
         origin: Origin,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Self> {
-        let (say, news) = channel();
+        // A minimised window takes no news: one waits, and the thread waits with the next.
+        let (say, news) = sync_channel(1);
         let (stop, stopped) = channel::<()>();
         let mut look = Look { origin, before: None, broken: false };
         let work = move || {

@@ -12,10 +12,12 @@ use super::quality::Quality;
 use super::recorder::Recorder;
 use super::session::Session;
 use super::settings::{Settings, Tab};
+use super::settings_file::SettingsFile;
 use super::sources::Chosen;
 use super::toast::{self, Toast};
 use super::wizard::Wizard;
 use super::{bottom, controls, display, keys, side, style, top, widgets};
+use crate::event::Thresholds;
 use crate::pipeline::{Outcome, Take, Wish};
 use eframe::egui::{self, RichText};
 use eframe::egui_wgpu::RenderState;
@@ -51,9 +53,11 @@ pub(super) struct Window {
     pub session: Session,
     /// Wakes the window from another thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
-    file: Option<PathBuf>,
+    file: SettingsFile,
     pub settings: Settings,
-    stored: Settings,
+    /// Contrast thresholds that are set rather than estimated: those of the settings, or of the
+    /// command line.
+    pub thresholds: Option<Thresholds>,
     pub pictures: Pictures,
     pub latest: Option<Outcome>,
     /// Which instant of `latest` is shown, since when.
@@ -94,16 +98,21 @@ impl Window {
         render: Option<&RenderState>,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
-        let settings = file.as_deref().map(Settings::read).unwrap_or_default();
+        let (file, settings, warnings) = SettingsFile::open(file);
         let mut toast = Toast::default();
-        if file.as_deref().is_some_and(|file| !file.exists()) {
+        if file.is_new() {
             toast.say(toast::Kind::Welcome, WELCOME);
+        }
+        if !warnings.is_empty() {
+            let text = format!("Not all settings could be read: {}", warnings.join("; "));
+            eprintln!("gem-live: {text}");
+            toast.say(toast::Kind::Bad, text);
         }
         Self {
             session,
             wake: wake.clone(),
             file,
-            stored: settings.clone(),
+            thresholds: settings.thresholds,
             settings,
             pictures: Pictures::new(render),
             latest: None,
@@ -159,6 +168,7 @@ impl Window {
             }
         }
         self.watch_recording(ui);
+        self.watch_deleting();
         self.watch_export();
         let bars = self.bars(ui);
         let mut lower = 0.0;
@@ -205,6 +215,12 @@ impl Window {
             self.act(ui, action);
         }
         self.ask();
+        if let Some(why) = self.file.keep(&self.settings, Instant::now()) {
+            self.toast.say(toast::Kind::Bad, format!("The settings are not kept: {why}"));
+        }
+        if self.file.is_pending() {
+            ui.request_repaint_after(Duration::from_millis(200));
+        }
     }
 
     fn dialogs(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
@@ -389,8 +405,9 @@ impl Window {
         } else {
             vec![self.instant]
         };
-        let edi = self.settings.edi.then_some(self.settings.contrast);
-        let wish = Wish { instants, take, edi };
+        // Also to what is recorded, and to another source.
+        self.session.tap.contrast().set(self.thresholds);
+        let wish = Wish { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
         if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
             self.wish = Some(wish);
         }
@@ -399,12 +416,9 @@ impl Window {
     /// Ends a recording cleanly and keeps the settings.
     pub(super) fn end(&mut self) {
         // What waits is written before the program ends.
-        self.session.tap.stop();
+        self.end_recording();
         self.export.end();
-        if let Some(path) =
-            self.file.as_deref().filter(|f| self.settings != self.stored || !f.exists())
-            && let Err(e) = self.settings.write(path)
-        {
+        if let Err(e) = self.file.end(&self.settings) {
             eprintln!("gem-live: the settings are not kept: {e}");
         }
     }

@@ -34,6 +34,8 @@ pub struct Control {
     pub choices: Vec<String>,
     /// For those who know what they do: raw biases.
     pub expert: bool,
+    /// Setting it interrupts the stream: of a drag only the value at its end is to be sent.
+    pub on_release: bool,
 }
 
 impl Control {
@@ -46,6 +48,7 @@ impl Control {
             range: None,
             choices: Vec::new(),
             expert: false,
+            on_release: false,
         }
     }
 
@@ -78,6 +81,12 @@ impl Control {
     /// The same, for experts.
     pub fn for_experts(mut self) -> Self {
         self.expert = true;
+        self
+    }
+
+    /// The same, set only when a drag has ended, because every setting interrupts the stream.
+    pub fn set_on_release(mut self) -> Self {
+        self.on_release = true;
         self
     }
 

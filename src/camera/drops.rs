@@ -23,17 +23,15 @@ pub enum Cause {
     Duplicate,
     /// No time on the event camera's clock could be told for it.
     Clock,
-    /// The engine was busy with a newer exposure.
-    Engine,
-    /// The window showed a newer one.
-    Display,
+    /// The pipeline fell behind and took a newer exposure; this one was recorded all the same.
+    Skipped,
     /// The disk was too slow or full.
     Disk,
 }
 
 impl Cause {
     /// All causes, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::Usb,
         Self::Device,
         Self::Malformed,
@@ -42,8 +40,7 @@ impl Cause {
         Self::Late,
         Self::Duplicate,
         Self::Clock,
-        Self::Engine,
-        Self::Display,
+        Self::Skipped,
         Self::Disk,
     ];
 }

@@ -7,12 +7,15 @@ use super::{
     Control, ControlError, Device, DeviceError, Drops, Identity, Opener, Pace, Packet, Value,
     Wanted,
 };
+use crate::panics::caught;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Packets that wait for one half before the other stops asking for more.
 const WAITING: usize = 256;
+/// And their bytes: those of a recording of pairs may be large.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// What a half delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +35,19 @@ pub struct Half {
 
 /// The two halves of what `opener` opens; controls named in `of_events` belong to the events.
 pub fn split(opener: Arc<dyn Opener>, of_events: &'static [&'static str]) -> (Half, Half) {
+    split_wanted(opener, Wanted::default(), of_events)
+}
+
+/// As [`split`], of the device that is wanted.
+pub fn split_wanted(
+    opener: Arc<dyn Opener>,
+    wanted: Wanted,
+    of_events: &'static [&'static str],
+) -> (Half, Half) {
     let shared = Arc::new(Shared {
         opener,
         of_events,
-        wanted: Wanted::default(),
+        wanted,
         device: Mutex::new(None),
         queues: Mutex::new(Queues::default()),
         filled: Condvar::new(),
@@ -61,10 +73,20 @@ struct Queues {
 
 #[derive(Default)]
 struct Queue {
-    /// Epoch of the half that is open.
+    /// First epoch of the half that is open.
     open: Option<u32>,
+    /// The device's epoch of the packet before, and what it was told as.
+    epoch: Option<(u32, u32)>,
+    wanted: Wanted,
     packets: VecDeque<Packet>,
     failed: Option<DeviceError>,
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        let bytes: usize = self.packets.iter().map(Packet::bytes).sum();
+        self.packets.len() >= WAITING || bytes >= WAITING_BYTES
+    }
 }
 
 impl Queues {
@@ -91,7 +113,7 @@ impl Opener for Half {
             *device = Some(self.shared.opener.open(&self.shared.wanted, drops)?);
         }
         let epoch = wanted.next_epoch();
-        let queue = Queue { open: Some(epoch), ..Queue::default() };
+        let queue = Queue { open: Some(epoch), wanted: wanted.clone(), ..Queue::default() };
         *lock(&self.shared.queues).of(self.part) = queue;
         Ok(Box::new(Camera { part: self.part, epoch, shared: self.shared.clone() }))
     }
@@ -130,19 +152,26 @@ impl Camera {
     fn pump(&self, device: &mut Option<Box<dyn Device>>, patience: Duration) {
         let Some(open) = device else { return };
         let mut packets = Vec::new();
-        let result = open.poll(patience, &mut packets);
+        // A panic is both halves' failure; a device that panicked is not polled again.
+        let result = caught(|| open.poll(patience, &mut packets))
+            .unwrap_or_else(|why| Err(DeviceError::Fatal(why)));
         let mut queues = lock(&self.shared.queues);
         for mut packet in packets {
-            let queue = match &packet {
-                Packet::Frame(_) => &mut queues.frames,
-                Packet::Events(_) => &mut queues.events,
+            let (queue, epoch) = match &mut packet {
+                Packet::Frame(frame) => (&mut queues.frames, &mut frame.epoch),
+                Packet::Events(events) => (&mut queues.events, &mut events.epoch),
             };
             // A camera that is not there sends nothing.
-            let Some(epoch) = queue.open else { continue };
-            match &mut packet {
-                Packet::Frame(frame) => frame.epoch = epoch,
-                Packet::Events(events) => events.epoch = epoch,
-            }
+            let Some(first) = queue.open else { continue };
+            // A clock that the device sets anew, as a recording does with every jump, begins
+            // anew for this half too.
+            let told = match queue.epoch {
+                None => first,
+                Some((before, told)) if before == *epoch => told,
+                Some(_) => queue.wanted.next_epoch(),
+            };
+            queue.epoch = Some((*epoch, told));
+            *epoch = told;
             queue.packets.push_back(packet);
         }
         if let Err(failure) = result {
@@ -197,7 +226,7 @@ impl Device for Camera {
             if self.take(&mut queues, out)? {
                 return Ok(());
             }
-            queues.both().iter().any(|q| q.packets.len() >= WAITING)
+            queues.both().iter().any(|q| q.is_full())
         };
         if !crowded {
             match self.shared.device.try_lock() {
@@ -231,5 +260,73 @@ impl Drop for Camera {
         if queues.both().iter().all(|q| q.open.is_none()) {
             *device = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::camera::{FramePacket, FrameSpan};
+    use crate::frame::{Picture, Size};
+    use crate::time::Timestamp;
+
+    /// Bytes of a frame.
+    const LARGE: usize = 2048 * 2048;
+
+    /// Opens a camera that gives large frames, if it is asked for the right one.
+    struct Large;
+
+    impl Opener for Large {
+        fn open(&self, wanted: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+            match wanted.serial.as_deref() {
+                Some("7") => Ok(Box::new(Self)),
+                other => Err(DeviceError::Absent(format!("{other:?} is not here"))),
+            }
+        }
+    }
+
+    impl Device for Large {
+        fn identity(&self) -> Identity {
+            Identity { serial: "7".into(), ..Identity::default() }
+        }
+
+        fn controls(&self) -> Vec<Control> {
+            Vec::new()
+        }
+
+        fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+            Err(ControlError::Unknown(name.into()))
+        }
+
+        fn poll(&mut self, _: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+            out.push(Packet::Frame(FramePacket {
+                epoch: 0,
+                sequence: 0,
+                span: FrameSpan::Arrival { exposure_us: 1 },
+                arrived: Timestamp::now(),
+                picture: Picture::filled(false, Size::new(2048, LARGE / 2048), 0),
+                truth: None,
+            }));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_wanted_device_is_opened_and_what_waits_for_a_half_is_bounded_in_bytes() {
+        let wanted = Wanted::new(Some("7".into()));
+        let (frames, events) = split_wanted(Arc::new(Large), wanted, &[]);
+        let drops = Drops::default();
+        // Either half is found again by a serial number of its own, which no device has.
+        let own = Wanted::new(Some("7-frames".into()));
+        let _frames = frames.open(&own, &drops).unwrap();
+        let mut events = events.open(&Wanted::default(), &drops).unwrap();
+        let mut out = Vec::new();
+        for _ in 0..40 {
+            events.poll(Duration::from_millis(1), &mut out).unwrap();
+        }
+        let waiting = lock(&frames.shared.queues).frames.packets.len();
+        assert!(waiting > 1 && waiting * LARGE <= WAITING_BYTES, "{waiting} frames wait");
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::event::Event;
 use crate::frame::Size;
+use crate::panics::caught;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use crate::time::Timestamp;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -211,7 +212,8 @@ fn render(
         if let Some((exposure_us, speed)) = settings.try_iter().last() {
             world.set(exposure_us, speed);
         }
-        let period = world.period().map_err(|e| DeviceError::Fatal(e.to_string()));
+        let period = caught(|| world.period().map_err(|e| e.to_string()));
+        let period = period.and_then(|period| period).map_err(DeviceError::Fatal);
         let last = period.is_err();
         if periods.send(period).is_err() || last {
             return;

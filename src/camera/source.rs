@@ -4,6 +4,7 @@
 //! never returns is left alone in its thread, and the camera is opened again in a new one.
 
 use super::{Cause, Control, ControlError, Drops, Packet, Unit, Value};
+use crate::panics::{caught, message};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use std::collections::VecDeque;
@@ -221,11 +222,15 @@ impl Source {
             commands: command_out,
             wanted: Mutex::new(wanted),
             chosen: Mutex::new(Vec::new()),
+            backlog: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let of_watcher = shared.clone();
-        let watcher =
-            Builder::new().name(format!("{name}-watch")).spawn(move || watch(&of_watcher))?;
+        let watcher = Builder::new().name(format!("{name}-watch")).spawn(move || {
+            if let Err(why) = caught(|| watch(&of_watcher)) {
+                of_watcher.tell(Status::Failed(why));
+            }
+        })?;
         let commands = Commands(command_in);
         Ok(Self { packets, status, commands, drops, shared, watcher: Some(watcher) })
     }
@@ -271,6 +276,8 @@ struct Shared {
     wanted: Mutex<Wanted>,
     /// What was set, to be set again on a camera that returns.
     chosen: Mutex<Vec<(String, Value)>>,
+    /// What waits in the channel, also of a device that was closed since.
+    backlog: Mutex<Backlog>,
     stop: AtomicBool,
 }
 
@@ -331,8 +338,15 @@ fn watch(shared: &Arc<Shared>) {
             Err(e) => return shared.tell(Status::Failed(format!("no thread: {e}"))),
         };
         loop {
-            if worker.is_finished() || shared.stopping() {
+            if shared.stopping() {
                 join(worker, FAREWELL);
+                return;
+            }
+            if worker.is_finished() {
+                // A driver that panicked may be in any state: the device is not opened again.
+                if let Err(panic) = worker.join() {
+                    shared.tell(Status::Failed(message(&*panic)));
+                }
                 return;
             }
             let now = Timestamp::<HostClock>::now().us();
@@ -452,7 +466,6 @@ impl Worker<'_> {
         }
         self.tell(Status::Connected(identity, device.controls()));
         let mut packets = Vec::new();
-        let mut backlog = Backlog::default();
         let mut told: Option<Pace> = None;
         while !self.over() {
             self.turn.allow(self.shared.settings.stall);
@@ -465,7 +478,7 @@ impl Worker<'_> {
             }
             let result = device.poll(POLL, &mut packets);
             for packet in packets.drain(..) {
-                self.deliver(packet, &mut backlog);
+                self.deliver(packet);
             }
             result?;
         }
@@ -497,13 +510,14 @@ impl Worker<'_> {
         }
     }
 
-    fn deliver(&self, packet: Packet, backlog: &mut Backlog) {
+    fn deliver(&self, packet: Packet) {
         let mut packet = packet;
         let bytes = packet.bytes();
         loop {
             if self.turn.abandoned() {
                 return self.count(&packet, Cause::Device);
             }
+            let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = backlog.bytes_of(self.shared.packets.len());
             let most = self.shared.settings.queue_bytes;
             let sent = match waiting > 0 && waiting.saturating_add(bytes) > most {
@@ -519,6 +533,7 @@ impl Worker<'_> {
                         return self.count(&back, Cause::Queue);
                     }
                     packet = back;
+                    drop(backlog);
                     self.turn.allow(self.shared.settings.stall);
                     std::thread::sleep(Duration::from_micros(500));
                 }

@@ -1,10 +1,10 @@
 //! `gem-live align`: brings two cameras onto common grids, from pictures or live.
 
 use super::Failure;
-use super::common::write_png;
+use super::common::{seconds, write_png};
 use super::sources::SourceArguments;
 use gem_live::frame::{Picture, Size};
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open_with_clock};
 use gem_live::rig::align::store::{self, Pair};
 use gem_live::rig::align::{
     AlignProgress, AlignSession, AlignSettings, Alignment, Board, FrameCrop, Target,
@@ -12,6 +12,11 @@ use gem_live::rig::align::{
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// Options that only mean something with cameras.
+const LIVE: [&str; 6] = ["source", "frame_source", "event_source", "flashing", "views", "patience"];
+/// Options that only mean something where an alignment is computed.
+const SOLVING: [&str; 5] = ["frame", "event", "size", "ratio", "cameras"];
 
 /// Align two cameras with a chessboard that both see.
 ///
@@ -25,7 +30,7 @@ pub(crate) struct Align {
     #[command(flatten)]
     sources: SourceArguments,
     /// A picture of the frame camera; give --frame and --event once for every position.
-    #[arg(long, requires = "event")]
+    #[arg(long, requires = "event", conflicts_with_all = LIVE)]
     frame: Vec<PathBuf>,
     /// A picture of the event camera, of the same moment.
     #[arg(long, requires = "frame")]
@@ -54,9 +59,10 @@ pub(crate) struct Align {
     out: Option<PathBuf>,
     /// Write the board as a picture of this size, to be printed or shown full screen, and end.
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
+    #[arg(conflicts_with_all = LIVE, conflicts_with_all = SOLVING)]
     paint: Option<Size>,
     /// Give up after so many seconds.
-    #[arg(long, default_value_t = 300.0)]
+    #[arg(long, default_value_t = 300.0, value_parser = seconds)]
     patience: f64,
 }
 
@@ -126,7 +132,8 @@ impl Align {
 
     fn live(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
         let tap = Tap::default();
-        let source = open(&self.sources.required()?, Playback::Loop, &tap, |_| Ok(()))?;
+        let (sources, clock) = (self.sources.required()?, self.sources.clock());
+        let source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let run = tap.alignment().begin(settings, self.flashing)?;
         let pipeline = Pipeline::start(parts)?;

@@ -18,7 +18,7 @@ pub(crate) struct Bench {
     #[arg(long, default_value = "288x192", value_parser = size)]
     size: Size,
     /// Image size over event size.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 4.0, value_parser = scale)]
     scale: f64,
     /// Instants restored of one exposure.
     #[arg(long, default_value_t = 1)]
@@ -44,6 +44,11 @@ pub(super) fn size(text: &str) -> Result<Size, String> {
         Some((width, height)) if width > 0 && height > 0 => Ok(Size { width, height }),
         _ => Err("a size is written WIDTHxHEIGHT, such as 1152x768".into()),
     }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|s: &f64| (0.1..=64.0).contains(s));
+    scale.ok_or_else(|| "a scale is a number from 0.1 to 64".into())
 }
 
 #[derive(Serialize)]

@@ -27,7 +27,7 @@ pub(crate) struct Export {
     #[arg(long = "test-sequence", conflicts_with_all = ["test_fraction", "by_sequence"])]
     test_sequences: Vec<String>,
     /// Decides which are chosen.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with = "test_sequences")]
     seed: u64,
     /// Copy the files, rather than link them where that is possible.
     #[arg(long)]

@@ -13,6 +13,11 @@ pub(super) struct FilterArguments {
 }
 
 impl FilterArguments {
+    /// Whether any is to be switched on.
+    pub(super) fn any(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// Switches them on, before the first event where that is asked before a pipeline starts.
     pub(super) fn switch_on(&self, source: &mut dyn Source) {
         for filter in &self.filters {

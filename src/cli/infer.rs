@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 /// Run the bare network on tensors, to compare it with PyTorch.
 ///
-/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W), H and W multiples of 16, from a
-/// safetensors file and writes `latent` and `ratio` to another.
+/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W; blue, green, red), H and W multiples of 16,
+/// from a safetensors file and writes `latent` and `ratio` to another.
 #[derive(clap::Args)]
 pub(crate) struct Infer {
     /// A Lightning checkpoint or a safetensors file.

@@ -1,6 +1,7 @@
 //! `gem-live soak`: the whole path for a while, with a camera that keeps failing.
 
 use super::Failure;
+use super::common::minutes;
 use gem_live::camera::faults::{FaultPlan, Faulty, Tally};
 use gem_live::camera::sim::{Sim, SimName};
 use gem_live::camera::{Cause, Drops, Settings, Unit};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 pub(crate) struct Soak {
     /// How long.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
     /// Decides what goes wrong and when.
     #[arg(long, default_value_t = 1)]
@@ -142,7 +143,7 @@ impl Balance {
     fn new(pipeline: &Pipeline, drops: &Drops, faults: Tally) -> Self {
         let buffer = pipeline.report().buffer.unwrap_or_default();
         let now = pipeline.stats().snapshot();
-        let lost_after = drops.get(Cause::Engine, Unit::Frames);
+        let lost_after = drops.get(Cause::Skipped, Unit::Frames);
         Self {
             faults,
             lost_before: drops.total(Unit::Frames) - lost_after,

@@ -63,9 +63,6 @@ struct Target {
     /// into test/.
     #[arg(long, value_enum, default_value_t = Folder::Split)]
     into: Folder,
-    /// The same seed gives the same data.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Threads; 0 takes one for every processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,

@@ -4,14 +4,14 @@ mod compare;
 mod report;
 
 use super::Failure;
-use super::common::{Compute, Progress, USUAL, read_weights, thresholds, write_png};
+use super::common::{Compute, Progress, read_weights, thresholds, write_png};
 use compare::Comparison;
 use gem_live::Deblurrer;
 use gem_live::dataset::{Blur, Config, Pair, Truth};
-use gem_live::deblur::Thresholds;
-use gem_live::event::Span;
+use gem_live::event::{Span, Thresholds};
 use gem_live::frame::{Exposure, Picture, Size};
 use gem_live::metrics::{psnr, ssim};
+use gem_live::record::Contrasts;
 use gem_live::train::recordings::fault;
 use report::{Report, Score};
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ pub(crate) struct Test {
     /// Also score the blurry input and the event-based double integral.
     #[arg(long, value_enum)]
     compare: Option<Other>,
-    /// Contrast thresholds for --compare edi: one, or ON,OFF; by default those that the
-    /// dataset's manifest.json knows, and estimates for the rest.
-    #[arg(long, value_name = "C[,C]", value_parser = thresholds, requires = "compare")]
+    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the manifest of the
+    /// dataset or recording, else estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
     /// Leave out recordings that training would skip: without events, with pixels that never
     /// rest, with exposures of different lengths. By default they are named, and counted in the
@@ -87,12 +87,13 @@ impl Test {
             return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
         }
         let comparison = match self.compare {
-            Some(Other::Edi) => Some(Comparison::new(&config.root_path, self.thresholds)?),
+            Some(Other::Edi) => Some(Comparison::default()),
             None => None,
         };
         let folders = Folders::new(&config);
         let run = Run { config: &config, folders, skip_odd: self.skip_odd };
-        run.all(Deblurrer::new(engine), comparison)
+        let contrasts = Contrasts::new(self.thresholds);
+        run.all(Deblurrer::new(engine), contrasts, comparison)
     }
 }
 
@@ -120,6 +121,7 @@ impl Run<'_> {
     fn all(
         &self,
         mut deblurrer: Deblurrer,
+        mut contrasts: Contrasts,
         mut comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
@@ -142,6 +144,11 @@ impl Run<'_> {
                 }
             }
             let done = pair.and_then(|pair| {
+                let contrast = contrasts.of(path, &pair)?;
+                deblurrer.set_thresholds(contrast.thresholds);
+                if let Some(comparison) = comparison.as_mut() {
+                    comparison.set_contrast(contrast);
+                }
                 self.one(path, &pair, &mut deblurrer, &mut report, &mut comparison)
             });
             match done {
@@ -186,10 +193,6 @@ impl Run<'_> {
         report: &mut Report,
         comparison: &mut Option<Comparison>,
     ) -> Result<String, Failure> {
-        let thresholds = match comparison.as_mut() {
-            Some(comparison) => comparison.thresholds(path, pair)?,
-            None => USUAL,
-        };
         let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let truth = match (&pair.truth, self.config.has_gt) {
             (Some(truth), true) => Some(truth),
@@ -205,7 +208,7 @@ impl Run<'_> {
             if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {
                 let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));
                 let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
-                comparison.score(&prefix, &exposure, &spans, &sharp, thresholds)?;
+                comparison.score(&prefix, &exposure, &spans, &sharp)?;
             }
             let blurry = exposure.frame.to_picture();
             for ((index, _), image) in targets.iter().zip(&restored) {

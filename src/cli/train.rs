@@ -2,7 +2,7 @@
 //! photographs.
 
 use super::Failure;
-use super::common::read_weights;
+use super::common::{minutes, read_weights};
 use super::training_bar::TrainingBar;
 use gem_live::dataset::{Config, Pair};
 use gem_live::event::{EventInput, Thresholds};
@@ -55,7 +55,7 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
     /// Stop after so many minutes; the same command again goes on.
-    #[arg(long)]
+    #[arg(long, value_parser = minutes)]
     minutes: Option<f64>,
     /// Samples in a batch.
     #[arg(long, default_value_t = 4)]
@@ -191,7 +191,7 @@ impl Train {
             mean_keeps: recipe.mean_keeps,
             criterion: recipe.criterion,
             event_input: recipe.event_input,
-            offsets: recipe.offsets,
+            offsets: recipe.offsets(),
             device: self.device,
             validate_every: self.validate_every,
             save_every: Duration::from_secs(self.save_every),
@@ -214,7 +214,6 @@ impl Train {
         TrainingRecipe {
             name: "command line".to_owned(),
             event_input: event_input.unwrap_or_default(),
-            offsets,
             criterion: Criterion::L1 { motion_weight: self.emphasis },
             learning_rate: self.rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
@@ -225,6 +224,7 @@ impl Train {
                 batch: self.batch.max(1),
                 side_px: self.size,
                 max_blur_px: self.blur,
+                offsets,
             }],
             samples: Recipe::default(),
         }

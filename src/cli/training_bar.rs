@@ -25,7 +25,7 @@ impl TrainingBar {
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(0).with_style(style)
         });
-        let limit = minutes.filter(|m| *m >= 0.0).map(|m| Duration::from_secs_f64(m * 60.0));
+        let limit = minutes.map(|m| Duration::from_secs_f64(m * 60.0));
         let started = Instant::now();
         Self { bar, started, limit, said: None, first_step: None, loss: None }
     }

@@ -2,7 +2,7 @@
 
 use super::npy::{self, Array, NpyError};
 use super::npz::{self, Npz, NpzError};
-use crate::event::{Event, EventList, Span};
+use crate::event::{Event, EventList, Span, Thresholds};
 use crate::frame::{Exposure, FrameError, Picture, Planes, Size};
 
 /// Why a clip cannot be used.
@@ -40,6 +40,10 @@ pub struct Clip {
 }
 
 impl Clip {
+    /// The event camera's contrast thresholds in [`Clip::embedded`], as `examples/make_clip.rs` sets
+    /// them.
+    pub const THRESHOLDS: Thresholds = Thresholds::both(0.25);
+
     /// The clip in the program: 576x384 pixels, events at half of that.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ pub use run::{Exported, Order, Phase, Step, run};
 
 use super::{FindError, Pair, find, published_crop};
 use crate::frame::{Picture, Size};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,9 @@ pub enum ExportError {
     /// Something is there already.
     #[error("{0} is not empty: choose another folder")]
     Taken(PathBuf),
+    /// A file is there already.
+    #[error("{0} is there already: choose another folder")]
+    Exists(PathBuf),
     /// One YAML file has one scale factor.
     #[error(
         "{first} has images of {first_scale} times the events' resolution, {second} of \
@@ -218,14 +221,7 @@ impl Plan {
             }
         }
         // Of folders within a sequence, files may share a name.
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for planned in &mut self.files {
-            let count = seen.entry(planned.name.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                planned.name = format!("{}-{count}", planned.name);
-            }
-        }
+        make_unique(self.files.iter_mut().map(|planned| &mut planned.name));
         Ok(())
     }
 
@@ -235,7 +231,8 @@ impl Plan {
         (self.files.len() - test, test)
     }
 
-    /// Makes the dataset in `out`, whose `train/` and `test/` must not be there or be empty.
+    /// Makes the dataset in `out`, whose `train/` and `test/` must not be there or be empty, and
+    /// which must not hold the YAML files. Nothing is replaced.
     /// `step` is called after every file, and may stop it: then those that were made are removed
     /// again. The number of files that had to be copied is given back.
     ///
@@ -259,6 +256,10 @@ impl Plan {
             let to = out.join(part).join(format!("{}.npz", planned.name));
             // A link of what a link points to, not of the link.
             let from = planned.from.canonicalize().map_err(io(&planned.from))?;
+            // Names differ and the folders were empty, so it is someone else's.
+            if std::fs::symlink_metadata(&to).is_ok() {
+                return Err(ExportError::Exists(to));
+            }
             if planned.gray {
                 write_in_colour(&from, &to)?;
                 copied += 1;
@@ -344,6 +345,8 @@ fn write_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
 
 /// The folders of a dataset.
 const PARTS: [&str; 2] = ["train", "test"];
+/// Its configurations for testing and for training.
+const YAML: [&str; 2] = ["test.yaml", "train.yaml"];
 
 /// Whether nothing lies where a dataset is to be made.
 fn check_free(out: &Path) -> Result<(), ExportError> {
@@ -352,6 +355,11 @@ fn check_free(out: &Path) -> Result<(), ExportError> {
             Ok(true) => return Err(ExportError::Taken(folder)),
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(&folder)(e)),
             _ => {}
+        }
+    }
+    for file in YAML.map(|name| out.join(name)) {
+        if std::fs::symlink_metadata(&file).is_ok() {
+            return Err(ExportError::Exists(file));
         }
     }
     Ok(())
@@ -364,17 +372,40 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {
 
 /// A name for every sequence, different from all others.
 fn titles(sequences: &[PathBuf]) -> Vec<(String, PathBuf)> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let named = sequences.iter().map(|path| {
         let true_path = path.canonicalize().unwrap_or_else(|_| path.clone());
         let name = if true_path.is_dir() { true_path.file_name() } else { true_path.file_stem() };
         let name = name.map_or_else(|| "sequence".to_owned(), |n| n.to_string_lossy().into_owned());
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        let name = if *count > 1 { format!("{name}-{count}") } else { name };
         (name, path.clone())
     });
-    named.collect()
+    let mut named: Vec<_> = named.collect();
+    make_unique(named.iter_mut().map(|(name, _)| name));
+    named
+}
+
+/// Makes names differ: of several that are equal all but the first get a number that no other name
+/// has. Names that differ in case only are equal, as they are to the disks of Windows and macOS.
+fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
+    let names: Vec<&mut String> = names.collect();
+    let key = |name: &str| name.to_lowercase();
+    // Names that are there already: a number must not make one of these.
+    let given: BTreeSet<String> = names.iter().map(|name| key(name)).collect();
+    let mut taken = BTreeSet::new();
+    let mut next: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names {
+        if taken.insert(key(name)) {
+            continue;
+        }
+        let number = next.entry(key(name)).or_insert(2);
+        loop {
+            let numbered = format!("{name}-{number}");
+            *number += 1;
+            if !given.contains(&key(&numbered)) && taken.insert(key(&numbered)) {
+                *name = numbered;
+                break;
+            }
+        }
+    }
 }
 
 /// Which of the names fall into a part of the whole: those whose hash with the seed is lowest.

@@ -6,11 +6,13 @@ mod crop;
 mod edi;
 mod flight;
 mod reblur;
+mod thresholds;
 
 pub use crate::event::Thresholds;
 pub use edi::{edi, estimate_thresholds};
 pub use flight::SharedExposure;
 pub use reblur::{MIN_REBLUR_INSTANTS, reblur};
+pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Form, Image, View};
 use crate::event::{EgerError, Span};

@@ -35,9 +35,27 @@ pub enum EngineError {
 }
 
 /// A blurry image: `(3, height, width)` numbers in `[0, 1]`, both sides multiples of 16.
+///
+/// The planes are blue, green, red, in this order, as [`crate::frame`] stores them and as the
+/// published network was trained; what an engine gives back has the same order. Planes in another
+/// order are no error, but are restored worse.
+///
+/// ```
+/// use gem_live::engine::Image;
+/// use gem_live::frame::{Picture, Size};
+///
+/// // Pure red, from interleaved red, green, blue bytes as a picture file has them.
+/// let size = Size::new(16, 16);
+/// let frame = Picture::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_planes();
+/// let image = Image { data: frame.data(), height: size.height, width: size.width };
+/// let (blue, rest) = image.data.split_at(size.area());
+/// let (green, red) = rest.split_at(size.area());
+/// assert_eq!((blue[0], green[0], red[0]), (0.0, 0.0, 1.0));
+/// # Ok::<(), gem_live::frame::FrameError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    /// The numbers, in red, green, blue planes.
+    /// The numbers, in blue, green, red planes.
     pub data: &'a [f32],
     /// Rows.
     pub height: usize,

@@ -14,7 +14,7 @@ pub use prior::{
     append_prior, count_scales, log_ratio, prior_channels,
 };
 pub use render::render;
-pub use thresholds::Thresholds;
+pub use thresholds::{Contrast, ContrastSource, Thresholds};
 
 /// One brightness change at one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,13 +57,22 @@ impl Aligning {
 
     /// Both cameras are known: what was stored for them is used.
     pub(super) fn pair(&self, pair: Pair) {
+        let folder = {
+            let mut state = self.state();
+            if state.pair.as_ref() == Some(&pair) {
+                return;
+            }
+            state.pair = Some(pair.clone());
+            (state.used, state.trouble) = (None, None);
+            state.folder.clone().or_else(store::folder)
+        };
+        // Not under the lock: the window takes it to draw.
+        let loaded = folder.map_or(Ok(None), |folder| store::load(&folder, &pair));
         let mut state = self.state();
-        if state.pair.as_ref() == Some(&pair) {
+        if state.used.is_some() || state.pair.as_ref() != Some(&pair) {
+            // Meanwhile one was measured and accepted, or other cameras were connected.
             return;
         }
-        let folder = state.folder.clone().or_else(store::folder);
-        let loaded = folder.map_or(Ok(None), |folder| store::load(&folder, &pair));
-        state.pair = Some(pair);
         (state.used, state.trouble) = match loaded {
             Ok(alignment) => (alignment, None),
             Err(e) => (None, Some(e.to_string())),
@@ -126,12 +135,15 @@ impl Aligning {
     /// # Errors
     /// The cameras are not known yet, or the file cannot be written; it is used all the same.
     pub fn accept(&self, alignment: Alignment) -> Result<PathBuf, AligningError> {
-        let mut state = self.state();
-        let changes = state.changes.clone().ok_or(AligningError::NoRig)?;
-        changes.send(Change::Align(Some(Arc::new(alignment.clone()))));
-        (state.used, state.trouble) = (Some(alignment.clone()), None);
-        let pair = state.pair.clone().ok_or(AligningError::NoPair)?;
-        let folder = state.folder.clone().or_else(store::folder);
+        let (pair, folder) = {
+            let mut state = self.state();
+            let changes = state.changes.clone().ok_or(AligningError::NoRig)?;
+            changes.send(Change::Align(Some(Arc::new(alignment.clone()))));
+            (state.used, state.trouble) = (Some(alignment.clone()), None);
+            let pair = state.pair.clone().ok_or(AligningError::NoPair)?;
+            (pair, state.folder.clone().or_else(store::folder))
+        };
+        // Not under the lock, as above.
         let folder = folder.ok_or(store::StoreError::NoFolder)?;
         Ok(store::save(&folder, &pair, &alignment)?)
     }

@@ -1,5 +1,6 @@
 //! The clip in the program as a camera that never ends.
 
+use super::contrast::LiveContrast;
 use super::source::{Captured, Control, Next, Pace, Shape, Source, SourceError, Transport};
 use crate::dataset::Clip;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ pub struct ClipSource {
     shape: usize,
     pace: Pace,
     number: u64,
+    contrast: LiveContrast,
 }
 
 impl ClipSource {
@@ -24,7 +26,14 @@ impl ClipSource {
             shape: 0,
             pace: Pace::new(interval),
             number: 0,
+            contrast: LiveContrast::default(),
         }
+    }
+
+    /// Exposures carry these contrast thresholds.
+    pub fn with_contrast(mut self, contrast: LiveContrast) -> Self {
+        self.contrast = contrast;
+        self
     }
 
     fn position(&self) -> usize {
@@ -66,6 +75,7 @@ impl Source for ClipSource {
             picture: exposure.frame.to_picture(),
             exposure,
             truth: truth.into_iter().collect(),
+            contrast: self.contrast.now(),
             closed: now,
             arrived: now,
         })))

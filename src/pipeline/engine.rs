@@ -6,13 +6,13 @@ use super::size::SizeChoice;
 use super::slot::{Put, Reader, Writer};
 use super::source::{Captured, Control, Shape};
 use super::stats::Stats;
-use crate::deblur::{Thresholds, edi};
-use crate::event::Span;
+use crate::deblur::edi;
+use crate::event::{Span, Thresholds};
 use crate::frame::{Exposure, Picture, Rounding};
 use crate::metrics::{psnr, sharpness, ssim};
+use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,13 +38,29 @@ pub struct Wish {
     pub instants: Vec<f64>,
     /// How exposures are taken.
     pub take: Take,
-    /// The event-based double integral too, for comparison, with this contrast threshold.
-    pub edi: Option<f64>,
+    /// The event-based double integral too, for comparison.
+    pub edi: bool,
+    /// Contrast thresholds in place of those that exposures carry.
+    pub thresholds: Option<Thresholds>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { instants: vec![0.5], take: Take::Newest, edi: None }
+        Self { instants: vec![0.5], take: Take::Newest, edi: false, thresholds: None }
+    }
+}
+
+impl Wish {
+    /// Whether an exposure looks the same under both.
+    fn same_picture(&self, other: &Self) -> bool {
+        self.instants == other.instants
+            && self.edi == other.edi
+            && self.thresholds == other.thresholds
+    }
+
+    /// The contrast thresholds to restore an exposure with.
+    fn thresholds(&self, captured: &Captured) -> Thresholds {
+        self.thresholds.unwrap_or(captured.contrast.thresholds)
     }
 }
 
@@ -116,7 +132,7 @@ impl EngineThread {
         let mut flights: VecDeque<Flight> = VecDeque::new();
         let mut served = 0;
         // What was submitted last, so that a held exposure is restored again only for more.
-        let mut seen: Option<(Vec<f64>, Option<f64>)> = None;
+        let mut seen: Option<Wish> = None;
         loop {
             let take = match wish.take {
                 Take::Newest | Take::Follow => true,
@@ -164,21 +180,21 @@ impl EngineThread {
                 Some(take_off(restorer.as_mut(), captured, &wish, !fresh))
             };
             if fresh {
-                seen = Some((wish.instants.clone(), wish.edi));
+                seen = Some(wish.clone());
                 flights.extend(submit(&mut restorer));
             }
             if !self.land(&mut restorer, &mut flights, false) {
                 return;
             }
             // While exposures flow, a new wish is for the next one.
-            let stale = || seen.as_ref().is_none_or(|s| s.0 != wish.instants || s.1 != wish.edi);
+            let stale = || seen.as_ref().is_none_or(|s| !s.same_picture(&wish));
             if !fresh
                 && flights.is_empty()
                 && matches!(wish.take, Take::Hold | Take::Follow)
                 && (swapped || stale())
                 && let Some(flight) = submit(&mut restorer)
             {
-                seen = Some((wish.instants.clone(), wish.edi));
+                seen = Some(wish.clone());
                 flights.push_back(flight);
                 if !self.land(&mut restorer, &mut flights, false) {
                     return;
@@ -266,8 +282,10 @@ impl EngineThread {
         if !restored.is_empty() {
             self.choose_size(exposure, &wish, busy);
         }
-        let compare = |contrast| compare(exposure, &wish.instants, contrast, &self.notices);
-        let edi = wish.edi.map(compare).unwrap_or_default();
+        let edi = match wish.edi {
+            true => compare(exposure, &wish.instants, wish.thresholds(&captured), &self.notices),
+            false => Vec::new(),
+        };
         let known = restored.first().zip(wish.instants.first());
         let known = known.and_then(|(image, at)| Some((captured.truth_at(*at)?, image)));
         let psnr_db = known.and_then(|(truth, image)| {
@@ -315,16 +333,16 @@ impl EngineThread {
     }
 }
 
-/// EDI's images with one contrast threshold for both polarities.
+/// EDI's images.
 fn compare(
     exposure: &Exposure,
     instants: &[f64],
-    contrast: f64,
+    thresholds: Thresholds,
     notices: &Notices,
 ) -> Vec<Picture> {
     let at = |f: &f64| Span::instant(exposure.span.at(*f));
     let targets: Vec<Span> = instants.iter().map(at).collect();
-    match edi(exposure, &targets, Thresholds::both(contrast)) {
+    match edi(exposure, &targets, thresholds) {
         Ok(images) => {
             notices.settle("EDI");
             images.iter().map(|image| image.rounded(Rounding::Nearest)).collect()
@@ -343,17 +361,12 @@ fn take_off(
     repeated: bool,
 ) -> Flight {
     let start = Instant::now();
+    restorer.set_thresholds(wish.thresholds(captured));
     let refused = guarded(|| restorer.submit(captured, &wish.instants)).err();
     Flight { captured: captured.clone(), wish: wish.clone(), repeated, start, refused }
 }
 
 /// A panic as an error: the window outlives it.
 fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = (panic.downcast_ref::<&str>().copied())
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("an internal error, please report it: {}", text.unwrap_or("unknown"))
+    caught(f)?
 }

@@ -1,7 +1,6 @@
 //! What a rig tells about itself, in words.
 
 use super::filters::STAGES;
-use crate::camera::DropSnapshot;
 use crate::camera::replay::PlayState;
 use crate::rig::RigState;
 use crate::rig::clock::SyncState;
@@ -66,13 +65,4 @@ fn sync(state: &SyncState) -> String {
         ),
         SyncState::Unknown => "not yet known".to_owned(),
     }
-}
-
-/// A counter in words, such as `12 events: usb`.
-pub(super) fn lost(lost: &DropSnapshot) -> String {
-    let word = |v: serde_json::Result<serde_json::Value>| {
-        v.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let (unit, cause) = (serde_json::to_value(lost.unit), serde_json::to_value(lost.cause));
-    format!("{} {}: {}", lost.count, word(unit), word(cause))
 }

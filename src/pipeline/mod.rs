@@ -1,12 +1,17 @@
 //! The path of an exposure from a source to the screen, without any screen.
 //!
-//! Three named threads: `source` waits for the camera, `exposures` hands on (and is where a
-//! recorder listens), `engine` restores. Between them a bounded channel, then slots where the
-//! newest wins: a slow engine or window skips exposures and never falls behind, and every
-//! skipped one is counted where it was lost.
+//! Three named threads: `source` waits for the next exposure of a [`Source`], `exposures` forwards
+//! it, `engine` restores it. Between `source` and `exposures` is a bounded queue that drops the
+//! oldest, from there on slots where the newest wins: a slow engine or window skips exposures and
+//! never falls behind. Every skipped exposure is counted where it was dropped.
+//!
+//! The cameras of a [`RigSource`] and the rig that synchronises them have threads of their own,
+//! see [`crate::camera::Source`] and [`crate::rig::Rig`]. A recorder listens on the rig's thread,
+//! before anything is skipped ([`Tap`]).
 
 mod aligning;
 mod clip;
+mod contrast;
 mod engine;
 mod facts;
 mod filters;
@@ -24,11 +29,12 @@ mod tap;
 
 pub use aligning::{Aligning, AligningError};
 pub use clip::ClipSource;
+pub use contrast::LiveContrast;
 pub use engine::{Outcome, Take, Wish};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use name::{SourceName, Sources};
 pub use notices::{Notice, Notices};
-pub use open::{OpenError, Playback, open};
+pub use open::{OpenError, Playback, open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig::RigSource;
 pub use size::SizeChoice;
@@ -41,6 +47,7 @@ pub use stats::{Drops, Snapshot, Stats, Times};
 pub use tap::{Tap, TapError};
 
 use crate::camera;
+use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use engine::EngineThread;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,8 +93,10 @@ pub struct Pipeline {
     source: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
+    failure: Failure,
 }
 
+type Failure = Arc<Mutex<Option<String>>>;
 type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
@@ -132,6 +141,7 @@ impl Pipeline {
         let report = Report::default();
         let controlled = Controlled::default();
         let ended = Arc::new(AtomicBool::new(false));
+        let failure = Failure::default();
         let source_thread = SourceThread {
             source,
             queue: queue_in,
@@ -146,6 +156,7 @@ impl Pipeline {
             name: name.clone(),
             controlled: controlled.clone(),
             ended: ended.clone(),
+            failure: failure.clone(),
         };
         let mut pipeline = Self {
             outcomes: Some(outcomes),
@@ -163,6 +174,7 @@ impl Pipeline {
             source: name,
             controlled,
             ended,
+            failure,
         };
         pipeline.spawn("engine", move || {
             // The slot's reader lives here: its end tells the thread before.
@@ -174,7 +186,20 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (notices, ended) = (self.notices.clone(), self.ended.clone());
+        let failure = self.failure.clone();
+        let run = move || {
+            if let Err(why) = caught(run) {
+                notices.say(name, why.clone());
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+                ended.store(true, Ordering::Relaxed);
+            }
+        };
         self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
         Ok(())
     }
@@ -224,6 +249,12 @@ impl Pipeline {
         self.ended.load(Ordering::Relaxed)
     }
 
+    /// Why no more exposures will come, if something broke for good: a camera, or one of this
+    /// program's threads.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Which engine works, and why that one.
     pub fn engine(&self) -> String {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -260,7 +291,7 @@ impl Drop for Pipeline {
         self.stop.store(true, Ordering::Relaxed);
         (self.wishes, self.swaps, self.outcomes) = (None, None, None);
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so already; there is nothing left to save.
+            // Panics were caught and reported when they happened.
             let _ = thread.join();
         }
     }
@@ -281,6 +312,7 @@ struct SourceThread {
     name: Arc<Mutex<String>>,
     controlled: Controlled,
     ended: Arc<AtomicBool>,
+    failure: Failure,
 }
 
 impl SourceThread {
@@ -297,6 +329,16 @@ impl SourceThread {
 
     fn trouble(&self, why: String) {
         self.notices.say("source", format!("{}: {why}", self.source.name()));
+    }
+
+    /// Remembers the first failure that nothing can mend.
+    fn fail(&self, why: String) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_none() {
+            *failure = Some(why.clone());
+            drop(failure);
+            self.trouble(why);
+        }
     }
 
     /// Puts an exposure into the queue, if need be in the place of the oldest one there; `false`
@@ -340,6 +382,11 @@ impl SourceThread {
                 // What was played stays on the screen; only a wish, such as to start again,
                 // can bring more.
                 Ok(Next::End) => {
+                    self.ended.store(true, Ordering::Relaxed);
+                    std::thread::sleep(PATIENCE);
+                }
+                Ok(Next::Failed(why)) => {
+                    self.fail(why);
                     self.ended.store(true, Ordering::Relaxed);
                     std::thread::sleep(PATIENCE);
                 }

@@ -4,14 +4,17 @@ use super::station::CameraChoice;
 use super::{ClipSource, RigSource, Source, SourceName, Sources, Tap, TapError};
 use crate::camera::davis::Davis;
 use crate::camera::genicam::GenIcam;
-use crate::camera::halves::{Part, split};
+use crate::camera::halves::{Part, split_wanted};
 use crate::camera::load::Load;
 use crate::camera::replay::{Replay, ReplaySettings};
 use crate::camera::sim::Sim;
 use crate::camera::uvc::Uvc;
-use crate::camera::{Opener, Settings};
+use crate::camera::{Opener, Settings, Wanted};
 use crate::dataset::{Clip, ClipError};
+use crate::event::Contrast;
+use crate::record::Manifest;
 use crate::rig::RigSettings;
+use crate::rig::clock::ClockSettings;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,18 +67,34 @@ pub fn open(
     tap: &Tap,
     before: impl FnOnce(&Tap) -> Result<(), TapError>,
 ) -> Result<Box<dyn Source>, OpenError> {
+    open_with_clock(sources, playback, ClockSettings::default(), tap, before)
+}
+
+/// As [`open`], with the delays of two cameras and of the cable between them.
+///
+/// # Errors
+/// As [`OpenError`] says.
+pub fn open_with_clock(
+    sources: &Sources,
+    playback: Playback,
+    clock: ClockSettings,
+    tap: &Tap,
+    before: impl FnOnce(&Tap) -> Result<(), TapError>,
+) -> Result<Box<dyn Source>, OpenError> {
     let title = sources.to_string();
-    let mut rig = RigSettings::default();
+    let mut rig = RigSettings { clock, ..RigSettings::default() };
     match sources {
         Sources::One(SourceName::Clip) => {
             before(tap)?;
-            Ok(Box::new(ClipSource::new(&Clip::embedded()?)))
+            tap.contrast().know(Contrast::known(Clip::THRESHOLDS));
+            Ok(Box::new(ClipSource::new(&Clip::embedded()?).with_contrast(tap.contrast())))
         }
         Sources::One(name) => {
             if !name.gives_events() {
                 return Err(OpenError::NoEvents(name.clone()));
             }
             let camera = camera(name, playback, &mut rig)?;
+            know(name, tap);
             tap.enable();
             before(tap)?;
             Ok(Box::new(RigSource::one(title, camera, rig, tap.clone())?))
@@ -89,6 +108,7 @@ pub fn open(
                     return Err(OpenError::Whole(name.clone()));
                 }
             }
+            know(events, tap);
             let (frames, events) = if frames == events {
                 halves(frames, playback, &mut rig)?
             } else {
@@ -104,6 +124,16 @@ pub fn open(
     }
 }
 
+/// Takes the contrast thresholds from a recording's manifest.
+fn know(events: &SourceName, tap: &Tap) {
+    if let SourceName::Replay(path) = events
+        && let Ok(manifest) = Manifest::read(path)
+        && let Some(contrast) = manifest.session.thresholds
+    {
+        tap.contrast().know(contrast);
+    }
+}
+
 /// One device that stands for two cameras, each with threads of its own.
 fn halves(
     name: &SourceName,
@@ -111,14 +141,16 @@ fn halves(
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
     let CameraChoice { opener, serial, settings, monitor } = camera(name, playback, rig)?;
-    let (frames, events) = split(opener, SIM_OF_EVENTS);
+    let (frames, events) = split_wanted(opener, Wanted::new(serial.clone()), SIM_OF_EVENTS);
     let half = |opener: Arc<dyn Opener>| CameraChoice {
         opener,
         serial: serial.clone(),
         settings,
         monitor: monitor.clone(),
     };
-    Ok((half(Arc::new(frames)), half(Arc::new(events))))
+    // A recording is paused and sought through the half that has those controls; both follow.
+    let events = CameraChoice { monitor: None, ..half(Arc::new(events)) };
+    Ok((half(Arc::new(frames)), events))
 }
 
 /// One of two cameras. A DAVIS need not send what the other one is there for.

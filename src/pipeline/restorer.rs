@@ -3,6 +3,7 @@
 use super::notices::Notices;
 use super::source::Captured;
 use crate::engine::{Choice, Selected, select};
+use crate::event::Thresholds;
 use crate::frame::{Picture, Rounding};
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
@@ -15,6 +16,11 @@ pub trait Restorer: Send {
 
     /// How many more exposures may be submitted before one has to be collected.
     fn room(&mut self) -> usize;
+
+    /// Sets the event camera's contrast thresholds for the exposures that follow.
+    fn set_thresholds(&mut self, thresholds: Thresholds) {
+        let _ = thresholds;
+    }
 
     /// Takes an exposure. One that works by itself starts and returns at once.
     ///
@@ -55,6 +61,10 @@ impl Restorer for San {
 
     fn room(&mut self) -> usize {
         self.deblurrer.room()
+    }
+
+    fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.deblurrer.set_thresholds(thresholds);
     }
 
     fn submit(&mut self, captured: &Arc<Captured>, instants: &[f64]) -> Result<(), String> {

@@ -15,9 +15,11 @@ use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Exposures that may wait for the next thread; one that finds no room is counted.
+/// Exposures that may wait for the next thread; the newest takes the place of the oldest, which
+/// is counted.
 const QUEUE: usize = 4;
 /// Supposed between two frames until the camera has told.
 const INTERVAL: Duration = Duration::from_millis(33);
@@ -30,6 +32,8 @@ pub struct RigSource {
     rig: Rig,
     exposures: Receiver<Arc<Synced>>,
     drops: Drops,
+    /// Frames that never came, just before exposures that were skipped.
+    before_skipped: Arc<AtomicU64>,
     tap: Tap,
     filters: Filters,
     controls: Vec<camera::Control>,
@@ -101,10 +105,17 @@ impl RigSource {
         let drops = tap.drops();
         let (queue, exposures) = bounded::<Arc<Synced>>(QUEUE);
         let (recorder, lost) = (tap.clone(), drops.clone());
+        let (oldest, missing) = (exposures.clone(), Arc::new(AtomicU64::new(0)));
+        let before_skipped = missing.clone();
         let sink = move |synced: Arc<Synced>| {
             recorder.push(&synced);
-            if let Err(TrySendError::Full(_)) = queue.try_send(synced) {
-                lost.add(Cause::Engine, Unit::Frames, 1);
+            let mut newest = synced;
+            while let Err(TrySendError::Full(back)) = queue.try_send(newest) {
+                newest = back;
+                if let Ok(skipped) = oldest.try_recv() {
+                    lost.add(Cause::Skipped, Unit::Frames, 1);
+                    missing.fetch_add(skipped.frames_missing, Ordering::Relaxed);
+                }
             }
         };
         let two = stations.len() > 1;
@@ -121,6 +132,7 @@ impl RigSource {
             rig,
             exposures,
             drops,
+            before_skipped,
             tap,
             filters,
             controls: Vec::new(),
@@ -181,7 +193,8 @@ impl RigSource {
             }
         }
         // A frame that never came leaves a gap in the count, and is counted by it.
-        let number = self.number + synced.frames_missing;
+        let before_skipped = self.before_skipped.swap(0, Ordering::Relaxed);
+        let number = self.number + before_skipped + synced.frames_missing;
         self.number = number + 1;
         let (arrived, closed) = self.moments(&synced);
         // Only a recorder holds it too.
@@ -193,6 +206,7 @@ impl RigSource {
             exposure,
             picture,
             truth: truth.into_iter().map(|t| (0.5, t)).collect(),
+            contrast: self.tap.contrast().now(),
             closed,
             arrived,
         }
@@ -242,8 +256,12 @@ impl Source for RigSource {
                 self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
-            Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
+            // The rig's thread has let go of its sink: it ends, or it has panicked.
+            Err(RecvTimeoutError::Disconnected) => {
+                Ok(self.rig.join().map_or_else(Next::Failed, |()| Next::End))
+            }
             Err(RecvTimeoutError::Timeout) => match self.trouble() {
+                Some(why) if self.stations.iter().any(|s| s.failed) => Ok(Next::Failed(why)),
                 Some(why) => Err(SourceError(why)),
                 None if self.stations.iter().all(|s| s.ended) && self.rig.is_finished() => {
                     Ok(Next::End)
@@ -327,8 +345,6 @@ impl Source for RigSource {
         }
         facts.extend(self.stations.iter().filter_map(Station::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
-        let lost = self.drops.snapshot().into_iter();
-        facts.extend(lost.map(|d| ("lost", facts::lost(&d))));
         facts
     }
 }

@@ -1,7 +1,7 @@
 //! Where exposures come from.
 
 use crate::camera::{self, DropSnapshot, Value};
-use crate::event::Span;
+use crate::event::{Contrast, Span};
 use crate::frame::{Exposure, Picture, Size};
 use crate::rig::clock::SyncState;
 use crate::rig::sync::SyncStats;
@@ -28,6 +28,8 @@ pub struct Captured {
     pub picture: Picture,
     /// Sharp images at fractions of the exposure, in order; empty for a real camera.
     pub truth: Vec<(f64, Picture)>,
+    /// The event camera's contrast thresholds as known when it was captured.
+    pub contrast: Contrast,
     /// When the shutter closed, on this computer's clock, as far as that can be known.
     pub closed: Instant,
     /// When the frame reached this computer.
@@ -99,6 +101,8 @@ pub enum Next {
     Waiting,
     /// There will be no more.
     End,
+    /// There will be no more because something broke for good: what, in words for a person.
+    Failed(String),
 }
 
 /// What a source knows of itself, as numbers.

@@ -45,6 +45,8 @@ pub(super) struct Station {
     trouble: Option<String>,
     refused: Option<(String, Instant)>,
     pub(super) ended: bool,
+    /// It cannot be used any more: waiting will not help.
+    pub(super) failed: bool,
     /// How its time runs, if it is simulated.
     pub(super) pace: Option<Pace>,
 }
@@ -67,6 +69,7 @@ impl Station {
             trouble: None,
             refused: None,
             ended: false,
+            failed: false,
             pace: None,
         })
     }
@@ -98,9 +101,8 @@ impl Station {
                     self.controls = self.own(controls);
                     self.trouble = None;
                 }
-                Status::Waiting { why, .. } | Status::Lost(why) | Status::Failed(why) => {
-                    self.trouble = Some(why);
-                }
+                Status::Waiting { why, .. } | Status::Lost(why) => self.trouble = Some(why),
+                Status::Failed(why) => (self.trouble, self.failed) = (Some(why), true),
                 Status::Stalled(for_long) => {
                     let seconds = for_long.as_secs_f64();
                     self.trouble =

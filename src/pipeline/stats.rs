@@ -1,5 +1,6 @@
 //! What the heads-up display and `--json` tell: rates, times, drops by cause.
 
+use crate::camera::{Cause, DropSnapshot, Unit};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -12,6 +13,8 @@ const WINDOW: Duration = Duration::from_secs(2);
 const SELDOM: Duration = Duration::from_secs(10);
 /// Event rates kept for the plot.
 const HISTORY: usize = 240;
+/// Moments kept for a rate: two seconds of more than two thousand a second.
+const MOMENTS: usize = 4096;
 /// Times are recorded in microseconds, to three digits, up to a minute.
 const LONGEST_US: u64 = 60_000_000;
 
@@ -31,6 +34,16 @@ pub struct Drops {
 }
 
 impl Drops {
+    /// The same without frames that the source misses and has counted by cause in `lost`: what
+    /// remains in [`Drops::source`] is not explained there.
+    pub fn unexplained(&self, lost: &[DropSnapshot]) -> Self {
+        // A frame that came twice, and what was lost later, leaves no gap in the source's count.
+        let no_gap = [Cause::Duplicate, Cause::Skipped, Cause::Disk];
+        let frames = lost.iter().filter(|d| d.unit == Unit::Frames && !no_gap.contains(&d.cause));
+        let explained: u64 = frames.map(|d| d.count).sum();
+        Self { source: self.source.saturating_sub(explained), ..*self }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.source + self.queue + self.engine + self.display + self.failed
@@ -121,7 +134,7 @@ impl Stats {
             s.last_number = Some(number);
             s.snapshot.event_rate = event_rate;
             push(&mut s.event_rates, event_rate, HISTORY);
-            s.arrivals.push_back(Instant::now());
+            moment(&mut s.arrivals);
         });
     }
 
@@ -138,7 +151,7 @@ impl Stats {
     pub fn shown(&self, closed: Instant, arrived: Instant) {
         self.with(|s| {
             s.snapshot.shown += 1;
-            s.shows.push_back(Instant::now());
+            moment(&mut s.shows);
             record(&mut s.latency, closed.elapsed());
             record(&mut s.path, arrived.elapsed());
         });
@@ -187,6 +200,12 @@ fn push<T>(list: &mut VecDeque<T>, value: T, most: usize) {
     list.push_back(value);
 }
 
+/// Remembers that something occurred now, and forgets what is too old for a rate.
+fn moment(moments: &mut VecDeque<Instant>) {
+    forget(moments);
+    push(moments, Instant::now(), MOMENTS);
+}
+
 fn record(histogram: &mut Option<Histogram<u64>>, time: Duration) {
     let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     if let Some(h) = histogram {
@@ -207,18 +226,23 @@ fn times(histogram: &Option<Histogram<u64>>) -> Times {
 /// Occurrences a second. Nothing for long is a rate of zero, not the last one seen; what comes
 /// seldom is measured over a longer time.
 fn rate(moments: &mut VecDeque<Instant>) -> f64 {
+    forget(moments);
+    match (moments.front(), moments.back()) {
+        (Some(first), Some(last)) if last > first => {
+            (moments.len() - 1) as f64 / (*last - *first).max(last.elapsed()).as_secs_f64()
+        }
+        _ => 0.0,
+    }
+}
+
+/// Forgets the moments that a rate no longer looks at.
+fn forget(moments: &mut VecDeque<Instant>) {
     let old = |t: &Instant, window| t.elapsed() > window;
     while moments.front().is_some_and(|t| old(t, WINDOW)) && moments.len() > 2 {
         moments.pop_front();
     }
     while moments.front().is_some_and(|t| old(t, SELDOM)) {
         moments.pop_front();
-    }
-    match (moments.front(), moments.back()) {
-        (Some(first), Some(last)) if last > first => {
-            (moments.len() - 1) as f64 / (*last - *first).max(last.elapsed()).as_secs_f64()
-        }
-        _ => 0.0,
     }
 }
 
@@ -236,6 +260,22 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_a_cause_explains_are_not_counted_twice() {
+        let lost = |cause, unit, count| DropSnapshot { cause, unit, count };
+        let all = [
+            lost(Cause::Usb, Unit::Frames, 2),
+            lost(Cause::Usb, Unit::Events, 1000),
+            lost(Cause::Duplicate, Unit::Frames, 100),
+            lost(Cause::Disk, Unit::Frames, 100),
+        ];
+        let drops = Drops { source: 5, queue: 1, ..Drops::default() };
+        assert_eq!(drops.unexplained(&all), Drops { source: 3, ..drops });
+        let fewer = Drops { source: 1, ..drops };
+        assert_eq!(fewer.unexplained(&all), Drops { source: 0, ..drops });
+        assert_eq!(drops.unexplained(&[]), drops);
+    }
+
+    #[test]
     fn times_are_a_distribution_and_can_be_forgotten() {
         let stats = Stats::default();
         assert_eq!(stats.snapshot().restore, Times::default());
@@ -248,6 +288,23 @@ mod tests {
         stats.restart_times();
         assert_eq!(stats.snapshot().restore, Times::default());
         assert_eq!(stats.snapshot().restored, 101);
+    }
+
+    #[test]
+    fn nothing_grows_where_the_numbers_are_never_read() {
+        let stats = Stats::default();
+        let now = Instant::now();
+        let old = now.checked_sub(Duration::from_secs(3)).unwrap();
+        stats.with(|s| (s.arrivals, s.shows) = (vec![old; 50].into(), vec![old; 50].into()));
+        let lengths = || stats.with(|s| (s.arrivals.len(), s.shows.len()));
+        stats.captured(0, 1e6);
+        stats.shown(now, now);
+        assert_eq!(lengths(), (3, 3), "what no rate looks at is forgotten");
+        for number in 1..3 * MOMENTS as u64 {
+            stats.captured(number, 1e6);
+            stats.shown(now, now);
+        }
+        assert!(lengths().0 <= MOMENTS && lengths().1 <= MOMENTS, "{:?}", lengths());
     }
 
     #[test]

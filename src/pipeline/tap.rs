@@ -1,11 +1,13 @@
 //! Where a recorder listens: between the synchronisation buffer and everything that may skip.
 
 use super::aligning::Aligning;
+use super::contrast::LiveContrast;
 use super::filters::Filters;
 use crate::camera::{Control, Drops, Identity};
-use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session};
+use crate::event::ContrastSource;
+use crate::record::{Disk, Progress, RecordError, RecordSettings, Recorder, Session, Store};
 use crate::rig::sync::Synced;
-use crate::rig::{RigState, Role};
+use crate::rig::{RigState, Role, contrast};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ struct State {
     drops: Option<Drops>,
     camera: serde_json::Value,
     alignment: Aligning,
+    contrast: LiveContrast,
     /// When the recording was last told how things stand.
     told: Option<Instant>,
 }
@@ -62,6 +65,8 @@ impl Tap {
     pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
         let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
         let mut state = self.state();
+        let events = known.iter().find(|(role, _)| *role != Role::Frames);
+        state.contrast.camera(events.and_then(|(_, identity)| contrast::key(identity)));
         state.camera = match known {
             [(Role::Both, identity)] => told(identity),
             _ => {
@@ -80,22 +85,40 @@ impl Tap {
 
     /// Tells a recording how the rig and its filters stand, and what the cameras are set to.
     pub(super) fn rig(&self, rig: &RigState, filters: &Filters, controls: &[Control]) {
-        let mut state = self.state();
         let recent = |told: Instant| told.elapsed() < TELL;
-        let Some(recorder) = state.recorder.as_ref().filter(|_| !state.told.is_some_and(recent))
-        else {
-            return;
+        let contrast = {
+            let mut state = self.state();
+            if state.recorder.is_none() || state.told.is_some_and(recent) {
+                return;
+            }
+            state.told = Some(Instant::now());
+            state.contrast.now()
         };
-        recorder.rig(serde_json::to_value(rig).unwrap_or_default());
-        recorder.filters(serde_json::to_value(filters.report()).unwrap_or_default());
-        recorder.settings(controls.iter().map(|c| (c.name.to_string(), value(c))).collect());
-        state.told = Some(Instant::now());
+        // Not under the lock: thousands of hot pixels take a while to write out.
+        let rig = serde_json::to_value(rig).unwrap_or_default();
+        let filters = serde_json::to_value(filters.report()).unwrap_or_default();
+        let settings = controls.iter().map(|c| (c.name.to_string(), value(c))).collect();
+        if let Some(recorder) = &self.state().recorder {
+            recorder.rig(rig);
+            recorder.filters(filters);
+            recorder.settings(settings);
+            if contrast.source != ContrastSource::Default {
+                recorder.contrast(contrast);
+            }
+        }
     }
 
     pub(super) fn push(&self, synced: &Arc<Synced>) {
-        if let Some(recorder) = &self.state().recorder {
+        let state = self.state();
+        state.contrast.push(synced);
+        if let Some(recorder) = &state.recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// The event camera's contrast thresholds.
+    pub fn contrast(&self) -> LiveContrast {
+        self.state().contrast.clone()
     }
 
     /// The alignment of the two cameras, where there are two.
@@ -115,17 +138,42 @@ impl Tap {
     pub fn record(
         &self,
         folder: &Path,
-        mut session: Session,
+        session: Session,
         settings: RecordSettings,
     ) -> Result<(), TapError> {
+        self.record_to(folder, session, settings, Box::new(Disk))
+    }
+
+    /// As [`Self::record`], to any store. Blocks on the disk, but exposures go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_to(
+        &self,
+        folder: &Path,
+        mut session: Session,
+        settings: RecordSettings,
+        store: Box<dyn Store>,
+    ) -> Result<(), TapError> {
         self.stop();
-        let mut state = self.state();
-        let drops = state.drops.clone().ok_or(TapError::Source)?;
-        if session.cameras.is_null() {
-            session.cameras = state.camera.clone();
+        let drops = self.state().drops.clone().ok_or(TapError::Source)?;
+        let named = !session.cameras.is_null();
+        if !named {
+            session.cameras = self.state().camera.clone();
         }
-        state.told = None;
-        state.recorder = Some(Recorder::start(folder, session, settings, drops, Box::new(Disk))?);
+        // Not under the lock: the rig's thread takes it with every exposure.
+        let recorder = Recorder::start(folder, session, settings, drops, store)?;
+        let before = {
+            let mut state = self.state();
+            if !named && !state.camera.is_null() {
+                // Cameras may have been connected since.
+                recorder.cameras(state.camera.clone());
+            }
+            state.told = None;
+            state.recorder.replace(recorder)
+        };
+        // One that was started at the same time waits for the disk when it is dropped.
+        drop(before);
         Ok(())
     }
 
@@ -139,5 +187,79 @@ impl Tap {
         // Not under the lock: exposures go on while the disk is waited for.
         let recorder = self.state().recorder.take();
         recorder.map(Recorder::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::event::EventList;
+    use crate::frame::{Picture, Size};
+    use crate::rig::sync::TimedFrame;
+    use crate::time::Timestamp;
+    use crossbeam_channel::{Receiver, Sender, bounded};
+
+    /// A disk that tells when it is asked for its space, and answers when it may.
+    struct Stuck {
+        asked: Sender<()>,
+        answer: Receiver<()>,
+    }
+
+    impl Store for Stuck {
+        fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+            let _ = self.asked.try_send(());
+            let _ = self.answer.recv();
+            Ok(u64::MAX)
+        }
+
+        fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+            Disk.write(path, bytes)
+        }
+    }
+
+    fn synced() -> Arc<Synced> {
+        let (start, end) = (Timestamp::from_us(0), Timestamp::from_us(1000));
+        let picture = Picture::new(1, Size::new(2, 2), vec![0; 4]).unwrap();
+        let arrived = Timestamp::now();
+        let frame = TimedFrame { epoch: 0, sequence: 0, start, end, arrived, picture, truth: None };
+        Arc::new(Synced {
+            frame,
+            index: 0,
+            events: EventList::default(),
+            from: start,
+            missing: Vec::new(),
+            lossy: false,
+            frames_missing: 0,
+            sensor: Size::new(2, 2),
+        })
+    }
+
+    #[test]
+    fn exposures_go_on_while_a_recording_waits_for_the_disk_to_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let tap = Tap::default();
+        tap.enable();
+        let (asked, is_asked) = bounded(1);
+        let (may_answer, answer) = bounded::<()>(0);
+        let (starting, to) = (tap.clone(), folder.path().to_owned());
+        let started = std::thread::spawn(move || {
+            let store = Box::new(Stuck { asked, answer });
+            starting.record_to(&to, Session::default(), RecordSettings::default(), store)
+        });
+        is_asked.recv().unwrap();
+        let (pushed, is_pushed) = bounded(1);
+        let pushing = tap.clone();
+        let push = std::thread::spawn(move || {
+            pushing.push(&synced());
+            let _ = pushed.send(pushing.progress().is_none());
+        });
+        let went_on = is_pushed.recv_timeout(Duration::from_secs(10));
+        drop(may_answer);
+        started.join().unwrap().unwrap();
+        push.join().unwrap();
+        assert_eq!(went_on, Ok(true), "the rig's thread waits for the disk");
+        assert!(tap.stop().is_some());
     }
 }

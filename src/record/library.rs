@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Longer side of a thumbnail in pixels.
 pub const THUMBNAIL_SIDE: usize = 192;
+/// Files that cannot be read of which a sequence names the reasons; the others are counted.
+const NAMED: usize = 20;
 
 /// A folder of pairs, as a browser shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +53,8 @@ impl Sequence {
         let Some(manifest) = &self.manifest else { return 0 };
         let frames = manifest.drops.iter().filter(|d| d.unit == "frames");
         // What the screen skipped was recorded all the same.
-        let kept = |cause: &str| cause == "engine" || cause == "display";
+        // Older versions counted it as the engine's.
+        let kept = |cause: &str| ["skipped", "engine", "display"].contains(&cause);
         frames.filter(|d| !kept(&d.cause)).map(|d| d.count).sum()
     }
 
@@ -136,6 +139,7 @@ pub fn read(folder: &Path) -> Option<Sequence> {
     }
     files.sort();
     let (mut frames, mut duration_us, mut image, mut truths) = (0, 0, None, 0);
+    let mut unreadable = 0;
     for path in &files {
         match Peek::read(path) {
             Ok(peek) => {
@@ -144,8 +148,16 @@ pub fn read(folder: &Path) -> Option<Sequence> {
                 image = image.or(Some(peek.size));
                 truths += usize::from(peek.truths > 0);
             }
-            Err(e) => broken.push(format!("{}: {e}", name(path))),
+            Err(e) => {
+                unreadable += 1;
+                if unreadable <= NAMED {
+                    broken.push(format!("{}: {e}", name(path)));
+                }
+            }
         }
+    }
+    if unreadable > NAMED {
+        broken.push(format!("{} more files cannot be read", unreadable - NAMED));
     }
     if let Some(manifest) = &manifest {
         let progress = &manifest.progress;

@@ -1,6 +1,7 @@
 //! `session.json`: what is known of a recording besides its frames.
 
 use crate::camera::DropSnapshot;
+use crate::event::Contrast;
 use crate::rig::sync::Gap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -11,8 +12,13 @@ pub const MANIFEST: &str = "session.json";
 pub const THUMBNAIL: &str = "thumbnail.png";
 /// Version of the manifest's form; raised when an older program could misread it.
 pub const FORMAT: u32 = 1;
-/// No manifest is larger, in bytes: a recording of a day stays far below.
-const LARGEST: u64 = 16 << 20;
+/// No manifest that is read is larger, in bytes. Its lists are bounded now and it stays below
+/// 1 MiB; when they were not, a recording of hours had tens of MiB.
+const LARGEST: u64 = 64 << 20;
+/// Files that [`Progress::missing`] and [`Progress::lossy`] list at most.
+pub const LISTED_FILES: usize = 50;
+/// Gaps that [`Progress::missing`] lists of one file at most.
+pub const LISTED_GAPS: usize = 16;
 
 /// What is written about a recording besides its frames.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,9 @@ pub struct Session {
     pub rig: serde_json::Value,
     /// Noise filters and what they removed; free in form.
     pub filters: serde_json::Value,
+    /// The event camera's contrast thresholds, if they are known or were estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Contrast>,
 }
 
 /// Why a recording is over.
@@ -68,14 +77,43 @@ pub struct Progress {
     pub duration_us: i64,
     /// Exposures that wait for the disk now.
     pub waiting: u64,
-    /// Files with events missing, and where.
+    /// Number of files with events missing.
+    pub missing_total: u64,
+    /// The first [`LISTED_FILES`] of them, and where events are missing. The last one of
+    /// [`LISTED_GAPS`] gaps reaches to the end of the file's last gap. Empty while a recording
+    /// runs: [`super::Recorder::progress`] gives counts only.
     pub missing: Vec<(String, Vec<Gap>)>,
-    /// Files with an exposure of which the camera itself lost events, nobody knows which.
+    /// Number of files with an exposure of which the camera itself lost events, at unknown times.
+    pub lossy_total: u64,
+    /// The first [`LISTED_FILES`] of them; empty while a recording runs.
     pub lossy: Vec<String>,
     /// The disk will be full soon, or is too slow.
     pub warning: Option<String>,
     /// Why it is over, once it is.
     pub ending: Option<Ending>,
+}
+
+impl Progress {
+    /// Bounds the lists of a manifest that was written when they had no bound and no count.
+    fn bound_lists(&mut self) {
+        self.missing_total = self.missing_total.max(self.missing.len() as u64);
+        self.lossy_total = self.lossy_total.max(self.lossy.len() as u64);
+        self.missing.truncate(LISTED_FILES);
+        self.missing.shrink_to_fit();
+        self.missing.iter_mut().for_each(|(_, gaps)| bound_gaps(gaps));
+        self.lossy.truncate(LISTED_FILES);
+        self.lossy.shrink_to_fit();
+    }
+}
+
+/// Keeps [`LISTED_GAPS`] gaps; the last one covers all that follow it.
+pub(super) fn bound_gaps(gaps: &mut Vec<Gap>) {
+    let end = gaps.iter().map(|gap| gap.until_us).max();
+    gaps.truncate(LISTED_GAPS);
+    if let (Some(last), Some(end)) = (gaps.last_mut(), end) {
+        last.until_us = last.until_us.max(end);
+    }
+    gaps.shrink_to_fit();
 }
 
 /// A counter of losses.
@@ -152,6 +190,9 @@ pub enum ManifestError {
     /// Something else of that name.
     #[error("{MANIFEST} was not written by this program")]
     Foreign,
+    /// Larger than any that this program reads.
+    #[error("{MANIFEST} has {} MiB; at most {} MiB are read", .0 >> 20, LARGEST >> 20)]
+    TooLarge(u64),
     /// From a later version.
     #[error("{MANIFEST} was written by a later version ({0}): update this program")]
     Later(String),
@@ -177,10 +218,12 @@ impl Manifest {
     /// There is none, or it is not one of ours.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST);
-        if std::fs::metadata(&path)?.len() > LARGEST {
-            return Err(ManifestError::Foreign);
+        let bytes = std::fs::metadata(&path)?.len();
+        if bytes > LARGEST {
+            return Err(ManifestError::TooLarge(bytes));
         }
-        let manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        let mut manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        manifest.progress.bound_lists();
         if manifest.software != env!("CARGO_PKG_NAME") {
             return Err(ManifestError::Foreign);
         }
@@ -202,6 +245,14 @@ impl Manifest {
         let mut found = Vec::new();
         collect(&self.session.cameras, &mut found, 0);
         found.join(", ")
+    }
+
+    /// Serial number of the event camera: of the only camera, or of the one for events.
+    pub fn event_camera(&self) -> Option<String> {
+        let cameras = &self.session.cameras;
+        let camera = cameras.get("events").unwrap_or(cameras);
+        let serial = camera.get("serial")?.as_str()?;
+        (!serial.is_empty()).then(|| serial.to_owned())
     }
 }
 

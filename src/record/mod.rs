@@ -3,6 +3,7 @@
 //! [`Recorder::push`] never waits: one thread pairs exposures, others pack and write them. What
 //! the disk is too slow for is counted. [`library`] looks at what was recorded.
 
+mod contrast;
 pub mod library;
 mod manifest;
 mod places;
@@ -10,18 +11,21 @@ mod queue;
 mod store;
 mod writer;
 
+pub use contrast::Contrasts;
 pub use manifest::{
-    Ending, FORMAT, Lost, MANIFEST, Manifest, ManifestError, Progress, Session, Shapes, THUMBNAIL,
-    file_name,
+    Ending, FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
+    Session, Shapes, THUMBNAIL, file_name,
 };
 pub use places::{new_sequence, recordings};
 pub use store::{Disk, Store};
 
 use crate::camera::Drops;
 use crate::dataset::Packing;
+use crate::event::Contrast;
+use crate::panics::caught;
 use crate::rig::sync::Synced;
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use queue::Shared;
+use queue::{Shared, Waiting};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -86,7 +90,7 @@ pub enum RecordError {
 /// A recording that goes on.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Option<Sender<Arc<Synced>>>,
+    queue: Option<Sender<Waiting>>,
     shared: Arc<Shared>,
     folder: PathBuf,
     thread: Option<JoinHandle<()>>,
@@ -119,9 +123,15 @@ impl Recorder {
         let manifest = Manifest::new(session);
         let mut pairing = Pairing::new(folder, manifest, settings, store.into(), shared.clone());
         pairing.write_manifest().map_err(|e| io(std::io::Error::other(e)))?;
+        let running = shared.clone();
         let thread = Builder::new()
             .name("recorder".into())
-            .spawn(move || pairing.run(&exposures))
+            .spawn(move || {
+                if let Err(why) = caught(|| pairing.run(&exposures)) {
+                    running.close();
+                    running.end(Ending::Failed(why));
+                }
+            })
             .map_err(io)?;
         let folder = folder.to_owned();
         Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread) })
@@ -138,17 +148,14 @@ impl Recorder {
         if self.shared.is_closed() {
             return;
         }
-        if !self.shared.admit(&synced) {
+        let Some(waiting) = self.shared.admit(synced) else {
             return self.shared.lose(1);
-        }
-        match queue.try_send(synced) {
+        };
+        match queue.try_send(waiting) {
             Ok(()) => {}
-            Err(TrySendError::Full(synced)) => {
-                self.shared.release(&synced);
-                self.shared.lose(1);
-            }
+            Err(TrySendError::Full(lost)) => drop(lost),
             // It ended between the two questions.
-            Err(TrySendError::Disconnected(synced)) => self.shared.release(&synced),
+            Err(TrySendError::Disconnected(unwanted)) => unwanted.settle(),
         }
     }
 
@@ -172,15 +179,21 @@ impl Recorder {
         self.shared.about(|session| session.filters = filters);
     }
 
+    /// Notes the event camera's contrast thresholds; the last ones are kept.
+    pub fn contrast(&self, contrast: Contrast) {
+        self.shared.about(|session| session.thresholds = Some(contrast));
+    }
+
     /// How it stands.
+    /// How far it is, in counts: the lists of files are empty, so that asking often is cheap.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
     }
 
-    /// Ends it, after everything that waits is written.
+    /// Ends it, after everything that waits is written. The result has the lists of files.
     pub fn finish(mut self) -> Progress {
         self.end();
-        self.progress()
+        self.shared.full_progress()
     }
 
     fn end(&mut self) {

@@ -1,15 +1,18 @@
 //! What the recorder's threads share: how it stands, and how much waits for the disk.
 
-use super::manifest::{Ending, Progress, Session};
+use super::manifest::{Ending, LISTED_FILES, Progress, Session, bound_gaps};
 use crate::camera::{Cause, DropSnapshot, Drops, Unit};
 use crate::event::Event;
-use crate::rig::sync::Synced;
+use crate::rig::sync::{Gap, Synced};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Counts; its lists stay empty, so that it can be copied often.
     progress: Mutex<Progress>,
+    flawed: Mutex<Flawed>,
     /// What is only known once cameras run, if it was told since it was last asked for.
     session: Mutex<Session>,
     drops: Drops,
@@ -21,10 +24,18 @@ pub(super) struct Shared {
     failed: Mutex<Option<String>>,
 }
 
+/// Files in which events are missing, as [`Progress::missing`] and [`Progress::lossy`] list them.
+#[derive(Debug, Default)]
+struct Flawed {
+    missing: Vec<(String, Vec<Gap>)>,
+    lossy: Vec<String>,
+}
+
 impl Shared {
     pub(super) fn new(most_bytes: u64, drops: Drops) -> Self {
         Self {
             progress: Mutex::default(),
+            flawed: Mutex::default(),
             session: Mutex::default(),
             drops,
             closed: AtomicBool::new(false),
@@ -39,8 +50,35 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The counts, without the lists of files.
     pub(super) fn progress(&self) -> Progress {
         Progress { waiting: self.waiting(), ..self.lock().clone() }
+    }
+
+    /// The counts and the lists of files.
+    pub(super) fn full_progress(&self) -> Progress {
+        let flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (missing, lossy) = (flawed.missing.clone(), flawed.lossy.clone());
+        Progress { missing, lossy, ..self.progress() }
+    }
+
+    /// Counts and lists a file with missing events.
+    pub(super) fn note_missing(&self, name: &str, mut gaps: Vec<Gap>) {
+        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        if flawed.missing.len() < LISTED_FILES {
+            bound_gaps(&mut gaps);
+            flawed.missing.push((name.to_owned(), gaps));
+        }
+        self.lock().missing_total += 1;
+    }
+
+    /// Counts and lists a file of which the camera itself lost events.
+    pub(super) fn note_lossy(&self, name: &str) {
+        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
+        if flawed.lossy.len() < LISTED_FILES {
+            flawed.lossy.push(name.to_owned());
+        }
+        self.lock().lossy_total += 1;
     }
 
     pub(super) fn change<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
@@ -74,6 +112,7 @@ impl Shared {
                     to.clone_from(from);
                 }
             }
+            session.thresholds = told.thresholds.or(session.thresholds);
         });
     }
 
@@ -103,22 +142,52 @@ impl Shared {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Counts an exposure as waiting, unless those that wait take too much memory.
-    pub(super) fn admit(&self, synced: &Synced) -> bool {
-        let bytes = memory(synced);
+    /// Counts an exposure as waiting; `None` where those that wait take too much memory.
+    pub(super) fn admit(self: &Arc<Self>, synced: Arc<Synced>) -> Option<Waiting> {
+        let bytes = memory(&synced);
         let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before > 0 && before + bytes > self.most_bytes {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return false;
+            return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        true
+        Some(Waiting { synced, bytes, shared: self.clone(), settled: false })
     }
+}
 
-    /// It waits no more.
-    pub(super) fn release(&self, synced: &Synced) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.waiting_bytes.fetch_sub(memory(synced), Ordering::Relaxed);
+/// An exposure that waits for the disk. Its memory counts as taken until this is dropped, and
+/// one that was not settled by then counts as lost: so also where a thread panics.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    synced: Arc<Synced>,
+    bytes: u64,
+    shared: Arc<Shared>,
+    settled: bool,
+}
+
+impl Waiting {
+    /// It was written, or does not belong to the recording.
+    pub(super) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Deref for Waiting {
+    type Target = Synced;
+
+    fn deref(&self) -> &Synced {
+        &self.synced
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.shared.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        // What slips in after the end is of no recording.
+        if !self.settled && self.shared.lock().ending.is_none() {
+            self.shared.lose(1);
+        }
     }
 }
 

@@ -22,19 +22,25 @@ pub trait Store: Send + Sync {
 pub struct Disk;
 
 impl Store for Disk {
-    #[cfg(unix)]
     fn free_bytes(&self, folder: &Path) -> std::io::Result<u64> {
-        let disk = rustix::fs::statvfs(folder)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    /// Not asked here; a full disk is noticed when writing fails.
-    #[cfg(not(unix))]
-    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
-        Ok(u64::MAX)
+        fs4::available_space(folder)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
         crate::output::write(path, bytes).map_err(|e| e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_tells_how_much_is_free_on_every_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let (free, total) =
+            (Disk.free_bytes(folder.path()).unwrap(), fs4::total_space(folder.path()).unwrap());
+        assert!(free <= total, "{free} of {total} bytes are free");
+        assert!(Disk.free_bytes(&folder.path().join("not there")).is_err());
     }
 }

@@ -2,11 +2,12 @@
 
 use super::library::{THUMBNAIL_SIDE, shrink};
 use super::manifest::{Ending, Lost, MANIFEST, Manifest, Shapes, THUMBNAIL, file_name};
-use super::queue::Shared;
+use super::queue::{Shared, Waiting};
 use super::{RecordSettings, Store};
 use crate::dataset::{Packing, PairParts};
 use crate::event::Event;
 use crate::frame::Picture;
+use crate::panics::caught;
 use crate::rig::sync::{Gap, Synced};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::path::{Path, PathBuf};
@@ -23,12 +24,31 @@ const TICK: Duration = Duration::from_millis(20);
 /// Two exposures on their way to the disk.
 struct Job {
     name: String,
-    first: Arc<Synced>,
-    second: Arc<Synced>,
-    /// What it will take at most, in bytes.
-    bytes: u64,
+    first: Waiting,
+    second: Waiting,
+    /// What it will take at most.
+    _room: Room,
     /// The first pair, of which there is a thumbnail.
     thumbnail: bool,
+}
+
+/// Bytes that are kept free for a pair until it is on the disk, or given up.
+struct Room {
+    under_way: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Room {
+    fn take(under_way: &Arc<AtomicU64>, bytes: u64) -> Self {
+        under_way.fetch_add(bytes, Ordering::AcqRel);
+        Self { under_way: under_way.clone(), bytes }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.under_way.fetch_sub(self.bytes, Ordering::Release);
+    }
 }
 
 /// What a thread needs to write.
@@ -38,7 +58,7 @@ struct Place {
     shared: Arc<Shared>,
     packing: Packing,
     /// Bytes of pairs that are being written.
-    under_way: AtomicU64,
+    under_way: Arc<AtomicU64>,
 }
 
 /// The thread that pairs.
@@ -48,7 +68,7 @@ pub(super) struct Pairing {
     settings: RecordSettings,
     scene: String,
     /// The first frame of the next pair.
-    first: Option<Arc<Synced>>,
+    first: Option<Waiting>,
     /// Pairs that were handed to be written.
     paired: u64,
     /// Epoch, start and end of the stretch that is being recorded; time of those before.
@@ -71,7 +91,7 @@ impl Pairing {
                 store,
                 shared,
                 packing: settings.packing,
-                under_way: AtomicU64::new(0),
+                under_way: Arc::default(),
             }),
             scene: file_name(&manifest.session.scene),
             manifest,
@@ -85,7 +105,7 @@ impl Pairing {
     }
 
     /// Runs until exposures end or recording does.
-    pub(super) fn run(mut self, exposures: &Receiver<Arc<Synced>>) {
+    pub(super) fn run(mut self, exposures: &Receiver<Waiting>) {
         // A pair for each thread, and one that waits for the first of them to be free.
         let (jobs, taken) = bounded::<Job>(1);
         let threads: Vec<_> = (0..self.settings.writers.max(1))
@@ -99,13 +119,13 @@ impl Pairing {
         let mut ending = if threads.is_empty() {
             Ending::Failed("the system gives no thread to write with".into())
         } else {
-            self.pair_all(exposures, &jobs)
+            caught(|| self.pair_all(exposures, &jobs)).unwrap_or_else(Ending::Failed)
         };
         let shared = self.place.shared.clone();
         shared.close();
         drop(jobs);
         for thread in threads {
-            // A thread that panicked has said so already.
+            // Panics are caught where a pair is written.
             let _ = thread.join();
         }
         if let (Some(why), Ending::Asked | Ending::Complete) = (shared.failure(), &ending) {
@@ -113,31 +133,25 @@ impl Pairing {
         }
         self.count_rest(exposures, &ending);
         shared.end(ending);
-        if let Err(e) = self.write_manifest() {
+        if let Err(e) = caught(|| self.write_manifest()).and_then(|written| written) {
             shared.end(Ending::Failed(e));
         }
     }
 
     /// What came after the end of a recording that failed was wanted and is lost; after one
     /// that is complete nobody wanted it.
-    fn count_rest(&mut self, exposures: &Receiver<Arc<Synced>>, ending: &Ending) {
+    fn count_rest(&mut self, exposures: &Receiver<Waiting>, ending: &Ending) {
         let shared = &self.place.shared;
         let failed = matches!(ending, Ending::DiskFull | Ending::Failed(_));
-        for waits in exposures.try_iter() {
-            shared.release(&waits);
-            shared.lose(u64::from(failed));
-        }
-        if let Some(alone) = self.first.take() {
-            shared.release(&alone);
-            if failed {
-                shared.lose(1);
-            } else {
-                shared.change(|p| p.unpaired += 1);
-            }
+        let unwanted = exposures.try_iter().filter(|_| !failed);
+        unwanted.for_each(Waiting::settle);
+        if let Some(alone) = self.first.take().filter(|_| !failed) {
+            alone.settle();
+            shared.change(|p| p.unpaired += 1);
         }
     }
 
-    fn pair_all(&mut self, exposures: &Receiver<Arc<Synced>>, jobs: &Sender<Job>) -> Ending {
+    fn pair_all(&mut self, exposures: &Receiver<Waiting>, jobs: &Sender<Job>) -> Ending {
         loop {
             match exposures.recv_timeout(TICK) {
                 Ok(synced) => {
@@ -160,7 +174,7 @@ impl Pairing {
         }
     }
 
-    fn take(&mut self, second: Arc<Synced>, jobs: &Sender<Job>) -> Option<Ending> {
+    fn take(&mut self, second: Waiting, jobs: &Sender<Job>) -> Option<Ending> {
         let shared = self.place.shared.clone();
         shared.change(|p| p.exposures += 1);
         let Some(first) = self.first.take() else {
@@ -168,22 +182,16 @@ impl Pairing {
             return None;
         };
         if !follows(&first, &second) {
-            shared.release(&first);
+            first.settle();
             shared.change(|p| p.unpaired += 1);
             self.first = Some(second);
             return None;
         }
         let bytes = parts(&first, &second, |parts| parts.unpacked_bytes());
-        let ending = match self.room(bytes) {
-            Ok(true) => None,
-            Ok(false) => Some(Ending::DiskFull),
-            Err(why) => Some(Ending::Failed(why)),
-        };
-        if ending.is_some() {
-            shared.release(&first);
-            shared.release(&second);
-            shared.lose(2);
-            return ending;
+        match self.room(bytes) {
+            Ok(true) => {}
+            Ok(false) => return Some(Ending::DiskFull),
+            Err(why) => return Some(Ending::Failed(why)),
         }
         self.measure(&first, &second);
         let number = self.paired;
@@ -193,15 +201,10 @@ impl Pairing {
             // What comes from now on need not wait for the last file.
             shared.close();
         }
-        self.place.under_way.fetch_add(bytes, Ordering::AcqRel);
+        let room = Room::take(&self.place.under_way, bytes);
         let name = format!("{}_{number:05}.npz", self.scene);
-        let job = Job { name, first, second, bytes, thumbnail: number == 0 };
-        if let Err(unsent) = jobs.send(job) {
-            // Every writer is gone, which only a panic brings about.
-            let Job { first, second, .. } = unsent.into_inner();
-            shared.release(&first);
-            shared.release(&second);
-            shared.lose(2);
+        let job = Job { name, first, second, _room: room, thumbnail: number == 0 };
+        if jobs.send(job).is_err() {
             return Some(Ending::Failed("the threads that write have ended".into()));
         }
         enough.then_some(Ending::Complete)
@@ -275,7 +278,7 @@ impl Pairing {
     pub(super) fn write_manifest(&mut self) -> Result<(), String> {
         let Place { shared, store, folder, .. } = self.place.as_ref();
         shared.complete(&mut self.manifest.session);
-        self.manifest.progress = shared.progress();
+        self.manifest.progress = shared.full_progress();
         self.manifest.drops = shared.drops().iter().map(Lost::new).collect();
         let json = serde_json::to_vec_pretty(&self.manifest).map_err(|e| e.to_string())?;
         store.write(&folder.join(MANIFEST), &json)
@@ -287,15 +290,17 @@ impl Place {
     fn write_all(&self, jobs: &Receiver<Job>) {
         let mut buffer = Vec::new();
         for job in jobs {
+            // After a failure the rest is lost; the thread goes on, so that nothing waits for it.
             if self.shared.failure().is_some() {
-                self.shared.lose(2);
-            } else if let Err(why) = self.write(&job, &mut buffer) {
-                self.shared.lose(2);
-                self.shared.fail(why);
+                continue;
             }
-            self.under_way.fetch_sub(job.bytes, Ordering::Release);
-            self.shared.release(&job.first);
-            self.shared.release(&job.second);
+            match caught(|| self.write(&job, &mut buffer)).and_then(|written| written) {
+                Ok(()) => {
+                    job.first.settle();
+                    job.second.settle();
+                }
+                Err(why) => self.shared.fail(why),
+            }
         }
     }
 
@@ -307,15 +312,15 @@ impl Place {
         let start = first.frame.start.us();
         let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
         let gaps: Vec<Gap> = gaps.copied().collect();
+        if !gaps.is_empty() {
+            self.shared.note_missing(name, gaps);
+        }
+        if first.lossy || second.lossy {
+            self.shared.note_lossy(name);
+        }
         self.shared.change(|p| {
             p.pairs += 1;
             p.bytes += buffer.len() as u64;
-            if !gaps.is_empty() {
-                p.missing.push((name.clone(), gaps));
-            }
-            if first.lossy || second.lossy {
-                p.lossy.push(name.clone());
-            }
         });
         if job.thumbnail {
             // Made again from the frames where it is missing, so its failure is none.

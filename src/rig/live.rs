@@ -5,6 +5,7 @@ use super::clock::{ClockSettings, Clocks, SyncState};
 use super::condition::{Condition, Conditioned, EventStage};
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, Synced};
 use crate::camera::{Cause, Drops, Packet, Unit};
+use crate::panics::message;
 use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +114,8 @@ pub struct Rig {
     changes: Sender<Change>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    /// Why the thread has ended before its sources.
+    failure: Option<String>,
 }
 
 impl Rig {
@@ -183,7 +186,7 @@ impl Rig {
             *shown.lock().unwrap_or_else(PoisonError::into_inner) =
                 read(&clocks, &buffer, &condition);
         })?;
-        Ok(Self { state, changes, stop, thread: Some(thread) })
+        Ok(Self { state, changes, stop, thread: Some(thread), failure: None })
     }
 
     /// How it does.
@@ -194,6 +197,17 @@ impl Rig {
     /// To change how packets are prepared.
     pub fn changes(&self) -> Changes {
         Changes(self.changes.clone())
+    }
+
+    /// Waits for the thread to end, as it does once its sources have ended.
+    ///
+    /// # Errors
+    /// It has panicked: in the sink, in a stage, or in the rig itself.
+    pub fn join(&mut self) -> Result<(), String> {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            self.failure = Some(message(&*panic));
+        }
+        self.failure.clone().map_or(Ok(()), Err)
     }
 
     /// Whether the thread has ended.

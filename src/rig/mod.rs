@@ -4,6 +4,7 @@
 pub mod align;
 pub mod clock;
 mod condition;
+pub mod contrast;
 mod live;
 pub mod sync;
 

@@ -75,6 +75,16 @@ impl Learner {
         Ok(Self { layout: Net::layout(event_input), adam, offsets, gradients })
     }
 
+    /// From now on lets the deformable convolutions deform, or holds them.
+    ///
+    /// # Errors
+    /// As [`Learner::new`].
+    pub fn hold_offsets(&mut self, offsets: Offsets, device: Device) -> Result<(), TrainError> {
+        self.gradients = device.open(self.layout.event_input(), offsets)?;
+        self.offsets = offsets;
+        Ok(())
+    }
+
     /// The network as it is now, on the processor.
     pub fn net(&self) -> Net {
         Net::new(&self.layout, &self.adam.parameters, self.offsets)

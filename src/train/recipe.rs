@@ -18,8 +18,6 @@ pub struct TrainingRecipe {
     pub name: String,
     /// What the network reads of the events.
     pub event_input: EventInput,
-    /// Whether the deformable convolutions deform.
-    pub offsets: Offsets,
     /// The loss.
     pub criterion: Criterion,
     /// Largest learning rate; half a cosine over all stages leads down from it.
@@ -49,6 +47,9 @@ pub struct Stage {
     pub side_px: usize,
     /// Longest blur in pixels.
     pub max_blur_px: f64,
+    /// Whether the deformable convolutions deform. Held at zero they cost far less, and what is
+    /// learned that way is where free ones start from.
+    pub offsets: Offsets,
 }
 
 impl TrainingRecipe {
@@ -66,6 +67,17 @@ impl TrainingRecipe {
     /// Steps of all stages.
     pub fn steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
+    }
+
+    /// The offsets of every stage, each with the stage's first step.
+    pub fn offsets(&self) -> Vec<(u64, Offsets)> {
+        let mut first = 0;
+        let stage = |stage: &Stage| {
+            let begins = first;
+            first += stage.steps;
+            (begins, stage.offsets)
+        };
+        self.stages.iter().map(stage).collect()
     }
 
     fn check(&self) -> Result<(), String> {

@@ -34,8 +34,9 @@ pub struct Settings {
     pub criterion: Criterion,
     /// What the network reads of the events.
     pub event_input: EventInput,
-    /// Whether the deformable convolutions deform.
-    pub offsets: Offsets,
+    /// Whether the deformable convolutions deform, from which step on; the first one is from the
+    /// start.
+    pub offsets: Vec<(u64, Offsets)>,
     /// Where gradients are computed; not part of the plan, a training may move.
     pub device: Device,
     /// Steps between validations.
@@ -47,9 +48,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    fn offsets_at(&self, step: u64) -> Offsets {
+        let begun = self.offsets.iter().rev().find(|(first, _)| *first <= step);
+        begun.map_or(Offsets::Free, |(_, offsets)| *offsets)
+    }
+
     fn plan(&self) -> String {
         format!(
-            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, {:?} offsets; {}",
+            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets {:?}; {}",
             self.steps,
             self.rate,
             self.warmup,
@@ -121,8 +127,9 @@ pub fn run(
         State { position, adam: Adam::new(first), teacher: None }
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
-    let adam = state.adam.clone();
-    let mut learner = Learner::new(adam, settings.event_input, settings.offsets, settings.device)?;
+    let (adam, step) = (state.adam.clone(), state.adam.steps);
+    let mut learner =
+        Learner::new(adam, settings.event_input, settings.offsets_at(step), settings.device)?;
     let result = std::thread::scope(|scope| {
         let (give, take) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;
@@ -149,6 +156,11 @@ pub fn run(
                 skipped.tell(recordings, step, &mut metrics, watch)?;
             }
             let samples = samples?;
+            let offsets = settings.offsets_at(step);
+            if offsets != learner.offsets {
+                watch.say(&format!("{offsets:?} offsets from step {step} on"));
+                learner.hold_offsets(offsets, settings.device)?;
+            }
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // Gradients longer than 1 are shortened: single samples must not undo much.
             let how = StepSettings {

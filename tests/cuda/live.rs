@@ -70,6 +70,7 @@ impl Source for Burst {
             picture: exposure.frame.to_picture(),
             exposure,
             truth: Vec::new(),
+            contrast: gem_live::event::Contrast::default(),
             closed: Instant::now(),
             arrived: Instant::now(),
         })))
@@ -143,7 +144,12 @@ fn case_live() {
         assert!(differ(pictures, &on_the_processor(*number)) <= 3, "exposure {number}");
     }
     assert_eq!(pipeline.stats().snapshot().drops.failed, 0);
-    pipeline.wish(Wish { instants: vec![0.1, 0.9], take: Take::Hold, edi: None });
+    pipeline.wish(Wish {
+        instants: vec![0.1, 0.9],
+        take: Take::Hold,
+        edi: false,
+        thresholds: None,
+    });
     let start = Instant::now();
     let held = loop {
         assert!(start.elapsed() < Duration::from_secs(60), "the held exposure does not come");

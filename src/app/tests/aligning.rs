@@ -120,7 +120,7 @@ fn before_the_board(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     let [frames, events] = [frames, events].map(CameraChoice::new);
     let settings = RigSettings::default();
     let source = RigSource::two("two".into(), frames, events, settings, tap.clone()).unwrap();
-    let recipe = recipe(session::opener());
+    let recipe = recipe(session::opener(Default::default()));
     let pipeline = recipe.start(Box::new(source)).unwrap();
     let half = SourceName::Davis(None);
     let name = Sources::Two { frames: half.clone(), events: half };

@@ -97,3 +97,15 @@ fn what_stands_in_the_way_of_an_export_is_said_and_can_be_changed() {
     assert!(says(&w, "Exported 2 pairs for training and 1 for testing"));
     assert!(says(&w, "desk_00002.npz is left out"));
 }
+
+#[test]
+fn pictures_of_recordings_that_are_gone_are_forgotten() {
+    let recordings = tempfile::tempdir().unwrap();
+    sequence(recordings.path(), "desk", 1);
+    sequence(recordings.path(), "street", 1);
+    let mut w = browsing(recordings.path(), 2);
+    until(&mut w, "the pictures", |w| w.library.complete(2));
+    std::fs::remove_dir_all(recordings.path().join("street")).unwrap();
+    click(&mut w, "Read again");
+    until(&mut w, "one recording with its picture", |w| w.library.complete(1));
+}

@@ -21,12 +21,12 @@ use super::style;
 use super::window::Window;
 use crate::camera;
 use crate::dataset::Pair;
-use crate::event::{Event, Span};
+use crate::event::{Contrast, Event, Span};
 use crate::frame::{Exposure, Picture, Size};
 use crate::network::Weights;
 use crate::pipeline::{
-    Captured, Control, Next, Notices, Restorer, Source, SourceError, SourceName, Sources, Tap,
-    Transport,
+    Captured, Control, Next, Notices, Restorer, Source, SourceError, SourceName, SourceReport,
+    Sources, Tap, Transport,
 };
 use eframe::egui::{self, Key};
 use egui_kittest::Harness;
@@ -45,6 +45,9 @@ struct Script {
     /// The truth of what it shows is not known.
     no_truth: bool,
     controls: Vec<camera::Control>,
+    /// Frames that are missing after the first one, and what the source counts as lost.
+    gap: u64,
+    lost: Vec<camera::DropSnapshot>,
 }
 
 impl Script {
@@ -73,7 +76,7 @@ impl Source for Fake {
 
     fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
         std::thread::sleep(Duration::from_millis(3));
-        self.number += 1;
+        self.number += if self.number == 1 { 1 + self.script.gap } else { 1 };
         let mut captured = captured(self.number);
         if self.script.no_truth {
             captured.truth.clear();
@@ -87,6 +90,10 @@ impl Source for Fake {
 
     fn controls(&self) -> &[camera::Control] {
         &self.script.controls
+    }
+
+    fn report(&self) -> SourceReport {
+        SourceReport { lost: self.script.lost.clone(), ..SourceReport::default() }
     }
 
     fn transport(&self) -> Option<Transport> {
@@ -109,6 +116,7 @@ fn captured(number: u64) -> Captured {
             sensor: SENSOR,
         },
         picture,
+        contrast: Contrast::default(),
         truth: vec![(0.5, truth)],
         closed: Instant::now(),
         arrived: Instant::now(),
@@ -180,7 +188,7 @@ fn recipe(open: session::Open) -> Recipe {
 
 /// A window before a fake source; other sources are opened as the program would.
 fn window(script: &Script) -> Window {
-    let recipe = recipe(session::opener());
+    let recipe = recipe(session::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::Davis(None));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::settings::Tab;
 use crate::app::window::Dialog;
-use crate::camera::Value;
+use crate::camera::{Cause, DropSnapshot, Unit, Value};
 use std::path::PathBuf;
 
 #[test]
@@ -208,6 +208,43 @@ fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
 }
 
 #[test]
+fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
+    let control = |name: &'static str, label| camera::Control::whole(name, label, 10, (0, 1000));
+    let controls = vec![control("width", "Width").set_on_release(), control("gain", "Gain")];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the controls", |w| w.session.controls().len() == 2);
+    press(&mut w, Key::K);
+    let set = |wanted: &str| -> Vec<Value> {
+        let told = script.told().into_iter();
+        let of = |c| match c {
+            Control::Set(name, value) if name == wanted => Some(value),
+            _ => None,
+        };
+        told.filter_map(of).collect()
+    };
+    let drag = |w: &mut Shown, label: &str| {
+        let place = w.get_all_by_role_and_label(egui::Role::Slider, label).next().unwrap().rect();
+        let at = |part: f32| egui::pos2(place.left() + place.width() * part, place.center().y);
+        w.hover_at(at(0.1));
+        w.drag_at(at(0.1));
+        w.run_steps(2);
+        for step in 2..8 {
+            w.hover_at(at(step as f32 * 0.1));
+            w.run_steps(2);
+        }
+        w.drop_at(at(0.7));
+        w.run_steps(2);
+    };
+    drag(&mut w, "Width");
+    drag(&mut w, "Gain");
+    // Others follow the pointer; and what was sent before them has arrived before them.
+    until(&mut w, "several values", |_| set("gain").len() > 1);
+    let widths = set("width");
+    assert!(matches!(widths[..], [Value::Whole(300..)]), "the last value alone: {widths:?}");
+}
+
+#[test]
 fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
     let of = |group: &'static str, prefix: &str| {
         let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
@@ -273,6 +310,29 @@ fn settings_outlive_the_window() {
 }
 
 #[test]
+fn settings_are_kept_though_the_program_never_ends_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    press(&mut w, Key::Num2);
+    let stored = || std::fs::read_to_string(&file).unwrap_or_default();
+    until(&mut w, "the file", |_| stored().contains("wipe"));
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named_in_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    std::fs::write(&file, br#"{"gain": -3, "hologram": true, "events": true}"#).unwrap();
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    w.run_steps(2);
+    assert!(says(&w, "gain cannot be -3") && says(&w, "hologram is not a setting"));
+    assert!(w.state().settings.events, "the others are used");
+}
+
+#[test]
 fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::A);
@@ -302,4 +362,49 @@ fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() 
     assert_eq!(w.state().dialog, Some(Dialog::Align), "back to the steps");
     press(&mut w, Key::Escape);
     assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
+}
+
+#[test]
+fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
+    let (open_now, opening) = std::sync::mpsc::channel::<()>();
+    let opening = Mutex::new(opening);
+    let slow: session::Open = Arc::new(move |_, _| {
+        // Like a camera whose library takes its time.
+        let _ = opening.lock().unwrap().recv();
+        Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn Source>)
+    });
+    let recipe = recipe(slow);
+    let source = Box::new(Fake { script: Script::default(), number: 0 });
+    let pipeline = recipe.start(source).unwrap();
+    let name = Sources::One(SourceName::Davis(None));
+    let session = Session::new(pipeline, Tap::default(), name, recipe, None);
+    let mut w = shown(Window::new(session, None, None, Arc::new(|| ())));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::output::write(&path, &weights_with(20.0)).unwrap();
+    w.state_mut().open(SourceName::Davis(Some("2".into())).into());
+    w.run_steps(2);
+    assert!(w.state().session.opening());
+    drop_file(&mut w, &path);
+    assert!(says(&w, "Loading the weights mine.safetensors"));
+    open_now.send(()).unwrap();
+    until(&mut w, "a picture with the new weights", |w| brighter(w) == Some(70));
+    assert_eq!(w.state().session.weights(), "mine.safetensors");
+}
+
+#[test]
+fn frames_that_were_lost_by_a_known_cause_are_shown_once() {
+    let usb = DropSnapshot { cause: Cause::Usb, unit: Unit::Frames, count: 2 };
+    for (gap, unexplained) in [(2, false), (5, true)] {
+        let mut w = shown(window(&Script { gap, lost: vec![usb], ..Script::default() }));
+        press(&mut w, Key::I);
+        until(&mut w, "the losses", |w| {
+            let seen = w.session.snapshot().drops.source == gap;
+            seen && !w.session.report().lost.is_empty()
+        });
+        w.run_steps(2);
+        assert!(says(&w, "On the cable") && says(&w, "2 frames"));
+        assert_eq!(says(&w, "Camera or cable"), unexplained);
+        assert_eq!(says(&w, "3 frames"), unexplained);
+    }
 }

@@ -6,7 +6,7 @@ use crate::record::Ending;
 
 /// A window before a small simulated rig, which records into `folder`.
 fn rig(folder: &std::path::Path) -> Shown {
-    let recipe = recipe(session::opener());
+    let recipe = recipe(session::opener(Default::default()));
     let name: SourceName = "sim:64x48".parse().unwrap();
     let tap = Tap::default();
     let source = (recipe.open)(&name.clone().into(), &tap).unwrap();
@@ -50,7 +50,7 @@ fn a_recording_is_made_found_played_and_deleted() {
     assert!(place.join("session.json").exists());
     click(&mut w, "Delete...");
     click(&mut w, "Delete for good");
-    assert!(!place.exists());
+    until(&mut w, "the deletion", |_| !place.exists());
     until(&mut w, "the empty list", |w| w.library.sequences().is_empty());
 }
 

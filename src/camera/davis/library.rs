@@ -60,6 +60,8 @@ pub(super) struct Info {
     pub(super) description: String,
     pub(super) firmware: i16,
     pub(super) logic: i16,
+    /// `DAVIS_CHIP_*` of libcaer's `devices/davis.h`.
+    pub(super) chip: i16,
     pub(super) width: i16,
     pub(super) height: i16,
     pub(super) statistics: bool,
@@ -228,6 +230,7 @@ impl Open {
             description,
             firmware: raw.firmware,
             logic: raw.logic,
+            chip: raw.chip,
             width: raw.width,
             height: raw.height,
             statistics: raw.mux_statistics,

@@ -17,9 +17,9 @@ use crate::camera::{
 use crate::event::{EventList, EventStore};
 use crate::frame::{Size, Store};
 use crate::time::{EventClock, Timestamp};
-use biases::Dials;
+use biases::{Addresses, Dials};
 use library::{Caer, Info, Open};
-use registers::{DVS_DROPPED, EDGES_DROPPED, HOST_LOG, MUX, REGISTERS, Register};
+use registers::{DVS_DROPPED, EDGES_DROPPED, HOST_LOG, MUX, Register};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -131,7 +131,8 @@ impl Opener for Davis {
         {
             refused.push("sending only one of frames and events");
         }
-        let dials = Dials::new(|module, parameter| open.get(module, parameter));
+        let dials = Addresses::of_chip(info.chip)
+            .and_then(|a| Dials::new(a, |module, parameter| open.get(module, parameter)));
         if !refused.is_empty() {
             let what = refused.join(", ");
             return Err(DeviceError::Absent(format!("the DAVIS did not accept {what}")));
@@ -235,9 +236,8 @@ impl Device for Camera {
     }
 
     fn controls(&self) -> Vec<Control> {
-        let there = REGISTERS.iter().filter(|r| (r.exists)(&self.info));
-        let registers =
-            there.filter_map(|r| Some(r.control(self.open.get(r.module, r.parameter)?)));
+        let registers = registers::registers(&self.info)
+            .filter_map(|r| Some(r.control(self.open.get(r.module, r.parameter)?)));
         let dials = self.dials.iter().flat_map(|dials| {
             let range = (-1.0, 1.0);
             [
@@ -252,21 +252,30 @@ impl Device for Camera {
         if let (SENSITIVITY | BANDWIDTH, Value::Number(place)) = (name, value) {
             return self.dial(name, *place);
         }
-        let register: &Register = REGISTERS
-            .iter()
+        let register: Register = registers::registers(&self.info)
             .find(|r| r.name == name)
             .ok_or_else(|| ControlError::Unknown(name.into()))?;
         let raw = match value {
             Value::Switch(on) => u32::from(*on),
             Value::Whole(v) => u32::try_from(*v).unwrap_or(0),
-            _ => {
+            Value::Choice(choice) => choice.parse().map_err(|_| {
+                let (name, value) = (name.into(), value.clone());
+                ControlError::Range { name, value }
+            })?,
+            Value::Number(_) => {
                 return Err(ControlError::Kind { name: name.into(), value: value.clone() });
             }
         };
         let (module, parameter) = (register.module, register.parameter);
         let set = if register.restart {
             self.begin_anew();
-            self.open.restart(|open| open.set(module, parameter, raw))
+            let before = self.open.get(module, parameter);
+            // One that the camera does not start with would leave it silent.
+            self.open.restart(|open| open.set(module, parameter, raw)) || {
+                let back = |open: &Open| before.is_some_and(|raw| open.set(module, parameter, raw));
+                self.open.restart(back);
+                false
+            }
         } else {
             self.open.set(module, parameter, raw)
         };

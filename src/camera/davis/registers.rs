@@ -1,5 +1,6 @@
 //! The camera's registers: addresses and ranges from libcaer's `devices/davis.h`.
 
+use super::biases::Addresses;
 use super::library::Info;
 use crate::camera::Control;
 
@@ -38,32 +39,51 @@ pub(super) const START: &[(&str, i8, u8, u32)] = &[
     ("edge detection", INPUT, 0, 1),
 ];
 
+/// Which values a register takes.
+#[derive(Clone, Copy)]
+enum Form {
+    Switch,
+    /// Between two ends.
+    Whole(i64, i64),
+    /// One of these, which are not all between two ends.
+    OneOf(&'static [u32]),
+}
+
 /// A register that can be set.
+#[derive(Clone, Copy)]
 pub(super) struct Register {
     pub(super) name: &'static str,
     label: &'static str,
     pub(super) module: i8,
     pub(super) parameter: u8,
-    /// The largest value; 1 makes it a switch.
-    largest: i64,
+    form: Form,
     expert: bool,
+    /// libcaer allocates its buffers anew: containers that wait are lost.
+    on_release: bool,
     /// Only heeded when the camera starts to send.
     pub(super) restart: bool,
-    pub(super) exists: fn(&Info) -> bool,
+    exists: fn(&Info) -> bool,
 }
 
 impl Register {
     /// The control that stands for it.
     pub(super) fn control(&self, value: u32) -> Control {
-        let control = if self.largest == 1 {
-            Control::switch(self.name, self.label, value != 0)
-        } else {
-            Control::whole(self.name, self.label, i64::from(value), (0, self.largest))
+        let control = match self.form {
+            Form::Switch => Control::switch(self.name, self.label, value != 0),
+            Form::Whole(low, high) => {
+                Control::whole(self.name, self.label, i64::from(value), (low, high))
+            }
+            Form::OneOf(values) => {
+                let choices = values.iter().map(ToString::to_string).collect();
+                Control::choice(self.name, self.label, value.to_string(), choices)
+            }
         };
-        if self.expert { control.for_experts() } else { control }
+        let control = if self.expert { control.for_experts() } else { control };
+        if self.on_release { control.set_on_release() } else { control }
     }
 }
 
+/// One whose values go from zero to `largest`; 1 makes it a switch.
 const fn register(
     name: &'static str,
     label: &'static str,
@@ -71,13 +91,15 @@ const fn register(
     largest: i64,
     exists: fn(&Info) -> bool,
 ) -> Register {
-    Register { name, label, module, parameter, largest, expert: false, restart: false, exists }
+    let form = if largest == 1 { Form::Switch } else { Form::Whole(0, largest) };
+    let (expert, on_release, restart) = (false, false, false);
+    Register { name, label, module, parameter, form, expert, on_release, restart, exists }
 }
 
 /// A bias: sixteen bits, coarse and fine current.
 const fn bias(name: &'static str, label: &'static str, parameter: u8) -> Register {
-    let (module, largest, expert, restart) = (BIAS, 0xffff, true, false);
-    Register { name, label, module, parameter, largest, expert, restart, exists: |_| true }
+    let register = register(name, label, (BIAS, parameter), 0xffff, |_| true);
+    Register { expert: true, ..register }
 }
 
 /// A size of libcaer's own, on this computer.
@@ -85,13 +107,33 @@ const fn host(
     name: &'static str,
     label: &'static str,
     (module, parameter): (i8, u8),
-    largest: i64,
-    restart: bool,
+    form: Form,
 ) -> Register {
-    Register { name, label, module, parameter, largest, expert: true, restart, exists: |_| true }
+    let register = register(name, label, (module, parameter), 1, |_| true);
+    Register { form, expert: true, on_release: true, ..register }
 }
 
-pub(super) const REGISTERS: &[Register] = &[
+/// Sizes of libcaer's ring buffer, whose `caerRingBufferInit` refuses what is no power of two;
+/// from libcaer's own default on.
+const RING_SIZES: Form = Form::OneOf(&[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384]);
+
+/// What can be set on a camera. Of a chip whose biases are not known, none of them.
+pub(super) fn registers(info: &Info) -> impl Iterator<Item = Register> {
+    let biases = Addresses::of_chip(info.chip).map(|a| {
+        [
+            bias("bias_diff", "DiffBn", a.diff),
+            bias("bias_on", "OnBn", a.on),
+            bias("bias_off", "OffBn", a.off),
+            bias("bias_photoreceptor", "PrBp", a.photoreceptor),
+            bias("bias_source_follower", "PrSFBp", a.source_follower),
+            bias("bias_refractory", "RefrBp", a.refractory),
+        ]
+    });
+    let there = REGISTERS.iter().copied().filter(|r| (r.exists)(info));
+    there.chain(biases.into_iter().flatten())
+}
+
+const REGISTERS: &[Register] = &[
     register("exposure_us", "Exposure (us)", (APS, 12), 4_194_303, |_| true),
     register("auto_exposure", "Automatic exposure", (APS, 101), 1, |_| true),
     register("frame_interval_us", "Frame interval (us)", (APS, 13), 8_388_607, |_| true),
@@ -119,14 +161,12 @@ pub(super) const REGISTERS: &[Register] = &[
     register("generator_rising", "Mark rising edges", (INPUT, 15), 1, |i| i.generator),
     register("generator_falling", "Mark falling edges", (INPUT, 16), 1, |i| i.generator),
     register("input_edges", "Edges on the input", (INPUT, 0), 1, |_| true),
-    host("usb_buffers", "USB buffers", (HOST_USB, 0), 64, false),
-    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), 1 << 20, false),
-    host("packet_us", "Packet length (us)", (HOST_PACKETS, 1), 100_000, false),
-    host("exchange_packets", "Packets that may wait", (HOST_EXCHANGE, 0), 16_384, true),
-    bias("bias_diff", "DiffBn", 10),
-    bias("bias_on", "OnBn", 11),
-    bias("bias_off", "OffBn", 12),
-    bias("bias_photoreceptor", "PrBp", 14),
-    bias("bias_source_follower", "PrSFBp", 15),
-    bias("bias_refractory", "RefrBp", 16),
+    // Without a buffer, or with one shorter than a USB packet, nothing would come.
+    host("usb_buffers", "USB buffers", (HOST_USB, 0), Form::Whole(2, 64)),
+    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), Form::Whole(512, 1 << 20)),
+    host("packet_us", "Packet length (us)", (HOST_PACKETS, 1), Form::Whole(1, 100_000)),
+    Register {
+        restart: true,
+        ..host("exchange_packets", "Packets that may wait", (HOST_EXCHANGE, 0), RING_SIZES)
+    },
 ];

@@ -144,7 +144,8 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
             Control::choice(name, label, value.to_string(), choices)
         }
     };
-    Some(if feature.expert { control.for_experts() } else { control })
+    let control = if feature.expert { control.for_experts() } else { control };
+    Some(if feature.still { control.set_on_release() } else { control })
 }
 
 fn entries(open: &Open, node: &str) -> Vec<String> {

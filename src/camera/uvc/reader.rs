@@ -2,6 +2,7 @@
 
 use super::{Mode, Webcams};
 use crate::camera::{Cause, Drops, Unit};
+use crate::panics::caught;
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::Arc;
@@ -52,7 +53,8 @@ impl Reader {
         let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopping, number) = (stop.clone(), next.clone());
         let work = move || {
-            let mut camera = match webcams.open(index, wanted) {
+            let mut camera = match caught(|| webcams.open(index, wanted)).and_then(|opened| opened)
+            {
                 Ok(camera) => camera,
                 Err(e) => return drop(opened_in.send(Err(e))),
             };
@@ -65,7 +67,8 @@ impl Reader {
                     camera.set_exposure_us(us);
                 }
                 let mut bytes = Vec::new();
-                let shot = camera.next(&mut bytes).map(|()| Shot {
+                let next = caught(|| camera.next(&mut bytes)).and_then(|next| next);
+                let shot = next.map(|()| Shot {
                     bytes,
                     arrived: Timestamp::now(),
                     number: number.fetch_add(1, Ordering::AcqRel),

@@ -23,6 +23,9 @@ pub(super) struct Video {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Frames per second of the inputs [default: a video's own; 120, as REDS has, for folders].
     #[arg(long, value_parser = rate)]
     fps: Option<f64>,
@@ -72,7 +75,7 @@ impl Video {
             "average": self.average, "truths": self.truths, "gap": self.gap, "scale": self.scale,
             "size": self.size.map(|s| [s.width, s.height]), "bandwidth": self.bandwidth,
             "thresholds": [self.thresholds.on, self.thresholds.off],
-            "seed": self.target.seed, "into": self.target.into.name(),
+            "seed": self.seed, "into": self.target.into.name(),
         });
         let set = Set::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
@@ -107,7 +110,7 @@ impl Video {
         recipe.pixels.on = self.thresholds.on as f32;
         recipe.pixels.off = self.thresholds.off as f32;
         recipe.pixels.bandwidth_hz = self.bandwidth as f32;
-        recipe.pixels.seed = self.target.seed;
+        recipe.pixels.seed = self.seed;
         let (mut number, mut place, mut made) = (0, 0, 0);
         let mut maker: Option<PairMaker> = None;
         let mut spoilt = false;

@@ -1,6 +1,6 @@
 //! A whole export, step by step: what the command line and the window both do.
 
-use super::{ExportError, Plan, Split, Transfer, check_free, io};
+use super::{ExportError, Plan, Split, Transfer, YAML, check_free, io};
 use crate::dataset::find;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,8 @@ pub fn run(
     let root = order.out.canonicalize().map_err(io(&order.out))?;
     let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
     let [test, train] = plan.yaml(&root, &name);
-    let yaml = [(root.join("test.yaml"), test), (root.join("train.yaml"), train)];
+    let [for_test, for_training] = YAML.map(|name| root.join(name));
+    let yaml = [(for_test, test), (for_training, train)];
     for (file, text) in &yaml {
         let written = crate::output::write(file, text.as_bytes());
         written.map_err(|e| ExportError::Io(e.path, e.cause))?;

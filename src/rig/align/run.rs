@@ -3,6 +3,7 @@
 use super::{AlignProgress, AlignSession, AlignSettings, Alignment};
 use crate::camera::Packet;
 use crate::frame::Picture;
+use crate::panics::caught;
 use crate::rig::Role;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,8 @@ pub struct AlignRun {
     session: Arc<Mutex<AlignSession>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    /// Why the thread has ended though it was not asked to.
+    failure: Arc<Mutex<Option<String>>>,
 }
 
 impl AlignRun {
@@ -29,43 +32,33 @@ impl AlignRun {
         flashing: bool,
         packets: Receiver<(Role, Packet)>,
     ) -> std::io::Result<Self> {
+        Self::launch(settings, move |session, stopping| {
+            search(session, stopping, flashing, &packets);
+        })
+    }
+
+    fn launch(
+        settings: AlignSettings,
+        search: impl FnOnce(&Mutex<AlignSession>, &AtomicBool) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let session = Arc::new(Mutex::new(AlignSession::new(settings)));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopping) = (session.clone(), stop.clone());
+        let (stop, failure) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (shared, stopping, failed) = (session.clone(), stop.clone(), Arc::clone(&failure));
         let thread = Builder::new().name("align".into()).spawn(move || {
-            while !stopping.load(Ordering::Acquire) {
-                let first = match packets.recv_timeout(Duration::from_millis(50)) {
-                    Ok(sent) => sent,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return,
-                };
-                // Of each camera the newest picture: a search that is slower than they are must
-                // not show where the board was seconds ago.
-                let (mut frame, mut own) = (None, None);
-                for (role, packet) in std::iter::once(first).chain(packets.try_iter()) {
-                    match packet {
-                        Packet::Frame(packet) if role == Role::Frames => frame = Some(packet),
-                        Packet::Frame(packet) if !flashing => own = Some(packet),
-                        Packet::Events(packet) if flashing => {
-                            lock(&shared).push_events(packet.sensor, &packet.events);
-                        }
-                        Packet::Frame(_) | Packet::Events(_) => {}
-                    }
-                }
-                if let Some(packet) = frame {
-                    lock(&shared).push_frame(&packet.picture);
-                }
-                if let Some(packet) = own {
-                    lock(&shared).push_aps(&packet.picture);
-                }
+            if let Err(why) = caught(|| search(&shared, &stopping)) {
+                *lock(&failed) = Some(why);
             }
         })?;
-        Ok(Self { session, stop, thread: Some(thread) })
+        Ok(Self { session, stop, thread: Some(thread), failure })
     }
 
     /// How it stands.
     pub fn progress(&self) -> AlignProgress {
-        lock(&self.session).progress()
+        let mut progress = lock(&self.session).progress();
+        if let Some(why) = lock(&self.failure).clone() {
+            progress.trouble = Some(why);
+        }
+        progress
     }
 
     /// Solves with the views that there are.
@@ -99,8 +92,43 @@ impl AlignRun {
     }
 }
 
-fn lock(session: &Mutex<AlignSession>) -> MutexGuard<'_, AlignSession> {
-    session.lock().unwrap_or_else(PoisonError::into_inner)
+/// Takes pictures and events until it is asked to stop.
+fn search(
+    session: &Mutex<AlignSession>,
+    stopping: &AtomicBool,
+    flashing: bool,
+    packets: &Receiver<(Role, Packet)>,
+) {
+    while !stopping.load(Ordering::Acquire) {
+        let first = match packets.recv_timeout(Duration::from_millis(50)) {
+            Ok(sent) => sent,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        // Of each camera the newest picture: a search that is slower than they are must not
+        // show where the board was seconds ago.
+        let (mut frame, mut own) = (None, None);
+        for (role, packet) in std::iter::once(first).chain(packets.try_iter()) {
+            match packet {
+                Packet::Frame(packet) if role == Role::Frames => frame = Some(packet),
+                Packet::Frame(packet) if !flashing => own = Some(packet),
+                Packet::Events(packet) if flashing => {
+                    lock(session).push_events(packet.sensor, &packet.events);
+                }
+                Packet::Frame(_) | Packet::Events(_) => {}
+            }
+        }
+        if let Some(packet) = frame {
+            lock(session).push_frame(&packet.picture);
+        }
+        if let Some(packet) = own {
+            lock(session).push_aps(&packet.picture);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for AlignRun {
@@ -110,5 +138,28 @@ impl Drop for AlignRun {
             // It looks at `stop` after every picture.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_search_that_panics_is_reported() {
+        let settings = AlignSettings::default();
+        let run = AlignRun::launch(settings, |_, _| panic!("on purpose")).unwrap();
+        let start = Instant::now();
+        let why = loop {
+            if let Some(why) = run.progress().trouble {
+                break why;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "nothing is reported");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert!(why.contains("on purpose"), "{why}");
     }
 }
