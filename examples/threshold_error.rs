@@ -5,12 +5,14 @@
 //! estimate says after five seconds of five pairs a second, and the median of the former estimate
 //! from single pairs. With arguments, the estimates for recordings (MS-RBD npz files or folders).
 
-use gem_live::dataset::{Blur, Pair, find};
 use gem_live::deblur::{FramePair, ThresholdEstimator, estimate_thresholds};
-use gem_live::event::{Contrast, Event, Span, Thresholds};
-use gem_live::frame::{Exposure, Picture, Size};
+use gem_live::event::{Contrast, Event, Thresholds};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{Blur, Pair, find};
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
+use gem_live::time::TimeRange;
 use std::error::Error;
 
 /// Pairs of frames, one in three of 15 a second.
@@ -136,8 +138,9 @@ fn measure(
         let (one, two) = (world.period()?, world.period()?);
         // The pair between is passed over, as five pairs a second of 15 do.
         world.period()?;
-        let span =
-            |p: &gem_live::simulate::rig::Period| Span::new(p.start_us as f64, p.end_us as f64);
+        let span = |p: &gem_live::simulate::rig::Period| {
+            TimeRange::new(p.start_us as f64, p.end_us as f64)
+        };
         let spans = [span(&one), span(&two)];
         let events: [&[Event]; 2] = [&one.events, &two.events];
         // A pair that says too little is no failure.
@@ -149,7 +152,7 @@ fn measure(
         });
         if i % (PAIRS / FORMER) == 0 {
             let all: Vec<Event> = events.concat();
-            let exposure = |picture: &Picture, span| Exposure {
+            let exposure = |picture: &ImageU8, span| Exposure {
                 frame: picture.to_planes(),
                 span,
                 events: all.clone().into(),
@@ -167,7 +170,8 @@ fn recorded(recordings: &[std::path::PathBuf]) -> Result<(), Box<dyn Error>> {
     for path in find(recordings) {
         let path = path?;
         let pair = Pair::read(&path)?;
-        let spans = pair.exposures_us.map(|[from, until]| Span::new(from as f64, until as f64));
+        let spans =
+            pair.exposures_us.map(|[from, until]| TimeRange::new(from as f64, until as f64));
         let frames = [&pair.frames[0], &pair.frames[1]];
         let (events, sensor) = ([pair.events.as_slice()], pair.sensor()?);
         let views = FramePair { frames, spans, events: &events, sensor };

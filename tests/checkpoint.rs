@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::event::EventInput;
+use gem_live::formats::pickle::{Dialect, Node, load};
 use gem_live::network::{Weights, parameters};
-use gem_live::pickle::{Dialect, Node, load};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::process::Command;

@@ -6,11 +6,11 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::export::{ExportError, Order, Phase, Split, Transfer, run};
-use gem_live::dataset::{Config, Pair, Truth};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::Manifest;
+use gem_live::formats::config::Config;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::export::{ExportError, Order, Phase, Split, Transfer, run};
+use gem_live::sequence::{GroundTruth, Manifest, Pair};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,16 +32,16 @@ fn sequence(base: &Path, name: &str, pairs: i64, scale: f64, truth: bool) -> Pat
     let folder = base.join(name);
     for i in 0..pairs {
         let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
-        let picture = Picture::new(3, size, data).unwrap();
+        let picture = ImageU8::new(3, size, data).unwrap();
         let at = i * 100_000;
-        let truth = truth.then(|| Truth {
+        let truth = truth.then(|| GroundTruth {
             images: vec![picture.clone(), picture.clone()],
             timestamps_us: vec![at + 10_000, at + 60_000],
         });
         let pair = Pair {
             frames: [picture.clone(), picture],
             exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
-            events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+            events: vec![Event { t_us: at + 5, x: 3, y: 2, polarity: true }],
             scale_factor: scale,
             truth,
         };
@@ -214,14 +214,14 @@ fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
     let base = tempfile::tempdir().unwrap();
     let size = Size::new(96, 64);
     let gray = |shift: usize| {
-        Picture::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
+        ImageU8::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
     };
     let pair = Pair {
         frames: [gray(0), gray(3)],
         exposures_us: [[0, 20_000], [50_000, 70_000]],
-        events: vec![Event { t_us: 5, x: 47, y: 31, on: true }],
+        events: vec![Event { t_us: 5, x: 47, y: 31, polarity: true }],
         scale_factor: 2.0,
-        truth: Some(Truth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
+        truth: Some(GroundTruth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
     };
     for i in 0..2 {
         pair.write(&base.path().join(format!("davis/{i}.npz"))).unwrap();

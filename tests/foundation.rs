@@ -1,7 +1,8 @@
 //! EGER against a simple model, and the inventory of the network.
 
-use gem_live::event::{BINS, EgerError, Event, Span, eger};
+use gem_live::event::{BINS, EgerError, Event, eger};
 use gem_live::network::parameters;
+use gem_live::time::TimeRange;
 use proptest::prelude::*;
 
 #[test]
@@ -15,8 +16,8 @@ fn the_published_network_has_2421882_parameters() {
 
 #[test]
 fn an_event_outside_the_sensor_is_named() {
-    let event = Event { t_us: 5, x: 8, y: 1, on: true };
-    let result = eger(&[event], Span::new(0.0, 10.0), Span::instant(5.0), 4, 8);
+    let event = Event { t_us: 5, x: 8, y: 1, polarity: true };
+    let result = eger(&[event], TimeRange::new(0.0, 10.0), TimeRange::instant(5.0), 4, 8);
     assert_eq!(result, Err(EgerError::Outside { x: 8, y: 1, width: 8, height: 4 }));
 }
 
@@ -27,21 +28,21 @@ proptest! {
         ends in (0_i32..100, 0_i32..100),
     ) {
         let events: Vec<Event> =
-            events.into_iter().map(|(t_us, x, y, on)| Event { t_us, x, y, on }).collect();
+            events.into_iter().map(|(t_us, x, y, on)| Event { t_us, x, y, polarity: on }).collect();
         let (start, end) = (ends.0.min(ends.1), ends.0.max(ends.1));
-        let exposure = Span::new(0.0, 96.0);
-        let got = eger(&events, exposure, Span::new(f64::from(start), f64::from(end)), 4, 8).unwrap();
+        let exposure = TimeRange::new(0.0, 96.0);
+        let got = eger(&events, exposure, TimeRange::new(f64::from(start), f64::from(end)), 4, 8).unwrap();
         let mut model = vec![0.0_f32; BINS * 6 * 32];
         for e in events.iter().filter(|e| (0..96).contains(&e.t_us)) {
             let bin = e.t_us as usize / 6;
             let part = if e.t_us < i64::from(start) { 0 } else if e.t_us < i64::from(end) { 1 } else { 2 };
-            model[((bin * 6 + part * 2 + usize::from(e.on)) * 4 + usize::from(e.y)) * 8 + usize::from(e.x)] += 1.0;
+            model[((bin * 6 + part * 2 + usize::from(e.polarity)) * 4 + usize::from(e.y)) * 8 + usize::from(e.x)] += 1.0;
         }
         prop_assert_eq!(&got, &model);
         // In the order of time another path counts.
         let mut sorted = events;
         sorted.sort_by_key(|e| e.t_us);
-        let target = Span::new(f64::from(start), f64::from(end));
+        let target = TimeRange::new(f64::from(start), f64::from(end));
         prop_assert_eq!(eger(&sorted, exposure, target, 4, 8).unwrap(), model);
     }
 }

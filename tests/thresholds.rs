@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use gem_live::deblur::{FramePair, ThresholdEstimator, Unused};
-use gem_live::event::{Contrast, ContrastSource, Event, Span, Thresholds};
-use gem_live::frame::Size;
+use gem_live::event::{Contrast, ContrastSource, Event, Thresholds};
+use gem_live::image::Size;
 use gem_live::simulate::rig::{Period, RigModel, RigWorld};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
+use gem_live::time::TimeRange;
 
 const IMAGE: Size = Size::new(192, 128);
 
@@ -32,7 +33,7 @@ fn observe(
     two: &Period,
     sensor: Size,
 ) -> Result<(), Unused> {
-    let span = |p: &Period| Span::new(p.start_us as f64, p.end_us as f64);
+    let span = |p: &Period| TimeRange::new(p.start_us as f64, p.end_us as f64);
     let events: [&[Event]; 2] = [&one.events, &two.events];
     estimator.observe(&FramePair {
         frames: [&one.frame, &two.frame],

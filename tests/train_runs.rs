@@ -4,8 +4,8 @@
 
 mod recordings;
 
-use gem_live::dataset::Config;
 use gem_live::event::EventInput;
+use gem_live::formats::config::Config;
 use gem_live::network::Weights;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
@@ -13,9 +13,11 @@ use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::loss::{Criterion, Labelled, Losses};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::state::State;
-use gem_live::train::supervised::{self, Batches, Settings};
-use gem_live::train::watch::{Progress, Watch};
-use gem_live::train::{Batch, Device, Learner, Scores, TrainError, Validation, published};
+use gem_live::train::supervised::{self, Settings};
+use gem_live::train::watch::{Progress, TrainObserver};
+use gem_live::train::{
+    Batch, DataLoader, Device, Learner, Scores, TrainError, Validation, published,
+};
 use rand::{Rng, SeedableRng};
 use recordings::{BAD, pair, sized, write, write_bad};
 use std::path::Path;
@@ -47,7 +49,7 @@ fn sample(seed: u64) -> Labelled {
 
 struct Same;
 
-impl Batches for Same {
+impl DataLoader for Same {
     fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
         Ok((0..2).map(|i| sample(number * 2 + i)).collect())
     }
@@ -65,7 +67,7 @@ fn steps(left: u64) -> Steps {
     Steps { left, said: Vec::new(), losses: Vec::new(), validations: 0 }
 }
 
-impl Watch for Steps {
+impl TrainObserver for Steps {
     fn step(&mut self, progress: &Progress) -> bool {
         self.losses.push(progress.losses.total());
         self.left -= 1;
@@ -75,7 +77,7 @@ impl Watch for Steps {
         assert!(scores.restored_db.is_some_and(f64::is_finite));
         self.validations += 1;
     }
-    fn say(&mut self, text: &str) {
+    fn notify(&mut self, text: &str) {
         self.said.push(text.to_owned());
     }
 }
@@ -151,7 +153,7 @@ fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
 #[test]
 fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
     struct Poison;
-    impl Batches for Poison {
+    impl DataLoader for Poison {
         fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
             let mut one = sample(number);
             if number == 2 {
@@ -269,7 +271,7 @@ fn adapting_hands_over_only_weights_that_got_better() {
     // A rate that ruins the network ends in a refusal, not in weights.
     let outcome = adapt(folder.path(), &weights, settings(1e30), &mut steps(12)).unwrap();
     let why = outcome.weights.unwrap_err();
-    assert!(why.contains("not finite") && why.contains("--rate"), "{why}");
+    assert!(why.contains("not finite") && why.contains("--learning-rate"), "{why}");
     let quality =
         |blur, sharpness| Quality { losses: Losses { blur, ..Losses::default() }, sharpness };
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 1.0)).is_none());

@@ -1,11 +1,11 @@
 //! `gem-live adapt`: fits the network to a recording of one's own rig.
 
-use super::Failure;
 use super::common::{minutes, read_weights, thresholds};
-use super::training_bar::TrainingBar;
+use super::failure::Failure;
+use super::progress::TrainingBar;
 use gem_live::event::Thresholds;
 use gem_live::network::Weights;
-use gem_live::record::Contrasts;
+use gem_live::sequence::Contrasts;
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
 use std::path::PathBuf;
@@ -28,14 +28,14 @@ pub(crate) struct Adapt {
     #[arg(long, default_value = "adapted.safetensors")]
     out: PathBuf,
     /// Learning rate.
-    #[arg(long, default_value_t = Settings::default().rate)]
-    rate: f64,
+    #[arg(long, alias = "rate", default_value_t = Settings::default().rate)]
+    learning_rate: f64,
     /// Samples in a batch.
     #[arg(long, default_value_t = Settings::default().batch)]
     batch: usize,
     /// Side of the crops to learn from, in image pixels.
-    #[arg(long, default_value_t = Settings::default().side)]
-    size: usize,
+    #[arg(long, alias = "size", default_value_t = Settings::default().side)]
+    crop: usize,
     /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
     /// with the feature `train-cuda`.
     #[arg(long, default_value_t = Device::Processor)]
@@ -64,8 +64,8 @@ impl Adapt {
         let settings = Settings {
             time: Duration::from_secs_f64(self.minutes * 60.0),
             batch: self.batch,
-            rate: self.rate,
-            side: self.size,
+            rate: self.learning_rate,
+            side: self.crop,
             seed: self.seed,
             device: self.device,
             thresholds: contrast.thresholds,
@@ -95,7 +95,7 @@ impl Adapt {
         println!("the blurry images' sharpness is {:.5}", outcome.blurry_sharpness);
         match outcome.weights {
             Ok(weights) => {
-                gem_live::output::write(&self.out, &weights.to_safetensors(false)?)?;
+                gem_live::formats::atomic_file::write(&self.out, &weights.to_safetensors(false)?)?;
                 println!("adapted weights in {}", self.out.display());
                 Ok(ExitCode::SUCCESS)
             }

@@ -1,10 +1,10 @@
 //! `gem-live bench`: how long a restoration takes here, and where the time goes.
 
-use super::Failure;
+use super::failure::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
-use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::engine::{Engine, EventTensor, Image};
 use gem_live::event::EventInput;
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights, operations, parameters};
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -85,8 +85,8 @@ impl Bench {
             })
             .collect();
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        let voxels: Vec<Voxels<'_>> = (maps.iter())
-            .map(|data| Voxels { data, height: events.height, width: events.width })
+        let voxels: Vec<EventTensor<'_>> = (maps.iter())
+            .map(|data| EventTensor { data, height: events.height, width: events.width })
             .collect();
         engine.restore(&blur, &voxels)?;
         let mut runs = Vec::new();

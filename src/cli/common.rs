@@ -1,10 +1,10 @@
 //! What several subcommands share: the network's options, PNG files, progress.
 
-use super::Failure;
+use super::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::{self, Choice};
 use gem_live::event::Thresholds;
-use gem_live::frame::Picture;
+use gem_live::image::ImageU8;
 use gem_live::network::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -30,8 +30,8 @@ pub(super) struct Compute {
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineName,
     /// Number of the card, as `gem-live devices` shows it.
-    #[arg(long)]
-    pub(super) device: Option<usize>,
+    #[arg(long, alias = "device")]
+    pub(super) gpu: Option<usize>,
 }
 
 /// As [`Choice`], for the command line.
@@ -59,10 +59,10 @@ impl Compute {
         threads: usize,
     ) -> Result<Box<dyn engine::Engine>, Failure> {
         if self.engine == EngineName::Cpu {
-            without_effect("--engine cpu", [("--device", self.device.is_some())])?;
+            without_effect("--engine cpu", [("--gpu", self.gpu.is_some())])?;
         }
         let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
-        let selected = engine::select(weights, self.choice(), self.device, threads, notice)?;
+        let selected = engine::select(weights, self.choice(), self.gpu, threads, notice)?;
         if self.engine != EngineName::Cpu {
             println!("computing on {}", selected.reason);
         }
@@ -85,7 +85,7 @@ impl Network {
             ("--weights", self.weights.is_some()),
             ("--threads", self.threads.is_some()),
             ("--engine", self.compute.engine != EngineName::default()),
-            ("--device", self.compute.device.is_some()),
+            ("--gpu", self.compute.gpu.is_some()),
         ];
         without_effect(because, given)
     }
@@ -137,7 +137,7 @@ pub(super) fn read_weights(path: &Path) -> Result<Weights, Failure> {
 }
 
 /// Writes an RGB PNG, or nothing.
-pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<(), Failure> {
+pub(super) fn write_png(path: &Path, picture: &ImageU8) -> Result<(), Failure> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let size = picture.size();
     image::write_buffer_with_format(
@@ -149,7 +149,7 @@ pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<(), Failure> {
         image::ImageFormat::Png,
     )
     .map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(gem_live::output::write(path, bytes.get_ref())?)
+    Ok(gem_live::formats::atomic_file::write(path, bytes.get_ref())?)
 }
 
 /// A bar on a terminal, lines elsewhere.
@@ -182,7 +182,7 @@ impl Progress {
     }
 
     /// Something that must be read, on a line of its own.
-    pub(super) fn say(&self, message: &str) {
+    pub(super) fn notify(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("gem-live: {message}")),
             None => eprintln!("gem-live: {message}"),

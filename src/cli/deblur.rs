@@ -1,14 +1,16 @@
 //! `gem-live deblur`: recordings in, sharp pictures out.
 
-use super::Failure;
 use super::common::{Network, Progress, thresholds, write_png};
-use super::sheet::contact_sheet;
+use super::contact_sheet::contact_sheet;
+use super::failure::Failure;
 use gem_live::Deblurrer;
-use gem_live::dataset::{Blur, Pair, find};
-use gem_live::deblur::edi;
-use gem_live::event::{Span, Thresholds};
-use gem_live::frame::{Exposure, Picture, Rounding};
-use gem_live::record::Contrasts;
+use gem_live::deblur::{edi, reblur};
+use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Rounding};
+use gem_live::sequence::Contrasts;
+use gem_live::sequence::{Blur, Pair, find};
+use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +35,9 @@ pub(crate) struct Deblur {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
+    /// With --frames: do not add what the mean of the restored pictures lacks of the blurry frame.
+    #[arg(long, requires = "frames")]
+    no_reblur: bool,
     /// The network, or the event-based double integral, which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
     method: Method,
@@ -75,15 +80,22 @@ impl Restorer {
         exposure: &Exposure,
         instants: &[f64],
         thresholds: Thresholds,
-    ) -> Result<Vec<Picture>, Failure> {
+        reblurred: bool,
+    ) -> Result<Vec<ImageU8>, Failure> {
         match self {
+            Self::San(deblurrer) if reblurred => {
+                deblurrer.set_thresholds(thresholds);
+                let mut planes = deblurrer.restore(exposure, instants)?;
+                reblur(&exposure.frame, &mut planes);
+                Ok(planes.iter().map(|p| p.to_picture()).collect())
+            }
             Self::San(deblurrer) => {
                 deblurrer.set_thresholds(thresholds);
                 Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
             }
             Self::Edi => {
-                let targets: Vec<Span> =
-                    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
+                let targets: Vec<TimeRange> =
+                    instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
                 let planes = edi(exposure, &targets, thresholds)?;
                 Ok(planes.iter().map(|p| p.to_picture()).collect())
             }
@@ -122,7 +134,7 @@ impl Deblur {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
                     failed += 1;
-                    progress.say(&line);
+                    progress.notify(&line);
                     progress.step("failed");
                 }
             }
@@ -154,7 +166,8 @@ impl Deblur {
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
-            let pictures = restorer.run(&exposure, instants, contrast.thresholds)?;
+            let reblurred = self.frames.is_some() && !self.no_reblur;
+            let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
             for (picture, instant) in pictures.iter().zip(instants) {
                 let file = format!("{name}_{suffix}_{instant:.3}.png");

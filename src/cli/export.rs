@@ -1,8 +1,8 @@
 //! `gem-live export`: from recorded sequences to a dataset.
 
-use super::Failure;
 use super::common::Progress;
-use gem_live::dataset::export::{Order, Phase, Split, Transfer, run};
+use super::failure::Failure;
+use gem_live::sequence::export::{Order, Phase, Split, Transfer, run};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;

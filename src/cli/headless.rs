@@ -1,7 +1,7 @@
 //! `gem-live live --headless`: the same path without a window, and its numbers.
 
-use super::Failure;
-use gem_live::pipeline::{Outcome, Parts, Pipeline, Snapshot, SourceReport, Times};
+use super::failure::Failure;
+use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ struct Quality {
 }
 
 impl Quality {
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: &RestoredFrame) {
         self.psnr.add(outcome.psnr_db.map(|(a, b)| [a.min(BEST_DB), b.min(BEST_DB)]));
         self.ssim.add(outcome.ssim.map(|(a, b)| [a, b]));
         self.gain.add(outcome.sharpness_gain.map(|g| [g]));
@@ -113,11 +113,11 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
         facts: pipeline.facts(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
-    tell(report, json, pipeline.failure())
+    print_report(report, json, pipeline.failure())
 }
 
 /// Prints the report. A source that broke for good, or that gave nothing, is a failure.
-fn tell(report: Report, json: bool, failure: Option<String>) -> Result<ExitCode, Failure> {
+fn print_report(report: Report, json: bool, failure: Option<String>) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

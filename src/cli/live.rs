@@ -1,17 +1,18 @@
 //! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
 use super::common::{read_weights, seconds, thresholds, without_effect};
+use super::failure::Failure;
 use super::filters::FilterArguments;
+use super::headless;
 use super::sources::SourceArguments;
-use super::{Failure, headless};
 use gem_live::engine::Choice;
 use gem_live::event::Thresholds;
-use gem_live::frame::Size;
-use gem_live::network::Weights;
-use gem_live::pipeline::{
-    Compute, Control, Parts, Playback, Source, SourceName, Sources, Tap, nothing, open_with_clock,
-    san,
+use gem_live::image::Size;
+use gem_live::live::{
+    Compute, Control, ExposureSource, Parts, Playback, RigHandle, SourceName, Sources, nothing,
+    open_with_clock, san,
 };
+use gem_live::network::Weights;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,12 +29,12 @@ pub(crate) struct Live {
     /// Threads; 0 takes one for every processor [default: 0].
     #[arg(long)]
     threads: Option<usize>,
-    /// What computes; null restores nothing, to measure the path itself.
+    /// What computes; none restores nothing, to measure the path itself.
     #[arg(long, value_enum, default_value_t)]
     engine: LiveEngine,
     /// Number of the card, as `gem-live devices` shows it.
-    #[arg(long)]
-    device: Option<usize>,
+    #[arg(long, alias = "device")]
+    gpu: Option<usize>,
     /// Contrast thresholds of the event camera: one, or ON,OFF [default: from a recording's manifest,
     /// else estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
@@ -62,13 +63,14 @@ enum LiveEngine {
     Auto,
     Cuda,
     Cpu,
-    Null,
+    #[value(alias = "null")]
+    None,
 }
 
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         self.check()?;
-        let tap = Tap::default();
+        let tap = RigHandle::default();
         tap.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
         let clock = self.sources.clock();
@@ -82,12 +84,12 @@ impl Live {
 
     /// Refuses options that would have no effect.
     fn check(&self) -> Result<(), Failure> {
-        let device = ("--device", self.device.is_some());
+        let device = ("--gpu", self.gpu.is_some());
         match self.engine {
-            LiveEngine::Null => {
+            LiveEngine::None => {
                 let weights = ("--weights", self.weights.is_some());
                 let threads = ("--threads", self.threads.is_some());
-                without_effect("--engine null", [weights, threads, device])?;
+                without_effect("--engine none", [weights, threads, device])?;
             }
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
             LiveEngine::Auto | LiveEngine::Cuda => {}
@@ -112,12 +114,12 @@ impl Live {
             LiveEngine::Auto => Choice::Auto,
             LiveEngine::Cuda => Choice::Cuda,
             LiveEngine::Cpu => Choice::Cpu,
-            LiveEngine::Null => return None,
+            LiveEngine::None => return None,
         };
-        Some(Compute { choice, device: self.device, threads: self.threads.unwrap_or(0) })
+        Some(Compute { choice, device: self.gpu, threads: self.threads.unwrap_or(0) })
     }
 
-    fn without_window(&self, source: Box<dyn Source>) -> Result<ExitCode, Failure> {
+    fn without_window(&self, source: Box<dyn ExposureSource>) -> Result<ExitCode, Failure> {
         let restorer = match self.compute() {
             Some(compute) => {
                 let weights = self.weights()?;
@@ -131,8 +133,8 @@ impl Live {
     }
 
     #[cfg(feature = "app")]
-    fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
-        gem_live::app::run(gem_live::app::Options {
+    fn window(&self, source: Box<dyn ExposureSource>, tap: RigHandle) -> Result<ExitCode, Failure> {
+        gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
             tap,
@@ -148,13 +150,13 @@ impl Live {
     }
 
     #[cfg(not(feature = "app"))]
-    fn window(&self, _: Box<dyn Source>, _: Tap) -> Result<ExitCode, Failure> {
+    fn window(&self, _: Box<dyn ExposureSource>, _: RigHandle) -> Result<ExitCode, Failure> {
         let _ = self.fullscreen;
         Err("this program was built without its window (cargo feature app): use --headless".into())
     }
 }
 
-fn choose(source: &mut dyn Source, size: Size) -> Result<(), Failure> {
+fn choose(source: &mut dyn ExposureSource, size: Size) -> Result<(), Failure> {
     let shapes = source.shapes();
     let Some(index) = shapes.iter().position(|s| s.image == size) else {
         let known: Vec<String> = shapes.iter().map(|s| s.image.to_string()).collect();

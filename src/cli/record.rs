@@ -1,13 +1,14 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
-use super::Failure;
 use super::common::{seconds, thresholds};
+use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
-use gem_live::dataset::Packing;
 use gem_live::event::Thresholds;
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open_with_clock};
-use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
+use gem_live::formats::npz::Packing;
+use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
+use gem_live::sequence::recorder::RecordSettings;
+use gem_live::sequence::{SessionInfo, StopReason, new_sequence, recordings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +23,8 @@ pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
     /// Frames to record; two make a pair.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    count: u64,
+    #[arg(long, alias = "count", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    frames: u64,
     /// Folder for the sequence, new or empty [default: one named by time and scene, where the
     /// window's recordings go].
     #[arg(long)]
@@ -46,23 +47,23 @@ pub(crate) struct Record {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
-    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
-    patience: f64,
+    #[arg(long, alias = "patience", default_value_t = 10.0, value_parser = seconds)]
+    timeout: f64,
 }
 
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let (tap, sources) = (Tap::default(), self.sources.required()?);
+        let (tap, sources) = (RigHandle::default(), self.sources.required()?);
         tap.contrast().set(self.thresholds);
-        let session = Session {
+        let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,
             notes: self.notes.clone(),
-            ..Session::default()
+            ..SessionInfo::default()
         };
         let packing = self.deflate.map_or(Packing::Stored, Packing::Deflated);
         let settings =
-            RecordSettings { frames: Some(self.count), packing, ..RecordSettings::default() };
+            RecordSettings { frames: Some(self.frames), packing, ..RecordSettings::default() };
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Before the camera: not one of its frames is to be missed.
         let mut source =
@@ -95,7 +96,7 @@ impl Record {
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
             }
-            if pipeline.ended() || since.elapsed().as_secs_f64() > self.patience {
+            if pipeline.ended() || since.elapsed().as_secs_f64() > self.timeout {
                 break None;
             }
         };
@@ -113,20 +114,20 @@ impl Record {
             progress.missing_total,
         );
         match ending.or(progress.ending) {
-            Some(Ending::Complete) => Ok(ExitCode::SUCCESS),
-            Some(Ending::DiskFull) => Err("the disk is full: free some space".into()),
-            Some(Ending::Failed(why)) => Err(why.into()),
-            Some(Ending::Asked) | None if failure.is_some() => Err(format!(
+            Some(StopReason::Complete) => Ok(ExitCode::SUCCESS),
+            Some(StopReason::DiskFull) => Err("the disk is full: free some space".into()),
+            Some(StopReason::Failed(why)) => Err(why.into()),
+            Some(StopReason::Requested) | None if failure.is_some() => Err(format!(
                 "stopped before {} frames had come: {}",
-                self.count,
+                self.frames,
                 failure.unwrap_or_default()
             )
             .into()),
-            Some(Ending::Asked) | None if progress.pairs > 0 => {
-                eprintln!("gem-live: the source ended before {} frames had come", self.count);
+            Some(StopReason::Requested) | None if progress.pairs > 0 => {
+                eprintln!("gem-live: the source ended before {} frames had come", self.frames);
                 Ok(ExitCode::SUCCESS)
             }
-            Some(Ending::Asked) | None => {
+            Some(StopReason::Requested) | None => {
                 Err(format!("{sources}: nothing came that could be recorded").into())
             }
         }

@@ -1,14 +1,14 @@
 //! Which cameras: the options that `live`, `record` and `align` share.
 
-use super::Failure;
-use gem_live::pipeline::{SourceName, Sources};
+use super::failure::Failure;
+use gem_live::live::{SourceName, Sources};
 use gem_live::rig::clock::ClockSettings;
 
 /// One source for frames and events, or one for each.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
     /// clip, sim, sim:WIDTHxHEIGHT@FRAMES, davis, davis:SERIAL, replay:PATH (an AEDAT4 file, a folder of
-    /// MS-RBD pairs), or load:1152x768@60,12M (a rendered loop, to measure the path).
+    /// MS-RBD pairs), or loadgen:1152x768@60,12M (a rendered loop, to measure the path).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"])]
     source: Option<SourceName>,
     /// Of two cameras the one for frames: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.
@@ -27,18 +27,22 @@ struct Delays {
     /// Delay from the trigger's rising edge to the opening of the shutter, in microseconds: that
     /// of the trigger's opto-isolator and the camera's own, as its data sheet says.
     #[arg(long, value_name = "US", requires = "frame_source", allow_negative_numbers = true)]
+    #[arg(conflicts_with = "source")]
     #[arg(value_parser = clap::value_parser!(i64).range(-1_000_000..=1_000_000))]
     open_delay_us: Option<i64>,
     /// Delay from the trigger's falling edge to the closing of the shutter, in microseconds.
     #[arg(long, value_name = "US", requires = "frame_source", allow_negative_numbers = true)]
+    #[arg(conflicts_with = "source")]
     #[arg(value_parser = clap::value_parser!(i64).range(-1_000_000..=1_000_000))]
     close_delay_us: Option<i64>,
     /// Shortest time from the end of an exposure to the frame's arrival (readout and transfer), in
     /// microseconds; matters while frames are timed by their arrival.
     #[arg(long, value_name = "US", requires = "frame_source", value_parser = latency)]
+    #[arg(conflicts_with = "source")]
     frame_latency_us: Option<f64>,
     /// Shortest time from the end of an event packet to its arrival, in microseconds.
     #[arg(long, value_name = "US", requires = "frame_source", value_parser = latency)]
+    #[arg(conflicts_with = "source")]
     event_latency_us: Option<f64>,
 }
 

@@ -3,7 +3,7 @@
 //! Where several instants of one exposure are restored anyway, what their mean lacks of the frame is
 //! known exactly. It is added to every one of them: the errors that all instants share vanish.
 
-use crate::frame::Planes;
+use crate::image::ImageF32;
 
 /// Fewer instants say too little of the mean over the exposure.
 pub const MIN_REBLUR_INSTANTS: usize = 5;
@@ -13,8 +13,8 @@ pub const MIN_REBLUR_INSTANTS: usize = 5;
 /// `false`, for fewer than [`MIN_REBLUR_INSTANTS`] or for images of another shape than the frame's.
 ///
 /// The camera's numbers must be proportional to light, as those of MS-RBD recordings are.
-pub fn reblur(frame: &Planes, restored: &mut [Planes]) -> bool {
-    let same = |p: &Planes| (p.size(), p.channels()) == (frame.size(), frame.channels());
+pub fn reblur(frame: &ImageF32, restored: &mut [ImageF32]) -> bool {
+    let same = |p: &ImageF32| (p.size(), p.channels()) == (frame.size(), frame.channels());
     if restored.len() < MIN_REBLUR_INSTANTS || !restored.iter().all(same) {
         return false;
     }
@@ -33,19 +33,19 @@ pub fn reblur(frame: &Planes, restored: &mut [Planes]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Size;
+    use crate::image::Size;
 
     #[test]
     fn an_error_that_all_instants_share_vanishes() {
         let size = Size::new(4, 2);
         let image = |k: usize, error: f32| {
             let data = (0..8).map(|i| 0.1 * ((i + k) % 8) as f32 + error).collect();
-            Planes::new(1, size, data).unwrap()
+            ImageF32::new(1, size, data).unwrap()
         };
-        let truth: Vec<Planes> = (0..8).map(|k| image(k, 0.0)).collect();
+        let truth: Vec<ImageF32> = (0..8).map(|k| image(k, 0.0)).collect();
         let mean = (0..8).map(|i| truth.iter().map(|t| t.data()[i]).sum::<f32>() / 8.0);
-        let frame = Planes::new(1, size, mean.collect()).unwrap();
-        let mut restored: Vec<Planes> = (0..8).map(|k| image(k, 0.05)).collect();
+        let frame = ImageF32::new(1, size, mean.collect()).unwrap();
+        let mut restored: Vec<ImageF32> = (0..8).map(|k| image(k, 0.05)).collect();
         assert!(reblur(&frame, &mut restored));
         for (got, want) in restored.iter().zip(&truth) {
             for (a, b) in got.data().iter().zip(want.data()) {

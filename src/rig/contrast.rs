@@ -2,7 +2,7 @@
 
 use crate::camera::Identity;
 use crate::event::Contrast;
-use crate::output::{self, WriteError};
+use crate::formats::atomic_file::{self, WriteError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub fn save(folder: &Path, serial: &str, contrast: Contrast) -> Result<(), Write
     let file = File { camera: serial.to_owned(), contrast };
     let json = serde_json::to_vec_pretty(&file)
         .map_err(|e| WriteError { path: path.clone(), cause: std::io::Error::other(e) })?;
-    output::write(&path, &json)
+    atomic_file::write(&path, &json)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! A training as a file: what samples are like, the stages, the optimiser. The file that the
 //! shipped weights were trained with lies in `configs/`, and their model card quotes it.
 
-use super::TrainError;
 use super::cpu::Offsets;
 use super::loss::Criterion;
-use super::scenes::ThresholdError;
+use super::{ThresholdError, TrainError};
+use crate::datagen::Recipe;
 use crate::event::EventInput;
-use crate::simulate::synth::Recipe;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

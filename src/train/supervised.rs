@@ -1,19 +1,17 @@
 //! The supervised stage: scenes made on the fly from photographs, or recordings with truth.
 
 use super::adam::{Adam, StepSettings};
-use super::batch::{Batch, Learner};
 use super::cpu::{Net, Offsets};
-use super::device::Device;
-use super::loss::{Criterion, Labelled};
+use super::loss::Criterion;
 use super::metrics_file::Metrics;
-use super::recordings::Recordings;
 use super::schedule::by_step;
 use super::skipped::Skipped;
 use super::state::{Position, State};
-use super::watch::{Progress, Watch};
-use super::{TrainError, Validation};
+use super::watch::{Progress, TrainObserver};
+use super::{Batch, Device, Learner, TrainError, Validation};
 use crate::event::EventInput;
-use crate::output;
+use crate::formats::atomic_file;
+use crate::train::DataLoader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -68,21 +66,6 @@ impl Settings {
     }
 }
 
-/// Where batches come from: a batch depends on its number alone, so that a training that was
-/// killed goes on with the same ones.
-pub trait Batches: Send + Sync {
-    /// Batch `number`.
-    ///
-    /// # Errors
-    /// Nothing to learn from.
-    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError>;
-
-    /// The recordings that they are drawn from, some of which may be skipped.
-    fn recordings(&self) -> Option<&Recordings> {
-        None
-    }
-}
-
 /// Files of a training.
 struct Files {
     state: PathBuf,
@@ -109,9 +92,9 @@ impl Files {
 pub fn run(
     settings: &Settings,
     first: Vec<f32>,
-    batches: &dyn Batches,
+    batches: &dyn DataLoader,
     validation: &Validation,
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<State, TrainError> {
     let files = Files::new(&settings.out);
     let mut state = if files.state.exists() {
@@ -120,7 +103,7 @@ pub fn run(
             let (found, expected) = (state.position.plan, settings.plan());
             return Err(TrainError::Plan { path: files.state, found, expected });
         }
-        watch.say(&format!("going on after step {}", state.adam.steps));
+        watch.notify(&format!("going on after step {}", state.adam.steps));
         state
     } else {
         let position = Position { plan: settings.plan(), ..Position::default() };
@@ -158,7 +141,7 @@ pub fn run(
             let samples = samples?;
             let offsets = settings.offsets_at(step);
             if offsets != learner.offsets {
-                watch.say(&format!("{offsets:?} offsets from step {step} on"));
+                watch.notify(&format!("{offsets:?} offsets from step {step} on"));
                 learner.hold_offsets(offsets, settings.device)?;
             }
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
@@ -213,7 +196,7 @@ fn validate_now(
     validation: &Validation,
     metrics: &mut Metrics,
     state: &mut State,
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<(), TrainError> {
     let mean = &learner.adam.mean;
     let net = Net::new(&learner.layout, mean, learner.offsets);
@@ -221,12 +204,12 @@ fn validate_now(
     let scores = validation.report(&net, &files.out.join("validation"), step)?;
     metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
     let bytes = learner.layout.weights(mean)?.to_safetensors(false)?;
-    output::write(&files.out.join("weights.safetensors"), &bytes)?;
+    atomic_file::write(&files.out.join("weights.safetensors"), &bytes)?;
     // The error in dB: lower is better.
     let error = -scores.restored_db.unwrap_or(f64::NEG_INFINITY);
     if state.position.best_loss.is_none_or(|best| error < best) {
         state.position.best_loss = Some(error);
-        output::write(&files.out.join("best.safetensors"), &bytes)?;
+        atomic_file::write(&files.out.join("best.safetensors"), &bytes)?;
     }
     watch.validated(step, &scores);
     Ok(())

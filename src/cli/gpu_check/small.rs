@@ -1,14 +1,15 @@
 //! Every kernel once: what compute-sanitizer runs, too.
 
 use super::scene::{Scene, finite};
-use crate::cli::Failure;
 use crate::cli::bench::random_weights;
+use crate::cli::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
-use gem_live::engine::{Engine, Voxels};
+use gem_live::engine::{Engine, EventTensor};
 use gem_live::event::EventInput;
-use gem_live::frame::{Rounding, Size};
-use rand::{SeedableRng, rngs::StdRng};
+use gem_live::image::{Rounding, Size};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use std::sync::Arc;
 
 /// Random weights that must not give numbers that are not finite; a short run takes one.
@@ -35,7 +36,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
                 [target, ..] => Ok(events.voxels(*target)?),
                 [] => Err(Failure::from("no target")),
             })?;
-            let maps = [Voxels { data: &map, height, width }];
+            let maps = [EventTensor { data: &map, height, width }];
             let restored = scene.with(0, |blur, _| engine.restore(blur, &maps))?;
             finite(&restored)?;
             let mut deblurrer = Deblurrer::new(Box::new(engine));

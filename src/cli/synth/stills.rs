@@ -1,10 +1,10 @@
 //! `gem-live synth stills`: scenes of photographs.
 
-use super::{report, size, work};
-use crate::cli::Failure;
-use gem_live::frame::Size;
-use gem_live::simulate::synth::set::Set;
-use gem_live::simulate::synth::{Part, Perturbations, Photographs, Recipe, still_pair};
+use super::target::{report, size, work};
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::DatasetWriter;
+use gem_live::datagen::{Part, Perturbations, Photographs, Recipe, still_pair};
+use gem_live::image::Size;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -91,7 +91,7 @@ impl Stills {
         if self.perturbations.is_some() {
             settings["perturbations"] = serde_json::to_value(&perturbations)?;
         }
-        let set = Set::open(&self.out, settings)?;
+        let set = DatasetWriter::open(&self.out, settings)?;
         let recipe = Recipe {
             size: self.size,
             max_blur_px: self.blur,

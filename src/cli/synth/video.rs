@@ -1,13 +1,13 @@
 //! `gem-live synth video`: sharp frames at a high rate, by the Ev-REDS recipe.
 
-use super::{Target, named, report, size, work};
-use crate::cli::Failure;
+use super::target::{Target, named, report, size, work};
 use crate::cli::common::thresholds;
-use gem_live::deblur::Thresholds;
-use gem_live::frame::Size;
-use gem_live::simulate::synth::sequence::{PairMaker, Recipe};
-use gem_live::simulate::synth::set::Set;
-use gem_live::simulate::synth::source::{Opening, Source};
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::DatasetWriter;
+use gem_live::datagen::ev_reds::{PairMaker, Recipe};
+use gem_live::datagen::source::{Opening, Source};
+use gem_live::event::Thresholds;
+use gem_live::image::Size;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -77,7 +77,7 @@ impl Video {
             "thresholds": [self.thresholds.on, self.thresholds.off],
             "seed": self.seed, "into": self.target.into.name(),
         });
-        let set = Set::open(&self.target.out, settings)?;
+        let set = DatasetWriter::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
         work(&jobs, self.target.threads, |(path, name)| {
             let folder = self.target.into.folder(path);
@@ -90,7 +90,7 @@ impl Video {
 
     /// Makes the pairs of one input; what cannot be used is noted. Only a dataset that cannot be
     /// written is an error.
-    fn sequence(&self, set: &Set, path: &Path, stem: &str) -> Result<usize, String> {
+    fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
         let opening = Opening { rate_hz: self.fps, interpolate: self.interpolate, size: self.size };
         let (mut source, rate_hz) = match Source::open(path, opening) {
             Ok(opened) => opened,

@@ -1,11 +1,13 @@
 //! What the network is compared with: the blurry input, and EDI with the camera's thresholds.
 
-use super::Failure;
 use super::report::{Report, Score};
+use crate::cli::failure::Failure;
 use gem_live::deblur::edi;
-use gem_live::event::{Contrast, ContrastSource, Span};
-use gem_live::frame::{Exposure, Picture};
-use gem_live::metrics::{psnr, ssim};
+use gem_live::deblur::metrics::{psnr, ssim};
+use gem_live::event::{Contrast, ContrastSource};
+use gem_live::exposure::Exposure;
+use gem_live::image::ImageU8;
+use gem_live::time::TimeRange;
 
 /// Scores of the blurry input and of EDI, gathered beside the network's.
 #[derive(Default)]
@@ -30,11 +32,11 @@ impl Comparison {
         &mut self,
         sequence: &str,
         exposure: &Exposure,
-        targets: &[Span],
-        truth: &[(usize, &Picture)],
+        targets: &[TimeRange],
+        truth: &[(usize, &ImageU8)],
     ) -> Result<(), Failure> {
         let blurry = exposure.frame.to_picture();
-        let score = |index: usize, sharp: &Picture, image: &Picture| -> Result<Score, Failure> {
+        let score = |index: usize, sharp: &ImageU8, image: &ImageU8| -> Result<Score, Failure> {
             let (psnr, ssim) = (psnr(sharp, image)?, ssim(sharp, image)?);
             Ok(Score { sequence: sequence.to_owned(), index, psnr, ssim })
         };
@@ -52,10 +54,12 @@ impl Comparison {
             let n = self.estimated;
             println!("contrast thresholds were estimated for {n} recordings without known ones");
         }
-        println!("{:<8}  {:>8}  {:>7}", "", "PSNR/dB", "SSIM");
+        println!("{:<8}  {:>8}  {:>7}  {:>9}  {:>7}", "", "PSNR/dB", "SSIM", "worst/dB", "worse/%");
         for (name, report) in [("blurry", &self.blurry), ("EDI", &self.edi), ("SAN", network)] {
             let (psnr, ssim) = report.means();
-            println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}");
+            let (worst, worse) = report.gains_over(&self.blurry);
+            println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}  {worst:>9.2}  {worse:>7.1}");
         }
+        println!("worst: least gain over the blurry image; worse: share of images without a gain");
     }
 }

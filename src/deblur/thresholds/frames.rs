@@ -1,8 +1,7 @@
 //! How the brightness of every event pixel changes from one frame to the next.
 
-use super::{FramePair, Unused};
-use crate::frame::{Picture, Size};
-use crate::simulate::LUMA_BGR;
+use super::pair::{FramePair, Unused};
+use crate::image::{ImageU8, LUMA_BGR, Size};
 
 /// Brightness (of 255) that is added before the logarithm is taken; how much more or less fits is
 /// estimated with the thresholds. The light of an event sensor and the frame's numbers have
@@ -49,7 +48,7 @@ impl Frames {
     /// Finds the pixels that changed.
     pub(super) fn compare(&mut self, pair: &FramePair<'_>) -> Result<(), Unused> {
         let [first, second] = pair.frames;
-        let shape = |p: &Picture| (p.size(), p.channels());
+        let shape = |p: &ImageU8| (p.size(), p.channels());
         let sensor = pair.sensor;
         if shape(first) != shape(second) || sensor.width < 3 || sensor.height < 3 {
             return Err(Unused::Shape);
@@ -115,7 +114,7 @@ fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
 }
 
 /// The mean brightness, of 255, of the image pixels that fall into every cell.
-fn reduce(frame: &Picture, to: Size, out: &mut Vec<f32>) {
+fn reduce(frame: &ImageU8, to: Size, out: &mut Vec<f32>) {
     let from = frame.size();
     let weights = if frame.channels() == 1 { [1.0, 0.0, 0.0] } else { LUMA_BGR };
     let bounds = |i: usize, n: usize, cells: usize| {

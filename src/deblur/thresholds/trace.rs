@@ -1,9 +1,10 @@
 //! The events of the pixels that changed, and what they say for given thresholds.
 
 use super::frames::{Changed, Frames};
+use super::pair::{FramePair, Unused};
 use super::solve::{Equation, GROUPS, Moments};
-use super::{FramePair, Unused};
-use crate::event::{Span, Thresholds};
+use crate::event::Thresholds;
+use crate::time::TimeRange;
 
 /// Events that are kept of one pair at most; later pixels are left out.
 const MOST_EVENTS: usize = 1 << 21;
@@ -60,7 +61,7 @@ impl Traces {
         frames: &mut Frames,
     ) -> Result<(), Unused> {
         let [one, two] = pair.spans;
-        let sound = |s: Span| s.duration_us().is_finite() && s.duration_us() > 0.0;
+        let sound = |s: TimeRange| s.duration_us().is_finite() && s.duration_us() > 0.0;
         if !(sound(one) && sound(two) && two.start_us >= one.end_us - 1.0) {
             return Err(Unused::Shape);
         }
@@ -97,7 +98,7 @@ impl Traces {
         for e in wanted() {
             if let Some(i) = (self.numbers[cell(e.x, e.y)] as usize).checked_sub(1) {
                 let place = &mut self.next[i];
-                self.events[*place as usize] = ((e.t_us as f64 - origin) as f32, e.on);
+                self.events[*place as usize] = ((e.t_us as f64 - origin) as f32, e.polarity);
                 *place += 1;
             }
         }

@@ -1,11 +1,12 @@
 //! From events, or a map, to what the fusion reads of them.
 
-use super::super::arguments::{self as args, Address};
+use super::super::arguments as args;
+use super::super::arguments::Address;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
 use super::{Shape, SlotMemory};
 use crate::event::CHANNELS;
-use crate::frame::Size;
+use crate::image::Size;
 use cudarc::driver::DriverError;
 
 impl Builder<'_> {
