@@ -30,12 +30,13 @@ use resample::{downsample, pool, unpool, upsample};
 
 /// Whether the deformable convolutions deform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Offsets {
     /// As published.
+    #[serde(rename = "learned", alias = "free", alias = "Free")]
     Free,
     /// Held at zero whatever the parameters say: plain convolutions with half their weight
     /// (the mask of logit zero), several times faster. Their parameters get no derivative.
+    #[serde(rename = "zero", alias = "rigid", alias = "Rigid")]
     Rigid,
 }
 
