@@ -9,8 +9,9 @@ use crate::sequence::replay::PlayState;
 pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
     let mut facts = vec![("synchronised by", sync(&state.sync))];
     // The noise filters report their own counts.
-    let is_filter = |name: &str| STAGES.contains(&name);
-    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0 && !is_filter(s.name));
+    let is_noise_filter = |name: &str| STAGES.contains(&name);
+    let filters =
+        state.conditioned.stages.iter().filter(|s| s.events > 0 && !is_noise_filter(s.name));
     facts.extend(filters.map(|s| {
         let percent = 100.0 * s.removed as f64 / s.events as f64;
         ("filter", format!("{}: {percent:.1} % of events removed", s.name))
