@@ -185,7 +185,7 @@ fn a_panic_in_a_pipeline_thread_is_reported_and_ends_the_pipeline() {
 #[test]
 fn a_failing_engine_is_reported_once_and_the_pipeline_continues() {
     let (pipeline, _, engine) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     engine.store(true, Ordering::Relaxed);
     wait("several failures", || pipeline.stats().snapshot().drops.failed >= 5);
     let notices = pipeline.notices().list();
@@ -193,14 +193,14 @@ fn a_failing_engine_is_reported_once_and_the_pipeline_continues() {
     assert!(notices[0].active && notices[0].text.contains("the GPU is lost"));
     engine.store(false, Ordering::Relaxed);
     let before = pipeline.stats().snapshot().restored;
-    wait("pictures again", || pipeline.stats().snapshot().restored > before + 3);
+    wait("images again", || pipeline.stats().snapshot().restored > before + 3);
     assert!(!pipeline.notices().list()[0].active);
 }
 
 #[test]
 fn a_lost_source_is_reported_and_resumed() {
     let (pipeline, camera, _) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     camera.store(true, Ordering::Relaxed);
     wait("the notice", || pipeline.notices().list().iter().any(|n| n.active));
     assert_eq!(pipeline.notices().list()[0].text, "burst: unplugged");
@@ -211,7 +211,7 @@ fn a_lost_source_is_reported_and_resumed() {
 #[test]
 fn a_held_exposure_is_restored_again_for_another_request_and_no_other_is_used() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let hold = |at| RestoreRequest {
         instants: vec![at],
         take: FramePolicy::Hold,
@@ -243,7 +243,7 @@ fn a_held_exposure_is_restored_again_for_another_request_and_no_other_is_used() 
 #[test]
 fn on_demand_every_number_returns_one_newer_exposure_with_all_instants() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let mut last = 0;
     for number in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
@@ -270,20 +270,20 @@ fn on_demand_every_number_returns_one_newer_exposure_with_all_instants() {
 #[test]
 fn a_restorer_that_cannot_be_created_is_reported_and_the_old_one_stays() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     pipeline.swap(Box::new(|_| Err("other.ckpt: not a readable checkpoint".into())));
     wait("the notice", || pipeline.notices().list().iter().any(|n| n.text.contains("other.ckpt")));
-    wait("a picture", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
+    wait("an image", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
     assert_eq!(pipeline.engine(), "fake");
     pipeline.swap(Box::new(|_| Ok(Box::new(gem_live::live::PassThrough))));
     wait("the swap", || pipeline.engine() == "no restoration");
-    wait("a blurry picture", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
+    wait("a blurry image", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
 }
 
 #[test]
 fn dropping_stops_the_threads_while_both_are_busy() {
     let (pipeline, ..) = start(u64::MAX, 20);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let start = Instant::now();
     drop(pipeline);
     assert!(start.elapsed() < Duration::from_secs(5));

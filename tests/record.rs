@@ -238,8 +238,8 @@ impl Store for Panicking {
 
 #[test]
 fn a_panic_in_a_recorder_thread_ends_the_recording_and_releases_memory() {
-    let whole = tempfile::tempdir().unwrap();
-    let recorder = start(whole.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
+    let reference = tempfile::tempdir().unwrap();
+    let recorder = start(reference.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
     (0..2).for_each(|i| recorder.push(synced(i, 0)));
     let pair = recorder.finish().bytes;
     // Space for one and a half pairs: the second one waits until the first is written.

@@ -255,7 +255,7 @@ fn playback_can_be_paused_stepped_and_sought_to_the_frame() {
         assert_eq!(starts(&source), expected, "{step} from {before}");
         assert_eq!(monitor.state().frame as i64, frame);
     }
-    // At ten times the speed the whole takes 40 ms, and then it restarts.
+    // At ten times the speed the recording takes 40 ms, and then it restarts.
     set_control(&source, "loop", Value::Bool(true));
     set_control(&source, "speed", Value::Float(10.0));
     set_control(&source, "paused", Value::Bool(false));

@@ -115,8 +115,8 @@ impl AlignmentHandle {
     /// for a board that flashes full screen, which needs no frames of the event camera.
     ///
     /// # Errors
-    /// [`AlignmentHandleError::NoRig`] if there are no two cameras, [`AlignmentHandleError::Thread`]
-    /// if the system cannot start a thread.
+    /// [`AlignmentHandleError::NoRig`] if there are no two cameras,
+    /// [`AlignmentHandleError::Thread`] if the system cannot start a thread.
     pub fn begin(
         &self,
         settings: AlignSettings,

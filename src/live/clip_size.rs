@@ -67,8 +67,8 @@ impl SizeChoice {
         let change = if best > self.current {
             self.times.len() >= MIN_SAMPLES.0
         } else {
-            // Hysteresis: a smaller size only if the current one misses the frame interval, so that the
-            // image does not alternate between two sizes.
+            // Hysteresis: a smaller size only if the current one misses the frame interval, so that
+            // the image does not alternate between two sizes.
             self.times.len() >= MIN_SAMPLES.1 && median_s > interval.as_secs_f64()
         };
         if !change || best == self.current {
@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_largest_size_that_fits_is_selected() {
-        // 288x192 costs 13.6e9 operations: 68 ms at this speed, while 576x384 takes four times that.
+        // 288x192 costs 13.6e9 operations: 68 ms at this speed, while 576x384 takes four times
+        // that.
         let mut choice = SizeChoice::new(shapes());
         assert_eq!(play(&mut choice, |_| 2e11, 50), [2]);
     }

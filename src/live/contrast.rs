@@ -107,8 +107,8 @@ impl LiveContrast {
             let follows = first.frame.epoch == synced.frame.epoch
                 && synced.from <= first.frame.end
                 && synced.frame.start >= first.frame.end;
-            let whole = |s: &SyncedExposure| s.missing.is_empty() && !s.lossy;
-            if follows && whole(&first) && whole(synced) {
+            let complete = |s: &SyncedExposure| s.missing.is_empty() && !s.lossy;
+            if follows && complete(&first) && complete(synced) {
                 self.send(&mut state, [first, synced.clone()]);
             }
             return;

@@ -51,7 +51,7 @@ impl Default for RestoreRequest {
 }
 
 impl RestoreRequest {
-    /// Whether both requests give the same images of an exposure.
+    /// Whether both requests result in the same images.
     fn same_picture(&self, other: &Self) -> bool {
         self.instants == other.instants
             && self.edi == other.edi
@@ -174,7 +174,8 @@ impl EngineThread {
                 },
                 recv(ready) -> _ => {}
             }
-            // Submit the new exposure first: it is computed while the previous one is processed here.
+            // Submit the new exposure first: it is computed while the previous one is processed
+            // here.
             let submit = |restorer: &mut Option<Box<dyn Restorer>>| {
                 let (captured, restorer) = (last.as_ref()?, restorer.as_mut()?);
                 Some(submit_to(restorer.as_mut(), captured, &request, !fresh))
@@ -374,7 +375,7 @@ fn submit_to(
     InFlight { captured: captured.clone(), request: request.clone(), repeated, start, refused }
 }
 
-/// Turns a panic into an error, so that the program goes on.
+/// Turns a panic into an error, so that the program continues.
 fn catch_panic<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     caught(f)?
 }

@@ -134,15 +134,25 @@ impl Filters {
         let s = self.settings();
         let mut controls = vec![
             Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
-            Control::number("filter_hot_hz", "Hot from (events/s)", s.hot.rate_hz, (1.0, 10_000.0))
-                .for_experts(),
-            Control::number("filter_hot_factor", "Hot over neighbours", s.hot.factor, (2.0, 100.0))
-                .for_experts(),
-            Control::switch("filter_hot_forget", "Learn hot pixels anew", false).for_experts(),
+            Control::number(
+                "filter_hot_hz",
+                "Hot pixel rate (events/s)",
+                s.hot.rate_hz,
+                (1.0, 10_000.0),
+            )
+            .for_experts(),
+            Control::number(
+                "filter_hot_factor",
+                "Hot pixel ratio to neighbours",
+                s.hot.factor,
+                (2.0, 100.0),
+            )
+            .for_experts(),
+            Control::switch("filter_hot_forget", "Relearn hot pixels", false).for_experts(),
             Control::switch("filter_activity", "Background activity", s.background_activity),
             Control::whole(
                 "filter_activity_us",
-                "Support within (us)",
+                "Support window (us)",
                 s.activity.window_us,
                 (100, 1_000_000),
             ),

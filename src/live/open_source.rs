@@ -51,7 +51,7 @@ pub enum OpenError {
     )]
     NoEvents(SourceName),
     /// The clip as one of two cameras.
-    #[error("{0} cannot be one of two cameras: give it as --source {0}")]
+    #[error("{0} cannot be one of two cameras: use --source {0}")]
     Whole(SourceName),
 }
 

@@ -336,8 +336,8 @@ impl ExposureSource for RigSource {
         if let Some(simulation_rate) = self.simulation_rate().filter(|p| p.real_time < 0.97) {
             let ratio = simulation_rate.real_time;
             let text = format!(
-                "runs at {ratio:.2} of real time, too much for this computer: use a smaller image or \
-                 a lower frame rate, such as sim:640x480@10"
+                "runs at {ratio:.2} of real time, too much for this computer: use a smaller image \
+                 or a lower frame rate, such as sim:640x480@10"
             );
             facts.push(("simulation", text));
         }

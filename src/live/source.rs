@@ -87,7 +87,7 @@ pub enum Control {
 /// Playback status of a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transport {
-    /// Fraction of the whole that was played, 0 to 1.
+    /// Fraction of the recording that was played, 0 to 1.
     pub position: f64,
     /// Whether playback is paused.
     pub paused: bool,
@@ -231,7 +231,7 @@ impl PlaybackClock {
         true
     }
 
-    /// The playback status at this `position`, a fraction of the whole.
+    /// The playback status at this `position`, a fraction of the duration.
     pub fn transport(&self, position: f64) -> Transport {
         Transport { position, paused: self.paused, speed: self.speed }
     }

@@ -22,14 +22,14 @@ pub enum SourceName {
     Replay(PathBuf),
     /// A FLIR or other GenICam camera: frames. With a serial number, only that device.
     Genicam(Option<String>),
-    /// A webcam: frames. The number is its index in the system's list; 0 is the first one that can be
-    /// opened.
+    /// A webcam: frames. The number is its index in the system's list; 0 is the first one that can
+    /// be opened.
     Uvc(u32),
 }
 
 /// Valid values of `--source` and similar options, for messages.
-const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, sim:WIDTHxHEIGHT@FRAMES, loadgen:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, \
-                     replay:PATH, genicam, genicam:SERIAL, uvc, uvc:NUMBER";
+const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, sim:WIDTHxHEIGHT@FRAMES, \
+                     loadgen:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, replay:PATH, genicam, genicam:SERIAL, uvc, uvc:NUMBER";
 
 impl SourceName {
     /// Whether it delivers frames.

@@ -125,8 +125,8 @@ impl Stats {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts an exposure that the source delivered. A gap in `number` counts as a drop of the source;
-    /// `event_rate` is in events per second.
+    /// Counts an exposure that the source delivered. A gap in `number` counts as a drop of the
+    /// source; `event_rate` is in events per second.
     pub fn captured(&self, number: u64, event_rate: f64) {
         self.with(|s| {
             s.snapshot.captured += 1;
@@ -225,8 +225,8 @@ fn times(histogram: &Option<Histogram<u64>>) -> Times {
     }
 }
 
-/// Events per second. A long silence gives zero, not the last known rate; rare events are measured
-/// over a longer time.
+/// Events per second. A long silence results in zero, not the last known rate; rare events are
+/// measured over a longer time.
 fn rate(times: &mut VecDeque<Instant>) -> f64 {
     remove_old(times);
     match (times.front(), times.back()) {

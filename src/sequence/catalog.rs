@@ -226,8 +226,8 @@ pub struct Deleted {
     pub kept: Vec<PathBuf>,
 }
 
-/// Deletes a sequence permanently: the files of the recorder one by one, the manifest last, and then
-/// the folder if it is empty. Links are never followed, and subfolders are not touched.
+/// Deletes a sequence permanently: the files of the recorder one by one, the manifest last, and
+/// then the folder if it is empty. Links are never followed, and subfolders are not touched.
 ///
 /// # Errors
 /// The folder is a link or not a sequence with a manifest of this program, or the system reports an

@@ -23,8 +23,8 @@ pub fn largest_crop(sensor: Size, scale: usize, side: usize) -> Option<(usize, u
 /// or the scale factor is not an integer, 64 event pixels, which training then reports.
 pub(crate) fn published_crop(sensors: impl Iterator<Item = Size>, scale: f64) -> (usize, usize) {
     let smaller = |a: Size, b: Size| Size::new(a.width.min(b.width), a.height.min(b.height));
-    let whole = scale >= 1.0 && scale.fract() == 0.0;
-    let smallest = sensors.reduce(smaller).filter(|_| whole);
+    let integer = scale >= 1.0 && scale.fract() == 0.0;
+    let smallest = sensors.reduce(smaller).filter(|_| integer);
     let found = smallest.and_then(|s| largest_crop(s, scale as usize, PUBLISHED_CROP_PX));
     found.unwrap_or((64, 64))
 }

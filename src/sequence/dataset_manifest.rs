@@ -22,7 +22,7 @@ pub struct Entry {
     pub events: usize,
 }
 
-/// The whole file.
+/// The contents of the file.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct DatasetManifest {
     pub(crate) program: String,

@@ -34,7 +34,7 @@ impl PairHeader {
             let array = npz.get(name, 1)?.ok_or_else(|| missing(name))?;
             match array.integers().as_deref() {
                 Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one whole number of microseconds")),
+                _ => Err(field(name, "not one integer in microseconds")),
             }
         };
         let exposures_us =

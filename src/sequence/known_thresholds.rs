@@ -1,9 +1,9 @@
 //! The contrast thresholds of recorded files.
 //!
 //! In this order: thresholds that the user gives, those of the manifest of the recording or the
-//! dataset, those stored for the serial number of the recording's event camera, an estimate. Files of
-//! a recording with a manifest come from one camera, so their estimate continues from file to file;
-//! any other file may come from a different camera.
+//! dataset, those stored for the serial number of the recording's event camera, an estimate. Files
+//! of a recording with a manifest come from one camera, so their estimate continues from file to
+//! file; any other file may come from a different camera.
 
 use crate::deblur::{FramePair, ThresholdEstimator};
 use crate::event::{Contrast, Thresholds};
@@ -81,8 +81,8 @@ impl Contrasts {
 const PAIRS: usize = 24;
 
 impl Contrasts {
-    /// The thresholds of a recording: a file, or a folder whose files come from one camera. Unreadable
-    /// pairs are skipped.
+    /// The thresholds of a recording: a file, or a folder whose files come from one camera.
+    /// Unreadable pairs are skipped.
     pub fn of_recording(&mut self, recording: &Path) -> Contrast {
         let files: Vec<PathBuf> = find(&[recording.to_owned()]).into_iter().flatten().collect();
         for path in &files {

@@ -80,7 +80,7 @@ impl Pair {
         let mut time = |name: &str| -> Result<i64, PairError> {
             match required(name, 1)?.integers().as_deref() {
                 Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one whole number of microseconds")),
+                _ => Err(field(name, "not one integer in microseconds")),
             }
         };
         let exposures_us =
@@ -204,7 +204,7 @@ fn truth(images: Array, times: Array) -> Result<GroundTruth, PairError> {
     let timestamps_us = times
         .integers()
         .filter(|t| t.len() == *n)
-        .ok_or_else(|| field("sharp_timestamps", "not one whole number for every sharp image"))?;
+        .ok_or_else(|| field("sharp_timestamps", "not one integer per sharp image"))?;
     let size = Size::new(*w, *h);
     let length = h.checked_mul(*w).and_then(|a| a.checked_mul(*c)).filter(|l| *l > 0);
     let length = length.ok_or_else(|| field("sharp_imgs", format!("{n} images of {c}x{h}x{w}")))?;

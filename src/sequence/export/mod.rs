@@ -230,9 +230,9 @@ impl Plan {
         (self.files.len() - test, test)
     }
 
-    /// Creates the dataset in `out`. Its `train/` and `test/` must be missing or empty, and its YAML
-    /// files missing: nothing is overwritten. `step` is called after every file and can stop the
-    /// operation; then all files that were made are removed again. Returns the number of files
+    /// Creates the dataset in `out`. Its `train/` and `test/` must be missing or empty, and its
+    /// YAML files missing: nothing is overwritten. `step` is called after every file and can stop
+    /// the operation; then all files that were made are removed again. Returns the number of files
     /// that were copied or rewritten.
     ///
     /// # Errors

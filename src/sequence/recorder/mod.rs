@@ -1,7 +1,8 @@
 //! The recorder writes exposures to a folder of MS-RBD pairs while they arrive.
 //!
-//! [`Recorder::push`] never blocks: one thread pairs exposures, others encode and write them. Exposures
-//! that the disk is too slow for are counted. [`crate::sequence::catalog`] lists recordings.
+//! [`Recorder::push`] never blocks: one thread pairs exposures, others encode and write them.
+//! Exposures that the disk is too slow for are counted. [`crate::sequence::catalog`] lists
+//! recordings.
 
 mod disk;
 mod queue;
@@ -99,7 +100,8 @@ impl Recorder {
         &self.folder
     }
 
-    /// Adds the next exposure; never blocks. If the disk is too slow, the exposure is counted as lost.
+    /// Adds the next exposure; never blocks. If the disk is too slow, the exposure is counted as
+    /// lost.
     pub fn push(&self, synced: Arc<SyncedExposure>) {
         let Some(queue) = &self.queue else { return };
         if self.shared.is_closed() {

@@ -142,8 +142,8 @@ impl Pairing {
         }
     }
 
-    /// Counts the exposures that remain in the queue: after a failure they are lost; after a complete
-    /// recording they do not belong to it.
+    /// Counts the exposures that remain in the queue: after a failure they are lost; after a
+    /// complete recording they do not belong to it.
     fn count_remaining(&mut self, exposures: &Receiver<Waiting>, ending: &StopReason) {
         let shared = &self.target.shared;
         let failed = matches!(ending, StopReason::DiskFull | StopReason::Failed(_));

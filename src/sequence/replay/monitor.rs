@@ -9,9 +9,9 @@ pub struct PlayState {
     pub frame: usize,
     /// Number of frames.
     pub frames: usize,
-    /// Fraction of the whole at which that frame starts, 0 to 1.
+    /// Fraction of the duration at which that frame starts, 0 to 1.
     pub position: f64,
-    /// Duration of the whole, in microseconds.
+    /// Duration of the recording, in microseconds.
     pub duration_us: i64,
     /// Whether playback is paused.
     pub paused: bool,

@@ -69,7 +69,7 @@ impl Recording {
 
     fn events(&mut self, last_us: i64, events: EventBuffer) -> Option<Due> {
         let (from, until, events) = match self.joiner.join(last_us, events) {
-            Ok(whole) => whole,
+            Ok(joined) => joined,
             Err(lost) => {
                 self.drops.add(DropCause::Malformed, DropUnit::Events, lost);
                 return None;

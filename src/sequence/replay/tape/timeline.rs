@@ -28,13 +28,13 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// The frame at a fraction of the whole: the last one that has started by then.
+    /// The frame at a fraction of the duration: the last one that has started by then.
     pub(crate) fn frame_at(&self, fraction: f64) -> usize {
         let us = (fraction.clamp(0.0, 1.0) * self.end_us as f64).round() as i64;
         self.starts_us.partition_point(|start| *start <= us).saturating_sub(1)
     }
 
-    /// Fraction of the whole at which a frame starts.
+    /// Fraction of the duration at which a frame starts.
     pub(crate) fn fraction(&self, frame: usize) -> f64 {
         let start_us = self.starts_us.get(frame).copied().unwrap_or(self.end_us);
         start_us as f64 / self.end_us.max(1) as f64
