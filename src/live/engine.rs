@@ -34,7 +34,7 @@ pub enum FramePolicy {
 /// What the window requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestoreRequest {
-    /// Instants as fractions of the exposure, 0 to 1.
+    /// Instants as fractions of the exposure.
     pub instants: Vec<f64>,
     /// Which exposures are restored.
     pub take: FramePolicy,
@@ -105,7 +105,7 @@ pub(super) struct EngineThread {
     pub notify: Box<dyn Fn() + Send>,
     /// When SSIM was last computed, and how long it took.
     pub last_ssim: Option<(Instant, Duration)>,
-    /// When the last exposure was last_collected.
+    /// When the last exposure was collected.
     pub last_collected: Option<Instant>,
 }
 

@@ -35,7 +35,7 @@ pub trait Restorer: Send {
     /// The reason as text for the user.
     fn collect(&mut self) -> Result<Vec<ImageU8>, String>;
 
-    /// Whether [`Restorer::collect`] returns without waiting for another device.
+    /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
     fn is_ready(&mut self) -> bool {
         true
     }

@@ -133,7 +133,7 @@ impl RigHandle {
     /// Starts a recording with the next exposure, after finishing a present one.
     ///
     /// # Errors
-    /// The source cannot be recorded, the folder exists, or the disk is full.
+    /// The source cannot be recorded, the folder is not empty, or the disk is full.
     pub fn record(
         &self,
         folder: &Path,

@@ -32,7 +32,7 @@ pub struct RigSource {
     rig: Rig,
     exposures: Receiver<Arc<SyncedExposure>>,
     drops: Drops,
-    /// Missing frames that were counted in exposures that were skipped since.
+    /// Frames that were missing before exposures that were skipped.
     before_skipped: Arc<AtomicU64>,
     handle: RigHandle,
     filters: Filters,

@@ -89,7 +89,6 @@ pub enum LibraryError {
 ///
 /// # Errors
 /// The folder cannot be listed.
-/// The folder cannot be listed.
 pub fn list(folder: &Path) -> Result<Vec<Sequence>, LibraryError> {
     let io = |e| LibraryError::Io(folder.to_owned(), e);
     let entries = match std::fs::read_dir(folder) {
