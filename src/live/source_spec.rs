@@ -1,4 +1,4 @@
-//! The names of sources, as a person writes them.
+//! The names of sources on the command line.
 
 use crate::simulate::load_generator::LoadModel;
 use crate::simulate::sim_camera::SimName;
@@ -6,37 +6,38 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where pictures or events come from.
+/// A source of frames, of events, or of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SourceName {
-    /// The clip in the program.
+    /// The embedded clip.
     #[default]
     Clip,
-    /// A DAVIS: its own frames and events; of this serial number, if one is given.
+    /// A DAVIS: frames and events of one chip. With a serial number, only that device.
     Davis(Option<String>),
     /// The simulated rig.
     Sim(SimName),
-    /// A rendered loop at a rate that is given, to measure the path.
+    /// A rendered loop at a given rate, to measure the throughput of the pipeline.
     Load(LoadModel),
-    /// A recording: an AEDAT4 file, or a folder of MS-RBD pairs.
+    /// A recording: an AEDAT4 file or a folder of MS-RBD pairs.
     Replay(PathBuf),
-    /// A FLIR or another GenICam camera: frames; of this serial number, if one is given.
+    /// A FLIR or other GenICam camera: frames. With a serial number, only that device.
     Genicam(Option<String>),
-    /// A web camera: frames; the n-th that the system lists.
+    /// A webcam: frames. The number is its index in the system's list; 0 is the first one that can
+    /// be opened.
     Uvc(u32),
 }
 
-/// What stands after `--source` and the like, for messages.
-const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, sim:WIDTHxHEIGHT@FRAMES, loadgen:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, \
-                     replay:PATH, genicam, genicam:SERIAL, uvc, uvc:NUMBER";
+/// Valid values of `--source` and similar options, for messages.
+const KNOWN: &str = "clip, sim, sim:WIDTHxHEIGHT, sim:WIDTHxHEIGHT@FRAMES, \
+                     loadgen:SIZE@FRAMES,EVENTS, davis, davis:SERIAL, replay:PATH, genicam, genicam:SERIAL, uvc, uvc:NUMBER";
 
 impl SourceName {
-    /// Whether it gives frames.
+    /// Whether it delivers frames.
     pub fn gives_frames(&self) -> bool {
         true
     }
 
-    /// Whether it gives events.
+    /// Whether it delivers events.
     pub fn gives_events(&self) -> bool {
         !matches!(self, Self::Genicam(_) | Self::Uvc(_))
     }
@@ -57,11 +58,13 @@ impl FromStr for SourceName {
             ("uvc", None) => Ok(Self::Uvc(0)),
             ("uvc", Some(number)) => {
                 let number = number.parse();
-                number.map(Self::Uvc).map_err(|_| format!("{text}: a number follows uvc:"))
+                number
+                    .map(Self::Uvc)
+                    .map_err(|_| format!("{text}: uvc: must be followed by a number"))
             }
             ("replay", Some(path)) => Ok(Self::Replay(path.into())),
-            ("replay", None) => Err("name the recording: replay:PATH".into()),
-            _ => Err(format!("{text} is none of {KNOWN}")),
+            ("replay", None) => Err("replay needs a path: replay:PATH".into()),
+            _ => Err(format!("{text} is not a source: use one of {KNOWN}")),
         }
     }
 }
@@ -82,16 +85,16 @@ impl Display for SourceName {
     }
 }
 
-/// One source for frames and events, or one for each.
+/// One source for frames and events, or one source for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sources {
-    /// One device that gives both.
+    /// One device for both.
     One(SourceName),
     /// A frame camera and an event camera.
     Two {
-        /// Gives the frames.
+        /// The source of the frames.
         frames: SourceName,
-        /// Gives the events.
+        /// The source of the events.
         events: SourceName,
     },
 }

@@ -55,7 +55,7 @@ fn a_name_that_is_no_source_cannot_be_opened() {
     w.run_steps(2);
     w.event(egui::Event::Text("hologram".into()));
     w.run_steps(2);
-    assert!(says(&w, "hologram is none of clip, sim"));
+    assert!(says(&w, "hologram is not a source: use one of clip, sim"));
     let before = w.state().session.name.clone();
     press(&mut w, Key::Enter);
     assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
