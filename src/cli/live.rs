@@ -94,7 +94,7 @@ impl Live {
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
             LiveEngine::Auto | LiveEngine::Cuda => {}
         }
-        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::Clip) {
+        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
             // Filters are stages of a rig, and the clip has none.
             without_effect("the clip in the program", [("--filter", self.filters.any())])?;
         }

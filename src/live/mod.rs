@@ -25,7 +25,9 @@ mod rig_camera;
 mod rig_handle;
 mod rig_source;
 mod source;
+mod source_kind;
 mod source_spec;
+pub mod sources;
 mod stats;
 
 pub use aligning::{AlignmentHandle, AlignmentHandleError};
@@ -36,7 +38,7 @@ pub use diagnostics::{Diagnostics, Notice};
 pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
-pub use open_source::{OpenError, Playback, open, open_with_clock};
+pub use open_source::{open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
@@ -45,7 +47,8 @@ pub use source::{
     Control, ExposureSource, LiveFrame, Next, PlaybackClock, Shape, SourceError, SourceReport,
     Transport,
 };
-pub use source_spec::{SourceName, Sources};
+pub use source_kind::{OpenError, OpenRequest, Playback, SourceKind, SourceName};
+pub use source_spec::Sources;
 pub use stats::{Drops, Snapshot, Stats, Times};
 
 use crate::camera;

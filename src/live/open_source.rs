@@ -1,59 +1,15 @@
 //! Opens a source by its name.
 
-use super::{
-    CameraChoice, ClipSource, ExposureSource, RigHandle, RigHandleError, RigSource, SourceName,
-    Sources,
-};
-use crate::camera::drivers::davis::Davis;
-use crate::camera::drivers::genicam::GenIcam;
-use crate::camera::drivers::uvc::Uvc;
+use super::source_kind::{OpenError, OpenRequest, Playback, SourceName};
+use super::source_spec::Sources;
+use super::{CameraChoice, ClipSource, ExposureSource, RigHandle, RigHandleError, RigSource};
 use crate::camera::split::{StreamKind, split_wanted};
-use crate::camera::{DeviceSelector, Driver, Settings};
+use crate::camera::{DeviceSelector, Driver};
 use crate::event::Contrast;
 use crate::rig::RigSettings;
 use crate::rig::clock::ClockSettings;
-use crate::sequence::replay::{Replay, ReplaySettings};
-use crate::sequence::{Clip, ClipError, Manifest};
-use crate::simulate::load_generator::Load;
-use crate::simulate::sim_camera::Sim;
+use crate::sequence::{Clip, Manifest};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How often a recording is played. Cameras ignore this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Playback {
-    /// Repeatedly, at the recorded speed.
-    Loop,
-    /// Once, at the recorded speed.
-    Once,
-}
-
-/// Why a source could not be opened. A camera that is not connected is no error: the program waits
-/// for it.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The embedded clip cannot be read.
-    #[error(transparent)]
-    Clip(#[from] ClipError),
-    /// The recording cannot be started.
-    #[error(transparent)]
-    Tap(#[from] RigHandleError),
-    /// The file or folder of a recording does not exist.
-    #[error("{0}: no such recording")]
-    Missing(std::path::PathBuf),
-    /// The system cannot start a thread.
-    #[error("cannot start a camera thread: {0}")]
-    Thread(#[from] std::io::Error),
-    /// A frame camera without an event camera.
-    #[error(
-        "{0} delivers no events: add an event camera, for example \
-             --frame-source {0} --event-source davis"
-    )]
-    NoEvents(SourceName),
-    /// The clip as one of two cameras.
-    #[error("{0} cannot be one of two cameras: use --source {0}")]
-    Whole(SourceName),
-}
 
 /// Controls of the simulated rig that belong to its event camera.
 const SIM_EVENT_CONTROLS: &[&str] = &["cable", "event_drift_ppm", "event_offset_us"];
@@ -87,27 +43,27 @@ pub fn open_with_clock(
     let title = sources.to_string();
     let mut rig = RigSettings { clock, ..RigSettings::default() };
     match sources {
-        Sources::One(SourceName::Clip) => {
+        Sources::One(name) if name.is_clip() => {
             before(handle)?;
             handle.contrast().know(Contrast::known(Clip::THRESHOLDS));
             Ok(Box::new(ClipSource::new(&Clip::embedded()?).with_contrast(handle.contrast())))
         }
         Sources::One(name) => {
-            if !name.gives_events() {
+            if !name.has_events() {
                 return Err(OpenError::NoEvents(name.clone()));
             }
-            let camera = camera(name, playback, &mut rig)?;
+            let camera = camera(name, None, playback, &mut rig)?;
             use_recorded_thresholds(name, handle);
             handle.enable();
             before(handle)?;
             Ok(Box::new(RigSource::one(title, camera, rig, handle.clone())?))
         }
         Sources::Two { frames, events } => {
-            if !events.gives_events() {
+            if !events.has_events() {
                 return Err(OpenError::NoEvents(events.clone()));
             }
             for name in [frames, events] {
-                if matches!(name, SourceName::Clip) {
+                if name.is_clip() {
                     return Err(OpenError::Whole(name.clone()));
                 }
             }
@@ -116,8 +72,8 @@ pub fn open_with_clock(
                 split_camera(frames, playback, &mut rig)?
             } else {
                 (
-                    stream_camera(frames, StreamKind::Frames, playback, &mut rig)?,
-                    stream_camera(events, StreamKind::Events, playback, &mut rig)?,
+                    camera(frames, Some(StreamKind::Frames), playback, &mut rig)?,
+                    camera(events, Some(StreamKind::Events), playback, &mut rig)?,
                 )
             };
             handle.enable();
@@ -129,7 +85,7 @@ pub fn open_with_clock(
 
 /// Uses the contrast thresholds of a recording's manifest.
 fn use_recorded_thresholds(events: &SourceName, handle: &RigHandle) {
-    if let SourceName::Replay(path) = events
+    if let Some(path) = events.recording()
         && let Ok(manifest) = Manifest::read(path)
         && let Some(contrast) = manifest.session.thresholds
     {
@@ -143,7 +99,7 @@ fn split_camera(
     playback: Playback,
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
-    let CameraChoice { opener, serial, settings, monitor } = camera(name, playback, rig)?;
+    let CameraChoice { opener, serial, settings, monitor } = camera(name, None, playback, rig)?;
     let (frames, events) =
         split_wanted(opener, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
     let camera_choice = |opener: Arc<dyn Driver>| CameraChoice {
@@ -157,61 +113,13 @@ fn split_camera(
     Ok((camera_choice(Arc::new(frames)), events))
 }
 
-/// One of two cameras. A DAVIS is set to send only what this camera is used for.
-fn stream_camera(
-    name: &SourceName,
-    stream: StreamKind,
-    playback: Playback,
-    rig: &mut RigSettings,
-) -> Result<CameraChoice, OpenError> {
-    match name {
-        SourceName::Davis(serial) => {
-            let opener = Davis::new(None).only(stream);
-            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(opener) })
-        }
-        _ => camera(name, playback, rig),
-    }
-}
-
-/// Creates the camera of a source, and adapts the rig's settings to it.
+/// The camera of a source, which may adapt the rig's settings to it; `stream` if only that stream is
+/// needed.
 fn camera(
     name: &SourceName,
+    stream: Option<StreamKind>,
     playback: Playback,
     rig: &mut RigSettings,
 ) -> Result<CameraChoice, OpenError> {
-    match name {
-        SourceName::Clip => Err(OpenError::Whole(name.clone())),
-        SourceName::Sim(which) => Ok(CameraChoice::new(Sim::new(which.model(), true))),
-        SourceName::Load(rates) => {
-            // Rendering the scene in full size takes long.
-            let settings = Settings { open_stall: Duration::from_secs(300), ..Settings::default() };
-            Ok(CameraChoice { settings, ..CameraChoice::new(Load::new(*rates)) })
-        }
-        SourceName::Davis(serial) => {
-            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(Davis::new(None)) })
-        }
-        SourceName::Replay(path) => {
-            if !path.exists() {
-                return Err(OpenError::Missing(path.clone()));
-            }
-            let once = playback == Playback::Once;
-            let play = ReplaySettings { looped: !once, end: once, speed: 1.0 };
-            let settings = Settings { lossless: true, ..Settings::default() };
-            // A recording may be paused for any length of time.
-            rig.sync.max_wait_us = None;
-            // Nothing arrives late: what is missing is not in the recording.
-            rig.sync.patience_us = 0;
-            let replay = Replay::new(path, play);
-            let monitor = Some(replay.monitor());
-            Ok(CameraChoice { settings, monitor, ..CameraChoice::new(replay) })
-        }
-        SourceName::Genicam(serial) => {
-            Ok(CameraChoice { serial: serial.clone(), ..CameraChoice::new(GenIcam::default()) })
-        }
-        SourceName::Uvc(which) => {
-            // Without a number, the first device that can be opened.
-            let serial = (*which > 0).then(|| which.to_string());
-            Ok(CameraChoice { serial, ..CameraChoice::new(Uvc::new()) })
-        }
-    }
+    (name.kind().open)(&mut OpenRequest { name, stream, playback, rig })
 }
