@@ -1,4 +1,4 @@
-//! How good the network is on exposures that training never sees.
+//! Quality of the network on exposures that are not used for training.
 
 use super::TrainError;
 use super::cpu::{Input, Net};
@@ -15,11 +15,11 @@ struct Held {
     /// Ratio of image to event resolution.
     scale: usize,
     input: Input,
-    /// The sharp image, where it is known.
+    /// The sharp image, if it is known.
     sharp: Option<Vec<f32>>,
 }
 
-/// Held-out exposures, with their truth or without.
+/// Held-out exposures, with or without ground truth.
 pub struct Validation {
     samples: Vec<Held>,
 }
@@ -27,19 +27,19 @@ pub struct Validation {
 /// Means over the held-out exposures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Scores {
-    /// PSNR of the blurry images in dB, where the truth is known.
+    /// PSNR of the blurry images in dB, with ground truth only.
     pub blurry_db: Option<f64>,
-    /// PSNR of the restored images in dB, where the truth is known.
+    /// PSNR of the restored images in dB, with ground truth only.
     pub restored_db: Option<f64>,
-    /// Sharpness (see [`metrics::sharpness`]) of the restored images over the true ones', or,
-    /// without truth, over the blurry ones'.
+    /// Sharpness (see [`metrics::sharpness`]) of the restored images, relative to that of the sharp
+    /// images or, without ground truth, the blurry ones.
     pub sharpness: f64,
-    /// Gain in dB by the ratio of image to event resolution.
+    /// PSNR gain in dB per ratio of image to event resolution.
     pub gain_db: Vec<(usize, f64)>,
 }
 
 impl Validation {
-    /// From samples with truth, each with its ratio of image to event resolution.
+    /// From samples with ground truth, each with its ratio of image to event resolution.
     pub fn new(samples: Vec<(usize, Labelled)>) -> Self {
         let held = |(scale, s): (usize, Labelled)| {
             let Labelled { input, sharp } = s;
@@ -48,20 +48,20 @@ impl Validation {
         Self { samples: samples.into_iter().map(held).collect() }
     }
 
-    /// From samples without truth.
+    /// From samples without ground truth, each with its ratio of image to event resolution.
     pub fn without_truth(samples: Vec<(usize, Input)>) -> Self {
         let held = |(scale, input)| Held { scale, input, sharp: None };
         Self { samples: samples.into_iter().map(held).collect() }
     }
 
-    /// Runs all of them.
+    /// Runs the network on all exposures.
     ///
     /// # Errors
-    /// A sample that the network cannot take.
+    /// The network cannot process a sample.
     pub fn run(&self, net: &Net) -> Result<Scores, TrainError> {
         struct One {
             scale: usize,
-            /// PSNR blurry and restored.
+            /// PSNR of the blurry and of the restored image.
             db: Option<(f64, f64)>,
             sharpness: f64,
         }
@@ -99,10 +99,10 @@ impl Validation {
         })
     }
 
-    /// Scores, and a sheet of pictures in `folder` named by the step.
+    /// Computes the scores and writes a contact sheet to `folder`, named by the step.
     ///
     /// # Errors
-    /// A sample that the network cannot take, or a file that cannot be written.
+    /// The network cannot process a sample, or a file cannot be written.
     pub fn report(&self, net: &Net, folder: &Path, step: u64) -> Result<Scores, TrainError> {
         if let Some(sheet) = self.sheet(net, 6)? {
             let path = folder.join(format!("{step:07}.png"));
@@ -122,8 +122,8 @@ impl Validation {
         self.run(net)
     }
 
-    /// The first `count` exposures side by side: blurry, restored and, where known, true, one
-    /// below the other.
+    /// The first `count` exposures side by side: blurry, restored and, if known, sharp, from top to
+    /// bottom.
     fn sheet(&self, net: &Net, count: usize) -> Result<Option<ImageU8>, TrainError> {
         let Some(first) = self.samples.first() else { return Ok(None) };
         let (h, w) = (first.input.height, first.input.width);
@@ -153,7 +153,7 @@ impl Validation {
     }
 }
 
-/// In dB, of clamped numbers.
+/// PSNR in dB, with values clamped to `[0, 1]`.
 fn psnr(image: &[f32], truth: &[f32]) -> f64 {
     let square = |(a, b): (&f32, &f32)| f64::from(a.clamp(0.0, 1.0) - b).powi(2);
     let sum: f64 = image.iter().zip(truth).map(square).sum();

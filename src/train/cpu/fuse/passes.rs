@@ -1,4 +1,4 @@
-//! The way through the MLP for every pixel, and the way back.
+//! The forward and the backward pass of the MLP for every pixel.
 
 use super::gather::{Places, blend};
 use super::parts::{Fused, Fusion, TILE, dense};
@@ -28,7 +28,7 @@ impl Task for Forward<'_> {
                 let n = TILE.min(out.w - x0);
                 let weights = places.weights(y, x0, n);
                 sum.fill(0.0);
-                // SAFETY: z, t and sum hold TILE pixels of c numbers, and n <= TILE.
+                // SAFETY: z, t and sum hold TILE pixels of c values, and n <= TILE.
                 unsafe {
                     for corner in 0..4 {
                         let through = [z.as_mut_ptr(), t.as_mut_ptr(), z.as_mut_ptr()];
@@ -45,12 +45,12 @@ impl Task for Forward<'_> {
     }
 }
 
-/// Adds to a square layer's weights and bias, from `n` pixels of its input and of its output's
-/// derivative. A function and not a closure: a closure here would not get the instruction set
-/// that the task runs with.
+/// Adds the derivatives of a square layer's weights and bias, from `n` pixels of its input and of
+/// its output's derivative. This is a function because a closure would not be compiled for the
+/// instruction set of the task.
 ///
 /// # Safety
-/// `square` holds c rows of c numbers and the bias, both slices n pixels of c numbers.
+/// `square` holds c rows of c values and the bias, both slices n pixels of c values.
 #[inline(always)]
 unsafe fn square_products<S: Simd>(
     square: &mut [f32],
@@ -62,7 +62,7 @@ unsafe fn square_products<S: Simd>(
     let (weights, bias) = square.split_at_mut(c * c);
     let left = Operand { start: input.as_ptr(), step: c, line: 0 };
     let right = Operand { start: derivative.as_ptr(), step: c, line: 0 };
-    // SAFETY: as the caller promised.
+    // SAFETY: guaranteed by the caller.
     unsafe { outer::<S>(pixels, left, c, right, c, weights.as_mut_ptr()) };
     for pixel in derivative.chunks_exact(c).take(n) {
         bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
@@ -81,7 +81,7 @@ pub(super) struct Backward<'a> {
     pub(super) position: &'a mut [f32],
 }
 
-/// Zeroes derivatives where the ReLU gave zero.
+/// Zeroes derivatives where the ReLU's output is zero.
 fn through_relu(derivative: &mut [f32], output: &[f32]) {
     for (d, v) in derivative.iter_mut().zip(output) {
         *d = if *v > 0.0 { *d } else { 0.0 };
@@ -104,7 +104,7 @@ impl Task for Backward<'_> {
                 let weights = places.weights(y, x0, n);
                 let given = &output.row(y)[x0 * c..][..n * c];
                 sum.fill(0.0);
-                // SAFETY: every part holds TILE pixels of c numbers, and n <= TILE.
+                // SAFETY: every part holds TILE pixels of c values, and n <= TILE.
                 unsafe {
                     // The derivative of the blend, in e.
                     let rows = dense(given.as_ptr(), c, n);
@@ -115,20 +115,20 @@ impl Task for Backward<'_> {
                         places.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
                         let [a, b] = &fusion.hidden;
                         blend::<S>(c, &weights[..n], corner, u, sum.as_mut_ptr());
-                        // Through the second hidden layer.
+                        // Back through the second hidden layer.
                         d.fill(0.0);
                         blend::<S>(c, &weights[..n], corner, e, d.as_mut_ptr());
                         through_relu(&mut d[..n * c], u);
                         square_products::<S>(&mut squares[1], t, d, (n, c));
                         let rows = dense(d.as_ptr(), c, n);
                         matmul::<S>(&b.transposed, rows, u.as_mut_ptr(), c, Post::None);
-                        // Through the first one.
+                        // Back through the first hidden layer.
                         through_relu(&mut u[..n * c], t);
                         square_products::<S>(&mut squares[0], z, u, (n, c));
                         let rows = dense(u.as_ptr(), c, n);
                         matmul::<S>(&a.transposed, rows, d.as_mut_ptr(), c, Post::None);
                         through_relu(&mut d[..n * c], z);
-                        // To both projections and the position.
+                        // Back to both projections and the position.
                         let row = places.rows[corner / 2][y];
                         let events = to_event.row_mut(row.event);
                         let images = to_image.row_mut(row.image);
