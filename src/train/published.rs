@@ -379,7 +379,7 @@ impl Run<'_> {
             let receiver = receiver;
             for (number, samples) in &receiver {
                 let step = ((before + epoch) * batches + number + 1) as u64;
-                self.skipped.tell(recordings, step, &mut self.metrics, watch)?;
+                self.skipped.report(recordings, step, &mut self.metrics, watch)?;
                 let mut running = true;
                 if !samples.is_empty() {
                     let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
