@@ -92,10 +92,11 @@ fn fifty_steps_on_one_batch_overfit_it() {
     let mut learner =
         Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
-    let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
+    let step_settings =
+        StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
     for _ in 0..50 {
-        let step = learner.step(labelled(&batch), how);
+        let step = learner.step(labelled(&batch), step_settings);
         losses.push(step.unwrap().0.total());
     }
     let blurry: f32 =
@@ -167,10 +168,11 @@ fn nan_stops_the_training_and_leaves_a_valid_state() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let how = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
+    let settings_now = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
     let first = Net::layout(EventInput::Counts).initial(9);
     let validation = Validation::new(vec![(2, sample(77))]);
-    let error = supervised::run(&how, first, &Poison, &validation, &mut steps(100)).unwrap_err();
+    let error =
+        supervised::run(&settings_now, first, &Poison, &validation, &mut steps(100)).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { step: 2, .. }), "{error}");
     let state = State::read(&folder.path().join("state.safetensors"), EventInput::Counts).unwrap();
     assert_eq!(state.adam.steps, 2);

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 const JOURNAL: &str = "unfinished.jsonl";
 
 #[derive(Deserialize, Serialize)]
-struct Line {
+struct JournalEntry {
     file: String,
     entry: Entry,
 }
@@ -102,14 +102,14 @@ impl DatasetWriter {
             if found.as_ref().is_some_and(|f| *f != settings) {
                 return Err(SetError::Other(folder.to_owned()));
             }
-            let whole = lines.filter_map(|l| serde_json::from_str::<Line>(l).ok());
+            let whole = lines.filter_map(|l| serde_json::from_str::<JournalEntry>(l).ok());
             earlier.extend(whole.map(|l| (l.file, l.entry)));
         }
         earlier.retain(|file, _| folder.join(file).is_file());
         // Rewritten, so that a truncated line cannot run into the next one.
         let mut text = format!("{settings}\n");
         for (file, entry) in &earlier {
-            text.push_str(&line(file, entry));
+            text.push_str(&journal_line(file, entry));
         }
         atomic_file::write(&journal, text.as_bytes())?;
         let file = std::fs::OpenOptions::new().append(true).open(&journal).map_err(io)?;
@@ -135,7 +135,7 @@ impl DatasetWriter {
         pair.write(&self.folder.join(file))?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let cause = |cause| SetError::Io { path: self.folder.join(JOURNAL), cause };
-        made.0.write_all(line(file, &entry).as_bytes()).map_err(cause)?;
+        made.0.write_all(journal_line(file, &entry).as_bytes()).map_err(cause)?;
         made.1.insert(file.to_owned(), entry);
         Ok(())
     }
@@ -179,10 +179,10 @@ impl DatasetWriter {
     }
 }
 
-fn line(file: &str, entry: &Entry) -> String {
-    let line = Line { file: file.to_owned(), entry: entry.clone() };
+fn journal_line(file: &str, entry: &Entry) -> String {
+    let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
     // Strings and numbers always serialise to JSON.
-    serde_json::to_string(&line).unwrap_or_default() + "\n"
+    serde_json::to_string(&record).unwrap_or_default() + "\n"
 }
 
 /// A configuration that both the authors' program and this one read.

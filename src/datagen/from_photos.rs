@@ -64,7 +64,7 @@ pub fn still_pair(
         source: format!("number {number}, of {}", of.join(", ")),
         thresholds: Some(
             [optics.pixels.on, optics.pixels.off]
-                .map(|c| tidy((f64::from(c) * drawn.threshold_factor()) as f32)),
+                .map(|c| shortest_decimal((f64::from(c) * drawn.threshold_factor()) as f32)),
         ),
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: film.events.len(),
@@ -84,6 +84,6 @@ pub fn still_pair(
 }
 
 /// An `f32` as the `f64` of its shortest decimal representation.
-fn tidy(value: f32) -> f64 {
+fn shortest_decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }

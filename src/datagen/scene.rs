@@ -50,8 +50,12 @@ pub fn random_scene_of(
     let still = random.unit() < settings.tripod;
     let gray = random.unit() < settings.gray;
     let margin_px = blur_px.min(64.0) + 16.0;
-    let mut cut = Scissors { photographs, settings, gray, margin_px, used: BTreeSet::new() };
-    let camera = if still { CameraMotion::default() } else { shake(settings, duration_s, random) };
+    let mut cut = PatchCutter { photographs, settings, gray, margin_px, used: BTreeSet::new() };
+    let camera = if still {
+        CameraMotion::default()
+    } else {
+        hand_held_camera(settings, duration_s, random)
+    };
     let background = Layer {
         texture: Texture::backdrop(cut.patch(1.0, random)),
         texels_per_px: cut.texels_per_px(random),
@@ -78,19 +82,19 @@ pub fn random_scene_of(
 }
 
 /// Number of parts of an exposure over which path lengths are summed.
-const PIECES: usize = 8;
+const PATH_PARTS: usize = 8;
 
 /// The longest path, in pixels, of the image of any layer during an exposure. It is measured at
 /// nine positions spread over the view, for the layers visible there. It is the length of the
 /// longest streak in the blurry frame.
 pub fn longest_path_px(scene: &Scene, exposure: TimeRange) -> f64 {
-    let at = |k: usize| exposure.at(k as f64 / PIECES as f64) * 1e-6;
+    let at = |k: usize| exposure.at(k as f64 / PATH_PARTS as f64) * 1e-6;
     let mut longest: f64 = 0.0;
     for place in 0..9 {
         let x = scene.view.width as f64 * (0.1 + 0.4 * (place % 3) as f64);
         let y = scene.view.height as f64 * (0.1 + 0.4 * (place / 3) as f64);
         let mut paths = vec![0.0; scene.layers.len()];
-        for k in 0..PIECES {
+        for k in 0..PATH_PARTS {
             let moved = scene.travel_px(at(k), at(k + 1), x, y);
             paths.iter_mut().zip(moved).for_each(|(way, d)| *way += d);
         }
@@ -115,7 +119,7 @@ fn scale(scene: &mut Scene, factor: f64) {
 }
 
 /// A coordinate that moves by about `length` per exposure: steadily, with a bend and a tremor.
-fn course(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
+fn smooth_motion(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
     let phase = |random: &mut KeyedRng| random.range(0.0, std::f64::consts::TAU);
     let (bend, tremor) = (random.range(-0.3, 0.3), random.range(0.0, 0.06));
     Motion::steady(0.0, length / duration_s)
@@ -124,31 +128,35 @@ fn course(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
 }
 
 /// A random number in -1 to 1 that is mostly small.
-fn seldom_large(random: &mut KeyedRng) -> f64 {
+fn mostly_small(random: &mut KeyedRng) -> f64 {
     random.range(-1.0, 1.0).powi(3)
 }
 
 /// A hand-held camera. Its translation, and its rotations about the two axes across the line of
 /// sight, each move the background by about a pixel per exposure.
-fn shake(settings: &SceneSettings, duration_s: f64, random: &mut KeyedRng) -> CameraMotion {
+fn hand_held_camera(
+    settings: &SceneSettings,
+    duration_s: f64,
+    random: &mut KeyedRng,
+) -> CameraMotion {
     let focal_px = settings.view.width.max(settings.view.height) as f64;
     let (sin, cos) = random.range(0.0, std::f64::consts::TAU).sin_cos();
     // Translation shows parallax, rotation does not: the ratio of both is random.
     let shift = random.unit();
     let turned = (1.0 - shift) / focal_px;
     CameraMotion {
-        x_px: course(shift * cos, duration_s, random),
-        y_px: course(shift * sin, duration_s, random),
-        z: course(seldom_large(random) * 1.5 / focal_px, duration_s, random),
-        pitch: course(turned * sin, duration_s, random),
-        yaw: course(turned * cos, duration_s, random),
-        roll: course(seldom_large(random) * 2.0 / focal_px, duration_s, random),
+        x_px: smooth_motion(shift * cos, duration_s, random),
+        y_px: smooth_motion(shift * sin, duration_s, random),
+        z: smooth_motion(mostly_small(random) * 1.5 / focal_px, duration_s, random),
+        pitch: smooth_motion(turned * sin, duration_s, random),
+        yaw: smooth_motion(turned * cos, duration_s, random),
+        roll: smooth_motion(mostly_small(random) * 2.0 / focal_px, duration_s, random),
     }
 }
 
 /// A foreground object of random outline; it moves with the camera's parallax or on its own.
 fn foreground(
-    cut: &mut Scissors<'_>,
+    cut: &mut PatchCutter<'_>,
     always_moves: bool,
     duration_s: f64,
     random: &mut KeyedRng,
@@ -161,10 +169,10 @@ fn foreground(
     let (sin, cos) = random.range(0.0, std::f64::consts::TAU).sin_cos();
     let size = view.width.max(view.height) as f64;
     let mut motion = PlaneMotion {
-        x_px: course(own * cos, duration_s, random),
-        y_px: course(own * sin, duration_s, random),
-        turn: course(own * seldom_large(random) * 3.0 / size, duration_s, random),
-        log_scale: course(own * seldom_large(random) * 2.0 / size, duration_s, random),
+        x_px: smooth_motion(own * cos, duration_s, random),
+        y_px: smooth_motion(own * sin, duration_s, random),
+        turn: smooth_motion(own * mostly_small(random) * 3.0 / size, duration_s, random),
+        log_scale: smooth_motion(own * mostly_small(random) * 2.0 / size, duration_s, random),
     };
     motion.x_px.rest = random.range(-0.3, 0.3) * view.width as f64;
     motion.y_px.rest = random.range(-0.3, 0.3) * view.height as f64;
@@ -174,7 +182,7 @@ fn foreground(
 }
 
 /// Cuts patches out of photographs.
-struct Scissors<'a> {
+struct PatchCutter<'a> {
     photographs: &'a Photographs,
     settings: &'a SceneSettings,
     gray: bool,
@@ -183,7 +191,7 @@ struct Scissors<'a> {
     used: BTreeSet<usize>,
 }
 
-impl Scissors<'_> {
+impl PatchCutter<'_> {
     /// Usually the resolution of the photograph, sometimes half of it.
     fn texels_per_px(&self, random: &mut KeyedRng) -> f64 {
         if random.unit() < 0.75 { 1.0 } else { 2.0 }

@@ -68,11 +68,11 @@ const LOOP: usize = 8;
 /// Duration of one packet of events in microseconds, as over USB.
 const PACKET_US: i64 = 1_000;
 /// Share of a period for which the shutter is open.
-const OPEN: f64 = 0.6;
+const DUTY_CYCLE: f64 = 0.6;
 /// From the end of the exposure to the frame's arrival: USB 3 needs this for 2.7 MB at 380 MB/s.
 const TRANSFER_US: i64 = 7_000;
 /// Time that the buffers of camera and bus can hold; data that is fetched later is lost there.
-const HELD: Duration = Duration::from_millis(200);
+const UPSTREAM_BUFFER: Duration = Duration::from_millis(200);
 
 /// The driver of a load; it renders the loop when it is first opened.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Load {
     fn rig(&self) -> RigModel {
         let LoadModel { image, sensor, frames_hz, .. } = self.model;
         let period_us = 1_000_000 / i64::from(frames_hz.max(1));
-        let exposure_us = ((period_us as f64 * OPEN) as i64).max(1);
+        let exposure_us = ((period_us as f64 * DUTY_CYCLE) as i64).max(1);
         RigModel { sensor, period_us, exposure_us, ..RigModel::new(image, 1) }
     }
 
@@ -116,7 +116,7 @@ impl Load {
             let wanted = u64::from(self.model.events_hz) * period_us(&model) / 1_000_000;
             let from_us = period.start_us;
             let events = period.events.iter().map(|e| Event { t_us: e.t_us - from_us, ..*e });
-            let events = exactly(events.collect(), wanted as usize, &model);
+            let events = resample_events(events.collect(), wanted as usize, &model);
             moments.push(Moment { frame: period.frame, events });
         }
         Ok(rendered.insert(Arc::new(moments)).clone())
@@ -129,7 +129,7 @@ fn period_us(model: &RigModel) -> u64 {
 
 /// Exactly `wanted` events: thinned or repeated, in order. A scene without events gets generated
 /// ones.
-fn exactly(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
+fn resample_events(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
     let count = events.len();
     let made = |i: usize| Event {
         t_us: (i as u64 * period_us(model) / wanted.max(1) as u64) as i64,
@@ -202,8 +202,8 @@ impl Device for Player {
         let due = self.begin + micros(events_us.min(frame_us));
         std::thread::sleep(due.saturating_duration_since(Instant::now()).min(timeout));
         let late = Instant::now().saturating_duration_since(due);
-        if late > HELD {
-            self.lose(late);
+        if late > UPSTREAM_BUFFER {
+            self.drop_periods(late);
         }
         let now_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
         loop {
@@ -298,7 +298,7 @@ impl Player {
     }
 
     /// Nothing was polled for too long: whole periods are lost upstream.
-    fn lose(&mut self, late: Duration) {
+    fn drop_periods(&mut self, late: Duration) {
         let period_us = period_us(&self.model).max(1);
         let periods = u64::try_from(late.as_micros()).unwrap_or(u64::MAX) / period_us;
         if periods == 0 {

@@ -89,9 +89,9 @@ pub struct Period {
 }
 
 /// Shortest exposure, in microseconds.
-const LEAST_US: i64 = 4;
+const MIN_EXPOSURE_US: i64 = 4;
 /// Shortest time that the shutter is closed, in microseconds.
-const CLOSED_US: i64 = 9_000;
+const MIN_CLOSED_US: i64 = 9_000;
 
 /// The simulated world over time. The same model produces the same frames and events.
 pub struct RigWorld {
@@ -141,8 +141,8 @@ impl RigWorld {
 
     /// Changes exposure time and speed from the next frame on.
     pub fn set(&mut self, exposure_us: i64, speed: f64) {
-        let longest = (self.model.period_us - CLOSED_US).max(LEAST_US);
-        self.model.exposure_us = exposure_us.clamp(LEAST_US, longest);
+        let longest = (self.model.period_us - MIN_CLOSED_US).max(MIN_EXPOSURE_US);
+        self.model.exposure_us = exposure_us.clamp(MIN_EXPOSURE_US, longest);
         self.model.speed = if speed.is_finite() { speed.clamp(0.0, 10.0) } else { 1.0 };
     }
 

@@ -392,16 +392,16 @@ impl Camera {
         while from_us < next_us {
             let until_us = (from_us + PACKET_US).min(next_us);
             if let Some((due_us, packet)) = frame.take_if(|(due_us, _)| *due_us < until_us) {
-                self.queue_up(begin + micros(due_us - start_us), packet);
+                self.queue_packet(begin + micros(due_us - start_us), packet);
             }
             let (now, later) = rest.split_at(rest.partition_point(|e| e.t_us < until_us));
             rest = later;
             let packet = self.events((from_us, until_us), now, (start_us, end_us));
-            self.queue_up(begin + micros(until_us - start_us), packet);
+            self.queue_packet(begin + micros(until_us - start_us), packet);
             from_us = until_us;
         }
         if let Some((due_us, packet)) = frame {
-            self.queue_up(begin + micros(due_us - start_us), packet);
+            self.queue_packet(begin + micros(due_us - start_us), packet);
         }
     }
 
@@ -431,7 +431,7 @@ impl Camera {
     }
 
     /// Queues a packet that leaves its camera at a given time.
-    fn queue_up(&mut self, leaves: Instant, packet: Packet) {
+    fn queue_packet(&mut self, leaves: Instant, packet: Packet) {
         // Packets on one cable arrive in order.
         self.last = self.last.max(leaves + Duration::from_micros(self.jitter.delay_us()));
         self.queue.push_back((self.last, packet));

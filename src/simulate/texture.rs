@@ -15,7 +15,7 @@ pub struct Texture {
 impl Texture {
     /// An opaque texture that is mirrored without end beyond its edges.
     pub fn backdrop(image: LightImage) -> Self {
-        Self { levels: halvings(image), endless: true }
+        Self { levels: mip_levels(image), endless: true }
     }
 
     /// A texture of limited extent; `cover(x, y)` in `[0, 1]` for positions in `[0, 1]`.
@@ -27,7 +27,7 @@ impl Texture {
             let a = a.clamp(0.0, 1.0);
             *pixel = [pixel[0] * a, pixel[1] * a, pixel[2] * a, a];
         }
-        Self { levels: halvings(image), endless: false }
+        Self { levels: mip_levels(image), endless: false }
     }
 
     /// The centre of a photograph with the aspect ratio of `size`, resampled to it.
@@ -74,7 +74,7 @@ impl Texture {
     }
 }
 
-fn halvings(image: LightImage) -> Vec<LightImage> {
+fn mip_levels(image: LightImage) -> Vec<LightImage> {
     let mut levels = vec![image];
     while let Some(last) = levels.last().filter(|l| l.size().width.min(l.size().height) >= 16) {
         let from = last.size();

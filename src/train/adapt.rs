@@ -89,7 +89,7 @@ const HELD_OUT_ONE_IN: usize = 5;
 const CROPS: u64 = 3;
 /// Weights whose restored images lose this share of sharpness are rejected, even if the losses
 /// fell: blurry images agree with each other most easily.
-const MAY_LOSE: f64 = 0.02;
+const MAX_SHARPNESS_LOSS: f64 = 0.02;
 /// Number of evaluations during training.
 const EVALUATIONS: u32 = 4;
 /// RNG keys that separate the uses of the seed.
@@ -205,7 +205,7 @@ pub fn adapt(
 
 /// The result of the training loop.
 #[derive(Default)]
-struct Found {
+struct TrainingResult {
     /// The best evaluated parameters among those that are better than the initial ones.
     best: Option<(Quality, Vec<f32>)>,
     /// The last evaluation.
@@ -221,14 +221,14 @@ fn learn(
     score: &dyn Fn(&[f32]) -> Result<Quality, TrainError>,
     (before, settings): (&Quality, Settings),
     watch: &mut dyn TrainObserver,
-) -> Result<Found, TrainError> {
-    let how = StepSettings {
+) -> Result<TrainingResult, TrainError> {
+    let step_settings = StepSettings {
         rate: settings.rate,
         weight_decay: 0.0,
         longest: Some(100.0),
         mean_keeps: 0.98,
     };
-    let mut found = Found::default();
+    let mut found = TrainingResult::default();
     let start = Instant::now();
     let mut due = settings.time / EVALUATIONS;
     let mut running = true;
@@ -251,7 +251,7 @@ fn learn(
         while running {
             let Ok(samples) = receiver.recv() else { break };
             let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
-            let (losses, gradient) = match learner.step(batch, how) {
+            let (losses, gradient) = match learner.step(batch, step_settings) {
                 Ok(taken) => taken,
                 // The best parameters so far are still valid.
                 Err(TrainError::NotFinite { what, step }) => {
@@ -315,7 +315,7 @@ pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
         return Some(format!("the held-out losses did not fall: {b:.4} before, {a:.4} after"));
     }
     let (a, b) = (after.sharpness, before.sharpness);
-    (a < (1.0 - MAY_LOSE) * b)
+    (a < (1.0 - MAX_SHARPNESS_LOSS) * b)
         .then(|| format!("the restored images lost sharpness: {b:.5} before, {a:.5} after"))
 }
 

@@ -281,9 +281,9 @@ pub fn unlabelled_slopes(
         losses.guidance = compare(small.latent, &target, by_guidance, distance, &mut d.latent);
         reduced = Some(d);
     }
-    let slopes =
+    let grads =
         ForwardPasses { large_to_blur: d_lb, large_to_sharp: d_ls, blur_to_sharp: d_bs, reduced };
-    (losses, slopes)
+    (losses, grads)
 }
 
 /// The losses of one sample on the CPU: stage 1 without a teacher, stage 2 with one. With
@@ -303,19 +303,19 @@ pub fn unlabelled(
         teacher.map(|t| t.forward(&inputs.blur_to_sharp)).transpose()?.map(|o| o.latent);
     let outputs = inputs.map(|input| net.forward(input))?;
     let Ok(seen) = outputs.map(|o| Ok::<_, std::convert::Infallible>(o.seen()));
-    let (losses, slopes) = unlabelled_slopes(sample, &seen, teacher_latent, objective);
+    let (losses, grads) = unlabelled_slopes(sample, &seen, teacher_latent, objective);
     if let Some((gradient, share)) = gradient {
-        let mut back = |input: &Input, output: &Output, slopes: LossGrads| {
-            let slopes = slopes.scaled(share);
-            net.backward(input, output, &slopes.latent, &slopes.ratio, gradient);
+        let mut back = |input: &Input, output: &Output, grads: LossGrads| {
+            let grads = grads.scaled(share);
+            net.backward(input, output, &grads.latent, &grads.ratio, gradient);
         };
-        back(&inputs.large_to_blur, &outputs.large_to_blur, slopes.large_to_blur);
-        back(&inputs.large_to_sharp, &outputs.large_to_sharp, slopes.large_to_sharp);
-        back(&inputs.blur_to_sharp, &outputs.blur_to_sharp, slopes.blur_to_sharp);
-        if let (Some(input), Some(output), Some(slopes)) =
-            (&inputs.reduced, &outputs.reduced, slopes.reduced)
+        back(&inputs.large_to_blur, &outputs.large_to_blur, grads.large_to_blur);
+        back(&inputs.large_to_sharp, &outputs.large_to_sharp, grads.large_to_sharp);
+        back(&inputs.blur_to_sharp, &outputs.blur_to_sharp, grads.blur_to_sharp);
+        if let (Some(input), Some(output), Some(grads)) =
+            (&inputs.reduced, &outputs.reduced, grads.reduced)
         {
-            back(input, output, slopes);
+            back(input, output, grads);
         }
     }
     Ok(losses)
@@ -349,15 +349,15 @@ pub fn labelled_slopes(
     latent: &[f32],
     criterion: Criterion,
 ) -> (Losses, LossGrads) {
-    let mut slopes = LossGrads::zeros(latent.len());
+    let mut grads = LossGrads::zeros(latent.len());
     let truth = match criterion {
-        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut slopes),
-        Criterion::LogMse => log_mse_slopes(sample, latent, &mut slopes),
+        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut grads),
+        Criterion::LogMse => log_mse_slopes(sample, latent, &mut grads),
     };
-    (Losses { truth, ..Losses::default() }, slopes)
+    (Losses { truth, ..Losses::default() }, grads)
 }
 
-fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut LossGrads) -> f64 {
+fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, grads: &mut LossGrads) -> f64 {
     let n = latent.len();
     let area = sample.input.height * sample.input.width;
     let mut moved = vec![0.0_f32; area];
@@ -369,7 +369,7 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut
     let mut sum = 0.0_f64;
     let weights = moved.iter().map(|m| 1.0 + motion_weight * m).cycle();
     for (((l, s), weight), d) in
-        latent.iter().zip(&sample.sharp).zip(weights).zip(&mut slopes.latent)
+        latent.iter().zip(&sample.sharp).zip(weights).zip(&mut grads.latent)
     {
         let (value, slope) = Distance::L1.at(l - s);
         sum += f64::from(weight) * value;
@@ -378,12 +378,12 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut
     sum / n as f64
 }
 
-fn log_mse_slopes(sample: &Labelled, latent: &[f32], slopes: &mut LossGrads) -> f64 {
+fn log_mse_slopes(sample: &Labelled, latent: &[f32], grads: &mut LossGrads) -> f64 {
     let n = latent.len().max(1) as f64;
     let pairs = || latent.iter().zip(&sample.sharp);
     let mse = pairs().map(|(l, s)| f64::from(l - s).powi(2)).sum::<f64>() / n;
     let factor = (LOG_MSE_SCALE * 2.0 / (n * (mse + LOG_MSE_FLOOR))) as f32;
-    pairs().zip(&mut slopes.latent).for_each(|((l, s), d)| *d = factor * (l - s));
+    pairs().zip(&mut grads.latent).for_each(|((l, s), d)| *d = factor * (l - s));
     LOG_MSE_SCALE * (mse + LOG_MSE_FLOOR).ln()
 }
 
@@ -399,10 +399,10 @@ pub fn labelled(
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let output = net.forward(&sample.input)?;
-    let (losses, slopes) = labelled_slopes(sample, &output.latent, criterion);
+    let (losses, grads) = labelled_slopes(sample, &output.latent, criterion);
     if let Some((gradient, share)) = gradient {
-        let slopes = slopes.scaled(share);
-        net.backward(&sample.input, &output, &slopes.latent, &slopes.ratio, gradient);
+        let grads = grads.scaled(share);
+        net.backward(&sample.input, &output, &grads.latent, &grads.ratio, gradient);
     }
     Ok(losses)
 }

@@ -159,7 +159,7 @@ fn prefix(stage: u32, cycle: u32) -> String {
 }
 
 /// Removes checkpoints of this cycle that a killed run left: only the best one is kept.
-fn tidy(folder: &Path, position: &Position) -> Result<(), TrainError> {
+fn remove_stale_checkpoints(folder: &Path, position: &Position) -> Result<(), TrainError> {
     let fail = |e: std::io::Error| TrainError::state(folder, e);
     let prefix = prefix(position.stage, position.cycle);
     for entry in std::fs::read_dir(folder).map_err(fail)? {
@@ -224,7 +224,7 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
         }
         let p = &state.position;
         watch.notify(&format!("resuming: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
-        tidy(&folder, p)?;
+        remove_stale_checkpoints(&folder, p)?;
         state
     } else {
         let position = Position { plan, stage: 1, ..Position::default() };
@@ -354,7 +354,7 @@ impl Run<'_> {
             files.par_iter().enumerate().filter_map(|(i, f)| one(i, f)).collect::<Vec<_>>()
         };
         let rate = phase.schedule.at(epoch);
-        let how = StepSettings {
+        let step_settings = StepSettings {
             rate,
             weight_decay: config.weight_decay,
             longest: None,
@@ -383,7 +383,7 @@ impl Run<'_> {
                 let mut running = true;
                 if !samples.is_empty() {
                     let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
-                    let (losses, gradient) = self.learner.step(batch, how)?;
+                    let (losses, gradient) = self.learner.step(batch, step_settings)?;
                     self.state.position.samples += samples.len();
                     self.state.position.loss_sum += losses.total() * samples.len() as f64;
                     let position = &mut self.state.position;

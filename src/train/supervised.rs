@@ -146,14 +146,14 @@ pub fn run(
             }
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // The gradient norm is limited to 1, so that single samples do not undo much.
-            let how = StepSettings {
+            let step_settings = StepSettings {
                 rate,
                 weight_decay: 0.0,
                 longest: Some(1.0),
                 mean_keeps: settings.mean_keeps,
             };
             let batch = Batch::Labelled { samples: &samples, criterion: settings.criterion };
-            let (losses, gradient) = learner.step(batch, how)?;
+            let (losses, gradient) = learner.step(batch, step_settings)?;
             state.position.seconds += last.elapsed().as_secs_f64();
             last = Instant::now();
             let progress = Progress {

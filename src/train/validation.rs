@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::path::Path;
 
 /// A held-out exposure.
-struct Held {
+struct HeldOut {
     /// Ratio of image to event resolution.
     scale: usize,
     input: Input,
@@ -21,7 +21,7 @@ struct Held {
 
 /// Held-out exposures, with or without ground truth.
 pub struct Validation {
-    samples: Vec<Held>,
+    samples: Vec<HeldOut>,
 }
 
 /// Means over the held-out exposures.
@@ -41,17 +41,17 @@ pub struct Scores {
 impl Validation {
     /// From samples with ground truth, each with its ratio of image to event resolution.
     pub fn new(samples: Vec<(usize, Labelled)>) -> Self {
-        let held = |(scale, s): (usize, Labelled)| {
+        let held_out = |(scale, s): (usize, Labelled)| {
             let Labelled { input, sharp } = s;
-            Held { scale, input, sharp: Some(sharp) }
+            HeldOut { scale, input, sharp: Some(sharp) }
         };
-        Self { samples: samples.into_iter().map(held).collect() }
+        Self { samples: samples.into_iter().map(held_out).collect() }
     }
 
     /// From samples without ground truth, each with its ratio of image to event resolution.
     pub fn without_truth(samples: Vec<(usize, Input)>) -> Self {
-        let held = |(scale, input)| Held { scale, input, sharp: None };
-        Self { samples: samples.into_iter().map(held).collect() }
+        let held_out = |(scale, input)| HeldOut { scale, input, sharp: None };
+        Self { samples: samples.into_iter().map(held_out).collect() }
     }
 
     /// Runs the network on all exposures.
@@ -65,18 +65,18 @@ impl Validation {
             db: Option<(f64, f64)>,
             sharpness: f64,
         }
-        let one = |held: &Held| {
-            let latent = net.forward(&held.input)?.latent;
-            let size = Size::new(held.input.width, held.input.height);
+        let one = |held_out: &HeldOut| {
+            let latent = net.forward(&held_out.input)?.latent;
+            let size = Size::new(held_out.input.width, held_out.input.height);
             let sharp = |data: &[f32]| {
                 let clamped = data.iter().map(|v| v.clamp(0.0, 1.0)).collect();
                 ImageF32::new(3, size, clamped).map_or(0.0, |p| metrics::sharpness(&p))
             };
-            let blur = &held.input.blur;
-            let db = held.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
-            let reference = sharp(held.sharp.as_ref().unwrap_or(blur));
+            let blur = &held_out.input.blur;
+            let db = held_out.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
+            let reference = sharp(held_out.sharp.as_ref().unwrap_or(blur));
             let sharpness = sharp(&latent) / reference.max(1e-12);
-            Ok(One { scale: held.scale, db, sharpness })
+            Ok(One { scale: held_out.scale, db, sharpness })
         };
         let all: Vec<One> = self.samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
         let mean = |values: Vec<f64>| {
@@ -129,11 +129,11 @@ impl Validation {
         let (h, w) = (first.input.height, first.input.width);
         let rows = if first.sharp.is_some() { 3 } else { 2 };
         let mut columns = Vec::new();
-        for held in self.samples.iter().take(count) {
-            if (held.input.height, held.input.width) == (h, w) {
-                let latent = net.forward(&held.input)?.latent;
-                let truth = held.sharp.clone().unwrap_or_default();
-                columns.push([held.input.blur.clone(), latent, truth]);
+        for held_out in self.samples.iter().take(count) {
+            if (held_out.input.height, held_out.input.width) == (h, w) {
+                let latent = net.forward(&held_out.input)?.latent;
+                let truth = held_out.sharp.clone().unwrap_or_default();
+                columns.push([held_out.input.blur.clone(), latent, truth]);
             }
         }
         let size = Size::new(w * columns.len(), rows * h);

@@ -11,12 +11,12 @@ use rayon::prelude::*;
 
 /// The numbers of steps that a time range may be divided into. All of them divide [`WHOLE`], so
 /// that tiles with different numbers share their sampling times.
-const PARTS: [usize; 18] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60, 80, 120];
+const STEP_COUNTS: [usize; 18] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60, 80, 120];
 /// Sampling times are numbered from 0 to this one.
 pub(crate) const WHOLE: usize = 240;
 /// Number of times at which motion is measured: path lengths are added up, so that an oscillation
 /// does not cancel.
-const LOOKS: usize = 5;
+const MOTION_SAMPLES: usize = 5;
 
 /// A range of the scene's time, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Plan {
             let (x, y) = (i % columns * tile.width, i / columns * tile.height);
             let here = [x, y, (x + tile.width).min(size.width), (y + tile.height).min(size.height)];
             let steps = paths.iter().map(|path| path.steps(here)).fold(0.0, f64::max);
-            let mut allowed = PARTS.iter().copied().filter(|n| n.is_multiple_of(least));
+            let mut allowed = STEP_COUNTS.iter().copied().filter(|n| n.is_multiple_of(least));
             let wanted = allowed.clone().find(|n| steps <= *n as f64);
             wanted.or(allowed.next_back()).unwrap_or(least)
         });
@@ -113,7 +113,7 @@ impl Plan {
 struct Path {
     /// Maps a position at the middle of the range to its position at other times; `None` where the
     /// layer cannot be seen as a plane.
-    from_middle: Option<[Matrix; LOOKS]>,
+    from_middle: Option<[Matrix; MOTION_SAMPLES]>,
     /// Left, top, right and bottom of the pixels that the layer may touch.
     bounds: [usize; 4],
     /// Largest motion between two sampling times, in pixels.
@@ -123,9 +123,10 @@ struct Path {
 impl Path {
     fn new(scene: &Scene, layer: &super::super::Layer, stretch: Interval, grain: Grain) -> Self {
         let size = grain.size;
-        let looks: [Matrix; LOOKS] =
-            std::array::from_fn(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size));
-        let middle = looks[LOOKS / 2];
+        let looks: [Matrix; MOTION_SAMPLES] = std::array::from_fn(|i| {
+            scene.matrix(layer, stretch.at(i * WHOLE / (MOTION_SAMPLES - 1)), size)
+        });
+        let middle = looks[MOTION_SAMPLES / 2];
         let inverses: Option<Vec<Matrix>> = looks.iter().map(Matrix::inverse).collect();
         let from_middle = inverses.map(|m| std::array::from_fn(|i| m[i].times(&middle)));
         let all = [0, 0, size.width, size.height];

@@ -32,9 +32,9 @@ struct Tap {
 impl Tap {
     /// `given` holds dy and dx of every tap, then the mask logit of every tap.
     fn new(k: usize, tap: usize, (y, x): (usize, usize), given: &[f32], input: &Map) -> Self {
-        let back = (k / 2) as f32;
-        let sy = (y + tap / k) as f32 - back + given[2 * tap];
-        let sx = (x + tap % k) as f32 - back + given[2 * tap + 1];
+        let half = (k / 2) as f32;
+        let sy = (y + tap / k) as f32 - half + given[2 * tap];
+        let sx = (x + tap % k) as f32 - half + given[2 * tap + 1];
         let mask = 1.0 / (1.0 + (-given[2 * k * k + tap]).exp());
         let (h, w) = (input.h as f32, input.w as f32);
         // At exactly -1 the sample is zero but its derivative is not, as in torchvision.
@@ -72,7 +72,7 @@ impl Deform {
 
     /// Computes the derivatives of the input and of the offsets from the output's. The first has
     /// the input's border (with undefined contents), the second a border of `pad`.
-    pub(super) fn back(
+    pub(super) fn backward(
         &self,
         input: &Map,
         offsets: &Map,

@@ -136,7 +136,7 @@ impl Encoder {
     }
 
     /// `derivatives` are those of the features; they are consumed.
-    fn back(&self, saved: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
+    fn backward(&self, saved: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
         for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
             let [pooled, first] = &saved.down[i];
             let d = derivatives[i + 1].before_relu(&saved.features[i + 1], k / 2);
@@ -325,7 +325,7 @@ impl Net {
             let by_out = match (joint, offsets) {
                 (Joint::Free(both), Some(offsets)) => {
                     let (conv, deform) = both.as_ref();
-                    let (mut by_out, shifts) = deform.back(out, offsets, &d, *pad, gradient);
+                    let (mut by_out, shifts) = deform.backward(out, offsets, &d, *pad, gradient);
                     conv.weights(out, &shifts, gradient);
                     by_out.add(&conv.input(&shifts, 0));
                     by_out
@@ -337,11 +337,11 @@ impl Net {
                 (Joint::Free(_), None) => continue,
             };
             let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
-            let (to_event, to_image) = fusion.back(events, image, fused, &by_out, gradient);
+            let (to_event, to_image) = fusion.backward(events, image, fused, &by_out, gradient);
             by_events.push(to_event);
             by_image.push(to_image);
         }
-        self.image.back(&saved.image, by_image, gradient);
-        self.events.back(&saved.events, by_events, gradient);
+        self.image.backward(&saved.image, by_image, gradient);
+        self.events.backward(&saved.events, by_events, gradient);
     }
 }

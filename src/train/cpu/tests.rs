@@ -41,7 +41,7 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     let output = Map::from_planes(get("grad_y"), (h, w), slot.columns, 0, |v| v);
     let mut gradient = Gradient { work: vec![0.0; slot.work_range().end] };
     let y = deform.run(&input, &offsets);
-    let (by_x, by_offsets) = deform.back(&input, &offsets, &output, 0, &mut gradient);
+    let (by_x, by_offsets) = deform.backward(&input, &offsets, &output, 0, &mut gradient);
     let planes = |map: &Map, from: usize, to: usize| -> Vec<f32> {
         let at = |i: usize| map.row(i / w % h)[i % w * map.c + i / (h * w)];
         (from * h * w..to * h * w).map(at).collect()

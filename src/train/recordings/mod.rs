@@ -86,9 +86,9 @@ impl Recordings {
     /// The whole-number ratios of image to event resolution, with the number of files of each.
     pub fn scales(&self) -> BTreeMap<usize, usize> {
         let mut scales = BTreeMap::new();
-        for peek in self.files.iter().filter_map(|path| PairHeader::read(path).ok()) {
-            if peek.scale_factor >= 1.0 && peek.scale_factor.fract() == 0.0 {
-                *scales.entry(peek.scale_factor as usize).or_default() += 1;
+        for header in self.files.iter().filter_map(|path| PairHeader::read(path).ok()) {
+            if header.scale_factor >= 1.0 && header.scale_factor.fract() == 0.0 {
+                *scales.entry(header.scale_factor as usize).or_default() += 1;
             }
         }
         scales

@@ -7,12 +7,12 @@ use crate::engine::cpu::kernel::{Post, matmul};
 use crate::engine::cpu::simd::Simd;
 
 /// Sampling positions per axis and side.
-pub(super) struct Places {
+pub(super) struct CornerPositions {
     pub(super) rows: [Vec<Corner>; 2],
     pub(super) columns: [Vec<Corner>; 2],
 }
 
-impl Places {
+impl CornerPositions {
     pub(super) fn new(fused: &Fused) -> Self {
         let (e, i) = (&fused.event, &fused.image);
         Self {

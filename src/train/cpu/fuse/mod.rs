@@ -13,7 +13,7 @@ use crate::engine::cpu::kernel::{Packed, Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
 use crate::train::layout::{Gradient, Layout};
-use gather::Places;
+use gather::CornerPositions;
 use passes::{Backward, Forward};
 
 impl Fusion {
@@ -78,17 +78,17 @@ impl Fusion {
             pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
         }
         let mut out = Map::zeros(image.h, image.w, c, pad);
-        let places = Places::new(&fused);
+        let corner_positions = CornerPositions::new(&fused);
         // SAFETY: all maps have pixels of c values; the instruction set was detected.
         unsafe {
-            self.isa.run(Forward { fusion: self, fused: &fused, places, out: &mut out });
+            self.isa.run(Forward { fusion: self, fused: &fused, corner_positions, out: &mut out });
         }
         (out, fused)
     }
 
     /// Computes the derivatives of both inputs, `(event, image)` without border, from the output's;
     /// adds those of the parameters to `gradient`.
-    pub(super) fn back(
+    pub(super) fn backward(
         &self,
         event: &Map,
         image: &Map,
@@ -101,14 +101,14 @@ impl Fusion {
         let mut to_image = Map::zeros(image.h, image.w, c, 0);
         let mut squares: [Vec<f32>; 3] = std::array::from_fn(|_| vec![0.0; (c + 1) * c]);
         let mut position = vec![0.0_f32; 2 * c];
-        let places = Places::new(fused);
+        let corner_positions = CornerPositions::new(fused);
         // SAFETY: all maps have pixels of c values, the sums of squares c + 1 rows of c, the
         // position two; the instruction set was detected.
         unsafe {
             self.isa.run(Backward {
                 fusion: self,
                 fused,
-                places,
+                corner_positions,
                 output,
                 to_event: &mut to_event,
                 to_image: &mut to_image,
