@@ -14,7 +14,7 @@ use crate::simulate::{
     CameraSettings, EventSensor, LightImage, PushError, SensorSettings, Shutter, Transfer,
 };
 
-/// How frames become pairs.
+/// How frames are combined into pairs.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// Frames per second, after interpolation.
@@ -29,7 +29,7 @@ pub struct Recipe {
     /// starts with this many frames that only the event camera sees, so that the first frame of an
     /// exposure and its ground truth are input frames, not interpolated ones.
     pub interpolated: usize,
-    /// Image resolution over event resolution.
+    /// Ratio of image to event resolution.
     pub scale: usize,
     /// The event camera. Its thresholds vary per pair by `spread`; the seed of a pair is derived
     /// from this one's.

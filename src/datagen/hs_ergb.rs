@@ -25,7 +25,7 @@ const MAX_EVENTS: usize = 1 << 26;
 /// Largest relative difference between the two exposure times of a pair; more means lost frames.
 const MAX_DIFFERENCE: f64 = 0.1;
 
-/// How frames become pairs.
+/// How frames are combined into pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
     /// Number of frames averaged into one blurry frame.

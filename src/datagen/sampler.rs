@@ -68,7 +68,7 @@ pub struct Sample {
     pub instant_us: f64,
     /// The sharp image at that time, without noise.
     pub sharp: ImageF32,
-    /// Image resolution over event resolution.
+    /// Ratio of image to event resolution.
     pub scale: usize,
     /// The event camera's thresholds before mismatch; dropped events raise them.
     pub thresholds: Thresholds,

@@ -51,8 +51,8 @@ use std::path::{Path, PathBuf};
 pub enum TrainError {
     /// A loss or gradient is not finite.
     #[error(
-        "{what} is not finite in step {step}: training stopped and kept the last good state; resume \
-         it with a lower learning rate"
+        "{what} is not finite in step {step}: training stopped and kept the last good state; \
+         resume it with a lower learning rate"
     )]
     NotFinite {
         /// What is not finite.

@@ -53,7 +53,8 @@ impl Settings {
 
     fn plan(&self) -> String {
         format!(
-            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets {:?}; {}",
+            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
+             {:?}; {}",
             self.steps,
             self.rate,
             self.warmup,

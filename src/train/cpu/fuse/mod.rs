@@ -78,10 +78,10 @@ impl Fusion {
             pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
         }
         let mut out = Map::zeros(image.h, image.w, c, pad);
-        let corner_positions = CornerPositions::new(&fused);
+        let corners = CornerPositions::new(&fused);
         // SAFETY: all maps have pixels of c values; the instruction set was detected.
         unsafe {
-            self.isa.run(Forward { fusion: self, fused: &fused, corner_positions, out: &mut out });
+            self.isa.run(Forward { fusion: self, fused: &fused, corners, out: &mut out });
         }
         (out, fused)
     }
@@ -101,14 +101,14 @@ impl Fusion {
         let mut to_image = Map::zeros(image.h, image.w, c, 0);
         let mut squares: [Vec<f32>; 3] = std::array::from_fn(|_| vec![0.0; (c + 1) * c]);
         let mut position = vec![0.0_f32; 2 * c];
-        let corner_positions = CornerPositions::new(fused);
+        let corners = CornerPositions::new(fused);
         // SAFETY: all maps have pixels of c values, the sums of squares c + 1 rows of c, the
         // position two; the instruction set was detected.
         unsafe {
             self.isa.run(Backward {
                 fusion: self,
                 fused,
-                corner_positions,
+                corners,
                 output,
                 to_event: &mut to_event,
                 to_image: &mut to_image,

@@ -10,14 +10,14 @@ use crate::train::cpu::weight_grad::{Operand, Pixels, outer};
 pub(super) struct Forward<'a> {
     pub(super) fusion: &'a Fusion,
     pub(super) fused: &'a Fused,
-    pub(super) corner_positions: CornerPositions,
+    pub(super) corners: CornerPositions,
     pub(super) out: &'a mut Map,
 }
 
 impl Task for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { fusion, fused, corner_positions, out } = self;
+        let Self { fusion, fused, corners, out } = self;
         let c = fusion.c;
         let mut scratch = vec![0.0_f32; 3 * TILE * c];
         let (z, rest) = scratch.split_at_mut(TILE * c);
@@ -26,13 +26,13 @@ impl Task for Forward<'_> {
             let mut x0 = 0;
             while x0 < out.w {
                 let n = TILE.min(out.w - x0);
-                let weights = corner_positions.weights(y, x0, n);
+                let weights = corners.weights(y, x0, n);
                 sum.fill(0.0);
                 // SAFETY: z, t and sum hold TILE pixels of c values, and n <= TILE.
                 unsafe {
                     for corner in 0..4 {
                         let through = [z.as_mut_ptr(), t.as_mut_ptr(), z.as_mut_ptr()];
-                        corner_positions.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
+                        corners.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
                         blend::<S>(c, &weights[..n], corner, z, sum.as_mut_ptr());
                     }
                     let to = out.row_mut(y)[x0 * c..].as_mut_ptr();
@@ -72,7 +72,7 @@ unsafe fn square_products<S: Simd>(
 pub(super) struct Backward<'a> {
     pub(super) fusion: &'a Fusion,
     pub(super) fused: &'a Fused,
-    pub(super) corner_positions: CornerPositions,
+    pub(super) corners: CornerPositions,
     pub(super) output: &'a Map,
     pub(super) to_event: &'a mut Map,
     pub(super) to_image: &'a mut Map,
@@ -91,8 +91,7 @@ fn through_relu(derivative: &mut [f32], output: &[f32]) {
 impl Task for Backward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { fusion, fused, corner_positions, output, to_event, to_image, squares, position } =
-            self;
+        let Self { fusion, fused, corners, output, to_event, to_image, squares, position } = self;
         let c = fusion.c;
         let mut scratch = vec![0.0_f32; 6 * TILE * c];
         let mut parts = scratch.chunks_exact_mut(TILE * c);
@@ -102,7 +101,7 @@ impl Task for Backward<'_> {
             let mut x0 = 0;
             while x0 < output.w {
                 let n = TILE.min(output.w - x0);
-                let weights = corner_positions.weights(y, x0, n);
+                let weights = corners.weights(y, x0, n);
                 let given = &output.row(y)[x0 * c..][..n * c];
                 sum.fill(0.0);
                 // SAFETY: every part holds TILE pixels of c values, and n <= TILE.
@@ -113,7 +112,7 @@ impl Task for Backward<'_> {
                     matmul::<S>(last, rows, e.as_mut_ptr(), c, Post::None);
                     for corner in 0..4 {
                         let through = [z.as_mut_ptr(), t.as_mut_ptr(), u.as_mut_ptr()];
-                        corner_positions.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
+                        corners.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
                         let [a, b] = &fusion.hidden;
                         blend::<S>(c, &weights[..n], corner, u, sum.as_mut_ptr());
                         // Back through the second hidden layer.
@@ -130,10 +129,10 @@ impl Task for Backward<'_> {
                         matmul::<S>(&a.transposed, rows, d.as_mut_ptr(), c, Post::None);
                         through_relu(&mut d[..n * c], z);
                         // Back to both projections and the position.
-                        let row = corner_positions.rows[corner / 2][y];
+                        let row = corners.rows[corner / 2][y];
                         let events = to_event.row_mut(row.event);
                         let images = to_image.row_mut(row.image);
-                        let columns = &corner_positions.columns[corner % 2][x0..x0 + n];
+                        let columns = &corners.columns[corner % 2][x0..x0 + n];
                         let (down, across) = position.split_at_mut(c);
                         for (q, v) in columns.iter().zip(d.chunks_exact(c)) {
                             let event = &mut events[q.event * c..][..c];
