@@ -263,18 +263,13 @@ impl Device for Camera {
         let drift = model.event_drift_ppm;
         vec![
             Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
-            Control::number("speed", "Speed of the scene", model.speed, (0.0, 4.0)),
-            Control::switch("cable", "Synchronisation cable", self.cable),
+            Control::number("speed", "Scene speed", model.speed, (0.0, 4.0)),
+            Control::switch("cable", "Sync cable", self.cable),
             Control::number("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
-            Control::number(
-                "event_drift_ppm",
-                "Events' clock: drift (ppm)",
-                drift,
-                (-200.0, 200.0),
-            ),
+            Control::number("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
             Control::number(
                 "event_offset_us",
-                "Events' clock: offset (us)",
+                "Event clock offset (us)",
                 model.event_offset_us,
                 (0.0, 1e12),
             )
