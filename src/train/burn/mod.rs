@@ -257,9 +257,9 @@ impl<B: AutodiffBackend> Burn<B> {
             .par_iter()
             .zip(restored.par_chunks(count))
             .zip(teacher_outputs)
-            .filter_map(|((sample, of), teacher_outputs)| {
+            .filter_map(|((sample, of), teacher_latent)| {
                 let seen = ForwardPasses::from_each(of.iter().map(Restored::seen))?;
-                Some(unlabelled_slopes(sample, &seen, teacher_outputs, objective))
+                Some(unlabelled_slopes(sample, &seen, teacher_latent, objective))
             })
             .collect();
         let mut losses = Losses::default();
