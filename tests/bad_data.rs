@@ -76,7 +76,7 @@ fn adapting() {
     let (_, said) = gem_live(here.path(), &arguments);
     all_named(&said);
     assert!(said.contains("4 of 7 recordings skipped"), "{said}");
-    assert!(said.contains("2 pairs to learn from, 1 held out"), "{said}");
+    assert!(said.contains("2 training pairs, 1 held out"), "{said}");
     for word in ["blur", "scale", "teacher", "guidance", "sharpness", "before", "after"] {
         assert!(said.contains(word), "{word}: {said}");
     }

@@ -144,7 +144,7 @@ fn what_cannot_be_written_or_makes_no_sense_is_one_line() {
         (&["test", "--config", "text"], "text: not a list of keys"),
         (&["test", "--config", "two.yaml"], "two.yaml: lists of root_path and scale_factor"),
         (&["train", "--config", "half.yaml"], "scale_factor: 2.5 is not a whole number"),
-        (&["train", "--config", "two.yaml"], "a/train: not there"),
+        (&["train", "--config", "two.yaml"], "a/train: not found"),
         (&["infer", "--weights", "none", "--input", "x", "--output", "y"], "none: No such file"),
     ];
     for (arguments, want) in cases {

@@ -305,7 +305,10 @@ fn real_events_stay_as_they_are() {
     let more = ["--average", "5", "--truths", "3", "--gap", "1", "--into", "test"];
     let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
     assert!(said.contains("1 recordings in set (0 from earlier), 2 inputs skipped"), "{said}");
-    assert!(said.contains("silent: it has no events") && said.contains("short: "), "{said}");
+    assert!(
+        said.contains("silent: the sequence has no events") && said.contains("short: "),
+        "{said}"
+    );
     let pair = Pair::read(&here.join("set/test/scene_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us, [[4875, 6125], [6375, 7625]].map(|[a, b]| [a, b]));
     let kept: Vec<(i64, u16, u16, bool)> =
