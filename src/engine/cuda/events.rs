@@ -1,8 +1,8 @@
 //! Events as the counting kernel reads them.
 
-use super::arguments::EgerHeader;
+use super::arguments::{EgerHeader, PriorTarget};
 use crate::engine::{EngineError, Events};
-use crate::event::{BINS, EgerError, Span};
+use crate::event::{BINS, EgerError, Span, TargetBins, count_scales};
 use crate::frame::Size;
 
 /// Refuses what EGER on the host refuses, and what does not fit the packed form.
@@ -21,6 +21,8 @@ pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
 /// One target's header; which events it is about is added where they are sent.
 pub(super) fn header(events: &Events<'_>, target: Span, count: usize) -> EgerHeader {
     let exposure = events.exposure;
+    let TargetBins { overlap, total } = TargetBins::new(exposure, target);
+    let scales = count_scales(events.thresholds);
     EgerHeader {
         base: exposure.start_us.floor(),
         start: exposure.start_us,
@@ -28,6 +30,7 @@ pub(super) fn header(events: &Events<'_>, target: Span, count: usize) -> EgerHea
         target_start: target.start_us,
         target_end: target.end_us,
         events: count as u32,
+        prior: PriorTarget { overlap, total, scales, unused: 0.0 },
         ..EgerHeader::default()
     }
 }
