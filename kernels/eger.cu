@@ -2,14 +2,6 @@
 #pragma once
 #include "common.cuh"
 
-// What the event prior (prior.cu) needs of one target besides the counts.
-struct PriorTarget {
-    float overlap[16];  // how long the target lies in every bin, in bins; all zero for an instant
-    float total;        // their sum
-    float scales[2];    // factors of the counts: negative polarity, positive polarity
-    float unused;
-};
-
 // One exposure's numbers for one target. Times are in microseconds; those of the exposure and
 // the target are fractional, so the sorting into bins is done in double precision, operation
 // by operation as on the host: both give the same counts.
@@ -18,7 +10,6 @@ struct EgerHeader {
     unsigned events;
     unsigned unused;
     const uint2* packed;  // time since `base`; row << 16 | polarity << 15 | column
-    PriorTarget prior;    // only read for weights with the event prior
 };
 
 struct EgerArgs {

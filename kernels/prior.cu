@@ -12,8 +12,17 @@ constexpr float MAX_LOG_RATIO = 3.0f;
 constexpr float LOG_RATIO_SCALE = 2.0f;
 constexpr float MAX_LEVEL = 20.0f;
 
+// The counting kernels' header, and after it what the prior needs of the target besides.
+struct PriorHeader {
+    EgerHeader counting;
+    float overlap[EGER_BINS];  // how long the target lies in each bin, in bins; zero: an instant
+    float total;               // their sum
+    float scales[2];           // factors of the counts: negative polarity, positive polarity
+    float unused;
+};
+
 struct PriorArgs {
-    const EgerHeader* header;
+    const PriorHeader* header;
     const uint4* counts;  // (height, width, 96) of 16 bits
     void* map;            // (height, width, 112), half or single
     int height, width;
@@ -43,9 +52,8 @@ INLINE void append_prior(const PriorArgs& a) {
     constexpr int BINS = 4;  // at a time: three vectors of counts
     const size_t pixel = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (pixel >= static_cast<size_t>(a.height) * a.width) return;
-    const PriorTarget* target = &a.header->prior;
-    const float total = __ldg(&target->total);
-    const float scales[2] = {__ldg(target->scales), __ldg(target->scales + 1)};
+    const float total = __ldg(&a.header->total);
+    const float scales[2] = {__ldg(a.header->scales), __ldg(a.header->scales + 1)};
     const uint4* from = a.counts + pixel * (EGER_CHANNELS / 8);
     T* to = static_cast<T*>(a.map) + pixel * PRIOR_CHANNELS;
     // Log intensity relative to the exposure's start, its exponential, and the sums over bins.
@@ -72,7 +80,7 @@ INLINE void append_prior(const PriorArgs& a) {
             };
             const float before = change(0), within = change(1), after = change(2);
             const float start = level + before, leave = start + within, end = leave + after;
-            const float exp_end = exp_level(end), overlap = __ldg(target->overlap + first + b);
+            const float exp_end = exp_level(end), overlap = __ldg(a.header->overlap + first + b);
             blurry += mean_exp(level, end, exp_from, exp_end);
             if (overlap > 0.0f)
                 sharp += overlap * mean_exp(start, leave, exp_level(start), exp_level(leave));

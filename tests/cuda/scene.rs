@@ -1,13 +1,18 @@
 //! Random weights, images and events.
 
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, Span, EventInput, Thresholds};
+use gem_live::event::{Event, EventInput, Span, Thresholds};
 use gem_live::frame::Size;
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// Weights as PyTorch starts them, but with offsets and masks that are not zero.
 pub fn weights(seed: u64) -> Weights {
+    weights_for(EventInput::Counts, seed)
+}
+
+/// The same of the kind that reads `input`.
+pub fn weights_for(input: EventInput, seed: u64) -> Weights {
     let mut rng = StdRng::seed_from_u64(seed);
     let tensor = |(name, shape): (String, Vec<usize>)| {
         let inputs: usize = shape[1..].iter().product();
@@ -17,7 +22,7 @@ pub fn weights(seed: u64) -> Weights {
         let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
         (name, Tensor { shape, data })
     };
-    Weights::from_tensors(parameters(EventInput::Counts).into_iter().map(tensor).collect()).unwrap()
+    Weights::from_tensors(parameters(input).into_iter().map(tensor).collect()).unwrap()
 }
 
 pub struct Scene {

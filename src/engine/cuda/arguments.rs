@@ -16,9 +16,9 @@ macro_rules! arguments {
 }
 
 arguments! {
-    /// `eger.cu`; for the event prior.
+    /// `prior.cu`: what follows the counting kernels' header.
     PriorTarget { overlap: [f32; BINS], total: f32, scales: [f32; 2], unused: f32 }
-    /// `eger.cu`; times in microseconds.
+    /// `eger.cu`; times in microseconds. With `prior` it is the `PriorHeader` of `prior.cu`.
     EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32, packed: Address, prior: PriorTarget }
     /// `eger.cu`
     Eger { header: Address, counts: Address, height: i32, width: i32, sensor_height: i32, sensor_width: i32 }

@@ -101,7 +101,11 @@ impl Plan {
             twice(|_| {
                 Ok(SlotMemory {
                     header: b.allocate(size_of::<args::EgerHeader>())?,
-                    voxels: b.allocate(if shape.events.is_some() { 0 } else { input.channels() * cells * 4 })?,
+                    voxels: b.allocate(if shape.events.is_some() {
+                        0
+                    } else {
+                        input.channels() * cells * 4
+                    })?,
                     counts: (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2),
                     numbers: b.allocate(6 * area * 4)?,
                     pixels: b.allocate(3 * area)?,
