@@ -7,10 +7,10 @@
 
 #![allow(clippy::indexing_slicing, reason = "a bench may fail by panicking")]
 
-use gem_live::camera::{Drops, EventPacket, FramePacket, FrameSpan};
+use gem_live::camera::{Drops, EventPacket, FramePacket, FrameTiming};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::rig::clock::{ClockSettings, Clocks};
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::clock::{ClockSettings, FrameTimer};
 use gem_live::time::Timestamp;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ fn packet(number: i64) -> EventPacket {
         let bits = scrambled(number.unsigned_abs() * EVENTS_A_PACKET as u64 + i as u64);
         let (x, y) = (bits as u32 as usize % SENSOR.width, (bits >> 33) as usize % SENSOR.height);
         let t_us = from + (i as i64 * PACKET_US) / EVENTS_A_PACKET as i64;
-        Event { t_us, x: x as u16, y: y as u16, on: bits & (1 << 32) != 0 }
+        Event { t_us, x: x as u16, y: y as u16, polarity: bits & (1 << 32) != 0 }
     };
     EventPacket {
         epoch: 0,
@@ -52,14 +52,14 @@ fn packet(number: i64) -> EventPacket {
 
 fn frame(number: i64) -> FramePacket {
     let start = number * PERIOD * PACKET_US;
-    let mut picture = Picture::filled(true, IMAGE, 0);
+    let mut picture = ImageU8::filled(true, IMAGE, 0);
     for (i, v) in picture.data_mut().iter_mut().enumerate() {
         *v = 60 + (scrambled((number as u64) << 32 | i as u64) % 120) as u8;
     }
     FramePacket {
         epoch: 0,
         sequence: number.unsigned_abs(),
-        span: FrameSpan::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 },
+        span: FrameTiming::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 },
         arrived: Timestamp::from_us(start + 17_000),
         picture,
         truth: None,
@@ -67,7 +67,7 @@ fn frame(number: i64) -> FramePacket {
 }
 
 fn main() {
-    let mut clocks = Clocks::new(ClockSettings::default(), Drops::default());
+    let mut clocks = FrameTimer::new(ClockSettings::default(), Drops::default());
     let names = ["events in", "frame in", "out, comparisons"];
     let mut took: [Vec<Duration>; 3] = Default::default();
     let mut timed = |which: usize, work: &mut dyn FnMut()| {
@@ -85,7 +85,7 @@ fn main() {
             let start = n * PERIOD * PACKET_US;
             frame.sequence = n as u64;
             frame.span =
-                FrameSpan::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 };
+                FrameTiming::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 };
             frame.arrived = Timestamp::from_us(start + 17_000);
             let mut frame = Some(frame);
             timed(1, &mut || {

@@ -7,7 +7,7 @@ use gem_live::event::Event;
 use gem_live::event::filter::{
     Activity, ActivitySettings, HotPixels, HotSettings, Refractory, RefractorySettings,
 };
-use gem_live::frame::Size;
+use gem_live::image::Size;
 
 const SENSOR: Size = Size::new(346, 260);
 
@@ -18,7 +18,7 @@ fn flood() -> Vec<Event> {
         .map(|i| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (x, y) = ((state >> 33) % 346, (state >> 48) % 260);
-            Event { t_us: i / 12, x: x as u16, y: y as u16, on: state >> 63 == 1 }
+            Event { t_us: i / 12, x: x as u16, y: y as u16, polarity: state >> 63 == 1 }
         })
         .collect()
 }

@@ -5,12 +5,13 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gem_live::Deblurrer;
-use gem_live::dataset::Clip;
-use gem_live::deblur::{Thresholds, edi};
+use gem_live::deblur::edi;
+use gem_live::deblur::metrics::ssim;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::event::{CHANNELS, Event, Span, eger_into};
-use gem_live::metrics::ssim;
+use gem_live::event::{CHANNELS, Event, Thresholds, eger_into};
 use gem_live::network::Weights;
+use gem_live::sequence::Clip;
+use gem_live::time::TimeRange;
 
 /// As many events as MS-RBD's busiest frame has, on its sensor.
 fn busiest() -> Vec<Event> {
@@ -19,7 +20,7 @@ fn busiest() -> Vec<Event> {
         .map(|i| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (x, y) = ((state >> 33) % 288, (state >> 48) % 192);
-            Event { t_us: i / 4, x: x as u16, y: y as u16, on: state >> 63 == 1 }
+            Event { t_us: i / 4, x: x as u16, y: y as u16, polarity: state >> 63 == 1 }
         })
         .collect()
 }
@@ -30,7 +31,7 @@ fn events(c: &mut Criterion) {
     let mut group = c.benchmark_group("eger");
     group.throughput(Throughput::Elements(events.len() as u64));
     group.bench_function("226000 events, 288x192", |b| {
-        let (exposure, target) = (Span::new(0.0, 56_500.0), Span::instant(20_000.0));
+        let (exposure, target) = (TimeRange::new(0.0, 56_500.0), TimeRange::instant(20_000.0));
         b.iter(|| eger_into(&events, exposure, target, 192, 288, &mut out).unwrap());
     });
 }
@@ -48,7 +49,7 @@ fn restore(c: &mut Criterion) {
             b.iter(|| deblurrer.restore(exposure, &at).unwrap());
         });
     }
-    let target = [Span::instant(exposure.span.at(0.5))];
+    let target = [TimeRange::instant(exposure.span.at(0.5))];
     group.bench_function("EDI", |b| {
         b.iter(|| edi(exposure, &target, Thresholds::both(0.25)).unwrap());
     });

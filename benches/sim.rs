@@ -3,7 +3,7 @@
 //!
 //! 1 is real time. The world alone, as its own thread renders it: no camera, no rig, no screen.
 
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use std::time::{Duration, Instant};
 

@@ -5,10 +5,10 @@
 //! A sheet shows one exposure: blurry, restored, true.
 
 use gem_live::Deblurrer;
-use gem_live::dataset::Clip;
+use gem_live::deblur::metrics::psnr;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::metrics::psnr;
 use gem_live::network::Weights;
+use gem_live::sequence::Clip;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -3,10 +3,10 @@
 //!     cargo run --release --example deblur
 
 use gem_live::Deblurrer;
-use gem_live::dataset::Clip;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::frame::Picture;
+use gem_live::image::ImageU8;
 use gem_live::network::Weights;
+use gem_live::sequence::Clip;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = CpuEngine::new(&Weights::embedded()?, 0)?;
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn save(name: &str, picture: &Picture) -> Result<(), image::ImageError> {
+fn save(name: &str, picture: &ImageU8) -> Result<(), image::ImageError> {
     let (width, height) = (picture.size().width as u32, picture.size().height as u32);
     image::save_buffer(name, &picture.to_rgb(), width, height, image::ExtendedColorType::Rgb8)?;
     println!("wrote {name}");

@@ -4,13 +4,14 @@
 //!
 //! The same photographs give the same clip, whatever the number of threads.
 
-use gem_live::dataset::Clip;
-use gem_live::event::Span;
-use gem_live::frame::{Exposure, Picture, Size};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::Clip;
 use gem_live::simulate::motion::{CameraMotion, Motion, PlaneMotion};
 use gem_live::simulate::{
     CameraSettings, EventSensor, Layer, LightImage, Scene, SensorSettings, Shutter, Texture,
 };
+use gem_live::time::TimeRange;
 use std::path::Path;
 
 const IMAGE: Size = Size::new(576, 384);
@@ -23,14 +24,14 @@ const MOMENTS: i64 = 60;
 /// Oscillations per loop of the clip, so that its end meets its start.
 const LOOP_HZ: f64 = 1e6 / (EXPOSURES * PERIOD_US) as f64;
 
-fn photo(path: &Path) -> Result<Picture, Box<dyn std::error::Error>> {
+fn photo(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
     let rgb = image::open(path).map_err(|e| format!("{}: {e}", path.display()))?.into_rgb8();
     let size = Size::new(rgb.width() as usize, rgb.height() as usize);
-    Ok(Picture::from_rgb(size, rgb.as_raw())?)
+    Ok(ImageU8::from_rgb(size, rgb.as_raw())?)
 }
 
 /// A hand-held camera before a house front, and a ball in front of it.
-fn scene(back: &Picture, front: &Picture) -> Scene {
+fn scene(back: &ImageU8, front: &ImageU8) -> Scene {
     let hand = |k: f64, px: f64, phase: f64| {
         Motion::default()
             .with(px, k * LOOP_HZ, phase)
@@ -107,11 +108,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (from, to) = (start_us as f64 * 1e-6, end_us as f64 * 1e-6);
         let travel = scene.travel_px(from, to, 288.0, 192.0);
         println!("exposure {i}: {} events; travel {travel:.1?} px", events.len());
-        let span = Span::new(start_us as f64, end_us as f64);
+        let span = TimeRange::new(start_us as f64, end_us as f64);
         clip.exposures.push(Exposure { frame, span, events: events.into(), sensor: SENSOR });
     }
     let bytes = clip.to_bytes()?;
     println!("{} bytes", bytes.len());
-    gem_live::output::write(out.as_ref(), &bytes)?;
+    gem_live::formats::atomic_file::write(out.as_ref(), &bytes)?;
     Ok(())
 }

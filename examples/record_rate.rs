@@ -5,11 +5,12 @@
 //! seconds, as a rig would send them; then as many as fit, one waiting for the other.
 
 use gem_live::camera::Drops;
-use gem_live::dataset::Packing;
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::{Disk, RecordSettings, Recorder, Session};
-use gem_live::rig::sync::{Synced, TimedFrame};
+use gem_live::formats::npz::Packing;
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::sync::{SyncedExposure, TimedFrame};
+use gem_live::sequence::SessionInfo;
+use gem_live::sequence::recorder::{Disk, RecordSettings, Recorder};
 use gem_live::time::Timestamp;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ const EVENTS: i64 = 113_333;
 
 /// An exposure that follows the one before without a gap: a picture with the noise of a camera,
 /// which does not pack well, and events all over the sensor.
-fn exposure(index: u64, picture: &Picture) -> Arc<Synced> {
+fn exposure(index: u64, picture: &ImageU8) -> Arc<SyncedExposure> {
     let start_us = index as i64 * PERIOD_US;
     let mut state = index + 1;
     let events = (0..EVENTS).map(|i| {
@@ -33,10 +34,10 @@ fn exposure(index: u64, picture: &Picture) -> Arc<Synced> {
             t_us: start_us + i * PERIOD_US / EVENTS,
             x: ((state >> 33) % 288) as u16,
             y: ((state >> 48) % 192) as u16,
-            on: state >> 63 == 1,
+            polarity: state >> 63 == 1,
         }
     });
-    Arc::new(Synced {
+    Arc::new(SyncedExposure {
         frame: TimedFrame {
             epoch: 0,
             sequence: index,
@@ -61,11 +62,12 @@ fn run(
     packing: Packing,
     frames: u64,
     paced: bool,
-    picture: &Picture,
+    picture: &ImageU8,
 ) -> Result<(), Box<dyn Error>> {
     let settings = RecordSettings { frames: None, packing, ..RecordSettings::default() };
     let drops = Drops::default();
-    let recorder = Recorder::start(folder, Session::default(), settings, drops, Box::new(Disk))?;
+    let recorder =
+        Recorder::start(folder, SessionInfo::default(), settings, drops, Box::new(Disk))?;
     let begin = Instant::now();
     let mut longest = 0;
     for index in 0..frames {
@@ -103,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ((i % 1152 / 6) as u64 + (state >> 60)) as u8
     };
     let data = (0..3 * IMAGE.area()).map(&mut noisy).collect();
-    let picture = Picture::new(3, IMAGE, data)?;
+    let picture = ImageU8::new(3, IMAGE, data)?;
     for (packing, frames) in [(Packing::Stored, 300), (Packing::Deflated(1), 120)] {
         for paced in [true, false] {
             run(&base.join("record_rate"), packing, frames, paced, &picture)?;

@@ -9,16 +9,17 @@
 mod boards;
 
 use boards::{Camera, EVENTS, FRAMES, Pose, apply, event_camera, frame_camera, poses, rig};
-use gem_live::camera::{FramePacket, FrameSpan, Packet};
+use gem_live::camera::{FramePacket, FrameTiming, Packet};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::rig::Role;
 use gem_live::rig::align::{
     AlignRun, AlignSession, AlignSettings, Alignment, Blink, Board, EventTable, FoundBoard,
     FrameCrop, Side, Target, View, Warp, solve,
 };
 use proptest::prelude::*;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// Where the corners truly are in the frame camera's picture.
 fn true_corners(pose: &Pose) -> Vec<(f64, f64)> {
@@ -78,9 +79,9 @@ fn what_is_no_whole_board_is_not_taken_for_one() {
     let board = Board::default();
     let mut rng = StdRng::seed_from_u64(1);
     let noise: Vec<u8> = (0..FRAMES.area()).map(|_| rng.random()).collect();
-    assert!(board.find(&Picture::new(1, FRAMES, noise).unwrap()).is_none());
-    assert!(board.find(&Picture::filled(true, FRAMES, 90)).is_none());
-    assert!(board.find(&Picture::filled(false, Size::new(1, 1), 90)).is_none());
+    assert!(board.find(&ImageU8::new(1, FRAMES, noise).unwrap()).is_none());
+    assert!(board.find(&ImageU8::filled(true, FRAMES, 90)).is_none());
+    assert!(board.find(&ImageU8::filled(false, Size::new(1, 1), 90)).is_none());
     // Half of it hangs out of the picture.
     let pose = Pose { at: (0.9, 0.5), ..Pose::straight() };
     assert!(board.find(&frame_camera(0.5, 0.01).draw(&pose, FRAMES, 1)).is_none());
@@ -199,7 +200,7 @@ proptest! {
         let (sensor, mut expected) = (alignment.target.sensor(), Vec::new());
         let mut events: Vec<Event> = Vec::new();
         for (i, (x, y, on)) in places.iter().enumerate() {
-            events.push(Event { t_us: i as i64, x: *x, y: *y, on: *on });
+            events.push(Event { t_us: i as i64, x: *x, y: *y, polarity: *on });
             // The model: place by place, from the formula.
             if *x >= 346 || *y >= 260 {
                 continue;
@@ -209,7 +210,7 @@ proptest! {
                 && (0.0..sensor.width as f64).contains(&u)
                 && (0.0..sensor.height as f64).contains(&v)
             {
-                expected.push(Event { t_us: i as i64, x: u as u16, y: v as u16, on: *on });
+                expected.push(Event { t_us: i as i64, x: u as u16, y: v as u16, polarity: *on });
             }
         }
         let outside = table.apply(&mut events);
@@ -231,18 +232,18 @@ fn a_cropped_frame_keeps_its_light_and_its_places() {
     let target = Target::new(Size::new(96, 64), 2).unwrap();
     let alignment = Alignment::new(still, Default::default(), Some(target)).unwrap();
     let crop = FrameCrop::new(&alignment);
-    let flat = crop.apply(&Picture::filled(true, frames, 201)).unwrap();
+    let flat = crop.apply(&ImageU8::filled(true, frames, 201)).unwrap();
     assert_eq!((flat.size(), flat.channels()), (Size::new(96, 64), 3));
     assert!(flat.data().iter().all(|v| *v == 201));
     // A ramp stays a ramp: every pixel is the light of the middle of its area.
     let ramp: Vec<u8> = (0..frames.area()).map(|i| (i % 300 / 2) as u8).collect();
-    let ramp = crop.apply(&Picture::new(1, frames, ramp).unwrap()).unwrap();
+    let ramp = crop.apply(&ImageU8::new(1, frames, ramp).unwrap()).unwrap();
     let step = alignment.crop.width / 96.0;
     for (x, v) in ramp.plane(0)[..96].iter().enumerate() {
         let place = alignment.crop.x + (x as f64 + 0.5) * step - 0.5;
         assert!((f64::from(*v) - place / 2.0).abs() < 1.0, "{x}: {v} {place}");
     }
-    assert!(crop.apply(&Picture::filled(true, Size::new(301, 200), 0)).is_none());
+    assert!(crop.apply(&ImageU8::filled(true, Size::new(301, 200), 0)).is_none());
 }
 
 /// Events of a board that appears and vanishes: white squares brighten, then darken.
@@ -258,13 +259,13 @@ fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
             let rise = (f64::from(*v) / 25.0 + 1.0).ln() / 0.3;
             for _ in 0..(rise + rng.random_range(-0.4..0.4)).max(0.0) as usize {
                 let t_us = from_us + rng.random_range(0..6_000);
-                events.push(Event { t_us, x, y, on: flash % 2 == 0 });
+                events.push(Event { t_us, x, y, polarity: flash % 2 == 0 });
             }
         }
         for _ in 0..500 {
             let (x, y) = (rng.random_range(0..346), rng.random_range(0..260));
             let (t_us, on) = (from_us + rng.random_range(0..100_000), rng.random());
-            events.push(Event { t_us, x, y, on });
+            events.push(Event { t_us, x, y, polarity: on });
         }
     }
     events.sort_by_key(|e| e.t_us);
@@ -374,9 +375,9 @@ fn a_search_that_is_slower_than_the_cameras_looks_at_their_newest_pictures() {
         for (camera, role) in cameras.iter().zip([Role::Frames, Role::Events]) {
             let picture = match board {
                 true => camera.draw(&pose, FRAMES, sequence),
-                false => Picture::filled(false, camera.size, 90),
+                false => ImageU8::filled(false, camera.size, 90),
             };
-            let span = FrameSpan::Arrival { exposure_us: 1000 };
+            let span = FrameTiming::Arrival { exposure_us: 1000 };
             let arrived = gem_live::time::Timestamp::now();
             let frame = FramePacket { epoch: 0, sequence, span, arrived, picture, truth: None };
             send.send((role, Packet::Frame(frame))).unwrap();

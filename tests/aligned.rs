@@ -9,17 +9,17 @@
 mod boards;
 
 use boards::{EVENTS, FRAMES, event_camera, frame_camera, poses, rig};
-use gem_live::camera::halves::split;
-use gem_live::camera::sim::Sim;
-use gem_live::camera::{Device, DeviceError, Drops, Opener, Packet, Wanted, between};
+use gem_live::camera::split::split;
+use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Packet, wrap};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::pipeline::{CameraChoice, Next, RigSource, Source, Tap};
+use gem_live::image::{ImageU8, Size};
+use gem_live::live::{CameraChoice, ExposureSource, Next, RigHandle, RigSource};
 use gem_live::rig::RigSettings;
 use gem_live::rig::align::store::{Pair, load, save};
 use gem_live::rig::align::{AlignSession, AlignSettings, Alignment, Crop, Target, Warp};
 use gem_live::rig::clock::SyncState;
 use gem_live::simulate::rig::{RigModel, RigWorld};
+use gem_live::simulate::sim_camera::Sim;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,13 +34,13 @@ fn model() -> RigModel {
 /// Makes an aligned camera a misaligned one.
 #[derive(Clone)]
 struct Askew {
-    inner: Arc<dyn Opener>,
+    inner: Arc<dyn Driver>,
     /// The pixel of the event camera that sees a cell of the world, for every cell.
     pixels: Arc<Vec<Option<(u16, u16)>>>,
 }
 
 impl Askew {
-    fn new(inner: impl Opener + 'static, warp: &Warp) -> Self {
+    fn new(inner: impl Driver + 'static, warp: &Warp) -> Self {
         let sensor = model().sensor;
         let mut pixels = vec![None; sensor.area()];
         for y in 0..EVENTS.height {
@@ -59,10 +59,10 @@ impl Askew {
     }
 }
 
-impl Opener for Askew {
-    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+impl Driver for Askew {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let (inner, pixels) = (self.inner.open(wanted, drops)?, self.pixels.clone());
-        Ok(between(inner, move |inner, patience, out| {
+        Ok(wrap(inner, move |inner, patience, out| {
             let first = out.len();
             inner.poll(patience, out)?;
             for packet in &mut out[first..] {
@@ -78,9 +78,10 @@ impl Opener for Askew {
                         });
                         // A pixel that sees nothing of the frame fires too.
                         if packet.from < packet.until {
-                            packet
-                                .events
-                                .insert(0, Event { t_us: packet.from.us(), x: 0, y: 0, on: true });
+                            packet.events.insert(
+                                0,
+                                Event { t_us: packet.from.us(), x: 0, y: 0, polarity: true },
+                            );
                         }
                         packet.sensor = EVENTS;
                     }
@@ -92,8 +93,8 @@ impl Opener for Askew {
 }
 
 /// The world's picture as a part of the frame camera's.
-fn pasted(picture: &Picture) -> Picture {
-    let mut out = Picture::filled(true, FRAMES, 20);
+fn pasted(picture: &ImageU8) -> ImageU8 {
+    let mut out = ImageU8::filled(true, FRAMES, 20);
     for channel in 0..3 {
         for y in 0..IMAGE.height {
             let from = &picture.plane(channel)[y * IMAGE.width..][..IMAGE.width];
@@ -130,7 +131,7 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
 
     let (frames, events) = split(Arc::new(Sim::new(model(), true)), &["cable"]);
     let (frames, events) = (Askew::new(frames, &truth), Askew::new(events, &truth));
-    let tap = Tap::default();
+    let tap = RigHandle::default();
     tap.alignment().set_folder(folder.path().into());
     let mut source = RigSource::two(
         "askew".into(),
@@ -178,7 +179,7 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
             all += 1;
             near += usize::from(period.events.iter().any(|e| {
                 (e.t_us - period.start_us - age_us).abs() <= 6
-                    && e.on == event.on
+                    && e.polarity == event.polarity
                     && e.x.abs_diff(event.x) <= 1
                     && e.y.abs_diff(event.y) <= 1
             }));
@@ -217,8 +218,8 @@ fn pictures_are_aligned_by_the_program_shown_and_stored() {
     let out = path("out".into());
     let output = program.args(["--cameras", "F1,E2", "--out"]).arg(&out).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let trouble = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{trouble}");
+    let fault = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{fault}");
     assert!(said.contains("residual: 0.0") && said.contains("162 corners of 3 views"), "{said}");
     assert!(out.join("overlay.png").exists() && out.join("aligned.png").exists());
     let pair = Pair { frames: "F1".into(), events: "E2".into() };

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::engine::Choice;
-use gem_live::network::Weights;
-use gem_live::pipeline::{
-    Compute, MakeRestorer, Parts, Pipeline, Playback, Tap, nothing, open, san,
+use gem_live::live::{
+    Compute, MakeRestorer, Parts, Pipeline, Playback, RigHandle, nothing, open, san,
 };
+use gem_live::network::Weights;
 use std::time::{Duration, Instant};
 
 #[global_allocator]
@@ -18,8 +18,8 @@ const PICTURE: u64 = 3 * 192 * 128;
 /// Bytes that are allocated for a frame that the engine has done with, in the mean over `frames`
 /// after as many to get going.
 fn bytes_a_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
-    let sources = gem_live::pipeline::Sources::One(load.parse().unwrap());
-    let tap = Tap::default();
+    let sources = gem_live::live::Sources::One(load.parse().unwrap());
+    let tap = RigHandle::default();
     let source = open(&sources, Playback::Loop, &tap, |_| Ok(())).unwrap();
     let parts = Parts { source, restorer, adapt: false, notify: Box::new(|| {}) };
     let pipeline = Pipeline::start(parts).unwrap();

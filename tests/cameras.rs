@@ -6,19 +6,26 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::halves::split;
-use gem_live::camera::sim::Sim;
+use gem_live::camera::split::split;
 use gem_live::camera::{
-    Device, DeviceError, Drops, EventPacket, Opener, Settings, Value, Wanted, between,
+    CameraStream as Camera, Control, ControlError, Device, DeviceError, DeviceSelector, Driver,
+    DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Settings,
+    Status, Value, wrap,
 };
-use gem_live::frame::Size;
-use gem_live::pipeline::{
-    CameraChoice, Control as Wish, Next, OpenError, Playback, RigSource, Source, Sources, Tap, open,
+use gem_live::event::Event;
+use gem_live::image::{ImageU8, Size};
+use gem_live::live::{
+    CameraChoice, Control as Wish, ExposureSource, Next, OpenError, Parts, Pipeline, Playback,
+    RigHandle, RigSource, Sources, nothing, open,
 };
 use gem_live::rig::{EventStage, RigSettings};
+use gem_live::sequence::Pair;
 use gem_live::simulate::rig::RigModel;
+use gem_live::simulate::sim_camera::Sim;
+use gem_live::time::Timestamp;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Far more than anything here takes; only reached when something is broken.
@@ -33,19 +40,19 @@ fn model() -> RigModel {
 
 /// A camera with a plug.
 struct Plug {
-    inner: Arc<dyn Opener>,
+    inner: Arc<dyn Driver>,
     out: Arc<AtomicBool>,
 }
 
-impl Opener for Plug {
-    fn open(&self, wanted: &Wanted, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+impl Driver for Plug {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         if self.out.load(Ordering::Relaxed) {
-            return Err(DeviceError::Absent("it is not plugged in".into()));
+            return Err(DeviceError::NotFound("it is not plugged in".into()));
         }
         let (inner, out) = (self.inner.open(wanted, drops)?, self.out.clone());
-        Ok(between(inner, move |inner, patience, packets| {
+        Ok(wrap(inner, move |inner, patience, packets| {
             if out.load(Ordering::Relaxed) {
-                return Err(DeviceError::Absent("it was unplugged".into()));
+                return Err(DeviceError::NotFound("it was unplugged".into()));
             }
             inner.poll(patience, packets)
         }))
@@ -54,7 +61,7 @@ impl Opener for Plug {
 
 struct Rig {
     source: RigSource,
-    tap: Tap,
+    tap: RigHandle,
     unplug: [Arc<AtomicBool>; 2],
     complete: usize,
     incomplete: usize,
@@ -64,13 +71,13 @@ impl Rig {
     fn start(cable: bool) -> Self {
         let (frames, events) = split(Arc::new(Sim::new(model(), cable)), &["cable"]);
         let unplug = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
-        let camera = |inner: Arc<dyn Opener>, out: &Arc<AtomicBool>| {
+        let camera = |inner: Arc<dyn Driver>, out: &Arc<AtomicBool>| {
             let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
             CameraChoice { settings, ..CameraChoice::new(Plug { inner, out: out.clone() }) }
         };
         let (frames, events) =
             (camera(Arc::new(frames), &unplug[0]), camera(Arc::new(events), &unplug[1]));
-        let tap = Tap::default();
+        let tap = RigHandle::default();
         let rig = RigSettings::default();
         let source = RigSource::two("two".into(), frames, events, rig, tap.clone()).unwrap();
         Self { source, tap, unplug, complete: 0, incomplete: 0 }
@@ -107,13 +114,13 @@ fn either_camera_is_waited_for_and_taken_up_again() {
     rig.some_more(15);
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
     for (which, name) in [(0, "frame camera"), (1, "event camera")] {
-        assert_eq!(rig.source.trouble(), None);
+        assert_eq!(rig.source.fault(), None);
         rig.unplug[which].store(true, Ordering::Relaxed);
         rig.run("it is said", |rig| {
-            rig.source.trouble().is_some_and(|t| t.contains(name) && t.contains("plug"))
+            rig.source.fault().is_some_and(|t| t.contains(name) && t.contains("plug"))
         });
         rig.unplug[which].store(false, Ordering::Relaxed);
-        rig.run("it is found", |rig| rig.source.trouble().is_none());
+        rig.run("it is found", |rig| rig.source.fault().is_none());
         rig.some_more(15);
         rig.run("edges again", |rig| rig.fact("synchronised by").starts_with("edges"));
     }
@@ -144,21 +151,19 @@ fn the_controls_and_identities_of_two_cameras_are_told_apart() {
     assert!(rig.source.name().contains("00000009-frames"), "{}", rig.source.name());
     assert!(rig.source.name().contains("00000009-events"), "{}", rig.source.name());
     // A control reaches its own camera.
-    rig.source.control(Wish::Set("events:cable".into(), Value::Switch(true)));
-    rig.run("the cable", |rig| {
-        control(rig, all[2]).is_some_and(|c| c.value == Value::Switch(true))
-    });
-    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Whole(9_000)));
+    rig.source.control(Wish::Set("events:cable".into(), Value::Bool(true)));
+    rig.run("the cable", |rig| control(rig, all[2]).is_some_and(|c| c.value == Value::Bool(true)));
+    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Int(9_000)));
     rig.run("the exposure", |rig| {
-        control(rig, all[0]).is_some_and(|c| c.value == Value::Whole(9_000))
+        control(rig, all[0]).is_some_and(|c| c.value == Value::Int(9_000))
     });
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
     // One that nobody has is said, and so is a value that it cannot take.
-    rig.source.control(Wish::Set("cable".into(), Value::Switch(true)));
-    assert!(rig.source.trouble().unwrap().contains("no camera has a control named cable"));
-    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Whole(-1)));
+    rig.source.control(Wish::Set("cable".into(), Value::Bool(true)));
+    assert!(rig.source.fault().unwrap().contains("no camera has a control named cable"));
+    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Int(-1)));
     rig.run("the refusal", |rig| {
-        rig.source.trouble().is_some_and(|t| t.contains("outside of its range"))
+        rig.source.fault().is_some_and(|t| t.contains("outside of its range"))
     });
     assert!(rig.tap.can_record());
 }
@@ -188,7 +193,7 @@ fn events_pass_through_the_stages_and_what_is_removed_is_told() {
 
 #[test]
 fn cameras_that_cannot_serve_are_refused_in_words() {
-    let tap = Tap::default();
+    let tap = RigHandle::default();
     let refused = |sources: Sources| match open(&sources, Playback::Once, &tap, |_| Ok(())) {
         Ok(_) => panic!("{sources} was opened"),
         Err(e) => e,
@@ -202,4 +207,274 @@ fn cameras_that_cannot_serve_are_refused_in_words() {
     assert!(matches!(refused(two("sim", "genicam")), OpenError::NoEvents(_)));
     assert!(matches!(refused(two("clip", "sim")), OpenError::Whole(_)));
     assert!(matches!(refused(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
+}
+
+#[test]
+fn a_driver_that_panics_is_a_camera_that_failed() {
+    let breaking = Faulty(Arc::new(Sim::new(model(), true)));
+    let (wanted, settings) = (DeviceSelector::default(), Settings::default());
+    let source =
+        Camera::start("camera", Arc::new(breaking), wanted, settings, Drops::default()).unwrap();
+    let why = loop {
+        match source.status.recv_timeout(PATIENCE).expect("nothing is reported") {
+            Status::Failed(why) => break why,
+            _ => continue,
+        }
+    };
+    assert!(why.contains("on purpose"), "{why}");
+}
+
+/// A camera whose driver panics when it is polled.
+struct Faulty(Arc<dyn Driver>);
+
+impl Driver for Faulty {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(wrap(self.0.open(wanted, drops)?, |_, _, _| panic!("on purpose")))
+    }
+}
+
+/// A stage that panics on the rig's thread.
+struct PanickingStage;
+
+impl EventStage for PanickingStage {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn apply(&mut self, _: &mut EventPacket) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
+    let sim = || Sim::new(model(), true);
+    let start = |camera| {
+        RigSource::one("one".into(), camera, RigSettings::default(), RigHandle::default()).unwrap()
+    };
+    let of_rig = start(CameraChoice::new(sim()));
+    of_rig.stages(vec![Box::new(PanickingStage)]);
+    let of_camera = start(CameraChoice::new(Faulty(Arc::new(sim()))));
+    for source in [of_rig, of_camera] {
+        let pipeline = Pipeline::start(Parts {
+            source: Box::new(source),
+            restorer: nothing(),
+            adapt: false,
+            notify: Box::new(|| ()),
+        })
+        .unwrap();
+        let until = Instant::now() + PATIENCE;
+        while !pipeline.ended() {
+            assert!(Instant::now() < until, "it goes on for ever");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let why = pipeline.failure().expect("it ended as if all were well");
+        assert!(why.contains("on purpose"), "{why}");
+        let notices = pipeline.notices().list();
+        assert!(notices.iter().any(|n| n.text.contains("on purpose")), "{notices:?}");
+    }
+}
+
+/// Frames of a recording.
+const FRAMES: i64 = 250;
+
+/// A recording of frames every 20 ms whose brightness is their number.
+fn recording(folder: &Path) {
+    let span = |n: i64| [1_000 + n * 20_000, 9_000 + n * 20_000];
+    let frame = |n: i64| ImageU8::filled(false, Size::new(32, 32), n as u8);
+    for k in 0..FRAMES / 2 {
+        let exposures_us = [span(2 * k), span(2 * k + 1)];
+        let times = (exposures_us[0][0]..exposures_us[1][1]).step_by(100);
+        let event = |t_us: i64| Event { t_us, x: (t_us / 100 % 32) as u16, y: 3, polarity: true };
+        let pair = Pair {
+            frames: [frame(2 * k), frame(2 * k + 1)],
+            exposures_us,
+            events: times.map(event).collect(),
+            scale_factor: 1.0,
+            truth: None,
+        };
+        pair.write(&folder.join(format!("in_{k:03}.npz"))).unwrap();
+    }
+}
+
+#[test]
+fn a_recording_as_two_halves_is_paused_and_sought_without_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let name = || format!("replay:{}", folder.path().display()).parse().unwrap();
+    let sources = Sources::Two { frames: name(), events: name() };
+    let tap = RigHandle::default();
+    tap.alignment().set_folder(folder.path().join("alignments"));
+    let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(())).unwrap();
+    // Exposures until `done`, and for a while longer: a refusal comes a moment later.
+    let run = |source: &mut Box<dyn ExposureSource>, what: &str, done: &dyn Fn(&[u8]) -> bool| {
+        let (start, mut since) = (Instant::now(), None::<Instant>);
+        let mut seen = Vec::new();
+        while since.is_none_or(|since| since.elapsed() < Duration::from_millis(300)) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {seen:?}");
+            if let Next::Exposure(captured) = source.next(Duration::from_millis(10)).unwrap() {
+                seen.push(captured.picture.data()[0]);
+            }
+            assert_eq!(source.fault(), None, "{what}");
+            if since.is_none() && done(&seen) {
+                since = Some(Instant::now());
+            }
+        }
+        seen
+    };
+    run(&mut source, "some exposures", &|seen| seen.len() >= 5);
+    source.control(Wish::Pause(true));
+    run(&mut source, "the pause", &|_| true);
+    assert!(source.transport().unwrap().paused);
+    let playing = source.facts().iter().filter(|(name, _)| *name == "playing").count();
+    assert_eq!(playing, 1, "told once");
+    source.control(Wish::Pause(false));
+    // Forward, and back: frames of before the jump may still be on their way.
+    for (to, first) in [(0.7, 170_u8), (0.2, 45)] {
+        source.control(Wish::Seek(to));
+        let there = |seen: &[u8]| seen.iter().filter(|n| (first..first + 20).contains(*n)).count();
+        let seen = run(&mut source, "frames after a jump", &|seen| there(seen) >= 3);
+        // To come there without a jump, more than a hundred would have to be played.
+        assert!(seen.len() < 60, "to {to}: {seen:?}");
+    }
+}
+
+/// A camera that gives so many exposures at once, and ends.
+struct AtOnce(u64);
+
+impl Driver for AtOnce {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let (count, mut sent) = (self.0, false);
+        let inner = Sim::new(model(), true).open(wanted, drops)?;
+        Ok(wrap(inner, move |_, _, packets| {
+            if std::mem::replace(&mut sent, true) {
+                return Err(DeviceError::Ended);
+            }
+            let at = |us: i64| Timestamp::from_us(us);
+            let until_us = count as i64 * 10_000 + 20_000;
+            packets.push(Packet::Events(EventPacket {
+                epoch: 0,
+                from: at(0),
+                until: at(until_us),
+                arrived: Timestamp::now(),
+                events: Vec::new().into(),
+                edges: Vec::new(),
+                sensor: Size::new(32, 32),
+                lost_since: None,
+            }));
+            packets.extend((0..count).map(|n| {
+                let start = at(n as i64 * 10_000);
+                Packet::Frame(FramePacket {
+                    epoch: 0,
+                    sequence: n,
+                    span: FrameTiming::Events { start, end: start.plus_us(5_000) },
+                    arrived: Timestamp::now(),
+                    picture: ImageU8::filled(false, Size::new(32, 32), n as u8),
+                    truth: None,
+                })
+            }));
+            Ok(())
+        }))
+    }
+}
+
+#[test]
+fn exposures_that_find_no_room_take_the_place_of_the_oldest_and_are_counted_once() {
+    let camera = CameraChoice::new(AtOnce(12));
+    let (rig, tap) = (RigSettings::default(), RigHandle::default());
+    let mut source = RigSource::one("one".into(), camera, rig, tap).unwrap();
+    let drops = source.drops();
+    let until = Instant::now() + PATIENCE;
+    while source.report().buffer.is_none_or(|b| b.exposures < 12) {
+        assert!(Instant::now() < until, "{:?}", source.report());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let queued = source.report().exposures_queued as u64;
+    let mut taken = Vec::new();
+    while let Next::Exposure(captured) = source.next(Duration::from_millis(50)).unwrap() {
+        taken.push((captured.number, captured.picture.data()[0]));
+    }
+    let newest = (12 - queued as u8..12).enumerate().map(|(i, n)| (i as u64, n));
+    assert!(queued >= 1 && taken.iter().copied().eq(newest), "{queued}: {taken:?}");
+    // A number that is left out would count them a second time, as lost by the camera.
+    assert_eq!(drops.get(DropCause::Skipped, DropUnit::Frames), 12 - queued);
+    assert_eq!(drops.total(DropUnit::Frames), 12 - queued);
+}
+
+/// A camera that sends a burst each time that it is opened, and is then gone.
+struct Bursts(Arc<AtomicUsize>);
+
+/// Packets in a burst, and events in a packet.
+const BURST: (usize, usize) = (300, 64);
+
+impl Driver for Bursts {
+    fn open(&self, _: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(Burst { sent: 0 }))
+    }
+}
+
+struct Burst {
+    sent: usize,
+}
+
+impl Device for Burst {
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        Vec::new()
+    }
+
+    fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+        Err(ControlError::Unknown(name.into()))
+    }
+
+    fn poll(&mut self, _: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        if self.sent == BURST.0 {
+            return Err(DeviceError::NotFound("unplugged".into()));
+        }
+        self.sent += 1;
+        let event = Event { t_us: 0, x: 0, y: 0, polarity: true };
+        out.push(Packet::Events(EventPacket {
+            epoch: 0,
+            from: Timestamp::from_us(0),
+            until: Timestamp::from_us(1),
+            arrived: Timestamp::now(),
+            events: vec![event; BURST.1].into(),
+            edges: Vec::new(),
+            sensor: Size::new(1, 1),
+            lost_since: None,
+        }));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_waits_stays_below_its_bound_though_the_camera_is_opened_again() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let one = BURST.1 * size_of::<Event>();
+    let settings = Settings {
+        queue_bytes: BURST.0 * one / 2,
+        retry: Duration::from_millis(1),
+        ..Settings::default()
+    };
+    let opener = Arc::new(Bursts(opened.clone()));
+    let source = gem_live::camera::CameraStream::start(
+        "bursts",
+        opener,
+        DeviceSelector::default(),
+        settings,
+        Drops::default(),
+    );
+    let mut source = source.unwrap();
+    let started = Instant::now();
+    while opened.load(Ordering::Relaxed) < 5 {
+        assert!(started.elapsed() < PATIENCE, "it was not opened again");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    source.stop();
+    let waiting: usize = source.packets.try_iter().map(|packet| packet.bytes()).sum();
+    assert!(waiting > 0 && waiting <= settings.queue_bytes, "{waiting} bytes wait");
 }

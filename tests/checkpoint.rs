@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::event::EventInput;
+use gem_live::formats::pickle::{Dialect, Node, load};
 use gem_live::network::{Weights, parameters};
-use gem_live::pickle::{Dialect, Node, load};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::process::Command;
@@ -54,7 +54,9 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
     let state = pickle.get(pickle.root(), "state_dict").unwrap();
     let expected: Vec<String> = ["model", "teacher_model"]
         .iter()
-        .flat_map(|m| parameters(EventInput::Counts).into_iter().map(move |(n, _)| format!("{m}.{n}")))
+        .flat_map(|m| {
+            parameters(EventInput::Counts).into_iter().map(move |(n, _)| format!("{m}.{n}"))
+        })
         .collect();
     let found: Vec<String> = (pickle.entries(state).iter())
         .map(|(key, _)| match pickle.node(*key) {

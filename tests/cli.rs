@@ -8,10 +8,10 @@
 
 mod common;
 
-use gem_live::dataset::{Pair, Truth};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::network::tensors;
+use gem_live::sequence::{GroundTruth, Pair};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -51,16 +51,21 @@ fn recording(channels: usize) -> Pair {
         _ => 30,
     };
     let data = (0..channels * size.area()).map(|i| colour(i / size.area(), i % 50)).collect();
-    let picture = Picture::new(channels, size, data).unwrap();
+    let picture = ImageU8::new(channels, size, data).unwrap();
     let events = (0..800_i64)
-        .map(|i| Event { t_us: i * 5, x: (i % 25) as u16, y: (i % 18) as u16, on: i % 2 == 0 })
+        .map(|i| Event {
+            t_us: i * 5,
+            x: (i % 25) as u16,
+            y: (i % 18) as u16,
+            polarity: i % 2 == 0,
+        })
         .collect();
     Pair {
         frames: [picture.clone(), picture.clone()],
         exposures_us: [[0, 1_900], [2_000, 3_900]],
         events,
         scale_factor: 2.0,
-        truth: Some(Truth {
+        truth: Some(GroundTruth {
             images: vec![picture.clone(), picture],
             timestamps_us: vec![900, 2_500],
         }),
@@ -154,7 +159,7 @@ fn what_cannot_be_written_or_makes_no_sense_is_one_line() {
 fn the_evaluation_writes_what_the_authors_write() {
     let folder = tempfile::tempdir().unwrap();
     recording(3).write(&folder.path().join("data/test/a.npz")).unwrap();
-    gem_live::output::write(
+    gem_live::formats::atomic_file::write(
         &folder.path().join("ckpt/best-stage=2-cycle=15-epoch=007-loss=1.00.ckpt"),
         &common::random_weights(1).to_safetensors(false).unwrap(),
     )
@@ -204,7 +209,7 @@ fn the_shipped_configurations_hold_the_published_values() {
         for train in [false, true] {
             let file = format!("{name}_{}.yaml", if train { "train" } else { "test" });
             let text = std::fs::read_to_string(folder.join(&file)).unwrap();
-            let (config, remarks) = gem_live::dataset::Config::parse(&text).unwrap();
+            let (config, remarks) = gem_live::formats::config::Config::parse(&text).unwrap();
             assert_eq!((config.scale_factor, config.has_gt), (scale, has_gt), "{file}");
             assert_eq!((config.train, config.predict_ts), (train, predict_ts), "{file}");
             assert_eq!(
@@ -265,4 +270,63 @@ fn infer_equals_pytorch() {
         let off = got[name].data.iter().zip(&want[name].data).map(|(a, b)| (a - b).abs());
         assert!(off.fold(0.0, f32::max) < 1e-4, "{name}");
     }
+}
+
+/// Runs the program, which must refuse its arguments at once and say why.
+fn refused(arguments: &str, why: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let output = gem_live(&arguments, folder.path());
+    let text = stderr(&output);
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(!text.contains("panicked") && text.contains(why), "{arguments:?}: {text}");
+}
+
+#[test]
+fn options_that_would_have_no_effect_are_refused() {
+    let live = "live --headless --seconds 0.1";
+    let cases = [
+        ("--engine cpu --device 0", "--device has no effect with --engine cpu"),
+        ("--engine none --device 0", "--device has no effect with --engine none"),
+        ("--engine none --threads 2 --weights w", "--weights, --threads have no effect with"),
+        ("--engine none --filter hot", "--filter has no effect with the clip"),
+        ("--engine none --fullscreen", "--fullscreen"),
+        ("--engine none --close-delay-us 5", "--frame-source"),
+        ("--engine none --source sim --close-delay-us 5", "cannot be used with"),
+        ("--engine none --source sim --open-delay-us -5", "cannot be used with"),
+        ("--engine none --source sim --frame-latency-us 5", "cannot be used with"),
+        ("--engine none --source sim --event-latency-us 5", "cannot be used with"),
+    ];
+    for (arguments, why) in cases {
+        refused(&format!("{live} {arguments}"), why);
+    }
+    let edi = "deblur a.npz --out o --method edi";
+    refused(&format!("{edi} --weights w --device 1"), "--weights, --gpu have no effect");
+    refused(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
+    refused("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
+    refused("export a --out x --test-sequence a --seed 2", "cannot be used with");
+    refused("align --print-board 640x480 --views 3", "cannot be used with");
+    refused("align --print-board 640x480 --frame a --event b", "cannot be used with");
+    refused("align --frame a --event b --flashing", "cannot be used with");
+    refused("align --frame a --event b --source sim", "cannot be used with");
+    refused("synth real-events scene --out x --seed 2", "unexpected argument '--seed'");
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused_with_their_range() {
+    let minutes = "give a number of minutes above 0 and at most 1000000";
+    let seconds = "give a number of seconds above 0 and at most 60000000";
+    for number in ["2e6", "0", "NaN", "1e300"] {
+        refused(&format!("adapt recording --minutes {number}"), minutes);
+        refused(&format!("train --photos p --out o --minutes {number}"), minutes);
+        refused(&format!("soak --minutes {number}"), minutes);
+    }
+    for number in ["1e9", "0", "-1", "inf"] {
+        refused(&format!("live --headless --engine none --seconds={number}"), seconds);
+        refused(&format!("record --source sim --out o --timeout={number}"), seconds);
+        refused(&format!("align --source sim --timeout={number}"), seconds);
+    }
+    refused("record --source sim --out o --frames 0", "'--frames <FRAMES>'");
+    refused("deblur a.npz --out o --frames 0", "'--frames <N>'");
+    refused("bench --scale 0", "a scale is a number from 0.1 to 64");
 }

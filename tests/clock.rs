@@ -6,12 +6,14 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::{Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Unit};
-use gem_live::frame::{Picture, Size};
-use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
+use gem_live::camera::{DropUnit, Drops, EventPacket, FramePacket, FrameTiming};
+use gem_live::event::{Trigger, TriggerEdge};
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::clock::{ClockSettings, FrameTimer, SyncState};
 use gem_live::rig::sync::TimedFrame;
 use gem_live::time::Timestamp;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 const PERIOD_US: i64 = 33_333;
 const EXPOSURE_US: i64 = 20_000;
@@ -39,7 +41,7 @@ struct Rig {
 
 impl Rig {
     /// Runs and gives every timed frame with the true start and end on the event clock.
-    fn run(&self) -> (Clocks, Vec<(TimedFrame, f64, f64)>) {
+    fn run(&self) -> (FrameTimer, Vec<(TimedFrame, f64, f64)>) {
         let mut rng = StdRng::seed_from_u64(7);
         let mut lost = |one_in: u32| one_in > 0 && rng.random_ratio(1, one_in);
         let mut jitter_rng = StdRng::seed_from_u64(8);
@@ -49,19 +51,20 @@ impl Rig {
             let stall = if jitter_rng.random_ratio(1, 200) { 30_000.0 } else { 0.0 };
             (-u.ln() * 2_000.0 + stall) as i64
         };
-        let mut clocks = Clocks::new(
+        let mut clocks = FrameTimer::new(
             ClockSettings { edges: self.edges, ..ClockSettings::default() },
             Drops::default(),
         );
         let mut out = Vec::new();
-        let mut all_edges: Vec<Edge> = Vec::new();
+        let mut all_edges: Vec<Trigger> = Vec::new();
         for i in 0..self.seconds * 1_000_000 / PERIOD_US {
             let start = i * PERIOD_US;
-            for (us, kind) in [(start, EdgeKind::Rising), (start + EXPOSURE_US, EdgeKind::Falling)]
+            for (us, kind) in
+                [(start, TriggerEdge::Rising), (start + EXPOSURE_US, TriggerEdge::Falling)]
             {
                 if !lost(self.lose_edge) {
                     all_edges
-                        .push(Edge { t: Timestamp::from_us(event_us(us).floor() as i64), kind });
+                        .push(Trigger { t: Timestamp::from_us(event_us(us).floor() as i64), kind });
                 }
             }
         }
@@ -90,12 +93,12 @@ impl Rig {
                     clocks.push_frame(FramePacket {
                         epoch: 0,
                         sequence: frame as u64,
-                        span: FrameSpan::Frames {
+                        span: FrameTiming::Frames {
                             start: Timestamp::from_us(frame_us(frame * PERIOD_US).floor() as i64),
                             exposure_us: EXPOSURE_US,
                         },
                         arrived: Timestamp::from_us(end + self.transfer_us + jitter()),
-                        picture: Picture::filled(false, Size::new(1, 1), 0),
+                        picture: ImageU8::filled(false, Size::new(1, 1), 0),
                         truth: None,
                     });
                 }
@@ -168,25 +171,25 @@ fn arrival_times_alone_stay_below_a_millisecond_for_ten_minutes() {
 #[test]
 fn frames_that_cannot_be_timed_are_counted() {
     let drops = Drops::default();
-    let mut clocks = Clocks::new(ClockSettings::default(), drops.clone());
+    let mut clocks = FrameTimer::new(ClockSettings::default(), drops.clone());
     for sequence in 0..100 {
         clocks.push_frame(FramePacket {
             epoch: 0,
             sequence,
-            span: FrameSpan::Arrival { exposure_us: 1000 },
+            span: FrameTiming::Arrival { exposure_us: 1000 },
             arrived: Timestamp::from_us(0),
-            picture: Picture::filled(false, Size::new(1, 1), 0),
+            picture: ImageU8::filled(false, Size::new(1, 1), 0),
             truth: None,
         });
     }
     assert!(clocks.pop(Timestamp::from_us(1_000_000)).is_none());
-    assert_eq!(drops.total(Unit::Frames), 100);
+    assert_eq!(drops.total(DropUnit::Frames), 100);
 }
 
 /// Sends a frame every 40 ms and a packet of events every 4 ms, both with a delay of 3 ms, and
 /// lets the clocks jump after four seconds; gives the errors of all frames in microseconds.
 fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
-    let mut clocks = Clocks::new(ClockSettings::default(), Drops::default());
+    let mut clocks = FrameTimer::new(ClockSettings::default(), Drops::default());
     let mut errors = Vec::new();
     let (exposure, period) = (20_000, 40_000);
     for ms in (0..12_000_i64).step_by(4) {
@@ -196,9 +199,9 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
         let edge = |t: i64, kind| {
             let k = (from - t + period - 1).div_euclid(period).max(0);
             let us = k * period + t;
-            (from..until).contains(&us).then(|| Edge { t: at(us), kind })
+            (from..until).contains(&us).then(|| Trigger { t: at(us), kind })
         };
-        let edges = [edge(0, EdgeKind::Rising), edge(exposure, EdgeKind::Falling)];
+        let edges = [edge(0, TriggerEdge::Rising), edge(exposure, TriggerEdge::Falling)];
         clocks.push_events(&EventPacket {
             epoch: 0,
             from: at(from),
@@ -214,12 +217,12 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
             clocks.push_frame(FramePacket {
                 epoch: 0,
                 sequence: (start / period) as u64,
-                span: FrameSpan::Frames {
+                span: FrameTiming::Frames {
                     start: Timestamp::from_us(jump(start, frames_us) + 70_000_000),
                     exposure_us: exposure,
                 },
                 arrived: Timestamp::from_us(from + 3_000),
-                picture: Picture::filled(false, Size::new(1, 1), 0),
+                picture: ImageU8::filled(false, Size::new(1, 1), 0),
                 truth: None,
             });
         }

@@ -12,7 +12,8 @@ mod played;
 use gem_live::rig::clock::{ClockSettings, SyncState};
 use gem_live::simulate::rig::RigModel;
 use played::{Play, Told, model, world, worst};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 /// From the shutter's closing to the frame's arrival, which nobody told.

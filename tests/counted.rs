@@ -8,11 +8,11 @@
 
 use crossbeam_channel::unbounded;
 use gem_live::camera::{
-    Cause, Control, ControlError, Device, DeviceError, Drops, EventPacket, FramePacket, FrameSpan,
-    Identity, Opener, Packet, Settings, Source, Unit, Value, Wanted,
+    CameraStream, Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause,
+    DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Settings, Value,
 };
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::rig::sync::{SyncBuffer, SyncSettings, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::time::Timestamp;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn events(from_us: i64, until_us: i64, count: usize) -> EventPacket {
-    let event = Event { t_us: from_us, x: 0, y: 0, on: true };
+    let event = Event { t_us: from_us, x: 0, y: 0, polarity: true };
     EventPacket {
         epoch: 0,
         from: Timestamp::from_us(from_us),
@@ -33,13 +33,13 @@ fn events(from_us: i64, until_us: i64, count: usize) -> EventPacket {
     }
 }
 
-fn frame(sequence: u64, span: FrameSpan) -> FramePacket {
+fn frame(sequence: u64, span: FrameTiming) -> FramePacket {
     FramePacket {
         epoch: 0,
         sequence,
         span,
         arrived: Timestamp::from_us(0),
-        picture: Picture::filled(false, Size::new(32, 16), 7),
+        picture: ImageU8::filled(false, Size::new(32, 16), 7),
         truth: None,
     }
 }
@@ -50,8 +50,8 @@ struct Sender {
     events: usize,
 }
 
-impl Opener for Sender {
-    fn open(&self, _: &Wanted, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+impl Driver for Sender {
+    fn open(&self, _: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         Ok(Box::new(Self { ..*self }))
     }
 }
@@ -81,7 +81,8 @@ impl Device for Sender {
 fn unread(sender: Sender, queue_bytes: usize) -> (usize, usize, Drops) {
     let settings = Settings { queue_bytes, ..Settings::default() };
     let drops = Drops::default();
-    let source = Source::start("test", Arc::new(sender), Wanted::default(), settings, drops);
+    let source =
+        CameraStream::start("test", Arc::new(sender), DeviceSelector::default(), settings, drops);
     let source = source.unwrap();
     let started = Instant::now();
     while !source.is_finished() {
@@ -102,12 +103,12 @@ fn a_channel_is_bounded_by_bytes_and_not_by_how_short_its_packets_are() {
     // As many again find no room, event by event.
     let (held, packets, drops) = unread(Sender { packets: 1_500, events: 10 }, limit);
     assert_eq!((held, packets), (10_000, 1_000));
-    assert_eq!(drops.get(Cause::Queue, Unit::Events), 5_000);
-    assert_eq!(drops.get(Cause::Queue, Unit::Gaps), 500);
+    assert_eq!(drops.get(DropCause::Queue, DropUnit::Events), 5_000);
+    assert_eq!(drops.get(DropCause::Queue, DropUnit::Gaps), 500);
     // One that is larger than the whole bound passes an empty channel, and is the last.
     let (held, packets, drops) = unread(Sender { packets: 3, events: 20_000 }, limit);
     assert_eq!((held, packets), (20_000, 1));
-    assert_eq!(drops.get(Cause::Queue, Unit::Events), 40_000);
+    assert_eq!(drops.get(DropCause::Queue, DropUnit::Events), 40_000);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
     let drops = Drops::default();
     for number in 0..3 {
         let start = Timestamp::from_us(20_000 * number);
-        let span = FrameSpan::Frames { start, exposure_us: 10_000 };
+        let span = FrameTiming::Frames { start, exposure_us: 10_000 };
         send.send(Packet::Frame(frame(number as u64, span))).unwrap();
     }
     drop(send);
@@ -128,8 +129,8 @@ fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
     // Ends when the rig lets go of its end.
     assert_eq!(exposures.iter().count(), 0);
     drop(rig);
-    assert_eq!(drops.get(Cause::Clock, Unit::Frames), 3);
-    assert_eq!(drops.total(Unit::Frames), 3);
+    assert_eq!(drops.get(DropCause::Clock, DropUnit::Frames), 3);
+    assert_eq!(drops.total(DropUnit::Frames), 3);
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn what_a_rig_that_is_told_to_end_leaves_in_its_channels_is_counted() {
     let at = |number: i64| {
         let (start, end) =
             (Timestamp::from_us(1_000 * number), Timestamp::from_us(1_000 * number + 900));
-        Packet::Frame(frame(number as u64, FrameSpan::Events { start, end }))
+        Packet::Frame(frame(number as u64, FrameTiming::Events { start, end }))
     };
     send.send(at(0)).unwrap();
     send.send(Packet::Events(events(0, 1_000, 3))).unwrap();
@@ -162,9 +163,9 @@ fn what_a_rig_that_is_told_to_end_leaves_in_its_channels_is_counted() {
     drop(held);
     ending.join().unwrap();
     // Whatever it still took or left: four more frames, each an exposure or counted.
-    let unread = drops.get(Cause::Queue, Unit::Frames);
+    let unread = drops.get(DropCause::Queue, DropUnit::Frames);
     assert_eq!(unread + looks.try_iter().count() as u64, 4);
-    assert!(drops.get(Cause::Queue, Unit::Events) >= 3 * unread);
+    assert!(drops.get(DropCause::Queue, DropUnit::Events) >= 3 * unread);
 }
 
 #[test]
@@ -178,7 +179,7 @@ fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
             start: Timestamp::from_us(start_us),
             end: Timestamp::from_us(start_us + 100),
             arrived: Timestamp::from_us(0),
-            picture: Picture::filled(false, Size::new(2, 2), 0),
+            picture: ImageU8::filled(false, Size::new(2, 2), 0),
             truth: None,
         });
     };
@@ -191,8 +192,8 @@ fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
     push(&mut buffer, 2, 502_000);
     push(&mut buffer, 4, 404_000);
     push(&mut buffer, 5, 405_000);
-    assert_eq!(drops.get(Cause::Late, Unit::Frames), 1);
-    assert_eq!(drops.get(Cause::Device, Unit::Frames), 2);
+    assert_eq!(drops.get(DropCause::Late, DropUnit::Frames), 1);
+    assert_eq!(drops.get(DropCause::Device, DropUnit::Frames), 2);
 }
 
 #[test]
@@ -202,19 +203,19 @@ fn events_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
     let settings = SyncSettings { history_us: 20_000, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, drops.clone());
     let mut push = |ms: i64| buffer.push_events(events(1_000 * ms, 1_000 * (ms + 1), COUNT));
-    let counted = |cause| drops.get(cause, Unit::Events) as usize / COUNT;
+    let counted = |cause| drops.get(cause, DropUnit::Events) as usize / COUNT;
     (0..100).for_each(&mut push);
     // One of long ago, and one that comes twice: others are ahead of them again.
     [10, 100, 99, 101].into_iter().for_each(&mut push);
-    assert_eq!((counted(Cause::Late), counted(Cause::Duplicate)), (1, 1));
-    assert_eq!(counted(Cause::Device), 0);
+    assert_eq!((counted(DropCause::Late), counted(DropCause::Duplicate)), (1, 1));
+    assert_eq!(counted(DropCause::Device), 0);
     // Back by 60 ms: some of that time was given up, some answered for, and all of it is behind.
     (42..102).for_each(&mut push);
-    assert_eq!(counted(Cause::Device), 60);
+    assert_eq!(counted(DropCause::Device), 60);
     // It has caught up, and two more come late, as the last ones.
     [102, 103, 20, 103].into_iter().for_each(&mut push);
     let gone = buffer.finish();
     assert!(gone.is_empty());
-    assert_eq!((counted(Cause::Late), counted(Cause::Duplicate)), (2, 2));
-    assert_eq!(counted(Cause::Device), 60);
+    assert_eq!((counted(DropCause::Late), counted(DropCause::Duplicate)), (2, 2));
+    assert_eq!(counted(DropCause::Device), 60);
 }

@@ -6,9 +6,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::{Blur, Pair, Truth};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{Blur, GroundTruth, Pair};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ fn sample() -> Pair {
     let size = Size::new(32, 16);
     let picture = |seed: usize| {
         let data = (0..3 * size.area()).map(|i| (i * 7 + seed * 31) as u8).collect();
-        Picture::new(3, size, data).unwrap()
+        ImageU8::new(3, size, data).unwrap()
     };
     let events = (0..500_i64)
         .map(|i| Event {
             t_us: 1_000 + i * 5,
             x: (i * 3 % 16) as u16,
             y: (i % 8) as u16,
-            on: i % 3 == 0,
+            polarity: i % 3 == 0,
         })
         .collect();
     Pair {
@@ -32,7 +32,7 @@ fn sample() -> Pair {
         exposures_us: [[1_000, 2_000], [2_500, 3_500]],
         events,
         scale_factor: 2.0,
-        truth: Some(Truth {
+        truth: Some(GroundTruth {
             images: vec![picture(2), picture(3)],
             timestamps_us: vec![1_200, 3_000],
         }),
@@ -101,12 +101,12 @@ fn with_entry(name: &str, npy: Vec<u8>) -> Vec<u8> {
     entries.push((name.to_owned(), npy));
     let entries: Vec<(&str, Vec<u8>)> =
         entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
-    gem_live::dataset::npz::write(&entries).unwrap()
+    gem_live::formats::npz::write(&entries).unwrap()
 }
 
 #[test]
 fn damaged_and_hostile_files_give_one_clear_line() {
-    use gem_live::dataset::npy::write as npy;
+    use gem_live::formats::npy::write as npy;
     let good = sample().to_bytes().unwrap();
     let evil = b"\x80\x03cos\nsystem\nX\x04\x00\x00\x00true\x85R.";
     let object = |pickle: &[u8]| npy("|O", &[], pickle);
@@ -144,7 +144,7 @@ fn damaged_and_hostile_files_give_one_clear_line() {
         let got = Pair::from_bytes(&bytes).unwrap_err().to_string();
         assert!(got.contains(want) && !got.contains('\n'), "{got:?} instead of {want:?}");
     }
-    let missing = gem_live::dataset::npz::write(&[]).unwrap();
+    let missing = gem_live::formats::npz::write(&[]).unwrap();
     let got = Pair::from_bytes(&missing).unwrap_err().to_string();
     assert!(got.contains("blur1 is missing"), "{got}");
 }
@@ -180,7 +180,7 @@ fn checkpoints_that_are_not_weights_are_refused_and_nothing_in_them_runs() {
     assert!(!trace.exists());
     let empty = Weights::from_bytes(&checkpoint(b"\x80\x02}.")).unwrap_err().to_string();
     assert!(empty.contains("no state_dict"), "{empty}");
-    let none = Weights::from_bytes(&gem_live::dataset::npz::write(&[]).unwrap()).unwrap_err();
+    let none = Weights::from_bytes(&gem_live::formats::npz::write(&[]).unwrap()).unwrap_err();
     assert!(none.to_string().contains("no data.pkl"), "{none}");
 }
 
@@ -188,7 +188,7 @@ fn checkpoints_that_are_not_weights_are_refused_and_nothing_in_them_runs() {
 fn golden_and_real_recordings_are_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     for folder in ["golden/dataset/test", "real/cups"] {
-        let found = gem_live::dataset::find(&[root.join(folder)]);
+        let found = gem_live::sequence::find(&[root.join(folder)]);
         if !root.join(folder).is_dir() {
             println!("skipped: {folder} is not at hand");
             continue;
@@ -290,7 +290,7 @@ proptest! {
         keep in 0_usize..100_000,
     ) {
         // Stored, not deflated, so that a changed byte is a changed byte of an array.
-        let mut events = gem_live::dataset::npy::write("|O", &[], &[]);
+        let mut events = gem_live::formats::npy::write("|O", &[], &[]);
         let bytes = sample().to_bytes().unwrap();
         let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
         std::io::Read::read_to_end(&mut zip.by_name("events.npy").unwrap(), &mut events).unwrap();
@@ -306,10 +306,10 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_parsers_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = gem_live::dataset::npy::read(&bytes, 1 << 20);
-        let _ = gem_live::pickle::load(&bytes, gem_live::pickle::Dialect::Checkpoint);
+        let _ = gem_live::formats::npy::read(&bytes, 1 << 20);
+        let _ = gem_live::formats::pickle::load(&bytes, gem_live::formats::pickle::Dialect::Checkpoint);
         let _ = gem_live::network::Weights::from_bytes(&bytes);
         bytes.splice(0..0, *b"\x93NUMPY\x01\x00\x20\x00");
-        let _ = gem_live::dataset::npy::read(&bytes, 1 << 20);
+        let _ = gem_live::formats::npy::read(&bytes, 1 << 20);
     }
 }

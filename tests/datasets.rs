@@ -6,8 +6,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::{Clip, Pair, npy, npz};
-use gem_live::frame::Picture;
+use gem_live::formats::{npy, npz};
+use gem_live::image::ImageU8;
+use gem_live::sequence::{Clip, Pair};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -24,7 +25,7 @@ fn run(arguments: &[&str], folder: &Path) -> Result<String, String> {
     if output.status.success() { Ok(out + &err) } else { Err(err) }
 }
 
-fn save(picture: &Picture, path: &Path) {
+fn save(picture: &ImageU8, path: &Path) {
     let (w, h) = (picture.size().width as u32, picture.size().height as u32);
     image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
 }
@@ -125,7 +126,7 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
 }
 
 /// Frames of a photograph that moves by two pixels from one to the next.
-fn frames(folder: &Path, count: usize) -> Vec<Picture> {
+fn frames(folder: &Path, count: usize) -> Vec<ImageU8> {
     std::fs::create_dir_all(folder).unwrap();
     let photograph = &Clip::embedded().unwrap().truth[0];
     let wide = photograph.size().width;
@@ -134,9 +135,9 @@ fn frames(folder: &Path, count: usize) -> Vec<Picture> {
             let (c, y, x) = (i / (32 * 48), i / 48 % 32, i % 48);
             photograph.plane(c)[(y + 150) * wide + x + 200 + 2 * k]
         });
-        Picture::new(3, gem_live::frame::Size::new(48, 32), data.collect()).unwrap()
+        ImageU8::new(3, gem_live::image::Size::new(48, 32), data.collect()).unwrap()
     };
-    let frames: Vec<Picture> = (0..count).map(frame).collect();
+    let frames: Vec<ImageU8> = (0..count).map(frame).collect();
     for (k, frame) in frames.iter().enumerate() {
         save(frame, &folder.join(format!("{k}.png")));
     }
@@ -265,7 +266,7 @@ fn videos_are_read_and_interpolated_by_ffmpeg() {
     let frame = |pair: &Pair, k: usize| pair.truth.as_ref().unwrap().images[k].clone();
     // Every second one is as it was given, to within the conversion that interpolation needs:
     // frame 2 after it was frame 1 before.
-    let difference = |a: &Picture, b: &Picture| {
+    let difference = |a: &ImageU8, b: &ImageU8| {
         let sum: u64 = a.data().iter().zip(b.data()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         sum as f64 / a.data().len() as f64
     };
@@ -308,7 +309,7 @@ fn real_events_stay_as_they_are() {
     let pair = Pair::read(&here.join("set/test/scene_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us, [[4875, 6125], [6375, 7625]].map(|[a, b]| [a, b]));
     let kept: Vec<(i64, u16, u16, bool)> =
-        pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.on)).collect();
+        pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.polarity)).collect();
     assert_eq!(kept, [(4900, 1, 3, false), (6250, 2, 4, true)]);
     let truth = pair.truth.unwrap();
     assert_eq!(truth.timestamps_us, [5000, 5500, 6000, 6500, 7000, 7500]);

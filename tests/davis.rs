@@ -9,12 +9,13 @@
 )]
 #![cfg(unix)]
 
-use gem_live::camera::davis::Davis;
-use gem_live::camera::halves::Part;
+use gem_live::camera::drivers::davis::Davis;
+use gem_live::camera::split::StreamKind;
 use gem_live::camera::{
-    Cause, Drops, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet, Settings, Source, Status,
-    Unit, Value, Wanted,
+    CameraStream, DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket,
+    FrameTiming, Packet, Settings, Status, Value,
 };
+use gem_live::event::TriggerEdge;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ const INERTIAL: i32 = 16;
 const SAY_DROPPED: i32 = 17;
 const EDGES_DROPPED: i32 = 18;
 const STARTED: i32 = 19;
+const CHIP: i32 = 21;
 
 /// One fake library; every test has a file, and so a camera, of its own.
 struct Fake {
@@ -93,18 +95,18 @@ impl Fake {
         }
     }
 
-    fn start(&self, settings: Settings) -> Source {
+    fn start(&self, settings: Settings) -> CameraStream {
         self.start_only(None, settings)
     }
 
-    fn start_only(&self, part: Option<Part>, settings: Settings) -> Source {
+    fn start_only(&self, part: Option<StreamKind>, settings: Settings) -> CameraStream {
         let davis = Davis::new(Some(self.file.clone()));
         let opener = Arc::new(match part {
             Some(part) => davis.only(part),
             None => davis,
         });
-        let (wanted, drops) = (Wanted::default(), Drops::default());
-        Source::start("davis", opener, wanted, settings, drops).unwrap()
+        let (wanted, drops) = (DeviceSelector::default(), Drops::default());
+        CameraStream::start("davis", opener, wanted, settings, drops).unwrap()
     }
 }
 
@@ -117,7 +119,7 @@ fn settings() -> Settings {
     }
 }
 
-fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
+fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -128,12 +130,16 @@ fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
     }
 }
 
-fn connected(source: &Source) -> Status {
+fn connected(source: &CameraStream) -> Status {
     wait(source, |s| matches!(s, Status::Connected(..)))
 }
 
 /// Packets until so many of event packets and frames have come.
-fn collect(source: &Source, packets: usize, frames: usize) -> (Vec<EventPacket>, Vec<FramePacket>) {
+fn collect(
+    source: &CameraStream,
+    packets: usize,
+    frames: usize,
+) -> (Vec<EventPacket>, Vec<FramePacket>) {
     let (mut events, mut pictures) = (Vec::new(), Vec::new());
     while events.len() < packets || pictures.len() < frames {
         match source.packets.recv_timeout(Duration::from_secs(10)).expect("packets stop") {
@@ -150,7 +156,7 @@ fn check(packets: &[EventPacket]) {
         for e in &packet.events {
             assert!((packet.from.us()..packet.until.us()).contains(&e.t_us));
             let expected = ((e.t_us % 346) as u16, (e.t_us / 7 % 260) as u16, e.t_us & 1 == 1);
-            assert_eq!((e.x, e.y, e.on), expected, "at {} us", e.t_us);
+            assert_eq!((e.x, e.y, e.polarity), expected, "at {} us", e.t_us);
         }
         assert!(packet.events.is_sorted_by_key(|e| e.t_us));
     }
@@ -167,7 +173,7 @@ fn events_frames_edges_and_controls_come_through() {
     assert_eq!((identity.serial.as_str(), identity.model.as_str()), ("FAKE0001", "DAVIS346 fake"));
     assert_eq!(identity.firmware, "firmware 6, logic 18");
     let exposure = controls.iter().find(|c| c.name == "exposure_us").unwrap();
-    assert_eq!(exposure.value, Value::Whole(4000));
+    assert_eq!(exposure.value, Value::Int(4000));
     assert!(controls.iter().any(|c| c.name == "bias_on" && c.expert));
     // What must be off so that no edge is ever lost, and on so that there is one exposure.
     assert_eq!((fake.register(0, 4), fake.register(2, 7), fake.register(4, 0)), (0, 1, 1));
@@ -175,7 +181,7 @@ fn events_frames_edges_and_controls_come_through() {
     let (packets, frames) = collect(&source, 60, 3);
     check(&packets);
     for frame in &frames {
-        let FrameSpan::Events { start, end } = frame.span else { panic!() };
+        let FrameTiming::Events { start, end } = frame.span else { panic!() };
         assert_eq!(end.since_us(start), 3001);
         let size = frame.picture.size();
         assert_eq!((size.width, size.height), (346, 260));
@@ -184,16 +190,16 @@ fn events_frames_edges_and_controls_come_through() {
     let edges: Vec<_> = packets.iter().flat_map(|p| &p.edges).collect();
     assert!(edges.len() >= 8);
     for pair in edges.chunks_exact(2) {
-        assert_eq!((pair[0].kind, pair[1].kind), (EdgeKind::Rising, EdgeKind::Falling));
+        assert_eq!((pair[0].kind, pair[1].kind), (TriggerEdge::Rising, TriggerEdge::Falling));
         assert_eq!(pair[1].t.since_us(pair[0].t), 400);
     }
 
-    assert!(source.commands.set("exposure_us", Value::Whole(12_345)));
+    assert!(source.commands.set("exposure_us", Value::Int(12_345)));
     wait(&source, |s| matches!(s, Status::Controls(_)));
     assert_eq!(fake.register(2, 12), 12_345);
-    assert!(source.commands.set("exposure_us", Value::Whole(-1)));
+    assert!(source.commands.set("exposure_us", Value::Int(-1)));
     wait(&source, |s| matches!(s, Status::Refused(_)));
-    assert!(source.commands.set("no_such", Value::Switch(true)));
+    assert!(source.commands.set("no_such", Value::Bool(true)));
     wait(&source, |s| matches!(s, Status::Refused(_)));
     assert!(source.stop());
     assert_eq!((fake.get(OPENED), fake.get(CLOSED)), (1, 1));
@@ -212,7 +218,7 @@ fn time_stamps_that_wrap_go_on() {
     let ends: Vec<i64> = frames
         .iter()
         .map(|f| match f.span {
-            FrameSpan::Events { end, .. } => end.us(),
+            FrameTiming::Events { end, .. } => end.us(),
             _ => panic!(),
         })
         .collect();
@@ -228,7 +234,7 @@ fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
     fake.set(PRESENT, 1);
     connected(&source);
     let (before, _) = collect(&source, 5, 0);
-    assert!(source.commands.set("frame_interval_us", Value::Whole(20_000)));
+    assert!(source.commands.set("frame_interval_us", Value::Int(20_000)));
     wait(&source, |s| matches!(s, Status::Controls(_)));
     fake.set(PRESENT, 0);
     fake.set(UNPLUG, 1);
@@ -301,13 +307,13 @@ fn losses_are_counted() {
     fake.set(DEVICE_DROPPED, 77);
     fake.set(EDGES_DROPPED, 4);
     let until = Instant::now() + Duration::from_secs(5);
-    while source.drops.get(Cause::Usb, Unit::Events) == 0 {
+    while source.drops.get(DropCause::Usb, DropUnit::Events) == 0 {
         assert!(Instant::now() < until);
         collect(&source, 10, 0);
     }
-    assert_eq!(source.drops.get(Cause::Usb, Unit::Events), 77);
-    assert_eq!(source.drops.get(Cause::Usb, Unit::Gaps), 4);
-    assert_eq!(source.drops.get(Cause::Malformed, Unit::Gaps), 2);
+    assert_eq!(source.drops.get(DropCause::Usb, DropUnit::Events), 77);
+    assert_eq!(source.drops.get(DropCause::Usb, DropUnit::Gaps), 4);
+    assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Gaps), 2);
 }
 
 #[test]
@@ -332,10 +338,10 @@ fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
     };
     // Six of a millisecond, and the last event of the one before.
     assert!((5_900..=7_100).contains(&gap_us), "{gap_us} us");
-    assert_eq!(source.drops.get(Cause::Queue, Unit::Gaps), 1);
+    assert_eq!(source.drops.get(DropCause::Queue, DropUnit::Gaps), 1);
     let (after, _) = collect(&source, 20, 0);
     check(&after);
-    assert_eq!(source.drops.get(Cause::Queue, Unit::Gaps), 1);
+    assert_eq!(source.drops.get(DropCause::Queue, DropUnit::Gaps), 1);
 }
 
 #[test]
@@ -367,7 +373,7 @@ fn losses_inside_the_camera_are_told_with_the_time_since_when() {
     collect(&source, 5, 0);
     fake.set(SAY_DROPPED, 3);
     let until = Instant::now() + Duration::from_secs(5);
-    while source.drops.get(Cause::Queue, Unit::Gaps) < 3 {
+    while source.drops.get(DropCause::Queue, DropUnit::Gaps) < 3 {
         assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
         collect(&source, 1, 0);
     }
@@ -376,7 +382,7 @@ fn losses_inside_the_camera_are_told_with_the_time_since_when() {
 #[test]
 fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
     let Some(fake) = Fake::new() else { return };
-    let source = fake.start_only(Some(Part::Events), settings());
+    let source = fake.start_only(Some(StreamKind::Events), settings());
     connected(&source);
     let (packets, frames) = collect(&source, 60, 0);
     check(&packets);
@@ -384,7 +390,7 @@ fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
     assert_eq!((fake.register(1, 3), fake.register(2, 4)), (1, 0));
     drop(source);
 
-    let source = fake.start_only(Some(Part::Frames), settings());
+    let source = fake.start_only(Some(StreamKind::Frames), settings());
     connected(&source);
     let (packets, frames) = collect(&source, 0, 4);
     assert!(packets.iter().all(|p| p.events.is_empty()));
@@ -392,7 +398,7 @@ fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
     for pair in frames.windows(2) {
         assert_eq!(pair[0].sequence + 1, pair[1].sequence);
         // Its clock is the frame camera's: the events have another one.
-        let FrameSpan::Frames { exposure_us: 3001, .. } = pair[0].span else {
+        let FrameTiming::Frames { exposure_us: 3001, .. } = pair[0].span else {
             panic!("{:?}", pair[0].span)
         };
     }
@@ -413,20 +419,20 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
         let status = wait(&source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
         assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
     };
-    set("sensitivity", Value::Number(0.5));
+    set("sensitivity", Value::Float(0.5));
     let sensitive = biases();
     assert_eq!(sensitive[0], by_default[0], "the middle stays");
     // More sensitive: the threshold of ON is a smaller current, that of OFF a larger one.
     assert!(sensitive[1] < by_default[1] && sensitive[2] > by_default[2], "{sensitive:x?}");
     assert_eq!(sensitive[3..], by_default[3..]);
-    set("sensitivity", Value::Number(0.0));
+    set("sensitivity", Value::Float(0.0));
     assert_eq!(biases(), by_default, "and back");
-    set("bandwidth", Value::Number(1.0));
+    set("bandwidth", Value::Float(1.0));
     assert!(biases()[3] > by_default[3] && biases()[4] > by_default[4]);
 
     let (before, _) = collect(&source, 3, 0);
     assert_eq!(fake.get(STARTED), 1);
-    set("exchange_packets", Value::Whole(2048));
+    set("exchange_packets", Value::Enum("2048".into()));
     assert_eq!((fake.register(-2, 0), fake.get(STARTED)), (2048, 2));
     let until = Instant::now() + Duration::from_secs(5);
     loop {
@@ -436,8 +442,76 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
             break;
         }
     }
-    set("usb_buffers", Value::Whole(16));
+    set("usb_buffers", Value::Int(16));
     assert_eq!((fake.register(-1, 0), fake.get(STARTED)), (16, 2));
+}
+
+#[test]
+fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_camera() {
+    let Some(fake) = Fake::new() else { return };
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    let control = controls.iter().find(|c| c.name == "exchange_packets").unwrap();
+    assert_eq!(control.value, Value::Enum("1024".into()));
+    assert!(control.choices.len() > 5, "{:?}", control.choices);
+    for (i, choice) in control.choices.iter().enumerate() {
+        assert!(source.commands.set("exchange_packets", Value::Enum(choice.clone())));
+        wait(&source, |s| matches!(s, Status::Controls(_)));
+        assert_eq!(fake.register(-2, 0), choice.parse::<u32>().unwrap());
+        assert_eq!(fake.get(STARTED), 2 + i as i64, "stopped and started once: {choice}");
+    }
+    let (starts, size) = (fake.get(STARTED), fake.register(-2, 0));
+    for refused in [Value::Int(1000), Value::Enum("1000".into()), Value::Enum("x".into())] {
+        assert!(source.commands.set("exchange_packets", refused));
+        wait(&source, |s| matches!(s, Status::Refused(_)));
+    }
+    collect(&source, 3, 0);
+    assert_eq!((fake.get(STARTED), fake.register(-2, 0), fake.get(OPENED)), (starts, size, 1));
+    // Nor is there a number of buffers with which nothing would come.
+    for name in ["usb_buffers", "usb_buffer_bytes", "packet_us"] {
+        let low = controls.iter().find(|c| c.name == name).and_then(|c| c.range).unwrap().0;
+        assert!(low >= 1.0, "{name} from {low}");
+    }
+}
+
+#[test]
+fn biases_are_those_of_the_chip_and_of_an_unknown_chip_none_is_touched() {
+    // A DAVIS240C: 10 to 16 are the refractory period's and the AER handshake's.
+    let Some(fake) = Fake::new() else { return };
+    fake.set(CHIP, 2);
+    let source = fake.start(settings());
+    connected(&source);
+    let all = || (0..32).map(|address| fake.register(5, address)).collect::<Vec<_>>();
+    let set = |name: &str, value: Value| {
+        assert!(source.commands.set(name, value));
+        let status = wait(&source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
+        assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
+    };
+    let before = all();
+    set("sensitivity", Value::Float(0.5));
+    set("bandwidth", Value::Float(1.0));
+    set("bias_refractory", Value::Int(0x1235));
+    let after = all();
+    let moved: Vec<usize> = (0..32).filter(|i| before[*i] != after[*i]).collect();
+    assert_eq!(moved, [1, 2, 8, 9, 10], "{before:x?} {after:x?}");
+    assert!(after[1] < before[1] && after[2] > before[2], "both thresholds come closer");
+
+    // A chip that libcaer does not list.
+    let Some(fake) = Fake::new() else { return };
+    fake.set(CHIP, 99);
+    let source = fake.start(settings());
+    let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
+    assert!(controls.iter().any(|c| c.name == "exposure_us"));
+    let bias =
+        |name: &str| name.starts_with("bias") || ["sensitivity", "bandwidth"].contains(&name);
+    assert_eq!(controls.iter().find(|c| bias(&c.name)), None);
+    let before: Vec<_> = (0..32).map(|address| fake.register(5, address)).collect();
+    for (name, value) in [("sensitivity", Value::Float(0.5)), ("bias_on", Value::Int(1))] {
+        assert!(source.commands.set(name, value));
+        wait(&source, |s| matches!(s, Status::Refused(_)));
+    }
+    let after: Vec<_> = (0..32).map(|address| fake.register(5, address)).collect();
+    assert_eq!(before, after);
 }
 
 #[test]
@@ -470,7 +544,7 @@ fn a_flood_comes_through_and_a_reader_that_sleeps_loses_it_countably() {
             Packet::Frame(_) => 0,
         })
         .sum();
-    let dropped = source.drops.get(Cause::Queue, Unit::Events);
+    let dropped = source.drops.get(DropCause::Queue, DropUnit::Events);
     let sent = fake.get(SENT_EVENTS) as u64 - sent_before;
     assert!(dropped > 1_000_000, "{dropped}");
     // All but the last microsecond, which is held back, and what went before `Connected`.
@@ -480,8 +554,8 @@ fn a_flood_comes_through_and_a_reader_that_sleeps_loses_it_countably() {
 #[test]
 fn a_library_that_is_not_there_is_said_with_what_to_do() {
     let opener = Arc::new(Davis::new(Some("/nonexistent/libcaer.so".into())));
-    let (wanted, drops) = (Wanted::default(), Drops::default());
-    let source = Source::start("davis", opener, wanted, settings(), drops).unwrap();
+    let (wanted, drops) = (DeviceSelector::default(), Drops::default());
+    let source = CameraStream::start("davis", opener, wanted, settings(), drops).unwrap();
     let Status::Failed(why) = wait(&source, |s| matches!(s, Status::Failed(_))) else { panic!() };
     assert!(why.contains("libcaer") && why.contains("GEM_LIVE_LIBCAER"), "{why}");
     assert!(why.contains("Install"));

@@ -9,10 +9,16 @@
 mod common;
 
 use common::{Chw, San, random_weights};
+use gem_live::Deblurrer;
+use gem_live::deblur::metrics::psnr;
 use gem_live::engine::cpu::{CpuEngine, Isa};
-use gem_live::engine::{Engine, EngineError, Events, Image, Voxels};
-use gem_live::event::{Event, Span, Thresholds};
-use gem_live::frame::Size;
+use gem_live::engine::{Engine, EngineError, EventTensor, Events, Image};
+use gem_live::event::{Event, Thresholds};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, ImageU8, Size};
+use gem_live::network::Weights;
+use gem_live::sequence::Clip;
+use gem_live::time::TimeRange;
 use rand::{Rng, SeedableRng};
 
 fn single(x: &Chw) -> Vec<f32> {
@@ -43,7 +49,7 @@ fn the_network_equals_its_definition_at_any_ratio() {
         let (latent, ratio) = San(&weights).forward(&event, &blur);
         let (event, blur) = (single(&event), single(&blur));
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        let voxels = [Voxels { data: &event, height: sensor.height, width: sensor.width }];
+        let voxels = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
         for isa in Isa::available() {
             let mut engine = CpuEngine::with_isa(&weights, 2, isa).unwrap();
             // Twice: the second run reuses the memory of the first.
@@ -70,16 +76,28 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
     let mut engine = CpuEngine::new(&weights, 2).unwrap();
     let sensor = Size::new(16, 16);
     let events: Vec<Event> = (0..900)
-        .map(|i| Event { t_us: i, x: (i * 7 % 16) as u16, y: (i * 5 % 16) as u16, on: i % 3 == 0 })
+        .map(|i| Event {
+            t_us: i,
+            x: (i * 7 % 16) as u16,
+            y: (i * 5 % 16) as u16,
+            polarity: i % 3 == 0,
+        })
         .collect();
-    let targets = [0.0, 250.0, 800.0].map(Span::instant);
+    let targets = [0.0, 250.0, 800.0].map(TimeRange::instant);
     for image in [Size::new(32, 16), Size::new(16, 48), Size::new(32, 16)] {
         let (_, blur) = inputs(image, sensor, 4);
         let blur = single(&blur);
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        fn ask<'a>(events: &'a [Event], targets: &'a [Span], sensor: Size) -> Events<'a> {
-            let exposure = Span::new(0.0, 900.0);
-            Events { events, exposure, targets, sensor, padded: sensor, thresholds: Thresholds::DEFAULT }
+        fn ask<'a>(events: &'a [Event], targets: &'a [TimeRange], sensor: Size) -> Events<'a> {
+            let exposure = TimeRange::new(0.0, 900.0);
+            Events {
+                events,
+                exposure,
+                targets,
+                sensor,
+                padded: sensor,
+                thresholds: Thresholds::DEFAULT,
+            }
         }
         let together = engine.restore_events(&blur, &ask(&events, &targets, sensor)).unwrap();
         assert_eq!(together.len(), 3);
@@ -96,9 +114,9 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
 fn tensors_of_the_wrong_shape_are_refused() {
     let mut engine = CpuEngine::new(&random_weights(9), 1).unwrap();
     let numbers = vec![0.0; 96 * 256];
-    let good = Voxels { data: &numbers, height: 16, width: 16 };
-    let small = Voxels { data: &numbers[..96 * 64], height: 8, width: 8 };
-    let short = Voxels { data: &numbers[1..], ..good };
+    let good = EventTensor { data: &numbers, height: 16, width: 16 };
+    let small = EventTensor { data: &numbers[..96 * 64], height: 8, width: 8 };
+    let short = EventTensor { data: &numbers[1..], ..good };
     let image = |height, width, n| Image { data: &numbers[..n], height, width };
     for (image, voxels) in [
         (image(16, 17, 3 * 16 * 17), good),
@@ -110,4 +128,42 @@ fn tensors_of_the_wrong_shape_are_refused() {
         let result = engine.restore(&image, &[voxels]);
         assert!(matches!(result, Err(EngineError::Shape(_))), "{result:?}");
     }
+}
+
+/// The first and the last plane exchanged.
+fn exchanged(planes: &ImageF32) -> ImageF32 {
+    let data = [planes.plane(2), planes.plane(1), planes.plane(0)].concat();
+    ImageF32::new(3, planes.size(), data).unwrap()
+}
+
+#[test]
+fn images_have_blue_green_and_red_planes_in_this_order() {
+    let size = Size::new(16, 16);
+    let red = ImageU8::from_rgb(size, &[200, 100, 50].repeat(size.area())).unwrap();
+    assert_eq!([0, 1, 2].map(|channel| red.plane(channel)[0]), [50, 100, 200]);
+    // An exposure in colour, with events and the sharp image.
+    let clip = Clip::embedded().unwrap().reduced(3);
+    let (exposure, truth) = (&clip.exposures[0], &clip.truth[0]);
+    let Size { width, height } = exposure.frame.size();
+    assert_eq!((width % 16, height % 16), (0, 0), "it needs no padding");
+    let engine = || CpuEngine::new(&Weights::embedded().unwrap(), 1).unwrap();
+    let mut deblurrer = Deblurrer::new(Box::new(engine()));
+    let restored = deblurrer.restore(exposure, &[0.5]).unwrap().remove(0);
+    // The engine's image has the order of the exposure's frame, and so has what comes back.
+    let image = Image { data: exposure.frame.data(), height, width };
+    let events = Events {
+        events: &exposure.events,
+        exposure: exposure.span,
+        targets: &[TimeRange::instant(exposure.span.at(0.5))],
+        sensor: exposure.sensor,
+        padded: exposure.sensor,
+        thresholds: Thresholds::DEFAULT,
+    };
+    let direct = engine().restore_events(&image, &events).unwrap();
+    assert_eq!(direct[0].latent, restored.data());
+    // In another order the network is not the one that was trained.
+    let swapped = Exposure { frame: exchanged(&exposure.frame), ..exposure.clone() };
+    let worse = exchanged(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
+    let db = |planes: &ImageF32| psnr(truth, &planes.to_picture()).unwrap();
+    assert!(db(&restored) > db(&worse) + 0.1, "{} {}", db(&restored), db(&worse));
 }

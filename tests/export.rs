@@ -6,11 +6,11 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::export::{ExportError, Order, Phase, Split, Transfer, run};
-use gem_live::dataset::{Config, Pair, Truth};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::Manifest;
+use gem_live::formats::config::Config;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::export::{ExportError, Order, Phase, Split, Transfer, run};
+use gem_live::sequence::{GroundTruth, Manifest, Pair};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,16 +32,16 @@ fn sequence(base: &Path, name: &str, pairs: i64, scale: f64, truth: bool) -> Pat
     let folder = base.join(name);
     for i in 0..pairs {
         let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
-        let picture = Picture::new(3, size, data).unwrap();
+        let picture = ImageU8::new(3, size, data).unwrap();
         let at = i * 100_000;
-        let truth = truth.then(|| Truth {
+        let truth = truth.then(|| GroundTruth {
             images: vec![picture.clone(), picture.clone()],
             timestamps_us: vec![at + 10_000, at + 60_000],
         });
         let pair = Pair {
             frames: [picture.clone(), picture],
             exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
-            events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+            events: vec![Event { t_us: at + 5, x: 3, y: 2, polarity: true }],
             scale_factor: scale,
             truth,
         };
@@ -214,14 +214,14 @@ fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
     let base = tempfile::tempdir().unwrap();
     let size = Size::new(96, 64);
     let gray = |shift: usize| {
-        Picture::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
+        ImageU8::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
     };
     let pair = Pair {
         frames: [gray(0), gray(3)],
         exposures_us: [[0, 20_000], [50_000, 70_000]],
-        events: vec![Event { t_us: 5, x: 47, y: 31, on: true }],
+        events: vec![Event { t_us: 5, x: 47, y: 31, polarity: true }],
         scale_factor: 2.0,
-        truth: Some(Truth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
+        truth: Some(GroundTruth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
     };
     for i in 0..2 {
         pair.write(&base.path().join(format!("davis/{i}.npz"))).unwrap();
@@ -243,4 +243,70 @@ fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
     assert_eq!(Pair::read(&base.path().join("davis/0.npz")).unwrap(), pair);
     let text = std::fs::read_to_string(base.path().join("data/train.yaml")).unwrap();
     assert_eq!(Config::parse(&text).unwrap().0.roi_size, [32, 48]);
+}
+
+/// Makes a dataset for training of these sequences; the names of its files.
+fn exported(sequences: Vec<PathBuf>, out: &Path) -> Vec<String> {
+    let order = Order {
+        sequences,
+        out: out.to_owned(),
+        split: Split::Pairs(0.0),
+        seed: 1,
+        transfer: Transfer::Copy,
+    };
+    run(&order, |_| ControlFlow::Continue(())).unwrap();
+    names(&out.join("train"))
+}
+
+#[test]
+fn a_numbered_name_never_replaces_a_file_that_is_called_so() {
+    let base = tempfile::tempdir().unwrap();
+    // In one sequence a.npz twice, in folders below it, and a-2.npz.
+    let made = sequence(base.path(), "made", 3, 2.0, false);
+    let all = base.path().join("s");
+    for (i, to) in ["x/a.npz", "y/a.npz", "z/a-2.npz"].into_iter().enumerate() {
+        let to = all.join(to);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(made.join(format!("scene_{i:05}.npz")), to).unwrap();
+    }
+    let out = base.path().join("out");
+    let names = exported(vec![all], &out);
+    assert_eq!(names.len(), 3, "{names:?}");
+    let first =
+        |name: &String| Pair::read(&out.join("train").join(name)).unwrap().exposures_us[0][0];
+    let mut starts: Vec<i64> = names.iter().map(first).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [0, 100_000, 200_000], "each pair is there");
+    // The same of sequences: two called b, and one called b-2.
+    let folders = [("p", "b"), ("q", "b"), ("r", "b-2")];
+    let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 2, 2.0, false));
+    let names = exported(folders.to_vec(), &base.path().join("other"));
+    assert_eq!(names.len(), 6, "{names:?}");
+    // And of names that differ in case only, which some disks take for the same.
+    let folders = [("p", "C"), ("q", "c")];
+    let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 1, 2.0, false));
+    let names = exported(folders.to_vec(), &base.path().join("third"));
+    let lower: std::collections::BTreeSet<String> =
+        names.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(lower.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_configuration_that_is_there_is_not_replaced() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", 2, 2.0, false);
+    let out = base.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("train.yaml"), b"# mine").unwrap();
+    let order = Order {
+        sequences: vec![folder],
+        out: out.clone(),
+        split: Split::Pairs(0.5),
+        seed: 1,
+        transfer: Transfer::Link,
+    };
+    let error = run(&order, |_| ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(error.contains("train.yaml is there already"), "{error}");
+    assert_eq!(std::fs::read(out.join("train.yaml")).unwrap(), b"# mine");
+    assert!(!out.join("train").exists(), "nothing was begun");
 }

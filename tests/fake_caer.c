@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WIDTH = 346, HEIGHT = 260, KEYS = 32 };
+enum { WIDTH = 346, HEIGHT = 260, KEYS = 32, DAVIS240C = 2, DAVIS346B = 5 };
 enum key {
     PRESENT = 0,       // whether a camera is plugged in
     STALL = 1,         // reading data does not return
@@ -33,8 +33,9 @@ enum key {
     EDGES_DROPPED = 18,  // what the camera itself counts as dropped edges
     STARTED = 19,        // counts
     LISTENED = 20,
+    CHIP = 21,           // which sensor is on the board: DAVIS_CHIP_* of libcaer
 };
-static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [INERTIAL] = 2};
+static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [INERTIAL] = 2, [CHIP] = DAVIS346B};
 static void (*listener)(const char *, size_t);
 static uint32_t registers[256][256];
 
@@ -82,11 +83,16 @@ static uint32_t bias(uint32_t coarse, uint32_t fine) { return 0xf | fine << 4 | 
 bool caerDeviceSendDefaultConfig(void *device) {
     registers[1][3] = registers[2][4] = 1;
     registers[2][12] = 4000;
-    registers[5][10] = bias(4, 39);
-    registers[5][11] = bias(5, 255);
-    registers[5][12] = bias(1, 64);
-    registers[5][14] = bias(2, 58);
-    registers[5][15] = bias(1, 33);
+    // Every address is a bias of its own, so that one that is hit by mistake is noticed.
+    for (uint32_t i = 0; i < 32; i++) registers[5][i] = bias(6, 100 + i);
+    // DiffBn, OnBn, OffBn, PrBp and PrSFBp.
+    const int of_240[] = {0, 1, 2, 8, 9}, others[] = {10, 11, 12, 14, 15};
+    const int *at = state[CHIP] <= DAVIS240C ? of_240 : others;
+    registers[5][at[0]] = bias(4, 39);
+    registers[5][at[1]] = bias(5, 255);
+    registers[5][at[2]] = bias(1, 64);
+    registers[5][at[3]] = bias(2, 58);
+    registers[5][at[4]] = bias(1, 33);
     return device != NULL;
 }
 bool caerDeviceConfigSet(void *device, int8_t module, uint8_t parameter, uint32_t value) {
@@ -107,6 +113,9 @@ bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease
                          void (*gone)(void *), void *gone_argument) {
     (void)increase; (void)decrease; (void)user;
     struct device *device = handle;
+    // As caerRingBufferInit: the size of the data exchange must be a power of two.
+    uint32_t size = registers[(uint8_t)-2][0];
+    if (size == 0 || (size & (size - 1))) return false;
     device->running = true;
     state[STARTED]++;
     device->gone = gone;
@@ -117,7 +126,7 @@ bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease
 bool caerDeviceDataStop(void *device) { ((struct device *)device)->running = false; return true; }
 struct davis_info caerDavisInfoGet(void *device) {
     (void)device;
-    struct davis_info info = {.id = 1, .text = "DAVIS346 fake", .firmware = 6, .logic = 18, .chip = 5,
+    struct davis_info info = {.id = 1, .text = "DAVIS346 fake", .firmware = 6, .logic = 18, .chip = (int16_t)state[CHIP],
         .master = true, .mux_statistics = true, .dvs_x = WIDTH, .dvs_y = HEIGHT, .pixel_filter = true,
         .background_filter = true, .aps_x = WIDTH, .aps_y = HEIGHT, .global_shutter = true, .generator = true};
     strcpy(info.serial, "FAKE0001");
@@ -135,6 +144,7 @@ void *caerDeviceDataGet(void *handle) {
     struct device *device = handle;
     struct timespec nap = {0, 200000};
     while (state[STALL]) nanosleep(&nap, NULL);
+    if (!device->running) return NULL;
     if (state[UNPLUG] || !state[PRESENT]) {
         if (!device->told && device->gone) device->gone(device->gone_argument);
         device->told = true;

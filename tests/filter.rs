@@ -11,8 +11,8 @@ use gem_live::event::Event;
 use gem_live::event::filter::{
     Activity, ActivitySettings, HotPixels, HotSettings, Refractory, RefractorySettings,
 };
-use gem_live::frame::Size;
-use gem_live::pipeline::Filters;
+use gem_live::image::Size;
+use gem_live::live::Filters;
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use gem_live::simulate::{EventSensor, SensorSettings};
 use gem_live::time::Timestamp;
@@ -27,7 +27,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         let mut t_us = 1_000;
         let next = |(step, x, y, on)| {
             t_us += step;
-            Event { t_us, x, y, on }
+            Event { t_us, x, y, polarity: on }
         };
         steps.into_iter().map(next).collect()
     })
@@ -190,7 +190,7 @@ fn hot_pixels_are_found_in_a_moving_scene_and_forgiven_when_they_cool() {
     let defects = [(10_u16, 7_u16), (11, 7), (40, 20)];
     let from_us = signal[0].t_us;
     let hot = (0..300).flat_map(|i| {
-        defects.map(|(x, y)| Event { t_us: from_us + i * 3_333, x, y, on: i % 2 == 0 })
+        defects.map(|(x, y)| Event { t_us: from_us + i * 3_333, x, y, polarity: i % 2 == 0 })
     });
     let mut all: Vec<Event> = signal.iter().copied().chain(hot).collect();
     all.sort_by_key(|e| e.t_us);
@@ -214,7 +214,7 @@ fn hot_pixels_are_found_in_a_moving_scene_and_forgiven_when_they_cool() {
 
 #[test]
 fn a_clock_set_anew_and_another_sensor_begin_anew() {
-    let at = |t_us| Event { t_us, x: 3, y: 2, on: true };
+    let at = |t_us| Event { t_us, x: 3, y: 2, polarity: true };
     let period = RefractorySettings { period_us: 1_000 };
     let mut filter = Refractory::default();
     let mut pass = |epoch, sensor, t_us| {
@@ -234,7 +234,12 @@ fn filters_are_set_as_controls_and_tell_what_they_did() {
     let filters = Filters::default();
     let mut stages = filters.stages();
     let noise: Vec<Event> = (0..100_i64)
-        .map(|i| Event { t_us: i * 100, x: (i * 3 % 60) as u16, y: (i * 7 % 40) as u16, on: true })
+        .map(|i| Event {
+            t_us: i * 100,
+            x: (i * 3 % 60) as u16,
+            y: (i * 7 % 40) as u16,
+            polarity: true,
+        })
         .collect();
     let mut pass = |epoch: u32| {
         let mut packet = EventPacket {
@@ -252,10 +257,10 @@ fn filters_are_set_as_controls_and_tell_what_they_did() {
     };
     assert_eq!(pass(0), 100, "all are off");
     assert_eq!(filters.facts(), []);
-    let on = Value::Switch(true);
+    let on = Value::Bool(true);
     assert_eq!(filters.set("filter_activity", &on), Some(Ok(())));
-    assert_eq!(filters.set("filter_activity_us", &Value::Whole(100)), Some(Ok(())));
-    assert!(matches!(filters.set("filter_activity_us", &Value::Whole(0)), Some(Err(_))));
+    assert_eq!(filters.set("filter_activity_us", &Value::Int(100)), Some(Ok(())));
+    assert!(matches!(filters.set("filter_activity_us", &Value::Int(0)), Some(Err(_))));
     assert!(filters.set("exposure_us", &on).is_none(), "a camera's");
     let passed = pass(1);
     assert!(passed < 20, "{passed}");

@@ -7,9 +7,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::genicam::mosaic::Pattern;
-use gem_live::camera::genicam::pixels::{Decoder, FORMATS, Layout, Packing, PixelFormat};
-use gem_live::frame::{Picture, Size};
+use gem_live::camera::drivers::genicam::mosaic::Pattern;
+use gem_live::camera::drivers::genicam::pixels::{Decoder, FORMATS, Layout, Packing, PixelFormat};
+use gem_live::image::{ImageU8, Size};
 use proptest::prelude::*;
 
 fn named(name: &str) -> PixelFormat {
@@ -118,7 +118,7 @@ fn gray_keeps_its_upper_bits_in_every_depth_and_packing() {
         let bytes = pack(*format, size, 0, value);
         let picture = Decoder::default().decode(*format, size, 0, &bytes).unwrap();
         let expected: Vec<u8> = (0..45).map(|i| value(i % 9, i / 9)).collect();
-        assert_eq!(picture, Picture::new(1, size, expected).unwrap(), "{}", format.name);
+        assert_eq!(picture, ImageU8::new(1, size, expected).unwrap(), "{}", format.name);
     }
 }
 
@@ -181,7 +181,7 @@ fn low_bits_of_packed_samples_belong_to_the_right_neighbour() {
 #[test]
 fn colours_of_every_order_become_blue_green_red_planes() {
     let size = Size::new(2, 1);
-    let expected = Picture::new(3, size, vec![3, 6, 2, 5, 1, 4]).unwrap();
+    let expected = ImageU8::new(3, size, vec![3, 6, 2, 5, 1, 4]).unwrap();
     let cases: [(&str, &[u8]); 5] = [
         ("RGB8", &[1, 2, 3, 4, 5, 6]),
         ("BGR8", &[3, 2, 1, 6, 5, 4]),
@@ -218,10 +218,10 @@ fn too_few_bytes_and_too_few_pixels_are_no_picture() {
 #[cfg(not(feature = "genicam"))]
 #[test]
 fn a_program_without_the_driver_says_how_to_get_it() {
-    use gem_live::camera::genicam::GenIcam;
-    use gem_live::camera::{DeviceError, Drops, Opener, Wanted};
-    let Err(DeviceError::Fatal(why)) =
-        GenIcam::default().open(&Wanted::default(), &Drops::default())
+    use gem_live::camera::drivers::genicam::GenIcam;
+    use gem_live::camera::{DeviceError, DeviceSelector, Driver, Drops};
+    let Err(DeviceError::Unusable(why)) =
+        GenIcam::default().open(&DeviceSelector::default(), &Drops::default())
     else {
         panic!("opened without a driver");
     };
@@ -234,11 +234,12 @@ mod gige;
 #[cfg(all(feature = "genicam", unix))]
 mod driver {
     use super::gige::{self, CHUNK_LATER_US, PERIOD_US, PULSES_US};
-    use gem_live::camera::genicam::{FAKE_VARIABLE, GenIcam};
+    use gem_live::camera::drivers::genicam::{FAKE_VARIABLE, GenIcam};
     use gem_live::camera::{
-        Cause, Drops, FramePacket, FrameSpan, Packet, Settings, Source, Status, Unit, Value, Wanted,
+        CameraStream, DeviceSelector, DropCause, DropUnit, Drops, FramePacket, FrameTiming, Packet,
+        Settings, Status, Value,
     };
-    use gem_live::frame::Size;
+    use gem_live::image::Size;
     use std::process::{Child, Command, Stdio};
     use std::sync::Arc;
     use std::time::{Duration, Instant};
@@ -306,14 +307,14 @@ mod driver {
         }
     }
 
-    fn start(serial: Option<&str>) -> Source {
+    fn start(serial: Option<&str>) -> CameraStream {
         let settings = Settings { retry: Duration::from_millis(100), ..Settings::default() };
-        let wanted = Wanted::new(serial.map(str::to_owned));
+        let wanted = DeviceSelector::new(serial.map(str::to_owned));
         let opener = Arc::new(GenIcam::default());
-        Source::start("genicam", opener, wanted, settings, Drops::default()).unwrap()
+        CameraStream::start("genicam", opener, wanted, settings, Drops::default()).unwrap()
     }
 
-    fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
+    fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -324,7 +325,7 @@ mod driver {
         }
     }
 
-    fn frame(source: &Source) -> FramePacket {
+    fn frame(source: &CameraStream) -> FramePacket {
         match source.packets.recv_timeout(Duration::from_secs(20)).unwrap() {
             Packet::Frame(frame) => frame,
             Packet::Events(_) => panic!("events from a frame camera"),
@@ -332,7 +333,7 @@ mod driver {
     }
 
     /// The next frame that `fits`.
-    fn frame_that(source: &Source, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
+    fn frame_that(source: &CameraStream, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let frame = frame(source);
@@ -343,18 +344,18 @@ mod driver {
         }
     }
 
-    fn set(source: &Source, name: &str, value: Value) {
+    fn set(source: &CameraStream, name: &str, value: Value) {
         assert!(source.commands.set(name, value));
         let status = wait(source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
         assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
     }
 
     fn word(text: &str) -> Value {
-        Value::Choice(text.into())
+        Value::Enum(text.into())
     }
 
     /// What every camera of Aravis can do.
-    fn use_it(source: &Source, serial: &str) {
+    fn use_it(source: &CameraStream, serial: &str) {
         let Status::Connected(identity, controls) =
             wait(source, |s| matches!(s, Status::Connected(..)))
         else {
@@ -363,7 +364,7 @@ mod driver {
         assert_eq!(identity.serial, serial);
         assert!(identity.model.contains("Aravis"), "{identity:?}");
         let control = |name: &str| controls.iter().find(|c| c.name == name).unwrap();
-        assert_eq!(control("exposure_us").value, Value::Whole(10_000));
+        assert_eq!(control("exposure_us").value, Value::Int(10_000));
         assert!(control("pixel_format").choices.contains(&"BayerRG8".to_owned()));
         assert!(control("trigger").choices.len() >= 2);
 
@@ -371,7 +372,7 @@ mod driver {
         for pair in frames.windows(2) {
             assert_eq!((pair[0].epoch, pair[0].sequence + 1), (pair[1].epoch, pair[1].sequence));
             let start = |f: &FramePacket| match f.span {
-                FrameSpan::Frames { start, exposure_us } => {
+                FrameTiming::Frames { start, exposure_us } => {
                     assert_eq!(exposure_us, 10_000);
                     start
                 }
@@ -387,14 +388,14 @@ mod driver {
         let follows = |w: &[u8]| w[1] == w[0].wrapping_add(1) || w[1] <= 1;
         assert!(picture.data().chunks(size.width).all(|row| row.windows(2).all(follows)));
 
-        set(source, "exposure_us", Value::Whole(5_000));
+        set(source, "exposure_us", Value::Int(5_000));
         let span_us = |f: &FramePacket| match f.span {
-            FrameSpan::Frames { exposure_us, .. } => exposure_us,
+            FrameTiming::Frames { exposure_us, .. } => exposure_us,
             _ => 0,
         };
         frame_that(source, |f| span_us(f) == 5_000);
-        set(source, "width", Value::Whole(256));
-        set(source, "height", Value::Whole(128));
+        set(source, "width", Value::Int(256));
+        set(source, "height", Value::Int(128));
         let small = frame_that(source, |f| f.picture.size() == Size::new(256, 128));
         assert!(small.sequence > frames[3].sequence, "numbers go on");
         for format in ["BayerRG8", "BayerBG8", "RGB8"] {
@@ -405,7 +406,7 @@ mod driver {
         }
         assert!(source.commands.set("pixel_format", word("Nonsense")));
         wait(source, |s| matches!(s, Status::Refused(_)));
-        assert!(source.commands.set("exposure_us", Value::Whole(i64::MAX)));
+        assert!(source.commands.set("exposure_us", Value::Int(i64::MAX)));
         wait(source, |s| matches!(s, Status::Refused(_)));
         frame(source);
     }
@@ -430,7 +431,7 @@ mod driver {
         let _camera = Plugged::new(&[]);
         let mut source = start(None);
         use_it(&source, "FAKE1");
-        set(&source, "binning_x", Value::Whole(2));
+        set(&source, "binning_x", Value::Int(2));
         // One that waits for a trigger is silent, and not gone.
         set(&source, "trigger", word("edge begins exposure"));
         while source.packets.recv_timeout(Duration::from_millis(700)).is_ok() {}
@@ -439,7 +440,7 @@ mod driver {
         frame(&source);
         assert!(source.stop());
         let lost = source.drops.snapshot();
-        assert!(lost.iter().all(|d| d.unit == Unit::Frames), "{lost:?}");
+        assert!(lost.iter().all(|d| d.unit == DropUnit::Frames), "{lost:?}");
     }
 
     #[test]
@@ -457,7 +458,7 @@ mod driver {
         let camera = Plugged::new(&[]);
         wait(&source, |s| matches!(s, Status::Connected(..)));
         let before = frame(&source);
-        set(&source, "width", Value::Whole(320));
+        set(&source, "width", Value::Int(320));
         drop(camera);
         wait(&source, |s| matches!(s, Status::Lost(_)));
         let waiting = wait(&source, |s| matches!(s, Status::Waiting { .. }));
@@ -481,7 +482,7 @@ mod driver {
         let mut source = start(None);
         wait(&source, |s| matches!(s, Status::Connected(..)));
         let until = Instant::now() + Duration::from_secs(20);
-        while source.drops.get(Cause::Usb, Unit::Frames) < 3 {
+        while source.drops.get(DropCause::Usb, DropUnit::Frames) < 3 {
             assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
             let _ = source.packets.recv_timeout(Duration::from_millis(50));
         }
@@ -502,7 +503,7 @@ mod driver {
         let trigger = controls.iter().find(|c| c.name == "trigger").unwrap();
         assert_eq!(trigger.choices.len(), 3, "{trigger:?}");
         let times = |frame: &FramePacket| match frame.span {
-            FrameSpan::Frames { start, exposure_us } => (start.us(), exposure_us),
+            FrameTiming::Frames { start, exposure_us } => (start.us(), exposure_us),
             _ => panic!("no time stamp"),
         };
         // Every pixel is the frame's number.
@@ -529,6 +530,6 @@ mod driver {
         set(&source, "trigger", word("off"));
         assert_eq!(camera.modes(), (false, false));
         assert!(source.stop());
-        assert_eq!(source.drops.get(Cause::Malformed, Unit::Frames), 0);
+        assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Frames), 0);
     }
 }

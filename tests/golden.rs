@@ -7,7 +7,7 @@
 )]
 
 use gem_live::engine::cpu::{CpuEngine, Isa};
-use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::engine::{Engine, EventTensor, Image};
 use gem_live::network::Weights;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ fn the_trained_weights_load_and_every_isa_and_thread_count_agrees() {
     let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
     let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
     let image = Image { data: &blur, height: bs[2], width: bs[3] };
-    let voxels = [Voxels { data: &event, height: es[2], width: es[3] }];
+    let voxels = [EventTensor { data: &event, height: es[2], width: es[3] }];
     let mut first: Option<Vec<f32>> = None;
     for isa in Isa::available() {
         let run = |threads| {
@@ -61,7 +61,7 @@ fn forward_passes_equal_pytorch() {
         let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
         let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
         let image = Image { data: &blur, height: bs[2], width: bs[3] };
-        let voxels = [Voxels { data: &event, height: es[2], width: es[3] }];
+        let voxels = [EventTensor { data: &event, height: es[2], width: es[3] }];
         let restored = engine.restore(&image, &voxels).unwrap().remove(0);
         for (name, got) in [("latent", &restored.latent), ("ratio", &restored.ratio)] {
             let (_, want) = tensor(&file, name);

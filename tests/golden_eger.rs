@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-use gem_live::dataset::npz::Npz;
-use gem_live::event::{CHANNELS, Event, Span, eger};
+use gem_live::event::{CHANNELS, Event, eger};
+use gem_live::formats::npz::Npz;
+use gem_live::time::TimeRange;
 
 #[test]
 fn counts_equal_the_reference_exactly() {
@@ -19,7 +20,7 @@ fn counts_equal_the_reference_exactly() {
         let (x, y, t, p) = (column("x"), column("y"), column("t"), column("p"));
         let roi: [i64; 4] = column("roi").try_into().unwrap();
         let [top, left, height, width] = roi;
-        let span = |v: Vec<f64>| Span::new(v[0], v[1]);
+        let span = |v: Vec<f64>| TimeRange::new(v[0], v[1]);
         let (exposure, target) =
             (span(get("span").floats().unwrap()), span(get("target").floats().unwrap()));
         let events: Vec<Event> = (0..x.len())
@@ -30,7 +31,7 @@ fn counts_equal_the_reference_exactly() {
                 t_us: t[i],
                 x: (x[i] - left) as u16,
                 y: (y[i] - top) as u16,
-                on: p[i] == 1,
+                polarity: p[i] == 1,
             })
             .collect();
         assert!(!events.is_empty());

@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::host::{Access, Host, UsbKind};
+use gem_live::camera::host_check::{Access, Host, UsbKind};
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::Path;

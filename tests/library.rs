@@ -6,38 +6,45 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::Pair;
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::library::{LibraryError, delete, list, read, shrink, thumbnail};
-use gem_live::record::{Ending, MANIFEST, Manifest, Progress, Session, new_sequence};
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::catalog::{LibraryError, delete, list, read, shrink, thumbnail};
+use gem_live::sequence::{
+    MANIFEST, Manifest, Pair, Progress, SessionInfo, StopReason, new_sequence,
+};
 use std::path::{Path, PathBuf};
 
 fn pair(number: i64) -> Pair {
     let size = Size::new(32, 16);
     let data = (0..3 * size.area()).map(|i| (i as i64 * 7 + number) as u8).collect();
-    let picture = Picture::new(3, size, data).unwrap();
+    let picture = ImageU8::new(3, size, data).unwrap();
     let at = 1_000_000 + number * 100_000;
     Pair {
         frames: [picture.clone(), picture],
         exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
-        events: vec![Event { t_us: at + 5, x: 3, y: 2, on: true }],
+        events: vec![Event { t_us: at + 5, x: 3, y: 2, polarity: true }],
         scale_factor: 2.0,
         truth: None,
     }
 }
 
 /// A sequence as the recorder leaves it.
-fn sequence(base: &Path, name: &str, scene: &str, pairs: u64, ending: Option<Ending>) -> PathBuf {
+fn sequence(
+    base: &Path,
+    name: &str,
+    scene: &str,
+    pairs: u64,
+    ending: Option<StopReason>,
+) -> PathBuf {
     let folder = base.join(name);
     std::fs::create_dir_all(&folder).unwrap();
     for i in 0..pairs {
         pair(i as i64).write(&folder.join(format!("{scene}_{i:05}.npz"))).unwrap();
     }
-    let session = Session {
+    let session = SessionInfo {
         scene: scene.into(),
         cameras: serde_json::json!({ "model": "DAVIS346", "serial": "00000123" }),
-        ..Session::default()
+        ..SessionInfo::default()
     };
     let progress = Progress { pairs, exposures: 2 * pairs, ending, ..Progress::default() };
     write(&folder, &Manifest { progress, ..Manifest::new(session) });
@@ -51,8 +58,8 @@ fn write(folder: &Path, manifest: &Manifest) {
 #[test]
 fn sequences_are_listed_newest_first_with_what_is_known_of_them() {
     let base = tempfile::tempdir().unwrap();
-    let old = sequence(base.path(), "b", "desk", 2, Some(Ending::Complete));
-    let new = sequence(base.path(), "a", "street", 3, Some(Ending::Asked));
+    let old = sequence(base.path(), "b", "desk", 2, Some(StopReason::Complete));
+    let new = sequence(base.path(), "a", "street", 3, Some(StopReason::Requested));
     for (folder, year) in [(&old, 2025), (&new, 2026)] {
         let mut manifest = Manifest::read(folder).unwrap();
         manifest.started = format!("{year}-01-02T03:04:05Z");
@@ -83,19 +90,19 @@ fn what_is_wrong_with_a_sequence_is_said() {
     let text = said(&crashed);
     assert!(text.contains("cut off") && text.contains("1 half-written"), "{text}");
     assert_eq!(read(&crashed).unwrap().frames, 4, "the whole files count");
-    let gone = sequence(base.path(), "gone", "desk", 3, Some(Ending::Complete));
+    let gone = sequence(base.path(), "gone", "desk", 3, Some(StopReason::Complete));
     std::fs::remove_file(gone.join("desk_00001.npz")).unwrap();
     assert!(said(&gone).contains("1 of 3 files are gone"), "{}", said(&gone));
-    let cut = sequence(base.path(), "cut", "desk", 2, Some(Ending::Complete));
+    let cut = sequence(base.path(), "cut", "desk", 2, Some(StopReason::Complete));
     let file = cut.join("desk_00001.npz");
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     assert!(said(&cut).contains("desk_00001.npz: not a readable npz"), "{}", said(&cut));
     assert_eq!(read(&cut).unwrap().frames, 2);
-    let failed = Ending::Failed("no space left".into());
+    let failed = StopReason::Failed("no space left".into());
     let failed = sequence(base.path(), "failed", "desk", 1, Some(failed));
     assert!(said(&failed).contains("no space left"));
-    let damaged = sequence(base.path(), "damaged", "desk", 1, Some(Ending::Complete));
+    let damaged = sequence(base.path(), "damaged", "desk", 1, Some(StopReason::Complete));
     std::fs::write(damaged.join(MANIFEST), b"{ not json").unwrap();
     assert!(said(&damaged).contains("session.json is damaged"));
     assert!(!read(&damaged).unwrap().can_delete());
@@ -104,28 +111,28 @@ fn what_is_wrong_with_a_sequence_is_said() {
 #[test]
 fn thumbnails_are_small_and_come_from_what_can_be_read() {
     let base = tempfile::tempdir().unwrap();
-    let folder = sequence(base.path(), "a", "desk", 2, Some(Ending::Complete));
+    let folder = sequence(base.path(), "a", "desk", 2, Some(StopReason::Complete));
     std::fs::write(folder.join("desk_00000.npz"), b"damaged").unwrap();
     let picture = thumbnail(&read(&folder).unwrap()).unwrap();
     assert_eq!(picture, pair(1).frames[0], "small enough already");
-    let large = Picture::new(1, Size::new(400, 100), vec![77; 40_000]).unwrap();
+    let large = ImageU8::new(1, Size::new(400, 100), vec![77; 40_000]).unwrap();
     let small = shrink(&large, 192);
     assert_eq!(small.size(), Size::new(192, 48));
     assert!(small.data().iter().all(|v| *v == 77));
-    let empty = sequence(base.path(), "empty", "desk", 0, Some(Ending::Asked));
+    let empty = sequence(base.path(), "empty", "desk", 0, Some(StopReason::Requested));
     assert!(matches!(thumbnail(&read(&empty).unwrap()), Err(LibraryError::Picture(_))));
 }
 
 #[test]
 fn only_what_the_recorder_wrote_is_deleted() {
     let base = tempfile::tempdir().unwrap();
-    let folder = sequence(base.path(), "a", "desk", 3, Some(Ending::Complete));
+    let folder = sequence(base.path(), "a", "desk", 3, Some(StopReason::Complete));
     std::fs::write(folder.join(".q.part"), b"half").unwrap();
     let deleted = delete(&folder).unwrap();
     assert_eq!((deleted.files, deleted.kept.len()), (5, 0));
     assert!(!folder.exists() && base.path().exists());
 
-    let folder = sequence(base.path(), "b", "desk", 1, Some(Ending::Complete));
+    let folder = sequence(base.path(), "b", "desk", 1, Some(StopReason::Complete));
     std::fs::write(folder.join("thesis.tex"), b"years of work").unwrap();
     std::fs::write(folder.join("other_00001.npz"), b"of another scene").unwrap();
     std::fs::create_dir(folder.join("desk_00007.npz")).unwrap();
@@ -148,7 +155,7 @@ fn only_what_the_recorder_wrote_is_deleted() {
 fn links_are_not_followed() {
     use std::os::unix::fs::symlink;
     let base = tempfile::tempdir().unwrap();
-    let folder = sequence(base.path(), "a", "desk", 1, Some(Ending::Complete));
+    let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Complete));
     symlink(&folder, base.path().join("link")).unwrap();
     assert!(matches!(delete(&base.path().join("link")), Err(LibraryError::Link(_))));
     let precious = base.path().join("precious.npz");
@@ -168,4 +175,46 @@ fn new_sequences_have_names_of_their_own() {
     assert_ne!(first, second);
     assert!(first.file_name().unwrap().to_str().unwrap().ends_with("_desk___lamp"));
     assert_eq!(first.parent(), Some(base.path()));
+}
+
+#[test]
+fn a_manifest_with_endless_lists_of_an_earlier_version_is_read_and_deleted() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
+    let text = std::fs::read(folder.join(MANIFEST)).unwrap();
+    let mut json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let names = (0..600_000).map(|i| format!("desk_{i:05}_of_a_long_day.npz").into());
+    json["progress"]["lossy"] = serde_json::Value::Array(names.collect());
+    json["progress"].as_object_mut().unwrap().remove("lossy_total");
+    std::fs::write(folder.join(MANIFEST), serde_json::to_vec(&json).unwrap()).unwrap();
+    assert!(std::fs::metadata(folder.join(MANIFEST)).unwrap().len() > 16 << 20);
+    let found = read(&folder).unwrap();
+    assert!(found.can_delete(), "{:?}", found.broken);
+    let kept = serde_json::to_value(found.manifest.unwrap().progress).unwrap();
+    assert_eq!(kept["lossy_total"], 600_000);
+    assert!(kept["lossy"].as_array().unwrap().len() < 1000);
+    delete(&folder).unwrap();
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_manifest_that_is_too_large_to_be_read_says_so() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
+    let file = std::fs::OpenOptions::new().write(true).open(folder.join(MANIFEST)).unwrap();
+    file.set_len(100 << 20).unwrap();
+    let broken = read(&folder).unwrap().broken;
+    assert!(broken.iter().any(|b| b.contains("100 MiB")), "{broken:?}");
+}
+
+#[test]
+fn of_many_files_that_cannot_be_read_only_the_first_are_named() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
+    for i in 1..=200 {
+        std::fs::write(folder.join(format!("desk_{i:05}.npz")), b"damaged").unwrap();
+    }
+    let broken = read(&folder).unwrap().broken;
+    assert!(broken.len() < 30, "{}", broken.len());
+    assert!(broken.iter().any(|b| b.starts_with("180 more files")), "{broken:?}");
 }

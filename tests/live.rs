@@ -6,10 +6,10 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::Pair;
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::pipeline::SourceName;
+use gem_live::image::{ImageU8, Size};
+use gem_live::live::SourceName;
+use gem_live::sequence::Pair;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -18,9 +18,9 @@ const SENSOR: Size = Size::new(32, 24);
 const PERIOD_US: i64 = 40_000;
 const EXPOSURE_US: i64 = 30_000;
 
-fn frame(number: i64) -> Picture {
+fn frame(number: i64) -> ImageU8 {
     let value = |i: usize| (i as i64 * 7 + number * 31).rem_euclid(251) as u8;
-    Picture::new(3, IMAGE, (0..3 * IMAGE.area()).map(value).collect()).unwrap()
+    ImageU8::new(3, IMAGE, (0..3 * IMAGE.area()).map(value).collect()).unwrap()
 }
 
 /// Events every 50 us, everywhere between two moments.
@@ -29,7 +29,7 @@ fn events(from_us: i64, until_us: i64) -> Vec<Event> {
         x: (i % SENSOR.width as i64) as u16,
         y: (i % SENSOR.height as i64) as u16,
         t_us: i * 50,
-        on: i % 3 == 0,
+        polarity: i % 3 == 0,
     };
     ((from_us + 49) / 50..(until_us + 49) / 50).map(at).collect()
 }
@@ -284,7 +284,7 @@ fn sources_are_named_as_they_are_written() {
         assert_eq!(name.to_string(), text);
     }
     let short: SourceName = "load:1152x768@60,12M".parse().unwrap();
-    assert_eq!(short.to_string(), "load:1152x768/288x192@60,12000000");
+    assert_eq!(short.to_string(), "loadgen:1152x768/288x192@60,12000000");
     let wrong = [
         "",
         "clip:x",
@@ -358,5 +358,27 @@ fn what_is_missing_for_cameras_is_said() {
     }
     if cfg!(not(feature = "uvc")) {
         assert!(text.contains("--features uvc"), "{text}");
+    }
+}
+
+#[test]
+fn the_delays_of_a_trigger_shift_the_exposures() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two cameras with clocks of their own, joined by the cable.
+    let record = |name: &str, delays: &[&str]| {
+        let out = folder.path().join(name);
+        let sim = "sim:32x32@20";
+        let cameras = ["record", "--frame-source", sim, "--event-source", sim, "--count", "60"];
+        let place = ["--out", out.to_str().unwrap()];
+        let output = gem_live(&[&cameras[..], &place, delays].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        // The first frames may have come before the edges.
+        let last = Pair::read(&out.join("scene_00029.npz")).unwrap();
+        last.exposures_us.map(|[start, end]| end - start)
+    };
+    let plain = record("plain", &[]);
+    let longer = record("longer", &["--open-delay-us", "-200", "--close-delay-us", "300"]);
+    for (plain, longer) in plain.into_iter().zip(longer) {
+        assert!((longer - plain - 500).abs() <= 20, "{plain} {longer} us");
     }
 }

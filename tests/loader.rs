@@ -7,8 +7,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::dataset::{Clip, Pair, npy, npz};
-use gem_live::frame::{Picture, Size};
+use gem_live::formats::{npy, npz};
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{Clip, Pair};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -58,7 +59,7 @@ fn check(python: &Path, folder: &Path, dataset: &str) -> Result<serde_json::Valu
 }
 
 /// A part of the clip's first sharp image, moved to the right by `shift` pixels, with little blue.
-fn frame(size: Size, shift: usize) -> Picture {
+fn frame(size: Size, shift: usize) -> ImageU8 {
     let photograph = &Clip::embedded().unwrap().truth[0];
     let wide = photograph.size().width;
     let data = (0..3 * size.area()).map(|i| {
@@ -67,10 +68,10 @@ fn frame(size: Size, shift: usize) -> Picture {
         let value = photograph.plane(c)[(y + 150) * wide + x + 150 + shift];
         if c == 0 { value / 4 } else { value }
     });
-    Picture::new(3, size, data.collect()).unwrap()
+    ImageU8::new(3, size, data.collect()).unwrap()
 }
 
-fn save(picture: &Picture, path: &Path) {
+fn save(picture: &ImageU8, path: &Path) {
     let (w, h) = (picture.size().width as u32, picture.size().height as u32);
     image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
 }
@@ -81,7 +82,7 @@ fn agrees(found: &serde_json::Value, dataset: &Path, files: usize) {
     assert_eq!(found.len(), files, "{found:?}");
     for (name, file) in found {
         let pair = Pair::read(&dataset.join(name)).unwrap();
-        let on = pair.events.iter().filter(|e| e.on).count();
+        let on = pair.events.iter().filter(|e| e.polarity).count();
         assert_eq!(file["events"], pair.events.len(), "{name}");
         assert_eq!(file["on"], on, "{name}");
         let truths = pair.truth.as_ref().map_or(0, |t| t.images.len());
@@ -155,7 +156,7 @@ fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
         ("x", column(&|e| e.x.into())),
         ("y", column(&|e| e.y.into())),
         ("timestamp", column(&|e| e.t_us as f64 + 7.0)),
-        ("polarity", column(&|e| if e.on { 1.0 } else { 0.0 })),
+        ("polarity", column(&|e| if e.polarity { 1.0 } else { 0.0 })),
     ]);
     std::fs::write(here.join("scene/events/0.npz"), events.unwrap()).unwrap();
     let real = ["synth", "real-events", "scene", "--out", "real"];
@@ -180,7 +181,7 @@ fn recordings_become_what_the_authors_loader_asks_for() {
 
     // A gray camera's recording has one channel, and the network three.
     let first = Pair::read(&here.join("desk/scene_00000.npz")).unwrap();
-    let gray = |p: &Picture| Picture::new(1, p.size(), p.plane(1).to_vec()).unwrap();
+    let gray = |p: &ImageU8| ImageU8::new(1, p.size(), p.plane(1).to_vec()).unwrap();
     let truth = first.truth.clone().map(|mut t| {
         t.images = t.images.iter().map(gray).collect();
         t
@@ -215,7 +216,7 @@ fn the_check_names_what_is_wrong() {
     let sound = Pair::read(&file).unwrap();
     let mut turned = sound.clone();
     // Gray, and later events than exposures.
-    turned.frames = turned.frames.map(|p| Picture::new(1, p.size(), p.plane(0).to_vec()).unwrap());
+    turned.frames = turned.frames.map(|p| ImageU8::new(1, p.size(), p.plane(0).to_vec()).unwrap());
     turned.truth = None;
     turned.write(&file).unwrap();
     let why = check(&python, here, "data").unwrap_err();

@@ -8,13 +8,17 @@
 
 use gem_live::Deblurrer;
 use gem_live::engine::{
-    Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels,
+    AsyncEngine, Blurry, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef,
+    Restored,
 };
-use gem_live::event::{EventInput, Span};
-use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
-use gem_live::pipeline::{
-    Captured, Next, Parts, Pipeline, Restorer, San, Shape, Source, SourceError, Take, Wish,
+use gem_live::event::{Contrast, EventInput};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
+use gem_live::live::{
+    ExposureSource, FramePolicy, LiveFrame, Next, Parts, Pipeline, RestoreRequest, Restorer, San,
+    Shape, SourceError, nothing,
 };
+use gem_live::time::TimeRange;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -23,18 +27,19 @@ use std::time::{Duration, Instant};
 const SIZE: Size = Size::new(16, 16);
 
 /// An exposure whose brightness is its number.
-fn captured(number: u64) -> Captured {
-    let frame = Planes::filled(true, SIZE, number as f32 / 1000.0);
-    Captured {
+fn captured(number: u64) -> LiveFrame {
+    let frame = ImageF32::filled(true, SIZE, number as f32 / 1000.0);
+    LiveFrame {
         number,
         picture: frame.to_picture(),
         exposure: Exposure {
             frame,
-            span: Span::new(0.0, 1000.0),
+            span: TimeRange::new(0.0, 1000.0),
             events: Vec::new().into(),
             sensor: SIZE,
         },
         truth: Vec::new(),
+        contrast: Contrast::default(),
         closed: Instant::now(),
         arrived: Instant::now(),
     }
@@ -47,7 +52,7 @@ struct Burst {
     failing: Arc<AtomicBool>,
 }
 
-impl Source for Burst {
+impl ExposureSource for Burst {
     fn name(&self) -> String {
         "burst".into()
     }
@@ -86,7 +91,7 @@ impl Engine for Slow {
     fn restore(
         &mut self,
         blur: &Image<'_>,
-        targets: &[Voxels<'_>],
+        targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         std::thread::sleep(self.time);
         if self.failing.load(Ordering::Relaxed) {
@@ -135,6 +140,48 @@ fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accoun
     assert_eq!(counts.restored, counts.shown + counts.drops.display);
 }
 
+/// A source that panics after some exposures.
+struct Panicking(Burst);
+
+impl ExposureSource for Panicking {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        self.0.shapes()
+    }
+    fn interval(&self) -> Duration {
+        self.0.interval()
+    }
+    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+        assert!(self.0.next < 5, "on purpose");
+        self.0.next(patience)
+    }
+}
+
+fn panics() {
+    panic!("on purpose");
+}
+
+#[test]
+fn a_thread_of_the_pipeline_that_panics_is_reported_and_ends_it() {
+    let burst = || Burst { next: 0, count: u64::MAX, failing: Arc::default() };
+    let sources: [(Box<dyn ExposureSource>, Box<dyn Fn() + Send>); 2] = [
+        (Box::new(Panicking(burst())), Box::new(|| ())),
+        // Called on the engine's thread.
+        (Box::new(burst()), Box::new(panics)),
+    ];
+    for (source, notify) in sources {
+        let parts = Parts { source, restorer: nothing(), adapt: false, notify };
+        let pipeline = Pipeline::start(parts).unwrap();
+        wait("the end", || pipeline.ended());
+        let why = pipeline.failure().unwrap();
+        assert!(why.contains("on purpose"), "{why}");
+        let notices = pipeline.notices().list();
+        assert!(notices.iter().any(|n| n.active && n.text.contains("on purpose")), "{notices:?}");
+    }
+}
+
 #[test]
 fn a_failing_engine_is_said_once_and_survived() {
     let (pipeline, _, engine) = start(u64::MAX, 1);
@@ -165,7 +212,12 @@ fn a_source_that_is_gone_is_said_and_taken_up_again() {
 fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
     let (pipeline, ..) = start(u64::MAX, 1);
     wait("a picture", || pipeline.take().is_some());
-    let hold = |at| Wish { instants: vec![at], take: Take::Hold, edi: None };
+    let hold = |at| RestoreRequest {
+        instants: vec![at],
+        take: FramePolicy::Hold,
+        edi: false,
+        thresholds: None,
+    };
     let mut held = None;
     pipeline.wish(hold(0.25));
     wait("the held one", || {
@@ -195,7 +247,12 @@ fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
     let mut last = 0;
     for ticket in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
-        pipeline.wish(Wish { instants, take: Take::One(ticket), edi: None });
+        pipeline.wish(RestoreRequest {
+            instants,
+            take: FramePolicy::One(ticket),
+            edi: false,
+            thresholds: None,
+        });
         let mut got = None;
         wait("all instants", || {
             got = pipeline.take().filter(|o| o.instants.len() == 3);
@@ -218,7 +275,7 @@ fn a_restorer_that_cannot_be_made_is_said_and_the_old_one_goes_on() {
     wait("the notice", || pipeline.notices().list().iter().any(|n| n.text.contains("other.ckpt")));
     wait("a picture", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
     assert_eq!(pipeline.engine(), "fake");
-    pipeline.swap(Box::new(|_| Ok(Box::new(gem_live::pipeline::PassThrough))));
+    pipeline.swap(Box::new(|_| Ok(Box::new(gem_live::live::PassThrough))));
     wait("the swap", || pipeline.engine() == "no restoration");
     wait("a blurry picture", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
 }
@@ -238,7 +295,7 @@ struct Told {
     up_to: Arc<AtomicU64>,
 }
 
-impl Source for Told {
+impl ExposureSource for Told {
     fn name(&self) -> String {
         "told".into()
     }
@@ -262,21 +319,21 @@ impl Source for Told {
 struct Permitted {
     permits: std::sync::mpsc::Receiver<()>,
     begun: std::sync::mpsc::Sender<()>,
-    submitted: Option<Picture>,
+    submitted: Option<ImageU8>,
 }
 
 impl Restorer for Permitted {
     fn describe(&self) -> String {
         "as slow as the test wants".into()
     }
-    fn room(&mut self) -> usize {
+    fn free_slots(&mut self) -> usize {
         usize::from(self.submitted.is_none())
     }
-    fn submit(&mut self, captured: &Arc<Captured>, _: &[f64]) -> Result<(), String> {
+    fn submit(&mut self, captured: &Arc<LiveFrame>, _: &[f64]) -> Result<(), String> {
         self.submitted = Some(captured.picture.clone());
         Ok(())
     }
-    fn collect(&mut self) -> Result<Vec<Picture>, String> {
+    fn collect(&mut self) -> Result<Vec<ImageU8>, String> {
         self.begun.send(()).map_err(|e| e.to_string())?;
         self.permits.recv().map_err(|e| e.to_string())?;
         Ok(self.submitted.take().into_iter().collect())
@@ -333,17 +390,21 @@ impl Engine for Card {
         EventInput::Counts
     }
 
-    fn restore(&mut self, _: &Image<'_>, _: &[Voxels<'_>]) -> Result<Vec<Restored>, EngineError> {
+    fn restore(
+        &mut self,
+        _: &Image<'_>,
+        _: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
         Err(EngineError::Shape("only its queue is to be used".into()))
     }
 
-    fn queue(&mut self) -> Option<&mut dyn Queue> {
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         Some(self)
     }
 }
 
-impl Queue for Card {
-    fn room(&mut self) -> usize {
+impl AsyncEngine for Card {
+    fn free_slots(&mut self) -> usize {
         2 - self.jobs.len()
     }
 
@@ -351,9 +412,9 @@ impl Queue for Card {
         &mut self,
         blur: &dyn Blurry,
         events: &Events<'_>,
-        form: Form,
+        form: OutputFormat,
     ) -> Result<bool, EngineError> {
-        let (size, Form::Pixels(rounding)) = (blur.size(), form) else {
+        let (size, OutputFormat::U8(rounding)) = (blur.size(), form) else {
             return Err(EngineError::Shape("a colour frame is shown in eight bits".into()));
         };
         assert_eq!((size, events.targets.len()), (SIZE, 1));
@@ -372,18 +433,18 @@ impl Queue for Card {
         Ok(true)
     }
 
-    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
+    fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {
         let (done, pixels) = self.jobs.pop_front().unwrap();
         std::thread::sleep(done.saturating_duration_since(Instant::now()));
-        take(View::Pixels(&pixels));
+        take(OutputRef::U8(&pixels));
         Ok(())
     }
 
-    fn arrived(&mut self) -> bool {
+    fn is_ready(&mut self) -> bool {
         self.jobs.front().is_none_or(|(done, _)| *done <= Instant::now())
     }
 
-    fn arrivals(&mut self) -> crossbeam_channel::Receiver<()> {
+    fn ready_channel(&mut self) -> crossbeam_channel::Receiver<()> {
         self.told.clone()
     }
 }

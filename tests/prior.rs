@@ -10,19 +10,21 @@
 mod common;
 
 use common::{random_weights, random_weights_for};
-use gem_live::deblur::{Thresholds, edi};
+use gem_live::deblur::edi;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::{Engine, Events, Image, Voxels};
+use gem_live::engine::{Engine, EventTensor, Events, Image};
 use gem_live::event::{
-    BINS, CHANNELS, Event, EventInput, LOG_RATIO_SCALE, Span, TargetBins, append_prior, eger,
+    BINS, CHANNELS, Event, EventInput, LOG_RATIO_SCALE, TargetBins, Thresholds, append_prior, eger,
 };
-use gem_live::frame::{Exposure, Planes, Size};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, Size};
 use gem_live::network::{Tensor, Weights};
+use gem_live::time::TimeRange;
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::layout::Gradient;
 use rand::{Rng, SeedableRng};
 
-const EXPOSURE: Span = Span::new(1000.0, 17_000.0);
+const EXPOSURE: TimeRange = TimeRange::new(1000.0, 17_000.0);
 const SENSOR: Size = Size::new(32, 16);
 
 /// In every pixel and bin some events of one polarity, evenly spread around the bin's middle: log
@@ -37,7 +39,7 @@ fn even_events(seed: u64) -> Vec<Event> {
             for k in 0..count {
                 let part = (f64::from(k) + 0.5) / f64::from(count);
                 let t_us = (EXPOSURE.start_us + (bin as f64 + part) * bin_us) as i64;
-                events.push(Event { t_us, x: x as u16, y: y as u16, on });
+                events.push(Event { t_us, x: x as u16, y: y as u16, polarity: on });
             }
         }
     }
@@ -56,15 +58,15 @@ fn log_ratios(tensor: &[f32]) -> Vec<f32> {
 fn it_equals_the_double_integral_from_exact_times() {
     let thresholds = Thresholds { on: 0.06, off: 0.04 };
     let events = even_events(1);
-    let frame = Planes::filled(true, SENSOR, 0.5);
+    let frame = ImageF32::filled(true, SENSOR, 0.5);
     let exposure =
         Exposure { frame, span: EXPOSURE, events: events.clone().into(), sensor: SENSOR };
     // On bins' borders, where the counts know as much as the times do.
     for target in [
-        Span::instant(1000.0),
-        Span::instant(6000.0),
-        Span::instant(17_000.0),
-        Span::new(4000.0, 9000.0),
+        TimeRange::instant(1000.0),
+        TimeRange::instant(6000.0),
+        TimeRange::instant(17_000.0),
+        TimeRange::new(4000.0, 9000.0),
         EXPOSURE,
     ] {
         let mut tensor = eger(&events, EXPOSURE, target, SENSOR.height, SENSOR.width).unwrap();
@@ -81,7 +83,7 @@ fn it_equals_the_double_integral_from_exact_times() {
 #[test]
 fn thresholds_that_are_known_wrongly_change_it_in_proportion() {
     let events = even_events(2);
-    let target = Span::instant(5000.0);
+    let target = TimeRange::instant(5000.0);
     let of = |c: f64| {
         let mut tensor = eger(&events, EXPOSURE, target, SENSOR.height, SENSOR.width).unwrap();
         let bins = TargetBins::new(EXPOSURE, target);
@@ -94,7 +96,7 @@ fn thresholds_that_are_known_wrongly_change_it_in_proportion() {
         assert!((2.0 * a - b).abs() < 1e-3 + 1e-2 * b.abs(), "{a} doubled is not {b}");
     }
     // Hot pixels stay finite.
-    let hot = vec![Event { t_us: 2000, x: 3, y: 3, on: true }; 60_000];
+    let hot = vec![Event { t_us: 2000, x: 3, y: 3, polarity: true }; 60_000];
     let mut tensor = eger(&hot, EXPOSURE, target, SENSOR.height, SENSOR.width).unwrap();
     let bins = TargetBins::new(EXPOSURE, target);
     append_prior(&mut tensor, SENSOR.area(), Thresholds::both(0.5), &bins);
@@ -115,7 +117,8 @@ fn the_engine_makes_it_of_events_as_the_definition_does() {
     let events = even_events(3);
     let data = blur(image);
     let blur = Image { data: &data, height: image.height, width: image.width };
-    let targets = [Span::instant(1000.0), Span::new(3100.0, 8000.0), Span::instant(9999.0)];
+    let targets =
+        [TimeRange::instant(1000.0), TimeRange::new(3100.0, 8000.0), TimeRange::instant(9999.0)];
     let ask = |thresholds| Events {
         events: &events,
         exposure: EXPOSURE,
@@ -128,13 +131,12 @@ fn the_engine_makes_it_of_events_as_the_definition_does() {
     let got = engine.restore_events(&blur, &events).unwrap();
     let tensors: Vec<Vec<f32>> =
         targets.iter().map(|t| events.tensor(*t, EventInput::Prior).unwrap()).collect();
-    let voxels: Vec<Voxels<'_>> = (tensors.iter())
-        .map(|data| Voxels { data, height: padded.height, width: padded.width })
+    let voxels: Vec<EventTensor<'_>> = (tensors.iter())
+        .map(|data| EventTensor { data, height: padded.height, width: padded.width })
         .collect();
     let want = engine.restore(&blur, &voxels).unwrap();
-    let far = |a: &[f32], b: &[f32]| {
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-    };
+    let far =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     for (got, want) in got.iter().zip(&want) {
         assert!(far(&got.latent, &want.latent) < 1e-4);
     }
@@ -164,7 +166,7 @@ fn with_weights_of_zero_for_the_prior_it_is_the_published_network() {
     let ask = Events {
         events: &events,
         exposure: EXPOSURE,
-        targets: &[Span::instant(8000.0)],
+        targets: &[TimeRange::instant(8000.0)],
         sensor: SENSOR,
         padded: SENSOR,
         thresholds: Thresholds::both(0.2),
@@ -207,7 +209,7 @@ fn the_trainer_computes_what_the_engine_does_and_learns_through_it() {
     let parameters = layout.flatten(&weights);
     let size = Size::new(32, 16);
     let data = blur(size);
-    let target = Span::instant(7000.0);
+    let target = TimeRange::instant(7000.0);
     let mut tensor = eger(&even_events(8), EXPOSURE, target, 16, 32).unwrap();
     let bins = TargetBins::new(EXPOSURE, target);
     append_prior(&mut tensor, SENSOR.area(), Thresholds::both(0.21), &bins);
@@ -222,7 +224,7 @@ fn the_trainer_computes_what_the_engine_does_and_learns_through_it() {
     let net = Net::new(&layout, &parameters, Offsets::Free);
     let output = net.forward(&input).unwrap();
     let image = Image { data: &data, height: size.height, width: size.width };
-    let voxels = [Voxels { data: &tensor, height: 16, width: 32 }];
+    let voxels = [EventTensor { data: &tensor, height: 16, width: 32 }];
     let engine = CpuEngine::new(&weights, 1).unwrap().restore(&image, &voxels).unwrap().remove(0);
     let worst =
         output.latent.iter().zip(&engine.latent).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -6,18 +6,18 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::replay::{Replay, ReplaySettings, UNPACED};
-use gem_live::camera::{Cause, Drops, Settings, Source, Unit, Wanted};
-use gem_live::dataset::{Packing, Pair};
+use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops, Settings};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::{
-    Disk, Ending, Manifest, RecordError, RecordSettings, Recorder, Session, Store,
-};
-use gem_live::rig::sync::{Gap, SyncSettings, Synced, TimedFrame};
+use gem_live::formats::npz::Packing;
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::sync::{LostRange, SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
+use gem_live::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
+use gem_live::sequence::replay::{Replay, ReplaySettings, UNPACED};
+use gem_live::sequence::{Manifest, Pair, SessionInfo, StopReason};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const ALL: RecordSettings = RecordSettings {
     packing: Packing::Stored,
 };
 
-fn synced(index: u64, epoch: u32) -> Arc<Synced> {
+fn synced(index: u64, epoch: u32) -> Arc<SyncedExposure> {
     let at = |us: u64| Timestamp::from_us((index * 10_000 + us) as i64);
     let size = Size::new(32, 16);
     let data = (0..size.area()).map(|p| (p as u64 * 7 + index * 13) as u8).collect();
@@ -40,16 +40,16 @@ fn synced(index: u64, epoch: u32) -> Arc<Synced> {
         t_us,
         x: (t_us % 16) as u16,
         y: (t_us % 8) as u16,
-        on: t_us % 3 == 0,
+        polarity: t_us % 3 == 0,
     });
-    Arc::new(Synced {
+    Arc::new(SyncedExposure {
         frame: TimedFrame {
             epoch,
             sequence: index,
             start: at(0),
             end: at(6_000),
             arrived: Timestamp::now(),
-            picture: Picture::new(1, size, data).unwrap(),
+            picture: ImageU8::new(1, size, data).unwrap(),
             truth: None,
         },
         index,
@@ -76,7 +76,7 @@ fn start(
     drops: &Drops,
     store: Box<dyn Store>,
 ) -> Recorder {
-    let session = Session { scene: "desk/1".into(), indoor: true, ..Session::default() };
+    let session = SessionInfo { scene: "desk/1".into(), indoor: true, ..SessionInfo::default() };
     Recorder::start(folder, session, settings, drops.clone(), store).unwrap()
 }
 
@@ -89,7 +89,7 @@ fn what_is_recorded_is_what_came() {
     all.iter().for_each(|s| recorder.push(s.clone()));
     let progress = recorder.finish();
     assert_eq!((progress.pairs, progress.exposures, progress.lost), (10, 20, 0));
-    assert_eq!(progress.ending, Some(Ending::Asked));
+    assert_eq!(progress.ending, Some(StopReason::Requested));
     for (file, both) in files(folder.path()).iter().zip(all.chunks_exact(2)) {
         let pair = Pair::read(file).unwrap();
         let (a, b) = (&both[0], &both[1]);
@@ -118,7 +118,7 @@ fn a_recording_ends_by_itself_after_so_many_frames() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let progress = recorder.finish();
-    assert_eq!((progress.pairs, progress.ending), (3, Some(Ending::Complete)));
+    assert_eq!((progress.pairs, progress.ending), (3, Some(StopReason::Complete)));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
     recorder.push(synced(0, 0));
     recorder.push(synced(1, 1));
     let mut flawed = Arc::unwrap_or_clone(synced(2, 1));
-    let gap = Gap { from_us: 21_000, until_us: 22_000 };
+    let gap = LostRange { from_us: 21_000, until_us: 22_000 };
     flawed.missing.push(gap);
     flawed.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
     flawed.lossy = true;
@@ -186,14 +186,14 @@ fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let progress = recorder.finish();
-    assert_eq!(progress.ending, Some(Ending::DiskFull));
+    assert_eq!(progress.ending, Some(StopReason::DiskFull));
     assert!(progress.warning.is_some_and(|w| w.contains("room for")));
     let bytes: u64 = files(folder.path()).iter().map(|f| f.metadata().unwrap().len()).sum();
     assert!((100_000..150_000).contains(&bytes), "the reserve is kept, and not more: {bytes}");
     assert_eq!(progress.bytes, bytes);
     assert_eq!(files(folder.path()).len() as u64, progress.pairs);
     assert!(files(folder.path()).iter().all(|f| Pair::read(f).is_ok()));
-    assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+    assert_eq!(drops.get(DropCause::Disk, DropUnit::Frames), progress.lost);
     assert!(progress.lost >= 2);
 }
 
@@ -205,11 +205,61 @@ fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
     (0..20).for_each(|i| recorder.push(synced(i, 0)));
     let progress = recorder.finish();
     assert!(
-        matches!(&progress.ending, Some(Ending::Failed(why)) if why.contains("no space")),
+        matches!(&progress.ending, Some(StopReason::Failed(why)) if why.contains("no space")),
         "{progress:?}"
     );
     assert_eq!((progress.pairs, files(folder.path()).len()), (3, 3));
     assert!(progress.lost >= 2);
+}
+
+/// A disk whose driver panics: when a pair is written, or when it is asked for its space after
+/// the recording has begun.
+struct Panicking {
+    free: u64,
+    on_write: bool,
+    asked: AtomicU64,
+}
+
+impl Store for Panicking {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        assert!(self.on_write || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
+        Ok(self.free)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        assert!(path.extension().is_none_or(|e| e != "npz"), "on purpose");
+        Disk.write(path, bytes)
+    }
+}
+
+#[test]
+fn a_thread_of_the_recorder_that_panics_ends_the_recording_and_gives_memory_back() {
+    let whole = tempfile::tempdir().unwrap();
+    let recorder = start(whole.path(), ALL, &Drops::default(), Box::new(Disk));
+    (0..2).for_each(|i| recorder.push(synced(i, 0)));
+    let pair = recorder.finish().bytes;
+    // Space for one pair and a half: a second one waits until the first is written.
+    for (on_write, free) in [(true, pair * 3 / 2), (true, 1 << 40), (false, 1 << 40)] {
+        let folder = tempfile::tempdir().unwrap();
+        let drops = Drops::default();
+        let store = Box::new(Panicking { free, on_write, asked: AtomicU64::new(0) });
+        let recorder = start(folder.path(), ALL, &drops, store);
+        (0..12).for_each(|i| recorder.push(synced(i, 0)));
+        let until = Instant::now() + Duration::from_secs(10);
+        while recorder.progress().ending.is_none() {
+            assert!(Instant::now() < until, "still recording: {:?}", recorder.progress());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let progress = recorder.finish();
+        let failed =
+            |e: &StopReason| matches!(e, StopReason::Failed(why) if why.contains("on purpose"));
+        assert!(progress.ending.as_ref().is_some_and(failed), "{progress:?}");
+        assert_eq!((progress.pairs, progress.waiting), (0, 0));
+        assert!(progress.lost >= 2, "{progress:?}");
+        assert_eq!(drops.get(DropCause::Disk, DropUnit::Frames), progress.lost);
+        let manifest = Manifest::read(folder.path()).unwrap();
+        assert!(manifest.progress.ending.as_ref().is_some_and(failed), "{manifest:?}");
+    }
 }
 
 #[test]
@@ -229,7 +279,7 @@ fn a_disk_that_is_too_slow_is_counted() {
     let progress = recorder.finish();
     assert!(progress.lost > 15, "{progress:?}");
     assert!(progress.warning.is_some_and(|w| w.contains("too slow") && w.contains("lost")));
-    assert_eq!(drops.get(Cause::Disk, Unit::Frames), progress.lost);
+    assert_eq!(drops.get(DropCause::Disk, DropUnit::Frames), progress.lost);
     assert_eq!(progress.exposures + progress.lost, 44);
     assert_eq!(2 * progress.pairs + progress.unpaired, progress.exposures);
     assert_eq!(progress.waiting, 0);
@@ -277,7 +327,7 @@ fn a_full_disk_and_a_taken_folder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let settings = RecordSettings { reserve_bytes: u64::MAX, ..ALL };
     let begin = |settings| {
-        let session = Session::default();
+        let session = SessionInfo::default();
         Recorder::start(folder.path(), session, settings, Drops::default(), Box::new(Disk))
     };
     assert!(matches!(begin(settings), Err(RecordError::Full { .. })));
@@ -297,7 +347,8 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
     let drops = Drops::default();
     let lossless = Settings { lossless: true, ..Settings::default() };
     let source =
-        Source::start("replay", opener, Wanted::default(), lossless, drops.clone()).unwrap();
+        CameraStream::start("replay", opener, DeviceSelector::default(), lossless, drops.clone())
+            .unwrap();
     let recorder = Arc::new(start(second.path(), ALL, &drops, Box::new(Disk)));
     let tap = recorder.clone();
     let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
@@ -317,4 +368,50 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
         assert_eq!(Pair::read(a).unwrap(), Pair::read(b).unwrap());
     }
     assert_eq!(drops.snapshot(), []);
+}
+
+/// Writes the manifest and discards the frames: only the number of pairs matters.
+struct ManifestOnly;
+
+impl Store for ManifestOnly {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(1 << 40)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        match path.extension().is_some_and(|e| e == "npz") {
+            true => Ok(()),
+            false => Disk.write(path, bytes),
+        }
+    }
+}
+
+#[test]
+fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(ManifestOnly));
+    for i in 0..3000 {
+        let mut flawed = Arc::unwrap_or_clone(synced(i, 0));
+        let start = flawed.frame.start.us();
+        let gap = |k: i64| LostRange { from_us: start + k * 100, until_us: start + k * 100 + 50 };
+        flawed.missing = (0..30).map(gap).collect();
+        flawed.lossy = true;
+        recorder.push(Arc::new(flawed));
+    }
+    let progress = recorder.finish();
+    assert_eq!(progress.pairs, 1500);
+    let text = std::fs::read(folder.path().join("session.json")).unwrap();
+    assert!(text.len() < 256 << 10, "session.json has {} bytes", text.len());
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let progress = &manifest["progress"];
+    assert_eq!(
+        (&progress["missing_total"], &progress["lossy_total"]),
+        (&1500.into(), &1500.into())
+    );
+    // The lists name the first files; the last gap of each reaches to the end of what is missing.
+    let files = progress["missing"].as_array().unwrap();
+    assert_eq!(progress["lossy"].as_array().unwrap().len(), files.len());
+    let last = files.iter().map(|f| f[1].as_array().unwrap().last().unwrap()["until_us"].as_i64());
+    let ends = (0..files.len() as i64).map(|pair| Some((2 * pair + 1) * 10_000 + 2_950));
+    assert!(!files.is_empty() && last.eq(ends), "{files:?}");
 }

@@ -6,14 +6,15 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::replay::{Monitor, Replay, ReplaySettings, UNPACED};
-use gem_live::camera::{Cause, Drops, Packet, Settings, Source, Status, Unit, Value, Wanted};
-use gem_live::dataset::aedat4::{Aedat4Error, PacketPlace, Part, Reader};
-use gem_live::dataset::{Pair, Truth};
+use gem_live::camera::{
+    CameraStream, DeviceSelector, DropCause, DropUnit, Drops, Packet, Settings, Status, Value,
+};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::record::{Manifest, Session};
-use gem_live::rig::sync::{SyncBuffer, SyncSettings, Synced, TimedFrame};
+use gem_live::formats::aedat4::{Aedat4Error, PacketPlace, Part, Reader};
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
+use gem_live::sequence::replay::{Monitor, Replay, ReplaySettings, UNPACED};
+use gem_live::sequence::{GroundTruth, Manifest, Pair, SessionInfo};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,16 +29,17 @@ fn real() -> Option<PathBuf> {
     Some(path)
 }
 
-fn play(path: &Path, settings: ReplaySettings) -> Source {
+fn play(path: &Path, settings: ReplaySettings) -> CameraStream {
     let opener = Arc::new(Replay::new(path, settings));
     let lossless = Settings { lossless: true, ..Settings::default() };
-    Source::start("replay", opener, Wanted::default(), lossless, Drops::default()).unwrap()
+    CameraStream::start("replay", opener, DeviceSelector::default(), lossless, Drops::default())
+        .unwrap()
 }
 
 const ONCE: ReplaySettings = ReplaySettings { looped: false, speed: UNPACED, end: true };
 
 /// Everything that a source gives, as exposures.
-fn exposures(source: &Source) -> Vec<Synced> {
+fn exposures(source: &CameraStream) -> Vec<SyncedExposure> {
     let settings = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, source.drops.clone());
     let mut out = Vec::new();
@@ -57,7 +59,7 @@ fn exposures(source: &Source) -> Vec<Synced> {
 }
 
 fn timed(f: gem_live::camera::FramePacket) -> TimedFrame {
-    let gem_live::camera::FrameSpan::Events { start, end } = f.span else { panic!() };
+    let gem_live::camera::FrameTiming::Events { start, end } = f.span else { panic!() };
     TimedFrame {
         epoch: f.epoch,
         sequence: f.sequence,
@@ -76,13 +78,13 @@ fn pairs(folder: &Path, count: i64) -> Vec<Pair> {
             let at = 1_000_000 + i * 20_000;
             let picture = |n: i64| {
                 let data = (0..size.area()).map(|p| (p as i64 * 3 + n * 40) as u8).collect();
-                Picture::new(1, size, data).unwrap()
+                ImageU8::new(1, size, data).unwrap()
             };
             let events = (at..at + 15_000).step_by(37).map(|t_us| Event {
                 t_us,
                 x: (t_us % 16) as u16,
                 y: (t_us % 8) as u16,
-                on: t_us % 2 == 0,
+                polarity: t_us % 2 == 0,
             });
             let pair = Pair {
                 frames: [picture(2 * i), picture(2 * i + 1)],
@@ -130,8 +132,8 @@ fn a_real_aedat4_recording_gives_exposures() {
     let out = exposures(&source);
     assert_eq!(out.len(), 59);
     // The recording's ends may cut events off.
-    assert!(out[1..58].iter().all(Synced::is_complete));
-    assert_eq!(source.drops.total(Unit::Frames), 0);
+    assert!(out[1..58].iter().all(SyncedExposure::is_complete));
+    assert_eq!(source.drops.total(DropUnit::Frames), 0);
 }
 
 #[test]
@@ -185,17 +187,22 @@ fn pairs_come_back_as_they_were_written() {
 }
 
 /// A recording that is being played, and where it stands.
-fn watched(path: &Path, settings: ReplaySettings) -> (Source, Monitor) {
+fn watched(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
     let opener = Replay::new(path, settings);
     let monitor = opener.monitor();
     let lossless = Settings { lossless: true, ..Settings::default() };
-    let source =
-        Source::start("replay", Arc::new(opener), Wanted::default(), lossless, Drops::default());
+    let source = CameraStream::start(
+        "replay",
+        Arc::new(opener),
+        DeviceSelector::default(),
+        lossless,
+        Drops::default(),
+    );
     (source.unwrap(), monitor)
 }
 
 /// Asks for something, and waits until that was heard.
-fn ask(source: &Source, name: &str, value: Value) {
+fn ask(source: &CameraStream, name: &str, value: Value) {
     while source.status.try_recv().is_ok() {}
     assert!(source.commands.set(name, value));
     loop {
@@ -208,7 +215,7 @@ fn ask(source: &Source, name: &str, value: Value) {
 }
 
 /// Starts of the exposures that come until there is quiet.
-fn starts(source: &Source) -> Vec<i64> {
+fn starts(source: &CameraStream) -> Vec<i64> {
     let mut starts = Vec::new();
     while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
         if let Packet::Frame(f) = packet {
@@ -229,12 +236,12 @@ fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
     pairs(folder.path(), 20);
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
     let (source, monitor) = watched(folder.path(), settings);
-    ask(&source, "paused", Value::Switch(true));
+    ask(&source, "paused", Value::Bool(true));
     starts(&source);
     assert!(starts(&source).is_empty(), "it is paused");
     // 40 frames of 10 ms, and the last one ends after 395 ms.
     for (position, frame) in [(0.0, 0), (0.5, 19), (1.0, 39), (0.2532, 10), (0.2531, 9)] {
-        ask(&source, "position", Value::Number(position));
+        ask(&source, "position", Value::Float(position));
         assert_eq!(starts(&source), [start_us(frame)], "at {position}");
         let state = monitor.state();
         assert_eq!((state.frame as i64, state.frames), (frame, 40));
@@ -243,15 +250,15 @@ fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
     assert!(monitor.state().paused);
     for (step, frame) in [(1, 10), (1, 11), (-1, 10), (-3, 7), (5, 12), (-100, 0), (-1, 0)] {
         let before = monitor.state().frame as i64;
-        ask(&source, "step", Value::Whole(step));
+        ask(&source, "step", Value::Int(step));
         let expected = if before == frame { vec![] } else { vec![start_us(frame)] };
         assert_eq!(starts(&source), expected, "{step} from {before}");
         assert_eq!(monitor.state().frame as i64, frame);
     }
     // At ten times the speed the whole takes 40 ms, and then it begins again.
-    ask(&source, "loop", Value::Switch(true));
-    ask(&source, "speed", Value::Number(10.0));
-    ask(&source, "paused", Value::Switch(false));
+    ask(&source, "loop", Value::Bool(true));
+    ask(&source, "speed", Value::Float(10.0));
+    ask(&source, "paused", Value::Bool(false));
     let started = Instant::now();
     let mut epochs = std::collections::BTreeSet::new();
     while epochs.len() < 4 {
@@ -269,13 +276,13 @@ fn what_a_step_shows_is_complete_at_once() {
     pairs(folder.path(), 6);
     let settings = ReplaySettings { looped: false, speed: 1.0, end: false };
     let (source, _) = watched(folder.path(), settings);
-    ask(&source, "paused", Value::Switch(true));
+    ask(&source, "paused", Value::Bool(true));
     starts(&source);
     let settings = SyncSettings { max_wait_us: None, patience_us: 0, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, source.drops.clone());
     // Between pairs nothing is recorded, and still every frame comes out when it is sought.
     for frame in [3, 4, 5, 4, 0, 11] {
-        ask(&source, "position", Value::Number((frame as f64 * 10_000.0 + 100.0) / 115_000.0));
+        ask(&source, "position", Value::Float((frame as f64 * 10_000.0 + 100.0) / 115_000.0));
         let mut out = Vec::new();
         while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
             match packet {
@@ -315,7 +322,7 @@ fn damaged_files_are_passed_over_by_name_and_counted() {
         monitor.state().skipped.into_iter().map(|(name, _)| name).collect();
     skipped.sort();
     assert_eq!(skipped, ["scene_001.npz", "scene_002.npz"]);
-    assert_eq!(source.drops.get(Cause::Malformed, Unit::Frames), 4);
+    assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Frames), 4);
 }
 
 #[test]
@@ -325,12 +332,12 @@ fn a_recorded_sequence_brings_its_name_and_its_truth() {
     let known = first.frames.clone().map(|f| f.map(|v| v ^ 0x33));
     // The middles of both exposures, one of them to within a fraction of it.
     let timestamps_us = vec![1_002_500, 1_012_540];
-    first.truth = Some(Truth { images: known.to_vec(), timestamps_us });
+    first.truth = Some(GroundTruth { images: known.to_vec(), timestamps_us });
     first.write(&folder.path().join("scene_000.npz")).unwrap();
-    let session = Session {
+    let session = SessionInfo {
         scene: "desk".into(),
         cameras: serde_json::json!({ "model": "DAVIS346", "serial": "123" }),
-        ..Session::default()
+        ..SessionInfo::default()
     };
     let manifest = serde_json::to_vec(&Manifest::new(session)).unwrap();
     std::fs::write(folder.path().join("session.json"), manifest).unwrap();
@@ -364,10 +371,10 @@ fn a_real_aedat4_recording_is_sought_to_the_frame() {
     }
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
     let (source, monitor) = watched(&path, settings);
-    ask(&source, "paused", Value::Switch(true));
+    ask(&source, "paused", Value::Bool(true));
     starts(&source);
     for position in [0.0, 0.31, 0.77, 0.5, 1.0] {
-        ask(&source, "position", Value::Number(position));
+        ask(&source, "position", Value::Float(position));
         let state = monitor.state();
         let shown = starts(&source);
         assert_eq!(shown, [begins[state.frame]], "at {position}");
@@ -375,7 +382,7 @@ fn a_real_aedat4_recording_is_sought_to_the_frame() {
         assert!((state.position - position).abs() < 1.5 * step, "{} {position}", state.position);
     }
     let last = monitor.state().frame;
-    ask(&source, "step", Value::Whole(-1));
+    ask(&source, "step", Value::Int(-1));
     assert_eq!(starts(&source), [begins[last - 1]]);
 }
 
@@ -389,7 +396,7 @@ fn a_real_sequence_of_pairs_is_played_without_a_loss() {
     let (source, monitor) = watched(&path, ONCE);
     let out = exposures(&source);
     assert_eq!((out.len(), monitor.state().frames), (30, 30));
-    assert!(out.iter().all(Synced::is_complete));
+    assert!(out.iter().all(SyncedExposure::is_complete));
     assert_eq!(source.drops.snapshot(), []);
 }
 

@@ -6,18 +6,21 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::load::{Load, LoadModel};
-use gem_live::camera::sim::Sim;
-use gem_live::camera::{Device, Drops, EventPacket, FramePacket, Opener, Packet, Value, Wanted};
-use gem_live::deblur::{Thresholds, edi};
-use gem_live::event::Span;
-use gem_live::frame::{Exposure, Size};
-use gem_live::metrics::{psnr, sharpness};
-use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
-use gem_live::rig::sync::{SyncBuffer, SyncSettings, Synced};
+use gem_live::camera::{
+    Device, DeviceSelector, Driver, Drops, EventPacket, FramePacket, Packet, Value,
+};
+use gem_live::deblur::edi;
+use gem_live::deblur::metrics::{psnr, sharpness};
+use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
+use gem_live::image::Size;
+use gem_live::rig::clock::{ClockSettings, FrameTimer, SyncState};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure};
+use gem_live::simulate::load_generator::{Load, LoadModel};
 use gem_live::simulate::rig::{Jitter, Period, RigModel, RigWorld};
+use gem_live::simulate::sim_camera::Sim;
 use gem_live::simulate::{CameraSettings, SensorSettings};
-use gem_live::time::Timestamp;
+use gem_live::time::{TimeRange, Timestamp};
 use std::time::{Duration, Instant};
 
 /// Events as fine as the picture, without faults: what EDI is right for.
@@ -68,11 +71,11 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
         let open = p.events.partition_point(|e| e.t_us < p.end_us);
         let exposure = Exposure {
             frame: p.frame.to_planes(),
-            span: Span::new(p.start_us as f64, p.end_us as f64),
+            span: TimeRange::new(p.start_us as f64, p.end_us as f64),
             events: p.events[..open].to_vec().into(),
             sensor: Size::new(144, 96),
         };
-        let middle = Span::instant((p.start_us + p.end_us) as f64 / 2.0);
+        let middle = TimeRange::instant((p.start_us + p.end_us) as f64 / 2.0);
         let image = edi(&exposure, &[middle], Thresholds::both(0.15)).unwrap().remove(0);
         blurry += psnr(&p.truth, &p.frame).unwrap() / all.len() as f64;
         restored += psnr(&p.truth, &image.to_picture()).unwrap() / all.len() as f64;
@@ -98,20 +101,24 @@ fn a_world_that_stands_still_gives_sharp_frames_and_next_to_no_events() {
 }
 
 /// Plays the camera for some frames, as fast as it comes, through clocks and buffer.
-fn play(cable: bool, pull_after: usize, frames: usize) -> (RigModel, Clocks, Vec<Synced>, Drops) {
+fn play(
+    cable: bool,
+    pull_after: usize,
+    frames: usize,
+) -> (RigModel, FrameTimer, Vec<SyncedExposure>, Drops) {
     let mut model = RigModel::new(Size::new(32, 32), 9);
     model.period_us = 25_000;
     model.exposure_us = 12_000;
     let drops = Drops::default();
-    let mut camera = Sim::new(model, cable).open(&Wanted::default(), &drops).unwrap();
-    let mut clocks = Clocks::new(ClockSettings::default(), drops.clone());
+    let mut camera = Sim::new(model, cable).open(&DeviceSelector::default(), &drops).unwrap();
+    let mut clocks = FrameTimer::new(ClockSettings::default(), drops.clone());
     let mut buffer = SyncBuffer::new(SyncSettings::default(), drops.clone());
     let (mut packets, mut out) = (Vec::new(), Vec::new());
     let started = Instant::now();
     while out.len() < frames {
         assert!(started.elapsed() < Duration::from_secs(60), "{} frames came", out.len());
         if out.len() >= pull_after {
-            camera.set("cable", &Value::Switch(false)).unwrap();
+            camera.set("cable", &Value::Bool(false)).unwrap();
         }
         camera.poll(Duration::from_millis(20), &mut packets).unwrap();
         for packet in packets.drain(..) {
@@ -207,10 +214,10 @@ fn frames(packets: &[Packet]) -> Vec<&FramePacket> {
 fn the_event_clock_can_be_bent_and_set_anew_while_it_runs() {
     let mut model = RigModel::new(Size::new(32, 32), 9);
     (model.period_us, model.exposure_us) = (25_000, 12_000);
-    let wanted = Wanted::default();
+    let wanted = DeviceSelector::default();
     let mut camera = Sim::new(model, true).open(&wanted, &Drops::default()).unwrap();
     let before = polled(camera.as_mut(), |p| frames(p).len() > 2);
-    camera.set("event_drift_ppm", &Value::Number(-150.0)).unwrap();
+    camera.set("event_drift_ppm", &Value::Float(-150.0)).unwrap();
     let bent = polled(camera.as_mut(), |p| frames(p).len() > 8);
     let all: Vec<&EventPacket> = events(&before).into_iter().chain(events(&bent)).collect();
     // Another rate, but no jump: every packet begins where the one before ended.
@@ -220,7 +227,7 @@ fn the_event_clock_can_be_bent_and_set_anew_while_it_runs() {
     // 100 ms are 15 us short at -150 ppm; both ends are rounded down.
     let took_us = last.from.since_us(first.from);
     assert!((99_984..=99_986).contains(&took_us), "{took_us}");
-    camera.set("event_offset_us", &Value::Number(5.0)).unwrap();
+    camera.set("event_offset_us", &Value::Float(5.0)).unwrap();
     let anew = polled(camera.as_mut(), |p| events(p).iter().any(|e| e.epoch > all[0].epoch));
     let first = events(&anew).into_iter().find(|e| e.epoch > all[0].epoch).unwrap();
     assert!(first.from.us() < last.until.us(), "{:?}", first.from);
@@ -230,7 +237,7 @@ fn the_event_clock_can_be_bent_and_set_anew_while_it_runs() {
 fn a_load_is_as_heavy_as_it_says_and_has_no_seams() {
     let load: LoadModel = "64x48/32x24@100,250k".parse().unwrap();
     let drops = Drops::default();
-    let mut device = Load::new(load).open(&Wanted::default(), &drops).unwrap();
+    let mut device = Load::new(load).open(&DeviceSelector::default(), &drops).unwrap();
     // More than once round the loop.
     let packets = polled(device.as_mut(), |p| frames(p).len() > 12);
     let (frames, events) = (frames(&packets), events(&packets));

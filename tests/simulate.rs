@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::simulate::motion::{CameraMotion, Motion, PlaneMotion};
 use gem_live::simulate::{
     CameraSettings, EventSensor, Layer, LightImage, PushError, Scene, SensorSettings, Shutter,
@@ -39,7 +39,7 @@ fn a_ramp_fires_once_per_threshold_at_the_exact_time() {
         for (k, t) in times.iter().enumerate() {
             assert!((t - (1000 + 4000 * (k as i64 + 1))).abs() <= 1, "event {k} at {t}");
         }
-        assert!(events.iter().all(|e| e.on == on));
+        assert!(events.iter().all(|e| e.polarity == on));
     }
 }
 
@@ -62,7 +62,7 @@ fn events_times_threshold_follow_the_logarithm() {
     let mut next = events.iter().peekable();
     for (k, (t_us, _)) in frames.iter().enumerate() {
         while let Some(e) = next.next_if(|e| (e.t_us as f64) < *t_us) {
-            sum += if e.on { 0.1 } else { -0.1 };
+            sum += if e.polarity { 0.1 } else { -0.1 };
         }
         let change = log(k as u32) - log(0);
         assert!((sum - change).abs() < 0.101, "frame {k}: {sum} instead of {change}");
@@ -93,14 +93,14 @@ fn leak_and_shot_noise_come_at_their_rates() {
     let events = run(leak, size, &frames);
     // Ten seconds at 0.75 per second are seven whole events of every pixel, all ON.
     assert_eq!(events.len(), 7 * size.area());
-    assert!(events.iter().all(|e| e.on));
+    assert!(events.iter().all(|e| e.polarity));
 
     let noise = SensorSettings { shot_noise_hz: 2.0, dark: 5.0, ..plain(0.2) };
     let events = run(noise, size, &frames);
     let expected = 2.0 * 10.0 * size.area() as f64;
     let off = (events.len() as f64 - expected).abs();
     assert!(off < 5.0 * expected.sqrt(), "{} events instead of {expected}", events.len());
-    let on = events.iter().filter(|e| e.on).count() as f64;
+    let on = events.iter().filter(|e| e.polarity).count() as f64;
     assert!((on - expected / 2.0).abs() < 5.0 * (expected / 4.0).sqrt());
 }
 
@@ -114,7 +114,7 @@ fn the_receptor_is_as_slow_as_its_light_is_dim() {
         let mut frames = vec![(0.0, to / 2.0)];
         frames.extend((0..4000).map(|k| (1.0 + f64::from(k) * tau_us / 200.0, to)));
         let events = run(settings, ONE, &frames);
-        assert!(events.iter().all(|e| e.on));
+        assert!(events.iter().all(|e| e.polarity));
         let by = |t_us: f64| events.iter().filter(|e| (e.t_us as f64) < t_us).count() as f64;
         let (all, one, two) = (by(f64::INFINITY), by(1.0 + tau_us), by(1.0 + 2.0 * tau_us));
         // ln 2 in steps of a hundredth: 69 events in the end.
@@ -178,7 +178,7 @@ fn scene() -> Scene {
     let size = Size::new(96, 64);
     let wave = |x: usize, k: usize| (x * k % 251) as u8;
     let rgb: Vec<u8> = (0..size.area() * 3).map(|i| wave(i / 3, 7 + i % 3)).collect();
-    let picture = Picture::from_rgb(size, &rgb).unwrap();
+    let picture = ImageU8::from_rgb(size, &rgb).unwrap();
     let light = || LightImage::from_picture(&picture, Transfer::Srgb);
     let moving = PlaneMotion { x_px: Motion::steady(0.0, 300.0), ..PlaneMotion::default() };
     let front =
@@ -255,13 +255,13 @@ fn threads_change_nothing() {
 #[test]
 fn the_network_brings_the_clip_nearer_to_the_truth() {
     use gem_live::engine::cpu::CpuEngine;
-    let clip = gem_live::dataset::Clip::embedded().unwrap();
+    let clip = gem_live::sequence::Clip::embedded().unwrap();
     assert_eq!(clip.truth.len(), clip.exposures.len());
     let weights = gem_live::network::Weights::embedded().unwrap();
     let mut deblurrer = gem_live::Deblurrer::new(Box::new(CpuEngine::new(&weights, 0).unwrap()));
     for i in [0, 7] {
         let restored = deblurrer.restore(&clip.exposures[i], &[0.5]).unwrap().remove(0);
-        let psnr = |p: &Picture| gem_live::metrics::psnr(&clip.truth[i], p).unwrap();
+        let psnr = |p: &ImageU8| gem_live::deblur::metrics::psnr(&clip.truth[i], p).unwrap();
         let before = psnr(&clip.exposures[i].frame.to_picture());
         let after = psnr(&restored.to_picture());
         assert!(after > before + 2.0, "exposure {i}: {before} dB before, {after} dB after");

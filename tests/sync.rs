@@ -6,10 +6,10 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::{Cause, Drops, EventPacket, Unit};
+use gem_live::camera::{DropCause, DropUnit, Drops, EventPacket};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
-use gem_live::rig::sync::{Gap, SyncBuffer, SyncSettings, Synced, TimedFrame};
+use gem_live::image::{ImageU8, Size};
+use gem_live::rig::sync::{LostRange, SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp, Unwrap};
 use proptest::prelude::*;
 
@@ -25,11 +25,11 @@ fn host(us: i64) -> Timestamp<HostClock> {
 
 fn event(t_us: i64) -> Event {
     let n = t_us.unsigned_abs();
-    Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, on: n.is_multiple_of(3) }
+    Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, polarity: n.is_multiple_of(3) }
 }
 
 /// Events every 7 us.
-fn truth(span: Gap) -> Vec<Event> {
+fn truth(span: LostRange) -> Vec<Event> {
     (span.from_us..span.until_us).filter(|t| t % 7 == 0).map(event).collect()
 }
 
@@ -39,7 +39,7 @@ fn packet(epoch: u32, from_us: i64, until_us: i64) -> EventPacket {
         from: at(from_us),
         until: at(until_us),
         arrived: host(0),
-        events: truth(Gap { from_us, until_us }).into(),
+        events: truth(LostRange { from_us, until_us }).into(),
         edges: Vec::new(),
         sensor: SENSOR,
         lost_since: None,
@@ -53,7 +53,7 @@ fn frame(epoch: u32, sequence: u64, start_us: i64, end_us: i64) -> TimedFrame {
         start: at(start_us),
         end: at(end_us),
         arrived: host(0),
-        picture: Picture::filled(false, SENSOR, sequence as u8),
+        picture: ImageU8::filled(false, SENSOR, sequence as u8),
         truth: None,
     }
 }
@@ -63,22 +63,22 @@ fn settings() -> SyncSettings {
 }
 
 /// What `span` lacks when `given` have come: the model, one microsecond at a time.
-fn lacking(span: Gap, given: &[Gap]) -> Vec<Gap> {
-    let mut gaps: Vec<Gap> = Vec::new();
+fn lacking(span: LostRange, given: &[LostRange]) -> Vec<LostRange> {
+    let mut gaps: Vec<LostRange> = Vec::new();
     for us in span.from_us..span.until_us {
         if given.iter().any(|g| (g.from_us..g.until_us).contains(&us)) {
             continue;
         }
         match gaps.last_mut() {
             Some(gap) if gap.until_us == us => gap.until_us = us + 1,
-            _ => gaps.push(Gap { from_us: us, until_us: us + 1 }),
+            _ => gaps.push(LostRange { from_us: us, until_us: us + 1 }),
         }
     }
     gaps
 }
 
-fn check(synced: &Synced, given: &[Gap]) {
-    let span = Gap { from_us: synced.from.us(), until_us: synced.frame.end.us() };
+fn check(synced: &SyncedExposure, given: &[LostRange]) {
+    let span = LostRange { from_us: synced.from.us(), until_us: synced.frame.end.us() };
     let gaps = lacking(span, given);
     assert_eq!(synced.missing, gaps, "frame {}", synced.frame.sequence);
     let inside = |e: &Event| gaps.iter().any(|g| (g.from_us..g.until_us).contains(&e.t_us));
@@ -176,12 +176,12 @@ fn play(pushes: &[Push], mut clock: impl FnMut(i64) -> i64) -> Vec<Out> {
         all.extend(std::iter::from_fn(|| buffer.pop(host(0))));
     }
     all.extend(buffer.finish());
-    let told = |s: Synced| Out {
+    let told = |s: SyncedExposure| Out {
         sequence: s.frame.sequence,
         start: s.frame.start.us(),
         from: s.from.us(),
         missing: s.missing.iter().map(|g| (g.from_us, g.until_us)).collect(),
-        events: s.events.iter().map(|e| (e.t_us, e.on)).collect(),
+        events: s.events.iter().map(|e| (e.t_us, e.polarity)).collect(),
     };
     all.into_iter().map(told).collect()
 }
@@ -193,12 +193,12 @@ proptest! {
     fn every_frame_comes_out_once_in_order_with_what_there_is_of_its_events(pushes in stream()) {
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let (mut given, mut out): (Vec<Gap>, Vec<Synced>) = (Vec::new(), Vec::new());
+        let (mut given, mut out): (Vec<LostRange>, Vec<SyncedExposure>) = (Vec::new(), Vec::new());
         let (mut frames_in, mut until) = (0_u64, i64::MIN);
         for push in pushes {
             match push {
                 Push::Events(from_us, until_us) => {
-                    given.push(Gap { from_us, until_us });
+                    given.push(LostRange { from_us, until_us });
                     until = until.max(until_us);
                     buffer.push_events(packet(0, from_us, until_us));
                 }
@@ -221,8 +221,8 @@ proptest! {
         }
         prop_assert!(out.windows(2).all(|w| w[0].frame.start < w[1].frame.start));
         prop_assert!(out.iter().enumerate().all(|(i, s)| s.index == i as u64));
-        prop_assert_eq!(out.len() as u64 + drops.total(Unit::Frames), frames_in);
-        prop_assert_eq!(drops.get(Cause::Buffer, Unit::Events), 0);
+        prop_assert_eq!(out.len() as u64 + drops.total(DropUnit::Frames), frames_in);
+        prop_assert_eq!(drops.get(DropCause::Buffer, DropUnit::Events), 0);
     }
 
     #[test]
@@ -261,15 +261,15 @@ proptest! {
         }
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let mut given: Vec<Vec<Gap>> = vec![Vec::new(); 4];
-        let (mut frames_in, mut now, mut out) = (0_u64, 0, Vec::<Synced>::new());
+        let mut given: Vec<Vec<LostRange>> = vec![Vec::new(); 4];
+        let (mut frames_in, mut now, mut out) = (0_u64, 0, Vec::<SyncedExposure>::new());
         for (epoch, push) in all {
             match push {
                 Push::Events(from_us, until_us) => {
                     // What comes of a clock that is no more is late.
                     if epoch >= now {
                         now = epoch;
-                        given[epoch as usize].push(Gap { from_us, until_us });
+                        given[epoch as usize].push(LostRange { from_us, until_us });
                     }
                     buffer.push_events(packet(epoch, from_us, until_us));
                 }
@@ -287,9 +287,9 @@ proptest! {
             check(&synced, &given[synced.frame.epoch as usize]);
             out.push(synced);
         }
-        let order = |s: &Synced| (s.frame.epoch, s.frame.start.us());
+        let order = |s: &SyncedExposure| (s.frame.epoch, s.frame.start.us());
         prop_assert!(out.windows(2).all(|w| order(&w[0]) < order(&w[1])));
-        prop_assert_eq!(out.len() as u64 + drops.total(Unit::Frames), frames_in);
+        prop_assert_eq!(out.len() as u64 + drops.total(DropUnit::Frames), frames_in);
     }
 
     #[test]
@@ -319,7 +319,7 @@ proptest! {
             let most = if taken { max_frames } else { 2 * max_frames };
             prop_assert!(stats.held_frames <= most, "{stats:?}");
             // Every frame is accounted for at every moment.
-            let accounted = out + drops.total(Unit::Frames) + stats.held_frames as u64;
+            let accounted = out + drops.total(DropUnit::Frames) + stats.held_frames as u64;
             prop_assert_eq!(accounted, frames_in);
         }
     }
@@ -359,8 +359,8 @@ fn a_full_buffer_says_what_it_dropped_and_flags_the_exposure() {
         buffer.push_events(packet(0, i * 1000, (i + 1) * 1000));
         assert!(buffer.stats().held_events <= 20_000);
     }
-    let lost = drops.get(Cause::Buffer, Unit::Events);
-    let all = truth(Gap { from_us: 0, until_us: 1_000_000 }).len() as u64;
+    let lost = drops.get(DropCause::Buffer, DropUnit::Events);
+    let all = truth(LostRange { from_us: 0, until_us: 1_000_000 }).len() as u64;
     assert_eq!(lost + buffer.stats().held_events as u64 + buffer.stats().unused_events, all);
     assert!(lost > 0);
     buffer.push_frame(frame(0, 0, 10_000, 990_000));
@@ -378,8 +378,8 @@ fn a_clock_that_starts_anew_lets_old_frames_go_with_what_they_have() {
     assert!(buffer.pop(host(0)).is_none());
     buffer.push_events(packet(1, 0, 700));
     let old = buffer.pop(host(0)).unwrap();
-    assert_eq!(old.missing, [Gap { from_us: 500, until_us: 900 }]);
-    assert_eq!(old.events, truth(Gap { from_us: 100, until_us: 500 }));
+    assert_eq!(old.missing, [LostRange { from_us: 500, until_us: 900 }]);
+    assert_eq!(old.events, truth(LostRange { from_us: 100, until_us: 500 }));
     buffer.push_frame(frame(1, 0, 50, 600));
     let new = buffer.pop(host(0)).unwrap();
     assert!(new.is_complete());
@@ -394,7 +394,7 @@ fn a_frame_whose_events_never_come_waits_no_longer_than_it_may() {
     buffer.push_frame(frame(0, 0, 0, 100));
     assert!(buffer.pop(host(1000)).is_none());
     let synced = buffer.pop(host(1001)).unwrap();
-    assert_eq!(synced.missing, [Gap { from_us: 0, until_us: 100 }]);
+    assert_eq!(synced.missing, [LostRange { from_us: 0, until_us: 100 }]);
     assert_eq!(buffer.stats().incomplete, 1);
 }
 
@@ -416,11 +416,11 @@ fn nonsense_is_counted_and_passed_over() {
     let mut buffer = SyncBuffer::new(settings(), drops.clone());
     buffer.push_frame(frame(0, 0, 100, 100));
     buffer.push_frame(frame(0, 1, 0, i64::MAX));
-    assert_eq!(drops.get(Cause::Malformed, Unit::Frames), 2);
+    assert_eq!(drops.get(DropCause::Malformed, DropUnit::Frames), 2);
     let mut packet = packet(0, 0, 70);
     packet.events.push(event(1000));
     buffer.push_events(packet);
-    assert_eq!(drops.get(Cause::Malformed, Unit::Events), 1);
+    assert_eq!(drops.get(DropCause::Malformed, DropUnit::Events), 1);
 }
 
 #[test]
@@ -436,7 +436,7 @@ fn an_exposure_whose_events_were_lost_inside_the_camera_is_marked_and_no_other()
         packet.lost_since = (from_us == 480).then(|| at(350));
         buffer.push_events(packet);
     }
-    let synced: Vec<Synced> = std::iter::from_fn(|| buffer.pop(host(0))).collect();
+    let synced: Vec<SyncedExposure> = std::iter::from_fn(|| buffer.pop(host(0))).collect();
     let marks: Vec<(bool, bool)> = synced.iter().map(|s| (s.lossy, s.is_complete())).collect();
     let (whole, lossy) = ((false, true), (true, false));
     assert_eq!(marks, [whole, lossy, lossy, whole]);

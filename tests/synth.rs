@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-use gem_live::dataset::Clip;
+use gem_live::datagen::render_pair::{EventView, Shooting, film};
+use gem_live::datagen::scene::{SceneSettings, longest_path_px, random_scene};
+use gem_live::datagen::{Part, Photographs, Recipe, Sampler, is_held_out};
 use gem_live::deblur::edi;
-use gem_live::event::{Event, Span};
-use gem_live::frame::{Picture, Size};
-use gem_live::metrics::psnr;
-use gem_live::simulate::random::Stream;
-use gem_live::simulate::synth::film::{EventView, Shooting, film};
-use gem_live::simulate::synth::scene::{SceneSettings, longest_path_px, random_scene};
-use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler, is_held_out};
+use gem_live::deblur::metrics::psnr;
+use gem_live::event::Event;
+use gem_live::image::{ImageU8, Size};
+use gem_live::random::KeyedRng;
+use gem_live::sequence::Clip;
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
+use gem_live::time::TimeRange;
 use std::path::Path;
 
 /// Photographs that are always there: the clip's sharp images.
@@ -52,8 +53,8 @@ fn samples_depend_on_seed_and_number_alone() {
 fn scenes_blur_as_far_as_asked() {
     let view = Size::new(96, 64);
     for seed in 0..20 {
-        let exposures = [Span::new(0.0, 40_000.0), Span::new(50_000.0, 90_000.0)];
-        let mut random = Stream::keyed(&[seed]);
+        let exposures = [TimeRange::new(0.0, 40_000.0), TimeRange::new(50_000.0, 90_000.0)];
+        let mut random = KeyedRng::keyed(&[seed]);
         let scene = random_scene(&photographs(), &settings(view), &exposures, 25.0, &mut random);
         let [a, b] = exposures.map(|e| longest_path_px(&scene, e));
         let longest = a.max(b);
@@ -66,8 +67,8 @@ fn scenes_blur_as_far_as_asked() {
 #[test]
 fn frames_events_and_truth_agree() {
     let size = Size::new(96, 64);
-    let (span, moments) = (Span::new(0.0, 30_000.0), 24);
-    let mut random = Stream::keyed(&[11]);
+    let (span, moments) = (TimeRange::new(0.0, 30_000.0), 24);
+    let mut random = KeyedRng::keyed(&[11]);
     // In gray: events tell brightness, not colour.
     let settings = SceneSettings { gray: 1.0, ..settings(size) };
     let scene = random_scene(&photographs(), &settings, &[span], 12.0, &mut random);
@@ -92,16 +93,16 @@ fn frames_events_and_truth_agree() {
         let stored = f32::from(film.frames[0].data()[i]);
         assert!((mean - stored).abs() < 0.51, "sample {i}: mean {mean}, stored {stored}");
     }
-    let exposure = gem_live::frame::Exposure {
+    let exposure = gem_live::exposure::Exposure {
         frame: film.frames[0].to_planes(),
         span,
         events: film.events.into(),
         sensor: size,
     };
-    let known = gem_live::deblur::Thresholds::both(0.05);
+    let known = gem_live::event::Thresholds::both(0.05);
     let truth = film.truth[moments / 4].to_picture();
     let before = psnr(&truth, &exposure.frame.to_picture()).unwrap();
-    let restored = edi(&exposure, &[Span::instant(times[moments / 4])], known).unwrap();
+    let restored = edi(&exposure, &[TimeRange::instant(times[moments / 4])], known).unwrap();
     let after = psnr(&truth, &restored[0].to_picture()).unwrap();
     assert!(after > before + 6.0, "{before} dB before, {after} dB after");
 }
@@ -110,8 +111,8 @@ fn frames_events_and_truth_agree() {
 #[test]
 fn events_go_on_while_the_shutter_is_closed() {
     let size = Size::new(48, 32);
-    let exposures = vec![Span::new(1000.0, 21_000.0), Span::new(31_000.0, 51_000.0)];
-    let mut random = Stream::keyed(&[2]);
+    let exposures = vec![TimeRange::new(1000.0, 21_000.0), TimeRange::new(31_000.0, 51_000.0)];
+    let mut random = KeyedRng::keyed(&[2]);
     let scene = random_scene(&photographs(), &settings(size), &exposures, 10.0, &mut random);
     let shooting = Shooting {
         size,
@@ -159,7 +160,7 @@ fn photographs_stay_on_their_side() {
     let empty = tempfile::tempdir().unwrap();
     let error = Photographs::read(&[empty.path().to_owned()], Part::All).unwrap_err().to_string();
     assert!(error.contains("no photographs"), "{error}");
-    let _: &[Picture] = all.pictures();
+    let _: &[ImageU8] = all.pictures();
 }
 
 /// The list that `scripts/fetch-photographs` makes the training set from.

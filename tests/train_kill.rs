@@ -90,7 +90,8 @@ fn files(folder: &Path, below: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn same(straight: &Path, killed: &Path, moments: &[f64]) {
-    let state = |folder: &Path| State::read(&folder.join("state.safetensors"), EventInput::Counts).unwrap();
+    let state =
+        |folder: &Path| State::read(&folder.join("state.safetensors"), EventInput::Counts).unwrap();
     let (a, b) = (state(straight), state(killed));
     assert!(a.adam == b.adam, "the numbers differ after kills at {moments:?} s");
     assert!(a.teacher == b.teacher, "the teachers differ after kills at {moments:?} s");

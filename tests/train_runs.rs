@@ -4,8 +4,8 @@
 
 mod recordings;
 
-use gem_live::dataset::Config;
 use gem_live::event::EventInput;
+use gem_live::formats::config::Config;
 use gem_live::network::Weights;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
@@ -13,9 +13,11 @@ use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::loss::{Criterion, Labelled, Losses};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::state::State;
-use gem_live::train::supervised::{self, Batches, Settings};
-use gem_live::train::watch::{Progress, Watch};
-use gem_live::train::{Batch, Device, Learner, Scores, TrainError, Validation, published};
+use gem_live::train::supervised::{self, Settings};
+use gem_live::train::watch::{Progress, TrainObserver};
+use gem_live::train::{
+    Batch, DataLoader, Device, Learner, Scores, TrainError, Validation, published,
+};
 use rand::{Rng, SeedableRng};
 use recordings::{BAD, pair, sized, write, write_bad};
 use std::path::Path;
@@ -47,7 +49,7 @@ fn sample(seed: u64) -> Labelled {
 
 struct Same;
 
-impl Batches for Same {
+impl DataLoader for Same {
     fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
         Ok((0..2).map(|i| sample(number * 2 + i)).collect())
     }
@@ -65,7 +67,7 @@ fn steps(left: u64) -> Steps {
     Steps { left, said: Vec::new(), losses: Vec::new(), validations: 0 }
 }
 
-impl Watch for Steps {
+impl TrainObserver for Steps {
     fn step(&mut self, progress: &Progress) -> bool {
         self.losses.push(progress.losses.total());
         self.left -= 1;
@@ -75,7 +77,7 @@ impl Watch for Steps {
         assert!(scores.restored_db.is_some_and(f64::is_finite));
         self.validations += 1;
     }
-    fn say(&mut self, text: &str) {
+    fn notify(&mut self, text: &str) {
         self.said.push(text.to_owned());
     }
 }
@@ -87,7 +89,8 @@ fn labelled(samples: &[Labelled]) -> Batch<'_> {
 #[test]
 fn fifty_steps_on_one_batch_overfit_it() {
     let adam = Adam::new(Net::layout(EventInput::Counts).initial(5));
-    let mut learner = Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
+    let mut learner =
+        Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
@@ -111,7 +114,7 @@ fn settings(out: &Path) -> Settings {
         mean_keeps: 0.998,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,
-        offsets: Offsets::Rigid,
+        offsets: vec![(0, Offsets::Rigid)],
         device: Device::Processor,
         validate_every: 100,
         save_every: Duration::from_secs(3600),
@@ -150,7 +153,7 @@ fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
 #[test]
 fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
     struct Poison;
-    impl Batches for Poison {
+    impl DataLoader for Poison {
         fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
             let mut one = sample(number);
             if number == 2 {
@@ -233,7 +236,8 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
         }
     }
     let end = |checkpoints: &str| {
-        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts).unwrap()
+        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts)
+            .unwrap()
     };
     let (a, b) = (end("a"), end("b"));
     assert!(a.adam == b.adam && a.teacher == b.teacher, "the numbers differ");
@@ -244,7 +248,9 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
 fn adapting_hands_over_only_weights_that_got_better() {
     let folder = tempfile::tempdir().unwrap();
     (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
-    let weights = Net::layout(EventInput::Counts).weights(&Net::layout(EventInput::Counts).initial(3)).unwrap();
+    let weights = Net::layout(EventInput::Counts)
+        .weights(&Net::layout(EventInput::Counts).initial(3))
+        .unwrap();
     let settings = |rate| adapt::Settings {
         time: Duration::from_secs(3600),
         rate,
@@ -265,7 +271,7 @@ fn adapting_hands_over_only_weights_that_got_better() {
     // A rate that ruins the network ends in a refusal, not in weights.
     let outcome = adapt(folder.path(), &weights, settings(1e30), &mut steps(12)).unwrap();
     let why = outcome.weights.unwrap_err();
-    assert!(why.contains("not finite") && why.contains("--rate"), "{why}");
+    assert!(why.contains("not finite") && why.contains("--learning-rate"), "{why}");
     let quality =
         |blur, sharpness| Quality { losses: Losses { blur, ..Losses::default() }, sharpness };
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 1.0)).is_none());

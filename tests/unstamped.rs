@@ -11,7 +11,7 @@ mod played;
 
 use crossbeam_channel::bounded;
 use gem_live::camera::{Drops, Packet};
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use gem_live::rig::align::{Alignment, Crop, Residual, Target, Warp};
 use gem_live::rig::clock::SyncState;
 use gem_live::rig::{Change, Input, Rig, RigSettings, Role};

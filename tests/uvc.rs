@@ -7,14 +7,14 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::uvc::{
+use gem_live::camera::drivers::uvc::{
     Coding, Listed, Mode, SUPPOSED_EXPOSURE_US, Uvc, Webcam, Webcams, choose, decode,
 };
 use gem_live::camera::{
-    Cause, DeviceError, Drops, FramePacket, FrameSpan, Packet, Settings, Source, Status, Unit,
-    Value, Wanted,
+    CameraStream, DeviceError, DeviceSelector, DropCause, DropUnit, Drops, FramePacket,
+    FrameTiming, Packet, Settings, Status, Value,
 };
-use gem_live::frame::{Picture, Size, Store};
+use gem_live::image::{ImagePool, ImageU8, Size};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -48,11 +48,11 @@ impl Fake {
         Self(Arc::new(world))
     }
 
-    fn start(&self, wanted: Option<&str>) -> Source {
+    fn start(&self, wanted: Option<&str>) -> CameraStream {
         let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
-        let wanted = Wanted::new(wanted.map(str::to_owned));
+        let wanted = DeviceSelector::new(wanted.map(str::to_owned));
         let opener = Arc::new(Uvc::with(Arc::new(self.clone())));
-        Source::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
+        CameraStream::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
     }
 
     fn there(&self) -> bool {
@@ -133,7 +133,7 @@ fn jpeg(size: Size, rgb: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
+fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -144,11 +144,11 @@ fn wait(source: &Source, what: impl Fn(&Status) -> bool) -> Status {
     }
 }
 
-fn connected(source: &Source) -> Status {
+fn connected(source: &CameraStream) -> Status {
     wait(source, |s| matches!(s, Status::Connected(..)))
 }
 
-fn frame_that(source: &Source, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
+fn frame_that(source: &CameraStream, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
     let until = Instant::now() + Duration::from_secs(20);
     while Instant::now() < until {
         match source.packets.recv_timeout(Duration::from_secs(20)).unwrap() {
@@ -162,13 +162,13 @@ fn frame_that(source: &Source, fits: impl Fn(&FramePacket) -> bool) -> FramePack
 
 fn exposure_us(frame: &FramePacket) -> i64 {
     match frame.span {
-        FrameSpan::Arrival { exposure_us } => exposure_us,
+        FrameTiming::Arrival { exposure_us } => exposure_us,
         _ => panic!("a web camera tells no time"),
     }
 }
 
-fn decoded(mode: Mode, bytes: &[u8]) -> Option<Picture> {
-    decode(mode, bytes, &Store::default())
+fn decoded(mode: Mode, bytes: &[u8]) -> Option<ImageU8> {
+    decode(mode, bytes, &ImagePool::default())
 }
 
 #[test]
@@ -226,18 +226,18 @@ fn frames_come_with_the_exposure_of_the_driver_or_else_of_the_user() {
     let Status::Connected(identity, controls) = connected(&source) else { unreachable!() };
     assert_eq!(identity.serial, NAME);
     let mode = controls.iter().find(|c| c.name == "mode").unwrap();
-    assert_eq!(mode.value, Value::Choice("32x16 Yuyv 100/s".into()));
+    assert_eq!(mode.value, Value::Enum("32x16 Yuyv 100/s".into()));
     let first = frame_that(&source, |_| true);
     assert_eq!(exposure_us(&first), SUPPOSED_EXPOSURE_US);
     assert_eq!(first.picture.data()[0], 100);
-    assert!(source.commands.set("exposure_us", Value::Whole(4_000)));
+    assert!(source.commands.set("exposure_us", Value::Int(4_000)));
     let second = frame_that(&source, |f| exposure_us(f) == 4_000);
     assert!(second.sequence > first.sequence && second.arrived > first.arrived);
     fake.0.exposure_us.store(7_800, Ordering::SeqCst);
     frame_that(&source, |f| exposure_us(f) == 7_800);
     assert_eq!(fake.0.set_us.load(Ordering::SeqCst), 4_000, "the driver was asked too");
 
-    assert!(source.commands.set("mode", Value::Choice("64x48 Mjpeg 30/s".into())));
+    assert!(source.commands.set("mode", Value::Enum("64x48 Mjpeg 30/s".into())));
     let other = frame_that(&source, |f| f.picture.size() == MJPEG.size);
     assert!(other.sequence > second.sequence, "numbers go on");
     assert_eq!(*fake.0.modes.lock().unwrap(), [MJPEG]);
@@ -251,7 +251,7 @@ fn broken_pictures_are_counted_and_leave_a_gap_in_the_numbers() {
     let before = frame_that(&source, |_| true);
     fake.0.broken.store(3, Ordering::SeqCst);
     let until = Instant::now() + Duration::from_secs(10);
-    while source.drops.get(Cause::Malformed, Unit::Frames) < 3 {
+    while source.drops.get(DropCause::Malformed, DropUnit::Frames) < 3 {
         assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
         frame_that(&source, |_| true);
     }
@@ -305,10 +305,10 @@ fn a_camera_that_falls_silent_is_lost_and_nothing_hangs() {
 
 #[test]
 fn without_a_camera_the_program_says_what_to_do() {
-    let source = Source::start(
+    let source = CameraStream::start(
         "uvc",
         Arc::new(Uvc::new()),
-        Wanted::new(Some("A camera that nobody has".into())),
+        DeviceSelector::new(Some("A camera that nobody has".into())),
         Settings::default(),
         Drops::default(),
     )

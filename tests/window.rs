@@ -7,8 +7,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::frame::{Picture, Size};
-use gem_live::metrics::sharpness;
+use gem_live::deblur::metrics::sharpness;
+use gem_live::image::{ImageU8, Size};
 use image::RgbImage;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -143,9 +143,9 @@ impl Driven {
 }
 
 /// A part of the screen: left, top, width, height.
-fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> Picture {
+fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> ImageU8 {
     let cut = image::imageops::crop_imm(shot, left, top, width, height).to_image();
-    Picture::from_rgb(Size::new(width as usize, height as usize), cut.as_raw()).unwrap()
+    ImageU8::from_rgb(Size::new(width as usize, height as usize), cut.as_raw()).unwrap()
 }
 
 fn sharp(shot: &RgbImage, place: [u32; 4]) -> f64 {
@@ -255,7 +255,7 @@ fn a_session_is_driven_from_the_first_picture_to_the_library() {
     wait("some pairs", || npz_files(&recordings) >= 2);
     assert_eq!(endings(&recordings), [""], "it still runs");
     driven.key("r");
-    wait("the end of the recording", || endings(&recordings) == ["asked"]);
+    wait("the end of the recording", || endings(&recordings) == ["requested"]);
     let pairs = npz_files(&recordings);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(npz_files(&recordings), pairs, "stopped is stopped");

@@ -3,5 +3,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = gem_live::dataset::Pair::from_bytes(data);
+    let _ = gem_live::sequence::Pair::from_bytes(data);
 });

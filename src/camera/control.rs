@@ -7,13 +7,13 @@ use std::borrow::Cow;
 #[serde(untagged)]
 pub enum Value {
     /// On or off.
-    Switch(bool),
+    Bool(bool),
     /// A whole number.
-    Whole(i64),
+    Int(i64),
     /// A number with fractions.
-    Number(f64),
+    Float(f64),
     /// One of the control's choices.
-    Choice(String),
+    Enum(String),
 }
 
 /// Something that can be set.
@@ -34,6 +34,8 @@ pub struct Control {
     pub choices: Vec<String>,
     /// For those who know what they do: raw biases.
     pub expert: bool,
+    /// Setting it interrupts the stream: of a drag only the value at its end is to be sent.
+    pub on_release: bool,
 }
 
 impl Control {
@@ -46,23 +48,24 @@ impl Control {
             range: None,
             choices: Vec::new(),
             expert: false,
+            on_release: false,
         }
     }
 
     /// A whole number between two ends.
     pub fn whole(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
         let range = Some((range.0 as f64, range.1 as f64));
-        Self { range, ..Self::new(name, label, Value::Whole(value)) }
+        Self { range, ..Self::new(name, label, Value::Int(value)) }
     }
 
     /// A number between two ends.
     pub fn number(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
-        Self { range: Some(range), ..Self::new(name, label, Value::Number(value)) }
+        Self { range: Some(range), ..Self::new(name, label, Value::Float(value)) }
     }
 
     /// On or off.
     pub fn switch(name: &'static str, label: &'static str, value: bool) -> Self {
-        Self::new(name, label, Value::Switch(value))
+        Self::new(name, label, Value::Bool(value))
     }
 
     /// One of several.
@@ -72,12 +75,18 @@ impl Control {
         value: impl Into<String>,
         choices: Vec<String>,
     ) -> Self {
-        Self { choices, ..Self::new(name, label, Value::Choice(value.into())) }
+        Self { choices, ..Self::new(name, label, Value::Enum(value.into())) }
     }
 
     /// The same, for experts.
     pub fn for_experts(mut self) -> Self {
         self.expert = true;
+        self
+    }
+
+    /// The same, set only when a drag has ended, because every setting interrupts the stream.
+    pub fn set_on_release(mut self) -> Self {
+        self.on_release = true;
         self
     }
 
@@ -87,16 +96,16 @@ impl Control {
     /// Another kind of value, or one outside of the range or the choices.
     pub fn check(&self, value: &Value) -> Result<(), ControlError> {
         let number = match (&self.value, value) {
-            (Value::Switch(_), Value::Switch(_)) => return Ok(()),
-            (Value::Choice(_), Value::Choice(c)) if self.choices.contains(c) => return Ok(()),
-            (Value::Choice(_), Value::Choice(_)) => {
+            (Value::Bool(_), Value::Bool(_)) => return Ok(()),
+            (Value::Enum(_), Value::Enum(c)) if self.choices.contains(c) => return Ok(()),
+            (Value::Enum(_), Value::Enum(_)) => {
                 return Err(ControlError::Range {
                     name: self.name.clone().into(),
                     value: value.clone(),
                 });
             }
-            (Value::Whole(_), Value::Whole(v)) => *v as f64,
-            (Value::Number(_), Value::Number(v)) => *v,
+            (Value::Int(_), Value::Int(v)) => *v as f64,
+            (Value::Float(_), Value::Float(v)) => *v,
             _ => {
                 return Err(ControlError::Kind {
                     name: self.name.clone().into(),

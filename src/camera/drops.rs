@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Where something was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum DropCause {
     /// Between the camera and this computer.
     Usb,
     /// The camera said so itself, or its clock was set anew or went back.
@@ -23,17 +23,15 @@ pub enum Cause {
     Duplicate,
     /// No time on the event camera's clock could be told for it.
     Clock,
-    /// The engine was busy with a newer exposure.
-    Engine,
-    /// The window showed a newer one.
-    Display,
+    /// The pipeline fell behind and took a newer exposure; this one was recorded all the same.
+    Skipped,
     /// The disk was too slow or full.
     Disk,
 }
 
-impl Cause {
+impl DropCause {
     /// All causes, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::Usb,
         Self::Device,
         Self::Malformed,
@@ -42,8 +40,7 @@ impl Cause {
         Self::Late,
         Self::Duplicate,
         Self::Clock,
-        Self::Engine,
-        Self::Display,
+        Self::Skipped,
         Self::Disk,
     ];
 }
@@ -51,7 +48,7 @@ impl Cause {
 /// What was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum DropUnit {
     /// Frames, or exposures made of them.
     Frames,
     /// Events.
@@ -60,8 +57,8 @@ pub enum Unit {
     Gaps,
 }
 
-const UNITS: [Unit; 3] = [Unit::Frames, Unit::Events, Unit::Gaps];
-const CELLS: usize = Cause::ALL.len() * UNITS.len();
+const UNITS: [DropUnit; 3] = [DropUnit::Frames, DropUnit::Events, DropUnit::Gaps];
+const CELLS: usize = DropCause::ALL.len() * UNITS.len();
 
 /// Counters that every thread of the path shares; clones count into the same ones.
 #[derive(Clone, Debug)]
@@ -77,32 +74,32 @@ impl Default for Drops {
 
 impl Drops {
     /// Counts `n` more losses.
-    pub fn add(&self, cause: Cause, unit: Unit, n: u64) {
+    pub fn add(&self, cause: DropCause, unit: DropUnit, n: u64) {
         if let Some(cell) = self.cells.get(cell(cause, unit)) {
             cell.fetch_add(n, Ordering::Relaxed);
         }
     }
 
     /// Losses so far of one kind.
-    pub fn get(&self, cause: Cause, unit: Unit) -> u64 {
+    pub fn get(&self, cause: DropCause, unit: DropUnit) -> u64 {
         self.cells.get(cell(cause, unit)).map_or(0, |c| c.load(Ordering::Relaxed))
     }
 
     /// Losses so far of one unit, whatever the cause.
-    pub fn total(&self, unit: Unit) -> u64 {
-        Cause::ALL.iter().map(|c| self.get(*c, unit)).sum()
+    pub fn total(&self, unit: DropUnit) -> u64 {
+        DropCause::ALL.iter().map(|c| self.get(*c, unit)).sum()
     }
 
     /// Every counter that is not zero.
     pub fn snapshot(&self) -> Vec<DropSnapshot> {
-        let all = Cause::ALL.iter().flat_map(|cause| UNITS.iter().map(|unit| (*cause, *unit)));
+        let all = DropCause::ALL.iter().flat_map(|cause| UNITS.iter().map(|unit| (*cause, *unit)));
         all.map(|(cause, unit)| DropSnapshot { cause, unit, count: self.get(cause, unit) })
             .filter(|s| s.count > 0)
             .collect()
     }
 }
 
-fn cell(cause: Cause, unit: Unit) -> usize {
+fn cell(cause: DropCause, unit: DropUnit) -> usize {
     cause as usize * UNITS.len() + unit as usize
 }
 
@@ -110,9 +107,9 @@ fn cell(cause: Cause, unit: Unit) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct DropSnapshot {
     /// Why it was lost.
-    pub cause: Cause,
+    pub cause: DropCause,
     /// What was lost.
-    pub unit: Unit,
+    pub unit: DropUnit,
     /// How many.
     pub count: u64,
 }

@@ -1,28 +1,28 @@
 //! Cameras: drivers that push packets into bounded channels, and what they push.
 //!
-//! Every driver runs in threads of its own behind a [`Source`]. A camera that disappears is
+//! Every driver runs in threads of its own behind a [`CameraStream`]. A camera that disappears is
 //! reported, waited for and taken up again; whatever is lost is counted by cause.
 
-mod between;
+mod backlog;
 mod control;
-pub mod davis;
+mod device;
+pub mod drivers;
 mod drops;
-pub mod faults;
-pub mod genicam;
-pub mod halves;
-pub mod host;
-pub mod load;
+pub mod host_check;
+pub(crate) mod joiner;
 mod packet;
-pub mod replay;
-mod seam;
-pub mod sim;
-mod source;
-pub mod uvc;
+mod shared;
+pub mod split;
+mod stream;
+pub mod testing;
+mod watchdog;
+mod worker;
+mod wrap;
 
-pub use between::between;
 pub use control::{Control, ControlError, Value};
-pub use drops::{Cause, DropSnapshot, Drops, Unit};
-pub use packet::{Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Packet};
-pub use source::{
-    Commands, Device, DeviceError, Identity, Opener, Pace, Settings, Source, Status, Wanted,
-};
+pub use device::{Device, DeviceError, DeviceSelector, Driver, Identity, SimulationRate};
+pub use drops::{DropCause, DropSnapshot, DropUnit, Drops};
+pub use packet::{EventPacket, FramePacket, FrameTiming, Packet};
+pub use shared::{Settings, Status};
+pub use stream::{CameraStream, Commands};
+pub use wrap::wrap;

@@ -1,26 +1,8 @@
 //! What cameras deliver.
 
-use crate::event::EventList;
-use crate::frame::{Picture, Size};
+use crate::event::{EventBuffer, Trigger};
+use crate::image::{ImageU8, Size};
 use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
-
-/// Which way an external signal went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EdgeKind {
-    /// From low to high: with the usual wiring, the shutter opens.
-    Rising,
-    /// From high to low: the shutter closes.
-    Falling,
-}
-
-/// An edge on the event camera's external input or generator, told on its clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge {
-    /// When.
-    pub t: Timestamp<EventClock>,
-    /// Which way.
-    pub kind: EdgeKind,
-}
 
 /// All events of a stretch of time: none of `[from, until)` is still to come.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +17,9 @@ pub struct EventPacket {
     /// When it reached this computer.
     pub arrived: Timestamp<HostClock>,
     /// The events, in order of time.
-    pub events: EventList,
+    pub events: EventBuffer,
     /// Edges of the external signal, in order of time.
-    pub edges: Vec<Edge>,
+    pub edges: Vec<Trigger>,
     /// Size of the sensor.
     pub sensor: Size,
     /// Since when, before `until`, events were lost inside of the camera. Which ones nobody
@@ -47,7 +29,7 @@ pub struct EventPacket {
 
 /// When a frame was exposed, as well as its camera can tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FrameSpan {
+pub enum FrameTiming {
     /// On the event camera's own clock: frames of a DAVIS, recordings.
     Events {
         /// The shutter opens.
@@ -73,18 +55,18 @@ pub enum FrameSpan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FramePacket {
     /// Counts the times that the camera's clock and `sequence` were set anew. With
-    /// [`FrameSpan::Events`] it is the epoch of the events' clock.
+    /// [`FrameTiming::Events`] it is the epoch of the events' clock.
     pub epoch: u32,
     /// Counted by the camera: where it jumps, frames were lost on the way.
     pub sequence: u64,
     /// When it was exposed.
-    pub span: FrameSpan,
+    pub span: FrameTiming,
     /// When it reached this computer.
     pub arrived: Timestamp<HostClock>,
     /// The image.
-    pub picture: Picture,
+    pub picture: ImageU8,
     /// The true sharp image at the middle of the exposure, which only a simulation knows.
-    pub truth: Option<Picture>,
+    pub truth: Option<ImageU8>,
 }
 
 /// What a source sends.

@@ -1,10 +1,10 @@
 //! `gem-live align`: brings two cameras onto common grids, from pictures or live.
 
-use super::Failure;
-use super::common::write_png;
+use super::common::{seconds, write_png};
+use super::failure::Failure;
 use super::sources::SourceArguments;
-use gem_live::frame::{Picture, Size};
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
+use gem_live::image::{ImageU8, Size};
+use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
 use gem_live::rig::align::store::{self, Pair};
 use gem_live::rig::align::{
     AlignProgress, AlignSession, AlignSettings, Alignment, Board, FrameCrop, Target,
@@ -13,19 +13,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// Options that only mean something with cameras.
+const LIVE: [&str; 6] = ["source", "frame_source", "event_source", "flashing", "views", "timeout"];
+/// Options that only mean something where an alignment is computed.
+const SOLVING: [&str; 5] = ["frame", "event", "size", "ratio", "cameras"];
+
 /// Align two cameras with a chessboard that both see.
 ///
 /// From pictures: --frame A.png --event B.png, once or for several positions of the board; the
 /// event camera's pictures are its own frames (APS). Live: --frame-source and --event-source;
 /// hold the board still in one place after another until all views are taken. With --flashing
 /// the event camera needs no frames: a board that appears and vanishes on a black screen
-/// (--paint makes its picture) is seen by its events.
+/// (--print-board makes its picture) is seen by its events.
 #[derive(clap::Args)]
 pub(crate) struct Align {
     #[command(flatten)]
     sources: SourceArguments,
     /// A picture of the frame camera; give --frame and --event once for every position.
-    #[arg(long, requires = "event")]
+    #[arg(long, requires = "event", conflicts_with_all = LIVE)]
     frame: Vec<PathBuf>,
     /// A picture of the event camera, of the same moment.
     #[arg(long, requires = "frame")]
@@ -53,16 +58,17 @@ pub(crate) struct Align {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Write the board as a picture of this size, to be printed or shown full screen, and end.
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
-    paint: Option<Size>,
+    #[arg(long, alias = "paint", value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
+    #[arg(conflicts_with_all = LIVE, conflicts_with_all = SOLVING)]
+    print_board: Option<Size>,
     /// Give up after so many seconds.
-    #[arg(long, default_value_t = 300.0)]
-    patience: f64,
+    #[arg(long, alias = "patience", default_value_t = 300.0, value_parser = seconds)]
+    timeout: f64,
 }
 
 impl Align {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        if let Some(size) = self.paint {
+        if let Some(size) = self.print_board {
             let path = self.out.clone().unwrap_or_default().join("board.png");
             write_png(&path, &self.board.paint(size))?;
             println!("{} inner corners: {}", self.board, path.display());
@@ -110,9 +116,9 @@ impl Align {
             session.take_view();
         }
         let Some(alignment) = session.solve().cloned() else {
-            return Err(session.progress().trouble.unwrap_or_default().into());
+            return Err(session.progress().fault.unwrap_or_default().into());
         };
-        tell(&alignment);
+        print_report(&alignment);
         let last = self.frame.last().map(|path| read_picture(path)).transpose()?;
         self.show(&alignment, session.overlay(), last)?;
         if let Some(pair) = self.pair()? {
@@ -125,15 +131,16 @@ impl Align {
     }
 
     fn live(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
-        let tap = Tap::default();
-        let source = open(&self.sources.required()?, Playback::Loop, &tap, |_| Ok(()))?;
+        let tap = RigHandle::default();
+        let (sources, clock) = (self.sources.required()?, self.sources.clock());
+        let source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let run = tap.alignment().begin(settings, self.flashing)?;
         let pipeline = Pipeline::start(parts)?;
         let (started, mut said) = (Instant::now(), (0, ""));
         let alignment = loop {
             std::thread::sleep(Duration::from_millis(100));
-            let AlignProgress { views, wanted, hint, trouble, .. } = run.progress();
+            let AlignProgress { views, wanted, hint, fault, .. } = run.progress();
             if let Some(alignment) = run.alignment() {
                 break alignment;
             }
@@ -141,14 +148,14 @@ impl Align {
                 said = (views, hint);
                 println!("{views} of {wanted} views: {hint}");
             }
-            if started.elapsed().as_secs_f64() > self.patience || pipeline.ended() {
+            if started.elapsed().as_secs_f64() > self.timeout || pipeline.ended() {
                 let notices = pipeline.notices().list();
                 let notice = notices.into_iter().find(|n| n.active).map(|n| n.text);
-                let why = trouble.or(notice).unwrap_or_else(|| hint.to_owned());
+                let why = fault.or(notice).unwrap_or_else(|| hint.to_owned());
                 return Err(format!("{views} of {wanted} views were taken: {why}").into());
             }
         };
-        tell(&alignment);
+        print_report(&alignment);
         self.show(&alignment, run.overlay(), None)?;
         match self.pair()? {
             Some(pair) => {
@@ -163,8 +170,8 @@ impl Align {
     fn show(
         &self,
         alignment: &Alignment,
-        overlay: Option<Picture>,
-        frame: Option<Picture>,
+        overlay: Option<ImageU8>,
+        frame: Option<ImageU8>,
     ) -> Result<(), Failure> {
         let Some(folder) = &self.out else { return Ok(()) };
         if let Some(overlay) = overlay {
@@ -178,15 +185,15 @@ impl Align {
     }
 }
 
-fn tell(alignment: &Alignment) {
+fn print_report(alignment: &Alignment) {
     let (image, sensor) = (alignment.target.image(), alignment.target.sensor());
     println!("residual: {}", alignment.residual);
     println!("frames {image}, events {sensor}, {}:1", alignment.target.ratio());
 }
 
-fn read_picture(path: &Path) -> Result<Picture, Failure> {
+fn read_picture(path: &Path) -> Result<ImageU8, Failure> {
     let name = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let image = image::open(path).map_err(|e| name(&e))?.into_rgb8();
     let size = Size::new(image.width() as usize, image.height() as usize);
-    Ok(Picture::from_rgb(size, image.as_raw()).map_err(|e| name(&e))?)
+    Ok(ImageU8::from_rgb(size, image.as_raw()).map_err(|e| name(&e))?)
 }

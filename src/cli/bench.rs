@@ -1,10 +1,10 @@
 //! `gem-live bench`: how long a restoration takes here, and where the time goes.
 
-use super::Failure;
+use super::failure::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
-use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::engine::{Engine, EventTensor, Image};
 use gem_live::event::EventInput;
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights, operations, parameters};
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(crate) struct Bench {
     #[arg(long, default_value = "288x192", value_parser = size)]
     size: Size,
     /// Image size over event size.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 4.0, value_parser = scale)]
     scale: f64,
     /// Instants restored of one exposure.
     #[arg(long, default_value_t = 1)]
@@ -44,6 +44,11 @@ pub(super) fn size(text: &str) -> Result<Size, String> {
         Some((width, height)) if width > 0 && height > 0 => Ok(Size { width, height }),
         _ => Err("a size is written WIDTHxHEIGHT, such as 1152x768".into()),
     }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|s: &f64| (0.1..=64.0).contains(s));
+    scale.ok_or_else(|| "a scale is a number from 0.1 to 64".into())
 }
 
 #[derive(Serialize)]
@@ -73,11 +78,15 @@ impl Bench {
         let mut engine = CpuEngine::new(&random_weights(input, &mut rng)?, self.threads)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
-            .map(|_| (0..input.channels() * events.area()).map(|_| rng.random_range(0..3) as f32).collect())
+            .map(|_| {
+                (0..input.channels() * events.area())
+                    .map(|_| rng.random_range(0..3) as f32)
+                    .collect()
+            })
             .collect();
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        let voxels: Vec<Voxels<'_>> = (maps.iter())
-            .map(|data| Voxels { data, height: events.height, width: events.width })
+        let voxels: Vec<EventTensor<'_>> = (maps.iter())
+            .map(|data| EventTensor { data, height: events.height, width: events.width })
             .collect();
         engine.restore(&blur, &voxels)?;
         let mut runs = Vec::new();

@@ -1,10 +1,10 @@
 //! What several subcommands share: the network's options, PNG files, progress.
 
-use super::Failure;
+use super::failure::Failure;
 use gem_live::Deblurrer;
-use gem_live::deblur::Thresholds;
 use gem_live::engine::{self, Choice};
-use gem_live::frame::Picture;
+use gem_live::event::Thresholds;
+use gem_live::image::ImageU8;
 use gem_live::network::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -16,9 +16,9 @@ pub(super) struct Network {
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
     #[arg(long)]
     pub(super) weights: Option<PathBuf>,
-    /// Threads; 0 takes one for every processor.
-    #[arg(long, default_value_t = 0)]
-    pub(super) threads: usize,
+    /// Threads; 0 takes one for every processor [default: 0].
+    #[arg(long)]
+    pub(super) threads: Option<usize>,
     #[command(flatten)]
     pub(super) compute: Compute,
 }
@@ -30,8 +30,8 @@ pub(super) struct Compute {
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineName,
     /// Number of the card, as `gem-live devices` shows it.
-    #[arg(long)]
-    pub(super) device: Option<usize>,
+    #[arg(long, alias = "device")]
+    pub(super) gpu: Option<usize>,
 }
 
 /// As [`Choice`], for the command line.
@@ -58,8 +58,11 @@ impl Compute {
         weights: &Weights,
         threads: usize,
     ) -> Result<Box<dyn engine::Engine>, Failure> {
+        if self.engine == EngineName::Cpu {
+            without_effect("--engine cpu", [("--gpu", self.gpu.is_some())])?;
+        }
         let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
-        let selected = engine::select(weights, self.choice(), self.device, threads, notice)?;
+        let selected = engine::select(weights, self.choice(), self.gpu, threads, notice)?;
         if self.engine != EngineName::Cpu {
             println!("computing on {}", selected.reason);
         }
@@ -73,19 +76,56 @@ impl Network {
             Some(path) => read_weights(path)?,
             None => Weights::embedded()?,
         };
-        Ok(Deblurrer::new(self.compute.engine(&weights, self.threads)?))
+        Ok(Deblurrer::new(self.compute.engine(&weights, self.threads.unwrap_or(0))?))
+    }
+
+    /// Refuses all of these options where no network is used.
+    pub(super) fn refuse(&self, because: &str) -> Result<(), Failure> {
+        let given = [
+            ("--weights", self.weights.is_some()),
+            ("--threads", self.threads.is_some()),
+            ("--engine", self.compute.engine != EngineName::default()),
+            ("--gpu", self.compute.gpu.is_some()),
+        ];
+        without_effect(because, given)
     }
 }
 
-/// Contrast of a camera that nothing is known of.
-pub(super) const USUAL: Thresholds = Thresholds::both(0.2);
+/// Refuses options that were given and that another option makes meaningless.
+pub(super) fn without_effect<const N: usize>(
+    because: &str,
+    options: [(&str, bool); N],
+) -> Result<(), Failure> {
+    let given: Vec<&str> =
+        options.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let (verb, them) = if given.len() == 1 { ("has", "it") } else { ("have", "them") };
+    Err(format!("{} {verb} no effect with {because}: leave {them} out", given.join(", ")).into())
+}
+
+/// Parses a number of minutes.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    time(text, "minutes", 1e6)
+}
+
+/// Parses a number of seconds.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    time(text, "seconds", 6e7)
+}
+
+fn time(text: &str, unit: &str, most: f64) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|n: &f64| *n > 0.0 && *n <= most);
+    number.ok_or_else(|| format!("give a number of {unit} above 0 and at most {most}"))
+}
 
 /// Parses contrast thresholds: one, or ON,OFF.
 pub(super) fn thresholds(text: &str) -> Result<Thresholds, String> {
-    let one = |t: &str| t.trim().parse::<f64>().ok().filter(|c| *c > 0.0 && *c < 5.0);
+    let one = |t: &str| t.trim().parse::<f64>().ok();
     let (on, off) = text.split_once(',').unwrap_or((text, text));
     match (one(on), one(off)) {
-        (Some(on), Some(off)) => Ok(Thresholds { on, off }),
+        (Some(on), Some(off)) if (Thresholds { on, off }).is_valid() => Ok(Thresholds { on, off }),
         _ => Err("a contrast threshold is a positive number such as 0.2".into()),
     }
 }
@@ -97,7 +137,7 @@ pub(super) fn read_weights(path: &Path) -> Result<Weights, Failure> {
 }
 
 /// Writes an RGB PNG, or nothing.
-pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<(), Failure> {
+pub(super) fn write_png(path: &Path, picture: &ImageU8) -> Result<(), Failure> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let size = picture.size();
     image::write_buffer_with_format(
@@ -109,7 +149,7 @@ pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<(), Failure> {
         image::ImageFormat::Png,
     )
     .map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(gem_live::output::write(path, bytes.get_ref())?)
+    Ok(gem_live::formats::atomic_file::write(path, bytes.get_ref())?)
 }
 
 /// A bar on a terminal, lines elsewhere.
@@ -142,7 +182,7 @@ impl Progress {
     }
 
     /// Something that must be read, on a line of its own.
-    pub(super) fn say(&self, message: &str) {
+    pub(super) fn notify(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("gem-live: {message}")),
             None => eprintln!("gem-live: {message}"),

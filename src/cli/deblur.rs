@@ -1,13 +1,16 @@
 //! `gem-live deblur`: recordings in, sharp pictures out.
 
-use super::Failure;
-use super::common::{Network, Progress, USUAL, thresholds, write_png};
-use super::sheet::contact_sheet;
+use super::common::{Network, Progress, thresholds, write_png};
+use super::contact_sheet::contact_sheet;
+use super::failure::Failure;
 use gem_live::Deblurrer;
-use gem_live::dataset::{Blur, Pair, find};
-use gem_live::deblur::{Thresholds, edi, estimate_thresholds};
-use gem_live::event::Span;
-use gem_live::frame::{Exposure, Picture, Rounding};
+use gem_live::deblur::{edi, reblur};
+use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Rounding};
+use gem_live::sequence::Contrasts;
+use gem_live::sequence::{Blur, Pair, find};
+use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,12 +33,16 @@ pub(crate) struct Deblur {
     at: Vec<f64>,
     /// N evenly spaced instants: the middles of N equal parts of the exposure.
     #[arg(long, value_name = "N", conflicts_with = "at")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
+    /// With --frames: do not add what the mean of the restored pictures lacks of the blurry frame.
+    #[arg(long, requires = "frames")]
+    no_reblur: bool,
     /// The network, or the event-based double integral, which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
     method: Method,
-    /// Contrast thresholds of the event camera for --method edi: one, or ON,OFF; estimated
-    /// where not given.
+    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the manifest of the
+    /// recording or dataset, else estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
     /// Restore the mean of the two frames over both exposures, as one long exposure.
@@ -64,36 +71,31 @@ fn fraction(text: &str) -> Result<f64, String> {
 /// What restores an exposure.
 enum Restorer {
     San(Box<Deblurrer>),
-    Edi(Option<Thresholds>),
+    Edi,
 }
 
 impl Restorer {
-    /// The thresholds for a recording, and what to tell about them.
-    fn thresholds(&self, pair: &Pair) -> Result<(Thresholds, String), Failure> {
-        let Self::Edi(None) = self else {
-            let Self::Edi(Some(given)) = self else { return Ok((USUAL, String::new())) };
-            return Ok((*given, String::new()));
-        };
-        let (first, second) = (pair.exposure(Blur::First)?, pair.exposure(Blur::Second)?);
-        Ok(match estimate_thresholds(&first, &second, &pair.events)? {
-            Some(found) => (found, format!(", threshold estimated as {:.2}", found.on)),
-            None => (USUAL, format!(", too few events to estimate: threshold {:.2}", USUAL.on)),
-        })
-    }
-
     fn run(
         &mut self,
         exposure: &Exposure,
         instants: &[f64],
         thresholds: Thresholds,
-    ) -> Result<Vec<Picture>, Failure> {
+        reblurred: bool,
+    ) -> Result<Vec<ImageU8>, Failure> {
         match self {
+            Self::San(deblurrer) if reblurred => {
+                deblurrer.set_thresholds(thresholds);
+                let mut planes = deblurrer.restore(exposure, instants)?;
+                reblur(&exposure.frame, &mut planes);
+                Ok(planes.iter().map(|p| p.to_picture()).collect())
+            }
             Self::San(deblurrer) => {
+                deblurrer.set_thresholds(thresholds);
                 Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
             }
-            Self::Edi(_) => {
-                let targets: Vec<Span> =
-                    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect();
+            Self::Edi => {
+                let targets: Vec<TimeRange> =
+                    instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
                 let planes = edi(exposure, &targets, thresholds)?;
                 Ok(planes.iter().map(|p| p.to_picture()).collect())
             }
@@ -109,8 +111,12 @@ impl Deblur {
         };
         let mut restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
-            Method::Edi => Restorer::Edi(self.thresholds),
+            Method::Edi => {
+                self.network.refuse("--method edi")?;
+                Restorer::Edi
+            }
         };
+        let mut contrasts = Contrasts::new(self.thresholds);
         let found = find(&self.inputs);
         let mut progress = Progress::new(found.len());
         let mut failed = 0;
@@ -119,7 +125,7 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.one(path, &name, &instants, &mut restorer)
+                    self.one(path, &name, &instants, &mut restorer, &mut contrasts)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -128,7 +134,7 @@ impl Deblur {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
                     failed += 1;
-                    progress.say(&line);
+                    progress.notify(&line);
                     progress.step("failed");
                 }
             }
@@ -147,6 +153,7 @@ impl Deblur {
         name: &str,
         instants: &[f64],
         restorer: &mut Restorer,
+        contrasts: &mut Contrasts,
     ) -> Result<String, Failure> {
         let pair = Pair::read(path)?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
@@ -154,12 +161,13 @@ impl Deblur {
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let (thresholds, note) = restorer.thresholds(&pair)?;
+        let contrast = contrasts.of(path, &pair)?;
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
-            let pictures = restorer.run(&exposure, instants, thresholds)?;
+            let reblurred = self.frames.is_some() && !self.no_reblur;
+            let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
             for (picture, instant) in pictures.iter().zip(instants) {
                 let file = format!("{name}_{suffix}_{instant:.3}.png");
@@ -171,7 +179,8 @@ impl Deblur {
             }
         }
         let count = blurs.len() * instants.len();
-        Ok(format!("{}: {count} restored in {:.0} ms{note}", path.display(), seconds * 1e3))
+        let ms = seconds * 1e3;
+        Ok(format!("{}: {count} restored in {ms:.0} ms, threshold {contrast}", path.display()))
     }
 }
 

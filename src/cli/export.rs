@@ -1,8 +1,8 @@
 //! `gem-live export`: from recorded sequences to a dataset.
 
-use super::Failure;
 use super::common::Progress;
-use gem_live::dataset::export::{Order, Phase, Split, Transfer, run};
+use super::failure::Failure;
+use gem_live::sequence::export::{Order, Phase, Split, Transfer, run};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ pub(crate) struct Export {
     #[arg(long = "test-sequence", conflicts_with_all = ["test_fraction", "by_sequence"])]
     test_sequences: Vec<String>,
     /// Decides which are chosen.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with = "test_sequences")]
     seed: u64,
     /// Copy the files, rather than link them where that is possible.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `gem-live export-weights`: weights from one file format to another.
 
-use super::Failure;
 use super::common::read_weights;
+use super::failure::Failure;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ impl ExportWeights {
             true => weights.to_checkpoint(self.half)?,
             false => weights.to_safetensors(self.half)?,
         };
-        gem_live::output::write(&self.output, &bytes)?;
+        gem_live::formats::atomic_file::write(&self.output, &bytes)?;
         Ok(ExitCode::SUCCESS)
     }
 }

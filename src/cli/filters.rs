@@ -1,7 +1,7 @@
 //! Which noise filters are on: the options that `live` and `record` share.
 
 use gem_live::camera::Value;
-use gem_live::pipeline::{Control, Source};
+use gem_live::live::{Control, ExposureSource};
 
 /// Noise filters to begin with.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -13,10 +13,15 @@ pub(super) struct FilterArguments {
 }
 
 impl FilterArguments {
+    /// Whether any is to be switched on.
+    pub(super) fn any(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// Switches them on, before the first event where that is asked before a pipeline starts.
-    pub(super) fn switch_on(&self, source: &mut dyn Source) {
+    pub(super) fn switch_on(&self, source: &mut dyn ExposureSource) {
         for filter in &self.filters {
-            source.control(Control::Set(filter.control().into(), Value::Switch(true)));
+            source.control(Control::Set(filter.control().into(), Value::Bool(true)));
         }
     }
 }

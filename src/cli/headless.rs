@@ -1,7 +1,7 @@
 //! `gem-live live --headless`: the same path without a window, and its numbers.
 
-use super::Failure;
-use gem_live::pipeline::{Outcome, Parts, Pipeline, Snapshot, SourceReport, Times};
+use super::failure::Failure;
+use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ struct Quality {
 }
 
 impl Quality {
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: &RestoredFrame) {
         self.psnr.add(outcome.psnr_db.map(|(a, b)| [a.min(BEST_DB), b.min(BEST_DB)]));
         self.ssim.add(outcome.ssim.map(|(a, b)| [a, b]));
         self.gain.add(outcome.sharpness_gain.map(|g| [g]));
@@ -113,10 +113,11 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
         facts: pipeline.facts(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
-    tell(report, json)
+    print_report(report, json, pipeline.failure())
 }
 
-fn tell(report: Report, json: bool) -> Result<ExitCode, Failure> {
+/// Prints the report. A source that broke for good, or that gave nothing, is a failure.
+fn print_report(report: Report, json: bool, failure: Option<String>) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -124,10 +125,12 @@ fn tell(report: Report, json: bool) -> Result<ExitCode, Failure> {
     }
     // Without one picture the first of them is the reason, and the failure.
     let failed = report.numbers.captured == 0;
-    for notice in report.notices.iter().skip(usize::from(failed)) {
+    let said = |notice: &&String| failure.as_ref().is_some_and(|why| notice.contains(why));
+    for notice in report.notices.iter().skip(usize::from(failed)).filter(|n| !said(n)) {
         eprintln!("gem-live: {notice}");
     }
     match report.notices.into_iter().next() {
+        _ if failure.is_some() && !failed => Err(failure.unwrap_or_default().into()),
         Some(why) if failed => Err(why.into()),
         None if failed => Err(format!("{}: nothing came", report.source).into()),
         _ => Ok(ExitCode::SUCCESS),
@@ -150,7 +153,8 @@ fn people(report: &Report) -> Result<(), Failure> {
         "waiting     {} packets, {} + {} exposures",
         r.packets_queued, r.exposures_queued, n.queued
     );
-    println!("skipped     {}", serde_json::to_string(&n.drops)?);
+    println!("skipped     {}", serde_json::to_string(&n.drops.unexplained(&r.lost))?);
+    println!("lost        {}", serde_json::to_string(&r.lost)?);
     if let Some([before, after]) = report.psnr_db {
         println!("PSNR        {before:.2} dB blurry, {after:.2} restored");
     }

@@ -1,16 +1,16 @@
 //! `gem-live infer`: the bare network, tensors in and tensors out.
 
-use super::Failure;
 use super::common::Compute;
-use gem_live::engine::{Image, Voxels};
+use super::failure::Failure;
+use gem_live::engine::{EventTensor, Image};
 use gem_live::network::{Tensor, Weights, tensors};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Run the bare network on tensors, to compare it with PyTorch.
 ///
-/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W), H and W multiples of 16, from a
-/// safetensors file and writes `latent` and `ratio` to another.
+/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W; blue, green, red), H and W multiples of 16,
+/// from a safetensors file and writes `latent` and `ratio` to another.
 #[derive(clap::Args)]
 pub(crate) struct Infer {
     /// A Lightning checkpoint or a safetensors file.
@@ -51,7 +51,7 @@ impl Infer {
         let (event, h, w) = input("event", weights.event_input().channels())?;
         let (blur, height, width) = input("blur", 3)?;
         let mut engine = self.compute.engine(&weights, self.threads)?;
-        let voxels = [Voxels { data: event, height: h, width: w }];
+        let voxels = [EventTensor { data: event, height: h, width: w }];
         let restored = engine.restore(&Image { data: blur, height, width }, &voxels)?;
         let outputs: Vec<_> = restored
             .into_iter()
@@ -59,7 +59,7 @@ impl Infer {
             .map(|(name, data)| (name, Tensor { shape: vec![1, 3, height, width], data }))
             .collect();
         let bytes = gem_live::network::to_safetensors(&outputs)?;
-        gem_live::output::write(&self.output, &bytes)?;
+        gem_live::formats::atomic_file::write(&self.output, &bytes)?;
         Ok(ExitCode::SUCCESS)
     }
 }

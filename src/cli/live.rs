@@ -1,13 +1,18 @@
 //! `gem-live live`, and `gem-live` alone: the window, or the same without one.
 
-use super::common::read_weights;
+use super::common::{read_weights, seconds, thresholds, without_effect};
+use super::failure::Failure;
 use super::filters::FilterArguments;
+use super::headless;
 use super::sources::SourceArguments;
-use super::{Failure, headless};
 use gem_live::engine::Choice;
-use gem_live::frame::Size;
+use gem_live::event::Thresholds;
+use gem_live::image::Size;
+use gem_live::live::{
+    Compute, Control, ExposureSource, Parts, Playback, RigHandle, SourceName, Sources, nothing,
+    open_with_clock, san,
+};
 use gem_live::network::Weights;
-use gem_live::pipeline::{Compute, Control, Parts, Playback, Source, Tap, nothing, open, san};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,17 +26,21 @@ pub(crate) struct Live {
     /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Threads; 0 takes one for every processor.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
-    /// What computes; null restores nothing, to measure the path itself.
+    /// Threads; 0 takes one for every processor [default: 0].
+    #[arg(long)]
+    threads: Option<usize>,
+    /// What computes; none restores nothing, to measure the path itself.
     #[arg(long, value_enum, default_value_t)]
     engine: LiveEngine,
     /// Number of the card, as `gem-live devices` shows it.
-    #[arg(long)]
-    device: Option<usize>,
+    #[arg(long, alias = "device")]
+    gpu: Option<usize>,
+    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from a recording's manifest,
+    /// else estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
     /// Start in full screen.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "headless")]
     fullscreen: bool,
     /// Stay with this image size [default: the largest that the machine keeps up with].
     #[arg(long, value_parser = super::bench::size)]
@@ -40,7 +49,7 @@ pub(crate) struct Live {
     #[arg(long)]
     headless: bool,
     /// Seconds to run without a window.
-    #[arg(long, default_value_t = 20.0, requires = "headless")]
+    #[arg(long, default_value_t = 20.0, requires = "headless", value_parser = seconds)]
     seconds: f64,
     /// Tell the numbers as JSON.
     #[arg(long, requires = "headless")]
@@ -54,19 +63,42 @@ enum LiveEngine {
     Auto,
     Cuda,
     Cpu,
-    Null,
+    #[value(alias = "null")]
+    None,
 }
 
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let tap = Tap::default();
+        self.check()?;
+        let tap = RigHandle::default();
+        tap.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
-        let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(()))?;
+        let clock = self.sources.clock();
+        let mut source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
         self.filters.switch_on(source.as_mut());
         if self.headless { self.without_window(source) } else { self.window(source, tap) }
+    }
+
+    /// Refuses options that would have no effect.
+    fn check(&self) -> Result<(), Failure> {
+        let device = ("--gpu", self.gpu.is_some());
+        match self.engine {
+            LiveEngine::None => {
+                let weights = ("--weights", self.weights.is_some());
+                let threads = ("--threads", self.threads.is_some());
+                without_effect("--engine none", [weights, threads, device])?;
+            }
+            LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
+            LiveEngine::Auto | LiveEngine::Cuda => {}
+        }
+        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::Clip) {
+            // Filters are stages of a rig, and the clip has none.
+            without_effect("the clip in the program", [("--filter", self.filters.any())])?;
+        }
+        Ok(())
     }
 
     fn weights(&self) -> Result<Weights, Failure> {
@@ -82,12 +114,12 @@ impl Live {
             LiveEngine::Auto => Choice::Auto,
             LiveEngine::Cuda => Choice::Cuda,
             LiveEngine::Cpu => Choice::Cpu,
-            LiveEngine::Null => return None,
+            LiveEngine::None => return None,
         };
-        Some(Compute { choice, device: self.device, threads: self.threads })
+        Some(Compute { choice, device: self.gpu, threads: self.threads.unwrap_or(0) })
     }
 
-    fn without_window(&self, source: Box<dyn Source>) -> Result<ExitCode, Failure> {
+    fn without_window(&self, source: Box<dyn ExposureSource>) -> Result<ExitCode, Failure> {
         let restorer = match self.compute() {
             Some(compute) => {
                 let weights = self.weights()?;
@@ -101,8 +133,8 @@ impl Live {
     }
 
     #[cfg(feature = "app")]
-    fn window(&self, source: Box<dyn Source>, tap: Tap) -> Result<ExitCode, Failure> {
-        gem_live::app::run(gem_live::app::Options {
+    fn window(&self, source: Box<dyn ExposureSource>, tap: RigHandle) -> Result<ExitCode, Failure> {
+        gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
             tap,
@@ -111,18 +143,20 @@ impl Live {
             compute: self.compute(),
             fullscreen: self.fullscreen,
             adapt: self.size.is_none(),
+            thresholds: self.thresholds,
+            clock: self.sources.clock(),
         })?;
         Ok(ExitCode::SUCCESS)
     }
 
     #[cfg(not(feature = "app"))]
-    fn window(&self, _: Box<dyn Source>, _: Tap) -> Result<ExitCode, Failure> {
+    fn window(&self, _: Box<dyn ExposureSource>, _: RigHandle) -> Result<ExitCode, Failure> {
         let _ = self.fullscreen;
         Err("this program was built without its window (cargo feature app): use --headless".into())
     }
 }
 
-fn choose(source: &mut dyn Source, size: Size) -> Result<(), Failure> {
+fn choose(source: &mut dyn ExposureSource, size: Size) -> Result<(), Failure> {
     let shapes = source.shapes();
     let Some(index) = shapes.iter().position(|s| s.image == size) else {
         let known: Vec<String> = shapes.iter().map(|s| s.image.to_string()).collect();

@@ -3,25 +3,25 @@
 mod adapt;
 mod align;
 mod bench;
-mod cameras;
 mod common;
+mod contact_sheet;
 mod deblur;
 mod devices;
 mod export;
 mod export_weights;
+mod failure;
 mod filters;
 mod gpu_check;
 mod headless;
 mod infer;
 mod live;
+mod progress;
 mod record;
-mod sheet;
 mod soak;
 mod sources;
 mod synth;
 mod test;
 mod train;
-mod training_bar;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -43,6 +43,7 @@ enum Command {
     Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
+    #[command(aliases = ["cameras", "doctor"])]
     Devices(devices::Devices),
     Export(export::Export),
     ExportWeights(export_weights::ExportWeights),
@@ -56,9 +57,6 @@ enum Command {
     Test(test::Test),
     Train(train::Train),
 }
-
-/// A failure as one line for a person: what, which file or device, what to do.
-type Failure = Box<dyn std::error::Error>;
 
 /// Parses the arguments and runs what they ask for.
 pub(crate) fn run() -> ExitCode {

@@ -1,14 +1,21 @@
 //! `gem-live record`: an MS-RBD sequence without a window.
 
-use super::Failure;
+use super::common::{seconds, thresholds};
+use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::sources::SourceArguments;
-use gem_live::dataset::Packing;
-use gem_live::pipeline::{Parts, Pipeline, Playback, Tap, nothing, open};
-use gem_live::record::{Ending, RecordSettings, Session, new_sequence, recordings};
+use gem_live::event::Thresholds;
+use gem_live::formats::npz::Packing;
+use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
+use gem_live::sequence::recorder::RecordSettings;
+use gem_live::sequence::{SessionInfo, StopReason, new_sequence, recordings};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// Messages that are remembered, so that each is printed once.
+const REMEMBERED: usize = 64;
 
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
@@ -16,8 +23,8 @@ pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
     /// Frames to record; two make a pair.
-    #[arg(long, default_value_t = 60)]
-    count: u64,
+    #[arg(long, alias = "count", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    frames: u64,
     /// Folder for the sequence, new or empty [default: one named by time and scene, where the
     /// window's recordings go].
     #[arg(long)]
@@ -31,43 +38,51 @@ pub(crate) struct Record {
     /// Whatever should be remembered.
     #[arg(long, default_value = "")]
     notes: String,
+    /// Contrast thresholds of the event camera for the manifest: one, or ON,OFF [default: estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
     #[command(flatten)]
     filters: FilterArguments,
     /// Make the files smaller, which takes far longer than writing them: deflate's level.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
     /// Give up when no frame came for this many seconds.
-    #[arg(long, default_value_t = 10.0)]
-    patience: f64,
+    #[arg(long, alias = "patience", default_value_t = 10.0, value_parser = seconds)]
+    timeout: f64,
 }
 
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let (tap, sources) = (Tap::default(), self.sources.required()?);
-        let session = Session {
+        let (tap, sources) = (RigHandle::default(), self.sources.required()?);
+        tap.contrast().set(self.thresholds);
+        let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,
             notes: self.notes.clone(),
-            ..Session::default()
+            ..SessionInfo::default()
         };
         let packing = self.deflate.map_or(Packing::Stored, Packing::Deflated);
         let settings =
-            RecordSettings { frames: Some(self.count), packing, ..RecordSettings::default() };
+            RecordSettings { frames: Some(self.frames), packing, ..RecordSettings::default() };
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Before the camera: not one of its frames is to be missed.
         let mut source =
-            open(&sources, Playback::Once, &tap, |tap| tap.record(&folder, session, settings))?;
+            open_with_clock(&sources, Playback::Once, self.sources.clock(), &tap, |tap| {
+                tap.record(&folder, session, settings)
+            })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let mut said = Vec::new();
+        let mut said = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !said.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
-                    said.push(notice.text);
+                    // A text that changes with every second must not fill the memory.
+                    said.truncate(REMEMBERED - 1);
+                    said.push_front(notice.text);
                 }
             }
             let Some(progress) = tap.progress() else { break None };
@@ -81,10 +96,11 @@ impl Record {
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
             }
-            if pipeline.ended() || since.elapsed().as_secs_f64() > self.patience {
+            if pipeline.ended() || since.elapsed().as_secs_f64() > self.timeout {
                 break None;
             }
         };
+        let failure = pipeline.failure();
         // The camera first: what it has sent is still written.
         drop(pipeline);
         let progress = tap.stop().unwrap_or_default();
@@ -95,17 +111,23 @@ impl Record {
             folder.display(),
             progress.lost,
             progress.unpaired,
-            progress.missing.len(),
+            progress.missing_total,
         );
         match ending.or(progress.ending) {
-            Some(Ending::Complete) => Ok(ExitCode::SUCCESS),
-            Some(Ending::DiskFull) => Err("the disk is full: free some space".into()),
-            Some(Ending::Failed(why)) => Err(why.into()),
-            Some(Ending::Asked) | None if progress.pairs > 0 => {
-                eprintln!("gem-live: the source ended before {} frames had come", self.count);
+            Some(StopReason::Complete) => Ok(ExitCode::SUCCESS),
+            Some(StopReason::DiskFull) => Err("the disk is full: free some space".into()),
+            Some(StopReason::Failed(why)) => Err(why.into()),
+            Some(StopReason::Requested) | None if failure.is_some() => Err(format!(
+                "stopped before {} frames had come: {}",
+                self.frames,
+                failure.unwrap_or_default()
+            )
+            .into()),
+            Some(StopReason::Requested) | None if progress.pairs > 0 => {
+                eprintln!("gem-live: the source ended before {} frames had come", self.frames);
                 Ok(ExitCode::SUCCESS)
             }
-            Some(Ending::Asked) | None => {
+            Some(StopReason::Requested) | None => {
                 Err(format!("{sources}: nothing came that could be recorded").into())
             }
         }

@@ -1,11 +1,12 @@
 //! `gem-live soak`: the whole path for a while, with a camera that keeps failing.
 
-use super::Failure;
-use gem_live::camera::faults::{FaultPlan, Faulty, Tally};
-use gem_live::camera::sim::{Sim, SimName};
-use gem_live::camera::{Cause, Drops, Settings, Unit};
-use gem_live::pipeline::{Parts, Pipeline, RigSource, Tap, nothing};
+use super::common::minutes;
+use super::failure::Failure;
+use gem_live::camera::testing::faults::{FaultCounts, FaultInjector, FaultPlan};
+use gem_live::camera::{DropCause, DropUnit, Drops, Settings};
+use gem_live::live::{Parts, Pipeline, RigHandle, RigSource, nothing};
 use gem_live::rig::RigSettings;
+use gem_live::simulate::sim_camera::{Sim, SimName};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,14 +15,14 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 pub(crate) struct Soak {
     /// How long.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
     /// Decides what goes wrong and when.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The simulated rig: WIDTHxHEIGHT, with /WIDTHxHEIGHT for the event sensor and ,seed=N.
-    #[arg(long, default_value = "96x64")]
-    size: SimName,
+    #[arg(long, alias = "size", default_value = "96x64")]
+    rig: SimName,
     /// Tell the numbers as JSON.
     #[arg(long)]
     json: bool,
@@ -40,7 +41,7 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(serde::Serialize)]
 struct Report {
     minutes: f64,
-    faults: Tally,
+    faults: FaultCounts,
     /// Exposures that came out of the rig.
     exposures: u64,
     /// Of those, how many lacked events and said so.
@@ -50,7 +51,7 @@ struct Report {
     /// What cameras and rig lost, by cause.
     lost: Vec<gem_live::camera::DropSnapshot>,
     /// What the pipeline skipped.
-    skipped: gem_live::pipeline::Drops,
+    skipped: gem_live::live::Drops,
     /// Largest resident memory in each third, in bytes; zeros where the system does not tell.
     memory: [u64; 3],
     /// The least.
@@ -63,14 +64,14 @@ impl Soak {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let seconds = self.minutes * 60.0;
         let length = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--minutes: {e}"))?;
-        let faulty = Faulty::new(
-            Arc::new(Sim::new(self.size.model(), true)),
+        let faulty = FaultInjector::new(
+            Arc::new(Sim::new(self.rig.model(), true)),
             FaultPlan::rough(self.seed, length),
         );
         let ledger = faulty.ledger();
-        let tap = Tap::default();
+        let tap = RigHandle::default();
         tap.enable();
-        let name = format!("soak of sim:{}", self.size);
+        let name = format!("soak of sim:{}", self.rig);
         // The watchdog is as strict as for real cameras.
         let (settings, rig) = (Settings::default(), RigSettings::default());
         let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, tap)?;
@@ -120,13 +121,13 @@ impl Soak {
             memory_least,
             violations,
         };
-        tell(&report, self.json)
+        print_report(&report, self.json)
     }
 }
 
 /// Both sides of the accounts.
 struct Balance {
-    faults: Tally,
+    faults: FaultCounts,
     /// Frames lost before they became exposures.
     lost_before: u64,
     exposures: u64,
@@ -135,17 +136,17 @@ struct Balance {
     lost_after: u64,
     captured: u64,
     shown: u64,
-    skipped: gem_live::pipeline::Drops,
+    skipped: gem_live::live::Drops,
 }
 
 impl Balance {
-    fn new(pipeline: &Pipeline, drops: &Drops, faults: Tally) -> Self {
+    fn new(pipeline: &Pipeline, drops: &Drops, faults: FaultCounts) -> Self {
         let buffer = pipeline.report().buffer.unwrap_or_default();
         let now = pipeline.stats().snapshot();
-        let lost_after = drops.get(Cause::Engine, Unit::Frames);
+        let lost_after = drops.get(DropCause::Skipped, DropUnit::Frames);
         Self {
             faults,
-            lost_before: drops.total(Unit::Frames) - lost_after,
+            lost_before: drops.total(DropUnit::Frames) - lost_after,
             exposures: buffer.exposures,
             incomplete: buffer.incomplete,
             lost_after,
@@ -186,7 +187,7 @@ fn resident() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }
 
-fn tell(report: &Report, json: bool) -> Result<ExitCode, Failure> {
+fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(report)?);
     } else {

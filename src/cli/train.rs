@@ -1,29 +1,40 @@
 //! `gem-live train`: the published stages from a YAML file, or the supervised stage on
 //! photographs.
 
-use super::Failure;
-use super::common::read_weights;
-use super::training_bar::TrainingBar;
-use gem_live::dataset::{Config, Pair};
-use gem_live::frame::Size;
+use super::common::{minutes, read_weights};
+use super::failure::Failure;
+use super::progress::TrainingBar;
+use gem_live::datagen::{Part, Photographs, Recipe, Sampler};
 use gem_live::event::{EventInput, Thresholds};
+use gem_live::formats::config::Config;
+use gem_live::image::Size;
 use gem_live::network::Weights;
-use gem_live::simulate::random::Stream;
-use gem_live::simulate::synth::{Part, Photographs, Recipe, Sampler};
+use gem_live::random::KeyedRng;
+use gem_live::sequence::Pair;
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::loss::Criterion;
 use gem_live::train::recipe::{Stage, TrainingRecipe};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
-use gem_live::train::scenes::{Scenes, ThresholdError, labelled};
-use gem_live::train::supervised::{self, Batches, Settings};
-use gem_live::train::{Device, Validation, published};
+use gem_live::train::scenes::{Scenes, labelled};
+use gem_live::train::supervised::{self, Settings};
+use gem_live::train::{DataLoader, Device, ThresholdError, Validation, published};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// Options that the published stages take from their file, if at all.
-const SUPERVISED: [&str; 10] =
-    ["out", "init", "steps", "batch", "size", "blur", "rate", "emphasis", "seed", "validate_every"];
+const SUPERVISED: [&str; 10] = [
+    "out",
+    "init",
+    "steps",
+    "batch",
+    "crop",
+    "blur",
+    "learning_rate",
+    "motion_weight",
+    "seed",
+    "validate_every",
+];
 
 /// Train the network. The same command again goes on where it was stopped or killed.
 #[derive(clap::Args)]
@@ -39,7 +50,7 @@ pub(crate) struct Train {
     photos: Vec<PathBuf>,
     /// With --photos: the file with the whole schedule, such as configs/train_weights.yaml, in
     /// place of the options for steps, sizes, rates and losses.
-    #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "size", "blur", "rate", "emphasis", "offsets"])]
+    #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "motion_weight", "offsets"])]
     recipe: Option<PathBuf>,
     /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
     /// to event resolution): supervised training on those in train/, validation on those in test/.
@@ -55,25 +66,25 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
     /// Stop after so many minutes; the same command again goes on.
-    #[arg(long)]
+    #[arg(long, value_parser = minutes)]
     minutes: Option<f64>,
     /// Samples in a batch.
     #[arg(long, default_value_t = 4)]
     batch: usize,
     /// Side of the training images in pixels, a multiple of 16 and at least 64.
-    #[arg(long, default_value_t = 128)]
-    size: usize,
+    #[arg(long, alias = "size", default_value_t = 128)]
+    crop: usize,
     /// Longest blur in pixels.
     #[arg(long, default_value_t = 40.0, conflicts_with = "recordings")]
     blur: f64,
     /// Largest learning rate.
-    #[arg(long, default_value_t = 1e-3)]
-    rate: f64,
+    #[arg(long, alias = "rate", default_value_t = 1e-3)]
+    learning_rate: f64,
     /// How much more pixels count that differ between blurry and sharp.
-    #[arg(long, default_value_t = 20.0)]
-    emphasis: f32,
+    #[arg(long, alias = "emphasis", default_value_t = 20.0)]
+    motion_weight: f32,
     /// Whether the deformable convolutions deform: as published they do, and take several times
-    /// as long [default: free with --config, rigid otherwise].
+    /// as long [default: learned with --config, zero otherwise].
     #[arg(long, value_enum)]
     offsets: Option<OffsetsName>,
     /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
@@ -97,15 +108,17 @@ pub(crate) struct Train {
 /// As [`Offsets`], for the command line.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OffsetsName {
-    Free,
-    Rigid,
+    #[value(alias = "free")]
+    Learned,
+    #[value(alias = "rigid")]
+    Zero,
 }
 
 impl From<OffsetsName> for Offsets {
     fn from(name: OffsetsName) -> Self {
         match name {
-            OffsetsName::Free => Self::Free,
-            OffsetsName::Rigid => Self::Rigid,
+            OffsetsName::Learned => Self::Free,
+            OffsetsName::Zero => Self::Rigid,
         }
     }
 }
@@ -149,9 +162,9 @@ impl Train {
         // Without it the arguments ask for --config.
         let out = self.out.clone().unwrap_or_default();
         let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
-        if self.size < 64 || !self.size.is_multiple_of(16) {
+        if self.crop < 64 || !self.crop.is_multiple_of(16) {
             return Err(
-                format!("--size {}: must be a multiple of 16, and at least 64", self.size).into()
+                format!("--crop {}: must be a multiple of 16, and at least 64", self.crop).into()
             );
         }
         let init = self.init.as_ref().map(|path| read_weights(path)).transpose()?;
@@ -191,7 +204,7 @@ impl Train {
             mean_keeps: recipe.mean_keeps,
             criterion: recipe.criterion,
             event_input: recipe.event_input,
-            offsets: recipe.offsets,
+            offsets: recipe.offsets(),
             device: self.device,
             validate_every: self.validate_every,
             save_every: Duration::from_secs(self.save_every),
@@ -210,25 +223,21 @@ impl Train {
     }
 
     /// The schedule that the options describe.
-    fn plain_recipe(
-        &self,
-        offsets: Offsets,
-        event_input: Option<EventInput>,
-    ) -> TrainingRecipe {
+    fn plain_recipe(&self, offsets: Offsets, event_input: Option<EventInput>) -> TrainingRecipe {
         TrainingRecipe {
             name: "command line".to_owned(),
             event_input: event_input.unwrap_or_default(),
-            offsets,
-            criterion: Criterion::L1 { motion_weight: self.emphasis },
-            learning_rate: self.rate,
+            criterion: Criterion::L1 { motion_weight: self.motion_weight },
+            learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
             mean_keeps: 0.998,
             threshold_error: ThresholdError::default(),
             stages: vec![Stage {
                 steps: self.steps,
                 batch: self.batch.max(1),
-                side_px: self.size,
+                side_px: self.crop,
                 max_blur_px: self.blur,
+                offsets,
             }],
             samples: Recipe::default(),
         }
@@ -238,7 +247,7 @@ impl Train {
     fn made(
         &self,
         recipe: &TrainingRecipe,
-    ) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
+    ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
         let training = Photographs::read(&self.photos, Part::Training)?;
         let held = Photographs::read(&self.photos, Part::HeldOut)?;
         for skipped in training.skipped().iter().chain(held.skipped()) {
@@ -250,7 +259,7 @@ impl Train {
         // What a training depends on, so that a changed file is not taken for the same training.
         let text = format!("{recipe:?} {:?}", training.names());
         let key: Vec<u64> = text.bytes().map(u64::from).collect();
-        let hash = Stream::keyed(&key).bits();
+        let hash = KeyedRng::keyed(&key).bits();
         let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);
         // Unperturbed and of one size, so that trainings by different recipes can be compared.
         let usual = Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
@@ -270,13 +279,13 @@ impl Train {
     fn recorded(
         &self,
         event_input: EventInput,
-    ) -> Result<(Box<dyn Batches>, Validation, String), Failure> {
+    ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
         let names: Vec<String> =
             self.recordings.iter().map(|root| root.display().to_string()).collect();
         let roots = names.join(" and ");
         let folders =
             |part: &str| self.recordings.iter().map(|r| r.join(part)).collect::<Vec<PathBuf>>();
-        let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.size);
+        let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.crop);
         let all = (folders("train").iter())
             .map(|folder| Recordings::new(folder, None))
             .collect::<Result<Vec<_>, _>>()?;
@@ -308,7 +317,7 @@ impl Train {
         }
         let number = recordings.files().len();
         println!("{number} recordings, {} others validate", held.len());
-        let side = self.size;
+        let side = self.crop;
         let data = format!("{number} recordings in {roots} at random scales, {side} px");
         let batches = Box::new(Truths { recordings, batch: self.batch.max(1), seed: self.seed });
         Ok((batches, Validation::new(held), data))

@@ -1,12 +1,12 @@
 //! From what the network gives of a padded frame to images of the frame's own shape.
 
-use crate::engine::View;
-use crate::frame::{Exposure, Picture, Planes, Rounding, Store};
-use crate::pad::Padded;
+use crate::engine::OutputRef;
+use crate::exposure::Exposure;
+use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding};
 
 /// The upper left part of a padded latent image, in the frame's shape; gray is the mean of the
 /// colours.
-pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
+pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
     let mut out = exposure.frame.clone();
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
@@ -21,14 +21,14 @@ pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> Planes {
 
 /// Eight bits of the frame's shape, in memory of `store`; numbers are what a gray frame needs.
 pub(super) fn crop_picture(
-    view: View<'_>,
+    view: OutputRef<'_>,
     exposure: &Exposure,
     rounding: Rounding,
-    store: &Store<u8>,
-) -> Picture {
+    store: &ImagePool<u8>,
+) -> ImageU8 {
     match view {
-        View::Pixels(pixels) => crop_pixels(pixels, exposure, store),
-        View::Numbers { latent, .. } => crop_gray(latent, exposure, rounding, store),
+        OutputRef::U8(pixels) => crop_pixels(pixels, exposure, store),
+        OutputRef::F32 { latent, .. } => crop_gray(latent, exposure, rounding, store),
     }
 }
 
@@ -37,9 +37,9 @@ fn crop_gray(
     latent: &[f32],
     exposure: &Exposure,
     rounding: Rounding,
-    store: &Store<u8>,
-) -> Picture {
-    let mut out = Picture::in_store(store, false, exposure.frame.size(), 0);
+    store: &ImagePool<u8>,
+) -> ImageU8 {
+    let mut out = ImageU8::in_store(store, false, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
         rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = rounding.byte(mean));
@@ -48,8 +48,8 @@ fn crop_gray(
 }
 
 /// The same of three planes in eight bits.
-fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &Store<u8>) -> Picture {
-    let mut out = Picture::in_store(store, true, exposure.frame.size(), 0);
+fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &ImagePool<u8>) -> ImageU8 {
+    let mut out = ImageU8::in_store(store, true, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
         row.copy_from_slice(rows.at(pixels, i / rows.height, i % rows.height));

@@ -11,8 +11,10 @@
 )]
 
 use super::DeblurError;
-use crate::event::{EgerError, Event, Span, Thresholds};
-use crate::frame::{Exposure, Planes, Size};
+use crate::event::{EgerError, Event, Thresholds};
+use crate::exposure::Exposure;
+use crate::image::{ImageF32, Size};
+use crate::time::TimeRange;
 
 /// The sharp image at every target, a span on the events' clock. Events of another resolution
 /// than the image's act on the pixels around them by bilinear interpolation of the logarithm.
@@ -21,9 +23,9 @@ use crate::frame::{Exposure, Planes, Size};
 /// An empty or reversed exposure or target, or an event outside the sensor.
 pub fn edi(
     exposure: &Exposure,
-    targets: &[Span],
+    targets: &[TimeRange],
     thresholds: Thresholds,
-) -> Result<Vec<Planes>, DeblurError> {
+) -> Result<Vec<ImageF32>, DeblurError> {
     let ratios = log_ratios(exposure, targets, thresholds)?;
     let size = exposure.frame.size();
     Ok(ratios.iter().map(|r| apply(&exposure.frame, &enlarge(r, exposure.sensor, size))).collect())
@@ -52,7 +54,7 @@ pub fn estimate_thresholds(
     for e in between.iter().filter(|e| (middles[0]..middles[1]).contains(&(e.t_us as f64))) {
         let at = usize::from(e.y) * sensor.width + usize::from(e.x);
         if let Some(n) = net.get_mut(at).filter(|_| usize::from(e.x) < sensor.width) {
-            *n += if e.on { 1 } else { -1 };
+            *n += if e.polarity { 1 } else { -1 };
         }
     }
     let telling: Vec<usize> = (0..net.len()).filter(|i| net[*i].abs() >= MIN_EVENTS).collect();
@@ -63,7 +65,7 @@ pub fn estimate_thresholds(
     let mut sides = Vec::new();
     for side in ordered {
         let (e, events) = side?;
-        let frame = Planes::filled(false, Size::new(1, 1), 0.0);
+        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0);
         let exposure = Exposure { frame, span: e.span, events: events.into(), sensor };
         sides.push((exposure, log_luminance(&reduce(&e.frame, sensor))));
     }
@@ -72,7 +74,7 @@ pub fn estimate_thresholds(
         let mut latent = Vec::new();
         for ((exposure, log_blur), middle) in sides.iter().zip(middles) {
             let ratios =
-                log_ratios(exposure, &[Span::instant(middle)], Thresholds::both(contrast))?;
+                log_ratios(exposure, &[TimeRange::instant(middle)], Thresholds::both(contrast))?;
             let ratio = ratios.into_iter().next().unwrap_or_default();
             latent.push(ratio.iter().zip(log_blur).map(|(r, b)| r + b).collect::<Vec<f32>>());
         }
@@ -112,7 +114,7 @@ fn minimum(
 }
 
 /// Logarithm of the mean of the planes, kept away from the logarithm of zero.
-fn log_luminance(image: &Planes) -> Vec<f32> {
+fn log_luminance(image: &ImageF32) -> Vec<f32> {
     const DARKEST: f32 = 1.0 / 255.0;
     let channels = image.channels();
     (0..image.size().area())
@@ -122,9 +124,9 @@ fn log_luminance(image: &Planes) -> Vec<f32> {
 }
 
 /// The mean of the pixels that fall into every cell of a smaller grid.
-fn reduce(frame: &Planes, to: Size) -> Planes {
+fn reduce(frame: &ImageF32, to: Size) -> ImageF32 {
     let from = frame.size();
-    let mut out = Planes::filled(frame.channels() == 3, to, 0.0);
+    let mut out = ImageF32::filled(frame.channels() == 3, to, 0.0);
     let bounds = |i: usize, n: usize, cells: usize| {
         let start = (i * n / cells).min(n - 1);
         start..((i + 1) * n / cells).max(start + 1)
@@ -185,7 +187,7 @@ impl Level {
 /// Logarithm of sharp over blurry for every target, at the sensor's resolution.
 fn log_ratios(
     exposure: &Exposure,
-    targets: &[Span],
+    targets: &[TimeRange],
     thresholds: Thresholds,
 ) -> Result<Vec<Vec<f32>>, DeblurError> {
     let Exposure { span, sensor, .. } = exposure;
@@ -226,7 +228,7 @@ fn log_ratios(
         if let Some(l) = levels.get_mut(usize::from(e.y) * sensor.width + usize::from(e.x)) {
             l.integral = l.until(t_us);
             l.since_us = t_us;
-            l.now *= if e.on { up } else { down };
+            l.now *= if e.polarity { up } else { down };
         }
     }
     stops.for_each(|s| stop(&levels, s));
@@ -262,7 +264,7 @@ fn enlarge(map: &[f32], from: Size, to: Size) -> Vec<f32> {
     out
 }
 
-fn apply(frame: &Planes, log_ratio: &[f32]) -> Planes {
+fn apply(frame: &ImageF32, log_ratio: &[f32]) -> ImageF32 {
     let mut out = frame.clone();
     let ratio: Vec<f32> = log_ratio.iter().map(|r| r.exp()).collect();
     for plane in out.data_mut().chunks_exact_mut(ratio.len()) {

@@ -4,18 +4,25 @@
 
 mod crop;
 mod edi;
-mod flight;
+mod in_flight;
+pub mod metrics;
+mod reblur;
+mod submit;
+mod thresholds;
 
-pub use crate::event::Thresholds;
+use crate::event::Thresholds;
 pub use edi::{edi, estimate_thresholds};
-pub use flight::SharedExposure;
+pub use in_flight::SharedExposure;
+pub use reblur::{MIN_REBLUR_INSTANTS, reblur};
+pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
-use crate::engine::{Blurry, Engine, EngineError, Events, Form, Image, View};
-use crate::event::{EgerError, Span};
-use crate::frame::{Exposure, Picture, Planes, Rounding, Size, Store};
-use crate::pad::{Padded, reflect_plane};
+use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
+use crate::event::EgerError;
+use crate::exposure::Exposure;
+use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding, Size, reflect_plane};
+use crate::time::TimeRange;
 use crop::{crop_numbers, crop_picture};
-use flight::Flight;
+use in_flight::InFlight;
 use std::collections::VecDeque;
 
 /// Why an exposure could not be restored.
@@ -44,9 +51,9 @@ pub enum DeblurError {
 pub struct Deblurrer {
     engine: Box<dyn Engine>,
     padded: Vec<f32>,
-    flights: VecDeque<Flight>,
+    flights: VecDeque<InFlight>,
     /// Where pictures come from, and return to when nobody looks at them any more.
-    store: Store<u8>,
+    store: ImagePool<u8>,
     thresholds: Thresholds,
 }
 
@@ -54,7 +61,7 @@ impl Deblurrer {
     /// A deblurrer that computes on `engine`.
     pub fn new(engine: Box<dyn Engine>) -> Self {
         let (padded, flights) = (Vec::new(), VecDeque::new());
-        let (store, thresholds) = (Store::default(), Thresholds::DEFAULT);
+        let (store, thresholds) = (ImagePool::default(), Thresholds::DEFAULT);
         Self { engine, padded, flights, store, thresholds }
     }
 
@@ -78,7 +85,7 @@ impl Deblurrer {
         &mut self,
         exposure: &Exposure,
         instants: &[f64],
-    ) -> Result<Vec<Planes>, DeblurError> {
+    ) -> Result<Vec<ImageF32>, DeblurError> {
         self.restore_spans(exposure, &at_instants(exposure, instants))
     }
 
@@ -89,11 +96,11 @@ impl Deblurrer {
     pub fn restore_spans(
         &mut self,
         exposure: &Exposure,
-        targets: &[Span],
-    ) -> Result<Vec<Planes>, DeblurError> {
-        self.compute(exposure, targets, Form::Numbers, |view| match view {
-            View::Numbers { latent, .. } => Some(crop_numbers(latent, exposure)),
-            View::Pixels(_) => None,
+        targets: &[TimeRange],
+    ) -> Result<Vec<ImageF32>, DeblurError> {
+        self.compute(exposure, targets, OutputFormat::F32, |view| match view {
+            OutputRef::F32 { latent, .. } => Some(crop_numbers(latent, exposure)),
+            OutputRef::U8(_) => None,
         })
     }
 
@@ -107,16 +114,16 @@ impl Deblurrer {
         exposure: &Exposure,
         instants: &[f64],
         rounding: Rounding,
-    ) -> Result<Vec<Picture>, DeblurError> {
+    ) -> Result<Vec<ImageU8>, DeblurError> {
         self.pictures(exposure, &at_instants(exposure, instants), rounding)
     }
 
     fn pictures(
         &mut self,
         exposure: &Exposure,
-        targets: &[Span],
+        targets: &[TimeRange],
         rounding: Rounding,
-    ) -> Result<Vec<Picture>, DeblurError> {
+    ) -> Result<Vec<ImageU8>, DeblurError> {
         let store = self.store.clone();
         self.compute(exposure, targets, eight_bits(exposure, rounding), |view| {
             Some(crop_picture(view, exposure, rounding, &store))
@@ -127,9 +134,9 @@ impl Deblurrer {
     fn compute<T>(
         &mut self,
         exposure: &Exposure,
-        targets: &[Span],
-        form: Form,
-        crop: impl Fn(View<'_>) -> Option<T>,
+        targets: &[TimeRange],
+        form: OutputFormat,
+        crop: impl Fn(OutputRef<'_>) -> Option<T>,
     ) -> Result<Vec<T>, DeblurError> {
         let (blur, events) = prepared(exposure, targets, self.thresholds)?;
         let Size { width, height } = blur.size();
@@ -150,14 +157,14 @@ impl Deblurrer {
 }
 
 /// The instants on the events' clock.
-fn at_instants(exposure: &Exposure, instants: &[f64]) -> Vec<Span> {
-    instants.iter().map(|f| Span::instant(exposure.span.at(*f))).collect()
+fn at_instants(exposure: &Exposure, instants: &[f64]) -> Vec<TimeRange> {
+    instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect()
 }
 
 /// What an engine has to give for eight bits of an exposure.
-fn eight_bits(exposure: &Exposure, rounding: Rounding) -> Form {
+fn eight_bits(exposure: &Exposure, rounding: Rounding) -> OutputFormat {
     // The mean of three rounded colours is not the rounded mean.
-    if exposure.frame.channels() == 1 { Form::Numbers } else { Form::Pixels(rounding) }
+    if exposure.frame.channels() == 1 { OutputFormat::F32 } else { OutputFormat::U8(rounding) }
 }
 
 /// One answer to every target.
@@ -167,7 +174,7 @@ fn expect(found: usize, expected: usize) -> Result<(), DeblurError> {
 
 /// A frame that is padded where it is written to.
 struct PaddedFrame<'a> {
-    frame: &'a Planes,
+    frame: &'a ImageF32,
     size: Size,
 }
 
@@ -184,7 +191,7 @@ impl Blurry for PaddedFrame<'_> {
 /// What the engine is to see of an exposure.
 fn prepared<'a>(
     exposure: &'a Exposure,
-    targets: &'a [Span],
+    targets: &'a [TimeRange],
     thresholds: Thresholds,
 ) -> Result<(PaddedFrame<'a>, Events<'a>), DeblurError> {
     let sensor = exposure.sensor;

@@ -7,10 +7,10 @@ mod select;
 pub use select::{Choice, Failover, Notice, Selected, select};
 
 use crate::event::{
-    CHANNELS, EgerError, Event, EventInput, Span, TargetBins, Thresholds, append_prior, eger_into,
+    CHANNELS, EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger_into,
 };
-use crate::frame::{Rounding, Size};
-use crate::pad::reflect_plane;
+use crate::image::{Rounding, Size, reflect_plane};
+use crate::time::TimeRange;
 use crossbeam_channel::Receiver;
 
 /// Why an engine could not restore.
@@ -35,9 +35,27 @@ pub enum EngineError {
 }
 
 /// A blurry image: `(3, height, width)` numbers in `[0, 1]`, both sides multiples of 16.
+///
+/// The planes are blue, green, red, in this order, as [`crate::image`] stores them and as the
+/// published network was trained; what an engine gives back has the same order. Planes in another
+/// order are no error, but are restored worse.
+///
+/// ```
+/// use gem_live::engine::Image;
+/// use gem_live::frame::{Picture, Size};
+///
+/// // Pure red, from interleaved red, green, blue bytes as a picture file has them.
+/// let size = Size::new(16, 16);
+/// let frame = Picture::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_planes();
+/// let image = Image { data: frame.data(), height: size.height, width: size.width };
+/// let (blue, rest) = image.data.split_at(size.area());
+/// let (green, red) = rest.split_at(size.area());
+/// assert_eq!((blue[0], green[0], red[0]), (0.0, 0.0, 1.0));
+/// # Ok::<(), gem_live::frame::FrameError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    /// The numbers, in red, green, blue planes.
+    /// The numbers, in blue, green, red planes.
     pub data: &'a [f32],
     /// Rows.
     pub height: usize,
@@ -59,7 +77,7 @@ impl Image<'_> {
 /// What the network reads of the events for one target: `(channels, height, width)`, both sides at
 /// least 16. The weights' [`EventInput`] decides how many channels; see [`Events::tensor`].
 #[derive(Clone, Copy, Debug)]
-pub struct Voxels<'a> {
+pub struct EventTensor<'a> {
     /// The numbers.
     pub data: &'a [f32],
     /// Rows of the event sensor.
@@ -68,7 +86,7 @@ pub struct Voxels<'a> {
     pub width: usize,
 }
 
-impl Voxels<'_> {
+impl EventTensor<'_> {
     fn check(&self, input: EventInput) -> Result<(), EngineError> {
         let (h, w) = (self.height, self.width);
         if h < 16 || w < 16 {
@@ -85,9 +103,9 @@ pub struct Events<'a> {
     /// Events in any order; those outside the exposure are passed over.
     pub events: &'a [Event],
     /// The exposure.
-    pub exposure: Span,
+    pub exposure: TimeRange,
     /// What to restore: instants, or spans within the exposure.
-    pub targets: &'a [Span],
+    pub targets: &'a [TimeRange],
     /// Size of the sensor that `x` and `y` of the events lie within.
     pub sensor: Size,
     /// Size of the event map that the network is to see: the sensor's, or larger; the rest is
@@ -111,7 +129,7 @@ impl Events<'_> {
     ///
     /// # Errors
     /// As [`eger_into`].
-    pub fn tensor(&self, target: Span, input: EventInput) -> Result<Vec<f32>, EgerError> {
+    pub fn tensor(&self, target: TimeRange, input: EventInput) -> Result<Vec<f32>, EgerError> {
         let mut tensor = self.voxels(target)?;
         if input == EventInput::Prior {
             let bins = TargetBins::new(self.exposure, target);
@@ -124,7 +142,7 @@ impl Events<'_> {
     ///
     /// # Errors
     /// As [`eger_into`].
-    pub fn voxels(&self, target: Span) -> Result<Vec<f32>, EgerError> {
+    pub fn voxels(&self, target: TimeRange) -> Result<Vec<f32>, EgerError> {
         let mut map = EventMap::default();
         self.voxels_in(target, &mut map)?;
         Ok(map.padded)
@@ -136,7 +154,7 @@ impl Events<'_> {
     /// As [`eger_into`].
     pub fn voxels_in<'a>(
         &self,
-        target: Span,
+        target: TimeRange,
         map: &'a mut EventMap,
     ) -> Result<&'a [f32], EgerError> {
         let Size { width, height } = self.sensor;
@@ -189,25 +207,25 @@ impl Restored {
 
 /// In which form restored images are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum OutputFormat {
     /// Latent image and ratio as numbers.
-    Numbers,
+    F32,
     /// The latent image in eight bits: an eighth of the bytes.
-    Pixels(Rounding),
+    U8(Rounding),
 }
 
 /// What came of one target, lent from where the engine has it.
 #[derive(Clone, Copy, Debug)]
-pub enum View<'a> {
-    /// For [`Form::Numbers`]; as in [`Restored`].
-    Numbers {
+pub enum OutputRef<'a> {
+    /// For [`OutputFormat::F32`]; as in [`Restored`].
+    F32 {
         /// The sharp image.
         latent: &'a [f32],
         /// Sharp over blurry.
         ratio: &'a [f32],
     },
-    /// For [`Form::Pixels`]: `(3, height, width)`, planes ordered as the blurry image's.
-    Pixels(&'a [u8]),
+    /// For [`OutputFormat::U8`]: `(3, height, width)`, planes ordered as the blurry image's.
+    U8(&'a [u8]),
 }
 
 /// A blurry image that is written straight to where an engine wants it.
@@ -233,9 +251,9 @@ impl Blurry for Image<'_> {
 
 /// The side of an engine that has several exposures in flight: while it computes one, the next
 /// is on its way to it, and the one before on its way back.
-pub trait Queue {
+pub trait AsyncEngine {
     /// How many more exposures may be submitted before one has to be collected.
-    fn room(&mut self) -> usize;
+    fn free_slots(&mut self) -> usize;
 
     /// Starts on an exposure and returns before it is done. The events go first: an engine may
     /// count and encode them while the image is still being written.
@@ -248,7 +266,7 @@ pub trait Queue {
         &mut self,
         blur: &dyn Blurry,
         events: &Events<'_>,
-        form: Form,
+        form: OutputFormat,
     ) -> Result<bool, EngineError>;
 
     /// Waits for the exposure that was submitted first, and lends `take` what came of each of
@@ -257,14 +275,14 @@ pub trait Queue {
     /// # Errors
     /// A device that failed: nothing is in flight then, and what `take` had seen of this
     /// exposure is not all of it. Also if nothing was submitted.
-    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError>;
+    fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError>;
 
     /// Whether the exposure that was submitted first has (at least its first target) arrived, so
-    /// that [`Queue::collect`] need not wait. True after a failure.
-    fn arrived(&mut self) -> bool;
+    /// that [`AsyncEngine::collect`] need not wait. True after a failure.
+    fn is_ready(&mut self) -> bool;
 
-    /// Gets something whenever [`Queue::arrived`] may have become true.
-    fn arrivals(&mut self) -> Receiver<()>;
+    /// Gets something whenever [`AsyncEngine::is_ready`] may have become true.
+    fn ready_channel(&mut self) -> Receiver<()>;
 }
 
 /// Something that computes SAN.
@@ -279,7 +297,7 @@ pub trait Engine: Send {
     fn restore(
         &mut self,
         blur: &Image<'_>,
-        targets: &[Voxels<'_>],
+        targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError>;
 
     /// As [`Engine::restore`], from events. An engine that counts events faster than they can
@@ -293,10 +311,13 @@ pub trait Engine: Send {
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
         let Size { width, height } = events.padded;
-        let maps: Vec<Vec<f32>> =
-            events.targets.iter().map(|t| events.tensor(*t, self.event_input())).collect::<Result<_, _>>()?;
-        let voxels: Vec<Voxels<'_>> =
-            maps.iter().map(|data| Voxels { data, height, width }).collect();
+        let maps: Vec<Vec<f32>> = events
+            .targets
+            .iter()
+            .map(|t| events.tensor(*t, self.event_input()))
+            .collect::<Result<_, _>>()?;
+        let voxels: Vec<EventTensor<'_>> =
+            maps.iter().map(|data| EventTensor { data, height, width }).collect();
         self.restore(blur, &voxels)
     }
 
@@ -310,15 +331,15 @@ pub trait Engine: Send {
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        form: Form,
-        take: &mut dyn FnMut(usize, View<'_>),
+        form: OutputFormat,
+        take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         let restored = self.restore_events(blur, events)?;
         for (i, one) in restored.iter().enumerate() {
             let Restored { latent, ratio } = one;
             match form {
-                Form::Numbers => take(i, View::Numbers { latent, ratio }),
-                Form::Pixels(rounding) => take(i, View::Pixels(&one.pixels(rounding))),
+                OutputFormat::F32 => take(i, OutputRef::F32 { latent, ratio }),
+                OutputFormat::U8(rounding) => take(i, OutputRef::U8(&one.pixels(rounding))),
             }
         }
         Ok(())
@@ -326,7 +347,7 @@ pub trait Engine: Send {
 
     /// The engine's queue, if it can have several exposures in flight. While some are, the
     /// other methods are refused.
-    fn queue(&mut self) -> Option<&mut dyn Queue> {
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         None
     }
 }

@@ -2,7 +2,10 @@
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
-use super::{Blurry, Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
+use super::{
+    AsyncEngine, Blurry, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef,
+    Restored,
+};
 use crate::event::EventInput;
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
@@ -51,9 +54,12 @@ pub fn select(
         Ok(card) => {
             let reason = card.name().to_owned();
             let weights = weights.clone();
-            let spare =
+            let fallback =
                 Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
-            Ok(Selected { engine: Box::new(Failover::new(Box::new(card), spare, notice)), reason })
+            Ok(Selected {
+                engine: Box::new(Failover::new(Box::new(card), fallback, notice)),
+                reason,
+            })
         }
         Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),
         Err(why) => {
@@ -83,14 +89,14 @@ type Spare = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
 /// An engine that is replaced for good when its device fails; what failed is computed again.
 pub struct Failover {
     engine: Box<dyn Engine>,
-    spare: Option<Spare>,
+    fallback: Option<Spare>,
     notice: Notice,
 }
 
 impl Failover {
     /// `spare` makes the replacement, `notice` is told of it.
-    pub fn new(engine: Box<dyn Engine>, spare: Spare, notice: Notice) -> Self {
-        Self { engine, spare: Some(spare), notice }
+    pub fn new(engine: Box<dyn Engine>, fallback: Spare, notice: Notice) -> Self {
+        Self { engine, fallback: Some(fallback), notice }
     }
 
     fn attempt<T>(
@@ -109,9 +115,9 @@ impl Failover {
     /// Puts the spare in the failed engine's place and says so; [`EngineError::Replaced`] if
     /// there is one.
     fn replace(&mut self, why: String) -> EngineError {
-        let Some(spare) = self.spare.take() else { return EngineError::Device(why) };
+        let Some(fallback) = self.fallback.take() else { return EngineError::Device(why) };
         (self.notice)(&format!("{why}; going on with the processor"));
-        match spare() {
+        match fallback() {
             Ok(engine) => {
                 self.engine = engine;
                 EngineError::Replaced
@@ -123,7 +129,7 @@ impl Failover {
     /// As `attempt` for the queue; what was in flight is lost with a failed engine.
     fn queued<T>(
         &mut self,
-        f: impl FnOnce(&mut dyn Queue) -> Result<T, EngineError>,
+        f: impl FnOnce(&mut dyn AsyncEngine) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let Some(queue) = self.engine.queue() else { return Err(EngineError::Replaced) };
         match f(queue) {
@@ -133,30 +139,30 @@ impl Failover {
     }
 }
 
-impl Queue for Failover {
-    fn room(&mut self) -> usize {
-        self.engine.queue().map_or(0, Queue::room)
+impl AsyncEngine for Failover {
+    fn free_slots(&mut self) -> usize {
+        self.engine.queue().map_or(0, AsyncEngine::free_slots)
     }
 
     fn submit(
         &mut self,
         blur: &dyn Blurry,
         events: &Events<'_>,
-        form: Form,
+        form: OutputFormat,
     ) -> Result<bool, EngineError> {
         self.queued(|queue| queue.submit(blur, events, form))
     }
 
-    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
+    fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {
         self.queued(|queue| queue.collect(take))
     }
 
-    fn arrived(&mut self) -> bool {
-        self.engine.queue().is_none_or(Queue::arrived)
+    fn is_ready(&mut self) -> bool {
+        self.engine.queue().is_none_or(AsyncEngine::is_ready)
     }
 
-    fn arrivals(&mut self) -> Receiver<()> {
-        self.engine.queue().map_or_else(never, Queue::arrivals)
+    fn ready_channel(&mut self) -> Receiver<()> {
+        self.engine.queue().map_or_else(never, AsyncEngine::ready_channel)
     }
 }
 
@@ -168,7 +174,7 @@ impl Engine for Failover {
     fn restore(
         &mut self,
         blur: &Image<'_>,
-        targets: &[Voxels<'_>],
+        targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         self.attempt(|engine| engine.restore(blur, targets))
     }
@@ -185,13 +191,13 @@ impl Engine for Failover {
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        form: Form,
-        take: &mut dyn FnMut(usize, View<'_>),
+        form: OutputFormat,
+        take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         self.attempt(|engine| engine.restore_lent(blur, events, form, take))
     }
 
-    fn queue(&mut self) -> Option<&mut dyn Queue> {
-        self.engine.queue().is_some().then_some(self as &mut dyn Queue)
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
+        self.engine.queue().is_some().then_some(self as &mut dyn AsyncEngine)
     }
 }

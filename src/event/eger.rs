@@ -5,44 +5,12 @@
 //! `channel = bin * 6 + part * 2 + polarity`.
 
 use super::Event;
+use crate::time::TimeRange;
 
 /// Equal parts that an exposure is cut into.
 pub const BINS: usize = 16;
 /// Channels of the representation: 16 bins, 3 parts, 2 polarities.
 pub const CHANNELS: usize = BINS * 6;
-
-/// A stretch of time, start inclusive and end exclusive, in microseconds.
-///
-/// Fractional so that an instant such as a third of an exposure is exact enough.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Span {
-    /// First moment that belongs to the span.
-    pub start_us: f64,
-    /// First moment that no longer does.
-    pub end_us: f64,
-}
-
-impl Span {
-    /// A span from its two ends.
-    pub const fn new(start_us: f64, end_us: f64) -> Self {
-        Self { start_us, end_us }
-    }
-
-    /// A single moment: a span without duration.
-    pub const fn instant(t_us: f64) -> Self {
-        Self::new(t_us, t_us)
-    }
-
-    /// Duration in microseconds; negative when the ends are reversed.
-    pub fn duration_us(self) -> f64 {
-        self.end_us - self.start_us
-    }
-
-    /// The moment that lies the given fraction into the span.
-    pub fn at(self, fraction: f64) -> f64 {
-        self.start_us + fraction * self.duration_us()
-    }
-}
 
 /// Why events could not be turned into the representation.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -81,8 +49,8 @@ pub enum EgerError {
 /// As [`eger_into`].
 pub fn eger(
     events: &[Event],
-    exposure: Span,
-    target: Span,
+    exposure: TimeRange,
+    target: TimeRange,
     height: usize,
     width: usize,
 ) -> Result<Vec<f32>, EgerError> {
@@ -100,8 +68,8 @@ pub fn eger(
 /// buffer of the wrong length. After an error the buffer's contents mean nothing.
 pub fn eger_into(
     events: &[Event],
-    exposure: Span,
-    target: Span,
+    exposure: TimeRange,
+    target: TimeRange,
     height: usize,
     width: usize,
     out: &mut [f32],
@@ -129,7 +97,7 @@ pub fn eger_into(
         }
         let t_us = event.t_us as f64;
         let part = usize::from(t_us >= target.start_us) + usize::from(t_us >= target.end_us);
-        let channel = first + part * 2 + usize::from(event.on);
+        let channel = first + part * 2 + usize::from(event.polarity);
         if let Some(count) = cells.get_mut(channel * plane + y * width + x) {
             *count += 1.0;
         }

@@ -1,20 +1,22 @@
 //! Events of an event camera, and the tensor that the network reads.
 
+mod buffer;
 mod eger;
 pub mod filter;
-mod list;
 mod prior;
 mod render;
 mod thresholds;
+mod trigger;
 
-pub use eger::{BINS, CHANNELS, EgerError, Span, eger, eger_into};
-pub use list::{EventList, EventStore};
+pub use buffer::{EventBuffer, EventPool};
+pub use eger::{BINS, CHANNELS, EgerError, eger, eger_into};
 pub use prior::{
     COUNT_UNIT, EventInput, LOG_RATIO_SCALE, MAX_LEVEL, MAX_LOG_RATIO, PRIOR_CHANNELS, TargetBins,
     append_prior, count_scales, log_ratio, prior_channels,
 };
 pub use render::render;
-pub use thresholds::Thresholds;
+pub use thresholds::{Contrast, ContrastSource, Thresholds};
+pub use trigger::{Trigger, TriggerEdge};
 
 /// One brightness change at one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,5 +29,5 @@ pub struct Event {
     /// Row, counted from the top.
     pub y: u16,
     /// `true` where it became brighter.
-    pub on: bool,
+    pub polarity: bool,
 }

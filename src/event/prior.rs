@@ -6,8 +6,8 @@
 //! sharp image is known up to noise. Counts carry no order of events within a bin; log intensity
 //! is taken as linear there.
 
-use super::eger::{BINS, CHANNELS, Span};
-use super::thresholds::Thresholds;
+use super::{BINS, CHANNELS, Thresholds};
+use crate::time::TimeRange;
 
 /// Channels that the prior adds.
 pub const PRIOR_CHANNELS: usize = 2;
@@ -74,7 +74,7 @@ pub struct TargetBins {
 
 impl TargetBins {
     /// For a target, whose parts outside the exposure do not count.
-    pub fn new(exposure: Span, target: Span) -> Self {
+    pub fn new(exposure: TimeRange, target: TimeRange) -> Self {
         let bin_us = exposure.duration_us() / BINS as f64;
         let position = |t_us: f64| (t_us - exposure.start_us) / bin_us;
         let (start, end) = (position(target.start_us), position(target.end_us));

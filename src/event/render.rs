@@ -1,12 +1,13 @@
 //! Events as a picture, for people.
 
-use super::{Event, Span};
-use crate::frame::{Picture, Size};
+use super::Event;
+use crate::image::{ImageU8, Size};
+use crate::time::TimeRange;
 
 /// The events of `span` on white: red where a pixel became brighter, blue where darker, the
 /// stronger the more often. Events outside the sensor are passed over. The result has
 /// `size`, each event spread over its share of it.
-pub fn render(events: &[Event], span: Span, sensor: Size, size: Size) -> Picture {
+pub fn render(events: &[Event], span: TimeRange, sensor: Size, size: Size) -> ImageU8 {
     let mut counts = vec![[0_u16; 2]; sensor.area()];
     for e in events {
         let within = (e.t_us as f64) >= span.start_us && (e.t_us as f64) < span.end_us;
@@ -15,7 +16,7 @@ pub fn render(events: &[Event], span: Span, sensor: Size, size: Size) -> Picture
             continue;
         }
         if let Some([off, on]) = counts.get_mut(y * sensor.width + x) {
-            let count = if e.on { on } else { off };
+            let count = if e.polarity { on } else { off };
             *count = count.saturating_add(1);
         }
     }
@@ -31,7 +32,7 @@ pub fn render(events: &[Event], span: Span, sensor: Size, size: Size) -> Picture
         // Blue, green, red: red takes blue and green away, blue takes red and green.
         [faded(on), faded(on + off), faded(off)].map(|v| (v * 255.0) as u8)
     };
-    let mut picture = Picture::filled(true, size, 255);
+    let mut picture = ImageU8::filled(true, size, 255);
     let size = picture.size();
     for (c, plane) in picture.data_mut().chunks_exact_mut(size.area()).enumerate() {
         for (y, row) in plane.chunks_exact_mut(size.width).enumerate() {
@@ -51,10 +52,10 @@ mod tests {
 
     #[test]
     fn brighter_is_red_darker_is_blue_and_nothing_is_white() {
-        let event = |x, t_us, on| Event { t_us, x, y: 0, on };
+        let event = |x, t_us, on| Event { t_us, x, y: 0, polarity: on };
         let events = [event(0, 5, true), event(1, 5, false), event(2, 99, true)];
         let size = Size::new(6, 2);
-        let got = render(&events, Span::new(0.0, 10.0), Size::new(3, 1), size).to_rgb();
+        let got = render(&events, TimeRange::new(0.0, 10.0), Size::new(3, 1), size).to_rgb();
         let (red, blue, white) = ([255, 0, 0], [0, 0, 255], [255, 255, 255]);
         assert_eq!(got[..18], [red, red, blue, blue, white, white].concat());
         assert_eq!(got[..18], got[18..]);

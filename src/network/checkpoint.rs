@@ -1,7 +1,8 @@
 //! PyTorch Lightning checkpoints: a zip of a pickle and one file per storage.
 
-use super::{Tensor, Weights, WeightsError};
-use crate::pickle::{self, Dialect, Id, Node, Pickle};
+use super::Tensor;
+use crate::formats::pickle::{self, Dialect, Id, Node, Pickle};
+use crate::network::{Weights, WeightsError};
 use safetensors::Dtype;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -46,7 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
         let path = format!("{folder}data/{}", stored.key);
         let storage = entry(&mut zip, &path)
             .ok_or_else(|| bad(format!("the numbers of {full} ({path}) are missing")))?;
-        let numbers = super::decode(stored.dtype, &storage).unwrap_or_default();
+        let numbers = super::weights::decode(stored.dtype, &storage).unwrap_or_default();
         let data = stored
             .gather(&numbers)
             .ok_or_else(|| bad(format!("{full} reaches beyond its storage")))?;
@@ -124,5 +125,25 @@ impl Stored {
                 storage.get(at).copied()
             })
             .collect()
+    }
+}
+
+impl Weights {
+    /// Reads a PyTorch Lightning checkpoint's bytes. Its pickle is interpreted, never executed.
+    ///
+    /// # Errors
+    /// A damaged file, a pickle that is more than data, or weights of another network.
+    pub fn from_checkpoint(bytes: &[u8]) -> Result<Self, WeightsError> {
+        crate::network::checkpoint::read(bytes)
+    }
+
+    /// The bytes of a PyTorch Lightning checkpoint with these weights, in single or half
+    /// precision: under `model.`, and again, sharing the numbers, under `teacher_model.`, as
+    /// the published program stores them.
+    ///
+    /// # Errors
+    /// None while memory lasts.
+    pub fn to_checkpoint(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
+        crate::network::lightning::write(self, half)
     }
 }

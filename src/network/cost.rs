@@ -2,7 +2,7 @@
 
 use super::{FUSION_LEVELS, parameters};
 use crate::event::EventInput;
-use crate::frame::Size;
+use crate::image::Size;
 
 /// Floating-point operations (two per multiply-accumulate) of restoring `instants` of one
 /// exposure. Bias, activation, pooling, upsampling, sampling and blending are left out.

@@ -5,7 +5,7 @@
 
 use super::{Weights, WeightsError, parameters};
 use crate::event::EventInput;
-use crate::pickle::Writer;
+use crate::formats::pickle::Writer;
 use std::io::{Cursor, Write};
 
 /// PyTorch starts every file of the archive at a multiple of this, for memory mapping.
@@ -30,7 +30,7 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
         let numbers = weights.get(name);
         let bytes: Vec<u8> = match half {
             true => numbers.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect(),
-            false => super::wide(numbers),
+            false => super::weights::wide(numbers),
         };
         add(&format!("data/{key}"), &bytes)?;
     }

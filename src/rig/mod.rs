@@ -2,10 +2,17 @@
 //! synchronisation buffer that turns frames and events into exposures.
 
 pub mod align;
+mod change;
 pub mod clock;
-mod condition;
-mod live;
+pub mod contrast;
+mod event_stage;
+mod input;
+mod preprocess;
+mod rig_thread;
 pub mod sync;
 
-pub use condition::{Aligned, Conditioned, EventStage, StageCount};
-pub use live::{Change, Changes, Input, Rig, RigSettings, RigState, Role};
+pub use change::{Change, Changes};
+pub use event_stage::{EventStage, StageCount};
+pub use input::{Input, Role};
+pub use preprocess::{Aligned, Preprocessed};
+pub use rig_thread::{Rig, RigSettings, RigState};

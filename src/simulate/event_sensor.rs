@@ -4,75 +4,12 @@
 //! exact time (ESIM, Rebecq et al., CoRL 2018; VID2E, Gehrig et al., CVPR 2020). Finite
 //! bandwidth, mismatch, leak and shot noise follow v2e (Hu et al., CVPRW 2021).
 
-use super::random::Stream;
 use super::response::Response;
 use crate::event::Event;
-use crate::frame::Size;
+use crate::image::Size;
+use crate::random::KeyedRng;
+use crate::simulate::SensorSettings;
 use rayon::prelude::*;
-
-/// How the sensor's pixels behave.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SensorSettings {
-    /// Change of the logarithm that fires towards brighter, at least 0.01.
-    pub on: f32,
-    /// The same towards darker, positive, at least 0.01.
-    pub off: f32,
-    /// Standard deviation of the thresholds from pixel to pixel, relative.
-    pub mismatch: f32,
-    /// Time after an event during which crossings are lost.
-    pub refractory_us: f64,
-    /// ON events per second that a pixel gives by itself.
-    pub leak_hz: f32,
-    /// Random events per second of a pixel in the dark, both polarities together; a quarter
-    /// of it in full light.
-    pub shot_noise_hz: f64,
-    /// Cut-off of the photoreceptor's first-order low pass in full light; proportional to light
-    /// otherwise. 0 for a receptor that follows at once.
-    pub bandwidth_hz: f32,
-    /// Exponent of the number whose logarithm is taken: `255 * light^(1/gamma) + dark`. 1 is a
-    /// real sensor, whose light is linear; 2.2 gives events of stored images, which is what
-    /// published data are made of. The same scene at the same rate of events needs about
-    /// `gamma` times smaller thresholds.
-    pub gamma: f32,
-    /// What is added before the logarithm, on a scale of 255: darkness is never complete.
-    pub dark: f32,
-    /// Seed of mismatch, noise and of how far every pixel is from its first event.
-    pub seed: u64,
-}
-
-impl Default for SensorSettings {
-    /// What the shipped weights were trained for: thresholds of 0.2 on stored numbers; faults
-    /// as v2e gives for a DAVIS346 in good light.
-    fn default() -> Self {
-        Self {
-            on: 0.2,
-            off: 0.2,
-            mismatch: 0.04,
-            refractory_us: 100.0,
-            leak_hz: 0.1,
-            shot_noise_hz: 0.1,
-            bandwidth_hz: 0.0,
-            gamma: 2.2,
-            dark: 5.0,
-            seed: 1,
-        }
-    }
-}
-
-impl SensorSettings {
-    /// A sensor without faults: equal thresholds, no dead time, no noise.
-    pub fn ideal(threshold: f32) -> Self {
-        Self {
-            on: threshold,
-            off: threshold,
-            mismatch: 0.0,
-            refractory_us: 0.0,
-            leak_hz: 0.0,
-            shot_noise_hz: 0.0,
-            ..Self::default()
-        }
-    }
-}
 
 /// Why an image was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -195,7 +132,7 @@ impl EventSensor {
                 for (x, (pixel, light)) in pixels.iter_mut().zip(light).enumerate() {
                     interval.change(pixel, *light, |t, on| fire(t, x, on));
                 }
-                let mut random = Stream::keyed(&[self.settings.seed, SHOT, step, y as u64]);
+                let mut random = KeyedRng::keyed(&[self.settings.seed, SHOT, step, y as u64]);
                 interval.shot_noise(pixels, light, &mut random, fire);
                 fired
             })
@@ -237,7 +174,7 @@ impl EventSensor {
             fired.clear();
             for (line, pixels) in pixels.chunks_mut(width).enumerate() {
                 let y = i * rows + line;
-                let mut random = Stream::keyed(&[settings.seed, SHOT, step, y as u64]);
+                let mut random = KeyedRng::keyed(&[settings.seed, SHOT, step, y as u64]);
                 whole.shot_noise(pixels, &light[line * width..], &mut random, |t, x, on| {
                     fired.push(key(&event(t, x, y, on), since_us));
                 });
@@ -255,7 +192,7 @@ impl EventSensor {
         let s = self.settings;
         let width = self.size.width;
         let rows = light.par_chunks(width).enumerate().map(|(y, row)| {
-            let mut random = Stream::keyed(&[s.seed, START, y as u64]);
+            let mut random = KeyedRng::keyed(&[s.seed, START, y as u64]);
             let mut vary = |threshold: f32| {
                 (threshold * (1.0 + s.mismatch * random.normal() as f32)).max(0.01)
             };
@@ -275,11 +212,11 @@ impl EventSensor {
 }
 
 fn event(t_us: f64, x: usize, y: usize, on: bool) -> Event {
-    Event { t_us: t_us.floor() as i64, x: x as u16, y: y as u16, on }
+    Event { t_us: t_us.floor() as i64, x: x as u16, y: y as u16, polarity: on }
 }
 
 fn order(event: &Event) -> (i64, u16, u16, bool) {
-    (event.t_us, event.y, event.x, event.on)
+    (event.t_us, event.y, event.x, event.polarity)
 }
 
 /// An event as a number, in the order of [`order`]; `since_us` is before it, by less than half
@@ -287,13 +224,13 @@ fn order(event: &Event) -> (i64, u16, u16, bool) {
 fn key(event: &Event, since_us: i64) -> u64 {
     let after_us = u64::try_from(event.t_us - since_us).unwrap_or(0);
     let place = (u64::from(event.y) << 17) | (u64::from(event.x) << 1);
-    (after_us << 33) | place | u64::from(event.on)
+    (after_us << 33) | place | u64::from(event.polarity)
 }
 
 /// The event of a [`key`].
 fn unlocked(key: u64, since_us: i64) -> Event {
     let t_us = since_us + (key >> 33) as i64;
-    Event { t_us, x: (key >> 1) as u16, y: (key >> 17) as u16, on: key & 1 == 1 }
+    Event { t_us, x: (key >> 1) as u16, y: (key >> 17) as u16, polarity: key & 1 == 1 }
 }
 
 /// Some rows of the sensor while time passes.
@@ -379,7 +316,7 @@ impl Interval<'_> {
         &self,
         pixels: &mut [Pixel],
         light: &[f32],
-        random: &mut Stream,
+        random: &mut KeyedRng,
         mut fire: impl FnMut(f64, usize, bool),
     ) {
         let per_us = self.settings.shot_noise_hz * 1e-6 * pixels.len() as f64;

@@ -1,8 +1,8 @@
 //! A shutter that is open for a while: light is summed, then read out with noise and eight bits.
 
-use super::light::{LightImage, Transfer};
-use super::random::Stream;
-use crate::frame::{Picture, Planes, Size};
+use super::{LightImage, Transfer};
+use crate::image::{ImageF32, ImageU8, Size};
+use crate::random::KeyedRng;
 use rayon::prelude::*;
 use std::sync::Arc;
 use wide::f32x4;
@@ -69,7 +69,7 @@ impl Shutter {
     }
 
     /// The mean light of what was let in, as stored numbers without noise or quantisation.
-    pub fn planes(&self, transfer: Transfer) -> Planes {
+    pub fn planes(&self, transfer: Transfer) -> ImageF32 {
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
         let mut light = self.sum.clone();
         light.pixels_mut().iter_mut().for_each(|p| *p = p.map(|v| v * mean));
@@ -78,12 +78,12 @@ impl Shutter {
 
     /// Reads frame `number` out and closes the shutter. The same frame and seed give the same
     /// noise whatever the number of threads.
-    pub fn read_out(&mut self, number: u64, settings: &CameraSettings) -> Picture {
+    pub fn read_out(&mut self, number: u64, settings: &CameraSettings) -> ImageU8 {
         let size = self.sum.size();
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
         let known = self.camera.take().filter(|camera| camera.settings == *settings);
         let camera = known.unwrap_or_else(|| ReadOut::new(*settings));
-        let mut out = Picture::filled(true, size, 0);
+        let mut out = ImageU8::filled(true, size, 0);
         let rows = out.data_mut().par_chunks_mut(size.width).enumerate();
         rows.for_each(|(i, row)| {
             let (channel, y) = (i / size.height, i % size.height);
@@ -116,8 +116,8 @@ impl ReadOut {
     }
 
     /// The noise of row `plane_row`, counted through all planes, of frame `number`.
-    pub(super) fn noise(&self, number: u64, plane_row: usize) -> Stream {
-        Stream::keyed(&[self.settings.seed, NOISE, number, plane_row as u64])
+    pub(super) fn noise(&self, number: u64, plane_row: usize) -> KeyedRng {
+        KeyedRng::keyed(&[self.settings.seed, NOISE, number, plane_row as u64])
     }
 
     /// Reads one channel of some pixels of a row out, whose light is multiplied by `factor`.
@@ -126,7 +126,7 @@ impl ReadOut {
         pixels: &[[f32; 4]],
         channel: usize,
         factor: f32,
-        noise: &mut Stream,
+        noise: &mut KeyedRng,
         out: &mut [u8],
     ) {
         let mut light = [0.0_f32; PART];
@@ -137,7 +137,7 @@ impl ReadOut {
     }
 
     /// The same of light of one channel.
-    pub(super) fn plane(&self, light: &[f32], factor: f32, noise: &mut Stream, out: &mut [u8]) {
+    pub(super) fn plane(&self, light: &[f32], factor: f32, noise: &mut KeyedRng, out: &mut [u8]) {
         let noisy = self.settings.full_well_e > 0.0;
         let well = self.settings.full_well_e.max(1.0);
         let (share, well) = (f32x4::splat(well.recip()), f32x4::splat(well));

@@ -1,10 +1,7 @@
 //! Images in linear light, and the curves between light and stored numbers.
 
-use crate::frame::{Picture, Planes, Size};
+use crate::image::{ImageF32, ImageU8, LUMA_BGR, Size};
 use rayon::prelude::*;
-
-/// Weights of blue, green and red in brightness (ITU-R BT.601).
-pub const LUMA_BGR: [f32; 3] = [0.114, 0.587, 0.299];
 
 /// The curve between light and the numbers of a stored image, both in `[0, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +59,7 @@ impl LightImage {
     }
 
     /// The light of a stored picture; gray gives three equal colours.
-    pub fn from_picture(picture: &Picture, transfer: Transfer) -> Self {
+    pub fn from_picture(picture: &ImageU8, transfer: Transfer) -> Self {
         let table: Vec<f32> = (0..=255_u8).map(|v| transfer.decode(f32::from(v) / 255.0)).collect();
         let at = |v: u8| table[usize::from(v)];
         let (b, g, r) = (picture.plane(0), picture.plane(1), picture.plane(2));
@@ -86,9 +83,9 @@ impl LightImage {
     }
 
     /// The stored image, unquantised.
-    pub fn to_planes(&self, transfer: Transfer) -> Planes {
+    pub fn to_planes(&self, transfer: Transfer) -> ImageF32 {
         let area = self.size.area();
-        let mut out = Planes::filled(true, self.size, 0.0);
+        let mut out = ImageF32::filled(true, self.size, 0.0);
         out.data_mut().par_chunks_mut(area).enumerate().for_each(|(c, plane)| {
             for (v, pixel) in plane.iter_mut().zip(&self.pixels) {
                 *v = transfer.encode(pixel[c]);
@@ -105,9 +102,8 @@ impl LightImage {
         }
         let whole = shift_px.map(|s| s.floor() as isize);
         let part = shift_px.map(|s| (s - s.floor()) as f32);
-        let at = |i: usize, by: isize, n: usize| {
-            i.saturating_add_signed(by).min(n.saturating_sub(1))
-        };
+        let at =
+            |i: usize, by: isize, n: usize| i.saturating_add_signed(by).min(n.saturating_sub(1));
         let Size { width, height } = self.size;
         let mut moved = Self::dark(self.size);
         moved.pixels.par_chunks_mut(width).enumerate().for_each(|(y, row)| {

@@ -6,23 +6,25 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that are checked on entry")]
 
+mod demo_scene;
 mod event_sensor;
 mod exposure;
 mod light;
+pub mod load_generator;
 pub mod motion;
-pub mod random;
+mod renderer;
 mod response;
 pub mod rig;
 mod sampling;
 mod scene;
-mod stage;
-mod sweep;
-pub mod synth;
+mod sensor_settings;
+pub mod sim_camera;
 mod texture;
 
-pub use event_sensor::{EventSensor, PushError, SensorSettings};
+pub use demo_scene::demo_scene;
+pub use event_sensor::{EventSensor, PushError};
 pub use exposure::{CameraSettings, Shutter};
-pub use light::{LUMA_BGR, LightImage, Transfer};
+pub use light::{LightImage, Transfer};
 pub use scene::{Layer, Scene};
-pub use stage::stage;
+pub use sensor_settings::SensorSettings;
 pub use texture::Texture;

@@ -1,10 +1,10 @@
 //! A frame camera and an event camera before one scene, each with a clock of its own.
 
-use super::random::Stream;
-use super::sweep::{Eyes, FrameSweep, Passed, Stretch};
-use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, stage};
+use super::renderer::{EventView, FrameSweep, Interval, Passed};
+use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, demo_scene};
 use crate::event::Event;
-use crate::frame::{Picture, Size};
+use crate::image::{ImageU8, Size};
+use crate::random::KeyedRng;
 
 /// How the rig is built.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,9 +81,9 @@ pub struct Period {
     /// The next exposure begins.
     pub next_us: i64,
     /// What the frame camera reads out.
-    pub frame: Picture,
+    pub frame: ImageU8,
     /// The sharp image at the middle of the exposure, without noise.
-    pub truth: Picture,
+    pub truth: ImageU8,
     /// What fired from `start_us` to before `next_us`, in true time.
     pub events: Vec<Event>,
 }
@@ -99,7 +99,7 @@ pub struct RigWorld {
     scene: Scene,
     sensor: EventSensor,
     frames: FrameSweep,
-    eyes: Eyes,
+    eyes: EventView,
     carried: Vec<Event>,
     number: u64,
     now_us: i64,
@@ -117,10 +117,10 @@ impl RigWorld {
         if sensor.width > image.width || sensor.height > image.height || sensor.area() == 0 {
             return Err(PushError::Sensor(sensor));
         }
-        let scene = stage(model.seed);
+        let scene = demo_scene(model.seed);
         let mut world = Self {
             model,
-            eyes: Eyes::new(&scene, sensor, image),
+            eyes: EventView::new(&scene, sensor, image),
             frames: FrameSweep::new(&scene, image, model.camera),
             scene,
             sensor: EventSensor::new(sensor, model.pixels),
@@ -156,7 +156,7 @@ impl RigWorld {
             (start_us + self.model.exposure_us, start_us + self.model.period_us);
         let (from_s, speed) = (self.world_s, self.model.speed * 1e-6);
         let world_s = |us: i64| from_s + (us - start_us) as f64 * speed;
-        let stretch = |from_us: i64, until_us: i64| Stretch {
+        let stretch = |from_us: i64, until_us: i64| Interval {
             from_s: world_s(from_us),
             until_s: world_s(until_us),
         };
@@ -185,14 +185,14 @@ impl RigWorld {
 /// Delays on the way to the computer, in microseconds: exponential, as many small causes give.
 #[derive(Debug)]
 pub struct Jitter {
-    random: Stream,
+    random: KeyedRng,
     mean_us: f64,
 }
 
 impl Jitter {
     /// Delays with a mean.
     pub fn new(seed: u64, mean_us: f64) -> Self {
-        Self { random: Stream::keyed(&[seed, 0x6a_6974_7465]), mean_us: mean_us.max(0.0) }
+        Self { random: KeyedRng::keyed(&[seed, 0x6a_6974_7465]), mean_us: mean_us.max(0.0) }
     }
 
     /// The next delay.

@@ -1,6 +1,6 @@
 //! Bilinear samples of textures.
 
-use crate::frame::Size;
+use crate::image::Size;
 use wide::f32x4;
 
 /// What a texture is made of: blue, green and red light multiplied by coverage, then coverage.

@@ -1,11 +1,10 @@
 //! A layered scene: textured planes at different depths, moving on their own, seen by a camera
 //! that moves in six degrees of freedom.
 
-use super::light::LightImage;
 use super::motion::{CameraMotion, PlaneMotion};
 use super::sampling::{Grid, Texel, over};
-use super::texture::Texture;
-use crate::frame::Size;
+use super::{LightImage, Texture};
+use crate::image::Size;
 use rayon::prelude::*;
 use wide::{f32x4, f64x2};
 

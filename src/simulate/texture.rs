@@ -1,7 +1,7 @@
 //! What layers are covered with: light and coverage, at several resolutions.
 
-use super::light::{LightImage, Transfer};
-use crate::frame::{Picture, Size};
+use super::{LightImage, Transfer};
+use crate::image::{ImageU8, Size};
 
 /// An image to be seen through a moving camera: light multiplied by coverage, then coverage,
 /// with halved copies so that small views do not flicker.
@@ -32,7 +32,7 @@ impl Texture {
     }
 
     /// The middle of a photograph in the shape of `size`, resampled to it.
-    pub fn photograph(picture: &Picture, size: Size) -> LightImage {
+    pub fn photograph(picture: &ImageU8, size: Size) -> LightImage {
         let from = picture.size();
         let size = Size::new(size.width.max(1), size.height.max(1));
         let rgb =
@@ -46,7 +46,7 @@ impl Texture {
         let part = image::imageops::crop_imm(&rgb, x, y, w.max(1), h.max(1)).to_image();
         let filter = image::imageops::FilterType::CatmullRom;
         let scaled = image::imageops::resize(&part, size.width as u32, size.height as u32, filter);
-        match Picture::from_rgb(size, &scaled) {
+        match ImageU8::from_rgb(size, &scaled) {
             Ok(picture) => LightImage::from_picture(&picture, Transfer::Srgb),
             Err(_) => LightImage::dark(size),
         }

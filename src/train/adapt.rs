@@ -1,20 +1,18 @@
 //! Fits given weights to one recording that has no truth: the published second stage with the
 //! given weights as teacher, judged on pairs that it never learns from.
 
-use super::TrainError;
 use super::adam::{Adam, StepSettings};
-use super::batch::{Batch, Learner};
 use super::cpu::{Net, Offsets};
-use super::device::Device;
 use super::loss::{self, Losses, Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
-use super::watch::{Progress, Watch};
-use crate::dataset::Pair;
+use super::watch::{Progress, TrainObserver};
+use super::{Batch, Device, Learner, TrainError};
+use crate::deblur::metrics;
 use crate::event::Thresholds;
-use crate::frame::{Planes, Size};
-use crate::metrics;
+use crate::image::{ImageF32, Size};
 use crate::network::Weights;
-use crate::simulate::random::Stream;
+use crate::random::KeyedRng;
+use crate::sequence::Pair;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,7 +113,7 @@ pub fn adapt(
     recording: &Path,
     weights: &Weights,
     settings: Settings,
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
     let all = Recordings::new(recording, None)?;
     // Of the ratio that most of them have: the first one may be the odd one.
@@ -130,8 +128,8 @@ pub fn adapt(
                     images a whole number of times as large";
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     };
-    let all = Recordings::new(recording, Some(crop))?
-        .reading(weights.event_input(), settings.thresholds);
+    let all =
+        Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
     // Pairs at even distances, so that they are of all parts of the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()
@@ -139,10 +137,10 @@ pub fn adapt(
         .collect();
     let skipped = all.skipped();
     for (path, why) in &skipped {
-        watch.say(&format!("skipped {}: {why}", path.display()));
+        watch.notify(&format!("skipped {}: {why}", path.display()));
     }
     if !skipped.is_empty() {
-        watch.say(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
+        watch.notify(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }
     let held: Vec<usize> = (usable.iter().enumerate())
         .filter(|(i, _)| i % HELD_OUT_ONE_IN == HELD_OUT_ONE_IN / 2)
@@ -155,7 +153,7 @@ pub fn adapt(
         let text = format!("{n} usable pair(s): at least two are needed, one of them to judge by");
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     }
-    watch.say(&format!("{} pairs to learn from, {} held out", training.len(), held.len()));
+    watch.notify(&format!("{} pairs to learn from, {} held out", training.len(), held.len()));
     let judged: Vec<Unlabelled> = (held.iter())
         .flat_map(|i| (0..CROPS).map(move |k| (*i, k)))
         .filter_map(|(i, k)| all.unlabelled(i, &[settings.seed, JUDGE, i as u64, k]))
@@ -164,7 +162,7 @@ pub fn adapt(
     let offsets = offsets_of(weights);
     let parameters = layout.flatten(weights);
     let teacher = Net::new(&layout, &parameters, offsets);
-    let before = judge(&teacher, &teacher, &judged)?;
+    let before = score(&teacher, &teacher, &judged)?;
     let blurry_sharpness =
         judged.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>() / judged.len().max(1) as f64;
     let mut learner = Learner::new(
@@ -173,17 +171,19 @@ pub fn adapt(
         offsets,
         settings.device,
     )?;
-    learner.gradients.teach(Some(&parameters))?;
+    learner.gradients.set_teacher(Some(&parameters))?;
     let data = |step| batch(&all, &training, settings, step);
-    let judge =
-        |parameters: &[f32]| judge(&Net::new(&layout, parameters, offsets), &teacher, &judged);
-    let found = learn(&mut learner, &data, &judge, (&before, settings), watch)?;
+    let score =
+        |parameters: &[f32]| score(&Net::new(&layout, parameters, offsets), &teacher, &judged);
+    let found = learn(&mut learner, &data, &score, (&before, settings), watch)?;
     let (after, weights) = match found.best {
         Some((quality, parameters)) => (quality, Ok(layout.weights(&parameters)?)),
         None => {
             let last = found.last.unwrap_or(before);
             let why = match found.ruined {
-                Some(what) => format!("{what} was not finite any more; try a lower --rate"),
+                Some(what) => {
+                    format!("{what} was not finite any more; try a lower --learning-rate")
+                }
                 None => worse(&before, &last).unwrap_or_else(|| "nothing was learned".into()),
             };
             (last, Err(why))
@@ -216,9 +216,9 @@ struct Found {
 fn learn(
     learner: &mut Learner,
     data: &(dyn Fn(u64) -> Vec<Unlabelled> + Sync),
-    judge: &dyn Fn(&[f32]) -> Result<Quality, TrainError>,
+    score: &dyn Fn(&[f32]) -> Result<Quality, TrainError>,
     (before, settings): (&Quality, Settings),
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<Found, TrainError> {
     let how = StepSettings {
         rate: settings.rate,
@@ -253,7 +253,9 @@ fn learn(
                 Ok(taken) => taken,
                 // What was found before it is still the best that there is.
                 Err(TrainError::NotFinite { what, step }) => {
-                    watch.say(&format!("{what} is not finite in step {step}: learning ends here"));
+                    watch.notify(&format!(
+                        "{what} is not finite in step {step}: learning ends here"
+                    ));
                     found.ruined = Some(what);
                     break;
                 }
@@ -273,8 +275,8 @@ fn learn(
             go_on = told && start.elapsed() < settings.time;
             if !go_on || start.elapsed() >= due {
                 due += settings.time / JUDGEMENTS;
-                let quality = judge(&learner.adam.mean)?;
-                watch.say(&format!(
+                let quality = score(&learner.adam.mean)?;
+                watch.notify(&format!(
                     "step {}: held-out losses {:.4} (before {:.4}), sharpness {:.5} (before {:.5})",
                     learner.adam.steps,
                     quality.losses.total(),
@@ -298,7 +300,7 @@ fn batch(all: &Recordings, training: &[usize], settings: Settings, step: u64) ->
     let size = settings.batch.max(1) as u64;
     let one = |i: u64| {
         let number = step * size + i;
-        let mut random = Stream::keyed(&[settings.seed, SAMPLE, number]);
+        let mut random = KeyedRng::keyed(&[settings.seed, SAMPLE, number]);
         let file = training.get(random.below(training.len()))?;
         all.unlabelled(*file, &[settings.seed, SAMPLE, number, 1])
     };
@@ -317,7 +319,7 @@ pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
         .then(|| format!("the restored images lost sharpness: {b:.5} before, {a:.5} after"))
 }
 
-fn judge(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, TrainError> {
+fn score(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, TrainError> {
     let one = |sample: &Unlabelled| {
         let losses = loss::unlabelled(net, Some(teacher), sample, Objective::default(), None)?;
         Ok((losses, sharpness(&net.forward(&sample.blur_to_sharp())?.latent, sample)))
@@ -334,6 +336,6 @@ fn judge(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, Tr
 
 fn sharpness(image: &[f32], of: &Unlabelled) -> f64 {
     let clamped = image.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-    let planes = Planes::new(3, Size::new(of.width, of.height), clamped);
+    let planes = ImageF32::new(3, Size::new(of.width, of.height), clamped);
     planes.map_or(0.0, |p| metrics::sharpness(&p))
 }

@@ -1,52 +1,12 @@
 //! One step: gradients of a batch from wherever they are computed, then Adam.
 
-use super::TrainError;
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
-use super::device::Device;
 use super::layout::Layout;
+use super::loss::Losses;
+use super::{Device, TrainError};
 use crate::event::EventInput;
-use super::loss::{Criterion, Labelled, Losses, Objective, Unlabelled};
-
-/// The samples of a step and what they are judged by.
-#[derive(Clone, Copy, Debug)]
-pub enum Batch<'a> {
-    /// With truth, see [`super::loss::labelled_slopes`].
-    Labelled {
-        /// The samples.
-        samples: &'a [Labelled],
-        /// How they are compared with the truth.
-        criterion: Criterion,
-    },
-    /// Without, see [`super::loss::unlabelled_slopes`]; the second stage where there is a teacher.
-    Unlabelled {
-        /// The samples.
-        samples: &'a [Unlabelled],
-        /// Weights of the losses.
-        objective: Objective,
-    },
-}
-
-/// Computes gradients: the processor, or a device through burn. Everything else of a training
-/// (optimiser, schedules, state, validation) is the same code for all.
-pub trait Gradients: Send {
-    /// Sets or removes the frozen teacher of the following batches without truth.
-    ///
-    /// # Errors
-    /// Whatever the device says.
-    fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError>;
-
-    /// Mean losses of a batch and their derivatives by the parameters, both in the order of
-    /// [`Layout::tensors`].
-    ///
-    /// # Errors
-    /// A sample that the network cannot take, or whatever the device says.
-    fn gradients(
-        &mut self,
-        parameters: &[f32],
-        batch: Batch<'_>,
-    ) -> Result<(Losses, Vec<f32>), TrainError>;
-}
+use crate::train::{Batch, Gradients};
 
 /// A network that learns.
 pub struct Learner {
@@ -73,6 +33,16 @@ impl Learner {
     ) -> Result<Self, TrainError> {
         let gradients = device.open(event_input, offsets)?;
         Ok(Self { layout: Net::layout(event_input), adam, offsets, gradients })
+    }
+
+    /// From now on lets the deformable convolutions deform, or holds them.
+    ///
+    /// # Errors
+    /// As [`Learner::new`].
+    pub fn hold_offsets(&mut self, offsets: Offsets, device: Device) -> Result<(), TrainError> {
+        self.gradients = device.open(self.layout.event_input(), offsets)?;
+        self.offsets = offsets;
+        Ok(())
     }
 
     /// The network as it is now, on the processor.

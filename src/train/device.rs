@@ -1,9 +1,6 @@
 //! Where gradients are computed, by name.
 
 use super::TrainError;
-use super::batch::Gradients;
-use super::cpu::{Offsets, Processor};
-use crate::event::EventInput;
 use std::str::FromStr;
 
 /// A device that computes gradients.
@@ -47,25 +44,6 @@ impl std::fmt::Display for Device {
 }
 
 impl Device {
-    /// Opens it; one through burn proves on a small sample that it computes what the processor
-    /// does.
-    ///
-    /// # Errors
-    /// The device is not there, is not built in, or computes something else.
-    pub fn open(
-        self,
-        event_input: EventInput,
-        offsets: Offsets,
-    ) -> Result<Box<dyn Gradients>, TrainError> {
-        match self {
-            Self::Processor => Ok(Box::new(Processor::new(event_input, offsets))),
-            #[cfg(any(feature = "train-burn", feature = "train-cuda"))]
-            other => super::burn::open(other, event_input, offsets),
-            #[cfg(not(any(feature = "train-burn", feature = "train-cuda")))]
-            other => Err(other.missing()),
-        }
-    }
-
     /// The error of a device that needs another build.
     pub(super) fn missing(self) -> TrainError {
         let feature = if self == Self::BurnProcessor { "train-burn" } else { "train-cuda" };

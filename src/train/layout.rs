@@ -158,7 +158,7 @@ impl Layout {
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let mut out = vec![0.0; self.parameters];
         for (number, (name, slot)) in self.slots.iter().enumerate() {
-            let mut random = crate::simulate::random::Stream::keyed(&[seed, 0x1417, number as u64]);
+            let mut random = crate::random::KeyedRng::keyed(&[seed, 0x1417, number as u64]);
             if name.contains("conv_offset_mask") {
                 continue;
             }

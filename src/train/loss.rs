@@ -8,6 +8,7 @@ use super::layout::Gradient;
 use super::recordings::Crop;
 use super::resize::bicubic;
 use crate::engine::EngineError;
+use crate::train::{ForwardOutput, LossGrads};
 
 /// A sample of a self-supervised batch (GEM, section 3.3). `L(x -> y)` reads the blur `x` and
 /// events that lead from it to `y`.
@@ -49,7 +50,7 @@ impl Unlabelled {
 
     /// Everything that the network reads for this sample's losses, the last one in the second
     /// stage only.
-    pub fn passes(&self, second: bool) -> Passes<Input> {
+    pub fn passes(&self, second: bool) -> ForwardPasses<Input> {
         let size = (self.height, self.width);
         let reduced = || {
             // Clamped: bicubic weights overshoot at edges.
@@ -57,7 +58,7 @@ impl Unlabelled {
             clamp(&mut small);
             self.input(&self.large_to_sharp, small, self.reduced)
         };
-        Passes {
+        ForwardPasses {
             large_to_blur: self.input(&self.large_to_blur, self.large.clone(), size),
             large_to_sharp: self.input(&self.large_to_sharp, self.large.clone(), size),
             blur_to_sharp: self.blur_to_sharp(),
@@ -73,7 +74,7 @@ impl Unlabelled {
 
 /// One thing for every pass through the network that a sample's losses need.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Passes<T> {
+pub struct ForwardPasses<T> {
     /// From the large blur to the frame.
     pub large_to_blur: T,
     /// From the large blur to the sharp instant.
@@ -84,7 +85,7 @@ pub struct Passes<T> {
     pub reduced: Option<T>,
 }
 
-impl<T> Passes<T> {
+impl<T> ForwardPasses<T> {
     /// All of them in the order of the fields.
     pub fn each(&self) -> impl Iterator<Item = &T> {
         [&self.large_to_blur, &self.large_to_sharp, &self.blur_to_sharp]
@@ -116,43 +117,13 @@ impl<T> Passes<T> {
     pub fn map<'a, U, E>(
         &'a self,
         mut f: impl FnMut(&'a T) -> Result<U, E>,
-    ) -> Result<Passes<U>, E> {
-        Ok(Passes {
+    ) -> Result<ForwardPasses<U>, E> {
+        Ok(ForwardPasses {
             large_to_blur: f(&self.large_to_blur)?,
             large_to_sharp: f(&self.large_to_sharp)?,
             blur_to_sharp: f(&self.blur_to_sharp)?,
             reduced: self.reduced.as_ref().map(f).transpose()?,
         })
-    }
-}
-
-/// What one pass gave, `(3, height, width)` each.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
-    /// The sharp image, not clamped.
-    pub latent: &'a [f32],
-    /// Sharp over blurry.
-    pub ratio: &'a [f32],
-}
-
-/// A loss's derivatives by what one pass gave, `(3, height, width)` each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Slopes {
-    /// By the sharp image.
-    pub latent: Vec<f32>,
-    /// By the ratio.
-    pub ratio: Vec<f32>,
-}
-
-impl Slopes {
-    fn zeros(n: usize) -> Self {
-        Self { latent: vec![0.0; n], ratio: vec![0.0; n] }
-    }
-
-    /// Multiplied by the sample's share in its batch.
-    pub fn scaled(mut self, share: f32) -> Self {
-        self.latent.iter_mut().chain(&mut self.ratio).for_each(|v| *v *= share);
-        self
     }
 }
 
@@ -265,15 +236,15 @@ fn compare(
 /// is a reduced pass.
 pub fn unlabelled_slopes(
     sample: &Unlabelled,
-    seen: &Passes<Seen<'_>>,
+    seen: &ForwardPasses<ForwardOutput<'_>>,
     taught: Option<Vec<f32>>,
     objective: Objective,
-) -> (Losses, Passes<Slopes>) {
+) -> (Losses, ForwardPasses<LossGrads>) {
     let Objective { weights: [by_blur, by_scale, by_teacher, by_guidance], distance } = objective;
     let size = (sample.height, sample.width);
     let (lb, ls, bs) = (seen.large_to_blur, seen.large_to_sharp, seen.blur_to_sharp);
     let n = lb.latent.len();
-    let [mut d_lb, mut d_ls, mut d_bs] = std::array::from_fn(|_| Slopes::zeros(n));
+    let [mut d_lb, mut d_ls, mut d_bs] = std::array::from_fn(|_| LossGrads::zeros(n));
     let mut losses = Losses {
         blur: compare(lb.latent, &sample.blur, by_blur, distance, &mut d_lb.latent),
         ..Losses::default()
@@ -307,11 +278,12 @@ pub fn unlabelled_slopes(
         // Clamped again: bicubic weights overshoot at edges.
         let mut target = bicubic(&target, size, sample.reduced);
         clamp(&mut target);
-        let mut d = Slopes::zeros(small.latent.len());
+        let mut d = LossGrads::zeros(small.latent.len());
         losses.guidance = compare(small.latent, &target, by_guidance, distance, &mut d.latent);
         reduced = Some(d);
     }
-    let slopes = Passes { large_to_blur: d_lb, large_to_sharp: d_ls, blur_to_sharp: d_bs, reduced };
+    let slopes =
+        ForwardPasses { large_to_blur: d_lb, large_to_sharp: d_ls, blur_to_sharp: d_bs, reduced };
     (losses, slopes)
 }
 
@@ -333,7 +305,7 @@ pub fn unlabelled(
     let Ok(seen) = outputs.map(|o| Ok::<_, std::convert::Infallible>(o.seen()));
     let (losses, slopes) = unlabelled_slopes(sample, &seen, taught, objective);
     if let Some((gradient, share)) = gradient {
-        let mut back = |input: &Input, output: &Output, slopes: Slopes| {
+        let mut back = |input: &Input, output: &Output, slopes: LossGrads| {
             let slopes = slopes.scaled(share);
             net.backward(input, output, &slopes.latent, &slopes.ratio, gradient);
         };
@@ -376,8 +348,8 @@ pub fn labelled_slopes(
     sample: &Labelled,
     latent: &[f32],
     criterion: Criterion,
-) -> (Losses, Slopes) {
-    let mut slopes = Slopes::zeros(latent.len());
+) -> (Losses, LossGrads) {
+    let mut slopes = LossGrads::zeros(latent.len());
     let truth = match criterion {
         Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut slopes),
         Criterion::LogMse => log_mse_slopes(sample, latent, &mut slopes),
@@ -385,7 +357,7 @@ pub fn labelled_slopes(
     (Losses { truth, ..Losses::default() }, slopes)
 }
 
-fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut Slopes) -> f64 {
+fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut LossGrads) -> f64 {
     let n = latent.len();
     let area = sample.input.height * sample.input.width;
     let mut moved = vec![0.0_f32; area];
@@ -406,7 +378,7 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut
     sum / n as f64
 }
 
-fn log_mse_slopes(sample: &Labelled, latent: &[f32], slopes: &mut Slopes) -> f64 {
+fn log_mse_slopes(sample: &Labelled, latent: &[f32], slopes: &mut LossGrads) -> f64 {
     let n = latent.len().max(1) as f64;
     let pairs = || latent.iter().zip(&sample.sharp);
     let mse = pairs().map(|(l, s)| f64::from(l - s).powi(2)).sum::<f64>() / n;

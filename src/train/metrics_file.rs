@@ -2,7 +2,7 @@
 //! that was skipped.
 
 use super::TrainError;
-use crate::output;
+use crate::formats::atomic_file;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Metrics {
         // What a killed run could not finish writing, here and among the pictures.
         let folder = path.parent().unwrap_or(Path::new("."));
         for place in [folder.to_owned(), folder.join("validation")] {
-            output::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
+            atomic_file::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
         }
         let old = match std::fs::read_to_string(path) {
             Ok(old) => old,
@@ -42,7 +42,7 @@ impl Metrics {
                 skipped.extend(name.map(PathBuf::from));
             }
         }
-        output::write(path, kept.as_bytes())?;
+        atomic_file::write(path, kept.as_bytes())?;
         let file = std::fs::OpenOptions::new().append(true).open(path).map_err(fail)?;
         Ok(Self { path: path.to_owned(), file: std::io::BufWriter::new(file), skipped })
     }

@@ -10,10 +10,16 @@ mod batch;
 #[cfg(any(feature = "train-burn", feature = "train-cuda"))]
 mod burn;
 pub mod cpu;
+#[cfg(feature = "train-cuda")]
+mod cuda_check;
+mod data_loader;
 pub mod device;
+mod forward_output;
+mod gradients;
 pub mod layout;
 pub mod loss;
 mod metrics_file;
+mod open_device;
 pub mod published;
 pub mod recipe;
 pub mod recordings;
@@ -23,18 +29,21 @@ pub mod schedule;
 mod skipped;
 pub mod state;
 pub mod supervised;
-#[cfg(feature = "train-cuda")]
-mod toolkit;
+mod threshold_error;
 mod validation;
 pub mod watch;
 
-pub use batch::{Batch, Gradients, Learner};
+pub use batch::Learner;
+pub use data_loader::DataLoader;
 pub use device::Device;
+pub use forward_output::{ForwardOutput, LossGrads};
+pub use gradients::{Batch, Gradients};
+pub use threshold_error::ThresholdError;
 pub use validation::{Scores, Validation};
 
 use crate::engine::EngineError;
+use crate::formats::atomic_file::WriteError;
 use crate::network::WeightsError;
-use crate::output::WriteError;
 use std::path::{Path, PathBuf};
 
 /// Why a training stopped.

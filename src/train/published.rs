@@ -2,22 +2,20 @@
 //! then cycles of a second one, each with the cycle before as its frozen teacher.
 
 use super::adam::{Adam, StepSettings};
-use super::batch::{Batch, Learner};
 use super::cpu::{Input, Net, Offsets};
-use super::device::Device;
 use super::loss::{Distance, Objective, Unlabelled};
 use super::metrics_file::Metrics;
 use super::recordings::{Crop, Recordings, reduced};
 use super::schedule::{Decay, Schedule};
 use super::skipped::Skipped;
 use super::state::{Position, State};
-use super::watch::{Progress, Watch};
-use super::{TrainError, Validation};
-use crate::dataset::Config;
+use super::watch::{Progress, TrainObserver};
+use super::{Batch, Device, Learner, TrainError, Validation};
 use crate::event::EventInput;
+use crate::formats::atomic_file;
+use crate::formats::config::Config;
 use crate::network::Weights;
-use crate::output;
-use crate::simulate::random::Stream;
+use crate::random::KeyedRng;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -196,7 +194,7 @@ struct Run<'a> {
 /// # Errors
 /// A configuration that means nothing, no recordings, numbers that are not finite, or files
 /// that cannot be written. The state on disk is sound in any case.
-pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainError> {
+pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, TrainError> {
     let config = &settings.config;
     let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
     let recordings = recordings(config, crop, "train")?;
@@ -224,7 +222,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
             return Err(TrainError::Plan { path, found, expected: plan });
         }
         let p = &state.position;
-        watch.say(&format!("going on: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
+        watch.notify(&format!("going on: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
         tidy(&folder, p)?;
         state
     } else {
@@ -248,12 +246,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
         crop,
         folder,
         state,
-        learner: Learner::new(
-            adam,
-            EventInput::Counts,
-            settings.offsets,
-            settings.device,
-        )?,
+        learner: Learner::new(adam, EventInput::Counts, settings.offsets, settings.device)?,
         metrics,
         saved: Instant::now(),
         validation: validation(config, crop)?,
@@ -278,7 +271,7 @@ pub fn run(settings: &Settings, watch: &mut dyn Watch) -> Result<bool, TrainErro
 
 impl Run<'_> {
     /// A cycle starts from the best epoch of the one before, which also is its teacher.
-    fn begin(&mut self, phase: Phase, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    fn begin(&mut self, phase: Phase, watch: &mut dyn TrainObserver) -> Result<(), TrainError> {
         let best = match &self.state.position.best_file {
             Some(name) => {
                 let path = self.folder.join(name);
@@ -299,7 +292,7 @@ impl Run<'_> {
         };
         self.state.teacher = Some(best.clone());
         self.learner.adam = Adam::new(best);
-        watch.say(&format!("stage {}, cycle {}", phase.stage, phase.cycle));
+        watch.notify(&format!("stage {}, cycle {}", phase.stage, phase.cycle));
         self.save()
     }
 
@@ -316,9 +309,9 @@ impl Run<'_> {
         &mut self,
         phase: Phase,
         before: usize,
-        watch: &mut dyn Watch,
+        watch: &mut dyn TrainObserver,
     ) -> Result<bool, TrainError> {
-        self.learner.gradients.teach(self.state.teacher.as_deref())?;
+        self.learner.gradients.set_teacher(self.state.teacher.as_deref())?;
         while self.state.position.epoch < phase.epochs {
             if !self.epoch(phase, before, watch)? {
                 return Ok(false);
@@ -331,7 +324,7 @@ impl Run<'_> {
         &mut self,
         phase: Phase,
         before: usize,
-        watch: &mut dyn Watch,
+        watch: &mut dyn TrainObserver,
     ) -> Result<bool, TrainError> {
         let config = &self.settings.config;
         let size = config.batch_size.max(1);
@@ -346,7 +339,7 @@ impl Run<'_> {
         let load = move |number: usize, files: &[usize]| {
             // One reduction for the whole batch, as published; recordings of another ratio of
             // resolutions have their own.
-            let mut random = Stream::keyed(&key(REDUCTION, number as u64));
+            let mut random = KeyedRng::keyed(&key(REDUCTION, number as u64));
             let to = reduced(crop, &mut random);
             use rayon::prelude::*;
             let one = |i: usize, file: &usize| {
@@ -445,11 +438,11 @@ impl Run<'_> {
         let loss = position.loss_sum / position.samples as f64;
         let layout = &self.learner.layout;
         let bytes = layout.weights(&self.learner.adam.parameters)?.to_checkpoint(false)?;
-        output::write(&self.folder.join("last.ckpt"), &bytes)?;
+        atomic_file::write(&self.folder.join("last.ckpt"), &bytes)?;
         if position.best_loss.is_none_or(|best| loss < best) {
             let prefix = prefix(phase.stage, phase.cycle);
             let name = format!("{prefix}{:03}-loss={loss:.2}.ckpt", position.epoch);
-            output::write(&self.folder.join(&name), &bytes)?;
+            atomic_file::write(&self.folder.join(&name), &bytes)?;
             let old = position.best_file.replace(name.clone()).filter(|old| *old != name);
             position.best_loss = Some(loss);
             position.epoch += 1;

@@ -1,12 +1,11 @@
 //! A training as a file: what samples are like, the stages, the optimiser. The file that the
 //! shipped weights were trained with lies in `configs/`, and their model card quotes it.
 
-use super::TrainError;
 use super::cpu::Offsets;
 use super::loss::Criterion;
-use super::scenes::ThresholdError;
+use super::{ThresholdError, TrainError};
+use crate::datagen::Recipe;
 use crate::event::EventInput;
-use crate::simulate::synth::Recipe;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -18,8 +17,6 @@ pub struct TrainingRecipe {
     pub name: String,
     /// What the network reads of the events.
     pub event_input: EventInput,
-    /// Whether the deformable convolutions deform.
-    pub offsets: Offsets,
     /// The loss.
     pub criterion: Criterion,
     /// Largest learning rate; half a cosine over all stages leads down from it.
@@ -49,6 +46,9 @@ pub struct Stage {
     pub side_px: usize,
     /// Longest blur in pixels.
     pub max_blur_px: f64,
+    /// Whether the deformable convolutions deform. Held at zero they cost far less, and what is
+    /// learned that way is where free ones start from.
+    pub offsets: Offsets,
 }
 
 impl TrainingRecipe {
@@ -66,6 +66,17 @@ impl TrainingRecipe {
     /// Steps of all stages.
     pub fn steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
+    }
+
+    /// The offsets of every stage, each with the stage's first step.
+    pub fn offsets(&self) -> Vec<(u64, Offsets)> {
+        let mut first = 0;
+        let stage = |stage: &Stage| {
+            let begins = first;
+            first += stage.steps;
+            (begins, stage.offsets)
+        };
+        self.stages.iter().map(stage).collect()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -93,7 +104,10 @@ impl TrainingRecipe {
         let scales = &self.samples.scales;
         let fits = |scale: &usize| {
             (1..=16).contains(scale)
-                && self.stages.iter().all(|s| s.side_px.is_multiple_of(*scale) && s.side_px / scale >= 16)
+                && self
+                    .stages
+                    .iter()
+                    .all(|s| s.side_px.is_multiple_of(*scale) && s.side_px / scale >= 16)
         };
         if scales.is_empty() || !scales.iter().all(fits) {
             return Err(format!(

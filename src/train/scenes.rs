@@ -1,39 +1,17 @@
 //! Batches of simulated scenes, stage by stage.
 
-use super::TrainError;
 use super::cpu::Input;
 use super::loss::Labelled;
 use super::recipe::TrainingRecipe;
 use super::recordings::EventReader;
-use super::supervised::Batches;
-use crate::event::{EgerError, EventInput, Span, Thresholds};
-use crate::frame::{Planes, Size};
-use crate::simulate::random::Stream;
-use crate::simulate::synth::{Photographs, Recipe, Sample, Sampler};
+use super::{DataLoader, TrainError};
+use crate::datagen::{Photographs, Recipe, Sample, Sampler};
+use crate::event::{EgerError, EventInput, Thresholds};
+use crate::image::{ImageF32, Size};
+use crate::random::KeyedRng;
+use crate::time::TimeRange;
+use crate::train::ThresholdError;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-/// How wrong the contrast thresholds are that the network is given: estimates of them are never
-/// exact, and the network must learn to live with that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdError {
-    /// Standard deviation of the logarithm of an error common to both.
-    pub common: f64,
-    /// Standard deviation of the logarithm of an error that raises one and lowers the other.
-    pub polarity: f64,
-}
-
-impl ThresholdError {
-    fn apply(self, thresholds: Thresholds, random: &mut Stream) -> Thresholds {
-        let common = (self.common * random.normal()).exp();
-        let polarity = (self.polarity * random.normal()).exp();
-        Thresholds {
-            on: thresholds.on * common * polarity,
-            off: thresholds.off * common / polarity,
-        }
-    }
-}
 
 /// A sample as the network reads it. `thresholds` are what it is given as the camera's.
 ///
@@ -46,9 +24,10 @@ pub fn labelled(
 ) -> Result<Labelled, EgerError> {
     let exposure = &sample.exposure;
     let (size, sensor) = (exposure.frame.size(), exposure.sensor);
-    let planes = |p: &Planes| (0..3).flat_map(|c| p.plane(c).iter().copied()).collect::<Vec<f32>>();
+    let planes =
+        |p: &ImageF32| (0..3).flat_map(|c| p.plane(c).iter().copied()).collect::<Vec<f32>>();
     let reader = EventReader { event_input, thresholds };
-    let target = Span::instant(sample.instant_us);
+    let target = TimeRange::instant(sample.instant_us);
     let input = Input {
         events: reader.tensor(&exposure.events, exposure.span, target, sensor)?,
         event_height: sensor.height,
@@ -104,13 +83,13 @@ impl Scenes {
     }
 }
 
-impl Batches for Scenes {
+impl DataLoader for Scenes {
     fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
         let stage = self.stages.iter().rev().find(|s| s.first <= number);
         let Some(stage) = stage else { return Err(TrainError::Data("no stages".to_owned())) };
         let samples = stage.sampler.batch(number - stage.first, stage.batch);
         let one = |(i, sample): (usize, &Sample)| {
-            let mut random = Stream::keyed(&[self.seed, THRESHOLDS, number, i as u64]);
+            let mut random = KeyedRng::keyed(&[self.seed, THRESHOLDS, number, i as u64]);
             let thresholds = self.error.apply(sample.thresholds, &mut random);
             labelled(sample, self.event_input, thresholds)
         };

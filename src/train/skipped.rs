@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::metrics_file::Metrics;
 use super::recordings::Recordings;
-use super::watch::Watch;
+use super::watch::TrainObserver;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -21,20 +21,20 @@ impl Skipped {
         recordings: &Recordings,
         step: u64,
         metrics: &mut Metrics,
-        watch: &mut dyn Watch,
+        watch: &mut dyn TrainObserver,
     ) -> Result<(), TrainError> {
         if recordings.skipped_count() == self.told.len() {
             return Ok(());
         }
         for (path, why) in recordings.skipped() {
             if !self.told.contains(&path) {
-                watch.say(&format!("skipped {}: {why}", path.display()));
+                watch.notify(&format!("skipped {}: {why}", path.display()));
                 metrics.skip(step, &path, &why)?;
                 self.told.insert(path);
             }
         }
         let (n, of) = (self.told.len(), recordings.files().len());
-        watch.say(&format!("{n} of {of} recordings skipped so far"));
+        watch.notify(&format!("{n} of {of} recordings skipped so far"));
         Ok(())
     }
 }

@@ -4,8 +4,9 @@
 use super::TrainError;
 use super::adam::Adam;
 use crate::event::EventInput;
-use crate::output;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use crate::formats::atomic_file;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -75,7 +76,7 @@ impl State {
         ]);
         let file =
             safetensors::serialize(views, Some(notes)).map_err(|e| TrainError::state(path, e))?;
-        Ok(output::write(path, &file)?)
+        Ok(atomic_file::write(path, &file)?)
     }
 
     /// Reads the file of a training of the network that reads `event_input`.

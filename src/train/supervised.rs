@@ -1,19 +1,17 @@
 //! The supervised stage: scenes made on the fly from photographs, or recordings with truth.
 
 use super::adam::{Adam, StepSettings};
-use super::batch::{Batch, Learner};
 use super::cpu::{Net, Offsets};
-use super::device::Device;
-use super::loss::{Criterion, Labelled};
+use super::loss::Criterion;
 use super::metrics_file::Metrics;
-use super::recordings::Recordings;
 use super::schedule::by_step;
 use super::skipped::Skipped;
 use super::state::{Position, State};
-use super::watch::{Progress, Watch};
-use super::{TrainError, Validation};
+use super::watch::{Progress, TrainObserver};
+use super::{Batch, Device, Learner, TrainError, Validation};
 use crate::event::EventInput;
-use crate::output;
+use crate::formats::atomic_file;
+use crate::train::DataLoader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,8 +32,9 @@ pub struct Settings {
     pub criterion: Criterion,
     /// What the network reads of the events.
     pub event_input: EventInput,
-    /// Whether the deformable convolutions deform.
-    pub offsets: Offsets,
+    /// Whether the deformable convolutions deform, from which step on; the first one is from the
+    /// start.
+    pub offsets: Vec<(u64, Offsets)>,
     /// Where gradients are computed; not part of the plan, a training may move.
     pub device: Device,
     /// Steps between validations.
@@ -47,9 +46,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    fn offsets_at(&self, step: u64) -> Offsets {
+        let begun = self.offsets.iter().rev().find(|(first, _)| *first <= step);
+        begun.map_or(Offsets::Free, |(_, offsets)| *offsets)
+    }
+
     fn plan(&self) -> String {
         format!(
-            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, {:?} offsets; {}",
+            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets {:?}; {}",
             self.steps,
             self.rate,
             self.warmup,
@@ -59,21 +63,6 @@ impl Settings {
             self.offsets,
             self.plan
         )
-    }
-}
-
-/// Where batches come from: a batch depends on its number alone, so that a training that was
-/// killed goes on with the same ones.
-pub trait Batches: Send + Sync {
-    /// Batch `number`.
-    ///
-    /// # Errors
-    /// Nothing to learn from.
-    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError>;
-
-    /// The recordings that they are drawn from, some of which may be skipped.
-    fn recordings(&self) -> Option<&Recordings> {
-        None
     }
 }
 
@@ -103,9 +92,9 @@ impl Files {
 pub fn run(
     settings: &Settings,
     first: Vec<f32>,
-    batches: &dyn Batches,
+    batches: &dyn DataLoader,
     validation: &Validation,
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<State, TrainError> {
     let files = Files::new(&settings.out);
     let mut state = if files.state.exists() {
@@ -114,20 +103,16 @@ pub fn run(
             let (found, expected) = (state.position.plan, settings.plan());
             return Err(TrainError::Plan { path: files.state, found, expected });
         }
-        watch.say(&format!("going on after step {}", state.adam.steps));
+        watch.notify(&format!("going on after step {}", state.adam.steps));
         state
     } else {
         let position = Position { plan: settings.plan(), ..Position::default() };
         State { position, adam: Adam::new(first), teacher: None }
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
-    let adam = state.adam.clone();
-    let mut learner = Learner::new(
-        adam,
-        settings.event_input,
-        settings.offsets,
-        settings.device,
-    )?;
+    let (adam, step) = (state.adam.clone(), state.adam.steps);
+    let mut learner =
+        Learner::new(adam, settings.event_input, settings.offsets_at(step), settings.device)?;
     let result = std::thread::scope(|scope| {
         let (give, take) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;
@@ -154,6 +139,11 @@ pub fn run(
                 skipped.tell(recordings, step, &mut metrics, watch)?;
             }
             let samples = samples?;
+            let offsets = settings.offsets_at(step);
+            if offsets != learner.offsets {
+                watch.notify(&format!("{offsets:?} offsets from step {step} on"));
+                learner.hold_offsets(offsets, settings.device)?;
+            }
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // Gradients longer than 1 are shortened: single samples must not undo much.
             let how = StepSettings {
@@ -206,7 +196,7 @@ fn validate_now(
     validation: &Validation,
     metrics: &mut Metrics,
     state: &mut State,
-    watch: &mut dyn Watch,
+    watch: &mut dyn TrainObserver,
 ) -> Result<(), TrainError> {
     let mean = &learner.adam.mean;
     let net = Net::new(&learner.layout, mean, learner.offsets);
@@ -214,12 +204,12 @@ fn validate_now(
     let scores = validation.report(&net, &files.out.join("validation"), step)?;
     metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
     let bytes = learner.layout.weights(mean)?.to_safetensors(false)?;
-    output::write(&files.out.join("weights.safetensors"), &bytes)?;
+    atomic_file::write(&files.out.join("weights.safetensors"), &bytes)?;
     // The error in dB: lower is better.
     let error = -scores.restored_db.unwrap_or(f64::NEG_INFINITY);
     if state.position.best_loss.is_none_or(|best| error < best) {
         state.position.best_loss = Some(error);
-        output::write(&files.out.join("best.safetensors"), &bytes)?;
+        atomic_file::write(&files.out.join("best.safetensors"), &bytes)?;
     }
     watch.validated(step, &scores);
     Ok(())

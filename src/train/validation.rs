@@ -3,9 +3,9 @@
 use super::TrainError;
 use super::cpu::{Input, Net};
 use super::loss::Labelled;
-use crate::frame::{Picture, Planes, Size};
-use crate::metrics;
-use crate::output;
+use crate::deblur::metrics;
+use crate::formats::atomic_file;
+use crate::image::{ImageF32, ImageU8, Size};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::Path;
@@ -70,7 +70,7 @@ impl Validation {
             let size = Size::new(held.input.width, held.input.height);
             let sharp = |data: &[f32]| {
                 let clamped = data.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-                Planes::new(3, size, clamped).map_or(0.0, |p| metrics::sharpness(&p))
+                ImageF32::new(3, size, clamped).map_or(0.0, |p| metrics::sharpness(&p))
             };
             let blur = &held.input.blur;
             let db = held.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
@@ -117,14 +117,14 @@ impl Validation {
                 image::ImageFormat::Png,
             )
             .map_err(|e| TrainError::state(&path, e))?;
-            output::write(&path, png.get_ref())?;
+            atomic_file::write(&path, png.get_ref())?;
         }
         self.run(net)
     }
 
     /// The first `count` exposures side by side: blurry, restored and, where known, true, one
     /// below the other.
-    fn sheet(&self, net: &Net, count: usize) -> Result<Option<Picture>, TrainError> {
+    fn sheet(&self, net: &Net, count: usize) -> Result<Option<ImageU8>, TrainError> {
         let Some(first) = self.samples.first() else { return Ok(None) };
         let (h, w) = (first.input.height, first.input.width);
         let rows = if first.sharp.is_some() { 3 } else { 2 };
@@ -149,7 +149,7 @@ impl Validation {
                 }
             }
         }
-        Ok(Planes::new(3, size, data).ok().map(|p| p.to_picture()))
+        Ok(ImageF32::new(3, size, data).ok().map(|p| p.to_picture()))
     }
 }
 

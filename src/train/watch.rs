@@ -28,7 +28,7 @@ pub struct Progress {
 }
 
 /// Who is told.
-pub trait Watch {
+pub trait TrainObserver {
     /// A step was taken. `false` stops the training after its state was written.
     fn step(&mut self, progress: &Progress) -> bool;
 
@@ -36,5 +36,5 @@ pub trait Watch {
     fn validated(&mut self, step: u64, scores: &Scores);
 
     /// Something that a person should read.
-    fn say(&mut self, text: &str);
+    fn notify(&mut self, text: &str);
 }

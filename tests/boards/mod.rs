@@ -2,9 +2,10 @@
 
 #![allow(dead_code, reason = "every test uses its own part")]
 
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::rig::align::{Side, Warp};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// A board in space as a camera sees it.
 #[derive(Clone, Copy)]
@@ -90,7 +91,7 @@ fn plane((x, y): (f64, f64)) -> f64 {
 
 impl Camera<'_> {
     /// Sixteen samples a pixel, blurred and with noise, in 8 bits.
-    pub fn draw(&self, pose: &Pose, frame: Size, seed: u64) -> Picture {
+    pub fn draw(&self, pose: &Pose, frame: Size, seed: u64) -> ImageU8 {
         let (_, back) = pose.matrices(frame);
         let Size { width, height } = self.size;
         let mut rng = StdRng::seed_from_u64(seed);
@@ -113,7 +114,7 @@ impl Camera<'_> {
             let normal: f64 = (0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0;
             ((v + self.noise * normal) * 255.0).round().clamp(0.0, 255.0) as u8
         };
-        Picture::new(1, self.size, data.into_iter().map(noisy).collect()).unwrap()
+        ImageU8::new(1, self.size, data.into_iter().map(noisy).collect()).unwrap()
     }
 }
 

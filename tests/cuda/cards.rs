@@ -2,11 +2,11 @@
 
 use crate::scene::weights;
 use crate::stand_in::{on_stand_in, stand_in};
-use gem_live::dataset::Pair;
 use gem_live::engine::cuda::devices;
 use gem_live::engine::{Choice, select};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::Pair;
 use std::process::Command;
 
 #[test]
@@ -36,7 +36,7 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
              free; {used}"
         )
     };
-    assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: --device 1 takes it")]);
+    assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: --gpu 1 takes it")]);
     let old = [("CUDA_STANDIN_MAJOR", "6"), ("CUDA_STANDIN_MINOR", "1")];
     let two = told(&[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]).unwrap();
     let why = "not used: its compute capability is 6.1, and 7.5 (Turing) is needed";
@@ -52,9 +52,9 @@ fn the_program_computes_on_the_card_that_was_asked_for_or_says_in_one_line_why_n
     let Some(driver) = stand_in() else { return };
     let folder = tempfile::tempdir().unwrap();
     let size = Size::new(16, 16);
-    let picture = Picture::filled(true, size, 120);
+    let picture = ImageU8::filled(true, size, 120);
     let events = (0..200_u16)
-        .map(|i| Event { t_us: i64::from(i) * 10, x: i % 16, y: i / 16, on: i % 3 == 0 })
+        .map(|i| Event { t_us: i64::from(i) * 10, x: i % 16, y: i / 16, polarity: i % 3 == 0 })
         .collect();
     let pair = Pair {
         frames: [picture.clone(), picture],

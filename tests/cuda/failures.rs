@@ -5,9 +5,9 @@ use crate::stand_in::on_stand_in;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
 use gem_live::engine::{Choice, Engine, EngineError, Image, Restored, select};
-use gem_live::event::Span;
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use gem_live::network::Weights;
+use gem_live::time::TimeRange;
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -77,8 +77,8 @@ fn scene() -> Scene {
     Scene::new(Size::new(16, 16), Size::new(16, 16), Size::new(16, 16))
 }
 
-fn targets() -> [Span; 3] {
-    INSTANTS.map(|f| Span::instant(EXPOSURE.at(f)))
+fn targets() -> [TimeRange; 3] {
+    INSTANTS.map(|f| TimeRange::instant(EXPOSURE.at(f)))
 }
 
 #[test]

@@ -4,9 +4,11 @@ use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
-use gem_live::engine::{Engine, Form, Image, Queue, Restored, View};
-use gem_live::event::{Event, Span};
-use gem_live::frame::{Exposure, Planes, Rounding, Size};
+use gem_live::engine::{AsyncEngine, Engine, Image, OutputFormat, OutputRef, Restored};
+use gem_live::event::Event;
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, Rounding, Size};
+use gem_live::time::TimeRange;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,22 +49,27 @@ fn scene(seed: u64) -> Scene {
     Scene::seeded(seed, Size::new(32, 16), Size::new(16, 17), Size::new(18, 19))
 }
 
-fn submit(queue: &mut dyn Queue, scene: &Scene, targets: &[Span], form: Form) -> bool {
+fn submit(
+    queue: &mut dyn AsyncEngine,
+    scene: &Scene,
+    targets: &[TimeRange],
+    form: OutputFormat,
+) -> bool {
     let Size { width, height } = scene.image;
     let blur = Image { data: &scene.blur, height, width };
     queue.submit(&blur, &scene.events(targets), form).unwrap()
 }
 
 /// Collects the first exposure, and compares it with what it gives by itself.
-fn check(queue: &mut dyn Queue, want: &[Restored], form: Form) {
+fn check(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let mut left = want.iter();
-    let mut compare = |one: View<'_>| {
+    let mut compare = |one: OutputRef<'_>| {
         let Some(want) = left.next() else { panic!("one too many") };
         match (one, form) {
-            (View::Numbers { latent, ratio }, Form::Numbers) => {
+            (OutputRef::F32 { latent, ratio }, OutputFormat::F32) => {
                 assert!(latent == want.latent && ratio == want.ratio, "other numbers");
             }
-            (View::Pixels(pixels), Form::Pixels(rounding)) => {
+            (OutputRef::U8(pixels), OutputFormat::U8(rounding)) => {
                 assert!(pixels == want.pixels(rounding), "other pixels");
             }
             _ => panic!("another form"),
@@ -76,11 +83,12 @@ fn check(queue: &mut dyn Queue, want: &[Restored], form: Form) {
 #[ignore = "runs on the stand-in"]
 fn case_flight() {
     let mut cuda = engine();
-    let forms = [Form::Pixels(Rounding::Nearest), Form::Numbers, Form::Pixels(Rounding::Down)];
+    let forms =
+        [OutputFormat::U8(Rounding::Nearest), OutputFormat::F32, OutputFormat::U8(Rounding::Down)];
     let counts = [1, 1, 3, 1, 2, 0, 5, 1];
-    let jobs: Vec<(Scene, Vec<Span>, Form)> = (counts.into_iter().enumerate())
+    let jobs: Vec<(Scene, Vec<TimeRange>, OutputFormat)> = (counts.into_iter().enumerate())
         .map(|(i, n)| {
-            let at = |k| Span::instant(EXPOSURE.at((k as f64 + 0.3) / n as f64));
+            let at = |k| TimeRange::instant(EXPOSURE.at((k as f64 + 0.3) / n as f64));
             (scene(20 + i as u64), (0..n).map(at).collect(), forms[i % 3])
         })
         .collect();
@@ -88,16 +96,16 @@ fn case_flight() {
         jobs.iter().map(|(scene, targets, _)| scene.restore(&mut cuda, targets)).collect();
     assert!(want[0][0].latent != want[1][0].latent, "the exposures do not differ");
     let queue = cuda.queue().unwrap();
-    let told = queue.arrivals();
+    let told = queue.ready_channel();
     let mut next = 0;
     for (i, want) in want.iter().enumerate() {
-        while queue.room() > 0 && next < jobs.len() {
+        while queue.free_slots() > 0 && next < jobs.len() {
             let (scene, targets, form) = &jobs[next];
             assert!(submit(queue, scene, targets, *form));
             next += 1;
         }
         assert_eq!(next, (i + 2).min(jobs.len()), "two are in flight");
-        while !queue.arrived() {
+        while !queue.is_ready() {
             told.recv_timeout(Duration::from_secs(60)).expect("nobody tells of the arrival");
         }
         check(queue, want, jobs[i].2);
@@ -112,17 +120,17 @@ fn case_refused() {
     let (a, b) = (scene(1), scene(2));
     let other = Scene::seeded(3, Size::new(48, 16), Size::new(16, 16), Size::new(16, 16));
     let mut outside = scene(4);
-    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, on: true };
-    let targets = [Span::instant(EXPOSURE.at(0.5))];
+    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, polarity: true };
+    let targets = [TimeRange::instant(EXPOSURE.at(0.5))];
     let want = [a.restore(&mut cuda, &targets), b.restore(&mut cuda, &targets)];
-    let form = Form::Numbers;
+    let form = OutputFormat::F32;
     let queue = cuda.queue().unwrap();
     assert!(submit(queue, &a, &targets, form));
     assert!(!submit(queue, &other, &targets, form), "another size needs another plan");
     let blur = Image { data: &outside.blur, height: 16, width: 32 };
     assert!(queue.submit(&blur, &outside.events(&targets), form).is_err());
     assert!(submit(queue, &b, &targets, form));
-    assert_eq!(queue.room(), 0);
+    assert_eq!(queue.free_slots(), 0);
     assert!(!submit(queue, &a, &targets, form), "a third one");
     let blur = Image { data: &a.blur, height: 16, width: 32 };
     let error = cuda.restore_events(&blur, &a.events(&targets)).unwrap_err();
@@ -133,7 +141,7 @@ fn case_refused() {
     }
     assert!(submit(queue, &other, &targets, form));
     let mut count = 0;
-    queue.collect(&mut |one| count += usize::from(matches!(one, View::Numbers { .. }))).unwrap();
+    queue.collect(&mut |one| count += usize::from(matches!(one, OutputRef::F32 { .. }))).unwrap();
     assert_eq!(count, 1);
     // Dropped with work in flight.
     assert!(submit(queue, &other, &targets, form));
@@ -149,7 +157,7 @@ fn case_pictures() {
         let size = Size::new(26, 18);
         let scene = Scene::seeded(5, Size::new(32, 32), Size::new(13, 9), Size::new(16, 16));
         let channels = if colour { 3 } else { 1 };
-        let frame = Planes::new(channels, size, scene.blur[..channels * size.area()].to_vec());
+        let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
         let exposure = Exposure {
             frame: frame.unwrap(),
             span: EXPOSURE,
@@ -166,7 +174,7 @@ fn case_pictures() {
             for _ in 0..2 {
                 deblurrer.submit(shared.clone(), &at, rounding).unwrap();
             }
-            assert_eq!(deblurrer.room(), 0);
+            assert_eq!(deblurrer.free_slots(), 0);
             for _ in 0..2 {
                 assert!(deblurrer.collect().unwrap() == want, "other pictures");
             }
@@ -181,7 +189,7 @@ fn case_reuse() {
     for channels in [3, 1] {
         let size = Size::new(32, 16);
         let scene = scene(6);
-        let frame = Planes::new(channels, size, scene.blur[..channels * size.area()].to_vec());
+        let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
         let exposure = Arc::new(Exposure {
             frame: frame.unwrap(),
             span: EXPOSURE,

@@ -4,10 +4,10 @@
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::stand_in;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::{Engine, Image, Voxels};
-use gem_live::event::Span;
-use gem_live::frame::Size;
+use gem_live::engine::{Engine, EventTensor, Image};
+use gem_live::image::Size;
 use gem_live::network::{Tensor, to_safetensors};
+use gem_live::time::TimeRange;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -52,9 +52,9 @@ fn packed() -> Option<Packed> {
     for (k, (image, sensor)) in [((16, 16), (16, 16)), ((16, 32), (18, 17))].iter().enumerate() {
         let (image, sensor) = (Size::new(image.0, image.1), Size::new(sensor.0, sensor.1));
         let scene = Scene::seeded(40 + k as u64, image, sensor, sensor);
-        let map = scene.events(&[]).voxels(Span::instant(EXPOSURE.at(0.4))).unwrap();
+        let map = scene.events(&[]).voxels(TimeRange::instant(EXPOSURE.at(0.4))).unwrap();
         let blur = Image { data: &scene.blur, height: image.height, width: image.width };
-        let voxels = [Voxels { data: &map, height: sensor.height, width: sensor.width }];
+        let voxels = [EventTensor { data: &map, height: sensor.height, width: sensor.width }];
         let latent = engine.restore(&blur, &voxels).unwrap().remove(0).latent;
         let tensor = |data: &[f32], channels: usize, size: Size| Tensor {
             shape: vec![1, channels, size.height, size.width],

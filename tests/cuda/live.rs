@@ -5,9 +5,11 @@ use crate::stand_in::on_stand_in;
 use gem_live::Deblurrer;
 use gem_live::engine::Choice;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::frame::{Exposure, Picture, Planes, Rounding, Size};
-use gem_live::pipeline::{
-    Captured, Compute, Next, Parts, Pipeline, Shape, Source, SourceError, Take, Wish, san,
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
+use gem_live::live::{
+    Compute, ExposureSource, FramePolicy, LiveFrame, Next, Parts, Pipeline, RestoreRequest, Shape,
+    SourceError, san,
 };
 use std::time::{Duration, Instant};
 
@@ -44,14 +46,14 @@ const DIFFERENT: u64 = 3;
 fn exposure(number: u64) -> Exposure {
     let scene = Scene::seeded(number % DIFFERENT, SIZE, Size::new(16, 16), Size::new(16, 16));
     Exposure {
-        frame: Planes::new(3, SIZE, scene.blur).unwrap(),
+        frame: ImageF32::new(3, SIZE, scene.blur).unwrap(),
         span: EXPOSURE,
         events: scene.events.into(),
         sensor: scene.sensor,
     }
 }
 
-impl Source for Burst {
+impl ExposureSource for Burst {
     fn name(&self) -> String {
         "burst".into()
     }
@@ -65,18 +67,19 @@ impl Source for Burst {
         std::thread::sleep(Duration::from_millis(5));
         let exposure = self.all[(self.next % DIFFERENT) as usize].clone();
         self.next += 1;
-        Ok(Next::Exposure(Box::new(Captured {
+        Ok(Next::Exposure(Box::new(LiveFrame {
             number: self.next - 1,
             picture: exposure.frame.to_picture(),
             exposure,
             truth: Vec::new(),
+            contrast: gem_live::event::Contrast::default(),
             closed: Instant::now(),
             arrived: Instant::now(),
         })))
     }
 }
 
-type Shown = Vec<(u64, Vec<Picture>)>;
+type Shown = Vec<(u64, Vec<ImageU8>)>;
 
 /// What the window shows, until it is enough.
 fn play(enough: impl Fn(&Pipeline, &Shown) -> bool) -> (Pipeline, Shown) {
@@ -100,14 +103,14 @@ fn play(enough: impl Fn(&Pipeline, &Shown) -> bool) -> (Pipeline, Shown) {
     (pipeline, shown)
 }
 
-fn on_the_processor(number: u64) -> Vec<Picture> {
+fn on_the_processor(number: u64) -> Vec<ImageU8> {
     let engine = CpuEngine::new(&weights(3), 0).unwrap();
     let mut deblurrer = Deblurrer::new(Box::new(engine));
     deblurrer.restore_pictures(&exposure(number), &[0.5], Rounding::Nearest).unwrap()
 }
 
 /// Half precision may differ by a step or two.
-fn differ(a: &[Picture], b: &[Picture]) -> u8 {
+fn differ(a: &[ImageU8], b: &[ImageU8]) -> u8 {
     assert_eq!((a.len(), b.len()), (1, 1));
     a[0].data().iter().zip(b[0].data()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }
@@ -143,7 +146,12 @@ fn case_live() {
         assert!(differ(pictures, &on_the_processor(*number)) <= 3, "exposure {number}");
     }
     assert_eq!(pipeline.stats().snapshot().drops.failed, 0);
-    pipeline.wish(Wish { instants: vec![0.1, 0.9], take: Take::Hold, edi: None });
+    pipeline.wish(RestoreRequest {
+        instants: vec![0.1, 0.9],
+        take: FramePolicy::Hold,
+        edi: false,
+        thresholds: None,
+    });
     let start = Instant::now();
     let held = loop {
         assert!(start.elapsed() < Duration::from_secs(60), "the held exposure does not come");

@@ -12,9 +12,10 @@
 
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, KernelTime, Precision, devices};
-use gem_live::engine::{Engine, Events, Image, Voxels};
-use gem_live::event::{Event, Span};
-use gem_live::frame::Size;
+use gem_live::engine::{Engine, EventTensor, Events, Image};
+use gem_live::event::Event;
+use gem_live::image::Size;
+use gem_live::time::TimeRange;
 use scene::{EXPOSURE, Scene, weights};
 use stand_in::on_stand_in;
 
@@ -80,8 +81,8 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let mut cuda = CudaEngine::new(&weights, &card, precision).unwrap();
     let mut cpu = CpuEngine::new(&weights, 0).unwrap();
     let scene = Scene::new(Size::new(80, 48), Size::new(25, 17), Size::new(29, 19));
-    let targets = [EXPOSURE.at(0.0), EXPOSURE.at(0.4)].map(Span::instant);
-    let targets = [targets[0], targets[1], Span::new(EXPOSURE.at(0.3), EXPOSURE.at(0.7))];
+    let targets = [EXPOSURE.at(0.0), EXPOSURE.at(0.4)].map(TimeRange::instant);
+    let targets = [targets[0], targets[1], TimeRange::new(EXPOSURE.at(0.3), EXPOSURE.at(0.7))];
     let (got, want) = (scene.restore(&mut cuda, &targets), scene.restore(&mut cpu, &targets));
     assert_eq!((got.len(), want.len()), (3, 3));
     assert!(worst(&want[0].latent, &want[1].latent) > 1e-3, "the instants do not differ");
@@ -92,7 +93,8 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let maps: Vec<Vec<f32>> =
         targets[..2].iter().map(|t| scene.events(&[]).voxels(*t).unwrap()).collect();
     let Size { width, height } = scene.padded;
-    let voxels: Vec<Voxels<'_>> = maps.iter().map(|data| Voxels { data, height, width }).collect();
+    let voxels: Vec<EventTensor<'_>> =
+        maps.iter().map(|data| EventTensor { data, height, width }).collect();
     let image = Image { data: &scene.blur, height: scene.image.height, width: scene.image.width };
     let got = cuda.restore(&image, &voxels).unwrap();
     for (g, w) in got.iter().zip(&want) {
@@ -130,9 +132,9 @@ fn case_refusals() {
     let mut cpu = CpuEngine::new(&weights, 0).unwrap();
     let good = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
     let mut outside = Scene::new(Size::new(32, 16), Size::new(16, 16), Size::new(16, 16));
-    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, on: true };
-    let targets = [Span::instant(EXPOSURE.at(0.5))];
-    let reversed = [Span::new(2.0, 1.0)];
+    outside.events[4500] = Event { t_us: 1_004_000, x: 16, y: 3, polarity: true };
+    let targets = [TimeRange::instant(EXPOSURE.at(0.5))];
+    let reversed = [TimeRange::new(2.0, 1.0)];
     let mut both = |scene: &Scene, h: usize, events: &Events<'_>| {
         let image = Image { data: &scene.blur, height: h, width: scene.image.width };
         let on = |e: &mut dyn Engine| e.restore_events(&image, events).unwrap_err().to_string();
@@ -141,7 +143,7 @@ fn case_refusals() {
     both(&outside, 16, &outside.events(&targets));
     both(&good, 15, &good.events(&targets));
     both(&good, 16, &good.events(&reversed));
-    let empty = Events { exposure: Span::new(5.0, 5.0), ..good.events(&targets) };
+    let empty = Events { exposure: TimeRange::new(5.0, 5.0), ..good.events(&targets) };
     both(&good, 16, &empty);
     assert!(good.restore(&mut cuda, &[]).is_empty());
     assert_eq!(good.restore(&mut cuda, &targets).len(), 1);

@@ -7,11 +7,10 @@ use crate::{psnr, worst};
 use cudarc::driver::{CudaContext, LaunchConfig, PushKernelArg};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
-use gem_live::engine::{Engine, Events, Form, Image, Restored, View, Voxels};
-use gem_live::event::{
-    CHANNELS, EventInput, Span, TargetBins, Thresholds, append_prior, count_scales,
-};
-use gem_live::frame::Size;
+use gem_live::engine::{Engine, EventTensor, Events, Image, OutputFormat, OutputRef, Restored};
+use gem_live::event::{CHANNELS, EventInput, TargetBins, Thresholds, append_prior, count_scales};
+use gem_live::image::Size;
+use gem_live::time::TimeRange;
 use std::io::Read;
 
 #[test]
@@ -48,9 +47,9 @@ const THRESHOLDS: [Thresholds; 4] = [
 ];
 
 /// Three targets take the two slots in turn; the last is an interval.
-fn targets() -> [Span; 3] {
-    let at = |t| Span::instant(EXPOSURE.at(t));
-    [at(0.0), at(0.4), Span::new(EXPOSURE.at(0.33), EXPOSURE.at(0.7))]
+fn targets() -> [TimeRange; 3] {
+    let at = |t| TimeRange::instant(EXPOSURE.at(t));
+    [at(0.0), at(0.4), TimeRange::new(EXPOSURE.at(0.33), EXPOSURE.at(0.7))]
 }
 
 /// A sensor that is mirrored, at sizes that divide into no tile, with a hot pixel.
@@ -89,12 +88,12 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let mut next = 0;
     for want in &want {
         while queue.room() > 0 && next < jobs.len() {
-            assert!(queue.submit(&jobs[next].0, &jobs[next].1, Form::Numbers).unwrap());
+            assert!(queue.submit(&jobs[next].0, &jobs[next].1, OutputFormat::F32).unwrap());
             next += 1;
         }
         let mut left = want.iter();
-        let mut compare = |one: View<'_>| {
-            let (View::Numbers { latent, ratio }, Some(want)) = (one, left.next()) else {
+        let mut compare = |one: OutputRef<'_>| {
+            let (OutputRef::F32 { latent, ratio }, Some(want)) = (one, left.next()) else {
                 panic!("another form, or one too many");
             };
             check("latent", latent, &want.latent);
@@ -106,14 +105,14 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let (blur, events) = &jobs[0];
     let Size { width, height } = events.padded;
     let maps = targets.map(|t| events.tensor(t, EventInput::Prior).unwrap());
-    let voxels = maps.each_ref().map(|data| Voxels { data, height, width });
+    let voxels = maps.each_ref().map(|data| EventTensor { data, height, width });
     let got = cuda.restore(blur, &voxels).unwrap();
     assert_eq!(got.len(), 3);
     for (got, want) in got.iter().zip(&want[0]) {
         check("latent from maps", &got.latent, &want.latent);
     }
     let counts = events.voxels(targets[0]).unwrap();
-    let voxels = [Voxels { data: &counts, height, width }];
+    let voxels = [EventTensor { data: &counts, height, width }];
     let refused = |e: &mut dyn Engine| e.restore(blur, &voxels).unwrap_err().to_string();
     assert_eq!(refused(&mut cuda), refused(&mut cpu));
 }
@@ -212,7 +211,7 @@ fn kernel_map(
 fn case_kernel() {
     let (scene, thresholds) = (scene(11), Thresholds { on: 0.23, off: 0.17 });
     let area = scene.padded.area();
-    let whole = Span::new(EXPOSURE.start_us, EXPOSURE.end_us);
+    let whole = TimeRange::new(EXPOSURE.start_us, EXPOSURE.end_us);
     for target in targets().into_iter().chain([whole]) {
         let planes = scene.events(&[]).voxels(target).unwrap();
         let counts: Vec<u16> = (0..area * CHANNELS)

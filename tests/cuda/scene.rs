@@ -1,10 +1,12 @@
 //! Random weights, images and events.
 
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, EventInput, Span, Thresholds};
-use gem_live::frame::Size;
+use gem_live::event::{Event, EventInput, Thresholds};
+use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights, parameters};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use gem_live::time::TimeRange;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// Weights as PyTorch starts them, but with offsets and masks that are not zero.
 pub fn weights(seed: u64) -> Weights {
@@ -33,7 +35,7 @@ pub struct Scene {
     pub events: Vec<Event>,
 }
 
-pub const EXPOSURE: Span = Span::new(1_000_000.25, 1_008_000.75);
+pub const EXPOSURE: TimeRange = TimeRange::new(1_000_000.25, 1_008_000.75);
 
 impl Scene {
     pub fn new(image: Size, sensor: Size, padded: Size) -> Self {
@@ -47,18 +49,18 @@ impl Scene {
             t_us: rng.random_range(999_000..1_009_000),
             x: rng.random_range(0..sensor.width as u16),
             y: rng.random_range(0..sensor.height as u16),
-            on: rng.random(),
+            polarity: rng.random(),
         };
         Self { blur, image, sensor, padded, events: (0..9000).map(event).collect() }
     }
 
-    pub fn restore(&self, engine: &mut dyn Engine, targets: &[Span]) -> Vec<Restored> {
+    pub fn restore(&self, engine: &mut dyn Engine, targets: &[TimeRange]) -> Vec<Restored> {
         let Size { width, height } = self.image;
         let blur = Image { data: &self.blur, height, width };
         engine.restore_events(&blur, &self.events(targets)).unwrap()
     }
 
-    pub fn events<'a>(&'a self, targets: &'a [Span]) -> Events<'a> {
+    pub fn events<'a>(&'a self, targets: &'a [TimeRange]) -> Events<'a> {
         Events {
             events: &self.events,
             exposure: EXPOSURE,

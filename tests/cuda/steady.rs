@@ -5,7 +5,8 @@ use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
-use gem_live::frame::{Exposure, Planes, Rounding, Size};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, Rounding, Size};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -63,20 +64,20 @@ fn case_steady() {
     let mut deblurrer = Deblurrer::new(Box::new(engine));
     let size = Size::new(16, 16);
     let scene = Scene::new(size, size, size);
-    let frame = Planes::new(3, size, scene.blur).unwrap();
+    let frame = ImageF32::new(3, size, scene.blur).unwrap();
     let exposure =
         Arc::new(Exposure { frame, span: EXPOSURE, events: scene.events.into(), sensor: size });
     let at: Vec<f64> = (0..instants).map(|i| (i as f64 + 0.5) / instants as f64).collect();
     let mut submitted = 0;
     for _ in 0..exposures {
-        while submitted < exposures && deblurrer.room() > 0 {
+        while submitted < exposures && deblurrer.free_slots() > 0 {
             deblurrer.submit(exposure.clone(), &at, Rounding::Nearest).unwrap();
             submitted += 1;
         }
         assert_eq!(deblurrer.collect().unwrap().len(), instants);
     }
     // The thread that waits for arrivals has been told of all of them.
-    let told = deblurrer.arrivals();
+    let told = deblurrer.ready_channel();
     for _ in 0..exposures {
         told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     }

@@ -8,10 +8,10 @@
     reason = "every test uses its part, and may fail by panicking"
 )]
 
-use gem_live::camera::{Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan};
-use gem_live::event::Event;
-use gem_live::frame::Size;
-use gem_live::rig::clock::{ClockSettings, Clocks, SyncState};
+use gem_live::camera::{Drops, EventPacket, FramePacket, FrameTiming};
+use gem_live::event::{Event, Trigger, TriggerEdge};
+use gem_live::image::Size;
+use gem_live::rig::clock::{ClockSettings, FrameTimer, SyncState};
 use gem_live::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use gem_live::time::Timestamp;
 use std::collections::VecDeque;
@@ -114,7 +114,7 @@ impl Play<'_> {
 
     /// Plays so many frames.
     pub fn run(&self, frames: usize) -> Vec<Told> {
-        let mut clocks = Clocks::new(self.settings, Drops::default());
+        let mut clocks = FrameTimer::new(self.settings, Drops::default());
         let (mut told, mut waiting) = (Vec::new(), VecDeque::new());
         self.send(0..frames, |now_us, sent| {
             match sent {
@@ -179,9 +179,9 @@ impl Play<'_> {
                 let on_clock =
                     |e: &Event| Event { t_us: event_us(e.t_us).clamp(from, until - 1), ..*e };
                 let edges =
-                    [(period.start_us, EdgeKind::Rising), (period.end_us, EdgeKind::Falling)];
+                    [(period.start_us, TriggerEdge::Rising), (period.end_us, TriggerEdge::Falling)];
                 let edges = edges.into_iter().filter(|(us, _)| cable && inside(*us));
-                let edge = |(us, kind)| Edge { t: Timestamp::from_us(event_us(us)), kind };
+                let edge = |(us, kind)| Trigger { t: Timestamp::from_us(event_us(us)), kind };
                 let packet = EventPacket {
                     epoch: events.epoch,
                     from: Timestamp::from_us(from),
@@ -204,8 +204,8 @@ impl Play<'_> {
                     epoch: frame_clock.epoch,
                     sequence: period.number.saturating_sub(frame_clock.first),
                     span: match self.stamped {
-                        true => FrameSpan::Frames { start, exposure_us },
-                        false => FrameSpan::Arrival { exposure_us },
+                        true => FrameTiming::Frames { start, exposure_us },
+                        false => FrameTiming::Arrival { exposure_us },
                     },
                     arrived: Timestamp::from_us(last_frame),
                     picture: period.frame,

@@ -6,9 +6,9 @@
     reason = "every test uses some; a test may fail by panicking"
 )]
 
-use gem_live::dataset::{Pair, Truth};
 use gem_live::event::Event;
-use gem_live::frame::{Picture, Size};
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{GroundTruth, Pair};
 use rand::{Rng, SeedableRng};
 use std::path::Path;
 
@@ -19,17 +19,17 @@ pub fn sized(seed: u64, side: usize, scale: usize) -> Pair {
     let mut frame = || {
         let data =
             (0..3 * side * side).map(|i| (i % side * 3) as u8 ^ rng.random_range(0..32)).collect();
-        Picture::new(3, size, data).unwrap()
+        ImageU8::new(3, size, data).unwrap()
     };
     let frames = [frame(), frame()];
-    let truth = Truth { images: vec![frame()], timestamps_us: vec![5_000] };
+    let truth = GroundTruth { images: vec![frame()], timestamps_us: vec![5_000] };
     let pixels = (side / scale) as u16;
     let mut events: Vec<Event> = (0..800)
         .map(|_| Event {
             t_us: rng.random_range(0..25_000),
             x: rng.random_range(0..pixels),
             y: rng.random_range(0..pixels),
-            on: rng.random(),
+            polarity: rng.random(),
         })
         .collect();
     events.sort_by_key(|e| e.t_us);
@@ -43,7 +43,7 @@ pub fn pair(seed: u64) -> Pair {
 }
 
 pub fn write(folder: &Path, name: &str, pair: &Pair) {
-    gem_live::output::write(&folder.join(name), &pair.to_bytes().unwrap()).unwrap();
+    gem_live::formats::atomic_file::write(&folder.join(name), &pair.to_bytes().unwrap()).unwrap();
 }
 
 /// What may be wrong with a recording, by the name of its file, and a word of the reason.
@@ -64,8 +64,9 @@ pub fn write_bad(folder: &Path) {
     uneven.events.retain(|e| e.t_us < 20_000);
     write(folder, "uneven.npz", &uneven);
     let mut storm = pair(12);
-    storm.events.extend((0..1200).map(|i| Event { t_us: i * 20, x: 3, y: 4, on: true }));
+    storm.events.extend((0..1200).map(|i| Event { t_us: i * 20, x: 3, y: 4, polarity: true }));
     storm.events.sort_by_key(|e| e.t_us);
     write(folder, "storm.npz", &storm);
-    gem_live::output::write(&folder.join("torn.npz"), b"PK\x03\x04 and no more").unwrap();
+    gem_live::formats::atomic_file::write(&folder.join("torn.npz"), b"PK\x03\x04 and no more")
+        .unwrap();
 }

@@ -1,8 +1,8 @@
 //! Golden forward passes: what PyTorch computed with the published network.
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
-use gem_live::engine::{Engine, Image, Voxels};
+use gem_live::engine::{Engine, EventTensor, Image};
 use gem_live::network::{Weights, tensors};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ impl Pass {
         let (data, height, width) = (&self.blur.0, self.blur.1, self.blur.2);
         let image = Image { data, height, width };
         let (data, height, width) = (&self.event.0, self.event.1, self.event.2);
-        let voxels = [Voxels { data, height, width }];
+        let voxels = [EventTensor { data, height, width }];
         let exact = single.restore(&image, &voxels)?.remove(0).latent;
         let fast = half.restore(&image, &voxels)?.remove(0).latent;
         if exact.len() != self.latent.0.len() {

@@ -1,10 +1,11 @@
 //! How long one pair of sizes takes, and where the time goes.
 
 use super::scene::{Scene, finite};
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, KernelTime, Precision};
-use gem_live::frame::{Exposure, Rounding, Size};
+use gem_live::exposure::Exposure;
+use gem_live::image::{Rounding, Size};
 use gem_live::network::Weights;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -130,7 +131,7 @@ impl Measurement<'_> {
         let length = SEQUENCE.min(self.repeats);
         let mut submitted = 0;
         for _ in 0..length {
-            while submitted < length && deblurrer.room() > 0 {
+            while submitted < length && deblurrer.free_slots() > 0 {
                 deblurrer.submit(exposure.clone(), &[0.5], Rounding::Nearest)?;
                 submitted += 1;
             }

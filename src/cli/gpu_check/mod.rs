@@ -5,13 +5,14 @@ mod measure;
 mod scene;
 mod small;
 
-use super::Failure;
 use super::bench::{random_weights, size};
+use super::failure::Failure;
 use gem_live::engine::cuda::{DeviceInfo, devices};
 use gem_live::event::EventInput;
-use gem_live::frame::Size;
+use gem_live::image::Size;
 use measure::Measurement;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,8 +33,8 @@ const QUICK: (Size, Size) = (Size::new(64, 48), Size::new(32, 24));
 #[derive(clap::Args)]
 pub(crate) struct GpuCheck {
     /// Number of the card.
-    #[arg(long, default_value_t = 0)]
-    device: usize,
+    #[arg(long, alias = "device", default_value_t = 0)]
+    gpu: usize,
     /// Folder with san.safetensors and forward_*.safetensors.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -90,8 +91,8 @@ impl Found {
 impl GpuCheck {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let cards = devices()?;
-        let card = cards.iter().find(|c| c.ordinal == self.device);
-        let card = card.ok_or_else(|| format!("there is no CUDA device {}", self.device))?;
+        let card = cards.iter().find(|c| c.ordinal == self.gpu);
+        let card = card.ok_or_else(|| format!("there is no CUDA device {}", self.gpu))?;
         println!("{} (compute capability {}.{})", card.name, card.capability.0, card.capability.1);
         let mut found = Found::default();
         if !self.plan_only {
@@ -141,7 +142,10 @@ impl GpuCheck {
             "failures": found.failures,
         });
         if let Some(path) = &self.json {
-            gem_live::output::write(path, serde_json::to_string_pretty(&report)?.as_bytes())?;
+            gem_live::formats::atomic_file::write(
+                path,
+                serde_json::to_string_pretty(&report)?.as_bytes(),
+            )?;
         }
         Ok(())
     }

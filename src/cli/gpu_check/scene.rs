@@ -1,14 +1,17 @@
 //! Random pixels and events, and how they are handed to an engine.
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use gem_live::engine::cuda::CudaEngine;
 use gem_live::engine::{Engine, Events, Image, Restored};
-use gem_live::event::{Event, Span, Thresholds};
-use gem_live::frame::{Exposure, Planes, Size};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use gem_live::event::{Event, Thresholds};
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageF32, Size};
+use gem_live::time::TimeRange;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// A thirtieth of a second, as MS-RBD's.
-const EXPOSURE: Span = Span::new(0.0, 33_000.0);
+const EXPOSURE: TimeRange = TimeRange::new(0.0, 33_000.0);
 
 /// One exposure of noise.
 pub(super) struct Scene {
@@ -27,13 +30,13 @@ impl Scene {
             t_us: rng.random_range(0..33_000),
             x: rng.random_range(0..sensor.width as u16),
             y: rng.random_range(0..sensor.height as u16),
-            on: rng.random(),
+            polarity: rng.random(),
         };
         Self { blur, image, sensor, events: (0..count).map(event).collect() }
     }
 
     pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
-        let frame = Planes::new(3, self.image, self.blur.clone())?;
+        let frame = ImageF32::new(3, self.image, self.blur.clone())?;
         let (events, sensor) = (self.events.clone(), self.sensor);
         Ok(Exposure { frame, span: EXPOSURE, events: events.into(), sensor })
     }
@@ -44,8 +47,8 @@ impl Scene {
         targets: usize,
         f: impl FnOnce(&Image<'_>, &Events<'_>) -> T,
     ) -> T {
-        let at = |i: usize| Span::instant(EXPOSURE.at((i as f64 + 0.5) / targets as f64));
-        let targets: Vec<Span> = (0..targets).map(at).collect();
+        let at = |i: usize| TimeRange::instant(EXPOSURE.at((i as f64 + 0.5) / targets as f64));
+        let targets: Vec<TimeRange> = (0..targets).map(at).collect();
         let Size { width, height } = self.image;
         let events = Events {
             events: &self.events,

@@ -1,15 +1,17 @@
 //! Every kernel once: what compute-sanitizer runs, too.
 
 use super::scene::{Scene, finite};
-use crate::cli::Failure;
 use crate::cli::bench::random_weights;
+use crate::cli::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
-use gem_live::engine::{Engine, Restored, Voxels};
+use gem_live::engine::{Engine, EventTensor, Restored};
 use gem_live::event::EventInput;
-use gem_live::frame::{Exposure, Rounding, Size};
-use rand::{SeedableRng, rngs::StdRng};
+use gem_live::exposure::Exposure;
+use gem_live::image::{Rounding, Size};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use std::sync::Arc;
 
 /// Random weights that must not give numbers that are not finite; a short run takes one.
@@ -81,7 +83,7 @@ fn in_other_ways(
         [target, ..] => Ok(events.tensor(*target, input)?),
         [] => Err(Failure::from("no target")),
     })?;
-    let maps = [Voxels { data: &map, height, width }];
+    let maps = [EventTensor { data: &map, height, width }];
     let restored = scene.with(0, |blur, _| engine.restore(blur, &maps))?;
     finite(&restored)?;
     let mut deblurrer = Deblurrer::new(Box::new(engine));

@@ -1,9 +1,9 @@
 //! `gem-live synth real-events`: high-speed frames beside real events, by the HS-ERGB recipe.
 
-use super::{Target, named, report, work};
-use crate::cli::Failure;
-use gem_live::simulate::synth::real::{Recipe, Sequence};
-use gem_live::simulate::synth::set::Set;
+use super::target::{Target, named, report, work};
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::DatasetWriter;
+use gem_live::datagen::hs_ergb::{Recipe, Sequence};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ impl RealEvents {
             "recipe": "real-events", "inputs": names, "average": self.average,
             "truths": self.truths, "gap": self.gap, "into": self.target.into.name(),
         });
-        let set = Set::open(&self.target.out, settings)?;
+        let set = DatasetWriter::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
         work(&jobs, self.target.threads, |(path, name)| {
             let stem = format!("{}/{name}", self.target.into.folder(path));
@@ -48,7 +48,7 @@ impl RealEvents {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn sequence(&self, set: &Set, path: &Path, stem: &str) -> Result<usize, String> {
+    fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
         let sequence = match Sequence::open(path) {
             Ok(sequence) => sequence,
             Err(error) => {

@@ -1,10 +1,10 @@
 //! `gem-live synth stills`: scenes of photographs.
 
-use super::{report, size, work};
-use crate::cli::Failure;
-use gem_live::frame::Size;
-use gem_live::simulate::synth::set::Set;
-use gem_live::simulate::synth::{Part, Photographs, Recipe, still_pair};
+use super::target::{report, size, work};
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::DatasetWriter;
+use gem_live::datagen::{Part, Perturbations, Photographs, Recipe, still_pair};
+use gem_live::image::Size;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,6 +44,9 @@ pub(super) struct Stills {
     /// Share of cameras that store light^(1/2.2) instead of what they sum, from 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     curved: f64,
+    /// YAML file with sensor noise and errors of calibration, such as configs/held_out_noisy.yaml.
+    #[arg(long, value_name = "FILE")]
+    perturbations: Option<PathBuf>,
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -75,19 +78,27 @@ impl Stills {
         let training = read(Part::Training, self.train)?;
         let held_out = read(Part::HeldOut, self.test)?;
         let names = |p: &Option<Photographs>| p.as_ref().map(|p| p.names().to_vec());
-        let settings = serde_json::json!({
+        let perturbations = match &self.perturbations {
+            Some(path) => Perturbations::read(path)?,
+            None => Perturbations::default(),
+        };
+        let mut settings = serde_json::json!({
             "recipe": "stills", "train": self.train, "test": self.test,
             "size": [width, height], "scale": scale, "blur": self.blur, "truths": self.truths,
             "gray": self.gray, "curved": self.curved, "seed": self.seed,
             "photographs_train": names(&training), "photographs_test": names(&held_out),
         });
-        let set = Set::open(&self.out, settings)?;
+        if self.perturbations.is_some() {
+            settings["perturbations"] = serde_json::to_value(&perturbations)?;
+        }
+        let set = DatasetWriter::open(&self.out, settings)?;
         let recipe = Recipe {
             size: self.size,
             max_blur_px: self.blur,
             slow: 1.0,
             gray: self.gray,
             curved: self.curved,
+            perturbations,
             ..Recipe::default()
         };
         let mut jobs: Vec<(String, u64, &Photographs)> = Vec::new();

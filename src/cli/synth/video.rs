@@ -1,13 +1,13 @@
 //! `gem-live synth video`: sharp frames at a high rate, by the Ev-REDS recipe.
 
-use super::{Target, named, report, size, work};
-use crate::cli::Failure;
+use super::target::{Target, named, report, size, work};
 use crate::cli::common::thresholds;
-use gem_live::deblur::Thresholds;
-use gem_live::frame::Size;
-use gem_live::simulate::synth::sequence::{PairMaker, Recipe};
-use gem_live::simulate::synth::set::Set;
-use gem_live::simulate::synth::source::{Opening, Source};
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::DatasetWriter;
+use gem_live::datagen::ev_reds::{PairMaker, Recipe};
+use gem_live::datagen::source::{Opening, Source};
+use gem_live::event::Thresholds;
+use gem_live::image::Size;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +23,9 @@ pub(super) struct Video {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Frames per second of the inputs [default: a video's own; 120, as REDS has, for folders].
     #[arg(long, value_parser = rate)]
     fps: Option<f64>,
@@ -72,9 +75,9 @@ impl Video {
             "average": self.average, "truths": self.truths, "gap": self.gap, "scale": self.scale,
             "size": self.size.map(|s| [s.width, s.height]), "bandwidth": self.bandwidth,
             "thresholds": [self.thresholds.on, self.thresholds.off],
-            "seed": self.target.seed, "into": self.target.into.name(),
+            "seed": self.seed, "into": self.target.into.name(),
         });
-        let set = Set::open(&self.target.out, settings)?;
+        let set = DatasetWriter::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
         work(&jobs, self.target.threads, |(path, name)| {
             let folder = self.target.into.folder(path);
@@ -87,7 +90,7 @@ impl Video {
 
     /// Makes the pairs of one input; what cannot be used is noted. Only a dataset that cannot be
     /// written is an error.
-    fn sequence(&self, set: &Set, path: &Path, stem: &str) -> Result<usize, String> {
+    fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
         let opening = Opening { rate_hz: self.fps, interpolate: self.interpolate, size: self.size };
         let (mut source, rate_hz) = match Source::open(path, opening) {
             Ok(opened) => opened,
@@ -107,7 +110,7 @@ impl Video {
         recipe.pixels.on = self.thresholds.on as f32;
         recipe.pixels.off = self.thresholds.off as f32;
         recipe.pixels.bandwidth_hz = self.bandwidth as f32;
-        recipe.pixels.seed = self.target.seed;
+        recipe.pixels.seed = self.seed;
         let (mut number, mut place, mut made) = (0, 0, 0);
         let mut maker: Option<PairMaker> = None;
         let mut spoilt = false;

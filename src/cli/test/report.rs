@@ -1,7 +1,8 @@
 //! The scores of an evaluation: per image, per sequence and overall.
 
-use super::Failure;
+use crate::cli::failure::Failure;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// PSNR in dB and SSIM of one image.
@@ -62,6 +63,18 @@ impl Report {
         (psnr, ssim)
     }
 
+    /// The least gain in PSNR over the same image of `input`, and the percentage of images that
+    /// are worse than that by more than a hundredth of a dB.
+    pub(super) fn gains_over(&self, input: &Self) -> (f64, f64) {
+        let input: HashMap<(&str, usize), f64> =
+            input.scores.iter().map(|s| ((s.sequence.as_str(), s.index), s.psnr)).collect();
+        let gain = |s: &Score| Some(s.psnr - input.get(&(s.sequence.as_str(), s.index))?);
+        let gains: Vec<f64> = self.scores.iter().filter_map(gain).collect();
+        let worse = gains.iter().filter(|g| **g < -0.01).count();
+        let least = gains.iter().copied().fold(f64::INFINITY, f64::min);
+        (least, 100.0 * worse as f64 / gains.len().max(1) as f64)
+    }
+
     pub(super) fn print(&self) {
         let widest = self.scores.iter().map(|s| s.sequence.len() + 4).max().unwrap_or(0).max(8);
         println!("{:<widest$}  {:>8}  {:>7}", "image", "PSNR/dB", "SSIM");
@@ -88,7 +101,7 @@ impl Report {
             json.as_object_mut().and_then(|j| j.insert((*name).to_owned(), value));
         }
         let text = serde_json::to_vec_pretty(&json)?;
-        gem_live::output::write(&folder.join("results.json"), &text)?;
+        gem_live::formats::atomic_file::write(&folder.join("results.json"), &text)?;
         let mut csv = String::from("sequence,index,psnr,ssim\n");
         for Score { sequence, index, psnr, ssim } in &self.scores {
             // Names are quoted: a file's name may hold a comma.
@@ -101,6 +114,6 @@ impl Report {
         }
         let Mean { psnr, ssim, .. } = self.overall();
         csv.push_str(&format!("overall,mean,{psnr},{ssim}\n"));
-        Ok(gem_live::output::write(&folder.join("results.csv"), csv.as_bytes())?)
+        Ok(gem_live::formats::atomic_file::write(&folder.join("results.csv"), csv.as_bytes())?)
     }
 }

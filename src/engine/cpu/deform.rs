@@ -1,7 +1,8 @@
 //! Modulated deformable convolution (DCNv2): offsets, sampling and product in one pass, a few
 //! pixels at a time, so that neither offsets nor columns reach main memory.
 
-use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::Isa;
+use super::kernel::{Packed, Post, Rows, Task, matmul};
 use super::layers::Conv;
 use super::map::Map;
 use super::simd::Simd;

@@ -4,7 +4,8 @@
 //! linear, so it is applied to both maps before the nearest-neighbour gathers; the last one is
 //! linear too and the corner weights sum to one, so it is applied once, after the blend.
 
-use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::Isa;
+use super::kernel::{Packed, Post, Rows, Task, matmul};
 use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;

@@ -1,6 +1,7 @@
 //! The layers of SAN on feature maps; each runs its output rows in parallel.
 
-use super::kernel::{Isa, Packed, Post, Rows, Task, matmul};
+use super::Isa;
+use super::kernel::{Packed, Post, Rows, Task, matmul};
 use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;

@@ -12,10 +12,13 @@ pub(crate) mod simd;
 
 pub use kernel::Isa;
 
-use super::{Engine, EngineError, EventMap, Events, Form, Image, Restored, View, Voxels};
-use crate::event::{EventInput, Span, TargetBins};
-use crate::frame::Size;
+use super::{
+    Engine, EngineError, EventMap, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
+};
+use crate::event::{EventInput, TargetBins};
+use crate::image::Size;
 use crate::network::{FUSION_LEVELS, Weights};
+use crate::time::TimeRange;
 use deform::DeformConv;
 use fusion::Fusion;
 use kernel::Task;
@@ -242,7 +245,7 @@ impl CpuEngine {
         let mut map = std::mem::take(&mut self.voxels);
         // One event map at a time: they are the largest tensors at high event resolution.
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
-            let counts = Voxels { data: events.voxels_in(*target, &mut map)?, height, width };
+            let counts = EventTensor { data: events.voxels_in(*target, &mut map)?, height, width };
             counts.check(EventInput::Counts)?;
             let target = match self.event_input {
                 EventInput::Counts => Target::Tensor(counts),
@@ -259,13 +262,13 @@ impl CpuEngine {
 /// What the network reads of the events of one target.
 enum Target<'a> {
     /// As it is read.
-    Tensor(Voxels<'a>),
+    Tensor(EventTensor<'a>),
     /// Counts, from which the event prior is made.
     Counts(Counts<'a>),
 }
 
 impl<'a> Target<'a> {
-    fn of_counts(counts: &Voxels<'a>, events: &Events<'_>, target: Span) -> Self {
+    fn of_counts(counts: &EventTensor<'a>, events: &Events<'_>, target: TimeRange) -> Self {
         Self::Counts(Counts {
             data: counts.data,
             height: counts.height,
@@ -284,7 +287,7 @@ impl Engine for CpuEngine {
     fn restore(
         &mut self,
         blur: &Image<'_>,
-        targets: &[Voxels<'_>],
+        targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
         targets.iter().try_for_each(|t| t.check(self.event_input))?;
@@ -308,18 +311,18 @@ impl Engine for CpuEngine {
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        form: Form,
-        take: &mut dyn FnMut(usize, View<'_>),
+        form: OutputFormat,
+        take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         let mut pixels = std::mem::take(&mut self.pixels);
         let all = self.each_instant(blur, events, |i, restored| match form {
-            Form::Numbers => {
+            OutputFormat::F32 => {
                 let Restored { latent, ratio } = restored;
-                take(i, View::Numbers { latent, ratio });
+                take(i, OutputRef::F32 { latent, ratio });
             }
-            Form::Pixels(rounding) => {
+            OutputFormat::U8(rounding) => {
                 restored.pixels_in(rounding, &mut pixels);
-                take(i, View::Pixels(&pixels));
+                take(i, OutputRef::U8(&pixels));
             }
         });
         self.pixels = pixels;

@@ -130,13 +130,14 @@ impl MeansRow<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Span, append_prior};
-    use crate::simulate::random::Stream;
+    use crate::event::append_prior;
+    use crate::random::KeyedRng;
+    use crate::time::TimeRange;
 
     #[test]
     fn every_instruction_set_computes_what_the_definition_does() {
         let (h, w) = (3, 37);
-        let mut random = Stream::keyed(&[0x7072_696f]);
+        let mut random = KeyedRng::keyed(&[0x7072_696f]);
         let data: Vec<f32> = (0..CHANNELS * h * w)
             .map(|_| if random.below(3) == 0 { random.below(9) as f32 } else { 0.0 })
             // A hot pixel.
@@ -144,8 +145,8 @@ mod tests {
             .map(|(i, v)| if i % (h * w) == 40 { v * 300.0 } else { v })
             .collect();
         let thresholds = Thresholds { on: 0.23, off: 0.17 };
-        let exposure = Span::new(100.0, 1700.0);
-        for target in [Span::instant(830.0), Span::new(350.0, 900.0), exposure] {
+        let exposure = TimeRange::new(100.0, 1700.0);
+        for target in [TimeRange::instant(830.0), TimeRange::new(350.0, 900.0), exposure] {
             let target = TargetBins::new(exposure, target);
             let mut expected = data.clone();
             append_prior(&mut expected, h * w, thresholds, &target);

@@ -2,10 +2,10 @@
 
 use super::arguments::{Address, Block};
 use crate::engine::EngineError;
-use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
+use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError,
-    LaunchConfig, PinnedHostSlice, PushKernelArg, result, sys,
+    LaunchConfig, PinnedHostSlice, PushKernelArg, result,
 };
 use std::io::Read;
 use std::sync::Arc;

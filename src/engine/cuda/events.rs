@@ -2,8 +2,9 @@
 
 use super::arguments::{EgerHeader, PriorTarget};
 use crate::engine::{EngineError, Events};
-use crate::event::{BINS, EgerError, Span, TargetBins, count_scales};
-use crate::frame::Size;
+use crate::event::{BINS, EgerError, TargetBins, count_scales};
+use crate::image::Size;
+use crate::time::TimeRange;
 
 /// Refuses what EGER on the host refuses, and what does not fit the packed form.
 pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
@@ -19,7 +20,7 @@ pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
 }
 
 /// One target's header; which events it is about is added where they are sent.
-pub(super) fn header(events: &Events<'_>, target: Span, count: usize) -> EgerHeader {
+pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> EgerHeader {
     let exposure = events.exposure;
     let TargetBins { overlap, total } = TargetBins::new(exposure, target);
     let scales = count_scales(events.thresholds);
@@ -36,7 +37,7 @@ pub(super) fn header(events: &Events<'_>, target: Span, count: usize) -> EgerHea
 }
 
 /// The exposures that EGER takes, and those short enough for 32 bits of microseconds.
-fn check_exposure(span: Span) -> Result<(), EngineError> {
+fn check_exposure(span: TimeRange) -> Result<(), EngineError> {
     let duration = span.duration_us();
     if !(duration.is_finite() && duration > 0.0 && duration < f64::from(u32::MAX) - 1.0) {
         return Err(EgerError::Exposure(span.start_us, span.end_us).into());
@@ -44,7 +45,7 @@ fn check_exposure(span: Span) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn check_target(span: Span) -> Result<(), EngineError> {
+fn check_target(span: TimeRange) -> Result<(), EngineError> {
     let duration = span.duration_us();
     if duration.is_finite() && duration >= 0.0 {
         return Ok(());
@@ -68,7 +69,7 @@ pub(super) fn pack(events: &Events<'_>, to: &mut [u32]) -> Result<usize, EngineE
             return Err(EgerError::Outside { x, y, width, height }.into());
         }
         if let Some(slot) = slots.next() {
-            let place = u32::from(y) << 16 | u32::from(event.on) << 15 | u32::from(x);
+            let place = u32::from(y) << 16 | u32::from(event.polarity) << 15 | u32::from(x);
             *slot = [(event.t_us - base_us) as u32, place];
             count += 1;
         }

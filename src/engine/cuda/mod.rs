@@ -10,37 +10,33 @@ mod arguments;
 mod arrivals;
 mod device;
 mod events;
+mod job;
 mod layers;
 mod pack;
 mod plan;
+mod precision;
 mod profile;
 mod queue;
 mod session;
 mod work;
 
 pub use device::{Cost, DeviceInfo, devices};
+pub use precision::Precision;
 pub use profile::{KernelTime, Profile};
 
-use super::{Engine, EngineError, Events, Form, Image, Queue, Restored, View, Voxels};
+use super::{
+    AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
+};
 use crate::event::EventInput;
-use crate::frame::Size;
+use crate::image::Size;
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
 use device::Device;
+use job::Job;
 use layers::Layers;
 use plan::Shape;
-use queue::Job;
 use session::{DEPTH, Session};
 use std::collections::VecDeque;
-
-/// Number format of features and weights; sums are in single precision in both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// Half precision on tensor cores.
-    Half,
-    /// Single precision without tensor cores: slow, for checking.
-    Single,
-}
 
 /// Events that a plan has room for at first; more than any MS-RBD frame has.
 const FIRST_EVENTS: usize = 1 << 18;
@@ -162,10 +158,10 @@ impl CudaEngine {
     fn run_maps(
         &mut self,
         blur: &Image<'_>,
-        maps: &[Voxels<'_>],
+        maps: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, DriverError> {
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };
-        let (device, form) = (&self.device, Form::Numbers);
+        let (device, form) = (&self.device, OutputFormat::F32);
         let mut out = Vec::with_capacity(maps.len());
         let mut collect = |session: &mut Session, i: usize| {
             out.extend(owned(session.collect(i % DEPTH, form)?));
@@ -191,12 +187,12 @@ impl CudaEngine {
 }
 
 /// A copy of numbers that are lent.
-fn owned(one: View<'_>) -> Option<Restored> {
+fn owned(one: OutputRef<'_>) -> Option<Restored> {
     match one {
-        View::Numbers { latent, ratio } => {
+        OutputRef::F32 { latent, ratio } => {
             Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
         }
-        View::Pixels(_) => None,
+        OutputRef::U8(_) => None,
     }
 }
 
@@ -208,7 +204,7 @@ impl Engine for CudaEngine {
     fn restore(
         &mut self,
         blur: &Image<'_>,
-        targets: &[Voxels<'_>],
+        targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         self.idle()?;
         blur.check()?;
@@ -216,7 +212,8 @@ impl Engine for CudaEngine {
         let image = Size::new(blur.width, blur.height);
         let mut out = Vec::with_capacity(targets.len());
         // Maps may differ in size; runs of one size share an image encoding.
-        let same = |a: &Voxels<'_>, b: &Voxels<'_>| (a.height, a.width) == (b.height, b.width);
+        let same =
+            |a: &EventTensor<'_>, b: &EventTensor<'_>| (a.height, a.width) == (b.height, b.width);
         for run in targets.chunk_by(same) {
             let size = run.first().map_or(Size::new(16, 16), |v| Size::new(v.width, v.height));
             self.prepare(Shape { image, sensor: size, padded: size, events: None })?;
@@ -233,7 +230,7 @@ impl Engine for CudaEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         self.idle()?;
         blur.check()?;
-        self.submit(blur, events, Form::Numbers)?;
+        self.submit(blur, events, OutputFormat::F32)?;
         let mut out = Vec::with_capacity(events.targets.len());
         self.collect(&mut |one| out.extend(owned(one)))?;
         Ok(out)
@@ -243,8 +240,8 @@ impl Engine for CudaEngine {
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
-        form: Form,
-        take: &mut dyn FnMut(usize, View<'_>),
+        form: OutputFormat,
+        take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         self.idle()?;
         blur.check()?;
@@ -256,7 +253,7 @@ impl Engine for CudaEngine {
         })
     }
 
-    fn queue(&mut self) -> Option<&mut dyn Queue> {
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         Some(self)
     }
 }

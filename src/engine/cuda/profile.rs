@@ -1,12 +1,13 @@
 //! Where the time on the card goes.
 
-use super::device::{Cost, Device};
+use super::device::Device;
 use super::session::Session;
 use super::work::Work;
-use super::{CudaEngine, queue};
-use crate::engine::{Engine, EngineError, Events, Form, Image};
-use crate::event::{Span, Thresholds};
-use crate::frame::{Rounding, Size};
+use super::{Cost, CudaEngine, queue};
+use crate::engine::{Engine, EngineError, Events, Image, OutputFormat};
+use crate::event::Thresholds;
+use crate::image::{Rounding, Size};
+use crate::time::TimeRange;
 use cudarc::driver::{CudaStream, DriverError};
 
 /// One kernel's time, by itself.
@@ -42,7 +43,7 @@ pub struct Profile {
 }
 
 /// What is measured: pixels for a display.
-const FORM: Form = Form::Pixels(Rounding::Nearest);
+const FORM: OutputFormat = OutputFormat::U8(Rounding::Nearest);
 
 const PARTS: [&str; 3] = ["events", "image", "rest"];
 
@@ -67,7 +68,7 @@ impl CudaEngine {
         events: &Events<'_>,
         repeats: usize,
     ) -> Result<Profile, EngineError> {
-        self.restore_lent(blur, events, Form::Pixels(Rounding::Nearest), &mut |_, _| {})?;
+        self.restore_lent(blur, events, OutputFormat::U8(Rounding::Nearest), &mut |_, _| {})?;
         let words = 2 * events.events.len();
         self.measure(words, repeats).map_err(|e| self.fail(e))
     }
@@ -80,7 +81,7 @@ impl CudaEngine {
         self.idle()?;
         let events = Events {
             events: &[],
-            exposure: Span::new(0.0, 1.0),
+            exposure: TimeRange::new(0.0, 1.0),
             targets: &[],
             sensor,
             padded: sensor,
@@ -107,7 +108,7 @@ impl CudaEngine {
             // Only without targets: nothing was computed, so there is nothing to measure.
             return Ok(Profile::default());
         };
-        let mut copies = |form: Option<Form>, stream: &CudaStream| {
+        let mut copies = |form: Option<OutputFormat>, stream: &CudaStream| {
             median(repeats, || timed(device, stream, || session.copy_only(device, words, form)))
         };
         let mut out = Profile {

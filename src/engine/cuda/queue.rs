@@ -1,27 +1,13 @@
 //! Exposures in flight on the card.
 
-use super::arguments::EgerHeader;
 use super::plan::Shape;
 use super::session::DEPTH;
 use super::{CudaEngine, events};
-use crate::engine::{Blurry, EngineError, Events, Form, Queue, View};
-use crate::frame::Size;
+use crate::engine::cuda::job::Job;
+use crate::engine::{AsyncEngine, Blurry, EngineError, Events, OutputFormat, OutputRef};
+use crate::image::Size;
 use crossbeam_channel::Receiver;
 use cudarc::driver::DriverError;
-use std::collections::VecDeque;
-
-/// An exposure in flight: its image and events are on the card or on their way, its targets are
-/// computed as slots become free. What is through is used again for another exposure.
-pub(super) struct Job {
-    lane: usize,
-    form: Form,
-    /// The work on its image was started.
-    encoded: bool,
-    /// Targets that were not started yet.
-    left: VecDeque<EgerHeader>,
-    /// Slots of the targets that were, in order.
-    started: VecDeque<usize>,
-}
 
 impl CudaEngine {
     /// Starts as many targets as there are free slots, in order of submission. The image of the
@@ -64,7 +50,7 @@ impl CudaEngine {
         device.context().check_err()
     }
 
-    fn take_first(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), DriverError> {
+    fn take_first(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), DriverError> {
         while let (Some(job), Some(session)) = (self.jobs.front_mut(), &mut self.session)
             && let Some(slot) = job.started.pop_front()
         {
@@ -88,8 +74,8 @@ pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, Engine
     Ok(Shape { image, sensor, padded, events: Some(events.events.len()) })
 }
 
-impl Queue for CudaEngine {
-    fn room(&mut self) -> usize {
+impl AsyncEngine for CudaEngine {
+    fn free_slots(&mut self) -> usize {
         DEPTH.saturating_sub(self.jobs.len())
     }
 
@@ -97,7 +83,7 @@ impl Queue for CudaEngine {
         &mut self,
         blur: &dyn Blurry,
         events: &Events<'_>,
-        form: Form,
+        form: OutputFormat,
     ) -> Result<bool, EngineError> {
         let shape = shape_of(blur.size(), events)?;
         if self.jobs.len() >= DEPTH || (!self.jobs.is_empty() && !self.serves(shape)) {
@@ -123,22 +109,22 @@ impl Queue for CudaEngine {
         Ok(true)
     }
 
-    fn collect(&mut self, take: &mut dyn FnMut(View<'_>)) -> Result<(), EngineError> {
+    fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {
         if self.jobs.is_empty() {
             return Err(EngineError::Shape("nothing was submitted".into()));
         }
         self.take_first(take).map_err(|e| self.fail(e))
     }
 
-    fn arrived(&mut self) -> bool {
+    fn is_ready(&mut self) -> bool {
         let slot = self.jobs.front().and_then(|j| j.started.front());
         match (&self.session, slot) {
-            (Some(session), Some(slot)) => session.arrived(*slot),
+            (Some(session), Some(slot)) => session.is_ready(*slot),
             _ => true,
         }
     }
 
-    fn arrivals(&mut self) -> Receiver<()> {
+    fn ready_channel(&mut self) -> Receiver<()> {
         self.arrivals.told.clone()
     }
 }

@@ -36,7 +36,7 @@ use super::device::Device;
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
-use crate::engine::{Blurry, Form, View};
+use crate::engine::{Blurry, OutputFormat, OutputRef};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) struct Session {
     pub(super) events: [Work; DEPTH],
     pub(super) image: [Work; DEPTH],
     /// By slot, lane and form; captured when first needed.
-    finish: HashMap<(usize, usize, Form), Work>,
+    finish: HashMap<(usize, usize, OutputFormat), Work>,
     pub(super) lanes: [Lane; DEPTH],
     slots: [Slot; DEPTH],
     pub(super) plan: Plan,
@@ -78,16 +78,21 @@ struct Slot {
 
 impl Slot {
     /// Sends a result to the host.
-    fn fetch(&mut self, device: &Device, from: SlotMemory, form: Form) -> Result<(), DriverError> {
+    fn fetch(
+        &mut self,
+        device: &Device,
+        from: SlotMemory,
+        form: OutputFormat,
+    ) -> Result<(), DriverError> {
         let stream = device.downloads.cu_stream();
         // SAFETY: the plan owns as much memory as each staging holds, which nobody reads before
         // the copy has ended.
         unsafe {
             match form {
-                Form::Numbers => {
+                OutputFormat::F32 => {
                     result::memcpy_dtoh_async(self.numbers.as_mut_slice()?, from.numbers, stream)
                 }
-                Form::Pixels(_) => {
+                OutputFormat::U8(_) => {
                     result::memcpy_dtoh_async(self.pixels.as_mut_slice()?, from.pixels, stream)
                 }
             }
@@ -231,7 +236,13 @@ impl Session {
     }
 
     /// What follows the two encodings.
-    pub(super) fn rest(&mut self, device: &Device, slot: usize, lane: usize, form: Form) -> &Work {
+    pub(super) fn rest(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        lane: usize,
+        form: OutputFormat,
+    ) -> &Work {
         let plan = &self.plan;
         self.finish.entry((slot, lane, form)).or_insert_with(|| {
             Work::capture(device, &device.work, None, plan.finish(slot, lane, form))
@@ -244,7 +255,7 @@ impl Session {
         device: &Device,
         slot: usize,
         lane: usize,
-        form: Form,
+        form: OutputFormat,
         arrivals: Option<&Arrivals>,
     ) -> Result<(), DriverError> {
         device.work.wait(&self.slots[slot].encoded)?;
@@ -267,7 +278,7 @@ impl Session {
         &mut self,
         device: &Device,
         words: usize,
-        form: Option<Form>,
+        form: Option<OutputFormat>,
     ) -> Result<(), DriverError> {
         if let Some(form) = form {
             return self.slots[0].fetch(device, self.plan.slots[0], form);
@@ -279,21 +290,25 @@ impl Session {
     }
 
     /// Whether a slot's result has arrived, or never will.
-    pub(super) fn arrived(&self, slot: usize) -> bool {
+    pub(super) fn is_ready(&self, slot: usize) -> bool {
         self.slots[slot].copied.try_is_complete().unwrap_or(true)
     }
 
     /// Waits for a slot's result, and lends it from its staging.
-    pub(super) fn collect(&mut self, slot: usize, form: Form) -> Result<View<'_>, DriverError> {
+    pub(super) fn collect(
+        &mut self,
+        slot: usize,
+        form: OutputFormat,
+    ) -> Result<OutputRef<'_>, DriverError> {
         let slot = &mut self.slots[slot];
         slot.copied.synchronize()?;
         Ok(match form {
-            Form::Numbers => {
+            OutputFormat::F32 => {
                 let all = slot.numbers.as_slice()?;
                 let (latent, ratio) = all.split_at(all.len() / 2);
-                View::Numbers { latent, ratio }
+                OutputRef::F32 { latent, ratio }
             }
-            Form::Pixels(_) => View::Pixels(slot.pixels.as_slice()?),
+            OutputFormat::U8(_) => OutputRef::U8(slot.pixels.as_slice()?),
         })
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{Grid, NEVER_US};
 use crate::event::Event;
-use crate::frame::Size;
+use crate::image::Size;
 
 /// How it is filtered.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]

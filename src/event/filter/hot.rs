@@ -4,7 +4,7 @@
 
 use super::Grid;
 use crate::event::Event;
-use crate::frame::Size;
+use crate::image::Size;
 
 /// How hot pixels are told from busy ones.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]

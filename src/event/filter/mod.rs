@@ -13,7 +13,7 @@ pub use hot::{HotPixel, HotPixels, HotSettings};
 pub use refractory::{Refractory, RefractorySettings};
 
 use super::Event;
-use crate::frame::Size;
+use crate::image::Size;
 
 /// A time long before any event, from which differences do not overflow.
 const NEVER_US: i64 = i64::MIN / 4;

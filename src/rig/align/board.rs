@@ -2,7 +2,7 @@
 
 use super::corners::{Corner, find, refine, turn};
 use super::gray::Gray;
-use crate::frame::{Picture, Size};
+use crate::image::{ImageU8, Size};
 use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
 
@@ -49,8 +49,8 @@ impl Board {
     }
 
     /// The board to be shown full screen: its squares as large as fit, on white.
-    pub fn paint(self, size: Size) -> Picture {
-        let mut picture = Picture::filled(false, size, 255);
+    pub fn paint(self, size: Size) -> ImageU8 {
+        let mut picture = ImageU8::filled(false, size, 255);
         let (across, down) = (self.columns + 1, self.rows + 1);
         let size = picture.size();
         // Half a square of margin, so that the outer squares end in white.
@@ -110,7 +110,7 @@ const WIDTH: usize = 800;
 
 impl Board {
     /// Finds the whole board in a picture.
-    pub fn find(self, picture: &Picture) -> Option<FoundBoard> {
+    pub fn find(self, picture: &ImageU8) -> Option<FoundBoard> {
         self.find_in(&Gray::of(picture))
     }
 

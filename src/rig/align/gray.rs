@@ -1,7 +1,6 @@
 //! Gray pictures in floating point: blur, reduction, sampling.
 
-use crate::frame::{Picture, Size};
-use crate::simulate::LUMA_BGR;
+use crate::image::{ImageU8, LUMA_BGR, Size};
 
 /// A gray image in `[0, 1]`, row by row. Positions are in pixels with the first pixel's centre
 /// at (0, 0); everything outside repeats the border.
@@ -18,7 +17,7 @@ impl Gray {
         Self { size, data }
     }
 
-    pub(super) fn of(picture: &Picture) -> Self {
+    pub(super) fn of(picture: &ImageU8) -> Self {
         let planes: Vec<&[u8]> = (0..3).map(|c| picture.plane(c)).collect();
         let data = match (picture.channels(), planes.as_slice()) {
             (3, [b, g, r]) => {

@@ -6,54 +6,34 @@
 //! kept and scaled ([`FrameCrop`]). [`AlignSession`] does all of this step by step, for a
 //! window or a command.
 
-mod blink;
 mod board;
 mod corners;
-mod crop;
+mod error;
+mod event_remap;
+mod flash_board;
+mod frame_remap;
 mod gray;
 mod overlay;
-mod run;
 mod session;
 mod solve;
 pub mod store;
-mod table;
 mod target;
 mod warp;
+mod worker;
 
-pub use blink::Blink;
 pub use board::{Board, FoundBoard};
-pub use crop::FrameCrop;
+pub use error::AlignError;
+pub use event_remap::EventTable;
+pub use flash_board::Blink;
+pub use frame_remap::FrameCrop;
 pub use overlay::overlay;
-pub use run::AlignRun;
 pub use session::{AlignProgress, AlignSession, AlignSettings};
 pub use solve::{View, solve};
-pub use table::EventTable;
 pub use target::{Crop, Target};
 pub use warp::{Side, Warp};
+pub use worker::AlignRun;
 
-use crate::frame::Size;
-
-/// Why two cameras could not be aligned.
-#[derive(Debug, thiserror::Error)]
-pub enum AlignError {
-    /// No board was seen by both cameras.
-    #[error("no board was found in pictures of both cameras: show the whole board to both")]
-    NoView,
-    /// The corners contradict each other.
-    #[error(
-        "the corners fit no map between the cameras: take the views again, with the board still"
-    )]
-    NoWarp,
-    /// The common part is too small.
-    #[error(
-        "the cameras see too little in common ({seen} event pixels wide): turn one of them until \
-         both see the same"
-    )]
-    NoOverlap {
-        /// Width of what both see, in pixels of the event camera.
-        seen: usize,
-    },
-}
+use crate::image::Size;
 
 /// How well corners fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]

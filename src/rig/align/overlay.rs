@@ -1,10 +1,8 @@
 //! Events over the image: whether an alignment is right, for the eye.
 
-use super::crop::FrameCrop;
 use super::gray::Gray;
-use super::table::EventTable;
-use super::{Alignment, View};
-use crate::frame::Picture;
+use super::{Alignment, EventTable, FrameCrop, View};
+use crate::image::ImageU8;
 
 /// Red, in blue, green, red.
 const RED: [f32; 3] = [40.0, 40.0, 255.0];
@@ -18,10 +16,10 @@ const CROSS: [[u8; 3]; 2] = [[60, 230, 60], [40, 40, 255]];
 /// `None` where a picture has another size than the alignment is for.
 pub fn overlay(
     alignment: &Alignment,
-    frame: &Picture,
-    seen: &Picture,
+    frame: &ImageU8,
+    seen: &ImageU8,
     view: Option<&View>,
-) -> Option<Picture> {
+) -> Option<ImageU8> {
     let table = EventTable::new(alignment);
     if seen.size() != table.source() {
         return None;
@@ -43,7 +41,7 @@ pub fn overlay(
             }
         }
     }
-    let mut out = Picture::filled(true, image, 0);
+    let mut out = ImageU8::filled(true, image, 0);
     let area = image.area();
     for y in 0..image.height {
         for x in 0..image.width {
@@ -70,7 +68,7 @@ pub fn overlay(
 
 /// A small upright or lying cross at a place in the frame camera's picture.
 fn cross(
-    out: &mut Picture,
+    out: &mut ImageU8,
     alignment: &Alignment,
     place: (f64, f64),
     colour: [u8; 3],

@@ -3,7 +3,7 @@
 use super::store::{self, Pair, StoreError};
 use super::{AlignError, Alignment, Blink, Board, FoundBoard, Residual, Target, View, overlay};
 use crate::event::Event;
-use crate::frame::{Picture, Size};
+use crate::image::{ImageU8, Size};
 use std::path::{Path, PathBuf};
 
 /// How an alignment is done.
@@ -42,7 +42,7 @@ pub struct AlignProgress {
     /// How well the views fit, once there is one.
     pub residual: Option<Residual>,
     /// Why there is no result though there are views.
-    pub trouble: Option<String>,
+    pub fault: Option<String>,
     /// What the person should do next.
     pub hint: &'static str,
 }
@@ -50,7 +50,7 @@ pub struct AlignProgress {
 /// What one camera has shown.
 #[derive(Debug, Default)]
 struct Eye {
-    picture: Option<Picture>,
+    picture: Option<ImageU8>,
     board: Option<FoundBoard>,
     /// Found twice in a row at one place.
     still: bool,
@@ -63,7 +63,7 @@ impl Eye {
     fn see(
         &mut self,
         other: &mut Self,
-        picture: Picture,
+        picture: ImageU8,
         board: Option<FoundBoard>,
         steady_px: f64,
     ) {
@@ -80,7 +80,7 @@ impl Eye {
     }
 
     fn size(&self) -> Option<Size> {
-        self.picture.as_ref().map(Picture::size)
+        self.picture.as_ref().map(ImageU8::size)
     }
 }
 
@@ -94,7 +94,7 @@ pub struct AlignSession {
     blink: Option<Blink>,
     views: Vec<View>,
     result: Option<Alignment>,
-    trouble: Option<String>,
+    fault: Option<String>,
 }
 
 /// Flashes that are summed before the board is looked for.
@@ -110,12 +110,12 @@ impl AlignSession {
             blink: None,
             views: Vec::new(),
             result: None,
-            trouble: None,
+            fault: None,
         }
     }
 
     /// Takes a picture of the frame camera, as it comes from it.
-    pub fn push_frame(&mut self, picture: &Picture) {
+    pub fn push_frame(&mut self, picture: &ImageU8) {
         let board = self.settings.board.find(picture);
         // A flashing board is dark in half of the pictures; that is no motion.
         if board.is_none() && self.blink.is_some() && self.frame.board.is_some() {
@@ -126,7 +126,7 @@ impl AlignSession {
     }
 
     /// Takes a picture of the event camera's own pixels.
-    pub fn push_aps(&mut self, picture: &Picture) {
+    pub fn push_aps(&mut self, picture: &ImageU8) {
         let board = self.settings.board.find(picture);
         self.event.see(&mut self.frame, picture.clone(), board, self.settings.steady_px);
         self.collect();
@@ -182,12 +182,12 @@ impl AlignSession {
     /// Solves with the views that there are.
     pub fn solve(&mut self) -> Option<&Alignment> {
         let (Some(events), Some(frames)) = (self.event.size(), self.frame.size()) else {
-            self.trouble = Some(AlignError::NoView.to_string());
+            self.fault = Some(AlignError::NoView.to_string());
             return None;
         };
         match Alignment::of_views(&self.views, events, frames, self.settings.target) {
-            Ok(alignment) => (self.result, self.trouble) = (Some(alignment), None),
-            Err(e) => (self.result, self.trouble) = (None, Some(e.to_string())),
+            Ok(alignment) => (self.result, self.fault) = (Some(alignment), None),
+            Err(e) => (self.result, self.fault) = (None, Some(e.to_string())),
         }
         self.result.as_ref()
     }
@@ -200,7 +200,7 @@ impl AlignSession {
     /// Forgets the view that was taken last.
     pub fn undo(&mut self) {
         self.views.pop();
-        (self.result, self.trouble) = (None, None);
+        (self.result, self.fault) = (None, None);
         if self.views.len() >= self.settings.views {
             self.solve();
         }
@@ -211,7 +211,7 @@ impl AlignSession {
         let (in_frame, in_events) = (self.frame.board.is_some(), self.event.board.is_some());
         let hint = match (in_frame, in_events) {
             _ if self.result.is_some() => "look at the overlay, then store the alignment",
-            _ if self.trouble.is_some() => "take the views again",
+            _ if self.fault.is_some() => "take the views again",
             (false, false) => "show the whole board to both cameras",
             (false, true) => "the frame camera does not see the whole board",
             (true, false) => "the event camera does not see the whole board",
@@ -224,7 +224,7 @@ impl AlignSession {
             views: self.views.len(),
             wanted: self.settings.views,
             residual: self.result.as_ref().map(|a| a.residual),
-            trouble: self.trouble.clone(),
+            fault: self.fault.clone(),
             hint,
         }
     }
@@ -240,12 +240,12 @@ impl AlignSession {
     }
 
     /// The last pictures of the frame camera and of the event camera.
-    pub fn pictures(&self) -> [Option<&Picture>; 2] {
+    pub fn pictures(&self) -> [Option<&ImageU8>; 2] {
         [self.frame.picture.as_ref(), self.event.picture.as_ref()]
     }
 
     /// What the event camera saw, over the frame that it is aligned to.
-    pub fn overlay(&self) -> Option<Picture> {
+    pub fn overlay(&self) -> Option<ImageU8> {
         let (frame, seen) = (self.frame.picture.as_ref()?, self.event.picture.as_ref()?);
         let (f, e) = (self.frame.board.as_ref(), self.event.board.as_ref());
         let now = f.zip(e).map(|(f, e)| View { frame: f.clone(), event: e.clone() });

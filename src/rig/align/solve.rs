@@ -1,9 +1,8 @@
 //! From boards that both cameras have seen to the alignment of the two.
 
-use super::board::FoundBoard;
-use super::warp::{Match, Warp};
-use super::{AlignError, Residual};
-use crate::frame::Size;
+use super::warp::Match;
+use super::{AlignError, FoundBoard, Residual, Warp};
+use crate::image::Size;
 
 /// One board, seen by both cameras at one time.
 #[derive(Clone, Debug, PartialEq)]

@@ -96,6 +96,6 @@ pub fn save(folder: &Path, pair: &Pair, alignment: &Alignment) -> Result<PathBuf
     std::fs::create_dir_all(folder).map_err(|e| io(e.to_string()))?;
     let file = File { cameras: pair.clone(), alignment: alignment.clone() };
     let json = serde_json::to_vec_pretty(&file).map_err(|e| io(e.to_string()))?;
-    crate::output::write(&path, &json).map_err(|e| io(e.to_string()))?;
+    crate::formats::atomic_file::write(&path, &json).map_err(|e| io(e.to_string()))?;
     Ok(path)
 }

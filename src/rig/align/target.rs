@@ -1,8 +1,7 @@
 //! The grids that frames and events are brought onto, and the part of the view that fills them.
 
-use super::AlignError;
-use super::warp::{Side, Warp};
-use crate::frame::Size;
+use super::{AlignError, Side, Warp};
+use crate::image::Size;
 
 /// Grids whose pixels are exactly `ratio` to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,7 +1,7 @@
 //! From the event camera's pixels to the frame camera's: a homography with radial terms on
 //! either side, found by least squares.
 
-use crate::frame::Size;
+use crate::image::Size;
 use nalgebra::{DMatrix, DVector, Matrix3, SMatrix, SVector, Vector3};
 
 /// Parameters: eight of the homography, two radial terms on either side.

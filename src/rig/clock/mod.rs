@@ -4,22 +4,23 @@
 //! cameras' packets ([`Envelope`]), and what both have seen, which tells the delay that arrival
 //! times cannot.
 
-mod compare;
-mod content;
-mod envelope;
-mod light;
-mod line;
+mod arrival_envelope;
+mod content_sync;
+mod intensity;
+mod linear_fit;
+mod offset_search;
+mod pixel_history;
 mod pulses;
-mod samples;
 
-pub use envelope::Envelope;
+pub use arrival_envelope::Envelope;
 pub use pulses::{Pulse, PulseStats, Pulses};
 
 use super::sync::TimedFrame;
-use crate::camera::{Cause, Drops, Edge, EdgeKind, EventPacket, FramePacket, FrameSpan, Unit};
+use crate::camera::{DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming};
+use crate::event::{Trigger, TriggerEdge};
 use crate::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp};
-use content::{Content, Offset};
-use line::Line;
+use content_sync::{ContentSync, Offset};
+use linear_fit::LinearFit;
 use std::collections::VecDeque;
 
 /// How frames are timed at present.
@@ -110,7 +111,7 @@ const WAITING: usize = 32;
 
 /// Times frames.
 #[derive(Debug)]
-pub struct Clocks {
+pub struct FrameTimer {
     settings: ClockSettings,
     drops: Drops,
     event_epoch: Option<u32>,
@@ -119,8 +120,8 @@ pub struct Clocks {
     events: Envelope<EventClock>,
     events_until: Option<Timestamp<EventClock>>,
     pulses: Pulses,
-    line: Line,
-    content: Content,
+    line: LinearFit,
+    content: ContentSync,
     /// Pulse index less frame number, and how often in a row another one was seen.
     shift: Option<(i64, u32)>,
     relocks: u64,
@@ -131,7 +132,7 @@ pub struct Clocks {
     next_number: u64,
 }
 
-impl Clocks {
+impl FrameTimer {
     /// Knows nothing yet; counts frames that cannot be timed in `drops`.
     pub fn new(settings: ClockSettings, drops: Drops) -> Self {
         Self {
@@ -143,8 +144,8 @@ impl Clocks {
             events: Envelope::default(),
             events_until: None,
             pulses: Pulses::default(),
-            line: Line::default(),
-            content: Content::default(),
+            line: LinearFit::default(),
+            content: ContentSync::default(),
             shift: None,
             relocks: 0,
             waiting: VecDeque::new(),
@@ -178,10 +179,10 @@ impl Clocks {
         if self.settings.edges {
             for edge in &packet.edges {
                 let delay_us = match edge.kind {
-                    EdgeKind::Rising => self.settings.open_delay_us,
-                    EdgeKind::Falling => self.settings.close_delay_us,
+                    TriggerEdge::Rising => self.settings.open_delay_us,
+                    TriggerEdge::Falling => self.settings.close_delay_us,
                 };
-                self.pulses.push(Edge { t: edge.t.plus_us(delay_us), ..*edge });
+                self.pulses.push(Trigger { t: edge.t.plus_us(delay_us), ..*edge });
             }
         }
     }
@@ -190,9 +191,9 @@ impl Clocks {
     pub fn push_frame(&mut self, mut frame: FramePacket) {
         match frame.span {
             // Their numbers begin anew with their clock, which is the events'.
-            FrameSpan::Events { .. } => self.one_clock = true,
-            FrameSpan::Frames { start, exposure_us } => self.meet(&frame, start, exposure_us),
-            FrameSpan::Arrival { exposure_us } => {
+            FrameTiming::Events { .. } => self.one_clock = true,
+            FrameTiming::Frames { start, exposure_us } => self.meet(&frame, start, exposure_us),
+            FrameTiming::Arrival { exposure_us } => {
                 self.meet(&frame, Self::stamped(&frame, exposure_us), exposure_us);
             }
         }
@@ -203,7 +204,7 @@ impl Clocks {
         self.waiting.push_back(frame);
         if self.waiting.len() > WAITING {
             self.waiting.pop_front();
-            self.drops.add(Cause::Clock, Unit::Frames, 1);
+            self.drops.add(DropCause::Clock, DropUnit::Frames, 1);
         }
     }
 
@@ -218,7 +219,7 @@ impl Clocks {
         self.frame_epoch(frame.epoch, frame.sequence);
         if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
             self.content.clear();
-            self.line = Line::default();
+            self.line = LinearFit::default();
             self.shift = None;
         }
         if self.compares() {
@@ -239,7 +240,7 @@ impl Clocks {
             self.frame_epoch = Some(epoch);
             self.frames.clear();
             self.content.clear();
-            self.line = Line::default();
+            self.line = LinearFit::default();
             self.shift = None;
         }
     }
@@ -247,7 +248,7 @@ impl Clocks {
     fn forget_matches(&mut self) {
         self.pulses = Pulses::default();
         self.content.clear();
-        self.line = Line::default();
+        self.line = LinearFit::default();
         self.shift = None;
     }
 
@@ -262,12 +263,12 @@ impl Clocks {
             let frame = self.waiting.front()?;
             let overdue = now.since_us(frame.arrived) > self.settings.edge_patience_us;
             let timed = match frame.span {
-                FrameSpan::Events { start, end } => Timing::At(frame.epoch, start, end),
-                FrameSpan::Frames { start, exposure_us } => {
+                FrameTiming::Events { start, end } => Timing::At(frame.epoch, start, end),
+                FrameTiming::Frames { start, exposure_us } => {
                     let (sequence, rough) = (frame.sequence, self.told(start));
                     self.time(sequence, Some(start), rough, exposure_us, overdue)
                 }
-                FrameSpan::Arrival { exposure_us } => {
+                FrameTiming::Arrival { exposure_us } => {
                     let rough = self.told(Self::stamped(frame, exposure_us));
                     self.time(frame.sequence, None, rough, exposure_us, overdue)
                 }
@@ -277,7 +278,7 @@ impl Clocks {
                 Timing::At(epoch, start, end) => (epoch, start, end),
                 Timing::Never => {
                     self.waiting.pop_front();
-                    self.drops.add(Cause::Clock, Unit::Frames, 1);
+                    self.drops.add(DropCause::Clock, DropUnit::Frames, 1);
                     continue;
                 }
             };
@@ -321,7 +322,7 @@ impl Clocks {
         if exact && line.is_some_and(|t| t.since_us(rough).abs() > period_us / 2) {
             // Frames were matched with the pulses of their neighbours: a readout longer than
             // anyone would think. What both cameras saw says so.
-            (self.line, self.shift, line) = (Line::default(), None, None);
+            (self.line, self.shift, line) = (LinearFit::default(), None, None);
             self.relocks += 1;
         }
         let guess = line.unwrap_or(rough);

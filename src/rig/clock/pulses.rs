@@ -1,6 +1,6 @@
 //! Exposures from edges in the event stream, with pulses counted so that a lost one is found.
 
-use crate::camera::{Edge, EdgeKind};
+use crate::event::{Trigger, TriggerEdge};
 use crate::time::{EventClock, Timestamp};
 use std::collections::VecDeque;
 
@@ -50,11 +50,11 @@ pub struct Pulses {
 
 impl Pulses {
     /// Takes the next edge.
-    pub fn push(&mut self, edge: Edge) {
+    pub fn push(&mut self, edge: Trigger) {
         self.seen_to = Some(edge.t);
         match (edge.kind, self.rising) {
-            (EdgeKind::Rising, None) => self.rising = Some(edge.t),
-            (EdgeKind::Rising, Some(start)) => {
+            (TriggerEdge::Rising, None) => self.rising = Some(edge.t),
+            (TriggerEdge::Rising, Some(start)) => {
                 // The falling edge between the two was lost.
                 self.rising = Some(edge.t);
                 if let Some(duration_us) = median(&self.durations)
@@ -63,7 +63,7 @@ impl Pulses {
                     self.add(start, start.plus_us(duration_us), true);
                 }
             }
-            (EdgeKind::Falling, Some(start)) => {
+            (TriggerEdge::Falling, Some(start)) => {
                 self.rising = None;
                 let (duration_us, usual_us) = (edge.t.since_us(start), median(&self.durations));
                 if duration_us < SHORTEST_US {
@@ -78,7 +78,7 @@ impl Pulses {
                     self.add(start, edge.t, false);
                 }
             }
-            (EdgeKind::Falling, None) => {
+            (TriggerEdge::Falling, None) => {
                 if let Some(duration_us) = median(&self.durations) {
                     self.add(edge.t.plus_us(-duration_us), edge.t, true);
                 }

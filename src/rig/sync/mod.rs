@@ -4,18 +4,19 @@
 //! time since the frame before, or says which stretches are missing. Memory is bounded, and
 //! what does not come out is counted by cause.
 
-mod behind;
-mod store;
+mod event_history;
+mod late;
 
-pub use store::Gap;
+pub use event_history::LostRange;
 
-use crate::camera::{Cause, Drops, EventPacket, Unit};
-use crate::event::{Event, EventList, EventStore, Span};
-use crate::frame::{self, Exposure, Picture, Size};
-use crate::time::{EventClock, HostClock, Timestamp};
-use behind::Behind;
+use crate::camera::{DropCause, DropUnit, Drops, EventPacket};
+use crate::event::{Event, EventBuffer, EventPool};
+use crate::exposure::Exposure;
+use crate::image::{self, ImageU8, Size};
+use crate::time::{EventClock, HostClock, TimeRange, Timestamp};
+use event_history::{EventHistory, within};
+use late::LateClassifier;
 use std::collections::VecDeque;
-use store::{Store, within};
 
 /// A frame whose exposure is told on the event camera's clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,25 +32,25 @@ pub struct TimedFrame {
     /// When it reached this computer.
     pub arrived: Timestamp<HostClock>,
     /// The image.
-    pub picture: Picture,
+    pub picture: ImageU8,
     /// The true sharp image at the middle of the exposure, where known.
-    pub truth: Option<Picture>,
+    pub truth: Option<ImageU8>,
 }
 
 /// One frame with its events: what is restored and what is recorded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Synced {
+pub struct SyncedExposure {
     /// The frame.
     pub frame: TimedFrame,
     /// Counts exposures that came out of the buffer, from zero.
     pub index: u64,
     /// Events since the end of the frame before (or since the exposure's start, for the first
     /// frame and after a change of epoch) to the end of this exposure, in order.
-    pub events: EventList,
+    pub events: EventBuffer,
     /// Where `events` begins to answer.
     pub from: Timestamp<EventClock>,
     /// Stretches between `from` and the exposure's end whose events are missing.
-    pub missing: Vec<Gap>,
+    pub missing: Vec<LostRange>,
     /// Events of this exposure were lost inside of the camera; which ones nobody knows.
     pub lossy: bool,
     /// Frames that the camera counted between the one before and this one, and that never came.
@@ -58,9 +59,9 @@ pub struct Synced {
     pub sensor: Size,
 }
 
-impl Synced {
+impl SyncedExposure {
     /// A copy with memory from these stores.
-    pub fn copy_in(&self, pictures: &frame::Store<u8>, lists: &EventStore) -> Self {
+    pub fn copy_in(&self, pictures: &image::ImagePool<u8>, lists: &EventPool) -> Self {
         let TimedFrame { epoch, sequence, start, end, arrived, .. } = self.frame;
         let picture = self.frame.picture.copy_in(pictures);
         let truth = self.frame.truth.as_ref().map(|truth| truth.copy_in(pictures));
@@ -73,8 +74,8 @@ impl Synced {
     }
 
     /// The span of the exposure.
-    pub fn span(&self) -> Gap {
-        Gap { from_us: self.frame.start.us(), until_us: self.frame.end.us() }
+    pub fn span(&self) -> LostRange {
+        LostRange { from_us: self.frame.start.us(), until_us: self.frame.end.us() }
     }
 
     /// Whether every event of the exposure is there; those before it do not count.
@@ -89,10 +90,10 @@ impl Synced {
 
     /// What is restored. Pictures and events must be aligned.
     pub fn exposure(&self) -> Exposure {
-        let Gap { from_us, until_us } = self.span();
+        let LostRange { from_us, until_us } = self.span();
         Exposure {
             frame: self.frame.picture.to_planes(),
-            span: Span::new(from_us as f64, until_us as f64),
+            span: TimeRange::new(from_us as f64, until_us as f64),
             events: self.exposure_events().to_vec().into(),
             sensor: self.sensor,
         }
@@ -100,8 +101,11 @@ impl Synced {
 
     /// What is restored, the frame as it came, and the truth where it is known; without a copy
     /// of what is large. `planes` is where the memory of the frame's numbers comes from.
-    pub fn into_exposure(self, planes: &frame::Store<f32>) -> (Exposure, Picture, Option<Picture>) {
-        let Gap { from_us, until_us } = self.span();
+    pub fn into_exposure(
+        self,
+        planes: &image::ImagePool<f32>,
+    ) -> (Exposure, ImageU8, Option<ImageU8>) {
+        let LostRange { from_us, until_us } = self.span();
         let Self { frame, mut events, sensor, .. } = self;
         let until = events.partition_point(|e| e.t_us < until_us);
         events.truncate(until);
@@ -109,7 +113,7 @@ impl Synced {
         events.drain(..from);
         let exposure = Exposure {
             frame: frame.picture.to_planes_in(planes),
-            span: Span::new(from_us as f64, until_us as f64),
+            span: TimeRange::new(from_us as f64, until_us as f64),
             events,
             sensor,
         };
@@ -175,16 +179,16 @@ const REMEMBERED: usize = 64;
 pub struct SyncBuffer {
     settings: SyncSettings,
     drops: Drops,
-    store: Store,
-    behind: Behind,
+    store: EventHistory,
+    behind: LateClassifier,
     pending: VecDeque<TimedFrame>,
     /// Exposures of epochs that are over, with what there was of their events.
-    flushed: VecDeque<Synced>,
+    flushed: VecDeque<SyncedExposure>,
     recent: VecDeque<(u32, u64)>,
     last: Option<(u32, u64, i64, i64)>,
     epoch: Option<u32>,
     /// Stretches in which events were lost inside of the camera, oldest first.
-    lossy: VecDeque<Gap>,
+    lossy: VecDeque<LostRange>,
     sensor: Size,
     stats: SyncStats,
 }
@@ -195,8 +199,8 @@ impl SyncBuffer {
         Self {
             settings,
             drops,
-            store: Store::default(),
-            behind: Behind::default(),
+            store: EventHistory::default(),
+            behind: LateClassifier::default(),
             pending: VecDeque::new(),
             flushed: VecDeque::new(),
             recent: VecDeque::new(),
@@ -222,11 +226,11 @@ impl SyncBuffer {
     pub fn push_events(&mut self, packet: EventPacket) {
         let count = packet.events.len() as u64;
         if packet.until < packet.from {
-            return self.drops.add(Cause::Malformed, Unit::Events, count);
+            return self.drops.add(DropCause::Malformed, DropUnit::Events, count);
         }
         match self.epoch {
             Some(epoch) if packet.epoch < epoch => {
-                return self.drops.add(Cause::Late, Unit::Events, count);
+                return self.drops.add(DropCause::Late, DropUnit::Events, count);
             }
             Some(epoch) if packet.epoch > epoch => self.stats.resets += 1,
             _ => {}
@@ -237,29 +241,29 @@ impl SyncBuffer {
                 let synced = self.take();
                 self.flushed.extend(synced);
             }
-            self.store = Store::default();
+            self.store = EventHistory::default();
             self.behind.settle(&self.drops);
             self.lossy.clear();
             self.epoch = Some(packet.epoch);
         }
         self.sensor = packet.sensor;
-        let span = Gap { from_us: packet.from.us(), until_us: packet.until.us() };
+        let span = LostRange { from_us: packet.from.us(), until_us: packet.until.us() };
         if let Some(since) = packet.lost_since {
-            self.doubt(Gap { from_us: since.us(), until_us: span.until_us });
+            self.doubt(LostRange { from_us: since.us(), until_us: span.until_us });
         }
         if span.from_us < span.until_us {
             let newest_us = self.store.until_us();
             let done = self.store.insert(span, packet.events);
-            self.drops.add(Cause::Malformed, Unit::Events, done.malformed);
+            self.drops.add(DropCause::Malformed, DropUnit::Events, done.malformed);
             self.behind.count(span, newest_us, done, &self.drops);
         } else {
-            self.drops.add(Cause::Malformed, Unit::Events, count);
+            self.drops.add(DropCause::Malformed, DropUnit::Events, count);
         }
         self.retire();
     }
 
     /// Remembers that events of a stretch were lost.
-    fn doubt(&mut self, gap: Gap) {
+    fn doubt(&mut self, gap: LostRange) {
         if let Some(last) = self.lossy.back_mut()
             && gap.from_us <= last.until_us
         {
@@ -277,12 +281,12 @@ impl SyncBuffer {
     pub fn push_frame(&mut self, frame: TimedFrame) {
         let length_us = frame.end.since_us(frame.start);
         if length_us <= 0 || length_us > self.settings.max_exposure_us {
-            return self.drops.add(Cause::Malformed, Unit::Frames, 1);
+            return self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
         }
         let key = (frame.epoch, frame.sequence);
         let waits = self.pending.iter().any(|f| (f.epoch, f.sequence) == key);
         if waits || self.recent.contains(&key) {
-            return self.drops.add(Cause::Duplicate, Unit::Frames, 1);
+            return self.drops.add(DropCause::Duplicate, DropUnit::Frames, 1);
         }
         let order = (frame.epoch, frame.start.us());
         let passed = self.last.is_some_and(|(epoch, _, start, _)| order <= (epoch, start));
@@ -293,8 +297,8 @@ impl SyncBuffer {
             let went_back = self.last.is_some_and(|(epoch, sequence, start, _)| {
                 (epoch, true) == (frame.epoch, frame.sequence > sequence) && order.1 < start
             });
-            let cause = if went_back { Cause::Device } else { Cause::Late };
-            return self.drops.add(cause, Unit::Frames, 1);
+            let cause = if went_back { DropCause::Device } else { DropCause::Late };
+            return self.drops.add(cause, DropUnit::Frames, 1);
         }
         let at = self.pending.partition_point(|f| (f.epoch, f.start.us()) < order);
         self.pending.insert(at, frame);
@@ -304,14 +308,14 @@ impl SyncBuffer {
             if self.flushed.pop_front().is_none() {
                 self.pending.pop_front();
             }
-            self.drops.add(Cause::Buffer, Unit::Frames, 1);
+            self.drops.add(DropCause::Buffer, DropUnit::Frames, 1);
         }
     }
 
     /// The next exposure, once it is complete or there is no more use in waiting.
     ///
     /// To be called after every push until it gives nothing, and now and then without one.
-    pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<Synced> {
+    pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<SyncedExposure> {
         if let Some(synced) = self.flushed.pop_front() {
             return Some(synced);
         }
@@ -323,7 +327,7 @@ impl SyncBuffer {
         let (start_us, end_us) = (head.start.us(), head.end.us());
         let ready = || {
             let until_us = self.store.until_us().unwrap_or(i64::MIN);
-            let span = Gap { from_us: self.begin_us(head.epoch, start_us), until_us: end_us };
+            let span = LostRange { from_us: self.begin_us(head.epoch, start_us), until_us: end_us };
             of_epoch
                 && until_us >= end_us
                 && (until_us >= end_us.saturating_add(self.settings.patience_us)
@@ -336,7 +340,7 @@ impl SyncBuffer {
     }
 
     /// Everything that still waits, complete or not: at the end of a recording.
-    pub fn finish(&mut self) -> Vec<Synced> {
+    pub fn finish(&mut self) -> Vec<SyncedExposure> {
         self.behind.settle(&self.drops);
         let flushed: Vec<_> = self.flushed.drain(..).collect();
         flushed.into_iter().chain(std::iter::from_fn(|| self.take())).collect()
@@ -353,15 +357,15 @@ impl SyncBuffer {
         }
     }
 
-    fn take(&mut self) -> Option<Synced> {
+    fn take(&mut self) -> Option<SyncedExposure> {
         let frame = self.pending.pop_front()?;
         let (start_us, end_us) = (frame.start.us(), frame.end.us());
         let from_us = self.begin_us(frame.epoch, start_us);
-        let span = Gap { from_us, until_us: end_us };
+        let span = LostRange { from_us, until_us: end_us };
         let (events, missing) = if self.epoch == Some(frame.epoch) {
             (self.store.events(span), self.store.missing(span))
         } else {
-            (EventList::default(), vec![span])
+            (EventBuffer::default(), vec![span])
         };
         let frames_missing = match self.last {
             Some((epoch, sequence, _, _)) if epoch == frame.epoch => {
@@ -382,7 +386,8 @@ impl SyncBuffer {
         let (index, sensor) = (self.stats.exposures, self.sensor);
         let lossy = self.epoch == Some(frame.epoch)
             && self.lossy.iter().any(|g| g.from_us < end_us && g.until_us > start_us);
-        let synced = Synced { frame, index, events, from, missing, lossy, frames_missing, sensor };
+        let synced =
+            SyncedExposure { frame, index, events, from, missing, lossy, frames_missing, sensor };
         self.stats.exposures += 1;
         self.stats.incomplete += u64::from(!synced.is_complete());
         Some(synced)
@@ -404,8 +409,8 @@ impl SyncBuffer {
             lost += self.store.pop();
         }
         if lost > 0 {
-            self.drops.add(Cause::Buffer, Unit::Events, lost);
-            self.drops.add(Cause::Buffer, Unit::Gaps, 1);
+            self.drops.add(DropCause::Buffer, DropUnit::Events, lost);
+            self.drops.add(DropCause::Buffer, DropUnit::Gaps, 1);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! losses stay on the host, where they are the same code as the processor's; only images, their
 //! derivatives, parameters and gradients travel.
 
+mod read;
 mod san;
 mod shapes;
 #[cfg(all(test, feature = "train-burn"))]
@@ -13,17 +14,18 @@ mod shapes;
 )]
 mod tests;
 
-use super::TrainError;
-use super::batch::{Batch, Gradients};
 use super::cpu::{Input, Net, Offsets, Processor};
-use super::device::Device;
 use super::layout::Layout;
-use super::loss::{Criterion, Labelled, Losses, Objective, Passes, Seen, Slopes, Unlabelled};
-use super::loss::{labelled_slopes, unlabelled_slopes};
+use super::loss::{
+    Criterion, ForwardPasses, Labelled, Losses, Objective, Unlabelled, labelled_slopes,
+    unlabelled_slopes,
+};
+use super::{Batch, Device, ForwardOutput, Gradients, LossGrads, TrainError};
 use crate::event::EventInput;
-use crate::simulate::random::Stream;
+use crate::random::KeyedRng;
+use crate::train::burn::read::read;
 use burn_autodiff::Autodiff;
-use burn_tensor::backend::{AutodiffBackend, Backend, ExecutionError};
+use burn_tensor::backend::{AutodiffBackend, Backend};
 use burn_tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 use san::San;
@@ -43,8 +45,8 @@ struct Restored {
 }
 
 impl Restored {
-    fn seen(&self) -> Seen<'_> {
-        Seen { latent: &self.latent, ratio: &self.ratio }
+    fn seen(&self) -> ForwardOutput<'_> {
+        ForwardOutput { latent: &self.latent, ratio: &self.ratio }
     }
 }
 
@@ -84,7 +86,7 @@ pub(super) fn open(
         #[cfg(feature = "train-cuda")]
         Device::Cuda(number) => {
             let why = |why| TrainError::Device { device: name, why };
-            super::toolkit::check(number).map_err(why)?;
+            super::cuda_check::check(number).map_err(why)?;
             let device = burn_cuda::CudaDevice::new(number);
             proven::<Autodiff<burn_cuda::Cuda>>(name, device, event_input, offsets)
         }
@@ -104,11 +106,6 @@ fn proven<B: AutodiffBackend>(
     Ok(Box::new(burn))
 }
 
-/// All numbers of a tensor.
-fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, ExecutionError> {
-    Ok(tensor.try_into_data()?.convert::<f32>().to_vec().unwrap_or_default())
-}
-
 fn sizes(input: &Input) -> Sizes {
     [input.event_height, input.event_width, input.height, input.width]
 }
@@ -124,7 +121,7 @@ impl<B: AutodiffBackend> Burn<B> {
 
     /// Runs something that burn may end with a panic, which is its way to say that a card's
     /// memory is full or its driver failed.
-    fn guarded<T>(
+    fn catch_panic<T>(
         &mut self,
         what: impl FnOnce(&mut Self) -> Result<T, TrainError>,
     ) -> Result<T, TrainError> {
@@ -192,7 +189,7 @@ impl<B: AutodiffBackend> Burn<B> {
         &self,
         net: &San<B>,
         groups: Vec<Group<B>>,
-        slopes: &[Slopes],
+        slopes: &[LossGrads],
     ) -> Result<Vec<f32>, TrainError> {
         let mut sum: Option<Tensor<B, 1>> = None;
         for Group { places, latent, ratio } in groups {
@@ -223,12 +220,12 @@ impl<B: AutodiffBackend> Burn<B> {
         let inputs: Vec<&Input> = samples.iter().map(|s| &s.input).collect();
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
-        let judged: Vec<(Losses, Slopes)> = (samples.par_iter().zip(&restored))
+        let judged: Vec<(Losses, LossGrads)> = (samples.par_iter().zip(&restored))
             .map(|(sample, r)| labelled_slopes(sample, &r.latent, criterion))
             .collect();
         let mut losses = Losses::default();
         judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
-        let slopes: Vec<Slopes> = judged.into_iter().map(|(_, s)| s.scaled(share)).collect();
+        let slopes: Vec<LossGrads> = judged.into_iter().map(|(_, s)| s.scaled(share)).collect();
         Ok((losses, self.backward(net, groups, &slopes)?))
     }
 
@@ -239,7 +236,8 @@ impl<B: AutodiffBackend> Burn<B> {
         objective: Objective,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let second = self.teacher.is_some();
-        let passes: Vec<Passes<Input>> = samples.par_iter().map(|s| s.passes(second)).collect();
+        let passes: Vec<ForwardPasses<Input>> =
+            samples.par_iter().map(|s| s.passes(second)).collect();
         let taught = match self.teacher.take() {
             Some(teacher) => {
                 let inputs: Vec<&Input> = passes.iter().map(|p| &p.blur_to_sharp).collect();
@@ -249,29 +247,29 @@ impl<B: AutodiffBackend> Burn<B> {
             }
             None => vec![None; samples.len()],
         };
-        let inputs: Vec<&Input> = passes.iter().flat_map(Passes::each).collect();
+        let inputs: Vec<&Input> = passes.iter().flat_map(ForwardPasses::each).collect();
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
         let count = if second { 4 } else { 3 };
-        let judged: Vec<(Losses, Passes<Slopes>)> = samples
+        let judged: Vec<(Losses, ForwardPasses<LossGrads>)> = samples
             .par_iter()
             .zip(restored.par_chunks(count))
             .zip(taught)
             .filter_map(|((sample, of), taught)| {
-                let seen = Passes::from_each(of.iter().map(Restored::seen))?;
+                let seen = ForwardPasses::from_each(of.iter().map(Restored::seen))?;
                 Some(unlabelled_slopes(sample, &seen, taught, objective))
             })
             .collect();
         let mut losses = Losses::default();
         judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
-        let slopes: Vec<Slopes> =
+        let slopes: Vec<LossGrads> =
             judged.into_iter().flat_map(|(_, s)| s.into_each()).map(|s| s.scaled(share)).collect();
         Ok((losses, self.backward(net, groups, &slopes)?))
     }
 
     /// Compares a small sample with the processor.
     fn prove(&mut self) -> Result<(), TrainError> {
-        let mut random = Stream::keyed(&[0x7072_6f76]);
+        let mut random = KeyedRng::keyed(&[0x7072_6f76]);
         let mut numbers =
             |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
         let ((event_height, event_width), (height, width)) = ((16, 16), (16, 32));
@@ -292,12 +290,11 @@ impl<B: AutodiffBackend> Burn<B> {
             let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
             part.copy_from_slice(&noise);
         }
-        let batch = Batch::Labelled {
-            samples: &samples,
-            criterion: Criterion::L1 { motion_weight: 1.0 },
-        };
+        let batch =
+            Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 1.0 } };
         let (mine, by_mine) = self.gradients(&parameters, batch)?;
-        let (ours, by_ours) = Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
+        let (ours, by_ours) =
+            Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
         let square =
             |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
         let difference = square(&mut by_mine.iter().zip(&by_ours).map(|(a, b)| a - b)).sqrt();
@@ -318,9 +315,10 @@ impl<B: AutodiffBackend> Burn<B> {
 const MAY_DIFFER: f64 = 0.03;
 
 impl<B: AutodiffBackend> Gradients for Burn<B> {
-    fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
-        self.guarded(|burn| {
-            burn.teacher = teacher.map(|t| San::new(&burn.layout(), t, burn.offsets, &burn.device, false));
+    fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
+        self.catch_panic(|burn| {
+            burn.teacher =
+                teacher.map(|t| San::new(&burn.layout(), t, burn.offsets, &burn.device, false));
             Ok(())
         })
     }
@@ -330,12 +328,10 @@ impl<B: AutodiffBackend> Gradients for Burn<B> {
         parameters: &[f32],
         batch: Batch<'_>,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
-        self.guarded(|burn| {
+        self.catch_panic(|burn| {
             let net = San::new(&burn.layout(), parameters, burn.offsets, &burn.device, true);
             match batch {
-                Batch::Labelled { samples, criterion } => {
-                    burn.labelled(&net, samples, criterion)
-                },
+                Batch::Labelled { samples, criterion } => burn.labelled(&net, samples, criterion),
                 Batch::Unlabelled { samples, objective } => {
                     burn.unlabelled(&net, samples, objective)
                 }

@@ -69,10 +69,10 @@ impl<B: AutodiffBackend> San<B> {
         for (name, layer) in &self.layers {
             let slot = self.layout.slot(name);
             if let Some(d) = layer.weight.grad_remove(&mut gradients) {
-                put(slot.weight_range(), super::read(d)?);
+                put(slot.weight_range(), super::read::read(d)?);
             }
             if let Some(d) = layer.bias.grad_remove(&mut gradients) {
-                put(slot.bias_range(), super::read(d)?);
+                put(slot.bias_range(), super::read::read(d)?);
             }
         }
         Ok(out)

@@ -2,14 +2,13 @@
 
 use super::open;
 use crate::event::{CHANNELS, EventInput};
-use crate::simulate::random::Stream;
-use crate::train::batch::{Batch, Gradients};
+use crate::random::KeyedRng;
 use crate::train::cpu::{Input, Net, Offsets, Processor};
-use crate::train::device::Device;
 use crate::train::loss::{Labelled, Objective, Unlabelled};
+use crate::train::{Batch, Device, Gradients};
 
 fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
-    let mut random = Stream::keyed(&[seed]);
+    let mut random = KeyedRng::keyed(&[seed]);
     (0..n).map(|_| random.range(low, high) as f32).collect()
 }
 
@@ -43,8 +42,8 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
     let parameters = parameters(3);
     let mut burn = open(Device::BurnProcessor, offsets).unwrap();
     let mut own = Processor::new(offsets);
-    burn.teach(teacher).unwrap();
-    own.teach(teacher).unwrap();
+    burn.set_teacher(teacher).unwrap();
+    own.set_teacher(teacher).unwrap();
     let (losses, by_burn) = burn.gradients(&parameters, batch).unwrap();
     let (expected, by_own) = own.gradients(&parameters, batch).unwrap();
     for (a, b) in [
@@ -77,9 +76,13 @@ fn gradients_with_truth_equal_the_processors_at_every_ratio() {
     // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
     let samples =
         [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
-    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
+    let batch =
+        Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
     compare(Offsets::Free, None, batch);
-    let batch = Batch::Labelled { samples: &samples[1..2], criterion: Criterion::L1 { motion_weight: 5.0 } };
+    let batch = Batch::Labelled {
+        samples: &samples[1..2],
+        criterion: Criterion::L1 { motion_weight: 5.0 },
+    };
     compare(Offsets::Rigid, None, batch);
 }
 

@@ -2,7 +2,7 @@
 //! Sampled columns are computed again on the way back instead of being kept.
 
 use super::map::Map;
-use super::outer::{Operand, Pixels, outer};
+use super::weight_grad::{Operand, Pixels, outer};
 use crate::engine::cpu::Isa;
 use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
 use crate::engine::cpu::simd::Simd;

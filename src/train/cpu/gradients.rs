@@ -4,10 +4,9 @@
 use super::{Net, Offsets};
 use crate::engine::EngineError;
 use crate::event::EventInput;
-use crate::train::TrainError;
-use crate::train::batch::{Batch, Gradients};
 use crate::train::layout::{Gradient, Layout};
 use crate::train::loss::{self, Losses};
+use crate::train::{Batch, Gradients, TrainError};
 use rayon::prelude::*;
 
 /// [`Gradients`] on the processor.
@@ -50,7 +49,7 @@ impl Processor {
 }
 
 impl Gradients for Processor {
-    fn teach(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
+    fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {
         self.teacher = teacher.map(|t| Net::new(&self.layout, t, self.offsets));
         Ok(())
     }

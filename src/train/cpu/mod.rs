@@ -8,13 +8,13 @@ mod deform;
 mod fuse;
 mod gradients;
 mod map;
-mod outer;
 mod resample;
 #[cfg(test)]
 mod tests;
+mod weight_grad;
 
+use super::ForwardOutput;
 use super::layout::{Gradient, Layout};
-use super::loss::Seen;
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
 use crate::event::EventInput;
@@ -23,7 +23,7 @@ pub use gradients::Processor;
 
 use conv::Conv;
 use deform::Deform;
-use fuse::{Fused, Fusion};
+use fuse::parts::{Fused, Fusion};
 use map::Map;
 use rayon::prelude::*;
 use resample::{downsample, pool, unpool, upsample};
@@ -88,8 +88,8 @@ pub struct Output {
 
 impl Output {
     /// What a loss reads of it.
-    pub fn seen(&self) -> Seen<'_> {
-        Seen { latent: &self.latent, ratio: &self.ratio }
+    pub fn seen(&self) -> ForwardOutput<'_> {
+        ForwardOutput { latent: &self.latent, ratio: &self.ratio }
     }
 }
 

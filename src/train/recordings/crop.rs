@@ -1,11 +1,11 @@
 //! Which part of a recording a sample is cut from.
 
-use crate::dataset::{Pair, largest_crop};
-use crate::event::{
-    EgerError, Event, EventInput, Span, TargetBins, Thresholds, append_prior, eger,
-};
-use crate::frame::{Exposure, Planes, Size};
-use crate::simulate::random::Stream;
+use crate::event::{EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger};
+use crate::exposure::Exposure;
+use crate::image::{ImageF32, Size};
+use crate::random::KeyedRng;
+use crate::sequence::{Pair, largest_crop};
+use crate::time::TimeRange;
 use crate::train::TrainError;
 
 /// Turns events into what the network reads.
@@ -25,8 +25,8 @@ impl EventReader {
     pub fn tensor(
         self,
         events: &[Event],
-        exposure: Span,
-        target: Span,
+        exposure: TimeRange,
+        target: TimeRange,
         sensor: Size,
     ) -> Result<Vec<f32>, EgerError> {
         let mut tensor = eger(events, exposure, target, sensor.height, sensor.width)?;
@@ -107,7 +107,7 @@ pub(super) struct Place {
 
 impl Place {
     /// A random place for the crop; the middle of the recording where there is none.
-    pub(super) fn random(pair: &Pair, crop: Option<Crop>, random: &mut Stream) -> Option<Self> {
+    pub(super) fn random(pair: &Pair, crop: Option<Crop>, random: &mut KeyedRng) -> Option<Self> {
         let sensor = pair.sensor().ok()?;
         if let Some(crop) = crop {
             let top = random.below((sensor.height + 1).checked_sub(crop.events.0)?);
@@ -125,7 +125,7 @@ impl Place {
     }
 
     /// The crop's part of an image as `(3, height, width)` numbers.
-    pub(super) fn image(&self, frame: &Planes) -> Option<Vec<f32>> {
+    pub(super) fn image(&self, frame: &ImageF32) -> Option<Vec<f32>> {
         let (h, w) = self.crop.image();
         let (top, left) = (self.top * self.crop.scale, self.left * self.crop.scale);
         let width = frame.size().width;
@@ -143,7 +143,7 @@ impl Place {
     pub(super) fn tensor(
         &self,
         exposure: &Exposure,
-        target: Span,
+        target: TimeRange,
         reader: EventReader,
     ) -> Option<Vec<f32>> {
         let (h, w) = self.crop.events;
@@ -159,7 +159,7 @@ impl Place {
 
 /// The reduced image's sides for the second stage: a random multiple of 32 between the event
 /// map's height and the image's, both axes by the same factor where that leaves multiples of 16.
-pub fn reduced(crop: Crop, random: &mut Stream) -> (usize, usize) {
+pub fn reduced(crop: Crop, random: &mut KeyedRng) -> (usize, usize) {
     let (h, w) = crop.image();
     let low = crop.events.0;
     let drawn = (low + random.below(h + 1 - low)) / 32 * 32;

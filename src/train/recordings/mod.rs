@@ -2,19 +2,20 @@
 //! published. What cannot be used is skipped by name and counted.
 
 mod crop;
-mod draw;
-mod fault;
+mod sampling;
+mod truths;
+mod validity;
 
 pub use crop::{Crop, EventReader, reduced};
-pub use draw::unlabelled;
-pub use fault::fault;
+pub use sampling::unlabelled;
+pub use truths::Truths;
+pub use validity::fault;
 
 use super::TrainError;
 use super::loss::{Labelled, Unlabelled};
-use super::supervised::Batches;
-use crate::dataset::{Pair, Peek, find};
 use crate::event::{EventInput, Thresholds};
-use crate::simulate::random::Stream;
+use crate::random::KeyedRng;
+use crate::sequence::{Pair, PairHeader, find};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -85,7 +86,7 @@ impl Recordings {
     /// Whole ratios of image to event resolution that the files have, with how many have each.
     pub fn scales(&self) -> BTreeMap<usize, usize> {
         let mut scales = BTreeMap::new();
-        for peek in self.files.iter().filter_map(|path| Peek::read(path).ok()) {
+        for peek in self.files.iter().filter_map(|path| PairHeader::read(path).ok()) {
             if peek.scale_factor >= 1.0 && peek.scale_factor.fract() == 0.0 {
                 *scales.entry(peek.scale_factor as usize).or_default() += 1;
             }
@@ -120,7 +121,7 @@ impl Recordings {
     /// Which file comes when in an epoch: every one once, shuffled.
     pub fn order(&self, key: &[u64]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.files.len()).collect();
-        let mut random = Stream::keyed(key);
+        let mut random = KeyedRng::keyed(key);
         for last in (1..order.len()).rev() {
             order.swap(last, random.below(last + 1));
         }
@@ -148,71 +149,21 @@ impl Recordings {
     /// depends on `key`.
     pub fn unlabelled(&self, number: usize, key: &[u64]) -> Option<Unlabelled> {
         let pair = self.read(number)?;
-        let mut random = Stream::keyed(key);
-        draw::unlabelled(&pair, self.crop_of(&pair), self.reader, &mut random)
+        let mut random = KeyedRng::keyed(key);
+        unlabelled(&pair, self.crop_of(&pair), self.reader, &mut random)
     }
 
     /// A sample with truth of file `number`, at one of the sharp images' times; `None` where
     /// the file was skipped or has no truth within its exposures.
     pub fn labelled(&self, number: usize, key: &[u64]) -> Option<Labelled> {
         let pair = self.read(number)?;
-        let mut random = Stream::keyed(key);
-        let found = draw::labelled(&pair, self.crop_of(&pair), self.reader, &mut random);
+        let mut random = KeyedRng::keyed(key);
+        let found = sampling::labelled(&pair, self.crop_of(&pair), self.reader, &mut random);
         if found.is_none() {
             let mut list = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
             let path = self.files.get(number).cloned().unwrap_or_default();
             list.entry(path).or_insert_with(|| "no sharp image within its exposures".into());
         }
         found
-    }
-}
-
-/// Batches of recordings with truth: every one once an epoch, shuffled; half of them at a random
-/// smaller ratio of image to event resolution.
-pub struct Truths {
-    /// The recordings.
-    pub recordings: Recordings,
-    /// Samples in a batch.
-    pub batch: usize,
-    /// Seed of everything random.
-    pub seed: u64,
-}
-
-/// Purposes that random numbers are drawn for.
-const ORDER: u64 = 0x6f72_6465;
-const SAMPLE: u64 = 0x7361_6d70;
-const SCALE: u64 = 0x7363_616c;
-
-impl Batches for Truths {
-    fn recordings(&self) -> Option<&Recordings> {
-        Some(&self.recordings)
-    }
-
-    fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
-        let count = self.batch.max(1);
-        let files = self.recordings.files().len().max(1) as u64;
-        let one = |index: u64| {
-            let order = self.recordings.order(&[self.seed, ORDER, index / files]);
-            let file = order.get(usize::try_from(index % files).ok()?)?;
-            let sample = self.recordings.labelled(*file, &[self.seed, SAMPLE, index])?;
-            Some(draw::scaled(sample, &mut Stream::keyed(&[self.seed, SCALE, index])))
-        };
-        let first = number * count as u64;
-        let found: Vec<_> = (0..count as u64).filter_map(|i| one(first + i)).collect();
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        // All of them were skipped: the next ones, once round.
-        let later = (0..files).find_map(|i| one(first + count as u64 + i)).map(|s| vec![s]);
-        later.ok_or_else(|| {
-            let skipped = self.recordings.skipped();
-            let (path, why) = skipped
-                .iter()
-                .next()
-                .map_or(Default::default(), |(p, w)| (p.display().to_string(), w.clone()));
-            TrainError::Data(format!(
-                "all {files} recordings were skipped, {path} because of: {why}"
-            ))
-        })
     }
 }

@@ -1,10 +1,10 @@
 //! Memory and launches, one after the other, and what each launch has to do at least.
 
-use super::super::Precision;
 use super::super::arguments::{Address, block};
-use super::super::device::{Cost, Device, Launch, Memory};
+use super::super::device::{Device, Launch, Memory};
 use super::super::layers::Layers;
-use crate::frame::Size;
+use super::super::{Cost, Precision};
+use crate::image::Size;
 use bytemuck::Pod;
 use cudarc::driver::DriverError;
 use std::collections::VecDeque;

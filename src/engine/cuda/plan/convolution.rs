@@ -1,8 +1,9 @@
 //! Convolutions in either precision, and the two encoders that are made of them.
 
-use super::super::arguments::{self as args, Address};
+use super::super::arguments as args;
+use super::super::arguments::Address;
 use super::builder::{Builder, Map};
-use crate::frame::Size;
+use crate::image::Size;
 use cudarc::driver::DriverError;
 
 /// How a convolution takes its input, as `Source` in `conv.cuh`.

@@ -1,12 +1,13 @@
 //! From events, or a map, to what the fusion reads of them.
 
-use super::super::arguments::{self as args, Address};
+use super::super::arguments as args;
+use super::super::arguments::Address;
 use super::super::layers::map_channels;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
 use super::{Shape, SlotMemory};
 use crate::event::{CHANNELS, EventInput};
-use crate::frame::Size;
+use crate::image::Size;
 use cudarc::driver::DriverError;
 
 impl Builder<'_> {

@@ -1,10 +1,11 @@
 //! From the image to what the fusion reads of it, and from the fusion to images.
 
-use super::super::arguments::{self as args, Address};
+use super::super::arguments as args;
+use super::super::arguments::Address;
 use super::Shape;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
-use crate::frame::Size;
+use crate::image::Size;
 use cudarc::driver::DriverError;
 
 impl Builder<'_> {

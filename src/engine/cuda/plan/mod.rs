@@ -6,13 +6,13 @@ mod events;
 mod fusion;
 mod image;
 
-use super::Precision;
-use super::arguments::{self as args, Address, block};
+use super::arguments::{Address, block};
 use super::device::{Device, Launch, Memory};
 use super::layers::Layers;
-use crate::engine::Form;
+use super::{Precision, arguments as args};
+use crate::engine::OutputFormat;
 use crate::event::CHANNELS;
-use crate::frame::Size;
+use crate::image::Size;
 use builder::{Builder, Map};
 use cudarc::driver::DriverError;
 use std::collections::VecDeque;
@@ -155,15 +155,15 @@ impl Plan {
     }
 
     /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
-    pub(super) fn finish(&self, slot: usize, lane: usize, form: Form) -> Vec<Launch> {
+    pub(super) fn finish(&self, slot: usize, lane: usize, form: OutputFormat) -> Vec<Launch> {
         let to = &self.slots[slot];
         let mut head = args::Head { image: self.lanes[lane].blur, ..self.head_arguments };
         match form {
-            Form::Numbers => {
+            OutputFormat::F32 => {
                 head.latent = to.numbers;
                 head.ratio = to.numbers + 12 * self.shape.image.area() as u64;
             }
-            Form::Pixels(rounding) => {
+            OutputFormat::U8(rounding) => {
                 head.pixels = to.pixels;
                 head.rounding = rounding.offset();
             }

@@ -2,52 +2,19 @@
 //! first layer before the gathers, the last one after the blend. What lies between is computed
 //! again on the way back, a few pixels at a time, instead of being kept.
 
+mod gather;
+pub(crate) mod parts;
 mod passes;
-mod places;
 
 use super::map::Map;
-use super::outer::{Operand, Pixels, outer};
+use super::weight_grad::{Operand, Pixels, outer};
 use crate::engine::cpu::Isa;
-use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
+use crate::engine::cpu::kernel::{Packed, Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
-use crate::train::layout::{Gradient, Layout, Slot};
+use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
+use crate::train::layout::{Gradient, Layout};
+use gather::Places;
 use passes::{Backward, Forward};
-use places::Places;
-
-/// Pixels that go through the MLP together.
-const TILE: usize = 24;
-
-/// A square layer, and its transpose for the way back.
-struct Square {
-    slot: Slot,
-    forward: Packed,
-    transposed: Packed,
-}
-
-/// The fusion MLP of one level.
-pub(super) struct Fusion {
-    isa: Isa,
-    c: usize,
-    first: Slot,
-    /// The first layer's columns for event and image features, and their transposes.
-    event: [Packed; 2],
-    image: [Packed; 2],
-    hidden: [Square; 2],
-    last: Square,
-    /// First-layer weights of relative y and x, then of the cell's height and width.
-    position: [Vec<f32>; 4],
-    bias: Vec<f32>,
-}
-
-/// What the way back needs of the way there.
-pub(super) struct Fused {
-    event: Map,
-    image: Map,
-}
-
-fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
-    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
-}
 
 impl Fusion {
     pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str, c: usize) -> Self {

@@ -1,11 +1,11 @@
 //! The way through the MLP for every pixel, and the way back.
 
-use super::places::{Places, blend};
-use super::{Fused, Fusion, TILE, dense};
+use super::gather::{Places, blend};
+use super::parts::{Fused, Fusion, TILE, dense};
 use crate::engine::cpu::kernel::{Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::map::Map;
-use crate::train::cpu::outer::{Operand, Pixels, outer};
+use crate::train::cpu::weight_grad::{Operand, Pixels, outer};
 
 pub(super) struct Forward<'a> {
     pub(super) fusion: &'a Fusion,

@@ -1,0 +1,5 @@
+//! One folder a kind of camera.
+
+pub mod davis;
+pub mod genicam;
+pub mod uvc;

@@ -1,0 +1,262 @@
+//! Web cameras: MJPEG or YUYV, timed by their arrival only.
+//!
+//! The system's cameras are reached through nokhwa, with the cargo feature `uvc` only, because
+//! on Linux it needs libclang to be built; everything above that stands behind [`Webcams`].
+//! A web camera numbers nothing, so what gets lost before this computer has it cannot be known.
+
+mod reader;
+mod webcam;
+
+pub use webcam::{Coding, Listed, Mode, Webcam, Webcams, choose};
+
+#[cfg(feature = "uvc")]
+mod system;
+
+use crate::camera::drivers::genicam::pixels::yuv422;
+use crate::camera::{
+    Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
+    FramePacket, FrameTiming, Identity, Packet, Value,
+};
+use crate::image::{ImagePool, ImageU8, Size};
+use crossbeam_channel::RecvTimeoutError;
+use reader::{Reader, Shot};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Supposed where neither the driver nor the user tells the exposure, in microseconds.
+pub const SUPPOSED_EXPOSURE_US: i64 = 10_000;
+/// Silence after which a web camera counts as gone: in the dark some send five frames a second.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Most pixels of a picture that are believed, whatever a JPEG says of itself.
+const MOST_PIXELS: u64 = 1 << 26;
+
+/// Opens web cameras.
+pub struct Uvc {
+    webcams: Arc<dyn Webcams>,
+}
+
+impl Uvc {
+    /// Those of the system.
+    pub fn new() -> Self {
+        #[cfg(feature = "uvc")]
+        let webcams = system::System {};
+        #[cfg(not(feature = "uvc"))]
+        let webcams = Missing {};
+        Self::with(Arc::new(webcams))
+    }
+
+    /// Others, for tests.
+    pub fn with(webcams: Arc<dyn Webcams>) -> Self {
+        Self { webcams }
+    }
+
+    /// Those that are there now.
+    ///
+    /// # Errors
+    /// The system cannot say, or the program was built without the cargo feature `uvc`.
+    pub fn list(&self) -> Result<Vec<Listed>, DeviceError> {
+        self.webcams.list()
+    }
+}
+
+impl Default for Uvc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Stands in where the program was built without web cameras.
+#[cfg(not(feature = "uvc"))]
+struct Missing {}
+
+#[cfg(not(feature = "uvc"))]
+impl Webcams for Missing {
+    fn list(&self) -> Result<Vec<Listed>, DeviceError> {
+        Err(DeviceError::Unusable(
+            "this program was built without web cameras: install libclang-dev, then \
+             cargo install --path . --features uvc"
+                .into(),
+        ))
+    }
+
+    fn open(&self, _: u32, _: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
+        Err("not built".into())
+    }
+}
+
+impl Driver for Uvc {
+    /// `wanted` names a camera by its number (`0`) or by its name; of several that are called
+    /// the same the first one that can be opened.
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let listed = self.webcams.list()?;
+        let number: Option<u32> = wanted.serial.as_ref().and_then(|s| s.parse().ok());
+        let fits = |l: &&Listed| match (&wanted.serial, number) {
+            (None, _) => true,
+            (_, Some(number)) => l.index == number,
+            (Some(name), _) => l.name == *name,
+        };
+        let mut why = None;
+        for listed in listed.iter().filter(fits) {
+            match Reader::start(self.webcams.clone(), listed.index, None, drops.clone()) {
+                Ok(reader) => {
+                    return Ok(Box::new(Camera::new(self, listed, reader, wanted, drops)));
+                }
+                // A camera has several nodes, of which the first sends pictures.
+                Err(e) => why = why.or(Some(format!("{}: {e}", listed.name))),
+            }
+        }
+        let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
+        Err(DeviceError::NotFound(match why {
+            Some(why) => format!("the web camera cannot be used ({why}): close other programs"),
+            None => format!("there is no web camera{which}: plug it in"),
+        }))
+    }
+}
+
+const EXPOSURE: &str = "exposure_us";
+const MODE: &str = "mode";
+
+struct Camera {
+    webcams: Arc<dyn Webcams>,
+    listed: Listed,
+    /// `None` while it is opened in another mode.
+    reader: Option<Reader>,
+    drops: Drops,
+    epoch: u32,
+    sequence: u64,
+    exposure_us: i64,
+    heard: Instant,
+    pictures: ImagePool<u8>,
+}
+
+impl Camera {
+    fn new(
+        uvc: &Uvc,
+        listed: &Listed,
+        reader: Reader,
+        wanted: &DeviceSelector,
+        drops: &Drops,
+    ) -> Self {
+        Self {
+            webcams: uvc.webcams.clone(),
+            listed: listed.clone(),
+            reader: Some(reader),
+            drops: drops.clone(),
+            epoch: wanted.next_epoch(),
+            sequence: 0,
+            exposure_us: SUPPOSED_EXPOSURE_US,
+            heard: Instant::now(),
+            pictures: ImagePool::default(),
+        }
+    }
+
+    fn gone(&self, why: &str) -> DeviceError {
+        DeviceError::NotFound(format!("{} {why}", self.listed.name))
+    }
+
+    fn take(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
+        let Shot { bytes, arrived, number, exposure_us } = shot;
+        self.sequence = number;
+        let Some(picture) = decode(mode, &bytes, &self.pictures) else {
+            return self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
+        };
+        // What the driver tells counts for more than what the user supposes.
+        self.exposure_us = exposure_us.unwrap_or(self.exposure_us);
+        out.push(Packet::Frame(FramePacket {
+            epoch: self.epoch,
+            sequence: self.sequence,
+            span: FrameTiming::Arrival { exposure_us: self.exposure_us },
+            arrived,
+            picture,
+            truth: None,
+        }));
+    }
+}
+
+impl Device for Camera {
+    fn identity(&self) -> Identity {
+        // The only thing that stays when it is plugged in again is its name.
+        Identity {
+            model: format!("web camera {}", self.listed.index),
+            serial: self.listed.name.clone(),
+            firmware: String::new(),
+        }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        let exposure = Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, (1, 1_000_000));
+        let Some(reader) = &self.reader else { return vec![exposure] };
+        let modes = reader.modes().iter().map(ToString::to_string).collect();
+        let mode = Control::choice(MODE, "Size and rate", reader.mode().to_string(), modes);
+        vec![exposure, mode]
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        let refused = |why: String| ControlError::Refused(format!("{name}: {why}"));
+        match (name, value) {
+            (EXPOSURE, Value::Int(us)) => {
+                // Where the driver cannot set it, the user tells what it is.
+                self.exposure_us = *us;
+                self.reader.iter().for_each(|r| r.set_exposure_us(*us));
+                Ok(())
+            }
+            (MODE, Value::Enum(text)) => {
+                let reader = self.reader.take();
+                let modes = reader.iter().flat_map(|r| r.modes().iter().copied());
+                let wanted = modes.into_iter().find(|m| m.to_string() == *text);
+                // Closed first: a camera has one user.
+                drop(reader);
+                let wanted = Some(wanted.ok_or_else(|| refused("no such mode".into()))?);
+                let drops = self.drops.clone();
+                let reader = Reader::start(self.webcams.clone(), self.listed.index, wanted, drops);
+                self.reader = Some(reader.map_err(refused)?.counting_from(self.sequence + 1));
+                self.heard = Instant::now();
+                Ok(())
+            }
+            _ => Err(ControlError::Unknown(name.into())),
+        }
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let Some(reader) = &self.reader else { return Err(self.gone("does not start again")) };
+        let mode = reader.mode();
+        match reader.shots().recv_timeout(patience) {
+            Ok(Ok(shot)) => {
+                self.heard = Instant::now();
+                self.take(shot, mode, out);
+                Ok(())
+            }
+            Ok(Err(why)) => Err(self.gone(&format!("is gone ({why})"))),
+            Err(RecvTimeoutError::Disconnected) => Err(self.gone("is gone")),
+            Err(RecvTimeoutError::Timeout) if self.heard.elapsed() > SILENCE => {
+                let seconds = SILENCE.as_secs();
+                Err(self.gone(&format!("has sent nothing for {seconds} s")))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+        }
+    }
+}
+
+/// The picture in `bytes`: blue, green and red planes, in memory of `pictures`. `None` where they
+/// make none.
+pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<ImageU8> {
+    match mode.coding {
+        Coding::Yuyv => {
+            let row = mode.size.width.checked_mul(2).filter(|w| *w > 0)?;
+            let bytes = bytes.get(..row.checked_mul(mode.size.height).filter(|n| *n > 0)?)?;
+            let picture = ImageU8::in_store(pictures, true, mode.size, 0);
+            yuv422(picture, [0, 1], bytes.chunks_exact(row))
+        }
+        Coding::Mjpeg => {
+            let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));
+            reader.set_format(image::ImageFormat::Jpeg);
+            let (width, height) = reader.into_dimensions().ok()?;
+            if u64::from(width) * u64::from(height) > MOST_PIXELS {
+                return None;
+            }
+            let image = image::load_from_memory_with_format(bytes, image::ImageFormat::Jpeg);
+            let size = Size::new(width as usize, height as usize);
+            ImageU8::from_rgb(size, image.ok()?.to_rgb8().as_raw()).ok()
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Cameras that fail on purpose.
+
+pub mod faults;

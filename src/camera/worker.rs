@@ -1,0 +1,174 @@
+//! The thread that reads a device.
+
+use crate::camera::shared::{POLL, Shared, Turn};
+use crate::camera::{
+    ControlError, Device, DeviceError, DropCause, DropUnit, Packet, SimulationRate, Status,
+};
+use crossbeam_channel::{TryRecvError, TrySendError};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// Whether a pace is worth telling again.
+pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {
+    /// What shows in the second digit.
+    const SPEED: f64 = 0.01;
+    (last_sent.real_time - now.real_time).abs() >= SPEED || last_sent.slipped != now.slipped
+}
+
+pub(crate) struct Worker<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) turn: &'a Turn,
+}
+
+impl Worker<'_> {
+    fn over(&self) -> bool {
+        self.shared.stopping() || self.turn.abandoned()
+    }
+
+    pub(crate) fn send_status(&self, status: Status) {
+        if !self.turn.abandoned() {
+            self.shared.send_status(status);
+        }
+    }
+
+    pub(crate) fn run(&self) {
+        let mut last_sent = None;
+        while !self.over() {
+            self.turn.allow(self.shared.settings.open_stall);
+            let wanted = self.shared.wanted();
+            match self.shared.opener.open(&wanted, &self.shared.drops) {
+                Ok(mut device) => {
+                    last_sent = None;
+                    if self.over() {
+                        return;
+                    }
+                    match self.run_device(device.as_mut()) {
+                        Ok(()) => return,
+                        Err(DeviceError::NotFound(why)) => self.send_status(Status::Lost(why)),
+                        Err(DeviceError::Unusable(why)) => {
+                            return self.send_status(Status::Failed(why));
+                        }
+                        Err(DeviceError::Ended) => return self.send_status(Status::Ended),
+                    }
+                    // A library may try for seconds to bid farewell to a camera that is gone.
+                    self.turn.allow(self.shared.settings.open_stall);
+                    drop(device);
+                }
+                Err(DeviceError::NotFound(why)) => {
+                    if last_sent.as_ref() != Some(&why) {
+                        last_sent = Some(why.clone());
+                        self.send_status(Status::Waiting { serial: wanted.serial, why });
+                    }
+                }
+                Err(DeviceError::Unusable(why)) => return self.send_status(Status::Failed(why)),
+                Err(DeviceError::Ended) => return self.send_status(Status::Ended),
+            }
+            let since = Instant::now();
+            while since.elapsed() < self.shared.settings.retry && !self.over() {
+                self.turn.allow(self.shared.settings.open_stall);
+                std::thread::sleep(POLL.min(self.shared.settings.retry));
+            }
+        }
+    }
+
+    /// Polls an open device until it is gone, or the source is to end.
+    fn run_device(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
+        let identity = device.identity();
+        if !identity.serial.is_empty() {
+            let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            wanted.serial = Some(identity.serial.clone());
+        }
+        let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (name, value) in chosen {
+            if let Err(e) = device.set(&name, &value) {
+                self.send_status(Status::Refused(e));
+            }
+        }
+        self.send_status(Status::Connected(identity, device.controls()));
+        let mut packets = Vec::new();
+        let mut last_sent: Option<SimulationRate> = None;
+        while !self.over() {
+            self.turn.allow(self.shared.settings.stall);
+            self.obey(device);
+            if let Some(pace) = device.pace()
+                && last_sent.is_none_or(|last_sent| differs(last_sent, pace))
+            {
+                last_sent = Some(pace);
+                self.send_status(Status::Pace(pace));
+            }
+            let result = device.poll(POLL, &mut packets);
+            for packet in packets.drain(..) {
+                self.deliver(packet);
+            }
+            result?;
+        }
+        Ok(())
+    }
+
+    fn obey(&self, device: &mut dyn Device) {
+        loop {
+            let (name, value) = match self.shared.commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            };
+            let controls = device.controls();
+            let set = match controls.iter().find(|c| c.name == name) {
+                None => Err(ControlError::Unknown(name.clone())),
+                Some(control) => control.check(&value).and_then(|()| device.set(&name, &value)),
+            };
+            match set {
+                Ok(()) => {
+                    let lock = self.shared.chosen.lock();
+                    let mut chosen = lock.unwrap_or_else(PoisonError::into_inner);
+                    chosen.retain(|(n, _)| *n != name);
+                    chosen.push((name, value));
+                    drop(chosen);
+                    self.send_status(Status::Controls(device.controls()));
+                }
+                Err(e) => self.send_status(Status::Refused(e)),
+            }
+        }
+    }
+
+    fn deliver(&self, packet: Packet) {
+        let mut packet = packet;
+        let bytes = packet.bytes();
+        loop {
+            if self.turn.abandoned() {
+                return self.count(&packet, DropCause::Device);
+            }
+            let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = backlog.bytes_of(self.shared.packets.len());
+            let most = self.shared.settings.queue_bytes;
+            let sent = match waiting > 0 && waiting.saturating_add(bytes) > most {
+                true => Err(TrySendError::Full(packet)),
+                false => self.shared.packets.try_send(packet),
+            };
+            match sent {
+                Ok(()) => return backlog.sent(bytes),
+                // Nobody listens any more, so nothing is lost to anybody.
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) if self.shared.settings.lossless => {
+                    if self.shared.stopping() {
+                        return self.count(&back, DropCause::Queue);
+                    }
+                    packet = back;
+                    drop(backlog);
+                    self.turn.allow(self.shared.settings.stall);
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+                Err(TrySendError::Full(back)) => return self.count(&back, DropCause::Queue),
+            }
+        }
+    }
+
+    fn count(&self, packet: &Packet, cause: DropCause) {
+        match packet {
+            Packet::Frame(_) => self.shared.drops.add(cause, DropUnit::Frames, 1),
+            Packet::Events(p) => {
+                self.shared.drops.add(cause, DropUnit::Events, p.events.len() as u64);
+                self.shared.drops.add(cause, DropUnit::Gaps, 1);
+            }
+        }
+    }
+}

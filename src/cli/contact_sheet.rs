@@ -1,0 +1,38 @@
+//! Contact sheets: blurry, events and restored side by side.
+
+use gem_live::event::render;
+use gem_live::exposure::Exposure;
+use gem_live::image::{ImageU8, Size};
+
+/// White pixels between the pictures.
+const GAP_PX: usize = 8;
+
+/// Blurry, events, then every restored image, from left to right.
+pub(super) fn contact_sheet(exposure: &Exposure, restored: &[ImageU8]) -> ImageU8 {
+    let size = exposure.frame.size();
+    let mut row = vec![
+        exposure.frame.to_picture(),
+        render(&exposure.events, exposure.span, exposure.sensor, size),
+    ];
+    row.extend(restored.iter().cloned());
+    beside(&row)
+}
+
+/// Pictures of one height side by side.
+fn beside(pictures: &[ImageU8]) -> ImageU8 {
+    let width = pictures.iter().map(|p| p.size().width + GAP_PX).sum::<usize>() - GAP_PX;
+    let height = pictures.iter().map(|p| p.size().height).max().unwrap_or(1);
+    let mut sheet = ImageU8::filled(true, Size::new(width, height), 255);
+    for (c, plane) in sheet.data_mut().chunks_exact_mut(width * height).enumerate() {
+        let mut left = 0;
+        for picture in pictures {
+            let w = picture.size().width;
+            let rows = plane.chunks_exact_mut(width).zip(picture.plane(c).chunks_exact(w));
+            for (to, from) in rows {
+                to.iter_mut().skip(left).zip(from).for_each(|(to, from)| *to = *from);
+            }
+            left += w + GAP_PX;
+        }
+    }
+    sheet
+}

@@ -1,0 +1,92 @@
+//! The cameras' part of `gem-live devices`.
+
+use gem_live::camera::DeviceError;
+use gem_live::camera::drivers::davis::Davis;
+use gem_live::camera::drivers::genicam::GenIcam;
+use gem_live::camera::drivers::uvc::Uvc;
+use gem_live::camera::host_check::{Host, UsbKind};
+
+/// What cameras there are, and exactly what is missing for them.
+pub(crate) fn report() -> String {
+    let host = Host::this();
+    let mut lines = Vec::new();
+    lines.extend(davis(&host));
+    lines.extend(genicam());
+    lines.extend(webcams());
+    if cfg!(target_os = "linux") {
+        lines.push(match host.rule() {
+            Some(rule) => format!("udev rule for event cameras: {}", rule.display()),
+            None => {
+                "udev rule for event cameras: not installed (only root may open them): sudo cp \
+                     assets/udev/65-gem-live.rules /etc/udev/rules.d/"
+                    .into()
+            }
+        });
+        if let Some(mb) = host.usbfs_memory_mb() {
+            lines.push(format!("usbfs_memory_mb: {mb}"));
+        }
+        lines.extend(host.missing().into_iter().map(|what| format!("missing: {what}")));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn davis(host: &Host<'_>) -> Vec<String> {
+    let library = Davis::new(None);
+    if let Err(why) = library.library() {
+        return vec![format!("missing: {why}")];
+    }
+    let cameras: Vec<_> =
+        host.usb_cameras().into_iter().filter(|c| c.kind == UsbKind::Event).collect();
+    if cameras.is_empty() {
+        // Where there is no tree to read, or no camera in it, libcaer has the last word.
+        return match library.look(None) {
+            Ok(found) => vec![described("davis", &found.model, &found.serial, &found.firmware)],
+            Err(_) => vec!["libcaer is there; no DAVIS is connected".into()],
+        };
+    }
+    let line = |camera: gem_live::camera::host_check::UsbCamera| {
+        let serial = Some(camera.serial.as_str()).filter(|s| !s.is_empty());
+        match library.look(serial) {
+            Ok(found) => described("davis", &found.model, &found.serial, &found.firmware),
+            Err(why) => format!("{} {}: {why}", camera.name, camera.serial),
+        }
+    };
+    cameras.into_iter().map(line).collect()
+}
+
+/// A camera as it is named on the command line, and what it says of itself. No firmware is
+/// ever advised: a newer one of iniVation's makes its cameras unusable for libcaer.
+fn described(kind: &str, model: &str, serial: &str, more: &str) -> String {
+    let more = if more.is_empty() { String::new() } else { format!(" ({more})") };
+    format!("{kind}:{serial}  {model}{more}")
+}
+
+fn genicam() -> Vec<String> {
+    match GenIcam::list() {
+        Ok(found) if found.is_empty() => {
+            vec!["libaravis is there; no GenICam camera answers".into()]
+        }
+        Ok(found) => {
+            let line = |f: gem_live::camera::drivers::genicam::Found| {
+                let more = format!("{} {}", f.protocol, f.address);
+                described("genicam", &f.identity.model, &f.identity.serial, more.trim())
+            };
+            found.into_iter().map(line).collect()
+        }
+        Err(why) => vec![not_built(&why)],
+    }
+}
+
+fn webcams() -> Vec<String> {
+    match Uvc::new().list() {
+        Ok(found) if found.is_empty() => vec!["no web camera is connected".into()],
+        Ok(found) => {
+            found.iter().map(|l| described("uvc", &l.name, &l.index.to_string(), "")).collect()
+        }
+        Err(why) => vec![not_built(&why)],
+    }
+}
+
+fn not_built(why: &DeviceError) -> String {
+    format!("missing: {why}")
+}

@@ -1,0 +1,127 @@
+//! How a training shows itself: a bar with losses and time left on a terminal, lines elsewhere.
+
+use gem_live::train::Scores;
+use gem_live::train::watch::{Progress, TrainObserver};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// A bar on a terminal; elsewhere a line every half minute.
+pub(super) struct TrainingBar {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    limit: Option<Duration>,
+    said: Option<Instant>,
+    first_step: Option<u64>,
+    /// A running mean: single batches say little.
+    loss: Option<f64>,
+}
+
+impl TrainingBar {
+    /// Stops the training after `minutes` of this run, where given.
+    pub(super) fn new(minutes: Option<f64>) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(0).with_style(style)
+        });
+        let limit = minutes.map(|m| Duration::from_secs_f64(m * 60.0));
+        let started = Instant::now();
+        Self { bar, started, limit, said: None, first_step: None, loss: None }
+    }
+
+    pub(super) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Hours and minutes, at the end seconds.
+fn span(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{} s", seconds.ceil() as u64);
+    }
+    let minutes = (seconds / 60.0).ceil() as u64;
+    if minutes < 60 {
+        format!("{minutes} min")
+    } else {
+        format!("{} h {} min", minutes / 60, minutes % 60)
+    }
+}
+
+impl TrainObserver for TrainingBar {
+    fn step(&mut self, p: &Progress) -> bool {
+        let first = *self.first_step.get_or_insert(p.step - 1);
+        let total = p.losses.total();
+        let loss = *self.loss.insert(self.loss.map_or(total, |l| 0.98 * l + 0.02 * total));
+        let elapsed = self.started.elapsed();
+        let pace = elapsed.as_secs_f64() / (p.step - first).max(1) as f64;
+        // Without a number of steps only the time ends it.
+        let by_steps = match p.steps {
+            0 => f64::INFINITY,
+            steps => pace * steps.saturating_sub(p.step) as f64,
+        };
+        let left = self
+            .limit
+            .map_or(by_steps, |limit| by_steps.min(limit.saturating_sub(elapsed).as_secs_f64()));
+        let of_each = [
+            ("blur", p.losses.blur),
+            ("scale", p.losses.scale),
+            ("teacher", p.losses.teacher),
+            ("guidance", p.losses.guidance),
+        ];
+        let parts: String = (of_each.iter().filter(|(_, v)| *v > 0.0))
+            .map(|(name, v)| format!(" {name} {v:.3}"))
+            .collect();
+        let stage = match p.stage {
+            0 => String::new(),
+            1 => format!("stage 1 epoch {} ", p.epoch),
+            n => format!("stage {n} cycle {} epoch {} ", p.cycle, p.epoch),
+        };
+        let text = format!(
+            "{stage}loss {loss:.4}{parts} rate {:.1e} {:.2} s/step {} left",
+            p.rate,
+            pace,
+            span(left)
+        );
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(p.steps.max(p.step));
+                bar.set_position(p.step);
+                bar.set_message(text);
+            }
+            None if self.said.is_none_or(|t| t.elapsed() > Duration::from_secs(30)) => {
+                println!("step {} {text}", p.step);
+                self.said = Some(Instant::now());
+            }
+            None => {}
+        }
+        self.limit.is_none_or(|limit| elapsed < limit)
+    }
+
+    fn validated(&mut self, step: u64, s: &Scores) {
+        let (Some(restored), Some(blurry)) = (s.restored_db, s.blurry_db) else {
+            return self.notify(&format!(
+                "step {step}: held-out images {:.3} times as sharp as the blurry ones",
+                s.sharpness
+            ));
+        };
+        let gains: Vec<_> =
+            s.gain_db.iter().map(|(scale, gain)| format!("{gain:+.2} at {scale}")).collect();
+        self.notify(&format!(
+            "step {step}: held out {restored:.2} dB, blurry {blurry:.2} dB, gain {:+.2} ({}), \
+             sharpness {:.3} of the truth's",
+            restored - blurry,
+            gains.join(", "),
+            s.sharpness
+        ));
+    }
+
+    fn notify(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| println!("{text}")),
+            None => println!("{text}"),
+        }
+    }
+}

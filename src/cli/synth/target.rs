@@ -1,0 +1,104 @@
+//! What all ways to make data share.
+
+use crate::cli::common::Progress;
+use crate::cli::failure::Failure;
+use gem_live::datagen::dataset_writer::Summary;
+use gem_live::datagen::is_held_out;
+use gem_live::image::Size;
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Where a dataset of sequences goes.
+#[derive(clap::Args)]
+pub(crate) struct Target {
+    /// Folder for the dataset.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Whether inputs go into train/ or test/: all of them, or one in six, chosen by its name,
+    /// into test/.
+    #[arg(long, value_enum, default_value_t = Folder::Split)]
+    pub(crate) into: Folder,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Folder {
+    Split,
+    Train,
+    Test,
+}
+
+impl Folder {
+    pub(crate) fn folder(self, input: &Path) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+            Self::Split if is_held_out(input) => "test",
+            Self::Split => "train",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The inputs' names without folders and endings, each made different from those before it.
+pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let unique = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let candidates = (2..).map(|n| format!("{name}-{n}"));
+        let mut all = std::iter::once(name.clone()).chain(candidates);
+        all.find(|n| taken.insert(n.clone())).unwrap_or(name)
+    };
+    inputs.iter().map(unique).collect()
+}
+
+/// Does all jobs in parallel with a progress bar; each gives a line for a person.
+pub(crate) fn work<J: Sync>(
+    jobs: &[J],
+    threads: usize,
+    one: impl Fn(&J) -> Result<String, String> + Sync,
+) -> Result<(), Failure> {
+    let progress = Mutex::new(Progress::new(jobs.len()));
+    let done = |job| {
+        let line = one(job)?;
+        progress.lock().unwrap_or_else(PoisonError::into_inner).step(&line);
+        Ok::<(), String>(())
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    pool.install(|| jobs.par_iter().try_for_each(done))?;
+    progress.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+    Ok(())
+}
+
+pub(crate) fn size(text: &str) -> Result<Size, String> {
+    let side = |t: &str| t.parse::<usize>().ok().filter(|n| (16..=8192).contains(n));
+    match text.split_once('x').map(|(w, h)| (side(w), side(h))) {
+        Some((Some(width), Some(height))) => Ok(Size::new(width, height)),
+        _ => Err("a size is WIDTHxHEIGHT, such as 640x480, each from 16 to 8192".into()),
+    }
+}
+
+/// Says what became of a dataset.
+pub(crate) fn report(out: &Path, summary: &Summary) {
+    let Summary { recordings, earlier, skipped } = summary;
+    for line in skipped {
+        eprintln!("gem-live: skipped {line}");
+    }
+    println!(
+        "{recordings} recordings in {} ({earlier} from earlier), {} inputs skipped",
+        out.display(),
+        skipped.len()
+    );
+    println!("evaluate with: gem-live test --config {}", out.join("test.yaml").display());
+}

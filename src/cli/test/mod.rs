@@ -1,0 +1,294 @@
+//! `gem-live test`: the published evaluation, from the authors' YAML files.
+
+mod compare;
+mod report;
+
+use super::common::{Compute, Progress, read_weights, thresholds, write_png};
+use super::failure::Failure;
+use compare::Comparison;
+use gem_live::Deblurrer;
+use gem_live::deblur::metrics::{psnr, ssim};
+use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
+use gem_live::formats::config::Config;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::Contrasts;
+use gem_live::sequence::{Blur, GroundTruth, Pair};
+use gem_live::time::TimeRange;
+use gem_live::train::recordings::fault;
+use report::{Report, Score};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Evaluate a checkpoint on Ev-REDS, HS-ERGB or MS-RBD with the authors' YAML files.
+///
+/// Writes Result/, Blur/ and GroundTruth/ under the file's save_path, and results.json and
+/// results.csv with PSNR and SSIM. Paths in the file are relative to the current folder.
+#[derive(clap::Args)]
+pub(crate) struct Test {
+    /// The YAML file, such as configs/ev_reds_test.yaml.
+    #[arg(long)]
+    config: PathBuf,
+    /// Weights to use instead of the checkpoint that the file names.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Threads; 0 takes one for every processor.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Also score the blurry input and the event-based double integral.
+    #[arg(long, value_enum)]
+    compare: Option<Other>,
+    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the manifest of the
+    /// dataset or recording, else estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
+    thresholds: Option<Thresholds>,
+    /// Estimate the contrast thresholds of every recording, also where they are known.
+    #[arg(long, conflicts_with = "thresholds")]
+    estimate_thresholds: bool,
+    /// Leave out recordings that training would skip: without events, with pixels that never
+    /// rest, with exposures of different lengths. By default they are named, and counted in the
+    /// scores, as the authors' code does.
+    #[arg(long, alias = "skip-odd")]
+    skip_invalid: bool,
+    #[command(flatten)]
+    compute: Compute,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Other {
+    Edi,
+}
+
+impl Test {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let name = self.config.display();
+        let text = std::fs::read_to_string(&self.config).map_err(|e| format!("{name}: {e}"))?;
+        let (config, remarks) = Config::parse(&text).map_err(|e| format!("{name}: {e}"))?;
+        if !remarks.notes.is_empty() {
+            println!("{name}: no meaning here: {}", remarks.notes.join(", "));
+        }
+        if !remarks.warnings.is_empty() {
+            eprintln!("gem-live: {name}: unknown and ignored: {}", remarks.warnings.join(", "));
+        }
+        if !config.more_roots.is_empty() || !config.more_scales.is_empty() {
+            let text = "lists of root_path and scale_factor are for training; test one at a time";
+            return Err(format!("{name}: {text}").into());
+        }
+        if !config.has_gt && config.predict_ts.is_none() {
+            return Err(format!("{name}: without has_gt, predict_ts must say when").into());
+        }
+        if config.has_gt && config.predict_ts.is_some() {
+            eprintln!(
+                "gem-live: {name}: with predict_ts the first two sharp images are compared, \
+                 whatever their time, as the authors' code does"
+            );
+        }
+        let weights = match &self.weights {
+            Some(path) => path.clone(),
+            None => config.checkpoint().map_err(|e| format!("{name}: {e}"))?,
+        };
+        println!("weights from {}", weights.display());
+        let engine = self.compute.engine(&read_weights(&weights)?, self.threads)?;
+        if self.compare.is_some() && !config.has_gt {
+            return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
+        }
+        let comparison = match self.compare {
+            Some(Other::Edi) => Some(Comparison::default()),
+            None => None,
+        };
+        let folders = Folders::new(&config);
+        let run = Run { config: &config, folders, skip_invalid: self.skip_invalid };
+        let contrasts = match self.estimate_thresholds {
+            true => Contrasts::estimated(),
+            false => Contrasts::new(self.thresholds),
+        };
+        run.all(Deblurrer::new(engine), contrasts, comparison)
+    }
+}
+
+/// Where the pictures go; nowhere without a save_path.
+struct Folders {
+    result: Option<PathBuf>,
+    blur: Option<PathBuf>,
+    truth: Option<PathBuf>,
+}
+
+impl Folders {
+    fn new(config: &Config) -> Self {
+        let under = |name: &str| config.save_path.as_ref().map(|p| p.join(name));
+        Self { result: under("Result"), blur: under("Blur"), truth: under("GroundTruth") }
+    }
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    folders: Folders,
+    skip_invalid: bool,
+}
+
+impl Run<'_> {
+    fn all(
+        &self,
+        mut deblurrer: Deblurrer,
+        mut contrasts: Contrasts,
+        mut comparison: Option<Comparison>,
+    ) -> Result<ExitCode, Failure> {
+        let folder = self.config.root_path.join("test");
+        let files = recordings(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        if files.is_empty() {
+            return Err(format!("{}: no npz files in it", folder.display()).into());
+        }
+        let mut progress = Progress::new(files.len());
+        let mut report = Report::default();
+        let (mut failed, mut odd) = (0, 0);
+        for path in &files {
+            let pair = Pair::read(path).map_err(Failure::from);
+            let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
+            if let Some(why) = why {
+                odd += 1;
+                progress.notify(&format!("{}: {why}", path.display()));
+                if self.skip_invalid {
+                    progress.step("skipped");
+                    continue;
+                }
+            }
+            let done = pair.and_then(|pair| {
+                let contrast = contrasts.of(path, &pair)?;
+                deblurrer.set_thresholds(contrast.thresholds);
+                if let Some(comparison) = comparison.as_mut() {
+                    comparison.set_contrast(contrast);
+                }
+                self.one(path, &pair, &mut deblurrer, &mut report, &mut comparison)
+            });
+            match done {
+                Ok(line) => progress.step(&line),
+                Err(error) => {
+                    failed += 1;
+                    progress.notify(&format!("{}: {error}", path.display()));
+                    progress.step("failed");
+                }
+            }
+        }
+        progress.finish();
+        if self.config.has_gt {
+            report.print();
+        }
+        let mut others = Vec::new();
+        if let Some(comparison) = &comparison {
+            comparison.print(&report);
+            others.extend([("blurry", &comparison.blurry), ("edi", &comparison.edi)]);
+        }
+        if let Some(path) = &self.config.save_path {
+            report.write(path, &others)?;
+            println!("pictures and results in {}", path.display());
+        }
+        let all = files.len();
+        if odd > 0 {
+            let what = if self.skip_invalid { "skipped" } else { "odd, and counted in the scores" };
+            eprintln!("gem-live: {odd} of {all} recordings are {what}");
+        }
+        if failed > 0 {
+            return Err(format!("{failed} of {all} recordings failed").into());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Restores one recording, adds its scores, and gives a line for a person.
+    fn one(
+        &self,
+        path: &Path,
+        pair: &Pair,
+        deblurrer: &mut Deblurrer,
+        report: &mut Report,
+        comparison: &mut Option<Comparison>,
+    ) -> Result<String, Failure> {
+        let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let truth = match (&pair.truth, self.config.has_gt) {
+            (Some(truth), true) => Some(truth),
+            (None, true) => return Err("has_gt, but it holds no sharp images".into()),
+            (_, false) => None,
+        };
+        let [first, second] = self.targets(pair, truth);
+        let mut scores = Vec::new();
+        for (blur, targets) in [(Blur::First, &first), (Blur::Second, &second)] {
+            let exposure = self.exposure(pair, blur)?;
+            let spans: Vec<TimeRange> =
+                targets.iter().map(|(_, t)| TimeRange::instant(*t)).collect();
+            let restored = deblurrer.restore_spans(&exposure, &spans)?;
+            if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {
+                let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));
+                let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
+                comparison.score(&prefix, &exposure, &spans, &sharp)?;
+            }
+            let blurry = exposure.frame.to_picture();
+            for ((index, _), image) in targets.iter().zip(&restored) {
+                let result = image.to_picture();
+                let file = format!("{prefix}_{index:03}.png");
+                save(&self.folders.result, &file, &result)?;
+                save(&self.folders.blur, &file, &blurry)?;
+                if let Some(sharp) = truth.and_then(|t| t.images.get(*index)) {
+                    save(&self.folders.truth, &file, sharp)?;
+                    scores.push(Score {
+                        sequence: prefix.clone(),
+                        index: *index,
+                        psnr: psnr(sharp, &result)?,
+                        ssim: ssim(sharp, &result)?,
+                    });
+                }
+            }
+        }
+        scores.sort_by_key(|s| s.index);
+        let line = format!("{}: {} restored", path.display(), first.len() + second.len());
+        report.add(scores);
+        Ok(line)
+    }
+
+    /// Number and time of every image to restore, by the blur that it is restored from. An
+    /// instant up to the first exposure's end belongs to the first.
+    fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> [Vec<(usize, f64)>; 2] {
+        let [[start1, end1], [start2, end2]] = pair.exposures_us.map(|e| e.map(|t| t as f64));
+        let times: Vec<f64> = match (self.config.predict_ts, truth) {
+            (Some(f), _) => vec![start1 + f * (end1 - start1), start2 + f * (end2 - start2)],
+            (None, truth) => {
+                truth.iter().flat_map(|t| &t.timestamps_us).map(|t| *t as f64).collect()
+            }
+        };
+        let (first, second) = times.into_iter().enumerate().partition(|(_, t)| *t <= end1);
+        [first, second]
+    }
+
+    /// The exposure on a sensor of the configuration's scale factor, which counts, not the
+    /// file's; events beyond it are left out as the authors do.
+    fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
+        let mut exposure = pair.exposure(blur)?;
+        let size = exposure.frame.size();
+        let cells = |n: usize| (n as f64 / self.config.scale_factor).floor() as usize;
+        let sensor = Size::new(cells(size.width), cells(size.height));
+        if sensor.area() == 0 || sensor.width > size.width.saturating_mul(16) {
+            let scale = self.config.scale_factor;
+            return Err(format!("scale_factor {scale} does not fit images of {size}").into());
+        }
+        let inside =
+            |x: u16, y: u16| usize::from(x) < sensor.width && usize::from(y) < sensor.height;
+        exposure.events.retain(|e| inside(e.x, e.y));
+        exposure.sensor = sensor;
+        Ok(exposure)
+    }
+}
+
+fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {
+    folder.as_ref().map_or(Ok(()), |f| write_png(&f.join(file), picture))
+}
+
+/// The npz files of a folder by name, none from below it, as the authors list them.
+fn recordings(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "npz") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,222 @@
+//! A dataset on disk: train/ and test/, a manifest, YAML files; whole after any interruption.
+//!
+//! Every recording is written under a temporary name and renamed, then noted in a journal. Who
+//! starts again with the same settings goes on where it stopped; what is not in the journal is
+//! made again. When all is done the journal becomes manifest.json.
+
+use crate::formats::atomic_file::{self, WriteError};
+use crate::sequence::{
+    DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
+    published_crop, sensors,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+const JOURNAL: &str = "unfinished.jsonl";
+
+#[derive(Deserialize, Serialize)]
+struct Line {
+    file: String,
+    entry: Entry,
+}
+
+/// Why a dataset cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// A file or folder cannot be used.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A recording cannot be saved.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// The manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] DatasetManifestError),
+    /// The folder holds a dataset made with other settings.
+    #[error("{}: holds a dataset made with other settings; give another folder, or remove it", .0.display())]
+    Other(PathBuf),
+}
+
+/// A dataset that is being made.
+pub struct DatasetWriter {
+    folder: PathBuf,
+    settings: serde_json::Value,
+    earlier: BTreeMap<String, Entry>,
+    made: Mutex<(std::fs::File, BTreeMap<String, Entry>)>,
+    skipped: Mutex<Vec<String>>,
+}
+
+/// What became of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Recordings in it.
+    pub recordings: usize,
+    /// Those that were there already.
+    pub earlier: usize,
+    /// Inputs that could not be used, each with the reason.
+    pub skipped: Vec<String>,
+}
+
+impl DatasetWriter {
+    /// Begins a dataset in `folder`, or goes on with one of equal settings.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, or one with a dataset of other settings.
+    pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
+        for part in ["train", "test"] {
+            let path = folder.join(part);
+            std::fs::create_dir_all(&path)
+                .and_then(|()| atomic_file::remove_fragments(&path))
+                .map_err(|cause| SetError::Io { path, cause })?;
+        }
+        let (manifest, journal) = (folder.join(DATASET_MANIFEST), folder.join(JOURNAL));
+        let mut earlier = BTreeMap::new();
+        if manifest.exists() {
+            let found = DatasetManifest::read(&manifest)?;
+            if found.settings != settings {
+                return Err(SetError::Other(folder.to_owned()));
+            }
+            earlier = found.recordings;
+        }
+        let io = |cause| SetError::Io { path: journal.clone(), cause };
+        if journal.exists() {
+            let text = std::fs::read_to_string(&journal).map_err(io)?;
+            let mut lines = text.lines();
+            let first = lines.next().unwrap_or_default();
+            // A first line that was cut off has no recordings after it.
+            let found: Option<serde_json::Value> = serde_json::from_str(first).ok();
+            if found.as_ref().is_some_and(|f| *f != settings) {
+                return Err(SetError::Other(folder.to_owned()));
+            }
+            let whole = lines.filter_map(|l| serde_json::from_str::<Line>(l).ok());
+            earlier.extend(whole.map(|l| (l.file, l.entry)));
+        }
+        earlier.retain(|file, _| folder.join(file).is_file());
+        // Written anew: a line that was cut off must not swallow the next one.
+        let mut text = format!("{settings}\n");
+        for (file, entry) in &earlier {
+            text.push_str(&line(file, entry));
+        }
+        atomic_file::write(&journal, text.as_bytes())?;
+        let file = std::fs::OpenOptions::new().append(true).open(&journal).map_err(io)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            settings,
+            earlier,
+            made: Mutex::new((file, BTreeMap::new())),
+            skipped: Mutex::default(),
+        })
+    }
+
+    /// Whether a recording, such as `test/scene_0001.npz`, is there from an earlier run.
+    pub fn has(&self, file: &str) -> bool {
+        self.earlier.contains_key(file)
+    }
+
+    /// Adds a recording.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(&self, file: &str, pair: &Pair, entry: Entry) -> Result<(), SetError> {
+        pair.write(&self.folder.join(file))?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let cause = |cause| SetError::Io { path: self.folder.join(JOURNAL), cause };
+        made.0.write_all(line(file, &entry).as_bytes()).map_err(cause)?;
+        made.1.insert(file.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Notes an input that cannot be used, with its name and the reason.
+    pub fn skip(&self, what: String) {
+        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// Writes the manifest and YAML files; the dataset is complete.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(self, scale_factor: f64) -> Result<Summary, SetError> {
+        let (_, made) = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
+        skipped.sort();
+        let earlier = self.earlier.len();
+        let mut recordings = self.earlier;
+        recordings.extend(made);
+        let summary = Summary { recordings: recordings.len(), earlier, skipped: skipped.clone() };
+        // From wherever it is used.
+        let folder = std::path::absolute(&self.folder)
+            .map_err(|cause| SetError::Io { path: self.folder.clone(), cause })?;
+        let training = recordings.keys().filter(|file| file.starts_with("train/"));
+        let crop = published_crop(sensors(training.map(|file| folder.join(file))), scale_factor);
+        for train in [true, false] {
+            let name = if train { "train.yaml" } else { "test.yaml" };
+            let text = yaml(&folder, scale_factor, crop, train);
+            atomic_file::write(&folder.join(name), text.as_bytes())?;
+        }
+        let program = concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned();
+        let manifest = DatasetManifest { program, settings: self.settings, recordings, skipped };
+        let path = self.folder.join(DATASET_MANIFEST);
+        let json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|cause| DatasetManifestError::Parse { path: path.clone(), cause })?;
+        atomic_file::write(&path, &json)?;
+        let journal = self.folder.join(JOURNAL);
+        std::fs::remove_file(&journal).map_err(|cause| SetError::Io { path: journal, cause })?;
+        Ok(summary)
+    }
+}
+
+fn line(file: &str, entry: &Entry) -> String {
+    let line = Line { file: file.to_owned(), entry: entry.clone() };
+    // Text and numbers always become JSON.
+    serde_json::to_string(&line).unwrap_or_default() + "\n"
+}
+
+/// A configuration that the authors' program and this one read.
+fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // JSON's quotes are YAML's, too.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let root = quoted(&folder.to_string_lossy());
+    let (save, checkpoint) =
+        (quoted(&format!("results/{name}")), quoted(&format!("checkpoint/{name}")));
+    let batch = if train { 4 } else { 1 };
+    let (rows, columns) = crop;
+    format!(
+        "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: true\n\
+         predict_ts: null\nsave_path: {save}\nload_dir: {checkpoint}\nload_stage: 2\n\
+         load_cycle: 15\n\nmodel_name: san\nnum_bins: 16\nev_in_channel: 96\nim_in_channel: 3\n\
+         out_channel: 3\ninitializor: kaiming\n\ncheckpoint_root: {checkpoint}\n\
+         dataset: deblur_data\nseed: 1226\nbatch_size: {batch}\nnum_workers: 0\n\
+         roi_size: [{rows}, {columns}]\nfirst_stage_epoch: 210\nsecond_stage_cycle: 15\n\
+         second_stage_epoch: 30\nloss: l1\nloss_weight: [50, 1, 50, 50]\nlr: 0.001\n\
+         lr_scheduler: cosine\nlr_decay_steps: 200\nlr_decay_rate: 0.5\n\
+         lr_decay_min_lr: 1.0e-05\nwarmup_epoch: 10\nweight_decay: 0\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::config::Config;
+
+    #[test]
+    fn the_configuration_says_where_and_how_and_nothing_unknown() {
+        let (config, remarks) =
+            Config::parse(&yaml(Path::new("data: \"odd\" #1/set"), 4.0, (64, 48), false)).unwrap();
+        assert_eq!(config.root_path, Path::new("data: \"odd\" #1/set"));
+        assert_eq!((config.scale_factor, config.has_gt, config.predict_ts), (4.0, true, None));
+        assert_eq!((config.roi_size, config.train), (vec![64, 48], false));
+        assert!(remarks.warnings.is_empty(), "{remarks:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Recordings made from photographs: random scenes with exact truth at any time.
+
+use super::render_pair::{Shooting, film};
+use super::sampler::{Optics, moments};
+use super::scene::{SceneSettings, longest_path_px, random_scene_of};
+use super::{Photographs, Recipe};
+use crate::image::Size;
+use crate::random::KeyedRng;
+use crate::sequence::Entry;
+use crate::sequence::{GroundTruth, Pair};
+use crate::simulate::PushError;
+use crate::time::TimeRange;
+
+/// Tells recordings from other uses of one seed.
+const STILLS: u64 = 0x7374_696c;
+/// Separates perturbations from what else is drawn for a recording.
+const PERTURB: u64 = 0x7065_7274;
+
+/// Recording `number` of a dataset: two exposures of one scene, with `truths` sharp images in
+/// each, at the middles of equal parts. Scenes, exposures and photographs are the same for
+/// every `scale`.
+///
+/// # Errors
+/// A scale that leaves no event sensor.
+pub fn still_pair(
+    photographs: &Photographs,
+    recipe: &Recipe,
+    scale: usize,
+    truths: usize,
+    seed: u64,
+    number: u64,
+) -> Result<(Pair, Entry), PushError> {
+    let mut random = KeyedRng::keyed(&[seed, STILLS, number]);
+    let length_us = (10_000.0 * 12.0_f64.powf(random.unit())).round();
+    let gap_us = (length_us * random.range(0.05, 0.3)).round();
+    let exposures =
+        [0.0, length_us + gap_us].map(|start_us| TimeRange::new(start_us, start_us + length_us));
+    let blur_px = recipe.max_blur_px * random.unit().powf(recipe.slow);
+    let scale = scale.max(1);
+    let mut drawn = recipe.perturbations.draw(&[seed, STILLS, PERTURB, number], scale);
+    let blur_px = drawn.still_px.unwrap_or(blur_px);
+    let optics = Optics::random(recipe, &mut random);
+    let settings = SceneSettings::of(recipe, &optics, drawn.gain);
+    let (scene, used) = random_scene_of(photographs, &settings, &exposures, blur_px, &mut random);
+    let sensor = Size::new(recipe.size.width / scale, recipe.size.height / scale);
+    let middle = |k: usize| (k as f64 + 0.5) / truths as f64;
+    let instants = exposures.iter().flat_map(|e| (0..truths).map(move |k| e.at(middle(k)).round()));
+    let shooting = Shooting {
+        size: recipe.size,
+        sensor,
+        exposures: exposures.to_vec(),
+        moments: moments(blur_px),
+        truth_us: instants.collect(),
+        camera: optics.camera,
+        pixels: drawn.sensor(optics.pixels),
+        view: drawn.view,
+    };
+    let mut film = film(&scene, &shooting)?;
+    let [first, second] = exposures;
+    drawn.apply(&mut film, TimeRange::new(first.start_us, second.end_us), sensor);
+    let longest = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
+    let of: Vec<&str> =
+        used.iter().filter_map(|i| photographs.names().get(*i)).map(String::as_str).collect();
+    let entry = Entry {
+        source: format!("number {number}, of {}", of.join(", ")),
+        thresholds: Some(
+            [optics.pixels.on, optics.pixels.off]
+                .map(|c| tidy((f64::from(c) * drawn.threshold_factor()) as f32)),
+        ),
+        blur_px: Some((longest * 100.0).round() / 100.0),
+        events: film.events.len(),
+    };
+    let images = film.truth.iter().map(|t| t.map(|v| (v * 255.0 + 0.5) as u8)).collect();
+    let timestamps_us = shooting.truth_us.iter().map(|t| *t as i64).collect();
+    let [first, second]: [_; 2] =
+        film.frames.try_into().map_err(|_| PushError::Sensor(Size::new(0, 0)))?;
+    let pair = Pair {
+        frames: [first, second],
+        exposures_us: exposures.map(|e| [e.start_us as i64, e.end_us as i64]),
+        events: film.events,
+        scale_factor: scale as f64,
+        truth: (truths > 0).then_some(GroundTruth { images, timestamps_us }),
+    };
+    Ok((pair, entry))
+}
+
+/// A single-precision number as the shortest decimal that means it.
+fn tidy(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}

@@ -1,0 +1,243 @@
+//! The HS-ERGB recipe: a high-speed camera beside an event camera. Its frames are averaged into
+//! blurry ones, the events are the real ones, and both have one resolution.
+//!
+//! A sequence is a folder with a folder of pictures that holds timestamp.txt (one time in
+//! microseconds per picture; a second number in a line is passed over) and a folder of events,
+//! npz files with `x`, `y`, `t` or `timestamp` in microseconds, and `p` or `polarity`, which is
+//! how the data set of Time Lens (Tulyakov et al., CVPR 2021) comes.
+
+use super::source::{SourceError, pictures, read_picture};
+use crate::event::Event;
+use crate::formats::npy::Array;
+use crate::formats::npz::{Npz, NpzError};
+use crate::image::{ImageU8, Size};
+use crate::sequence::Entry;
+use crate::sequence::{GroundTruth, Pair};
+use crate::simulate::{CameraSettings, LightImage, Shutter, Transfer};
+use std::path::{Path, PathBuf};
+
+/// Names of the folder of pictures, in the order in which they are looked for.
+const IMAGES: [&str; 3] = ["images_corrected", "images", "image"];
+/// Names of the folder of events.
+const EVENTS: [&str; 3] = ["events_aligned", "events", "event"];
+/// Events of one file: far more than a second of any camera.
+const MAX_EVENTS: usize = 1 << 26;
+/// How much the lengths of a pair's exposures may differ, relative: more means lost frames.
+const MAX_DIFFERENCE: f64 = 0.1;
+
+/// How frames become pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    /// Frames that a blurry one is the mean of.
+    pub average: usize,
+    /// Frames of every blurry one that are kept as truth, evenly spread, ends included.
+    pub truths: usize,
+    /// Frames left out between two exposures.
+    pub gap: usize,
+}
+
+/// Why a sequence, or a part of it, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RealError {
+    /// A folder or picture.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A file that cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// A file of events that is none.
+    #[error("{}: {why}", path.display())]
+    Events {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something that a sequence needs and this one lacks.
+    #[error("{}: {what}", path.display())]
+    Lacks {
+        /// The sequence.
+        path: PathBuf,
+        /// What it lacks.
+        what: String,
+    },
+}
+
+/// A sequence whose pictures are read when they are needed.
+pub struct Sequence {
+    path: PathBuf,
+    pictures: Vec<PathBuf>,
+    times_us: Vec<i64>,
+    events: Vec<Event>,
+}
+
+impl Sequence {
+    /// Opens a sequence's folder and reads its events.
+    ///
+    /// # Errors
+    /// What is missing or damaged, by name.
+    pub fn open(path: &Path) -> Result<Self, RealError> {
+        let lacks = |what: String| RealError::Lacks { path: path.to_owned(), what };
+        let folder = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| path.join(n))
+                .find(|p| p.is_dir())
+                .ok_or_else(|| lacks(format!("it has no folder named {}", names.join(" or "))))
+        };
+        let (images, events) = (folder(&IMAGES)?, folder(&EVENTS)?);
+        let pictures = pictures(&images)?;
+        let file = images.join("timestamp.txt");
+        let text = std::fs::read_to_string(&file)
+            .map_err(|cause| RealError::Io { path: file.clone(), cause })?;
+        let times = text.lines().filter_map(|l| l.split_whitespace().next());
+        let times: Option<Vec<f64>> = times.map(|t| t.parse().ok()).collect();
+        let times = times.ok_or_else(|| lacks("timestamp.txt holds more than numbers".into()))?;
+        let times_us: Vec<i64> = times.iter().map(|t| *t as i64).collect();
+        if times_us.len() != pictures.len() {
+            let (n, m) = (pictures.len(), times_us.len());
+            return Err(lacks(format!("{n} pictures, but {m} times in timestamp.txt")));
+        }
+        if times_us.windows(2).any(|w| w[0] >= w[1]) {
+            return Err(lacks("the times in timestamp.txt do not increase".into()));
+        }
+        let mut all = Vec::new();
+        for file in npz_files(&events)? {
+            read_events(&file, &mut all)?;
+        }
+        if all.is_empty() {
+            return Err(lacks("it has no events".into()));
+        }
+        all.sort_by_key(|e: &Event| e.t_us);
+        Ok(Self { path: path.to_owned(), pictures, times_us, events: all })
+    }
+
+    /// Number of pairs that the pictures suffice for.
+    pub fn pairs(&self, recipe: &Recipe) -> usize {
+        self.pictures.len() / (2 * (recipe.average + recipe.gap)).max(1)
+    }
+
+    /// Makes pair `number`.
+    ///
+    /// # Errors
+    /// A picture that cannot be read or differs in size, lost frames, or no events at all.
+    pub fn pair(&self, recipe: &Recipe, number: usize) -> Result<(Pair, Entry), RealError> {
+        let lacks = |what: String| RealError::Lacks { path: self.path.clone(), what };
+        let step = recipe.average + recipe.gap;
+        let start = number * 2 * step;
+        let mut truth = GroundTruth { images: Vec::new(), timestamps_us: Vec::new() };
+        let mut halves = Vec::new();
+        for first in [start, start + step] {
+            halves.push(self.average(recipe, first, &mut truth)?);
+        }
+        let [(a, first), (b, second)]: [(ImageU8, [i64; 2]); 2] =
+            halves.try_into().map_err(|_| lacks("too few pictures".into()))?;
+        let exposures_us = [first, second];
+        let [long, other] = exposures_us.map(|[s, e]| (e - s) as f64);
+        if (long - other).abs() > MAX_DIFFERENCE * long.max(other) {
+            let what =
+                format!("pair {number}: exposures of {long} and {other} us; frames are lost");
+            return Err(lacks(what));
+        }
+        // Real events can lie outside the frame, which calibration has cut.
+        let Size { width, height } = a.size();
+        let span = first[0]..second[1];
+        let from = self.events.partition_point(|e| e.t_us < span.start);
+        let to = self.events.partition_point(|e| e.t_us < span.end);
+        let within = |e: &&Event| usize::from(e.x) < width && usize::from(e.y) < height;
+        let events: Vec<Event> = self.events[from..to].iter().filter(within).copied().collect();
+        if events.is_empty() {
+            return Err(lacks(format!("pair {number}: no events in it")));
+        }
+        let entry = Entry {
+            source: format!("{}, pair {number}", self.path.display()),
+            thresholds: None,
+            blur_px: None,
+            events: events.len(),
+        };
+        let truth = (recipe.truths > 0).then_some(truth);
+        Ok((Pair { frames: [a, b], exposures_us, events, scale_factor: 1.0, truth }, entry))
+    }
+
+    /// The mean of the frames from `first` on, and the time that it stands for: half an
+    /// interval before the first frame to half an interval after the last.
+    fn average(
+        &self,
+        recipe: &Recipe,
+        first: usize,
+        truth: &mut GroundTruth,
+    ) -> Result<(ImageU8, [i64; 2]), RealError> {
+        let lacks = |what: String| RealError::Lacks { path: self.path.clone(), what };
+        let n = recipe.average;
+        let (files, times) =
+            (self.pictures.get(first..first + n), self.times_us.get(first..first + n));
+        let (Some(files), Some(times @ [begin, .., end])) = (files, times) else {
+            return Err(lacks("too few pictures".into()));
+        };
+        let half = (end - begin) / (2 * (n as i64 - 1));
+        let mut shutter: Option<Shutter> = None;
+        for (k, (file, time)) in files.iter().zip(times).enumerate() {
+            let picture = read_picture(file)?;
+            let light = LightImage::from_picture(&picture, Transfer::Linear);
+            let shutter = shutter.get_or_insert_with(|| Shutter::new(picture.size()));
+            if !shutter.add(&light, 1.0) {
+                return Err(lacks(format!("{} is of another size", file.display())));
+            }
+            if super::ev_reds::is_kept(k, recipe.truths, n) {
+                truth.images.push(picture);
+                truth.timestamps_us.push(*time);
+            }
+        }
+        let mut shutter = shutter.ok_or_else(|| lacks("too few pictures".into()))?;
+        let picture = shutter.read_out(0, &CameraSettings::noiseless(Transfer::Linear));
+        Ok((picture, [begin - half, end + half]))
+    }
+}
+
+fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, RealError> {
+    let io = |cause| RealError::Io { path: folder.to_owned(), cause };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_events(file: &Path, out: &mut Vec<Event>) -> Result<(), RealError> {
+    let bad = |why: String| RealError::Events { path: file.to_owned(), why };
+    let bytes =
+        std::fs::read(file).map_err(|cause| RealError::Io { path: file.to_owned(), cause })?;
+    let mut npz = Npz::new(&bytes).map_err(|e| bad(e.to_string()))?;
+    let mut column = |names: &[&str]| -> Result<Vec<f64>, RealError> {
+        for name in names {
+            let array: Result<Option<Array>, NpzError> = npz.get(name, MAX_EVENTS);
+            if let Some(array) = array.map_err(|e| bad(e.to_string()))? {
+                return array.floats().ok_or_else(|| bad(format!("{name} holds no numbers")));
+            }
+        }
+        Err(bad(format!("it has no array named {}", names.join(" or "))))
+    };
+    let (x, y) = (column(&["x"])?, column(&["y"])?);
+    let (t, p) = (column(&["timestamp", "t"])?, column(&["polarity", "p"])?);
+    if x.len() != y.len() || x.len() != t.len() || x.len() != p.len() {
+        return Err(bad("its arrays differ in length".into()));
+    }
+    for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
+        // Aligned to the frame's pixels, places can be fractions and lie outside of it.
+        let (x, y) = (x.round(), y.round());
+        if !(t.is_finite() && (0.0..65536.0).contains(&x) && (0.0..65536.0).contains(&y)) {
+            continue;
+        }
+        out.push(Event { t_us: *t as i64, x: x as u16, y: y as u16, polarity: *p > 0.0 });
+    }
+    Ok(())
+}

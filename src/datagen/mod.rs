@@ -1,0 +1,23 @@
+//! Blurry frames, events and sharp images out of photographs: training data and test data.
+//!
+//! [`Photographs`] are cut into the layers of random scenes ([`scene`](mod@scene)), which a
+//! shaking camera and an event camera look at ([`render_pair`](mod@film)). [`Sampler`] gives one
+//! exposure after another for training; [`still_pair`] makes recordings with truth from them.
+//! [`ev_reds`](mod@sequence) makes recordings from videos, [`hs_ergb`](mod@real) from high-speed frames and real
+//! events; [`dataset_writer`](mod@set) keeps all of them as a dataset in the MS-RBD format.
+
+pub mod dataset_writer;
+pub mod ev_reds;
+mod from_photos;
+pub mod hs_ergb;
+mod perturb;
+mod photographs;
+pub mod render_pair;
+mod sampler;
+pub mod scene;
+pub mod source;
+
+pub use from_photos::still_pair;
+pub use perturb::{Perturbations, PerturbationsError};
+pub use photographs::{Part, Photographs, PhotographsError, is_held_out};
+pub use sampler::{Recipe, Sample, Sampler};

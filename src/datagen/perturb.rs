@@ -1,0 +1,246 @@
+//! What makes real recordings differ from ideal ones: sensor noise, hot pixels, dropped events,
+//! errors of synchronisation and alignment, colours that the event camera weighs differently.
+//!
+//! Everything is drawn from a stream of its own, so that a recipe without perturbations gives
+//! the same samples as if this file did not exist.
+
+use super::render_pair::{EventView, Film};
+use crate::event::Event;
+use crate::image::{ImageF32, ImageU8, Size};
+use crate::random::KeyedRng;
+use crate::simulate::SensorSettings;
+use crate::time::TimeRange;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How often and how much samples are perturbed. A share is a fraction of the samples; ranges
+/// named `log` are log-uniform. The default perturbs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Perturbations {
+    /// Share of samples whose blur is at most `still_px`: their picture must come out as it went in.
+    pub still: f64,
+    /// Longest blur of those, in pixels.
+    pub still_px: f64,
+    /// Share of samples with much shot noise.
+    pub noisy: f64,
+    /// Its events per second and pixel in the dark (log).
+    pub shot_noise_hz: (f64, f64),
+    /// Range of the leak in ON events per second and pixel (log); `(0, 0)` keeps the recipe's.
+    pub leak_hz: (f64, f64),
+    /// Share of samples with hot pixels.
+    pub hot: f64,
+    /// Greatest fraction of pixels that are hot then.
+    pub hot_pixels: f64,
+    /// Events per second of a hot pixel (log).
+    pub hot_hz: (f64, f64),
+    /// Share of samples in which events were dropped at random on their way (RED, Xu et al.,
+    /// ICCV 2021): to what follows it is as if the thresholds were higher.
+    pub dropped: f64,
+    /// Greatest fraction of events that is dropped.
+    pub drop_most: f64,
+    /// Share of samples whose events come late or early.
+    pub delayed: f64,
+    /// Greatest delay either way in microseconds.
+    pub delay_us: f64,
+    /// Greatest standard deviation of timestamps in microseconds, in the delayed samples.
+    pub jitter_us: f64,
+    /// Share of samples whose cameras are not quite aligned.
+    pub misaligned: f64,
+    /// Greatest shift along either axis in event pixels.
+    pub shift_px: f64,
+    /// Share of samples with permuted colours.
+    pub permuted: f64,
+    /// Share of samples with a tint.
+    pub tinted: f64,
+    /// Darkest factor of a colour of a tint.
+    pub tint: f64,
+    /// Share of overexposed samples.
+    pub clipped: f64,
+    /// Range of the additional factor on their light.
+    pub clip_gain: (f64, f64),
+}
+
+/// What was drawn for one sample.
+#[derive(Clone, Debug)]
+pub(super) struct Drawn {
+    /// The blur to use instead of the recipe's.
+    pub(super) still_px: Option<f64>,
+    /// Factor on the light.
+    pub(super) gain: f64,
+    /// Delay and shift of the event camera.
+    pub(super) view: EventView,
+    shot_noise_hz: Option<f64>,
+    leak_hz: Option<f64>,
+    hot: Option<(f64, f64)>,
+    drop_share: f64,
+    jitter_us: f64,
+    /// Source of every colour plane.
+    planes: [usize; 3],
+    tint: [f64; 3],
+    random: KeyedRng,
+}
+
+/// Why a file of perturbations cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", path.display())]
+pub struct PerturbationsError {
+    path: PathBuf,
+    why: String,
+}
+
+impl Perturbations {
+    /// Reads a YAML file; what it leaves out is not perturbed.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or fields that are unknown or of another type.
+    pub fn read(path: &Path) -> Result<Self, PerturbationsError> {
+        let fail = |why: String| PerturbationsError { path: path.to_owned(), why };
+        let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+        yaml_serde::from_str(&text).map_err(|e| fail(e.to_string()))
+    }
+
+    /// Draws for one sample with the ratio `scale` of image to event resolution.
+    pub(super) fn draw(&self, key: &[u64], scale: usize) -> Drawn {
+        let mut random = KeyedRng::keyed(key);
+        let r = &mut random;
+        let log = |r: &mut KeyedRng, (low, high): (f64, f64)| {
+            if low > 0.0 && high > low { low * (high / low).powf(r.unit()) } else { low }
+        };
+        let within = |r: &mut KeyedRng, share: f64| r.unit() < share;
+        let still_px = within(r, self.still).then(|| self.still_px * r.unit());
+        let shot_noise_hz = within(r, self.noisy).then(|| log(r, self.shot_noise_hz));
+        let leak_hz = (self.leak_hz.1 > 0.0).then(|| log(r, self.leak_hz));
+        let hot = within(r, self.hot).then(|| (self.hot_pixels * r.unit(), log(r, self.hot_hz)));
+        let drop_share = if within(r, self.dropped) { self.drop_most * r.unit() } else { 0.0 };
+        let (delay_us, jitter_us) = match within(r, self.delayed) {
+            true => (r.range(-self.delay_us, self.delay_us), self.jitter_us * r.unit()),
+            false => (0.0, 0.0),
+        };
+        let shift_px = match within(r, self.misaligned) {
+            true => [0, 1].map(|_| r.range(-self.shift_px, self.shift_px) * scale as f64),
+            false => [0.0; 2],
+        };
+        let planes = match within(r, self.permuted) {
+            // Any but the identity.
+            true => [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]][r.below(5)],
+            false => [0, 1, 2],
+        };
+        let tint = match within(r, self.tinted) {
+            true => [0; 3].map(|_| r.range(self.tint, 1.0)),
+            false => [1.0; 3],
+        };
+        let gain = match within(r, self.clipped) {
+            true => r.range(self.clip_gain.0, self.clip_gain.1),
+            false => 1.0,
+        };
+        let view = EventView { delay_us, shift_px };
+        Drawn {
+            still_px,
+            gain,
+            view,
+            shot_noise_hz,
+            leak_hz,
+            hot,
+            drop_share,
+            jitter_us,
+            planes,
+            tint,
+            random,
+        }
+    }
+}
+
+impl Drawn {
+    /// The event camera with this sample's noise.
+    pub(super) fn sensor(&self, mut pixels: SensorSettings) -> SensorSettings {
+        pixels.shot_noise_hz = self.shot_noise_hz.unwrap_or(pixels.shot_noise_hz);
+        pixels.leak_hz = self.leak_hz.map_or(pixels.leak_hz, |hz| hz as f32);
+        pixels
+    }
+
+    /// Factor by which dropped events raise the thresholds that the rest of the events obey.
+    pub(super) fn threshold_factor(&self) -> f64 {
+        1.0 / (1.0 - self.drop_share).max(0.1)
+    }
+
+    /// Perturbs what was filmed during `whole`, on a sensor of this size.
+    pub(super) fn apply(&mut self, film: &mut Film, whole: TimeRange, sensor: Size) {
+        film.frames.iter_mut().for_each(|f| self.recolour_picture(f));
+        film.truth.iter_mut().for_each(|t| self.recolour_planes(t));
+        let mut changed = false;
+        if self.drop_share > 0.0 {
+            let (share, random) = (self.drop_share, &mut self.random);
+            film.events.retain(|_| random.unit() >= share);
+        }
+        if self.jitter_us > 0.0 {
+            let last_us = (whole.end_us - 1.0).max(whole.start_us);
+            for e in &mut film.events {
+                let t_us = e.t_us as f64 + self.jitter_us * self.random.normal();
+                e.t_us = t_us.clamp(whole.start_us, last_us).floor() as i64;
+            }
+            changed = true;
+        }
+        if let Some((fraction, hz)) = self.hot {
+            self.add_hot_pixels(film, whole, sensor, (fraction * sensor.area() as f64, hz));
+            changed = true;
+        }
+        if changed {
+            film.events.sort_by_key(|e| e.t_us);
+        }
+    }
+
+    fn add_hot_pixels(&mut self, film: &mut Film, whole: TimeRange, sensor: Size, hot: (f64, f64)) {
+        for _ in 0..hot.0.ceil() as usize {
+            let (x, y) = (self.random.below(sensor.width), self.random.below(sensor.height));
+            // Most hot pixels fire one polarity only.
+            let share_on = [0.0, 0.5, 1.0, 1.0][self.random.below(4)];
+            let mut t_us = whole.start_us;
+            loop {
+                t_us += self.random.wait(hot.1 * 1e-6);
+                if t_us >= whole.end_us {
+                    break;
+                }
+                let on = self.random.unit() < share_on;
+                film.events.push(Event {
+                    t_us: t_us as i64,
+                    x: x as u16,
+                    y: y as u16,
+                    polarity: on,
+                });
+            }
+        }
+    }
+
+    fn is_recoloured(&self) -> bool {
+        self.planes != [0, 1, 2] || self.tint != [1.0; 3]
+    }
+
+    fn recolour_picture(&self, frame: &mut ImageU8) {
+        if frame.channels() != 3 || !self.is_recoloured() {
+            return;
+        }
+        let source = frame.clone();
+        let area = frame.size().area();
+        for (c, plane) in frame.data_mut().chunks_exact_mut(area).enumerate() {
+            let from = source.plane(self.planes.get(c).copied().unwrap_or(c));
+            let tint = self.tint.get(c).copied().unwrap_or(1.0);
+            for (to, v) in plane.iter_mut().zip(from) {
+                *to = (f64::from(*v) * tint + 0.5) as u8;
+            }
+        }
+    }
+
+    fn recolour_planes(&self, truth: &mut ImageF32) {
+        if truth.channels() != 3 || !self.is_recoloured() {
+            return;
+        }
+        let source = truth.clone();
+        let area = truth.size().area();
+        for (c, plane) in truth.data_mut().chunks_exact_mut(area).enumerate() {
+            let from = source.plane(self.planes.get(c).copied().unwrap_or(c));
+            let tint = self.tint.get(c).copied().unwrap_or(1.0) as f32;
+            plane.iter_mut().zip(from).for_each(|(to, v)| *to = *v * tint);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Photographs to make scenes of, and which of them training must never see.
+
+use crate::image::{ImageU8, Size};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Photographs are reduced until their longer side is at most this: what a camera stored pixel
+/// by pixel is less sharp than the pixel grid allows.
+const LONGEST_PX: u32 = 1280;
+/// Photographs with a shorter side than this are not used.
+const SHORTEST_PX: u32 = 96;
+/// One photograph in so many is held out.
+const HELD_OUT_ONE_IN: u64 = 6;
+
+/// Which photographs of a folder are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Those that training may use.
+    Training,
+    /// Those that are kept out of training, for evaluation.
+    HeldOut,
+    /// All of them.
+    All,
+}
+
+/// Whether the photograph of this file is kept out of every training. The file's name alone
+/// decides (its FNV-1a hash, mixed, is a multiple of six), so that a photograph stays on its
+/// side whatever else lies in the folder, and however often the folder is copied.
+pub fn is_held_out(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let fnv = |h: u64, b: &u8| (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut hash = name.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv);
+    // SplitMix64's finaliser: FNV's low bits alone depend on few of the letters.
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (hash ^ (hash >> 31)).is_multiple_of(HELD_OUT_ONE_IN)
+}
+
+/// No photograph can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotographsError {
+    /// A folder cannot be listed.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// Nothing usable was found.
+    #[error(
+        "{folders}: no photographs to use (jpg or png of at least {SHORTEST_PX} pixels); {skipped} skipped"
+    )]
+    None {
+        /// Where they were looked for.
+        folders: String,
+        /// Files that could not be used.
+        skipped: usize,
+    },
+}
+
+/// Photographs in memory.
+#[derive(Clone, Debug)]
+pub struct Photographs {
+    pictures: Vec<ImageU8>,
+    names: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl Photographs {
+    /// Reads the jpg and png files of `folders` (not of folders in them), sorted by name. A
+    /// file that cannot be used is left out, and told by [`Photographs::skipped`].
+    ///
+    /// # Errors
+    /// A folder that cannot be listed, or nothing usable in any of them.
+    pub fn read(folders: &[PathBuf], part: Part) -> Result<Self, PhotographsError> {
+        let mut files = Vec::new();
+        for folder in folders {
+            let io = |cause| PhotographsError::Io { path: folder.clone(), cause };
+            for entry in std::fs::read_dir(folder).map_err(io)? {
+                files.push(entry.map_err(io)?.path());
+            }
+        }
+        let kind = |p: &PathBuf| p.extension().unwrap_or_default().to_ascii_lowercase();
+        files.retain(|p| ["jpg", "jpeg", "png"].iter().any(|k| kind(p) == *k));
+        files.retain(|p| part == Part::All || is_held_out(p) == (part == Part::HeldOut));
+        files.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
+        let mut out = Self { pictures: Vec::new(), names: Vec::new(), skipped: Vec::new() };
+        let read: Vec<_> = files.par_iter().map(|p| read_one(p)).collect();
+        for (file, read) in files.iter().zip(read) {
+            match read {
+                Ok(picture) => {
+                    let name = file.file_name().unwrap_or_default().to_string_lossy();
+                    out.names.push(name.into_owned());
+                    out.pictures.push(picture);
+                }
+                Err(why) => out.skipped.push(format!("{}: {why}", file.display())),
+            }
+        }
+        if out.pictures.is_empty() {
+            let folders: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+            let skipped = out.skipped.len();
+            return Err(PhotographsError::None { folders: folders.join(", "), skipped });
+        }
+        Ok(out)
+    }
+
+    /// Photographs that are in memory already; `None` without any.
+    pub fn from_pictures(pictures: Vec<ImageU8>) -> Option<Self> {
+        let names = (0..pictures.len()).map(|i| i.to_string()).collect();
+        (!pictures.is_empty()).then_some(Self { pictures, names, skipped: Vec::new() })
+    }
+
+    /// The photographs; never empty.
+    pub fn pictures(&self) -> &[ImageU8] {
+        &self.pictures
+    }
+
+    /// Their files' names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Files that could not be used, each with the reason.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+}
+
+fn read_one(file: &Path) -> Result<ImageU8, String> {
+    let image = image::open(file).map_err(|e| e.to_string())?;
+    let (width, height) = (image.width(), image.height());
+    if width.min(height) < SHORTEST_PX {
+        return Err(format!("{width}x{height} is too small"));
+    }
+    let image = match width.max(height) > LONGEST_PX {
+        true => image.resize(LONGEST_PX, LONGEST_PX, image::imageops::FilterType::Lanczos3),
+        false => image,
+    };
+    let rgb = image.into_rgb8();
+    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
+}

@@ -1,0 +1,328 @@
+//! Where sharp frames come from: folders of pictures, and videos through an installed ffmpeg.
+
+use crate::image::{ImageU8, Size};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Why a source gives no frames, or no further ones.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file or folder cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// A picture cannot be decoded.
+    #[error("{}: {why}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A folder without pictures.
+    #[error("{}: no jpg or png files in it", .0.display())]
+    Empty(PathBuf),
+    /// ffmpeg or ffprobe is not there.
+    #[error(
+        "{}: {program} cannot be started ({cause}): install ffmpeg to read videos and to \
+         interpolate",
+        path.display()
+    )]
+    Missing {
+        /// The input that needs it.
+        path: PathBuf,
+        /// Which of the two.
+        program: &'static str,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// ffmpeg did not understand the input.
+    #[error("{}: ffmpeg: {why}", path.display())]
+    Ffmpeg {
+        /// The input.
+        path: PathBuf,
+        /// Its last words.
+        why: String,
+    },
+}
+
+/// Frames of one sequence, in order.
+pub enum Source {
+    /// Pictures as they are.
+    Folder(std::vec::IntoIter<PathBuf>),
+    /// What ffmpeg decodes or interpolates.
+    Ffmpeg(Ffmpeg),
+}
+
+/// How a sequence is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// Frames per second of the input; that of a video where it is not given.
+    pub rate_hz: Option<f64>,
+    /// Frames after interpolation for every frame before it; 1 for none.
+    pub interpolate: u32,
+    /// Frames are resized to this.
+    pub size: Option<Size>,
+}
+
+/// What a folder without a rate is taken for: REDS was filmed at 120 frames per second.
+const REDS_HZ: f64 = 120.0;
+
+impl Source {
+    /// Opens a folder of pictures (in the order of their names, numbers by value) or a video.
+    /// The second answer is the rate after interpolation, in frames per second.
+    ///
+    /// # Errors
+    /// Not readable, or ffmpeg is needed and not installed.
+    pub fn open(path: &Path, opening: Opening) -> Result<(Self, f64), SourceError> {
+        let n = opening.interpolate.max(1);
+        if !path.is_dir() {
+            let rate_hz = match opening.rate_hz {
+                Some(rate_hz) => rate_hz,
+                None => probe(path)?,
+            };
+            let input = ["-i".into(), path.as_os_str().to_owned()];
+            let ffmpeg = Ffmpeg::start(path, &input, None, rate_hz, n, opening.size)?;
+            return Ok((Self::Ffmpeg(ffmpeg), rate_hz * f64::from(n)));
+        }
+        let rate_hz = opening.rate_hz.unwrap_or(REDS_HZ);
+        let files = pictures(path)?;
+        if n == 1 && opening.size.is_none() {
+            return Ok((Self::Folder(files.into_iter()), rate_hz));
+        }
+        let input = ["-f", "image2pipe", "-framerate", &rate_hz.to_string(), "-i", "-"];
+        let input = input.map(Into::into);
+        let ffmpeg = Ffmpeg::start(path, &input, Some(files), rate_hz, n, opening.size)?;
+        Ok((Self::Ffmpeg(ffmpeg), rate_hz * f64::from(n)))
+    }
+
+    /// The next frame; `None` at the end. A folder goes on after a picture that cannot be
+    /// decoded, a video does not.
+    pub fn frame(&mut self) -> Option<Result<ImageU8, SourceError>> {
+        match self {
+            Self::Folder(files) => files.next().map(|path| read_picture(&path)),
+            Self::Ffmpeg(ffmpeg) => ffmpeg.frame(),
+        }
+    }
+}
+
+/// The jpg and png files of a folder.
+///
+/// # Errors
+/// A folder that cannot be listed, or holds none.
+pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let io = |cause| SourceError::Io { path: folder.to_owned(), cause };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if ["jpg", "jpeg", "png"].iter().any(|k| kind == *k) {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(SourceError::Empty(folder.to_owned()));
+    }
+    // Numbers by value: names of equal length sort like their numbers.
+    files.sort_by_cached_key(|p| {
+        let name = p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        (digits.parse::<u64>().unwrap_or(u64::MAX), name)
+    });
+    Ok(files)
+}
+
+/// Reads a picture as blue, green and red planes.
+///
+/// # Errors
+/// Not a picture, named.
+pub fn read_picture(path: &Path) -> Result<ImageU8, SourceError> {
+    let bad = |why: String| SourceError::Picture { path: path.to_owned(), why };
+    let rgb = image::open(path).map_err(|e| bad(e.to_string()))?.into_rgb8();
+    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| bad(e.to_string()))
+}
+
+/// Frames per second of a video.
+fn probe(path: &Path) -> Result<f64, SourceError> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v:0", "-show_entries"])
+        .args(["stream=avg_frame_rate", "-of", "default=noprint_wrappers=1:nokey=1"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| SourceError::Missing {
+            path: path.to_owned(),
+            program: "ffprobe",
+            cause,
+        })?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let rate = text
+        .trim()
+        .split_once('/')
+        .and_then(|(a, b)| Some(a.parse::<f64>().ok()? / b.parse::<f64>().ok()?));
+    rate.filter(|r| r.is_finite() && *r > 0.0).ok_or_else(|| SourceError::Ffmpeg {
+        path: path.to_owned(),
+        why: last_line(&output.stderr, "it has no frame rate"),
+    })
+}
+
+fn last_line(text: &[u8], otherwise: &str) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(otherwise).trim().to_owned()
+}
+
+/// A running ffmpeg whose pictures are read as they come.
+pub struct Ffmpeg {
+    path: PathBuf,
+    child: Child,
+    out: BufReader<ChildStdout>,
+    errors: Option<std::thread::JoinHandle<Vec<u8>>>,
+    frames: usize,
+}
+
+impl Ffmpeg {
+    fn start(
+        path: &Path,
+        input: &[std::ffi::OsString],
+        feed: Option<Vec<PathBuf>>,
+        rate_hz: f64,
+        interpolate: u32,
+        size: Option<Size>,
+    ) -> Result<Self, SourceError> {
+        let mut filters = Vec::new();
+        if let Some(Size { width, height }) = size {
+            filters.push(format!("scale={width}:{height}:flags=area"));
+        }
+        if interpolate > 1 {
+            // Motion-compensated; the time base is set anew so that the rate is what was asked
+            // for, whatever the container claims.
+            filters.push(format!("setpts=N/({rate_hz}*TB)"));
+            let rate_hz = rate_hz * f64::from(interpolate);
+            // The filter knows no RGB; this keeps all colour, to within one step of 255. Frames
+            // that differ much are still one scene.
+            filters.push("format=yuvj444p".to_owned());
+            let how = "mi_mode=mci:mc_mode=aobmc:vsbmc=1:scd=none";
+            filters.push(format!("minterpolate=fps={rate_hz}:{how}"));
+        }
+        if filters.is_empty() {
+            filters.push("null".to_owned());
+        }
+        let missing =
+            |cause| SourceError::Missing { path: path.to_owned(), program: "ffmpeg", cause };
+        let mut child = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin"])
+            .args(input)
+            .args(["-an", "-sn", "-vf", &filters.join(","), "-vsync", "passthrough"])
+            .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"])
+            .stdin(if feed.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(missing)?;
+        let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
+        let out = child.stdout.take().ok_or_else(gone)?;
+        let mut complaints = child.stderr.take().ok_or_else(gone)?;
+        let errors = std::thread::Builder::new().name("ffmpeg-errors".into()).spawn(move || {
+            let mut text = Vec::new();
+            let _ = complaints.read_to_end(&mut text);
+            text
+        });
+        let io = |cause| SourceError::Io { path: path.to_owned(), cause };
+        let errors = Some(errors.map_err(io)?);
+        if let (Some(files), Some(mut stdin)) = (feed, child.stdin.take()) {
+            let feeder = move || {
+                for file in files {
+                    // A file that is gone, or an ffmpeg that is, ends the sequence here; what
+                    // is missing shows as frames that do not come.
+                    let Ok(bytes) = std::fs::read(&file) else { return };
+                    if stdin.write_all(&bytes).is_err() {
+                        return;
+                    }
+                }
+            };
+            std::thread::Builder::new().name("ffmpeg-input".into()).spawn(feeder).map_err(io)?;
+        }
+        Ok(Self { path: path.to_owned(), child, out: BufReader::new(out), errors, frames: 0 })
+    }
+
+    fn frame(&mut self) -> Option<Result<ImageU8, SourceError>> {
+        match read_ppm(&mut self.out) {
+            Ok(Some(picture)) => {
+                self.frames += 1;
+                Some(Ok(picture))
+            }
+            Ok(None) | Err(_) => {
+                // Both an end and a cut; ffmpeg's own words tell which.
+                let errors = self.errors.take()?;
+                let text = errors.join().unwrap_or_default();
+                let failed = self.child.wait().map_or(true, |status| !status.success());
+                let why = last_line(&text, "it gives no frames");
+                let path = self.path.clone();
+                (failed || self.frames == 0 || !text.is_empty())
+                    .then_some(Err(SourceError::Ffmpeg { path, why }))
+            }
+        }
+    }
+}
+
+impl Drop for Ffmpeg {
+    fn drop(&mut self) {
+        // Already gone in most cases; then neither call does anything.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One picture of the format that ffmpeg's `ppm` encoder writes; `None` at the end.
+fn read_ppm(input: &mut impl Read) -> std::io::Result<Option<ImageU8>> {
+    let bad = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    let mut numbers = Vec::new();
+    let mut word = Vec::new();
+    let mut byte = [0_u8];
+    while numbers.len() < 4 {
+        match input.read_exact(&mut byte) {
+            Err(_) if numbers.is_empty() && word.is_empty() => return Ok(None),
+            other => other?,
+        }
+        match byte {
+            [b' ' | b'\n'] if !word.is_empty() => numbers.push(std::mem::take(&mut word)),
+            [b' ' | b'\n'] => {}
+            [other] if word.len() < 8 => word.push(other),
+            _ => return Err(bad()),
+        }
+    }
+    let number = |i: usize| -> Option<usize> {
+        std::str::from_utf8(numbers.get(i)?).ok()?.parse().ok().filter(|n| *n <= 1 << 15)
+    };
+    let (Some(width), Some(height), Some(255)) = (number(1), number(2), number(3)) else {
+        return Err(bad());
+    };
+    let mut rgb = vec![0; width * height * 3];
+    input.read_exact(&mut rgb)?;
+    ImageU8::from_rgb(Size::new(width, height), &rgb).map(Some).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_from_a_pipe_come_one_by_one_and_a_cut_is_noticed() {
+        let mut stream = b"P6\n2 1\n255\n\x01\x02\x03\x04\x05\x06".to_vec();
+        stream.extend_from_slice(b"P6\n1 1\n255\n\x0a\x20\x0c");
+        let mut input = stream.as_slice();
+        let first = read_ppm(&mut input).unwrap().unwrap();
+        assert_eq!((first.size(), first.data()), (Size::new(2, 1), [3, 6, 2, 5, 1, 4].as_slice()));
+        let second = read_ppm(&mut input).unwrap().unwrap();
+        assert_eq!(second.data(), [0x0c, 0x20, 0x0a]);
+        assert!(read_ppm(&mut input).unwrap().is_none());
+        assert!(read_ppm(&mut &stream[..15]).is_err());
+        assert!(read_ppm(&mut b"P6\n99999999999 1\n255\n".as_slice()).is_err());
+    }
+}

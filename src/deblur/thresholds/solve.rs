@@ -1,0 +1,170 @@
+//! From sums over pixels to thresholds and their uncertainty.
+
+use crate::event::{Contrast, ContrastSource, Thresholds};
+use nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
+
+/// Parts of the image that the jackknife leaves out one after the other.
+pub(super) const GROUPS: usize = 16;
+/// Thresholds beyond are no event camera's.
+const RANGE: (f64, f64) = (0.02, 1.5);
+/// Least relative uncertainty: what the model leaves out (dark current, dead time, mismatch).
+const LEAST_UNCERTAINTY: f64 = 0.02;
+
+/// Standard deviation of what is added to [`super::frames`]' dark level, of 255.
+const DARK_DEVIATION: f64 = 6.0;
+
+/// A pixel's equation, `row . unknowns = target`. The unknowns are both thresholds, a constant, and
+/// how much darker the event sensor's zero is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Equation {
+    pub(super) weight: f64,
+    /// Quantities that noise of the events does not influence.
+    pub(super) instruments: [f64; 4],
+    pub(super) row: [f64; 4],
+    pub(super) target: f64,
+}
+
+/// Sums of one part of the image: instruments times equations.
+#[derive(Clone, Copy, Debug)]
+struct Sums {
+    matrix: Matrix4<f64>,
+    right: Vector4<f64>,
+}
+
+/// The sums of all parts.
+#[derive(Clone, Debug)]
+pub(super) struct Moments([Sums; GROUPS]);
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self([Sums { matrix: Matrix4::zeros(), right: Vector4::zeros() }; GROUPS])
+    }
+}
+
+/// What is known before: independent normal distributions of the mean of both thresholds and of
+/// half their difference.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prior {
+    centre: Thresholds,
+    mean_deviation: f64,
+    difference_deviation: f64,
+}
+
+impl Prior {
+    /// Of a camera of which nothing is known: see [`Thresholds::DEFAULT`].
+    pub(super) const DEFAULT: Self =
+        Self { centre: Thresholds::DEFAULT, mean_deviation: 0.15, difference_deviation: 0.05 };
+    /// To solve for one pair.
+    pub(super) const WIDE: Self = Self { mean_deviation: 1.0, ..Self::DEFAULT };
+
+    /// Of a camera whose thresholds were estimated before. Biases and temperature may have
+    /// changed since, so that it counts for no more than a tenth.
+    pub(super) fn earlier(contrast: Contrast) -> Self {
+        if contrast.source == ContrastSource::Default || !contrast.thresholds.is_valid() {
+            return Self::DEFAULT;
+        }
+        let Thresholds { on, off } = contrast.thresholds;
+        let relative = contrast.uncertainty.unwrap_or(0.1).clamp(0.1, 0.5);
+        let mean_deviation = relative * (on + off) / 2.0;
+        Self {
+            centre: contrast.thresholds,
+            mean_deviation,
+            difference_deviation: mean_deviation / 2.0,
+        }
+    }
+
+    /// Without any data.
+    pub(super) fn solution(&self) -> Solution {
+        Solution { thresholds: self.centre, deviation: self.mean_deviation }
+    }
+
+    /// Inverse covariance of ON, OFF and the dark level.
+    fn precision(&self) -> Matrix3<f64> {
+        let (m, d) = (self.mean_deviation.powi(2), self.difference_deviation.powi(2));
+        let mut covariance = Matrix3::from_diagonal_element(m + d);
+        (covariance[(0, 1)], covariance[(1, 0)]) = (m - d, m - d);
+        covariance[(2, 2)] = DARK_DEVIATION.powi(2);
+        covariance.try_inverse().unwrap_or_else(Matrix3::identity)
+    }
+}
+
+/// Thresholds and the standard deviation of their mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Solution {
+    pub(super) thresholds: Thresholds,
+    deviation: f64,
+}
+
+impl Solution {
+    /// Standard error of the mean of both thresholds, relative to it.
+    pub(super) fn uncertainty(&self) -> f64 {
+        let mean = (self.thresholds.on + self.thresholds.off) / 2.0;
+        (self.deviation / mean).hypot(LEAST_UNCERTAINTY)
+    }
+}
+
+impl Moments {
+    /// Adds a pixel's equation to a part of the image.
+    pub(super) fn push(&mut self, group: usize, equation: &Equation) {
+        let Some(sums) = self.0.get_mut(group) else { return };
+        let instruments = Vector4::from(equation.instruments) * equation.weight;
+        sums.matrix += instruments * Vector4::from(equation.row).transpose();
+        sums.right += instruments * equation.target;
+    }
+
+    pub(super) fn decay(&mut self, kept: f64) {
+        for sums in &mut self.0 {
+            sums.matrix *= kept;
+            sums.right *= kept;
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            a.matrix += b.matrix;
+            a.right += b.right;
+        }
+    }
+
+    /// The thresholds under these sums and what was known before.
+    pub(super) fn solve(&self, prior: &Prior) -> Solution {
+        let matrix: Matrix4<f64> = self.0.iter().map(|s| s.matrix).sum();
+        let right: Vector4<f64> = self.0.iter().map(|s| s.right).sum();
+        let solve = |matrix: Matrix4<f64>, right: Vector4<f64>| {
+            let found = matrix.lu().solve(&right)?;
+            let wanted = Vector3::new(found[0], found[1], found[3]);
+            wanted.iter().all(|v| v.is_finite()).then_some(wanted)
+        };
+        let Some(found) = solve(matrix, right) else { return prior.solution() };
+        let mut covariance = Matrix3::zeros();
+        let mut used = 0.0;
+        for sums in self.0.iter().filter(|s| s.matrix[(2, 2)] > 0.0) {
+            let Some(without) = solve(matrix - sums.matrix, right - sums.right) else {
+                return prior.solution();
+            };
+            let off = without - found;
+            covariance += off * off.transpose();
+            used += 1.0;
+        }
+        // Three parameters need more parts than that for a covariance.
+        if used < 6.0 {
+            return prior.solution();
+        }
+        covariance *= (used - 1.0) / used;
+        // A perfect fit is no certainty.
+        covariance += Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-2));
+        let precision = covariance.try_inverse().unwrap_or_else(Matrix3::zeros);
+        let before = prior.precision();
+        let centre = Vector3::new(prior.centre.on, prior.centre.off, 0.0);
+        let Some(covariance) = (precision + before).try_inverse() else { return prior.solution() };
+        let both = covariance * (precision * found + before * centre);
+        let clamp = |v: f64| v.clamp(RANGE.0, RANGE.1);
+        let thresholds = Thresholds { on: clamp(both[0]), off: clamp(both[1]) };
+        Solution { thresholds, deviation: deviation(&covariance) }
+    }
+}
+
+/// Standard deviation of the mean of both thresholds.
+fn deviation(covariance: &Matrix3<f64>) -> f64 {
+    (covariance.fixed_view::<2, 2>(0, 0).sum() / 4.0).max(0.0).sqrt()
+}

@@ -1,0 +1,9 @@
+//! Bytes from outside, bounded: arrays, pickles, recordings, configurations.
+
+pub mod aedat4;
+pub mod atomic_file;
+pub mod config;
+pub mod npy;
+pub mod npz;
+pub mod pickle;
+pub(crate) mod pickle_dict;

@@ -1,0 +1,315 @@
+//! What the panels share, and one frame of the window.
+
+use super::action::Action;
+use super::dialogs::file_dialog::Purpose;
+use super::panels::{bottom_bar, hud, side_bar, top_bar};
+use super::settings::Tab;
+use super::widgets::image_view::{self, Labels};
+use super::widgets::{self, toast};
+use super::{keys, theme};
+use crate::gui::state::{Dialog, Window};
+use crate::live::{FramePolicy, RestoreRequest};
+use eframe::egui::{self, RichText};
+use std::time::{Duration, Instant};
+
+/// How long one instant of slow motion stays.
+const SLOW_STEP: Duration = Duration::from_millis(90);
+/// In full screen the bars go when the pointer has rested for so many seconds.
+const REST: f32 = 2.5;
+
+impl Window {
+    /// One frame: what came, what is asked for, what is drawn.
+    pub(super) fn show(&mut self, ui: &mut egui::Ui) {
+        let mut actions = self.files(ui);
+        actions.extend(keys::pressed(ui).into_iter().filter(|a| self.allowed(a)));
+        if self.session.arrive() {
+            self.wish = None;
+        }
+        match self.session.renew() {
+            Some(Ok(name)) => {
+                self.toast.notify(
+                    toast::Kind::Good,
+                    format!("{name} has changed: its new weights are used"),
+                );
+            }
+            Some(Err(why)) => {
+                let text = format!("The weights stay as they were, their file is broken: {why}");
+                self.toast.notify(toast::Kind::Bad, text);
+            }
+            None => {}
+        }
+        self.receive(ui);
+        if let Some(outcome) = &self.latest {
+            self.quality.look(outcome, self.index.0);
+            // A held picture is scored as soon as the thread is free for it.
+            if self.held {
+                ui.request_repaint_after(Duration::from_millis(500));
+            }
+        }
+        self.watch_recording(ui);
+        self.watch_deleting();
+        self.watch_export();
+        let bars = self.bars(ui);
+        let mut lower = 0.0;
+        if bars {
+            egui::Panel::top("top").frame(theme::bar()).show(ui, |ui| {
+                actions.extend(top_bar::show(self, ui));
+                self.notices(ui);
+            });
+            let bottom = egui::Panel::bottom("bottom").frame(theme::bar());
+            let bottom = bottom.show(ui, |ui| actions.extend(bottom_bar::show(self, ui)));
+            lower = bottom.response.rect.height();
+            if self.settings.side {
+                let side = egui::Panel::right("side").frame(theme::bar()).resizable(false);
+                let side = side.exact_size(theme::SIDE);
+                side.show(ui, |ui| actions.extend(side_bar::show(self, ui)));
+            }
+        }
+        if self.large(ui) && self.pictures.size().is_some() {
+            let high = hud::height(ui.ctx().content_rect().height());
+            let strip = egui::Panel::bottom("large numbers").frame(hud::frame());
+            let strip = strip.resizable(false).show_separator_line(false).exact_size(high);
+            let strip = strip.show(ui, |ui| hud::show(self, ui));
+            lower += strip.response.rect.height();
+        }
+        let margin = if bars { 6 } else { 0 };
+        let middle =
+            egui::Frame::new().fill(theme::SURROUND).inner_margin(egui::Margin::same(margin));
+        egui::CentralPanel::default().frame(middle).show(ui, |ui| {
+            if self.pictures.size().is_some() {
+                let screen = ui.ctx().content_rect().height();
+                let large = self.large(ui).then(|| hud::letters(screen) * 0.6);
+                let labels = Labels {
+                    psnr_db: self.quality.scores.map(|s| s.psnr_db),
+                    letters: large.unwrap_or(13.0).max(13.0),
+                };
+                image_view::show(ui, &mut self.pictures, &mut self.settings, &mut self.eye, labels);
+            } else {
+                actions.extend(self.nothing_yet(ui));
+            }
+        });
+        actions.extend(self.dialogs(ui));
+        self.toast.show(ui, lower);
+        for action in actions {
+            self.act(ui, action);
+        }
+        self.ask();
+        if let Some(why) = self.file.keep(&self.settings, Instant::now()) {
+            self.toast.notify(toast::Kind::Bad, format!("The settings are not kept: {why}"));
+        }
+        if self.file.is_pending() {
+            ui.request_repaint_after(Duration::from_millis(200));
+        }
+    }
+
+    fn dialogs(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
+        match self.dialog {
+            Some(Dialog::Help) => keys::help(ui),
+            Some(Dialog::Sources) => self.sources.show(ui, self.session.fault.as_deref()),
+            Some(Dialog::Delete) => self.confirm_delete(ui),
+            Some(Dialog::Export) => self.export_dialog(ui),
+            Some(Dialog::Align) => self.align(ui),
+            Some(Dialog::Board) => self.flash(ui),
+            None => Vec::new(),
+        }
+    }
+
+    /// A dialog keeps the keys to itself, but for those that close it.
+    fn allowed(&self, action: &Action) -> bool {
+        self.dialog.is_none()
+            || matches!(action, Action::Close | Action::Quit)
+            || (*action == Action::Help && self.dialog == Some(Dialog::Help))
+    }
+
+    /// Files that were dropped onto the window or chosen in a dialog.
+    fn files(&mut self, ui: &egui::Ui) -> Vec<Action> {
+        let dropped = ui.input(|i| i.raw.dropped_files.clone());
+        let mut actions: Vec<Action> =
+            dropped.into_iter().map(|f| Action::Take(f.path().to_owned())).collect();
+        match self.chooser.take() {
+            Some((Purpose::Recording | Purpose::RecordingFolder, path)) => {
+                self.sources.choose(&path);
+            }
+            Some((Purpose::Weights, path)) => actions.push(Action::Take(path)),
+            Some((Purpose::Folder, path)) => self.settings.folder = Some(path),
+            Some((Purpose::Dataset, path)) => self.export.choose(&path),
+            None => {}
+        }
+        actions
+    }
+
+    /// Whether bars and panels are shown: in full screen only while the pointer moves.
+    fn bars(&self, ui: &egui::Ui) -> bool {
+        if !ui.input(|i| i.viewport().fullscreen.unwrap_or(false)) {
+            return true;
+        }
+        let still = ui.input(|i| i.pointer.time_since_last_movement());
+        if still < REST {
+            ui.request_repaint_after(Duration::from_secs_f32(REST - still + 0.05));
+        }
+        still < REST || self.settings.side || self.dialog.is_some()
+    }
+
+    /// Whether the numbers are shown in large type: in full screen, unless someone said otherwise.
+    pub(super) fn large(&self, ui: &egui::Ui) -> bool {
+        let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
+        self.settings.large.unwrap_or(full)
+    }
+
+    /// What the middle says while there is no picture.
+    fn nothing_yet(&self, ui: &mut egui::Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let notice = self.session.notices().into_iter().next().map(|n| n.text);
+        let fault = self.session.fault.clone().or(notice);
+        ui.vertical_centered(|ui| {
+            ui.add_space((ui.available_height() / 2.0 - 60.0).max(0.0));
+            match fault {
+                None => {
+                    ui.spinner();
+                    ui.add_space(6.0);
+                    let source = super::dialogs::source_dialog::called(&self.session.name);
+                    ui.label(RichText::new(format!("Opening: {source}")).size(16.0));
+                    if self.session.engine() == "starting" {
+                        widgets::hint(ui, "The engine is being prepared.");
+                    }
+                    ui.request_repaint_after(Duration::from_millis(200));
+                }
+                Some(why) => {
+                    let source = super::dialogs::source_dialog::called(&self.session.name);
+                    ui.label(RichText::new(format!("No picture from: {source}")).size(16.0));
+                    ui.add_space(4.0);
+                    ui.set_max_width(640.0);
+                    ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+                    ui.add_space(10.0);
+                    if widgets::primary(ui, true, "Choose another source").clicked() {
+                        actions.push(Action::Sources);
+                    }
+                    ui.request_repaint_after(Duration::from_millis(500));
+                }
+            }
+        });
+        actions
+    }
+
+    /// What is wrong, each once, until it is over or dismissed.
+    fn notices(&mut self, ui: &mut egui::Ui) {
+        if self.pictures.size().is_none() {
+            // The middle of the window says it.
+            return;
+        }
+        let mut all: Vec<(Option<&'static str>, String)> =
+            self.session.notices().into_iter().map(|n| (Some(n.part), n.text)).collect();
+        all.extend(self.session.fault.clone().map(|text| (None, text)));
+        for (part, text) in all {
+            ui.horizontal(|ui| {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if ui.small_button("Dismiss").clicked() {
+                        match part {
+                            Some(part) => {
+                                if let Some(list) = self.session.list() {
+                                    list.dismiss(part);
+                                }
+                            }
+                            None => self.session.fault = None,
+                        }
+                    }
+                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                        let text = RichText::new(text).color(theme::WARNING);
+                        ui.add(egui::Label::new(text).wrap());
+                    });
+                });
+            });
+        }
+    }
+
+    /// Uploads the pictures again, after a choice or a new outcome.
+    pub(super) fn draw(&mut self) {
+        let Some(outcome) = &self.latest else { return };
+        self.pictures.set(outcome, self.index.0, self.settings.events);
+        if self.settings.side && self.settings.tab == Tab::Numbers {
+            self.histogram.set(outcome, self.index.0);
+        }
+    }
+
+    /// Takes what the engine has finished, and plays slow motion.
+    fn receive(&mut self, ui: &egui::Ui) {
+        let count = self.latest.as_ref().map_or(0, |o| o.restored.len());
+        if self.slow && count > 1 {
+            let waited = self.index.1.elapsed();
+            if waited < SLOW_STEP {
+                ui.request_repaint_after(SLOW_STEP - waited);
+                return;
+            }
+            if self.index.0 + 1 < count {
+                self.index = (self.index.0 + 1, Instant::now());
+                self.draw();
+                ui.request_repaint_after(SLOW_STEP);
+                return;
+            }
+            // The last one stays until the next exposure is there; held, it starts again.
+            if self.held {
+                self.index = (0, Instant::now());
+                self.draw();
+            }
+        }
+        if let Some(outcome) = self.session.take() {
+            self.stepping &= outcome.repeated;
+            self.latest = Some(outcome);
+            self.index = (0, Instant::now());
+            if self.slow {
+                self.request_id += 1;
+            }
+            self.draw();
+        }
+        if self.slow {
+            ui.request_repaint_after(SLOW_STEP);
+        }
+    }
+
+    /// Tells the engine what is to be seen, when that has changed.
+    fn ask(&mut self) {
+        // A recording that is paused gives nothing but what steps and jumps ask of it, and the last
+        // of that is what is to be seen, also where several are on their way.
+        let paused = self.session.transport().is_some_and(|t| t.paused);
+        let take = match (self.held, self.slow) {
+            (true, _) if paused => FramePolicy::Follow,
+            (true, _) if self.stepping => FramePolicy::One(self.request_id),
+            (true, _) => FramePolicy::Hold,
+            (false, true) => FramePolicy::One(self.request_id + 1),
+            (false, false) => FramePolicy::Newest,
+        };
+        let instants = if self.slow {
+            let last = self.settings.slow_instants.max(2) - 1;
+            (0..=last).map(|i| i as f64 / last as f64).collect()
+        } else {
+            vec![self.instant]
+        };
+        // Also to what is recorded, and to another source.
+        self.session.tap.contrast().set(self.thresholds);
+        let wish =
+            RestoreRequest { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
+        if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
+            self.wish = Some(wish);
+        }
+    }
+
+    /// Ends a recording cleanly and keeps the settings.
+    pub(super) fn end(&mut self) {
+        // What waits is written before the program ends.
+        self.end_recording();
+        self.export.end();
+        if let Err(e) = self.file.end(&self.settings) {
+            eprintln!("gem-live: the settings are not kept: {e}");
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.show(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.end();
+    }
+}

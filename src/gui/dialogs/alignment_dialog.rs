@@ -1,0 +1,246 @@
+//! The alignment of two cameras, step by step: prepare, show the board, look, store.
+
+use super::alignment_run::{Order, Search};
+use crate::gui::action::Action;
+use crate::gui::state::Window;
+use crate::gui::theme;
+use crate::gui::widgets::{self, capital, hint, title, toast};
+use crate::image::Size;
+use crate::live::AlignmentHandleError;
+use crate::rig::align::{AlignSettings, Board};
+use eframe::egui::{
+    self, Color32, ColorImage, Rect, RichText, Role, Sense, TextureHandle, Ui, WidgetInfo, vec2,
+};
+use std::time::Duration;
+
+/// Half a period of the flashing board: slow enough for every screen, fast enough for a person.
+const FLASH: Duration = Duration::from_millis(250);
+/// Height of the pictures.
+const HEIGHT: f32 = 190.0;
+/// What the three pictures are called.
+const NAMES: [&str; 3] = ["Frame camera", "Event camera", "Events over the frame"];
+
+impl Window {
+    /// The dialog.
+    pub(crate) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.wizard.poll(ui);
+        let response = theme::modal(ui, "align").show(ui, |ui| {
+            ui.set_width(760.0);
+            ui.horizontal(|ui| {
+                ui.heading("Align the two cameras");
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if ui.button("Close").clicked() {
+                        actions.push(Action::Close);
+                    }
+                });
+            });
+            self.steps(ui);
+            ui.separator();
+            if self.wizard.search.is_none() {
+                self.prepare(ui, &mut actions);
+            } else {
+                self.look(ui, &mut actions);
+            }
+        });
+        if response.should_close() {
+            actions.push(Action::Close);
+        }
+        actions
+    }
+
+    /// Which step it is.
+    fn steps(&self, ui: &mut Ui) {
+        let now = match (&self.wizard.search, &self.wizard.seen.alignment) {
+            (None, _) => 0,
+            (Some(_), None) => 1,
+            (Some(_), Some(_)) => 2,
+        };
+        let steps = ["1  Choose the board", "2  Show it to both", "3  Look, and store"];
+        ui.horizontal(|ui| {
+            for (i, step) in steps.into_iter().enumerate() {
+                let colour = if i == now { theme::RESTORED } else { theme::QUIET };
+                ui.label(RichText::new(step).color(colour));
+                ui.add_space(14.0);
+            }
+        });
+    }
+
+    fn prepare(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let alignment = self.session.tap.alignment();
+        let used = alignment.used();
+        ui.label(match &used {
+            None if alignment.cameras().is_none() => "This source is one camera, whose frames and \
+                events need no alignment, or its cameras are not there yet."
+                .to_owned(),
+            Some(used) => format!("These cameras are aligned: {}.", used.residual),
+            None => "These cameras are not aligned: frames and events are shown as they come."
+                .to_owned(),
+        });
+        ui.add_space(8.0);
+        let w = &mut self.wizard;
+        ui.radio_value(&mut w.flashing, false, "A printed chessboard, seen by both cameras");
+        hint(ui, "The event camera needs pictures of its own, as a DAVIS has.");
+        ui.radio_value(&mut w.flashing, true, "A chessboard that flashes on this screen");
+        hint(ui, "For every event camera: it sees the squares come and go.");
+        ui.add_space(8.0);
+        ui.horizontal(|ui| {
+            ui.label("Inner corners");
+            let columns = ui.add(egui::DragValue::new(&mut w.columns).range(3..=40));
+            columns.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Corners across"));
+            ui.label("by");
+            let rows = ui.add(egui::DragValue::new(&mut w.rows).range(3..=40));
+            rows.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Corners down"));
+        });
+        let board = Board::new(w.columns, w.rows);
+        if board.is_none() {
+            hint(ui, "One number must be odd and the other even, or the board has no upper side.");
+        }
+        if let Some(why) = &w.fault {
+            ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+        }
+        ui.add_space(8.0);
+        ui.horizontal(|ui| {
+            if widgets::primary(ui, board.is_some(), "Begin").clicked()
+                && let Some(board) = board
+            {
+                self.begin_search(board);
+            }
+            if self.wizard.fault.is_some() && ui.button("Choose two cameras").clicked() {
+                actions.push(Action::Sources);
+            }
+        });
+    }
+
+    fn begin_search(&mut self, board: Board) {
+        let settings = AlignSettings { board, ..AlignSettings::default() };
+        let begun = self.session.tap.alignment().begin(settings, self.wizard.flashing);
+        let search = begun.map_err(|e| e.to_string()).and_then(|run| {
+            Search::start(run, self.wake.clone())
+                .map_err(|e| AlignmentHandleError::from(e).to_string())
+        });
+        match search {
+            Ok(search) => (self.wizard.search, self.wizard.fault) = (Some(search), None),
+            Err(why) => self.wizard.fault = Some(why),
+        }
+    }
+
+    fn look(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let progress = self.wizard.seen.progress.clone();
+        let hint_text =
+            if progress.hint.is_empty() { "waiting for pictures" } else { progress.hint };
+        title(ui, &capital(hint_text));
+        let found = [Some(progress.in_frame), Some(progress.in_events), None];
+        let shown = if self.wizard.seen.alignment.is_some() { 3 } else { 2 };
+        ui.horizontal(|ui| {
+            let width = (ui.available_width() - 8.0 * (shown as f32 - 1.0)) / shown as f32;
+            for ((texture, name), found) in
+                self.wizard.textures.iter().zip(NAMES).zip(found).take(shown)
+            {
+                ui.vertical(|ui| picture(ui, texture.as_ref(), name, found, width));
+            }
+        });
+        ui.add_space(4.0);
+        let part = progress.views as f32 / progress.wanted.max(1) as f32;
+        let text = format!("{} of {} views", progress.views, progress.wanted);
+        ui.add(egui::ProgressBar::new(part.min(1.0)).text(text).fill(theme::ACCENT));
+        if let Some(why) = &progress.fault {
+            ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+        }
+        if let Some(residual) = &progress.residual {
+            ui.label(format!("Residual: {residual}"));
+        }
+        ui.add_space(4.0);
+        ui.horizontal(|ui| {
+            if ui.add_enabled(progress.views > 0, egui::Button::new("Undo a view")).clicked() {
+                self.wizard.order(Order::Undo);
+            }
+            if ui.button("Start again").clicked() {
+                self.wizard.order(Order::Restart);
+            }
+            let some = progress.views > 0 && progress.residual.is_none();
+            if ui.add_enabled(some, egui::Button::new("Solve with these")).clicked() {
+                self.wizard.order(Order::Solve);
+            }
+            if self.wizard.flashing && ui.button("Flash the board full screen").clicked() {
+                actions.push(Action::Board);
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let ready = self.wizard.seen.alignment.is_some();
+                if widgets::primary(ui, ready, "Store and use").clicked() {
+                    self.store_alignment();
+                    actions.push(Action::Close);
+                }
+            });
+        });
+    }
+
+    fn store_alignment(&mut self) {
+        let Some(alignment) = self.wizard.seen.alignment.clone() else { return };
+        match self.session.tap.alignment().accept(alignment) {
+            Ok(path) => {
+                let text = format!("The alignment is used, and stored in {}", path.display());
+                self.toast.notify(toast::Kind::Good, text);
+            }
+            Err(e) => {
+                let text = format!("The alignment is used until the program ends: {e}");
+                self.toast.notify(toast::Kind::Bad, text);
+            }
+        }
+    }
+
+    /// The board that comes and goes, over everything.
+    pub(crate) fn flash(&mut self, ui: &mut Ui) -> Vec<Action> {
+        self.wizard.poll(ui);
+        let screen = ui.ctx().content_rect();
+        let size = Size::new(screen.width().max(64.0) as usize, screen.height().max(64.0) as usize);
+        let (columns, rows) = (self.wizard.columns, self.wizard.rows);
+        let board = self.wizard.board.get_or_insert_with(|| {
+            let picture = Board::new(columns, rows).unwrap_or_default().paint(size);
+            let image = ColorImage::from_rgb([size.width, size.height], &picture.to_rgb());
+            ui.load_texture("board", image, egui::TextureOptions::NEAREST)
+        });
+        let on = (self.wizard.since.elapsed().as_millis() / FLASH.as_millis()).is_multiple_of(2);
+        let painter = ui.ctx().layer_painter(egui::LayerId::new(
+            egui::Order::Foreground,
+            egui::Id::unique("flashing board"),
+        ));
+        painter.rect_filled(screen, 0.0, Color32::BLACK);
+        if on {
+            let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
+            painter.image(board.id(), screen, whole, Color32::WHITE);
+        }
+        let p = &self.wizard.seen.progress;
+        let text = format!("{} of {} views: {} (Esc)", p.views, p.wanted, p.hint);
+        // A steady line of words sends no events.
+        let at = screen.center_bottom() - vec2(0.0, 4.0);
+        let font = egui::FontId::proportional(13.0);
+        painter.text(at, egui::Align2::CENTER_BOTTOM, text, font, Color32::from_gray(128));
+        ui.request_repaint_after(FLASH / 2);
+        Vec::new()
+    }
+}
+
+fn picture(
+    ui: &mut Ui,
+    texture: Option<&TextureHandle>,
+    name: &str,
+    found: Option<bool>,
+    width: f32,
+) {
+    let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
+    ui.painter().rect_filled(rect, 4.0, theme::SURROUND);
+    if let Some(texture) = texture {
+        let size = texture.size_vec2();
+        let scale = (rect.width() / size.x).min(rect.height() / size.y);
+        let inner = Rect::from_center_size(rect.center(), size * scale);
+        egui::Image::new(texture).paint_at(ui, inner);
+    }
+    let (said, colour) = match found {
+        Some(true) => (": board found", theme::RESTORED),
+        Some(false) => (": no board", theme::WARNING),
+        None => ("", theme::QUIET),
+    };
+    ui.label(RichText::new(format!("{name}{said}")).size(12.5).color(colour));
+}

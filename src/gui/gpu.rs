@@ -1,0 +1,326 @@
+//! The pictures on the graphics card: one upload for every new picture, and a shader
+//! (`shaders/view.wgsl`) that wipes, compares, overlays and magnifies them.
+
+use crate::image::{ImageU8, Size};
+use eframe::egui::{self, Rect, vec2};
+use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState};
+use eframe::wgpu;
+use std::num::NonZeroU64;
+
+const EVENTS: u32 = 1;
+const NEAREST: u32 = 2;
+const CLIPPING: u32 = 4;
+const LINEAR_TARGET: u32 = 8;
+
+/// What a view does with its pictures; the numbers are the shader's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The first picture.
+    Single = 0,
+    /// The first left of the divider, the second right of it.
+    Wipe = 1,
+    /// The second minus the first, on gray.
+    Difference = 2,
+}
+
+/// How a view is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub mode: Mode,
+    /// Strength of the difference.
+    pub gain: f32,
+    /// Where the second picture begins, on the screen.
+    pub divider: f32,
+    /// Pixels as squares rather than smoothly.
+    pub nearest: bool,
+    /// Mark what is too bright or too dark.
+    pub clipping: bool,
+}
+
+/// As the shader declares it.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct View {
+    origin: [f32; 2],
+    extent: [f32; 2],
+    pixels: [f32; 2],
+    divider: f32,
+    gain: f32,
+    mode: u32,
+    flags: u32,
+}
+
+/// A picture that the card holds.
+#[derive(Debug)]
+pub(super) struct GpuImage {
+    texture: wgpu::Texture,
+    view: wgpu::TextureView,
+}
+
+/// The card's side of the window.
+pub(super) struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipeline: wgpu::RenderPipeline,
+    layout: wgpu::BindGroupLayout,
+    samplers: [wgpu::Sampler; 2],
+    /// Flags that the target asks for.
+    flags: u32,
+    no_events: GpuImage,
+    /// One for every view that was drawn so far.
+    uniforms: Vec<wgpu::Buffer>,
+}
+
+impl Gpu {
+    /// Compiles the shader for the target that the window is drawn on.
+    pub(super) fn new(state: &RenderState) -> Self {
+        let (device, queue) = (state.device.clone(), state.queue.clone());
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("view"),
+            source: wgpu::ShaderSource::Wgsl(include_str!("../../shaders/view.wgsl").into()),
+        });
+        let layout = bind_layout(&device);
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("view"),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: Some("view"),
+            layout: Some(&pipeline_layout),
+            vertex: wgpu::VertexState {
+                module: &module,
+                entry_point: Some("corner"),
+                buffers: &[],
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+            },
+            fragment: Some(wgpu::FragmentState {
+                module: &module,
+                entry_point: Some("pixel"),
+                targets: &[Some(state.target_format.into())],
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+            }),
+            primitive: wgpu::PrimitiveState::default(),
+            depth_stencil: None,
+            multisample: wgpu::MultisampleState::default(),
+            multiview_mask: None,
+            cache: None,
+        });
+        let sampler = |filter| {
+            device.create_sampler(&wgpu::SamplerDescriptor {
+                label: Some("view"),
+                mag_filter: filter,
+                min_filter: filter,
+                ..Default::default()
+            })
+        };
+        let samplers = [sampler(wgpu::FilterMode::Linear), sampler(wgpu::FilterMode::Nearest)];
+        let no_events = plate(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
+        Self {
+            flags: if state.target_format.is_srgb() { LINEAR_TARGET } else { 0 },
+            device,
+            queue,
+            pipeline,
+            layout,
+            samplers,
+            no_events,
+            uniforms: Vec::new(),
+        }
+    }
+
+    /// Puts a picture onto a plate, which is made anew only for another shape.
+    pub(super) fn picture(&self, on: &mut Option<GpuImage>, picture: &ImageU8) {
+        let (size, layers) = (picture.size(), picture.channels());
+        self.upload(on, size, layers, wgpu::TextureFormat::R8Unorm, 1, picture.data());
+    }
+
+    /// Puts counts of events onto a plate: darker and brighter of every pixel, row by row.
+    pub(super) fn events(&self, on: &mut Option<GpuImage>, sensor: Size, counts: &[u8]) {
+        self.upload(on, sensor, 1, wgpu::TextureFormat::Rg8Unorm, 2, counts);
+    }
+
+    fn upload(
+        &self,
+        on: &mut Option<GpuImage>,
+        size: Size,
+        layers: usize,
+        format: wgpu::TextureFormat,
+        sample: usize,
+        data: &[u8],
+    ) {
+        let most = self.device.limits().max_texture_dimension_2d as usize;
+        if size.area() == 0 || size.width.max(size.height) > most {
+            // Larger than this card can show: the view stays empty, its label tells the size.
+            *on = None;
+            return;
+        }
+        let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let extent = wgpu::Extent3d {
+            width: side(size.width),
+            height: side(size.height),
+            depth_or_array_layers: side(layers),
+        };
+        let fits = |p: &GpuImage| p.texture.size() == extent && p.texture.format() == format;
+        if !on.as_ref().is_some_and(fits) {
+            *on = Some(plate(&self.device, size, layers, format));
+        }
+        let Some(plate) = on else { return };
+        let rows = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(side(size.width * sample)),
+            rows_per_image: Some(extent.height),
+        };
+        self.queue.write_texture(plate.texture.as_image_copy(), data, rows, extent);
+    }
+
+    /// The shape that draws a view. `slot` numbers the views of one frame; `seen` is where on
+    /// the screen, `whole` where the whole picture would lie.
+    pub(super) fn draw(
+        &mut self,
+        slot: usize,
+        [seen, whole]: [Rect; 2],
+        pixels_per_point: f32,
+        [first, second]: [&GpuImage; 2],
+        events: Option<&GpuImage>,
+        look: Look,
+    ) -> egui::Shape {
+        while self.uniforms.len() <= slot {
+            self.uniforms.push(self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("view"),
+                size: size_of::<View>() as u64,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }));
+        }
+        let Some(uniform) = self.uniforms.get(slot) else { return egui::Shape::Noop };
+        let origin = (seen.min - whole.min) / whole.size();
+        let extent = seen.size() / whole.size();
+        let flag = |on: bool, flag: u32| if on { flag } else { 0 };
+        let view = View {
+            origin: origin.into(),
+            extent: extent.into(),
+            pixels: (seen.size() * pixels_per_point).into(),
+            divider: (look.divider - seen.left()) / seen.width().max(1e-3),
+            gain: look.gain,
+            mode: look.mode as u32,
+            flags: self.flags
+                | flag(events.is_some(), EVENTS)
+                | flag(look.nearest, NEAREST)
+                | flag(look.clipping, CLIPPING),
+        };
+        self.queue.write_buffer(uniform, 0, bytemuck::bytes_of(&view));
+        let texture = wgpu::BindingResource::TextureView;
+        let resources = [
+            uniform.as_entire_binding(),
+            wgpu::BindingResource::Sampler(&self.samplers[0]),
+            wgpu::BindingResource::Sampler(&self.samplers[1]),
+            texture(&first.view),
+            texture(&second.view),
+            texture(&events.unwrap_or(&self.no_events).view),
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("view"),
+            layout: &self.layout,
+            entries: &entries,
+        });
+        Callback::new_paint_callback(seen, Draw { pipeline: self.pipeline.clone(), group }).into()
+    }
+}
+
+fn plate(
+    device: &wgpu::Device,
+    size: Size,
+    layers: usize,
+    format: wgpu::TextureFormat,
+) -> GpuImage {
+    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("picture"),
+        size: wgpu::Extent3d {
+            width: side(size.width),
+            height: side(size.height),
+            depth_or_array_layers: side(layers),
+        },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let dimension = match format {
+        wgpu::TextureFormat::R8Unorm => wgpu::TextureViewDimension::D2Array,
+        _ => wgpu::TextureViewDimension::D2,
+    };
+    let view = texture.create_view(&wgpu::TextureViewDescriptor {
+        dimension: Some(dimension),
+        ..Default::default()
+    });
+    GpuImage { texture, view }
+}
+
+fn bind_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let texture = |view_dimension| wgpu::BindingType::Texture {
+        sample_type: wgpu::TextureSampleType::Float { filterable: true },
+        view_dimension,
+        multisampled: false,
+    };
+    let sampler = wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering);
+    let uniform = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: NonZeroU64::new(size_of::<View>() as u64),
+    };
+    let kinds = [
+        uniform,
+        sampler,
+        sampler,
+        texture(wgpu::TextureViewDimension::D2Array),
+        texture(wgpu::TextureViewDimension::D2Array),
+        texture(wgpu::TextureViewDimension::D2),
+    ];
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..)
+        .zip(kinds)
+        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::FRAGMENT,
+            ty,
+            count: None,
+        })
+        .collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("view"),
+        entries: &entries,
+    })
+}
+
+/// One view, drawn within egui's own pass.
+struct Draw {
+    pipeline: wgpu::RenderPipeline,
+    group: wgpu::BindGroup,
+}
+
+impl CallbackTrait for Draw {
+    fn paint(
+        &self,
+        _: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        _: &CallbackResources,
+    ) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.draw(0..3, 0..1);
+    }
+}
+
+/// A rectangle whose edges lie between pixels of the screen, so that nothing is shifted.
+pub(super) fn snapped(rect: Rect, pixels_per_point: f32) -> Rect {
+    let round = |v: f32| (v * pixels_per_point).round() / pixels_per_point;
+    let min = egui::pos2(round(rect.left()), round(rect.top()));
+    let max = egui::pos2(round(rect.right()), round(rect.bottom()));
+    Rect::from_min_size(min, vec2((max - min).x.max(0.0), (max - min).y.max(0.0)))
+}

@@ -1,0 +1,73 @@
+//! The bar below the pictures: the instant on the left, speed on the right.
+
+use super::transport;
+use crate::gui::action::Action;
+use crate::gui::state::Window;
+use crate::gui::theme;
+use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+
+/// Draws the bar; a recording has a row of its own above it.
+pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let recording = window.session.transport();
+    if let Some(transport) = recording {
+        actions.extend(transport::show(window, ui, transport));
+    }
+    ui.horizontal(|ui| {
+        if recording.is_none() {
+            let hold = if window.held { "Go on" } else { "Hold" };
+            let button = egui::Button::new(hold).min_size(egui::vec2(62.0, 0.0));
+            if ui.add(button).on_hover_text("Space").clicked() {
+                actions.push(Action::Pause);
+            }
+        }
+        ui.label(RichText::new("Instant").color(theme::QUIET));
+        let mut shown = shown_instant(window);
+        let slider = egui::Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(2);
+        let slider = ui.add_enabled(!window.slow, slider);
+        slider.widget_info(|| WidgetInfo::slider(!window.slow, window.instant, "Instant"));
+        let slider = slider.on_hover_text(
+            "the moment of the exposure that is restored: 0 its start, 1 its end (, and .)",
+        );
+        if slider.changed() {
+            window.instant = shown;
+        }
+        let slow = ui.selectable_label(window.slow, "Slow motion");
+        if slow.on_hover_text("plays many instants of each exposure (M)").clicked() {
+            actions.push(Action::SlowMotion);
+        }
+        if window.slow {
+            let count = egui::DragValue::new(&mut window.settings.slow_instants).range(2..=33);
+            let count = ui.add(count.suffix(" instants"));
+            count.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Instants"));
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = 16.0;
+            speed(window, ui);
+        });
+    });
+    actions
+}
+
+/// In slow motion the slider follows what is played.
+fn shown_instant(window: &Window) -> f64 {
+    let played = window.latest.as_ref().and_then(|o| o.instants.get(window.index.0));
+    played.copied().filter(|_| window.slow).unwrap_or(window.instant)
+}
+
+fn speed(window: &Window, ui: &mut Ui) {
+    let now = window.session.snapshot();
+    let Some(o) = &window.latest else { return };
+    ui.label(o.captured.exposure.frame.size().to_string());
+    if !o.restored.is_empty() {
+        let ms = o.restore_time.as_secs_f64() * 1e3 / o.instants.len().max(1) as f64;
+        ui.label(format!("restored in {ms:.0} ms"));
+    }
+    ui.label(RichText::new(format!("{:.1} fps", now.rate_out)).strong())
+        .on_hover_text("pictures a second on the screen");
+    let skipped = now.drops.total();
+    if skipped > 0 && ui.available_width() > 120.0 {
+        ui.label(RichText::new(format!("{skipped} skipped")).color(theme::QUIET))
+            .on_hover_text("exposures that were never shown; the panel tells why (I)");
+    }
+}

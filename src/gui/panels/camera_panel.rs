@@ -1,0 +1,161 @@
+//! What the source offers to be set.
+
+use crate::camera::{Control, Value};
+use crate::gui::state::Window;
+use crate::gui::theme;
+use crate::gui::widgets::{capital, hint, title};
+use crate::live::{self, FILTERS};
+use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+use std::time::{Duration, Instant};
+
+/// How long a value that was just set is shown before the camera's own counts again.
+const SETTLING: Duration = Duration::from_secs(1);
+/// A range whose ends differ by more than this factor is spread evenly over its magnitudes.
+const WIDE: f64 = 200.0;
+/// Between two sections.
+const SPACE: f32 = 10.0;
+
+/// Draws a section for every camera and one for the filters: a widget for every control, those
+/// for experts folded away.
+pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
+    let mut controls = window.session.controls();
+    // These are the bar of a recording.
+    let transport = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
+    if window.session.transport().is_some() {
+        controls.retain(|c| !transport.contains(&&*c.name));
+    }
+    window.edits.retain(|(.., since)| since.elapsed() < SETTLING);
+    if controls.iter().all(|c| c.group == FILTERS) {
+        title(ui, &window.session.source());
+        hint(ui, "This source has nothing of its own that can be set.");
+        ui.add_space(SPACE);
+    }
+    while let Some(first) = controls.first() {
+        let group = first.group.clone();
+        // Those of a group stand together, but nothing is lost where they do not.
+        let (section, others) = controls.into_iter().partition(|c| c.group == group);
+        controls = others;
+        ui.push_id(&group, |ui| one_section(window, ui, &group, section));
+    }
+    if is_pair(window) && ui.button("Align the two cameras...").clicked() {
+        window.dialog = Some(crate::gui::state::Dialog::Align);
+    }
+    ui.separator();
+    weights(window, ui);
+}
+
+fn is_pair(window: &Window) -> bool {
+    window.session.tap.alignment().cameras().is_some()
+}
+
+/// One camera, under its name.
+fn one_section(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
+    let source = window.session.source();
+    title(ui, &capital(if group.is_empty() { &source } else { group }));
+    let (experts, others): (Vec<Control>, Vec<Control>) =
+        section.into_iter().partition(|c| c.expert);
+    others.into_iter().for_each(|control| one(window, ui, control));
+    if !experts.is_empty() {
+        ui.add_space(2.0);
+        ui.collapsing("For experts", |ui| {
+            if group != FILTERS {
+                hint(ui, "Wrong values can make the camera useless until they are set back.");
+            }
+            experts.into_iter().for_each(|control| one(window, ui, control));
+        });
+    }
+    ui.add_space(SPACE);
+}
+
+fn weights(window: &mut Window, ui: &mut Ui) {
+    title(ui, "Weights");
+    ui.label(window.session.weights());
+    if ui.button("Use other weights...").clicked() {
+        window.chooser.ask(crate::gui::dialogs::file_dialog::Purpose::Weights, ui);
+    }
+    hint(ui, "Or drop a .ckpt or .safetensors file onto the window: it is used at once.");
+}
+
+fn one(window: &mut Window, ui: &mut Ui, control: Control) {
+    let recent = window.edits.iter().find(|(name, ..)| *name == control.name);
+    let mut value = recent.map_or_else(|| control.value.clone(), |(_, value, _)| value.clone());
+    let Touched { changed, held, released } = widget(ui, &control, &mut value);
+    if !(changed || held || released) {
+        return;
+    }
+    window.edits.retain(|(name, ..)| *name != control.name);
+    window.edits.push((control.name.clone(), value.clone(), Instant::now()));
+    let due = if control.on_release { released || changed && !held } else { changed };
+    if due {
+        window.session.control(live::Control::Set(control.name, value));
+    }
+}
+
+/// What a person does with a widget.
+#[derive(Clone, Copy, Default)]
+struct Touched {
+    changed: bool,
+    /// It is being dragged.
+    held: bool,
+    /// A drag has ended.
+    released: bool,
+}
+
+impl From<egui::Response> for Touched {
+    fn from(response: egui::Response) -> Self {
+        Self {
+            changed: response.changed(),
+            held: response.dragged(),
+            released: response.drag_stopped(),
+        }
+    }
+}
+
+/// Draws what sets a control.
+fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Touched {
+    let (low, high) = control.range.unwrap_or((-1e9, 1e9));
+    let logarithmic = low > 0.0 && high / low > WIDE;
+    let name = |ui: &mut Ui| {
+        ui.label(RichText::new(control.label).color(theme::QUIET));
+    };
+    match value {
+        Value::Bool(on) => ui.checkbox(on, control.label).into(),
+        // A slider over an endless range hits nothing.
+        Value::Int(v) if control.range.is_none() || high - low > 1e9 => {
+            name(ui);
+            let drag = egui::DragValue::new(v).range(low as i64..=high as i64);
+            let drag = ui.add(drag.update_while_editing(!control.on_release));
+            drag.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, control.label));
+            drag.into()
+        }
+        Value::Int(v) => {
+            name(ui);
+            let slider = egui::Slider::new(v, low as i64..=high as i64).logarithmic(logarithmic);
+            let slider = ui.add(slider.update_while_editing(!control.on_release));
+            slider.widget_info(|| WidgetInfo::slider(true, *v as f64, control.label));
+            slider.into()
+        }
+        Value::Float(v) => {
+            name(ui);
+            let slider = egui::Slider::new(v, low..=high).logarithmic(logarithmic);
+            let slider = ui.add(slider.update_while_editing(!control.on_release));
+            slider.widget_info(|| WidgetInfo::slider(true, *v, control.label));
+            slider.into()
+        }
+        Value::Enum(chosen) => {
+            let before = chosen.clone();
+            name(ui);
+            egui::ComboBox::from_id_salt(&control.name)
+                .selected_text(&before)
+                .width(ui.available_width() - 20.0)
+                .show_ui(ui, |ui| {
+                    for choice in &control.choices {
+                        ui.selectable_value(chosen, choice.clone(), choice);
+                    }
+                })
+                .response
+                .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, control.label));
+            Touched { changed: *chosen != before, ..Touched::default() }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The bar above the pictures: the source, views, and tools.
+
+use crate::gui::action::Action;
+use crate::gui::dialogs::source_dialog;
+use crate::gui::settings::{Tab, View};
+use crate::gui::state::{Dialog, Window};
+use crate::gui::theme;
+use crate::gui::widgets;
+use crate::gui::widgets::icons::{self, Icon};
+use eframe::egui::{self, Color32, Ui, vec2};
+
+const VIEWS: [(View, &str, &str); 5] = [
+    (View::SideBySide, "Side by side", "1"),
+    (View::Wipe, "Wipe", "2"),
+    (View::Blurry, "Blurry", "3"),
+    (View::Restored, "Restored", "4"),
+    (View::Difference, "Difference", "5"),
+];
+
+/// A window narrower than this gets a list instead of one button per view.
+const NARROW: f32 = 1150.0;
+
+/// Source and views on the left, tools on the right.
+pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let narrow = ui.available_width() < NARROW;
+    ui.horizontal(|ui| {
+        let name = source_dialog::called(&window.session.name);
+        let button = egui::Button::new(format!("{name}     "));
+        let open = ui.add(button).on_hover_text("choose a camera or a recording (O)");
+        let ink = ui.style().interact(&open).text_color();
+        icons::draw(ui.painter(), Icon::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
+        open.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Source: {name}"))
+        });
+        if open.clicked() {
+            actions.push(Action::Sources);
+        }
+        ui.separator();
+        views(window, ui, narrow, &mut actions);
+        ui.separator();
+        let mut toggle = |ui: &mut Ui, on: bool, name: &str, action, tip: &str| {
+            if ui.selectable_label(on, name).on_hover_text(tip).clicked() {
+                actions.push(action);
+            }
+        };
+        let s = &mut window.settings;
+        toggle(ui, s.events, "Events", Action::Events, "red brighter, blue darker (E)");
+        toggle(ui, s.edi, "EDI", Action::Edi, "the classical method beside the network (D)");
+        if window.latest.as_ref().is_some_and(|o| !o.captured.truth.is_empty()) {
+            toggle(ui, s.truth, "Truth", Action::Truth, "what a perfect camera had seen (X)");
+        }
+        toggle(ui, window.eye.actual, "1:1", Action::Actual, "pixel for pixel (Z)");
+        if s.view == View::Difference {
+            let drag = egui::DragValue::new(&mut s.gain).range(0.5..=16.0).speed(0.05).prefix("x ");
+            ui.add(drag).on_hover_text("strength of the difference");
+        } else if s.edi && !narrow {
+            crate::gui::contrast::one(window, ui);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            tools(window, ui, &mut actions);
+        });
+    });
+    actions
+}
+
+fn views(window: &Window, ui: &mut Ui, narrow: bool, actions: &mut Vec<Action>) {
+    let now = window.settings.view;
+    let mut one = |ui: &mut Ui, (view, name, key): (View, &str, &str)| {
+        let label = ui.selectable_label(now == view, name);
+        if label.on_hover_text(format!("key {key}")).clicked() {
+            actions.push(Action::View(view));
+        }
+    };
+    if !narrow {
+        VIEWS.into_iter().for_each(|view| one(ui, view));
+        return;
+    }
+    let name = VIEWS.iter().find(|(view, ..)| *view == now).map_or("", |(_, name, _)| name);
+    egui::ComboBox::from_id_salt("view")
+        .selected_text(name)
+        .width(112.0)
+        .show_ui(ui, |ui| VIEWS.into_iter().for_each(|view| one(ui, view)))
+        .response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "View"));
+}
+
+fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let mut toggle = |ui: &mut Ui, on: bool, name: &str, action, tip: &str| {
+        if ui.selectable_label(on, name).on_hover_text(tip).clicked() {
+            actions.push(action);
+        }
+    };
+    let (side, tab) = (window.settings.side, window.settings.tab);
+    toggle(ui, window.dialog == Some(Dialog::Help), "Help", Action::Help, "keys (H)");
+    toggle(ui, side, "Panel", Action::SideToggle, "numbers, camera, recorder, recordings (I)");
+    let library = side && tab == Tab::Library;
+    toggle(ui, library, "Recordings", Action::Side(Tab::Library), "play what was recorded (B)");
+    toggle(ui, false, "Snapshot", Action::Snapshot, "save blurry, restored and events (S)");
+    let running = window.recorder.running(&window.session.tap);
+    let (name, text) = match (running, window.recorder.frames(&window.session.tap)) {
+        (true, frames) => ("Stop", format!("Stop  {frames}")),
+        (false, _) => ("Record", "Record".to_owned()),
+    };
+    let white = Color32::WHITE;
+    let (sign, colours) = if running {
+        (Icon::Stop, [theme::ALERT, white, white])
+    } else {
+        (Icon::Record, [Color32::TRANSPARENT, Color32::from_gray(208), theme::ALERT])
+    };
+    let response = widgets::signed(ui, sign, &text, name, colours);
+    let response = response.on_hover_text("record in the MS-RBD format (R)");
+    if response.clicked() {
+        actions.push(Action::Record);
+    }
+}

@@ -1,0 +1,156 @@
+//! The pictures of one exposure, on the card.
+
+use super::gpu::{Gpu, GpuImage};
+use crate::exposure::Exposure;
+use crate::image::{ImageU8, Size};
+use crate::live::RestoredFrame;
+use crate::time::TimeRange;
+use eframe::egui_wgpu::RenderState;
+
+/// What can be seen of an exposure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Blurry,
+    Edi,
+    Restored,
+    Truth,
+}
+
+impl Kind {
+    /// What it is called on screen.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Blurry => "Blurry",
+            Self::Edi => "EDI",
+            Self::Restored => "Restored",
+            Self::Truth => "Truth",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A place for one picture: whether there is one, and its plate where there is a card.
+#[derive(Debug, Default)]
+struct Place {
+    present: bool,
+    plate: Option<GpuImage>,
+}
+
+/// Everything that can be drawn.
+pub(super) struct Pictures {
+    /// Draws; tests of behaviour go without.
+    pub gpu: Option<Gpu>,
+    places: [Place; 4],
+    events: Place,
+    counts: Vec<u8>,
+    size: Option<Size>,
+}
+
+impl Pictures {
+    /// On the card that the window is drawn by.
+    pub(super) fn new(state: Option<&RenderState>) -> Self {
+        let gpu = state.map(Gpu::new);
+        let (places, events) = (Default::default(), Place::default());
+        Self { gpu, places, events, counts: Vec::new(), size: None }
+    }
+
+    /// Takes instant number `index` of an outcome; uploads only what is wanted.
+    pub(super) fn set(&mut self, outcome: &RestoredFrame, index: usize, events: bool) {
+        let at = outcome.instants.get(index).copied().unwrap_or(0.5);
+        let captured = &outcome.captured;
+        self.size = Some(captured.picture.size());
+        self.put(Kind::Blurry, Some(&captured.picture));
+        self.put(Kind::Restored, outcome.restored.get(index));
+        self.put(Kind::Edi, outcome.edi.get(index));
+        self.put(Kind::Truth, captured.truth_at(at));
+        self.events.present = events;
+        if events {
+            count(&captured.exposure, &mut self.counts);
+            if let Some(gpu) = &self.gpu {
+                gpu.events(&mut self.events.plate, captured.exposure.sensor, &self.counts);
+            }
+        }
+    }
+
+    fn put(&mut self, kind: Kind, picture: Option<&ImageU8>) {
+        let Some(place) = self.places.get_mut(kind.index()) else { return };
+        place.present = picture.is_some();
+        if let (Some(gpu), Some(picture)) = (&self.gpu, picture) {
+            gpu.picture(&mut place.plate, picture);
+        }
+    }
+
+    /// Forgets everything, as when another source is opened.
+    pub(super) fn clear(&mut self) {
+        self.places.iter_mut().for_each(|p| p.present = false);
+        (self.events.present, self.size) = (false, None);
+    }
+
+    /// Size of the pictures, once there are any.
+    pub(super) fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    /// Whether there is a picture of this kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.places.get(kind.index()).is_some_and(|p| p.present)
+    }
+
+    /// What draws, and the plates of two pictures and the events, all at once.
+    pub(super) fn plates(&mut self, kinds: [Kind; 2]) -> Option<Plates<'_>> {
+        let plate = |kind: Kind| self.places.get(kind.index()).and_then(|p| p.plate.as_ref());
+        let pictures = [plate(kinds[0])?, plate(kinds[1])?];
+        let events = self.events.plate.as_ref().filter(|_| self.events.present);
+        Some((self.gpu.as_mut()?, pictures, events))
+    }
+}
+
+/// The card, two pictures, and the events over them.
+pub(super) type Plates<'a> = (&'a mut Gpu, [&'a GpuImage; 2], Option<&'a GpuImage>);
+
+/// Events darker and brighter of every pixel of the sensor while the shutter was open.
+fn count(exposure: &Exposure, counts: &mut Vec<u8>) {
+    let (sensor, TimeRange { start_us, end_us }) = (exposure.sensor, exposure.span);
+    counts.clear();
+    counts.resize(2 * sensor.area(), 0);
+    for e in exposure.events.iter().filter(|e| (start_us..end_us).contains(&(e.t_us as f64))) {
+        if usize::from(e.x) >= sensor.width {
+            continue;
+        }
+        let at = usize::from(e.y) * sensor.width + usize::from(e.x);
+        if let Some(count) = counts.get_mut(2 * at + usize::from(e.polarity)) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::image::ImageF32;
+
+    #[test]
+    fn events_are_counted_by_pixel_and_polarity_within_the_exposure_and_the_sensor() {
+        let event = |x, t_us, on| Event { t_us, x, y: 1, polarity: on };
+        let exposure = Exposure {
+            frame: ImageF32::filled(false, Size::new(4, 4), 0.5),
+            span: TimeRange::new(10.0, 20.0),
+            events: vec![
+                event(0, 10, true),
+                event(0, 12, true),
+                event(1, 19, false),
+                event(1, 20, false),
+                event(9, 15, true),
+            ]
+            .into(),
+            sensor: Size::new(2, 2),
+        };
+        let mut counts = vec![7; 100];
+        count(&exposure, &mut counts);
+        assert_eq!(counts, [0, 0, 0, 0, 0, 2, 1, 0]);
+    }
+}

@@ -1,0 +1,56 @@
+//! A snapshot: blurry, restored and events as PNG files, and the events as a table.
+
+use crate::event::render;
+use crate::image::ImageU8;
+use crate::live::RestoredFrame;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Where snapshots go: the person's pictures, or the current folder.
+pub(super) fn folder() -> PathBuf {
+    let pictures = directories::UserDirs::new();
+    let pictures = pictures.as_ref().and_then(|d| d.picture_dir()).map(|p| p.join("GEM Live"));
+    pictures.unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// Writes the files; gives a sentence that says where.
+pub(super) fn save(outcome: &RestoredFrame, index: usize, folder: &Path) -> Result<String, String> {
+    let exposure = &outcome.captured.exposure;
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    let name = |what: &str| {
+        folder.join(format!("snapshot-{seconds}-{:06}-{what}", outcome.captured.number))
+    };
+    let events = render(&exposure.events, exposure.span, exposure.sensor, exposure.frame.size());
+    png(&name("blurry.png"), &outcome.captured.picture)?;
+    png(&name("events.png"), &events)?;
+    let mut table = String::from("t_us,x,y,p\n");
+    for e in &exposure.events {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "{},{},{},{}", e.t_us, e.x, e.y, u8::from(e.polarity));
+    }
+    crate::formats::atomic_file::write(&name("events.csv"), table.as_bytes())
+        .map_err(|e| e.to_string())?;
+    if let Some(restored) = outcome.restored.get(index) {
+        png(&name("restored.png"), restored)?;
+    }
+    let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    Ok(format!("Snapshot saved in {}", place.display()))
+}
+
+/// Writes an RGB PNG file.
+pub(super) fn png(path: &Path, picture: &ImageU8) -> Result<(), String> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
+    image::write_buffer_with_format(
+        &mut bytes,
+        &picture.to_rgb(),
+        side(picture.size().width)?,
+        side(picture.size().height)?,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Png,
+    )
+    .map_err(|e| format!("{}: {e}", path.display()))?;
+    crate::formats::atomic_file::write(path, bytes.get_ref()).map_err(|e| e.to_string())
+}

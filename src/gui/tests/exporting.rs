@@ -1,0 +1,112 @@
+//! From the library to a dataset.
+
+use super::*;
+use crate::formats::config::Config;
+use crate::gui::settings::Tab;
+use crate::gui::state::Dialog;
+use crate::image::ImageU8;
+use crate::sequence::find;
+use std::path::Path;
+
+/// Pairs whose times tell them apart.
+fn sequence(base: &Path, name: &str, pairs: i64) {
+    for i in 0..pairs {
+        let size = Size::new(32, 16);
+        let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
+        let picture = ImageU8::new(3, size, data).unwrap();
+        pair(&picture, i).write(&base.join(name).join(format!("{name}_{i:05}.npz"))).unwrap();
+    }
+}
+
+/// A window that shows the library of `recordings`, once it is read.
+fn browsing(recordings: &Path, count: usize) -> Shown {
+    let mut w = window(&Script::default());
+    w.settings.folder = Some(recordings.to_owned());
+    (w.settings.side, w.settings.tab) = (true, Tab::Library);
+    let mut w = shown_at(w, 1240.0, 900.0);
+    until(&mut w, "the list", |w| w.library.sequences().len() == count);
+    w.run_steps(2);
+    w
+}
+
+#[test]
+fn chosen_recordings_become_a_dataset_that_the_loader_reads() {
+    let base = tempfile::tempdir().unwrap();
+    let recordings = base.path().join("recordings");
+    for name in ["desk", "door", "street"] {
+        sequence(&recordings, name, 5);
+    }
+    let mut w = browsing(&recordings, 3);
+    click(&mut w, "Choose desk");
+    click(&mut w, "Choose street");
+    click(&mut w, "Export 2 chosen...");
+    assert_eq!(w.state().dialog, Some(Dialog::Export));
+    assert!(says(&w, "Export 2 recordings as a dataset"));
+    click(&mut w, "Export");
+    until(&mut w, "the end", |w| w.export.far().is_none());
+    w.run_steps(3);
+    assert!(says(&w, "Exported 8 pairs for training and 2 for testing in "));
+    // Beside the recordings, under a name of its own.
+    let datasets = base.path().join("recordings datasets");
+    let made: Vec<_> = std::fs::read_dir(&datasets).unwrap().flatten().collect();
+    assert_eq!(made.len(), 1);
+    for (file, part, count) in [("test.yaml", "test", 2), ("train.yaml", "train", 8)] {
+        let text = std::fs::read_to_string(made[0].path().join(file)).unwrap();
+        let (config, remarks) = Config::parse(&text).unwrap();
+        assert!(remarks.warnings.is_empty() && config.scale_factor == 2.0);
+        let files = find(&[config.root_path.join(part)]);
+        assert_eq!(files.len(), count);
+        for file in files {
+            let file = file.unwrap();
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let scene = name.split('_').next().unwrap();
+            assert_ne!(scene, "door", "it was not chosen");
+            let original = Pair::read(&recordings.join(scene).join(&name)).unwrap();
+            assert_eq!(Pair::read(&file).unwrap(), original);
+        }
+    }
+    click(&mut w, "Done");
+    assert_eq!(w.state().dialog, None);
+    click(&mut w, "Choose none");
+    assert!(w.query_by_label("Export all...").is_some());
+}
+
+#[test]
+fn what_stands_in_the_way_of_an_export_is_said_and_can_be_changed() {
+    let base = tempfile::tempdir().unwrap();
+    let recordings = base.path().join("recordings");
+    sequence(&recordings, "desk", 4);
+    std::fs::write(recordings.join("desk/desk_00002.npz"), b"damaged").unwrap();
+    let taken = base.path().join("taken");
+    sequence(&taken, "train", 1);
+    let mut w = browsing(&recordings, 1);
+    click(&mut w, "Recording desk");
+    click(&mut w, "Export...");
+    w.state_mut().export.choose(&taken);
+    w.run_steps(2);
+    click(&mut w, "Export");
+    until(&mut w, "the end", |w| w.export.far().is_none());
+    w.run_steps(3);
+    assert!(says(&w, "train is not empty: choose another folder"));
+    assert!(!taken.join("test").exists(), "nothing was begun");
+    click(&mut w, "Change it");
+    w.state_mut().export.choose(&base.path().join("free"));
+    w.run_steps(2);
+    click(&mut w, "Export");
+    until(&mut w, "the end", |w| w.export.far().is_none());
+    w.run_steps(3);
+    assert!(says(&w, "Exported 2 pairs for training and 1 for testing"));
+    assert!(says(&w, "desk_00002.npz is left out"));
+}
+
+#[test]
+fn pictures_of_recordings_that_are_gone_are_forgotten() {
+    let recordings = tempfile::tempdir().unwrap();
+    sequence(recordings.path(), "desk", 1);
+    sequence(recordings.path(), "street", 1);
+    let mut w = browsing(recordings.path(), 2);
+    until(&mut w, "the pictures", |w| w.library.complete(2));
+    std::fs::remove_dir_all(recordings.path().join("street")).unwrap();
+    click(&mut w, "Read again");
+    until(&mut w, "one recording with its picture", |w| w.library.complete(1));
+}

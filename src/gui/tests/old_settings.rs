@@ -1,0 +1,37 @@
+//! Settings that an earlier version wrote still read.
+
+use crate::gui::settings::{Settings, Tab, View};
+
+#[test]
+fn every_setting_of_version_0_1_0_is_kept() {
+    let old = r#"{
+      "view": "wipe", "events": true, "edi": true, "contrast": 0.3, "truth": true, "clipping": true,
+      "smooth": true, "large": true, "gain": 2.0, "side": true, "tab": "library", "divider": 0.25,
+      "slow_instants": 5, "scene": "desk", "indoor": true, "frames": 12, "open_ended": true,
+      "folder": "recordings"
+    }"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.json");
+    std::fs::write(&path, old).unwrap();
+    let want = Settings {
+        view: View::Wipe,
+        events: true,
+        edi: true,
+        truth: true,
+        clipping: true,
+        smooth: true,
+        large: Some(true),
+        gain: 2.0,
+        side: true,
+        tab: Tab::Library,
+        divider: 0.25,
+        slow_instants: 5,
+        scene: "desk".into(),
+        indoor: true,
+        frames: 12,
+        open_ended: true,
+        folder: Some("recordings".into()),
+        thresholds: None,
+    };
+    assert_eq!(Settings::read(&path), (want, Vec::new()));
+}

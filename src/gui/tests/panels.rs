@@ -1,0 +1,410 @@
+//! Dialogs, panels, messages.
+
+use super::*;
+use crate::camera::{DropCause, DropSnapshot, DropUnit, Value};
+use crate::gui::settings::Tab;
+use crate::gui::state::Dialog;
+use std::path::PathBuf;
+
+#[test]
+fn help_shows_every_key_and_escape_closes_it() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::H);
+    assert_eq!(w.state().dialog, Some(Dialog::Help));
+    assert!(says(&w, "slow motion through each exposure"));
+    press(&mut w, Key::Num2);
+    assert_ne!(w.state().settings.view, crate::gui::settings::View::Wipe, "keys rest meanwhile");
+    press(&mut w, Key::Escape);
+    assert_eq!(w.state().dialog, None);
+}
+
+#[test]
+fn another_source_takes_the_place_of_the_first() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::O);
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    click(&mut w, "Built-in clip");
+    click(&mut w, "Open");
+    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().session.name, Sources::One(SourceName::Clip));
+    until(&mut w, "a picture of the clip", |w| {
+        w.latest.as_ref().is_some_and(|o| o.captured.picture.size() != SIZE)
+    });
+    assert!(w.query_by_label("Source: Built-in clip").is_some());
+}
+
+#[test]
+fn a_source_that_cannot_be_opened_says_why_and_offers_another() {
+    let mut w = shown(window(&Script::default()));
+    let gone = PathBuf::from("/nowhere/at-all");
+    w.state_mut().open(SourceName::Replay(gone).into());
+    until(&mut w, "the reason", |w| w.session.fault.is_some());
+    w.run_steps(2);
+    assert!(says(&w, "/nowhere/at-all: no such recording"));
+    click(&mut w, "Choose another source");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
+
+#[test]
+fn a_name_that_is_no_source_cannot_be_opened() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::O);
+    w.get_by_role_and_label(egui::Role::TextInput, "--source").click();
+    w.run_steps(2);
+    w.key_combination_modifiers(egui::Modifiers::COMMAND, &[Key::A]);
+    w.run_steps(2);
+    w.event(egui::Event::Text("hologram".into()));
+    w.run_steps(2);
+    assert!(says(&w, "hologram is none of clip, sim"));
+    let before = w.state().session.name.clone();
+    press(&mut w, Key::Enter);
+    assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_once() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let letter = folder.path().join("letter.odt");
+    std::fs::write(&letter, b"dear").unwrap();
+    drop_file(&mut w, &letter);
+    assert!(says(&w, "letter.odt is neither weights"));
+    let weights = folder.path().join("broken.ckpt");
+    std::fs::write(&weights, b"not weights").unwrap();
+    drop_file(&mut w, &weights);
+    until(&mut w, "the notice", |w| w.session.notices().len() == 1);
+    w.run_steps(2);
+    let named = |w: &Shown| {
+        let all = w.query_all_by_label_contains("broken.ckpt:");
+        all.count()
+    };
+    assert_eq!(named(&w), 1);
+    assert_eq!(w.state().session.weights(), "in the program", "the old ones go on");
+    click(&mut w, "Dismiss");
+    assert_eq!(named(&w), 0);
+}
+
+#[test]
+fn weights_that_are_dropped_are_used_at_once() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    std::fs::copy("assets/weights.safetensors", &path).unwrap();
+    drop_file(&mut w, &path);
+    until(&mut w, "the weights", |w| w.session.weights() == "mine.safetensors");
+    assert!(w.state().session.notices().is_empty());
+}
+
+/// The weights in the program, with the first number changed.
+fn weights_with(add: f32) -> Vec<u8> {
+    let mut tensors: std::collections::BTreeMap<_, _> =
+        embedded().iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    tensors.values_mut().next().unwrap().data[0] += add;
+    Weights::from_tensors(tensors).unwrap().to_safetensors(false).unwrap()
+}
+
+/// How much the restored picture is brighter than the blurry one.
+fn brighter(w: &Window) -> Option<u8> {
+    let outcome = w.latest.as_ref()?;
+    let restored = outcome.restored.first()?.data().first()?;
+    Some(restored - outcome.captured.picture.data().first()?)
+}
+
+#[test]
+fn weights_whose_file_is_replaced_are_used_and_a_broken_file_changes_nothing() {
+    let mut w = shown(window(&Script::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::formats::atomic_file::write(&path, &weights_with(10.0)).unwrap();
+    drop_file(&mut w, &path);
+    until(&mut w, "the weights", |w| brighter(w) == Some(60));
+    crate::formats::atomic_file::write(&path, &weights_with(30.0)).unwrap();
+    until(&mut w, "the new weights", |w| brighter(w) == Some(80));
+    w.run_steps(2);
+    assert!(says(&w, "mine.safetensors has changed: its new weights are used"));
+    std::fs::write(&path, b"half of it").unwrap();
+    for _ in 0..400 {
+        w.step();
+        std::thread::sleep(Duration::from_millis(10));
+        if says(&w, "their file is broken") {
+            break;
+        }
+    }
+    assert!(says(&w, "The weights stay as they were, their file is broken"));
+    assert_eq!(brighter(w.state()), Some(80));
+    assert!(w.state().session.notices().is_empty(), "said once");
+    // The next source has them too, and a good file is taken up again.
+    crate::formats::atomic_file::write(&path, &weights_with(40.0)).unwrap();
+    until(&mut w, "the repaired weights", |w| brighter(w) == Some(90));
+    w.state_mut().open(SourceName::Clip.into());
+    until(&mut w, "the clip", |w| brighter(w) == Some(90));
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|e| e.to_string())
+    }
+}
+
+fn drop_file(w: &mut Shown, path: &std::path::Path) {
+    w.input_mut().dropped_files.push(Arc::new(Dropped(path.to_owned())));
+    w.run_steps(3);
+}
+
+#[test]
+fn a_recording_has_a_bar_of_its_own() {
+    let script = Script { recording: true, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the transport", |w| w.session.transport().is_some());
+    w.run_steps(2);
+    click(&mut w, "Step forward");
+    assert!(w.state().held, "a step holds first");
+    click(&mut w, "Step back");
+    w.get_by_label("Position").set_value_accesskit(0.75);
+    w.run_steps(3);
+    click(&mut w, "Play");
+    let wanted = [
+        Control::Pause(true),
+        Control::Step(1),
+        Control::Step(-1),
+        Control::Seek(0.75),
+        Control::Pause(false),
+    ];
+    until(&mut w, "all controls", |_| script.told().len() >= wanted.len());
+    assert_eq!(script.told(), wanted);
+    assert!(w.query_by_label("Hold").is_none(), "one button to pause is enough");
+}
+
+#[test]
+fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
+    let controls = vec![
+        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::switch("auto", "Auto-exposure", false),
+        camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts(),
+    ];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the controls", |w| w.session.controls().len() == 3);
+    press(&mut w, Key::K);
+    assert!(w.state().settings.tab == Tab::Camera);
+    assert!(w.query_by_label("Raw bias").is_none());
+    click(&mut w, "Auto-exposure");
+    w.get_all_by_label("Exposure (us)").last().unwrap().set_value_accesskit(2000.0);
+    w.run_steps(3);
+    until(&mut w, "the wishes", |_| script.told().len() >= 2);
+    let told = script.told();
+    assert_eq!(told[0], Control::Set("auto".into(), Value::Bool(true)));
+    assert_eq!(told[1], Control::Set("exposure_us".into(), Value::Int(2000)));
+    w.get_by_label("For experts").click();
+    w.run_steps(20);
+    assert!(w.query_all_by_label("Raw bias").next().is_some());
+}
+
+#[test]
+fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
+    let control = |name: &'static str, label| camera::Control::whole(name, label, 10, (0, 1000));
+    let controls = vec![control("width", "Width").set_on_release(), control("gain", "Gain")];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown(window(&script));
+    until(&mut w, "the controls", |w| w.session.controls().len() == 2);
+    press(&mut w, Key::K);
+    let set = |wanted: &str| -> Vec<Value> {
+        let told = script.told().into_iter();
+        let of = |c| match c {
+            Control::Set(name, value) if name == wanted => Some(value),
+            _ => None,
+        };
+        told.filter_map(of).collect()
+    };
+    let drag = |w: &mut Shown, label: &str| {
+        let place = w.get_all_by_role_and_label(egui::Role::Slider, label).next().unwrap().rect();
+        let at = |part: f32| egui::pos2(place.left() + place.width() * part, place.center().y);
+        w.hover_at(at(0.1));
+        w.drag_at(at(0.1));
+        w.run_steps(2);
+        for step in 2..8 {
+            w.hover_at(at(step as f32 * 0.1));
+            w.run_steps(2);
+        }
+        w.drop_at(at(0.7));
+        w.run_steps(2);
+    };
+    drag(&mut w, "Width");
+    drag(&mut w, "Gain");
+    // Others follow the pointer; and what was sent before them has arrived before them.
+    until(&mut w, "several values", |_| set("gain").len() > 1);
+    let widths = set("width");
+    assert!(matches!(widths[..], [Value::Int(300..)]), "the last value alone: {widths:?}");
+}
+
+#[test]
+fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
+    let of = |group: &'static str, prefix: &str| {
+        let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
+        let bias = camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts();
+        [exposure, bias].map(|mut control| {
+            control.name = format!("{prefix}{}", control.name).into();
+            control.group = group.into();
+            control
+        })
+    };
+    let groups = ["frame camera Chameleon 123", "event camera DAVIS346 7"];
+    let mut controls = of(groups[0], "frames:").to_vec();
+    controls.extend(of(groups[1], "events:"));
+    controls.extend(crate::live::Filters::default().controls());
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown_at(window(&script), 1240.0, 1400.0);
+    until(&mut w, "the controls", |w| w.session.controls().len() > 6);
+    press(&mut w, Key::K);
+    let top = |w: &Shown, name: &str| w.get_by_label(name).rect().top();
+    let frames = top(&w, "Frame camera Chameleon 123");
+    let events = top(&w, "Event camera DAVIS346 7");
+    let filters = top(&w, "Noise filters");
+    let places = |w: &Shown, role, name: &str| -> Vec<f32> {
+        w.get_all_by_role_and_label(role, name).map(|n| n.rect().top()).collect()
+    };
+    let exposures = places(&w, egui::Role::Slider, "Exposure (us)");
+    assert_eq!(exposures.len(), 2);
+    assert!(frames < exposures[0] && exposures[0] < events, "{frames} {exposures:?} {events}");
+    assert!(events < exposures[1] && exposures[1] < filters, "{events} {exposures:?} {filters}");
+    // Both are folded apart from each other.
+    assert!(w.query_all_by_label("Raw bias").next().is_none());
+    w.query_all_by_label("For experts").nth(1).unwrap().click();
+    w.run_steps(20);
+    let biases = places(&w, egui::Role::Slider, "Raw bias");
+    assert!(biases.len() == 1 && biases[0] > exposures[1], "{biases:?}");
+    let second = w.get_all_by_role_and_label(egui::Role::Slider, "Exposure (us)").nth(1);
+    second.unwrap().set_value_accesskit(2000.0);
+    w.run_steps(3);
+    until(&mut w, "the wish", |_| !script.told().is_empty());
+    let wanted = Control::Set("events:exposure_us".into(), Value::Int(2000));
+    assert_eq!(script.told(), [wanted]);
+}
+
+#[test]
+fn settings_outlive_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let keeping = |script: &Script| {
+        let w = window(script);
+        Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
+    };
+    let mut w = shown(keeping(&Script::default()));
+    w.run_steps(2);
+    assert!(says(&w, "Left is what the camera sees"), "a first visitor is told what it is");
+    press(&mut w, Key::Num2);
+    press(&mut w, Key::E);
+    w.state_mut().end();
+    let mut again = shown(keeping(&Script::default()));
+    again.run_steps(2);
+    assert!(!says(&again, "Left is what the camera sees"), "once");
+    let again = again.state();
+    assert!(again.settings.events && again.settings.view == crate::gui::settings::View::Wipe);
+}
+
+#[test]
+fn settings_are_kept_though_the_program_never_ends_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    press(&mut w, Key::Num2);
+    let stored = || std::fs::read_to_string(&file).unwrap_or_default();
+    until(&mut w, "the file", |_| stored().contains("wipe"));
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named_in_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    std::fs::write(&file, br#"{"gain": -3, "hologram": true, "events": true}"#).unwrap();
+    let w = window(&Script::default());
+    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    w.run_steps(2);
+    assert!(says(&w, "gain cannot be -3") && says(&w, "hologram is not a setting"));
+    assert!(w.state().settings.events, "the others are used");
+}
+
+#[test]
+fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::A);
+    assert_eq!(w.state().dialog, Some(Dialog::Align));
+    click(&mut w, "Begin");
+    assert!(says(&w, "there are no two cameras to align"));
+    click(&mut w, "Choose two cameras");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
+
+#[test]
+fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() {
+    let mut w = shown(window(&Script::default()));
+    let half: SourceName = "sim:64x48".parse().unwrap();
+    w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
+    until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
+    press(&mut w, Key::A);
+    w.get_by_label("A chessboard that flashes on this screen").click();
+    w.run_steps(2);
+    click(&mut w, "Begin");
+    until(&mut w, "the frame camera's picture", |w| w.wizard.pictured());
+    w.run_steps(2);
+    assert!(says(&w, "Frame camera: no board"));
+    click(&mut w, "Flash the board full screen");
+    assert_eq!(w.state().dialog, Some(Dialog::Board));
+    press(&mut w, Key::Escape);
+    assert_eq!(w.state().dialog, Some(Dialog::Align), "back to the steps");
+    press(&mut w, Key::Escape);
+    assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
+}
+
+#[test]
+fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
+    let (open_now, opening) = std::sync::mpsc::channel::<()>();
+    let opening = Mutex::new(opening);
+    let slow: session::Open = Arc::new(move |_, _| {
+        // Like a camera whose library takes its time.
+        let _ = opening.lock().unwrap().recv();
+        Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn ExposureSource>)
+    });
+    let recipe = recipe(slow);
+    let source = Box::new(Fake { script: Script::default(), number: 0 });
+    let pipeline = recipe.start(source).unwrap();
+    let name = Sources::One(SourceName::Davis(None));
+    let session = Session::new(pipeline, RigHandle::default(), name, recipe, None);
+    let mut w = shown(Window::new(session, None, None, Arc::new(|| ())));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.safetensors");
+    crate::formats::atomic_file::write(&path, &weights_with(20.0)).unwrap();
+    w.state_mut().open(SourceName::Davis(Some("2".into())).into());
+    w.run_steps(2);
+    assert!(w.state().session.opening());
+    drop_file(&mut w, &path);
+    assert!(says(&w, "Loading the weights mine.safetensors"));
+    open_now.send(()).unwrap();
+    until(&mut w, "a picture with the new weights", |w| brighter(w) == Some(70));
+    assert_eq!(w.state().session.weights(), "mine.safetensors");
+}
+
+#[test]
+fn frames_that_were_lost_by_a_known_cause_are_shown_once() {
+    let usb = DropSnapshot { cause: DropCause::Usb, unit: DropUnit::Frames, count: 2 };
+    for (gap, unexplained) in [(2, false), (5, true)] {
+        let mut w = shown(window(&Script { gap, lost: vec![usb], ..Script::default() }));
+        press(&mut w, Key::I);
+        until(&mut w, "the losses", |w| {
+            let seen = w.session.snapshot().drops.source == gap;
+            seen && !w.session.report().lost.is_empty()
+        });
+        w.run_steps(2);
+        assert!(says(&w, "On the cable") && says(&w, "2 frames"));
+        assert_eq!(says(&w, "Camera or cable"), unexplained);
+        assert_eq!(says(&w, "3 frames"), unexplained);
+    }
+}

@@ -1,0 +1,94 @@
+//! Recording, browsing, playing and deleting, with the simulated rig.
+
+use super::*;
+use crate::gui::settings::Tab;
+use crate::sequence::StopReason;
+
+/// A window before a small simulated rig, which records into `folder`.
+fn rig(folder: &std::path::Path) -> Shown {
+    let recipe = recipe(session::opener(Default::default()));
+    let name: SourceName = "sim:64x48".parse().unwrap();
+    let tap = RigHandle::default();
+    let source = (recipe.open)(&name.clone().into(), &tap).unwrap();
+    let pipeline = recipe.start(source).unwrap();
+    let session = Session::new(pipeline, tap, name.into(), recipe, None);
+    let mut window = Window::new(session, None, None, Arc::new(|| ()));
+    window.settings.folder = Some(folder.to_owned());
+    window.settings.scene = "desk".into();
+    shown_at(window, 1240.0, 720.0)
+}
+
+#[test]
+fn a_recording_is_made_found_played_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = rig(folder.path());
+    w.state_mut().settings.frames = 4;
+    press(&mut w, Key::T);
+    click(&mut w, "Start recording");
+    until(&mut w, "the end", |w| w.recorder.last().is_some());
+    let (place, progress) = w.state().recorder.last().unwrap().clone();
+    assert_eq!((progress.pairs, progress.ending), (2, Some(StopReason::Complete)));
+    w.run_steps(2);
+    assert!(says(&w, "Recorded 2 pairs"));
+    click(&mut w, "All recordings");
+    assert!(w.state().settings.tab == Tab::Library);
+    until(&mut w, "the list", |w| w.library.sequences().len() == 1);
+    w.run_steps(2);
+    let name = format!("Recording {}", place.file_name().unwrap().to_string_lossy());
+    click(&mut w, &name);
+    click(&mut w, "Play");
+    assert_eq!(w.state().session.name, SourceName::Replay(place.clone()).into());
+    until(&mut w, "a picture of the recording", |w| w.latest.is_some());
+    w.run_steps(2);
+    click(&mut w, "Delete...");
+    assert_eq!(w.state().dialog, None, "what is being played is not deleted");
+    w.state_mut().open(SourceName::Clip.into());
+    until(&mut w, "the clip", |w| w.latest.is_some());
+    w.run_steps(2);
+    click(&mut w, "Delete...");
+    click(&mut w, "Keep");
+    assert!(place.join("session.json").exists());
+    click(&mut w, "Delete...");
+    click(&mut w, "Delete for good");
+    until(&mut w, "the deletion", |_| !place.exists());
+    until(&mut w, "the empty list", |w| w.library.sequences().is_empty());
+}
+
+#[test]
+fn a_key_starts_and_stops_and_the_source_cannot_change_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = rig(folder.path());
+    w.state_mut().settings.open_ended = true;
+    press(&mut w, Key::R);
+    until(&mut w, "some frames", |w| w.session.tap.progress().is_some_and(|p| p.exposures >= 3));
+    let before = w.state().session.name.clone();
+    w.state_mut().open(SourceName::Clip.into());
+    w.run_steps(2);
+    assert_eq!(w.state().session.name, before);
+    assert!(says(&w, "Stop the recording before"));
+    press(&mut w, Key::R);
+    until(&mut w, "the end", |w| w.recorder.last().is_some());
+    let (place, progress) = w.state().recorder.last().unwrap().clone();
+    assert!(progress.pairs >= 1 && place.join("session.json").exists(), "{progress:?}");
+    assert_eq!(progress.ending, Some(StopReason::Requested));
+}
+
+#[test]
+fn a_window_that_is_closed_ends_its_recording_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = rig(folder.path());
+    press(&mut w, Key::R);
+    until(&mut w, "a pair", |w| w.session.tap.progress().is_some_and(|p| p.pairs >= 1));
+    w.state_mut().end();
+    let found = crate::sequence::catalog::list(folder.path()).unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].frames >= 2 && found[0].broken.is_empty(), "{:?}", found[0].broken);
+}
+
+#[test]
+fn what_cannot_be_recorded_says_so() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::R);
+    assert!(says(&w, "cannot be recorded"));
+    assert!(!w.state().recorder.running(&w.state().session.tap));
+}

@@ -1,0 +1,85 @@
+//! Sizes that the network can take, and the reflection that fills them.
+
+#![allow(clippy::indexing_slicing, reason = "reflected indices lie within the plane")]
+
+use crate::image::Size;
+
+/// The image's and the event map's sides after padding, right and bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Padded {
+    pub(crate) image: Size,
+    pub(crate) sensor: Size,
+}
+
+impl Padded {
+    pub(crate) fn of(image: Size, sensor: Size) -> Self {
+        let (width, cells_x) = axis(image.width, sensor.width);
+        let (height, cells_y) = axis(image.height, sensor.height);
+        Self { image: Size::new(width, height), sensor: Size::new(cells_x, cells_y) }
+    }
+}
+
+/// Smallest multiple of 16 pixels, and whole number of event cells, that together keep the
+/// ratio `pixels / cells`; where no size up to 64 pixels larger keeps it, the one that comes
+/// nearest, which misplaces no event by more than half a cell.
+fn axis(pixels: usize, cells: usize) -> (usize, usize) {
+    let smallest = pixels.next_multiple_of(16);
+    let candidate = |step: usize| {
+        let padded = smallest + 16 * step;
+        let exact = padded * cells;
+        let fit = ((exact + pixels / 2) / pixels).max(cells).max(16);
+        (padded, fit, (fit * pixels).abs_diff(exact))
+    };
+    let best = (0..=4).map(candidate).min_by_key(|(padded, _, error)| (*error, *padded));
+    best.map_or((smallest, cells.max(16)), |(padded, fit, _)| (padded, fit))
+}
+
+/// Index of the sample that a padded position repeats: mirrored at the edges without repeating
+/// the edge itself, as often as needed.
+pub(crate) fn reflect(i: usize, n: usize) -> usize {
+    if n <= 1 {
+        return 0;
+    }
+    let period = 2 * (n - 1);
+    let i = i % period;
+    if i < n { i } else { period - i }
+}
+
+/// Writes a plane of `from` samples, reflected (or cut) to the size `to`.
+pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut [f32]) {
+    for (y, out) in out.chunks_exact_mut(to.width).take(to.height).enumerate() {
+        let row = &plane[reflect(y, from.height) * from.width..][..from.width];
+        let (same, beyond) = out.split_at_mut(from.width.min(to.width));
+        same.copy_from_slice(&row[..same.len()]);
+        for (i, v) in beyond.iter_mut().enumerate() {
+            *v = row[reflect(from.width + i, from.width)];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_of_image_to_events_is_kept() {
+        let cases = [
+            ((1152, 768), (288, 192), (1152, 768), (288, 192)),
+            ((346, 260), (346, 260), (352, 272), (352, 272)),
+            ((100, 70), (50, 35), (112, 80), (56, 40)),
+            ((1000, 600), (250, 150), (1008, 608), (252, 152)),
+        ];
+        for (image, sensor, want_image, want_sensor) in cases {
+            let size = |(w, h)| Size::new(w, h);
+            let got = Padded::of(size(image), size(sensor));
+            assert_eq!(got, Padded { image: size(want_image), sensor: size(want_sensor) });
+        }
+    }
+
+    #[test]
+    fn reflection_leaves_out_the_edge() {
+        let got: Vec<usize> = (0..9).map(|i| reflect(i, 4)).collect();
+        assert_eq!(got, [0, 1, 2, 3, 2, 1, 0, 1, 2]);
+        assert_eq!(reflect(7, 1), 0);
+    }
+}

@@ -1,0 +1,99 @@
+//! The clip in the program as a camera that never ends.
+
+use super::{
+    Control, ExposureSource, LiveContrast, LiveFrame, Next, PlaybackClock, Shape, SourceError,
+    Transport,
+};
+use crate::sequence::Clip;
+use std::time::{Duration, Instant};
+
+/// Reductions that are offered, smallest picture first.
+const FACTORS: [usize; 3] = [3, 2, 1];
+
+/// Plays a clip in a loop, at the size that is asked for.
+pub struct ClipSource {
+    clips: Vec<Clip>,
+    shape: usize,
+    pace: PlaybackClock,
+    number: u64,
+    contrast: LiveContrast,
+}
+
+impl ClipSource {
+    /// Plays `clip`, the smallest of its sizes first.
+    pub fn new(clip: &Clip) -> Self {
+        let interval = Duration::from_secs_f64((clip.period_us / 1e6).clamp(1e-3, 10.0));
+        Self {
+            clips: FACTORS.iter().map(|factor| clip.reduced(*factor)).collect(),
+            shape: 0,
+            pace: PlaybackClock::new(interval),
+            number: 0,
+            contrast: LiveContrast::default(),
+        }
+    }
+
+    /// Exposures carry these contrast thresholds.
+    pub fn with_contrast(mut self, contrast: LiveContrast) -> Self {
+        self.contrast = contrast;
+        self
+    }
+
+    fn position(&self) -> usize {
+        let count = self.clips.first().map_or(1, |c| c.exposures.len().max(1));
+        (self.number % count as u64) as usize
+    }
+}
+
+impl ExposureSource for ClipSource {
+    fn name(&self) -> String {
+        "sample clip".to_owned()
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        let first = self.clips.iter().filter_map(|c| c.exposures.first());
+        first.map(|e| Shape { image: e.frame.size(), sensor: e.sensor }).collect()
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.clips.first().map_or(0.1, |c| c.period_us / 1e6))
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+        if !self.pace.wait(patience) {
+            return Ok(Next::Waiting);
+        }
+        let clip = self.clips.get(self.shape);
+        let position = self.position();
+        let Some(exposure) = clip.and_then(|c| c.exposures.get(position)).cloned() else {
+            return Ok(Next::End);
+        };
+        // The clip knows the sharp image at the middle of every exposure.
+        let truth = clip.and_then(|c| c.truth.get(position)).map(|t| (0.5, t.clone()));
+        let number = self.number;
+        self.number += 1;
+        let now = Instant::now();
+        Ok(Next::Exposure(Box::new(LiveFrame {
+            number,
+            picture: exposure.frame.to_picture(),
+            exposure,
+            truth: truth.into_iter().collect(),
+            contrast: self.contrast.now(),
+            closed: now,
+            arrived: now,
+        })))
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Shape(index) => self.shape = index.min(self.clips.len().saturating_sub(1)),
+            other => {
+                self.pace.control(other);
+            }
+        }
+    }
+
+    fn transport(&self) -> Option<Transport> {
+        let count = self.clips.first().map_or(1, |c| c.exposures.len().max(1));
+        Some(self.pace.transport(self.position() as f64 / count as f64))
+    }
+}

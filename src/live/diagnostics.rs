@@ -1,0 +1,83 @@
+//! What went wrong, said once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// One message for a person.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Which part of the program says it; a part has at most one message at a time.
+    pub part: &'static str,
+    /// The message, one sentence.
+    pub text: String,
+    /// How often it occurred.
+    pub count: u64,
+    /// When it occurred first.
+    pub since: Instant,
+    /// It holds still; if not, it is kept only to be read.
+    pub active: bool,
+}
+
+/// The messages of all threads. Clones share one list.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics(Arc<Mutex<Vec<Notice>>>);
+
+impl Diagnostics {
+    fn with<T>(&self, f: impl FnOnce(&mut Vec<Notice>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says `text`; said again it is only counted. A new text replaces the part's old one.
+    pub fn notify(&self, part: &'static str, text: impl Into<String>) {
+        let text = text.into();
+        self.with(|list| match list.iter_mut().find(|n| n.part == part) {
+            Some(n) if n.text == text => {
+                n.count += 1;
+                n.active = true;
+            }
+            known => {
+                let new = Notice { part, text, count: 1, since: Instant::now(), active: true };
+                match known {
+                    Some(n) => *n = new,
+                    None => list.push(new),
+                }
+            }
+        });
+    }
+
+    /// The part works again.
+    pub fn settle(&self, part: &'static str) {
+        self.with(|list| list.iter_mut().filter(|n| n.part == part).for_each(|n| n.active = false));
+    }
+
+    /// Forgets a part's message.
+    pub fn dismiss(&self, part: &'static str) {
+        self.with(|list| list.retain(|n| n.part != part));
+    }
+
+    /// All messages, oldest first.
+    pub fn list(&self) -> Vec<Notice> {
+        self.with(|list| list.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_message_is_counted_and_a_new_one_takes_its_place() {
+        let notices = Diagnostics::default();
+        notices.notify("engine", "it burns");
+        notices.notify("engine", "it burns");
+        notices.notify("camera", "it is gone");
+        notices.settle("camera");
+        let list = notices.list();
+        assert_eq!((list[0].text.as_str(), list[0].count, list[0].active), ("it burns", 2, true));
+        assert_eq!((list[1].text.as_str(), list[1].active), ("it is gone", false));
+        notices.notify("engine", "it smokes");
+        assert_eq!((notices.list()[0].text.as_str(), notices.list()[0].count), ("it smokes", 1));
+        notices.dismiss("engine");
+        assert_eq!(notices.list().len(), 1);
+    }
+}

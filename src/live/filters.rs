@@ -1,0 +1,264 @@
+//! The noise filters of a source: stages on the rig's thread, set and watched from elsewhere.
+
+use crate::camera::{Control, ControlError, EventPacket, Value};
+use crate::event::filter::{
+    Activity, ActivitySettings, HotPixel, HotPixels, HotSettings, Refractory, RefractorySettings,
+};
+use crate::rig::EventStage;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The group that the filters' controls are in.
+pub const FILTERS: &str = "noise filters";
+
+/// Which filters work, and how. All are off at first: what a filter removes is not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct FilterSettings {
+    /// Learn hot pixels and remove their events.
+    pub hot_pixels: bool,
+    /// How they are learned.
+    pub hot: HotSettings,
+    /// Remove events that follow one of the same pixel too soon.
+    pub refractory: bool,
+    /// How soon that is.
+    pub refractory_settings: RefractorySettings,
+    /// Remove events that no neighbour supports.
+    pub background_activity: bool,
+    /// What counts as support.
+    pub activity: ActivitySettings,
+}
+
+/// What a person and a manifest are told.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct FilterReport {
+    /// How they are set.
+    pub settings: FilterSettings,
+    /// What each has done while it was on, in the order of [`STAGES`].
+    pub counts: [FilterCount; 3],
+    /// Which pixels are hot now.
+    pub hot_pixels: Vec<HotPixel>,
+}
+
+/// Events that went into a filter while it was on, and those that came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FilterCount {
+    /// Into it.
+    pub events_in: u64,
+    /// Out of it.
+    pub events_out: u64,
+}
+
+/// Hot pixels that are listed at most; a sensor with more has another fault.
+const LISTED: usize = 4096;
+
+/// Names of the stages, which their counters carry.
+pub const STAGES: [&str; 3] = ["hot pixels", "refractory time", "background activity"];
+
+/// Sets and watches the filters; clones are the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Filters(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    report: FilterReport,
+    forget: bool,
+}
+
+impl Filters {
+    /// Filters that are set like this.
+    pub fn new(settings: FilterSettings) -> Self {
+        let report = FilterReport { settings, ..FilterReport::default() };
+        Self(Arc::new(Mutex::new(Told { report, forget: false })))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How they are set, and what was learned.
+    pub fn report(&self) -> FilterReport {
+        self.told().report.clone()
+    }
+
+    /// How they are set.
+    pub fn settings(&self) -> FilterSettings {
+        self.told().report.settings
+    }
+
+    /// What the filters that are on have done, for people.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let told = self.told();
+        let FilterReport { settings: s, counts, hot_pixels } = &told.report;
+        let on = [s.hot_pixels, s.refractory, s.background_activity];
+        let mut facts = Vec::new();
+        for ((name, on), count) in STAGES.iter().zip(on).zip(counts) {
+            if !on {
+                continue;
+            }
+            let FilterCount { events_in, events_out } = *count;
+            let removed = events_in - events_out;
+            let percent = 100.0 * removed as f64 / events_in.max(1) as f64;
+            let mut text = format!("{events_in} events in, {events_out} out ({percent:.1} % less)");
+            if *name == STAGES[0] {
+                text += &format!(", {} pixels", hot_pixels.len());
+            }
+            facts.push((*name, text));
+        }
+        facts
+    }
+
+    /// Counts what a stage has done.
+    fn count(&self, stage: usize, events_in: usize, events_out: usize) {
+        if let Some(count) = self.told().report.counts.get_mut(stage) {
+            count.events_in += events_in as u64;
+            count.events_out += events_out as u64;
+        }
+    }
+
+    /// The stages, in the order in which events pass them: what defects give must not support
+    /// its neighbours, nor what a pixel repeats.
+    pub fn stages(&self) -> Vec<Box<dyn EventStage>> {
+        vec![
+            Box::new(HotStage { filters: self.clone(), filter: HotPixels::default(), judged: 0 }),
+            Box::new(RefractoryStage { filters: self.clone(), filter: Refractory::default() }),
+            Box::new(ActivityStage { filters: self.clone(), filter: Activity::default() }),
+        ]
+    }
+
+    /// Controls, as a camera's.
+    pub fn controls(&self) -> Vec<Control> {
+        let s = self.settings();
+        let mut controls = vec![
+            Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
+            Control::number("filter_hot_hz", "Hot from (events/s)", s.hot.rate_hz, (1.0, 10_000.0))
+                .for_experts(),
+            Control::number("filter_hot_factor", "Hot over neighbours", s.hot.factor, (2.0, 100.0))
+                .for_experts(),
+            Control::switch("filter_hot_forget", "Learn hot pixels anew", false).for_experts(),
+            Control::switch("filter_activity", "Background activity", s.background_activity),
+            Control::whole(
+                "filter_activity_us",
+                "Support within (us)",
+                s.activity.window_us,
+                (100, 1_000_000),
+            ),
+            Control::whole(
+                "filter_activity_support",
+                "Supporting neighbours",
+                s.activity.support.into(),
+                (1, 8),
+            )
+            .for_experts(),
+            Control::switch("filter_refractory", "Refractory time", s.refractory),
+            Control::whole(
+                "filter_refractory_us",
+                "Refractory time (us)",
+                s.refractory_settings.period_us,
+                (1, 100_000),
+            ),
+        ];
+        for control in &mut controls {
+            control.group = FILTERS.into();
+        }
+        controls
+    }
+
+    /// Sets a control; `None` where it is not a filter's.
+    pub fn set(&self, name: &str, value: &Value) -> Option<Result<(), ControlError>> {
+        let control = self.controls().into_iter().find(|c| c.name == name)?;
+        if let Err(e) = control.check(value) {
+            return Some(Err(e));
+        }
+        let mut told = self.told();
+        let s = &mut told.report.settings;
+        match (name, value) {
+            ("filter_hot", Value::Bool(on)) => s.hot_pixels = *on,
+            ("filter_hot_hz", Value::Float(hz)) => s.hot.rate_hz = *hz,
+            ("filter_hot_factor", Value::Float(factor)) => s.hot.factor = *factor,
+            ("filter_hot_forget", Value::Bool(on)) => told.forget |= *on,
+            ("filter_activity", Value::Bool(on)) => s.background_activity = *on,
+            ("filter_activity_us", Value::Int(us)) => s.activity.window_us = *us,
+            ("filter_activity_support", Value::Int(n)) => {
+                s.activity.support = u8::try_from(*n).unwrap_or(1);
+            }
+            ("filter_refractory", Value::Bool(on)) => s.refractory = *on,
+            ("filter_refractory_us", Value::Int(us)) => s.refractory_settings.period_us = *us,
+            _ => return Some(Err(ControlError::Unknown(name.to_owned()))),
+        }
+        Some(Ok(()))
+    }
+}
+
+struct HotStage {
+    filters: Filters,
+    filter: HotPixels,
+    judged: u64,
+}
+
+impl EventStage for HotStage {
+    fn name(&self) -> &'static str {
+        STAGES[0]
+    }
+
+    fn apply(&mut self, packet: &mut EventPacket) {
+        let (settings, forget) = {
+            let mut told = self.filters.told();
+            (told.report.settings, std::mem::take(&mut told.forget))
+        };
+        if forget {
+            self.filter.forget();
+        }
+        if settings.hot_pixels {
+            let before = packet.events.len();
+            self.filter.apply(settings.hot, packet.sensor, packet.epoch, &mut packet.events);
+            self.filters.count(0, before, packet.events.len());
+        }
+        if self.judged != self.filter.judged() {
+            self.judged = self.filter.judged();
+            let list = self.filter.list();
+            let list = list.get(..LISTED).unwrap_or(list);
+            let mut told = self.filters.told();
+            told.report.hot_pixels.clear();
+            told.report.hot_pixels.extend_from_slice(list);
+        }
+    }
+}
+
+struct RefractoryStage {
+    filters: Filters,
+    filter: Refractory,
+}
+
+impl EventStage for RefractoryStage {
+    fn name(&self) -> &'static str {
+        STAGES[1]
+    }
+
+    fn apply(&mut self, packet: &mut EventPacket) {
+        let s = self.filters.settings();
+        if s.refractory {
+            let (before, sensor, epoch) = (packet.events.len(), packet.sensor, packet.epoch);
+            self.filter.apply(s.refractory_settings, sensor, epoch, &mut packet.events);
+            self.filters.count(1, before, packet.events.len());
+        }
+    }
+}
+
+struct ActivityStage {
+    filters: Filters,
+    filter: Activity,
+}
+
+impl EventStage for ActivityStage {
+    fn name(&self) -> &'static str {
+        STAGES[2]
+    }
+
+    fn apply(&mut self, packet: &mut EventPacket) {
+        let s = self.filters.settings();
+        if s.background_activity {
+            let before = packet.events.len();
+            self.filter.apply(s.activity, packet.sensor, packet.epoch, &mut packet.events);
+            self.filters.count(2, before, packet.events.len());
+        }
+    }
+}

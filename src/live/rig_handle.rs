@@ -1,0 +1,264 @@
+//! Where a recorder listens: between the synchronisation buffer and everything that may skip.
+
+use super::{AlignmentHandle, Filters, LiveContrast};
+use crate::camera::{Control, Drops, Identity};
+use crate::event::ContrastSource;
+use crate::rig::sync::SyncedExposure;
+use crate::rig::{RigState, Role, contrast};
+use crate::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
+use crate::sequence::{Progress, SessionInfo};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A place for one recorder; clones are the same place.
+#[derive(Clone, Debug, Default)]
+pub struct RigHandle(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    recorder: Option<Recorder>,
+    /// Losses of the cameras; none where the source cannot be recorded.
+    drops: Option<Drops>,
+    camera: serde_json::Value,
+    alignment: AlignmentHandle,
+    contrast: LiveContrast,
+    /// When the recording was last told how things stand.
+    told: Option<Instant>,
+}
+
+/// How often that is told: often enough for the manifest, seldom enough to cost nothing.
+const TELL: Duration = Duration::from_millis(500);
+
+/// Why recording did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RigHandleError {
+    /// The clip in the program.
+    #[error("this source cannot be recorded: start with --source sim, davis or replay:PATH")]
+    Source,
+    /// The folder or the disk.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+fn value(control: &Control) -> serde_json::Value {
+    serde_json::to_value(&control.value).unwrap_or_default()
+}
+
+impl RigHandle {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it one that can be recorded from.
+    pub fn enable(&self) {
+        self.state().drops.get_or_insert_default();
+    }
+
+    /// Where the cameras count their losses, so that a recording can tell them.
+    pub(super) fn drops(&self) -> Drops {
+        self.state().drops.get_or_insert_default().clone()
+    }
+
+    /// Tells which cameras are connected.
+    pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
+        let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
+        let mut state = self.state();
+        let events = known.iter().find(|(role, _)| *role != Role::Frames);
+        state.contrast.camera(events.and_then(|(_, identity)| contrast::key(identity)));
+        state.camera = match known {
+            [(Role::Both, identity)] => told(identity),
+            _ => {
+                let name = |role: Role| match role {
+                    Role::Both => "camera",
+                    Role::Frames => "frames",
+                    Role::Events => "events",
+                };
+                known.iter().map(|(role, identity)| (name(*role), told(identity))).collect()
+            }
+        };
+        if let Some(recorder) = &state.recorder {
+            recorder.cameras(state.camera.clone());
+        }
+    }
+
+    /// Tells a recording how the rig and its filters stand, and what the cameras are set to.
+    pub(super) fn rig(&self, rig: &RigState, filters: &Filters, controls: &[Control]) {
+        let recent = |told: Instant| told.elapsed() < TELL;
+        let contrast = {
+            let mut state = self.state();
+            if state.recorder.is_none() || state.told.is_some_and(recent) {
+                return;
+            }
+            state.told = Some(Instant::now());
+            state.contrast.now()
+        };
+        // Not under the lock: thousands of hot pixels take a while to write out.
+        let rig = serde_json::to_value(rig).unwrap_or_default();
+        let filters = serde_json::to_value(filters.report()).unwrap_or_default();
+        let settings = controls.iter().map(|c| (c.name.to_string(), value(c))).collect();
+        if let Some(recorder) = &self.state().recorder {
+            recorder.rig(rig);
+            recorder.filters(filters);
+            recorder.settings(settings);
+            if contrast.source != ContrastSource::Default {
+                recorder.contrast(contrast);
+            }
+        }
+    }
+
+    pub(super) fn push(&self, synced: &Arc<SyncedExposure>) {
+        let state = self.state();
+        state.contrast.push(synced);
+        if let Some(recorder) = &state.recorder {
+            recorder.push(synced.clone());
+        }
+    }
+
+    /// The event camera's contrast thresholds.
+    pub fn contrast(&self) -> LiveContrast {
+        self.state().contrast.clone()
+    }
+
+    /// The alignment of the two cameras, where there are two.
+    pub fn alignment(&self) -> AlignmentHandle {
+        self.state().alignment.clone()
+    }
+
+    /// Whether what flows here can be recorded.
+    pub fn can_record(&self) -> bool {
+        self.state().drops.is_some()
+    }
+
+    /// Records from the next exposure on; what is being recorded is finished first.
+    ///
+    /// # Errors
+    /// The source cannot be recorded, the folder is taken, the disk is full.
+    pub fn record(
+        &self,
+        folder: &Path,
+        session: SessionInfo,
+        settings: RecordSettings,
+    ) -> Result<(), RigHandleError> {
+        self.record_to(folder, session, settings, Box::new(Disk))
+    }
+
+    /// As [`Self::record`], to any store. Blocks on the disk, but exposures go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_to(
+        &self,
+        folder: &Path,
+        mut session: SessionInfo,
+        settings: RecordSettings,
+        store: Box<dyn Store>,
+    ) -> Result<(), RigHandleError> {
+        self.stop();
+        let drops = self.state().drops.clone().ok_or(RigHandleError::Source)?;
+        let named = !session.cameras.is_null();
+        if !named {
+            session.cameras = self.state().camera.clone();
+        }
+        // Not under the lock: the rig's thread takes it with every exposure.
+        let recorder = Recorder::start(folder, session, settings, drops, store)?;
+        let before = {
+            let mut state = self.state();
+            if !named && !state.camera.is_null() {
+                // Cameras may have been connected since.
+                recorder.cameras(state.camera.clone());
+            }
+            state.told = None;
+            state.recorder.replace(recorder)
+        };
+        // One that was started at the same time waits for the disk when it is dropped.
+        drop(before);
+        Ok(())
+    }
+
+    /// How the recording stands, if there is one, over or not.
+    pub fn progress(&self) -> Option<Progress> {
+        self.state().recorder.as_ref().map(Recorder::progress)
+    }
+
+    /// Ends the recording after everything that waits is written.
+    pub fn stop(&self) -> Option<Progress> {
+        // Not under the lock: exposures go on while the disk is waited for.
+        let recorder = self.state().recorder.take();
+        recorder.map(Recorder::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::event::EventBuffer;
+    use crate::image::{ImageU8, Size};
+    use crate::rig::sync::TimedFrame;
+    use crate::time::Timestamp;
+    use crossbeam_channel::{Receiver, Sender, bounded};
+
+    /// A disk that tells when it is asked for its space, and answers when it may.
+    struct Stuck {
+        asked: Sender<()>,
+        answer: Receiver<()>,
+    }
+
+    impl Store for Stuck {
+        fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+            let _ = self.asked.try_send(());
+            let _ = self.answer.recv();
+            Ok(u64::MAX)
+        }
+
+        fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+            Disk.write(path, bytes)
+        }
+    }
+
+    fn synced() -> Arc<SyncedExposure> {
+        let (start, end) = (Timestamp::from_us(0), Timestamp::from_us(1000));
+        let picture = ImageU8::new(1, Size::new(2, 2), vec![0; 4]).unwrap();
+        let arrived = Timestamp::now();
+        let frame = TimedFrame { epoch: 0, sequence: 0, start, end, arrived, picture, truth: None };
+        Arc::new(SyncedExposure {
+            frame,
+            index: 0,
+            events: EventBuffer::default(),
+            from: start,
+            missing: Vec::new(),
+            lossy: false,
+            frames_missing: 0,
+            sensor: Size::new(2, 2),
+        })
+    }
+
+    #[test]
+    fn exposures_go_on_while_a_recording_waits_for_the_disk_to_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let tap = RigHandle::default();
+        tap.enable();
+        let (asked, is_asked) = bounded(1);
+        let (may_answer, answer) = bounded::<()>(0);
+        let (starting, to) = (tap.clone(), folder.path().to_owned());
+        let started = std::thread::spawn(move || {
+            let store = Box::new(Stuck { asked, answer });
+            starting.record_to(&to, SessionInfo::default(), RecordSettings::default(), store)
+        });
+        is_asked.recv().unwrap();
+        let (pushed, is_pushed) = bounded(1);
+        let pushing = tap.clone();
+        let push = std::thread::spawn(move || {
+            pushing.push(&synced());
+            let _ = pushed.send(pushing.progress().is_none());
+        });
+        let went_on = is_pushed.recv_timeout(Duration::from_secs(10));
+        drop(may_answer);
+        started.join().unwrap().unwrap();
+        push.join().unwrap();
+        assert_eq!(went_on, Ok(true), "the rig's thread waits for the disk");
+        assert!(tap.stop().is_some());
+    }
+}

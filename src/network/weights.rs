@@ -1,0 +1,233 @@
+//! The numbers of the network, by name.
+
+use crate::event::EventInput;
+use crate::network::{EVENT_INPUT_KEY, EVENT_LAYER, parameters};
+use std::collections::{BTreeMap, HashMap};
+
+/// A dense tensor in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Length of every axis, outermost first.
+    pub shape: Vec<usize>,
+    /// The numbers; as many as the product of `shape`.
+    pub data: Vec<f32>,
+}
+
+/// What is wrong with a set of weights.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// Tensors are absent, unknown or of another shape; all of them are named.
+    #[error("these are not the weights of SAN: {0}")]
+    Mismatch(String),
+    /// A tensor holds a number that is not finite.
+    #[error("tensor {0} holds a number that is not finite")]
+    NotFinite(String),
+    /// The safetensors container is damaged.
+    #[error("not a readable safetensors file: {0}")]
+    Safetensors(#[from] safetensors::SafeTensorError),
+    /// The Lightning checkpoint is damaged, or of another kind.
+    #[error("not a readable checkpoint: {0}")]
+    Checkpoint(String),
+    /// A tensor is stored in a number format that is not supported.
+    #[error("tensor {name} is stored as {dtype}, which is not supported")]
+    Dtype {
+        /// Name of the tensor.
+        name: String,
+        /// Its number format.
+        dtype: String,
+    },
+}
+
+/// A complete, checked set of SAN's parameters under their published names: 2,421,882 of them in
+/// the published network, and a few more where the event prior is read too.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    tensors: BTreeMap<String, Tensor>,
+    event_input: EventInput,
+}
+
+impl Weights {
+    /// Checks names and shapes against [`parameters`].
+    ///
+    /// # Errors
+    /// Names every missing, extra and misshapen tensor, and one with non-finite numbers.
+    pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Result<Self, WeightsError> {
+        let mut faults = Vec::new();
+        let channels = tensors.get(EVENT_LAYER).and_then(|t| t.shape.get(1).copied());
+        let event_input = channels.and_then(EventInput::of_channels).unwrap_or_default();
+        let expected: BTreeMap<String, Vec<usize>> = parameters(event_input).into_iter().collect();
+        for (name, shape) in &expected {
+            match tensors.get(name) {
+                None => faults.push(format!("{name} is missing")),
+                Some(t) if t.shape != *shape || t.data.len() != shape.iter().product::<usize>() => {
+                    faults.push(format!("{name} has shape {:?} instead of {shape:?}", t.shape));
+                }
+                Some(_) => {}
+            }
+        }
+        for name in tensors.keys().filter(|n| !expected.contains_key(*n)) {
+            faults.push(format!("{name} is not part of it"));
+        }
+        if !faults.is_empty() {
+            let more = faults.len().saturating_sub(12);
+            faults.truncate(12);
+            let mut text = faults.join("; ");
+            if more > 0 {
+                text.push_str(&format!("; and {more} more"));
+            }
+            return Err(WeightsError::Mismatch(text));
+        }
+        if let Some((name, _)) = tensors.iter().find(|(_, t)| t.data.iter().any(|x| !x.is_finite()))
+        {
+            return Err(WeightsError::NotFinite(name.clone()));
+        }
+        Ok(Self { tensors, event_input })
+    }
+
+    /// Reads a safetensors file's bytes: float32, float16, bfloat16 or float64.
+    ///
+    /// # Errors
+    /// A damaged container, an unknown number format, or weights of another network.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let plain = |name: String| name.strip_prefix("model.").map(str::to_owned).unwrap_or(name);
+        let weights =
+            Self::from_tensors(tensors(bytes)?.into_iter().map(|(n, t)| (plain(n), t)).collect())?;
+        let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
+        let metadata = header.metadata().as_ref();
+        weights.check_event_input(metadata.and_then(|m| m.get(EVENT_INPUT_KEY)))
+    }
+
+    /// Refuses weights whose file names another event input than the shapes have.
+    fn check_event_input(self, stated: Option<&String>) -> Result<Self, WeightsError> {
+        match stated {
+            Some(name) if name != self.event_input.name() => Err(WeightsError::Mismatch(format!(
+                "the file states the event input {name:?}, its first layer reads {:?}",
+                self.event_input.name()
+            ))),
+            _ => Ok(self),
+        }
+    }
+
+    /// What these weights read of the events.
+    pub fn event_input(&self) -> EventInput {
+        self.event_input
+    }
+
+    /// Reads either format; a zip archive is taken for a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Weights::from_checkpoint`] and [`Weights::from_safetensors`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
+        if bytes.starts_with(b"PK") {
+            Self::from_checkpoint(bytes)
+        } else {
+            Self::from_safetensors(bytes)
+        }
+    }
+
+    /// The weights that come with the program; see `assets/README.md` for where they are from.
+    ///
+    /// # Errors
+    /// None, unless the program was built from damaged sources.
+    pub fn embedded() -> Result<Self, WeightsError> {
+        Self::from_safetensors(include_bytes!("../../assets/weights.safetensors"))
+    }
+
+    /// The bytes of a safetensors file with these weights, in single or half precision.
+    ///
+    /// # Errors
+    /// None that a complete set of weights could cause.
+    pub fn to_safetensors(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
+        if half {
+            let narrow = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
+            let bytes = |v: &[f32]| v.iter().flat_map(narrow).collect();
+            serialize(self.iter(), safetensors::Dtype::F16, bytes, self.metadata())
+        } else {
+            serialize(self.iter(), safetensors::Dtype::F32, wide, self.metadata())
+        }
+    }
+
+    /// Notes for the header; none for the published network, whose files stay as they were.
+    fn metadata(&self) -> Option<HashMap<String, String>> {
+        (self.event_input != EventInput::Counts)
+            .then(|| HashMap::from([(EVENT_INPUT_KEY.into(), self.event_input.name().into())]))
+    }
+
+    /// Layers for tests that are not SAN's.
+    #[cfg(test)]
+    pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
+        let tensors = tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
+        Self { tensors, event_input: EventInput::default() }
+    }
+
+    /// A parameter by its published name; empty for a name that SAN does not have.
+    pub fn get(&self, name: &str) -> &[f32] {
+        self.tensors.get(name).map_or(&[], |t| &t.data)
+    }
+
+    /// All parameters, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+}
+
+/// Every tensor of a safetensors file's bytes, as single precision.
+///
+/// # Errors
+/// A damaged container, or an unknown number format.
+pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    let file = safetensors::SafeTensors::deserialize(bytes)?;
+    let one = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
+            name: name.clone(),
+            dtype: format!("{:?}", view.dtype()),
+        })?;
+        Ok((name, Tensor { shape: view.shape().to_vec(), data }))
+    };
+    file.tensors().into_iter().map(one).collect()
+}
+
+/// Tensors as the bytes of a safetensors file, in single precision.
+///
+/// # Errors
+/// A tensor whose numbers do not fit its shape.
+pub fn to_safetensors(tensors: &[(&str, Tensor)]) -> Result<Vec<u8>, WeightsError> {
+    let list = tensors.iter().map(|(name, t)| (*name, t));
+    serialize(list, safetensors::Dtype::F32, wide, None)
+}
+
+pub(crate) fn wide(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+pub(crate) fn serialize<'a>(
+    tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    dtype: safetensors::Dtype,
+    bytes: impl Fn(&[f32]) -> Vec<u8>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, WeightsError> {
+    let stored: Vec<_> = tensors.map(|(name, t)| (name, &t.shape, bytes(&t.data))).collect();
+    let views = stored
+        .iter()
+        .map(|(name, shape, bytes)| {
+            safetensors::tensor::TensorView::new(dtype, (*shape).clone(), bytes)
+                .map(|view| (*name, view))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(safetensors::serialize(views, metadata)?)
+}
+
+/// Turns stored little-endian numbers into `f32`; `None` for formats that weights never have.
+pub(crate) fn decode(dtype: safetensors::Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|c| f(*c)).collect()
+    }
+    use safetensors::Dtype;
+    Some(match dtype {
+        Dtype::F32 => each(bytes, f32::from_le_bytes),
+        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+        _ => return None,
+    })
+}

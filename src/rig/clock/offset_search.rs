@@ -1,0 +1,190 @@
+//! One comparison of two frames with the events of both exposures, a slice at a time.
+//!
+//! For a row of offsets between the clocks the change of the events' mean over both exposures is
+//! compared with the change of the frames, pixel by pixel; the offset with the smallest
+//! remainder is taken.
+
+use super::intensity::{Fired, LONGEST_US, Shifted, Stretch, changes};
+use super::pixel_history::Samples;
+use crate::time::{FrameClock, Timestamp};
+
+/// Offsets that are tried on either side.
+pub(super) const SIDE: usize = 20;
+/// Offsets that are tried.
+const TRIED: usize = 2 * SIDE + 1;
+/// Pixels with events that a comparison needs.
+const FEWEST: u32 = 40;
+/// Share of the frames' change that events must explain; less means that the pictures are not
+/// aligned, or that nothing moved.
+const EXPLAINED: f64 = 0.3;
+/// What a pixel that changed costs beside its events, in events.
+const PIXEL_COST: usize = 100;
+
+/// A frame as far as it is compared.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) start: Timestamp<FrameClock>,
+    pub(super) exposure_us: i64,
+    /// Logarithm of every sample; not a number where it is clipped.
+    pub(super) logs: Vec<f32>,
+}
+
+/// Where the offsets lie that are tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) around_us: f64,
+    pub(super) step_us: f64,
+}
+
+impl Row {
+    /// The first one.
+    pub(super) fn first_us(&self) -> f64 {
+        self.around_us - self.step_us * SIDE as f64
+    }
+
+    /// The last one.
+    pub(super) fn reach_us(&self) -> f64 {
+        self.around_us + self.step_us * SIDE as f64
+    }
+}
+
+/// An offset that fits best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Best {
+    pub(super) offset_us: f64,
+    /// The inverse of its variance, per square microsecond.
+    pub(super) weight: f64,
+}
+
+/// A comparison on its way.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    pub(super) frames: (Seen, Seen),
+    /// Both exposures where arrival times say that they were.
+    pub(super) early: Stretch,
+    late: Stretch,
+    row: Row,
+    by_us: [f64; TRIED],
+    sums: [Sums; TRIED],
+    next: usize,
+}
+
+impl Comparison {
+    pub(super) fn new(frames: (Seen, Seen), (early, late): (Stretch, Stretch), row: Row) -> Self {
+        let mut by_us = [0.0; TRIED];
+        for (j, by_us) in by_us.iter_mut().enumerate() {
+            *by_us = row.around_us + (j as f64 - SIDE as f64) * row.step_us;
+        }
+        Self { frames, early, late, row, by_us, sums: [Sums::default(); TRIED], next: 0 }
+    }
+
+    /// Goes through pixels until about `budget` events were looked at; whether it was the rest.
+    pub(super) fn go_on(
+        &mut self,
+        samples: &Samples,
+        budget: usize,
+        scratch: &mut Vec<Fired>,
+    ) -> bool {
+        let since_us = self.early.0 + self.by_us[0] - LONGEST_US as f64;
+        let shifted = Shifted { early: self.early, late: self.late, by_us: &self.by_us };
+        let (first, second) = (&self.frames.0.logs, &self.frames.1.logs);
+        let (mut spent, mut steps) = (0, [[0.0; 2]; TRIED]);
+        while spent < budget {
+            let sample = self.next;
+            let (Some(a), Some(b)) = (first.get(sample), second.get(sample)) else { return true };
+            self.next += 1;
+            spent += 1;
+            let change = f64::from(b - a);
+            if !change.is_finite() {
+                continue;
+            }
+            // One whose events are not all there any more tells something else.
+            let whole = samples.since(sample, since_us, scratch);
+            spent += scratch.len();
+            if whole && changes(scratch, &shifted, &mut steps) {
+                spent += PIXEL_COST;
+                for (sum, [off, on]) in self.sums.iter_mut().zip(&steps) {
+                    sum.add(change, *on, -off);
+                }
+            }
+        }
+        false
+    }
+
+    /// The best offset, once all pixels were looked at.
+    pub(super) fn best(&self) -> Option<Best> {
+        let sums = &self.sums;
+        let n = sums[SIDE].n;
+        if n < f64::from(FEWEST) {
+            return None;
+        }
+        let rest = sums.each_ref().map(Sums::remainder);
+        let (at, least) = rest.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let explained = 1.0 - least / sums.get(at)?.total().max(f64::MIN_POSITIVE);
+        // At the border the true one may lie beyond it.
+        if explained < EXPLAINED || at < 2 || at + 2 >= TRIED {
+            return None;
+        }
+        // A parabola through five points.
+        let y = |k: isize| rest.get((at as isize + k) as usize).copied().unwrap_or(f64::MAX);
+        let slope = (-2.0 * y(-2) - y(-1) + y(1) + 2.0 * y(2)) / 10.0;
+        let curve = (2.0 * y(-2) - y(-1) - 2.0 * y(0) - y(1) + 2.0 * y(2)) / 7.0;
+        if curve <= 0.0 {
+            return None;
+        }
+        let shift = (-slope / curve).clamp(-1.5, 1.5);
+        let steps = curve / 2.0 / (least / n).max(f64::MIN_POSITIVE);
+        let Row { around_us, step_us } = self.row;
+        Some(Best {
+            offset_us: around_us + (at as f64 + shift - SIDE as f64) * step_us,
+            weight: steps / (step_us * step_us),
+        })
+    }
+}
+
+/// Sums for the regression of the frames' change on that of ON and of OFF events, whose
+/// thresholds nobody knows, and a constant, which a change of gain is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    n: f64,
+    b: f64,
+    x: f64,
+    y: f64,
+    bb: f64,
+    bx: f64,
+    by: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
+}
+
+impl Sums {
+    fn add(&mut self, b: f64, x: f64, y: f64) {
+        self.n += 1.0;
+        (self.b, self.x, self.y) = (self.b + b, self.x + x, self.y + y);
+        (self.bb, self.bx, self.by) = (self.bb + b * b, self.bx + b * x, self.by + b * y);
+        (self.xx, self.xy, self.yy) = (self.xx + x * x, self.xy + x * y, self.yy + y * y);
+    }
+
+    /// Sum of squares of the frames' change about its mean.
+    fn total(&self) -> f64 {
+        self.bb - self.b * self.b / self.n
+    }
+
+    /// Sum of squares that events do not explain.
+    fn remainder(&self) -> f64 {
+        let about = |pq: f64, p: f64, q: f64| pq - p * q / self.n;
+        let (xx, xy, yy) = (
+            about(self.xx, self.x, self.x),
+            about(self.xy, self.x, self.y),
+            about(self.yy, self.y, self.y),
+        );
+        let (bx, by) = (about(self.bx, self.b, self.x), about(self.by, self.b, self.y));
+        let determinant = xx * yy - xy * xy;
+        if determinant <= 1e-9 * xx * yy {
+            return self.total();
+        }
+        let explained = (bx * bx * yy - 2.0 * bx * by * xy + by * by * xx) / determinant;
+        (self.total() - explained).max(0.0)
+    }
+}

@@ -1,0 +1,76 @@
+//! Contrast thresholds in files, one for every event camera.
+
+use crate::camera::Identity;
+use crate::event::Contrast;
+use crate::formats::atomic_file::{self, WriteError};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What a file holds. Unknown fields are ignored.
+#[derive(Serialize, Deserialize)]
+struct File {
+    /// Serial number of the event camera.
+    camera: String,
+    contrast: Contrast,
+}
+
+/// The name under which a camera's thresholds are kept: its serial number. `None` for a camera
+/// without one, which cannot be told from others of its model, and for a recording or simulation.
+pub fn key(identity: &Identity) -> Option<String> {
+    (!identity.serial.is_empty()).then(|| identity.serial.clone())
+}
+
+/// The folder of this user's files.
+pub fn folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "gem-live")?;
+    Some(folders.config_dir().join("thresholds"))
+}
+
+fn path(folder: &Path, serial: &str) -> PathBuf {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = serial.chars().take(64).map(safe).collect();
+    folder.join(format!("{name}.json"))
+}
+
+/// The thresholds of the camera with this serial number. A file that is missing or damaged is
+/// treated alike: thresholds are estimated again within seconds.
+pub fn load(folder: &Path, serial: &str) -> Option<Contrast> {
+    let bytes = std::fs::read(path(folder, serial)).ok()?;
+    let file: File = serde_json::from_slice(&bytes).ok()?;
+    // Two long serial numbers may have the same file name.
+    (file.camera == serial && file.contrast.thresholds.is_valid()).then_some(file.contrast)
+}
+
+/// Keeps the thresholds of the camera with this serial number.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save(folder: &Path, serial: &str, contrast: Contrast) -> Result<(), WriteError> {
+    let path = path(folder, serial);
+    let file = File { camera: serial.to_owned(), contrast };
+    let json = serde_json::to_vec_pretty(&file)
+        .map_err(|e| WriteError { path: path.clone(), cause: std::io::Error::other(e) })?;
+    atomic_file::write(&path, &json)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::event::Thresholds;
+
+    #[test]
+    fn thresholds_are_kept_by_serial_number_and_damaged_files_are_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        let contrast = Contrast::set(Thresholds { on: 0.3, off: 0.2 });
+        assert_eq!(load(folder.path(), "DAVIS 1/2"), None);
+        save(folder.path(), "DAVIS 1/2", contrast).unwrap();
+        assert_eq!(load(folder.path(), "DAVIS 1/2"), Some(contrast));
+        assert_eq!(load(folder.path(), "DAVIS 1_2"), None, "another camera's file");
+        std::fs::write(path(folder.path(), "broken"), b"{").unwrap();
+        assert_eq!(load(folder.path(), "broken"), None);
+        let zero = Contrast::set(Thresholds::both(0.0));
+        save(folder.path(), "zero", zero).unwrap();
+        assert_eq!(load(folder.path(), "zero"), None);
+    }
+}

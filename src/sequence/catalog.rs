@@ -1,0 +1,325 @@
+//! The sequences in a folder: what a browser lists, shows and deletes, without any window.
+//!
+//! [`list`] and [`thumbnail`] read from the disk: call them from a thread that may wait.
+
+use super::{MANIFEST, Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
+use crate::image::{ImageU8, Size};
+use crate::sequence::{Pair, PairHeader};
+use std::path::{Path, PathBuf};
+
+/// Longer side of a thumbnail in pixels.
+pub const THUMBNAIL_SIDE: usize = 192;
+/// Files that cannot be read of which a sequence names the reasons; the others are counted.
+const NAMED: usize = 20;
+
+/// A folder of pairs, as a browser shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    /// Where it lies; plays as `replay:FOLDER`.
+    pub folder: PathBuf,
+    /// Name of the folder.
+    pub name: String,
+    /// What was written about it; `None` for a folder of pairs from elsewhere, and where the
+    /// manifest cannot be read.
+    pub manifest: Option<Manifest>,
+    /// Frames in files that are whole.
+    pub frames: u64,
+    /// Time that these files span, in microseconds.
+    pub duration_us: i64,
+    /// Size on the disk in bytes, with everything that [`delete`] would remove.
+    pub bytes: u64,
+    /// Size of the frames; `None` without a whole file.
+    pub image: Option<Size>,
+    /// All files hold sharp images.
+    pub truth: bool,
+    /// What is wrong with it, for people; empty where nothing is.
+    pub broken: Vec<String>,
+}
+
+impl Sequence {
+    /// Name of the scene, or of the folder where there is none.
+    pub fn scene(&self) -> &str {
+        let scene = self.manifest.as_ref().map_or("", |m| m.session.scene.trim());
+        if scene.is_empty() { &self.name } else { scene }
+    }
+
+    /// When it was recorded, for people; empty where it is not known.
+    pub fn date(&self) -> String {
+        self.manifest.as_ref().and_then(Manifest::began).unwrap_or_default()
+    }
+
+    /// Frames that were lost while it was recorded: by the recorder and on the way to it.
+    pub fn lost_frames(&self) -> u64 {
+        let Some(manifest) = &self.manifest else { return 0 };
+        let frames = manifest.drops.iter().filter(|d| d.unit == "frames");
+        // What the screen skipped was recorded all the same.
+        // Older versions counted it as the engine's.
+        let kept = |cause: &str| ["skipped", "engine", "display"].contains(&cause);
+        frames.filter(|d| !kept(&d.cause)).map(|d| d.count).sum()
+    }
+
+    /// Whether [`delete`] may touch it: only what carries our manifest.
+    pub fn can_delete(&self) -> bool {
+        self.manifest.is_some()
+    }
+}
+
+/// Why a library cannot be shown, or a sequence not be deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The system refuses.
+    #[error("{0}: {1}")]
+    Io(PathBuf, std::io::Error),
+    /// Not a sequence of ours, so it is left alone.
+    #[error("{0} is left alone: {1}")]
+    Foreign(PathBuf, ManifestError),
+    /// A link, which may lead anywhere.
+    #[error("{0} is left alone: it is a link")]
+    Link(PathBuf),
+    /// There is no picture.
+    #[error("{0} has no frame that can be shown")]
+    Picture(PathBuf),
+}
+
+/// Sequences in the folders of `folder`, newest first, those without a date last by name.
+///
+/// A folder counts as a sequence when it has a manifest or npz files. Of every file some
+/// kilobytes are read. A folder that does not exist has none.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn list(folder: &Path) -> Result<Vec<Sequence>, LibraryError> {
+    let io = |e| LibraryError::Io(folder.to_owned(), e);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(io(e)),
+    };
+    let mut sequences = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(io)?.path();
+        if path.is_dir() {
+            sequences.extend(read(&path));
+        }
+    }
+    let key = |s: &Sequence| s.manifest.as_ref().map_or(String::new(), |m| m.started.clone());
+    sequences.sort_by(|a, b| key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name)));
+    Ok(sequences)
+}
+
+/// One folder as a sequence; `None` where it has neither manifest nor npz files.
+pub fn read(folder: &Path) -> Option<Sequence> {
+    let mut broken = Vec::new();
+    let manifest = match Manifest::read(folder) {
+        Ok(manifest) => Some(manifest),
+        Err(ManifestError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => {
+            broken.push(e.to_string());
+            None
+        }
+    };
+    let scene = manifest.as_ref().map(|m| file_name(&m.session.scene));
+    let (mut files, mut bytes, mut halves) = (Vec::new(), 0, 0);
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        let Ok(about) = entry.metadata() else { continue };
+        if !about.is_file() {
+            continue;
+        }
+        if scene.as_ref().is_some_and(|scene| ours(&path, scene)) || is_npz(&path) {
+            bytes += about.len();
+        }
+        halves += u64::from(is_half(&path));
+        if is_npz(&path) {
+            files.push(path);
+        }
+    }
+    if manifest.is_none() && broken.is_empty() && files.is_empty() {
+        return None;
+    }
+    files.sort();
+    let (mut frames, mut duration_us, mut image, mut truths) = (0, 0, None, 0);
+    let mut unreadable = 0;
+    for path in &files {
+        match PairHeader::read(path) {
+            Ok(peek) => {
+                frames += 2;
+                duration_us += peek.exposures_us[1][1].saturating_sub(peek.exposures_us[0][0]);
+                image = image.or(Some(peek.size));
+                truths += usize::from(peek.truths > 0);
+            }
+            Err(e) => {
+                unreadable += 1;
+                if unreadable <= NAMED {
+                    broken.push(format!("{}: {e}", name(path)));
+                }
+            }
+        }
+    }
+    if unreadable > NAMED {
+        broken.push(format!("{} more files cannot be read", unreadable - NAMED));
+    }
+    if let Some(manifest) = &manifest {
+        let progress = &manifest.progress;
+        let there = files.len() as u64;
+        match &progress.ending {
+            None => broken.push("recording was cut off, or still goes on".into()),
+            Some(StopReason::Failed(why)) => broken.push(format!("recording failed: {why}")),
+            Some(StopReason::DiskFull) => broken.push("the disk was full".into()),
+            Some(StopReason::Requested | StopReason::Complete) => {}
+        }
+        if progress.ending.is_some() && there < progress.pairs {
+            broken.push(format!("{} of {} files are gone", progress.pairs - there, progress.pairs));
+        }
+        duration_us = duration_us.max(progress.duration_us);
+    }
+    if halves > 0 {
+        broken.push(format!("{halves} half-written files, which are never read"));
+    }
+    Some(Sequence {
+        name: name(folder),
+        folder: folder.to_owned(),
+        truth: truths > 0 && truths == files.len(),
+        manifest,
+        frames,
+        duration_us,
+        bytes,
+        image,
+        broken,
+    })
+}
+
+/// A small picture of a sequence: the one that was stored with it, else made from its first
+/// frame that can be read.
+///
+/// # Errors
+/// There is no frame that can be read.
+pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
+    let nothing = || LibraryError::Picture(sequence.folder.clone());
+    let stored = sequence.folder.join(THUMBNAIL);
+    if std::fs::symlink_metadata(&stored).is_ok_and(|m| m.is_file() && m.len() < 4 << 20)
+        && let Some(picture) = std::fs::read(stored).ok().and_then(|b| decode(&b))
+    {
+        return Ok(picture);
+    }
+    let entries = std::fs::read_dir(&sequence.folder).map_err(|_| nothing())?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    files.retain(|f| is_npz(f));
+    files.sort();
+    let pair = files.iter().find_map(|f| Pair::read(f).ok()).ok_or_else(nothing)?;
+    Ok(shrink(&pair.frames[0], THUMBNAIL_SIDE))
+}
+
+/// What [`delete`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Files that are gone.
+    pub files: u64,
+    /// Bytes that they took.
+    pub bytes: u64,
+    /// What lies in the folder and is not the recorder's: left there, with the folder.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Deletes a sequence: the recorder's own files, one by one, the manifest last, and then the
+/// folder if nothing else is in it. Links are never followed and nothing below the folder is
+/// touched. What was deleted is gone.
+///
+/// # Errors
+/// Not a sequence with our manifest, a link, or the system refuses; an interrupted deletion can
+/// be taken up again.
+pub fn delete(folder: &Path) -> Result<Deleted, LibraryError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |e| LibraryError::Io(path, e)
+    };
+    let about = std::fs::symlink_metadata(folder).map_err(io(folder))?;
+    let manifest_path = folder.join(MANIFEST);
+    let of_manifest = std::fs::symlink_metadata(&manifest_path).map_err(io(&manifest_path))?;
+    if !about.is_dir() || !of_manifest.is_file() {
+        return Err(LibraryError::Link(folder.to_owned()));
+    }
+    let manifest =
+        Manifest::read(folder).map_err(|e| LibraryError::Foreign(folder.to_owned(), e))?;
+    let scene = file_name(&manifest.session.scene);
+    let mut deleted = Deleted::default();
+    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        let about = std::fs::symlink_metadata(&path).map_err(io(&path))?;
+        if path == manifest_path {
+            continue;
+        }
+        if about.is_file() && ours(&path, &scene) {
+            std::fs::remove_file(&path).map_err(io(&path))?;
+            deleted.files += 1;
+            deleted.bytes += about.len();
+        } else {
+            deleted.kept.push(path);
+        }
+    }
+    std::fs::remove_file(&manifest_path).map_err(io(&manifest_path))?;
+    deleted.files += 1;
+    deleted.bytes += of_manifest.len();
+    deleted.kept.sort();
+    if deleted.kept.is_empty() {
+        std::fs::remove_dir(folder).map_err(io(folder))?;
+    }
+    Ok(deleted)
+}
+
+/// Whether the recorder of a scene wrote a file of this name.
+fn ours(path: &Path, scene: &str) -> bool {
+    let name = name(path);
+    let number = name.strip_prefix(scene).and_then(|n| n.strip_prefix('_'));
+    let digits = number.and_then(|n| n.strip_suffix(".npz"));
+    let pair = digits.is_some_and(|d| d.len() >= 5 && d.bytes().all(|b| b.is_ascii_digit()));
+    pair || name == MANIFEST || name == THUMBNAIL || is_half(path)
+}
+
+/// The name that a file has until it is whole.
+fn is_half(path: &Path) -> bool {
+    let name = name(path);
+    name.starts_with('.') && name.ends_with(".part")
+}
+
+fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) && !name(path).starts_with('.')
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn decode(png: &[u8]) -> Option<ImageU8> {
+    let image = image::load_from_memory_with_format(png, image::ImageFormat::Png).ok()?;
+    let size = Size::new(image.width() as usize, image.height() as usize);
+    ImageU8::from_rgb(size, image.to_rgb8().as_raw()).ok()
+}
+
+/// A picture whose longer side is at most `side`, by the mean of what falls into each pixel.
+pub fn shrink(picture: &ImageU8, side: usize) -> ImageU8 {
+    let size = picture.size();
+    let longest = size.width.max(size.height);
+    if longest <= side || side == 0 {
+        return picture.clone();
+    }
+    let scaled = |n: usize| (n * side / longest).max(1);
+    let to = Size::new(scaled(size.width), scaled(size.height));
+    let mut small = ImageU8::filled(picture.channels() == 3, to, 0);
+    let plane = to.area();
+    for (channel, out) in small.data_mut().chunks_exact_mut(plane).enumerate() {
+        let from = picture.plane(channel);
+        for (i, value) in out.iter_mut().enumerate() {
+            let (x, y) = (i % to.width, i / to.width);
+            let columns = x * size.width / to.width..(x + 1) * size.width / to.width;
+            let rows = y * size.height / to.height..(y + 1) * size.height / to.height;
+            let line = |row: usize| from.get(row * size.width..).unwrap_or(&[]);
+            let inside =
+                rows.flat_map(|row| line(row).iter().take(columns.end).skip(columns.start));
+            let (sum, count) =
+                inside.fold((0_u64, 0_u64), |(sum, n), v| (sum + u64::from(*v), n + 1));
+            *value = u8::try_from(sum / count.max(1)).unwrap_or(u8::MAX);
+        }
+    }
+    small
+}

@@ -1,0 +1,241 @@
+//! The sequence that comes with the program: frames as JPEG and their events, in one npz.
+
+use crate::event::{Event, EventBuffer, Thresholds};
+use crate::exposure::Exposure;
+use crate::formats::npy::{self, Array, NpyError};
+use crate::formats::npz::{self, Npz, NpzError};
+use crate::image::{FrameError, ImageF32, ImageU8, Size};
+use crate::time::TimeRange;
+
+/// Why a clip cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClipError {
+    /// The archive cannot be read or written.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// An array is damaged.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+    /// A picture cannot be decoded or encoded.
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
+    /// A picture has an impossible shape.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// An array is missing, or does not hold what it should.
+    #[error("{0} is missing or not what a clip holds")]
+    Field(String),
+}
+
+/// Numbers in one array of a clip: bytes of a picture, or events of an exposure.
+const MAX_NUMBERS: usize = 1 << 24;
+
+/// A sequence of exposures, to be played in a loop.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    /// The exposures, in order, on one clock.
+    pub exposures: Vec<Exposure>,
+    /// The sharp image in the middle of each exposure; empty where it is not known.
+    pub truth: Vec<ImageU8>,
+    /// Time from one exposure's start to the next one's.
+    pub period_us: f64,
+}
+
+impl Clip {
+    /// The event camera's contrast thresholds in [`Clip::embedded`], as `examples/make_clip.rs` sets
+    /// them.
+    pub const THRESHOLDS: Thresholds = Thresholds::both(0.25);
+
+    /// The clip in the program: 576x384 pixels, events at half of that.
+    ///
+    /// # Errors
+    /// None, unless the program was built from damaged sources.
+    pub fn embedded() -> Result<Self, ClipError> {
+        Self::from_bytes(include_bytes!("../../assets/clip/friends.npz"))
+    }
+
+    /// Reads a clip.
+    ///
+    /// # Errors
+    /// Damaged bytes, or an archive of something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClipError> {
+        let mut npz = Npz::new(bytes)?;
+        let mut get = |name: &str| -> Result<Array, ClipError> {
+            npz.get(name, MAX_NUMBERS)?.ok_or_else(|| ClipError::Field(name.to_owned()))
+        };
+        let meta = get("meta")?.integers().unwrap_or_default();
+        let [count, exposure_us, period_us, width, height] = *meta.as_slice() else {
+            return Err(ClipError::Field("meta".to_owned()));
+        };
+        let side = |v: i64| usize::try_from(v).ok().filter(|v| (1..=65536).contains(v));
+        let (Some(width), Some(height)) = (side(width), side(height)) else {
+            return Err(ClipError::Field("meta".to_owned()));
+        };
+        let (mut exposures, mut truth) = (Vec::new(), Vec::new());
+        for i in 0..count {
+            let mut column = |name: &str| -> Result<Vec<i64>, ClipError> {
+                Ok(get(&format!("{name}{i}"))?.integers().unwrap_or_default())
+            };
+            let (after, x, y, on) = (column("after")?, column("x")?, column("y")?, column("on")?);
+            let mut t_us = i * period_us;
+            let place = |v: i64, n: usize| u16::try_from(v).ok().filter(|p| usize::from(*p) < n);
+            let events = (after.iter().zip(&x).zip(&y).zip(&on))
+                .map(|(((after, x), y), on)| {
+                    t_us = t_us.checked_add(*after)?;
+                    Some(Event {
+                        t_us,
+                        x: place(*x, width)?,
+                        y: place(*y, height)?,
+                        polarity: *on == 1,
+                    })
+                })
+                .collect::<Option<EventBuffer>>();
+            let frame = picture(get(&format!("frame{i}"))?, "frame")?;
+            match get(&format!("sharp{i}")) {
+                Ok(array) => truth.push(picture(array, "sharp")?),
+                Err(ClipError::Field(_)) => {}
+                Err(error) => return Err(error),
+            }
+            let start_us = (i * period_us) as f64;
+            exposures.push(Exposure {
+                frame: frame.to_planes(),
+                span: TimeRange::new(start_us, start_us + exposure_us as f64),
+                events: events
+                    .ok_or_else(|| ClipError::Field(format!("events of exposure {i}")))?,
+                sensor: Size::new(width, height),
+            });
+        }
+        // All or none: a gap would put the later ones beside the wrong exposures.
+        if !truth.is_empty() && truth.len() != exposures.len() {
+            return Err(ClipError::Field("sharp".to_owned()));
+        }
+        Ok(Self { exposures, truth, period_us: period_us as f64 })
+    }
+
+    /// The clip's bytes; times are rounded to microseconds, frames to JPEG's quality 92.
+    ///
+    /// # Errors
+    /// A picture that cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ClipError> {
+        let mut entries = Vec::new();
+        for (i, e) in self.exposures.iter().enumerate() {
+            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_picture();
+            let jpeg = jpeg(&picture)?;
+            entries.push((format!("frame{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
+            if let Some(sharp) = self.truth.get(i) {
+                let jpeg = self::jpeg(sharp)?;
+                entries.push((format!("sharp{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
+            }
+            // Columns, and times as differences: most of their bytes are equal, and pack well.
+            let mut last_us = e.span.start_us as i64;
+            let mut after = Vec::new();
+            for v in &e.events {
+                // A gap of more than 65 ms, longer than any exposure here, would be cut.
+                let gap = u16::try_from(v.t_us - last_us).unwrap_or(u16::MAX);
+                after.push(gap);
+                last_us += i64::from(gap);
+            }
+            let short =
+                |v: Vec<u16>| -> Vec<u8> { v.iter().flat_map(|v| v.to_le_bytes()).collect() };
+            let n = [e.events.len()];
+            let x = short(e.events.iter().map(|v| v.x).collect());
+            let y = short(e.events.iter().map(|v| v.y).collect());
+            let on: Vec<u8> = e.events.iter().map(|v| v.polarity.into()).collect();
+            entries.push((format!("after{i}"), npy::write("<u2", &n, &short(after))));
+            entries.push((format!("x{i}"), npy::write("<u2", &n, &x)));
+            entries.push((format!("y{i}"), npy::write("<u2", &n, &y)));
+            entries.push((format!("on{i}"), npy::write("|u1", &n, &on)));
+        }
+        if let Some(first) = self.exposures.first() {
+            let Size { width, height } = first.sensor;
+            let duration_us = first.span.duration_us() as i64;
+            let meta = [
+                self.exposures.len() as i64,
+                duration_us,
+                self.period_us as i64,
+                width as i64,
+                height as i64,
+            ];
+            let bytes: Vec<u8> = meta.iter().flat_map(|v| v.to_le_bytes()).collect();
+            entries.push(("meta".to_owned(), npy::write("<i8", &[meta.len()], &bytes)));
+        }
+        let entries: Vec<(&str, Vec<u8>)> =
+            entries.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
+        Ok(npz::write_packed(&entries, 9)?)
+    }
+
+    /// The clip as a camera with a `factor`-th of the resolution would give it: pixels averaged,
+    /// and of the event pixels every `factor`-th, so that each still fires at its contrast.
+    pub fn reduced(&self, factor: usize) -> Self {
+        let factor = factor.max(1);
+        let small = |size: Size| Size::new(size.width / factor, size.height / factor);
+        let exposures = (self.exposures.iter())
+            .map(|e| {
+                let sensor = small(e.sensor);
+                let keep = |v: &Event| {
+                    let (x, y) = (usize::from(v.x), usize::from(v.y));
+                    let kept = x % factor == 0 && y % factor == 0;
+                    let (x, y) = (x / factor, y / factor);
+                    (kept && x < sensor.width && y < sensor.height).then_some(Event {
+                        x: x as u16,
+                        y: y as u16,
+                        ..*v
+                    })
+                };
+                Exposure {
+                    frame: average(&e.frame, small(e.frame.size()), factor),
+                    span: e.span,
+                    events: e.events.iter().filter_map(keep).collect(),
+                    sensor,
+                }
+            })
+            .collect();
+        let truth = (self.truth.iter())
+            .map(|t| {
+                let small = average(&t.to_planes(), small(t.size()), factor);
+                small.map(|v| v + 0.5 / 255.0).to_picture()
+            })
+            .collect();
+        Self { exposures, truth, period_us: self.period_us }
+    }
+}
+
+/// The picture in a JPEG file's bytes.
+fn picture(array: Array, name: &str) -> Result<ImageU8, ClipError> {
+    let npy::Values::Bytes(jpeg) = array.values else {
+        return Err(ClipError::Field(name.to_owned()));
+    };
+    let rgb = image::load_from_memory(&jpeg)?.into_rgb8();
+    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+    Ok(ImageU8::from_rgb(size, rgb.as_raw())?)
+}
+
+/// A JPEG file's bytes of a picture.
+fn jpeg(picture: &ImageU8) -> Result<Vec<u8>, image::ImageError> {
+    let Size { width, height } = picture.size();
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 92).encode(
+        &picture.to_rgb(),
+        width as u32,
+        height as u32,
+        image::ExtendedColorType::Rgb8,
+    )?;
+    Ok(jpeg)
+}
+
+/// The mean of every block of `factor` by `factor` pixels.
+fn average(frame: &ImageF32, size: Size, factor: usize) -> ImageF32 {
+    let mut out = ImageF32::filled(frame.channels() == 3, size, 0.0);
+    let (to, from) = (out.size(), frame.size());
+    for (c, plane) in out.data_mut().chunks_exact_mut(to.area()).enumerate() {
+        let source = frame.plane(c);
+        for (y, row) in plane.chunks_exact_mut(to.width).enumerate() {
+            for line in source.chunks_exact(from.width).skip(y * factor).take(factor) {
+                for (v, block) in row.iter_mut().zip(line.chunks_exact(factor)) {
+                    *v += block.iter().sum::<f32>() / (factor * factor) as f32;
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,78 @@
+//! `manifest.json` of a generated dataset: how it was made, and what is known of its recordings.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The file's name, in the dataset's folder.
+pub const DATASET_MANIFEST: &str = "manifest.json";
+
+/// What is known of a recording beyond what its file holds.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Entry {
+    /// What it was made from.
+    pub source: String,
+    /// Contrast thresholds of the event camera, ON and OFF; none for real events.
+    #[serde(default)]
+    pub thresholds: Option<[f64; 2]>,
+    /// The longest way that anything moves during an exposure, in pixels, where it is known.
+    #[serde(default)]
+    pub blur_px: Option<f64>,
+    /// Number of events.
+    pub events: usize,
+}
+
+/// The whole file.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct DatasetManifest {
+    pub(crate) program: String,
+    pub(crate) settings: serde_json::Value,
+    pub(crate) recordings: BTreeMap<String, Entry>,
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Why a dataset's manifest cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetManifestError {
+    /// The file cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// It is not such a manifest.
+    #[error("{}: {cause}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+}
+
+impl DatasetManifest {
+    pub(crate) fn read(path: &Path) -> Result<Self, DatasetManifestError> {
+        let path = path.to_owned();
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|cause| DatasetManifestError::Parse { path, cause }),
+            Err(cause) => Err(DatasetManifestError::Io { path, cause }),
+        }
+    }
+}
+
+/// What is known of a dataset's recordings, by path within it; `None` without a manifest.
+///
+/// # Errors
+/// A manifest that cannot be read.
+pub fn dataset_entries(
+    folder: &Path,
+) -> Result<Option<BTreeMap<String, Entry>>, DatasetManifestError> {
+    let path = folder.join(DATASET_MANIFEST);
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(DatasetManifest::read(&path)?.recordings))
+}

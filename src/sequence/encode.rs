@@ -1,0 +1,155 @@
+//! MS-RBD recordings as bytes: from parts that lie elsewhere, without putting them together.
+
+use super::PairError;
+use super::pair_error::{MAX_EVENTS, field, sensor};
+use crate::event::Event;
+use crate::formats::npy;
+use crate::formats::npz::{NpzWriter, Packing};
+use crate::formats::pickle_dict::write_dict;
+use crate::image::{ImageU8, Size};
+
+/// What a recording is made of; see [`super::Pair`] for the meaning of its parts.
+#[derive(Clone, Copy, Debug)]
+pub struct PairRef<'a> {
+    /// The two blurry frames, of one size.
+    pub frames: [&'a ImageU8; 2],
+    /// Start and end of both exposures in microseconds.
+    pub exposures_us: [[i64; 2]; 2],
+    /// What fired, in order of time, in as many pieces as it lies in.
+    pub events: &'a [&'a [Event]],
+    /// Image resolution over event resolution.
+    pub scale_factor: f64,
+    /// Times in microseconds and sharp images, where known.
+    pub truths: &'a [(i64, &'a ImageU8)],
+}
+
+/// Bytes that an event takes in a file: two places of 2, a time of 8, a polarity of 1.
+const EVENT_BYTES: usize = 13;
+/// More than all headers of a file take together.
+const HEADERS: usize = 8192;
+
+impl PairRef<'_> {
+    /// An upper bound of the bytes that [`Self::encode`] gives.
+    pub fn unpacked_bytes(&self) -> u64 {
+        let truths = self.truths.iter().map(|(_, p)| p.data().len() + 8);
+        let frames = self.frames.iter().map(|p| p.data().len());
+        let events: usize = self.events.iter().map(|e| e.len() * EVENT_BYTES).sum();
+        (truths.chain(frames).sum::<usize>() + events + HEADERS) as u64
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().copied().flatten()
+    }
+
+    /// Appends `N` bytes of every event.
+    fn column<const N: usize>(&self, out: &mut Vec<u8>, bytes: impl Fn(&Event) -> [u8; N]) {
+        for events in self.events {
+            let start = out.len();
+            out.resize(start + events.len() * N, 0);
+            // At their final length, since pushing single bytes is slow.
+            let places = out.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(N);
+            places.zip(*events).for_each(|(place, e)| place.copy_from_slice(&bytes(e)));
+        }
+    }
+
+    /// Whether the parts fit together.
+    pub(crate) fn check(&self) -> Result<(), PairError> {
+        let [first, second] = self.frames;
+        if (first.size(), first.channels()) != (second.size(), second.channels()) {
+            return Err(field("blur2", "of another shape than blur1"));
+        }
+        let truths = || self.truths.iter().map(|(_, image)| *image);
+        if let Some(image) = truths().find(|i| i.size() != first.size()) {
+            let what = format!("{} instead of {}", image.size(), first.size());
+            return Err(field("sharp_imgs", what));
+        }
+        if truths().zip(truths().skip(1)).any(|(a, b)| a.channels() != b.channels()) {
+            return Err(field("sharp_imgs", "gray and colour mixed"));
+        }
+        for (i, [start, end]) in self.exposures_us.iter().enumerate() {
+            if start >= end {
+                let what = format!("reversed or empty: from {start} us to {end} us");
+                return Err(field(&format!("exposure {}", i + 1), what));
+            }
+        }
+        let [[_, end], [start, _]] = self.exposures_us;
+        if start < end {
+            let what = format!("starts at {start} us, before the first one's end at {end} us");
+            return Err(field("exposure 2", what));
+        }
+        let Size { width, height } = sensor(first.size(), self.scale_factor)?;
+        let outside = |e: &&Event| usize::from(e.x) >= width || usize::from(e.y) >= height;
+        if let Some(e) = self.events().find(outside) {
+            let what = format!("({}, {}) lies outside the {width}x{height} sensor", e.x, e.y);
+            return Err(field("events", what));
+        }
+        let mut before = i64::MIN;
+        for Event { t_us, .. } in self.events() {
+            if *t_us < before {
+                return Err(field("events", format!("out of order: {t_us} us after {before} us")));
+            }
+            before = *t_us;
+        }
+        Ok(())
+    }
+
+    /// Puts the bytes of an npz file, which numpy 1 and 2 read with `allow_pickle=True`, in
+    /// place of what is in `out`. The same parts give the same bytes.
+    ///
+    /// # Errors
+    /// Parts that could not be read back.
+    pub fn encode(&self, packing: Packing, out: &mut Vec<u8>) -> Result<(), PairError> {
+        self.check()?;
+        let count: usize = self.events.iter().map(|e| e.len()).sum();
+        if count > MAX_EVENTS {
+            return Err(field("events", format!("{count} of them; a file holds {MAX_EVENTS}")));
+        }
+        out.reserve(usize::try_from(self.unpacked_bytes()).unwrap_or(0));
+        let mut npz = NpzWriter::new(out, packing);
+        let long = |v: i64| npy::write("<i8", &[], &v.to_le_bytes());
+        let shape = |p: &ImageU8| [p.channels(), p.size().height, p.size().width];
+        for (i, (picture, [start, end])) in self.frames.iter().zip(self.exposures_us).enumerate() {
+            let header = npy::header("|u1", &shape(picture));
+            npz.add(&format!("blur{}", i + 1), [header.as_slice(), picture.data()])?;
+            npz.add(&format!("exp_start{}", i + 1), [long(start).as_slice()])?;
+            npz.add(&format!("exp_end{}", i + 1), [long(end).as_slice()])?;
+        }
+        if let [(_, first), ..] = self.truths {
+            let [channels, height, width] = shape(first);
+            let header = npy::header("|u1", &[self.truths.len(), channels, height, width]);
+            let images = self.truths.iter().map(|(_, image)| image.data());
+            npz.add("sharp_imgs", std::iter::once(header.as_slice()).chain(images))?;
+            let times: Vec<u8> = self.truths.iter().flat_map(|(t, _)| t.to_le_bytes()).collect();
+            npz.add(
+                "sharp_timestamps",
+                [npy::write("<i8", &[self.truths.len()], &times).as_slice()],
+            )?;
+        }
+        // Signed, as the published files have it, where the sensor allows.
+        let signed = self.events().all(|e| e.x.max(e.y) <= i16::MAX.unsigned_abs());
+        let place = if signed { "<i2" } else { "<u2" };
+        let mut dict = npy::header("|O", &[]);
+        dict.reserve(count * EVENT_BYTES + HEADERS);
+        write_dict(
+            &mut dict,
+            &[
+                ("x", place, count, &|out| self.column(out, |e| e.x.to_le_bytes())),
+                ("y", place, count, &|out| self.column(out, |e| e.y.to_le_bytes())),
+                ("t", "<i8", count, &|out| self.column(out, |e| e.t_us.to_le_bytes())),
+                ("p", "|i1", count, &|out| {
+                    self.column(out, |e| if e.polarity { [1] } else { [0xff] })
+                }),
+            ],
+        );
+        npz.add("events", [dict.as_slice()])?;
+        // A whole number where it is one, as the published files have it.
+        let scale = self.scale_factor;
+        let scale = if scale.fract() == 0.0 {
+            long(scale as i64)
+        } else {
+            npy::write("<f8", &[], &scale.to_le_bytes())
+        };
+        npz.add("scale_factor", [scale.as_slice()])?;
+        Ok(npz.finish()?)
+    }
+}

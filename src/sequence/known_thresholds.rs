@@ -1,0 +1,134 @@
+//! The contrast thresholds of recorded files.
+//!
+//! In this order: what a person gives, what the manifest of the recording or of the dataset says,
+//! what is kept by the serial number of the recording's event camera, an estimate. Files of a
+//! recording with a manifest are from one camera, and their estimate goes on from file to file;
+//! any other file may be from a camera of its own.
+
+use crate::deblur::{FramePair, ThresholdEstimator};
+use crate::event::{Contrast, Thresholds};
+use crate::rig::contrast;
+use crate::sequence::dataset_manifest::{Entry, dataset_entries};
+use crate::sequence::discover::find;
+use crate::sequence::manifest::Manifest;
+use crate::sequence::pair::Pair;
+use crate::sequence::pair_error::PairError;
+use crate::time::TimeRange;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is known of the files of one folder.
+#[derive(Debug, Default)]
+struct Folder {
+    /// From the recording's manifest, or by the camera's serial number.
+    contrast: Option<Contrast>,
+    /// Entries of the dataset's manifest, by file.
+    entries: BTreeMap<String, Entry>,
+    /// Goes on from file to file, where the files are of one recording.
+    estimator: Option<Box<ThresholdEstimator>>,
+}
+
+/// Finds the contrast thresholds of files.
+#[derive(Debug, Default)]
+pub struct Contrasts {
+    given: Option<Thresholds>,
+    /// Ignores what manifests and kept values say.
+    estimate: bool,
+    folders: BTreeMap<PathBuf, Folder>,
+}
+
+impl Contrasts {
+    /// With the thresholds that a person gave for all files.
+    pub fn new(given: Option<Thresholds>) -> Self {
+        Self { given, ..Self::default() }
+    }
+
+    /// Estimates the thresholds of every file, whatever is known of them: to judge the estimate.
+    pub fn estimated() -> Self {
+        Self { estimate: true, ..Self::default() }
+    }
+
+    /// The thresholds of a file.
+    ///
+    /// # Errors
+    /// Fields of the pair that do not fit each other.
+    pub fn of(&mut self, path: &Path, pair: &Pair) -> Result<Contrast, PairError> {
+        if let Some(given) = self.given {
+            return Ok(Contrast::set(given));
+        }
+        let parent = path.parent().unwrap_or(Path::new(""));
+        if !self.folders.contains_key(parent) {
+            let folder = if self.estimate { Folder::default() } else { Folder::read(parent) };
+            self.folders.insert(parent.to_owned(), folder);
+        }
+        let Some(folder) = self.folders.get_mut(parent) else { return Ok(Contrast::default()) };
+        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = format!("{}/{}", name(parent), name(path));
+        if let Some([on, off]) = folder.entries.get(&file).and_then(|e| e.thresholds) {
+            return Ok(Contrast::known(Thresholds { on, off }));
+        }
+        if let Some(contrast) = folder.contrast {
+            return Ok(contrast);
+        }
+        let mut alone = ThresholdEstimator::default();
+        let estimator = folder.estimator.as_deref_mut().unwrap_or(&mut alone);
+        observe(estimator, pair)?;
+        Ok(estimator.contrast())
+    }
+}
+
+/// Pairs that the thresholds of a whole recording are estimated from.
+const PAIRS: usize = 24;
+
+impl Contrasts {
+    /// The thresholds of a recording: a file, or a folder whose files are of one camera. Pairs that
+    /// cannot be read are left out.
+    pub fn of_recording(&mut self, recording: &Path) -> Contrast {
+        let files: Vec<PathBuf> = find(&[recording.to_owned()]).into_iter().flatten().collect();
+        for path in &files {
+            // One camera: what is found in one file goes on in the next.
+            let parent = path.parent().unwrap_or(Path::new(""));
+            let folder =
+                self.folders.entry(parent.to_owned()).or_insert_with(|| Folder::read(parent));
+            folder.estimator.get_or_insert_default();
+        }
+        let mut contrast = Contrast::default();
+        for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
+            if let Ok(found) = Pair::read(path).and_then(|pair| self.of(path, &pair)) {
+                contrast = found;
+            }
+        }
+        contrast
+    }
+}
+
+/// Adds a recorded pair to an estimate.
+fn observe(estimator: &mut ThresholdEstimator, pair: &Pair) -> Result<(), PairError> {
+    let spans = pair.exposures_us.map(|[from, until]| TimeRange::new(from as f64, until as f64));
+    let [first, second] = &pair.frames;
+    let frames = [first, second];
+    let (events, sensor) = ([pair.events.as_slice()], pair.sensor()?);
+    // A pair that says too little leaves the estimate as it is.
+    let _ = estimator.observe(&FramePair { frames, spans, events: &events, sensor });
+    Ok(())
+}
+
+impl Folder {
+    /// Reads the manifests; without any, nothing is known.
+    fn read(folder: &Path) -> Self {
+        let manifest = Manifest::read(folder).ok();
+        let kept = |manifest: &Manifest| {
+            let serial = manifest.event_camera()?;
+            contrast::load(&contrast::folder()?, &serial)
+        };
+        let valid = |c: &Contrast| c.thresholds.is_valid();
+        let told =
+            manifest.as_ref().and_then(|m| m.session.thresholds.filter(valid).or_else(|| kept(m)));
+        let root = folder.parent().unwrap_or(Path::new(""));
+        Self {
+            contrast: told,
+            entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
+            estimator: manifest.is_some().then(Box::default),
+        }
+    }
+}

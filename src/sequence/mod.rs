@@ -1,0 +1,34 @@
+//! Recordings on disk: written, listed, read, played, exported.
+
+pub mod catalog;
+mod clip;
+mod crop;
+mod dataset_manifest;
+mod discover;
+mod encode;
+pub mod export;
+mod header;
+mod known_thresholds;
+mod manifest;
+mod pair;
+mod pair_error;
+mod paths;
+pub mod recorder;
+pub mod replay;
+
+pub use clip::{Clip, ClipError};
+pub use crop::{PUBLISHED_CROP_PX, largest_crop};
+pub(crate) use crop::{published_crop, sensors};
+pub(crate) use dataset_manifest::DatasetManifest;
+pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
+pub use discover::{FindError, find};
+pub use encode::PairRef;
+pub use header::PairHeader;
+pub use known_thresholds::Contrasts;
+pub use manifest::{
+    FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
+    SessionInfo, Shapes, StopReason, THUMBNAIL, file_name,
+};
+pub use pair::{Blur, GroundTruth, Pair, SaveError};
+pub use pair_error::PairError;
+pub use paths::{new_sequence, recordings};

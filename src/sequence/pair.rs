@@ -1,0 +1,249 @@
+//! One MS-RBD recording: two consecutive blurry frames and the events from the start of the
+//! first to the end of the second.
+
+use super::PairRef;
+use crate::event::Event;
+use crate::exposure::Exposure;
+use crate::formats::atomic_file::{self, WriteError};
+use crate::formats::npy::{Array, Values};
+use crate::formats::npz::{Npz, Packing};
+use crate::formats::pickle_dict::read_dict;
+use crate::image::{ImageU8, Size};
+use crate::sequence::PairError;
+use crate::sequence::pair_error::{field, sensor};
+use crate::time::TimeRange;
+use std::path::Path;
+
+/// Sharp images of the scene at known times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroundTruth {
+    /// The images.
+    pub images: Vec<ImageU8>,
+    /// The time of each in microseconds.
+    pub timestamps_us: Vec<i64>,
+}
+
+/// Which blur of a pair is to be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blur {
+    /// The first frame.
+    First,
+    /// The second frame.
+    Second,
+    /// The mean of both frames over both exposures.
+    Large,
+}
+
+/// A recording as MS-RBD stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// The two blurry frames, of one size.
+    pub frames: [ImageU8; 2],
+    /// Start and end of both exposures in microseconds.
+    pub exposures_us: [[i64; 2]; 2],
+    /// What fired from the start of the first exposure to the end of the second, in order.
+    pub events: Vec<Event>,
+    /// Image resolution over event resolution.
+    pub scale_factor: f64,
+    /// Sharp images, where known.
+    pub truth: Option<GroundTruth>,
+}
+
+/// Samples of all pictures under one name: 128 of 2048x1536 in three colours.
+const MAX_SAMPLES: usize = 128 * 3 * 2048 * 1536;
+
+/// Sharp images of one recording.
+const MAX_TRUTHS: usize = 4096;
+
+impl Pair {
+    /// Reads a recording from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a sound recording; the error does not repeat the path.
+    pub fn read(path: &Path) -> Result<Self, PairError> {
+        Self::from_bytes(&std::fs::read(path)?)
+    }
+
+    /// Reads a recording from an npz file's bytes.
+    ///
+    /// # Errors
+    /// Not a sound recording; the field is named.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
+        let mut npz = Npz::new(bytes)?;
+        let mut need = |name: &str, limit: usize| -> Result<Array, PairError> {
+            npz.get(name, limit)?.ok_or_else(|| PairError::Missing(name.to_owned()))
+        };
+        let frames = [
+            picture("blur1", need("blur1", MAX_SAMPLES)?)?,
+            picture("blur2", need("blur2", MAX_SAMPLES)?)?,
+        ];
+        let mut time = |name: &str| -> Result<i64, PairError> {
+            match need(name, 1)?.integers().as_deref() {
+                Some([t]) => Ok(*t),
+                _ => Err(field(name, "not one whole number of microseconds")),
+            }
+        };
+        let exposures_us =
+            [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
+        let scale_factor = need("scale_factor", 1)?
+            .scalar()
+            .ok_or_else(|| field("scale_factor", "not one number"))?;
+        let events = match need("events", 1)?.values {
+            Values::Pickle(pickle) => self::events(read_dict(&pickle, &["x", "y", "t", "p"])?)?,
+            _ => return Err(field("events", "not a dictionary")),
+        };
+        let images = npz.get("sharp_imgs", MAX_SAMPLES)?;
+        let truth = match (images, npz.get("sharp_timestamps", MAX_TRUTHS)?) {
+            (Some(images), Some(times)) => Some(self::truth(images, times)?),
+            (None, None) => None,
+            (None, _) => return Err(PairError::Missing("sharp_imgs".into())),
+            (_, None) => return Err(PairError::Missing("sharp_timestamps".into())),
+        };
+        let pair = Self { frames, exposures_us, events, scale_factor, truth };
+        pair.parts(|parts| parts.check())?;
+        Ok(pair)
+    }
+
+    /// Size of the event sensor: the image's over the scale factor.
+    ///
+    /// # Errors
+    /// A scale factor that is not a positive number, or leaves no sensor.
+    pub fn sensor(&self) -> Result<Size, PairError> {
+        sensor(self.frames[0].size(), self.scale_factor)
+    }
+
+    /// One of the blurs with its exposure and the events of it.
+    ///
+    /// # Errors
+    /// As [`Pair::sensor`], and frames of different shape for the large blur; neither can
+    /// happen to a pair that was read.
+    pub fn exposure(&self, blur: Blur) -> Result<Exposure, PairError> {
+        let [[start1, end1], [start2, end2]] = self.exposures_us;
+        let (start, end) = match blur {
+            Blur::First => (start1, end1),
+            Blur::Second => (start2, end2),
+            Blur::Large => (start1, end2),
+        };
+        let [first, second] = &self.frames;
+        let frame = match blur {
+            Blur::First => first.to_planes(),
+            Blur::Second => second.to_planes(),
+            Blur::Large => (first.to_planes().mean(&second.to_planes()))
+                .ok_or_else(|| field("blur2", "of another shape than blur1"))?,
+        };
+        let within = |e: &&Event| (start..end).contains(&e.t_us);
+        Ok(Exposure {
+            frame,
+            span: TimeRange::new(start as f64, end as f64),
+            events: self.events.iter().filter(within).copied().collect(),
+            sensor: self.sensor()?,
+        })
+    }
+
+    /// The parts, to be written.
+    fn parts<T>(&self, use_it: impl FnOnce(PairRef<'_>) -> T) -> T {
+        let truths: Vec<(i64, &ImageU8)> = (self.truth.iter())
+            .flat_map(|t| t.timestamps_us.iter().copied().zip(&t.images))
+            .collect();
+        use_it(PairRef {
+            frames: [&self.frames[0], &self.frames[1]],
+            exposures_us: self.exposures_us,
+            events: &[&self.events],
+            scale_factor: self.scale_factor,
+            truths: &truths,
+        })
+    }
+
+    /// The bytes of an npz file that numpy 1 and 2 read, with `allow_pickle=True`; deflated
+    /// quickly.
+    ///
+    /// # Errors
+    /// A pair that could not be read back.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PairError> {
+        let lengths = |t: &GroundTruth| (t.images.len(), t.timestamps_us.len());
+        if let Some((images, times)) = self.truth.as_ref().map(lengths).filter(|(a, b)| a != b) {
+            return Err(field("sharp_imgs", format!("{images} of them with {times} times")));
+        }
+        let mut bytes = Vec::new();
+        self.parts(|parts| parts.encode(Packing::Deflated(1), &mut bytes))?;
+        Ok(bytes)
+    }
+
+    /// Writes the recording, whole or not at all.
+    ///
+    /// # Errors
+    /// A pair that could not be read back, or a file that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), SaveError> {
+        Ok(atomic_file::write(path, &self.to_bytes()?)?)
+    }
+}
+
+/// Why a recording could not be saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// Its parts do not fit together.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+fn picture(name: &str, array: Array) -> Result<ImageU8, PairError> {
+    let (Values::Bytes(data), [c, h, w]) = (array.values, array.shape.as_slice()) else {
+        let what = format!("shape {:?} instead of channels, height, width as bytes", array.shape);
+        return Err(field(name, what));
+    };
+    ImageU8::new(*c, Size::new(*w, *h), data).map_err(|e| field(name, e.to_string()))
+}
+
+fn truth(images: Array, times: Array) -> Result<GroundTruth, PairError> {
+    let (Values::Bytes(data), [n, c, h, w]) = (&images.values, images.shape.as_slice()) else {
+        return Err(field("sharp_imgs", "not number, channels, height, width as bytes"));
+    };
+    let timestamps_us = times
+        .integers()
+        .filter(|t| t.len() == *n)
+        .ok_or_else(|| field("sharp_timestamps", "not one whole number for every sharp image"))?;
+    let size = Size::new(*w, *h);
+    let length = h.checked_mul(*w).and_then(|a| a.checked_mul(*c)).filter(|l| *l > 0);
+    let length = length.ok_or_else(|| field("sharp_imgs", format!("{n} images of {c}x{h}x{w}")))?;
+    let images = (data.chunks_exact(length))
+        .map(|d| ImageU8::new(*c, size, d.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| field("sharp_imgs", e.to_string()))?;
+    Ok(GroundTruth { images, timestamps_us })
+}
+
+fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
+    let mut column = |key: &str| -> Result<Vec<f64>, PairError> {
+        let at = dict.iter().position(|(k, _)| k == key);
+        let at = at.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
+        let name = || format!("events[{key:?}]");
+        let values =
+            dict.swap_remove(at).1.floats().ok_or_else(|| field(&name(), "not numbers"))?;
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(field(&name(), "holds a number that is not finite"));
+        }
+        Ok(values)
+    };
+    let (x, y, t, p) = (column("x")?, column("y")?, column("t")?, column("p")?);
+    if x.len() != y.len() || x.len() != t.len() || x.len() != p.len() {
+        let lengths = [x.len(), y.len(), t.len(), p.len()];
+        return Err(field("events", format!("x, y, t, p differ in length: {lengths:?}")));
+    }
+    let place = |v: f64| (v.fract() == 0.0 && (0.0..65536.0).contains(&v)).then_some(v as u16);
+    (x.iter().zip(&y).zip(&t).zip(&p))
+        .map(|(((x, y), t), p)| {
+            let on = match *p {
+                1.0 => true,
+                0.0 | -1.0 => false,
+                other => return Err(field("events[\"p\"]", format!("polarity {other}"))),
+            };
+            match (place(*x), place(*y)) {
+                (Some(x), Some(y)) => Ok(Event { t_us: t.floor() as i64, x, y, polarity: on }),
+                _ => Err(field("events", format!("({x}, {y}) is not a place on a sensor"))),
+            }
+        })
+        .collect()
+}

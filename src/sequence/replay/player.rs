@@ -1,0 +1,265 @@
+//! Plays a tape at its pace: pauses, steps, jumps, begins again.
+
+use super::settings::LONGEST_PAUSE_US;
+use super::tape::timeline::{Due, Tape, TapeError};
+use super::{Monitor, ReplaySettings, UNPACED};
+use crate::camera::{
+    Control, ControlError, Device, DeviceError, FrameTiming, Identity, Packet, Value,
+};
+use crate::time::Timestamp;
+use std::time::{Duration, Instant};
+
+/// What is still to be sent although time stands still, or without waiting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rush {
+    None,
+    /// Up to the next frame.
+    Frame,
+    /// Up to the events of this moment, in microseconds of the camera's clock, which complete
+    /// that frame.
+    Events(i64),
+}
+
+pub(super) struct Player {
+    path: String,
+    model: String,
+    tape: Box<dyn Tape>,
+    settings: ReplaySettings,
+    monitor: Monitor,
+    paused: bool,
+    over: bool,
+    next: Option<Due>,
+    /// A moment, and the recording's time at it.
+    pace: Option<(Instant, i64)>,
+    /// The frame that was sent last, or that was asked for since.
+    frame: Option<usize>,
+    /// Up to where events were sent, on the camera's clock.
+    events_until_us: i64,
+    rush: Rush,
+}
+
+impl Player {
+    pub(super) fn new(
+        path: String,
+        model: String,
+        tape: Box<dyn Tape>,
+        settings: ReplaySettings,
+        monitor: Monitor,
+    ) -> Self {
+        let player = Self {
+            path,
+            model,
+            tape,
+            settings,
+            monitor,
+            paused: false,
+            over: false,
+            next: None,
+            pace: None,
+            frame: None,
+            events_until_us: i64::MIN,
+            rush: Rush::None,
+        };
+        player.tell();
+        player
+    }
+
+    fn tell(&self) {
+        let timeline = self.tape.timeline();
+        let mut state = self.monitor.lock();
+        // Between a loop's end and its first frame the last one is still what is shown.
+        state.frame = self.frame.unwrap_or(state.frame);
+        state.frames = timeline.starts_us.len();
+        state.position = timeline.fraction(state.frame);
+        state.duration_us = timeline.end_us;
+        (state.paused, state.speed) = (self.paused, self.settings.speed);
+        state.looped = self.settings.looped;
+        if state.skipped.len() != self.tape.skipped().len() {
+            state.skipped = self.tape.skipped().to_vec();
+        }
+    }
+
+    fn fatal(&self, e: TapeError) -> DeviceError {
+        DeviceError::Unusable(format!("{}: {e}", self.path))
+    }
+
+    fn next(&mut self) -> Result<Option<Due>, DeviceError> {
+        if let Some(held) = self.next.take() {
+            return Ok(Some(held));
+        }
+        self.tape.next().map_err(|e| self.fatal(e))
+    }
+
+    /// How long until the recording has come to `t_us`.
+    fn wait(&mut self, t_us: i64) -> Duration {
+        if self.settings.speed >= UNPACED || self.rush != Rush::None {
+            return Duration::ZERO;
+        }
+        let (since, from_us) = *self.pace.get_or_insert((Instant::now(), t_us));
+        let due = (t_us - from_us) as f64 / self.settings.speed;
+        let wait_us = due - since.elapsed().as_micros() as f64;
+        if !(0.0..LONGEST_PAUSE_US as f64).contains(&wait_us) {
+            // Too slow to keep up, or a pause: the pace begins anew.
+            self.pace = Some((Instant::now(), t_us));
+            return Duration::ZERO;
+        }
+        Duration::from_micros(wait_us as u64)
+    }
+
+    /// Goes to a frame, which is sent at once, also while time stands still.
+    fn go(&mut self, frame: usize) -> Result<(), DeviceError> {
+        self.tape.go(frame).map_err(|e| self.fatal(e))?;
+        (self.next, self.pace, self.over) = (None, None, false);
+        (self.rush, self.frame) = (Rush::Frame, Some(frame));
+        self.events_until_us = i64::MIN;
+        Ok(())
+    }
+
+    /// Goes so many frames forward, or backward; stops at the ends unless it loops.
+    fn step(&mut self, count: i64) -> Result<(), DeviceError> {
+        self.paused = true;
+        let frames = self.tape.timeline().starts_us.len() as i64;
+        if frames == 0 || count == 0 {
+            return Ok(());
+        }
+        let here = self.frame.map_or(-1, |f| f as i64);
+        let wanted = here.saturating_add(count);
+        let to = if self.settings.looped {
+            wanted.rem_euclid(frames)
+        } else {
+            wanted.clamp(0, frames - 1)
+        };
+        if to == here {
+            return Ok(());
+        }
+        if to == here + 1 && self.rush == Rush::None && !self.over {
+            // The next one anyway: time goes on without a break.
+            self.rush = Rush::Frame;
+            return Ok(());
+        }
+        self.go(usize::try_from(to).unwrap_or(0))
+    }
+
+    /// What remains to be sent after a packet.
+    fn rushed(&mut self, packet: &Packet) {
+        match packet {
+            Packet::Events(p) => {
+                self.events_until_us = self.events_until_us.max(p.until.us());
+                if matches!(self.rush, Rush::Events(us) if self.events_until_us >= us) {
+                    self.rush = Rush::None;
+                }
+            }
+            Packet::Frame(f) if self.rush == Rush::Frame => {
+                let FrameTiming::Events { end, .. } = f.span else { return };
+                let complete = self.events_until_us >= end.us();
+                self.rush = if complete { Rush::None } else { Rush::Events(end.us()) };
+            }
+            Packet::Frame(_) => {}
+        }
+    }
+}
+
+impl Device for Player {
+    fn identity(&self) -> Identity {
+        Identity { model: self.model.clone(), ..Identity::default() }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        let position = self.tape.timeline().fraction(self.frame.unwrap_or(0));
+        vec![
+            Control::switch("paused", "Pause", self.paused),
+            Control::whole("step", "Step (frames)", 0, (-1_000_000, 1_000_000)),
+            Control::switch("loop", "Loop", self.settings.looped),
+            Control::number("speed", "Speed", self.settings.speed, (0.1, UNPACED)),
+            Control::number("position", "Position", position.min(1.0), (0.0, 1.0)),
+        ]
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        self.pace = None;
+        let done = match (name, value) {
+            ("paused", Value::Bool(on)) => {
+                self.paused = *on;
+                Ok(())
+            }
+            ("step", Value::Int(count)) => self.step(*count),
+            ("loop", Value::Bool(on)) => {
+                self.settings.looped = *on;
+                Ok(())
+            }
+            ("speed", Value::Float(speed)) => {
+                self.settings.speed = *speed;
+                Ok(())
+            }
+            ("position", Value::Float(fraction)) => {
+                self.go(self.tape.timeline().frame_at(*fraction))
+            }
+            _ => return Err(ControlError::Unknown(name.into())),
+        };
+        self.tell();
+        done.map_err(|_| ControlError::Refused(name.into()))
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let started = Instant::now();
+        while started.elapsed() < patience {
+            let held = self.paused && self.rush == Rush::None;
+            if held || (self.over && !self.settings.looped) {
+                if self.over && self.settings.end {
+                    return Err(DeviceError::Ended);
+                }
+                std::thread::sleep(patience.saturating_sub(started.elapsed()));
+                return Ok(());
+            }
+            if self.over {
+                let rush = self.rush;
+                self.go(0)?;
+                // Beginning again is no jump: it is played at the pace of the rest.
+                self.rush = if self.paused { rush } else { Rush::None };
+                self.frame = None;
+            }
+            let Some(due) = self.next()? else {
+                self.over = true;
+                // Nothing can complete what was waited for.
+                if let Rush::Events(_) = self.rush {
+                    self.rush = Rush::None;
+                }
+                if self.tape.timeline().starts_us.is_empty() && self.settings.looped {
+                    // Without a frame a loop would never pause.
+                    std::thread::sleep(patience.saturating_sub(started.elapsed()));
+                }
+                continue;
+            };
+            let left = patience.saturating_sub(started.elapsed());
+            let wait = self.wait(due.at_us);
+            if wait > left {
+                self.next = Some(due);
+                std::thread::sleep(left);
+                return Ok(());
+            }
+            std::thread::sleep(wait);
+            let rush = self.rush;
+            self.rushed(&due.packet);
+            if rush != Rush::None && self.rush == Rush::None {
+                self.pace = None;
+            }
+            if due.frame.is_some() {
+                self.frame = due.frame;
+                self.tell();
+            }
+            out.push(arriving_now(due.packet));
+            if out.len() >= 64 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn arriving_now(mut packet: Packet) -> Packet {
+    match &mut packet {
+        Packet::Events(p) => p.arrived = Timestamp::now(),
+        Packet::Frame(p) => p.arrived = Timestamp::now(),
+    }
+    packet
+}

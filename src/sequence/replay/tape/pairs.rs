@@ -1,0 +1,236 @@
+//! Folders of MS-RBD pairs, from elsewhere or recorded here.
+
+use super::timeline::{Due, Tape, TapeError, Timeline};
+use crate::camera::{
+    DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
+};
+use crate::event::Event;
+use crate::image::{ImageU8, Size};
+use crate::sequence::replay::settings::LONGEST_PAUSE_US;
+use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find};
+use crate::time::{EventClock, Timestamp};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// How far from the middle of an exposure a sharp image may be to be its truth, as a part of
+/// the exposure: what differs by less differs by a fraction of a pixel.
+const CLOSE: f64 = 0.02;
+
+/// A file, and where it lies in the whole.
+struct Entry {
+    path: PathBuf,
+    /// Number of its first frame; where that is the one before's last, it is that one's.
+    first_frame: usize,
+    /// From its own time to the recording's.
+    shift_us: i64,
+    /// Its time has nothing to do with that of the file before.
+    anew: bool,
+}
+
+/// A folder of pairs, one after the other.
+pub(super) struct Pairs {
+    entries: Vec<Entry>,
+    timeline: Timeline,
+    skipped: Vec<(String, String)>,
+    at: usize,
+    /// The first frame of the next file is not asked for.
+    second_only: bool,
+    ready: VecDeque<Due>,
+    wanted: DeviceSelector,
+    drops: Drops,
+    epoch: Option<u32>,
+    /// End of the last frame that was read.
+    end_us: Option<i64>,
+    /// Frames that were sent.
+    sent: u64,
+}
+
+impl Pairs {
+    pub(super) fn open(
+        path: &Path,
+        wanted: DeviceSelector,
+        drops: Drops,
+    ) -> Result<Self, TapeError> {
+        let mut pairs = Self {
+            entries: Vec::new(),
+            timeline: Timeline::default(),
+            skipped: Vec::new(),
+            at: 0,
+            second_only: false,
+            ready: VecDeque::new(),
+            wanted,
+            drops,
+            epoch: None,
+            end_us: None,
+            sent: 0,
+        };
+        let mut files = 0;
+        let mut before = None;
+        for found in find(&[path.to_owned()]) {
+            let file = match found {
+                Ok(file) => file,
+                Err(FindError::Empty(_)) => return Err(TapeError::Kind),
+                Err(e) => return Err(TapeError::Find(e.to_string())),
+            };
+            files += 1;
+            match PairHeader::read(&file) {
+                Ok(peek) => before = Some(pairs.append(file, &peek, before)),
+                Err(e) => pairs.skip(&file, e.to_string()),
+            }
+        }
+        if pairs.entries.is_empty() {
+            let why = pairs.skipped.first().map(|(name, why)| format!("{name}: {why}"));
+            return Err(TapeError::Unreadable(files, why.unwrap_or_default()));
+        }
+        Ok(pairs)
+    }
+
+    /// Adds a file at the end of the timeline; its exposures and its shift are given back.
+    fn append(
+        &mut self,
+        path: PathBuf,
+        peek: &PairHeader,
+        before: Option<([[i64; 2]; 2], i64)>,
+    ) -> ([[i64; 2]; 2], i64) {
+        let [[start1, end1], [start2, end2]] = peek.exposures_us;
+        let (shared, anew, shift_us) = match before {
+            Some(([_, last], shift_us)) if last == [start1, end1] => (true, false, shift_us),
+            Some(([_, [_, end]], shift_us))
+                if start1 >= end && start1.saturating_sub(end) <= LONGEST_PAUSE_US =>
+            {
+                (false, false, shift_us)
+            }
+            // After another scene it goes on as if its first frame were the next.
+            Some(([[_, end], [start, _]], _)) => {
+                (false, true, self.timeline.end_us + (start - end) - start1)
+            }
+            None => (false, true, -start1),
+        };
+        let first_frame = self.timeline.starts_us.len() - usize::from(shared);
+        if !shared {
+            self.timeline.starts_us.push(start1 + shift_us);
+        }
+        self.timeline.starts_us.push(start2 + shift_us);
+        self.timeline.end_us = end2 + shift_us;
+        self.entries.push(Entry { path, first_frame, shift_us, anew });
+        (peek.exposures_us, shift_us)
+    }
+
+    fn skip(&mut self, file: &Path, why: String) {
+        self.drops.add(DropCause::Malformed, DropUnit::Frames, 2);
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !self.skipped.iter().any(|(known, _)| *known == name) {
+            self.skipped.push((name, why));
+        }
+    }
+
+    fn take(&mut self, at: usize, pair: Pair, sensor: Size) {
+        let Some(Entry { first_frame, shift_us, anew, .. }) = self.entries.get(at) else { return };
+        let (first_frame, shift_us) = (*first_frame, *shift_us);
+        let [[start1, end1], [start2, end2]] = pair.exposures_us;
+        let shared = self.end_us == Some(end1);
+        let second_only = std::mem::take(&mut self.second_only);
+        let epoch = match self.epoch {
+            Some(epoch) if !anew && !second_only => epoch,
+            _ => self.wanted.next_epoch(),
+        };
+        self.epoch = Some(epoch);
+        self.end_us = Some(end2);
+        let truth = pair.truth;
+        let [frame1, frame2] = pair.frames;
+        let split = pair.events.partition_point(|e| e.t_us < end1);
+        let (events1, events2) = pair.events.split_at(split);
+        if !shared && !second_only {
+            let known = middle(truth.as_ref(), (start1, end1));
+            self.events(epoch, shift_us, (start1, end1), events1, sensor);
+            self.frame(epoch, shift_us, (start1, end1), frame1, known, first_frame);
+        }
+        let known = middle(truth.as_ref(), (start2, end2));
+        self.events(epoch, shift_us, (end1, end2), events2, sensor);
+        self.frame(epoch, shift_us, (start2, end2), frame2, known, first_frame + 1);
+    }
+
+    fn events(
+        &mut self,
+        epoch: u32,
+        shift_us: i64,
+        (from, until): (i64, i64),
+        events: &[Event],
+        sensor: Size,
+    ) {
+        let packet = Packet::Events(EventPacket {
+            epoch,
+            from: Timestamp::<EventClock>::from_us(from),
+            until: Timestamp::from_us(until),
+            arrived: Timestamp::now(),
+            events: events.iter().filter(|e| (from..until).contains(&e.t_us)).copied().collect(),
+            edges: Vec::new(),
+            sensor,
+            lost_since: None,
+        });
+        self.ready.push_back(Due { at_us: until + shift_us, frame: None, packet });
+    }
+
+    fn frame(
+        &mut self,
+        epoch: u32,
+        shift_us: i64,
+        (start, end): (i64, i64),
+        picture: ImageU8,
+        truth: Option<ImageU8>,
+        number: usize,
+    ) {
+        let sequence = self.sent;
+        self.sent += 1;
+        let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
+        let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
+        let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
+        self.ready.push_back(Due { at_us: end + shift_us, frame: Some(number), packet });
+    }
+}
+
+/// The sharp image at the middle of an exposure.
+fn middle(truth: Option<&GroundTruth>, (start, end): (i64, i64)) -> Option<ImageU8> {
+    let GroundTruth { images, timestamps_us } = truth?;
+    let away = |t: i64| (t - start - (end - start) / 2).unsigned_abs();
+    let (image, t) = images.iter().zip(timestamps_us).min_by_key(|(_, t)| away(**t))?;
+    (away(*t) as f64 <= (end - start) as f64 * CLOSE).then(|| image.clone())
+}
+
+impl Tape for Pairs {
+    fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    fn next(&mut self) -> Result<Option<Due>, TapeError> {
+        while self.ready.is_empty() {
+            let at = self.at;
+            let Some(Entry { path, .. }) = self.entries.get(at) else { return Ok(None) };
+            let path = path.clone();
+            self.at += 1;
+            match Pair::read(&path).and_then(|pair| pair.sensor().map(|sensor| (pair, sensor))) {
+                Ok((pair, sensor)) => self.take(at, pair, sensor),
+                Err(e) => {
+                    self.second_only = false;
+                    self.skip(&path, e.to_string());
+                }
+            }
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    fn go(&mut self, frame: usize) -> Result<(), TapeError> {
+        let after = self.entries.partition_point(|e| e.first_frame <= frame);
+        self.at = after.saturating_sub(1);
+        // Of a shared frame, the file that has it as its first is the right one too.
+        let first = self.entries.get(self.at).map_or(0, |e| e.first_frame);
+        self.second_only = frame > first;
+        (self.epoch, self.end_us) = (None, None);
+        self.ready.clear();
+        Ok(())
+    }
+
+    fn skipped(&self) -> &[(String, String)] {
+        &self.skipped
+    }
+}

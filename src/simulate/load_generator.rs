@@ -1,0 +1,305 @@
+//! A rig that keeps up any rate: a loop of the simulated world, rendered beforehand, played
+//! through the same threads, channels and clocks as a real one, to measure the path itself.
+
+use super::sim_camera::Sizes;
+use crate::camera::{
+    Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
+    EventPacket, FramePacket, FrameTiming, Identity, Packet, Value,
+};
+use crate::event::{Event, EventPool, Trigger, TriggerEdge};
+use crate::image::{ImagePool, ImageU8, Size};
+use crate::simulate::rig::{RigModel, RigWorld};
+use crate::time::Timestamp;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What the path has to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadModel {
+    /// Size of the frames.
+    pub image: Size,
+    /// Size of the event sensor.
+    pub sensor: Size,
+    /// Frames a second, 1 to 1000.
+    pub frames_hz: u32,
+    /// Events a second, at most 100 million.
+    pub events_hz: u32,
+}
+
+/// Why a text names no load.
+const USAGE: &str = "a load is written as loadgen:1152x768@60,12M or loadgen:1152x768/288x192@60,12M: \
+                     frames, events' sensor, frames a second (1 to 1000), events a second (to 100M)";
+
+impl FromStr for LoadModel {
+    type Err = String;
+
+    /// Reads `1152x768/288x192@60,12M`; the sensor may be left out, and `k` and `M` multiply.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usage = || USAGE.to_owned();
+        let (sizes, rates) = text.split_once('@').ok_or_else(usage)?;
+        let Sizes { image, sensor } = sizes.parse()?;
+        let (frames, events) = rates.split_once(',').ok_or_else(usage)?;
+        let (digits, factor) = match events.strip_suffix(['k', 'M']) {
+            Some(digits) if events.ends_with('M') => (digits, 1e6),
+            Some(digits) => (digits, 1e3),
+            None => (events, 1.0),
+        };
+        let frames_hz: u32 = frames.parse().map_err(|_| usage())?;
+        let events_hz = digits.parse::<f64>().map_err(|_| usage())? * factor;
+        if !(1..=1000).contains(&frames_hz) || !(0.0..=1e8).contains(&events_hz) {
+            return Err(usage());
+        }
+        Ok(Self { image, sensor, frames_hz, events_hz: events_hz as u32 })
+    }
+}
+
+impl std::fmt::Display for LoadModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { image, sensor, frames_hz, events_hz } = self;
+        write!(f, "{image}/{sensor}@{frames_hz},{events_hz}")
+    }
+}
+
+/// Periods that are rendered; then they come again.
+const LOOP: usize = 8;
+/// The stretch of one packet of events, as USB delivers them.
+const PACKET_US: i64 = 1_000;
+/// Share of a period that the shutter is open.
+const OPEN: f64 = 0.6;
+/// From the shutter's closing until the frame has come: what USB 3 needs for 2.7 MB at 380 MB/s.
+const TRANSFER_US: i64 = 7_000;
+/// What the buffers of a camera and its bus hold: later than this, data is lost there.
+const HELD: Duration = Duration::from_millis(200);
+
+/// Opens the load; it renders when it is opened for the first time.
+#[derive(Debug)]
+pub struct Load {
+    model: LoadModel,
+    rendered: Mutex<Option<Arc<Vec<Moment>>>>,
+}
+
+/// One period: a frame, and the events from the beginning of its exposure to that of the next,
+/// timed from that beginning.
+#[derive(Debug)]
+struct Moment {
+    frame: ImageU8,
+    events: Vec<Event>,
+}
+
+impl Load {
+    /// A load.
+    pub fn new(model: LoadModel) -> Self {
+        Self { model, rendered: Mutex::new(None) }
+    }
+
+    fn rig(&self) -> RigModel {
+        let LoadModel { image, sensor, frames_hz, .. } = self.model;
+        let period_us = 1_000_000 / i64::from(frames_hz.max(1));
+        let exposure_us = ((period_us as f64 * OPEN) as i64).max(1);
+        RigModel { sensor, period_us, exposure_us, ..RigModel::new(image, 1) }
+    }
+
+    fn render(&self) -> Result<Arc<Vec<Moment>>, DeviceError> {
+        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = rendered.as_ref() {
+            return Ok(known.clone());
+        }
+        let model = self.rig();
+        let fatal = |e: crate::simulate::PushError| DeviceError::Unusable(e.to_string());
+        let mut world = RigWorld::new(model).map_err(fatal)?;
+        let mut moments = Vec::new();
+        for _ in 0..LOOP {
+            let period = world.period().map_err(fatal)?;
+            let wanted = u64::from(self.model.events_hz) * period_us(&model) / 1_000_000;
+            let from_us = period.start_us;
+            let events = period.events.iter().map(|e| Event { t_us: e.t_us - from_us, ..*e });
+            let events = exactly(events.collect(), wanted as usize, &model);
+            moments.push(Moment { frame: period.frame, events });
+        }
+        Ok(rendered.insert(Arc::new(moments)).clone())
+    }
+}
+
+fn period_us(model: &RigModel) -> u64 {
+    model.period_us.unsigned_abs()
+}
+
+/// So many events: thinned or repeated, in order. A scene without events gets some of its own.
+fn exactly(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
+    let count = events.len();
+    let made = |i: usize| Event {
+        t_us: (i as u64 * period_us(model) / wanted.max(1) as u64) as i64,
+        x: (i * 7 % model.sensor.width) as u16,
+        y: (i * 13 % model.sensor.height) as u16,
+        polarity: i.is_multiple_of(2),
+    };
+    (0..wanted)
+        .map(|i| events.get(i * count / wanted).copied().unwrap_or_else(|| made(i)))
+        .collect()
+}
+
+impl Driver for Load {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let moments = self.render()?;
+        Ok(Box::new(Player {
+            moments,
+            model: self.rig(),
+            name: self.model.to_string(),
+            drops: drops.clone(),
+            epoch: wanted.next_epoch(),
+            begin: Instant::now(),
+            number: 0,
+            told_us: 0,
+            read_out: 0,
+            lists: EventPool::default(),
+            pictures: ImagePool::default(),
+        }))
+    }
+}
+
+struct Player {
+    moments: Arc<Vec<Moment>>,
+    model: RigModel,
+    name: String,
+    drops: Drops,
+    epoch: u32,
+    /// True time zero.
+    begin: Instant,
+    /// The period whose events come next.
+    number: u64,
+    /// How much of that period was told.
+    told_us: i64,
+    /// The frame that comes next.
+    read_out: u64,
+    lists: EventPool,
+    pictures: ImagePool<u8>,
+}
+
+impl Device for Player {
+    fn identity(&self) -> Identity {
+        let model = format!("load {}", self.name);
+        Identity { model, ..Identity::default() }
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        Vec::new()
+    }
+
+    fn set(&mut self, name: &str, _: &Value) -> Result<(), ControlError> {
+        Err(ControlError::Unknown(name.into()))
+    }
+
+    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let (events_us, frame_us) = (self.events_due_us(), self.frame_due_us());
+        let due = self.begin + micros(events_us.min(frame_us));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(patience));
+        let late = Instant::now().saturating_duration_since(due);
+        if late > HELD {
+            self.lose(late);
+        }
+        let now_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        loop {
+            let (events_us, frame_us) = (self.events_due_us(), self.frame_due_us());
+            if events_us.min(frame_us) > now_us {
+                return Ok(());
+            }
+            let packet = if events_us <= frame_us { self.events() } else { self.frame() };
+            match packet {
+                Some(packet) => out.push(packet),
+                None => return Err(DeviceError::Unusable("a load without a picture".into())),
+            }
+        }
+    }
+}
+
+fn micros(us: i64) -> Duration {
+    Duration::from_micros(us.max(0).unsigned_abs())
+}
+
+impl Player {
+    /// True time at which a period begins.
+    fn start_us(&self, number: u64) -> i64 {
+        i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(self.model.period_us)
+    }
+
+    fn events_due_us(&self) -> i64 {
+        let until_us = (self.told_us + PACKET_US).min(self.model.period_us);
+        self.start_us(self.number) + until_us
+    }
+
+    fn frame_due_us(&self) -> i64 {
+        self.start_us(self.read_out) + self.model.exposure_us + TRANSFER_US
+    }
+
+    fn moment(&self, number: u64) -> Option<&Moment> {
+        let index = number.checked_rem(self.moments.len() as u64)?;
+        self.moments.get(index as usize)
+    }
+
+    /// The next packet of events.
+    fn events(&mut self) -> Option<Packet> {
+        let start_us = self.start_us(self.number);
+        let from_us = self.told_us;
+        let until_us = (from_us + PACKET_US).min(self.model.period_us);
+        let all = &self.moment(self.number)?.events;
+        let at = |us: i64| all.partition_point(|e| e.t_us < us);
+        let part = all.get(at(from_us)..at(until_us))?;
+        let (from, until) =
+            (self.model.event_us(start_us + from_us), self.model.event_us(start_us + until_us));
+        // The clocks' drift moves nothing within a packet.
+        let told = |e: &Event| Event { t_us: (from + e.t_us - from_us).min(until - 1), ..*e };
+        let edges = [(0, TriggerEdge::Rising), (self.model.exposure_us, TriggerEdge::Falling)];
+        let edge = |(us, kind): (i64, TriggerEdge)| {
+            let t = Timestamp::from_us(self.model.event_us(start_us + us));
+            (from_us..until_us).contains(&us).then_some(Trigger { t, kind })
+        };
+        let mut events = self.lists.take();
+        events.extend(part.iter().map(told));
+        let packet = EventPacket {
+            epoch: self.epoch,
+            from: Timestamp::from_us(from),
+            until: Timestamp::from_us(until),
+            arrived: Timestamp::now(),
+            events,
+            edges: edges.into_iter().filter_map(edge).collect(),
+            sensor: self.model.sensor,
+            lost_since: None,
+        };
+        self.told_us = until_us;
+        if until_us == self.model.period_us {
+            (self.number, self.told_us) = (self.number + 1, 0);
+        }
+        Some(Packet::Events(packet))
+    }
+
+    /// The next frame.
+    fn frame(&mut self) -> Option<Packet> {
+        let sequence = self.read_out;
+        let start = Timestamp::from_us(self.model.frame_us(self.start_us(sequence)));
+        let packet = FramePacket {
+            epoch: self.epoch,
+            sequence,
+            span: FrameTiming::Frames { start, exposure_us: self.model.exposure_us },
+            arrived: Timestamp::now(),
+            picture: self.moment(sequence)?.frame.copy_in(&self.pictures),
+            truth: None,
+        };
+        self.read_out += 1;
+        Some(Packet::Frame(packet))
+    }
+
+    /// The computer did not fetch anything for too long: whole periods are lost on the way.
+    fn lose(&mut self, late: Duration) {
+        let period_us = period_us(&self.model).max(1);
+        let periods = u64::try_from(late.as_micros()).unwrap_or(u64::MAX) / period_us;
+        if periods == 0 {
+            return;
+        }
+        let events = u64::from(self.moment(self.number).map_or(0, |m| m.events.len() as u32));
+        self.drops.add(DropCause::Usb, DropUnit::Frames, periods);
+        self.drops.add(DropCause::Usb, DropUnit::Events, periods * events);
+        self.drops.add(DropCause::Usb, DropUnit::Gaps, 1);
+        (self.number, self.read_out) = (self.number + periods, self.read_out + periods);
+    }
+}

@@ -1,0 +1,228 @@
+//! A stretch of time in one go, tile by tile: every tile is drawn at as many moments as the
+//! motion in it needs, while it lies in the processor's cache.
+
+mod events;
+mod frame;
+mod plan;
+mod raster;
+mod texels;
+
+pub(super) use events::{EventView, Passed};
+pub(super) use frame::FrameSweep;
+pub(super) use plan::Interval;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Size;
+    use crate::simulate::motion::{CameraMotion, Motion, PlaneMotion};
+    use crate::simulate::renderer::plan::{Grain, Plan, WHOLE};
+    use crate::simulate::{
+        CameraSettings, EventSensor, Layer, LightImage, Scene, SensorSettings, Shutter, Texture,
+        Transfer, demo_scene,
+    };
+
+    const OPEN: Interval = Interval { from_s: 0.4, until_s: 0.44 };
+
+    /// The time of moment `k`.
+    fn time(k: usize) -> f64 {
+        OPEN.from_s + (OPEN.until_s - OPEN.from_s) * k as f64 / WHOLE as f64
+    }
+
+    /// What the frame's tiles are planned with.
+    fn planned(scene: &Scene, size: Size) -> Plan {
+        Plan::new(scene, OPEN, FrameSweep::grain(size))
+    }
+
+    #[test]
+    fn the_truth_is_the_scene_at_the_middle_of_the_exposure() {
+        // Tiles of several sizes, in both directions.
+        let (size, scene) = (Size::new(200, 136), demo_scene(3));
+        let camera = CameraSettings::noiseless(Transfer::Linear);
+        let (_, truth) = FrameSweep::new(&scene, size, camera).expose(&scene, OPEN, 0);
+        let (mut light, mut shutter) = (LightImage::dark(size), Shutter::new(size));
+        scene.render(time(WHOLE / 2), size, &mut light);
+        shutter.add(&light, 1.0);
+        let exact = shutter.read_out(0, &camera);
+        // A place is off by less than a hundredth of a texel, and with it light by less than a
+        // hundredth of full light.
+        let off = truth.data().iter().zip(exact.data()).map(|(a, b)| a.abs_diff(*b));
+        assert!(off.fold(0, u8::max) <= 3);
+    }
+
+    #[test]
+    fn the_frame_is_the_light_of_the_whole_exposure() {
+        let (size, scene) = (Size::new(200, 136), demo_scene(3));
+        let camera = CameraSettings::noiseless(Transfer::Linear);
+        let (frame, truth) = FrameSweep::new(&scene, size, camera).expose(&scene, OPEN, 0);
+        let plan = planned(&scene, size);
+        // Every moment, and how much the light of every pixel varies from one to the next.
+        let area = size.area();
+        let (mut sum, mut varied) = (vec![[0.0_f32; 3]; area], vec![[0.0_f32; 3]; area]);
+        let (mut light, mut before) = (LightImage::dark(size), LightImage::dark(size));
+        for k in 0..=WHOLE {
+            scene.render(time(k), size, &mut light);
+            let weight = if k == 0 || k == WHOLE { 0.5 } else { 1.0 } / WHOLE as f32;
+            for i in 0..area {
+                for c in 0..3 {
+                    let (now, then) = (light.pixels()[i][c], before.pixels()[i][c]);
+                    sum[i][c] += weight * now;
+                    varied[i][c] += if k == 0 { 0.0 } else { (now - then).abs() };
+                }
+            }
+            std::mem::swap(&mut light, &mut before);
+        }
+        // The trapezoidal rule of n parts is off by at most an nth of half the variation, and so
+        // is that of all moments; a level is lost where numbers are rounded, and three where
+        // places are.
+        let (mut beyond, mut sharp_beyond) = (0, 0);
+        for i in 0..area {
+            let (x, y) = (i % size.width, i / size.width);
+            let parts = plan.moments(x, y).0 as f32;
+            for c in 0..3 {
+                let allowed = varied[i][c] * (0.5 / parts + 0.5 / WHOLE as f32) + 4.0 / 255.0;
+                let off = |data: &[u8]| (f32::from(data[c * area + i]) / 255.0 - sum[i][c]).abs();
+                beyond += usize::from(off(frame.data()) > allowed);
+                sharp_beyond += usize::from(off(truth.data()) > allowed);
+            }
+        }
+        assert_eq!(beyond, 0, "pixels that no rule of so many parts would give");
+        assert!(sharp_beyond * 10 > area * 3, "a sharp image would do: {sharp_beyond}");
+    }
+
+    /// Stripes of a period in texels, before a camera that moves so many texels in an exposure.
+    fn stripes(period: usize, travel: f64) -> Scene {
+        let size = Size::new(512, 64);
+        let mut light = LightImage::dark(size);
+        for (i, pixel) in light.pixels_mut().iter_mut().enumerate() {
+            let phase = (i % size.width % period) as f32 / period as f32;
+            *pixel = [0.5 + 0.5 * (std::f32::consts::TAU * phase).cos(); 4];
+            pixel[3] = 1.0;
+        }
+        let speed = travel / (OPEN.until_s - OPEN.from_s);
+        Scene {
+            view: Size::new(128, 32),
+            layers: vec![Layer {
+                texture: Texture::backdrop(light),
+                texels_per_px: 1.0,
+                depth: 1.0,
+                motion: PlaneMotion::default(),
+            }],
+            camera: CameraMotion { x_px: Motion::steady(0.0, speed), ..CameraMotion::default() },
+            gain: 1.0,
+        }
+    }
+
+    #[test]
+    fn the_finest_pattern_is_blurred_as_far_as_steps_of_a_texel_and_a_half_can() {
+        // The wall is continued by reflection; the camera stays within it.
+        for (period, travel) in [(2, 9.0), (2, 20.5), (3, 15.0), (4, 10.0)] {
+            let scene = stripes(period, travel);
+            let camera = CameraSettings::noiseless(Transfer::Linear);
+            let sweep = FrameSweep::new(&scene, scene.view, camera);
+            let (frame, truth) = sweep.expose(&scene, OPEN, 0);
+            let swing = |data: &[u8]| {
+                let row = &data[16 * scene.view.width..17 * scene.view.width];
+                let (least, most) = (row.iter().min(), row.iter().max());
+                f64::from(most.copied().unwrap_or(0) - least.copied().unwrap_or(0)) / 255.0
+            };
+            let parts = planned(&scene, scene.view).moments(8, 8).0 as f64;
+            assert!(travel / parts <= 1.5, "{travel} texels in {parts} parts");
+            // What motion leaves of the contrast, at most what the rule adds, see `STEP_TEXELS`,
+            // and a level at either end. The straight lines between texels are a pattern too, of
+            // `1 - f` periods a texel, which steps may leave as it is.
+            let sinc = |x: f64| (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x);
+            let lines = if period > 2 { sinc(1.0 - 1.0 / period as f64).powi(2) } else { 0.0 };
+            let allowed = sinc(travel / period as f64).abs() + 1.43 / parts + lines;
+            let (blurred, sharp) = (swing(frame.data()), swing(truth.data()));
+            assert!(blurred <= allowed + 2.0 / 255.0, "{blurred} of {allowed}, period {period}");
+            // Between two texels nothing is seen of stripes of two.
+            assert!(period == 2 || sharp > 2.0 * blurred, "{sharp} and {blurred}");
+        }
+    }
+
+    /// ON less OFF events of every pixel, up to a time.
+    fn net(events: &[crate::event::Event], size: Size, until_us: i64) -> Vec<i32> {
+        let mut net = vec![0; size.area()];
+        for e in events.iter().take_while(|e| e.t_us < until_us) {
+            net[usize::from(e.y) * size.width + usize::from(e.x)] +=
+                if e.polarity { 1 } else { -1 };
+        }
+        net
+    }
+
+    #[test]
+    fn events_are_those_of_a_sensor_that_is_shown_every_moment() {
+        let (sensor, image, scene) = (Size::new(70, 44), Size::new(280, 176), demo_scene(3));
+        let eyes = EventView::new(&scene, sensor, image);
+        let settings = SensorSettings::ideal(0.2);
+        let (mut passing, mut shown) = (Vec::new(), Vec::new());
+        let mut passes = EventSensor::new(sensor, settings);
+        let mut pushes = passes.clone();
+        let first = eyes.at(&scene, OPEN.from_s);
+        passes.push(0.0, &first, &mut passing).unwrap();
+        let passed = Passed { until_us: 40_000.0, stretch: OPEN };
+        eyes.pass(&scene, passed, &mut passes, &mut passing).unwrap();
+        for k in 0..=WHOLE {
+            let t_us = 40_000.0 * k as f64 / WHOLE as f64;
+            pushes.push(t_us, &eyes.at(&scene, time(k)), &mut shown).unwrap();
+        }
+        assert!(passing.is_sorted_by_key(|e| (e.t_us, e.y, e.x, e.polarity)));
+        assert!(passing.iter().all(|e| (0..=40_000).contains(&e.t_us)));
+        // At every moment at which a tile was looked at, both sensors have seen the same light
+        // there. Who has seen a bump in between may be a threshold ahead, which few pixels are.
+        let plan = Plan::new(&scene, OPEN, eyes.grain());
+        let (mut compared, mut off) = (0, 0);
+        for k in 1..=WHOLE {
+            let until_us = (40_000 * k / WHOLE) as i64;
+            let (a, b) = (net(&passing, sensor, until_us), net(&shown, sensor, until_us));
+            for (i, (a, b)) in a.iter().zip(&b).enumerate() {
+                // Two samples of a pixel along each side.
+                let (x, y) = (i % sensor.width * 2, i / sensor.width * 2);
+                if k.is_multiple_of(WHOLE / plan.moments(x, y).0) {
+                    assert!((a - b).abs() <= 1, "two thresholds apart at moment {k}");
+                    (compared, off) = (compared + 1, off + usize::from(a != b));
+                }
+            }
+        }
+        assert!(compared > 4 * sensor.area() && off * 50 < compared, "{off} of {compared}");
+        // What went up and down again between two moments is missed.
+        let (many, finest) = (passing.len(), shown.len());
+        assert!(finest > 1_000 && many * 10 > finest * 9, "{many} of {finest}");
+        assert!(many * 10 < finest * 11, "{many} of {finest}");
+        let later = |events: &[crate::event::Event]| {
+            events.iter().map(|e| e.t_us as f64).sum::<f64>() / events.len() as f64
+        };
+        // Within a part an event may come too early as well as too late. Where little moves a part
+        // is 10 ms long; of a tenth of it no more is left by and large.
+        let off_us = later(&passing) - later(&shown);
+        assert!(off_us.abs() < 1_000.0, "{off_us} us");
+        let back = Passed { until_us: 40_000.0, stretch: OPEN };
+        assert!(eyes.pass(&scene, back, &mut passes, &mut passing).is_err());
+    }
+
+    #[test]
+    fn moments_are_many_only_where_something_is_fast() {
+        let size = Size::new(1152, 768);
+        let still = Interval { until_s: OPEN.from_s, ..OPEN };
+        let grain: Grain = FrameSweep::grain(size);
+        let all = |scene: &Scene, stretch| {
+            let plan = Plan::new(scene, stretch, grain);
+            let rows = (0..size.height).step_by(grain.tile.height);
+            let tiles =
+                rows.flat_map(|y| (0..size.width).step_by(grain.tile.width).map(move |x| (x, y)));
+            tiles.map(|(x, y)| plan.moments(x, y).0).collect::<Vec<_>>()
+        };
+        let mut scene = demo_scene(3);
+        assert!(all(&scene, still).iter().all(|parts| *parts == 2));
+        let (with, many) = (all(&scene, OPEN), |parts: &[usize]| parts.iter().sum::<usize>());
+        assert!(with.iter().all(|parts| parts.is_multiple_of(2) && WHOLE.is_multiple_of(*parts)));
+        // Without its wheel the scene needs less, though only where the wheel was.
+        scene.layers.pop();
+        let without = all(&scene, OPEN);
+        assert!(many(&without) < many(&with));
+        let same = with.iter().zip(&without).filter(|(a, b)| a == b).count();
+        assert!(same * 10 > with.len() * 7, "{same} of {} tiles", with.len());
+        assert!(with.iter().zip(&without).all(|(a, b)| a >= b));
+    }
+}

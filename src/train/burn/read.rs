@@ -1,0 +1,11 @@
+//! From a tensor of burn to numbers.
+
+use burn_tensor::Tensor;
+use burn_tensor::backend::{Backend, ExecutionError};
+
+/// All numbers of a tensor.
+pub(crate) fn read<B: Backend, const D: usize>(
+    tensor: Tensor<B, D>,
+) -> Result<Vec<f32>, ExecutionError> {
+    Ok(tensor.try_into_data()?.convert::<f32>().to_vec().unwrap_or_default())
+}

@@ -1,0 +1,41 @@
+//! The parts of a fusion block that its passes share.
+
+use crate::engine::cpu::Isa;
+use crate::engine::cpu::kernel::{Packed, Rows};
+use crate::train::cpu::map::Map;
+use crate::train::layout::Slot;
+
+/// Pixels that go through the MLP together.
+pub(crate) const TILE: usize = 24;
+
+/// A square layer, and its transpose for the way back.
+pub(crate) struct Square {
+    pub(crate) slot: Slot,
+    pub(crate) forward: Packed,
+    pub(crate) transposed: Packed,
+}
+
+/// The fusion MLP of one level.
+pub(crate) struct Fusion {
+    pub(crate) isa: Isa,
+    pub(crate) c: usize,
+    pub(crate) first: Slot,
+    /// The first layer's columns for event and image features, and their transposes.
+    pub(crate) event: [Packed; 2],
+    pub(crate) image: [Packed; 2],
+    pub(crate) hidden: [Square; 2],
+    pub(crate) last: Square,
+    /// First-layer weights of relative y and x, then of the cell's height and width.
+    pub(crate) position: [Vec<f32>; 4],
+    pub(crate) bias: Vec<f32>,
+}
+
+/// What the way back needs of the way there.
+pub(crate) struct Fused {
+    pub(crate) event: Map,
+    pub(crate) image: Map,
+}
+
+pub(crate) fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
+    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
+}

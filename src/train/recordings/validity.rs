@@ -1,0 +1,49 @@
+//! What is wrong with a recording that can be read.
+
+use super::Crop;
+use crate::sequence::Pair;
+
+/// Shares of a recording's events, and of a sensor's pixels: where so few pixels give so many
+/// of the events they are broken, not looking at something.
+const STORM: (f64, f64) = (0.5, 0.001);
+/// Exposures may differ by this share: cameras round, they do not do more.
+const EXPOSURES_DIFFER: f64 = 0.01;
+
+/// Why a recording should not be learned from: exposures of different lengths, one without
+/// events, pixels that never rest, or images that the crop cannot be cut from.
+pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
+    let [a, b] = pair.exposures_us.map(|[start, end]| end - start);
+    if (a - b).abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
+        return Some(format!("exposures of different lengths, {a} us and {b} us"));
+    }
+    for (name, [start, end]) in ["first", "second"].into_iter().zip(pair.exposures_us) {
+        if !pair.events.iter().any(|e| (start..end).contains(&e.t_us)) {
+            return Some(format!("no events during the {name} exposure"));
+        }
+    }
+    let sensor = pair.sensor().ok()?;
+    let mut counts = vec![0_usize; sensor.area()];
+    for e in &pair.events {
+        let at = usize::from(e.y) * sensor.width + usize::from(e.x);
+        counts.get_mut(at).into_iter().for_each(|n| *n += 1);
+    }
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let few = ((sensor.area() as f64 * STORM.1) as usize).max(1);
+    let busiest: usize = counts.iter().take(few).sum();
+    if pair.events.len() > 1000 && busiest as f64 > STORM.0 * pair.events.len() as f64 {
+        let (n, of) = (busiest, pair.events.len());
+        return Some(format!("{few} pixel(s) gave {n} of its {of} events: broken ones"));
+    }
+    let crop = crop?;
+    let size = pair.frames.first()?.size();
+    if (pair.scale_factor - crop.scale as f64).abs() > 1e-6 {
+        let (found, wanted) = (pair.scale_factor, crop.scale);
+        return Some(format!("scale factor {found} instead of {wanted}"));
+    }
+    let (h, w) = crop.image();
+    (size.height < h
+        || size.width < w
+        || sensor.height < crop.events.0
+        || sensor.width < crop.events.1)
+        .then(|| format!("{size} is smaller than crops of {w}x{h}"))
+}

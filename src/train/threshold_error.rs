@@ -1,0 +1,27 @@
+//! How far the thresholds of a training are off.
+
+use crate::event::Thresholds;
+use crate::random::KeyedRng;
+use serde::{Deserialize, Serialize};
+
+/// How wrong the contrast thresholds are that the network is given: estimates of them are never
+/// exact, and the network must learn to live with that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdError {
+    /// Standard deviation of the logarithm of an error common to both.
+    pub common: f64,
+    /// Standard deviation of the logarithm of an error that raises one and lowers the other.
+    pub polarity: f64,
+}
+
+impl ThresholdError {
+    pub(crate) fn apply(self, thresholds: Thresholds, random: &mut KeyedRng) -> Thresholds {
+        let common = (self.common * random.normal()).exp();
+        let polarity = (self.polarity * random.normal()).exp();
+        Thresholds {
+            on: thresholds.on * common * polarity,
+            off: thresholds.off * common / polarity,
+        }
+    }
+}

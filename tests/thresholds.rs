@@ -1,0 +1,131 @@
+//! The running estimate of contrast thresholds on the simulated rig.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use gem_live::deblur::{FramePair, ThresholdEstimator, Unused};
+use gem_live::event::{Contrast, ContrastSource, Event, Thresholds};
+use gem_live::image::Size;
+use gem_live::simulate::rig::{Period, RigModel, RigWorld};
+use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
+use gem_live::time::TimeRange;
+
+const IMAGE: Size = Size::new(192, 128);
+
+/// A rig with linear frames and an event sensor of linear light.
+fn rig(thresholds: Thresholds, scale: usize, shot_noise_hz: f64, seed: u64) -> RigModel {
+    let sensor = Size::new(IMAGE.width / scale, IMAGE.height / scale);
+    let model = RigModel { sensor, ..RigModel::new(IMAGE, seed) };
+    let pixels = SensorSettings {
+        on: thresholds.on as f32,
+        off: thresholds.off as f32,
+        shot_noise_hz,
+        gamma: 1.0,
+        ..model.pixels
+    };
+    let camera = CameraSettings { transfer: Transfer::Linear, ..model.camera };
+    RigModel { pixels, camera, ..model }
+}
+
+/// What the estimator says to a pair of periods.
+fn observe(
+    estimator: &mut ThresholdEstimator,
+    one: &Period,
+    two: &Period,
+    sensor: Size,
+) -> Result<(), Unused> {
+    let span = |p: &Period| TimeRange::new(p.start_us as f64, p.end_us as f64);
+    let events: [&[Event]; 2] = [&one.events, &two.events];
+    estimator.observe(&FramePair {
+        frames: [&one.frame, &two.frame],
+        spans: [span(one), span(two)],
+        events: &events,
+        sensor,
+    })
+}
+
+fn estimated(model: RigModel, pairs: usize) -> Contrast {
+    let mut world = RigWorld::new(model).unwrap();
+    let mut estimator = ThresholdEstimator::default();
+    for _ in 0..pairs {
+        let (one, two) = (world.period().unwrap(), world.period().unwrap());
+        observe(&mut estimator, &one, &two, model.sensor).unwrap();
+    }
+    estimator.contrast()
+}
+
+#[test]
+fn thresholds_are_found_within_a_tenth_at_every_ratio_and_through_noise() {
+    let cases = [
+        (0.1, 0.1, 1, 0.0),
+        (0.2, 0.2, 1, 40.0),
+        (0.4, 0.5, 2, 20.0),
+        (0.15, 0.12, 4, 20.0),
+        (0.3, 0.3, 4, 40.0),
+    ];
+    let mut errors: Vec<f64> = (cases.into_iter().zip(1..))
+        .map(|((on, off, scale, noise), seed)| {
+            let found = estimated(rig(Thresholds { on, off }, scale, noise, seed), 5);
+            assert_eq!(found.source, ContrastSource::Estimated);
+            let found = found.thresholds;
+            let error = (found.on / on - 1.0).abs().max((found.off / off - 1.0).abs());
+            println!("{scale}:1, {noise} Hz: {on}, {off} found as {found:?}");
+            error
+        })
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    assert!(errors[errors.len() / 2] < 0.1, "{errors:?}");
+    assert!(errors[errors.len() - 1] < 0.2, "{errors:?}");
+}
+
+#[test]
+fn a_static_scene_says_nothing_however_noisy() {
+    let model = RigModel { speed: 0.0, ..rig(Thresholds::both(0.3), 1, 40.0, 1) };
+    let mut world = RigWorld::new(model).unwrap();
+    let (one, two) = (world.period().unwrap(), world.period().unwrap());
+    let mut estimator = ThresholdEstimator::default();
+    assert_eq!(observe(&mut estimator, &one, &two, model.sensor), Err(Unused::Static));
+    assert_eq!(estimator.contrast(), Contrast::default());
+}
+
+#[test]
+fn events_of_something_else_are_not_used() {
+    let model = rig(Thresholds::both(0.2), 1, 0.0, 1);
+    let mut world = RigWorld::new(model).unwrap();
+    let (one, mut two) = (world.period().unwrap(), world.period().unwrap());
+    let mut one = one;
+    for e in one.events.iter_mut().chain(&mut two.events) {
+        // Mirrored about both axes.
+        e.x = (model.sensor.width - 1) as u16 - e.x;
+        e.y = (model.sensor.height - 1) as u16 - e.y;
+    }
+    let mut estimator = ThresholdEstimator::default();
+    assert_eq!(observe(&mut estimator, &one, &two, model.sensor), Err(Unused::Unrelated));
+}
+
+#[test]
+fn gaps_without_recorded_events_do_not_raise_the_estimate() {
+    let thresholds = Thresholds::both(0.2);
+    let model = rig(thresholds, 1, 0.0, 3);
+    let mut world = RigWorld::new(model).unwrap();
+    let mut estimator = ThresholdEstimator::default();
+    for _ in 0..5 {
+        let (mut one, two) = (world.period().unwrap(), world.period().unwrap());
+        // As datasets that keep the events of the exposures only.
+        one.events.retain(|e| e.t_us < one.end_us);
+        observe(&mut estimator, &one, &two, model.sensor).unwrap();
+    }
+    let found = estimator.contrast().thresholds;
+    assert!((found.on / 0.2 - 1.0).abs() < 0.15, "{found:?}");
+}
+
+#[test]
+fn frames_of_different_shape_are_refused() {
+    let model = rig(Thresholds::both(0.2), 1, 0.0, 1);
+    let mut world = RigWorld::new(model).unwrap();
+    let (one, two) = (world.period().unwrap(), world.period().unwrap());
+    let mut estimator = ThresholdEstimator::default();
+    let wrong = Size::new(2, 2);
+    assert_eq!(observe(&mut estimator, &one, &two, wrong), Err(Unused::Shape));
+    // The other way round in time.
+    assert_eq!(observe(&mut estimator, &two, &one, model.sensor), Err(Unused::Shape));
+}
