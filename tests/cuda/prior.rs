@@ -56,7 +56,7 @@ fn targets() -> [TimeRange; 3] {
 fn scene(seed: u64) -> Scene {
     let mut scene = Scene::seeded(seed, Size::new(48, 32), Size::new(21, 17), Size::new(29, 19));
     for event in &mut scene.events[..1500] {
-        (event.x, event.y, event.on) = (5, 3, true);
+        (event.x, event.y, event.polarity) = (5, 3, true);
     }
     scene
 }
@@ -87,7 +87,7 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let queue = cuda.queue().unwrap();
     let mut next = 0;
     for want in &want {
-        while queue.room() > 0 && next < jobs.len() {
+        while queue.free_slots() > 0 && next < jobs.len() {
             assert!(queue.submit(&jobs[next].0, &jobs[next].1, OutputFormat::F32).unwrap());
             next += 1;
         }
