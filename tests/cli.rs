@@ -286,8 +286,8 @@ fn refused(arguments: &str, why: &str) {
 fn options_that_would_have_no_effect_are_refused() {
     let live = "live --headless --seconds 0.1";
     let cases = [
-        ("--engine cpu --device 0", "--device has no effect with --engine cpu"),
-        ("--engine none --device 0", "--device has no effect with --engine none"),
+        ("--engine cpu --device 0", "--gpu has no effect with --engine cpu"),
+        ("--engine none --device 0", "--gpu has no effect with --engine none"),
         ("--engine none --threads 2 --weights w", "--weights, --threads have no effect with"),
         ("--engine none --filter hot", "--filter has no effect with the clip"),
         ("--engine none --fullscreen", "--fullscreen"),
