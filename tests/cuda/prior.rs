@@ -229,6 +229,7 @@ fn case_kernel() {
             assert!(off <= 2e-5 * want.abs().max(1.0), "{channel} of {pixel}: {got}, {want}");
             priors += usize::from(channel >= CHANNELS && want != 0.0);
         }
-        assert!(priors > area / 2, "only {priors} numbers of the prior");
+        // Restored over the whole exposure, the sharp image is the blurry one.
+        assert!(target == whole || priors > area / 2, "only {priors} numbers of the prior");
     }
 }
