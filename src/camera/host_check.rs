@@ -155,9 +155,10 @@ impl<'a> Host<'a> {
             missing.push(format!(
                 "usbfs_memory_mb is {mb}, too small for a USB3 Vision camera, which will lose \
                  frames: run sudo sh -c 'echo {RECOMMENDED_USBFS_MB} > \
-                 /sys/module/usbcore/parameters/usbfs_memory_mb' (until the next reboot; to make it \
-                 permanent, add usbcore.usbfs_memory_mb={RECOMMENDED_USBFS_MB} to the kernel command \
-                 line)"
+                 /sys/module/usbcore/parameters/usbfs_memory_mb' (until the next reboot; to \
+                 make it permanent, add usbcore.usbfs_memory_mb={RECOMMENDED_USBFS_MB} to the \
+                 kernel command line)"
+            ));
         }
         missing
     }

@@ -173,7 +173,11 @@ mod tests {
         let mut dials = BiasDials::new(COMMON, read).unwrap();
         let log = |raw: u32| (current_pa(raw) / current_pa(raw_diff())).ln();
         let [(_, on), (_, off), (_, receptor), _] = dials.biases();
-        assert_eq!((on, receptor), (raw(5, 255), raw(2, 58)), "the neutral position changes nothing");
+        assert_eq!(
+            (on, receptor),
+            (raw(5, 255), raw(2, 58)),
+            "the neutral position changes nothing"
+        );
         let (on_0, off_0) = (log(on), log(off));
         for (sensitivity, factor) in [(1.0, 0.5), (-1.0, 2.0)] {
             dials.sensitivity = sensitivity;

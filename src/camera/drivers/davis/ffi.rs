@@ -275,7 +275,14 @@ impl Open {
         let none = std::ptr::null_mut();
         // SAFETY: the callback's argument stays alive until `drop` has closed the device.
         unsafe {
-            (self.caer.functions.start)(self.handle, None, None, none, Some(on_disconnected), argument)
+            (self.caer.functions.start)(
+                self.handle,
+                None,
+                None,
+                none,
+                Some(on_disconnected),
+                argument,
+            )
         }
     }
 
@@ -285,12 +292,14 @@ impl Open {
         // SAFETY: the handle is open, and no data is being read at the same time.
         unsafe { (self.caer.functions.stop)(self.handle) };
         let changed = change(self);
-        let argument = self.callback_flag.map_or(std::ptr::null_mut(), |l| l.cast_mut().cast::<c_void>());
+        let argument =
+            self.callback_flag.map_or(std::ptr::null_mut(), |l| l.cast_mut().cast::<c_void>());
         let none = std::ptr::null_mut();
         let callback: Callback = if argument.is_null() { None } else { Some(on_disconnected) };
         // SAFETY: the callback's argument, created at the first start, is alive until `drop`.
-        let started =
-            unsafe { (self.caer.functions.start)(self.handle, None, None, none, callback, argument) };
+        let started = unsafe {
+            (self.caer.functions.start)(self.handle, None, None, none, callback, argument)
+        };
         changed && started
     }
 

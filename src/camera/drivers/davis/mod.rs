@@ -136,7 +136,9 @@ impl Driver for Davis {
             .and_then(|a| BiasDials::new(a, |module, parameter| open.get(module, parameter)));
         if !rejected.is_empty() {
             let what = rejected.join(", ");
-            return Err(DeviceError::NotFound(format!("the DAVIS rejected these settings: {what}")));
+            return Err(DeviceError::NotFound(format!(
+                "the DAVIS rejected these settings: {what}"
+            )));
         }
         if !open.start() {
             return Err(DeviceError::NotFound("the DAVIS does not start streaming".into()));
@@ -273,7 +275,8 @@ impl Device for Camera {
             let previous = self.open.get(module, parameter);
             // A value with which the camera does not start would leave it silent.
             self.open.restart(|open| open.set(module, parameter, raw)) || {
-                let restore = |open: &Open| previous.is_some_and(|raw| open.set(module, parameter, raw));
+                let restore =
+                    |open: &Open| previous.is_some_and(|raw| open.set(module, parameter, raw));
                 self.open.restart(restore);
                 false
             }

@@ -114,7 +114,8 @@ const fn host(
 
 /// Sizes of libcaer's ring buffer, starting at its default. `caerRingBufferInit` rejects sizes
 /// that are not a power of two.
-const RING_SIZES: ValueRange = ValueRange::OneOf(&[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384]);
+const RING_SIZES: ValueRange =
+    ValueRange::OneOf(&[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384]);
 
 /// The registers of a camera. The biases of an unknown chip are left out.
 pub(super) fn registers(info: &Info) -> impl Iterator<Item = Register> {
@@ -142,9 +143,13 @@ const REGISTERS: &[Register] = &[
     register("background_activity", "Background filter", (DVS, 31), 1, |i| {
         i.background_activity_filter
     }),
-    register("background_activity_250us", "Background filter time (250 us)", (DVS, 32), 4095, |i| {
-        i.background_activity_filter
-    }),
+    register(
+        "background_activity_250us",
+        "Background filter time (250 us)",
+        (DVS, 32),
+        4095,
+        |i| i.background_activity_filter,
+    ),
     register("refractory", "Refractory filter", (DVS, 33), 1, |i| i.background_activity_filter),
     register("refractory_250us", "Refractory period (250 us)", (DVS, 34), 4095, |i| {
         i.background_activity_filter
