@@ -12,23 +12,23 @@
 
 enum { WIDTH = 346, HEIGHT = 260, KEYS = 32, DAVIS240C = 2, DAVIS346B = 5 };
 enum key {
-    PRESENT = 0,       // whether a camera is plugged in
-    STALL = 1,         // reading data blocks
-    UNPLUG = 2,        // reports a disconnect and sends no more data
-    DROP = 3,          // number of containers to drop silently
-    START_US = 4,      // start time of the clock, to test its overflow
-    PER_CONTAINER = 5, // events per container
+    PRESENT = 0,         // whether a camera is plugged in
+    STALL = 1,           // reading data blocks
+    UNPLUG = 2,          // reports a disconnect and sends no more data
+    DROP = 3,            // number of containers to drop silently
+    START_US = 4,        // start time of the clock, to test its overflow
+    PER_CONTAINER = 5,   // events per container
     CONTAINER_US = 6,
-    RESET = 7,         // sets the clock to zero
-    MALFORMED = 8,      // number of packets with invalid headers to send
-    OPENED = 9,        // counter
+    RESET = 7,           // sets the clock to zero
+    MALFORMED = 8,       // number of packets with invalid headers to send
+    OPENED = 9,          // counter
     CLOSED = 10,
     SENT_EVENTS = 11,
     SENT_FRAMES = 12,
     DEVICE_DROPPED = 13, // the camera's own count of dropped events
     FREE_RUN = 14,       // does not wait for real time
     REFUSE = 15,         // rejects register settings
-    IMU_SAMPLES = 16,       // IMU samples per container
+    IMU_SAMPLES = 16,    // IMU samples per container
     LOG_DROPPED = 17,    // number of log messages about a dropped container
     EDGES_DROPPED = 18,  // the camera's own count of dropped edges
     STARTED = 19,        // counter
