@@ -154,7 +154,7 @@ fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> 
         match source.packets.recv_timeout(Duration::from_secs(20)).unwrap() {
             Packet::Frame(frame) if matches(&frame) => return frame,
             Packet::Frame(_) => {}
-            Packet::Events(_) => panic!("events from a web camera"),
+            Packet::Events(_) => panic!("events from a webcam"),
         }
     }
     panic!("no such frame");

@@ -128,7 +128,7 @@ impl FaultInjector {
         Self { inner, plan, ledger: FaultLedger::default(), shared: Arc::new(shared) }
     }
 
-    /// The counts of injected faults.
+    /// Shared counts of the injected faults.
     pub fn ledger(&self) -> FaultLedger {
         self.ledger.clone()
     }

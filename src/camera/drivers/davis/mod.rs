@@ -75,10 +75,11 @@ impl Davis {
         let _ = log::take_last_message();
         Open::new(caer, serial).map_err(|errno| {
             let which = serial.map_or(String::new(), |s| format!(" {s}"));
-            let detail = log::take_last_message().map_or(String::new(), |message| format!(": {message}"));
+            let detail = log::take_last_message();
+            let detail = detail.map_or(String::new(), |message| format!(": {message}"));
             DeviceError::NotFound(format!(
-                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check that the \
-                 udev rule is installed and that no other program uses the camera"
+                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check that \
+                 the udev rule is installed and that no other program uses the camera"
             ))
         })
     }
@@ -377,7 +378,7 @@ impl Camera {
         self.drops.add(DropCause::Malformed, DropUnit::Gaps, malformed);
         self.drops.add(DropCause::Malformed, DropUnit::Events, bad);
         if reset {
-            // The clock was reset, and the other timestamps of this container belong to neither epoch.
+            // The clock was reset; the other timestamps of this container belong to neither epoch.
             self.start_epoch();
             self.drops.add(DropCause::Device, DropUnit::Events, events.len() as u64);
             self.drops.add(DropCause::Device, DropUnit::Frames, frames.len() as u64);

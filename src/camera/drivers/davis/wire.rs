@@ -176,8 +176,8 @@ pub(super) fn frames<'a>(
             return None;
         }
         let mut picture = ImageU8::in_store(pictures, channels == 3, size, 0);
-        // 16-bit samples, of which a DAVIS uses the upper ten bits; interleaved red, green, blue are
-        // converted to blue, green, red planes.
+        // 16-bit samples, of which a DAVIS uses the upper ten bits. Interleaved red, green and
+        // blue are converted to blue, green and red planes.
         let pixels = pixels.as_chunks::<2>().0.chunks_exact(channels);
         for (plane, channel) in
             picture.data_mut().chunks_exact_mut(size.area()).zip((0..channels).rev())

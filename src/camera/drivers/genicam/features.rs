@@ -163,7 +163,7 @@ pub(super) fn pixel_formats(open: &Open) -> Vec<(String, PixelFormat)> {
     names.into_iter().zip(codes).filter_map(known).collect()
 }
 
-/// Sets a control. [`needs_stop`] tells whether the stream must be stopped first.
+/// Sets a control. [`needs_stop`] returns whether the stream must be stopped first.
 pub(super) fn set(open: &Open, name: &str, value: &Value) -> Result<(), ControlError> {
     let rejected =
         |e: aravis::glib::Error| ControlError::Refused(format!("{name}: {}", e.message()));

@@ -36,8 +36,8 @@ pub struct Found {
 
 /// Error message of a program that was built without GenICam support.
 #[cfg(not(feature = "genicam"))]
-const NOT_BUILT: &str = "this program was built without GenICam support: install libaravis-dev (0.8.25 \
-     or newer) and libusb-1.0-0-dev, then cargo install --path . --features genicam";
+const NOT_BUILT: &str = "this program was built without GenICam support: install libaravis-dev \
+     (0.8.25 or newer) and libusb-1.0-0-dev, then cargo install --path . --features genicam";
 
 #[cfg(feature = "genicam")]
 impl GenIcam {
