@@ -78,8 +78,8 @@ impl Davis {
             let detail = log::take_last_message();
             let detail = detail.map_or(String::new(), |message| format!(": {message}"));
             DeviceError::NotFound(format!(
-                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check that \
-                 the udev rule is installed and that no other program uses the camera"
+                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check \
+                 that the udev rule is installed and that no other program uses the camera"
             ))
         })
     }
