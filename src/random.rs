@@ -1,8 +1,8 @@
-//! Random numbers that depend on a key and on nothing else.
+//! Random numbers that depend only on a key.
 //!
-//! Work is shared between threads by rows; a generator of its own for every row and step makes
-//! the result the same whatever the number of threads. The algorithm is fixed here because data
-//! made from a seed must stay the same when a dependency is renewed.
+//! Work is split between threads by rows. Each row and step has its own generator, so that the
+//! result does not depend on the number of threads. The algorithm is fixed here because data
+//! made from a seed must not change when a dependency is updated.
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use std::sync::LazyLock;
 pub struct KeyedRng(u64);
 
 impl KeyedRng {
-    /// The stream that belongs to `key`, for instance seed, purpose, step and row.
+    /// The generator for `key`, for example seed, purpose, step and row.
     pub fn keyed(key: &[u64]) -> Self {
-        let mut stream = Self(0);
+        let mut rng = Self(0);
         for part in key {
-            stream.0 = stream.bits() ^ part;
+            rng.0 = rng.bits() ^ part;
         }
-        stream.0 = stream.bits();
-        stream
+        rng.0 = rng.bits();
+        rng
     }
 
     /// 64 random bits.
@@ -40,7 +40,7 @@ impl KeyedRng {
         low + (high - low) * self.unit()
     }
 
-    /// Uniform among `0..n`; 0 for an empty range.
+    /// Uniform integer in `0..n`; 0 for an empty range.
     pub fn below(&mut self, n: usize) -> usize {
         ((self.unit() * n as f64) as usize).min(n.saturating_sub(1))
     }
@@ -51,9 +51,9 @@ impl KeyedRng {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// Nearly normal and many times faster, for sensor noise: quantiles of the normal
-    /// distribution, from a table of 4096, four from 64 bits. Never beyond 3.7 standard
-    /// deviations, mean 0 and standard deviation 1 to the rounding of floats.
+    /// Approximately normal and many times faster, for sensor noise: quantiles of the normal
+    /// distribution from a table of 4096 entries, four per 64 random bits. Values stay within 3.7
+    /// standard deviations; mean 0 and standard deviation 1 up to float rounding.
     pub fn normals(&mut self, out: &mut [f32]) {
         let table = &**QUANTILES;
         for four in out.chunks_mut(4) {
@@ -65,18 +65,18 @@ impl KeyedRng {
         }
     }
 
-    /// Waiting time until the next of random events that come `rate` times per unit of time.
+    /// Waiting time until the next event of a Poisson process with `rate` events per unit of time.
     pub fn wait(&mut self, rate: f64) -> f64 {
         -(1.0 - self.unit()).ln() / rate
     }
 }
 
-/// Quantiles in the table.
+/// Number of quantiles in the table.
 const LENGTH: usize = 4096;
 
-/// The normal distribution at the middles of so many equally likely parts.
+/// The normal distribution at the midpoints of `LENGTH` equally likely intervals.
 static QUANTILES: LazyLock<Box<[f32; LENGTH]>> = LazyLock::new(|| {
-    /// Steps of the integral from 0 to this many standard deviations.
+    /// Steps of the numerical integral from 0 to `REACH` standard deviations.
     const STEPS: u32 = 200_000;
     const REACH: f64 = 5.0;
     let mut upper = Vec::with_capacity(LENGTH / 2);
@@ -85,16 +85,16 @@ static QUANTILES: LazyLock<Box<[f32; LENGTH]>> = LazyLock::new(|| {
     for i in 0..STEPS {
         let x = (f64::from(i) + 0.5) * step;
         below += peak * (-x * x / 2.0).exp() * step;
-        let wanted = 0.5 + (upper.len() as f64 + 0.5) / LENGTH as f64;
-        if below >= wanted && upper.len() < LENGTH / 2 {
+        let quantile = 0.5 + (upper.len() as f64 + 0.5) / LENGTH as f64;
+        if below >= quantile && upper.len() < LENGTH / 2 {
             upper.push(x + step / 2.0);
         }
     }
-    // The middles of parts vary a little less than the whole.
-    let square = upper.iter().map(|x| x * x).sum::<f64>() / upper.len().max(1) as f64;
+    // The midpoints have a slightly smaller variance than the distribution.
+    let variance = upper.iter().map(|x| x * x).sum::<f64>() / upper.len().max(1) as f64;
     let mut table = Box::new([0.0; LENGTH]);
     for (i, x) in upper.iter().enumerate() {
-        let x = (x / square.sqrt()) as f32;
+        let x = (x / variance.sqrt()) as f32;
         table[LENGTH / 2 + i] = x;
         table[LENGTH / 2 - 1 - i] = -x;
     }
@@ -106,18 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_the_moments_of_the_normal_distribution() {
+    fn table_has_the_moments_of_the_normal_distribution() {
         let mut values = vec![0.0; 1 << 20];
         KeyedRng::keyed(&[1]).normals(&mut values);
         let mean = |power: i32| {
             values.iter().map(|v| f64::from(*v).powi(power)).sum::<f64>() / values.len() as f64
         };
-        // Four standard errors of a million: 1, 2, 15 - 0 and 96 are the variances.
+        // Four standard errors for 2^20 samples. The variances are 1, 2 and 15 (96 for the 4th).
         for (power, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0)] {
             let bound = 4.0 * f64::sqrt(variance) / 1024.0;
             assert!((mean(power) - expected).abs() < bound, "{power}: {}", mean(power));
         }
-        // The tails that a table leaves out are worth a fiftieth of the fourth moment.
+        // The truncated tails reduce the fourth moment by a fiftieth.
         assert!((mean(4) - 3.0).abs() < 0.06, "{}", mean(4));
         assert!(QUANTILES.is_sorted());
     }

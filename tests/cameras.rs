@@ -1,4 +1,4 @@
-//! Two cameras feed one rig: told apart, lost and found again each on its own.
+//! Two cameras in one rig: identified, lost and reconnected independently.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,8 +15,8 @@ use gem_live::camera::{
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::{
-    CameraChoice, Control as Wish, ExposureSource, Next, OpenError, Parts, Pipeline, Playback,
-    RigHandle, RigSource, Sources, nothing, open,
+    CameraChoice, Control as LiveControl, ExposureSource, Next, OpenError, Parts, Pipeline,
+    Playback, RigHandle, RigSource, Sources, nothing, open,
 };
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::sequence::Pair;
@@ -28,8 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Far more than anything here takes; only reached when something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than any step here; reached only when something is broken.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn model() -> RigModel {
     let mut model = RigModel::new(Size::new(32, 32), 9);
@@ -38,7 +38,7 @@ fn model() -> RigModel {
     model
 }
 
-/// A camera with a plug.
+/// A camera that can be unplugged.
 struct Plug {
     inner: Arc<dyn Driver>,
     out: Arc<AtomicBool>,
@@ -50,18 +50,18 @@ impl Driver for Plug {
             return Err(DeviceError::NotFound("it is not plugged in".into()));
         }
         let (inner, out) = (self.inner.open(wanted, drops)?, self.out.clone());
-        Ok(wrap(inner, move |inner, patience, packets| {
+        Ok(wrap(inner, move |inner, timeout, packets| {
             if out.load(Ordering::Relaxed) {
                 return Err(DeviceError::NotFound("it was unplugged".into()));
             }
-            inner.poll(patience, packets)
+            inner.poll(timeout, packets)
         }))
     }
 }
 
 struct Rig {
     source: RigSource,
-    tap: RigHandle,
+    handle: RigHandle,
     unplug: [Arc<AtomicBool>; 2],
     complete: usize,
     incomplete: usize,
@@ -77,17 +77,17 @@ impl Rig {
         };
         let (frames, events) =
             (camera(Arc::new(frames), &unplug[0]), camera(Arc::new(events), &unplug[1]));
-        let tap = RigHandle::default();
+        let handle = RigHandle::default();
         let rig = RigSettings::default();
-        let source = RigSource::two("two".into(), frames, events, rig, tap.clone()).unwrap();
-        Self { source, tap, unplug, complete: 0, incomplete: 0 }
+        let source = RigSource::two("two".into(), frames, events, rig, handle.clone()).unwrap();
+        Self { source, handle, unplug, complete: 0, incomplete: 0 }
     }
 
-    /// Runs until `done`, counting exposures.
+    /// Runs until `done`, counting exposures with and without events.
     fn run(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let started = Instant::now();
         while !done(self) {
-            assert!(started.elapsed() < PATIENCE, "{what}: {:?}", self.source.facts());
+            assert!(started.elapsed() < TIMEOUT, "{what}: {:?}", self.source.facts());
             if let Ok(Next::Exposure(captured)) = self.source.next(Duration::from_millis(20)) {
                 match captured.exposure.events.is_empty() {
                     true => self.incomplete += 1,
@@ -97,7 +97,7 @@ impl Rig {
         }
     }
 
-    fn some_more(&mut self, count: usize) {
+    fn run_exposures(&mut self, count: usize) {
         let until = self.complete + count;
         self.run("exposures with events", |rig| rig.complete >= until);
     }
@@ -109,32 +109,34 @@ impl Rig {
 }
 
 #[test]
-fn either_camera_is_waited_for_and_taken_up_again() {
+fn either_camera_is_reconnected() {
     let mut rig = Rig::start(true);
-    rig.some_more(15);
+    rig.run_exposures(15);
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
     for (which, name) in [(0, "frame camera"), (1, "event camera")] {
         assert_eq!(rig.source.fault(), None);
         rig.unplug[which].store(true, Ordering::Relaxed);
-        rig.run("it is said", |rig| {
+        rig.run("the disconnect is reported", |rig| {
             rig.source.fault().is_some_and(|t| t.contains(name) && t.contains("plug"))
         });
         rig.unplug[which].store(false, Ordering::Relaxed);
-        rig.run("it is found", |rig| rig.source.fault().is_none());
-        rig.some_more(15);
+        rig.run("the reconnect", |rig| rig.source.fault().is_none());
+        rig.run_exposures(15);
         rig.run("edges again", |rig| rig.fact("synchronised by").starts_with("edges"));
     }
 }
 
 #[test]
-fn the_controls_and_identities_of_two_cameras_are_told_apart() {
+fn controls_and_identities_of_two_cameras_are_kept_apart() {
     let mut rig = Rig::start(false);
     let control =
         |rig: &Rig, name: &str| rig.source.controls().iter().find(|c| c.name == name).cloned();
     let all = ["frames:exposure_us", "frames:speed", "events:cable"];
-    rig.run("both are there", |rig| all.iter().all(|name| control(rig, name).is_some()));
+    rig.run("both cameras are connected", |rig| {
+        all.iter().all(|name| control(rig, name).is_some())
+    });
     assert_eq!(control(&rig, all[0]).unwrap().label, "Exposure (us)");
-    // Each is under its camera's name and serial number.
+    // Each control is grouped under its camera's role and serial number.
     let group = |rig: &Rig, name: &str| control(rig, name).unwrap().group;
     for (name, role, serial) in
         [(all[0], "frame camera", "00000009-frames"), (all[2], "event camera", "00000009-events")]
@@ -142,7 +144,7 @@ fn the_controls_and_identities_of_two_cameras_are_told_apart() {
         let group = group(&rig, name);
         assert!(group.starts_with(role) && group.ends_with(serial), "{group}");
     }
-    // Each control is one camera's, and those of the noise filters are nobody's.
+    // Each control belongs to one camera or to the noise filters.
     let shown = rig.source.controls();
     assert!(shown.iter().all(|c| {
         ["frames:", "events:", "filter_"].iter().filter(|p| c.name.starts_with(**p)).count() == 1
@@ -151,21 +153,19 @@ fn the_controls_and_identities_of_two_cameras_are_told_apart() {
     assert!(rig.source.name().contains("00000009-frames"), "{}", rig.source.name());
     assert!(rig.source.name().contains("00000009-events"), "{}", rig.source.name());
     // A control reaches its own camera.
-    rig.source.control(Wish::Set("events:cable".into(), Value::Bool(true)));
+    rig.source.control(LiveControl::Set("events:cable".into(), Value::Bool(true)));
     rig.run("the cable", |rig| control(rig, all[2]).is_some_and(|c| c.value == Value::Bool(true)));
-    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Int(9_000)));
+    rig.source.control(LiveControl::Set("frames:exposure_us".into(), Value::Int(9_000)));
     rig.run("the exposure", |rig| {
         control(rig, all[0]).is_some_and(|c| c.value == Value::Int(9_000))
     });
     rig.run("edges", |rig| rig.fact("synchronised by").starts_with("edges"));
-    // One that nobody has is said, and so is a value that it cannot take.
-    rig.source.control(Wish::Set("cable".into(), Value::Bool(true)));
+    // An unknown control and an invalid value are reported.
+    rig.source.control(LiveControl::Set("cable".into(), Value::Bool(true)));
     assert!(rig.source.fault().unwrap().contains("no camera has a control named cable"));
-    rig.source.control(Wish::Set("frames:exposure_us".into(), Value::Int(-1)));
-    rig.run("the refusal", |rig| {
-        rig.source.fault().is_some_and(|t| t.contains("outside of its range"))
-    });
-    assert!(rig.tap.can_record());
+    rig.source.control(LiveControl::Set("frames:exposure_us".into(), Value::Int(-1)));
+    rig.run("the refusal", |rig| rig.source.fault().is_some_and(|t| t.contains("out of range")));
+    assert!(rig.handle.can_record());
 }
 
 /// Lets every second event through.
@@ -184,17 +184,17 @@ impl EventStage for Half {
 }
 
 #[test]
-fn events_pass_through_the_stages_and_what_is_removed_is_told() {
+fn stages_filter_events_and_the_removed_share_is_reported() {
     let mut rig = Rig::start(true);
     rig.source.stages(vec![Box::new(Half(false))]);
     rig.run("the filter's effect", |rig| rig.fact("filter") == "half: 50.0 % of events removed");
-    rig.some_more(3);
+    rig.run_exposures(3);
 }
 
 #[test]
-fn cameras_that_cannot_serve_are_refused_in_words() {
-    let tap = RigHandle::default();
-    let refused = |sources: Sources| match open(&sources, Playback::Once, &tap, |_| Ok(())) {
+fn unsuitable_sources_are_rejected_with_a_message() {
+    let handle = RigHandle::default();
+    let rejected = |sources: Sources| match open(&sources, Playback::Once, &handle, |_| Ok(())) {
         Ok(_) => panic!("{sources} was opened"),
         Err(e) => e,
     };
@@ -202,21 +202,21 @@ fn cameras_that_cannot_serve_are_refused_in_words() {
         frames: frames.parse().unwrap(),
         events: events.parse().unwrap(),
     };
-    let alone = refused(Sources::One("uvc:1".parse().unwrap()));
+    let alone = rejected(Sources::One("uvc:1".parse().unwrap()));
     assert!(alone.to_string().contains("--frame-source uvc:1 --event-source"), "{alone}");
-    assert!(matches!(refused(two("sim", "genicam")), OpenError::NoEvents(_)));
-    assert!(matches!(refused(two("clip", "sim")), OpenError::Whole(_)));
-    assert!(matches!(refused(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
+    assert!(matches!(rejected(two("sim", "genicam")), OpenError::NoEvents(_)));
+    assert!(matches!(rejected(two("clip", "sim")), OpenError::Whole(_)));
+    assert!(matches!(rejected(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
 }
 
 #[test]
-fn a_driver_that_panics_is_a_camera_that_failed() {
-    let breaking = Faulty(Arc::new(Sim::new(model(), true)));
+fn panic_of_a_driver_is_reported_as_a_failed_camera() {
+    let faulty = Faulty(Arc::new(Sim::new(model(), true)));
     let (wanted, settings) = (DeviceSelector::default(), Settings::default());
     let source =
-        Camera::start("camera", Arc::new(breaking), wanted, settings, Drops::default()).unwrap();
+        Camera::start("camera", Arc::new(faulty), wanted, settings, Drops::default()).unwrap();
     let why = loop {
-        match source.status.recv_timeout(PATIENCE).expect("nothing is reported") {
+        match source.status.recv_timeout(TIMEOUT).expect("no status was reported") {
             Status::Failed(why) => break why,
             _ => continue,
         }
@@ -233,7 +233,7 @@ impl Driver for Faulty {
     }
 }
 
-/// A stage that panics on the rig's thread.
+/// A stage that panics on the rig thread.
 struct PanickingStage;
 
 impl EventStage for PanickingStage {
@@ -247,7 +247,7 @@ impl EventStage for PanickingStage {
 }
 
 #[test]
-fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
+fn panic_of_a_camera_or_the_rig_is_a_failure_and_not_a_normal_end() {
     let sim = || Sim::new(model(), true);
     let start = |camera| {
         RigSource::one("one".into(), camera, RigSettings::default(), RigHandle::default()).unwrap()
@@ -263,22 +263,22 @@ fn a_panic_of_a_camera_or_of_the_rig_is_a_failure_and_no_end() {
             notify: Box::new(|| ()),
         })
         .unwrap();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while !pipeline.ended() {
-            assert!(Instant::now() < until, "it goes on for ever");
+            assert!(Instant::now() < until, "the pipeline does not end");
             std::thread::sleep(Duration::from_millis(5));
         }
-        let why = pipeline.failure().expect("it ended as if all were well");
+        let why = pipeline.failure().expect("it ended without a failure");
         assert!(why.contains("on purpose"), "{why}");
         let notices = pipeline.notices().list();
         assert!(notices.iter().any(|n| n.text.contains("on purpose")), "{notices:?}");
     }
 }
 
-/// Frames of a recording.
+/// Number of frames of the recording.
 const FRAMES: i64 = 250;
 
-/// A recording of frames every 20 ms whose brightness is their number.
+/// Writes a recording with a frame every 20 ms, whose brightness is the frame number.
 fn recording(folder: &Path) {
     let span = |n: i64| [1_000 + n * 20_000, 9_000 + n * 20_000];
     let frame = |n: i64| ImageU8::filled(false, Size::new(32, 32), n as u8);
@@ -298,20 +298,20 @@ fn recording(folder: &Path) {
 }
 
 #[test]
-fn a_recording_as_two_halves_is_paused_and_sought_without_a_fault() {
+fn recording_split_into_two_cameras_pauses_and_seeks_without_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     recording(folder.path());
     let name = || format!("replay:{}", folder.path().display()).parse().unwrap();
     let sources = Sources::Two { frames: name(), events: name() };
-    let tap = RigHandle::default();
-    tap.alignment().set_folder(folder.path().join("alignments"));
-    let mut source = open(&sources, Playback::Loop, &tap, |_| Ok(())).unwrap();
-    // Exposures until `done`, and for a while longer: a refusal comes a moment later.
+    let handle = RigHandle::default();
+    handle.alignment().set_folder(folder.path().join("alignments"));
+    let mut source = open(&sources, Playback::Loop, &handle, |_| Ok(())).unwrap();
+    // Collects exposures until `done` and 300 ms longer, since a fault is reported a moment later.
     let run = |source: &mut Box<dyn ExposureSource>, what: &str, done: &dyn Fn(&[u8]) -> bool| {
         let (start, mut since) = (Instant::now(), None::<Instant>);
         let mut seen = Vec::new();
         while since.is_none_or(|since| since.elapsed() < Duration::from_millis(300)) {
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {seen:?}");
+            assert!(start.elapsed() < TIMEOUT, "timed out waiting for {what}: {seen:?}");
             if let Next::Exposure(captured) = source.next(Duration::from_millis(10)).unwrap() {
                 seen.push(captured.picture.data()[0]);
             }
@@ -323,23 +323,23 @@ fn a_recording_as_two_halves_is_paused_and_sought_without_a_fault() {
         seen
     };
     run(&mut source, "some exposures", &|seen| seen.len() >= 5);
-    source.control(Wish::Pause(true));
+    source.control(LiveControl::Pause(true));
     run(&mut source, "the pause", &|_| true);
     assert!(source.transport().unwrap().paused);
     let playing = source.facts().iter().filter(|(name, _)| *name == "playing").count();
-    assert_eq!(playing, 1, "told once");
-    source.control(Wish::Pause(false));
-    // Forward, and back: frames of before the jump may still be on their way.
+    assert_eq!(playing, 1, "reported only once");
+    source.control(LiveControl::Pause(false));
+    // Forwards and back: frames from before the seek may still be in transit.
     for (to, first) in [(0.7, 170_u8), (0.2, 45)] {
-        source.control(Wish::Seek(to));
+        source.control(LiveControl::Seek(to));
         let there = |seen: &[u8]| seen.iter().filter(|n| (first..first + 20).contains(*n)).count();
-        let seen = run(&mut source, "frames after a jump", &|seen| there(seen) >= 3);
-        // To come there without a jump, more than a hundred would have to be played.
+        let seen = run(&mut source, "frames after a seek", &|seen| there(seen) >= 3);
+        // Without the seek, more than a hundred frames would have to be played to get there.
         assert!(seen.len() < 60, "to {to}: {seen:?}");
     }
 }
 
-/// A camera that gives so many exposures at once, and ends.
+/// A camera that sends this number of exposures at once, and ends.
 struct AtOnce(u64);
 
 impl Driver for AtOnce {
@@ -379,12 +379,12 @@ impl Driver for AtOnce {
 }
 
 #[test]
-fn exposures_that_find_no_room_take_the_place_of_the_oldest_and_are_counted_once() {
+fn full_queue_drops_the_oldest_exposures_and_counts_them_once() {
     let camera = CameraChoice::new(AtOnce(12));
-    let (rig, tap) = (RigSettings::default(), RigHandle::default());
-    let mut source = RigSource::one("one".into(), camera, rig, tap).unwrap();
+    let (rig, handle) = (RigSettings::default(), RigHandle::default());
+    let mut source = RigSource::one("one".into(), camera, rig, handle).unwrap();
     let drops = source.drops();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while source.report().buffer.is_none_or(|b| b.exposures < 12) {
         assert!(Instant::now() < until, "{:?}", source.report());
         std::thread::sleep(Duration::from_millis(2));
@@ -396,15 +396,15 @@ fn exposures_that_find_no_room_take_the_place_of_the_oldest_and_are_counted_once
     }
     let newest = (12 - queued as u8..12).enumerate().map(|(i, n)| (i as u64, n));
     assert!(queued >= 1 && taken.iter().copied().eq(newest), "{queued}: {taken:?}");
-    // A number that is left out would count them a second time, as lost by the camera.
+    // A gap in the numbers would count them a second time, as lost by the camera.
     assert_eq!(drops.get(DropCause::Skipped, DropUnit::Frames), 12 - queued);
     assert_eq!(drops.total(DropUnit::Frames), 12 - queued);
 }
 
-/// A camera that sends a burst each time that it is opened, and is then gone.
+/// A camera that sends a burst each time it is opened, and then disconnects.
 struct Bursts(Arc<AtomicUsize>);
 
-/// Packets in a burst, and events in a packet.
+/// Packets per burst, and events per packet.
 const BURST: (usize, usize) = (300, 64);
 
 impl Driver for Bursts {
@@ -452,11 +452,11 @@ impl Device for Burst {
 }
 
 #[test]
-fn what_waits_stays_below_its_bound_though_the_camera_is_opened_again() {
+fn queue_stays_within_its_byte_limit_when_the_camera_is_reopened() {
     let opened = Arc::new(AtomicUsize::new(0));
-    let one = BURST.1 * size_of::<Event>();
+    let packet_bytes = BURST.1 * size_of::<Event>();
     let settings = Settings {
-        queue_bytes: BURST.0 * one / 2,
+        queue_bytes: BURST.0 * packet_bytes / 2,
         retry: Duration::from_millis(1),
         ..Settings::default()
     };
@@ -471,10 +471,10 @@ fn what_waits_stays_below_its_bound_though_the_camera_is_opened_again() {
     let mut source = source.unwrap();
     let started = Instant::now();
     while opened.load(Ordering::Relaxed) < 5 {
-        assert!(started.elapsed() < PATIENCE, "it was not opened again");
+        assert!(started.elapsed() < TIMEOUT, "it was not opened again");
         std::thread::sleep(Duration::from_millis(1));
     }
     source.stop();
-    let waiting: usize = source.packets.try_iter().map(|packet| packet.bytes()).sum();
-    assert!(waiting > 0 && waiting <= settings.queue_bytes, "{waiting} bytes wait");
+    let queued: usize = source.packets.try_iter().map(|packet| packet.bytes()).sum();
+    assert!(queued > 0 && queued <= settings.queue_bytes, "{queued} bytes are queued");
 }

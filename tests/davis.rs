@@ -1,5 +1,4 @@
-//! The DAVIS driver against a library with libcaer's layouts that stalls, unplugs, drops,
-//! wraps and floods.
+//! Tests the DAVIS driver with a fake libcaer that stalls, disconnects, drops, wraps and floods.
 
 #![allow(clippy::expect_used, reason = "a test may fail by panicking, in its helpers too")]
 #![allow(
@@ -28,18 +27,18 @@ const DROP: i32 = 3;
 const START_US: i32 = 4;
 const PER_CONTAINER: i32 = 5;
 const RESET: i32 = 7;
-const NONSENSE: i32 = 8;
+const MALFORMED: i32 = 8;
 const OPENED: i32 = 9;
 const CLOSED: i32 = 10;
 const SENT_EVENTS: i32 = 11;
 const DEVICE_DROPPED: i32 = 13;
-const INERTIAL: i32 = 16;
-const SAY_DROPPED: i32 = 17;
+const IMU_SAMPLES: i32 = 16;
+const LOG_DROPPED: i32 = 17;
 const EDGES_DROPPED: i32 = 18;
 const STARTED: i32 = 19;
 const CHIP: i32 = 21;
 
-/// One fake library; every test has a file, and so a camera, of its own.
+/// One fake library. Each test has its own library file, and so its own camera.
 struct Fake {
     library: libloading::Library,
     file: PathBuf,
@@ -63,7 +62,7 @@ impl Fake {
                 return None;
             }
         }
-        // SAFETY: our own library, without initialisers.
+        // SAFETY: the test's own library, without initialisers.
         let library = unsafe { libloading::Library::new(&file) }.unwrap();
         Some(Self { library, file, _folder: folder })
     }
@@ -119,12 +118,13 @@ fn settings() -> Settings {
     }
 }
 
-fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
+fn wait(source: &CameraStream, matches: impl Fn(&Status) -> bool) -> Status {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let status = source.status.recv_timeout(left).expect("the status does not come");
-        if what(&status) {
+        let status =
+            source.status.recv_timeout(left).expect("the expected status was not reported");
+        if matches(&status) {
             return status;
         }
     }
@@ -134,23 +134,24 @@ fn connected(source: &CameraStream) -> Status {
     wait(source, |s| matches!(s, Status::Connected(..)))
 }
 
-/// Packets until so many of event packets and frames have come.
+/// Receives packets until at least `packets` event packets and `frames` frames have arrived.
 fn collect(
     source: &CameraStream,
     packets: usize,
     frames: usize,
 ) -> (Vec<EventPacket>, Vec<FramePacket>) {
-    let (mut events, mut pictures) = (Vec::new(), Vec::new());
-    while events.len() < packets || pictures.len() < frames {
-        match source.packets.recv_timeout(Duration::from_secs(10)).expect("packets stop") {
+    let (mut events, mut received_frames) = (Vec::new(), Vec::new());
+    while events.len() < packets || received_frames.len() < frames {
+        match source.packets.recv_timeout(Duration::from_secs(10)).expect("no more packets arrive")
+        {
             Packet::Events(p) => events.push(p),
-            Packet::Frame(f) => pictures.push(f),
+            Packet::Frame(f) => received_frames.push(f),
         }
     }
-    (events, pictures)
+    (events, received_frames)
 }
 
-/// What the fake puts into an event follows its time.
+/// Checks the packets: the fake derives every event's contents from its timestamp.
 fn check(packets: &[EventPacket]) {
     for packet in packets {
         for e in &packet.events {
@@ -161,12 +162,12 @@ fn check(packets: &[EventPacket]) {
         assert!(packet.events.is_sorted_by_key(|e| e.t_us));
     }
     for pair in packets.windows(2).filter(|w| w[0].epoch == w[1].epoch) {
-        assert_eq!(pair[0].until, pair[1].from, "time is answered for without gaps");
+        assert_eq!(pair[0].until, pair[1].from, "time ranges are consecutive");
     }
 }
 
 #[test]
-fn events_frames_edges_and_controls_come_through() {
+fn events_frames_edges_and_controls_are_delivered() {
     let Some(fake) = Fake::new() else { return };
     let mut source = fake.start(settings());
     let Status::Connected(identity, controls) = connected(&source) else { unreachable!() };
@@ -175,7 +176,7 @@ fn events_frames_edges_and_controls_come_through() {
     let exposure = controls.iter().find(|c| c.name == "exposure_us").unwrap();
     assert_eq!(exposure.value, Value::Int(4000));
     assert!(controls.iter().any(|c| c.name == "bias_on" && c.expert));
-    // What must be off so that no edge is ever lost, and on so that there is one exposure.
+    // Dropping edges must be off, and the global shutter and edge detection on.
     assert_eq!((fake.register(0, 4), fake.register(2, 7), fake.register(4, 0)), (0, 1, 1));
 
     let (packets, frames) = collect(&source, 60, 3);
@@ -207,7 +208,7 @@ fn events_frames_edges_and_controls_come_through() {
 }
 
 #[test]
-fn time_stamps_that_wrap_go_on() {
+fn timestamps_continue_after_a_counter_overflow() {
     let Some(fake) = Fake::new() else { return };
     let wrap_us = 1_i64 << 31;
     fake.set(START_US, wrap_us - 30_500);
@@ -226,7 +227,7 @@ fn time_stamps_that_wrap_go_on() {
 }
 
 #[test]
-fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
+fn unplugged_camera_is_reconnected_by_serial_number() {
     let Some(fake) = Fake::new() else { return };
     fake.set(PRESENT, 0);
     let source = fake.start(settings());
@@ -243,7 +244,7 @@ fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
     let Status::Waiting { serial, why } = waiting else { unreachable!() };
     assert_eq!(serial.as_deref(), Some("FAKE0001"));
     assert!(why.contains("FAKE0001") && why.contains("udev"), "{why}");
-    // What the library said, without its advice, which would make the camera unusable.
+    // The library's message, without its advice to update, which would make the camera unusable.
     assert!(why.contains("Failed to open device") && !why.contains("update"), "{why}");
     while source.packets.try_recv().is_ok() {}
     fake.set(UNPLUG, 0);
@@ -251,12 +252,12 @@ fn a_camera_that_is_unplugged_is_waited_for_by_serial_and_taken_up_again() {
     connected(&source);
     let (after, _) = collect(&source, 5, 0);
     check(&after);
-    assert!(after[0].epoch > before[0].epoch, "another clock, another epoch");
-    assert_eq!(fake.register(2, 13), 20_000, "what was set is set again");
+    assert!(after[0].epoch > before[0].epoch, "a new clock starts a new epoch");
+    assert_eq!(fake.register(2, 13), 20_000, "settings are restored");
 }
 
 #[test]
-fn a_library_that_hangs_is_given_up_and_the_camera_opened_again() {
+fn hanging_library_is_abandoned_and_the_camera_reopened() {
     let Some(fake) = Fake::new() else { return };
     let mut source = fake.start(settings());
     connected(&source);
@@ -267,7 +268,7 @@ fn a_library_that_hangs_is_given_up_and_the_camera_opened_again() {
     connected(&source);
     collect(&source, 3, 0);
     assert!(source.stop());
-    // Also while it hangs, stopping comes back.
+    // Stopping returns even while the library hangs.
     let mut source = fake.start(settings());
     connected(&source);
     fake.set(STALL, 1);
@@ -275,12 +276,12 @@ fn a_library_that_hangs_is_given_up_and_the_camera_opened_again() {
     source.stop();
     assert!(started.elapsed() < Duration::from_secs(5));
     fake.set(STALL, 0);
-    // Let the thread that hung leave the library before that is unloaded.
+    // Let the abandoned thread return from the library before the library is unloaded.
     std::thread::sleep(Duration::from_millis(300));
 }
 
 #[test]
-fn a_clock_that_is_reset_begins_a_new_epoch() {
+fn clock_reset_starts_a_new_epoch() {
     let Some(fake) = Fake::new() else { return };
     fake.set(START_US, 5_000_000);
     let source = fake.start(settings());
@@ -299,11 +300,11 @@ fn a_clock_that_is_reset_begins_a_new_epoch() {
 }
 
 #[test]
-fn losses_are_counted() {
+fn drops_are_counted_per_cause() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start(settings());
     connected(&source);
-    fake.set(NONSENSE, 2);
+    fake.set(MALFORMED, 2);
     fake.set(DEVICE_DROPPED, 77);
     fake.set(EDGES_DROPPED, 4);
     let until = Instant::now() + Duration::from_secs(5);
@@ -317,7 +318,7 @@ fn losses_are_counted() {
 }
 
 #[test]
-fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
+fn containers_dropped_by_the_library_leave_a_counted_gap() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start(settings());
     connected(&source);
@@ -326,9 +327,9 @@ fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
     fake.set(DROP, 6);
     let until = Instant::now() + Duration::from_secs(5);
     let mut last = before[4].until;
-    // The one packet that does not go on where the one before ended.
+    // Find the packet that does not start where the previous one ended.
     let gap_us = loop {
-        assert!(Instant::now() < until, "no gap was left");
+        assert!(Instant::now() < until, "no gap was found");
         let (packets, _) = collect(&source, 1, 0);
         let between_us = packets[0].from.since_us(last);
         last = packets[0].until;
@@ -336,7 +337,7 @@ fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
             break between_us;
         }
     };
-    // Six of a millisecond, and the last event of the one before.
+    // Six containers of one millisecond, and the held-back last event of the one before.
     assert!((5_900..=7_100).contains(&gap_us), "{gap_us} us");
     assert_eq!(source.drops.get(DropCause::Queue, DropUnit::Gaps), 1);
     let (after, _) = collect(&source, 20, 0);
@@ -345,7 +346,7 @@ fn containers_that_the_library_drops_leave_a_gap_in_time_that_is_counted() {
 }
 
 #[test]
-fn losses_inside_the_camera_are_told_with_the_time_since_when() {
+fn drops_inside_the_camera_are_reported_with_their_start_time() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start(settings());
     connected(&source);
@@ -353,25 +354,25 @@ fn losses_inside_the_camera_are_told_with_the_time_since_when() {
     assert!(before.iter().all(|p| p.lost_since.is_none()));
     fake.set(DEVICE_DROPPED, 5);
     let until = Instant::now() + Duration::from_secs(5);
-    let told = loop {
-        assert!(Instant::now() < until, "nobody says that events were lost");
+    let marked = loop {
+        assert!(Instant::now() < until, "the dropped events were not reported");
         let (packets, _) = collect(&source, 1, 0);
         if packets[0].lost_since.is_some() {
             break packets[0].clone();
         }
     };
-    let since = told.lost_since.unwrap();
-    assert!(since < told.until, "{since:?} {:?}", told.until);
+    let since = marked.lost_since.unwrap();
+    assert!(since < marked.until, "{since:?} {:?}", marked.until);
     let (after, _) = collect(&source, 60, 0);
-    assert!(after.iter().all(|p| p.lost_since.is_none()), "told once");
+    assert!(after.iter().all(|p| p.lost_since.is_none()), "reported only once");
 
-    // Without the inertial sensor's pulse, libcaer's own words are the only sign.
+    // Without inertial samples, libcaer's log messages are the only sign of drops.
     let Some(fake) = Fake::new() else { return };
-    fake.set(INERTIAL, 0);
+    fake.set(IMU_SAMPLES, 0);
     let source = fake.start(settings());
     connected(&source);
     collect(&source, 5, 0);
-    fake.set(SAY_DROPPED, 3);
+    fake.set(LOG_DROPPED, 3);
     let until = Instant::now() + Duration::from_secs(5);
     while source.drops.get(DropCause::Queue, DropUnit::Gaps) < 3 {
         assert!(Instant::now() < until, "{:?}", source.drops.snapshot());
@@ -380,7 +381,7 @@ fn losses_inside_the_camera_are_told_with_the_time_since_when() {
 }
 
 #[test]
-fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
+fn davis_used_as_one_of_two_cameras_streams_only_its_part() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start_only(Some(StreamKind::Events), settings());
     connected(&source);
@@ -397,7 +398,7 @@ fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
     assert_eq!((fake.register(1, 3), fake.register(2, 4)), (0, 1));
     for pair in frames.windows(2) {
         assert_eq!(pair[0].sequence + 1, pair[1].sequence);
-        // Its clock is the frame camera's: the events have another one.
+        // The timestamps are on the frame camera's clock; the events have another one.
         let FrameTiming::Frames { exposure_us: 3001, .. } = pair[0].span else {
             panic!("{:?}", pair[0].span)
         };
@@ -405,7 +406,7 @@ fn a_davis_that_is_one_of_two_cameras_sends_only_its_part() {
 }
 
 #[test]
-fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
+fn dials_change_biases_and_buffers_are_set_while_the_camera_is_stopped() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start(settings());
     let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
@@ -413,7 +414,7 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
         assert!(controls.iter().any(|c| c.name == name), "{name}");
     }
     let biases = || [10, 11, 12, 14, 15].map(|address| fake.register(5, address));
-    let by_default = biases();
+    let defaults = biases();
     let set = |name: &str, value: Value| {
         assert!(source.commands.set(name, value));
         let status = wait(&source, |s| matches!(s, Status::Controls(_) | Status::Refused(_)));
@@ -421,14 +422,14 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
     };
     set("sensitivity", Value::Float(0.5));
     let sensitive = biases();
-    assert_eq!(sensitive[0], by_default[0], "the middle stays");
-    // More sensitive: the threshold of ON is a smaller current, that of OFF a larger one.
-    assert!(sensitive[1] < by_default[1] && sensitive[2] > by_default[2], "{sensitive:x?}");
-    assert_eq!(sensitive[3..], by_default[3..]);
+    assert_eq!(sensitive[0], defaults[0], "the reference bias is unchanged");
+    // More sensitive: a smaller current for the ON threshold, a larger one for OFF.
+    assert!(sensitive[1] < defaults[1] && sensitive[2] > defaults[2], "{sensitive:x?}");
+    assert_eq!(sensitive[3..], defaults[3..]);
     set("sensitivity", Value::Float(0.0));
-    assert_eq!(biases(), by_default, "and back");
+    assert_eq!(biases(), defaults, "back to the defaults");
     set("bandwidth", Value::Float(1.0));
-    assert!(biases()[3] > by_default[3] && biases()[4] > by_default[4]);
+    assert!(biases()[3] > defaults[3] && biases()[4] > defaults[4]);
 
     let (before, _) = collect(&source, 3, 0);
     assert_eq!(fake.get(STARTED), 1);
@@ -436,7 +437,7 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
     assert_eq!((fake.register(-2, 0), fake.get(STARTED)), (2048, 2));
     let until = Instant::now() + Duration::from_secs(5);
     loop {
-        assert!(Instant::now() < until, "it does not send again");
+        assert!(Instant::now() < until, "it does not stream again");
         let (packets, _) = collect(&source, 1, 0);
         if packets[0].epoch > before[0].epoch {
             break;
@@ -447,7 +448,7 @@ fn dials_move_biases_and_buffers_are_set_while_the_camera_stands_still() {
 }
 
 #[test]
-fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_camera() {
+fn only_valid_ring_buffer_sizes_are_offered_and_others_are_rejected() {
     let Some(fake) = Fake::new() else { return };
     let source = fake.start(settings());
     let Status::Connected(_, controls) = connected(&source) else { unreachable!() };
@@ -461,13 +462,13 @@ fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_came
         assert_eq!(fake.get(STARTED), 2 + i as i64, "stopped and started once: {choice}");
     }
     let (starts, size) = (fake.get(STARTED), fake.register(-2, 0));
-    for refused in [Value::Int(1000), Value::Enum("1000".into()), Value::Enum("x".into())] {
-        assert!(source.commands.set("exchange_packets", refused));
+    for rejected in [Value::Int(1000), Value::Enum("1000".into()), Value::Enum("x".into())] {
+        assert!(source.commands.set("exchange_packets", rejected));
         wait(&source, |s| matches!(s, Status::Refused(_)));
     }
     collect(&source, 3, 0);
     assert_eq!((fake.get(STARTED), fake.register(-2, 0), fake.get(OPENED)), (starts, size, 1));
-    // Nor is there a number of buffers with which nothing would come.
+    // The minimum buffer settings still deliver data.
     for name in ["usb_buffers", "usb_buffer_bytes", "packet_us"] {
         let low = controls.iter().find(|c| c.name == name).and_then(|c| c.range).unwrap().0;
         assert!(low >= 1.0, "{name} from {low}");
@@ -475,8 +476,8 @@ fn only_sizes_that_the_ring_buffer_takes_are_offered_and_no_other_stops_the_came
 }
 
 #[test]
-fn biases_are_those_of_the_chip_and_of_an_unknown_chip_none_is_touched() {
-    // A DAVIS240C: 10 to 16 are the refractory period's and the AER handshake's.
+fn bias_addresses_match_the_chip_and_unknown_chips_are_not_touched() {
+    // A DAVIS240C: addresses 10 to 16 are the refractory period and the AER handshake.
     let Some(fake) = Fake::new() else { return };
     fake.set(CHIP, 2);
     let source = fake.start(settings());
@@ -492,9 +493,9 @@ fn biases_are_those_of_the_chip_and_of_an_unknown_chip_none_is_touched() {
     set("bandwidth", Value::Float(1.0));
     set("bias_refractory", Value::Int(0x1235));
     let after = all();
-    let moved: Vec<usize> = (0..32).filter(|i| before[*i] != after[*i]).collect();
-    assert_eq!(moved, [1, 2, 8, 9, 10], "{before:x?} {after:x?}");
-    assert!(after[1] < before[1] && after[2] > before[2], "both thresholds come closer");
+    let changed: Vec<usize> = (0..32).filter(|i| before[*i] != after[*i]).collect();
+    assert_eq!(changed, [1, 2, 8, 9, 10], "{before:x?} {after:x?}");
+    assert!(after[1] < before[1] && after[2] > before[2], "both thresholds decrease");
 
     // A chip that libcaer does not list.
     let Some(fake) = Fake::new() else { return };
@@ -515,9 +516,9 @@ fn biases_are_those_of_the_chip_and_of_an_unknown_chip_none_is_touched() {
 }
 
 #[test]
-fn a_flood_comes_through_and_a_reader_that_sleeps_loses_it_countably() {
+fn event_flood_is_delivered_and_drops_of_a_slow_reader_are_counted() {
     let Some(fake) = Fake::new() else { return };
-    // 12 events a microsecond.
+    // 12 events per microsecond.
     fake.set(PER_CONTAINER, 12_000);
     let source = fake.start(settings());
     connected(&source);
@@ -547,12 +548,12 @@ fn a_flood_comes_through_and_a_reader_that_sleeps_loses_it_countably() {
     let dropped = source.drops.get(DropCause::Queue, DropUnit::Events);
     let sent = fake.get(SENT_EVENTS) as u64 - sent_before;
     assert!(dropped > 1_000_000, "{dropped}");
-    // All but the last microsecond, which is held back, and what went before `Connected`.
+    // All except the held-back last microsecond, and what was sent before `Connected`.
     assert!((received + dropped).abs_diff(sent) < 100_000, "{received} + {dropped} of {sent}");
 }
 
 #[test]
-fn a_library_that_is_not_there_is_said_with_what_to_do() {
+fn missing_library_is_reported_with_the_remedy() {
     let opener = Arc::new(Davis::new(Some("/nonexistent/libcaer.so".into())));
     let (wanted, drops) = (DeviceSelector::default(), Drops::default());
     let source = CameraStream::start("davis", opener, wanted, settings(), drops).unwrap();

@@ -1,7 +1,7 @@
-// A library with libcaer's functions and layouts, and a camera that misbehaves on command.
+// A fake libcaer with the same functions and layouts, and a camera that can be made to fail.
 //
-// fake_set(key, value) commands it; fake_get(key) tells what happened. Every container covers
-// `container_us` of camera time and is given out when that much real time has passed.
+// fake_set(key, value) sets a state; fake_get(key) reads one. Every container covers
+// `container_us` of camera time and is returned when that much real time has passed.
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,30 +12,30 @@
 
 enum { WIDTH = 346, HEIGHT = 260, KEYS = 32, DAVIS240C = 2, DAVIS346B = 5 };
 enum key {
-    PRESENT = 0,       // whether a camera is plugged in
-    STALL = 1,         // reading data does not return
-    UNPLUG = 2,        // tells of the unplugging and sends no more
-    DROP = 3,          // so many containers vanish
-    START_US = 4,      // where the clock starts, so that it can wrap
-    PER_CONTAINER = 5, // events in every container
+    PRESENT = 0,         // whether a camera is plugged in
+    STALL = 1,           // reading data blocks
+    UNPLUG = 2,          // reports a disconnect and sends no more data
+    DROP = 3,            // number of containers to drop silently
+    START_US = 4,        // start time of the clock, to test its overflow
+    PER_CONTAINER = 5,   // events per container
     CONTAINER_US = 6,
-    RESET = 7,         // sets the clock to zero
-    NONSENSE = 8,      // so many packets with impossible headers
-    OPENED = 9,        // counts
+    RESET = 7,           // sets the clock to zero
+    MALFORMED = 8,       // number of packets with invalid headers to send
+    OPENED = 9,          // counter
     CLOSED = 10,
     SENT_EVENTS = 11,
     SENT_FRAMES = 12,
-    DEVICE_DROPPED = 13, // what the camera itself counts as dropped
+    DEVICE_DROPPED = 13, // the camera's own count of dropped events
     FREE_RUN = 14,       // does not wait for real time
-    REFUSE = 15,         // refuses to set registers
-    INERTIAL = 16,       // samples of the inertial sensor in every container
-    SAY_DROPPED = 17,    // says so many times that a container found no room
-    EDGES_DROPPED = 18,  // what the camera itself counts as dropped edges
-    STARTED = 19,        // counts
+    REFUSE = 15,         // rejects register settings
+    IMU_SAMPLES = 16,    // IMU samples per container
+    LOG_DROPPED = 17,    // number of log messages about a dropped container
+    EDGES_DROPPED = 18,  // the camera's own count of dropped edges
+    STARTED = 19,        // counter
     LISTENED = 20,
-    CHIP = 21,           // which sensor is on the board: DAVIS_CHIP_* of libcaer
+    CHIP = 21,           // sensor on the board: DAVIS_CHIP_* of libcaer
 };
-static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [INERTIAL] = 2, [CHIP] = DAVIS346B};
+static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [IMU_SAMPLES] = 2, [CHIP] = DAVIS346B};
 static void (*listener)(const char *, size_t);
 static uint32_t registers[256][256];
 
@@ -45,7 +45,7 @@ uint32_t fake_register(int8_t module, uint8_t parameter) { return registers[(uin
 
 void caerLogCallbackSet(void (*callback)(const char *, size_t)) { listener = callback; state[LISTENED]++; }
 void caerLogFileDescriptorsSet(int first, int second) { (void)first; (void)second; }
-static void say(const char *message) { if (listener) listener(message, strlen(message)); }
+static void log_message(const char *message) { if (listener) listener(message, strlen(message)); }
 
 #pragma pack(push, 1)
 struct header { int16_t type, source; int32_t size, ts_offset, ts_overflow, capacity, number, valid; };
@@ -62,13 +62,13 @@ struct davis_info {
 };
 struct device {
     bool running; int64_t now_us; struct timespec started; int64_t started_us; long long gets;
-    void (*gone)(void *); void *gone_argument; bool told;
+    void (*gone)(void *); void *gone_argument; bool notified;
 };
 
 void *caerDeviceOpen(uint16_t id, uint16_t type, uint8_t bus, uint8_t address, const char *serial) {
     (void)id; (void)bus; (void)address;
     if (!state[PRESENT] || type != 4 || (serial && strcmp(serial, "FAKE0001"))) {
-        say("DAVIS: Failed to open device. Please update by following the Flashy documentation");
+        log_message("DAVIS: Failed to open device. Please update by following the Flashy documentation");
         errno = -1;
         return NULL;
     }
@@ -78,12 +78,12 @@ void *caerDeviceOpen(uint16_t id, uint16_t type, uint8_t bus, uint8_t address, c
     return device;
 }
 bool caerDeviceClose(void **device) { free(*device); *device = NULL; state[CLOSED]++; return true; }
-// A normal bias of n-type: coarse and fine current.
+// A normal n-type bias: coarse and fine current.
 static uint32_t bias(uint32_t coarse, uint32_t fine) { return 0xf | fine << 4 | coarse << 12; }
 bool caerDeviceSendDefaultConfig(void *device) {
     registers[1][3] = registers[2][4] = 1;
     registers[2][12] = 4000;
-    // Every address is a bias of its own, so that one that is hit by mistake is noticed.
+    // Each address has a distinct value, so that writes to a wrong address are noticed.
     for (uint32_t i = 0; i < 32; i++) registers[5][i] = bias(6, 100 + i);
     // DiffBn, OnBn, OffBn, PrBp and PrSFBp.
     const int of_240[] = {0, 1, 2, 8, 9}, others[] = {10, 11, 12, 14, 15};
@@ -113,7 +113,7 @@ bool caerDeviceDataStart(void *handle, void (*increase)(void *), void (*decrease
                          void (*gone)(void *), void *gone_argument) {
     (void)increase; (void)decrease; (void)user;
     struct device *device = handle;
-    // As caerRingBufferInit: the size of the data exchange must be a power of two.
+    // As in caerRingBufferInit: the size of the data exchange must be a power of two.
     uint32_t size = registers[(uint8_t)-2][0];
     if (size == 0 || (size & (size - 1))) return false;
     device->running = true;
@@ -146,8 +146,8 @@ void *caerDeviceDataGet(void *handle) {
     while (state[STALL]) nanosleep(&nap, NULL);
     if (!device->running) return NULL;
     if (state[UNPLUG] || !state[PRESENT]) {
-        if (!device->told && device->gone) device->gone(device->gone_argument);
-        device->told = true;
+        if (!device->notified && device->gone) device->gone(device->gone_argument);
+        device->notified = true;
         return NULL;
     }
     int64_t span = state[CONTAINER_US];
@@ -159,13 +159,13 @@ void *caerDeviceDataGet(void *handle) {
         if (real < device->now_us - device->started_us + span) return NULL;
     }
     int64_t from = device->now_us;
-    // libcaer ends a container where the time stamps wrap.
+    // libcaer ends a container at a timestamp overflow.
     if (from >> 31 != (from + span) >> 31) span = (((from >> 31) + 1) << 31) - from;
     device->now_us += span;
     device->gets++;
     if (state[DROP] > 0) { state[DROP]--; return NULL; }
-    for (; state[SAY_DROPPED] > 0; state[SAY_DROPPED]--)
-        say("DAVIS: Dropped EventPacket Container because ring-buffer full! This means your loop is slow.");
+    for (; state[LOG_DROPPED] > 0; state[LOG_DROPPED]--)
+        log_message("DAVIS: Dropped EventPacket Container because ring-buffer full! This means your loop is slow.");
 
     struct container *c = calloc(1, sizeof *c + 4 * sizeof(void *));
     struct header *packets[4] = {0};
@@ -178,7 +178,7 @@ void *caerDeviceDataGet(void *handle) {
         device->started_us -= device->now_us;
         device->now_us = 0;
     } else {
-        int n = registers[1][3] ? (int)state[PER_CONTAINER] : 0, samples = (int)state[INERTIAL];
+        int n = registers[1][3] ? (int)state[PER_CONTAINER] : 0, samples = (int)state[IMU_SAMPLES];
         if (samples) {
             packets[3] = packet(3, sizeof(struct inertial), 4, from, samples);
             struct inertial *sample = (struct inertial *)(packets[3] + 1);
@@ -187,13 +187,13 @@ void *caerDeviceDataGet(void *handle) {
         packets[1] = packet(1, sizeof(struct pair), 4, from, n);
         struct pair *e = (struct pair *)(packets[1] + 1);
         for (int i = 0; i < n; i++) {
-            // So that every field can be checked against the time: x, y and polarity follow it.
+            // x, y and polarity are derived from the time, so that every field can be checked.
             int64_t us = from + span * i / n;
             uint32_t x = (uint32_t)(us % WIDTH), y = (uint32_t)(us / 7 % HEIGHT), on = us & 1;
             e[i] = (struct pair){1u | on << 1 | y << 2 | x << 17, low(us)};
         }
         state[SENT_EVENTS] += n;
-        if (n && state[NONSENSE] > 0) { state[NONSENSE]--; packets[1]->number = INT32_MAX; }
+        if (n && state[MALFORMED] > 0) { state[MALFORMED]--; packets[1]->number = INT32_MAX; }
         if (device->gets % 10 == 5) {
             packets[0] = packet(0, sizeof(struct pair), 4, from, 2);
             struct pair *s = (struct pair *)(packets[0] + 1);
@@ -204,7 +204,7 @@ void *caerDeviceDataGet(void *handle) {
             int32_t size = sizeof(struct frame) + WIDTH * HEIGHT * 2;
             packets[2] = packet(2, size, 16, from, 1);
             struct frame *f = (struct frame *)(packets[2] + 1);
-            // Exposed over the containers before this one, within one turn of the clock.
+            // Exposed during the previous containers, within one period of the clock.
             int64_t start = from - 3 * state[CONTAINER_US], turn = from >> 31 << 31;
             if (start < turn) start = turn;
             *f = (struct frame){1 | 1 << 1, low(start), low(from + 2), low(start), low(from + 1), WIDTH, HEIGHT, 0, 0};

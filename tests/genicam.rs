@@ -1,5 +1,5 @@
-//! GenICam cameras: pixel formats and colours against simple models, and the driver against
-//! Aravis's simulated cameras: the one in this process, and the one behind a network.
+//! Tests GenICam pixel formats and demosaicing against simple models, and the driver against
+//! Aravis's simulated cameras: one in this process, and one behind a network.
 
 #![allow(
     clippy::indexing_slicing,
@@ -12,11 +12,11 @@ use gem_live::camera::drivers::genicam::pixels::{Decoder, FORMATS, Layout, Packi
 use gem_live::image::{ImageU8, Size};
 use proptest::prelude::*;
 
-fn named(name: &str) -> PixelFormat {
+fn format_by_name(name: &str) -> PixelFormat {
     *FORMATS.iter().find(|f| f.name == name).unwrap()
 }
 
-/// 0 red, 1 green, 2 blue.
+/// Colour of the filter at a pixel: 0 red, 1 green, 2 blue.
 fn filter_at(pattern: Pattern, x: usize, y: usize) -> usize {
     let tile = match pattern {
         Pattern::Rg => [0, 1, 1, 2],
@@ -29,7 +29,7 @@ fn filter_at(pattern: Pattern, x: usize, y: usize) -> usize {
 
 const PATTERNS: [Pattern; 4] = [Pattern::Rg, Pattern::Gr, Pattern::Gb, Pattern::Bg];
 
-/// Eighths of the filters as figure 2 of the paper prints them, doubled for the halves in it.
+/// Filter coefficients of the paper's figure 2, which are in eighths, doubled to be integers.
 const GREEN: [[i32; 5]; 5] =
     [[0, 0, -2, 0, 0], [0, 0, 4, 0, 0], [-2, 4, 8, 4, -2], [0, 0, 4, 0, 0], [0, 0, -2, 0, 0]];
 const IN_ROW: [[i32; 5]; 5] =
@@ -37,7 +37,7 @@ const IN_ROW: [[i32; 5]; 5] =
 const ACROSS: [[i32; 5]; 5] =
     [[0, 0, -3, 0, 0], [0, 4, 0, 4, 0], [-3, 0, 12, 0, -3], [0, 4, 0, 4, 0], [0, 0, -3, 0, 0]];
 
-/// One colour of one pixel: the model, tap by tap, mirrored at the edges.
+/// Reference model: one colour of one pixel, computed tap by tap with mirrored borders.
 fn model(mosaic: &[u8], size: Size, pattern: Pattern, x: usize, y: usize, colour: usize) -> u8 {
     let mirrored = |v: i64, n: usize| {
         let last = n as i64 - 1;
@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn colours_are_those_of_the_published_filters(
+    fn demosaicing_matches_the_published_filters(
         (width, height) in (3_usize..24, 3_usize..14),
         which in 0_usize..4,
         seed in any::<u64>(),
@@ -82,7 +82,7 @@ proptest! {
         let noise = |i: usize| (seed.wrapping_mul(i as u64 * 2 + 1) >> 37) as u8;
         let mosaic: Vec<u8> = (0..size.area()).map(noise).collect();
         let name = ["BayerRG8", "BayerGR8", "BayerGB8", "BayerBG8"][which];
-        let picture = Decoder::default().decode(named(name), size, 0, &mosaic).unwrap();
+        let picture = Decoder::default().decode(format_by_name(name), size, 0, &mosaic).unwrap();
         for y in 0..height {
             for x in 0..width {
                 // Planes are blue, green, red.
@@ -97,7 +97,7 @@ proptest! {
 }
 
 #[test]
-fn flat_colours_come_out_exactly_in_every_depth_and_packing() {
+fn uniform_colours_are_exact_in_every_depth_and_packing() {
     let (size, rgb) = (Size::new(10, 6), [200_u8, 100, 30]);
     for format in FORMATS {
         let Layout::Bayer(pattern) = format.layout else { continue };
@@ -111,7 +111,7 @@ fn flat_colours_come_out_exactly_in_every_depth_and_packing() {
 }
 
 #[test]
-fn gray_keeps_its_upper_bits_in_every_depth_and_packing() {
+fn gray_keeps_the_upper_bits_in_every_depth_and_packing() {
     let size = Size::new(9, 5);
     for format in FORMATS.iter().filter(|f| f.layout == Layout::Mono) {
         let value = |x: usize, y: usize| (x * 29 + y * 53) as u8;
@@ -122,7 +122,7 @@ fn gray_keeps_its_upper_bits_in_every_depth_and_packing() {
     }
 }
 
-/// The bytes of an image whose samples have `value` as their upper eight bits and ones below.
+/// The bytes of an image whose samples have `value` as upper eight bits.
 fn pack(
     format: PixelFormat,
     size: Size,
@@ -140,7 +140,7 @@ fn pack(
                 samples.for_each(|v| row.extend(((v << low) as u16).to_le_bytes()));
             }
             Packing::Dense(bits) => {
-                // A long number, lowest bit first.
+                // One long bit string, lowest bit first.
                 let bit = |v: u32, i: u32| (v << (bits - 8)) >> i & 1;
                 let all: Vec<u32> =
                     samples.flat_map(|v| (0..bits).map(move |i| bit(v, i))).collect();
@@ -163,23 +163,23 @@ fn pack(
 }
 
 #[test]
-fn low_bits_of_packed_samples_belong_to_the_right_neighbour() {
-    // GigE Vision: 0x801 and 0x7ff of twelve bits; their low halves share the middle byte.
+fn low_bits_of_packed_samples_are_assigned_to_the_right_sample() {
+    // GigE Vision: the 12-bit samples 0x801 and 0x7ff share the middle byte for their low bits.
     let size = Size::new(2, 1);
     let mut decoder = Decoder::default();
     let decoded = |d: &mut Decoder, name, bytes: &[u8]| {
-        d.decode(named(name), size, 0, bytes).unwrap().data().to_vec()
+        d.decode(format_by_name(name), size, 0, bytes).unwrap().data().to_vec()
     };
     assert_eq!(decoded(&mut decoder, "Mono12Packed", &[0x80, 0xf1, 0x7f]), [0x80, 0x7f]);
     // 0x801 and 0x7ff again, lowest bits first.
     assert_eq!(decoded(&mut decoder, "Mono12p", &[0x01, 0xf8, 0x7f]), [0x80, 0x7f]);
-    // 0x201 and 0x1ff of ten bits.
+    // The 10-bit samples 0x201 and 0x1ff.
     assert_eq!(decoded(&mut decoder, "Mono10p", &[0x01, 0xfe, 0x07]), [0x80, 0x7f]);
     assert_eq!(decoded(&mut decoder, "Mono10Packed", &[0x80, 0x31, 0x7f]), [0x80, 0x7f]);
 }
 
 #[test]
-fn colours_of_every_order_become_blue_green_red_planes() {
+fn every_colour_order_is_decoded_to_blue_green_red_planes() {
     let size = Size::new(2, 1);
     let expected = ImageU8::new(3, size, vec![3, 6, 2, 5, 1, 4]).unwrap();
     let cases: [(&str, &[u8]); 5] = [
@@ -190,19 +190,19 @@ fn colours_of_every_order_become_blue_green_red_planes() {
         ("RGB8_Planar", &[1, 4, 2, 5, 3, 6]),
     ];
     for (name, bytes) in cases {
-        let picture = Decoder::default().decode(named(name), size, 0, bytes).unwrap();
+        let picture = Decoder::default().decode(format_by_name(name), size, 0, bytes).unwrap();
         assert_eq!(picture, expected, "{name}");
     }
     // Pure red of JFIF: Y 76, Cb 85, Cr 255.
     for (name, bytes) in [("YUV422_8", [76, 85, 76, 255]), ("YUV422_8_UYVY", [85, 76, 255, 76])] {
-        let picture = Decoder::default().decode(named(name), size, 0, &bytes).unwrap();
+        let picture = Decoder::default().decode(format_by_name(name), size, 0, &bytes).unwrap();
         let (rest, red) = picture.data().split_at(4);
         assert!(red.iter().all(|v| *v >= 253) && rest.iter().all(|v| *v <= 1), "{picture:?}");
     }
 }
 
 #[test]
-fn too_few_bytes_and_too_few_pixels_are_no_picture() {
+fn too_few_bytes_or_pixels_decode_to_none() {
     for format in FORMATS {
         let size = Size::new(6, 4);
         let length = format.row_bytes(6) * if format.layout == Layout::RgbPlanes { 12 } else { 4 };
@@ -212,12 +212,16 @@ fn too_few_bytes_and_too_few_pixels_are_no_picture() {
         assert!(decoder.decode(*format, Size::new(0, 0), 0, &[]).is_none());
         assert!(decoder.decode(*format, Size::new(usize::MAX / 8, 4), 0, &[7; 64]).is_none());
     }
-    assert!(Decoder::default().decode(named("BayerRG8"), Size::new(2, 2), 0, &[7; 4]).is_none());
+    assert!(
+        Decoder::default()
+            .decode(format_by_name("BayerRG8"), Size::new(2, 2), 0, &[7; 4])
+            .is_none()
+    );
 }
 
 #[cfg(not(feature = "genicam"))]
 #[test]
-fn a_program_without_the_driver_says_how_to_get_it() {
+fn missing_driver_is_reported_with_build_instructions() {
     use gem_live::camera::drivers::genicam::GenIcam;
     use gem_live::camera::{DeviceError, DeviceSelector, Driver, Drops};
     let Err(DeviceError::Unusable(why)) =
@@ -244,11 +248,11 @@ mod driver {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    /// Says to a test that it runs inside of the world that was made for it.
+    /// Environment variable that tells a test that it runs in its own process.
     const INSIDE: &str = "GEM_LIVE_TEST_INSIDE";
 
-    /// Runs a test of this file again, in a process with only the camera in Aravis, or with a
-    /// network of its own; whether the caller is that second one.
+    /// Runs a test of this file again in a new process, with Aravis's simulated camera or in a
+    /// network namespace of its own. Returns whether the caller is that new process.
     fn inside(test: &str, network: bool) -> bool {
         if std::env::var_os(INSIDE).is_some() {
             return true;
@@ -256,9 +260,10 @@ mod driver {
         let program = std::env::current_exe().unwrap();
         let arguments = ["--exact", &format!("driver::{test}"), "--nocapture"];
         let mut command = if network {
-            let Some(way) = [["-n"].as_slice(), &["-r", "-n"]].into_iter().find(|way| {
-                let tried = Command::new("unshare").args(*way).args(["sh", "-c", UP]).output();
-                tried.is_ok_and(|o| o.status.success())
+            let Some(options) = [["-n"].as_slice(), &["-r", "-n"]].into_iter().find(|options| {
+                let attempt =
+                    Command::new("unshare").args(*options).args(["sh", "-c", UP]).output();
+                attempt.is_ok_and(|o| o.status.success())
             }) else {
                 println!("SKIPPED {test}: no network namespaces, or no iproute2, here");
                 return false;
@@ -269,7 +274,7 @@ mod driver {
             }
             let mut command = Command::new("unshare");
             command
-                .args(way)
+                .args(options)
                 .args(["sh", "-c", &format!("{UP} && exec \"$@\""), "sh"])
                 .arg(program);
             command
@@ -279,17 +284,17 @@ mod driver {
             command
         };
         let output = command.args(arguments).env(INSIDE, "1").output().unwrap();
-        let said =
+        let text =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        assert!(said.contains("1 passed"), "{said}");
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("1 passed"), "{text}");
         false
     }
 
     const UP: &str = "ip link set lo up";
     const CAMERA: &str = "arv-fake-gv-camera-0.8";
 
-    /// A camera on the network, which goes when it is dropped.
+    /// A simulated network camera, which disconnects when dropped.
     struct Plugged(Child);
 
     impl Plugged {
@@ -314,12 +319,12 @@ mod driver {
         CameraStream::start("genicam", opener, wanted, settings, Drops::default()).unwrap()
     }
 
-    fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
+    fn wait(source: &CameraStream, matches: impl Fn(&Status) -> bool) -> Status {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let status = source.status.recv_timeout(left).unwrap();
-            if what(&status) {
+            if matches(&status) {
                 return status;
             }
         }
@@ -332,12 +337,12 @@ mod driver {
         }
     }
 
-    /// The next frame that `fits`.
-    fn frame_that(source: &CameraStream, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
+    /// The next frame that `matches`.
+    fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> FramePacket {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let frame = frame(source);
-            if fits(&frame) {
+            if matches(&frame) {
                 return frame;
             }
             assert!(Instant::now() < until, "no such frame; the last one was {:?}", frame.span);
@@ -350,12 +355,12 @@ mod driver {
         assert!(matches!(status, Status::Controls(_)), "{name}: {status:?}");
     }
 
-    fn word(text: &str) -> Value {
+    fn choice(text: &str) -> Value {
         Value::Enum(text.into())
     }
 
-    /// What every camera of Aravis can do.
-    fn use_it(source: &CameraStream, serial: &str) {
+    /// Checks what every simulated Aravis camera supports.
+    fn check_camera(source: &CameraStream, serial: &str) {
         let Status::Connected(identity, controls) =
             wait(source, |s| matches!(s, Status::Connected(..)))
         else {
@@ -376,12 +381,12 @@ mod driver {
                     assert_eq!(exposure_us, 10_000);
                     start
                 }
-                _ => panic!("no time stamp"),
+                _ => panic!("no timestamp"),
             };
             let between_us = start(&pair[1]).since_us(start(&pair[0]));
             assert!((1..5_000_000).contains(&between_us), "{between_us} us between two frames");
         }
-        // A ramp: every pixel is its left neighbour and one, but where it wraps.
+        // A ramp: each pixel is its left neighbour plus one, except where it wraps.
         let picture = &frames[0].picture;
         assert_eq!(picture.channels(), 1);
         let size = picture.size();
@@ -397,14 +402,14 @@ mod driver {
         set(source, "width", Value::Int(256));
         set(source, "height", Value::Int(128));
         let small = frame_that(source, |f| f.picture.size() == Size::new(256, 128));
-        assert!(small.sequence > frames[3].sequence, "numbers go on");
+        assert!(small.sequence > frames[3].sequence, "frame numbers continue");
         for format in ["BayerRG8", "BayerBG8", "RGB8"] {
-            set(source, "pixel_format", word(format));
+            set(source, "pixel_format", choice(format));
             frame_that(source, |f| f.picture.channels() == 3);
-            set(source, "pixel_format", word("Mono8"));
+            set(source, "pixel_format", choice("Mono8"));
             frame_that(source, |f| f.picture.channels() == 1);
         }
-        assert!(source.commands.set("pixel_format", word("Nonsense")));
+        assert!(source.commands.set("pixel_format", choice("Nonsense")));
         wait(source, |s| matches!(s, Status::Refused(_)));
         assert!(source.commands.set("exposure_us", Value::Int(i64::MAX)));
         wait(source, |s| matches!(s, Status::Refused(_)));
@@ -412,31 +417,31 @@ mod driver {
     }
 
     #[test]
-    fn the_camera_in_this_process_is_listed_and_used() {
-        if !inside("the_camera_in_this_process_is_listed_and_used", false) {
+    fn simulated_camera_in_this_process_is_listed_and_works() {
+        if !inside("simulated_camera_in_this_process_is_listed_and_works", false) {
             return;
         }
         let found = GenIcam::list().unwrap();
         let fake = found.iter().find(|f| f.protocol == "Fake").unwrap();
         let mut source = start(Some(&fake.identity.serial));
-        use_it(&source, &fake.identity.serial);
+        check_camera(&source, &fake.identity.serial);
         assert!(source.stop());
     }
 
     #[test]
-    fn a_camera_on_the_network_is_used() {
-        if !inside("a_camera_on_the_network_is_used", true) {
+    fn network_camera_works() {
+        if !inside("network_camera_works", true) {
             return;
         }
         let _camera = Plugged::new(&[]);
         let mut source = start(None);
-        use_it(&source, "FAKE1");
+        check_camera(&source, "FAKE1");
         set(&source, "binning_x", Value::Int(2));
-        // One that waits for a trigger is silent, and not gone.
-        set(&source, "trigger", word("edge begins exposure"));
+        // A camera that waits for a trigger is silent but not lost.
+        set(&source, "trigger", choice("edge begins exposure"));
         while source.packets.recv_timeout(Duration::from_millis(700)).is_ok() {}
         assert!(source.status.try_iter().all(|s| !matches!(s, Status::Lost(_))));
-        set(&source, "trigger", word("off"));
+        set(&source, "trigger", choice("off"));
         frame(&source);
         assert!(source.stop());
         let lost = source.drops.snapshot();
@@ -444,8 +449,8 @@ mod driver {
     }
 
     #[test]
-    fn a_camera_that_vanishes_is_waited_for_by_serial_and_taken_up_again() {
-        if !inside("a_camera_that_vanishes_is_waited_for_by_serial_and_taken_up_again", true) {
+    fn disconnected_camera_is_reconnected_by_serial_number() {
+        if !inside("disconnected_camera_is_reconnected_by_serial_number", true) {
             return;
         }
         let source = start(None);
@@ -469,15 +474,15 @@ mod driver {
         let _camera = Plugged::new(&[]);
         wait(&source, |s| matches!(s, Status::Connected(..)));
         let after = frame_that(&source, |f| f.epoch > before.epoch);
-        assert_eq!(after.picture.size().width, 320, "what was set is set again");
+        assert_eq!(after.picture.size().width, 320, "settings are restored");
     }
 
     #[test]
-    fn frames_that_the_network_loses_are_counted() {
-        if !inside("frames_that_the_network_loses_are_counted", true) {
+    fn frames_lost_by_the_network_are_counted() {
+        if !inside("frames_lost_by_the_network_are_counted", true) {
             return;
         }
-        // One packet of a hundred; a frame has about three hundred.
+        // One packet in a hundred is lost; a frame has about three hundred.
         let _camera = Plugged::new(&["-r", "10"]);
         let mut source = start(None);
         wait(&source, |s| matches!(s, Status::Connected(..)));
@@ -490,8 +495,8 @@ mod driver {
     }
 
     #[test]
-    fn chunks_tell_when_a_frame_was_exposed_and_a_pulse_how_long() {
-        if !inside("chunks_tell_when_a_frame_was_exposed_and_a_pulse_how_long", true) {
+    fn chunks_hold_the_exposure_start_and_the_pulse_width() {
+        if !inside("chunks_hold_the_exposure_start_and_the_pulse_width", true) {
             return;
         }
         let camera = gige::Camera::plug_in();
@@ -504,30 +509,38 @@ mod driver {
         assert_eq!(trigger.choices.len(), 3, "{trigger:?}");
         let times = |frame: &FramePacket| match frame.span {
             FrameTiming::Frames { start, exposure_us } => (start.us(), exposure_us),
-            _ => panic!("no time stamp"),
+            _ => panic!("no timestamp"),
         };
-        // Every pixel is the frame's number.
+        // Every pixel holds the frame number.
         let number = |frame: &FramePacket| i64::from(frame.picture.data()[7]);
         for _ in 0..3 {
             let frame = frame(&source);
             let (start_us, exposure_us) = times(&frame);
-            assert_eq!(start_us % PERIOD_US, CHUNK_LATER_US, "the chunk counts, not the leader");
-            assert_eq!(start_us / PERIOD_US % 256, number(&frame), "the chunk is its frame's own");
+            assert_eq!(
+                start_us % PERIOD_US,
+                CHUNK_LATER_US,
+                "the chunk's timestamp is used, not the leader's"
+            );
+            assert_eq!(
+                start_us / PERIOD_US % 256,
+                number(&frame),
+                "the chunk belongs to its frame"
+            );
             assert_eq!(exposure_us, 10_000);
         }
 
-        set(&source, "trigger", word("pulse is exposure"));
+        set(&source, "trigger", choice("pulse is exposure"));
         assert_eq!(camera.modes(), (true, true));
         let first = frame_that(&source, |f| times(f).1 != 10_000);
         for frame in [first, frame(&source), frame(&source), frame(&source)] {
             let pulse_us = PULSES_US[number(&frame) as usize % 2];
-            assert_eq!(times(&frame).1, pulse_us, "every frame has the length of its own pulse");
+            assert_eq!(times(&frame).1, pulse_us, "every frame has the width of its own pulse");
         }
 
-        set(&source, "trigger", word("edge begins exposure"));
+        set(&source, "trigger", choice("edge begins exposure"));
         assert_eq!(camera.modes(), (false, true));
         frame_that(&source, |f| times(f).1 == 10_000);
-        set(&source, "trigger", word("off"));
+        set(&source, "trigger", choice("off"));
         assert_eq!(camera.modes(), (false, false));
         assert!(source.stop());
         assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Frames), 0);

@@ -1,4 +1,4 @@
-//! What a computer lacks for its cameras, read from trees made for it.
+//! Tests the check of what a computer lacks for its cameras, with file trees made for the tests.
 
 #![allow(
     clippy::indexing_slicing,
@@ -11,21 +11,21 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
-fn put(root: &Path, file: &str, text: &str) {
+fn write_file(root: &Path, file: &str, text: &str) {
     let file = root.join(file);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(file, format!("{text}\n")).unwrap();
 }
 
-/// A device with one interface of a class.
-fn device(root: &Path, port: &str, about: &[(&str, &str)], class: [&str; 3]) {
+/// Writes a USB device with one interface of a class.
+fn device(root: &Path, port: &str, attributes: &[(&str, &str)], class: [&str; 3]) {
     let at = format!("sys/bus/usb/devices/{port}");
-    for (name, text) in about {
-        put(root, &format!("{at}/{name}"), text);
+    for (name, text) in attributes {
+        write_file(root, &format!("{at}/{name}"), text);
     }
     let names = ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"];
     for (name, text) in names.iter().zip(class) {
-        put(root, &format!("{at}/{port}:1.0/{name}"), text);
+        write_file(root, &format!("{at}/{port}:1.0/{name}"), text);
     }
 }
 
@@ -53,20 +53,20 @@ fn computer(root: &Path) {
     device(root, "1-4", &webcam, ["0e", "01", "00"]);
     let keyboard = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "5")];
     device(root, "1-5", &keyboard, ["03", "01", "01"]);
-    put(root, "sys/module/usbcore/parameters/usbfs_memory_mb", "16");
-    put(root, "etc/udev/rules.d/10-other.rules", "# 152a is mentioned, but in a comment");
+    write_file(root, "sys/module/usbcore/parameters/usbfs_memory_mb", "16");
+    write_file(root, "etc/udev/rules.d/10-other.rules", "# 152a is mentioned, but in a comment");
 }
 
 #[test]
-fn cameras_are_found_by_vendor_and_by_interface() {
+fn cameras_are_detected_by_vendor_and_by_interface() {
     let folder = tempfile::tempdir().unwrap();
     computer(folder.path());
-    let refuses = |node: &Path| match node.ends_with("dev/bus/usb/001/012") {
+    let open_node = |node: &Path| match node.ends_with("dev/bus/usb/001/012") {
         true => Err(Error::from(ErrorKind::PermissionDenied)),
         false if node.ends_with("dev/bus/usb/001/004") => Err(Error::from(ErrorKind::NotFound)),
         false => Ok(()),
     };
-    let cameras = Host::at(folder.path(), &refuses).usb_cameras();
+    let cameras = Host::at(folder.path(), &open_node).usb_cameras();
     let seen: Vec<_> = cameras.iter().map(|c| (c.kind, c.access.clone())).collect();
     assert_eq!(
         seen,
@@ -85,26 +85,26 @@ fn cameras_are_found_by_vendor_and_by_interface() {
 }
 
 #[test]
-fn everything_that_is_missing_is_said_with_what_to_do() {
+fn every_problem_is_reported_with_its_remedy() {
     let folder = tempfile::tempdir().unwrap();
     computer(folder.path());
-    let nobody = |_: &Path| Err(Error::from(ErrorKind::PermissionDenied));
-    let host = Host::at(folder.path(), &nobody);
+    let deny_all = |_: &Path| Err(Error::from(ErrorKind::PermissionDenied));
+    let host = Host::at(folder.path(), &deny_all);
     assert_eq!((host.rule(), host.usbfs_memory_mb()), (None, Some(16)));
     let missing = host.missing();
-    let one = |words: &[&str]| {
+    let assert_one = |words: &[&str]| {
         let fits = |line: &&String| words.iter().all(|word| line.contains(word));
         assert_eq!(missing.iter().filter(fits).count(), 1, "{words:?} in {missing:#?}");
     };
-    one(&["DAVIS346", "no permission", "002/007", "65-gem-live.rules"]);
-    one(&["Blackfly", "no permission", "65-gem-live.rules"]);
-    one(&["Blackfly", "480 Mbit/s"]);
-    one(&["046d", "group video"]);
-    one(&["usbfs_memory_mb is 16", "echo 1000"]);
+    assert_one(&["DAVIS346", "no permission", "002/007", "65-gem-live.rules"]);
+    assert_one(&["Blackfly", "no permission", "65-gem-live.rules"]);
+    assert_one(&["Blackfly", "480 Mbit/s"]);
+    assert_one(&["046d", "group video"]);
+    assert_one(&["usbfs_memory_mb is 16", "echo 1000"]);
     assert_eq!(missing.len(), 5);
     assert!(missing.iter().all(|line| !line.contains("firmware")));
 
-    // With the rule that comes with the program, the advice is another one.
+    // With the program's udev rule installed, the advice differs.
     let rule = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/udev/65-gem-live.rules");
     fs::copy(rule, folder.path().join("etc/udev/rules.d/65-gem-live.rules")).unwrap();
     assert!(host.rule().unwrap().ends_with("65-gem-live.rules"));
@@ -115,14 +115,14 @@ fn everything_that_is_missing_is_said_with_what_to_do() {
 }
 
 #[test]
-fn a_computer_that_lacks_nothing_is_told_nothing() {
+fn complete_computer_has_no_problems() {
     let folder = tempfile::tempdir().unwrap();
-    let everybody = |_: &Path| Ok(());
-    let host = Host::at(folder.path(), &everybody);
+    let allow_all = |_: &Path| Ok(());
+    let host = Host::at(folder.path(), &allow_all);
     assert!(host.usb_cameras().is_empty() && host.missing().is_empty());
     assert_eq!(host.usbfs_memory_mb(), None);
     computer(folder.path());
-    put(folder.path(), "sys/module/usbcore/parameters/usbfs_memory_mb", "1000");
-    put(folder.path(), "sys/bus/usb/devices/1-3/speed", "5000");
+    write_file(folder.path(), "sys/module/usbcore/parameters/usbfs_memory_mb", "1000");
+    write_file(folder.path(), "sys/bus/usb/devices/1-3/speed", "5000");
     assert_eq!(host.missing(), Vec::<String>::new());
 }

@@ -1,5 +1,5 @@
-//! Web cameras: pictures from their codings, and the driver against a camera that stalls,
-//! breaks its pictures, is unplugged and comes back under another number.
+//! Tests the webcam driver: image decoding, and a fake camera that stalls, sends broken images,
+//! is unplugged and returns under another index.
 
 #![allow(
     clippy::indexing_slicing,
@@ -24,16 +24,16 @@ const YUYV: Mode = Mode { size: SIZE, coding: Coding::Yuyv, rate_hz: 100 };
 const MJPEG: Mode = Mode { size: Size::new(64, 48), coding: Coding::Mjpeg, rate_hz: 30 };
 const NAME: &str = "A Camera: A Camera";
 
-/// What the test does to the camera.
+/// State of the fake camera, controlled by the test.
 #[derive(Default)]
 struct World {
     present: AtomicBool,
-    /// Its number, another one after every time that it was unplugged.
+    /// Its index, which changes after a reconnect.
     index: AtomicU32,
-    /// Its driver tells an exposure, in microseconds, if not zero.
+    /// Exposure time reported by its driver, in microseconds; zero means none.
     exposure_us: AtomicI64,
     set_us: AtomicI64,
-    /// So many pictures are broken.
+    /// Number of broken images to send.
     broken: AtomicU32,
     silent: AtomicBool,
     modes: Mutex<Vec<Mode>>,
@@ -55,7 +55,7 @@ impl Fake {
         CameraStream::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
     }
 
-    fn there(&self) -> bool {
+    fn is_present(&self) -> bool {
         self.0.present.load(Ordering::SeqCst)
     }
 }
@@ -65,12 +65,12 @@ impl Webcams for Fake {
         let index = self.0.index.load(Ordering::SeqCst);
         let other = Listed { index: 40, name: "Another".into() };
         let both = [index, index + 1].map(|index| Listed { index, name: NAME.into() });
-        let own = both.into_iter().filter(|_| self.there());
+        let own = both.into_iter().filter(|_| self.is_present());
         Ok(own.chain([other]).collect())
     }
 
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
-        if !self.there() || index != self.0.index.load(Ordering::SeqCst) {
+        if !self.is_present() || index != self.0.index.load(Ordering::SeqCst) {
             return Err("it sends no pictures".into());
         }
         self.0.modes.lock().unwrap().extend(wanted);
@@ -96,10 +96,10 @@ impl Webcam for Open {
     fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String> {
         let world = &self.fake.0;
         std::thread::sleep(Duration::from_millis(5));
-        while world.silent.load(Ordering::SeqCst) && self.fake.there() {
+        while world.silent.load(Ordering::SeqCst) && self.fake.is_present() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        if !self.fake.there() || self.index != world.index.load(Ordering::SeqCst) {
+        if !self.fake.is_present() || self.index != world.index.load(Ordering::SeqCst) {
             return Err("no such device".into());
         }
         let one = |n: u32| n.checked_sub(1);
@@ -133,12 +133,12 @@ fn jpeg(size: Size, rgb: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-fn wait(source: &CameraStream, what: impl Fn(&Status) -> bool) -> Status {
+fn wait(source: &CameraStream, matches: impl Fn(&Status) -> bool) -> Status {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let status = source.status.recv_timeout(left).unwrap();
-        if what(&status) {
+        if matches(&status) {
             return status;
         }
     }
@@ -148,13 +148,13 @@ fn connected(source: &CameraStream) -> Status {
     wait(source, |s| matches!(s, Status::Connected(..)))
 }
 
-fn frame_that(source: &CameraStream, fits: impl Fn(&FramePacket) -> bool) -> FramePacket {
+fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> FramePacket {
     let until = Instant::now() + Duration::from_secs(20);
     while Instant::now() < until {
         match source.packets.recv_timeout(Duration::from_secs(20)).unwrap() {
-            Packet::Frame(frame) if fits(&frame) => return frame,
+            Packet::Frame(frame) if matches(&frame) => return frame,
             Packet::Frame(_) => {}
-            Packet::Events(_) => panic!("events from a web camera"),
+            Packet::Events(_) => panic!("events from a webcam"),
         }
     }
     panic!("no such frame");
@@ -163,7 +163,7 @@ fn frame_that(source: &CameraStream, fits: impl Fn(&FramePacket) -> bool) -> Fra
 fn exposure_us(frame: &FramePacket) -> i64 {
     match frame.span {
         FrameTiming::Arrival { exposure_us } => exposure_us,
-        _ => panic!("a web camera tells no time"),
+        _ => panic!("a webcam has no hardware timestamps"),
     }
 }
 
@@ -172,7 +172,7 @@ fn decoded(mode: Mode, bytes: &[u8]) -> Option<ImageU8> {
 }
 
 #[test]
-fn pictures_come_out_of_both_codings() {
+fn images_are_decoded_from_both_codings() {
     // White, black, and JFIF's pure red twice: Y 76, Cb 85, Cr 255.
     let mode = Mode { size: Size::new(4, 1), ..YUYV };
     let picture = decoded(mode, &[255, 128, 0, 128, 76, 85, 76, 255]).unwrap();
@@ -189,22 +189,22 @@ fn pictures_come_out_of_both_codings() {
 }
 
 #[test]
-fn bytes_that_make_no_picture_give_none() {
+fn invalid_bytes_decode_to_none() {
     let whole = jpeg(MJPEG.size, [1, 2, 3]);
     for bytes in [&whole[..20], &[], b"nonsense", &whole[2..]] {
         assert!(decoded(MJPEG, bytes).is_none());
     }
     assert!(decoded(YUYV, &[0; 1023]).is_none());
     assert!(decoded(Mode { size: Size::new(0, 0), ..YUYV }, &[]).is_none());
-    // A picture of 65535 x 65535, by its own account.
-    let mut vast = whole;
-    let at = vast.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
-    vast[at + 5..at + 9].fill(0xff);
-    assert!(decoded(MJPEG, &vast).is_none());
+    // An image whose header claims 65535 x 65535 pixels.
+    let mut oversized = whole;
+    let at = oversized.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    oversized[at + 5..at + 9].fill(0xff);
+    assert!(decoded(MJPEG, &oversized).is_none());
 }
 
 #[test]
-fn the_mode_is_fast_enough_then_near_in_size_then_uncompressed() {
+fn mode_choice_prefers_rate_then_size_then_uncompressed() {
     let mode =
         |width, height, coding, rate_hz| Mode { size: Size::new(width, height), coding, rate_hz };
     let modes = [
@@ -220,7 +220,7 @@ fn the_mode_is_fast_enough_then_near_in_size_then_uncompressed() {
 }
 
 #[test]
-fn frames_come_with_the_exposure_of_the_driver_or_else_of_the_user() {
+fn frames_have_the_exposure_of_the_driver_or_else_of_the_user() {
     let fake = Fake::new();
     let mut source = fake.start(None);
     let Status::Connected(identity, controls) = connected(&source) else { unreachable!() };
@@ -235,17 +235,21 @@ fn frames_come_with_the_exposure_of_the_driver_or_else_of_the_user() {
     assert!(second.sequence > first.sequence && second.arrived > first.arrived);
     fake.0.exposure_us.store(7_800, Ordering::SeqCst);
     frame_that(&source, |f| exposure_us(f) == 7_800);
-    assert_eq!(fake.0.set_us.load(Ordering::SeqCst), 4_000, "the driver was asked too");
+    assert_eq!(
+        fake.0.set_us.load(Ordering::SeqCst),
+        4_000,
+        "the setting was sent to the driver too"
+    );
 
     assert!(source.commands.set("mode", Value::Enum("64x48 Mjpeg 30/s".into())));
     let other = frame_that(&source, |f| f.picture.size() == MJPEG.size);
-    assert!(other.sequence > second.sequence, "numbers go on");
+    assert!(other.sequence > second.sequence, "frame numbers continue");
     assert_eq!(*fake.0.modes.lock().unwrap(), [MJPEG]);
     assert!(source.stop());
 }
 
 #[test]
-fn broken_pictures_are_counted_and_leave_a_gap_in_the_numbers() {
+fn broken_images_are_counted_and_leave_a_gap_in_the_frame_numbers() {
     let fake = Fake::new();
     let source = fake.start(None);
     let before = frame_that(&source, |_| true);
@@ -265,7 +269,7 @@ fn broken_pictures_are_counted_and_leave_a_gap_in_the_numbers() {
 }
 
 #[test]
-fn a_camera_that_is_unplugged_is_found_again_by_its_name() {
+fn unplugged_camera_is_reconnected_by_its_name() {
     let fake = Fake::new();
     fake.0.present.store(false, Ordering::SeqCst);
     let source = fake.start(Some("0"));
@@ -288,14 +292,14 @@ fn a_camera_that_is_unplugged_is_found_again_by_its_name() {
 }
 
 #[test]
-fn a_camera_that_falls_silent_is_lost_and_nothing_hangs() {
+fn silent_camera_is_reported_lost_and_nothing_hangs() {
     let fake = Fake::new();
     let mut source = fake.start(None);
     frame_that(&source, |_| true);
     fake.0.silent.store(true, Ordering::SeqCst);
     let Status::Lost(why) = wait(&source, |s| matches!(s, Status::Lost(_))) else { unreachable!() };
     assert!(why.contains("sent nothing"), "{why}");
-    // Opened again, and asked to stop while it still says nothing.
+    // Opened again, and stopped while it still sends nothing.
     connected(&source);
     let started = Instant::now();
     assert!(source.stop());
@@ -304,11 +308,11 @@ fn a_camera_that_falls_silent_is_lost_and_nothing_hangs() {
 }
 
 #[test]
-fn without_a_camera_the_program_says_what_to_do() {
+fn missing_camera_or_driver_is_reported_with_the_remedy() {
     let source = CameraStream::start(
         "uvc",
         Arc::new(Uvc::new()),
-        DeviceSelector::new(Some("A camera that nobody has".into())),
+        DeviceSelector::new(Some("No such camera".into())),
         Settings::default(),
         Drops::default(),
     )

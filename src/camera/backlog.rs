@@ -1,8 +1,9 @@
-//! How many bytes wait in a camera's channel.
+//! Counts the bytes queued in a camera's channel.
 
 use std::collections::VecDeque;
 
-/// Bytes of what was sent last, which is what still waits when a channel says how many do.
+/// Sizes in bytes of the packets sent last. The channel reports how many packets are still
+/// queued, and those are always the last ones sent.
 #[derive(Default)]
 pub(crate) struct Backlog {
     pub(crate) sent: VecDeque<usize>,
@@ -15,7 +16,7 @@ impl Backlog {
         self.bytes += bytes;
     }
 
-    /// Bytes of the last so many packets.
+    /// Bytes of the last `packets` packets; forgets older ones.
     pub(crate) fn bytes_of(&mut self, packets: usize) -> usize {
         while self.sent.len() > packets {
             self.bytes -= self.sent.pop_front().unwrap_or(0);

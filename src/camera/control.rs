@@ -1,4 +1,4 @@
-//! Controls as data: what can be set on a camera, for a window to draw.
+//! Camera controls described as data, so that the window can draw them.
 
 use std::borrow::Cow;
 
@@ -8,33 +8,33 @@ use std::borrow::Cow;
 pub enum Value {
     /// On or off.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number with fractions.
+    /// A floating-point number.
     Float(f64),
     /// One of the control's choices.
     Enum(String),
 }
 
-/// Something that can be set.
+/// A camera setting that can be changed.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Control {
-    /// What it is set by, with its unit: `exposure_us`.
+    /// Identifier used to set it, with its unit: `exposure_us`.
     pub name: Cow<'static, str>,
-    /// What it is called on screen.
+    /// Label shown in the window.
     pub label: &'static str,
-    /// What heads it on screen where there are several cameras: the camera it belongs to, with
-    /// its serial number. A driver leaves it empty.
+    /// Group heading shown when there are several cameras: the camera's name and serial number.
+    /// A driver leaves it empty.
     pub group: Cow<'static, str>,
-    /// Its present value.
+    /// Current value.
     pub value: Value,
-    /// Smallest and largest number, where it is one.
+    /// Minimum and maximum, for a number.
     pub range: Option<(f64, f64)>,
-    /// The values to choose from, where it is a choice.
+    /// Allowed values, for an enumeration.
     pub choices: Vec<String>,
-    /// For those who know what they do: raw biases.
+    /// Shown only in expert mode, for example raw biases.
     pub expert: bool,
-    /// Setting it interrupts the stream: of a drag only the value at its end is to be sent.
+    /// Setting it interrupts the stream, so a slider sends only its final value.
     pub on_release: bool,
 }
 
@@ -52,13 +52,13 @@ impl Control {
         }
     }
 
-    /// A whole number between two ends.
+    /// An integer control with an inclusive range.
     pub fn whole(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
         let range = Some((range.0 as f64, range.1 as f64));
         Self { range, ..Self::new(name, label, Value::Int(value)) }
     }
 
-    /// A number between two ends.
+    /// A floating-point control with an inclusive range.
     pub fn number(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
         Self { range: Some(range), ..Self::new(name, label, Value::Float(value)) }
     }
@@ -68,7 +68,7 @@ impl Control {
         Self::new(name, label, Value::Bool(value))
     }
 
-    /// One of several.
+    /// An enumeration control.
     pub fn choice(
         name: &'static str,
         label: &'static str,
@@ -78,22 +78,23 @@ impl Control {
         Self { choices, ..Self::new(name, label, Value::Enum(value.into())) }
     }
 
-    /// The same, for experts.
+    /// Marks the control as expert-only.
     pub fn for_experts(mut self) -> Self {
         self.expert = true;
         self
     }
 
-    /// The same, set only when a drag has ended, because every setting interrupts the stream.
+    /// Sets the control only when a drag has ended, because each change interrupts the stream.
     pub fn set_on_release(mut self) -> Self {
         self.on_release = true;
         self
     }
 
-    /// Whether `value` is one that this control can take.
+    /// Checks that this control accepts `value`.
     ///
     /// # Errors
-    /// Another kind of value, or one outside of the range or the choices.
+    /// [`ControlError::Kind`] for a value of another type, [`ControlError::Range`] for a value
+    /// outside the range or the choices.
     pub fn check(&self, value: &Value) -> Result<(), ControlError> {
         let number = match (&self.value, value) {
             (Value::Bool(_), Value::Bool(_)) => return Ok(()),
@@ -125,26 +126,26 @@ impl Control {
 /// Why a control could not be set.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum ControlError {
-    /// The camera has none of that name.
+    /// The camera has no control of that name.
     #[error("this camera has no control named {0}")]
     Unknown(String),
-    /// A switch was given a number, or the like.
-    #[error("{name} cannot take a value of the kind of {value:?}")]
+    /// The value has the wrong type, for example a number for a switch.
+    #[error("{name} does not accept a value of this type: {value:?}")]
     Kind {
-        /// The control.
+        /// Name of the control.
         name: String,
-        /// What it was to be set to.
+        /// The requested value.
         value: Value,
     },
-    /// Outside of what the control allows.
-    #[error("{name} cannot be set to {value:?}: outside of its range")]
+    /// The value is outside the control's range or choices.
+    #[error("{name} cannot be set to {value:?}: out of range")]
     Range {
-        /// The control.
+        /// Name of the control.
         name: String,
-        /// What it was to be set to.
+        /// The requested value.
         value: Value,
     },
-    /// The camera refused.
-    #[error("the camera did not accept {0}")]
+    /// The camera rejected the value.
+    #[error("the camera rejected the setting {0}")]
     Refused(String),
 }

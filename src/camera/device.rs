@@ -1,95 +1,96 @@
-//! What a driver implements.
+//! The traits that a camera driver implements.
 
 use crate::camera::{Control, ControlError, Drops, Packet, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Which camera it is.
+/// Identifies a camera.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Identity {
-    /// Maker and model.
+    /// Manufacturer and model.
     pub model: String,
-    /// Serial number, by which it is found again.
+    /// Serial number, used to find the camera again after a reconnect.
     pub serial: String,
-    /// Versions of firmware and logic, where it tells them.
+    /// Firmware and logic versions, empty if the camera does not report them.
     pub firmware: String,
 }
 
 /// Why a device cannot be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DeviceError {
-    /// It is not there now, or was there and is gone: worth waiting for.
+    /// It is not connected, or was disconnected. Opening is retried.
     #[error("{0}")]
     NotFound(String),
-    /// Waiting will not help.
+    /// It cannot be used, and retrying will not help.
     #[error("{0}")]
     Unusable(String),
-    /// A recording is over.
-    #[error("the end")]
+    /// The end of a recording was reached.
+    #[error("the recording has ended")]
     Ended,
 }
 
-/// Which device to open.
+/// Selects the device to open.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceSelector {
-    /// Only the one of this serial number.
+    /// Serial number of the device; `None` accepts any device.
     pub serial: Option<String>,
     epochs: Arc<AtomicU32>,
 }
 
 impl DeviceSelector {
-    /// Any device, or the one of a serial number.
+    /// Selects the device with a serial number, or any device.
     pub fn new(serial: Option<String>) -> Self {
         Self { serial, ..Self::default() }
     }
 
-    /// A new epoch, for a device that was opened or whose clock was set anew.
+    /// Returns a new epoch number, for a device that was opened or whose clock was reset.
     pub fn next_epoch(&self) -> u32 {
         self.epochs.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-/// How the time of a simulation runs against that of this computer.
+/// Speed of a simulation compared with real time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimulationRate {
-    /// Seconds of the simulation in a second: 1 is real time.
+    /// Simulated seconds per real second: 1 is real time.
     pub real_time: f64,
     /// How far the simulation has fallen behind so far.
     pub slipped: Duration,
 }
 
-/// An open camera, used by one thread.
+/// An open camera, used by one thread at a time.
 pub trait Device: Send {
-    /// Which one it is.
+    /// Identity of the camera.
     fn identity(&self) -> Identity;
 
-    /// What can be set, with present values.
+    /// The available controls with their current values.
     fn controls(&self) -> Vec<Control>;
 
-    /// Sets a control, whose value was checked against [`Device::controls`].
+    /// Sets a control. The value has been checked against [`Device::controls`].
     ///
     /// # Errors
-    /// The device refuses.
+    /// The device rejects the value.
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError>;
 
-    /// Waits at most `patience` for packets and appends them to `out`; none is no error.
+    /// Waits at most `timeout` for packets and appends them to `out`. Receiving none in that time
+    /// is not an error.
     ///
     /// # Errors
-    /// The device is gone, cannot go on, or has come to its end.
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError>;
+    /// The device is disconnected or unusable, or the recording has ended.
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError>;
 
-    /// How its time runs; `None` for what is not simulated.
+    /// Speed of the simulation; `None` for a device that is not simulated.
     fn pace(&self) -> Option<SimulationRate> {
         None
     }
 }
 
-/// Opens devices of one kind.
+/// Opens devices of one type.
 pub trait Driver: Send + Sync {
-    /// Opens the wanted device. Counts what it loses later in `drops`.
+    /// Opens the selected device. The device adds its later losses to `drops`.
     ///
     /// # Errors
-    /// It is not there, or cannot be used.
+    /// The device is not connected, or cannot be used.
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError>;
 }

@@ -1,29 +1,29 @@
-//! Counters of everything that was lost, by cause.
+//! Drop counters, per cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where something was lost.
+/// Where and why data was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropCause {
     /// Between the camera and this computer.
     Usb,
-    /// The camera said so itself, or its clock was set anew or went back.
+    /// Reported by the camera itself, or its clock was reset or went backwards.
     Device,
-    /// A packet that makes no sense.
+    /// A malformed packet.
     Malformed,
-    /// The driver's channel was full, or not empty when the rig was told to end.
+    /// The driver's channel was full, or not empty when the rig was stopped.
     Queue,
     /// The synchronisation buffer was full.
     Buffer,
-    /// It came after its exposure had been passed on.
+    /// It arrived after its exposure had been passed on.
     Late,
-    /// It came twice.
+    /// It arrived twice.
     Duplicate,
-    /// No time on the event camera's clock could be told for it.
+    /// Its time could not be mapped to the event camera's clock.
     Clock,
-    /// The pipeline fell behind and took a newer exposure; this one was recorded all the same.
+    /// The pipeline fell behind and used a newer exposure. This one was still recorded.
     Skipped,
     /// The disk was too slow or full.
     Disk,
@@ -45,7 +45,7 @@ impl DropCause {
     ];
 }
 
-/// What was lost.
+/// The unit in which drops are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropUnit {
@@ -53,14 +53,14 @@ pub enum DropUnit {
     Frames,
     /// Events.
     Events,
-    /// Stretches of time whose events are unknown in number.
+    /// Time ranges with an unknown number of lost events.
     Gaps,
 }
 
 const UNITS: [DropUnit; 3] = [DropUnit::Frames, DropUnit::Events, DropUnit::Gaps];
 const CELLS: usize = DropCause::ALL.len() * UNITS.len();
 
-/// Counters that every thread of the path shares; clones count into the same ones.
+/// Drop counters shared by all threads of the data path; clones share the same counters.
 #[derive(Clone, Debug)]
 pub struct Drops {
     cells: Arc<[AtomicU64; CELLS]>,
@@ -73,24 +73,24 @@ impl Default for Drops {
 }
 
 impl Drops {
-    /// Counts `n` more losses.
+    /// Adds `n` drops.
     pub fn add(&self, cause: DropCause, unit: DropUnit, n: u64) {
         if let Some(cell) = self.cells.get(cell(cause, unit)) {
             cell.fetch_add(n, Ordering::Relaxed);
         }
     }
 
-    /// Losses so far of one kind.
+    /// Drops so far with this cause and unit.
     pub fn get(&self, cause: DropCause, unit: DropUnit) -> u64 {
         self.cells.get(cell(cause, unit)).map_or(0, |c| c.load(Ordering::Relaxed))
     }
 
-    /// Losses so far of one unit, whatever the cause.
+    /// Drops so far of one unit, summed over all causes.
     pub fn total(&self, unit: DropUnit) -> u64 {
         DropCause::ALL.iter().map(|c| self.get(*c, unit)).sum()
     }
 
-    /// Every counter that is not zero.
+    /// All counters that are not zero.
     pub fn snapshot(&self) -> Vec<DropSnapshot> {
         let all = DropCause::ALL.iter().flat_map(|cause| UNITS.iter().map(|unit| (*cause, *unit)));
         all.map(|(cause, unit)| DropSnapshot { cause, unit, count: self.get(cause, unit) })
@@ -103,13 +103,13 @@ fn cell(cause: DropCause, unit: DropUnit) -> usize {
     cause as usize * UNITS.len() + unit as usize
 }
 
-/// One counter's reading.
+/// The value of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct DropSnapshot {
-    /// Why it was lost.
+    /// Why it was dropped.
     pub cause: DropCause,
-    /// What was lost.
+    /// What was dropped.
     pub unit: DropUnit,
-    /// How many.
+    /// Number of drops.
     pub count: u64,
 }

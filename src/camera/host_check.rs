@@ -1,86 +1,86 @@
-//! What this computer lacks for its cameras, read from `/sys`, `/dev` and `/etc` of Linux.
+//! Checks what this computer lacks for its cameras, from `/sys`, `/dev` and `/etc` of Linux.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// iniVation's cameras, DAVIS among them, by the number of the USB vendor.
+/// USB vendor number of iniVation, the maker of the DAVIS cameras.
 const INIVATION: &str = "152a";
-/// Class, subclass and protocol of a USB3 Vision interface, by that standard.
+/// Class, subclass and protocol of a USB3 Vision interface, from the USB3 Vision standard.
 const USB3_VISION: [&str; 3] = ["ef", "05", "00"];
-/// Class of a USB video interface, by that standard.
+/// Class of a USB video interface, from the USB standard.
 const USB_VIDEO: &str = "0e";
-/// Memory for transfers, in MiB, below which a camera of 3 megapixels loses frames: ten
-/// buffers of 4 MiB and as much again for what libusb keeps in flight.
-const LEAST_USBFS_MB: u32 = 80;
-/// What makers of such cameras advise, in MiB.
-const USBFS_MB: u32 = 1000;
+/// Transfer memory in MiB below which a camera of 3 megapixels loses frames: ten buffers of
+/// 4 MiB, and as much again for what libusb keeps in flight.
+const MIN_USBFS_MB: u32 = 80;
+/// Transfer memory that manufacturers of such cameras recommend, in MiB.
+const RECOMMENDED_USBFS_MB: u32 = 1000;
 
-/// The kind of a camera on the USB.
+/// The kind of a USB camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsbKind {
-    /// A DAVIS or another event camera of iniVation.
+    /// A DAVIS or another iniVation event camera.
     Event,
     /// A USB3 Vision camera.
     Vision,
-    /// A web camera.
+    /// A webcam.
     Web,
 }
 
-/// Whether a camera's node may be opened.
+/// Whether a camera's device node can be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It may.
+    /// It can.
     Granted,
-    /// It may not: a udev rule is missing.
+    /// Permission is denied: a udev rule is missing.
     Denied,
-    /// There is no such node, as in a container that does not pass it on.
+    /// The node does not exist, for example in a container without access to it.
     NoNode,
 }
 
-/// A camera on the USB.
+/// A USB camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsbCamera {
-    /// What kind it is.
+    /// Kind of camera.
     pub kind: UsbKind,
-    /// Maker and product as it tells them.
+    /// Manufacturer and product names, as the device reports them.
     pub name: String,
-    /// Serial number, empty where it tells none.
+    /// Serial number, empty if the device reports none.
     pub serial: String,
-    /// Megabits a second of its link: 5000 on USB 3, 480 on USB 2.
+    /// Link speed in Mbit/s: 5000 on USB 3, 480 on USB 2.
     pub speed_mbit: u32,
-    /// Its node, below `/dev/bus/usb`.
+    /// Its device node, below `/dev/bus/usb`.
     pub node: PathBuf,
-    /// Whether that may be opened.
+    /// Whether the node can be opened.
     pub access: Access,
 }
 
-/// A computer, by its file system.
+/// A computer, described by its file system.
 pub struct Host<'a> {
     root: PathBuf,
     opens: &'a dyn Fn(&Path) -> std::io::Result<()>,
 }
 
-/// Opens a file to read and write it.
+/// Opens a file for reading and writing.
 fn open(node: &Path) -> std::io::Result<()> {
     fs::OpenOptions::new().read(true).write(true).open(node).map(|_| ())
 }
 
 impl Host<'static> {
-    /// This one.
+    /// This computer.
     pub fn this() -> Self {
         Self::at("/", &open)
     }
 }
 
 impl<'a> Host<'a> {
-    /// One whose file system begins at `root`; `opens` says whether a node can be opened.
+    /// A computer whose file system begins at `root`; `opens` tries to open a device node.
     pub fn at(root: impl Into<PathBuf>, opens: &'a dyn Fn(&Path) -> std::io::Result<()>) -> Self {
         Self { root: root.into(), opens }
     }
 
-    /// The cameras on the USB; none where there is no such tree.
+    /// The USB cameras; empty if there is no `/sys` tree.
     pub fn usb_cameras(&self) -> Vec<UsbCamera> {
-        let devices = names(&self.root.join("sys/bus/usb/devices"));
+        let devices = entries(&self.root.join("sys/bus/usb/devices"));
         devices.iter().filter_map(|device| self.usb_camera(device)).collect()
     }
 
@@ -108,10 +108,10 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// The file with a udev rule that opens event cameras to whoever sits at the computer.
+    /// The udev rules file that grants access to event cameras, if one is installed.
     pub fn rule(&self) -> Option<PathBuf> {
         let folders = ["etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d"];
-        let files = folders.iter().flat_map(|folder| names(&self.root.join(folder)));
+        let files = folders.iter().flat_map(|folder| entries(&self.root.join(folder)));
         files.into_iter().find(|file| {
             let rules = fs::read_to_string(file).unwrap_or_default();
             let active =
@@ -120,13 +120,13 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// How much memory the kernel lends to USB transfers, in MiB; 0 stands for any amount.
+    /// The kernel's limit of memory for USB transfers, in MiB; 0 means no limit.
     pub fn usbfs_memory_mb(&self) -> Option<u32> {
         let file = self.root.join("sys/module/usbcore/parameters/usbfs_memory_mb");
         text(&file)?.parse().ok()
     }
 
-    /// What stands in the way of the cameras that are there, and what to do about it: one
+    /// Problems that prevent the connected cameras from working, each with its remedy: one
     /// sentence each.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
@@ -136,33 +136,34 @@ impl<'a> Host<'a> {
             match camera.access {
                 Access::Granted => {}
                 Access::NoNode => missing.push(format!(
-                    "{name}: {node} does not exist; pass /dev/bus/usb on to the container"
+                    "{name}: {node} does not exist; make /dev/bus/usb available to the container"
                 )),
                 Access::Denied => missing.push(format!(
                     "{name}: no permission for {node}; {}",
-                    self.about_rule(camera.kind)
+                    self.access_remedy(camera.kind)
                 )),
             }
             if camera.kind == UsbKind::Vision && (1..5000).contains(&camera.speed_mbit) {
                 let speed = camera.speed_mbit;
                 missing.push(format!(
-                    "{name}: linked at {speed} Mbit/s only; use a USB 3 port and cable"
+                    "{name}: the link runs at only {speed} Mbit/s; use a USB 3 port and cable"
                 ));
             }
         }
         let vision = cameras.iter().any(|c| c.kind == UsbKind::Vision);
-        if let Some(mb @ 1..LEAST_USBFS_MB) = self.usbfs_memory_mb().filter(|_| vision) {
+        if let Some(mb @ 1..MIN_USBFS_MB) = self.usbfs_memory_mb().filter(|_| vision) {
             missing.push(format!(
                 "usbfs_memory_mb is {mb}, too small for a USB3 Vision camera, which will lose \
-                 frames: sudo sh -c 'echo {USBFS_MB} > \
-                 /sys/module/usbcore/parameters/usbfs_memory_mb' (until the next start; for \
-                 good, put usbcore.usbfs_memory_mb={USBFS_MB} on the kernel's command line)"
+                 frames: run sudo sh -c 'echo {RECOMMENDED_USBFS_MB} > \
+                 /sys/module/usbcore/parameters/usbfs_memory_mb' (until the next reboot; to \
+                 make it permanent, add usbcore.usbfs_memory_mb={RECOMMENDED_USBFS_MB} to the \
+                 kernel command line)"
             ));
         }
         missing
     }
 
-    fn about_rule(&self, kind: UsbKind) -> String {
+    fn access_remedy(&self, kind: UsbKind) -> String {
         match (kind, self.rule()) {
             (UsbKind::Web, _) => "add yourself to the group video".into(),
             (_, None) => "install the udev rule: sudo cp assets/udev/65-gem-live.rules \
@@ -170,17 +171,17 @@ impl<'a> Host<'a> {
                           udevadm trigger, then plug it in again"
                 .into(),
             (_, Some(rule)) => format!(
-                "the udev rule {} is installed: plug the camera in again, and sit at the computer \
-                 itself (it does not serve remote logins)",
+                "the udev rule {} is installed: plug the camera in again, and use a local session \
+                 (the rule does not apply to remote logins)",
                 rule.display()
             ),
         }
     }
 }
 
-/// What a device of another vendor is, by the interfaces that it has.
+/// The kind of a device of another vendor, determined from its USB interfaces.
 fn kind_of(device: &Path) -> Option<UsbKind> {
-    let interfaces = names(device);
+    let interfaces = entries(device);
     let class = |interface: &Path| {
         ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"]
             .map(|name| text(&interface.join(name)).unwrap_or_default())
@@ -196,12 +197,12 @@ fn kind_of(device: &Path) -> Option<UsbKind> {
     })
 }
 
-/// What lies in a folder, in order.
-fn names(folder: &Path) -> Vec<PathBuf> {
+/// The entries of a folder, sorted.
+fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<PathBuf> = entries.map(|e| e.path()).collect();
-    names.sort();
-    names
+    let mut entries: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+    entries.sort();
+    entries
 }
 
 fn text(file: &Path) -> Option<String> {

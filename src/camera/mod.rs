@@ -1,7 +1,7 @@
-//! Cameras: drivers that push packets into bounded channels, and what they push.
+//! Camera drivers, and the packets that they push into bounded channels.
 //!
-//! Every driver runs in threads of its own behind a [`CameraStream`]. A camera that disappears is
-//! reported, waited for and taken up again; whatever is lost is counted by cause.
+//! Each driver runs on its own threads behind a [`CameraStream`]. A camera that disconnects is
+//! reported and opened again when it returns. Drops are counted per cause.
 
 mod backlog;
 mod control;

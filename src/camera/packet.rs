@@ -1,33 +1,32 @@
-//! What cameras deliver.
+//! The packets that cameras deliver.
 
 use crate::event::{EventBuffer, Trigger};
 use crate::image::{ImageU8, Size};
 use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
 
-/// All events of a stretch of time: none of `[from, until)` is still to come.
+/// All events of the time range `[from, until)`. No later packet adds events to this range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventPacket {
-    /// Counts the times that the camera's clock was set anew; times of different epochs
-    /// cannot be compared.
+    /// Number of clock resets so far. Timestamps of different epochs cannot be compared.
     pub epoch: u32,
-    /// First moment that the packet answers for.
+    /// Start of the time range, inclusive.
     pub from: Timestamp<EventClock>,
-    /// First moment that it no longer answers for.
+    /// End of the time range, exclusive.
     pub until: Timestamp<EventClock>,
-    /// When it reached this computer.
+    /// Arrival time on this computer.
     pub arrived: Timestamp<HostClock>,
-    /// The events, in order of time.
+    /// The events, sorted by time.
     pub events: EventBuffer,
-    /// Edges of the external signal, in order of time.
+    /// Edges of the external signal, sorted by time.
     pub edges: Vec<Trigger>,
     /// Size of the sensor.
     pub sensor: Size,
-    /// Since when, before `until`, events were lost inside of the camera. Which ones nobody
-    /// knows, and the packets in between have already answered for their time.
+    /// Start of a period before `until` in which the camera dropped events. Which events were
+    /// dropped is unknown, and the packets of that period have already been delivered.
     pub lost_since: Option<Timestamp<EventClock>>,
 }
 
-/// When a frame was exposed, as well as its camera can tell.
+/// Exposure time of a frame, as precisely as the camera reports it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FrameTiming {
     /// On the event camera's own clock: frames of a DAVIS, recordings.
@@ -41,12 +40,12 @@ pub enum FrameTiming {
     Frames {
         /// The shutter opens.
         start: Timestamp<FrameClock>,
-        /// How long it stays open, in microseconds.
+        /// Exposure time in microseconds.
         exposure_us: i64,
     },
-    /// Only the arrival is known: a web camera.
+    /// No hardware timestamp: the arrival time is used, as for a webcam.
     Arrival {
-        /// How long the shutter was open, told by the driver or the user, in microseconds.
+        /// Exposure time in microseconds, reported by the driver or set by the user.
         exposure_us: i64,
     },
 }
@@ -54,32 +53,32 @@ pub enum FrameTiming {
 /// One frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FramePacket {
-    /// Counts the times that the camera's clock and `sequence` were set anew. With
-    /// [`FrameTiming::Events`] it is the epoch of the events' clock.
+    /// Number of resets of the camera's clock and of `sequence`. With [`FrameTiming::Events`] it
+    /// is the epoch of the event clock.
     pub epoch: u32,
-    /// Counted by the camera: where it jumps, frames were lost on the way.
+    /// Frame number from the camera. A jump means that frames were lost upstream.
     pub sequence: u64,
-    /// When it was exposed.
+    /// Exposure time.
     pub span: FrameTiming,
-    /// When it reached this computer.
+    /// Arrival time on this computer.
     pub arrived: Timestamp<HostClock>,
     /// The image.
     pub picture: ImageU8,
-    /// The true sharp image at the middle of the exposure, which only a simulation knows.
+    /// Sharp ground-truth image at the middle of the exposure; only a simulation provides it.
     pub truth: Option<ImageU8>,
 }
 
-/// What a source sends.
+/// A packet sent by a camera.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Packet {
-    /// Events and edges.
+    /// Events and trigger edges.
     Events(EventPacket),
     /// A frame.
     Frame(FramePacket),
 }
 
 impl Packet {
-    /// Bytes that its pictures, events and edges take.
+    /// Size in bytes of the images, events and edges.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Events(packet) => {

@@ -1,4 +1,4 @@
-//! What the threads of one camera share.
+//! State shared by the threads of one camera.
 
 use crate::camera::backlog::Backlog;
 use crate::camera::{
@@ -10,49 +10,49 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What happens to a source.
+/// Status report of a camera stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
-    /// The device is open and sends.
+    /// The device is open and streams.
     Connected(Identity, Vec<Control>),
-    /// It is not there; opened as soon as it is.
+    /// The device is not connected; it is opened as soon as it is.
     Waiting {
-        /// The serial number that is waited for, where one is known.
+        /// The expected serial number, if one is known.
         serial: Option<String>,
         /// Why it cannot be opened, and what to do.
         why: String,
     },
-    /// It was there and is gone.
+    /// The device was disconnected.
     Lost(String),
-    /// Its library has not answered for so long that it was given up.
+    /// The driver library did not respond for this long, so its thread was abandoned.
     Stalled(Duration),
     /// Controls have changed.
     Controls(Vec<Control>),
-    /// A control was not set.
+    /// A control could not be set.
     Refused(ControlError),
-    /// A simulation runs at another speed, or has fallen further behind.
+    /// The speed of a simulation changed, or it fell further behind.
     Pace(SimulationRate),
-    /// A recording has come to its end.
+    /// The recording has ended.
     Ended,
-    /// It can not be used; the source has stopped.
+    /// The device cannot be used; the stream has stopped.
     Failed(String),
 }
 
-/// How a source behaves.
+/// Settings of a camera stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Packets that wait in the channel at most.
+    /// Maximum number of packets queued in the channel.
     pub queue: usize,
-    /// Bytes of frames and events that wait in the channel at most. This is what binds: packets
-    /// are as short as a camera likes. One packet finds room whatever its size.
+    /// Maximum number of bytes queued in the channel. This is the effective limit, because the
+    /// packet size depends on the camera. A single packet is always accepted into an empty queue.
     pub queue_bytes: usize,
-    /// Wait for a full channel, as a recording can, rather than drop and count.
+    /// Block while the channel is full, as a recording can, instead of dropping packets.
     pub lossless: bool,
-    /// Silence of the library after which it is given up.
+    /// The library is abandoned after this time without a response.
     pub stall: Duration,
-    /// Silence while opening after which it is given up.
+    /// The library is abandoned after this time without a response while opening.
     pub open_stall: Duration,
-    /// Time between attempts to open.
+    /// Delay between attempts to open the device.
     pub retry: Duration,
 }
 
@@ -60,8 +60,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             queue: 4096,
-            // 0.7 s of 12 Mev/s, the most that a DAVIS346 sends, and 0.5 s with 60 frames of
-            // 1152x768 a second on top; four seconds of packets of a millisecond.
+            // 0.7 s of 12 Mev/s, the maximum of a DAVIS346, or 0.5 s with 60 frames of 1152x768 per
+            // second in addition; 4096 packets of one millisecond are four seconds.
             queue_bytes: 128 << 20,
             lossless: false,
             stall: Duration::from_secs(2),
@@ -71,13 +71,13 @@ impl Default for Settings {
     }
 }
 
-/// Threads stuck in a library that are tolerated before a source gives up.
+/// Maximum number of threads stuck in a library before the stream stops.
 pub(crate) const MAX_STUCK: usize = 4;
 
-/// How long one poll may take, and with it the answer to a command.
+/// Maximum duration of one poll, and so the response time to a command.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 
-/// Patience with threads that are asked to end.
+/// Timeout for joining threads that were asked to stop.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
 
 pub(crate) struct Shared {
@@ -89,9 +89,9 @@ pub(crate) struct Shared {
     pub(crate) status: (Sender<Status>, Receiver<Status>),
     pub(crate) commands: Receiver<(String, Value)>,
     pub(crate) wanted: Mutex<DeviceSelector>,
-    /// What was set, to be set again on a camera that returns.
+    /// Settings made so far, restored when the camera reconnects.
     pub(crate) chosen: Mutex<Vec<(String, Value)>>,
-    /// What waits in the channel, also of a device that was closed since.
+    /// Bytes queued in the channel, including those of a device that was closed since.
     pub(crate) backlog: Mutex<Backlog>,
     pub(crate) stop: AtomicBool,
 }
@@ -105,9 +105,9 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn send_status(&self, status: Status) {
         let mut status = status;
-        while let Err(TrySendError::Full(back)) = self.status.0.try_send(status) {
+        while let Err(TrySendError::Full(returned)) = self.status.0.try_send(status) {
             let _ = self.status.1.try_recv();
-            status = back;
+            status = returned;
         }
     }
 
@@ -120,16 +120,17 @@ impl Shared {
     }
 }
 
-/// One attempt at using the device: its thread, and until when it must have spoken again.
+/// One attempt at using the device: the deadline by which its thread must respond again, and
+/// whether it was abandoned.
 pub(crate) struct Turn {
     pub(crate) speak_by_us: AtomicI64,
     pub(crate) abandoned: AtomicBool,
 }
 
 impl Turn {
-    pub(crate) fn allow(&self, patience: Duration) {
-        let patience_us = i64::try_from(patience.as_micros()).unwrap_or(i64::MAX);
-        let by = Timestamp::<HostClock>::now().plus_us(patience_us);
+    pub(crate) fn allow(&self, timeout: Duration) {
+        let timeout_us = i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX);
+        let by = Timestamp::<HostClock>::now().plus_us(timeout_us);
         self.speak_by_us.store(by.us(), Ordering::Release);
     }
 

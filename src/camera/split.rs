@@ -1,7 +1,7 @@
-//! One device as two cameras: its frames from one half, its events from the other.
+//! Splits one device into two cameras: one for its frames, one for its events.
 //!
-//! The simulated rig and recordings can so stand for two cameras that are opened, lost and
-//! found again each on its own, while both see one world.
+//! The simulated rig and recordings can stand in for two cameras that are opened, lost and
+//! reconnected independently, while both see the same scene.
 
 use super::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, Identity, Packet,
@@ -12,28 +12,29 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-/// Packets that wait for one half before the other stops asking for more.
-const WAITING: usize = 256;
-/// And their bytes: those of a recording of pairs may be large.
-const WAITING_BYTES: usize = 64 << 20;
+/// Maximum number of packets queued for one camera before the other one stops polling.
+const MAX_QUEUED: usize = 256;
+/// Maximum size of these packets in bytes; recordings of pairs can hold large frames.
+const MAX_QUEUED_BYTES: usize = 64 << 20;
 
-/// What a half delivers.
+/// The kind of data that a camera delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamKind {
     /// Frames.
     Frames,
-    /// Events and edges.
+    /// Events and trigger edges.
     Events,
 }
 
-/// Opens one half of a device that a shared opener opens.
+/// Driver for one of the two cameras of a device that a shared driver opens.
 #[derive(Clone)]
 pub struct SplitDevice {
     part: StreamKind,
     shared: Arc<Shared>,
 }
 
-/// The two halves of what `opener` opens; controls named in `of_events` belong to the events.
+/// Splits the devices that `opener` opens into a frame and an event camera. The controls named
+/// in `of_events` belong to the event camera.
 pub fn split(
     opener: Arc<dyn Driver>,
     of_events: &'static [&'static str],
@@ -41,7 +42,7 @@ pub fn split(
     split_wanted(opener, DeviceSelector::default(), of_events)
 }
 
-/// As [`split`], of the device that is wanted.
+/// Like [`split`], for a selected device.
 pub fn split_wanted(
     opener: Arc<dyn Driver>,
     wanted: DeviceSelector,
@@ -65,7 +66,7 @@ struct Shared {
     opener: Arc<dyn Driver>,
     of_events: &'static [&'static str],
     wanted: DeviceSelector,
-    /// Held while it is polled; taken before `queues` where both are.
+    /// Locked while the device is polled; always locked before `queues`.
     device: Mutex<Option<Box<dyn Device>>>,
     queues: Mutex<Queues>,
     filled: Condvar,
@@ -79,9 +80,9 @@ struct Queues {
 
 #[derive(Default)]
 struct Queue {
-    /// First epoch of the half that is open.
+    /// First epoch of the open camera; `None` if it is closed.
     open: Option<u32>,
-    /// The device's epoch of the packet before, and what it was told as.
+    /// The device's epoch of the previous packet, and the epoch reported for it.
     epoch: Option<(u32, u32)>,
     wanted: DeviceSelector,
     packets: VecDeque<Packet>,
@@ -91,7 +92,7 @@ struct Queue {
 impl Queue {
     fn is_full(&self) -> bool {
         let bytes: usize = self.packets.iter().map(Packet::bytes).sum();
-        self.packets.len() >= WAITING || bytes >= WAITING_BYTES
+        self.packets.len() >= MAX_QUEUED || bytes >= MAX_QUEUED_BYTES
     }
 }
 
@@ -132,34 +133,34 @@ struct Camera {
 }
 
 impl Camera {
-    /// Whether a control belongs to this half.
+    /// Whether a control belongs to this camera.
     fn owns(&self, name: &str) -> bool {
         self.shared.of_events.contains(&name) == (self.part == StreamKind::Events)
     }
 
-    /// Moves what has come for this half to `out`.
-    fn take(&self, queues: &mut Queues, out: &mut Vec<Packet>) -> Result<bool, DeviceError> {
+    /// Moves the packets queued for this camera to `out`. Returns whether there were any.
+    fn move_queued(&self, queues: &mut Queues, out: &mut Vec<Packet>) -> Result<bool, DeviceError> {
         let queue = queues.of(self.part);
         if queue.open != Some(self.epoch) {
-            return Err(DeviceError::NotFound("it was opened elsewhere".into()));
+            return Err(DeviceError::NotFound("the camera was opened a second time".into()));
         }
-        let some = !queue.packets.is_empty();
+        let any = !queue.packets.is_empty();
         out.extend(queue.packets.drain(..));
         match queue.failed.take() {
-            // What came before the failure is delivered first.
-            Some(failure) if some => queue.failed = Some(failure),
+            // Packets received before the failure are delivered first.
+            Some(failure) if any => queue.failed = Some(failure),
             Some(failure) => return Err(failure),
             None => {}
         }
-        Ok(some)
+        Ok(any)
     }
 
-    /// Asks the device for more, on behalf of both.
-    fn pump(&self, device: &mut Option<Box<dyn Device>>, patience: Duration) {
+    /// Polls the device and distributes its packets to both cameras.
+    fn pump(&self, device: &mut Option<Box<dyn Device>>, timeout: Duration) {
         let Some(open) = device else { return };
         let mut packets = Vec::new();
-        // A panic is both halves' failure; a device that panicked is not polled again.
-        let result = caught(|| open.poll(patience, &mut packets))
+        // A panic is reported by both cameras; a device that panicked is not polled again.
+        let result = caught(|| open.poll(timeout, &mut packets))
             .unwrap_or_else(|why| Err(DeviceError::Unusable(why)));
         let mut queues = lock(&self.shared.queues);
         for mut packet in packets {
@@ -167,17 +168,17 @@ impl Camera {
                 Packet::Frame(frame) => (&mut queues.frames, &mut frame.epoch),
                 Packet::Events(events) => (&mut queues.events, &mut events.epoch),
             };
-            // A camera that is not there sends nothing.
+            // Packets for a camera that is not open are discarded.
             let Some(first) = queue.open else { continue };
-            // A clock that the device sets anew, as a recording does with every jump, begins
-            // anew for this half too.
-            let told = match queue.epoch {
+            // When the device resets its clock, as a recording does at every seek, this camera
+            // begins a new epoch too.
+            let reported = match queue.epoch {
                 None => first,
-                Some((before, told)) if before == *epoch => told,
+                Some((before, reported)) if before == *epoch => reported,
                 Some(_) => queue.wanted.next_epoch(),
             };
-            queue.epoch = Some((*epoch, told));
-            *epoch = told;
+            queue.epoch = Some((*epoch, reported));
+            *epoch = reported;
             queue.packets.push_back(packet);
         }
         if let Err(failure) = result {
@@ -196,12 +197,12 @@ impl Device for Camera {
             StreamKind::Frames => "frames",
             StreamKind::Events => "events",
         };
-        let whole = lock(&self.shared.device).as_ref().map(|d| d.identity()).unwrap_or_default();
-        let serial = match whole.serial.is_empty() {
+        let device = lock(&self.shared.device).as_ref().map(|d| d.identity()).unwrap_or_default();
+        let serial = match device.serial.is_empty() {
             true => String::new(),
-            false => format!("{}-{part}", whole.serial),
+            false => format!("{}-{part}", device.serial),
         };
-        Identity { model: format!("{part} of {}", whole.model), serial, ..whole }
+        Identity { model: format!("{part} of {}", device.model), serial, ..device }
     }
 
     fn controls(&self) -> Vec<Control> {
@@ -222,36 +223,36 @@ impl Device for Camera {
     }
 
     fn pace(&self) -> Option<SimulationRate> {
-        // While the other half polls, what was told before still holds.
+        // While the other camera polls, the last reported rate remains valid.
         self.shared.device.try_lock().ok()?.as_ref()?.pace()
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let crowded = {
             let mut queues = lock(&self.shared.queues);
-            if self.take(&mut queues, out)? {
+            if self.move_queued(&mut queues, out)? {
                 return Ok(());
             }
             queues.both().iter().any(|q| q.is_full())
         };
         if !crowded {
             match self.shared.device.try_lock() {
-                Ok(mut device) => self.pump(&mut device, patience),
+                Ok(mut device) => self.pump(&mut device, timeout),
                 Err(TryLockError::Poisoned(poisoned)) => {
-                    self.pump(&mut poisoned.into_inner(), patience);
+                    self.pump(&mut poisoned.into_inner(), timeout);
                 }
-                // The other half is asking for both.
+                // The other camera is polling for both.
                 Err(TryLockError::WouldBlock) => {
                     let queues = lock(&self.shared.queues);
-                    let waited = self.shared.filled.wait_timeout(queues, patience);
+                    let waited = self.shared.filled.wait_timeout(queues, timeout);
                     drop(waited.unwrap_or_else(PoisonError::into_inner));
                 }
             }
         } else {
-            // The other half must take its own first; a recording can wait for it.
-            std::thread::sleep(patience.min(Duration::from_millis(1)));
+            // The other camera must read its queue first; a recording can wait for it.
+            std::thread::sleep(timeout.min(Duration::from_millis(1)));
         }
-        self.take(&mut lock(&self.shared.queues), out).map(drop)
+        self.move_queued(&mut lock(&self.shared.queues), out).map(drop)
     }
 }
 
@@ -259,9 +260,9 @@ impl Drop for Camera {
     fn drop(&mut self) {
         let mut device = lock(&self.shared.device);
         let mut queues = lock(&self.shared.queues);
-        let own = queues.of(self.part);
-        if own.open == Some(self.epoch) {
-            *own = Queue::default();
+        let queue = queues.of(self.part);
+        if queue.open == Some(self.epoch) {
+            *queue = Queue::default();
         }
         if queues.both().iter().all(|q| q.open.is_none()) {
             *device = None;
@@ -278,17 +279,17 @@ mod tests {
     use crate::image::{ImageU8, Size};
     use crate::time::Timestamp;
 
-    /// Bytes of a frame.
+    /// Size of a frame in bytes.
     const LARGE: usize = 2048 * 2048;
 
-    /// Opens a camera that gives large frames, if it is asked for the right one.
+    /// Opens a camera that sends large frames, if the right serial number is requested.
     struct Large;
 
     impl Driver for Large {
         fn open(&self, wanted: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
             match wanted.serial.as_deref() {
                 Some("7") => Ok(Box::new(Self)),
-                other => Err(DeviceError::NotFound(format!("{other:?} is not here"))),
+                other => Err(DeviceError::NotFound(format!("{other:?} is not connected"))),
             }
         }
     }
@@ -320,19 +321,19 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_device_is_opened_and_what_waits_for_a_half_is_bounded_in_bytes() {
+    fn selected_device_is_opened_and_queues_are_bounded_in_bytes() {
         let wanted = DeviceSelector::new(Some("7".into()));
         let (frames, events) = split_wanted(Arc::new(Large), wanted, &[]);
         let drops = Drops::default();
-        // Either half is found again by a serial number of its own, which no device has.
-        let own = DeviceSelector::new(Some("7-frames".into()));
-        let _frames = frames.open(&own, &drops).unwrap();
+        // Each of the two cameras has its own serial number, which no device has.
+        let own_serial = DeviceSelector::new(Some("7-frames".into()));
+        let _frames = frames.open(&own_serial, &drops).unwrap();
         let mut events = events.open(&DeviceSelector::default(), &drops).unwrap();
         let mut out = Vec::new();
         for _ in 0..40 {
             events.poll(Duration::from_millis(1), &mut out).unwrap();
         }
-        let waiting = lock(&frames.shared.queues).frames.packets.len();
-        assert!(waiting > 1 && waiting * LARGE <= WAITING_BYTES, "{waiting} frames wait");
+        let queued = lock(&frames.shared.queues).frames.packets.len();
+        assert!(queued > 1 && queued * LARGE <= MAX_QUEUED_BYTES, "{queued} frames wait");
     }
 }

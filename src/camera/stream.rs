@@ -1,7 +1,7 @@
-//! A camera in threads of its own: opened, watched, waited for when it disappears, closed.
+//! Runs a camera on its own threads: opens it, watches it, reconnects it and closes it.
 //!
-//! Two threads: one talks to the device, the other watches that it still does. A library that
-//! never returns is left alone in its thread, and the camera is opened again in a new one.
+//! One thread talks to the device; a watchdog thread checks that it still responds. A thread
+//! that hangs in a library is abandoned, and the camera is opened again on a new thread.
 
 use super::{Drops, Packet, Value};
 use crate::camera::shared::{FAREWELL, POLL, Shared};
@@ -13,38 +13,38 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
-/// Sets controls of a running source; clones reach the same one.
+/// Sets controls of a running camera stream; clones control the same stream.
 #[derive(Clone, Debug)]
 pub struct Commands(Sender<(String, Value)>);
 
 impl Commands {
-    /// Asks for a control to be set; the answer comes as a [`Status`]. `false` where the
-    /// source has ended or too many requests wait.
+    /// Requests that a control is set. The result is reported as a [`Status`]. Returns `false` if
+    /// the stream has ended or too many requests are pending.
     pub fn set(&self, name: impl Into<String>, value: Value) -> bool {
         self.0.try_send((name.into(), value)).is_ok()
     }
 }
 
-/// A running camera.
+/// A running camera stream.
 #[derive(Debug)]
 pub struct CameraStream {
-    /// Packets, in the camera's order.
+    /// Packets, in the order sent by the camera.
     pub packets: Receiver<Packet>,
-    /// What happens; the oldest is forgotten where nobody reads.
+    /// Status reports. The oldest one is discarded when the channel is full.
     pub status: Receiver<Status>,
-    /// To set controls.
+    /// Sends requests to set controls.
     pub commands: Commands,
-    /// Everything that was lost in the driver.
+    /// Drop counters of the driver.
     pub drops: Drops,
     shared: Arc<Shared>,
     watcher: Option<JoinHandle<()>>,
 }
 
 impl CameraStream {
-    /// Starts the threads of a source called `name`.
+    /// Starts the threads of a camera stream called `name`.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// A thread cannot be started.
     pub fn start(
         name: &str,
         opener: Arc<dyn Driver>,
@@ -52,33 +52,33 @@ impl CameraStream {
         settings: Settings,
         drops: Drops,
     ) -> std::io::Result<Self> {
-        let (packet_in, packets) = bounded(settings.queue.max(1));
-        let (status_in, status) = bounded(64);
-        let (command_in, command_out) = bounded(64);
+        let (packet_sender, packets) = bounded(settings.queue.max(1));
+        let (status_sender, status) = bounded(64);
+        let (command_sender, command_receiver) = bounded(64);
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             opener,
             settings,
             drops: drops.clone(),
-            packets: packet_in,
-            status: (status_in, status.clone()),
-            commands: command_out,
+            packets: packet_sender,
+            status: (status_sender, status.clone()),
+            commands: command_receiver,
             wanted: Mutex::new(wanted),
             chosen: Mutex::new(Vec::new()),
             backlog: Mutex::default(),
             stop: AtomicBool::new(false),
         });
-        let of_watcher = shared.clone();
+        let watcher_shared = shared.clone();
         let watcher = Builder::new().name(format!("{name}-watch")).spawn(move || {
-            if let Err(why) = caught(|| watch(&of_watcher)) {
-                of_watcher.send_status(Status::Failed(why));
+            if let Err(why) = caught(|| watch(&watcher_shared)) {
+                watcher_shared.send_status(Status::Failed(why));
             }
         })?;
-        let commands = Commands(command_in);
+        let commands = Commands(command_sender);
         Ok(Self { packets, status, commands, drops, shared, watcher: Some(watcher) })
     }
 
-    /// Asks the threads to end and waits for them, though not for ever; whether all ended.
+    /// Asks the threads to stop and waits for them with a timeout. Returns whether all ended.
     pub fn stop(&mut self) -> bool {
         self.shared.stop.store(true, Ordering::Release);
         self.watcher.take().is_none_or(|watcher| join(watcher, FAREWELL + POLL * 10))

@@ -1,4 +1,4 @@
-//! The thread that watches the worker and replaces it when it hangs.
+//! The watchdog thread: replaces the worker thread when it hangs.
 
 use crate::camera::Status;
 use crate::camera::shared::{FAREWELL, MAX_STUCK, Shared, Turn};
@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Joins a thread unless it takes longer than `patience`.
-pub(crate) fn join(thread: JoinHandle<()>, patience: Duration) -> bool {
+/// Joins a thread with a timeout. Returns whether the thread ended without a panic.
+pub(crate) fn join(thread: JoinHandle<()>, timeout: Duration) -> bool {
     let started = Instant::now();
     while !thread.is_finished() {
-        if started.elapsed() > patience {
+        if started.elapsed() > timeout {
             return false;
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -28,13 +28,16 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         let turn =
             Arc::new(Turn { speak_by_us: AtomicI64::new(0), abandoned: AtomicBool::new(false) });
         turn.allow(shared.settings.open_stall);
-        let (of_worker, its_turn) = (shared.clone(), turn.clone());
+        let (worker_shared, worker_turn) = (shared.clone(), turn.clone());
         let spawned = Builder::new()
             .name(shared.name.clone())
-            .spawn(move || Worker { shared: &of_worker, turn: &its_turn }.run());
+            .spawn(move || Worker { shared: &worker_shared, turn: &worker_turn }.run());
         let worker = match spawned {
             Ok(worker) => worker,
-            Err(e) => return shared.send_status(Status::Failed(format!("no thread: {e}"))),
+            Err(e) => {
+                let why = format!("cannot start the camera thread: {e}");
+                return shared.send_status(Status::Failed(why));
+            }
         };
         loop {
             if shared.stopping() {
@@ -42,15 +45,15 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
                 return;
             }
             if worker.is_finished() {
-                // A driver that panicked may be in any state: the device is not opened again.
+                // A driver that panicked may be in any state, so the device is not opened again.
                 if let Err(panic) = worker.join() {
                     shared.send_status(Status::Failed(message(&*panic)));
                 }
                 return;
             }
-            let now = Timestamp::<HostClock>::now().us();
-            let by = turn.speak_by_us.load(Ordering::Acquire);
-            if now > by {
+            let now_us = Timestamp::<HostClock>::now().us();
+            let deadline_us = turn.speak_by_us.load(Ordering::Acquire);
+            if now_us > deadline_us {
                 turn.abandoned.store(true, Ordering::Release);
                 shared.send_status(Status::Stalled(shared.settings.stall));
                 stuck.retain(|thread| !thread.is_finished());
@@ -60,7 +63,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
             std::thread::sleep(Duration::from_millis(5));
         }
         if stuck.len() > MAX_STUCK {
-            let why = "its library hangs again and again: unplug the camera, plug it in again \
+            let why = "the camera's library hangs repeatedly: unplug the camera, plug it in again \
                        and restart the program";
             return shared.send_status(Status::Failed(why.into()));
         }

@@ -1,4 +1,4 @@
-//! The thread that reads a device.
+//! The worker thread, which reads a device.
 
 use crate::camera::shared::{POLL, Shared, Turn};
 use crate::camera::{
@@ -8,11 +8,11 @@ use crossbeam_channel::{TryRecvError, TrySendError};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// Whether a pace is worth telling again.
+/// Whether a simulation rate has changed enough to be reported again.
 pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {
-    /// What shows in the second digit.
-    const SPEED: f64 = 0.01;
-    (last_sent.real_time - now.real_time).abs() >= SPEED || last_sent.slipped != now.slipped
+    /// Smallest change of speed that is shown: two decimals.
+    const MIN_CHANGE: f64 = 0.01;
+    (last_sent.real_time - now.real_time).abs() >= MIN_CHANGE || last_sent.slipped != now.slipped
 }
 
 pub(crate) struct Worker<'a> {
@@ -21,7 +21,7 @@ pub(crate) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.shared.stopping() || self.turn.abandoned()
     }
 
@@ -33,13 +33,13 @@ impl Worker<'_> {
 
     pub(crate) fn run(&self) {
         let mut last_sent = None;
-        while !self.over() {
+        while !self.is_over() {
             self.turn.allow(self.shared.settings.open_stall);
             let wanted = self.shared.wanted();
             match self.shared.opener.open(&wanted, &self.shared.drops) {
                 Ok(mut device) => {
                     last_sent = None;
-                    if self.over() {
+                    if self.is_over() {
                         return;
                     }
                     match self.run_device(device.as_mut()) {
@@ -50,7 +50,7 @@ impl Worker<'_> {
                         }
                         Err(DeviceError::Ended) => return self.send_status(Status::Ended),
                     }
-                    // A library may try for seconds to bid farewell to a camera that is gone.
+                    // Closing a disconnected camera may take the library several seconds.
                     self.turn.allow(self.shared.settings.open_stall);
                     drop(device);
                 }
@@ -64,14 +64,14 @@ impl Worker<'_> {
                 Err(DeviceError::Ended) => return self.send_status(Status::Ended),
             }
             let since = Instant::now();
-            while since.elapsed() < self.shared.settings.retry && !self.over() {
+            while since.elapsed() < self.shared.settings.retry && !self.is_over() {
                 self.turn.allow(self.shared.settings.open_stall);
                 std::thread::sleep(POLL.min(self.shared.settings.retry));
             }
         }
     }
 
-    /// Polls an open device until it is gone, or the source is to end.
+    /// Polls an open device until it is disconnected or the stream is stopped.
     fn run_device(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
         let identity = device.identity();
         if !identity.serial.is_empty() {
@@ -87,14 +87,14 @@ impl Worker<'_> {
         self.send_status(Status::Connected(identity, device.controls()));
         let mut packets = Vec::new();
         let mut last_sent: Option<SimulationRate> = None;
-        while !self.over() {
+        while !self.is_over() {
             self.turn.allow(self.shared.settings.stall);
-            self.obey(device);
-            if let Some(pace) = device.pace()
-                && last_sent.is_none_or(|last_sent| differs(last_sent, pace))
+            self.apply_commands(device);
+            if let Some(rate) = device.pace()
+                && last_sent.is_none_or(|last_sent| differs(last_sent, rate))
             {
-                last_sent = Some(pace);
-                self.send_status(Status::Pace(pace));
+                last_sent = Some(rate);
+                self.send_status(Status::Pace(rate));
             }
             let result = device.poll(POLL, &mut packets);
             for packet in packets.drain(..) {
@@ -105,7 +105,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn obey(&self, device: &mut dyn Device) {
+    fn apply_commands(&self, device: &mut dyn Device) {
         loop {
             let (name, value) = match self.shared.commands.try_recv() {
                 Ok(command) => command,
@@ -139,25 +139,27 @@ impl Worker<'_> {
             }
             let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = backlog.bytes_of(self.shared.packets.len());
-            let most = self.shared.settings.queue_bytes;
-            let sent = match waiting > 0 && waiting.saturating_add(bytes) > most {
+            let limit = self.shared.settings.queue_bytes;
+            let sent = match waiting > 0 && waiting.saturating_add(bytes) > limit {
                 true => Err(TrySendError::Full(packet)),
                 false => self.shared.packets.try_send(packet),
             };
             match sent {
                 Ok(()) => return backlog.sent(bytes),
-                // Nobody listens any more, so nothing is lost to anybody.
+                // The receiver is gone, so this is not a drop.
                 Err(TrySendError::Disconnected(_)) => return,
-                Err(TrySendError::Full(back)) if self.shared.settings.lossless => {
+                Err(TrySendError::Full(returned)) if self.shared.settings.lossless => {
                     if self.shared.stopping() {
-                        return self.count(&back, DropCause::Queue);
+                        return self.count(&returned, DropCause::Queue);
                     }
-                    packet = back;
+                    packet = returned;
                     drop(backlog);
                     self.turn.allow(self.shared.settings.stall);
                     std::thread::sleep(Duration::from_micros(500));
                 }
-                Err(TrySendError::Full(back)) => return self.count(&back, DropCause::Queue),
+                Err(TrySendError::Full(returned)) => {
+                    return self.count(&returned, DropCause::Queue);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A device that is another one, but for what it is polled for: faults, plugs, crooked mounts.
+//! Wraps a device and replaces its polling, to inject faults, unplug it or transform its packets.
 
 use super::{Control, ControlError, Device, DeviceError, Identity, Packet, SimulationRate, Value};
 use std::time::Duration;
@@ -8,8 +8,8 @@ struct WrappedDevice<F> {
     poll: F,
 }
 
-/// Everything is asked of `inner`; only polling goes through `poll`, which may poll it in turn,
-/// change what comes, keep it back, or fail.
+/// Forwards all calls to `inner`, except that polling calls `poll`, which may poll `inner`,
+/// change or delay its packets, or return an error.
 pub fn wrap<F>(inner: Box<dyn Device>, poll: F) -> Box<dyn Device>
 where
     F: FnMut(&mut dyn Device, Duration, &mut Vec<Packet>) -> Result<(), DeviceError>
@@ -39,7 +39,7 @@ where
         self.inner.pace()
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        (self.poll)(self.inner.as_mut(), patience, out)
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        (self.poll)(self.inner.as_mut(), timeout, out)
     }
 }

@@ -1,7 +1,7 @@
-//! Clocks as types: a moment on one camera's clock cannot be taken for a moment on another's.
+//! Clocks as types: a timestamp of one camera's clock cannot be used as one of another's.
 //!
-//! Three clocks run in a rig, and each drifts against the others. The only way from one to
-//! the next is a [`ClockMap`].
+//! A rig has three clocks, and each drifts against the others. Only a [`ClockMap`] converts
+//! between them.
 
 pub mod range;
 
@@ -14,19 +14,19 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-/// A clock that moments can be told on.
+/// A clock that timestamps can refer to.
 pub trait Clock: Copy + Send + Sync + 'static {
-    /// Its name for people.
+    /// Display name.
     const NAME: &'static str;
 }
 
-/// The event camera's clock, which exposures are finally told on.
+/// The event camera's clock, to which all exposures are finally mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventClock {}
 /// The frame camera's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameClock {}
-/// This computer's monotonic clock, counted from the first time that it was asked.
+/// This computer's monotonic clock, counted from its first use in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostClock {}
 
@@ -40,14 +40,14 @@ impl Clock for HostClock {
     const NAME: &'static str = "host";
 }
 
-/// A moment in microseconds on clock `C`.
+/// A timestamp in microseconds on clock `C`.
 pub struct Timestamp<C> {
     us: i64,
     clock: PhantomData<C>,
 }
 
 impl<C> Timestamp<C> {
-    /// The moment `us` microseconds after the clock's zero.
+    /// The timestamp `us` microseconds after the clock's zero.
     pub const fn from_us(us: i64) -> Self {
         Self { us, clock: PhantomData }
     }
@@ -57,19 +57,19 @@ impl<C> Timestamp<C> {
         self.us
     }
 
-    /// The moment `us` microseconds later, earlier where negative; stops at the ends.
+    /// The timestamp `us` microseconds later, or earlier if negative; saturates.
     pub const fn plus_us(self, us: i64) -> Self {
         Self::from_us(self.us.saturating_add(us))
     }
 
-    /// Microseconds from `earlier` to this moment.
+    /// Microseconds from `earlier` to this timestamp; saturates.
     pub const fn since_us(self, earlier: Self) -> i64 {
         self.us.saturating_sub(earlier.us)
     }
 }
 
 impl Timestamp<HostClock> {
-    /// The present moment.
+    /// The current time.
     pub fn now() -> Self {
         static ZERO: OnceLock<Instant> = OnceLock::new();
         let elapsed = ZERO.get_or_init(Instant::now).elapsed();
@@ -77,7 +77,7 @@ impl Timestamp<HostClock> {
     }
 }
 
-// By hand: the derived ones would ask the same of the clock, which is never a value.
+// Implemented by hand: derived impls would require the same traits of `C`, which is never a value.
 impl<C> Clone for Timestamp<C> {
     fn clone(&self) -> Self {
         *self
@@ -111,7 +111,7 @@ impl<C: Clock> fmt::Debug for Timestamp<C> {
     }
 }
 
-/// The straight line from clock `A` to clock `B`: an offset and a drift.
+/// A linear map from clock `A` to clock `B`: an offset and a drift.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClockMap<A, B> {
     from_us: f64,
@@ -121,37 +121,37 @@ pub struct ClockMap<A, B> {
 }
 
 impl<A: Clock, B: Clock> ClockMap<A, B> {
-    /// The map that takes `from_us` to `to_us` and runs `drift_ppm` millionths fast.
+    /// The map from `from_us` to `to_us` that runs `drift_ppm` parts per million fast.
     ///
-    /// `None` where a number is not finite or the drift turns time round.
+    /// Returns `None` if a number is not finite or the drift makes time run backwards.
     pub fn new(from_us: f64, to_us: f64, drift_ppm: f64) -> Option<Self> {
         let rate = 1.0 + drift_ppm * 1e-6;
-        let sound = from_us.is_finite() && to_us.is_finite() && rate.is_finite() && rate > 0.0;
-        sound.then_some(Self { from_us, to_us, rate, clocks: PhantomData })
+        let valid = from_us.is_finite() && to_us.is_finite() && rate.is_finite() && rate > 0.0;
+        valid.then_some(Self { from_us, to_us, rate, clocks: PhantomData })
     }
 
-    /// The map between clocks that agree.
+    /// The identity map.
     pub const fn identity() -> Self {
         Self { from_us: 0.0, to_us: 0.0, rate: 1.0, clocks: PhantomData }
     }
 
-    /// Where `us` on `A` lies on `B`, with fractions of a microsecond.
+    /// Maps a time in microseconds on `A` to `B`, keeping fractions.
     pub fn map_us(&self, us: f64) -> f64 {
         self.to_us + (us - self.from_us) * self.rate
     }
 
-    /// The moment on `B`, rounded to whole microseconds.
+    /// Maps a timestamp to `B`, rounded to whole microseconds.
     pub fn map(&self, t: Timestamp<A>) -> Timestamp<B> {
         Timestamp::from_us(self.map_us(t.us() as f64).round() as i64)
     }
 
-    /// The map back.
+    /// The inverse map.
     pub fn inverse(&self) -> ClockMap<B, A> {
         let (from_us, to_us) = (self.to_us, self.from_us);
         ClockMap { from_us, to_us, rate: 1.0 / self.rate, clocks: PhantomData }
     }
 
-    /// This map and then `next`.
+    /// The composition of this map and `next`.
     pub fn then<D: Clock>(&self, next: &ClockMap<B, D>) -> ClockMap<A, D> {
         ClockMap {
             from_us: self.from_us,
@@ -166,21 +166,21 @@ impl<A: Clock, B: Clock> ClockMap<A, B> {
         Self { to_us: self.to_us + us, ..*self }
     }
 
-    /// How fast `B` runs against `A`, in millionths.
+    /// Drift of `B` relative to `A`, in parts per million.
     pub fn drift_ppm(&self) -> f64 {
         (self.rate - 1.0) * 1e6
     }
 
-    /// What `B` shows when `A` shows zero, in microseconds.
+    /// Time on `B` when `A` is zero, in microseconds.
     pub fn offset_us(&self) -> f64 {
         self.map_us(0.0)
     }
 }
 
-/// Makes a counter of few bits into one that never wraps.
+/// Unwraps a counter of limited width.
 ///
-/// Every reading is taken to lie within half a turn of the one before it, so readings that
-/// come slightly late are placed correctly too.
+/// Each reading is assumed to lie within half a period of the previous one, so slightly late
+/// readings are placed correctly too.
 #[derive(Clone, Copy, Debug)]
 pub struct Unwrap {
     period: i64,
@@ -193,7 +193,7 @@ impl Unwrap {
         Self { period: 1 << bits.clamp(1, 62), last: None }
     }
 
-    /// The reading with the turns that the counter has made put back.
+    /// The reading, with the wraps so far added.
     pub fn unwrap(&mut self, reading: u64) -> i64 {
         let reading = (reading % self.period.unsigned_abs()) as i64;
         let value = match self.last {

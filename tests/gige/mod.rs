@@ -1,6 +1,6 @@
-//! A GigE Vision camera of the tests' own, for what Aravis's simulated ones do not do: chunks
-//! with every frame, and exposures as long as a trigger's pulses. Addresses and packets are those
-//! of the GigE Vision specification, version 1.2.
+//! A simulated GigE Vision camera for features that Aravis's simulated ones lack: chunk data with
+//! every frame, and exposures as long as the trigger pulses. Addresses and packets follow the
+//! GigE Vision specification, version 1.2.
 
 mod xml;
 
@@ -12,14 +12,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use xml::{CHUNKS, MONO8, at};
 
-/// The serial number.
+/// Serial number.
 pub const SERIAL: &str = "PULSE1";
-/// From one frame to the next.
+/// Frame interval in microseconds.
 pub const PERIOD_US: i64 = 20_000;
-/// How much later the chunk says that a frame began than its leader does: it is known which one
-/// was read.
+/// Offset of the chunk's timestamp from the leader's, which shows which of them was read.
 pub const CHUNK_LATER_US: i64 = 123;
-/// Lengths of the pulses at the trigger, in turn.
+/// Trigger pulse widths in microseconds, used alternately.
 pub const PULSES_US: [i64; 2] = [3_000, 7_000];
 
 const PORT: u16 = 3956;
@@ -28,10 +27,10 @@ const CONTROL: usize = 0xa00;
 const STREAM_PORT: usize = 0xd00;
 const STREAM_PACKET: usize = 0xd04;
 const STREAM_ADDRESS: usize = 0xd18;
-/// Image and chunks behind it.
+/// Payload type: image followed by chunks.
 const PAYLOAD_KIND: u16 = 0x4001;
 
-/// What is in the camera's registers.
+/// The camera's registers.
 struct Registers {
     bytes: Vec<u8>,
     enabled: [bool; CHUNKS.len()],
@@ -107,7 +106,7 @@ impl Registers {
         f64::from_be_bytes(self.bytes[at::EXPOSURE_US..at::EXPOSURE_US + 8].try_into().unwrap())
     }
 
-    /// The image, and what is told with it: each followed by its number and length.
+    /// The image and its chunks, each followed by its id and length.
     fn payload(&self, frame: u64, stamp_ns: u64) -> Vec<u8> {
         let area = (self.word(at::WIDTH) * self.word(at::HEIGHT)) as usize;
         let mut bytes = vec![frame as u8; area];
@@ -119,13 +118,13 @@ impl Registers {
             bytes.extend((length as u32).to_be_bytes());
         };
         end(0x100, area, &mut bytes);
-        let told = [
+        let chunks = [
             (stamp_ns + CHUNK_LATER_US as u64 * 1000).to_be_bytes(),
             self.exposure_us(frame).to_be_bytes(),
             frame.to_be_bytes(),
         ];
         for ((number, value), _) in
-            (1..).zip(told).zip(self.enabled).filter(|(_, enabled)| *enabled)
+            (1..).zip(chunks).zip(self.enabled).filter(|(_, enabled)| *enabled)
         {
             bytes.extend(value);
             end(number, value.len(), &mut bytes);
@@ -133,27 +132,27 @@ impl Registers {
         bytes
     }
 
-    /// Where frames go, while somebody has control and wants them.
-    fn listener(&self) -> Option<SocketAddr> {
+    /// Destination of frames, while a client has control and the stream is started.
+    fn stream_target(&self) -> Option<SocketAddr> {
         let (address, port) = (self.word(STREAM_ADDRESS), self.word(STREAM_PORT) as u16);
         let wanted = self.word(CONTROL) != 0 && self.sending && port != 0;
         wanted.then(|| SocketAddr::from((Ipv4Addr::from(address), port)))
     }
 
-    /// Answers a request; what is to be sent to the stream's port as a test, if that was asked.
+    /// Answers a request. Also returns the size of a test packet, if the request asks for one.
     fn answer(&mut self, request: &[u8]) -> Option<(Vec<u8>, Option<usize>)> {
-        let half = |i: usize| Some(u16::from_be_bytes(request.get(i..i + 2)?.try_into().ok()?));
+        let u16_at = |i: usize| Some(u16::from_be_bytes(request.get(i..i + 2)?.try_into().ok()?));
         let word = |i: usize| Some(u32::from_be_bytes(request.get(i..i + 4)?.try_into().ok()?));
         if *request.first()? != 0x42 {
             return None;
         }
-        let (command, id, mut test) = (half(2)?, half(6)?, None);
+        let (command, id, mut test) = (u16_at(2)?, u16_at(6)?, None);
         let body = match command {
             0x0002 => self.bytes[..0xf8].to_vec(),
             0x0080 => self.word(word(8)? as usize).to_be_bytes().to_vec(),
             0x0082 => {
                 let (address, value) = (word(8)? as usize, word(12)?);
-                // The highest bit asks for a packet of this size, now.
+                // The highest bit requests a test packet of this size now.
                 if address == STREAM_PACKET && value >> 31 != 0 {
                     test = Some((value & 0xffff) as usize);
                 }
@@ -162,7 +161,7 @@ impl Registers {
                 vec![0, 0, 0, 1]
             }
             0x0084 => {
-                let (address, count) = (word(8)?, half(14)? as usize);
+                let (address, count) = (word(8)?, u16_at(14)? as usize);
                 let found = self.bytes.get(address as usize..address as usize + count)?;
                 [&address.to_be_bytes(), found].concat()
             }
@@ -178,7 +177,7 @@ impl Registers {
     }
 }
 
-/// A packet of a frame: 1 is its leader, 2 its trailer, 3 a part of it.
+/// A packet of a frame; kind 1 is its leader, 2 its trailer, 3 a part of its payload.
 fn packet(frame: u64, kind: u32, number: u32, body: &[u8]) -> Vec<u8> {
     let head = [0, frame as u16].map(u16::to_be_bytes).concat();
     [&head[..], &(kind << 24 | number).to_be_bytes(), body].concat()
@@ -211,12 +210,12 @@ fn send(socket: &UdpSocket, to: SocketAddr, registers: &Registers, frame: u64) {
         &words(&[u32::from(PAYLOAD_KIND), height]),
     ));
     for packet in packets {
-        // Whoever listened may be gone.
+        // The receiver may be gone.
         let _ = socket.send_to(&packet, to);
     }
 }
 
-/// The camera; it vanishes when it is dropped.
+/// The camera; it disconnects when dropped.
 pub struct Camera {
     registers: Arc<Mutex<Registers>>,
     unplugged: Arc<AtomicBool>,
@@ -224,18 +223,18 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Plugs it into the loopback, which must be the caller's own.
+    /// Connects it to the loopback interface, which must be in the caller's own namespace.
     pub fn plug_in() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let registers = Arc::new(Mutex::new(Registers::new()));
         let unplugged = Arc::new(AtomicBool::new(false));
-        let (own, pulled) = (registers.clone(), unplugged.clone());
-        let thread = std::thread::spawn(move || run(&socket, &own, &pulled));
+        let (own, thread_unplugged) = (registers.clone(), unplugged.clone());
+        let thread = std::thread::spawn(move || run(&socket, &own, &thread_unplugged));
         Self { registers, unplugged, thread: Some(thread) }
     }
 
-    /// Whether exposures are as long as pulses, and whether triggers are waited for.
+    /// Whether exposures follow the pulse width, and whether the trigger is on.
     pub fn modes(&self) -> (bool, bool) {
         let registers = self.registers.lock().unwrap();
         (registers.word(at::EXPOSURE_MODE) == 1, registers.word(at::TRIGGER_MODE) == 1)
@@ -268,7 +267,7 @@ fn run(socket: &UdpSocket, registers: &Mutex<Registers>, unplugged: &AtomicBool)
             Err(e) => panic!("{e}"),
         }
         let registers = registers.lock().unwrap();
-        if let Some(to) = registers.listener().filter(|_| Instant::now() >= due) {
+        if let Some(to) = registers.stream_target().filter(|_| Instant::now() >= due) {
             send(socket, to, &registers, frame);
             frame += 1;
             due = Instant::now() + Duration::from_micros(PERIOD_US as u64);

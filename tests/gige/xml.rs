@@ -1,7 +1,7 @@
-//! What the camera tells of itself: its registers as GenICam features, by the names of the
-//! Standard Features Naming Convention.
+//! The camera's description: its registers as GenICam features, with the names of the Standard
+//! Features Naming Convention.
 
-/// Where features have their registers.
+/// Register addresses of the features.
 pub mod at {
     pub const WIDTH: usize = 0x8000;
     pub const HEIGHT: usize = 0x8004;
@@ -18,11 +18,10 @@ pub mod at {
     pub const EXPOSURE_US: usize = 0x8040;
 }
 
-/// Eight bits of gray, as the Pixel Format Naming Convention numbers it.
+/// 8-bit gray, with its code in the Pixel Format Naming Convention.
 pub const MONO8: u32 = 0x0108_0001;
 
-/// The chunks that can be enabled, in the order of their selector; a chunk's number is its place
-/// and one.
+/// The available chunks, in selector order; a chunk's id is its index plus one.
 pub const CHUNKS: [&str; 3] = ["Timestamp", "ExposureTime", "FrameID"];
 
 fn register(kind: &str, name: &str, address: usize, length: usize, port: &str) -> String {
@@ -66,7 +65,7 @@ fn command(name: &str, address: usize) -> String {
     simple("Command", name, address, "<CommandValue>1</CommandValue>")
 }
 
-/// A value that comes with a frame.
+/// A chunk value of a frame.
 fn chunk(number: usize, name: &str) -> String {
     let (port, kind) =
         (format!("Chunk{name}Port"), if name == "ExposureTime" { "FloatReg" } else { "IntReg" });
@@ -74,7 +73,7 @@ fn chunk(number: usize, name: &str) -> String {
     format!("<Port Name=\"{port}\"><ChunkID>{number}</ChunkID></Port>{value}")
 }
 
-/// The whole description.
+/// The complete description.
 pub fn description() -> String {
     let exposure_modes = [("Timed", 0), ("TriggerWidth", 1)];
     let selectable: Vec<(&str, u32)> = CHUNKS.into_iter().zip(0..).collect();

@@ -1,4 +1,4 @@
-//! One folder a kind of camera.
+//! The camera drivers, one folder per kind of camera.
 
 pub mod davis;
 pub mod genicam;

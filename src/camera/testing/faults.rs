@@ -1,5 +1,5 @@
-//! Faults on purpose: a camera behind which cables fall out, libraries hang, floods of events
-//! come and clocks jump, to prove that nothing of it is lost without being counted.
+//! Fault injection: a camera whose cable is unplugged, whose library hangs, whose events flood
+//! and whose clocks jump, to verify that every drop is counted.
 
 use crate::camera::{
     Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket, FrameTiming, Packet, wrap,
@@ -10,31 +10,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What goes wrong, and how often. A mean of zero is never.
+/// Which faults are injected, and how often. A mean of zero disables a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultPlan {
-    /// Decides when and what.
+    /// Random seed.
     pub seed: u64,
-    /// After this time the device says that it has come to its end.
+    /// The device reports its end after this time.
     pub length: Duration,
     /// Mean time until it is unplugged, and the longest time until it is back.
     pub unplug: (Duration, Duration),
-    /// Mean time until the library goes silent, and the longest silence.
+    /// Mean time until the library hangs, and the longest duration of a hang.
     pub stall: (Duration, Duration),
     /// Mean time until a flood of events, and its longest duration.
     pub flood: (Duration, Duration),
-    /// Events a second in a flood.
+    /// Event rate of a flood, in events per second.
     pub flood_hz: f64,
     /// Mean time until a clock jumps.
     pub jump: Duration,
-    /// Packets of a thousand that are lost, that come twice, and that come late.
+    /// Packets per thousand that are lost, duplicated and delayed.
     pub lost: [u32; 3],
-    /// The latest that a late packet comes.
+    /// Longest delay of a packet.
     pub late: Duration,
 }
 
 impl FaultPlan {
-    /// Something goes wrong every few seconds: worse than any laboratory.
+    /// A fault every few seconds: worse than any laboratory.
     pub fn rough(seed: u64, length: Duration) -> Self {
         let s = Duration::from_secs;
         let ms = Duration::from_millis;
@@ -42,10 +42,10 @@ impl FaultPlan {
             seed,
             length,
             unplug: (s(20), ms(3_000)),
-            // Some are longer than the two seconds after which a library is given up.
+            // Some exceed the two seconds after which a library is abandoned.
             stall: (s(15), ms(4_000)),
             flood: (s(20), ms(1_500)),
-            // What a DAVIS346 can send at most.
+            // The maximum event rate of a DAVIS346.
             flood_hz: 12e6,
             jump: s(6),
             lost: [5, 5, 10],
@@ -54,44 +54,44 @@ impl FaultPlan {
     }
 }
 
-/// What was done, counted by the faults themselves.
+/// Number of injected faults, counted where they are injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FaultCounts {
-    /// Frames that the device made.
+    /// Frames produced by the device.
     pub frames_made: u64,
-    /// Of those, frames that were lost on purpose before anything could count them.
+    /// Frames of these that were dropped on purpose before anything could count them.
     pub frames_withheld: u64,
-    /// Frames that were sent a second time.
+    /// Frames that were sent twice.
     pub frames_doubled: u64,
-    /// Frames whose lateness or new clock was feigned.
+    /// Frames that were delayed.
     pub frames_late: u64,
-    /// Times that it was unplugged.
+    /// Number of times the camera was unplugged.
     pub unplugged: u64,
-    /// Times that the library was silent.
+    /// Number of times the library hung.
     pub stalled: u64,
-    /// Floods.
+    /// Number of event floods.
     pub floods: u64,
-    /// Clocks that were set anew.
+    /// Number of clock resets.
     pub new_epochs: u64,
-    /// Jumps within an epoch, which no device should make.
+    /// Number of clock jumps within an epoch, which no device should make.
     pub jumps: u64,
-    /// Event packets that were lost, doubled and late.
+    /// Event packets that were lost, duplicated and delayed.
     pub event_packets: [u64; 3],
 }
 
 impl FaultCounts {
-    /// Frames that were handed to whoever polls: what must come out, or be counted as lost.
+    /// Frames that were delivered: each must come out of the pipeline, or be counted as dropped.
     pub fn frames_sent(&self) -> u64 {
         (self.frames_made + self.frames_doubled).saturating_sub(self.frames_withheld)
     }
 }
 
-/// The counters of [`FaultCounts`], shared by every opening of a device.
+/// Shared [`FaultCounts`] of a device, kept when it is opened again.
 #[derive(Clone, Debug, Default)]
 pub struct FaultLedger(Arc<Mutex<FaultCounts>>);
 
 impl FaultLedger {
-    /// Everything so far.
+    /// The counts so far.
     pub fn read(&self) -> FaultCounts {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +101,7 @@ impl FaultLedger {
     }
 }
 
-/// Opens the devices of another opener, with faults.
+/// Driver that injects faults into the devices of another driver.
 pub struct FaultInjector {
     inner: Arc<dyn Driver>,
     plan: FaultPlan,
@@ -111,14 +111,14 @@ pub struct FaultInjector {
 
 struct Shared {
     begin: Instant,
-    /// Until when it is unplugged.
+    /// End of the current unplugged period.
     gone_until: Mutex<Option<Instant>>,
-    /// Counts openings, so that each draws other numbers.
+    /// Number of openings, so that each uses other random numbers.
     openings: AtomicU64,
 }
 
 impl FaultInjector {
-    /// Wraps `inner`; time begins to run now.
+    /// Wraps `inner`; the plan's time starts now.
     pub fn new(inner: Arc<dyn Driver>, plan: FaultPlan) -> Self {
         let shared = Shared {
             begin: Instant::now(),
@@ -128,7 +128,7 @@ impl FaultInjector {
         Self { inner, plan, ledger: FaultLedger::default(), shared: Arc::new(shared) }
     }
 
-    /// Where it counts.
+    /// Shared counts of the injected faults.
     pub fn ledger(&self) -> FaultLedger {
         self.ledger.clone()
     }
@@ -141,56 +141,56 @@ impl Driver for FaultInjector {
         }
         let gone = *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner);
         if gone.is_some_and(|until| Instant::now() < until) {
-            return Err(DeviceError::NotFound("unplugged on purpose: it comes back".into()));
+            return Err(DeviceError::NotFound("unplugged by the test: it will return".into()));
         }
         let opening = self.shared.openings.fetch_add(1, Ordering::Relaxed);
-        let mut random = KeyedRng::keyed(&[self.plan.seed, 0x66_6175_6c74, opening]);
+        let mut rng = KeyedRng::keyed(&[self.plan.seed, 0x66_6175_6c74, opening]);
         let now = Instant::now();
         let plan = self.plan;
-        let mut first = |mean: Duration| after(&mut random, now, mean);
+        let mut first_after = |mean: Duration| after(&mut rng, now, mean);
         let inner = self.inner.open(wanted, drops)?;
-        let mut breaking = FaultyDevice {
+        let mut faulty = FaultyDevice {
             wanted: wanted.clone(),
-            unplug_at: first(plan.unplug.0),
-            stall_at: first(plan.stall.0),
-            flood_at: first(plan.flood.0),
-            jump_at: first(plan.jump),
+            unplug_at: first_after(plan.unplug.0),
+            stall_at: first_after(plan.stall.0),
+            flood_at: first_after(plan.flood.0),
+            jump_at: first_after(plan.jump),
             flood_until: now,
             events: Shift::default(),
             frames: Shift::default(),
-            held: Vec::new(),
+            delayed: Vec::new(),
             scratch: Vec::new(),
-            random,
+            rng,
             plan,
             ledger: self.ledger.clone(),
             shared: self.shared.clone(),
         };
-        Ok(wrap(inner, move |inner, patience, out| breaking.poll(inner, patience, out)))
+        Ok(wrap(inner, move |inner, timeout, out| faulty.poll(inner, timeout, out)))
     }
 }
 
-/// The next of random occurrences; `None` where there is none.
-fn after(random: &mut KeyedRng, now: Instant, mean: Duration) -> Option<Instant> {
+/// Time of the next random fault; `None` if the mean is zero.
+fn after(rng: &mut KeyedRng, now: Instant, mean: Duration) -> Option<Instant> {
     let mean_s = mean.as_secs_f64();
-    let wait = (mean_s > 0.0).then(|| random.wait(1.0 / mean_s))?;
-    // Not at once: a device that never works shows nothing.
+    let wait = (mean_s > 0.0).then(|| rng.wait(1.0 / mean_s))?;
+    // Not immediately: a device that never works tests nothing.
     now.checked_add(Duration::from_secs_f64(wait.clamp(0.3, 1e6)))
 }
 
-/// What has become of a clock.
+/// Changes made to a clock.
 #[derive(Clone, Copy, Default)]
 struct Shift {
-    /// The epoch that is told instead of the device's own.
+    /// The epoch reported instead of the device's own.
     epoch: Option<u32>,
     us: i64,
-    /// The frame's number that is told as zero.
-    first: u64,
+    /// The frame number that is reported as zero.
+    first_frame: u64,
 }
 
 struct FaultyDevice {
     wanted: DeviceSelector,
     plan: FaultPlan,
-    random: KeyedRng,
+    rng: KeyedRng,
     ledger: FaultLedger,
     shared: Arc<Shared>,
     unplug_at: Option<Instant>,
@@ -200,25 +200,25 @@ struct FaultyDevice {
     flood_until: Instant,
     events: Shift,
     frames: Shift,
-    /// Packets that are late, and when they come.
-    held: Vec<(Instant, Packet)>,
+    /// Delayed packets and their delivery times.
+    delayed: Vec<(Instant, Packet)>,
     scratch: Vec<Packet>,
 }
 
 impl Drop for FaultyDevice {
     fn drop(&mut self) {
-        // What was on its way when the cable was pulled never arrives.
-        let frames = self.held.iter().filter(|(_, p)| matches!(p, Packet::Frame(_))).count();
+        // Packets in transit when the cable was pulled never arrive.
+        let frames = self.delayed.iter().filter(|(_, p)| matches!(p, Packet::Frame(_))).count();
         self.ledger.note(|t| t.frames_withheld += frames as u64);
     }
 }
 
 impl FaultyDevice {
-    /// Polls the device behind the faults.
+    /// Polls the wrapped device and injects faults.
     fn poll(
         &mut self,
         inner: &mut dyn Device,
-        patience: Duration,
+        timeout: Duration,
         out: &mut Vec<Packet>,
     ) -> Result<(), DeviceError> {
         let now = Instant::now();
@@ -227,32 +227,32 @@ impl FaultyDevice {
             return Err(DeviceError::Ended);
         }
         if due(self.unplug_at, now) {
-            let away = self.up_to(self.plan.unplug.1);
-            let until = now.checked_add(away);
+            let duration = self.up_to(self.plan.unplug.1);
+            let until = now.checked_add(duration);
             *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
             self.ledger.note(|t| t.unplugged += 1);
-            return Err(DeviceError::NotFound("unplugged on purpose".into()));
+            return Err(DeviceError::NotFound("unplugged by the test".into()));
         }
         if due(self.stall_at, now) {
-            self.stall_at = after(&mut self.random, now, self.plan.stall.0);
-            let silence = self.up_to(self.plan.stall.1);
+            self.stall_at = after(&mut self.rng, now, self.plan.stall.0);
+            let hang = self.up_to(self.plan.stall.1);
             self.ledger.note(|t| t.stalled += 1);
-            std::thread::sleep(silence);
+            std::thread::sleep(hang);
         }
         if due(self.flood_at, now) {
-            self.flood_at = after(&mut self.random, now, self.plan.flood.0);
+            self.flood_at = after(&mut self.rng, now, self.plan.flood.0);
             self.flood_until = now + self.up_to(self.plan.flood.1);
             self.ledger.note(|t| t.floods += 1);
         }
         if due(self.jump_at, now) {
-            self.jump_at = after(&mut self.random, now, self.plan.jump);
-            self.leap();
+            self.jump_at = after(&mut self.rng, now, self.plan.jump);
+            self.jump_clock();
         }
         let mut packets = std::mem::take(&mut self.scratch);
-        let result = inner.poll(patience, &mut packets);
+        let result = inner.poll(timeout, &mut packets);
         self.release(Some(Instant::now()), out);
         for packet in packets.drain(..) {
-            self.pass(packet, out);
+            self.forward(packet, out);
         }
         self.scratch = packets;
         result
@@ -265,34 +265,34 @@ fn due(at: Option<Instant>, now: Instant) -> bool {
 
 impl FaultyDevice {
     fn up_to(&mut self, most: Duration) -> Duration {
-        most.mul_f64(self.random.unit())
+        most.mul_f64(self.rng.unit())
     }
 
-    /// Late packets whose time has come; all of them without a time.
+    /// Delivers the delayed packets that are due; all of them if `now` is `None`.
     fn release(&mut self, now: Option<Instant>, out: &mut Vec<Packet>) {
         let mut i = 0;
-        while let Some((at, _)) = self.held.get(i) {
+        while let Some((at, _)) = self.delayed.get(i) {
             if now.is_none_or(|now| *at <= now) {
-                out.push(self.held.swap_remove(i).1);
+                out.push(self.delayed.swap_remove(i).1);
             } else {
                 i += 1;
             }
         }
     }
 
-    /// Sets a clock anew, or lets it jump without saying so.
-    fn leap(&mut self) {
-        let anew = self.random.below(2) == 0;
-        let which = self.random.below(3);
-        // From a few hundredths of a second to ten seconds, backward or forward.
-        let far_us = 10_f64.powf(self.random.range(4.5, 7.0)) as i64;
-        let by_us = if self.random.below(2) == 0 { far_us } else { -far_us };
+    /// Resets a clock, or makes it jump without a new epoch.
+    fn jump_clock(&mut self) {
+        let reset = self.rng.below(2) == 0;
+        let which = self.rng.below(3);
+        // From 0.03 to 10 seconds, backwards or forwards.
+        let distance_us = 10_f64.powf(self.rng.range(4.5, 7.0)) as i64;
+        let by_us = if self.rng.below(2) == 0 { distance_us } else { -distance_us };
         let wanted = self.wanted.clone();
         let change = |shift: &mut Shift| {
             shift.us = shift.us.saturating_add(by_us);
-            if anew {
+            if reset {
                 shift.epoch = Some(wanted.next_epoch());
-                shift.first = u64::MAX;
+                shift.first_frame = u64::MAX;
             }
         };
         if which != 0 {
@@ -301,26 +301,26 @@ impl FaultyDevice {
         if which != 1 {
             change(&mut self.frames);
         }
-        self.ledger.note(|t| if anew { t.new_epochs += 1 } else { t.jumps += 1 });
+        self.ledger.note(|t| if reset { t.new_epochs += 1 } else { t.jumps += 1 });
     }
 
-    /// Lets a packet through, as the faults will have it.
-    fn pass(&mut self, packet: Packet, out: &mut Vec<Packet>) {
+    /// Delivers, drops, duplicates or delays a packet.
+    fn forward(&mut self, packet: Packet, out: &mut Vec<Packet>) {
         let is_frame = matches!(packet, Packet::Frame(_));
         let packet = match packet {
             Packet::Events(packet) => Packet::Events(self.event_packet(packet)),
             Packet::Frame(mut frame) => {
                 let shift = &mut self.frames;
-                // A camera begins to count with its clock.
-                if shift.first == u64::MAX {
-                    shift.first = frame.sequence;
+                // A camera restarts its frame count when its clock is reset.
+                if shift.first_frame == u64::MAX {
+                    shift.first_frame = frame.sequence;
                 }
-                frame.sequence = frame.sequence.saturating_sub(shift.first);
+                frame.sequence = frame.sequence.saturating_sub(shift.first_frame);
                 frame.epoch = shift.epoch.unwrap_or(frame.epoch);
                 match &mut frame.span {
                     FrameTiming::Frames { start, .. } => *start = start.plus_us(shift.us),
                     FrameTiming::Events { start, end } => {
-                        // Its clock is the events'.
+                        // These frames use the event clock.
                         *start = start.plus_us(self.events.us);
                         *end = end.plus_us(self.events.us);
                         frame.epoch = self.events.epoch.unwrap_or(frame.epoch);
@@ -331,7 +331,7 @@ impl FaultyDevice {
             }
         };
         let [lost, doubled, late] = self.plan.lost.map(|n| n as usize);
-        let fate = self.random.below(1000);
+        let fate = self.rng.below(1000);
         let fate = [lost, lost + doubled, lost + doubled + late].iter().position(|n| fate < *n);
         self.ledger.note(|t| {
             if is_frame {
@@ -357,7 +357,7 @@ impl FaultyDevice {
             }
             Some(2) => {
                 let at = Instant::now() + self.up_to(self.plan.late);
-                self.held.push((at, packet));
+                self.delayed.push((at, packet));
             }
             _ => out.push(packet),
         }
@@ -379,14 +379,14 @@ impl FaultyDevice {
         packet
     }
 
-    /// As many events as the sensor can give, in the place of its own.
+    /// Replaces the events of a packet by as many as the sensor can send.
     fn flood(&mut self, packet: &mut EventPacket) {
         let (from_us, span_us) = (packet.from.us(), packet.until.since_us(packet.from));
         let count = (span_us.max(0) as f64 * self.plan.flood_hz * 1e-6) as usize;
         let (width, height) = (packet.sensor.width.max(1), packet.sensor.height.max(1));
         packet.events.clear();
         packet.events.extend((0..count).map(|i| {
-            let bits = self.random.bits();
+            let bits = self.rng.bits();
             Event {
                 t_us: from_us + (i as f64 * span_us as f64 / count as f64) as i64,
                 x: (bits as u32 as usize % width) as u16,

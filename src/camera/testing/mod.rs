@@ -1,3 +1,3 @@
-//! Cameras that fail on purpose.
+//! Cameras with injected faults, for tests.
 
 pub mod faults;

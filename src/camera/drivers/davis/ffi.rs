@@ -1,4 +1,4 @@
-//! libcaer, loaded at run time: the few functions that are used, and ownership of what they give.
+//! Bindings to libcaer, loaded at run time: the functions used, and ownership of their results.
 
 use super::wire::{CONTAINER, HEADER, Header, packets_in};
 use libloading::Library;
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Names another library file.
+/// Environment variable with the path of the libcaer library file.
 pub const LIBRARY_VARIABLE: &str = "GEM_LIVE_LIBCAER";
 
-/// Where libcaer is looked for where nothing else is said.
+/// Default names and paths of the libcaer library.
 #[cfg(target_os = "macos")]
 const NAMES: &[&str] = &["libcaer.1.dylib", "libcaer.dylib", "/opt/homebrew/lib/libcaer.dylib"];
 #[cfg(target_os = "windows")]
@@ -18,10 +18,10 @@ const NAMES: &[&str] = &["libcaer.dll"];
 #[cfg(not(any(target_os = "macos", target_os = "windows")))]
 const NAMES: &[&str] = &["libcaer.so.1", "libcaer.so", "/usr/local/lib/libcaer.so.1"];
 
-/// `CAER_DEVICE_DAVIS`: boards of either USB generation.
+/// `CAER_DEVICE_DAVIS`: boards of both USB generations.
 const DAVIS: u16 = 4;
-/// No container holds more packets: there is one of each kind.
-const MOST_PACKETS: usize = 64;
+/// Upper limit for the packets of a container, which holds one per packet type.
+const MAX_PACKETS: usize = 64;
 
 /// `struct caer_davis_info`.
 #[repr(C)]
@@ -53,7 +53,7 @@ struct RawInfo {
     generator: bool,
 }
 
-/// What a device says of itself.
+/// Information that a device reports about itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Info {
     pub(super) serial: String,
@@ -94,43 +94,43 @@ struct Functions {
     info: unsafe extern "C" fn(Handle) -> RawInfo,
 }
 
-/// What libcaer calls with every message.
+/// Log callback, which libcaer calls with every message.
 type Listener = unsafe extern "C" fn(*const c_char, usize);
 
 /// The loaded library.
 pub(super) struct Caer {
     functions: Functions,
-    // Behind the functions, so that it is unloaded after them.
+    // Declared after the functions, so that it is dropped after them.
     _library: Library,
 }
 
 unsafe extern "C" {
-    /// The C library's, for what libcaer has allocated with it.
+    /// The C library's `free`, for memory that libcaer allocated with `malloc`.
     fn free(memory: *mut c_void);
 }
 
 impl Caer {
-    /// Loads the file, or what [`LIBRARY_VARIABLE`] names, or one of the usual names.
+    /// Loads `file`, else the file named by [`LIBRARY_VARIABLE`], else one of the default names.
     pub(super) fn load(file: Option<PathBuf>) -> Result<Arc<Self>, String> {
         let named = file.or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
         let candidates =
             named.map_or_else(|| NAMES.iter().map(PathBuf::from).collect(), |n| vec![n]);
-        let mut why = Vec::new();
+        let mut reasons = Vec::new();
         for name in &candidates {
             // SAFETY: loading runs the library's initialisers; libcaer's have no conditions.
             match unsafe { Library::new(name) } {
                 Ok(library) => return Self::new(library).map(Arc::new),
                 Err(e) => {
                     let cause = std::error::Error::source(&e).map(ToString::to_string);
-                    why.push(cause.unwrap_or_else(|| format!("{}: {e}", name.display())));
+                    reasons.push(cause.unwrap_or_else(|| format!("{}: {e}", name.display())));
                 }
             }
         }
-        let why = why.join("; ");
+        let reasons = reasons.join("; ");
         Err(format!(
-            "libcaer, the library for DAVIS cameras, cannot be loaded ({why}). Install it \
+            "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install it \
              (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
-             name its file in {LIBRARY_VARIABLE}"
+             set {LIBRARY_VARIABLE} to the path of its file"
         ))
     }
 
@@ -141,7 +141,7 @@ impl Caer {
                 let symbol = unsafe { library.get($name) };
                 *symbol.map_err(|e| {
                     let name = String::from_utf8_lossy($name);
-                    format!("this libcaer has no {name} ({e}); version 3.3 or later is needed")
+                    format!("this libcaer lacks {name} ({e}); version 3.3 or later is required")
                 })?
             }};
         }
@@ -158,19 +158,19 @@ impl Caer {
             data: function!(b"caerDeviceDataGet"),
             info: function!(b"caerDavisInfoGet"),
         };
-        // Messages come to us rather than to the terminal. An older library may lack these.
+        // Receive log messages instead of printing them. Older libraries may lack these functions.
         // SAFETY: the types are those that libcaer 3.3's headers declare.
-        let listen: Option<unsafe extern "C" fn(Option<Listener>)> =
+        let set_callback: Option<unsafe extern "C" fn(Option<Listener>)> =
             unsafe { library.get(b"caerLogCallbackSet") }.ok().map(|s| *s);
         // SAFETY: as above.
-        let write_to: Option<unsafe extern "C" fn(c_int, c_int)> =
+        let set_files: Option<unsafe extern "C" fn(c_int, c_int)> =
             unsafe { library.get(b"caerLogFileDescriptorsSet") }.ok().map(|s| *s);
-        if let Some(listen) = listen {
-            // SAFETY: `hear` is a function of this program and never goes away.
-            unsafe { listen(Some(super::log::hear)) };
-            if let Some(write_to) = write_to {
-                // SAFETY: negative numbers stand for no file.
-                unsafe { write_to(-1, -1) };
+        if let Some(set_callback) = set_callback {
+            // SAFETY: `on_message` is a function of this program and stays valid.
+            unsafe { set_callback(Some(super::log::on_message)) };
+            if let Some(set_files) = set_files {
+                // SAFETY: negative file descriptors mean no file.
+                unsafe { set_files(-1, -1) };
             }
         }
         Ok(Self { functions, _library: library })
@@ -181,37 +181,39 @@ impl Caer {
 pub(super) struct Open {
     caer: Arc<Caer>,
     handle: Handle,
-    /// Set by libcaer's thread when the device disappears.
+    /// Set by libcaer's thread when the device is disconnected.
     gone: Arc<AtomicBool>,
-    /// The callback's own reference to `gone`, once data was started.
-    lent: Option<*const AtomicBool>,
+    /// The callback's own reference to `gone`, held from the first start on.
+    callback_flag: Option<*const AtomicBool>,
 }
 
-// SAFETY: libcaer allows a handle to be used from any thread, one at a time.
+// SAFETY: libcaer allows a handle to be used from any thread, by one thread at a time.
 unsafe impl Send for Open {}
 
-/// Called by libcaer when the device is gone.
+/// Called by libcaer when the device is disconnected.
 ///
 /// # Safety
 /// `gone` comes from `Arc::into_raw` and is alive until the device is closed.
-unsafe extern "C" fn tell_gone(gone: *mut c_void) {
-    // SAFETY: as said above.
+unsafe extern "C" fn on_disconnected(gone: *mut c_void) {
+    // SAFETY: guaranteed by the caller, see above.
     let gone = unsafe { &*gone.cast::<AtomicBool>() };
     gone.store(true, Ordering::Release);
 }
 
 impl Open {
-    /// Opens any DAVIS, or the one of a serial number; the system's error number if there is
-    /// none.
+    /// Opens the DAVIS with a serial number, or any DAVIS.
+    ///
+    /// # Errors
+    /// The system's error number if no such camera can be opened.
     pub(super) fn new(caer: Arc<Caer>, serial: Option<&str>) -> Result<Self, i32> {
         let serial = serial.and_then(|s| CString::new(s).ok());
         let serial = serial.as_ref().map_or(std::ptr::null(), |s| s.as_ptr());
-        // SAFETY: the string lives until the call returns; null stands for any.
+        // SAFETY: the string lives until the call returns; null means any device.
         let handle = unsafe { (caer.functions.open)(1, DAVIS, 0, 0, serial) };
         if handle.is_null() {
             return Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(0));
         }
-        Ok(Self { caer, handle, gone: Arc::new(AtomicBool::new(false)), lent: None })
+        Ok(Self { caer, handle, gone: Arc::new(AtomicBool::new(false)), callback_flag: None })
     }
 
     pub(super) fn info(&self) -> Info {
@@ -222,7 +224,7 @@ impl Open {
         let description = if raw.description.is_null() {
             String::new()
         } else {
-            // SAFETY: libcaer keeps this string, which ends in zero, while the device is open.
+            // SAFETY: libcaer keeps this null-terminated string while the device is open.
             unsafe { CStr::from_ptr(raw.description) }.to_string_lossy().into_owned()
         };
         Info {
@@ -247,13 +249,13 @@ impl Open {
     }
 
     pub(super) fn set(&self, module: i8, parameter: u8, value: u32) -> bool {
-        // SAFETY: the handle is open; libcaer refuses addresses that it does not know.
+        // SAFETY: the handle is open; libcaer rejects unknown addresses.
         unsafe { (self.caer.functions.set)(self.handle, module, parameter, value) }
     }
 
     pub(super) fn get(&self, module: i8, parameter: u8) -> Option<u32> {
         let mut value = 0;
-        // SAFETY: as `set`, and `value` lives until the call returns.
+        // SAFETY: as in `set`, and `value` lives until the call returns.
         let ok = unsafe { (self.caer.functions.get)(self.handle, module, parameter, &mut value) };
         ok.then_some(value)
     }
@@ -261,33 +263,43 @@ impl Open {
     pub(super) fn get_64(&self, module: i8, parameter: u8) -> Option<u64> {
         let get = self.caer.functions.get_64?;
         let mut value = 0;
-        // SAFETY: as `get`.
+        // SAFETY: as in `get`.
         let ok = unsafe { get(self.handle, module, parameter, &mut value) };
         ok.then_some(value)
     }
 
     pub(super) fn start(&mut self) -> bool {
-        let lent = Arc::into_raw(self.gone.clone());
-        self.lent = Some(lent);
-        let argument = lent.cast_mut().cast::<c_void>();
+        let callback_flag = Arc::into_raw(self.gone.clone());
+        self.callback_flag = Some(callback_flag);
+        let argument = callback_flag.cast_mut().cast::<c_void>();
         let none = std::ptr::null_mut();
         // SAFETY: the callback's argument stays alive until `drop` has closed the device.
         unsafe {
-            (self.caer.functions.start)(self.handle, None, None, none, Some(tell_gone), argument)
+            (self.caer.functions.start)(
+                self.handle,
+                None,
+                None,
+                none,
+                Some(on_disconnected),
+                argument,
+            )
         }
     }
 
-    /// Stops, lets `change` do what needs a camera that stands still, and starts again.
+    /// Stops the stream, calls `change`, which may only run on a stopped camera, and restarts.
+    /// Returns whether both the change and the restart succeeded.
     pub(super) fn restart(&mut self, change: impl FnOnce(&Self) -> bool) -> bool {
-        // SAFETY: the handle is open; no data is being read meanwhile.
+        // SAFETY: the handle is open, and no data is being read at the same time.
         unsafe { (self.caer.functions.stop)(self.handle) };
         let changed = change(self);
-        let argument = self.lent.map_or(std::ptr::null_mut(), |l| l.cast_mut().cast::<c_void>());
+        let argument =
+            self.callback_flag.map_or(std::ptr::null_mut(), |l| l.cast_mut().cast::<c_void>());
         let none = std::ptr::null_mut();
-        let told: Callback = if argument.is_null() { None } else { Some(tell_gone) };
-        // SAFETY: the callback's argument, lent at the first start, is alive until `drop`.
-        let started =
-            unsafe { (self.caer.functions.start)(self.handle, None, None, none, told, argument) };
+        let callback: Callback = if argument.is_null() { None } else { Some(on_disconnected) };
+        // SAFETY: the callback's argument, created at the first start, is alive until `drop`.
+        let started = unsafe {
+            (self.caer.functions.start)(self.handle, None, None, none, callback, argument)
+        };
         changed && started
     }
 
@@ -295,8 +307,8 @@ impl Open {
         self.gone.load(Ordering::Acquire)
     }
 
-    /// The next container's packets, each handed to `each` with its events' bytes; packets
-    /// that make no sense are counted. `None` where there is no container now.
+    /// Reads the next container and calls `each` with the header and the event bytes of every
+    /// packet. Returns the number of malformed packets, or `None` if no container is available.
     pub(super) fn data(&mut self, mut each: impl FnMut(&Header, &[u8])) -> Option<u64> {
         // SAFETY: the handle is open and started.
         let container = unsafe { (self.caer.functions.data)(self.handle) };
@@ -305,9 +317,9 @@ impl Open {
         }
         // SAFETY: a container begins with these bytes.
         let head = unsafe { container.cast::<[u8; CONTAINER]>().read_unaligned() };
-        let mut nonsense = 0;
-        for i in 0..packets_in(&head).min(MOST_PACKETS) {
-            // SAFETY: the container announces so many pointers behind its header, unaligned.
+        let mut malformed = 0;
+        for i in 0..packets_in(&head).min(MAX_PACKETS) {
+            // SAFETY: the header is followed by this number of pointers, which may be unaligned.
             let packet = unsafe {
                 container.cast::<u8>().add(CONTAINER).cast::<*mut c_void>().add(i).read_unaligned()
             };
@@ -319,20 +331,20 @@ impl Open {
             match Header::read(&head) {
                 Some(header) => {
                     // SAFETY: libcaer has allocated the header and at least `number` events of
-                    // `size` bytes, and nobody else has the packet.
+                    // `size` bytes, and nothing else accesses the packet.
                     let events = unsafe {
                         std::slice::from_raw_parts(packet.cast::<u8>().add(HEADER), header.length())
                     };
                     each(&header, events);
                 }
-                None => nonsense += 1,
+                None => malformed += 1,
             }
-            // SAFETY: packets are ours and come from `malloc`; this one is not used again.
+            // SAFETY: we own the packet, it comes from `malloc` and is not used again.
             unsafe { free(packet) };
         }
-        // SAFETY: as the packets.
+        // SAFETY: as for the packets.
         unsafe { free(container) };
-        Some(nonsense)
+        Some(malformed)
     }
 }
 
@@ -340,14 +352,14 @@ impl Drop for Open {
     fn drop(&mut self) {
         // SAFETY: the handle is open, and not used again.
         unsafe {
-            if self.lent.is_some() {
+            if self.callback_flag.is_some() {
                 (self.caer.functions.stop)(self.handle);
             }
             (self.caer.functions.close)(&mut self.handle);
         }
-        if let Some(lent) = self.lent.take() {
-            // SAFETY: from `Arc::into_raw`, once; libcaer's threads have ended.
-            drop(unsafe { Arc::from_raw(lent) });
+        if let Some(callback_flag) = self.callback_flag.take() {
+            // SAFETY: from `Arc::into_raw`, released once; libcaer's threads have ended.
+            drop(unsafe { Arc::from_raw(callback_flag) });
         }
     }
 }

@@ -1,53 +1,54 @@
-//! What libcaer says while it works: the only sign of some losses and failures.
+//! libcaer's log messages, the only sign of some drops and failures.
 
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// `CAER_LOG_NOTICE` of libcaer's `log.h`, at which its own losses are told.
+/// `CAER_LOG_NOTICE` of libcaer's `log.h`, the level at which it reports its own drops.
 pub(super) const NOTICE: u32 = 5;
-/// How the message begins that tells of a container that found no room.
+/// Start of the message about a container dropped because the ring buffer was full.
 const DROPPED: &str = "Dropped EventPacket Container";
-/// A newer firmware makes these cameras unusable for libcaer, so this advice is never passed on.
+/// Start of the advice to update, which is removed: a newer firmware makes these cameras
+/// unusable with libcaer.
 const ADVICE: &str = "Please update";
-/// Characters of a message that are kept.
-const LONGEST: usize = 300;
+/// Maximum number of bytes of a message that are kept.
+const MAX_LENGTH: usize = 300;
 
-/// Containers that libcaer has dropped, of all cameras.
-static LOST: AtomicU64 = AtomicU64::new(0);
-static LAST: Mutex<String> = Mutex::new(String::new());
+/// Number of containers dropped by libcaer, over all cameras.
+static DROPPED_COUNT: AtomicU64 = AtomicU64::new(0);
+static LAST_MESSAGE: Mutex<String> = Mutex::new(String::new());
 
-/// Containers that libcaer itself has dropped so far.
-pub(super) fn lost() -> u64 {
-    LOST.load(Ordering::Acquire)
+/// Number of containers dropped by libcaer so far.
+pub(super) fn dropped_containers() -> u64 {
+    DROPPED_COUNT.load(Ordering::Acquire)
 }
 
-/// What was said last, which is then forgotten.
-pub(super) fn last_words() -> Option<String> {
-    let words = std::mem::take(&mut *LAST.lock().unwrap_or_else(PoisonError::into_inner));
-    (!words.is_empty()).then_some(words)
+/// Returns the last message and clears it.
+pub(super) fn take_last_message() -> Option<String> {
+    let message = std::mem::take(&mut *LAST_MESSAGE.lock().unwrap_or_else(PoisonError::into_inner));
+    (!message.is_empty()).then_some(message)
 }
 
 /// Called by libcaer with every message.
 ///
 /// # Safety
 /// `message` points to `length` bytes that live until the call returns.
-pub(super) unsafe extern "C" fn hear(message: *const c_char, length: usize) {
+pub(super) unsafe extern "C" fn on_message(message: *const c_char, length: usize) {
     if message.is_null() {
         return;
     }
-    // SAFETY: as said above.
-    let bytes = unsafe { std::slice::from_raw_parts(message.cast::<u8>(), length.min(LONGEST)) };
-    take(&String::from_utf8_lossy(bytes));
+    // SAFETY: guaranteed by the caller, see above.
+    let bytes = unsafe { std::slice::from_raw_parts(message.cast::<u8>(), length.min(MAX_LENGTH)) };
+    record(&String::from_utf8_lossy(bytes));
 }
 
-fn take(message: &str) {
+fn record(message: &str) {
     if message.contains(DROPPED) {
-        LOST.fetch_add(1, Ordering::AcqRel);
+        DROPPED_COUNT.fetch_add(1, Ordering::AcqRel);
         return;
     }
     let kept = message.split(ADVICE).next().unwrap_or_default().trim();
-    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = kept.to_owned();
+    *LAST_MESSAGE.lock().unwrap_or_else(PoisonError::into_inner) = kept.to_owned();
 }
 
 #[cfg(test)]
@@ -55,15 +56,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_are_counted_and_the_advice_to_update_is_not_passed_on() {
-        let before = lost();
-        take("2026 DAVIS: Dropped EventPacket Container because ring-buffer full! This means");
-        assert_eq!(lost(), before + 1);
-        take("Device logic version incorrect. You have version 1. Please update by following");
+    fn drops_are_counted_and_the_update_advice_is_removed() {
+        let before = dropped_containers();
+        record("2026 DAVIS: Dropped EventPacket Container because ring-buffer full! This means");
+        assert_eq!(dropped_containers(), before + 1);
+        record("Device logic version incorrect. You have version 1. Please update by following");
         assert_eq!(
-            last_words().as_deref(),
+            take_last_message().as_deref(),
             Some("Device logic version incorrect. You have version 1.")
         );
-        assert_eq!(last_words(), None);
+        assert_eq!(take_last_message(), None);
     }
 }

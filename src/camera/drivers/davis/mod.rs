@@ -1,4 +1,4 @@
-//! DAVIS cameras through libcaer: events, frames with their exposures, edges.
+//! DAVIS cameras through libcaer: events, frames with their exposure times, and trigger edges.
 
 mod biases;
 mod ffi;
@@ -25,67 +25,69 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wire::{Kind, Special};
 
-/// Silence after which a camera counts as gone even if libcaer says nothing: the inertial
-/// sensor alone sends a thousand times a second.
-const SILENCE: Duration = Duration::from_secs(3);
-/// How long to sleep where there is nothing, which adds to latency.
-const NAP: Duration = Duration::from_micros(500);
-/// How often the camera's own counters are asked: an exposure is passed on that long after its
-/// end at the earliest, so that one whose events were lost inside the camera can be marked.
-const ASK: Duration = Duration::from_millis(25);
+/// A camera that sends nothing for this long is treated as disconnected, even if libcaer reports
+/// nothing: the IMU alone sends a thousand samples per second.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Sleep time when no data is available; it adds to the latency.
+const IDLE_SLEEP: Duration = Duration::from_micros(500);
+/// Interval for reading the camera's own drop counters. An exposure is passed on this long after
+/// its end at the earliest, so that one with events dropped inside the camera can be marked.
+const COUNTER_INTERVAL: Duration = Duration::from_millis(25);
 
-/// What a switch or a dial is called.
+/// Names of the dial controls.
 const SENSITIVITY: &str = "sensitivity";
 const BANDWIDTH: &str = "bandwidth";
 
-/// Opens DAVIS cameras.
+/// Driver for DAVIS cameras.
 #[derive(Default)]
 pub struct Davis {
     file: Option<PathBuf>,
-    /// Only this, of frames and events.
+    /// If set, only frames or only events are streamed.
     only: Option<StreamKind>,
     caer: Mutex<Option<Arc<Caer>>>,
 }
 
 impl Davis {
-    /// With libcaer from `file`, or from its usual place.
+    /// Uses libcaer from `file`, or from its default location.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self { file, only: None, caer: Mutex::new(None) }
     }
 
-    /// Used as one of two cameras: the other part is switched off in the camera, and frames
-    /// are told on its own clock, which is then not that of the events.
+    /// For use as one of two cameras: the other stream is disabled in the camera, and frames are
+    /// timestamped on this camera's clock, which is then not the event clock.
     pub fn only(mut self, part: StreamKind) -> Self {
         self.only = Some(part);
         self
     }
 
-    /// What the camera of a serial number, or any, says of itself. It must not be in use.
+    /// Reads the identity of the camera with a serial number, or of any camera. The camera must not
+    /// be in use.
     ///
     /// # Errors
-    /// It is not there, or libcaer cannot use it.
+    /// The camera is not connected, or libcaer cannot open it.
     pub fn look(&self, serial: Option<&str>) -> Result<Identity, DeviceError> {
-        let open = self.grab(serial)?;
+        let open = self.open_camera(serial)?;
         Ok(identity(&open.info()))
     }
 
-    fn grab(&self, serial: Option<&str>) -> Result<Open, DeviceError> {
+    fn open_camera(&self, serial: Option<&str>) -> Result<Open, DeviceError> {
         let caer = self.caer()?;
-        let _ = log::last_words();
+        let _ = log::take_last_message();
         Open::new(caer, serial).map_err(|errno| {
             let which = serial.map_or(String::new(), |s| format!(" {s}"));
-            let said = log::last_words().map_or(String::new(), |words| format!(": {words}"));
+            let detail = log::take_last_message();
+            let detail = detail.map_or(String::new(), |message| format!(": {message}"));
             DeviceError::NotFound(format!(
-                "no DAVIS{which} can be opened (libcaer's error {errno}{said}): plug it in, see \
-                 that the udev rule is installed and that no other program uses it"
+                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check \
+                 that the udev rule is installed and that no other program uses the camera"
             ))
         })
     }
 
-    /// Whether libcaer can be loaded; if not, why, and what to do.
+    /// Checks that libcaer can be loaded.
     ///
     /// # Errors
-    /// It is not there, or lacks a function.
+    /// libcaer is not installed or lacks a function; the message names the remedy.
     pub fn library(&self) -> Result<(), DeviceError> {
         self.caer().map(|_| ())
     }
@@ -102,24 +104,24 @@ impl Davis {
 
 impl Driver for Davis {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        let mut open = self.grab(wanted.serial.as_deref())?;
+        let mut open = self.open_camera(wanted.serial.as_deref())?;
         let info = open.info();
         let (Ok(width @ 1..), Ok(height @ 1..)) =
             (usize::try_from(info.width), usize::try_from(info.height))
         else {
-            return Err(DeviceError::NotFound("the DAVIS does not tell its size".into()));
+            return Err(DeviceError::NotFound("the DAVIS does not report its sensor size".into()));
         };
         open.send_defaults();
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         for (name, module, parameter, value) in registers::START {
             if !open.set(*module, *parameter, *value) {
-                refused.push(*name);
+                rejected.push(*name);
             }
         }
         if info.global_shutter {
             open.set(registers::APS, registers::GLOBAL_SHUTTER, 1);
         }
-        // Where it is not understood, losses are still seen by the time that they leave out.
+        // If libcaer does not support this, its drops are still detected from gaps in time.
         open.set(HOST_LOG, 0, log::NOTICE);
         let off = match self.only {
             Some(StreamKind::Frames) => Some(registers::SEND_EVENTS),
@@ -129,16 +131,18 @@ impl Driver for Davis {
         if let Some((module, parameter)) = off
             && !open.set(module, parameter, 0)
         {
-            refused.push("sending only one of frames and events");
+            rejected.push("streaming only frames or only events");
         }
         let dials = Addresses::of_chip(info.chip)
             .and_then(|a| BiasDials::new(a, |module, parameter| open.get(module, parameter)));
-        if !refused.is_empty() {
-            let what = refused.join(", ");
-            return Err(DeviceError::NotFound(format!("the DAVIS did not accept {what}")));
+        if !rejected.is_empty() {
+            let what = rejected.join(", ");
+            return Err(DeviceError::NotFound(format!(
+                "the DAVIS rejected these settings: {what}"
+            )));
         }
         if !open.start() {
-            return Err(DeviceError::NotFound("the DAVIS does not start to send".into()));
+            return Err(DeviceError::NotFound("the DAVIS does not start streaming".into()));
         }
         let count = |parameter| info.statistics.then(|| open.get_64(MUX, parameter)).flatten();
         let (dropped, edges_dropped) = (count(DVS_DROPPED), count(EDGES_DROPPED));
@@ -149,20 +153,20 @@ impl Driver for Davis {
             wanted: wanted.clone(),
             drops: drops.clone(),
             epoch: wanted.next_epoch(),
-            seam: PacketJoiner::default(),
-            lists: EventPool::default(),
-            pictures: ImagePool::default(),
+            joiner: PacketJoiner::default(),
+            event_pool: EventPool::default(),
+            image_pool: ImagePool::default(),
             frames: 0,
-            heard: Instant::now(),
-            asked: Instant::now(),
-            asked_us: None,
+            last_data: Instant::now(),
+            last_query: Instant::now(),
+            last_query_us: None,
             dropped,
             edges_dropped,
             lost_since: None,
             dials,
             only: self.only,
-            beat: ImuHeartbeat::default(),
-            log_lost: log::lost(),
+            heartbeat: ImuHeartbeat::default(),
+            log_drops: log::dropped_containers(),
         }))
     }
 }
@@ -174,51 +178,51 @@ struct Camera {
     wanted: DeviceSelector,
     drops: Drops,
     epoch: u32,
-    seam: PacketJoiner,
-    lists: EventPool,
-    pictures: ImagePool<u8>,
+    joiner: PacketJoiner,
+    event_pool: EventPool,
+    image_pool: ImagePool<u8>,
     frames: u64,
-    heard: Instant,
-    asked: Instant,
-    /// The camera's time when it was last asked.
-    asked_us: Option<i64>,
-    /// The camera's own count of events that it could not send, and of edges.
+    last_data: Instant,
+    last_query: Instant,
+    /// The camera's time when its counters were last read, in microseconds.
+    last_query_us: Option<i64>,
+    /// The camera's own counts of events and edges that it could not send.
     dropped: Option<u64>,
     edges_dropped: Option<u64>,
-    /// Since when events were lost inside the camera, to be told with the next packet.
+    /// Start of a period with events dropped inside the camera, reported with the next packet.
     lost_since: Option<i64>,
     dials: Option<BiasDials>,
     only: Option<StreamKind>,
-    beat: ImuHeartbeat,
-    /// Containers that libcaer had dropped by its own account.
-    log_lost: u64,
+    heartbeat: ImuHeartbeat,
+    /// Number of containers dropped by libcaer according to its log.
+    log_drops: u64,
 }
 
-/// The inertial sensor's steady pulse, whose absence tells that containers are missing.
+/// The steady sample rate of the inertial sensor, whose interruption reveals missing containers.
 #[derive(Debug, Default)]
 struct ImuHeartbeat {
     last_us: Option<i64>,
     period_us: Option<i64>,
 }
 
-/// Shortest period that is believed, in microseconds.
-const SHORTEST_BEAT_US: i64 = 100;
+/// Smallest plausible sample period, in microseconds.
+const MIN_PERIOD_US: i64 = 100;
 
 impl ImuHeartbeat {
-    /// Takes the sensor's first and last sample of a container; where the last sample before
-    /// a pause was that is too long for the sensor, if there was one.
-    fn pause(&mut self, first_us: i64, last_us: i64, samples: usize) -> Option<i64> {
-        let before = self.last_us.replace(last_us);
+    /// Updates the state with the first and last sample time of a container, in microseconds.
+    /// Returns the last sample time before a gap if the gap is too long for the sensor.
+    fn gap(&mut self, first_us: i64, last_us: i64, samples: usize) -> Option<i64> {
+        let previous_us = self.last_us.replace(last_us);
         let known = self.period_us;
         if let Some(steps) = i64::try_from(samples).ok().filter(|n| *n > 1) {
-            let period = ((last_us - first_us) / (steps - 1)).max(SHORTEST_BEAT_US);
+            let period = ((last_us - first_us) / (steps - 1)).max(MIN_PERIOD_US);
             self.period_us = Some(period);
         }
-        // The longer one of two containers: one that was cut short tells little.
-        let (before, period) = (before?, self.period_us?.max(known.unwrap_or(0)));
-        let step = first_us - before;
-        // A pulse or two may come late; a container holds at least two.
-        (step * 2 > period * 5).then_some(before)
+        // Use the longer period of two containers: a truncated container is unreliable.
+        let (previous_us, period) = (previous_us?, self.period_us?.max(known.unwrap_or(0)));
+        let step = first_us - previous_us;
+        // One or two samples may be late; a container holds at least two.
+        (step * 2 > period * 5).then_some(previous_us)
     }
 }
 
@@ -242,15 +246,15 @@ impl Device for Camera {
             let range = (-1.0, 1.0);
             [
                 Control::number(SENSITIVITY, "Sensitivity", dials.sensitivity, range),
-                Control::number(BANDWIDTH, "Speed of the pixels", dials.bandwidth, range),
+                Control::number(BANDWIDTH, "Photoreceptor bandwidth", dials.bandwidth, range),
             ]
         });
         dials.chain(registers).collect()
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        if let (SENSITIVITY | BANDWIDTH, Value::Float(place)) = (name, value) {
-            return self.dial(name, *place);
+        if let (SENSITIVITY | BANDWIDTH, Value::Float(position)) = (name, value) {
+            return self.dial(name, *position);
         }
         let register: Register = registers::registers(&self.info)
             .find(|r| r.name == name)
@@ -268,12 +272,13 @@ impl Device for Camera {
         };
         let (module, parameter) = (register.module, register.parameter);
         let set = if register.restart {
-            self.begin_anew();
-            let before = self.open.get(module, parameter);
-            // One that the camera does not start with would leave it silent.
+            self.start_epoch();
+            let previous = self.open.get(module, parameter);
+            // A value with which the camera does not start would leave it silent.
             self.open.restart(|open| open.set(module, parameter, raw)) || {
-                let back = |open: &Open| before.is_some_and(|raw| open.set(module, parameter, raw));
-                self.open.restart(back);
+                let restore =
+                    |open: &Open| previous.is_some_and(|raw| open.set(module, parameter, raw));
+                self.open.restart(restore);
                 false
             }
         } else {
@@ -282,66 +287,66 @@ impl Device for Camera {
         if set { Ok(()) } else { Err(ControlError::Refused(name.into())) }
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let started = Instant::now();
         loop {
-            let mut any = false;
-            while self.container(out) {
-                any = true;
-                if started.elapsed() > patience {
+            let mut received = false;
+            while self.read_container(out) {
+                received = true;
+                if started.elapsed() > timeout {
                     break;
                 }
             }
             if self.open.is_gone() {
-                return Err(DeviceError::NotFound("the DAVIS was unplugged".into()));
+                return Err(DeviceError::NotFound("the DAVIS was disconnected".into()));
             }
-            if any {
-                self.heard = Instant::now();
-                self.ask();
+            if received {
+                self.last_data = Instant::now();
+                self.read_counters();
                 return Ok(());
             }
-            if self.heard.elapsed() > SILENCE {
-                let seconds = SILENCE.as_secs();
+            if self.last_data.elapsed() > SILENCE_TIMEOUT {
+                let seconds = SILENCE_TIMEOUT.as_secs();
                 let why = format!("the DAVIS has sent nothing for {seconds} s");
                 return Err(DeviceError::NotFound(why));
             }
-            if started.elapsed() > patience {
+            if started.elapsed() > timeout {
                 return Ok(());
             }
-            std::thread::sleep(NAP);
+            std::thread::sleep(IDLE_SLEEP);
         }
     }
 }
 
 impl Camera {
-    fn dial(&mut self, name: &str, place: f64) -> Result<(), ControlError> {
-        let refused = || ControlError::Refused(name.into());
-        let dials = self.dials.as_mut().ok_or_else(refused)?;
+    fn dial(&mut self, name: &str, position: f64) -> Result<(), ControlError> {
+        let rejected = || ControlError::Refused(name.into());
+        let dials = self.dials.as_mut().ok_or_else(rejected)?;
         match name {
-            SENSITIVITY => dials.sensitivity = place,
-            _ => dials.bandwidth = place,
+            SENSITIVITY => dials.sensitivity = position,
+            _ => dials.bandwidth = position,
         }
         let open = &self.open;
         let set =
             dials.biases().iter().all(|(address, raw)| open.set(biases::BIAS, *address, *raw));
-        if set { Ok(()) } else { Err(refused()) }
+        if set { Ok(()) } else { Err(rejected()) }
     }
 
-    /// The clock begins anew; what was held back is lost.
-    fn begin_anew(&mut self) {
+    /// Starts a new epoch after a clock reset; held-back events are dropped.
+    fn start_epoch(&mut self) {
         self.epoch = self.wanted.next_epoch();
-        self.beat = ImuHeartbeat::default();
-        (self.asked_us, self.lost_since) = (None, None);
-        self.drops.add(DropCause::Device, DropUnit::Events, self.seam.clear());
+        self.heartbeat = ImuHeartbeat::default();
+        (self.last_query_us, self.lost_since) = (None, None);
+        self.drops.add(DropCause::Device, DropUnit::Events, self.joiner.clear());
     }
 
-    /// Reads one container, if there is one.
-    fn container(&mut self, out: &mut Vec<Packet>) -> bool {
+    /// Reads one container. Returns whether one was available.
+    fn read_container(&mut self, out: &mut Vec<Packet>) -> bool {
         let sensor = self.sensor;
-        let (mut events, mut edges) = (self.lists.take(), Vec::new());
+        let (mut events, mut edges) = (self.event_pool.take(), Vec::new());
         let (mut frames, mut last_us, mut reset, mut bad) = (Vec::new(), None, false, 0);
-        let (mut first_us, mut pause) = (None::<i64>, None);
-        let (beat, pictures) = (&mut self.beat, &self.pictures);
+        let (mut first_us, mut gap) = (None::<i64>, None);
+        let (heartbeat, image_pool) = (&mut self.heartbeat, &self.image_pool);
         let read = self.open.data(|header, bytes| {
             match header.kind {
                 Kind::Polarity => bad += wire::polarity(header, bytes, sensor, &mut events),
@@ -355,10 +360,10 @@ impl Camera {
                         }
                     }
                 }
-                Kind::Frame => frames.extend(wire::frames(header, bytes, pictures)),
+                Kind::Frame => frames.extend(wire::frames(header, bytes, image_pool)),
                 Kind::Inertial => {
                     if let (Some(f), Some(l)) = (header.first_us(bytes), header.last_us(bytes)) {
-                        pause = beat.pause(f, l, header.number());
+                        gap = heartbeat.gap(f, l, header.number());
                     }
                 }
                 Kind::Other => {}
@@ -369,17 +374,17 @@ impl Camera {
                 first_us = first.map(|us| first_us.map_or(us, |known| known.min(us))).or(first_us);
             }
         });
-        let Some(nonsense) = read else { return false };
-        self.drops.add(DropCause::Malformed, DropUnit::Gaps, nonsense);
+        let Some(malformed) = read else { return false };
+        self.drops.add(DropCause::Malformed, DropUnit::Gaps, malformed);
         self.drops.add(DropCause::Malformed, DropUnit::Events, bad);
         if reset {
-            // The clock begins anew, and this container's other times are of neither clock.
-            self.begin_anew();
+            // The clock was reset; the other timestamps of this container belong to neither epoch.
+            self.start_epoch();
             self.drops.add(DropCause::Device, DropUnit::Events, events.len() as u64);
             self.drops.add(DropCause::Device, DropUnit::Frames, frames.len() as u64);
             return true;
         }
-        self.notice_missing(pause, first_us);
+        self.skip_missing(gap, first_us);
         if let Some(last_us) = last_us {
             self.events(last_us, events, edges, out);
         }
@@ -409,9 +414,9 @@ impl Camera {
         edges: Vec<Trigger>,
         out: &mut Vec<Packet>,
     ) {
-        let (from_us, until_us, events) = match self.seam.join(last_us, events) {
+        let (from_us, until_us, events) = match self.joiner.join(last_us, events) {
             Ok(whole) => whole,
-            // libcaer keeps time in order; what does not is no use to anybody.
+            // libcaer keeps timestamps sorted; a batch out of order is unusable.
             Err(lost) => return self.drops.add(DropCause::Malformed, DropUnit::Events, lost),
         };
         out.push(Packet::Events(EventPacket {
@@ -426,8 +431,8 @@ impl Camera {
         }));
     }
 
-    /// When a frame was exposed: on the events' clock, which is the camera's own unless the
-    /// events come from another one.
+    /// Exposure time of a frame: on the event clock, which is the camera's own clock unless the
+    /// events come from another camera.
     fn span(&self, start_us: i64, end_us: i64) -> FrameTiming {
         if self.only == Some(StreamKind::Frames) {
             let start = Timestamp::from_us(start_us);
@@ -437,43 +442,43 @@ impl Camera {
         FrameTiming::Events { start, end }
     }
 
-    /// Leaves out the time of containers that libcaer had no room for.
-    fn notice_missing(&mut self, pause: Option<i64>, first_us: Option<i64>) {
-        let told = log::lost();
-        let lost = told - self.log_lost;
-        self.log_lost = told;
-        if let (Some(_), Some(first_us)) = (pause, first_us) {
+    /// Skips the time of containers that libcaer dropped because its buffer was full.
+    fn skip_missing(&mut self, gap: Option<i64>, first_us: Option<i64>) {
+        let total = log::dropped_containers();
+        let lost = total - self.log_drops;
+        self.log_drops = total;
+        if let (Some(_), Some(first_us)) = (gap, first_us) {
             self.drops.add(DropCause::Queue, DropUnit::Gaps, 1);
-            let held = self.seam.skip_to(first_us);
+            let held = self.joiner.skip_to(first_us);
             self.drops.add(DropCause::Queue, DropUnit::Events, held);
-        } else if lost > 0 && self.beat.period_us.is_none() {
-            // Without the inertial sensor nobody knows where they are missing.
+        } else if lost > 0 && self.heartbeat.period_us.is_none() {
+            // Without the inertial sensor the position of the gap is unknown.
             self.drops.add(DropCause::Queue, DropUnit::Gaps, lost);
-            self.lost_since = self.lost_since.or(self.seam.until_us());
+            self.lost_since = self.lost_since.or(self.joiner.until_us());
         }
     }
 
-    /// Asks the camera what it could not send.
-    fn ask(&mut self) {
-        if self.asked.elapsed() < ASK {
+    /// Reads the camera's counters of events and edges that it could not send.
+    fn read_counters(&mut self) {
+        if self.last_query.elapsed() < COUNTER_INTERVAL {
             return;
         }
-        self.asked = Instant::now();
-        let since = std::mem::replace(&mut self.asked_us, self.seam.until_us());
-        let more = |count: &mut Option<u64>, parameter| {
-            let before = (*count)?;
+        self.last_query = Instant::now();
+        let since = std::mem::replace(&mut self.last_query_us, self.joiner.until_us());
+        let increase = |count: &mut Option<u64>, parameter| {
+            let previous = (*count)?;
             let now = self.open.get_64(MUX, parameter)?;
             *count = Some(now);
-            Some(now.saturating_sub(before)).filter(|n| *n > 0)
+            Some(now.saturating_sub(previous)).filter(|n| *n > 0)
         };
-        let events = more(&mut self.dropped, DVS_DROPPED);
-        let edges = more(&mut self.edges_dropped, EDGES_DROPPED);
+        let events = increase(&mut self.dropped, DVS_DROPPED);
+        let edges = increase(&mut self.edges_dropped, EDGES_DROPPED);
         if let Some(edges) = edges {
             self.drops.add(DropCause::Usb, DropUnit::Gaps, edges);
         }
         if let Some(events) = events {
             self.drops.add(DropCause::Usb, DropUnit::Events, events);
-            self.lost_since = self.lost_since.or(since).or(self.asked_us);
+            self.lost_since = self.lost_since.or(since).or(self.last_query_us);
         }
     }
 }

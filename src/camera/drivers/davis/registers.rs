@@ -1,4 +1,4 @@
-//! The camera's registers: addresses and ranges from libcaer's `devices/davis.h`.
+//! The camera's registers; addresses and ranges come from libcaer's `devices/davis.h`.
 
 use super::biases::{Addresses, BIAS};
 use super::ffi::Info;
@@ -8,71 +8,71 @@ const HOST_USB: i8 = -1;
 const HOST_EXCHANGE: i8 = -2;
 const HOST_PACKETS: i8 = -3;
 pub(super) const MUX: i8 = 0;
-/// Of the host's log: how much is told.
+/// Module of libcaer's log level.
 pub(super) const HOST_LOG: i8 = -4;
 const DVS: i8 = 1;
 pub(super) const APS: i8 = 2;
 const INPUT: i8 = 4;
 
-/// Of [`MUX`]: events that did not fit into the USB buffers, 64 bits.
+/// Parameter of [`MUX`]: number of events that did not fit into the USB buffers, 64 bits.
 pub(super) const DVS_DROPPED: u8 = 83;
-/// Of [`MUX`]: edges that did not fit either, 64 bits.
+/// Parameter of [`MUX`]: number of edges that did not fit into them, 64 bits.
 pub(super) const EDGES_DROPPED: u8 = 81;
-/// Module and parameter of what lets events, and what lets frames, be sent.
+/// Module and parameter that enable sending events, and frames.
 pub(super) const SEND_EVENTS: (i8, u8) = (DVS, 3);
 pub(super) const SEND_FRAMES: (i8, u8) = (APS, 4);
-/// Of [`APS`]: all pixels are exposed at once, without which there is no one exposure.
+/// Parameter of [`APS`]: global shutter. Without it there is no single exposure time.
 pub(super) const GLOBAL_SHUTTER: u8 = 7;
 
-/// What is set before the camera starts: name, module, parameter, value.
+/// Settings made before the camera starts: name, module, parameter, value.
 pub(super) const START: &[(&str, i8, u8, u32)] = &[
-    // Containers that may wait for us, at two milliseconds each.
+    // Containers that libcaer may queue, at two milliseconds each.
     ("the buffer size", HOST_EXCHANGE, 0, 1024),
-    // A call that waits for data may wait for ever.
-    ("calls that do not wait", HOST_EXCHANGE, 1, 0),
+    // A blocking call for data may never return.
+    ("non-blocking reads", HOST_EXCHANGE, 1, 0),
     ("the packet interval", HOST_PACKETS, 1, 2000),
-    // A lost edge is a lost exposure.
+    // Losing an edge means losing an exposure.
     ("keeping edges", MUX, 4, 0),
     ("rising edges", INPUT, 1, 1),
     ("falling edges", INPUT, 2, 1),
     ("edge detection", INPUT, 0, 1),
 ];
 
-/// Which values a register takes.
+/// The values that a register accepts.
 #[derive(Clone, Copy)]
-enum Form {
+enum ValueRange {
     Switch,
-    /// Between two ends.
+    /// An inclusive range.
     Whole(i64, i64),
-    /// One of these, which are not all between two ends.
+    /// One of a list of values.
     OneOf(&'static [u32]),
 }
 
-/// A register that can be set.
+/// A register that can be set as a control.
 #[derive(Clone, Copy)]
 pub(super) struct Register {
     pub(super) name: &'static str,
     label: &'static str,
     pub(super) module: i8,
     pub(super) parameter: u8,
-    form: Form,
+    form: ValueRange,
     expert: bool,
-    /// libcaer allocates its buffers anew: containers that wait are lost.
+    /// Setting it makes libcaer reallocate its buffers: queued containers are dropped.
     on_release: bool,
-    /// Only heeded when the camera starts to send.
+    /// Takes effect only when the camera starts streaming.
     pub(super) restart: bool,
     exists: fn(&Info) -> bool,
 }
 
 impl Register {
-    /// The control that stands for it.
+    /// The register as a control with its current value.
     pub(super) fn control(&self, value: u32) -> Control {
         let control = match self.form {
-            Form::Switch => Control::switch(self.name, self.label, value != 0),
-            Form::Whole(low, high) => {
+            ValueRange::Switch => Control::switch(self.name, self.label, value != 0),
+            ValueRange::Whole(low, high) => {
                 Control::whole(self.name, self.label, i64::from(value), (low, high))
             }
-            Form::OneOf(values) => {
+            ValueRange::OneOf(values) => {
                 let choices = values.iter().map(ToString::to_string).collect();
                 Control::choice(self.name, self.label, value.to_string(), choices)
             }
@@ -82,7 +82,7 @@ impl Register {
     }
 }
 
-/// One whose values go from zero to `largest`; 1 makes it a switch.
+/// A register with values from zero to `largest`; 1 makes it a switch.
 const fn register(
     name: &'static str,
     label: &'static str,
@@ -90,7 +90,7 @@ const fn register(
     largest: i64,
     exists: fn(&Info) -> bool,
 ) -> Register {
-    let form = if largest == 1 { Form::Switch } else { Form::Whole(0, largest) };
+    let form = if largest == 1 { ValueRange::Switch } else { ValueRange::Whole(0, largest) };
     let (expert, on_release, restart) = (false, false, false);
     Register { name, label, module, parameter, form, expert, on_release, restart, exists }
 }
@@ -101,22 +101,23 @@ const fn bias(name: &'static str, label: &'static str, parameter: u8) -> Registe
     Register { expert: true, ..register }
 }
 
-/// A size of libcaer's own, on this computer.
+/// A buffer size of libcaer on this computer.
 const fn host(
     name: &'static str,
     label: &'static str,
     (module, parameter): (i8, u8),
-    form: Form,
+    form: ValueRange,
 ) -> Register {
     let register = register(name, label, (module, parameter), 1, |_| true);
     Register { form, expert: true, on_release: true, ..register }
 }
 
-/// Sizes of libcaer's ring buffer, whose `caerRingBufferInit` refuses what is no power of two;
-/// from libcaer's own default on.
-const RING_SIZES: Form = Form::OneOf(&[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384]);
+/// Sizes of libcaer's ring buffer, starting at its default. `caerRingBufferInit` rejects sizes
+/// that are not a power of two.
+const RING_SIZES: ValueRange =
+    ValueRange::OneOf(&[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384]);
 
-/// What can be set on a camera. Of a chip whose biases are not known, none of them.
+/// The registers of a camera. The biases of an unknown chip are left out.
 pub(super) fn registers(info: &Info) -> impl Iterator<Item = Register> {
     let biases = Addresses::of_chip(info.chip).map(|a| {
         [
@@ -128,8 +129,8 @@ pub(super) fn registers(info: &Info) -> impl Iterator<Item = Register> {
             bias("bias_refractory", "RefrBp", a.refractory),
         ]
     });
-    let there = REGISTERS.iter().copied().filter(|r| (r.exists)(info));
-    there.chain(biases.into_iter().flatten())
+    let available = REGISTERS.iter().copied().filter(|r| (r.exists)(info));
+    available.chain(biases.into_iter().flatten())
 }
 
 const REGISTERS: &[Register] = &[
@@ -142,11 +143,15 @@ const REGISTERS: &[Register] = &[
     register("background_activity", "Background filter", (DVS, 31), 1, |i| {
         i.background_activity_filter
     }),
-    register("background_activity_250us", "Background time (250 us)", (DVS, 32), 4095, |i| {
-        i.background_activity_filter
-    }),
+    register(
+        "background_activity_250us",
+        "Background filter time (250 us)",
+        (DVS, 32),
+        4095,
+        |i| i.background_activity_filter,
+    ),
     register("refractory", "Refractory filter", (DVS, 33), 1, |i| i.background_activity_filter),
-    register("refractory_250us", "Refractory time (250 us)", (DVS, 34), 4095, |i| {
+    register("refractory_250us", "Refractory period (250 us)", (DVS, 34), 4095, |i| {
         i.background_activity_filter
     }),
     register("generator", "Signal generator", (INPUT, 11), 1, |i| i.generator),
@@ -156,16 +161,16 @@ const REGISTERS: &[Register] = &[
     register("generator_length_us", "Generator pulse (us)", (INPUT, 14), 1_048_575, |i| {
         i.generator
     }),
-    register("generator_high", "Generator's pulse is high", (INPUT, 12), 1, |i| i.generator),
-    register("generator_rising", "Mark rising edges", (INPUT, 15), 1, |i| i.generator),
-    register("generator_falling", "Mark falling edges", (INPUT, 16), 1, |i| i.generator),
-    register("input_edges", "Edges on the input", (INPUT, 0), 1, |_| true),
-    // Without a buffer, or with one shorter than a USB packet, nothing would come.
-    host("usb_buffers", "USB buffers", (HOST_USB, 0), Form::Whole(2, 64)),
-    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), Form::Whole(512, 1 << 20)),
-    host("packet_us", "Packet length (us)", (HOST_PACKETS, 1), Form::Whole(1, 100_000)),
+    register("generator_high", "Generator pulse polarity high", (INPUT, 12), 1, |i| i.generator),
+    register("generator_rising", "Generator rising edges", (INPUT, 15), 1, |i| i.generator),
+    register("generator_falling", "Generator falling edges", (INPUT, 16), 1, |i| i.generator),
+    register("input_edges", "Input edge detection", (INPUT, 0), 1, |_| true),
+    // Without a buffer, or with one shorter than a USB packet, no data arrives.
+    host("usb_buffers", "USB buffers", (HOST_USB, 0), ValueRange::Whole(2, 64)),
+    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), ValueRange::Whole(512, 1 << 20)),
+    host("packet_us", "Packet interval (us)", (HOST_PACKETS, 1), ValueRange::Whole(1, 100_000)),
     Register {
         restart: true,
-        ..host("exchange_packets", "Packets that may wait", (HOST_EXCHANGE, 0), RING_SIZES)
+        ..host("exchange_packets", "Packet queue length", (HOST_EXCHANGE, 0), RING_SIZES)
     },
 ];

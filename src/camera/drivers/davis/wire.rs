@@ -1,21 +1,21 @@
-//! libcaer's packets, read from their bytes.
+//! Parses libcaer's packets.
 //!
-//! Layouts as in libcaer 3.3 (`events/common.h`, `polarity.h`, `special.h`, `frame.h`): packed,
-//! in the byte order of this computer.
+//! Layouts from libcaer 3.3 (`events/common.h`, `polarity.h`, `special.h`, `frame.h`): packed,
+//! in native byte order.
 
 use crate::event::{Event, TriggerEdge};
 use crate::image::{ImagePool, ImageU8, Size};
 
-/// Bytes of a packet's header.
+/// Size of a packet header in bytes.
 pub(super) const HEADER: usize = 28;
-/// Bytes of a container before its pointers.
+/// Size of a container in bytes, without its pointers.
 pub(super) const CONTAINER: usize = 28;
-/// Bytes of a frame before its pixels.
+/// Size of a frame in bytes, without its pixels.
 const FRAME: usize = 36;
-/// No packet is larger; a header that says otherwise is not believed.
-const LARGEST: usize = 1 << 30;
+/// Upper limit for the size of a packet in bytes; larger headers are rejected.
+const MAX_BYTES: usize = 1 << 30;
 
-/// What a packet holds.
+/// Type of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Special,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A packet's header.
+/// A packet header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) kind: Kind,
@@ -35,7 +35,7 @@ pub(super) struct Header {
     number: usize,
 }
 
-/// A word of four bytes; zero where the bytes end, which lengths were checked to prevent.
+/// A 32-bit word; zero past the end of `bytes`, which the length checks prevent.
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes)
 }
@@ -44,13 +44,13 @@ fn signed(bytes: &[u8], at: usize) -> i64 {
     i64::from(word(bytes, at).cast_signed())
 }
 
-/// The number of packets that a container's header announces.
+/// Number of packets in a container, from its header.
 pub(super) fn packets_in(container: &[u8; CONTAINER]) -> usize {
     usize::try_from(signed(container, 24)).unwrap_or(0)
 }
 
 impl Header {
-    /// `None` where the numbers cannot be true.
+    /// Parses a header; `None` if its values are not plausible.
     pub(super) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
         let kind = match word(bytes, 0) & 0xffff {
             0 => Kind::Special,
@@ -59,35 +59,35 @@ impl Header {
             3 => Kind::Inertial,
             _ => Kind::Other,
         };
-        let natural = |at: usize| usize::try_from(signed(bytes, at)).ok();
+        let unsigned = |at: usize| usize::try_from(signed(bytes, at)).ok();
         let header = Self {
             kind,
-            size: natural(4)?,
-            time_offset: natural(8)?,
+            size: unsigned(4)?,
+            time_offset: unsigned(8)?,
             overflow: signed(bytes, 12),
-            number: natural(20)?,
+            number: unsigned(20)?,
         };
-        let sound = header.size >= 8
+        let valid = header.size >= 8
             && header.time_offset.checked_add(4)? <= header.size
-            && header.number <= natural(16)?
+            && header.number <= unsigned(16)?
             && header.overflow >= 0
-            && header.size.checked_mul(header.number)? <= LARGEST;
-        sound.then_some(header)
+            && header.size.checked_mul(header.number)? <= MAX_BYTES;
+        valid.then_some(header)
     }
 
-    /// Bytes of all events that follow the header.
+    /// Size in bytes of all events after the header.
     pub(super) fn length(&self) -> usize {
         self.size * self.number
     }
 
-    /// How many events follow.
+    /// Number of events after the header.
     pub(super) fn number(&self) -> usize {
         self.number
     }
 
-    /// Time stamps have 31 bits; the header counts how often they have wrapped.
-    fn time(&self, stamp: u32) -> i64 {
-        (self.overflow << 31) + i64::from(stamp & 0x7fff_ffff)
+    /// Timestamps have 31 bits; the header counts their overflows.
+    fn time(&self, timestamp: u32) -> i64 {
+        (self.overflow << 31) + i64::from(timestamp & 0x7fff_ffff)
     }
 
     /// The time of the first event, in microseconds.
@@ -106,7 +106,8 @@ impl Header {
     }
 }
 
-/// Appends polarity events; how many were marked invalid or lie outside the sensor.
+/// Appends polarity events to `out`. Returns the number of events that are marked invalid or lie
+/// outside the sensor.
 pub(super) fn polarity(header: &Header, bytes: &[u8], sensor: Size, out: &mut Vec<Event>) -> u64 {
     let before = out.len();
     out.reserve(header.number);
@@ -120,16 +121,16 @@ pub(super) fn polarity(header: &Header, bytes: &[u8], sensor: Size, out: &mut Ve
     (header.number - (out.len() - before)) as u64
 }
 
-/// What a special event says that matters here.
+/// The special events used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
-    /// The clock was set to zero.
+    /// The clock was reset to zero.
     Reset,
-    /// An edge on the input or of the generator, and when.
+    /// An edge of the input or the generator, and its time in microseconds.
     Edge(TriggerEdge, i64),
 }
 
-/// The special events that matter.
+/// The special events of a packet that are used here.
 pub(super) fn specials<'a>(
     header: &'a Header,
     bytes: &'a [u8],
@@ -146,15 +147,15 @@ pub(super) fn specials<'a>(
     })
 }
 
-/// A frame and its exposure in microseconds.
+/// A frame, with the start and end of its exposure in microseconds.
 pub(super) struct Frame {
     pub(super) start_us: i64,
     pub(super) end_us: i64,
     pub(super) picture: ImageU8,
 }
 
-/// The frames of a packet, in memory of `pictures`; `None` for one that is marked invalid or
-/// makes no sense.
+/// The frames of a packet, in buffers from `pictures`; `None` for a frame that is marked
+/// invalid or malformed.
 pub(super) fn frames<'a>(
     header: &'a Header,
     bytes: &'a [u8],
@@ -175,8 +176,8 @@ pub(super) fn frames<'a>(
             return None;
         }
         let mut picture = ImageU8::in_store(pictures, channels == 3, size, 0);
-        // Sixteen bits of which a DAVIS fills the upper ten; red, green, blue to planes of blue,
-        // green, red.
+        // 16-bit samples, of which a DAVIS uses the upper ten bits. Interleaved red, green and
+        // blue are converted to blue, green and red planes.
         let pixels = pixels.as_chunks::<2>().0.chunks_exact(channels);
         for (plane, channel) in
             picture.data_mut().chunks_exact_mut(size.area()).zip((0..channels).rev())

@@ -14,42 +14,42 @@ use aravis::prelude::*;
 use aravis::{Buffer, BufferStatus};
 use std::time::{Duration, Instant};
 
-/// Supposed where neither the camera nor the user tells the exposure, in microseconds.
-const SUPPOSED_EXPOSURE_US: i64 = 10_000;
-/// How often a camera without chunks is asked for an exposure that may change by itself.
-const ASK: Duration = Duration::from_millis(500);
-/// Silence after which a USB camera is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(2);
+/// Exposure time assumed if neither the camera nor the user provides one, in microseconds.
+const DEFAULT_EXPOSURE_US: i64 = 10_000;
+/// Polling interval for the exposure time of a camera without chunks, which may change by itself.
+const EXPOSURE_INTERVAL: Duration = Duration::from_millis(500);
+/// After this time without data, a USB camera is checked for a disconnect.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const EXPOSURE: &str = "exposure_us";
-const STAMP: &str = "time_stamp";
+const TIMESTAMP: &str = "time_stamp";
 const AT_START: &str = "exposure's start";
 const AT_END: &str = "exposure's end";
 
-/// Opens the wanted camera: by serial number, by Aravis's name for it, or by its address.
+/// Opens the selected camera: by serial number, by Aravis's device id, or by its address.
 pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, DeviceError> {
-    let is_it = |l: &&Listed| match &wanted.serial {
+    let matches_selector = |l: &&Listed| match &wanted.serial {
         Some(wanted) => [&l.serial, &l.id, &l.address].contains(&wanted),
         None => true,
     };
     let listed = list();
-    let Some(listed) = listed.iter().find(is_it) else {
+    let Some(listed) = listed.iter().find(matches_selector) else {
         let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         return Err(DeviceError::NotFound(format!(
-            "no GenICam camera{which} answers: plug it in; over USB see that the udev rule is \
-             installed, over the network that its address is of this computer's subnet"
+            "no GenICam camera{which} was found: plug it in; for USB check that the udev rule is \
+             installed, for Ethernet that its address is in this computer's subnet"
         )));
     };
     let failed = |why: String| {
         let Listed { vendor, model, serial, .. } = listed;
         DeviceError::NotFound(format!(
-            "{vendor} {model} {serial} cannot be used ({why}): see that no other program uses it \
+            "{vendor} {model} {serial} cannot be used ({why}): check that no other program uses it \
              and that the udev rule is installed"
         ))
     };
     let mut open = Open::new(&listed.id).map_err(failed)?;
     choose_format(&open).map_err(failed)?;
-    open.ask_for_chunks();
+    open.enable_chunks();
     open.start().map_err(failed)?;
     let firmware = ["DeviceFirmwareVersion", "DeviceVersion"].into_iter().find_map(|f| {
         let known = open.device.is_feature_available(f).unwrap_or(false);
@@ -69,29 +69,29 @@ pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, Dev
         epoch: wanted.next_epoch(),
         ids: Ids::new(gige),
         decoder: Decoder::default(),
-        exposure_us: SUPPOSED_EXPOSURE_US,
-        tells_exposure: true,
-        stamp_at_end: false,
+        exposure_us: DEFAULT_EXPOSURE_US,
+        reports_exposure: true,
+        timestamp_at_end: false,
         underruns: 0,
-        asked: Instant::now(),
-        heard: Instant::now(),
+        last_query: Instant::now(),
+        last_data: Instant::now(),
     };
     camera.read_exposure();
     Ok(camera)
 }
 
-/// Leaves the camera's pixel format unless it is one that is not understood.
+/// Keeps the camera's pixel format if it is supported, else selects the first supported one.
 fn choose_format(open: &Open) -> Result<(), String> {
     let now = open.camera.pixel_format().ok();
     if now.is_some_and(|f| PixelFormat::from_code(f.raw()).is_some()) {
         return Ok(());
     }
     let known = features::pixel_formats(open);
-    let (name, _) = known.first().ok_or("it has no pixel format that is understood")?;
+    let (name, _) = known.first().ok_or("it offers no supported pixel format")?;
     open.camera.set_pixel_format_from_string(name).map_err(|e| e.message().to_owned())
 }
 
-/// An open camera that sends.
+/// An open, streaming camera.
 pub(super) struct Camera {
     open: Open,
     identity: Identity,
@@ -101,40 +101,40 @@ pub(super) struct Camera {
     ids: Ids,
     decoder: Decoder,
     exposure_us: i64,
-    /// Whether the camera tells its exposure; if not, the user does.
-    tells_exposure: bool,
-    stamp_at_end: bool,
+    /// Whether the camera reports its exposure time; if not, the user sets it.
+    reports_exposure: bool,
+    timestamp_at_end: bool,
     underruns: u64,
-    asked: Instant,
-    heard: Instant,
+    last_query: Instant,
+    last_data: Instant,
 }
 
 impl Camera {
     fn read_exposure(&mut self) {
-        self.asked = Instant::now();
-        let told = ["ExposureTime", "ExposureTimeAbs"].into_iter().find_map(|feature| {
+        self.last_query = Instant::now();
+        let reported = ["ExposureTime", "ExposureTimeAbs"].into_iter().find_map(|feature| {
             let known = self.open.device.is_feature_available(feature).unwrap_or(false);
             known.then(|| self.open.device.float_feature_value(feature).ok()).flatten()
         });
-        self.tells_exposure = told.is_some();
-        if let Some(us) = told {
+        self.reports_exposure = reported.is_some();
+        if let Some(us) = reported {
             self.exposure_us = whole_us(us);
         }
     }
 
-    /// Begins anew with what was set while the camera stood still.
+    /// Restarts the stream after a setting was changed while it was stopped.
     fn restart(&mut self) -> Result<(), String> {
         self.ids.restart();
         self.underruns = 0;
         self.open.start()
     }
 
-    fn take(&mut self, buffer: &Buffer, out: &mut Vec<Packet>) {
-        self.heard = Instant::now();
+    fn process(&mut self, buffer: &Buffer, out: &mut Vec<Packet>) {
+        self.last_data = Instant::now();
         let arrived = Timestamp::now();
         let cause = match buffer.status() {
             BufferStatus::Success => None,
-            // Emptied because the stream was stopped: no frame.
+            // Returned because the stream was stopped: not a frame.
             BufferStatus::Cleared | BufferStatus::Aborted | BufferStatus::Unknown => return,
             BufferStatus::Timeout | BufferStatus::MissingPackets | BufferStatus::Filling => {
                 Some(DropCause::Usb)
@@ -154,33 +154,33 @@ impl Camera {
         let exposure_us = match self.open.chunk(buffer, "ChunkExposureTime") {
             Some(us) => whole_us(us),
             None => {
-                if self.tells_exposure && self.asked.elapsed() > ASK {
+                if self.reports_exposure && self.last_query.elapsed() > EXPOSURE_INTERVAL {
                     self.read_exposure();
                 }
                 self.exposure_us
             }
         };
-        let stamp_ns = match self.open.chunk(buffer, "ChunkTimestamp") {
+        let timestamp_ns = match self.open.chunk(buffer, "ChunkTimestamp") {
             Some(ns) => ns as u64,
             None => buffer.timestamp(),
         };
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: place.sequence,
-            span: span(stamp_ns, exposure_us, self.stamp_at_end),
+            span: span(timestamp_ns, exposure_us, self.timestamp_at_end),
             arrived,
             picture,
             truth: None,
         }));
     }
 
-    /// Frames that were counted by the camera and never came, by cause.
+    /// Counts frames that the camera numbered but that never arrived, per cause.
     fn count_lost(&mut self, lost: u64) {
         let underruns = self.open.underruns();
-        let ours = lost.min(underruns.saturating_sub(self.underruns));
+        let queue_drops = lost.min(underruns.saturating_sub(self.underruns));
         self.underruns = underruns;
-        self.drops.add(DropCause::Queue, DropUnit::Frames, ours);
-        self.drops.add(DropCause::Usb, DropUnit::Frames, lost - ours);
+        self.drops.add(DropCause::Queue, DropUnit::Frames, queue_drops);
+        self.drops.add(DropCause::Usb, DropUnit::Frames, lost - queue_drops);
     }
 
     fn picture(&mut self, buffer: &Buffer) -> Option<ImageU8> {
@@ -192,18 +192,18 @@ impl Camera {
     }
 }
 
-/// A time told in microseconds with fractions; at least one, for there is no shorter exposure.
+/// Rounds a time to whole microseconds, at least one, the shortest possible exposure.
 fn whole_us(us: f64) -> i64 {
     (us.round() as i64).max(1)
 }
 
-/// When a frame was exposed. A camera without a clock stamps every frame with zero.
-fn span(stamp_ns: u64, exposure_us: i64, at_end: bool) -> FrameTiming {
-    if stamp_ns == 0 {
+/// Exposure time of a frame. A camera without a clock sends zero as every timestamp.
+fn span(timestamp_ns: u64, exposure_us: i64, at_end: bool) -> FrameTiming {
+    if timestamp_ns == 0 {
         return FrameTiming::Arrival { exposure_us };
     }
-    let stamp = Timestamp::from_us(i64::try_from(stamp_ns / 1000).unwrap_or(i64::MAX));
-    let start = if at_end { stamp.plus_us(-exposure_us) } else { stamp };
+    let timestamp = Timestamp::from_us(i64::try_from(timestamp_ns / 1000).unwrap_or(i64::MAX));
+    let start = if at_end { timestamp.plus_us(-exposure_us) } else { timestamp };
     FrameTiming::Frames { start, exposure_us }
 }
 
@@ -214,61 +214,62 @@ impl Device for Camera {
 
     fn controls(&self) -> Vec<Control> {
         let mut controls = features::controls(&self.open);
-        if !controls.iter().any(|c| c.name == EXPOSURE) && !self.tells_exposure {
+        if !controls.iter().any(|c| c.name == EXPOSURE) && !self.reports_exposure {
             let range = (1, 10_000_000);
             controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
-        let value = if self.stamp_at_end { AT_END } else { AT_START };
+        let value = if self.timestamp_at_end { AT_END } else { AT_START };
         let choices = vec![AT_START.into(), AT_END.into()];
-        let stamp = Control::choice(STAMP, "Time stamp marks", value, choices);
-        controls.push(stamp.for_experts());
+        let timestamp = Control::choice(TIMESTAMP, "Timestamp marks", value, choices);
+        controls.push(timestamp.for_experts());
         controls
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         match (name, value) {
-            (STAMP, Value::Enum(c)) => {
-                self.stamp_at_end = c == AT_END;
+            (TIMESTAMP, Value::Enum(c)) => {
+                self.timestamp_at_end = c == AT_END;
                 return Ok(());
             }
-            (EXPOSURE, Value::Int(us)) if !self.tells_exposure => {
+            (EXPOSURE, Value::Int(us)) if !self.reports_exposure => {
                 self.exposure_us = *us;
                 return Ok(());
             }
             _ => {}
         }
-        if !features::is_still(name) {
+        if !features::needs_stop(name) {
             features::set(&self.open, name, value)?;
             self.read_exposure();
             return Ok(());
         }
         self.open.stop();
         let set = features::set(&self.open, name, value);
-        // A camera that does not start again is noticed by its silence, and opened anew.
+        // A camera that does not restart stays silent, is detected and opened again.
         let started = self.restart();
         self.read_exposure();
         set?;
         started.map_err(|e| ControlError::Refused(format!("{name}: {e}")))
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        let gone = || DeviceError::NotFound(format!("{} is gone", self.identity.model));
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let gone = || DeviceError::NotFound(format!("{} was disconnected", self.identity.model));
         if self.open.is_lost() {
             return Err(gone());
         }
-        let mut wait = patience;
-        // As many as there are buffers, so that a flood cannot keep the thread here.
+        let mut wait = timeout;
+        // A limit near the number of buffers, so that a flood cannot keep the thread here.
         for _ in 0..8 {
             let Some(buffer) = self.open.take(wait) else { break };
-            self.take(&buffer, out);
-            self.open.give(buffer);
+            self.process(&buffer, out);
+            self.open.return_buffer(buffer);
             wait = Duration::ZERO;
         }
-        if self.usb && self.heard.elapsed() > SILENCE {
-            self.heard = Instant::now();
-            // It may wait for a trigger; only one that does not answer is gone.
+        if self.usb && self.last_data.elapsed() > SILENCE_TIMEOUT {
+            self.last_data = Instant::now();
+            // It may be waiting for a trigger; it is gone only if it does not respond.
             if self.open.device.integer_feature_value("Width").is_err() {
-                return Err(DeviceError::NotFound(format!("{} is gone", self.identity.model)));
+                let why = format!("{} was disconnected", self.identity.model);
+                return Err(DeviceError::NotFound(why));
             }
         }
         Ok(())
@@ -280,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_is_the_start_or_the_end_of_the_exposure_or_nothing() {
+    fn timestamp_marks_start_or_end_of_exposure_or_is_missing() {
         let at = |start_us| FrameTiming::Frames {
             start: Timestamp::from_us(start_us),
             exposure_us: 4_000,

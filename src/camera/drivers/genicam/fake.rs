@@ -1,4 +1,4 @@
-//! A stand-in for the cameras of the tests.
+//! Aravis's simulated camera, used by the tests.
 
-/// If set, Aravis's own simulated camera is on the list, for trials without a camera.
+/// Environment variable that adds Aravis's simulated camera to the list.
 pub const FAKE_VARIABLE: &str = "GEM_LIVE_ARAVIS_FAKE";

@@ -1,109 +1,109 @@
-//! What can be set on a GenICam camera: features by their names in the GenICam Standard
-//! Features Naming Convention 2.7, and by those of older cameras, as controls.
+//! The controls of a GenICam camera. Features are found by their names in the GenICam Standard
+//! Features Naming Convention 2.7, and by the names of older cameras.
 
 use super::ffi::Open;
 use super::pixels::PixelFormat;
 use crate::camera::{Control, ControlError, Value};
 use aravis::prelude::*;
 
-/// A feature under one of its names.
+/// A feature, by its name and type.
 #[derive(Clone, Copy)]
 enum Node {
     Float(&'static str),
-    /// A float that is shown in whole units.
+    /// A float that is shown as an integer.
     Rounded(&'static str),
-    Whole(&'static str),
-    Switch(&'static str),
-    Choice(&'static str),
+    Int(&'static str),
+    Bool(&'static str),
+    Enum(&'static str),
 }
-use crate::camera::drivers::genicam::features::Node::{Choice, Float, Rounded, Switch, Whole};
+use crate::camera::drivers::genicam::features::Node::{Bool, Enum, Float, Int, Rounded};
 
 impl Node {
     fn name(self) -> &'static str {
         match self {
-            Float(n) | Rounded(n) | Whole(n) | Switch(n) | Choice(n) => n,
+            Float(n) | Rounded(n) | Int(n) | Bool(n) | Enum(n) => n,
         }
     }
 }
 
-/// A control and the features that stand for it; the first one that is there counts.
+/// A control and its candidate features; the first available one is used.
 struct Feature {
     name: &'static str,
     label: &'static str,
     nodes: &'static [Node],
-    /// Only to be set while the camera does not send.
-    still: bool,
+    /// Can be set only while the stream is stopped.
+    stopped_only: bool,
     expert: bool,
 }
 
 const fn feature(name: &'static str, label: &'static str, nodes: &'static [Node]) -> Feature {
-    Feature { name, label, nodes, still: false, expert: false }
+    Feature { name, label, nodes, stopped_only: false, expert: false }
 }
 
-const fn still(name: &'static str, label: &'static str, nodes: &'static [Node]) -> Feature {
-    Feature { name, label, nodes, still: true, expert: false }
+const fn stopped_only(name: &'static str, label: &'static str, nodes: &'static [Node]) -> Feature {
+    Feature { name, label, nodes, stopped_only: true, expert: false }
 }
 
 const fn expert(name: &'static str, label: &'static str, nodes: &'static [Node]) -> Feature {
-    Feature { name, label, nodes, still: false, expert: true }
+    Feature { name, label, nodes, stopped_only: false, expert: true }
 }
 
-/// The name of the control that makes up the trigger's features.
+/// Name of the control that combines the trigger features.
 const TRIGGER: &str = "trigger";
 const PIXEL_FORMAT: &str = "pixel_format";
 
 const FEATURES: &[Feature] = &[
     feature("exposure_us", "Exposure (us)", &[Rounded("ExposureTime"), Rounded("ExposureTimeAbs")]),
-    feature("auto_exposure", "Automatic exposure", &[Choice("ExposureAuto")]),
-    feature("gain_db", "Gain (dB)", &[Float("Gain"), Float("GainAbs"), Whole("GainRaw")]),
-    feature("auto_gain", "Automatic gain", &[Choice("GainAuto")]),
+    feature("auto_exposure", "Automatic exposure", &[Enum("ExposureAuto")]),
+    feature("gain_db", "Gain (dB)", &[Float("Gain"), Float("GainAbs"), Int("GainRaw")]),
+    feature("auto_gain", "Automatic gain", &[Enum("GainAuto")]),
     feature(
         "frame_rate_limited",
         "Limit the frame rate",
-        &[Switch("AcquisitionFrameRateEnable"), Switch("AcquisitionFrameRateEnabled")],
+        &[Bool("AcquisitionFrameRateEnable"), Bool("AcquisitionFrameRateEnabled")],
     ),
     feature(
         "frame_rate_hz",
-        "Frames a second",
+        "Frame rate (Hz)",
         &[Float("AcquisitionFrameRate"), Float("AcquisitionFrameRateAbs")],
     ),
-    still(PIXEL_FORMAT, "Pixel format", &[Choice("PixelFormat")]),
-    // Before the region, whose limits depend on it.
-    still("binning_x", "Binning across", &[Whole("BinningHorizontal")]),
-    still("binning_y", "Binning down", &[Whole("BinningVertical")]),
-    still("width", "Width", &[Whole("Width")]),
-    still("height", "Height", &[Whole("Height")]),
-    still("offset_x", "Left edge", &[Whole("OffsetX")]),
-    still("offset_y", "Upper edge", &[Whole("OffsetY")]),
-    still("mirror_x", "Mirror left and right", &[Switch("ReverseX")]),
-    still("mirror_y", "Mirror up and down", &[Switch("ReverseY")]),
-    feature("white_balance", "White balance", &[Choice("BalanceWhiteAuto")]),
-    feature("black_level", "Black level", &[Float("BlackLevel"), Whole("BlackLevelRaw")]),
-    feature("gamma_on", "Gamma", &[Switch("GammaEnable"), Switch("GammaEnabled")]),
-    feature("trigger_source", "Trigger comes from", &[Choice("TriggerSource")]),
-    feature("trigger_edge", "Trigger's edge", &[Choice("TriggerActivation")]),
-    feature("trigger_overlap", "Trigger while reading out", &[Choice("TriggerOverlap")]),
-    feature("line", "Line to set", &[Choice("LineSelector")]),
-    feature("line_mode", "Direction of the line", &[Choice("LineMode")]),
-    feature("line_source", "Signal on the line", &[Choice("LineSource")]),
-    expert("trigger_selector", "Trigger to set", &[Choice("TriggerSelector")]),
-    expert("trigger_mode", "Trigger", &[Choice("TriggerMode")]),
-    expert("exposure_mode", "Exposure's length", &[Choice("ExposureMode")]),
-    expert("link_limited", "Limit the link", &[Choice("DeviceLinkThroughputLimitMode")]),
-    expert("link_bytes_per_s", "Link limit (bytes/s)", &[Whole("DeviceLinkThroughputLimit")]),
-    expert("packet_bytes", "Packet size (bytes)", &[Whole("GevSCPSPacketSize")]),
-    expert("packet_delay", "Packet delay (ticks)", &[Whole("GevSCPD")]),
+    stopped_only(PIXEL_FORMAT, "Pixel format", &[Enum("PixelFormat")]),
+    // Before the region of interest, whose limits depend on it.
+    stopped_only("binning_x", "Horizontal binning", &[Int("BinningHorizontal")]),
+    stopped_only("binning_y", "Vertical binning", &[Int("BinningVertical")]),
+    stopped_only("width", "Width", &[Int("Width")]),
+    stopped_only("height", "Height", &[Int("Height")]),
+    stopped_only("offset_x", "Horizontal offset", &[Int("OffsetX")]),
+    stopped_only("offset_y", "Vertical offset", &[Int("OffsetY")]),
+    stopped_only("mirror_x", "Mirror horizontally", &[Bool("ReverseX")]),
+    stopped_only("mirror_y", "Mirror vertically", &[Bool("ReverseY")]),
+    feature("white_balance", "White balance", &[Enum("BalanceWhiteAuto")]),
+    feature("black_level", "Black level", &[Float("BlackLevel"), Int("BlackLevelRaw")]),
+    feature("gamma_on", "Gamma", &[Bool("GammaEnable"), Bool("GammaEnabled")]),
+    feature("trigger_source", "Trigger source", &[Enum("TriggerSource")]),
+    feature("trigger_edge", "Trigger edge", &[Enum("TriggerActivation")]),
+    feature("trigger_overlap", "Trigger overlap", &[Enum("TriggerOverlap")]),
+    feature("line", "Line selector", &[Enum("LineSelector")]),
+    feature("line_mode", "Line mode", &[Enum("LineMode")]),
+    feature("line_source", "Line source", &[Enum("LineSource")]),
+    expert("trigger_selector", "Trigger selector", &[Enum("TriggerSelector")]),
+    expert("trigger_mode", "Trigger", &[Enum("TriggerMode")]),
+    expert("exposure_mode", "Exposure mode", &[Enum("ExposureMode")]),
+    expert("link_limited", "Link throughput limit", &[Enum("DeviceLinkThroughputLimitMode")]),
+    expert("link_bytes_per_s", "Link throughput (bytes/s)", &[Int("DeviceLinkThroughputLimit")]),
+    expert("packet_bytes", "Packet size (bytes)", &[Int("GevSCPSPacketSize")]),
+    expert("packet_delay", "Packet delay (ticks)", &[Int("GevSCPD")]),
 ];
 
-fn there(open: &Open, feature: &str) -> bool {
+fn is_available(open: &Open, feature: &str) -> bool {
     open.device.is_feature_available(feature).unwrap_or(false)
 }
 
 fn node(open: &Open, feature: &Feature) -> Option<Node> {
-    feature.nodes.iter().copied().find(|node| there(open, node.name()))
+    feature.nodes.iter().copied().find(|node| is_available(open, node.name()))
 }
 
-/// What can be set now, with present values. A feature that cannot be read is left out.
+/// The available controls with current values. Features that cannot be read are left out.
 pub(super) fn controls(open: &Open) -> Vec<Control> {
     let mut controls: Vec<Control> = FEATURES.iter().filter_map(|f| control(open, f)).collect();
     controls.extend(trigger(open));
@@ -124,17 +124,17 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
         }
         Rounded(node) => {
             let (value, (low, high)) = float(node)?;
-            // Casts of floats stop at the ends of the integers.
+            // Casts from float to integer saturate.
             let range = (low.ceil() as i64, high.floor() as i64);
             Control::whole(name, label, value.round() as i64, range)
         }
-        Whole(node) => {
+        Int(node) => {
             let value = device.integer_feature_value(node).ok()?;
             let range = device.integer_feature_bounds(node).unwrap_or((value, value));
             Control::whole(name, label, value, range)
         }
-        Switch(node) => Control::switch(name, label, device.boolean_feature_value(node).ok()?),
-        Choice(node) => {
+        Bool(node) => Control::switch(name, label, device.boolean_feature_value(node).ok()?),
+        Enum(node) => {
             let value = device.string_feature_value(node).ok()?;
             let choices = if name == PIXEL_FORMAT {
                 pixel_formats(open).into_iter().map(|(name, _)| name).collect()
@@ -145,7 +145,7 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
         }
     };
     let control = if feature.expert { control.for_experts() } else { control };
-    Some(if feature.still { control.set_on_release() } else { control })
+    Some(if feature.stopped_only { control.set_on_release() } else { control })
 }
 
 fn entries(open: &Open, node: &str) -> Vec<String> {
@@ -153,7 +153,7 @@ fn entries(open: &Open, node: &str) -> Vec<String> {
     entries.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-/// The camera's pixel formats that are understood, by its own names.
+/// The camera's supported pixel formats, with the camera's own names for them.
 pub(super) fn pixel_formats(open: &Open) -> Vec<(String, PixelFormat)> {
     let codes = open.camera.dup_available_pixel_formats().unwrap_or_default();
     let names = open.camera.dup_available_pixel_formats_as_strings().unwrap_or_default();
@@ -163,12 +163,12 @@ pub(super) fn pixel_formats(open: &Open) -> Vec<(String, PixelFormat)> {
     names.into_iter().zip(codes).filter_map(known).collect()
 }
 
-/// Sets a control; whether the camera must be started anew to follow is [`is_still`]'s to say.
+/// Sets a control. [`needs_stop`] returns whether the stream must be stopped first.
 pub(super) fn set(open: &Open, name: &str, value: &Value) -> Result<(), ControlError> {
-    let refused =
+    let rejected =
         |e: aravis::glib::Error| ControlError::Refused(format!("{name}: {}", e.message()));
-    if let (TRIGGER, Value::Enum(way)) = (name, value) {
-        return set_trigger(open, way).map_err(refused);
+    if let (TRIGGER, Value::Enum(mode)) = (name, value) {
+        return set_trigger(open, mode).map_err(rejected);
     }
     let unknown = || ControlError::Unknown(name.into());
     let feature = FEATURES.iter().find(|f| f.name == name).ok_or_else(unknown)?;
@@ -176,38 +176,38 @@ pub(super) fn set(open: &Open, name: &str, value: &Value) -> Result<(), ControlE
     let set = match (node, value) {
         (Float(node), Value::Float(v)) => device.set_float_feature_value(node, *v),
         (Rounded(node), Value::Int(v)) => device.set_float_feature_value(node, *v as f64),
-        (Whole(node), Value::Int(v)) => {
+        (Int(node), Value::Int(v)) => {
             device.set_integer_feature_value(node, stepped(open, node, *v))
         }
-        (Switch(node), Value::Bool(v)) => device.set_boolean_feature_value(node, *v),
-        (Choice(node), Value::Enum(v)) => device.set_string_feature_value(node, v),
+        (Bool(node), Value::Bool(v)) => device.set_boolean_feature_value(node, *v),
+        (Enum(node), Value::Enum(v)) => device.set_string_feature_value(node, v),
         _ => return Err(ControlError::Kind { name: name.into(), value: value.clone() }),
     };
-    set.map_err(refused)
+    set.map_err(rejected)
 }
 
-/// Sizes come in steps; the next lower one that the camera can take.
+/// Rounds a value down to the feature's increment.
 fn stepped(open: &Open, node: &str, value: i64) -> i64 {
     let step = open.device.integer_feature_increment(node).unwrap_or(1).max(1);
     let low = open.device.integer_feature_bounds(node).map_or(0, |b| b.0);
     low.saturating_add(value.saturating_sub(low) / step * step)
 }
 
-/// Whether a control can only be set while the camera does not send.
-pub(super) fn is_still(name: &str) -> bool {
-    name == TRIGGER || FEATURES.iter().any(|f| f.name == name && f.still)
+/// Whether a control can be set only while the stream is stopped.
+pub(super) fn needs_stop(name: &str) -> bool {
+    name == TRIGGER || FEATURES.iter().any(|f| f.name == name && f.stopped_only)
 }
 
-/// Runs on its own clock.
+/// The camera runs freely on its own clock.
 const FREE: &str = "off";
-/// Every edge begins an exposure of the length that is set.
+/// Each edge starts an exposure of the set duration.
 const EDGE: &str = "edge begins exposure";
-/// The signal is the exposure: what a DAVIS's generator needs.
+/// The pulse width sets the exposure, for the signal generator of a DAVIS.
 const WIDTH: &str = "pulse is exposure";
 
-/// The features that belong to a trigger, as one choice.
+/// The trigger features as one enumeration control.
 fn trigger(open: &Open) -> Option<Control> {
-    if !there(open, "TriggerMode") {
+    if !is_available(open, "TriggerMode") {
         return None;
     }
     let mut choices = vec![FREE.to_owned(), EDGE.to_owned()];
@@ -225,17 +225,21 @@ fn trigger(open: &Open) -> Option<Control> {
     Some(Control::choice(TRIGGER, "External trigger", value, choices))
 }
 
-fn set_trigger(open: &Open, way: &str) -> Result<(), aravis::glib::Error> {
-    // What a camera does not have, it need not be told.
-    let put = |node: &str, value: &str| {
-        if there(open, node) { open.device.set_string_feature_value(node, value) } else { Ok(()) }
+fn set_trigger(open: &Open, mode: &str) -> Result<(), aravis::glib::Error> {
+    // Features that the camera lacks are skipped.
+    let set_if_available = |node: &str, value: &str| {
+        if is_available(open, node) {
+            open.device.set_string_feature_value(node, value)
+        } else {
+            Ok(())
+        }
     };
-    put("TriggerSelector", "FrameStart")?;
-    if way == WIDTH {
-        put("ExposureAuto", "Off")?;
-        put("TriggerMode", "On")?;
-        return put("ExposureMode", "TriggerWidth");
+    set_if_available("TriggerSelector", "FrameStart")?;
+    if mode == WIDTH {
+        set_if_available("ExposureAuto", "Off")?;
+        set_if_available("TriggerMode", "On")?;
+        return set_if_available("ExposureMode", "TriggerWidth");
     }
-    put("ExposureMode", "Timed")?;
-    put("TriggerMode", if way == FREE { "Off" } else { "On" })
+    set_if_available("ExposureMode", "Timed")?;
+    set_if_available("TriggerMode", if mode == FREE { "Off" } else { "On" })
 }

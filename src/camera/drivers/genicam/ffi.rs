@@ -1,4 +1,4 @@
-//! Aravis: what is used of it, and ownership of what it gives.
+//! Bindings to Aravis, and ownership of its results.
 
 use super::FAKE_VARIABLE;
 use aravis::glib::object::Cast;
@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-/// Buffers that the stream fills while others are read: a third of a second at 30 frames.
+/// Number of stream buffers: a third of a second at 30 frames per second.
 const BUFFERS: usize = 10;
 
-/// A camera on the list.
+/// An entry of the device list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listed {
-    /// What Aravis opens it by.
+    /// Device id, used by Aravis to open it.
     pub(super) id: String,
     pub(super) serial: String,
     pub(super) vendor: String,
@@ -29,16 +29,16 @@ pub(super) struct Listed {
     pub(super) address: String,
 }
 
-/// Aravis has one list for the whole process.
+/// Lock for Aravis's device list, which is global to the process.
 static LIST: Mutex<()> = Mutex::new(());
 
-/// All cameras that answer now. Takes about a second where there is a network.
+/// Lists all cameras that respond. Takes about a second if there is a network.
 pub(super) fn list() -> Vec<Listed> {
     static FAKE: Once = Once::new();
     let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
     FAKE.call_once(|| {
         if std::env::var_os(FAKE_VARIABLE).is_some() {
-            // SAFETY: the string ends in zero; `LIST` is held.
+            // SAFETY: the string is null-terminated; `LIST` is held.
             unsafe { aravis_sys::arv_enable_interface(c"Fake".as_ptr()) };
         }
     });
@@ -48,7 +48,7 @@ pub(super) fn list() -> Vec<Listed> {
         if text.is_null() {
             return String::new();
         }
-        // SAFETY: not null, ends in zero, and is copied while `LIST` is held.
+        // SAFETY: not null, null-terminated, and copied while `LIST` is held.
         unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
     };
     // SAFETY: `LIST` is held.
@@ -70,7 +70,7 @@ pub(super) fn list() -> Vec<Listed> {
 
 /// An open camera.
 pub(super) struct Open {
-    // In the order in which they must go.
+    // Declared in the order in which they must be dropped.
     stream: Option<Stream>,
     chunks: Option<ChunkParser>,
     pub(super) device: Device,
@@ -78,12 +78,12 @@ pub(super) struct Open {
     lost: Arc<AtomicBool>,
 }
 
-// SAFETY: objects of Aravis count their references atomically and may be used from any thread,
-// one at a time; nothing of them is shared with another thread here.
+// SAFETY: Aravis objects have atomic reference counts and may be used from any thread, by one
+// thread at a time; none of them is shared with another thread here.
 unsafe impl Send for Open {}
 
 impl Open {
-    /// Opens the camera of an id; why not, in Aravis's words.
+    /// Opens the camera with a device id; an error holds Aravis's message.
     pub(super) fn new(id: &str) -> Result<Self, String> {
         let camera = {
             let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,50 +91,50 @@ impl Open {
         };
         let device = camera.device().ok_or("it has no device")?;
         let lost = Arc::new(AtomicBool::new(false));
-        let told = lost.clone();
-        device.connect_control_lost(move |_| told.store(true, Ordering::Release));
+        let lost_flag = lost.clone();
+        device.connect_control_lost(move |_| lost_flag.store(true, Ordering::Release));
         if camera.is_gv_device() {
-            // Raw packets need rights that hardly anybody has, and do not pass the loopback.
+            // Raw packet sockets need privileges and do not work on the loopback interface.
             camera.gv_set_stream_options(GvStreamOption::PACKET_SOCKET_DISABLED);
         }
-        // Cameras that know no other mode refuse this, and need not be told.
+        // Cameras that support only this mode reject the call.
         let _ = camera.set_acquisition_mode(AcquisitionMode::Continuous);
         Ok(Self { stream: None, chunks: None, device, camera, lost })
     }
 
-    /// Asks for time, exposure and number with every frame, where the camera can tell them.
-    pub(super) fn ask_for_chunks(&mut self) {
+    /// Enables chunk data for timestamp, exposure time and frame number, where supported.
+    pub(super) fn enable_chunks(&mut self) {
         let known = |feature: &str| self.device.is_feature_available(feature).unwrap_or(false);
         if !known("ChunkModeActive") || self.camera.set_chunk_mode(true).is_err() {
             return;
         }
         for chunk in ["Timestamp", "ExposureTime", "FrameID"] {
-            // Not every camera has every one; what is missing is known otherwise.
+            // Not every camera supports every chunk; other sources are used for missing ones.
             let _ = self.camera.set_chunk_state(chunk, true);
         }
         self.chunks = self.camera.create_chunk_parser();
     }
 
-    /// Begins to send.
+    /// Starts the stream.
     pub(super) fn start(&mut self) -> Result<(), String> {
-        let words = |e: aravis::glib::Error| e.message().to_owned();
-        let payload = self.camera.payload().map_err(words)?;
-        let stream = self.camera.create_stream().map_err(words)?;
+        let message = |e: aravis::glib::Error| e.message().to_owned();
+        let payload = self.camera.payload().map_err(message)?;
+        let stream = self.camera.create_stream().map_err(message)?;
         if let Some(stream) = stream.downcast_ref::<GvStream>() {
             stream.set_socket_buffer(GvStreamSocketBuffer::Auto);
         }
         for _ in 0..BUFFERS {
             stream.push_buffer(Buffer::new_allocate(payload as usize));
         }
-        self.camera.start_acquisition().map_err(words)?;
+        self.camera.start_acquisition().map_err(message)?;
         self.stream = Some(stream);
         Ok(())
     }
 
-    /// Ceases to send; what was on its way is forgotten.
+    /// Stops the stream; frames in transit are discarded.
     pub(super) fn stop(&mut self) {
         if !self.is_lost() {
-            // One that does not answer is noticed at the next chance.
+            // A camera that does not respond is detected at the next poll.
             let _ = self.camera.stop_acquisition();
         }
         self.stream = None;
@@ -144,25 +144,25 @@ impl Open {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// The next buffer, filled or failed; `None` where none comes in time.
-    pub(super) fn take(&self, patience: Duration) -> Option<Buffer> {
-        let us = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
+    /// The next buffer, filled or failed; `None` after the timeout.
+    pub(super) fn take(&self, timeout: Duration) -> Option<Buffer> {
+        let us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         self.stream.as_ref()?.timeout_pop_buffer(us)
     }
 
-    /// Gives a buffer back.
-    pub(super) fn give(&self, buffer: Buffer) {
+    /// Returns a buffer to the stream.
+    pub(super) fn return_buffer(&self, buffer: Buffer) {
         if let Some(stream) = &self.stream {
             stream.push_buffer(buffer);
         }
     }
 
-    /// Frames for which no buffer was free, since the start.
+    /// Number of frames since the start for which no buffer was free.
     pub(super) fn underruns(&self) -> u64 {
         self.stream.as_ref().map_or(0, |s| s.statistics().2)
     }
 
-    /// A number that came with the frame itself.
+    /// A chunk value of the frame.
     pub(super) fn chunk(&self, buffer: &Buffer, name: &str) -> Option<f64> {
         let chunks = self.chunks.as_ref().filter(|_| buffer.has_chunks())?;
         let whole = || chunks.integer_value(buffer, name).ok().map(|v| v as f64);
@@ -176,7 +176,7 @@ impl Drop for Open {
     }
 }
 
-/// The image in a buffer.
+/// The image bytes of a buffer.
 pub(super) fn image(buffer: &Buffer) -> Option<&[u8]> {
     use BufferPayloadType as Payload;
     let kind = buffer.payload_type();
@@ -184,13 +184,13 @@ pub(super) fn image(buffer: &Buffer) -> Option<&[u8]> {
         return None;
     }
     let mut length = 0;
-    // SAFETY: the buffer is a live object that holds an image.
+    // SAFETY: the buffer is a live object that contains an image.
     let data =
         unsafe { aravis_sys::arv_buffer_get_image_data(buffer.to_glib_none().0, &mut length) };
     if data.is_null() {
         return None;
     }
-    // SAFETY: Aravis has put `length` bytes there, which belong to the buffer and change only
-    // after it was given back, which takes it by value.
+    // SAFETY: `data` points to `length` bytes, which belong to the buffer and change only
+    // after it was returned to the stream, which consumes it.
     Some(unsafe { std::slice::from_raw_parts(data, length) })
 }

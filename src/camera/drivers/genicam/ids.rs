@@ -1,41 +1,41 @@
-//! Numbers of frames that never begin anew, from those of the camera.
+//! Converts the camera's frame numbers to frame numbers that never restart.
 
-/// The largest number of a frame in GigE Vision 1; after it comes 1.
-const LARGEST: u64 = 0xffff;
+/// Largest frame number in GigE Vision 1, after which the count wraps to 1.
+const MAX_ID: u64 = 0xffff;
 
-/// Follows a camera's own count.
+/// Tracks a camera's frame count.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    /// Whether the count has sixteen bits, as far as is known.
+    /// Whether the count has 16 bits, as far as is known.
     sixteen: bool,
     last: Option<u64>,
     next: u64,
 }
 
-/// A frame's place in the count.
+/// A frame's position in the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Its number, which never begins anew.
+    /// Frame number, which never restarts.
     pub(super) sequence: u64,
-    /// Frames between the one before and this one that never came.
+    /// Number of frames lost between the previous frame and this one.
     pub(super) lost: u64,
 }
 
 impl Ids {
-    /// For cameras whose count may have sixteen bits, or not.
+    /// `sixteen`: whether the camera's count may have 16 bits.
     pub(super) fn new(sixteen: bool) -> Self {
         Self { sixteen, ..Self::default() }
     }
 
-    /// Where a frame belongs; `None` for one that came before.
+    /// Position of the frame with number `id`; `None` for a duplicate of the previous frame.
     pub(super) fn place(&mut self, id: u64) -> Option<Place> {
-        self.sixteen &= id <= LARGEST;
+        self.sixteen &= id <= MAX_ID;
         let lost = match self.last {
             None => 0,
             Some(last) if id == last => return None,
             Some(last) if id > last => id - last - 1,
-            Some(last) if self.sixteen && last - id > LARGEST / 2 => LARGEST - last + id.max(1) - 1,
-            // The camera has begun to count anew; how many are missing cannot be known.
+            Some(last) if self.sixteen && last - id > MAX_ID / 2 => MAX_ID - last + id.max(1) - 1,
+            // The camera restarted its count, so the number of lost frames is unknown.
             Some(_) => 0,
         };
         self.last = Some(id);
@@ -44,7 +44,7 @@ impl Ids {
         Some(Place { sequence, lost })
     }
 
-    /// The camera begins to count anew, and loses nothing by it.
+    /// The camera restarts its count without losing frames.
     pub(super) fn restart(&mut self) {
         self.last = None;
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lost_frames_are_those_between_two_numbers() {
+    fn gaps_in_frame_numbers_are_lost_frames() {
         let mut ids = Ids::new(true);
         let place = |sequence, lost| Some(Place { sequence, lost });
         assert_eq!(ids.place(7), place(0, 0));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bits_turn_over_to_one_and_wider_ones_do_not() {
+    fn sixteen_bit_counts_wrap_to_one_and_wider_counts_do_not() {
         let mut ids = Ids::new(true);
         let lost = |ids: &mut Ids, id| ids.place(id).unwrap().lost;
         assert_eq!(lost(&mut ids, 65_534), 0);
@@ -78,6 +78,6 @@ mod tests {
         let mut ids = Ids::new(true);
         assert_eq!(lost(&mut ids, 65_535), 0);
         assert_eq!(lost(&mut ids, 65_537), 1);
-        assert_eq!(lost(&mut ids, 3), 0, "begun anew, not turned over");
+        assert_eq!(lost(&mut ids, 3), 0, "restarted, not wrapped");
     }
 }

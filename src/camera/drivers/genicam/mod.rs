@@ -1,7 +1,7 @@
-//! FLIR and every other GenICam camera, over USB3 Vision and GigE Vision, through Aravis.
+//! FLIR and other GenICam cameras, over USB3 Vision and GigE Vision, through Aravis.
 //!
-//! The driver itself is built with the cargo feature `genicam` only, because it needs the
-//! system's libaravis; pixel formats and their colours are always there.
+//! The driver is built only with the cargo feature `genicam`, because it needs the system's
+//! libaravis. Pixel formats and demosaicing are always available.
 
 #[cfg(feature = "genicam")]
 mod camera;
@@ -19,32 +19,32 @@ pub use fake::FAKE_VARIABLE;
 
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Identity};
 
-/// Opens GenICam cameras.
+/// Driver for GenICam cameras.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenIcam {}
 
-/// A camera that answers.
+/// A camera that responded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Which one it is.
+    /// Identity of the camera.
     pub identity: Identity,
     /// `USB3Vision`, `GigEVision` or `Fake`.
     pub protocol: String,
-    /// Where it is connected, or its network address.
+    /// Bus address or network address.
     pub address: String,
 }
 
-/// What to do about a program that was built without GenICam cameras.
+/// Error message of a program that was built without GenICam support.
 #[cfg(not(feature = "genicam"))]
-const HOW: &str = "this program was built without GenICam cameras: install libaravis-dev (0.8.25 \
-                   or newer) and libusb-1.0-0-dev, then cargo install --path . --features genicam";
+const NOT_BUILT: &str = "this program was built without GenICam support: install libaravis-dev \
+     (0.8.25 or newer) and libusb-1.0-0-dev, then cargo install --path . --features genicam";
 
 #[cfg(feature = "genicam")]
 impl GenIcam {
-    /// All cameras that answer now. Takes about a second where there is a network.
+    /// Lists all cameras that respond. Takes about a second if there is a network.
     ///
     /// # Errors
-    /// Only without the cargo feature `genicam`: what to do.
+    /// Only in a program built without the cargo feature `genicam`.
     pub fn list() -> Result<Vec<Found>, DeviceError> {
         let found = |l: ffi::Listed| Found {
             identity: Identity {
@@ -68,18 +68,18 @@ impl Driver for GenIcam {
 
 #[cfg(not(feature = "genicam"))]
 impl GenIcam {
-    /// All cameras that answer now.
+    /// Lists all cameras that respond.
     ///
     /// # Errors
-    /// Without the cargo feature `genicam`: what to do.
+    /// Always: the program was built without the cargo feature `genicam`.
     pub fn list() -> Result<Vec<Found>, DeviceError> {
-        Err(DeviceError::Unusable(HOW.into()))
+        Err(DeviceError::Unusable(NOT_BUILT.into()))
     }
 }
 
 #[cfg(not(feature = "genicam"))]
 impl Driver for GenIcam {
     fn open(&self, _: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        Err(DeviceError::Unusable(HOW.into()))
+        Err(DeviceError::Unusable(NOT_BUILT.into()))
     }
 }

@@ -1,13 +1,13 @@
-//! Colour from a Bayer mosaic, by the gradient-corrected linear filters of Malvar, He and
+//! Demosaicing of Bayer images with the gradient-corrected linear filters of Malvar, He and
 //! Cutler ("High-quality linear interpolation for demosaicing of Bayer-patterned color
-//! images", ICASSP 2004): five by five, exact where colour is flat.
+//! images", ICASSP 2004): 5x5 taps, exact for uniform colours.
 //!
-//! Rows are computed with every filter for every pixel, without a branch, and the right ones
-//! picked afterwards: on a processor that computes eight at a time this is the quicker way.
+//! Every filter is computed for every pixel of a row without branches, and the right results
+//! are selected afterwards, which is faster with SIMD instructions for eight lanes.
 
 use crate::image::{ImagePool, ImageU8, Size};
 
-/// The colours of the first two pixels of the first row; the row below has green opposite.
+/// Colours of the first two pixels of the first row. Green is diagonal to green.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
     /// Red, green.
@@ -20,20 +20,20 @@ pub enum Pattern {
     Bg,
 }
 
-/// Pixels around the picture that the filters read, mirrored so that the colours go on.
+/// Width of the mirrored border in pixels that the filters read; mirroring keeps the pattern.
 const MARGIN: usize = 2;
 
-/// A mosaic of ten-bit samples, and what is needed on the way to its colours.
+/// A mosaic of 10-bit samples, with work buffers for demosaicing.
 #[derive(Debug, Default)]
 pub struct Mosaic {
-    /// Width and height, of nothing at first.
+    /// Width and height in pixels, initially zero.
     size: (usize, usize),
     samples: Vec<i16>,
     rows: [Vec<u8>; 5],
 }
 
 impl Mosaic {
-    /// Begins a picture of `size`, whose rows are then written.
+    /// Starts an image of `size`; its rows must then be written.
     pub fn begin(&mut self, size: Size) {
         self.size = (size.width, size.height);
         self.samples.resize((size.width + 2 * MARGIN) * (size.height + 2 * MARGIN), 0);
@@ -44,14 +44,14 @@ impl Mosaic {
         self.size.0 + 2 * MARGIN
     }
 
-    /// Row `y`, for its samples of 0 to 1023.
+    /// Row `y`, to be filled with samples of 0 to 1023.
     pub fn row(&mut self, y: usize) -> Option<&mut [i16]> {
         let from = (y + MARGIN) * self.stride() + MARGIN;
         self.samples.get_mut(from..from + self.size.0)
     }
 
-    /// The picture in colour, in memory of `pictures`; `None` for one of less than three pixels
-    /// a side.
+    /// Returns the demosaiced image in a buffer from `pictures`; `None` if a side has fewer than
+    /// three pixels.
     pub fn finish(&mut self, pattern: Pattern, pictures: &ImagePool<u8>) -> Option<ImageU8> {
         let (width, height) = self.size;
         if width < 3 || height < 3 {
@@ -67,7 +67,7 @@ impl Mosaic {
         for (y, ((b, g), r)) in out.zip(r.chunks_exact_mut(width)).enumerate() {
             let window = self.samples.get(y * stride..(y + 5) * stride)?;
             filter(window, stride, width, &mut self.rows);
-            // Where the first row has its colour, and whether that is red, settles all rows.
+            // Column of the red or blue pixels in the first row, and whether they are red.
             let (first, red) = match pattern {
                 Pattern::Rg => (0, true),
                 Pattern::Gr => (1, true),
@@ -76,12 +76,12 @@ impl Mosaic {
             };
             let (first, red) = if y % 2 == 0 { (first, red) } else { (1 - first, !red) };
             let (own, other) = if red { (r, b) } else { (b, r) };
-            pick(&self.rows, first, own, g, other);
+            select(&self.rows, first, own, g, other);
         }
         Some(picture)
     }
 
-    /// Fills the margin.
+    /// Fills the border by mirroring.
     fn mirror(&mut self) {
         let (stride, (width, height)) = (self.stride(), self.size);
         for y in MARGIN..height + MARGIN {
@@ -103,20 +103,20 @@ impl Mosaic {
     }
 }
 
-/// A sample in sixteenths of ten bits, brought to eight.
+/// Converts a 10-bit sample in units of 1/16 to 8 bits, rounded.
 fn byte(sixteenths: i16) -> u8 {
     ((sixteenths + 32) >> 6).clamp(0, 255) as u8
 }
 
-/// The sample itself, the cross, the horizontal, vertical and diagonal filter for every pixel
-/// of the row in the middle of five. Coefficients in sixteenths; with ten-bit samples no sum
-/// leaves sixteen bits (28 times 1023 and the rounding is the largest).
+/// Computes the sample itself and the cross, horizontal, vertical and diagonal filters for each
+/// pixel of the middle one of five rows. Coefficients are in units of 1/16. With 10-bit samples
+/// no sum exceeds 16 bits (the largest is 28 times 1023 plus rounding).
 fn filter(window: &[i16], stride: usize, width: usize, out: &mut [Vec<u8>; 5]) {
     let at = |row: usize, column: usize| {
         let from = row * stride + column;
         window.get(from..from + width).unwrap_or(&[])
     };
-    let [own, cross, level, upright, diagonal] = out;
+    let [own, cross, horizontal, vertical, diagonal] = out;
     let (nn, ss, ww, ee) = (at(0, 2), at(4, 2), at(2, 0), at(2, 4));
     let (n, s, w, e, c) = (at(1, 2), at(3, 2), at(2, 1), at(2, 3), at(2, 2));
     let (nw, ne, sw, se) = (at(1, 1), at(1, 3), at(3, 1), at(3, 3));
@@ -130,7 +130,7 @@ fn filter(window: &[i16], stride: usize, width: usize, out: &mut [Vec<u8>; 5]) {
     {
         *o = byte(8 * c + 4 * (n + s + w + e) - 2 * (nn + ss + ww + ee));
     }
-    let lines = level.iter_mut().zip(upright).zip(diagonal);
+    let lines = horizontal.iter_mut().zip(vertical).zip(diagonal);
     let around = all().zip(near()).zip(corners());
     for (((l, u), d), (((c, far), near), ((nw, ne), (sw, se)))) in lines.zip(around) {
         let (((nn, ss), (ww, ee)), ((n, s), (w, e))) = (far, near);
@@ -141,11 +141,11 @@ fn filter(window: &[i16], stride: usize, width: usize, out: &mut [Vec<u8>; 5]) {
     }
 }
 
-/// From the filtered rows the colours of a row: its own colour at every second pixel from
-/// `first` on, green at the others.
-fn pick(rows: &[Vec<u8>; 5], first: usize, own: &mut [u8], green: &mut [u8], other: &mut [u8]) {
-    let [itself, cross, level, upright, diagonal] = rows;
-    let filtered = itself.iter().zip(cross).zip(level.iter().zip(upright)).zip(diagonal);
+/// Selects the colours of a row from the filtered rows: its own colour at every second pixel
+/// starting at `first`, green at the others.
+fn select(rows: &[Vec<u8>; 5], first: usize, own: &mut [u8], green: &mut [u8], other: &mut [u8]) {
+    let [identity, cross, horizontal, vertical, diagonal] = rows;
+    let filtered = identity.iter().zip(cross).zip(horizontal.iter().zip(vertical)).zip(diagonal);
     let out = own.iter_mut().zip(green).zip(other);
     for (x, (((own, green), other), (((i, c), (l, u)), d))) in out.zip(filtered).enumerate() {
         let colour = x % 2 == first;

@@ -1,50 +1,50 @@
-//! Pixel formats of GenICam cameras, and pictures from their bytes.
+//! Pixel formats of GenICam cameras, and decoding of images.
 //!
-//! Codes and packings as in the GenICam Pixel Format Naming Convention 2.4 and its table of
-//! values. Whatever the depth, a picture keeps the upper eight bits.
+//! Codes and packings follow the GenICam Pixel Format Naming Convention 2.4 and its table of
+//! values. Images keep the upper eight bits of each sample at any bit depth.
 
 use super::mosaic::{Mosaic, Pattern};
 use crate::image::{ImagePool, ImageU8, Size};
 
-/// What the samples of a format are.
+/// Meaning of the samples of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// Gray.
     Mono,
-    /// One colour a pixel, behind a mosaic of filters.
+    /// One colour per pixel, from a Bayer filter.
     Bayer(Pattern),
-    /// Three or four bytes a pixel: channels in all, and where red, green and blue are.
+    /// Three or four bytes per pixel: number of channels, and offsets of red, green and blue.
     Interleaved(usize, [usize; 3]),
-    /// Red, green and blue, one plane after the other.
+    /// Red, green and blue as separate planes.
     RgbPlanes,
-    /// Two pixels in four bytes, colour halved: where the first brightness and blueness are.
+    /// Two pixels in four bytes with subsampled chroma: offsets of the first Y and of U.
     Yuv422([usize; 2]),
 }
 
-/// How samples lie in bytes.
+/// Packing of samples in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// A byte each.
+    /// One byte per sample.
     Eight,
-    /// Two bytes each, little-endian, of which so many bits count.
+    /// Two bytes per sample, little-endian, with this number of significant bits.
     Wide(u32),
-    /// So many bits each, the lowest first, without a gap: `10p`, `12p`.
+    /// This number of bits per sample, lowest bits first, without padding: `10p`, `12p`.
     Dense(u32),
-    /// Two samples of so many bits in three bytes, the low bits of both in the middle one:
-    /// `10Packed`, `12Packed` of GigE Vision.
+    /// Two samples of this number of bits in three bytes, with the low bits of both in the middle
+    /// byte: `10Packed`, `12Packed` of GigE Vision.
     Three(u32),
 }
 
-/// A pixel format that is understood.
+/// A supported pixel format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelFormat {
-    /// As the camera names it: `BayerRG12p`.
+    /// Name in the naming convention: `BayerRG12p`.
     pub name: &'static str,
-    /// Its value in the naming convention.
+    /// Code in the naming convention.
     pub code: u32,
-    /// What the samples are.
+    /// Meaning of the samples.
     pub layout: Layout,
-    /// How they lie in bytes.
+    /// Packing of the samples.
     pub packing: Packing,
 }
 
@@ -58,7 +58,7 @@ const GB: Layout = Layout::Bayer(Pattern::Gb);
 const BG: Layout = Layout::Bayer(Pattern::Bg);
 const MONO: Layout = Layout::Mono;
 
-/// Every format that is understood.
+/// All supported formats.
 pub const FORMATS: &[PixelFormat] = &[
     format("Mono8", 0x0108_0001, MONO, Packing::Eight),
     format("Mono10", 0x0110_0003, MONO, Packing::Wide(10)),
@@ -112,12 +112,12 @@ pub const FORMATS: &[PixelFormat] = &[
 ];
 
 impl PixelFormat {
-    /// The format of a code; `None` for one that is not understood.
+    /// The format with a code; `None` if it is not supported.
     pub fn from_code(code: u32) -> Option<Self> {
         FORMATS.iter().find(|f| f.code == code).copied()
     }
 
-    /// Bytes of a row of `width` pixels, without padding.
+    /// Size in bytes of a row of `width` pixels, without padding.
     pub fn row_bytes(&self, width: usize) -> usize {
         let samples = match self.layout {
             Layout::Mono | Layout::Bayer(_) | Layout::RgbPlanes => width,
@@ -133,7 +133,7 @@ impl PixelFormat {
     }
 }
 
-/// Makes pictures; keeps its working memory from one to the next, and theirs.
+/// Decodes images; reuses its work buffers and image buffers.
 #[derive(Debug, Default)]
 pub struct Decoder {
     row: Vec<i16>,
@@ -142,8 +142,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The picture in `bytes`, whose rows are followed by `padding` bytes each; gray for mono
-    /// formats, else blue, green and red planes. `None` where there are too few bytes.
+    /// Decodes an image whose rows are each followed by `padding` bytes. The result has one gray
+    /// plane for mono formats, else blue, green and red planes. `None` if there are too few bytes.
     pub fn decode(
         &mut self,
         format: PixelFormat,
@@ -211,9 +211,9 @@ impl Decoder {
     }
 }
 
-/// Two pixels of a row in four bytes: brightness at `first` and two further, colour between.
-/// With the full range of ITU-R BT.601, as JFIF and web cameras have it. `picture` is in colour,
-/// and what it held is overwritten.
+/// Decodes YUV 4:2:2: four bytes hold two pixels, with Y at `first` and `first + 2` and U and V at
+/// `blue` and `blue + 2`. Uses the full range of ITU-R BT.601, as JFIF and webcams do. `picture`
+/// must have three planes; its contents are overwritten.
 pub(crate) fn yuv422<'a>(
     mut picture: ImageU8,
     [first, blue]: [usize; 2],
@@ -231,7 +231,7 @@ pub(crate) fn yuv422<'a>(
             let y = at(first + x % 2 * 2) << 16;
             let (u, v) = (at(blue) - 128, at(blue + 2) - 128);
             let byte = |value: i32| ((value + (1 << 15)) >> 16).clamp(0, 255) as u8;
-            // 1.772, 0.344136, 0.714136 and 1.402 in sixteenths of a bit.
+            // 1.772, 0.344136, 0.714136 and 1.402 in units of 2^-16.
             *b = byte(y + 116_130 * u);
             *g = byte(y - 22_553 * u - 46_802 * v);
             *r = byte(y + 91_881 * v);
@@ -240,7 +240,7 @@ pub(crate) fn yuv422<'a>(
     Some(picture)
 }
 
-/// Samples of a row, brought to ten bits.
+/// Unpacks the samples of a row to 10 bits.
 fn unpack(packing: Packing, row: &[u8], out: &mut [i16]) {
     match packing {
         Packing::Eight => {
@@ -256,22 +256,22 @@ fn unpack(packing: Packing, row: &[u8], out: &mut [i16]) {
             let low = bits.saturating_sub(8);
             for (pair, group) in out.chunks_mut(2).zip(row.chunks(3)) {
                 let at = |i: usize| group.get(i).map_or(0, |v| u16::from(*v));
-                let whole = |high: u16, rest: u16| {
+                let sample = |high: u16, rest: u16| {
                     ((high << low | rest & ((1 << low) - 1)) >> (bits - 10)) as i16
                 };
-                let ends = [whole(at(0), at(1)), whole(at(2), at(1) >> 4)];
-                pair.iter_mut().zip(ends).for_each(|(o, v)| *o = v);
+                let samples = [sample(at(0), at(1)), sample(at(2), at(1) >> 4)];
+                pair.iter_mut().zip(samples).for_each(|(o, v)| *o = v);
             }
         }
         Packing::Dense(bits) => {
-            let (mut held, mut count, mut bytes) = (0_u32, 0, row.iter());
+            let (mut buffer, mut count, mut bytes) = (0_u32, 0, row.iter());
             for o in out {
                 while count < bits {
-                    held |= bytes.next().map_or(0, |v| u32::from(*v)) << count;
+                    buffer |= bytes.next().map_or(0, |v| u32::from(*v)) << count;
                     count += 8;
                 }
-                *o = ((held & ((1 << bits) - 1)) >> (bits - 10)) as i16;
-                held >>= bits;
+                *o = ((buffer & ((1 << bits) - 1)) >> (bits - 10)) as i16;
+                buffer >>= bits;
                 count -= bits;
             }
         }

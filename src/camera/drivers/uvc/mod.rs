@@ -1,8 +1,8 @@
-//! Web cameras: MJPEG or YUYV, timed by their arrival only.
+//! Webcams: MJPEG or YUYV, without hardware timestamps; the arrival time is used.
 //!
-//! The system's cameras are reached through nokhwa, with the cargo feature `uvc` only, because
-//! on Linux it needs libclang to be built; everything above that stands behind [`Webcams`].
-//! A web camera numbers nothing, so what gets lost before this computer has it cannot be known.
+//! The system's cameras are accessed through nokhwa, only with the cargo feature `uvc`, because
+//! its build on Linux needs libclang. The rest of the driver uses the trait [`Webcams`]. A webcam
+//! sends no frame numbers, so losses before the frames reach this computer cannot be detected.
 
 mod reader;
 mod webcam;
@@ -23,37 +23,38 @@ use reader::{Reader, Shot};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Supposed where neither the driver nor the user tells the exposure, in microseconds.
+/// Exposure time assumed if neither the driver nor the user provides one, in microseconds.
 pub const SUPPOSED_EXPOSURE_US: i64 = 10_000;
-/// Silence after which a web camera counts as gone: in the dark some send five frames a second.
-const SILENCE: Duration = Duration::from_secs(3);
-/// Most pixels of a picture that are believed, whatever a JPEG says of itself.
-const MOST_PIXELS: u64 = 1 << 26;
+/// A webcam that sends nothing for this long is treated as disconnected. In the dark, some send
+/// only five frames per second.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum number of pixels of an image; a JPEG with a larger size in its header is rejected.
+const MAX_PIXELS: u64 = 1 << 26;
 
-/// Opens web cameras.
+/// Driver for webcams.
 pub struct Uvc {
     webcams: Arc<dyn Webcams>,
 }
 
 impl Uvc {
-    /// Those of the system.
+    /// Uses the system's webcams.
     pub fn new() -> Self {
         #[cfg(feature = "uvc")]
         let webcams = system::System {};
         #[cfg(not(feature = "uvc"))]
-        let webcams = Missing {};
+        let webcams = NotBuilt {};
         Self::with(Arc::new(webcams))
     }
 
-    /// Others, for tests.
+    /// Uses other webcams, for tests.
     pub fn with(webcams: Arc<dyn Webcams>) -> Self {
         Self { webcams }
     }
 
-    /// Those that are there now.
+    /// Lists the connected webcams.
     ///
     /// # Errors
-    /// The system cannot say, or the program was built without the cargo feature `uvc`.
+    /// The system cannot list them, or the program was built without the cargo feature `uvc`.
     pub fn list(&self) -> Result<Vec<Listed>, DeviceError> {
         self.webcams.list()
     }
@@ -65,28 +66,28 @@ impl Default for Uvc {
     }
 }
 
-/// Stands in where the program was built without web cameras.
+/// Replacement in a program that was built without webcam support.
 #[cfg(not(feature = "uvc"))]
-struct Missing {}
+struct NotBuilt {}
 
 #[cfg(not(feature = "uvc"))]
-impl Webcams for Missing {
+impl Webcams for NotBuilt {
     fn list(&self) -> Result<Vec<Listed>, DeviceError> {
         Err(DeviceError::Unusable(
-            "this program was built without web cameras: install libclang-dev, then \
+            "this program was built without webcam support: install libclang-dev, then \
              cargo install --path . --features uvc"
                 .into(),
         ))
     }
 
     fn open(&self, _: u32, _: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
-        Err("not built".into())
+        Err("built without webcam support".into())
     }
 }
 
 impl Driver for Uvc {
-    /// `wanted` names a camera by its number (`0`) or by its name; of several that are called
-    /// the same the first one that can be opened.
+    /// `wanted` selects a camera by its index (`0`) or its name. Of several cameras with the same
+    /// name the first one that can be opened is used.
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let listed = self.webcams.list()?;
         let number: Option<u32> = wanted.serial.as_ref().and_then(|s| s.parse().ok());
@@ -101,14 +102,16 @@ impl Driver for Uvc {
                 Ok(reader) => {
                     return Ok(Box::new(Camera::new(self, listed, reader, wanted, drops)));
                 }
-                // A camera has several nodes, of which the first sends pictures.
+                // A camera has several device nodes; only the first one sends images.
                 Err(e) => why = why.or(Some(format!("{}: {e}", listed.name))),
             }
         }
         let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         Err(DeviceError::NotFound(match why {
-            Some(why) => format!("the web camera cannot be used ({why}): close other programs"),
-            None => format!("there is no web camera{which}: plug it in"),
+            Some(why) => {
+                format!("the web camera cannot be used ({why}): close other programs that use it")
+            }
+            None => format!("web camera{which} not found: plug it in"),
         }))
     }
 }
@@ -125,7 +128,7 @@ struct Camera {
     epoch: u32,
     sequence: u64,
     exposure_us: i64,
-    heard: Instant,
+    last_data: Instant,
     pictures: ImagePool<u8>,
 }
 
@@ -145,22 +148,22 @@ impl Camera {
             epoch: wanted.next_epoch(),
             sequence: 0,
             exposure_us: SUPPOSED_EXPOSURE_US,
-            heard: Instant::now(),
+            last_data: Instant::now(),
             pictures: ImagePool::default(),
         }
     }
 
-    fn gone(&self, why: &str) -> DeviceError {
+    fn not_found(&self, why: &str) -> DeviceError {
         DeviceError::NotFound(format!("{} {why}", self.listed.name))
     }
 
-    fn take(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
+    fn process(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
         let Shot { bytes, arrived, number, exposure_us } = shot;
         self.sequence = number;
         let Some(picture) = decode(mode, &bytes, &self.pictures) else {
             return self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
         };
-        // What the driver tells counts for more than what the user supposes.
+        // A value from the driver takes precedence over the user's.
         self.exposure_us = exposure_us.unwrap_or(self.exposure_us);
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
@@ -175,7 +178,7 @@ impl Camera {
 
 impl Device for Camera {
     fn identity(&self) -> Identity {
-        // The only thing that stays when it is plugged in again is its name.
+        // Only the name is the same after a reconnect.
         Identity {
             model: format!("web camera {}", self.listed.index),
             serial: self.listed.name.clone(),
@@ -192,10 +195,10 @@ impl Device for Camera {
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        let refused = |why: String| ControlError::Refused(format!("{name}: {why}"));
+        let rejected = |why: String| ControlError::Refused(format!("{name}: {why}"));
         match (name, value) {
             (EXPOSURE, Value::Int(us)) => {
-                // Where the driver cannot set it, the user tells what it is.
+                // If the driver cannot set it, the user's value is used.
                 self.exposure_us = *us;
                 self.reader.iter().for_each(|r| r.set_exposure_us(*us));
                 Ok(())
@@ -204,41 +207,42 @@ impl Device for Camera {
                 let reader = self.reader.take();
                 let modes = reader.iter().flat_map(|r| r.modes().iter().copied());
                 let wanted = modes.into_iter().find(|m| m.to_string() == *text);
-                // Closed first: a camera has one user.
+                // Closed first: only one reader can open the camera.
                 drop(reader);
-                let wanted = Some(wanted.ok_or_else(|| refused("no such mode".into()))?);
+                let wanted =
+                    Some(wanted.ok_or_else(|| rejected("the camera has no such mode".into()))?);
                 let drops = self.drops.clone();
                 let reader = Reader::start(self.webcams.clone(), self.listed.index, wanted, drops);
-                self.reader = Some(reader.map_err(refused)?.counting_from(self.sequence + 1));
-                self.heard = Instant::now();
+                self.reader = Some(reader.map_err(rejected)?.counting_from(self.sequence + 1));
+                self.last_data = Instant::now();
                 Ok(())
             }
             _ => Err(ControlError::Unknown(name.into())),
         }
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
-        let Some(reader) = &self.reader else { return Err(self.gone("does not start again")) };
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+        let Some(reader) = &self.reader else { return Err(self.not_found("does not restart")) };
         let mode = reader.mode();
-        match reader.shots().recv_timeout(patience) {
+        match reader.shots().recv_timeout(timeout) {
             Ok(Ok(shot)) => {
-                self.heard = Instant::now();
-                self.take(shot, mode, out);
+                self.last_data = Instant::now();
+                self.process(shot, mode, out);
                 Ok(())
             }
-            Ok(Err(why)) => Err(self.gone(&format!("is gone ({why})"))),
-            Err(RecvTimeoutError::Disconnected) => Err(self.gone("is gone")),
-            Err(RecvTimeoutError::Timeout) if self.heard.elapsed() > SILENCE => {
-                let seconds = SILENCE.as_secs();
-                Err(self.gone(&format!("has sent nothing for {seconds} s")))
+            Ok(Err(why)) => Err(self.not_found(&format!("was disconnected ({why})"))),
+            Err(RecvTimeoutError::Disconnected) => Err(self.not_found("was disconnected")),
+            Err(RecvTimeoutError::Timeout) if self.last_data.elapsed() > SILENCE_TIMEOUT => {
+                let seconds = SILENCE_TIMEOUT.as_secs();
+                Err(self.not_found(&format!("has sent nothing for {seconds} s")))
             }
             Err(RecvTimeoutError::Timeout) => Ok(()),
         }
     }
 }
 
-/// The picture in `bytes`: blue, green and red planes, in memory of `pictures`. `None` where they
-/// make none.
+/// Decodes an image to blue, green and red planes, in a buffer from `pictures`. `None` if `bytes`
+/// do not form an image.
 pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<ImageU8> {
     match mode.coding {
         Coding::Yuyv => {
@@ -251,7 +255,7 @@ pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<Imag
             let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));
             reader.set_format(image::ImageFormat::Jpeg);
             let (width, height) = reader.into_dimensions().ok()?;
-            if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            if u64::from(width) * u64::from(height) > MAX_PIXELS {
                 return None;
             }
             let image = image::load_from_memory_with_format(bytes, image::ImageFormat::Jpeg);

@@ -1,4 +1,4 @@
-//! The thread that waits for a web camera, which may block it for ever, so that nobody else does.
+//! The reader thread, which waits for a webcam and may block in the system indefinitely.
 
 use super::{Mode, Webcams};
 use crate::camera::{DropCause, DropUnit, Drops};
@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Pictures that may wait; one that finds no room is counted.
+/// Maximum number of queued images; further images are counted as drops.
 const QUEUE: usize = 3;
-/// How long opening may take.
-const OPENING: Duration = Duration::from_secs(10);
+/// Timeout for opening a camera.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A picture as it came.
+/// An undecoded image.
 pub(super) struct Shot {
     pub(super) bytes: Vec<u8>,
     pub(super) arrived: Timestamp<HostClock>,
-    /// Counts the pictures that came, also those that found no room.
+    /// Frame number, which also counts images dropped because the queue was full.
     pub(super) number: u64,
-    /// As the driver tells it.
+    /// Exposure time reported by the driver, in microseconds.
     pub(super) exposure_us: Option<i64>,
 }
 
-/// What the thread says first: how the camera sends, and how it could.
+/// First message of the thread: the current mode and all modes.
 type Opened = Result<(Mode, Vec<Mode>), String>;
 
 pub(super) struct Reader {
@@ -37,33 +37,33 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Opens a camera in a thread of its own.
+    /// Opens a camera on its own thread.
     ///
     /// # Errors
-    /// In words: it cannot be opened, or does not answer.
+    /// A message: the camera cannot be opened, or does not respond in time.
     pub(super) fn start(
         webcams: Arc<dyn Webcams>,
         index: u32,
         wanted: Option<Mode>,
         drops: Drops,
     ) -> Result<Self, String> {
-        let (opened_in, opened) = bounded::<Opened>(1);
-        let (shot_in, shots) = bounded(QUEUE);
-        let (exposures, exposure_out) = bounded(4);
+        let (opened_sender, opened) = bounded::<Opened>(1);
+        let (shot_sender, shots) = bounded(QUEUE);
+        let (exposures, exposure_receiver) = bounded(4);
         let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopping, number) = (stop.clone(), next.clone());
         let work = move || {
             let mut camera = match caught(|| webcams.open(index, wanted)).and_then(|opened| opened)
             {
                 Ok(camera) => camera,
-                Err(e) => return drop(opened_in.send(Err(e))),
+                Err(e) => return drop(opened_sender.send(Err(e))),
             };
             let modes = camera.modes();
-            if opened_in.send(Ok((camera.mode(), modes))).is_err() {
+            if opened_sender.send(Ok((camera.mode(), modes))).is_err() {
                 return;
             }
             while !stopping.load(Ordering::Acquire) {
-                for us in exposure_out.try_iter() {
+                for us in exposure_receiver.try_iter() {
                     camera.set_exposure_us(us);
                 }
                 let mut bytes = Vec::new();
@@ -74,26 +74,27 @@ impl Reader {
                     number: number.fetch_add(1, Ordering::AcqRel),
                     exposure_us: camera.exposure_us(),
                 });
-                let over = shot.is_err();
-                match shot_in.try_send(shot) {
+                let is_over = shot.is_err();
+                match shot_sender.try_send(shot) {
                     Err(TrySendError::Full(Ok(_))) => {
                         drops.add(DropCause::Queue, DropUnit::Frames, 1)
                     }
                     Err(TrySendError::Disconnected(_)) => return,
-                    // That it is gone is told by the channel's end if by nothing else.
-                    Err(TrySendError::Full(Err(_))) | Ok(()) if over => return,
+                    // If the error cannot be queued, the closed channel reports the disconnect.
+                    Err(TrySendError::Full(Err(_))) | Ok(()) if is_over => return,
                     _ => {}
                 }
             }
         };
-        // Not joined: it may hang in the system, and holds nothing of ours.
+        // Not joined: it may hang in the system, and it holds none of our resources.
         let thread = std::thread::Builder::new().name("webcam".into());
-        thread.spawn(work).map_err(|e| format!("no thread: {e}"))?;
-        let (mode, modes) = opened.recv_timeout(OPENING).map_err(|_| "does not answer")??;
+        thread.spawn(work).map_err(|e| format!("cannot start the webcam thread: {e}"))?;
+        let (mode, modes) =
+            opened.recv_timeout(OPEN_TIMEOUT).map_err(|_| "it does not respond")??;
         Ok(Self { mode, modes, shots, exposures, next, stop })
     }
 
-    /// The same, whose pictures are counted from `number` on.
+    /// Starts the frame numbers at `number`.
     pub(super) fn counting_from(self, number: u64) -> Self {
         self.next.fetch_add(number, Ordering::AcqRel);
         self
@@ -112,7 +113,7 @@ impl Reader {
     }
 
     pub(super) fn set_exposure_us(&self, us: i64) {
-        // Of many that come at once, the driver need not see every one.
+        // If many requests are queued, the driver need not see every one.
         let _ = self.exposures.try_send(us);
     }
 }

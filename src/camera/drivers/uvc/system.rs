@@ -1,4 +1,4 @@
-//! The system's web cameras, through nokhwa.
+//! The system's webcams, through nokhwa.
 
 use super::{Coding, Listed, Mode, Webcam, Webcams, choose};
 use crate::camera::DeviceError;
@@ -16,7 +16,7 @@ const MANUAL: i64 = 1;
 const EXPOSURE_ABSOLUTE: KnownCameraControl = KnownCameraControl::Other(0x009a_0902);
 const EXPOSURE_UNIT_US: i64 = 100;
 
-/// What is understood.
+/// Supported formats.
 const CODINGS: &[FrameFormat] = &[FrameFormat::YUYV, FrameFormat::MJPEG];
 
 pub(super) struct System {}
@@ -24,7 +24,7 @@ pub(super) struct System {}
 impl Webcams for System {
     fn list(&self) -> Result<Vec<Listed>, DeviceError> {
         let found = nokhwa::query(ApiBackend::Auto)
-            .map_err(|e| DeviceError::NotFound(format!("the web cameras cannot be listed: {e}")))?;
+            .map_err(|e| DeviceError::NotFound(format!("cannot list the web cameras: {e}")))?;
         let mut listed: Vec<Listed> = found
             .iter()
             .filter_map(|c| {
@@ -37,30 +37,31 @@ impl Webcams for System {
 
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
         let any = RequestedFormat::with_formats(RequestedFormatType::None, CODINGS);
-        let words = |e: nokhwa::NokhwaError| e.to_string();
-        let mut camera = Camera::new(CameraIndex::Index(index), any).map_err(words)?;
+        let message = |e: nokhwa::NokhwaError| e.to_string();
+        let mut camera = Camera::new(CameraIndex::Index(index), any).map_err(message)?;
         let modes = modes(&mut camera);
         let mode = wanted.or_else(|| choose(&modes)).ok_or("it sends neither YUYV nor MJPEG")?;
         let side = |v: usize| u32::try_from(v).unwrap_or(u32::MAX);
         let resolution = Resolution::new(side(mode.size.width), side(mode.size.height));
-        let format = CameraFormat::new(resolution, coded(mode.coding), mode.rate_hz);
+        let format = CameraFormat::new(resolution, frame_format(mode.coding), mode.rate_hz);
         let exact = RequestedFormat::with_formats(RequestedFormatType::Exact(format), CODINGS);
-        camera.set_camera_requset(exact).map_err(words)?;
-        camera.open_stream().map_err(words)?;
-        // Some drivers give another mode than they promise.
-        let mode = understood(camera.camera_format()).ok_or("its pictures are not understood")?;
+        camera.set_camera_requset(exact).map_err(message)?;
+        camera.open_stream().map_err(message)?;
+        // Some drivers select another mode than the requested one.
+        let mode = supported_mode(camera.camera_format())
+            .ok_or("it sends images in an unsupported format")?;
         Ok(Box::new(Open { camera, mode }))
     }
 }
 
-fn coded(coding: Coding) -> FrameFormat {
+fn frame_format(coding: Coding) -> FrameFormat {
     match coding {
         Coding::Mjpeg => FrameFormat::MJPEG,
         Coding::Yuyv => FrameFormat::YUYV,
     }
 }
 
-fn understood(format: CameraFormat) -> Option<Mode> {
+fn supported_mode(format: CameraFormat) -> Option<Mode> {
     let coding = match format.format() {
         FrameFormat::MJPEG => Coding::Mjpeg,
         FrameFormat::YUYV => Coding::Yuyv,
@@ -72,7 +73,7 @@ fn understood(format: CameraFormat) -> Option<Mode> {
 
 fn modes(camera: &mut Camera) -> Vec<Mode> {
     let formats = camera.compatible_camera_formats().unwrap_or_default();
-    formats.into_iter().filter_map(understood).collect()
+    formats.into_iter().filter_map(supported_mode).collect()
 }
 
 struct Open {
@@ -97,7 +98,7 @@ impl Webcam for Open {
 
     fn exposure_us(&self) -> Option<i64> {
         if !cfg!(target_os = "linux") {
-            // Elsewhere its unit is the driver's secret.
+            // On other systems the unit depends on the driver.
             return None;
         }
         let control = self.camera.camera_control(EXPOSURE_ABSOLUTE).ok()?;

@@ -1,28 +1,28 @@
-//! What a web camera is to its driver.
+//! The traits that connect the driver to the system's webcams.
 
 use crate::camera::DeviceError;
 use crate::image::Size;
 
-/// What is asked for first: pixels and frames a second, near what is restored live.
+/// Preferred size and frames per second, near the size that is restored live.
 pub(crate) const LIKED: (Size, u32) = (Size::new(1280, 720), 30);
 
-/// How pictures come over the cable.
+/// Encoding of the images on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// A JPEG file each.
+    /// One JPEG file per image.
     Mjpeg,
     /// Two pixels in four bytes: Y, U, Y, V.
     Yuyv,
 }
 
-/// A way in which a camera can send.
+/// A video mode of a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
-    /// Size of its pictures.
+    /// Image size in pixels.
     pub size: Size,
-    /// How they are coded.
+    /// Image encoding.
     pub coding: Coding,
-    /// Frames a second.
+    /// Frames per second.
     pub rate_hz: u32,
 }
 
@@ -32,57 +32,61 @@ impl std::fmt::Display for Mode {
     }
 }
 
-/// A camera that the system knows.
+/// A camera listed by the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// By which it is opened; may be another one after it was unplugged.
+    /// Index used to open it; may change after a reconnect.
     pub index: u32,
-    /// What it calls itself.
+    /// Name reported by the camera.
     pub name: String,
 }
 
-/// The system's web cameras.
+/// The system's webcams.
 pub trait Webcams: Send + Sync + 'static {
-    /// Those that are there now.
+    /// Lists the connected cameras.
     ///
     /// # Errors
-    /// The system cannot say, or this program cannot ask it.
+    /// The system cannot list them, or this program was built without webcam support.
     fn list(&self) -> Result<Vec<Listed>, DeviceError>;
 
-    /// Opens one, in the mode that is wanted or else in one that `choose` picks.
+    /// Opens a camera in the requested mode, or else in the mode that `choose` selects.
     ///
     /// # Errors
-    /// In words: it is used by another program, or has no such mode.
+    /// A message: the camera is used by another program, or has no such mode.
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String>;
 }
 
-/// An open web camera, used in one thread, which it may block for as long as it likes.
+/// An open webcam, used on one thread, which it may block indefinitely.
 pub trait Webcam {
-    /// How it sends.
+    /// The current mode.
     fn mode(&self) -> Mode;
 
-    /// All ways in which it can.
+    /// All supported modes.
     fn modes(&mut self) -> Vec<Mode>;
 
-    /// The next picture's bytes.
+    /// Waits for the next image and appends its bytes.
     ///
     /// # Errors
-    /// In words: it is gone.
+    /// A message: the camera was disconnected.
     fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String>;
 
-    /// The exposure that its driver tells, in microseconds.
+    /// Exposure time reported by the driver, in microseconds; `None` if unknown.
     fn exposure_us(&self) -> Option<i64>;
 
-    /// Sets the exposure; `false` where its driver cannot.
+    /// Sets the exposure time in microseconds; `false` if the driver cannot.
     fn set_exposure_us(&mut self, us: i64) -> bool;
 }
 
-/// The mode that is taken where nobody has chosen: nearest to what is liked, uncompressed
-/// before compressed.
+/// The default mode: nearest to the preferred rate and size, uncompressed before compressed.
 pub fn choose(modes: &[Mode]) -> Option<Mode> {
-    let far = |a: usize, b: usize| a.abs_diff(b);
+    let distance = |a: usize, b: usize| a.abs_diff(b);
     modes.iter().copied().min_by_key(|m| {
-        let slow = LIKED.1.saturating_sub(m.rate_hz);
-        (slow, far(m.size.area(), LIKED.0.area()), m.coding == Coding::Mjpeg, m.rate_hz)
+        let rate_deficit = LIKED.1.saturating_sub(m.rate_hz);
+        (
+            rate_deficit,
+            distance(m.size.area(), LIKED.0.area()),
+            m.coding == Coding::Mjpeg,
+            m.rate_hz,
+        )
     })
 }
