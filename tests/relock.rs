@@ -13,7 +13,8 @@ use played::{AWAY_US, Fault, Play, Told, model, world, worst};
 const CONTENT_AGAIN_US: i64 = 10_000_000;
 /// Longest time from the return of the cable until exposures are timed by edges, in microseconds.
 const EDGES_AGAIN_US: i64 = 2_000_000;
-/// Longest time until the loss of the cable is detected, in microseconds: eleven frame periods.
+/// Longest time until the loss of the cable is detected, in microseconds: ten frame periods, and a
+/// margin of at least one.
 const NOTICED_US: i64 = 800_000;
 
 const S: i64 = 1_000_000;

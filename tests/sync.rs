@@ -193,7 +193,8 @@ proptest! {
     fn each_frame_is_output_once_in_order_with_its_available_events(pushes in stream()) {
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let (mut received, mut out): (Vec<LostRange>, Vec<SyncedExposure>) = (Vec::new(), Vec::new());
+        let mut received: Vec<LostRange> = Vec::new();
+        let mut out: Vec<SyncedExposure> = Vec::new();
         let (mut frames_in, mut until) = (0_u64, i64::MIN);
         for push in pushes {
             match push {
@@ -341,7 +342,10 @@ proptest! {
 
     #[test]
     fn a_clock_map_and_its_inverse_agree(
-        from in -1e12_f64..1e12, to in -1e12_f64..1e12, ppm in -500_f64..500.0, t in -1_000_000_000_i64..1_000_000_000,
+        from in -1e12_f64..1e12,
+        to in -1e12_f64..1e12,
+        ppm in -500_f64..500.0,
+        t in -1_000_000_000_i64..1_000_000_000,
     ) {
         let map = ClockMap::<FrameClock, HostClock>::new(from, to, ppm).unwrap();
         let t = Timestamp::from_us(from as i64 + t);

@@ -3,7 +3,7 @@
 /// Why two cameras could not be aligned.
 #[derive(Debug, thiserror::Error)]
 pub enum AlignError {
-    /// Both cameras have not seen a board.
+    /// No board was seen by both cameras.
     #[error("the board was not found in the images of both cameras: show the whole board to both")]
     NoView,
     /// The corners contradict each other.

@@ -51,7 +51,8 @@ pub struct SyncedExposure {
     pub from: Timestamp<EventClock>,
     /// Time ranges between `from` and the end of the exposure whose events are missing.
     pub missing: Vec<LostRange>,
-    /// The camera reported that it lost an unknown number of events during this exposure.
+    /// The camera reported that it lost events in a time range that overlaps this exposure. Which
+    /// events are missing is not known.
     pub lossy: bool,
     /// Frames that the camera numbered between the previous frame and this one, but that did not
     /// arrive.
