@@ -4,15 +4,15 @@ use crate::event::EventBuffer;
 use crate::image::{ImageF32, Size};
 use crate::time::TimeRange;
 
-/// One blurry frame and the events that fired while it was exposed.
+/// One blurry frame and the events that fired during its exposure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exposure {
     /// The blurry frame.
     pub frame: ImageF32,
-    /// When the shutter opened and closed, on the events' clock.
+    /// When the shutter opened and closed, on the event clock.
     pub span: TimeRange,
-    /// The events; those outside `span` are passed over.
+    /// The events. Those outside `span` are ignored.
     pub events: EventBuffer,
-    /// Size of the event sensor, whose view must be the frame's.
+    /// Size of the event sensor. Its field of view must be that of the frame.
     pub sensor: Size,
 }

@@ -1,4 +1,4 @@
-//! Boards that are drawn with known places of their corners, and the alignment from them.
+//! Detection of rendered boards with known corner positions, and the alignment computed from them.
 
 #![allow(
     clippy::indexing_slicing,
@@ -21,15 +21,15 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// Where the corners truly are in the frame camera's picture.
+/// The true corner positions in the frame camera's image.
 fn true_corners(pose: &Pose) -> Vec<(f64, f64)> {
     let (m, _) = pose.matrices(FRAMES);
     let corner = |i: usize| ((i % 9) as f64 - 4.0, (i / 9) as f64 - 2.5);
     (0..54).map(|i| apply(&m, corner(i))).collect()
 }
 
-/// Root mean square and largest distance from the corners that they stand for.
-fn off(found: &FoundBoard, pose: &Pose) -> (f64, f64) {
+/// Root mean square and largest distance from the true corners.
+fn corner_errors(found: &FoundBoard, pose: &Pose) -> (f64, f64) {
     let errors: Vec<f64> = found
         .points
         .iter()
@@ -41,9 +41,9 @@ fn off(found: &FoundBoard, pose: &Pose) -> (f64, f64) {
 }
 
 #[test]
-fn corners_are_found_to_a_tenth_of_a_pixel_and_in_strong_noise_to_a_quarter() {
+fn corner_accuracy_is_a_tenth_of_a_pixel_and_a_quarter_in_strong_noise() {
     let board = Board::default();
-    // The strong noise is of 5 levels in 256, with edges that take 4 to 6 pixels to rise.
+    // The strongest noise is 5 levels of 256, with edges that are 4 to 6 pixels wide.
     for (blur_px, noise, rms_px, worst_px) in [
         (0.0, 0.0, 0.05, 0.1),
         (0.6, 0.01, 0.05, 0.1),
@@ -53,7 +53,7 @@ fn corners_are_found_to_a_tenth_of_a_pixel_and_in_strong_noise_to_a_quarter() {
         for (i, pose) in poses().iter().enumerate() {
             let picture = frame_camera(blur_px, noise).draw(pose, FRAMES, i as u64);
             let found = board.find(&picture).unwrap_or_else(|| panic!("blur {blur_px}, pose {i}"));
-            let (rms, worst) = off(&found, pose);
+            let (rms, worst) = corner_errors(&found, pose);
             println!("blur {blur_px} noise {noise} pose {i}: rms {rms:.4}, worst {worst:.4} px");
             assert!(rms < rms_px && worst < worst_px, "blur {blur_px}, pose {i}: {rms} {worst}");
         }
@@ -61,7 +61,7 @@ fn corners_are_found_to_a_tenth_of_a_pixel_and_in_strong_noise_to_a_quarter() {
 }
 
 #[test]
-fn a_large_picture_and_a_small_one_serve_as_well() {
+fn boards_are_detected_in_large_and_small_images() {
     let board = Board::default();
     for (size, blur_px) in [(Size::new(2048, 1536), 2.0), (Size::new(173, 130), 0.5)] {
         let pose = Pose { width: 0.8, ..Pose::straight() };
@@ -69,23 +69,23 @@ fn a_large_picture_and_a_small_one_serve_as_well() {
         let found = board.find(&camera.draw(&pose, size, 3)).unwrap_or_else(|| panic!("{size}"));
         let (m, _) = pose.matrices(size);
         let first = apply(&m, (-4.0, -2.5));
-        let off = (found.points[0].0 - first.0).hypot(found.points[0].1 - first.1);
-        assert!(off < 0.1, "{size}: {off}");
+        let error_px = (found.points[0].0 - first.0).hypot(found.points[0].1 - first.1);
+        assert!(error_px < 0.1, "{size}: {error_px}");
     }
 }
 
 #[test]
-fn what_is_no_whole_board_is_not_taken_for_one() {
+fn images_without_the_whole_board_are_rejected() {
     let board = Board::default();
     let mut rng = StdRng::seed_from_u64(1);
     let noise: Vec<u8> = (0..FRAMES.area()).map(|_| rng.random()).collect();
     assert!(board.find(&ImageU8::new(1, FRAMES, noise).unwrap()).is_none());
     assert!(board.find(&ImageU8::filled(true, FRAMES, 90)).is_none());
     assert!(board.find(&ImageU8::filled(false, Size::new(1, 1), 90)).is_none());
-    // Half of it hangs out of the picture.
+    // Half of the board is outside of the image.
     let pose = Pose { at: (0.9, 0.5), ..Pose::straight() };
     assert!(board.find(&frame_camera(0.5, 0.01).draw(&pose, FRAMES, 1)).is_none());
-    // One of another size.
+    // A board of another size.
     let picture = frame_camera(0.5, 0.01).draw(&Pose::straight(), FRAMES, 1);
     assert!(Board::new(8, 5).unwrap().find(&picture).is_none());
     assert!(Board::new(11, 8).unwrap().find(&picture).is_none());
@@ -106,7 +106,7 @@ fn views(warp: Warp, count: usize) -> Vec<View> {
     poses().iter().take(count).enumerate().map(view).collect()
 }
 
-/// The largest distance between two warps over the board's part of the picture, in pixels.
+/// The largest distance between two warps over the central part of the image, in pixels.
 fn apart(a: &Warp, b: &Warp, share: f64) -> f64 {
     let mut worst = 0.0_f64;
     for i in 0..=20 {
@@ -122,7 +122,7 @@ fn apart(a: &Warp, b: &Warp, share: f64) -> f64 {
 }
 
 #[test]
-fn a_warp_is_found_again_whether_the_splitter_mirrors_or_not() {
+fn a_warp_is_recovered_with_and_without_mirroring() {
     for mirrored in [false, true] {
         let truth = rig(EVENTS, FRAMES, mirrored);
         let (warp, residual) = solve(&views(truth, 5), EVENTS, FRAMES).unwrap();
@@ -134,9 +134,9 @@ fn a_warp_is_found_again_whether_the_splitter_mirrors_or_not() {
 }
 
 #[test]
-fn a_camera_that_stands_on_its_head_is_told_by_several_views() {
+fn an_upside_down_camera_is_detected_from_several_views() {
     let upright = rig(EVENTS, FRAMES, true);
-    // Mirrored from left to right and turned by half a turn: mirrored from top to bottom.
+    // Mirrored from left to right and rotated by 180 degrees: mirrored from top to bottom.
     let mut truth = upright;
     for column in [0, 1, 3, 4, 6, 7] {
         truth.homography[column] = -upright.homography[column];
@@ -147,14 +147,14 @@ fn a_camera_that_stands_on_its_head_is_told_by_several_views() {
 }
 
 #[test]
-fn grids_are_exactly_k_to_one_and_as_in_ms_rbd_for_that_rig() {
+fn grids_have_an_exact_integer_ratio_and_the_ms_rbd_sizes_for_that_rig() {
     let (frames, events) = (Size::new(2048, 1536), EVENTS);
     let warp = rig(events, frames, true);
     let alignment = Alignment::new(warp, Default::default(), None).unwrap();
     assert_eq!(alignment.target, Target::MS_RBD);
     assert_eq!(alignment.target.image(), Size::new(1152, 768));
     assert_eq!(alignment.target.sensor(), Size::new(288, 192));
-    // Both cameras see all of it.
+    // Both cameras see the whole crop.
     let crop = alignment.crop;
     assert!(crop.x >= 0.0 && crop.x + crop.width <= 2048.0 + 1e-6);
     assert!(crop.y >= 0.0 && crop.y + crop.height <= 1536.0 + 1e-6);
@@ -173,12 +173,12 @@ fn grids_are_exactly_k_to_one_and_as_in_ms_rbd_for_that_rig() {
     let holes = hit.iter().filter(|h| !**h).count();
     println!("{outside} pixels outside, {holes} cells without a pixel; crop {crop:?}");
     assert!(outside > 0 && holes == 0, "{outside} outside, {holes} holes");
-    // A cell's pixel lies where its part of the frame lies.
+    // A cell is at the position of its part of the frame.
     let (u, v) = alignment.event_cell((173.0, 130.0)).unwrap();
     let (x, y) = warp.map((173.0, 130.0)).unwrap();
     assert!(((x - crop.x) / crop.width * 288.0 - u).abs() < 1e-9);
     assert!(((y - crop.y) / crop.height * 192.0 - v).abs() < 1e-9);
-    // A smaller rig gets what its event camera resolves.
+    // With a smaller event camera, the grid has its resolution.
     let small = Alignment::new(rig(Size::new(128, 96), FRAMES, false), Default::default(), None);
     let target = small.unwrap().target;
     assert_eq!(target.image().width, target.sensor().width * target.ratio());
@@ -190,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_event_is_moved_to_its_cell_or_counted(
+    fn each_event_is_mapped_to_its_cell_or_counted_as_outside(
         places in prop::collection::vec((0_u16..400, 0_u16..300, any::<bool>()), 0..200),
         mirrored in any::<bool>(),
     ) {
@@ -201,7 +201,7 @@ proptest! {
         let mut events: Vec<Event> = Vec::new();
         for (i, (x, y, on)) in places.iter().enumerate() {
             events.push(Event { t_us: i as i64, x: *x, y: *y, polarity: *on });
-            // The model: place by place, from the formula.
+            // The model: each event, directly from the formula.
             if *x >= 346 || *y >= 260 {
                 continue;
             }
@@ -220,7 +220,7 @@ proptest! {
 }
 
 #[test]
-fn a_cropped_frame_keeps_its_light_and_its_places() {
+fn cropping_keeps_brightness_and_positions() {
     let frames = Size::new(300, 200);
     let still = Warp {
         events: Side::from(Size::new(100, 66)),
@@ -235,7 +235,7 @@ fn a_cropped_frame_keeps_its_light_and_its_places() {
     let flat = crop.apply(&ImageU8::filled(true, frames, 201)).unwrap();
     assert_eq!((flat.size(), flat.channels()), (Size::new(96, 64), 3));
     assert!(flat.data().iter().all(|v| *v == 201));
-    // A ramp stays a ramp: every pixel is the light of the middle of its area.
+    // A ramp stays a ramp: every pixel has the value at the centre of its area.
     let ramp: Vec<u8> = (0..frames.area()).map(|i| (i % 300 / 2) as u8).collect();
     let ramp = crop.apply(&ImageU8::new(1, frames, ramp).unwrap()).unwrap();
     let step = alignment.crop.width / 96.0;
@@ -246,7 +246,7 @@ fn a_cropped_frame_keeps_its_light_and_its_places() {
     assert!(crop.apply(&ImageU8::filled(true, Size::new(301, 200), 0)).is_none());
 }
 
-/// Events of a board that appears and vanishes: white squares brighten, then darken.
+/// Events of a board that appears and disappears: white squares get brighter, then darker.
 fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
     let white = event_camera(warp, 0.5, 0.0).draw(pose, FRAMES, 1);
     let mut rng = StdRng::seed_from_u64(9);
@@ -255,7 +255,7 @@ fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
         let from_us = flash * 100_000;
         for (i, v) in white.data().iter().enumerate() {
             let (x, y) = ((i % EVENTS.width) as u16, (i / EVENTS.width) as u16);
-            // The logarithm rises from a dark screen by so many thresholds.
+            // Number of thresholds that the log intensity rises by from a dark screen.
             let rise = (f64::from(*v) / 25.0 + 1.0).ln() / 0.3;
             for _ in 0..(rise + rng.random_range(-0.4..0.4)).max(0.0) as usize {
                 let t_us = from_us + rng.random_range(0..6_000);
@@ -273,7 +273,7 @@ fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
 }
 
 #[test]
-fn a_flashing_board_is_a_picture_with_bright_and_dark_as_they_are() {
+fn a_flashing_board_is_reconstructed_with_the_right_polarity() {
     let (warp, pose) = (rig(EVENTS, FRAMES, true), Pose::straight());
     let mut blink = Blink::new(EVENTS);
     blink.push(&flashes(warp, &pose, 3));
@@ -288,7 +288,7 @@ fn a_flashing_board_is_a_picture_with_bright_and_dark_as_they_are() {
 }
 
 #[test]
-fn a_view_is_of_one_place_though_one_camera_shows_its_pictures_later() {
+fn a_view_uses_one_board_position_although_one_camera_is_delayed() {
     let truth = rig(EVENTS, FRAMES, true);
     let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
     let mut session = AlignSession::new(AlignSettings { views: 2, ..AlignSettings::default() });
@@ -298,7 +298,7 @@ fn a_view_is_of_one_place_though_one_camera_shows_its_pictures_later() {
         session.push_aps(&event.draw(&poses[0], FRAMES, 50 + seed));
     }
     assert_eq!(session.progress().views, 1);
-    // The board is elsewhere by now, and the event camera's last picture is of before.
+    // The board has moved, and the event camera's last image is from before.
     for seed in 3..6 {
         session.push_frame(&frame.draw(&poses[1], FRAMES, seed));
     }
@@ -313,7 +313,7 @@ fn a_view_is_of_one_place_though_one_camera_shows_its_pictures_later() {
 }
 
 #[test]
-fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
+fn a_session_collects_views_at_rest_only_and_stores_the_alignment() {
     use gem_live::rig::align::store::{Pair, load};
     let truth = rig(EVENTS, FRAMES, true);
     let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
@@ -321,7 +321,7 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
     let mut session = AlignSession::new(settings);
     assert_eq!(session.progress().hint, "show the whole board to both cameras");
     let poses = poses();
-    // A board that moves from picture to picture is found, and not taken.
+    // A board that moves from image to image is detected, but no view is added.
     for i in 0..3 {
         let pose = Pose { at: (0.45 + 0.02 * f64::from(i), 0.5), ..poses[0] };
         session.push_frame(&frame.draw(&pose, FRAMES, 1));
@@ -334,7 +334,7 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
             session.push_frame(&frame.draw(pose, FRAMES, seed));
             session.push_aps(&event.draw(pose, FRAMES, 50 + seed));
         }
-        // Held for long it is still one view.
+        // A board at rest for a long time is still one view.
         assert_eq!(session.progress().views, i + 1);
     }
     let progress = session.progress();
@@ -343,7 +343,7 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
     assert!(apart(&alignment.warp, &truth, 0.6) < 0.3);
     let picture = session.overlay().unwrap();
     assert_eq!(picture.size(), alignment.target.image());
-    // Stored for this pair of cameras, and for no other.
+    // The alignment is stored for this pair of cameras only.
     let folder = tempfile::tempdir().unwrap();
     let pair = Pair { frames: "FLIR 1/2".into(), events: "00000123".into() };
     let path = session.save(folder.path(), &pair).unwrap().unwrap();
@@ -353,9 +353,9 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
     let other = Pair { frames: "FLIR 1_2".into(), ..pair.clone() };
     assert_eq!(other.file_name(), pair.file_name());
     assert_eq!(load(folder.path(), &other).unwrap(), None);
-    let stranger = Pair { events: "7".into(), ..pair.clone() };
-    assert_eq!(load(folder.path(), &stranger).unwrap(), None);
-    // A file of a later version is read; a damaged one is named.
+    let other_event_camera = Pair { events: "7".into(), ..pair.clone() };
+    assert_eq!(load(folder.path(), &other_event_camera).unwrap(), None);
+    // A file of a later version can be read. The error for a damaged file names the file.
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen('{', "{\"later\": [1, 2],", 1)).unwrap();
     assert_eq!(load(folder.path(), &pair).unwrap(), Some(read));
@@ -367,7 +367,7 @@ fn a_session_takes_still_views_alone_and_ends_in_a_stored_alignment() {
 }
 
 #[test]
-fn a_search_that_is_slower_than_the_cameras_looks_at_their_newest_pictures() {
+fn a_slow_search_uses_only_the_newest_images() {
     let pose = Pose::straight();
     let cameras = [frame_camera(0.8, 0.01), event_camera(rig(EVENTS, FRAMES, false), 0.6, 0.015)];
     let (send, packets) = crossbeam_channel::unbounded();
@@ -383,13 +383,13 @@ fn a_search_that_is_slower_than_the_cameras_looks_at_their_newest_pictures() {
             send.send((role, Packet::Frame(frame))).unwrap();
         }
     };
-    // A board that was held still, and is gone by the time that anyone looks.
+    // A board was at rest, and has disappeared before the search starts.
     (0..3).for_each(|sequence| show(sequence, true));
     show(3, false);
     let run = AlignRun::start(AlignSettings::default(), false, packets).unwrap();
     let started = std::time::Instant::now();
     while run.pictures().iter().any(Option::is_none) {
-        assert!(started.elapsed().as_secs() < 60, "nothing was looked at");
+        assert!(started.elapsed().as_secs() < 60, "no image was processed");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let progress = run.progress();

@@ -1,4 +1,4 @@
-//! A simulated rig whose cameras are misaligned on purpose: aligned by a board, then live.
+//! A simulated rig with misaligned cameras: aligned with a board, then run live.
 
 #![allow(
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ use gem_live::simulate::sim_camera::Sim;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the simulated world shows, and where it lies in the frame camera's picture.
+/// The size of the simulated scene, and its position in the frame camera's image.
 const IMAGE: Size = Size::new(192, 128);
 const CORNER: (usize, usize) = (220, 180);
 
@@ -31,15 +31,15 @@ fn model() -> RigModel {
     RigModel { period_us: 60_000, exposure_us: 30_000, ..RigModel::new(IMAGE, 5) }
 }
 
-/// Makes an aligned camera a misaligned one.
+/// Turns an aligned pair of cameras into a misaligned one.
 #[derive(Clone)]
-struct Askew {
+struct Misaligned {
     inner: Arc<dyn Driver>,
-    /// The pixel of the event camera that sees a cell of the world, for every cell.
+    /// The pixel of the event camera that sees a cell of the scene, for every cell.
     pixels: Arc<Vec<Option<(u16, u16)>>>,
 }
 
-impl Askew {
+impl Misaligned {
     fn new(inner: impl Driver + 'static, warp: &Warp) -> Self {
         let sensor = model().sensor;
         let mut pixels = vec![None; sensor.area()];
@@ -59,12 +59,12 @@ impl Askew {
     }
 }
 
-impl Driver for Askew {
+impl Driver for Misaligned {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let (inner, pixels) = (self.inner.open(wanted, drops)?, self.pixels.clone());
-        Ok(wrap(inner, move |inner, patience, out| {
+        Ok(wrap(inner, move |inner, timeout, out| {
             let first = out.len();
-            inner.poll(patience, out)?;
+            inner.poll(timeout, out)?;
             for packet in &mut out[first..] {
                 match packet {
                     Packet::Frame(frame) => frame.picture = pasted(&frame.picture),
@@ -76,7 +76,7 @@ impl Driver for Askew {
                             (e.x, e.y) = pixel.unwrap_or_default();
                             pixel.is_some()
                         });
-                        // A pixel that sees nothing of the frame fires too.
+                        // A pixel outside the frame camera's field of view fires as well.
                         if packet.from < packet.until {
                             packet.events.insert(
                                 0,
@@ -92,7 +92,7 @@ impl Driver for Askew {
     }
 }
 
-/// The world's picture as a part of the frame camera's.
+/// Pastes the image of the scene into the frame camera's image.
 fn pasted(picture: &ImageU8) -> ImageU8 {
     let mut out = ImageU8::filled(true, FRAMES, 20);
     for channel in 0..3 {
@@ -105,7 +105,7 @@ fn pasted(picture: &ImageU8) -> ImageU8 {
     out
 }
 
-/// By boards that both cameras see; the part of the view is the world's.
+/// An alignment measured with boards, with a crop that is the simulated scene.
 fn measured(truth: Warp) -> Alignment {
     let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
     let mut session = AlignSession::new(AlignSettings::default());
@@ -122,7 +122,7 @@ fn measured(truth: Warp) -> Alignment {
 }
 
 #[test]
-fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
+fn a_stored_alignment_is_applied_to_the_rig_of_this_camera_pair() {
     let truth = rig(EVENTS, FRAMES, true);
     let alignment = measured(truth);
     let folder = tempfile::tempdir().unwrap();
@@ -130,32 +130,35 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
     save(folder.path(), &pair, &alignment).unwrap();
 
     let (frames, events) = split(Arc::new(Sim::new(model(), true)), &["cable"]);
-    let (frames, events) = (Askew::new(frames, &truth), Askew::new(events, &truth));
+    let (frames, events) = (Misaligned::new(frames, &truth), Misaligned::new(events, &truth));
     let tap = RigHandle::default();
     tap.alignment().set_folder(folder.path().into());
     let mut source = RigSource::two(
-        "askew".into(),
+        "misaligned".into(),
         CameraChoice::new(frames),
         CameraChoice::new(events),
         RigSettings::default(),
         tap.clone(),
     )
     .unwrap();
-    // The same world again, as it truly was.
+    // A second instance of the same world, as the reference.
     let mut world = RigWorld::new(model()).unwrap();
     let mut periods = Vec::new();
     let (mut timed, mut seen, mut near, mut all) = (0, 0, 0, 0);
     let started = Instant::now();
     while seen < 12 || all < 5000 {
-        assert!(started.elapsed() < Duration::from_secs(120), "{seen} frames, {all} events came");
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "{seen} frames, {all} events received"
+        );
         let Ok(Next::Exposure(captured)) = source.next(Duration::from_millis(20)) else { continue };
-        // The first ones were on their way before the alignment was there.
+        // The first exposures were in transit before the alignment was set.
         if captured.picture.size() != IMAGE || captured.exposure.sensor != model().sensor {
-            assert!(seen == 0, "it was aligned before");
+            assert!(seen == 0, "an exposure was not aligned after aligned ones");
             continue;
         }
-        // Until its pulse is known an exposure is timed by its arrival, and those that are on
-        // their way then were.
+        // Until its pulse is known, an exposure is timed by arrival; so are those in transit at
+        // that time.
         timed += usize::from(matches!(source.report().sync, Some(SyncState::Edges { .. })));
         if timed <= 6 {
             continue;
@@ -164,9 +167,9 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
             .iter()
             .position(|p: &gem_live::simulate::rig::Period| p.frame == captured.picture);
         let index = known.unwrap_or_else(|| {
-            // Cut out of the larger picture it is what the world showed, to the last bit.
+            // The crop of the larger image must be bit-exactly the image of the scene.
             while periods.last().is_none_or(|p| p.frame != captured.picture) {
-                assert!(periods.len() < 400, "no such picture");
+                assert!(periods.len() < 400, "the image does not occur in the scene");
                 periods.push(world.period().unwrap());
             }
             periods.len() - 1
@@ -198,7 +201,7 @@ fn a_misaligned_rig_is_aligned_as_soon_as_both_cameras_are_known() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn pictures_are_aligned_by_the_program_shown_and_stored() {
+fn the_align_command_solves_from_images_and_stores_the_result() {
     let truth = rig(EVENTS, FRAMES, true);
     let (frame, event) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
     let folder = tempfile::tempdir().unwrap();
@@ -217,10 +220,13 @@ fn pictures_are_aligned_by_the_program_shown_and_stored() {
     }
     let out = path("out".into());
     let output = program.args(["--cameras", "F1,E2", "--out"]).arg(&out).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let fault = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{fault}");
-    assert!(said.contains("residual: 0.0") && said.contains("162 corners of 3 views"), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}{stderr}");
+    assert!(
+        stdout.contains("residual: 0.0") && stdout.contains("162 corners of 3 views"),
+        "{stdout}"
+    );
     assert!(out.join("overlay.png").exists() && out.join("aligned.png").exists());
     let pair = Pair { frames: "F1".into(), events: "E2".into() };
     let stored = load(&folder.path().join("gem-live").join("alignments"), &pair).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Frames timed on simulated rigs: edges to 5 us, arrival times to 1 ms.
+//! Frame timing on simulated rigs: to 5 us with trigger edges, to 1 ms with arrival times.
 
 #![allow(
     clippy::indexing_slicing,
@@ -19,33 +19,33 @@ const PERIOD_US: i64 = 33_333;
 const EXPOSURE_US: i64 = 20_000;
 const EVENT_OFFSET_US: f64 = 123_456_789.0;
 
-/// The event camera's clock runs 50 ppm fast against true time.
+/// The event clock runs 50 ppm fast relative to true time.
 fn event_us(true_us: i64) -> f64 {
     EVENT_OFFSET_US + true_us as f64 * (1.0 + 50e-6)
 }
 
-/// The frame camera's runs 10 ppm slow, from another zero.
+/// The frame clock runs 10 ppm slow, with another origin.
 fn frame_us(true_us: i64) -> f64 {
     9_876_543_210.0 + true_us as f64 * (1.0 - 10e-6)
 }
 
 struct Rig {
     edges: bool,
-    /// One in so many edges is lost; 0 for none.
+    /// One in this many edges is lost; 0 for none.
     lose_edge: u32,
     lose_frame: u32,
-    /// From the shutter's closing to the arrival of a frame that nothing delays.
+    /// Time from the closing of the shutter to the arrival of the frame without jitter.
     transfer_us: i64,
     seconds: i64,
 }
 
 impl Rig {
-    /// Runs and gives every timed frame with the true start and end on the event clock.
+    /// Runs the rig. Returns every timed frame with its true start and end on the event clock.
     fn run(&self) -> (FrameTimer, Vec<(TimedFrame, f64, f64)>) {
         let mut rng = StdRng::seed_from_u64(7);
         let mut lost = |one_in: u32| one_in > 0 && rng.random_ratio(1, one_in);
         let mut jitter_rng = StdRng::seed_from_u64(8);
-        // 2 ms of USB jitter: exponential, with now and then a stall of 30 ms.
+        // 2 ms of USB jitter: exponential, with an occasional stall of 30 ms.
         let mut jitter = || {
             let u: f64 = jitter_rng.random_range(1e-9..1.0);
             let stall = if jitter_rng.random_ratio(1, 200) { 30_000.0 } else { 0.0 };
@@ -113,7 +113,7 @@ impl Rig {
     }
 }
 
-/// Largest error at the start and the end of exposures after `warm` frames, in microseconds.
+/// Largest error of the start and the end of exposures after `warm` frames, in microseconds.
 fn worst(out: &[(TimedFrame, f64, f64)], warm: usize) -> f64 {
     let errors = out[warm..].iter().map(|(timed, start, end)| {
         (timed.start.us() as f64 - start).abs().max((timed.end.us() as f64 - end).abs())
@@ -122,7 +122,7 @@ fn worst(out: &[(TimedFrame, f64, f64)], warm: usize) -> f64 {
 }
 
 #[test]
-fn edges_time_ten_minutes_to_five_microseconds() {
+fn edge_timing_is_accurate_to_five_microseconds_for_ten_minutes() {
     let rig = Rig { edges: true, lose_edge: 0, lose_frame: 0, transfer_us: 0, seconds: 600 };
     let (clocks, out) = rig.run();
     assert!(out.len() > 17_990, "{}", out.len());
@@ -136,8 +136,8 @@ fn edges_time_ten_minutes_to_five_microseconds() {
 }
 
 #[test]
-fn frames_that_take_half_a_period_to_arrive_belong_to_the_pulse_before() {
-    // 7 ms for the picture of 2.7 MB at 60 frames a second would be as much of its period.
+fn frames_delayed_by_half_a_period_are_matched_to_their_pulse() {
+    // As much of the period as 7 ms for a 2.7 MB image at 60 frames a second.
     let transfer_us = PERIOD_US / 2;
     let rig = Rig { edges: true, lose_edge: 0, lose_frame: 0, transfer_us, seconds: 60 };
     let (clocks, out) = rig.run();
@@ -147,7 +147,7 @@ fn frames_that_take_half_a_period_to_arrive_belong_to_the_pulse_before() {
 }
 
 #[test]
-fn lost_edges_and_frames_do_not_put_pulses_out_of_step() {
+fn lost_edges_and_frames_do_not_change_the_pulse_assignment() {
     let rig = Rig { edges: true, lose_edge: 50, lose_frame: 70, transfer_us: 0, seconds: 600 };
     let (clocks, out) = rig.run();
     let worst = worst(&out, 20);
@@ -158,10 +158,10 @@ fn lost_edges_and_frames_do_not_put_pulses_out_of_step() {
 }
 
 #[test]
-fn arrival_times_alone_stay_below_a_millisecond_for_ten_minutes() {
+fn arrival_timing_is_accurate_to_a_millisecond_for_ten_minutes() {
     let rig = Rig { edges: false, lose_edge: 0, lose_frame: 0, transfer_us: 0, seconds: 600 };
     let (clocks, out) = rig.run();
-    // The first ten seconds are for learning.
+    // The first ten seconds are the learning phase.
     let worst = worst(&out, 300);
     assert!(worst < 1000.0, "{worst} us");
     let SyncState::Arrival { drift_ppm, .. } = clocks.state() else { panic!() };
@@ -186,8 +186,8 @@ fn frames_that_cannot_be_timed_are_counted() {
     assert_eq!(drops.total(DropUnit::Frames), 100);
 }
 
-/// Sends a frame every 40 ms and a packet of events every 4 ms, both with a delay of 3 ms, and
-/// lets the clocks jump after four seconds; gives the errors of all frames in microseconds.
+/// Sends a frame every 40 ms and an event packet every 4 ms, both with a delay of 3 ms. The clocks
+/// jump after four seconds. Returns the errors of all frames in microseconds.
 fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
     let mut clocks = FrameTimer::new(ClockSettings::default(), Drops::default());
     let mut errors = Vec::new();
@@ -234,7 +234,7 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
 }
 
 #[test]
-fn a_clock_that_jumps_without_saying_so_is_found_out() {
+fn a_clock_jump_within_an_epoch_is_detected() {
     for (frames_us, events_us) in
         [(5_000_000, 0), (-5_000_000, 0), (0, 5_000_000), (0, -5_000_000), (-9_000_000, 3_000_000)]
     {

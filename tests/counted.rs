@@ -1,4 +1,5 @@
-//! What a full channel, a clock that goes back and the end of a rig cost is counted, by cause.
+//! Drops are counted per cause: for a full channel, for a clock that goes back, and at the end of a
+//! rig.
 
 #![allow(
     clippy::indexing_slicing,
@@ -44,7 +45,7 @@ fn frame(sequence: u64, span: FrameTiming) -> FramePacket {
     }
 }
 
-/// Sends packets of so many events, one after another, and then nothing.
+/// Sends `packets` packets of `events` events each, and then ends.
 struct Sender {
     packets: i64,
     events: usize,
@@ -77,7 +78,8 @@ impl Device for Sender {
     }
 }
 
-/// Events and packets that wait after everything was sent and nobody has read, and the drops.
+/// Sends everything without a reader. Returns the number of waiting events, the number of waiting
+/// packets, and the drops.
 fn unread(sender: Sender, queue_bytes: usize) -> (usize, usize, Drops) {
     let settings = Settings { queue_bytes, ..Settings::default() };
     let drops = Drops::default();
@@ -95,24 +97,24 @@ fn unread(sender: Sender, queue_bytes: usize) -> (usize, usize, Drops) {
 }
 
 #[test]
-fn a_channel_is_bounded_by_bytes_and_not_by_how_short_its_packets_are() {
+fn a_channel_is_bounded_by_bytes_and_not_by_packets() {
     let limit = 10_000 * size_of::<Event>();
-    // Short ones: a second of them, without a loss.
+    // Short packets: a second of them is kept without a drop.
     let (held, packets, drops) = unread(Sender { packets: 1_000, events: 10 }, limit);
     assert_eq!((held, packets, drops.snapshot()), (10_000, 1_000, Vec::new()));
-    // As many again find no room, event by event.
+    // Half as many more do not fit and are dropped, event by event.
     let (held, packets, drops) = unread(Sender { packets: 1_500, events: 10 }, limit);
     assert_eq!((held, packets), (10_000, 1_000));
     assert_eq!(drops.get(DropCause::Queue, DropUnit::Events), 5_000);
     assert_eq!(drops.get(DropCause::Queue, DropUnit::Gaps), 500);
-    // One that is larger than the whole bound passes an empty channel, and is the last.
+    // A packet larger than the limit is accepted by an empty channel; later packets are dropped.
     let (held, packets, drops) = unread(Sender { packets: 3, events: 20_000 }, limit);
     assert_eq!((held, packets), (20_000, 1));
     assert_eq!(drops.get(DropCause::Queue, DropUnit::Events), 40_000);
 }
 
 #[test]
-fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
+fn frames_without_a_clock_at_the_end_of_a_rig_are_counted() {
     let (send, packets) = unbounded();
     let drops = Drops::default();
     for number in 0..3 {
@@ -126,7 +128,7 @@ fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
         exposures_in.send(e).unwrap();
     });
     let rig = rig.unwrap();
-    // Ends when the rig lets go of its end.
+    // Ends when the rig drops its sender.
     assert_eq!(exposures.iter().count(), 0);
     drop(rig);
     assert_eq!(drops.get(DropCause::Clock, DropUnit::Frames), 3);
@@ -134,15 +136,15 @@ fn frames_that_wait_for_a_clock_when_the_rig_ends_are_counted() {
 }
 
 #[test]
-fn what_a_rig_that_is_told_to_end_leaves_in_its_channels_is_counted() {
+fn packets_left_in_the_channels_of_a_stopped_rig_are_counted() {
     let (send, packets) = unbounded();
     let drops = Drops::default();
-    let (looks_in, looks) = unbounded::<()>();
-    let (held, hold) = unbounded::<()>();
+    let (entered, entries) = unbounded::<()>();
+    let (release, blocked) = unbounded::<()>();
     let rig = Rig::start(vec![packets.into()], RigSettings::default(), drops.clone(), move |_| {
-        // Held up by its first exposure, as a rig never is, while more comes.
-        looks_in.send(()).ok();
-        hold.recv().ok();
+        // Blocks at the first exposure, which a real sink must not do, while more packets arrive.
+        entered.send(()).ok();
+        blocked.recv().ok();
     });
     let rig = rig.unwrap();
     let at = |number: i64| {
@@ -152,24 +154,24 @@ fn what_a_rig_that_is_told_to_end_leaves_in_its_channels_is_counted() {
     };
     send.send(at(0)).unwrap();
     send.send(Packet::Events(events(0, 1_000, 3))).unwrap();
-    looks.recv_timeout(Duration::from_secs(60)).unwrap();
+    entries.recv_timeout(Duration::from_secs(60)).unwrap();
     for number in 1..5 {
         send.send(at(number)).unwrap();
         send.send(Packet::Events(events(1_000 * number, 1_000 * number + 1_000, 3))).unwrap();
     }
-    // Told to end by a thread, because it ends only when it is let go.
-    let ending = std::thread::spawn(move || drop(rig));
+    // Dropped in a thread, because the drop waits until the sink is released.
+    let stopping = std::thread::spawn(move || drop(rig));
     std::thread::sleep(Duration::from_millis(200));
-    drop(held);
-    ending.join().unwrap();
-    // Whatever it still took or left: four more frames, each an exposure or counted.
+    drop(release);
+    stopping.join().unwrap();
+    // The other four frames are each either output or counted as a drop.
     let unread = drops.get(DropCause::Queue, DropUnit::Frames);
-    assert_eq!(unread + looks.try_iter().count() as u64, 4);
+    assert_eq!(unread + entries.try_iter().count() as u64, 4);
     assert!(drops.get(DropCause::Queue, DropUnit::Events) >= 3 * unread);
 }
 
 #[test]
-fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not() {
+fn frames_after_a_backward_clock_jump_count_as_device_drops_not_as_late() {
     let drops = Drops::default();
     let mut buffer = SyncBuffer::new(SyncSettings::default(), drops.clone());
     let push = |buffer: &mut SyncBuffer, sequence, start_us: i64| {
@@ -188,7 +190,7 @@ fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
         push(&mut buffer, number, 500_000 + 1_000 * number as i64);
     }
     assert_eq!(std::iter::from_fn(|| buffer.pop(Timestamp::from_us(0))).count(), 3);
-    // Counted before the last one: late. Counted after it, and yet earlier: the clock.
+    // A lower number than the last frame: late. A higher number, yet an earlier time: clock error.
     push(&mut buffer, 2, 502_000);
     push(&mut buffer, 4, 404_000);
     push(&mut buffer, 5, 405_000);
@@ -197,7 +199,7 @@ fn frames_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
 }
 
 #[test]
-fn events_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not() {
+fn events_after_a_backward_clock_jump_count_as_device_drops_not_as_late() {
     const COUNT: usize = 5_000;
     let drops = Drops::default();
     let settings = SyncSettings { history_us: 20_000, ..SyncSettings::default() };
@@ -205,17 +207,17 @@ fn events_behind_a_clock_that_went_back_are_charged_to_it_and_late_ones_are_not(
     let mut push = |ms: i64| buffer.push_events(events(1_000 * ms, 1_000 * (ms + 1), COUNT));
     let counted = |cause| drops.get(cause, DropUnit::Events) as usize / COUNT;
     (0..100).for_each(&mut push);
-    // One of long ago, and one that comes twice: others are ahead of them again.
+    // An old packet, and a duplicate, each followed by newer packets.
     [10, 100, 99, 101].into_iter().for_each(&mut push);
     assert_eq!((counted(DropCause::Late), counted(DropCause::Duplicate)), (1, 1));
     assert_eq!(counted(DropCause::Device), 0);
-    // Back by 60 ms: some of that time was given up, some answered for, and all of it is behind.
+    // Back by 60 ms: part of this time was discarded, part is already covered, all of it is old.
     (42..102).for_each(&mut push);
     assert_eq!(counted(DropCause::Device), 60);
-    // It has caught up, and two more come late, as the last ones.
+    // The clock has caught up. The last two packets are one late packet and one duplicate.
     [102, 103, 20, 103].into_iter().for_each(&mut push);
-    let gone = buffer.finish();
-    assert!(gone.is_empty());
+    let remaining = buffer.finish();
+    assert!(remaining.is_empty());
     assert_eq!((counted(DropCause::Late), counted(DropCause::Duplicate)), (2, 2));
     assert_eq!(counted(DropCause::Device), 60);
 }

@@ -1,4 +1,4 @@
-//! Noise filters against simple models, and on the noise of the simulated sensor.
+//! Tests of the noise filters against simple models, and on the noise of the simulated sensor.
 
 #![allow(
     clippy::indexing_slicing,
@@ -20,7 +20,7 @@ use proptest::prelude::*;
 
 const SENSOR: Size = Size::new(7, 5);
 
-/// Ordered events, a few of them outside of the sensor.
+/// Sorted events, a few of them outside of the sensor.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = (0..40_i64, 0..8_u16, 0..6_u16, any::<bool>());
     prop::collection::vec(event, 0..300).prop_map(|steps| {
@@ -37,7 +37,7 @@ fn inside(e: &Event) -> bool {
     usize::from(e.x) < SENSOR.width && usize::from(e.y) < SENSOR.height
 }
 
-/// Packets that a stream may come in.
+/// Applies `f` to the events in packets of `size` events.
 fn in_packets(events: &[Event], size: usize, mut f: impl FnMut(&mut Vec<Event>)) -> Vec<Event> {
     let mut out = Vec::new();
     for packet in events.chunks(size) {
@@ -50,7 +50,7 @@ fn in_packets(events: &[Event], size: usize, mut f: impl FnMut(&mut Vec<Event>))
 
 proptest! {
     #[test]
-    fn refractory_time_is_what_a_search_through_the_past_gives(
+    fn the_refractory_filter_matches_a_search_through_the_past(
         events in events(), period_us in 1..200_i64, size in 1..50_usize,
     ) {
         let mut kept: Vec<Event> = Vec::new();
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn background_activity_is_what_a_search_through_the_past_gives(
+    fn the_activity_filter_matches_a_search_through_the_past(
         events in events(), window_us in 1..200_i64, support in 1..4_u8, size in 1..50_usize,
     ) {
         let supported = |i: usize| {
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn hot_pixels_are_what_counting_window_by_window_gives(
+    fn hot_pixel_detection_matches_a_count_per_window(
         events in events(), window_us in 50..400_i64, factor in 2.0..6.0_f64, size in 1..50_usize,
     ) {
         let settings = HotSettings { rate_hz: 15_000.0, factor, window_us, least: 2 };
@@ -147,8 +147,8 @@ proptest! {
     }
 }
 
-/// A second of what a moving scene gives to a sensor without faults, and of what the faults of
-/// the same sensor give of a scene at rest.
+/// One second of a moving scene seen by an ideal sensor, and the noise of a real sensor that sees a
+/// static scene.
 fn signal_and_noise() -> (Size, Vec<Event>, Vec<Event>) {
     let mut model = RigModel::new(Size::new(128, 96), 3);
     model.pixels = SensorSettings::ideal(0.2);
@@ -157,7 +157,7 @@ fn signal_and_noise() -> (Size, Vec<Event>, Vec<Event>) {
     while signal.last().is_none_or(|e: &Event| e.t_us < 1_000_000) {
         signal.extend(world.period().unwrap().events);
     }
-    // One event a second of every pixel, ten times what the sensor gives in good light.
+    // One event a second per pixel, ten times the noise of the sensor in good light.
     let faults = SensorSettings { shot_noise_hz: 1.0, leak_hz: 0.1, ..SensorSettings::default() };
     let mut sensor = EventSensor::new(model.sensor, faults);
     let (dark, mut noise) = (vec![0.0; model.sensor.area()], Vec::new());
@@ -168,7 +168,7 @@ fn signal_and_noise() -> (Size, Vec<Event>, Vec<Event>) {
 }
 
 #[test]
-fn noise_of_the_simulated_sensor_goes_and_what_moves_stays() {
+fn simulated_noise_is_removed_and_a_moving_scene_is_kept() {
     let (sensor, signal, noise) = signal_and_noise();
     assert!(signal.len() > 20_000 && noise.len() > 2_000, "{} {}", signal.len(), noise.len());
     let mut alone = noise.clone();
@@ -184,9 +184,9 @@ fn noise_of_the_simulated_sensor_goes_and_what_moves_stays() {
 }
 
 #[test]
-fn hot_pixels_are_found_in_a_moving_scene_and_forgiven_when_they_cool() {
+fn hot_pixels_are_detected_in_a_moving_scene_and_recover() {
     let (sensor, signal, _) = signal_and_noise();
-    // Two side by side, one alone, 300 times a second.
+    // Two adjacent hot pixels and a separate one, 300 events a second each.
     let defects = [(10_u16, 7_u16), (11, 7), (40, 20)];
     let from_us = signal[0].t_us;
     let hot = (0..300).flat_map(|i| {
@@ -202,18 +202,18 @@ fn hot_pixels_are_found_in_a_moving_scene_and_forgiven_when_they_cool() {
     assert!(filter.list().iter().all(|p| (280.0..600.0).contains(&p.rate_hz)));
     let defect = |e: &&Event| defects.contains(&(e.x, e.y));
     let (before, after) = (all.iter().filter(defect), kept.iter().filter(defect));
-    assert!(after.count() * 3 < before.count(), "learned in two windows of ten");
+    assert!(after.count() * 3 < before.count(), "detected after two of ten windows");
     let others = |events: &[Event]| events.iter().filter(|e| !defect(e)).count();
     let lost = others(&all) - others(&kept);
     assert!(lost * 50 < others(&all), "{lost} of {} others", others(&all));
-    // The same scene without them, on a clock set anew: trusted again after four windows.
+    // The same scene without them, in a new epoch: no longer hot after four windows.
     let again = in_packets(&signal, 500, |p| filter.apply(settings, sensor, 1, p));
     assert!(filter.list().is_empty(), "{:?}", filter.list());
     assert!(again.len() * 100 > signal.len() * 95);
 }
 
 #[test]
-fn a_clock_set_anew_and_another_sensor_begin_anew() {
+fn a_new_epoch_or_sensor_size_resets_the_filter() {
     let at = |t_us| Event { t_us, x: 3, y: 2, polarity: true };
     let period = RefractorySettings { period_us: 1_000 };
     let mut filter = Refractory::default();
@@ -225,12 +225,12 @@ fn a_clock_set_anew_and_another_sensor_begin_anew() {
     assert_eq!((pass(0, SENSOR, 5_000), pass(0, SENSOR, 5_500)), (1, 0));
     assert_eq!(pass(1, SENSOR, 5_600), 1);
     assert_eq!(pass(1, Size::new(8, 8), 5_700), 1);
-    // The ends of time do not overflow.
+    // Extreme times do not cause an overflow.
     assert_eq!((pass(2, SENSOR, i64::MIN / 8), pass(2, SENSOR, i64::MAX / 4)), (1, 1));
 }
 
 #[test]
-fn filters_are_set_as_controls_and_tell_what_they_did() {
+fn filters_are_set_as_controls_and_report_their_counts() {
     let filters = Filters::default();
     let mut stages = filters.stages();
     let noise: Vec<Event> = (0..100_i64)

@@ -1,4 +1,4 @@
-//! The synchronisation buffer against a simple model, and clocks.
+//! Tests of the synchronisation buffer against a simple model, and of clock maps.
 
 #![allow(
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ fn event(t_us: i64) -> Event {
     Event { t_us, x: (n % 8) as u16, y: (n / 8 % 4) as u16, polarity: n.is_multiple_of(3) }
 }
 
-/// Events every 7 us.
+/// One event every 7 us.
 fn truth(span: LostRange) -> Vec<Event> {
     (span.from_us..span.until_us).filter(|t| t % 7 == 0).map(event).collect()
 }
@@ -62,11 +62,11 @@ fn settings() -> SyncSettings {
     SyncSettings { max_wait_us: None, max_frames: 1000, patience_us: 300, ..Default::default() }
 }
 
-/// What `span` lacks when `given` have come: the model, one microsecond at a time.
-fn lacking(span: LostRange, given: &[LostRange]) -> Vec<LostRange> {
+/// The missing parts of `span` after the packets `received`: a model with a resolution of 1 us.
+fn missing_ranges(span: LostRange, received: &[LostRange]) -> Vec<LostRange> {
     let mut gaps: Vec<LostRange> = Vec::new();
     for us in span.from_us..span.until_us {
-        if given.iter().any(|g| (g.from_us..g.until_us).contains(&us)) {
+        if received.iter().any(|g| (g.from_us..g.until_us).contains(&us)) {
             continue;
         }
         match gaps.last_mut() {
@@ -77,9 +77,9 @@ fn lacking(span: LostRange, given: &[LostRange]) -> Vec<LostRange> {
     gaps
 }
 
-fn check(synced: &SyncedExposure, given: &[LostRange]) {
+fn check(synced: &SyncedExposure, received: &[LostRange]) {
     let span = LostRange { from_us: synced.from.us(), until_us: synced.frame.end.us() };
-    let gaps = lacking(span, given);
+    let gaps = missing_ranges(span, received);
     assert_eq!(synced.missing, gaps, "frame {}", synced.frame.sequence);
     let inside = |e: &Event| gaps.iter().any(|g| (g.from_us..g.until_us).contains(&e.t_us));
     let events: Vec<Event> = truth(span).into_iter().filter(|e| !inside(e)).collect();
@@ -95,7 +95,7 @@ enum Push {
     Frame(u64, i64, i64),
 }
 
-/// A stream that is perturbed: every item with a delay, a fate and the time it should come at.
+/// A perturbed stream. Items may be lost, duplicated, delayed or early.
 fn stream() -> impl Strategy<Value = Vec<Push>> {
     let packets = prop::collection::vec((1_i64..120, 0_u8..10, 0_i64..400), 1..60);
     let frames = prop::collection::vec((1_i64..90, 1_i64..200, 0_u8..10, 0_i64..500), 1..20);
@@ -123,7 +123,7 @@ fn stream() -> impl Strategy<Value = Vec<Push>> {
                 0 => {}
                 1 => timed.extend([(end, push.clone()), (end + delay, push)]),
                 2 => timed.push((end + delay, push)),
-                // Comes before its own events.
+                // Arrives before its own events.
                 3 => timed.push((start, push)),
                 _ => timed.push((end, push)),
             }
@@ -133,9 +133,9 @@ fn stream() -> impl Strategy<Value = Vec<Push>> {
     })
 }
 
-/// What came out, in plain numbers.
+/// The content of an output exposure as plain numbers.
 #[derive(Debug, PartialEq)]
-struct Out {
+struct Output {
     sequence: u64,
     start: i64,
     from: i64,
@@ -143,7 +143,7 @@ struct Out {
     events: Vec<(i64, bool)>,
 }
 
-impl Out {
+impl Output {
     fn shifted(&self, us: i64) -> Self {
         Self {
             sequence: self.sequence,
@@ -155,8 +155,8 @@ impl Out {
     }
 }
 
-/// Plays a stream whose times are told by `clock`, in the order of what is pushed.
-fn play(pushes: &[Push], mut clock: impl FnMut(i64) -> i64) -> Vec<Out> {
+/// Feeds a stream into a buffer. `clock` maps each time, in the order of arrival.
+fn play(pushes: &[Push], mut clock: impl FnMut(i64) -> i64) -> Vec<Output> {
     let mut buffer = SyncBuffer::new(settings(), Drops::default());
     let mut all = Vec::new();
     for push in pushes {
@@ -176,29 +176,30 @@ fn play(pushes: &[Push], mut clock: impl FnMut(i64) -> i64) -> Vec<Out> {
         all.extend(std::iter::from_fn(|| buffer.pop(host(0))));
     }
     all.extend(buffer.finish());
-    let told = |s: SyncedExposure| Out {
+    let output = |s: SyncedExposure| Output {
         sequence: s.frame.sequence,
         start: s.frame.start.us(),
         from: s.from.us(),
         missing: s.missing.iter().map(|g| (g.from_us, g.until_us)).collect(),
         events: s.events.iter().map(|e| (e.t_us, e.polarity)).collect(),
     };
-    all.into_iter().map(told).collect()
+    all.into_iter().map(output).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn every_frame_comes_out_once_in_order_with_what_there_is_of_its_events(pushes in stream()) {
+    fn each_frame_is_output_once_in_order_with_its_available_events(pushes in stream()) {
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let (mut given, mut out): (Vec<LostRange>, Vec<SyncedExposure>) = (Vec::new(), Vec::new());
+        let mut received: Vec<LostRange> = Vec::new();
+        let mut out: Vec<SyncedExposure> = Vec::new();
         let (mut frames_in, mut until) = (0_u64, i64::MIN);
         for push in pushes {
             match push {
                 Push::Events(from_us, until_us) => {
-                    given.push(LostRange { from_us, until_us });
+                    received.push(LostRange { from_us, until_us });
                     until = until.max(until_us);
                     buffer.push_events(packet(0, from_us, until_us));
                 }
@@ -208,15 +209,15 @@ proptest! {
                 }
             }
             while let Some(synced) = buffer.pop(host(0)) {
-                check(&synced, &given);
-                // Nothing goes incomplete before the patience is over.
+                check(&synced, &received);
+                // No incomplete exposure is output before the timeout.
                 prop_assert!(until >= synced.frame.end.us());
                 prop_assert!(synced.missing.is_empty() || until >= synced.frame.end.us() + 300);
                 out.push(synced);
             }
         }
         for synced in buffer.finish() {
-            check(&synced, &given);
+            check(&synced, &received);
             out.push(synced);
         }
         prop_assert!(out.windows(2).all(|w| w[0].frame.start < w[1].frame.start));
@@ -226,11 +227,11 @@ proptest! {
     }
 
     #[test]
-    fn a_counter_that_wraps_again_and_again_changes_nothing(
+    fn counter_wraps_do_not_change_the_output(
         pushes in stream(),
         origin in 0_i64..1_000_000,
     ) {
-        // Twelve bits turn over every 4 ms, so every stream passes several turns.
+        // A counter of twelve bits wraps every 4 ms, so every stream contains several wraps.
         let (bits, turn) = (12, 1_i64 << 12);
         let (plain, wrapped) = (play(&pushes, |t| t), {
             let mut counter = Unwrap::new(bits);
@@ -244,32 +245,32 @@ proptest! {
     }
 
     #[test]
-    fn clocks_that_start_anew_mix_nothing_up(
+    fn epochs_are_not_mixed_up_after_clock_resets(
         streams in prop::collection::vec(stream(), 2..4),
         early in 0_usize..6,
     ) {
-        // Each stream is on a clock of its own; the first frames of the next one may come before
-        // the last packets of this one.
+        // Each stream has a clock of its own. The first frames of a stream may arrive before the
+        // last packets of the previous one.
         let mut all: Vec<(u32, Push)> = Vec::new();
         for (epoch, stream) in streams.into_iter().enumerate() {
             let at = all.len().saturating_sub(early);
             let ahead = stream.iter().take_while(|p| matches!(p, Push::Frame(..))).count();
             let (first, rest) = stream.split_at(ahead);
-            let told = |p: &Push| (epoch as u32, p.clone());
-            all.splice(at..at, first.iter().map(told));
-            all.extend(rest.iter().map(told));
+            let with_epoch = |p: &Push| (epoch as u32, p.clone());
+            all.splice(at..at, first.iter().map(with_epoch));
+            all.extend(rest.iter().map(with_epoch));
         }
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let mut given: Vec<Vec<LostRange>> = vec![Vec::new(); 4];
+        let mut received: Vec<Vec<LostRange>> = vec![Vec::new(); 4];
         let (mut frames_in, mut now, mut out) = (0_u64, 0, Vec::<SyncedExposure>::new());
         for (epoch, push) in all {
             match push {
                 Push::Events(from_us, until_us) => {
-                    // What comes of a clock that is no more is late.
+                    // Packets from an earlier epoch are late.
                     if epoch >= now {
                         now = epoch;
-                        given[epoch as usize].push(LostRange { from_us, until_us });
+                        received[epoch as usize].push(LostRange { from_us, until_us });
                     }
                     buffer.push_events(packet(epoch, from_us, until_us));
                 }
@@ -279,12 +280,12 @@ proptest! {
                 }
             }
             while let Some(synced) = buffer.pop(host(0)) {
-                check(&synced, &given[synced.frame.epoch as usize]);
+                check(&synced, &received[synced.frame.epoch as usize]);
                 out.push(synced);
             }
         }
         for synced in buffer.finish() {
-            check(&synced, &given[synced.frame.epoch as usize]);
+            check(&synced, &received[synced.frame.epoch as usize]);
             out.push(synced);
         }
         let order = |s: &SyncedExposure| (s.frame.epoch, s.frame.start.us());
@@ -293,11 +294,11 @@ proptest! {
     }
 
     #[test]
-    fn memory_stays_within_its_bounds_whether_anyone_takes_exposures_or_not(
+    fn memory_is_bounded_whether_exposures_are_popped_or_not(
         pushes in stream(),
         max_events in 1_usize..40,
         max_frames in 1_usize..4,
-        taken in any::<bool>(),
+        popped in any::<bool>(),
     ) {
         let drops = Drops::default();
         let limits = SyncSettings { max_events, max_frames, ..settings() };
@@ -311,21 +312,21 @@ proptest! {
                     buffer.push_frame(frame(0, sequence, start, end));
                 }
             }
-            while taken && buffer.pop(host(0)).is_some() {
+            while popped && buffer.pop(host(0)).is_some() {
                 out += 1;
             }
             let stats = buffer.stats();
             prop_assert!(stats.held_events <= max_events, "{stats:?}");
-            let most = if taken { max_frames } else { 2 * max_frames };
-            prop_assert!(stats.held_frames <= most, "{stats:?}");
-            // Every frame is accounted for at every moment.
+            let max_held = if popped { max_frames } else { 2 * max_frames };
+            prop_assert!(stats.held_frames <= max_held, "{stats:?}");
+            // At any time, each frame is either output, dropped or held.
             let accounted = out + drops.total(DropUnit::Frames) + stats.held_frames as u64;
             prop_assert_eq!(accounted, frames_in);
         }
     }
 
     #[test]
-    fn readings_that_wrap_and_come_a_little_late_are_put_in_their_place(
+    fn wrapped_and_slightly_late_readings_are_unwrapped(
         start in 0_i64..(1_i64 << 33),
         steps in prop::collection::vec(-1000_i64..1_000_000_000, 1..50),
     ) {
@@ -341,7 +342,10 @@ proptest! {
 
     #[test]
     fn a_clock_map_and_its_inverse_agree(
-        from in -1e12_f64..1e12, to in -1e12_f64..1e12, ppm in -500_f64..500.0, t in -1_000_000_000_i64..1_000_000_000,
+        from in -1e12_f64..1e12,
+        to in -1e12_f64..1e12,
+        ppm in -500_f64..500.0,
+        t in -1_000_000_000_i64..1_000_000_000,
     ) {
         let map = ClockMap::<FrameClock, HostClock>::new(from, to, ppm).unwrap();
         let t = Timestamp::from_us(from as i64 + t);
@@ -351,7 +355,7 @@ proptest! {
 }
 
 #[test]
-fn a_full_buffer_says_what_it_dropped_and_flags_the_exposure() {
+fn a_full_buffer_counts_drops_and_marks_the_exposure_incomplete() {
     let drops = Drops::default();
     let mut buffer =
         SyncBuffer::new(SyncSettings { max_events: 20_000, ..settings() }, drops.clone());
@@ -371,7 +375,7 @@ fn a_full_buffer_says_what_it_dropped_and_flags_the_exposure() {
 }
 
 #[test]
-fn a_clock_that_starts_anew_lets_old_frames_go_with_what_they_have() {
+fn a_clock_reset_releases_old_frames_with_their_available_events() {
     let mut buffer = SyncBuffer::new(settings(), Drops::default());
     buffer.push_events(packet(0, 0, 500));
     buffer.push_frame(frame(0, 7, 100, 900));
@@ -388,7 +392,7 @@ fn a_clock_that_starts_anew_lets_old_frames_go_with_what_they_have() {
 }
 
 #[test]
-fn a_frame_whose_events_never_come_waits_no_longer_than_it_may() {
+fn a_frame_without_events_is_released_after_the_maximum_wait() {
     let limits = SyncSettings { max_wait_us: Some(1000), ..settings() };
     let mut buffer = SyncBuffer::new(limits, Drops::default());
     buffer.push_frame(frame(0, 0, 0, 100));
@@ -399,7 +403,7 @@ fn a_frame_whose_events_never_come_waits_no_longer_than_it_may() {
 }
 
 #[test]
-fn frames_that_the_camera_counted_and_that_never_came_are_told() {
+fn gaps_in_the_frame_numbers_are_reported() {
     let mut buffer = SyncBuffer::new(settings(), Drops::default());
     buffer.push_events(packet(0, 0, 10_000));
     for (sequence, start) in [(3, 100), (6, 400)] {
@@ -411,7 +415,7 @@ fn frames_that_the_camera_counted_and_that_never_came_are_told() {
 }
 
 #[test]
-fn nonsense_is_counted_and_passed_over() {
+fn malformed_packets_are_counted_and_ignored() {
     let drops = Drops::default();
     let mut buffer = SyncBuffer::new(settings(), drops.clone());
     buffer.push_frame(frame(0, 0, 100, 100));
@@ -424,13 +428,13 @@ fn nonsense_is_counted_and_passed_over() {
 }
 
 #[test]
-fn an_exposure_whose_events_were_lost_inside_the_camera_is_marked_and_no_other() {
+fn only_exposures_with_events_lost_in_the_camera_are_marked_lossy() {
     let drops = Drops::default();
     let mut buffer = SyncBuffer::new(settings(), drops);
     for (sequence, start_us) in [(0, 100), (1, 300), (2, 500), (3, 700)] {
         buffer.push_frame(frame(0, sequence, start_us, start_us + 100));
     }
-    // Told by the packet that ends at 560: since 350, in the second and the third exposure.
+    // The packet that ends at 560 reports a loss since 350: in the second and the third exposure.
     for from_us in (0..900).step_by(80) {
         let mut packet = packet(0, from_us, from_us + 80);
         packet.lost_since = (from_us == 480).then(|| at(350));
@@ -440,9 +444,9 @@ fn an_exposure_whose_events_were_lost_inside_the_camera_is_marked_and_no_other()
     let marks: Vec<(bool, bool)> = synced.iter().map(|s| (s.lossy, s.is_complete())).collect();
     let (whole, lossy) = ((false, true), (true, false));
     assert_eq!(marks, [whole, lossy, lossy, whole]);
-    assert!(synced.iter().all(|s| s.missing.is_empty()), "time itself was answered for");
+    assert!(synced.iter().all(|s| s.missing.is_empty()), "the packets cover all of the time");
     assert_eq!(buffer.stats().incomplete, 2);
-    // Another epoch has other times.
+    // The loss does not apply to another epoch.
     buffer.push_events(packet(1, 0, 1000));
     buffer.push_frame(frame(1, 0, 360, 400));
     assert!(!buffer.pop(host(0)).unwrap().lossy);

@@ -1,5 +1,5 @@
-//! Two cameras of which one tells no time, as a web camera: what both see tells the delay, as soon
-//! as they are aligned, and not before.
+//! Two cameras, one of which has no hardware timestamps, such as a webcam: image content determines
+//! the delay as soon as the cameras are aligned, and not before.
 
 #![allow(
     clippy::indexing_slicing,
@@ -22,10 +22,10 @@ use std::sync::{Arc, Mutex};
 
 const IMAGE: Size = Size::new(144, 96);
 const SENSOR: Size = Size::new(72, 48);
-/// From the shutter's closing to the frame's arrival.
+/// Time from the closing of the shutter to the arrival of the frame.
 const READOUT_US: i64 = 11_000;
 
-/// The event camera hangs upside down.
+/// The event camera is mounted upside down.
 fn alignment() -> Alignment {
     let warp = Warp {
         events: SENSOR.into(),
@@ -39,22 +39,22 @@ fn alignment() -> Alignment {
     Alignment { warp, crop, target, residual }
 }
 
-/// Plays frames through a whole rig, aligned from one of them on; gives its state at the end and
-/// the errors of the last 100 frames, in microseconds.
+/// Runs frames through a complete rig that is aligned from frame `aligned_from` on. Returns the
+/// final state and the errors of the last 100 frames, in microseconds.
 fn run(stamped: bool, frames: Range<usize>, aligned_from: usize) -> (SyncState, Vec<f64>) {
     let model = model(1);
     assert_eq!((model.image, model.sensor), (IMAGE, SENSOR));
     let world = world(model, 150);
     let play = Play { stamped, readout_us: READOUT_US, ..Play::new(model, &world) };
-    // Without room, so that packets of both come in the order in which they were sent.
+    // Zero capacity, so that packets of both cameras are received in the order of sending.
     let (to_frames, of_frames) = bounded(0);
     let (to_events, of_events) = bounded(0);
     let input = |packets, role| Input { packets, role, own_clock: true };
     let inputs = vec![input(of_frames, Role::Frames), input(of_events, Role::Events)];
     let starts = Arc::new(Mutex::new(HashMap::new()));
-    let noted = starts.clone();
+    let recorded = starts.clone();
     let rig = Rig::start(inputs, RigSettings::default(), Drops::default(), move |synced| {
-        noted.lock().unwrap().insert(synced.frame.sequence, synced.frame.start.us());
+        recorded.lock().unwrap().insert(synced.frame.sequence, synced.frame.start.us());
     });
     let rig = rig.unwrap();
     let mut expected = Vec::new();
@@ -89,22 +89,22 @@ fn mean(errors_us: &[f64]) -> f64 {
 }
 
 #[test]
-fn frames_that_tell_no_time_are_compared_with_events_once_they_are_aligned() {
-    // Upside down they have nothing in common, and the state says what is left.
+fn frames_without_timestamps_are_timed_by_content_once_aligned() {
+    // Upside down, the images do not match, and only arrival times remain.
     let (state, errors) = run(false, 0..300, usize::MAX);
     assert!(matches!(state, SyncState::Arrival { .. }), "{state:?}");
     assert!(mean(&errors) > READOUT_US as f64, "{:.0} us", mean(&errors));
 
     let (state, errors) = run(false, 0..450, 100);
     let SyncState::Content { residual_us, offset_us, .. } = state else { panic!("{state:?}") };
-    println!("{:.0} us on the average; {state:?}", mean(&errors));
-    // Single frames are as uncertain as their arrival; the delay itself is found.
+    println!("{:.0} us on average; {state:?}", mean(&errors));
+    // Single frames are as uncertain as their arrival, but the delay itself is determined.
     assert!(mean(&errors).abs() < 1_000.0, "{:.0} us", mean(&errors));
     assert!(offset_us < -READOUT_US as f64 + 1_000.0 && residual_us < 4_000.0, "{state:?}");
 }
 
 #[test]
-fn frames_that_tell_time_are_too() {
+fn frames_with_timestamps_are_timed_by_content_once_aligned() {
     let (state, errors) = run(true, 0..450, 100);
     assert!(matches!(state, SyncState::Content { .. }), "{state:?}");
     let worst_us = errors.iter().map(|e| e.abs()).fold(0.0, f64::max);

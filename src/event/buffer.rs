@@ -1,56 +1,56 @@
-//! Lists of events whose memory comes back: whoever drops one anywhere, on whatever thread,
-//! returns it to the store that it was taken from, so that a live path allocates no events.
+//! Pooled event buffers. A buffer returns to its pool when it is dropped, on any thread, so that
+//! the live path does not allocate memory for events.
 
 use super::Event;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Spare lists that are kept at most: packets of a millisecond for an eighth of a second.
-const MOST: usize = 128;
+/// Largest number of spare buffers: packets of a millisecond for an eighth of a second.
+const MAX_BUFFERS: usize = 128;
 
-/// Events that spare lists have room for at most: 16 MiB, five
-/// exposures of a sixtieth of a second at 12 million events a second. Lists that a flood made long go back to
-/// the system when it is over.
-const MOST_EVENTS: usize = (16 << 20) / size_of::<Event>();
+/// Largest total capacity of spare buffers in events: 16 MiB, which is five exposures of a sixtieth
+/// of a second at 12 million events a second. Buffers that grew in a burst of events are freed
+/// afterwards.
+const MAX_EVENTS: usize = (16 << 20) / size_of::<Event>();
 
-/// Where lists are taken from and come back to.
+/// A pool of event buffers.
 #[derive(Clone, Debug, Default)]
 pub struct EventPool {
-    spare: Arc<Mutex<Spare>>,
+    spare: Arc<Mutex<SpareBuffers>>,
 }
 
 #[derive(Debug, Default)]
-struct Spare {
+struct SpareBuffers {
     lists: Vec<Vec<Event>>,
-    /// What they have room for together.
-    room: usize,
+    /// Total capacity of the spare buffers, in events.
+    capacity: usize,
 }
 
-impl Spare {
+impl SpareBuffers {
     fn take(&mut self) -> Option<Vec<Event>> {
         let list = self.lists.pop()?;
-        self.room -= list.capacity();
+        self.capacity -= list.capacity();
         Some(list)
     }
 
-    fn give(&mut self, list: Vec<Event>) {
-        let room = self.room + list.capacity();
-        if list.capacity() > 0 && self.lists.len() < MOST && room <= MOST_EVENTS {
-            self.room = room;
+    fn put_back(&mut self, list: Vec<Event>) {
+        let capacity = self.capacity + list.capacity();
+        if list.capacity() > 0 && self.lists.len() < MAX_BUFFERS && capacity <= MAX_EVENTS {
+            self.capacity = capacity;
             self.lists.push(list);
         }
     }
 }
 
 impl EventPool {
-    /// An empty list, with room for as many events as it held before.
+    /// Returns an empty buffer. Its capacity is that of its last use.
     pub fn take(&self) -> EventBuffer {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         EventBuffer { list: spare.unwrap_or_default(), home: Some(self.clone()) }
     }
 }
 
-/// A list of events, used as a [`Vec`] is.
+/// A buffer of events, used like a [`Vec`].
 #[derive(Debug, Default)]
 pub struct EventBuffer {
     list: Vec<Event>,
@@ -78,7 +78,7 @@ impl FromIterator<Event> for EventBuffer {
     }
 }
 
-/// A copy belongs to whoever made it.
+/// A clone does not belong to a pool.
 impl Clone for EventBuffer {
     fn clone(&self) -> Self {
         self.list.clone().into()
@@ -125,7 +125,7 @@ impl Drop for EventBuffer {
         let Some(home) = self.home.take() else { return };
         let mut list = std::mem::take(&mut self.list);
         list.clear();
-        home.spare.lock().unwrap_or_else(PoisonError::into_inner).give(list);
+        home.spare.lock().unwrap_or_else(PoisonError::into_inner).put_back(list);
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_dropped_on_another_thread_is_handed_out_empty_and_a_copy_is_not() {
+    fn a_buffer_dropped_on_another_thread_is_reused_empty_and_a_clone_is_not() {
         let store = EventPool::default();
         let event = Event { t_us: 1, x: 2, y: 3, polarity: true };
         let mut first = store.take();
@@ -144,28 +144,28 @@ mod tests {
         assert!(copy == first && copy.as_ptr() != at);
         std::thread::spawn(move || drop(first)).join().unwrap();
         drop(copy);
-        // An allocator would give freed memory to the next who asks for as much.
+        // An allocator would return the freed memory for the next allocation of the same size.
         let decoy = vec![event; 100];
         let again = store.take();
         assert!(again.is_empty() && again.capacity() >= 100);
         assert!(again.as_ptr() == at && decoy.as_ptr() != at);
-        assert!(store.take().as_ptr() != at, "handed out twice");
+        assert!(store.take().as_ptr() != at, "the same memory was returned twice");
     }
 
     #[test]
-    fn what_a_flood_made_long_is_given_back_to_the_system() {
+    fn buffers_that_exceed_the_capacity_limit_are_freed() {
         let store = EventPool::default();
-        let mut lists: Vec<_> = (0..2 * MOST).map(|_| store.take()).collect();
-        lists.iter_mut().for_each(|list| list.reserve_exact(MOST_EVENTS / 10));
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
+        lists.iter_mut().for_each(|list| list.reserve_exact(MAX_EVENTS / 10));
         drop(lists);
         let held = store.spare.lock().unwrap();
-        let room: usize = held.lists.iter().map(Vec::capacity).sum();
-        assert_eq!((held.lists.len(), held.room), (10, room));
+        let capacity: usize = held.lists.iter().map(Vec::capacity).sum();
+        assert_eq!((held.lists.len(), held.capacity), (10, capacity));
         drop(held);
-        let mut lists: Vec<_> = (0..2 * MOST).map(|_| store.take()).collect();
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
         let empty = |store: &EventPool| {
             let held = store.spare.lock().unwrap();
-            held.lists.is_empty() && held.room == 0
+            held.lists.is_empty() && held.capacity == 0
         };
         assert!(empty(&store));
         lists.iter_mut().for_each(|list| {
@@ -173,6 +173,6 @@ mod tests {
             list.reserve_exact(1);
         });
         drop(lists);
-        assert_eq!(store.spare.lock().unwrap().lists.len(), MOST);
+        assert_eq!(store.spare.lock().unwrap().lists.len(), MAX_BUFFERS);
     }
 }

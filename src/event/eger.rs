@@ -1,13 +1,13 @@
 //! EGER, the exposure-guided event representation (GEM, ICCV 2023, section 3.1).
 //!
-//! The exposure is cut into 16 equal bins. Within each bin, events before the target, within
-//! it and after it are counted apart, and so are the two polarities:
-//! `channel = bin * 6 + part * 2 + polarity`.
+//! The exposure is divided into 16 equal bins. Within each bin, events before, within and after the
+//! target are counted separately, and so are the two polarities: `channel = bin * 6 + part * 2 +
+//! polarity`.
 
 use super::Event;
 use crate::time::TimeRange;
 
-/// Equal parts that an exposure is cut into.
+/// Number of equal bins of an exposure.
 pub const BINS: usize = 16;
 /// Channels of the representation: 16 bins, 3 parts, 2 polarities.
 pub const CHANNELS: usize = BINS * 6;
@@ -33,7 +33,7 @@ pub enum EgerError {
         /// Rows of the sensor.
         height: usize,
     },
-    /// The output buffer has another length than `96 * height * width`.
+    /// The length of the output buffer is not `96 * height * width`.
     #[error("the output holds {found} numbers where {expected} are needed")]
     Length {
         /// Numbers in the buffer.
@@ -59,13 +59,13 @@ pub fn eger(
     Ok(out)
 }
 
-/// Counts the events of one exposure into `out`, laid out `(96, height, width)`.
+/// Counts the events of one exposure into `out`, with the layout `(96, height, width)`.
 ///
-/// Events outside the exposure are passed over; the order of events does not matter.
+/// Events outside the exposure are ignored. The order of the events does not matter.
 ///
 /// # Errors
-/// An empty or reversed exposure, a reversed target, an event outside the sensor, or a
-/// buffer of the wrong length. After an error the buffer's contents mean nothing.
+/// An empty or reversed exposure, a reversed target, an event outside the sensor, or a buffer of
+/// the wrong length. After an error, the contents of the buffer are undefined.
 pub fn eger_into(
     events: &[Event],
     exposure: TimeRange,
@@ -104,7 +104,8 @@ pub fn eger_into(
         Ok(())
     };
     if events.is_sorted_by_key(|e| e.t_us) {
-        // Bin by bin: what is zeroed is still in the cache when its events are counted.
+        // Process bin by bin, so that zeroed memory is still in the cache when its events are
+        // counted.
         let mut rest = events.get(events.partition_point(before)..).unwrap_or_default();
         for (number, cells) in out.chunks_mut((6 * plane).max(1)).enumerate() {
             cells.fill(0.0);

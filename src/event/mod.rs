@@ -1,4 +1,4 @@
-//! Events of an event camera, and the tensor that the network reads.
+//! Events of an event camera, and the input tensor of the network.
 
 mod buffer;
 mod eger;
@@ -24,10 +24,10 @@ pub use trigger::{Trigger, TriggerEdge};
 pub struct Event {
     /// Time in microseconds, on the clock of the exposure that the event belongs to.
     pub t_us: i64,
-    /// Column, counted from the left.
+    /// Column, starting from 0 at the left.
     pub x: u16,
-    /// Row, counted from the top.
+    /// Row, starting from 0 at the top.
     pub y: u16,
-    /// `true` where it became brighter.
+    /// `true` for an increase of brightness (ON), `false` for a decrease (OFF).
     pub polarity: bool,
 }

@@ -1,28 +1,29 @@
-//! The event prior: what the double integral (Pan et al., CVPR 2019) says of the sharp image,
-//! computed from the counts of [EGER](super::eger) alone, as two further channels for the network.
+//! The event prior: an estimate of the sharp image from the double integral (Pan et al., CVPR
+//! 2019), computed from the counts of [EGER](super::eger) alone, as two additional input channels
+//! of the network.
 //!
-//! A network that is given counts alone has to guess the contrast threshold of the camera. With
-//! the prior the counts are changes of log intensity, and the factor between the blurry and the
-//! sharp image is known up to noise. Counts carry no order of events within a bin; log intensity
-//! is taken as linear there.
+//! From counts alone, a network has to guess the contrast threshold of the camera. The prior scales
+//! the counts to changes of log intensity, and provides the ratio between the blurry and the sharp
+//! image up to noise. Counts contain no order of events within a bin; log intensity is assumed to
+//! be linear there.
 
 use super::{BINS, CHANNELS, Thresholds};
 use crate::time::TimeRange;
 
-/// Channels that the prior adds.
+/// Number of channels that the prior adds.
 pub const PRIOR_CHANNELS: usize = 2;
-/// Change of log intensity that a scaled count of one stands for: a common contrast threshold, so
-/// that scaled counts of a usual camera are as large as its counts.
+/// Change of log intensity that a scaled count of one represents. It is a common contrast
+/// threshold, so that for a typical camera scaled counts are about as large as raw counts.
 pub const COUNT_UNIT: f32 = 0.2;
 /// Log ratios are clamped to this: a factor of 20 between blurry and sharp.
 pub const MAX_LOG_RATIO: f32 = 3.0;
-/// Factor of the log ratio, which makes its channels about as large as the others.
+/// Scale factor of the log ratio, which makes its channels about as large as the others.
 pub const LOG_RATIO_SCALE: f32 = 2.0;
-/// Levels of log intensity are clamped to this before they are exponentiated, so that a hot
-/// pixel's thousands of events cannot overflow.
+/// Levels of log intensity are clamped to this before they are exponentiated, so that the thousands
+/// of events of a hot pixel cannot cause an overflow.
 pub const MAX_LEVEL: f32 = 20.0;
 
-/// What a set of weights reads of the events.
+/// The event input that a set of weights expects.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -36,7 +37,7 @@ pub enum EventInput {
 }
 
 impl EventInput {
-    /// Channels of the tensor.
+    /// Number of channels of the tensor.
     pub const fn channels(self) -> usize {
         match self {
             Self::Counts => CHANNELS,
@@ -44,12 +45,12 @@ impl EventInput {
         }
     }
 
-    /// The kind with this number of channels.
+    /// The variant with this number of channels.
     pub fn of_channels(channels: usize) -> Option<Self> {
         [Self::Counts, Self::Prior].into_iter().find(|kind| kind.channels() == channels)
     }
 
-    /// Name in files of weights.
+    /// Name in weight files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Counts => "counts",
@@ -57,23 +58,23 @@ impl EventInput {
         }
     }
 
-    /// The kind of this name.
+    /// The variant with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         [Self::Counts, Self::Prior].into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// How long a target lies in each bin of its exposure, in bins (0 to 1); all zero for an instant.
+/// Overlap of a target with each bin of its exposure, in bins (0 to 1). All zero for an instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TargetBins {
-    /// Overlap with every bin.
+    /// Overlap with each bin.
     pub overlap: [f32; BINS],
     /// Their sum.
     pub total: f32,
 }
 
 impl TargetBins {
-    /// For a target, whose parts outside the exposure do not count.
+    /// The overlap for a target. Parts of it outside the exposure are ignored.
     pub fn new(exposure: TimeRange, target: TimeRange) -> Self {
         let bin_us = exposure.duration_us() / BINS as f64;
         let position = |t_us: f64| (t_us - exposure.start_us) / bin_us;
@@ -86,16 +87,16 @@ impl TargetBins {
     }
 }
 
-/// Mean of the exponential of something that runs linearly from `from` to `to` (Simpson's rule).
+/// Mean of the exponential of a function that is linear from `from` to `to` (Simpson's rule).
 fn mean_exp(from: f32, to: f32) -> f32 {
     let exp = |level: f32| level.clamp(-MAX_LEVEL, MAX_LEVEL).exp();
     (exp(from) + 4.0 * exp(0.5 * (from + to)) + exp(to)) / 6.0
 }
 
-/// Logarithm of sharp over blurry at one pixel: `ln(mean over the target of e^S) - ln(mean over the
-/// exposure of e^S)`, where `S` is the log intensity relative to the exposure's start.
-/// `change(bin, part)` is the signed change of log intensity in a bin before (part 0), within (1)
-/// and after (2) the target.
+/// Log ratio of the sharp to the blurry image at one pixel: `ln(mean over the target of e^S) -
+/// ln(mean over the exposure of e^S)`, where `S` is the log intensity relative to the start of the
+/// exposure. `change(bin, part)` is the signed change of log intensity in a bin before (part 0),
+/// within (1) and after (2) the target.
 pub fn log_ratio(change: impl Fn(usize, usize) -> f32, target: &TargetBins) -> f32 {
     let (mut level, mut at_instant) = (0.0_f32, 0.0_f32);
     let (mut blurry, mut sharp) = (0.0_f32, 0.0_f32);
@@ -116,18 +117,20 @@ pub fn log_ratio(change: impl Fn(usize, usize) -> f32, target: &TargetBins) -> f
     sharp - (blurry / BINS as f32).ln()
 }
 
-/// The prior's two channels for a log ratio: brighter than the blurry image, then darker.
+/// The two channels of the prior for a log ratio: its positive part (sharp is brighter than blurry)
+/// and its negative part.
 pub fn prior_channels(log_ratio: f32) -> [f32; PRIOR_CHANNELS] {
     [log_ratio, -log_ratio].map(|r| r.clamp(0.0, MAX_LOG_RATIO) * LOG_RATIO_SCALE)
 }
 
-/// Factor of the counts of every polarity: negative, then positive.
+/// Scale factors of the counts per polarity: OFF, then ON.
 pub fn count_scales(thresholds: Thresholds) -> [f32; 2] {
     [thresholds.off as f32 / COUNT_UNIT, thresholds.on as f32 / COUNT_UNIT]
 }
 
-/// Turns `(96, height, width)` counts into the `(98, height, width)` tensor that weights of
-/// [`EventInput::Prior`] read; `area` is `height * width`. The definition, pixel by pixel.
+/// Converts `(96, height, width)` counts to the `(98, height, width)` tensor that weights with
+/// [`EventInput::Prior`] expect. `area` is `height * width`. This is the reference implementation,
+/// pixel by pixel.
 pub fn append_prior(
     counts: &mut Vec<f32>,
     area: usize,

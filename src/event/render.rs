@@ -1,12 +1,12 @@
-//! Events as a picture, for people.
+//! Renders events as an image for display.
 
 use super::Event;
 use crate::image::{ImageU8, Size};
 use crate::time::TimeRange;
 
-/// The events of `span` on white: red where a pixel became brighter, blue where darker, the
-/// stronger the more often. Events outside the sensor are passed over. The result has
-/// `size`, each event spread over its share of it.
+/// Renders the events of `span` on white: red where a pixel became brighter, blue where it became
+/// darker, with a saturation that increases with the number of events. Events outside the sensor
+/// are ignored. The result has `size`; each event fills the area of its sensor pixel.
 pub fn render(events: &[Event], span: TimeRange, sensor: Size, size: Size) -> ImageU8 {
     let mut counts = vec![[0_u16; 2]; sensor.area()];
     for e in events {
@@ -20,7 +20,8 @@ pub fn render(events: &[Event], span: TimeRange, sensor: Size, size: Size) -> Im
             *count = count.saturating_add(1);
         }
     }
-    // What a busy pixel counts: full colour there, so that slow and fast scenes both show.
+    // Number of events of a busy pixel. It gets full saturation, so that slow and fast scenes are
+    // both visible.
     let mut busy: Vec<u16> =
         counts.iter().map(|[off, on]| off.saturating_add(*on)).filter(|n| *n > 0).collect();
     let last = busy.len().saturating_sub(1);
@@ -29,7 +30,7 @@ pub fn render(events: &[Event], span: TimeRange, sensor: Size, size: Size) -> Im
     let colour = |[off, on]: [u16; 2]| {
         let (off, on) = (f32::from(off) / strong, f32::from(on) / strong);
         let faded = |amount: f32| 1.0 - amount.min(1.0);
-        // Blue, green, red: red takes blue and green away, blue takes red and green.
+        // Blue, green, red: red reduces blue and green, blue reduces red and green.
         [faded(on), faded(on + off), faded(off)].map(|v| (v * 255.0) as u8)
     };
     let mut picture = ImageU8::filled(true, size, 255);
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brighter_is_red_darker_is_blue_and_nothing_is_white() {
+    fn brighter_is_red_darker_is_blue_and_no_events_are_white() {
         let event = |x, t_us, on| Event { t_us, x, y: 0, polarity: on };
         let events = [event(0, 5, true), event(1, 5, false), event(2, 99, true)];
         let size = Size::new(6, 2);

@@ -1,18 +1,18 @@
 //! Contrast thresholds of an event camera.
 
-/// The change of the logarithm of brightness that makes a pixel fire.
+/// Change of log intensity that makes a pixel fire an event.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Thresholds {
-    /// For events towards brighter.
+    /// For ON events, which are increases of brightness.
     pub on: f64,
-    /// For events towards darker, as a positive number.
+    /// For OFF events, which are decreases of brightness, as a positive number.
     pub off: f64,
 }
 
 impl Thresholds {
-    /// What is assumed of a camera of which nothing is known. Event cameras are set to between
-    /// 0.1 and 0.5 (Gallego et al., Event-based Vision: A Survey, TPAMI 2020, section 2.1: 10 to
-    /// 50 % of illumination change); 0.2 is also what v2e and ESIM assume by default.
+    /// Assumed for a camera without further information. The thresholds of event cameras are
+    /// between 0.1 and 0.5 (Gallego et al., Event-based Vision: A Survey, TPAMI 2020, section 2.1:
+    /// 10 to 50 % of illumination change). v2e and ESIM also use 0.2 by default.
     pub const DEFAULT: Self = Self::both(0.2);
 
     /// The same threshold for both polarities.
@@ -20,7 +20,7 @@ impl Thresholds {
         Self { on: contrast, off: contrast }
     }
 
-    /// Both are numbers that a threshold can be: above zero and at most 2.
+    /// Whether both thresholds are in the valid range: above 0 and at most 2.
     pub fn is_valid(&self) -> bool {
         [self.on, self.off].iter().all(|c| c.is_finite() && *c > 0.0 && *c <= 2.0)
     }
@@ -32,41 +32,41 @@ impl Default for Thresholds {
     }
 }
 
-/// Where contrast thresholds come from, from the least to the most certain.
+/// Source of contrast thresholds, from least to most certain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContrastSource {
-    /// Nothing is known: [`Thresholds::DEFAULT`].
+    /// Not known: [`Thresholds::DEFAULT`].
     #[default]
     Default,
     /// Estimated from frames and events.
     Estimated,
-    /// Known from how the data were made, or from the camera's maker.
+    /// Known from the creation of the data, or from the camera's manufacturer.
     Known,
-    /// Set by a person.
+    /// Set by the user.
     Set,
 }
 
-/// Contrast thresholds, where they come from, and how well they are known.
+/// Contrast thresholds with their source and uncertainty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Contrast {
-    /// ON and OFF.
+    /// The ON and OFF thresholds.
     #[serde(flatten)]
     pub thresholds: Thresholds,
-    /// Where they come from.
+    /// Source of the thresholds.
     pub source: ContrastSource,
-    /// Relative standard error, where there is one.
+    /// Relative standard error, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<f64>,
 }
 
 impl Contrast {
-    /// Thresholds that a person set.
+    /// Thresholds set by the user.
     pub const fn set(thresholds: Thresholds) -> Self {
         Self { thresholds, source: ContrastSource::Set, uncertainty: None }
     }
 
-    /// Thresholds that are known from how the data were made.
+    /// Thresholds known from the creation of the data.
     pub const fn known(thresholds: Thresholds) -> Self {
         Self { thresholds, source: ContrastSource::Known, uncertainty: None }
     }

@@ -2,20 +2,20 @@
 
 use crate::time::{EventClock, Timestamp};
 
-/// Which way an external signal went.
+/// Direction of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TriggerEdge {
-    /// From low to high: with the usual wiring, the shutter opens.
+    /// From low to high. With the usual wiring, the shutter opens.
     Rising,
-    /// From high to low: the shutter closes.
+    /// From high to low. The shutter closes.
     Falling,
 }
 
-/// An edge on the event camera's external input or generator, told on its clock.
+/// An edge on the event camera's external input or signal generator, timed on the event clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trigger {
-    /// When.
+    /// Time of the edge.
     pub t: Timestamp<EventClock>,
-    /// Which way.
+    /// Direction of the edge.
     pub kind: TriggerEdge,
 }

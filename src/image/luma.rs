@@ -1,4 +1,4 @@
-//! Brightness of a colour.
+//! Luma of a colour.
 
-/// Weights of blue, green and red in brightness (ITU-R BT.601).
+/// Weights of blue, green and red in the luma (ITU-R BT.601).
 pub const LUMA_BGR: [f32; 3] = [0.114, 0.587, 0.299];

@@ -1,7 +1,7 @@
-//! Images and exposures: planar buffers, eight bits or floating point.
+//! Planar image buffers, with eight bits or floating point.
 //!
-//! Colour planes are in blue, green, red order throughout, as MS-RBD stores them and as the
-//! published network was trained; only what is written for people is turned to RGB.
+//! Colour planes are in the order blue, green, red everywhere, as in MS-RBD and in the training of
+//! the published network. Only output for people is converted to RGB.
 
 #![allow(clippy::indexing_slicing, reason = "a plane's range follows from the image's own size")]
 
@@ -25,7 +25,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// A size from its two sides.
+    /// A size from its width and height.
     pub const fn new(width: usize, height: usize) -> Self {
         Self { width, height }
     }
@@ -42,25 +42,25 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// Why numbers are not an image.
+/// Why data is not a valid image.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FrameError {
-    /// Neither gray nor three colours.
+    /// The number of channels is neither 1 (gray) nor 3 (colour).
     #[error("an image has {0} channels; only 1 (gray) and 3 (blue, green, red) are handled")]
     Channels(usize),
-    /// A side is zero, or the number of samples does not fit the sides.
+    /// A side is zero, or the number of samples does not match the size.
     #[error("an image of {size} pixels and {channels} channels cannot have {found} samples")]
     Length {
-        /// Claimed size.
+        /// Size of the image.
         size: Size,
-        /// Claimed channels.
+        /// Number of channels.
         channels: usize,
-        /// Samples found.
+        /// Number of samples.
         found: usize,
     },
 }
 
-/// An image of `channels x height x width` samples of type `T`, row-major, plane by plane.
+/// An image of `channels x height x width` samples of type `T`, planar and row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planar<T> {
     channels: usize,
@@ -68,7 +68,7 @@ pub struct Planar<T> {
     data: Samples<T>,
 }
 
-/// Eight bits a sample, as cameras and MS-RBD files give it.
+/// Eight bits per sample, as in camera frames and MS-RBD files.
 pub type ImageU8 = Planar<u8>;
 /// Floating point, nominally in `[0, 1]`.
 pub type ImageF32 = Planar<f32>;
@@ -77,12 +77,12 @@ impl<T: Copy> Planar<T> {
     /// An image from its samples, plane by plane.
     ///
     /// # Errors
-    /// Channels other than 1 and 3, an empty side, or the wrong number of samples.
+    /// The number of channels is not 1 or 3, a side is zero, or the number of samples is wrong.
     pub fn new(channels: usize, size: Size, data: Vec<T>) -> Result<Self, FrameError> {
         if channels != 1 && channels != 3 {
             return Err(FrameError::Channels(channels));
         }
-        // Checked: sizes may come from a file.
+        // Checked multiplication, as sizes may come from a file.
         let needed = size.width.checked_mul(size.height).and_then(|a| a.checked_mul(channels));
         if needed != Some(data.len()) || data.is_empty() {
             return Err(FrameError::Length { size, channels, found: data.len() });
@@ -90,24 +90,24 @@ impl<T: Copy> Planar<T> {
         Ok(Self { channels, size, data: data.into() })
     }
 
-    /// An image whose every sample is `value`; sides of zero become one.
+    /// An image with all samples set to `value`. A side of zero becomes one.
     pub fn filled(colour: bool, size: Size, value: T) -> Self {
         let size = Size::new(size.width.max(1), size.height.max(1));
         let channels = if colour { 3 } else { 1 };
         Self { channels, size, data: vec![value; channels * size.area()].into() }
     }
 
-    /// As [`Planar::filled`], with memory that goes back to `pool` when the image is dropped:
-    /// only memory that is new is filled with `value`, the rest holds an earlier image.
+    /// As [`Planar::filled`], with memory that returns to `store` when the image is dropped. Only
+    /// new memory is filled with `value`; reused memory holds an earlier image.
     pub fn in_store(store: &ImagePool<T>, colour: bool, size: Size, value: T) -> Self {
         let size = Size::new(size.width.max(1), size.height.max(1));
         let channels = if colour { 3 } else { 1 };
         Self { channels, size, data: store.take(channels * size.area(), value) }
     }
 
-    /// A copy with memory from `pool`.
+    /// A copy with memory from `store`.
     pub fn copy_in(&self, store: &ImagePool<T>) -> Self {
-        // Never empty, so there is a sample to fill new memory with.
+        // An image is never empty, so there is a first sample.
         let value = self.data[0];
         let mut copy = Self::in_store(store, self.channels == 3, self.size, value);
         copy.data.copy_from_slice(&self.data);
@@ -129,18 +129,18 @@ impl<T: Copy> Planar<T> {
         &self.data
     }
 
-    /// All samples, plane by plane, to change in place.
+    /// All samples, plane by plane, mutable.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
     }
 
-    /// The rows of plane `channel`; gray answers for every colour.
+    /// The rows of plane `channel`. A gray image returns its only plane for every channel.
     pub fn plane(&self, channel: usize) -> &[T] {
         let area = self.size.area();
         &self.data[channel.min(self.channels - 1) * area..][..area]
     }
 
-    /// The same image with every sample passed through `f`.
+    /// A new image with `f` applied to every sample.
     pub fn map<U>(&self, f: impl Fn(T) -> U) -> Planar<U> {
         Planar {
             channels: self.channels,
@@ -151,27 +151,28 @@ impl<T: Copy> Planar<T> {
 }
 
 impl ImageU8 {
-    /// From interleaved red, green, blue samples.
+    /// An image from interleaved red, green, blue samples.
     ///
     /// # Errors
-    /// An empty side, or the wrong number of samples.
+    /// A side is zero, or the number of samples is wrong.
     pub fn from_rgb(size: Size, rgb: &[u8]) -> Result<Self, FrameError> {
         let data = [2, 1, 0].iter().flat_map(|c| rgb.iter().skip(*c).step_by(3)).copied();
         Self::new(3, size, data.collect())
     }
 
-    /// Interleaved red, green, blue samples; gray gives three equal ones.
+    /// Interleaved red, green, blue samples; three equal ones for a gray image.
     pub fn to_rgb(&self) -> Vec<u8> {
         let (b, g, r) = (self.plane(0), self.plane(1), self.plane(2));
         r.iter().zip(g).zip(b).flat_map(|((r, g), b)| [*r, *g, *b]).collect()
     }
 
-    /// Samples divided by 255.
+    /// Converts to floating point: samples divided by 255.
     pub fn to_planes(&self) -> ImageF32 {
         self.map(fraction)
     }
 
-    /// As [`ImageU8::to_planes`], with memory from `pool`: for every frame of a live path.
+    /// As [`ImageU8::to_planes`], with memory from `store`, for use with every frame of the live
+    /// path.
     pub fn to_planes_in(&self, store: &ImagePool<f32>) -> ImageF32 {
         let mut planes = ImageF32::in_store(store, self.channels == 3, self.size, 0.0);
         planes.data_mut().iter_mut().zip(self.data()).for_each(|(to, v)| *to = fraction(*v));
@@ -179,22 +180,22 @@ impl ImageU8 {
     }
 }
 
-/// Eight bits as a number in `[0, 1]`.
+/// Converts eight bits to a number in `[0, 1]`.
 fn fraction(v: u8) -> f32 {
     f32::from(v) / 255.0
 }
 
-/// How a number in `[0, 1]` becomes eight bits: clamped, times 255, then an integer.
+/// How a number in `[0, 1]` is converted to eight bits: clamped, multiplied by 255, then rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rounding {
-    /// Towards zero, as the published evaluation does.
+    /// Rounds towards zero, as the published evaluation does.
     Down,
-    /// To the nearest, for the eye.
+    /// Rounds to the nearest integer, for display.
     Nearest,
 }
 
 impl Rounding {
-    /// What is added before the fraction is cut off.
+    /// Added before truncation.
     pub const fn offset(self) -> f32 {
         match self {
             Self::Down => 0.0,
@@ -202,24 +203,24 @@ impl Rounding {
         }
     }
 
-    /// The eight bits; zero for what is not a number.
+    /// Converts to eight bits. NaN becomes zero.
     pub fn byte(self, value: f32) -> u8 {
         (value.clamp(0.0, 1.0) * 255.0 + self.offset()) as u8
     }
 }
 
 impl ImageF32 {
-    /// Eight bits by truncation after clamping, as the published evaluation does.
+    /// Converts to eight bits by truncation after clamping, as the published evaluation does.
     pub fn to_picture(&self) -> ImageU8 {
         self.rounded(Rounding::Down)
     }
 
-    /// Eight bits.
+    /// Converts to eight bits with this rounding.
     pub fn rounded(&self, rounding: Rounding) -> ImageU8 {
         self.map(|v| rounding.byte(v))
     }
 
-    /// The mean of two images of one shape; `None` where the shapes differ.
+    /// The mean of two images; `None` if their sizes or channels differ.
     pub fn mean(&self, other: &Self) -> Option<Self> {
         if (self.channels, self.size) != (other.channels, other.size) {
             return None;

@@ -1,10 +1,10 @@
-//! Sizes that the network can take, and the reflection that fills them.
+//! Padding of images to sizes that the network accepts, by reflection.
 
 #![allow(clippy::indexing_slicing, reason = "reflected indices lie within the plane")]
 
 use crate::image::Size;
 
-/// The image's and the event map's sides after padding, right and bottom.
+/// Sizes of the image and of the event sensor after padding at the right and at the bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Padded {
     pub(crate) image: Size,
@@ -19,9 +19,9 @@ impl Padded {
     }
 }
 
-/// Smallest multiple of 16 pixels, and whole number of event cells, that together keep the
-/// ratio `pixels / cells`; where no size up to 64 pixels larger keeps it, the one that comes
-/// nearest, which misplaces no event by more than half a cell.
+/// The smallest multiple of 16 pixels and the number of event cells that together keep the ratio
+/// `pixels / cells`. If no size up to 64 pixels larger keeps it, the closest one is used, which
+/// shifts no event by more than half a cell.
 fn axis(pixels: usize, cells: usize) -> (usize, usize) {
     let smallest = pixels.next_multiple_of(16);
     let candidate = |step: usize| {
@@ -34,8 +34,8 @@ fn axis(pixels: usize, cells: usize) -> (usize, usize) {
     best.map_or((smallest, cells.max(16)), |(padded, fit, _)| (padded, fit))
 }
 
-/// Index of the sample that a padded position repeats: mirrored at the edges without repeating
-/// the edge itself, as often as needed.
+/// Index of the sample that a padded position repeats. Positions are mirrored at the edges without
+/// repeating the edge itself, as often as needed.
 pub(crate) fn reflect(i: usize, n: usize) -> usize {
     if n <= 1 {
         return 0;
@@ -45,7 +45,7 @@ pub(crate) fn reflect(i: usize, n: usize) -> usize {
     if i < n { i } else { period - i }
 }
 
-/// Writes a plane of `from` samples, reflected (or cut) to the size `to`.
+/// Writes a plane of size `from` to `out`, padded by reflection or cropped to the size `to`.
 pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut [f32]) {
     for (y, out) in out.chunks_exact_mut(to.width).take(to.height).enumerate() {
         let row = &plane[reflect(y, from.height) * from.width..][..from.width];
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ratio_of_image_to_events_is_kept() {
+    fn padding_keeps_the_ratio_of_image_to_event_size() {
         let cases = [
             ((1152, 768), (288, 192), (1152, 768), (288, 192)),
             ((346, 260), (346, 260), (352, 272), (352, 272)),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn reflection_leaves_out_the_edge() {
+    fn reflection_does_not_repeat_the_edge() {
         let got: Vec<usize> = (0..9).map(|i| reflect(i, 4)).collect();
         assert_eq!(got, [0, 1, 2, 3, 2, 1, 0, 1, 2]);
         assert_eq!(reflect(7, 1), 0);

@@ -1,12 +1,12 @@
-//! Sample buffers that come back: whoever drops an image anywhere, on whatever thread, returns
-//! its memory to where it was taken from, so that a live path allocates no image per exposure.
+//! Pooled image buffers. An image returns its memory to its pool when it is dropped, on any thread,
+//! so that the live path does not allocate memory for images.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Spare buffers that are kept at most: all that a pipeline has on its way at nine instants.
-const MOST: usize = 32;
+/// Largest number of spare buffers: all that a pipeline has in use with nine target instants.
+const MAX_BUFFERS: usize = 32;
 
-/// Where buffers of one length are taken from and come back to.
+/// A pool of buffers of one length.
 #[derive(Clone, Debug)]
 pub struct ImagePool<T> {
     spare: Arc<Mutex<Vec<Vec<T>>>>,
@@ -14,17 +14,17 @@ pub struct ImagePool<T> {
 
 impl<T> Default for ImagePool<T> {
     fn default() -> Self {
-        Self { spare: Arc::new(Mutex::new(Vec::with_capacity(MOST))) }
+        Self { spare: Arc::new(Mutex::new(Vec::with_capacity(MAX_BUFFERS))) }
     }
 }
 
 impl<T: Copy> ImagePool<T> {
-    /// A buffer of `length` samples: one that came back, with what it held, or else a new one
-    /// full of `value`.
+    /// A buffer of `length` samples. A reused buffer keeps its old contents; a new one is filled
+    /// with `value`.
     pub(super) fn take(&self, length: usize, value: T) -> Samples<T> {
         let data = {
             let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is left of another size is of no use any more.
+            // Buffers of another length are no longer needed.
             spare.retain(|data| data.len() == length);
             spare.pop()
         };
@@ -33,7 +33,7 @@ impl<T: Copy> ImagePool<T> {
     }
 }
 
-/// An image's samples, which return to their store if they have one.
+/// The samples of an image, which return to their pool if they have one.
 #[derive(Debug)]
 pub(super) struct Samples<T> {
     data: Vec<T>,
@@ -46,7 +46,7 @@ impl<T> From<Vec<T>> for Samples<T> {
     }
 }
 
-/// A copy belongs to whoever made it.
+/// A clone does not belong to a pool.
 impl<T: Clone> Clone for Samples<T> {
     fn clone(&self) -> Self {
         self.data.clone().into()
@@ -77,7 +77,7 @@ impl<T> Drop for Samples<T> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
         let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MOST {
+        if spare.len() < MAX_BUFFERS {
             spare.push(std::mem::take(&mut self.data));
         }
     }
@@ -90,7 +90,7 @@ mod tests {
     use crate::image::{ImageU8, Size};
 
     #[test]
-    fn what_is_dropped_on_another_thread_is_handed_out_again_and_a_copy_is_not() {
+    fn an_image_dropped_on_another_thread_is_reused_and_a_clone_is_not() {
         let store = ImagePool::default();
         let size = Size::new(640, 480);
         let mut first = ImageU8::in_store(&store, true, size, 7);
@@ -99,20 +99,20 @@ mod tests {
         first.data_mut().fill(9);
         let (at, copy) = (first.data().as_ptr(), first.clone());
         let second = ImageU8::in_store(&store, true, size, 0);
-        assert!(second.data().as_ptr() != at, "handed out twice");
+        assert!(second.data().as_ptr() != at, "the same memory was returned twice");
         std::thread::spawn(move || drop(first)).join().unwrap();
         drop(copy);
-        // An allocator would give freed memory to the next who asks for as much.
+        // An allocator would return the freed memory for the next allocation of the same size.
         let decoy = vec![1_u8; 3 * size.area()];
         let third = ImageU8::in_store(&store, true, size, 0);
         assert!(third.data().as_ptr() == at && decoy.as_ptr() != at);
-        assert!(third.data().iter().all(|v| *v == 9), "it is handed out as it came back");
+        assert!(third.data().iter().all(|v| *v == 9), "reused memory keeps its contents");
         let smaller = ImageU8::in_store(&store, false, Size::new(2, 2), 0);
         assert_eq!(smaller.data(), [0; 4]);
     }
 
     #[test]
-    fn numbers_in_memory_that_held_another_image_are_the_same_numbers() {
+    fn conversion_into_reused_memory_has_the_same_result() {
         let store = ImagePool::default();
         let size = Size::new(16, 16);
         let mut picture = ImageU8::filled(false, size, 0);

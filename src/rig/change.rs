@@ -1,4 +1,4 @@
-//! Changes of how packets are prepared.
+//! Changes to the preprocessing of packets.
 
 use crate::camera::Packet;
 use crate::rig::align::Alignment;
@@ -6,14 +6,15 @@ use crate::rig::{EventStage, Role};
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-/// A change of how packets are prepared, while the rig runs.
+/// A change to the preprocessing of packets while the rig runs.
 pub enum Change {
-    /// These stages, in this order, take the place of those before.
+    /// Replaces all event stages with these, applied in this order.
     Stages(Vec<Box<dyn EventStage>>),
-    /// Frames and events are brought onto common grids from now on, or no longer.
+    /// Sets the pixel alignment for frames and events, or removes it.
     Align(Option<Arc<Alignment>>),
-    /// Packets of both cameras, as they come and by whose they are, go here too, as far as there is room: for an
-    /// alignment to be found, and only while somebody listens.
+    /// Sends a copy of every packet of both cameras, before preprocessing, to this channel. Packets
+    /// are skipped while the channel is full. Used to search for an alignment; it ends when the
+    /// receiver is dropped.
     Watch(Sender<(Role, Packet)>),
 }
 
@@ -27,14 +28,14 @@ impl std::fmt::Debug for Change {
     }
 }
 
-/// Changes how a running rig prepares packets; clones reach the same rig.
+/// Handle to change the preprocessing of a running rig. Clones refer to the same rig.
 #[derive(Clone, Debug)]
 pub struct Changes(pub(crate) Sender<Change>);
 
 impl Changes {
-    /// Holds from the next packet on.
+    /// Applies the change before the next packet.
     pub fn send(&self, change: Change) {
-        // Fails only when the rig has ended, and then there are no packets to prepare.
+        // Fails only when the rig has ended; there are no more packets to preprocess then.
         let _ = self.0.send(change);
     }
 }

@@ -1,4 +1,4 @@
-//! Contrast thresholds in files, one for every event camera.
+//! Storage of contrast thresholds, one file per event camera.
 
 use crate::camera::Identity;
 use crate::event::Contrast;
@@ -6,7 +6,7 @@ use crate::formats::atomic_file::{self, WriteError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What a file holds. Unknown fields are ignored.
+/// Content of a file. Unknown fields are ignored.
 #[derive(Serialize, Deserialize)]
 struct File {
     /// Serial number of the event camera.
@@ -14,13 +14,14 @@ struct File {
     contrast: Contrast,
 }
 
-/// The name under which a camera's thresholds are kept: its serial number. `None` for a camera
-/// without one, which cannot be told from others of its model, and for a recording or simulation.
+/// The key under which a camera's thresholds are stored: its serial number. `None` for a device
+/// without a serial number: a recording, a simulation, or a camera that cannot be distinguished
+/// from others of its model.
 pub fn key(identity: &Identity) -> Option<String> {
     (!identity.serial.is_empty()).then(|| identity.serial.clone())
 }
 
-/// The folder of this user's files.
+/// The folder for the threshold files of the current user.
 pub fn folder() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "gem-live")?;
     Some(folders.config_dir().join("thresholds"))
@@ -32,16 +33,16 @@ fn path(folder: &Path, serial: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-/// The thresholds of the camera with this serial number. A file that is missing or damaged is
-/// treated alike: thresholds are estimated again within seconds.
+/// Loads the thresholds of the camera with this serial number. Returns `None` if the file is
+/// missing or damaged; thresholds are then estimated again within seconds.
 pub fn load(folder: &Path, serial: &str) -> Option<Contrast> {
     let bytes = std::fs::read(path(folder, serial)).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
-    // Two long serial numbers may have the same file name.
+    // Two long serial numbers may map to the same file name.
     (file.camera == serial && file.contrast.thresholds.is_valid()).then_some(file.contrast)
 }
 
-/// Keeps the thresholds of the camera with this serial number.
+/// Stores the thresholds of the camera with this serial number.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -60,7 +61,7 @@ mod tests {
     use crate::event::Thresholds;
 
     #[test]
-    fn thresholds_are_kept_by_serial_number_and_damaged_files_are_ignored() {
+    fn thresholds_are_stored_per_serial_number_and_damaged_files_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let contrast = Contrast::set(Thresholds { on: 0.3, off: 0.2 });
         assert_eq!(load(folder.path(), "DAVIS 1/2"), None);

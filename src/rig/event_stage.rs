@@ -1,25 +1,26 @@
-//! Steps that events pass through.
+//! Processing stages for events.
 
 use crate::camera::EventPacket;
 
-/// One step that events pass through, such as a noise filter.
+/// One processing stage for events, such as a noise filter.
 ///
-/// It runs on the rig's thread, at every packet: nothing in it may block.
+/// It runs on the rig thread for every packet and must not block.
 pub trait EventStage: Send {
-    /// What it is called on screen.
+    /// Name shown on screen.
     fn name(&self) -> &'static str;
 
-    /// Takes events out of the packet, or moves them; never adds any. Time and edges stay.
+    /// Removes or moves events of the packet. It never adds events and does not change the packet's
+    /// time range or trigger edges.
     fn apply(&mut self, packet: &mut EventPacket);
 }
 
-/// What one stage has done.
+/// Event counts of one stage.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct StageCount {
-    /// The stage.
+    /// Name of the stage.
     pub name: &'static str,
-    /// Events that came in.
+    /// Input events.
     pub events: u64,
-    /// Events that did not come out.
+    /// Events that the stage removed.
     pub removed: u64,
 }

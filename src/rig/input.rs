@@ -1,29 +1,29 @@
-//! What the rig reads of a camera.
+//! The inputs of the rig: cameras and their roles.
 
 use crate::camera::Packet;
 use crossbeam_channel::Receiver;
 
-/// What the rig uses of a camera.
+/// Which data of a camera the rig uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Frames and events: one device that gives both, on one clock.
+    /// Frames and events, from one device with one clock for both.
     #[default]
     Both,
-    /// Its frames; events that it may have are passed over.
+    /// Frames only; events of this camera are ignored.
     Frames,
-    /// Its events and edges; frames that it may have are passed over.
+    /// Events and trigger edges only; frames of this camera are ignored.
     Events,
 }
 
-/// A camera's packets, and what is used of them.
+/// The packets of a camera and its role.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// From the camera's thread.
+    /// Channel from the camera's thread.
     pub packets: Receiver<Packet>,
-    /// What is used.
+    /// Which data is used.
     pub role: Role,
-    /// Its frames are told on a clock of their own, though it tells them on an event camera's:
-    /// the events come from another device.
+    /// Treat the frame timestamps as a separate frame clock although the device reports them on an
+    /// event clock. Set when the events come from another device.
     pub own_clock: bool,
 }
 

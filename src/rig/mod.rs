@@ -1,4 +1,4 @@
-//! What makes two cameras one instrument: clock mapping, pixel alignment, and the
+//! Combines two cameras into one instrument: clock mapping, pixel alignment, and the
 //! synchronisation buffer that turns frames and events into exposures.
 
 pub mod align;

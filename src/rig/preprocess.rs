@@ -1,5 +1,5 @@
-//! What is done to packets before clocks and buffer see them: parts that are not used are
-//! taken away, noise is filtered out of events, and both are brought onto common grids.
+//! Preprocessing of packets before clock mapping and synchronisation: data that the rig does not
+//! use is removed, events are filtered, and frames and events are mapped onto aligned pixel grids.
 
 use super::align::{Alignment, EventTable, FrameCrop, Residual};
 use super::{Change, Input, Role};
@@ -8,26 +8,26 @@ use crate::rig::{EventStage, StageCount};
 use crate::time::Timestamp;
 use crossbeam_channel::{Sender, TrySendError};
 
-/// What alignment has done.
+/// Counters of the pixel alignment.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Aligned {
-    /// How well it was measured.
+    /// Residual of the alignment's calibration.
     pub residual: Residual,
-    /// Events that came in.
+    /// Input events.
     pub events: u64,
-    /// Of those, how many the frame camera does not see; they are gone.
+    /// Events outside the frame camera's field of view, which were removed.
     pub outside: u64,
-    /// Frames and packets of events of other sizes than it was measured for, which passed as
-    /// they were.
+    /// Frames and event packets whose size differs from that of the calibration. They are passed on
+    /// unchanged.
     pub unfit: u64,
 }
 
-/// What was done so far.
+/// Counters of the preprocessing since it was configured.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Preprocessed {
-    /// Stage by stage, in their order.
+    /// One entry per stage, in processing order.
     pub stages: Vec<StageCount>,
-    /// Where there is an alignment.
+    /// Present while an alignment is set.
     pub aligned: Option<Aligned>,
 }
 
@@ -62,7 +62,7 @@ impl Grids {
     }
 }
 
-/// Prepares packets.
+/// Preprocesses packets.
 #[derive(Default)]
 pub(super) struct Preprocessor {
     stages: Vec<(Box<dyn EventStage>, StageCount)>,
@@ -85,7 +85,7 @@ impl Preprocessor {
         }
     }
 
-    /// The packet as clocks and buffer are to see it; none where it is not used.
+    /// Returns the preprocessed packet, or `None` if the rig does not use it.
     pub(super) fn apply(&mut self, input: &Input, packet: Packet) -> Option<Packet> {
         self.watch(input.role, &packet);
         match (packet, input.role) {
@@ -118,7 +118,7 @@ impl Preprocessor {
         }
     }
 
-    /// A watcher that is busy misses packets: it looks for a board that stands still.
+    /// A slow watcher misses packets. That is harmless: it looks for a board at rest.
     fn watch(&mut self, role: Role, packet: &Packet) {
         let Some(watcher) = &self.watcher else { return };
         if watcher.is_full() {
@@ -129,7 +129,7 @@ impl Preprocessor {
         }
     }
 
-    pub(super) fn told(&self) -> Preprocessed {
+    pub(super) fn stats(&self) -> Preprocessed {
         Preprocessed {
             stages: self.stages.iter().map(|(_, count)| count.clone()).collect(),
             aligned: self.grids.as_ref().map(|grids| grids.done.clone()),

@@ -14,36 +14,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// What the rig shows of itself.
+/// Status of the rig.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RigState {
     /// How frames are timed.
     pub sync: SyncState,
-    /// What the buffer has done.
+    /// Counters of the synchronisation buffer.
     pub buffer: SyncStats,
-    /// How often pulses and frames came out of step.
+    /// How often the assignment of pulses to frames changed.
     pub relocks: u64,
-    /// When what happens on the event camera's clock can be known here at the earliest.
+    /// Map from the event clock to the host clock: the earliest arrival time of an event.
     #[serde(skip)]
     pub arrival: Option<ClockMap<EventClock, HostClock>>,
-    /// What was done to packets before.
+    /// Counters of the preprocessing.
     pub conditioned: Preprocessed,
 }
 
-/// How a rig works.
+/// Settings of a rig.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RigSettings {
-    /// Of the clocks.
+    /// Settings of the clock mapping.
     pub clock: ClockSettings,
-    /// Of the buffer.
+    /// Settings of the synchronisation buffer.
     pub sync: SyncSettings,
 }
 
-/// How long the thread waits for packets before it looks at what is overdue.
+/// Longest wait for a packet before the thread checks for overdue frames.
 const TICK: Duration = Duration::from_millis(5);
 
-/// How often what the rig shows of itself is written anew, in microseconds.
-const TELL_US: i64 = 10_000;
+/// Interval between updates of the published status, in microseconds.
+const STATUS_INTERVAL_US: i64 = 10_000;
 
 /// A running rig.
 #[derive(Debug)]
@@ -52,19 +52,19 @@ pub struct Rig {
     changes: Sender<Change>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    /// Why the thread has ended before its sources.
+    /// The panic message of the thread, if it panicked.
     failure: Option<String>,
 }
 
 impl Rig {
-    /// Starts the thread, which calls `sink` with every exposure, in order.
+    /// Starts the thread. It calls `sink` with every exposure, in order.
     ///
-    /// `sink` must not block: a slot where the newest wins, a recorder that counts what it
-    /// cannot take. The thread ends, and lets everything go that still waits, when all
-    /// `sources` have ended.
+    /// `sink` must not block. It can write to a mailbox that keeps the newest value, or to a
+    /// recorder that counts its drops. When all `sources` have ended, the thread emits all waiting
+    /// exposures and ends.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The operating system cannot start a thread.
     pub fn start(
         sources: Vec<Input>,
         settings: RigSettings,
@@ -74,24 +74,24 @@ impl Rig {
         let mut clocks = FrameTimer::new(settings.clock, drops.clone());
         let unread = drops.clone();
         let mut buffer = SyncBuffer::new(settings.sync, drops);
-        let mut condition = Preprocessor::default();
-        let (changes, asked) = unbounded();
-        let state = Arc::new(Mutex::new(read(&clocks, &buffer, &condition)));
+        let mut preprocessor = Preprocessor::default();
+        let (changes, requests) = unbounded();
+        let state = Arc::new(Mutex::new(read_state(&clocks, &buffer, &preprocessor)));
         let stop = Arc::new(AtomicBool::new(false));
-        let (shown, stopping) = (state.clone(), stop.clone());
+        let (shared_state, stopping) = (state.clone(), stop.clone());
         let thread = Builder::new().name("rig".into()).spawn(move || {
-            let (mut sources, mut told) = (sources, None);
+            let (mut sources, mut published) = (sources, None);
             while !sources.is_empty() && !stopping.load(Ordering::Acquire) {
-                for change in asked.try_iter() {
+                for change in requests.try_iter() {
                     if matches!(change, Change::Align(_)) {
                         clocks.realigned();
                     }
-                    condition.change(change);
+                    preprocessor.change(change);
                 }
                 match receive(&sources) {
                     Received::Packet(index, packet) => {
                         let input = sources.get(index);
-                        match input.and_then(|input| condition.apply(input, packet)) {
+                        match input.and_then(|input| preprocessor.apply(input, packet)) {
                             Some(Packet::Events(packet)) => {
                                 clocks.push_events(&packet);
                                 buffer.push_events(packet);
@@ -100,7 +100,7 @@ impl Rig {
                             None => {}
                         }
                     }
-                    Received::Over(index) => {
+                    Received::Ended(index) => {
                         sources.remove(index);
                     }
                     Received::Nothing => {}
@@ -112,35 +112,35 @@ impl Rig {
                 while let Some(synced) = buffer.pop(now) {
                     sink(Arc::new(synced));
                 }
-                if told.is_none_or(|told: Timestamp<_>| now.since_us(told) > TELL_US) {
-                    told = Some(now);
-                    *shown.lock().unwrap_or_else(PoisonError::into_inner) =
-                        read(&clocks, &buffer, &condition);
+                if published.is_none_or(|at: Timestamp<_>| now.since_us(at) > STATUS_INTERVAL_US) {
+                    published = Some(now);
+                    *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
+                        read_state(&clocks, &buffer, &preprocessor);
                 }
             }
             sources.iter().for_each(|input| count_unread(input, &unread));
             clocks.finish().into_iter().for_each(|frame| buffer.push_frame(frame));
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
-            *shown.lock().unwrap_or_else(PoisonError::into_inner) =
-                read(&clocks, &buffer, &condition);
+            *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
+                read_state(&clocks, &buffer, &preprocessor);
         })?;
         Ok(Self { state, changes, stop, thread: Some(thread), failure: None })
     }
 
-    /// How it does.
+    /// The current status.
     pub fn state(&self) -> RigState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// To change how packets are prepared.
+    /// A handle to change the preprocessing.
     pub fn changes(&self) -> Changes {
         Changes(self.changes.clone())
     }
 
-    /// Waits for the thread to end, as it does once its sources have ended.
+    /// Waits for the thread to end, which happens after all sources have ended.
     ///
     /// # Errors
-    /// It has panicked: in the sink, in a stage, or in the rig itself.
+    /// The thread has panicked: in the sink, in a stage, or in the rig itself.
     pub fn join(&mut self) -> Result<(), String> {
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             self.failure = Some(message(&*panic));
@@ -158,13 +158,13 @@ impl Drop for Rig {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
-            // It waits for nothing longer than a tick, and the sink must not block.
+            // The thread waits no longer than `TICK`, and the sink must not block.
             let _ = thread.join();
         }
     }
 }
 
-/// Counts what a rig that was told to end leaves in a channel.
+/// Counts the packets that are left in a channel when the rig is stopped.
 fn count_unread(input: &Input, drops: &Drops) {
     for packet in input.packets.try_iter() {
         match (packet, input.role) {
@@ -178,19 +178,19 @@ fn count_unread(input: &Input, drops: &Drops) {
     }
 }
 
-fn read(clocks: &FrameTimer, buffer: &SyncBuffer, condition: &Preprocessor) -> RigState {
+fn read_state(clocks: &FrameTimer, buffer: &SyncBuffer, preprocessor: &Preprocessor) -> RigState {
     RigState {
         sync: clocks.state(),
         buffer: buffer.stats(),
         relocks: clocks.relocks(),
         arrival: clocks.arrival(),
-        conditioned: condition.told(),
+        conditioned: preprocessor.stats(),
     }
 }
 
 enum Received {
     Packet(usize, Packet),
-    Over(usize),
+    Ended(usize),
     Nothing,
 }
 
@@ -199,7 +199,7 @@ fn receive(sources: &[Input]) -> Received {
         return match only.packets.recv_timeout(TICK) {
             Ok(packet) => Received::Packet(0, packet),
             Err(RecvTimeoutError::Timeout) => Received::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Received::Over(0),
+            Err(RecvTimeoutError::Disconnected) => Received::Ended(0),
         };
     }
     let mut select = Select::new();
@@ -210,6 +210,6 @@ fn receive(sources: &[Input]) -> Received {
     let index = operation.index();
     match sources.get(index).map(|s| operation.recv(&s.packets)) {
         Some(Ok(packet)) => Received::Packet(index, packet),
-        _ => Received::Over(index),
+        _ => Received::Ended(index),
     }
 }

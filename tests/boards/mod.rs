@@ -1,4 +1,4 @@
-//! Chessboards drawn as two misaligned cameras see them, with known places of their corners.
+//! Renders chessboards as seen by two misaligned cameras, with known corner positions.
 
 #![allow(dead_code, reason = "every test uses its own part")]
 
@@ -7,15 +7,15 @@ use gem_live::rig::align::{Side, Warp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A board in space as a camera sees it.
+/// Pose of a board as seen by a camera.
 #[derive(Clone, Copy)]
 pub struct Pose {
-    /// Turned in the picture, and tilted about both axes, in radians.
+    /// Rotation in the image plane in radians, and tilt about both axes.
     pub roll: f64,
     pub tilt: (f64, f64),
-    /// Where its middle is, in shares of the picture.
+    /// Position of the centre, as fractions of the image size.
     pub at: (f64, f64),
-    /// Its width, as a share of the picture's.
+    /// Width as a fraction of the image width.
     pub width: f64,
 }
 
@@ -24,8 +24,8 @@ impl Pose {
         Self { roll: 0.02, tilt: (0.0, 0.0), at: (0.5, 0.5), width: 0.6 }
     }
 
-    /// From the board's plane (squares of side 1, middle at zero) to a picture of this size, and
-    /// back.
+    /// The matrix from the board plane (squares of side 1, origin at the centre) to an image of
+    /// this size, and its inverse.
     pub fn matrices(&self, size: Size) -> ([f64; 9], [f64; 9]) {
         let (w, h) = (size.width as f64, size.height as f64);
         let scale = self.width * w / 10.0;
@@ -68,19 +68,19 @@ pub fn apply(m: &[f64; 9], (x, y): (f64, f64)) -> (f64, f64) {
     ((m[0] * x + m[1] * y + m[2]) / w, (m[3] * x + m[4] * y + m[5]) / w)
 }
 
-/// From a point of one picture to where it lies in another, if it lies there at all.
+/// Maps a point of one image to another image. `None` if it is not visible there.
 pub type Place<'a> = dyn Fn((f64, f64)) -> Option<(f64, f64)> + 'a;
 
-/// How a camera draws what is at a place of its picture.
+/// A camera that renders a board.
 pub struct Camera<'a> {
     pub size: Size,
-    /// From its pixels to the frame camera's, whose picture the board's pose is told in.
+    /// Maps its pixels to those of the frame camera, in whose image the pose is defined.
     pub to_frame: Box<Place<'a>>,
     pub blur_px: f64,
     pub noise: f64,
 }
 
-/// Dark or bright at a place on the board's plane: ten by seven squares on white, on gray.
+/// Brightness at a point on the board plane: ten by seven squares, on a white margin, on gray.
 fn plane((x, y): (f64, f64)) -> f64 {
     let (u, v) = (x + 5.0, y + 3.5);
     if (0.0..10.0).contains(&u) && (0.0..7.0).contains(&v) {
@@ -90,7 +90,7 @@ fn plane((x, y): (f64, f64)) -> f64 {
 }
 
 impl Camera<'_> {
-    /// Sixteen samples a pixel, blurred and with noise, in 8 bits.
+    /// Renders with sixteen samples per pixel, blur and noise, to 8 bits.
     pub fn draw(&self, pose: &Pose, frame: Size, seed: u64) -> ImageU8 {
         let (_, back) = pose.matrices(frame);
         let Size { width, height } = self.size;
@@ -100,7 +100,7 @@ impl Camera<'_> {
             for x in 0..width {
                 let mut sum = 0.0;
                 for i in 0..16 {
-                    // No two in one row or column: edges are smooth whatever their angle.
+                    // No two samples share a row or column, so edges are smooth at any angle.
                     let (dx, dy) = (f64::from(i), f64::from(i * 7 % 16));
                     let place = (x as f64 + (dx + 0.5) / 16.0, y as f64 + (dy + 0.5) / 16.0);
                     sum += (self.to_frame)(place).map_or(0.4, |p| plane(apply(&back, p))) / 16.0;
@@ -110,7 +110,7 @@ impl Camera<'_> {
         }
         let data = blurred(&data, self.size, self.blur_px);
         let noisy = |v: f64| {
-            // The sum of twelve even numbers is all but normal.
+            // The sum of twelve uniform random numbers is nearly normally distributed.
             let normal: f64 = (0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0;
             ((v + self.noise * normal) * 255.0).round().clamp(0.0, 255.0) as u8
         };
@@ -139,8 +139,8 @@ fn blurred(data: &[f64], size: Size, sigma: f64) -> Vec<f64> {
     pass(&pass(data, 1, 0), 0, 1)
 }
 
-/// The warp of a rig that was put together by hand: shifted, turned, scaled, a little in
-/// perspective, with both lenses distorting. Mirrored by the splitter where asked for.
+/// The warp of a manually mounted rig: shift, rotation, scale, slight perspective, and distortion
+/// of both lenses. Optionally mirrored by the beam splitter.
 pub fn rig(events: Size, frames: Size, mirrored: bool) -> Warp {
     let (sin, cos) = 0.03_f64.sin_cos();
     let zoom = 0.93;

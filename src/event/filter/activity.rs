@@ -1,7 +1,7 @@
-//! Background activity: an event that no neighbour supports is noise.
+//! Background activity filter: an event without support from its neighbours is noise.
 //!
-//! The nearest-neighbour filter of Delbruck ("Frame-free dynamic digital vision", 2008): what
-//! moves makes neighbouring pixels fire shortly after each other, noise does not.
+//! This is the nearest-neighbour filter of Delbruck ("Frame-free dynamic digital vision", 2008): a
+//! moving object makes neighbouring pixels fire shortly after each other, noise does not.
 
 #![allow(clippy::indexing_slicing, reason = "a cell is looked up by the grid that it lies in")]
 
@@ -9,27 +9,27 @@ use super::{Grid, NEVER_US};
 use crate::event::Event;
 use crate::image::Size;
 
-/// How it is filtered.
+/// Settings of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct ActivitySettings {
-    /// How long an event supports its eight neighbours.
+    /// How long an event supports its eight neighbours, in microseconds.
     pub window_us: i64,
-    /// Neighbours that must have fired within that time, 1 to 8.
+    /// Number of neighbours that must have fired within that time, 1 to 8.
     pub support: u8,
 }
 
 impl Default for ActivitySettings {
-    /// What keeps nine of ten events of the simulated rig's moving scene; `BENCHMARKS.md` has
-    /// the table that this was chosen from.
+    /// Chosen to keep nine of ten events of the simulated rig's moving scene. `BENCHMARKS.md` has
+    /// the measurements.
     fn default() -> Self {
         Self { window_us: 15_000, support: 1 }
     }
 }
 
-/// Removes events without support. A pixel does not support itself: hot ones would.
+/// Removes events without support. A pixel does not support itself, as a hot pixel would.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// Time of the last event of every pixel, whether it passed or not.
+    /// Time of the last event of every pixel, whether it passed the filter or not.
     last_us: Grid<i64>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Filters events in place, in order of time. Another epoch or sensor begins anew.
+    /// Filters events in place, in order of time. A new epoch or sensor size resets the filter.
     pub fn apply(
         &mut self,
         settings: ActivitySettings,
@@ -55,7 +55,8 @@ impl Activity {
         events.retain(|e| {
             let Some(at) = grid.at(e) else { return true };
             let oldest_us = e.t_us - settings.window_us;
-            // The border makes these lie in the grid for every pixel of the sensor.
+            // The border of the grid ensures that these indices are valid for every pixel of the
+            // sensor.
             let (above, below) = (at - stride, at + stride);
             let cells = &mut grid.cells[above - 1..below + 2];
             let fresh = |i: usize| u8::from(cells[i] >= oldest_us);

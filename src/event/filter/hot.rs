@@ -1,4 +1,4 @@
-//! Hot pixels: those that fire far more often than all around them, learned while events come.
+//! Hot pixels: pixels that fire much more often than their neighbours, detected continuously.
 
 #![allow(clippy::indexing_slicing, reason = "a cell is looked up by the grid that it lies in")]
 
@@ -6,17 +6,17 @@ use super::Grid;
 use crate::event::Event;
 use crate::image::Size;
 
-/// How hot pixels are told from busy ones.
+/// Settings for the detection of hot pixels.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct HotSettings {
-    /// Events a second below which no pixel is hot.
+    /// A pixel with fewer events a second is never hot.
     pub rate_hz: f64,
-    /// How many times as often as the median of its eight neighbours a hot pixel fires. What
-    /// moves makes neighbours fire as well, a defect does not.
+    /// A hot pixel fires at least this many times as often as the median of its eight neighbours. A
+    /// moving object makes neighbours fire as well, a defect does not.
     pub factor: f64,
-    /// Time over which events are counted before it is judged.
+    /// Length of a counting window, in microseconds.
     pub window_us: i64,
-    /// Events in that time below which chance explains everything.
+    /// A pixel with fewer events in a window is never hot, as they may be random.
     pub least: u32,
 }
 
@@ -26,9 +26,9 @@ impl Default for HotSettings {
     }
 }
 
-/// Judgements against a pixel from which on it is hot.
+/// Score from which on a pixel is hot.
 const HOT: u8 = 2;
-/// The most that are remembered: so many judgements in its favour it takes to be trusted again.
+/// Largest score: a hot pixel must be normal for this many windows before it is accepted again.
 const MOST: u8 = 4;
 
 /// A hot pixel.
@@ -38,20 +38,21 @@ pub struct HotPixel {
     pub x: u16,
     /// Row.
     pub y: u16,
-    /// Events a second in the last window that was judged.
+    /// Event rate in the last window, in events a second.
     pub rate_hz: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Pixel {
-    /// Events in this window, those that were removed among them.
+    /// Events in the current window, including removed ones.
     count: u32,
-    /// Judgements against it.
+    /// Rises by one with every window in which the pixel was hot, and falls by one with every
+    /// other.
     score: u8,
     hot: bool,
 }
 
-/// Removes the events of hot pixels, and learns all the time which they are.
+/// Removes the events of hot pixels, which are detected continuously.
 #[derive(Clone, Debug)]
 pub struct HotPixels {
     pixels: Grid<Pixel>,
@@ -68,8 +69,8 @@ impl Default for HotPixels {
 }
 
 impl HotPixels {
-    /// Filters events in place, in order of time. What was learned outlives a new epoch, as
-    /// the sensor stays the same; one of another size begins anew.
+    /// Filters events in place, in order of time. The detected pixels are kept in a new epoch, as
+    /// the sensor is the same. A sensor of another size resets the filter.
     pub fn apply(
         &mut self,
         settings: HotSettings,
@@ -97,17 +98,17 @@ impl HotPixels {
         });
     }
 
-    /// Which pixels are hot now, row by row.
+    /// The pixels that are currently hot, row by row.
     pub fn list(&self) -> &[HotPixel] {
         &self.list
     }
 
-    /// How many windows were judged: [`Self::list`] changes only when this does.
+    /// Number of windows that were evaluated. [`Self::list`] changes only when this changes.
     pub fn judged(&self) -> u64 {
         self.judged
     }
 
-    /// Trusts every pixel again.
+    /// Resets the detection: no pixel is hot.
     pub fn forget(&mut self) {
         self.pixels.clear();
         self.list.clear();
@@ -129,7 +130,7 @@ impl HotPixels {
                 let pixel = &mut self.pixels.cells[at];
                 pixel.score =
                     if hot { (pixel.score + 1).min(MOST) } else { pixel.score.saturating_sub(1) };
-                // Between the two, it stays what it was.
+                // Hysteresis: between the two limits, the state is kept.
                 pixel.hot = pixel.score >= HOT || (pixel.hot && pixel.score > 0);
                 if pixel.hot {
                     let rate_hz = count / seconds;
@@ -141,8 +142,8 @@ impl HotPixels {
         self.judged += 1;
     }
 
-    /// The median of the counts of the eight pixels around a cell, the border counting as none:
-    /// three hot ones side by side are still found.
+    /// The median of the counts of the eight neighbours of a cell. The border counts as zero. With
+    /// a median, three hot pixels side by side are still detected.
     fn median_around(&self, at: usize) -> f64 {
         let stride = self.pixels.stride();
         let rows = [at - stride - 1, at - stride, at - stride + 1, at - 1];

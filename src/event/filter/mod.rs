@@ -1,8 +1,7 @@
 //! Noise filters for a live stream of events: hot pixels, refractory time, background activity.
 //!
-//! Each works on a packet in place, keeps a few bytes for every pixel, and allocates only when
-//! the sensor's size changes. What is filtered is not lost: whoever applies a filter counts
-//! what went in and what came out.
+//! Each filter works on a packet in place, keeps a few bytes per pixel, and allocates memory only
+//! when the sensor size changes. The caller counts the events before and after the filter.
 
 mod activity;
 mod hot;
@@ -15,10 +14,10 @@ pub use refractory::{Refractory, RefractorySettings};
 use super::Event;
 use crate::image::Size;
 
-/// A time long before any event, from which differences do not overflow.
+/// A time long before any event. Differences from it do not overflow.
 const NEVER_US: i64 = i64::MIN / 4;
 
-/// One number for every pixel, with a border of one pixel all around.
+/// One value per pixel, with a border of one pixel all around.
 #[derive(Clone, Debug)]
 struct Grid<T> {
     sensor: Size,
@@ -32,12 +31,12 @@ impl<T: Copy> Grid<T> {
         Self { sensor: Size::new(0, 0), epoch: None, cells: Vec::new(), empty }
     }
 
-    /// Cells of a row, with the border.
+    /// Number of cells in a row, including the border.
     fn stride(&self) -> usize {
         self.sensor.width + 2
     }
 
-    /// Empties the cells for a sensor of another size; `true` where that was so.
+    /// Clears the cells if the sensor size has changed. Returns whether it has.
     fn fit(&mut self, sensor: Size) -> bool {
         if self.sensor == sensor {
             return false;
@@ -47,7 +46,7 @@ impl<T: Copy> Grid<T> {
         true
     }
 
-    /// The same where only the clock was set anew: times of before mean nothing then.
+    /// As `fit`, but also clears the cells in a new epoch, in which earlier times are meaningless.
     fn fit_clock(&mut self, sensor: Size, epoch: u32) {
         if !self.fit(sensor) && self.epoch != Some(epoch) {
             self.clear();
@@ -60,7 +59,7 @@ impl<T: Copy> Grid<T> {
         self.cells.resize(self.stride() * (self.sensor.height + 2), self.empty);
     }
 
-    /// The cell of an event; `None` outside of the sensor, which is not a filter's to judge.
+    /// The cell of an event. `None` outside of the sensor; filters do not remove such events.
     fn at(&self, e: &Event) -> Option<usize> {
         let (x, y) = (usize::from(e.x), usize::from(e.y));
         (x < self.sensor.width && y < self.sensor.height)

@@ -1,4 +1,5 @@
-//! Refractory time: after an event, a pixel is not believed for a while.
+//! Refractory time filter: after an event, further events of the same pixel are removed for a
+//! while.
 
 #![allow(clippy::indexing_slicing, reason = "a cell is looked up by the grid that it lies in")]
 
@@ -6,22 +7,22 @@ use super::{Grid, NEVER_US};
 use crate::event::Event;
 use crate::image::Size;
 
-/// How it is filtered.
+/// Settings of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct RefractorySettings {
-    /// Time after an event that passed during which the same pixel's events are removed.
+    /// How long events of a pixel are removed after one that passed, in microseconds.
     pub period_us: i64,
 }
 
 impl Default for RefractorySettings {
-    /// Half a millisecond: a pixel that follows a moving edge seldom fires faster, one that
-    /// rings after a large step does.
+    /// Half a millisecond. A pixel rarely fires faster when it follows a moving edge, but it does
+    /// when it rings after a large step.
     fn default() -> Self {
         Self { period_us: 500 }
     }
 }
 
-/// Removes events that follow one that passed at the same pixel too soon.
+/// Removes events that follow an event at the same pixel too soon.
 #[derive(Clone, Debug)]
 pub struct Refractory {
     last_us: Grid<i64>,
@@ -34,7 +35,7 @@ impl Default for Refractory {
 }
 
 impl Refractory {
-    /// Filters events in place, in order of time. Another epoch or sensor begins anew.
+    /// Filters events in place, in order of time. A new epoch or sensor size resets the filter.
     pub fn apply(
         &mut self,
         settings: RefractorySettings,

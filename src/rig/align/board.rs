@@ -1,4 +1,4 @@
-//! A chessboard, and finding it in a picture.
+//! Chessboards and their detection in images.
 
 use super::corners::{Corner, find, refine, turn};
 use super::gray::Gray;
@@ -6,10 +6,10 @@ use crate::image::{ImageU8, Size};
 use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
 
-/// How many corners a chessboard has where four squares meet.
+/// A chessboard, described by its number of inner corners, where four squares meet.
 ///
-/// One number is odd and the other even: seen by any camera, mirrored or not, such a board can
-/// be laid over another picture of it in one way only.
+/// One of the two numbers is odd and the other is even. Such a board has no ambiguous orientation:
+/// two images of it can be matched in only one way, whether mirrored or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Board {
     columns: usize,
@@ -17,19 +17,19 @@ pub struct Board {
 }
 
 impl Default for Board {
-    /// Ten by seven squares.
+    /// A board of ten by seven squares.
     fn default() -> Self {
         Self { columns: 9, rows: 6 }
     }
 }
 
 impl Board {
-    /// A board with so many inner corners; `None` unless one number is odd, the other even, and
-    /// both lie between 3 and 40.
+    /// A board with this number of inner corners. `None` unless one number is odd, the other is
+    /// even, and both are between 3 and 40.
     pub fn new(columns: usize, rows: usize) -> Option<Self> {
-        let sound = |n: usize| (3..=40).contains(&n);
+        let in_range = |n: usize| (3..=40).contains(&n);
         let (columns, rows) = (columns.max(rows), columns.min(rows));
-        let fits = sound(columns) && sound(rows) && columns % 2 != rows % 2;
+        let fits = in_range(columns) && in_range(rows) && columns % 2 != rows % 2;
         fits.then_some(Self { columns, rows })
     }
 
@@ -43,17 +43,17 @@ impl Board {
         self.rows
     }
 
-    /// Inner corners.
+    /// Total number of inner corners.
     pub fn corners(self) -> usize {
         self.columns * self.rows
     }
 
-    /// The board to be shown full screen: its squares as large as fit, on white.
+    /// An image of the board for full-screen display, on white, with the largest squares that fit.
     pub fn paint(self, size: Size) -> ImageU8 {
         let mut picture = ImageU8::filled(false, size, 255);
         let (across, down) = (self.columns + 1, self.rows + 1);
         let size = picture.size();
-        // Half a square of margin, so that the outer squares end in white.
+        // Half a square of margin, so that the outer squares border on white.
         let side = (size.width / (across + 1)).min(size.height / (down + 1)).max(1);
         let (left, top) = (
             (size.width.saturating_sub(across * side)) / 2,
@@ -79,8 +79,8 @@ impl FromStr for Board {
         let sides = sides.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         sides.and_then(|(a, b)| Self::new(a, b)).ok_or_else(|| {
             format!(
-                "{text}: a board is written as 9x6, the corners where four squares meet; one \
-                 number odd, the other even, 3 to 40"
+                "{text}: a board must be given as COLUMNSxROWS inner corners, such as 9x6: one \
+                 number odd, the other even, both from 3 to 40"
             )
         })
     }
@@ -92,31 +92,31 @@ impl std::fmt::Display for Board {
     }
 }
 
-/// A board that was found.
+/// A detected board.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundBoard {
-    /// Which one.
+    /// The board that was searched for.
     pub board: Board,
-    /// Its corners in pixels, row by row, with (0, 0) at the upper left of the picture, so that
-    /// the first pixel's centre is (0.5, 0.5). Columns go to the right as far as the board's
-    /// position allows, rows to the side that makes it not mirrored.
+    /// Corner positions in pixels, row by row. (0, 0) is the upper left corner of the image, so the
+    /// centre of the first pixel is (0.5, 0.5). Columns run to the right as far as the pose allows.
+    /// Rows run in the direction that makes the grid not mirrored.
     pub points: Vec<(f64, f64)>,
-    /// Whether the square between the first four corners is a bright one.
+    /// Whether the square between the first four corners is bright.
     pub bright: bool,
 }
 
-/// Detection happens at about this width, in pixels: larger pictures are reduced.
+/// Approximate image width for detection, in pixels. Larger images are downscaled.
 const WIDTH: usize = 800;
 
 impl Board {
-    /// Finds the whole board in a picture.
+    /// Finds the whole board in an image.
     pub fn find(self, picture: &ImageU8) -> Option<FoundBoard> {
         self.find_in(&Gray::of(picture))
     }
 
     pub(super) fn find_in(self, full: &Gray) -> Option<FoundBoard> {
         let first = full.size.width.div_ceil(WIDTH).max(1);
-        // Coarser where the picture is soft, finer where squares are small.
+        // Coarser levels for blurred images, a finer level for small squares.
         let mut factors = vec![first, first * 2, first * 3];
         if first > 1 {
             factors.push(first / 2);
@@ -131,13 +131,13 @@ impl Board {
             return None;
         }
         let grid = self.grid(&corners)?;
-        // From centres of reduced pixels to those of full ones.
+        // Convert from pixel centres of the downscaled image to those of the full image.
         let scale = factor as f64;
         let rough: Vec<(f64, f64)> =
             grid.iter().map(|c| ((c.0 + 0.5) * scale - 0.5, (c.1 + 0.5) * scale - 0.5)).collect();
         let apart: Vec<f64> = (0..rough.len()).map(|i| self.nearest(&rough, i)).collect();
         let narrowest = apart.iter().copied().fold(f64::MAX, f64::min);
-        // Against noise as much as squares allow; a saddle stays where it is.
+        // Smooth against noise as far as the square size allows. A saddle point keeps its position.
         let smooth = full.blurred((0.05 * narrowest).clamp(0.7, 3.0));
         let mut points = Vec::with_capacity(rough.len());
         for ((x, y), apart) in rough.iter().zip(apart) {
@@ -149,7 +149,7 @@ impl Board {
         Some(FoundBoard { board: self, points, bright })
     }
 
-    /// Distance to the nearest neighbour in the grid.
+    /// Distance to the nearest neighbour in the grid, in pixels.
     fn nearest(self, points: &[(f64, f64)], i: usize) -> f64 {
         let (column, row) = (i % self.columns, i / self.columns);
         let near = [
@@ -166,7 +166,7 @@ impl Board {
         near.into_iter().flatten().filter_map(distance).fold(f64::MAX, f64::min)
     }
 
-    /// The corners as a full grid, row by row and turned as [`FoundBoard`] says.
+    /// Arranges the corners as a full grid, row by row, oriented as described at [`FoundBoard`].
     fn grid(self, corners: &[Corner]) -> Option<Vec<(f64, f64)>> {
         let links: Vec<[Option<(usize, usize)>; 4]> =
             (0..corners.len()).map(|i| std::array::from_fn(|k| link(corners, i, k))).collect();
@@ -179,7 +179,7 @@ impl Board {
             if labels.len() < self.corners() {
                 continue;
             }
-            if let Some(grid) = self.only_window(&labels) {
+            if let Some(grid) = self.unique_window(&labels) {
                 let place = |i: &usize| corners.get(*i).map(|c| (c.x, c.y));
                 let grid: Option<Vec<_>> = grid.iter().map(place).collect();
                 return grid.map(|grid| self.turned(grid));
@@ -188,8 +188,9 @@ impl Board {
         None
     }
 
-    /// The one place where the whole board lies among labelled corners.
-    fn only_window(self, labels: &BTreeMap<(i32, i32), usize>) -> Option<Vec<usize>> {
+    /// The only position of the whole board among the labelled corners. `None` if there are
+    /// several.
+    fn unique_window(self, labels: &BTreeMap<(i32, i32), usize>) -> Option<Vec<usize>> {
         let (columns, rows) = (self.columns as i32, self.rows as i32);
         let mut found = None;
         for (u0, v0) in labels.keys() {
@@ -201,7 +202,7 @@ impl Board {
                 let places = (0..rows).flat_map(|r| (0..columns).map(move |c| (c, r)));
                 let grid: Option<Vec<usize>> = places.map(|(c, r)| at(c, r)).collect();
                 if let Some(grid) = grid {
-                    // Two places: it is larger than the board that is looked for.
+                    // Two matches: the board is larger than the one searched for.
                     if found.is_some() {
                         return None;
                     }
@@ -224,7 +225,7 @@ impl Board {
 
     fn turned(self, mut grid: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         let (along, _) = self.steps(&grid);
-        // To the right; down where it stands upright.
+        // Columns run to the right, or down if they are vertical.
         if along.0 + 0.3 * along.1 < 0.0 {
             grid.chunks_mut(self.columns).for_each(<[_]>::reverse);
         }
@@ -235,8 +236,7 @@ impl Board {
         grid
     }
 
-    /// Whether squares between four corners whose column and row add up to an even number are
-    /// the bright ones.
+    /// Whether the squares whose column and row add up to an even number are bright.
     fn bright(self, gray: &Gray, points: &[(f64, f64)]) -> Option<bool> {
         let mut sums = [(0.0, 0.0); 2];
         for row in 0..self.rows - 1 {
@@ -258,12 +258,12 @@ impl Board {
 }
 
 impl FoundBoard {
-    /// Mean steps from column to column and from row to row, in pixels of the whole board.
+    /// Mean vectors along the columns and along the rows, over the whole board, in pixels.
     pub(super) fn steps(&self) -> ((f64, f64), (f64, f64)) {
         self.board.steps(&self.points)
     }
 
-    /// The largest distance of a corner from where it is in `other`.
+    /// The largest distance between corresponding corners of the two boards, in pixels.
     pub(super) fn moved_px(&self, other: &Self) -> f64 {
         if self.points.len() != other.points.len() {
             return f64::MAX;
@@ -273,14 +273,14 @@ impl FoundBoard {
     }
 }
 
-/// The corner at the other end of an edge, and which of its edges leads back.
+/// The corner at the other end of an edge, and the index of its edge that leads back.
 fn link(corners: &[Corner], from: usize, edge: usize) -> Option<(usize, usize)> {
     let ahead = toward(corners, from, edge)?;
     let back = toward(corners, ahead.0, ahead.1)?;
     (back.0 == from).then_some(ahead)
 }
 
-/// The nearest corner along an edge that has the same squares on either side.
+/// The nearest corner along an edge that has the same squares on both sides.
 fn toward(corners: &[Corner], from: usize, edge: usize) -> Option<(usize, usize)> {
     let here = corners.get(from)?;
     let angle = *here.edges.get(edge)?;
@@ -308,14 +308,14 @@ fn toward(corners: &[Corner], from: usize, edge: usize) -> Option<(usize, usize)
     best.map(|(_, i, back)| (i, back))
 }
 
-/// Labels all corners that are linked to `seed` by column and row.
+/// Labels all corners that are connected to `seed` with their column and row.
 fn spread(
     links: &[[Option<(usize, usize)>; 4]],
     seed: usize,
     seen: &mut [bool],
 ) -> BTreeMap<(i32, i32), usize> {
     let mut labels = BTreeMap::from([((0, 0), seed)]);
-    // A corner, its label, and how its edges are turned against the seed's.
+    // A corner, its label, and the rotation of its edges relative to those of the seed.
     let mut queue = VecDeque::from([(seed, (0, 0), 0_usize)]);
     if let Some(s) = seen.get_mut(seed) {
         *s = true;
@@ -334,7 +334,7 @@ fn spread(
             *known = true;
             let label = (u + du, v + dv);
             labels.entry(label).or_insert(next);
-            // The edge that leads back goes against the step.
+            // The edge that leads back points against the step.
             queue.push_back((next, label, (step + 2 + 4 - back) % 4));
         }
     }

@@ -3,40 +3,41 @@
 use super::gray::Gray;
 use std::f64::consts::{PI, TAU};
 
-/// Blur before second derivatives, in pixels of the reduced picture.
+/// Sigma of the blur before second derivatives, in pixels of the downscaled image.
 const SIGMA_PX: f64 = 1.5;
-/// No two corners are nearer than this, in pixels of the reduced picture.
+/// Smallest distance between two corners, in pixels of the downscaled image.
 const APART_PX: isize = 4;
-/// Saddles weaker than this share of the strongest are not looked at.
+/// Saddle points weaker than this fraction of the strongest one are ignored.
 const WEAKEST: f32 = 0.01;
-/// Saddles that are looked at, the strongest first.
+/// Largest number of saddle points that are checked, strongest first.
 const MOST: usize = 1500;
-/// Radius of the circle on which bright and dark must take turns, in the same pixels.
+/// Radius of the circle on which bright and dark sectors must alternate, in pixels of the
+/// downscaled image.
 const RING_PX: f64 = 4.5;
-/// Places on the circle.
+/// Sample points on the circle.
 const RING: usize = 48;
-/// Least difference between bright and dark on the circle.
+/// Smallest difference between bright and dark on the circle.
 const CONTRAST: f32 = 0.06;
 
-/// A place where four sectors meet, two bright and two dark.
+/// A corner where four sectors meet, two bright and two dark.
 #[derive(Clone, Debug)]
 pub(super) struct Corner {
     pub(super) x: f64,
     pub(super) y: f64,
-    /// Directions of the four edges that leave it, in increasing angle.
+    /// Directions of the four edges that leave the corner, in increasing angle (radians).
     pub(super) edges: [f64; 4],
-    /// Whether the sector that follows the first edge is bright; they take turns.
+    /// Whether the sector after the first edge is bright. Bright and dark sectors alternate.
     pub(super) bright: bool,
 }
 
 impl Corner {
-    /// Whether it is bright on the side of greater angles of an edge.
+    /// Whether the sector on the side of larger angles of an edge is bright.
     pub(super) fn bright_after(&self, edge: usize) -> bool {
         self.bright == edge.is_multiple_of(2)
     }
 }
 
-/// All corners, to within a pixel.
+/// Finds all corners, with an accuracy of about one pixel.
 pub(super) fn find(gray: &Gray) -> Vec<Corner> {
     let smooth = gray.blurred(SIGMA_PX);
     let (width, height) = (gray.size.width as isize, gray.size.height as isize);
@@ -63,7 +64,7 @@ pub(super) fn find(gray: &Gray) -> Vec<Corner> {
             }
             let around = (-APART_PX..=APART_PX)
                 .flat_map(|dy| (-APART_PX..=APART_PX).map(move |dx| (dx, dy)));
-            // Of equal neighbours the first one is the peak.
+            // Among equal neighbours, the first one is the peak.
             let mut others = around.filter(|d| *d != (0, 0));
             if others.all(|(dx, dy)| {
                 let other = response.at(x + dx, y + dy);
@@ -78,7 +79,7 @@ pub(super) fn find(gray: &Gray) -> Vec<Corner> {
     peaks.into_iter().filter_map(|(_, x, y)| corner(gray, x as f64, y as f64)).collect()
 }
 
-/// The corner at a place, if bright and dark take turns around it as they must.
+/// The corner at a position, if bright and dark sectors alternate around it.
 fn corner(gray: &Gray, x: f64, y: f64) -> Option<Corner> {
     let angle = |i: usize| i as f64 * TAU / RING as f64;
     let ring: Vec<f32> = (0..RING)
@@ -101,7 +102,7 @@ fn corner(gray: &Gray, x: f64, y: f64) -> Option<Corner> {
     }
     let edges: [f64; 4] = edges.try_into().ok()?;
     let [e0, e1, e2, e3] = edges;
-    // Edges go straight through, as far as perspective lets them.
+    // Edges continue straight through the corner, within the limits of perspective.
     let straight = |a: f64, b: f64| turn(b - a - PI).abs() < 0.6;
     if !straight(e0, e2) || !straight(e1, e3) || e1 - e0 < 0.3 || e2 - e1 < 0.3 {
         return None;
@@ -109,16 +110,17 @@ fn corner(gray: &Gray, x: f64, y: f64) -> Option<Corner> {
     Some(Corner { x, y, edges, bright: *rises.first()? })
 }
 
-/// An angle between minus and plus half a turn.
+/// Normalises an angle to the range from minus pi to pi.
 pub(super) fn turn(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }
 
-/// Times that a corner is moved at most; a few suffice.
+/// Largest number of refinement steps; a few are usually enough.
 const STEPS: usize = 30;
 
-/// The exact place: where the gradients of all pixels around point past it (Förstner's
-/// condition), weighted towards the middle. `reach_px` must not touch the next corner.
+/// The subpixel position, where the gradients of all surrounding pixels are orthogonal to the
+/// direction to the corner (Förstner's condition), with larger weights near the centre. `reach_px`
+/// must not include the next corner.
 pub(super) fn refine(gray: &Gray, x: f64, y: f64, reach_px: f64) -> Option<(f64, f64)> {
     let (mut cx, mut cy) = (x, y);
     let reach = reach_px.ceil() as isize;

@@ -1,23 +1,23 @@
-//! Why no alignment was found.
+//! Errors of the alignment.
 
 /// Why two cameras could not be aligned.
 #[derive(Debug, thiserror::Error)]
 pub enum AlignError {
     /// No board was seen by both cameras.
-    #[error("no board was found in pictures of both cameras: show the whole board to both")]
+    #[error("the board was not found in the images of both cameras: show the whole board to both")]
     NoView,
     /// The corners contradict each other.
     #[error(
-        "the corners fit no map between the cameras: take the views again, with the board still"
+        "no map between the cameras fits the corners: repeat the views with the board held still"
     )]
     NoWarp,
-    /// The common part is too small.
+    /// The common field of view is too small.
     #[error(
-        "the cameras see too little in common ({seen} event pixels wide): turn one of them until \
-         both see the same"
+        "the common field of view is too small ({seen} event pixels wide): turn one camera until \
+         both see the same scene"
     )]
     NoOverlap {
-        /// Width of what both see, in pixels of the event camera.
+        /// Width of the common field of view, in pixels of the event camera.
         seen: usize,
     },
 }

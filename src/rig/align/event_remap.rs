@@ -1,24 +1,24 @@
-//! Where the event of every pixel goes.
+//! Maps events from sensor pixels to the aligned event grid.
 
 use super::Alignment;
 use crate::event::Event;
 use crate::image::Size;
 
-/// The cell of every pixel of the event camera, looked up once per event.
+/// Look-up table with the grid cell of every pixel of the event camera.
 #[derive(Clone, Debug)]
 pub struct EventTable {
-    /// Size of the event camera's picture.
+    /// Size of the event sensor.
     source: Size,
     target: Size,
     /// Column and row, or [`OUTSIDE`].
     cells: Vec<(u16, u16)>,
 }
 
-/// A pixel that the frame camera does not see.
+/// Marks a pixel outside the frame camera's field of view.
 const OUTSIDE: (u16, u16) = (u16::MAX, u16::MAX);
 
 impl EventTable {
-    /// Of an alignment.
+    /// Builds the table for an alignment.
     pub fn new(alignment: &Alignment) -> Self {
         let (source, target) = (Size::from(alignment.warp.events), alignment.target.sensor());
         let cell = |i: usize| {
@@ -32,17 +32,17 @@ impl EventTable {
         Self { source, target, cells }
     }
 
-    /// Size of the event sensor that it is for.
+    /// Size of the event sensor that the table is for.
     pub fn source(&self) -> Size {
         self.source
     }
 
-    /// Size of the grid that events are brought onto.
+    /// Size of the grid that events are mapped to.
     pub fn target(&self) -> Size {
         self.target
     }
 
-    /// The cell of a pixel, if the frame camera sees it.
+    /// The cell of a pixel. `None` outside the frame camera's field of view.
     pub fn cell(&self, x: u16, y: u16) -> Option<(u16, u16)> {
         if usize::from(x) >= self.source.width {
             return None;
@@ -51,7 +51,8 @@ impl EventTable {
         (*cell != OUTSIDE).then_some(*cell)
     }
 
-    /// Moves events to their cells; how many were outside and are gone.
+    /// Maps events to their cells and removes those outside the grid. Returns how many were
+    /// removed.
     pub fn apply(&self, events: &mut Vec<Event>) -> u64 {
         let before = events.len();
         events.retain_mut(|event| match self.cell(event.x, event.y) {

@@ -1,23 +1,24 @@
-//! A picture of a flashing board, made of its events.
+//! An image of a flashing board, reconstructed from events.
 
 use super::gray::Gray;
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 
-/// Events of such a stretch are looked at together, in microseconds: shorter than a flash.
+/// Duration of the time slices that are evaluated as a whole, in microseconds: shorter than a
+/// flash.
 const SLICE_US: i64 = 10_000;
-/// Of the events of a flash so many are of one polarity.
+/// Smallest fraction of events of one polarity within a flash.
 const ONE_SIDED: f64 = 0.75;
-/// A flash touches at least this share of the pixels.
+/// Smallest fraction of the pixels that fire in a flash.
 const LEAST: f64 = 0.05;
-/// Share of the pixels that may be brighter than white in the picture: hot pixels.
+/// Fraction of the pixels that may exceed white in the image: hot pixels.
 const BRIGHTEST: f64 = 0.02;
 
-/// Sums the events of a chessboard that appears and vanishes on a dark screen.
+/// Accumulates the events of a chessboard that appears and disappears on a dark screen.
 ///
-/// When it appears, its white squares brighten and fire ON; when it vanishes they fire OFF. A
-/// stretch of one polarity is therefore a picture of the white squares, and stretches of both
-/// kinds add up.
+/// When the board appears, its white squares get brighter and fire ON events; when it disappears,
+/// they fire OFF events. A time slice of one polarity is therefore an image of the white squares,
+/// and slices of both polarities can be summed.
 #[derive(Clone, Debug)]
 pub struct Blink {
     size: Size,
@@ -29,7 +30,7 @@ pub struct Blink {
 }
 
 impl Blink {
-    /// For an event sensor of a size.
+    /// An empty accumulator for an event sensor of this size.
     pub fn new(size: Size) -> Self {
         let empty = || vec![0.0; size.area()];
         Self { size, slice: empty(), slice_from_us: None, counts: [0; 2], sum: empty(), flashes: 0 }
@@ -40,7 +41,7 @@ impl Blink {
         self.size
     }
 
-    /// Takes events, in order of time.
+    /// Adds events, in order of time.
     pub fn push(&mut self, events: &[Event]) {
         for event in events {
             let from_us = *self.slice_from_us.get_or_insert(event.t_us);
@@ -59,7 +60,7 @@ impl Blink {
         }
     }
 
-    /// Adds the stretch, if it was part of a flash.
+    /// Adds the current time slice to the sum if it was part of a flash.
     fn close(&mut self) {
         let [off, on] = std::mem::take(&mut self.counts);
         let all = (on + off) as f64;
@@ -72,12 +73,12 @@ impl Blink {
         self.slice.fill(0.0);
     }
 
-    /// Stretches that were part of a flash.
+    /// Number of time slices that were part of a flash.
     pub fn flashes(&self) -> u64 {
         self.flashes
     }
 
-    /// Forgets what was summed: the board was moved.
+    /// Clears the sum. To be called when the board has moved.
     pub fn clear(&mut self) {
         *self = Self::new(self.size);
     }
@@ -91,7 +92,7 @@ impl Blink {
         Gray::new(self.size, self.sum.iter().map(|v| (v / white).clamp(0.0, 1.0)).collect())
     }
 
-    /// The white squares as a picture, for people.
+    /// The white squares as an image.
     pub fn picture(&self) -> ImageU8 {
         let data = self.gray().data().iter().map(|v| (v * 255.0) as u8).collect();
         ImageU8::new(1, self.size, data).unwrap_or_else(|_| ImageU8::filled(false, self.size, 0))

@@ -1,33 +1,33 @@
-//! The part of every frame that is kept, brought to its size.
+//! Crops and scales frames to the aligned frame grid.
 
 use super::Alignment;
 use crate::image::{ImagePool, ImageU8, Size};
 use rayon::prelude::*;
 
-/// Weights add up to this.
+/// Fixed-point sum of the weights of a tap.
 const ONE: u32 = 1 << 8;
 
-/// What one pixel of the result takes along one axis: the first source pixel, and the weights
-/// of it and of those that follow.
+/// Source pixels of one output pixel along one axis: the index of the first source pixel, and the
+/// weights of it and of those after it.
 #[derive(Clone, Debug, PartialEq)]
 struct Tap {
     first: usize,
     weights: Vec<u32>,
 }
 
-/// Cuts and scales frames: the mean over the area that each pixel covers.
+/// Crops and scales frames. Each output pixel is the mean over the area that it covers.
 #[derive(Clone, Debug)]
 pub struct FrameCrop {
     source: Size,
     target: Size,
     columns: Vec<Tap>,
     rows: Vec<Tap>,
-    /// Where the memory of what comes out is from.
+    /// Buffer pool for the output images.
     pictures: ImagePool<u8>,
 }
 
 impl FrameCrop {
-    /// Of an alignment.
+    /// Prepares the resampling for an alignment.
     pub fn new(alignment: &Alignment) -> Self {
         let (source, target) = (Size::from(alignment.warp.frames), alignment.target.image());
         let crop = alignment.crop;
@@ -40,17 +40,17 @@ impl FrameCrop {
         }
     }
 
-    /// Size of the frames that it is for.
+    /// Size of the input frames.
     pub fn source(&self) -> Size {
         self.source
     }
 
-    /// Size of what comes out.
+    /// Size of the output frames.
     pub fn target(&self) -> Size {
         self.target
     }
 
-    /// The part of a frame; `None` for a frame of another size.
+    /// Crops and scales a frame. `None` for a frame of another size.
     pub fn apply(&self, picture: &ImageU8) -> Option<ImageU8> {
         if picture.size() != self.source {
             return None;
@@ -80,8 +80,8 @@ impl FrameCrop {
     }
 }
 
-/// The taps of one axis. Where the result is finer than the source, each pixel covers one
-/// source pixel's width, which is what linear interpolation takes.
+/// The taps of one axis. Where the output is finer than the source, each output pixel covers the
+/// width of one source pixel, which is linear interpolation.
 fn taps(from: f64, length: f64, source: usize, target: usize) -> Vec<Tap> {
     let step = length / target.max(1) as f64;
     let cover = step.max(1.0);
@@ -89,7 +89,7 @@ fn taps(from: f64, length: f64, source: usize, target: usize) -> Vec<Tap> {
         let middle = from + (i as f64 + 0.5) * step;
         let limit = source as f64;
         let (low, high) = (middle - cover / 2.0, middle + cover / 2.0);
-        // A sliver of rounding beyond the border takes the border.
+        // Rounding may put the area slightly outside the image; it is clamped to the border.
         let low = low.clamp(0.0, limit - 1e-3);
         let high = high.clamp(low + 1e-3, limit);
         let first = low.floor() as usize;
@@ -99,7 +99,7 @@ fn taps(from: f64, length: f64, source: usize, target: usize) -> Vec<Tap> {
         let mut weights: Vec<u32> = (first..last)
             .map(|k| (share(k) / total.max(1e-9) * f64::from(ONE)).round() as u32)
             .collect();
-        // Rounded, they must still add up.
+        // The rounded weights must still add up to `ONE`.
         let sum: u32 = weights.iter().sum();
         if let Some(largest) = weights.iter_mut().max() {
             *largest = (*largest + ONE).saturating_sub(sum);

@@ -1,9 +1,9 @@
-//! Gray pictures in floating point: blur, reduction, sampling.
+//! Grayscale images in floating point: blur, downscaling, sampling.
 
 use crate::image::{ImageU8, LUMA_BGR, Size};
 
-/// A gray image in `[0, 1]`, row by row. Positions are in pixels with the first pixel's centre
-/// at (0, 0); everything outside repeats the border.
+/// A grayscale image in `[0, 1]`, row by row. Positions are in pixels; the centre of the first
+/// pixel is (0, 0). Positions outside the image repeat the border.
 #[derive(Clone, Debug)]
 pub(super) struct Gray {
     pub(super) size: Size,
@@ -44,7 +44,7 @@ impl Gray {
         self.data.get(y * self.size.width + x).copied().unwrap_or(0.0)
     }
 
-    /// Bilinear.
+    /// Bilinear interpolation.
     pub(super) fn sample(&self, x: f64, y: f64) -> f32 {
         let (fx, fy) = (x.floor(), y.floor());
         let (ax, ay) = ((x - fx) as f32, (y - fy) as f32);
@@ -54,14 +54,14 @@ impl Gray {
         top * (1.0 - ay) + bottom * ay
     }
 
-    /// Half the central difference in both directions.
+    /// Central difference in both directions, divided by two.
     pub(super) fn gradient(&self, x: isize, y: isize) -> (f64, f64) {
         let dx = self.at(x + 1, y) - self.at(x - 1, y);
         let dy = self.at(x, y + 1) - self.at(x, y - 1);
         (f64::from(dx) / 2.0, f64::from(dy) / 2.0)
     }
 
-    /// Gaussian blur, by rows and columns.
+    /// Separable Gaussian blur.
     pub(super) fn blurred(&self, sigma_px: f64) -> Self {
         let reach = (3.0 * sigma_px).ceil() as isize;
         let weight = |i: isize| (-((i * i) as f64) / (2.0 * sigma_px * sigma_px)).exp() as f32;
@@ -82,7 +82,7 @@ impl Gray {
         pass(&pass(self, 1, 0), 0, 1)
     }
 
-    /// The mean of every `factor` by `factor` pixels.
+    /// Downscales by averaging blocks of `factor` by `factor` pixels.
     pub(super) fn reduced(&self, factor: usize) -> Self {
         let factor = factor.max(1);
         let size = Size::new((self.size.width / factor).max(1), (self.size.height / factor).max(1));

@@ -1,10 +1,10 @@
-//! Pixel alignment: two cameras through one splitter, brought onto grids that are exactly k:1.
+//! Pixel alignment: maps two cameras behind one beam splitter onto grids whose sizes have an exact
+//! integer ratio.
 //!
-//! A chessboard that both cameras see ([`Board`]) gives places that belong together, least
-//! squares the [`Warp`] between the pictures, and the part of the view that both have becomes
-//! an [`Alignment`]: where each event goes ([`EventTable`]), and which part of every frame is
-//! kept and scaled ([`FrameCrop`]). [`AlignSession`] does all of this step by step, for a
-//! window or a command.
+//! A chessboard that both cameras see ([`Board`]) yields corresponding points. Least squares fits
+//! the [`Warp`] between the two images. The common field of view becomes an [`Alignment`]: the cell
+//! of each event ([`EventTable`]) and the crop and scale of every frame ([`FrameCrop`]).
+//! [`AlignSession`] runs these steps for a window or a command.
 
 mod board;
 mod corners;
@@ -35,20 +35,20 @@ pub use worker::AlignRun;
 
 use crate::image::Size;
 
-/// How well corners fit.
+/// Residual of the fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Residual {
     /// Root mean square distance, in pixels of the frame camera.
     pub frame_px: f64,
-    /// The same in pixels of the event camera.
+    /// Root mean square distance, in pixels of the event camera.
     pub event_px: f64,
     /// The largest distance, in pixels of the frame camera.
     pub worst_frame_px: f64,
-    /// Corners that were used.
+    /// Corners used for the fit.
     pub corners: usize,
-    /// Corners that were left out as mistakes.
+    /// Corners rejected as outliers.
     pub outliers: usize,
-    /// Positions of the board.
+    /// Number of views of the board.
     pub views: usize,
 }
 
@@ -63,34 +63,35 @@ impl std::fmt::Display for Residual {
     }
 }
 
-/// How events and frames are brought onto common grids.
+/// How events and frames are mapped onto common grids.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Alignment {
-    /// From the event camera's picture to the frame camera's.
+    /// Maps the event camera's image to the frame camera's image.
     pub warp: Warp,
-    /// The part of the frame camera's picture that is kept.
+    /// The part of the frame camera's image that is kept.
     pub crop: Crop,
-    /// The grids that events and frames are brought onto.
+    /// The grids for events and frames.
     pub target: Target,
-    /// How well it was measured.
+    /// Residual of the calibration.
     pub residual: Residual,
 }
 
 impl Alignment {
-    /// Chooses the common part of the view: the largest that fits. Without a target the sizes
-    /// of MS-RBD are taken where the cameras reach them, else what the event camera resolves.
+    /// Selects the largest common field of view. Without a target, the sizes of MS-RBD are used if
+    /// the cameras have enough resolution for them; otherwise the grid matches the resolution of
+    /// the event camera.
     ///
     /// # Errors
-    /// The cameras see too little in common.
+    /// The common field of view is too small.
     pub fn new(warp: Warp, residual: Residual, target: Option<Target>) -> Result<Self, AlignError> {
         let (crop, target) = target::choose(&warp, target)?;
         Ok(Self { warp, crop, target, residual })
     }
 
-    /// From the views of a board to the alignment.
+    /// Computes the alignment from views of a board.
     ///
     /// # Errors
-    /// As [`AlignError`] says.
+    /// See [`AlignError`].
     pub fn of_views(
         views: &[View],
         events: Size,
@@ -101,7 +102,7 @@ impl Alignment {
         Self::new(warp, residual, target)
     }
 
-    /// Where a place in the event camera's picture lies on the grid of events, in its cells.
+    /// Position on the event grid, in cells, of a position in the event camera's image.
     pub fn event_cell(&self, place: (f64, f64)) -> Option<(f64, f64)> {
         let (x, y) = self.warp.map(place)?;
         let sensor = self.target.sensor();

@@ -1,19 +1,19 @@
-//! Events over the image: whether an alignment is right, for the eye.
+//! Overlay of events on the image, for a visual check of an alignment.
 
 use super::gray::Gray;
 use super::{Alignment, EventTable, FrameCrop, View};
 use crate::image::ImageU8;
 
-/// Red, in blue, green, red.
+/// Red, in the order blue, green, red.
 const RED: [f32; 3] = [40.0, 40.0, 255.0];
 /// Colours of the corners of the frame camera and of the event camera.
 const CROSS: [[u8; 3]; 2] = [[60, 230, 60], [40, 40, 255]];
 
-/// The aligned frame in gray, with the edges that the event camera saw in red on it, and the
-/// corners of `view`: green as the frame camera saw them, red as the event camera did.
+/// The aligned frame in gray, with the edges seen by the event camera in red and the corners of
+/// `view` as crosses: green for the frame camera, red for the event camera.
 ///
-/// `seen` is a picture of the event camera: its own frame, or [`super::Blink::picture`].
-/// `None` where a picture has another size than the alignment is for.
+/// `seen` is an image of the event camera: its own frame, or [`super::Blink::picture`]. `None` if
+/// an image does not have the size that the alignment is for.
 pub fn overlay(
     alignment: &Alignment,
     frame: &ImageU8,
@@ -66,7 +66,7 @@ pub fn overlay(
     Some(out)
 }
 
-/// A small upright or lying cross at a place in the frame camera's picture.
+/// Draws a small upright or diagonal cross at a position in the frame camera's image.
 fn cross(
     out: &mut ImageU8,
     alignment: &Alignment,

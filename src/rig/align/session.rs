@@ -1,4 +1,4 @@
-//! The steps of an alignment: look for the board, collect views, solve, show, store.
+//! The steps of an alignment: find the board, collect views, solve, show the result, store it.
 
 use super::store::{self, Pair, StoreError};
 use super::{AlignError, Alignment, Blink, Board, FoundBoard, Residual, Target, View, overlay};
@@ -6,19 +6,19 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use std::path::{Path, PathBuf};
 
-/// How an alignment is done.
+/// Settings of an alignment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AlignSettings {
-    /// The board that is shown.
+    /// The board that is used.
     pub board: Board,
-    /// Positions of the board that are collected before the first result.
+    /// Number of views that are collected before the first result.
     pub views: usize,
-    /// The board counts as still when no corner has moved by more, in pixels, between one
-    /// picture and the next of the same camera.
+    /// The board counts as still if no corner has moved by more than this, in pixels, between two
+    /// successive images of the same camera.
     pub steady_px: f64,
-    /// A new view must differ from all others by this share of the picture's width.
+    /// Smallest distance between a new view and all others, as a fraction of the image width.
     pub apart: f64,
-    /// Grids to bring events and frames onto; `None` for what suits the cameras.
+    /// Grids for events and frames; `None` selects those that suit the cameras.
     pub target: Option<Target>,
 }
 
@@ -28,39 +28,39 @@ impl Default for AlignSettings {
     }
 }
 
-/// How an alignment stands.
+/// Progress of an alignment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlignProgress {
-    /// The board is in the last picture of the frame camera.
+    /// The board is in the last image of the frame camera.
     pub in_frame: bool,
-    /// The board is in the last picture, or the last flashes, of the event camera.
+    /// The board is in the last image, or the last flashes, of the event camera.
     pub in_events: bool,
-    /// Views that were taken.
+    /// Number of views that were taken.
     pub views: usize,
-    /// Views that are wanted.
+    /// Number of views that are needed.
     pub wanted: usize,
-    /// How well the views fit, once there is one.
+    /// Residual of the fit, once there is a result.
     pub residual: Option<Residual>,
-    /// Why there is no result though there are views.
+    /// Why there is no result although there are views.
     pub fault: Option<String>,
-    /// What the person should do next.
+    /// What the user should do next.
     pub hint: &'static str,
 }
 
-/// What one camera has shown.
+/// The last image of one camera and the board in it.
 #[derive(Debug, Default)]
-struct Eye {
+struct CameraView {
     picture: Option<ImageU8>,
     board: Option<FoundBoard>,
-    /// Found twice in a row at one place.
+    /// Found twice in a row at the same place.
     still: bool,
-    /// Pictures since the other camera last saw the board move or vanish: an older one may show
-    /// it where it was before.
+    /// Number of images since the other camera last saw the board move or disappear. An older image
+    /// may show the board at its previous place.
     since: usize,
 }
 
-impl Eye {
-    fn see(
+impl CameraView {
+    fn update(
         &mut self,
         other: &mut Self,
         picture: ImageU8,
@@ -84,29 +84,29 @@ impl Eye {
     }
 }
 
-/// Aligns two cameras, picture by picture. Finding a board takes from milliseconds to a tenth
-/// of a second: keep it off the threads of the live path and of the window.
+/// Aligns two cameras, image by image. Board detection takes from milliseconds to a tenth of a
+/// second: do not call it on the threads of the live path or the window.
 #[derive(Debug)]
 pub struct AlignSession {
     settings: AlignSettings,
-    frame: Eye,
-    event: Eye,
+    frame: CameraView,
+    event: CameraView,
     blink: Option<Blink>,
     views: Vec<View>,
     result: Option<Alignment>,
     fault: Option<String>,
 }
 
-/// Flashes that are summed before the board is looked for.
+/// Number of flashes that are accumulated before the board is searched for.
 const FLASHES: u64 = 4;
 
 impl AlignSession {
-    /// Begins.
+    /// Starts an alignment without views.
     pub fn new(settings: AlignSettings) -> Self {
         Self {
             settings,
-            frame: Eye::default(),
-            event: Eye::default(),
+            frame: CameraView::default(),
+            event: CameraView::default(),
             blink: None,
             views: Vec::new(),
             result: None,
@@ -114,44 +114,44 @@ impl AlignSession {
         }
     }
 
-    /// Takes a picture of the frame camera, as it comes from it.
+    /// Adds an unprocessed image of the frame camera.
     pub fn push_frame(&mut self, picture: &ImageU8) {
         let board = self.settings.board.find(picture);
-        // A flashing board is dark in half of the pictures; that is no motion.
+        // A flashing board is invisible in half of the images; that does not count as motion.
         if board.is_none() && self.blink.is_some() && self.frame.board.is_some() {
             return;
         }
-        self.frame.see(&mut self.event, picture.clone(), board, self.settings.steady_px);
+        self.frame.update(&mut self.event, picture.clone(), board, self.settings.steady_px);
         self.collect();
     }
 
-    /// Takes a picture of the event camera's own pixels.
+    /// Adds an image of the event camera's own frame sensor (APS).
     pub fn push_aps(&mut self, picture: &ImageU8) {
         let board = self.settings.board.find(picture);
-        self.event.see(&mut self.frame, picture.clone(), board, self.settings.steady_px);
+        self.event.update(&mut self.frame, picture.clone(), board, self.settings.steady_px);
         self.collect();
     }
 
-    /// Takes events of a board that flashes full screen: it appears and vanishes on black.
+    /// Adds events of a board that flashes full screen: it appears and disappears on black.
     pub fn push_events(&mut self, sensor: Size, events: &[Event]) {
         let fresh = || Blink::new(sensor);
         let mut blink = self.blink.take().filter(|b| b.size() == sensor).unwrap_or_else(fresh);
         blink.push(events);
         if blink.flashes() >= FLASHES {
             let board = self.settings.board.find(&blink.picture());
-            self.event.see(&mut self.frame, blink.picture(), board, self.settings.steady_px);
-            // The next look is at new flashes, for the board may have moved.
+            self.event.update(&mut self.frame, blink.picture(), board, self.settings.steady_px);
+            // The next search uses new flashes only, as the board may have moved.
             blink.clear();
             self.collect();
         }
         self.blink = Some(blink);
     }
 
-    /// Takes a view when both cameras hold the board still, have both looked since it moved, and
-    /// it is a new one.
+    /// Adds a view if both cameras see the board at rest, both have a new image since it last
+    /// moved, and the board is at a new place.
     fn collect(&mut self) {
         let both = [&self.frame, &self.event];
-        let still = both.iter().all(|eye| eye.still && eye.since > 0);
+        let still = both.iter().all(|camera| camera.still && camera.since > 0);
         let (Some(frame), Some(event), true) = (&self.frame.board, &self.event.board, still) else {
             return;
         };
@@ -166,8 +166,9 @@ impl AlignSession {
         }
     }
 
-    /// Takes the boards that are seen now as a view, still or not: for pairs of pictures that
-    /// were taken at one time. `false` where one of them has none.
+    /// Adds the boards that are currently detected as a view, whether at rest or not. For pairs of
+    /// images that were taken at the same time. Returns `false` if the board is missing in one of
+    /// the images.
     pub fn take_view(&mut self) -> bool {
         let (Some(frame), Some(event)) = (&self.frame.board, &self.event.board) else {
             return false;
@@ -179,7 +180,7 @@ impl AlignSession {
         true
     }
 
-    /// Solves with the views that there are.
+    /// Solves with the current views.
     pub fn solve(&mut self) -> Option<&Alignment> {
         let (Some(events), Some(frames)) = (self.event.size(), self.frame.size()) else {
             self.fault = Some(AlignError::NoView.to_string());
@@ -192,12 +193,12 @@ impl AlignSession {
         self.result.as_ref()
     }
 
-    /// Forgets all views, to begin anew.
+    /// Removes all views and starts again.
     pub fn restart(&mut self) {
         *self = Self::new(self.settings);
     }
 
-    /// Forgets the view that was taken last.
+    /// Removes the last view.
     pub fn undo(&mut self) {
         self.views.pop();
         (self.result, self.fault) = (None, None);
@@ -206,12 +207,12 @@ impl AlignSession {
         }
     }
 
-    /// How it stands.
+    /// The current progress.
     pub fn progress(&self) -> AlignProgress {
         let (in_frame, in_events) = (self.frame.board.is_some(), self.event.board.is_some());
         let hint = match (in_frame, in_events) {
-            _ if self.result.is_some() => "look at the overlay, then store the alignment",
-            _ if self.fault.is_some() => "take the views again",
+            _ if self.result.is_some() => "check the overlay, then store the alignment",
+            _ if self.fault.is_some() => "repeat the views",
             (false, false) => "show the whole board to both cameras",
             (false, true) => "the frame camera does not see the whole board",
             (true, false) => "the event camera does not see the whole board",
@@ -234,17 +235,17 @@ impl AlignSession {
         self.result.as_ref()
     }
 
-    /// Views that were taken.
+    /// The views that were taken.
     pub fn views(&self) -> &[View] {
         &self.views
     }
 
-    /// The last pictures of the frame camera and of the event camera.
+    /// The last images of the frame camera and of the event camera.
     pub fn pictures(&self) -> [Option<&ImageU8>; 2] {
         [self.frame.picture.as_ref(), self.event.picture.as_ref()]
     }
 
-    /// What the event camera saw, over the frame that it is aligned to.
+    /// Overlay of the event camera's image on the aligned frame.
     pub fn overlay(&self) -> Option<ImageU8> {
         let (frame, seen) = (self.frame.picture.as_ref()?, self.event.picture.as_ref()?);
         let (f, e) = (self.frame.board.as_ref(), self.event.board.as_ref());
@@ -252,7 +253,8 @@ impl AlignSession {
         overlay(self.result.as_ref()?, frame, seen, now.as_ref())
     }
 
-    /// Stores the result for a pair of cameras; where it lies.
+    /// Stores the result for a pair of cameras and returns the file's path. `None` if there is no
+    /// result.
     ///
     /// # Errors
     /// The file cannot be written.

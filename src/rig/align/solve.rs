@@ -1,33 +1,33 @@
-//! From boards that both cameras have seen to the alignment of the two.
+//! Computes the alignment of two cameras from boards that both have seen.
 
 use super::warp::Match;
 use super::{AlignError, FoundBoard, Residual, Warp};
 use crate::image::Size;
 
-/// One board, seen by both cameras at one time.
+/// One board, seen by both cameras at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// In the frame camera's picture.
+    /// The board in the frame camera's image.
     pub frame: FoundBoard,
-    /// In the event camera's picture.
+    /// The board in the event camera's image.
     pub event: FoundBoard,
 }
 
-/// Above this many pixels of the event camera, another way to lay the boards over each other
-/// is tried.
+/// If the residual exceeds this, in pixels of the event camera, the other orientation of the boards
+/// is tried as well.
 const SUSPECT_PX: f64 = 1.0;
-/// A corner this many times farther off than the median one is taken for a mistake.
+/// A corner whose distance exceeds the median by this factor is an outlier.
 const OUTLIER: f64 = 6.0;
 
 impl View {
-    /// The ways to lay the one grid over the other that agree in bright and dark, the likelier
-    /// first: the one that turns the picture least, mirrored by the splitter or not.
+    /// The possible correspondences of the two grids that agree in bright and dark squares, most
+    /// likely first: the one with the smallest rotation, mirrored by the beam splitter or not.
     fn matches(&self) -> Vec<Vec<Match>> {
         let board = self.frame.board;
         let (columns, rows) = (board.columns(), board.rows());
         let mut ways: Vec<(f64, Vec<Match>)> = Vec::new();
         for (across, down) in [(false, false), (true, false), (false, true), (true, true)] {
-            // Squares between corners are one fewer than corners on either side.
+            // There is one square fewer than corners along each side.
             let shifts = (usize::from(across) * columns + usize::from(down) * rows) % 2 == 1;
             if (self.event.bright != shifts) != self.frame.bright {
                 continue;
@@ -47,8 +47,8 @@ impl View {
         ways.into_iter().map(|(_, pairs)| pairs).collect()
     }
 
-    /// How far the event camera's picture is turned, mirrored from left to right first where
-    /// the grids have different hands.
+    /// Rotation angle of the event camera's image in radians. If the grids differ in handedness,
+    /// the image is mirrored from left to right first.
     fn rotation(&self, across: bool, down: bool) -> f64 {
         let (mut ea, mut eb) = self.event.steps();
         let (fa, fb) = self.frame.steps();
@@ -61,17 +61,17 @@ impl View {
         if across != down {
             (ea.0, eb.0) = (-ea.0, -eb.0);
         }
-        // The least rotation that takes both steps to theirs.
+        // The smallest rotation that maps both steps onto those of the frame camera.
         let cross = |e: (f64, f64), f: (f64, f64)| e.0 * f.1 - e.1 * f.0;
         let dot = |e: (f64, f64), f: (f64, f64)| e.0 * f.0 + e.1 * f.1;
         (cross(ea, fa) + cross(eb, fb)).atan2(dot(ea, fa) + dot(eb, fb))
     }
 }
 
-/// The warp from the event camera's picture to the frame camera's.
+/// Fits the warp from the event camera's image to the frame camera's image.
 ///
 /// # Errors
-/// No view, or corners that no warp brings together.
+/// There is no view, or no warp fits the corners.
 pub fn solve(views: &[View], events: Size, frames: Size) -> Result<(Warp, Residual), AlignError> {
     let ways: Vec<Vec<Vec<Match>>> = views.iter().map(View::matches).collect();
     if ways.is_empty() || ways.iter().any(Vec::is_empty) {
@@ -85,7 +85,7 @@ pub fn solve(views: &[View], events: Size, frames: Size) -> Result<(Warp, Residu
     };
     let first = fitted(&choice(false), events, frames);
     let suspect = first.as_ref().map_or(true, |(_, r)| r.event_px > SUSPECT_PX);
-    // One of two cameras may stand on its head. Several views contradict each other then.
+    // One camera may be mounted upside down. Several views then contradict each other.
     let second =
         if suspect { fitted(&choice(true), events, frames) } else { Err(AlignError::NoWarp) };
     let (warp, residual) = match (first, second) {

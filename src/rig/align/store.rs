@@ -1,40 +1,40 @@
-//! Alignments in files, one for every pair of cameras.
+//! Storage of alignments, one file per pair of cameras.
 
 use super::{Alignment, Side};
 use crate::camera::Identity;
 use std::path::{Path, PathBuf};
 
-/// Why a stored alignment cannot be used, or not be stored.
+/// Why a stored alignment cannot be used, or cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be read or written.
     #[error("{0}: {1}")]
     Io(PathBuf, String),
-    /// The file is damaged or from another program.
-    #[error("{0} is no alignment ({1}): delete it and run gem-live align again")]
+    /// The file is damaged or was written by another program.
+    #[error("{0} is not a valid alignment ({1}): delete it and run gem-live align again")]
     Broken(PathBuf, String),
-    /// There is no place for settings on this system.
-    #[error("this system names no folder for settings: set HOME")]
+    /// The system has no folder for settings.
+    #[error("there is no folder for settings: set HOME")]
     NoFolder,
 }
 
-/// Serial numbers that an alignment belongs to.
+/// Serial numbers of the cameras that an alignment is for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pair {
-    /// Of the frame camera.
+    /// Serial number of the frame camera.
     pub frames: String,
-    /// Of the event camera.
+    /// Serial number of the event camera.
     pub events: String,
 }
 
 impl Pair {
-    /// Of two cameras; one without a serial number is known by its model.
+    /// The pair of two cameras. A camera without a serial number is identified by its model.
     pub fn of(frames: &Identity, events: &Identity) -> Self {
         let key = |i: &Identity| if i.serial.is_empty() { &i.model } else { &i.serial }.clone();
         Self { frames: key(frames), events: key(events) }
     }
 
-    /// The name of its file.
+    /// The name of the file for this pair.
     pub fn file_name(&self) -> String {
         let sound = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
         let part = |text: &str| text.chars().take(64).map(sound).collect::<String>();
@@ -42,7 +42,7 @@ impl Pair {
     }
 }
 
-/// What a file holds. Fields that this version does not know are passed over.
+/// Content of a file. Unknown fields are ignored.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct File {
     cameras: Pair,
@@ -50,16 +50,16 @@ struct File {
     alignment: Alignment,
 }
 
-/// Where alignments of this user lie.
+/// The folder for the alignments of the current user.
 pub fn folder() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "gem-live")?;
     Some(folders.config_dir().join("alignments"))
 }
 
-/// The alignment of a pair in a folder; none where there is no file.
+/// Loads the alignment of a pair from a folder. `None` if there is no file for this pair.
 ///
 /// # Errors
-/// The file cannot be read, or is no alignment of these cameras.
+/// The file cannot be read, or is not a valid alignment.
 pub fn load(folder: &Path, pair: &Pair) -> Result<Option<Alignment>, StoreError> {
     let path = folder.join(pair.file_name());
     let bytes = match std::fs::read(&path) {
@@ -80,13 +80,13 @@ pub fn load(folder: &Path, pair: &Pair) -> Result<Option<Alignment>, StoreError>
         && crop.width > 0.0
         && crop.height > 0.0;
     if !sound {
-        return Err(StoreError::Broken(path, "its sizes make no sense".into()));
+        return Err(StoreError::Broken(path, "its sizes are invalid".into()));
     }
-    // Two long serial numbers may share a name of a file.
+    // Two long serial numbers may map to the same file name.
     Ok((file.cameras == *pair).then_some(alignment))
 }
 
-/// Stores the alignment of a pair in a folder, in place of the one before; where it lies.
+/// Stores the alignment of a pair in a folder, replacing an earlier one, and returns the path.
 ///
 /// # Errors
 /// The file cannot be written.

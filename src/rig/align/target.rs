@@ -1,23 +1,23 @@
-//! The grids that frames and events are brought onto, and the part of the view that fills them.
+//! The grids for frames and events, and the part of the field of view that they cover.
 
 use super::{AlignError, Side, Warp};
 use crate::image::Size;
 
-/// Grids whose pixels are exactly `ratio` to 1.
+/// Frame and event grids whose sizes have the exact ratio `ratio` to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Target {
     /// Size of the frames.
     image: Side,
-    /// Pixels of a frame per cell of the events, on either side.
+    /// Frame pixels per event cell, along each axis.
     ratio: usize,
 }
 
 impl Target {
-    /// 1152x768 frames and 288x192 events, as MS-RBD has them.
+    /// 1152x768 frames and 288x192 events, as in MS-RBD.
     pub const MS_RBD: Self = Self { image: Side { width: 1152, height: 768 }, ratio: 4 };
 
-    /// Frames of a size, and events of a `ratio`-th of it; `None` where that is not exact, or
-    /// above 8192 pixels a side.
+    /// Frames of this size, and events at one `ratio`-th of it. `None` if the division is not
+    /// exact, or if a side exceeds 8192 pixels.
     pub fn new(image: Size, ratio: usize) -> Option<Self> {
         let exact = |n: usize| n > 0 && n <= 8192 && n.is_multiple_of(ratio.max(1));
         (ratio > 0 && exact(image.width) && exact(image.height))
@@ -29,24 +29,24 @@ impl Target {
         self.image.into()
     }
 
-    /// Size of the grid of events.
+    /// Size of the event grid.
     pub fn sensor(self) -> Size {
         let ratio = self.ratio.max(1);
         Size::new(self.image.width / ratio, self.image.height / ratio)
     }
 
-    /// Pixels of a frame per cell of the events, on either side.
+    /// Frame pixels per event cell, along each axis.
     pub fn ratio(self) -> usize {
         self.ratio.max(1)
     }
 
-    /// Whether it is one that [`Self::new`] makes; files may say anything.
+    /// Whether the values satisfy the conditions of [`Self::new`]; files may hold any values.
     pub(super) fn is_sound(self) -> bool {
         Self::new(self.image(), self.ratio).is_some()
     }
 }
 
-/// An upright rectangle in the frame camera's picture, in pixels.
+/// An axis-aligned rectangle in the frame camera's image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Crop {
     /// Left edge.
@@ -64,12 +64,12 @@ impl Crop {
         Self { x: cx - width / 2.0, y: cy - height / 2.0, width, height }
     }
 
-    /// A place as shares of the width and the height.
+    /// Position relative to the rectangle, as fractions of its width and height.
     pub fn share(&self, (x, y): (f64, f64)) -> (f64, f64) {
         ((x - self.x) / self.width, (y - self.y) / self.height)
     }
 
-    /// Places along its edges.
+    /// Points along its border.
     fn edge(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         const STEPS: usize = 16;
         (0..4 * STEPS).map(move |i| {
@@ -85,16 +85,16 @@ impl Crop {
     }
 }
 
-/// Width to height where nothing else is asked for, as in MS-RBD.
+/// Default ratio of width to height, as in MS-RBD.
 const ASPECT: f64 = 1.5;
 /// Sides of event grids are multiples of this, so that frames can be restored without padding.
 const STEP: usize = 16;
-/// The least width of an event grid that is worth having.
+/// Smallest useful width of an event grid.
 const LEAST: usize = 32;
-/// An event grid may be finer than the event camera by this much and still have few holes.
+/// Factor by which an event grid may be finer than the event camera without many empty cells.
 const FINER: f64 = 1.04;
 
-/// The largest common part of the view, and the grids for it.
+/// Selects the largest common field of view, and the grids for it.
 pub(super) fn choose(warp: &Warp, wanted: Option<Target>) -> Result<(Crop, Target), AlignError> {
     let outline = outline(warp);
     let aspect = wanted.map_or(ASPECT, |t| t.image.width as f64 / t.image.height.max(1) as f64);
@@ -104,7 +104,7 @@ pub(super) fn choose(warp: &Warp, wanted: Option<Target>) -> Result<(Crop, Targe
     let (Some(crop), true) = (crop, scale > 0.0) else {
         return Err(AlignError::NoOverlap { seen: 0 });
     };
-    // What is seen in common, in pixels of the event camera.
+    // Width of the common field of view, in pixels of the event camera.
     let seen = crop.width / scale;
     if let Some(target) = wanted {
         return Ok((crop, target));
@@ -115,7 +115,7 @@ pub(super) fn choose(warp: &Warp, wanted: Option<Target>) -> Result<(Crop, Targe
     {
         return Ok((crop, ms_rbd));
     }
-    // 3:2 in whole steps: 48 by 32 cells, and so on.
+    // An aspect of 3:2 in whole steps: 48x32 cells, 96x64 cells, and so on.
     let steps = (seen / (3 * STEP) as f64).floor() as usize;
     let sensor = Size::new(steps * 3 * STEP, steps * 2 * STEP);
     if sensor.width < LEAST {
@@ -127,14 +127,14 @@ pub(super) fn choose(warp: &Warp, wanted: Option<Target>) -> Result<(Crop, Targe
     Ok((crop, target))
 }
 
-/// The border of the event camera's picture as the frame camera would see it.
+/// The border of the event camera's image, mapped to the frame camera's image.
 fn outline(warp: &Warp) -> Vec<(f64, f64)> {
     let whole =
         Crop { x: 0.0, y: 0.0, width: warp.events.width as f64, height: warp.events.height as f64 };
     whole.edge().filter_map(|place| warp.map(place)).collect()
 }
 
-/// Whether a place lies within a closed outline.
+/// Whether a point is inside a closed outline.
 fn within(outline: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
     let mut inside = false;
     let next = outline.iter().cycle().skip(1);
@@ -146,7 +146,7 @@ fn within(outline: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
     inside
 }
 
-/// The largest rectangle of an aspect that both cameras see.
+/// The largest rectangle with this aspect ratio that both cameras see.
 fn largest(warp: &Warp, outline: &[(f64, f64)], aspect: f64) -> Option<Crop> {
     let (width, height) = (warp.frames.width as f64, warp.frames.height as f64);
     let fits = |crop: &Crop| {
@@ -166,7 +166,7 @@ fn largest(warp: &Warp, outline: &[(f64, f64)], aspect: f64) -> Option<Crop> {
         low
     };
     let (mut best, mut step) = (((width / 2.0, height / 2.0), 0.0), (width / 2.0, height / 2.0));
-    // A grid over the whole picture, then finer ones around the best place.
+    // A grid over the whole image, then finer grids around the best position.
     for _ in 0..4 {
         let middle = best.0;
         for i in -4..=4 {

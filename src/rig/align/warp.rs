@@ -1,35 +1,35 @@
-//! From the event camera's pixels to the frame camera's: a homography with radial terms on
-//! either side, found by least squares.
+//! Map from the event camera's pixels to those of the frame camera: a homography with radial
+//! distortion on both sides, fitted by least squares.
 
 use crate::image::Size;
 use nalgebra::{DMatrix, DVector, Matrix3, SMatrix, SVector, Vector3};
 
-/// Parameters: eight of the homography, two radial terms on either side.
+/// Parameters: eight of the homography, two radial terms per camera.
 const PARAMETERS: usize = 12;
-/// Corner in the one picture and in the other, in pixels.
+/// A corner in the event camera's image and in the frame camera's image, in pixels.
 pub(super) type Match = ((f64, f64), (f64, f64));
 
-/// Maps a place in the event camera's picture to the frame camera's.
+/// Maps a position in the event camera's image to the frame camera's image.
 ///
-/// `y = D_frame(H(D_event(x)))`, in coordinates whose zero is the middle of the picture and
-/// whose unit is half its diagonal; `D(p) = p (1 + a |p|^2 + b |p|^4)` takes the event camera's
-/// distortion away and gives the frame camera's. Through one beam splitter both cameras look
-/// from one point, so that this holds at every distance.
+/// `y = D_frame(H(D_event(x)))`, in coordinates with the origin at the image centre and half the
+/// diagonal as the unit. `D(p) = p (1 + a |p|^2 + b |p|^4)` removes the event camera's distortion
+/// and applies that of the frame camera. Both cameras share one viewpoint through the beam
+/// splitter, so the map holds at every distance.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Warp {
-    /// Size of the event camera's picture.
+    /// Size of the event camera's image.
     pub events: Side,
-    /// Size of the frame camera's picture.
+    /// Size of the frame camera's image.
     pub frames: Side,
-    /// Row by row; the last one is 1.
+    /// Row by row; the last element is 1.
     pub homography: [f64; 9],
-    /// Radial terms of second and fourth order.
+    /// Radial terms of second and fourth order of the event camera.
     pub event_radial: [f64; 2],
-    /// Radial terms of second and fourth order.
+    /// Radial terms of second and fourth order of the frame camera.
     pub frame_radial: [f64; 2],
 }
 
-/// A picture's width and height, as they are written to a file.
+/// Width and height of an image, as stored in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Side {
     /// Columns.
@@ -70,7 +70,7 @@ impl Side {
     }
 }
 
-/// `p (1 + a r^2 + b r^4)`; `None` where the polynomial has turned round.
+/// `p (1 + a r^2 + b r^4)`. `None` where the polynomial is no longer monotonic.
 fn radial((x, y): (f64, f64), [a, b]: [f64; 2]) -> Option<(f64, f64)> {
     let r2 = x * x + y * y;
     let slope = 1.0 + 3.0 * a * r2 + 5.0 * b * r2 * r2;
@@ -79,8 +79,8 @@ fn radial((x, y): (f64, f64), [a, b]: [f64; 2]) -> Option<(f64, f64)> {
 }
 
 impl Warp {
-    /// The place in the frame camera's picture, in pixels, (0.5, 0.5) being the first pixel's
-    /// centre in both. `None` far outside of where the map was measured.
+    /// The position in the frame camera's image, in pixels. The centre of the first pixel is (0.5,
+    /// 0.5) in both images. `None` far outside the calibrated area.
     pub fn map(&self, place: (f64, f64)) -> Option<(f64, f64)> {
         let (x, y) = radial(self.events.normal(place), self.event_radial)?;
         let [a, b, c, d, e, f, g, h, i] = self.homography;
@@ -92,7 +92,7 @@ impl Warp {
         Some(self.frames.pixel(radial(there, self.frame_radial)?))
     }
 
-    /// Pixels of the frame camera per pixel of the event camera at a place.
+    /// Frame camera pixels per event camera pixel at a position.
     pub fn scale(&self, (x, y): (f64, f64)) -> Option<f64> {
         let here = self.map((x, y))?;
         let (right, below) = (self.map((x + 1.0, y))?, self.map((x, y + 1.0))?);
@@ -117,7 +117,7 @@ impl Warp {
         warp
     }
 
-    /// The best warp for places that belong together.
+    /// The best warp for corresponding points. `None` if there is none.
     pub(super) fn fit(events: Size, frames: Size, matches: &[Match]) -> Option<Self> {
         let (events, frames) = (Side::from(events), Side::from(frames));
         let normal: Vec<Match> =
@@ -128,7 +128,7 @@ impl Warp {
         Some(start.refined(matches))
     }
 
-    /// Levenberg and Marquardt's way down from here.
+    /// Levenberg-Marquardt optimisation, starting from this warp.
     fn refined(self, matches: &[Match]) -> Self {
         let (mut best, mut damping) = (self, 1e-3);
         let Some(mut residuals) = best.residuals(matches) else { return self };
@@ -164,17 +164,18 @@ impl Warp {
         best
     }
 
-    /// Distances in pixels of the frame camera, and how far radial terms are from nothing: a
-    /// board that fills little of the picture tells them badly, and then they stay small.
+    /// Distances in pixels of the frame camera, and a penalty on the radial terms. A board that
+    /// covers only a small part of the image determines these terms poorly; the penalty keeps them
+    /// small.
     fn residuals(&self, matches: &[Match]) -> Option<DVector<f64>> {
-        /// What a radial term of 1 costs, in pixels.
-        const STIFF_PX: f64 = 0.5;
+        /// Residual of a radial term of 1, in pixels.
+        const PENALTY_PX: f64 = 0.5;
         let mut out = Vec::with_capacity(2 * matches.len() + 4);
         for (event, frame) in matches {
             let (x, y) = self.map(*event)?;
             out.extend([x - frame.0, y - frame.1]);
         }
-        out.extend(self.event_radial.iter().chain(&self.frame_radial).map(|k| k * STIFF_PX));
+        out.extend(self.event_radial.iter().chain(&self.frame_radial).map(|k| k * PENALTY_PX));
         Some(DVector::from_vec(out))
     }
 
@@ -191,7 +192,7 @@ impl Warp {
     }
 }
 
-/// The homography of least algebraic distance, with its last number made 1.
+/// The homography with the smallest algebraic error, scaled so that its last element is 1.
 fn homography(matches: &[Match]) -> Option<[f64; 9]> {
     if matches.len() < 4 {
         return None;
@@ -217,7 +218,7 @@ fn homography(matches: &[Match]) -> Option<[f64; 9]> {
     }
     let h: [f64; 9] = h.iter().map(|v| v / last).collect::<Vec<_>>().try_into().ok()?;
     let matrix = Matrix3::from_row_slice(&h);
-    // Nothing may lie behind the camera.
+    // No point may be behind the camera.
     let before = |m: &Match| (matrix * Vector3::new(m.0.0, m.0.1, 1.0)).z > 0.0;
     (matrix.determinant().abs() > 1e-9 && matches.iter().all(before)).then_some(h)
 }

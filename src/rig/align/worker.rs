@@ -1,4 +1,4 @@
-//! An alignment of running cameras, on a thread of its own.
+//! Alignment of running cameras on a worker thread.
 
 use super::{AlignProgress, AlignSession, AlignSettings, Alignment};
 use crate::camera::Packet;
@@ -11,22 +11,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Looks for boards in what two cameras send; dropping it ends the search.
+/// Searches for boards in the packets of two cameras. Dropping it stops the search.
 #[derive(Debug)]
 pub struct AlignRun {
     session: Arc<Mutex<AlignSession>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    /// Why the thread has ended though it was not asked to.
+    /// The panic message of the thread, if it panicked.
     failure: Arc<Mutex<Option<String>>>,
 }
 
 impl AlignRun {
-    /// Starts the thread. `packets` says of each which camera sent it: frames of the frame
-    /// camera, frames and events of the event camera.
+    /// Starts the thread. `packets` holds the packets with the role of the camera that sent each:
+    /// frames of the frame camera, frames and events of the event camera.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The operating system cannot start a thread.
     pub fn start(
         settings: AlignSettings,
         flashing: bool,
@@ -52,7 +52,7 @@ impl AlignRun {
         Ok(Self { session, stop, thread: Some(thread), failure })
     }
 
-    /// How it stands.
+    /// The current progress.
     pub fn progress(&self) -> AlignProgress {
         let mut progress = lock(&self.session).progress();
         if let Some(why) = lock(&self.failure).clone() {
@@ -61,17 +61,17 @@ impl AlignRun {
         progress
     }
 
-    /// Solves with the views that there are.
+    /// Solves with the current views.
     pub fn solve(&self) {
         lock(&self.session).solve();
     }
 
-    /// Forgets all views.
+    /// Removes all views.
     pub fn restart(&self) {
         lock(&self.session).restart();
     }
 
-    /// Forgets the view that was taken last.
+    /// Removes the last view.
     pub fn undo(&self) {
         lock(&self.session).undo();
     }
@@ -81,18 +81,18 @@ impl AlignRun {
         lock(&self.session).alignment().cloned()
     }
 
-    /// The last pictures of the frame camera and of the event camera.
+    /// The last images of the frame camera and of the event camera.
     pub fn pictures(&self) -> [Option<ImageU8>; 2] {
         lock(&self.session).pictures().map(|p| p.cloned())
     }
 
-    /// What the event camera saw, over the frame that it is aligned to.
+    /// Overlay of the event camera's image on the aligned frame.
     pub fn overlay(&self) -> Option<ImageU8> {
         lock(&self.session).overlay()
     }
 }
 
-/// Takes pictures and events until it is asked to stop.
+/// Processes images and events until it is stopped.
 fn search(
     session: &Mutex<AlignSession>,
     stopping: &AtomicBool,
@@ -105,8 +105,8 @@ fn search(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        // Of each camera the newest picture: a search that is slower than they are must not
-        // show where the board was seconds ago.
+        // Use only the newest image of each camera: if the search is slower than the cameras, it
+        // must not show the board at an outdated position.
         let (mut frame, mut own) = (None, None);
         for (role, packet) in std::iter::once(first).chain(packets.try_iter()) {
             match packet {
@@ -135,7 +135,7 @@ impl Drop for AlignRun {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
-            // It looks at `stop` after every picture.
+            // The thread checks `stop` after every image.
             let _ = thread.join();
         }
     }
@@ -149,7 +149,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn a_search_that_panics_is_reported() {
+    fn a_panic_of_the_search_is_reported_as_a_fault() {
         let settings = AlignSettings::default();
         let run = AlignRun::launch(settings, |_, _| panic!("on purpose")).unwrap();
         let start = Instant::now();
@@ -157,7 +157,7 @@ mod tests {
             if let Some(why) = run.progress().fault {
                 break why;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "nothing is reported");
+            assert!(start.elapsed() < Duration::from_secs(10), "no fault was reported");
             std::thread::sleep(Duration::from_millis(5));
         };
         assert!(why.contains("on purpose"), "{why}");

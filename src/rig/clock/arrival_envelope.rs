@@ -1,36 +1,37 @@
-//! Offset and drift without a cable, from when packets arrive.
+//! Clock offset and drift without a sync cable, estimated from packet arrival times.
 //!
-//! A packet is never early: its delay is a constant plus jitter that is never negative. The
-//! line under all delays is therefore the clock, however bad the jitter.
+//! A packet is never early: its delay is a constant plus jitter, which is never negative. The lower
+//! envelope of all delays is therefore the clock map, however large the jitter is.
 
 use crate::time::{Clock, ClockMap, HostClock, Timestamp};
 use std::collections::VecDeque;
 
-/// Of each such stretch only the fastest packet is kept, in microseconds.
+/// Only the fastest packet of each interval of this length is kept, in microseconds.
 const BUCKET_US: i64 = 500_000;
-/// Stretches kept: ten minutes.
+/// Number of intervals that are kept: ten minutes.
 const BUCKETS: usize = 1200;
-/// Shortest time over which a drift is told from jitter, in microseconds; before that the
-/// clocks are taken to run alike.
+/// Shortest time span over which drift can be distinguished from jitter, in microseconds. For
+/// shorter spans the drift is assumed to be zero.
 const DRIFT_AFTER_US: f64 = 20e6;
-/// No transfer is delayed by more, for as long as [`LASTING_US`]; what is has another clock.
+/// A transfer is never delayed by more than this for as long as [`LASTING_US`], in microseconds. A
+/// larger delay means that the clock has jumped.
 const JUMP_US: f64 = 1e6;
-/// How long packets must come late in the same way, in microseconds of the host's clock. After a
-/// stall late packets come too, but all at once.
+/// How long packets must arrive late before this counts as a jump, in microseconds of the host
+/// clock. After a stall, packets also arrive late, but all at once.
 const LASTING_US: i64 = 1_500_000;
-/// Quartz is better than this; a steeper line is jitter, in millionths.
+/// Quartz clocks drift less than this, in parts per million. A steeper line is caused by jitter.
 const MAX_DRIFT_PPM: f64 = 500.0;
 
-/// Learns how a device's clock lies against the host's.
+/// Estimates the map from a device clock to the host clock.
 #[derive(Clone, Debug)]
 pub struct Envelope<A: Clock> {
     buckets: VecDeque<(Timestamp<A>, Timestamp<HostClock>)>,
     bucket: Option<i64>,
-    /// The smallest delay that is kept.
+    /// The smallest delay that is kept, in microseconds.
     least_us: f64,
-    /// Since when every packet has come too late.
+    /// Since when all packets have arrived too late.
     late_since: Option<Timestamp<HostClock>>,
-    /// The line under what is kept.
+    /// The line below the packets that are kept.
     map: Option<ClockMap<A, HostClock>>,
 }
 
@@ -42,8 +43,8 @@ impl<A: Clock> Default for Envelope<A> {
 }
 
 impl<A: Clock> Envelope<A> {
-    /// Takes one packet: the time stamp of its end and when it arrived. Returns whether the
-    /// device's clock has jumped, though nobody said so: all before is forgotten then.
+    /// Adds a packet: the timestamp of its end and its arrival time. Returns whether the device
+    /// clock has jumped without a new epoch; all earlier packets are then discarded.
     pub fn add(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) -> bool {
         let jumped = self.jumped(delay_us(device, arrived), arrived);
         if jumped {
@@ -61,12 +62,13 @@ impl<A: Clock> Envelope<A> {
             self.late_since = None;
             return false;
         }
-        // Nothing arrives before it was sent; late it may be for a while.
+        // A packet cannot arrive before it was sent, so this is a jump at once. It may be late for
+        // a while.
         let since = *self.late_since.get_or_insert(arrived);
         delay_us < self.least_us || arrived.since_us(since) > LASTING_US
     }
 
-    /// Keeps a packet if it is the fastest of its stretch; whether it is.
+    /// Keeps a packet if it is the fastest of its interval. Returns whether it was kept.
     fn keep(&mut self, device: Timestamp<A>, arrived: Timestamp<HostClock>) -> bool {
         let bucket = device.us().div_euclid(BUCKET_US);
         match (self.bucket, self.buckets.back_mut()) {
@@ -77,7 +79,7 @@ impl<A: Clock> Envelope<A> {
                 }
                 faster
             }
-            // Out of order: the bucket is closed, and the packet was slow anyway.
+            // Out of order: its interval is closed, and the packet was slow anyway.
             (Some(last), _) if bucket < last => false,
             _ => {
                 self.bucket = Some(bucket);
@@ -90,17 +92,17 @@ impl<A: Clock> Envelope<A> {
         }
     }
 
-    /// Forgets everything: the device's clock was set anew.
+    /// Discards all packets, for example after a reset of the device clock.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The map to the host's clock, which makes the fastest packets arrive at once.
+    /// The map to the host clock, for which the fastest packets have no delay.
     pub fn map(&self) -> Option<ClockMap<A, HostClock>> {
         self.map
     }
 
-    /// Not for every packet: only few are the fastest of their stretch.
+    /// Called only when a packet is kept, which is rare.
     fn fit(&self) -> Option<ClockMap<A, HostClock>> {
         let (first, last) = (self.buckets.front()?, self.buckets.back()?);
         let origin = first.0;
@@ -125,8 +127,8 @@ impl<A: Clock> Envelope<A> {
 }
 
 impl<A: Clock> Envelope<A> {
-    /// How far the fastest packets of every stretch lie above the line, as a root mean square
-    /// in microseconds: how good the jitter lets the line be.
+    /// Root mean square distance of the fastest packets of all intervals from the line, in
+    /// microseconds: how precisely the jitter allows the line to be determined.
     pub fn residual_us(&self, map: &ClockMap<A, HostClock>) -> f64 {
         let squares = self.buckets.iter().map(|(t, h)| {
             let late = h.us() as f64 - map.map_us(t.us() as f64);
@@ -141,7 +143,7 @@ fn delay_us<A>(device: Timestamp<A>, arrived: Timestamp<HostClock>) -> f64 {
     arrived.us() as f64 - device.us() as f64
 }
 
-/// The lower convex hull of points in order of their abscissa.
+/// The lower convex hull of points that are sorted by x.
 fn lower_hull(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut hull: Vec<(f64, f64)> = Vec::new();
     for p in points {
@@ -157,8 +159,8 @@ fn lower_hull(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     hull
 }
 
-/// Slope and intercept of the hull's edge at `middle`: of all lines under the points, the one
-/// with the smallest sum of distances.
+/// Slope and intercept of the hull's edge at `middle`. Of all lines below the points, this one has
+/// the smallest sum of distances.
 fn support(hull: &[(f64, f64)], middle: f64) -> Option<(f64, f64)> {
     let edge = hull.windows(2).find(|w| matches!(w, [_, b] if b.0 >= middle))?;
     let [a, b] = edge else { return None };

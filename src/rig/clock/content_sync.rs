@@ -1,14 +1,15 @@
-//! What is left between two clocks that only arrival times join, from what the cameras saw.
+//! Estimates the remaining offset between two clocks, which are mapped by arrival times only, from
+//! image content.
 //!
-//! Arrival times cannot tell a constant delay, such as a frame's readout, from an offset of the
-//! clocks. The scene can: between two frames the logarithm of a pixel's light changes by as
-//! much as its events say, if they are cut where the shutter opened and closed. Pairs of frames
-//! are compared with events one after another ([`super::offset_search`]), and a weighted median over
-//! many of them decides.
+//! Arrival times cannot distinguish a constant delay, such as the readout of a frame, from a clock
+//! offset. The scene can: between two frames, the log intensity of a pixel changes by the sum of
+//! its events, if the events are cut at the times when the shutter opened and closed. Pairs of
+//! frames are compared with events one after another ([`super::offset_search`]). The result is the
+//! weighted median over many comparisons.
 //!
-//! How light is told between events is what makes this exact; see [`super::intensity`]. None of it
-//! holds up the caller: events go to the pixels that they are of, and a comparison is done in
-//! slices, one with every packet.
+//! The accuracy depends on how intensity is interpolated between events; see [`super::intensity`].
+//! The caller is not blocked: events are sorted into their pixels, and each comparison is split
+//! into slices, one per packet.
 
 use super::intensity::{Fired, LONGEST_US};
 use super::offset_search::{Best, Comparison, Row, Seen};
@@ -18,22 +19,23 @@ use crate::image::ImageU8;
 use crate::time::{ClockMap, EventClock, FrameClock, Timestamp};
 use std::collections::VecDeque;
 
-/// Step between the offsets that are tried while nothing is known, and once it is, in
-/// microseconds: up to 60 ms for a slow readout, then 10 ms around what was found.
+/// Step between the offsets that are tried before and after a first result, in microseconds: up to
+/// 60 ms for a slow readout, then 10 ms around the result.
 const STEPS_US: [f64; 2] = [3_000.0, 500.0];
-/// Time between two comparisons, in microseconds: what there is to know comes slowly, and the
-/// rig's thread has other work.
+/// Time between two comparisons, in microseconds. New information comes slowly, and the rig thread
+/// has other work.
 const PAUSE_US: i64 = 150_000;
-/// Comparisons whose own error is larger are not believed, in microseconds.
+/// Comparisons with a larger estimated error are rejected, in microseconds.
 const WORST_US: f64 = 4_000.0;
-/// Comparisons that are kept, and how many make a result.
+/// Number of comparisons that are kept, and the number that is needed for a result.
 const KEPT: usize = 200;
 const ENOUGH: usize = 10;
-/// How long they are kept, in microseconds: as long as the arrivals that they are told against.
+/// How long comparisons are kept, in microseconds: as long as the arrival times that they refer to.
 const KEPT_US: f64 = 600e6;
-/// Time between two packets that is a loss, in microseconds; less is how cameras count.
+/// A gap between two packets that exceeds this is a loss, in microseconds. Smaller gaps come from
+/// how cameras count time.
 const LOSS_US: i64 = 2_000;
-/// Events that are looked at in one slice of a comparison: see BENCHMARKS.md for what it takes.
+/// Events that are processed in one slice of a comparison. BENCHMARKS.md has the run time.
 const SLICE: usize = 5_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +45,11 @@ struct Match {
     weight: f64,
 }
 
-/// Compares frames with events.
+/// Compares frames with events to estimate the clock offset.
 #[derive(Debug, Default)]
 pub(super) struct ContentSync {
     samples: Option<Samples>,
-    /// Events have come without a loss from here to there.
+    /// Start and end of the time range in which no events were lost.
     from_us: i64,
     until_us: i64,
     before: Option<Seen>,
@@ -55,12 +57,12 @@ pub(super) struct ContentSync {
     comparison: Option<Box<Comparison>>,
     compared_us: Option<i64>,
     matches: VecDeque<Match>,
-    /// What they say of the map that it was asked for.
-    told: Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)>,
+    /// The offset relative to this map, cached.
+    cached: Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)>,
     scratch: Scratch,
 }
 
-/// Memory that is used again.
+/// Buffers that are reused.
 #[derive(Debug, Default)]
 struct Scratch {
     logs: Vec<Vec<f32>>,
@@ -68,22 +70,22 @@ struct Scratch {
     weighted: Vec<(f64, f64)>,
 }
 
-/// What the comparison says.
+/// The result of the comparisons.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Offset {
-    /// To be added to the time that arrival tells, in microseconds.
+    /// Correction to be added to the arrival-based time, in microseconds.
     pub(super) us: f64,
-    /// How far single comparisons lie from it, as a standard deviation.
+    /// Standard deviation of single comparisons from the result, in microseconds.
     pub(super) spread_us: f64,
 }
 
 impl ContentSync {
-    /// Forgets everything: a clock was set anew.
+    /// Discards everything after a clock was reset.
     pub(super) fn clear(&mut self) {
         *self = Self { until_us: i64::MIN, from_us: i64::MIN, ..Self::default() };
     }
 
-    /// Takes events of aligned pixels.
+    /// Adds events of an aligned sensor.
     pub(super) fn push_events(&mut self, packet: &EventPacket) {
         if self.samples.as_ref().is_none_or(|s| s.sensor() != packet.sensor) {
             self.clear();
@@ -97,16 +99,16 @@ impl ContentSync {
         let oldest_us = self.until_us as f64 - KEPT_US;
         while self.matches.front().is_some_and(|m| m.event_us < oldest_us) {
             self.matches.pop_front();
-            self.told = None;
+            self.cached = None;
         }
     }
 
-    /// Nothing is compared for a while, and no events come: edges tell more.
+    /// Suspends the comparison; events are no longer pushed. Trigger edges are more accurate.
     pub(super) fn pause(&mut self) {
         (self.before, self.pending, self.comparison) = (None, None, None);
     }
 
-    /// Takes a frame that shows what the events' pixels see.
+    /// Adds a frame that is aligned with the event sensor.
     pub(super) fn push_frame(
         &mut self,
         start: Timestamp<FrameClock>,
@@ -114,7 +116,7 @@ impl ContentSync {
         picture: &ImageU8,
     ) {
         let Some(samples) = &self.samples else { return };
-        // Each comparison is of two frames in a row; those between are not looked at.
+        // Each comparison uses two successive frames; frames in between are skipped.
         let due = self.compared_us.is_none_or(|us| self.until_us.saturating_sub(us) >= PAUSE_US);
         if self.compares() || (!due && self.before.is_none()) {
             return;
@@ -131,34 +133,34 @@ impl ContentSync {
         }
     }
 
-    /// Whether enough was compared for a result.
+    /// Whether there are enough comparisons for a result.
     pub(super) fn is_sure(&self) -> bool {
         self.matches.len() >= ENOUGH
     }
 
-    /// Whether two frames wait for their events, or are compared with them.
+    /// Whether two frames wait for their events or are being compared.
     fn compares(&self) -> bool {
         self.pending.is_some() || self.comparison.is_some()
     }
 
-    /// Compares a little of what can be compared, with times that arrival tells. To be called
-    /// with every packet; none of it takes long.
+    /// Processes one slice of a comparison, with frame times from the arrival-based map `rough`. To
+    /// be called with every packet; it returns quickly.
     pub(super) fn learn(&mut self, rough: &ClockMap<FrameClock, EventClock>) {
         if self.comparison.is_none() {
             self.comparison = self.begin(rough).map(Box::new);
         }
         if let (Some(comparison), Some(samples)) = (&mut self.comparison, &self.samples)
-            && comparison.go_on(samples, SLICE, &mut self.scratch.fired)
+            && comparison.advance(samples, SLICE, &mut self.scratch.fired)
             && let Some(comparison) = self.comparison.take()
         {
             self.conclude(*comparison);
         }
-        if self.told.is_none_or(|(of, _)| of != *rough) {
-            self.told = Some((*rough, self.result(rough)));
+        if self.cached.is_none_or(|(of, _)| of != *rough) {
+            self.cached = Some((*rough, self.result(rough)));
         }
     }
 
-    /// The comparison of the two frames that wait, if all of their events have come.
+    /// Starts the comparison of the two waiting frames if all of their events have arrived.
     fn begin(&mut self, rough: &ClockMap<FrameClock, EventClock>) -> Option<Comparison> {
         let (first, second) = self.pending.as_ref()?;
         let row = match self.offset() {
@@ -174,7 +176,7 @@ impl ContentSync {
             return None;
         }
         let frames = self.pending.take()?;
-        // Without some of its events a pixel tells something else.
+        // With missing events, a pixel would show a wrong change.
         let whole = early.0 + row.first_us() >= self.from_us as f64;
         whole.then(|| Comparison::new(frames, (early, late), row))
     }
@@ -190,14 +192,14 @@ impl ContentSync {
             if self.matches.len() > KEPT {
                 self.matches.pop_front();
             }
-            self.told = None;
+            self.cached = None;
         }
         self.scratch.logs.extend([first.logs, second.logs]);
     }
 
-    /// What has to be added to the times that arrival tells, once it is known.
+    /// Correction to be added to the arrival-based times, once it is known.
     pub(super) fn offset(&self) -> Option<Offset> {
-        self.told.and_then(|(_, offset)| offset)
+        self.cached.and_then(|(_, offset)| offset)
     }
 
     fn result(&mut self, rough: &ClockMap<FrameClock, EventClock>) -> Option<Offset> {
@@ -210,7 +212,7 @@ impl ContentSync {
         weighted.extend(self.matches.iter().map(of));
         let us = weighted_median(weighted)?;
         weighted.iter_mut().for_each(|(offset_us, _)| *offset_us = (*offset_us - us).abs());
-        // A normal distribution's standard deviation from its median deviation.
+        // Standard deviation of a normal distribution from its median absolute deviation.
         let spread_us = 1.4826 * weighted_median(weighted)?;
         (spread_us < WORST_US).then_some(Offset { us, spread_us })
     }
@@ -218,11 +220,11 @@ impl ContentSync {
 
 fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
     values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let half = values.iter().map(|v| v.1).sum::<f64>() / 2.0;
+    let half_weight = values.iter().map(|v| v.1).sum::<f64>() / 2.0;
     let mut sum = 0.0;
     let at = values.iter().find(|(_, weight)| {
         sum += weight;
-        sum >= half
+        sum >= half_weight
     });
     at.map(|v| v.0)
 }

@@ -1,9 +1,9 @@
-//! The light of one pixel from its events.
+//! The intensity of one pixel, reconstructed from its events.
 //!
-//! At the moment of an event the light is known exactly: it has reached a threshold. Between
-//! two events it is not, and where it stood still it stopped somewhere between two thresholds,
-//! half a step beyond its last event on the average. To hold the light at its last event, as a
-//! sum of events does, makes it late by half a threshold, which at slow edges is milliseconds.
+//! At the time of an event, the intensity is known exactly: it has reached a threshold. Between two
+//! events it is not known. Where it stopped changing, it stopped between two thresholds, on average
+//! half a step after the last event. Holding the intensity at the last event, as a plain sum of
+//! events does, makes it late by half a threshold, which is milliseconds at slow edges.
 
 /// An event of one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,18 +12,18 @@ pub(super) struct Fired {
     pub(super) on: bool,
 }
 
-/// Longest time that the light of one step is taken to have been on its way, in microseconds.
+/// Longest time that the change of one threshold step is assumed to take, in microseconds.
 pub(super) const LONGEST_US: i64 = 100_000;
 
-/// A stretch of time, in microseconds.
+/// A time range, in microseconds.
 pub(super) type Stretch = (f64, f64);
 
-/// An even change of the logarithm of light.
+/// A linear change of log intensity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ramp {
     from_us: f64,
     until_us: f64,
-    /// By how many OFF and ON thresholds; negative where the other way.
+    /// Height in OFF and ON thresholds; negative for a change in the opposite direction.
     steps: [f64; 2],
 }
 
@@ -31,8 +31,8 @@ fn steps(on: bool, count: f64) -> [f64; 2] {
     if on { [0.0, count] } else { [count, 0.0] }
 }
 
-/// The ramps that the events of one pixel, in order of time, stand for: in order of time too,
-/// and none reaches into the next.
+/// Calls `each` with the ramps that the events of one pixel represent. Events and ramps are in
+/// order of time, and ramps do not overlap.
 fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
     let gap = |i: usize| {
         let pair = fired.get(i..=i + 1)?;
@@ -44,12 +44,12 @@ fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
         let t = event.t_us as f64;
         let before = i.checked_sub(1).and_then(gap);
         let after = gap(i);
-        // How long a step takes here: as long as the next one, or the one before.
-        let pace = |other: Option<f64>| other.unwrap_or(longest).min(longest);
+        // Duration of a step: as long as the next or previous interval.
+        let step_us = |other: Option<f64>| other.unwrap_or(longest).min(longest);
         let mut head = steps(event.on, 1.0);
-        let mut head_us = pace(after);
+        let mut head_us = step_us(after);
         if let Some((previous, gap_us)) = i.checked_sub(1).and_then(|k| fired.get(k)).zip(before) {
-            // Half a step beyond the event before was made then, towards its side.
+            // The previous event already added half a step in its direction.
             let same = previous.on == event.on;
             let [off, on] = steps(previous.on, 0.5);
             head = [head[0] - off, head[1] - on];
@@ -61,24 +61,24 @@ fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
             let same = fired.get(i + 1).is_some_and(|next| next.on == event.on);
             gap_us * if same { 0.5 } else { 0.25 }
         });
-        let tail_us = (pace(before) * 0.5).min(room);
+        let tail_us = (step_us(before) * 0.5).min(room);
         each(Ramp { from_us: t, until_us: t + tail_us, steps: steps(event.on, 0.5) });
     }
 }
 
-/// Two stretches of time that are shifted alike, `N` times.
+/// Two time ranges, shifted together by `N` offsets.
 pub(super) struct Shifted<'a, const N: usize> {
     pub(super) early: Stretch,
     pub(super) late: Stretch,
-    /// In microseconds, rising.
+    /// Offsets in microseconds, ascending.
     pub(super) by_us: &'a [f64; N],
 }
 
-/// By how many OFF and ON thresholds the mean of a pixel's light changes from the early to the
-/// late stretch, for every shift; whether it changes within any of them at all.
+/// Computes, for every shift, the change of a pixel's mean intensity from the early to the late
+/// time range, in OFF and ON thresholds. Returns whether the intensity changes within any of them.
 ///
-/// The light is walked along once, and its integral is noted wherever a stretch begins or
-/// ends, so the work is the number of events plus that of the shifts, not their product.
+/// The signal is traversed once, and its integral is recorded at each start and end of a time
+/// range. The run time is the number of events plus the number of shifts, not their product.
 pub(super) fn changes<const N: usize>(
     fired: &[Fired],
     shifted: &Shifted<'_, N>,
@@ -94,13 +94,13 @@ pub(super) fn changes<const N: usize>(
             return;
         }
         touched = true;
-        // Only events out of order overlap.
+        // Ramps overlap only if events are out of order.
         let from_us = ramp.from_us.max(light.at_us);
         let length_us = ramp.until_us - from_us;
         light.walk(from_us, &mut notes);
         if length_us > 0.0 {
             let whole_us = ramp.until_us - ramp.from_us;
-            // What of it lies before the first stretch is no change between stretches.
+            // A part before the first time range does not change the difference between the ranges.
             light.rise_per_us = ramp.steps.map(|s| s / whole_us);
             light.walk(ramp.until_us, &mut notes);
             light.rise_per_us = [0.0; 2];
@@ -122,7 +122,7 @@ pub(super) fn changes<const N: usize>(
     true
 }
 
-/// The light and its integral where the walk stands, in thresholds and microseconds.
+/// The intensity and its integral at the current time, in thresholds and microseconds.
 #[derive(Default)]
 struct Light {
     at_us: f64,
@@ -132,7 +132,7 @@ struct Light {
 }
 
 impl Light {
-    /// Goes on to a moment, and notes the integral at every moment before it.
+    /// Advances to a time, and records the integral at all times before it.
     fn walk<const N: usize>(&mut self, until_us: f64, notes: &mut [Note<'_, N>; 4]) {
         for note in notes.iter_mut() {
             note.up_to(until_us, self);
@@ -155,7 +155,7 @@ impl Light {
     }
 }
 
-/// One border of a stretch at every shift, and the integral of the light up to it.
+/// One boundary of a time range at every shift, and the integral of the intensity up to it.
 struct Note<'a, const N: usize> {
     us: f64,
     by_us: &'a [f64; N],
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_step_between_two_exposures_changes_the_mean_by_all_of_it() {
-        // Three fast ON events: 3 whole steps, and half a one beyond the last.
+        // Three fast ON events: three whole steps, and half a step after the last one.
         let fired = [(29_900, true), (30_000, true), (30_100, true)];
         let [before, at, after] = changed(&fired, (0.0, 20_000.0), (40_000.0, 60_000.0)).unwrap();
         for [off, on] in [before, at, after] {

@@ -1,11 +1,11 @@
-//! A straight line through the last matches of two clocks.
+//! A linear fit through the latest matches of two clocks.
 
 use crate::time::{ClockMap, EventClock, FrameClock, Timestamp};
 use std::collections::VecDeque;
 
-/// Matches that the line is drawn through: about ten seconds at 30 frames a second.
+/// Number of matches for the fit: about ten seconds at 30 frames a second.
 const WINDOW: usize = 300;
-/// Fewer do not make a line.
+/// Smallest number of matches for a fit.
 const FEWEST: usize = 8;
 
 /// Least squares over a sliding window.
@@ -22,12 +22,12 @@ impl LinearFit {
         }
     }
 
-    /// Whether there are enough matches for a line.
+    /// Whether there are enough matches for a fit.
     pub(super) fn is_known(&self) -> bool {
         self.matches.len() >= FEWEST
     }
 
-    /// The line and the root mean square of the distances from it, in microseconds.
+    /// The fitted map and the root mean square residual, in microseconds.
     pub(super) fn fit(&self) -> Option<(ClockMap<FrameClock, EventClock>, f64)> {
         if self.matches.len() < FEWEST {
             return None;

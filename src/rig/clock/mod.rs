@@ -1,8 +1,8 @@
-//! When frames were exposed, told on the event camera's clock.
+//! Determines when frames were exposed, on the event clock.
 //!
-//! Best are edges in the event stream ([`Pulses`]); without a cable the arrival times of both
-//! cameras' packets ([`Envelope`]), and what both have seen, which tells the delay that arrival
-//! times cannot.
+//! Trigger edges in the event stream ([`Pulses`]) are the most accurate. Without a sync cable, the
+//! arrival times of both cameras' packets ([`Envelope`]) are used, together with image content,
+//! which reveals the constant delay that arrival times cannot.
 
 mod arrival_envelope;
 mod content_sync;
@@ -23,67 +23,68 @@ use content_sync::{ContentSync, Offset};
 use linear_fit::LinearFit;
 use std::collections::VecDeque;
 
-/// How frames are timed at present.
+/// How frames are currently timed.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SyncState {
-    /// Nothing is known yet.
+    /// There is no information yet.
     Unknown,
     /// Frames and events share one clock.
     OneClock,
-    /// Edges in the event stream.
+    /// Frames are timed by trigger edges in the event stream.
     Edges {
-        /// Root mean square between edges and the line through them, in microseconds.
+        /// Root mean square residual of the edges from the fitted line, in microseconds.
         residual_us: f64,
-        /// The event camera's clock against the frame camera's, in millionths.
+        /// Drift of the event clock relative to the frame clock, in parts per million.
         drift_ppm: f64,
-        /// What was found on the line.
+        /// Counters of the pulses.
         pulses: PulseStats,
     },
-    /// Arrival times, with the delay between them found in what both cameras saw.
+    /// Frames are timed by arrival times, corrected by the delay found from image content.
     Content {
-        /// How far single comparisons of frames and events lie from the result, as a standard
-        /// deviation in microseconds.
+        /// Standard deviation of single comparisons of frames and events from the result, in
+        /// microseconds.
         residual_us: f64,
-        /// What the comparison adds to arrival times, in microseconds.
+        /// Correction that is added to arrival times, in microseconds.
         offset_us: f64,
-        /// The event camera's clock against the frame camera's, in millionths.
+        /// Drift of the event clock relative to the frame clock, in parts per million.
         drift_ppm: f64,
     },
-    /// Edges came until lately; the line through the last ones goes on, and nothing renews it.
+    /// Edges have stopped; the last fitted line is extrapolated.
     Held {
-        /// Since the last edge, in seconds.
+        /// Time since the last edge, in seconds.
         silent_s: f64,
-        /// The event camera's clock against the frame camera's, in millionths.
+        /// Drift of the event clock relative to the frame clock, in parts per million.
         drift_ppm: f64,
     },
-    /// Arrival times alone: a constant delay of one camera is an error of the same size.
+    /// Frames are timed by arrival times only. A constant delay of one camera is an error of the
+    /// same size.
     Arrival {
-        /// How far the fastest packets lie from the line through them, in microseconds.
+        /// Root mean square distance of the fastest packets from the fitted line, in microseconds.
         residual_us: f64,
-        /// The event camera's clock against the frame camera's, in millionths.
+        /// Drift of the event clock relative to the frame clock, in parts per million.
         drift_ppm: f64,
     },
 }
 
-/// What is known of the cameras beforehand.
+/// Known properties of the cameras, and options of the frame timing.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockSettings {
-    /// Look for edges.
+    /// Use trigger edges.
     pub edges: bool,
-    /// The shortest time from the end of an exposure to the frame's arrival, in microseconds:
+    /// Shortest time from the end of an exposure to the arrival of the frame, in microseconds:
     /// readout and transfer.
     pub frame_latency_us: f64,
-    /// The shortest time from an event packet's end to its arrival, in microseconds.
+    /// Shortest time from the end of an event packet to its arrival, in microseconds.
     pub event_latency_us: f64,
-    /// How long, on the host's clock, a frame waits for its edges, in microseconds.
+    /// How long a frame waits for its edges, in microseconds of the host clock.
     pub edge_patience_us: i64,
-    /// Compare frames with events, where no edges come. Their pixels must be aligned.
+    /// Compare frames with events when there are no edges. Their pixels must be aligned.
     pub content: bool,
-    /// From the rising edge to the opening of the shutter, in microseconds: the delay of the
-    /// trigger's opto-isolator and the camera's own, as its data sheet says.
+    /// Time from the rising edge to the opening of the shutter, in microseconds: the delay of the
+    /// trigger's opto-isolator and of the camera, from its data sheet.
     pub open_delay_us: i64,
-    /// From the falling edge to the closing of the shutter, in microseconds.
+    /// Time from the falling edge to the closing of the shutter, in microseconds.
     pub close_delay_us: i64,
 }
 
@@ -101,15 +102,15 @@ impl Default for ClockSettings {
     }
 }
 
-/// Periods without an edge after which there is no cable any more.
+/// Number of periods without an edge after which the sync cable counts as disconnected.
 const SILENT_PERIODS: i64 = 10;
-/// How long the line through the last edges goes on without new ones, in microseconds: a quartz
-/// that warms up by some degrees changes by a millionth, which is 0.6 ms after that time.
+/// How long the line through the last edges is extrapolated, in microseconds. A quartz that warms
+/// up by a few degrees changes by one part per million, which is 0.6 ms after that time.
 const HELD_US: i64 = 600_000_000;
-/// Frames that wait for their edges at most.
+/// Largest number of frames that wait for their edges.
 const WAITING: usize = 32;
 
-/// Times frames.
+/// Assigns exposure times on the event clock to frames.
 #[derive(Debug)]
 pub struct FrameTimer {
     settings: ClockSettings,
@@ -122,18 +123,18 @@ pub struct FrameTimer {
     pulses: Pulses,
     line: LinearFit,
     content: ContentSync,
-    /// Pulse index less frame number, and how often in a row another one was seen.
+    /// Pulse index minus frame number, and how many times in a row a different value was seen.
     shift: Option<(i64, u32)>,
     relocks: u64,
     waiting: VecDeque<FramePacket>,
     one_clock: bool,
-    /// Added to the numbers of frames, so that they go on when the camera begins anew.
+    /// Added to frame numbers, so that they continue to increase after the camera restarts.
     numbers_from: u64,
     next_number: u64,
 }
 
 impl FrameTimer {
-    /// Knows nothing yet; counts frames that cannot be timed in `drops`.
+    /// A timer without any information yet. It counts frames that cannot be timed in `drops`.
     pub fn new(settings: ClockSettings, drops: Drops) -> Self {
         Self {
             settings,
@@ -155,7 +156,7 @@ impl FrameTimer {
         }
     }
 
-    /// Learns from an event packet: its arrival and its edges.
+    /// Processes the arrival time and the edges of an event packet.
     pub fn push_events(&mut self, packet: &EventPacket) {
         if self.event_epoch.is_some_and(|epoch| packet.epoch < epoch) {
             return;
@@ -187,14 +188,16 @@ impl FrameTimer {
         }
     }
 
-    /// Takes a frame to be timed.
+    /// Adds a frame that is to be timed.
     pub fn push_frame(&mut self, mut frame: FramePacket) {
         match frame.span {
-            // Their numbers begin anew with their clock, which is the events'.
+            // Frame numbers restart together with the clock, which is the event clock.
             FrameTiming::Events { .. } => self.one_clock = true,
-            FrameTiming::Frames { start, exposure_us } => self.meet(&frame, start, exposure_us),
+            FrameTiming::Frames { start, exposure_us } => {
+                self.add_frame(&frame, start, exposure_us)
+            }
             FrameTiming::Arrival { exposure_us } => {
-                self.meet(&frame, Self::stamped(&frame, exposure_us), exposure_us);
+                self.add_frame(&frame, Self::stamped(&frame, exposure_us), exposure_us);
             }
         }
         if !self.one_clock {
@@ -208,13 +211,14 @@ impl FrameTimer {
         }
     }
 
-    /// The stamp of a frame that has none: it arrives when it ends.
+    /// The timestamp of a frame without a hardware timestamp: it is assumed to arrive when its
+    /// exposure ends.
     fn stamped(frame: &FramePacket, exposure_us: i64) -> Timestamp<FrameClock> {
         Timestamp::from_us(frame.arrived.us()).plus_us(-exposure_us)
     }
 
-    /// Learns from a frame: its arrival and what it shows.
-    fn meet(&mut self, frame: &FramePacket, start: Timestamp<FrameClock>, exposure_us: i64) {
+    /// Processes the arrival time and the content of a frame.
+    fn add_frame(&mut self, frame: &FramePacket, start: Timestamp<FrameClock>, exposure_us: i64) {
         self.one_clock = false;
         self.frame_epoch(frame.epoch, frame.sequence);
         if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
@@ -227,7 +231,7 @@ impl FrameTimer {
         }
     }
 
-    /// Frames and events lie on other grids from now on: what was seen in both holds no longer.
+    /// To be called when the pixel alignment changes: earlier comparisons of content are discarded.
     pub fn realigned(&mut self) {
         self.content.clear();
     }
@@ -252,9 +256,9 @@ impl FrameTimer {
         self.shift = None;
     }
 
-    /// The next frame whose exposure can be told.
+    /// The next frame whose exposure time can be determined.
     ///
-    /// To be called after every push until it gives nothing, and now and then without one.
+    /// To be called after every push until it returns `None`, and periodically without a push.
     pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<TimedFrame> {
         if let Some(rough) = self.rough() {
             self.content.learn(&rough);
@@ -265,11 +269,11 @@ impl FrameTimer {
             let timed = match frame.span {
                 FrameTiming::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameTiming::Frames { start, exposure_us } => {
-                    let (sequence, rough) = (frame.sequence, self.told(start));
+                    let (sequence, rough) = (frame.sequence, self.start_without_edges(start));
                     self.time(sequence, Some(start), rough, exposure_us, overdue)
                 }
                 FrameTiming::Arrival { exposure_us } => {
-                    let rough = self.told(Self::stamped(frame, exposure_us));
+                    let rough = self.start_without_edges(Self::stamped(frame, exposure_us));
                     self.time(frame.sequence, None, rough, exposure_us, overdue)
                 }
             };
@@ -288,20 +292,23 @@ impl FrameTimer {
         }
     }
 
-    /// Frames that still wait, told as well as what came allows: nothing more will. Those that
-    /// cannot be told at all are counted.
+    /// Returns the waiting frames, timed as well as possible without further packets. Frames that
+    /// cannot be timed are counted as drops.
     pub fn finish(&mut self) -> Vec<TimedFrame> {
         let overdue = Timestamp::from_us(i64::MAX);
         std::iter::from_fn(|| self.pop(overdue)).collect()
     }
 
-    /// When a frame began, without edges, and whether image content has made it exact.
-    fn told(&self, start: Timestamp<FrameClock>) -> Option<(Timestamp<EventClock>, bool)> {
+    /// Start of a frame without trigger edges, and whether it was corrected by image content.
+    fn start_without_edges(
+        &self,
+        start: Timestamp<FrameClock>,
+    ) -> Option<(Timestamp<EventClock>, bool)> {
         self.refined().map(|(map, offset)| (map.map(start), offset.is_some()))
     }
 
-    /// A frame's exposure from its pulse, else from the line through the pulses of others,
-    /// else from `rough`: what arrival times tell, and whether image content has made it exact.
+    /// Times an exposure by its pulse, else by the line through other pulses, else by `rough`: the
+    /// start according to arrival times, and whether it was corrected by image content.
     fn time(
         &mut self,
         sequence: u64,
@@ -313,52 +320,52 @@ impl FrameTimer {
         let Some((epoch, (rough, exact))) = self.event_epoch.zip(rough) else {
             return if overdue { Timing::Never } else { Timing::Wait };
         };
-        let Some(period_us) = self.pulses.period_us().filter(|_| self.edges_come()) else {
+        let Some(period_us) = self.pulses.period_us().filter(|_| self.has_edges()) else {
             let held = stamp.zip(self.held()).map(|(stamp, (map, _))| map.map(stamp));
             let start = held.filter(|_| !exact).unwrap_or(rough);
             return Timing::At(epoch, start, start.plus_us(exposure_us));
         };
         let mut line = self.line.fit().zip(stamp).map(|((map, _), stamp)| map.map(stamp));
         if exact && line.is_some_and(|t| t.since_us(rough).abs() > period_us / 2) {
-            // Frames were matched with the pulses of their neighbours: a readout longer than
-            // anyone would think. What both cameras saw says so.
+            // Frames were matched with the wrong pulses because the readout takes longer than
+            // assumed. Image content shows it.
             (self.line, self.shift, line) = (LinearFit::default(), None, None);
             self.relocks += 1;
         }
         let guess = line.unwrap_or(rough);
-        // A frame cannot come before its shutter has closed, but long after it: reading out and
-        // sending may take most of a period. So by arrival alone the pulse is rather earlier.
-        // What both cameras saw tells it without such a delay.
+        // A frame cannot arrive before its shutter has closed, but it may arrive most of a period
+        // later because of readout and transfer. With arrival times only, its pulse is therefore
+        // expected earlier. Image content has no such delay.
         let early_us = if line.is_some() || exact { 0 } else { period_us * 3 / 10 };
         let expected = guess.plus_us(-early_us);
         let near = self.pulses.nearest(expected).copied();
         let near = near.filter(|p| p.start.since_us(expected).abs() < period_us * 2 / 5);
-        // A whole pulse where the line expects it will not change any more. Anything else waits
-        // until edges are all in: when the events are past the end of the exposure.
+        // A complete pulse at the time predicted by the line is final. Otherwise, wait until all
+        // edges have arrived, that is, until the events are past the end of the exposure.
         let sure = line.is_some() && near.is_some_and(|p| !p.repaired);
         let settled = guess.plus_us(exposure_us + period_us / 2);
         if !sure && !overdue && self.events_until.is_none_or(|until| until < settled) {
             return Timing::Wait;
         }
         let Some(pulse) = near else {
-            // Its pulse was lost; the others still tell the clock.
+            // Its pulse was lost, but the clock map from other pulses is still valid.
             return Timing::At(epoch, guess, guess.plus_us(exposure_us));
         };
-        self.count(pulse.index - i64::try_from(sequence).unwrap_or(i64::MAX));
+        self.check_step(pulse.index - i64::try_from(sequence).unwrap_or(i64::MAX));
         if !pulse.repaired
             && let Some(stamp) = stamp
         {
             self.line.add(stamp, pulse.start);
         }
         match line {
-            // A repaired edge is worth less than the line.
+            // The line is more accurate than a repaired edge.
             Some(start) if pulse.repaired => Timing::At(epoch, start, start.plus_us(exposure_us)),
             _ => Timing::At(epoch, pulse.start, pulse.end),
         }
     }
 
-    /// Watches that pulses and frames stay in step.
-    fn count(&mut self, shift: i64) {
+    /// Checks that pulses and frames stay in step.
+    fn check_step(&mut self, shift: i64) {
         self.shift = match self.shift {
             None => Some((shift, 0)),
             Some((known, _)) if known == shift => Some((known, 0)),
@@ -370,19 +377,19 @@ impl FrameTimer {
         };
     }
 
-    /// How often pulses and frames came out of step for good: a count was wrong.
+    /// How often the assignment of pulses to frames was changed because a count was wrong.
     pub fn relocks(&self) -> u64 {
         self.relocks
     }
 
-    /// Whether frames are compared with events: with edges only until it is sure that every
-    /// frame was matched with its own pulse.
+    /// Whether frames are compared with events. With edges, this is needed only until it is certain
+    /// that every frame was matched with its own pulse.
     fn compares(&self) -> bool {
-        let settled = self.content.is_sure() && self.edges_come() && self.line.is_known();
+        let settled = self.content.is_sure() && self.has_edges() && self.line.is_known();
         self.settings.content && !self.one_clock && !settled
     }
 
-    /// As [`Self::rough`], with what was seen in frames and events.
+    /// As [`Self::rough`], corrected by image content.
     fn refined(&self) -> Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)> {
         let rough = self.rough()?;
         Some(match self.content.offset() {
@@ -391,43 +398,44 @@ impl FrameTimer {
         })
     }
 
-    /// From the frame camera's clock to the event camera's, by arrival times.
+    /// Map from the frame clock to the event clock, by arrival times.
     pub fn rough(&self) -> Option<ClockMap<FrameClock, EventClock>> {
         let frames = self.frames.map()?.shifted(-self.settings.frame_latency_us);
         Some(frames.then(&self.host_map()?))
     }
 
-    /// From the event camera's clock to the host's: when the fastest packets arrive.
+    /// Map from the event clock to the host clock: when the fastest packets arrive.
     pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
         self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
     }
 
-    /// From the host's clock to the event camera's.
+    /// Map from the host clock to the event clock.
     fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
         Some(self.arrival()?.inverse())
     }
 
-    /// Whether edges were seen lately: a cable can be pulled at any time.
-    fn edges_come(&self) -> bool {
+    /// Whether there were edges recently. The cable may be unplugged at any time.
+    fn has_edges(&self) -> bool {
         let times = self.pulses.seen_to().zip(self.events_until).zip(self.pulses.period_us());
         times.is_some_and(|((seen, until), period_us)| {
             until.since_us(seen) < period_us.saturating_mul(SILENT_PERIODS)
         })
     }
 
-    /// The line through the last edges, after there are no more, and how long it has been held.
+    /// The extrapolated line after edges have stopped, and the time since the last edge in
+    /// microseconds.
     fn held(&self) -> Option<(ClockMap<FrameClock, EventClock>, i64)> {
         let silent_us = self.events_until?.since_us(self.pulses.seen_to()?);
         let (map, _) = self.line.fit()?;
         (silent_us < HELD_US).then_some((map, silent_us))
     }
 
-    /// How frames are timed now.
+    /// How frames are currently timed.
     pub fn state(&self) -> SyncState {
         if self.one_clock {
             return SyncState::OneClock;
         }
-        if let (true, Some((map, residual_us))) = (self.edges_come(), self.line.fit()) {
+        if let (true, Some((map, residual_us))) = (self.has_edges(), self.line.fit()) {
             let pulses = self.pulses.stats();
             return SyncState::Edges { residual_us, drift_ppm: map.drift_ppm(), pulses };
         }
@@ -448,7 +456,8 @@ impl FrameTimer {
         }
     }
 
-    /// How far the fastest packets of both cameras lie from their lines, in microseconds.
+    /// Root mean square distance of the fastest packets of both cameras from their lines, in
+    /// microseconds.
     fn jitter_us(&self) -> f64 {
         let frames = self.frames.map().map_or(0.0, |map| self.frames.residual_us(&map));
         let events = self.events.map().map_or(0.0, |map| self.events.residual_us(&map));

@@ -1,35 +1,35 @@
-//! One comparison of two frames with the events of both exposures, a slice at a time.
+//! One comparison of two frames with the events of both exposures, processed in slices.
 //!
-//! For a row of offsets between the clocks the change of the events' mean over both exposures is
-//! compared with the change of the frames, pixel by pixel; the offset with the smallest
-//! remainder is taken.
+//! For a range of clock offsets, the change of the mean intensity between the two exposures,
+//! computed from events, is compared with the change between the frames, pixel by pixel. The offset
+//! with the smallest residual is the result.
 
 use super::intensity::{Fired, LONGEST_US, Shifted, Stretch, changes};
 use super::pixel_history::Samples;
 use crate::time::{FrameClock, Timestamp};
 
-/// Offsets that are tried on either side.
+/// Number of offsets on either side of the centre.
 pub(super) const SIDE: usize = 20;
-/// Offsets that are tried.
+/// Number of offsets that are tried.
 const TRIED: usize = 2 * SIDE + 1;
-/// Pixels with events that a comparison needs.
+/// Smallest number of pixels with events for a comparison.
 const FEWEST: u32 = 40;
-/// Share of the frames' change that events must explain; less means that the pictures are not
-/// aligned, or that nothing moved.
+/// Fraction of the frames' variance that events must explain. A smaller fraction means that the
+/// images are not aligned, or that nothing moved.
 const EXPLAINED: f64 = 0.3;
-/// What a pixel that changed costs beside its events, in events.
+/// Cost of a pixel that changed in addition to its events, in units of events.
 const PIXEL_COST: usize = 100;
 
-/// A frame as far as it is compared.
+/// The data of a frame that a comparison needs.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) start: Timestamp<FrameClock>,
     pub(super) exposure_us: i64,
-    /// Logarithm of every sample; not a number where it is clipped.
+    /// Logarithm of every sample; NaN where it is clipped.
     pub(super) logs: Vec<f32>,
 }
 
-/// Where the offsets lie that are tried.
+/// The offsets that are tried.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) around_us: f64,
@@ -37,30 +37,30 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The first one.
+    /// The smallest offset, in microseconds.
     pub(super) fn first_us(&self) -> f64 {
         self.around_us - self.step_us * SIDE as f64
     }
 
-    /// The last one.
+    /// The largest offset, in microseconds.
     pub(super) fn reach_us(&self) -> f64 {
         self.around_us + self.step_us * SIDE as f64
     }
 }
 
-/// An offset that fits best.
+/// The offset with the best fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Best {
     pub(super) offset_us: f64,
-    /// The inverse of its variance, per square microsecond.
+    /// Inverse variance of the offset, in 1/us^2.
     pub(super) weight: f64,
 }
 
-/// A comparison on its way.
+/// A comparison in progress.
 #[derive(Debug)]
 pub(super) struct Comparison {
     pub(super) frames: (Seen, Seen),
-    /// Both exposures where arrival times say that they were.
+    /// The exposures according to arrival times.
     pub(super) early: Stretch,
     late: Stretch,
     row: Row,
@@ -78,8 +78,8 @@ impl Comparison {
         Self { frames, early, late, row, by_us, sums: [Sums::default(); TRIED], next: 0 }
     }
 
-    /// Goes through pixels until about `budget` events were looked at; whether it was the rest.
-    pub(super) fn go_on(
+    /// Processes pixels until about `budget` events were used. Returns whether all pixels are done.
+    pub(super) fn advance(
         &mut self,
         samples: &Samples,
         budget: usize,
@@ -98,7 +98,7 @@ impl Comparison {
             if !change.is_finite() {
                 continue;
             }
-            // One whose events are not all there any more tells something else.
+            // A pixel whose event history is incomplete would show a wrong change.
             let whole = samples.since(sample, since_us, scratch);
             spent += scratch.len();
             if whole && changes(scratch, &shifted, &mut steps) {
@@ -111,7 +111,7 @@ impl Comparison {
         false
     }
 
-    /// The best offset, once all pixels were looked at.
+    /// The best offset, once all pixels were processed.
     pub(super) fn best(&self) -> Option<Best> {
         let sums = &self.sums;
         let n = sums[SIDE].n;
@@ -121,11 +121,11 @@ impl Comparison {
         let rest = sums.each_ref().map(Sums::remainder);
         let (at, least) = rest.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let explained = 1.0 - least / sums.get(at)?.total().max(f64::MIN_POSITIVE);
-        // At the border the true one may lie beyond it.
+        // At the border of the range, the true offset may be outside of it.
         if explained < EXPLAINED || at < 2 || at + 2 >= TRIED {
             return None;
         }
-        // A parabola through five points.
+        // Fit a parabola through five points.
         let y = |k: isize| rest.get((at as isize + k) as usize).copied().unwrap_or(f64::MAX);
         let slope = (-2.0 * y(-2) - y(-1) + y(1) + 2.0 * y(2)) / 10.0;
         let curve = (2.0 * y(-2) - y(-1) - 2.0 * y(0) - y(1) + 2.0 * y(2)) / 7.0;
@@ -142,8 +142,8 @@ impl Comparison {
     }
 }
 
-/// Sums for the regression of the frames' change on that of ON and of OFF events, whose
-/// thresholds nobody knows, and a constant, which a change of gain is.
+/// Sums for the linear regression of the frames' change on ON events and OFF events, whose
+/// thresholds are unknown, and on a constant, which represents a change of gain.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     n: f64,
@@ -166,12 +166,12 @@ impl Sums {
         (self.xx, self.xy, self.yy) = (self.xx + x * x, self.xy + x * y, self.yy + y * y);
     }
 
-    /// Sum of squares of the frames' change about its mean.
+    /// Total sum of squares of the frames' change about its mean.
     fn total(&self) -> f64 {
         self.bb - self.b * self.b / self.n
     }
 
-    /// Sum of squares that events do not explain.
+    /// Residual sum of squares.
     fn remainder(&self) -> f64 {
         let about = |pq: f64, p: f64, q: f64| pq - p * q / self.n;
         let (xx, xy, yy) = (

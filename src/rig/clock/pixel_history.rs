@@ -1,40 +1,39 @@
-//! The few pixels of which frames and events are compared: what they fired lately, and what a
-//! frame shows of them.
+//! Sampled pixels for the comparison of frames and events: their recent events, and their intensity
+//! in a frame.
 
 use super::intensity::Fired;
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 
-/// Pixels that are looked at, at most: columns and rows.
+/// Largest number of sampled pixels: columns and rows.
 const MOST: (usize, usize) = (64, 48);
-/// Events that are remembered of each, a power of two: at a refractory time of a millisecond
-/// more than a comparison spans.
+/// Number of events kept per pixel, a power of two. With a refractory time of a millisecond, this
+/// covers more time than a comparison spans.
 const DEPTH: usize = 512;
-/// Added to stored numbers before the logarithm, as the dark current of the event camera's
-/// pixels does.
+/// Added to pixel values before the logarithm, like the dark current of the event camera's pixels.
 const DARK: f32 = 5.0;
-/// Stored numbers that tell the light; others are clipped.
-const SOUND: std::ops::RangeInclusive<u8> = 3..=250;
+/// Usable range of pixel values; values outside are clipped.
+const USABLE: std::ops::RangeInclusive<u8> = 3..=250;
 
-/// The pixels and their last events.
+/// The sampled pixels and their recent events.
 #[derive(Debug)]
 pub(super) struct Samples {
     sensor: Size,
-    /// The first pixel of every sample's part of the sensor stands for it.
+    /// Columns and rows of the sampled pixels. Each represents its part of the sensor.
     xs: Vec<usize>,
     ys: Vec<usize>,
-    /// Which sample's column a pixel's column is, and which row.
+    /// The sample column of every sensor column, and the sample row of every sensor row.
     column_of: Vec<Option<usize>>,
     row_of: Vec<Option<usize>>,
-    /// `DEPTH` events of every sample, round and round: the time in microseconds, doubled, and
-    /// one more for ON. Zeros at first, which cost no memory before they are written.
+    /// A ring buffer of `DEPTH` events per sample. Each entry is the time in microseconds times
+    /// two, plus one for ON. Zero-initialised, which uses no memory until it is written.
     fired: Vec<i64>,
-    /// Events that every sample has had.
+    /// Number of events that every sample has received.
     counts: Vec<usize>,
 }
 
 impl Samples {
-    /// Begins anew with the pixels of a sensor; none where it has no pixels.
+    /// Selects the pixels of a sensor, without any events yet. Empty for a sensor without pixels.
     pub(super) fn new(sensor: Size) -> Self {
         let along = |length: usize, most: usize| {
             let parts = length.min(most);
@@ -58,7 +57,7 @@ impl Samples {
         self.sensor
     }
 
-    /// Remembers an event, if it is of a pixel that is looked at.
+    /// Stores an event if it belongs to a sampled pixel.
     pub(super) fn push(&mut self, event: &Event) {
         let column = self.column_of.get(usize::from(event.x)).copied().flatten();
         let Some(column) = column else { return };
@@ -72,27 +71,27 @@ impl Samples {
         *count = count.wrapping_add(1);
     }
 
-    /// Puts the events of one pixel since a moment into `out`, in the order in which they came;
-    /// whether they are all that there were.
+    /// Writes the events of one pixel since a time to `out`, in order of arrival. Returns whether
+    /// none of them have been overwritten.
     pub(super) fn since(&self, sample: usize, us: f64, out: &mut Vec<Fired>) -> bool {
         out.clear();
         let count = self.counts.get(sample).copied().unwrap_or(0);
         let ring = self.fired.get(sample * DEPTH..(sample + 1) * DEPTH).unwrap_or(&[]);
-        let told = |packed: &i64| Fired { t_us: packed >> 1, on: packed & 1 == 1 };
-        // The oldest one lies where the next one will be written.
+        let unpack = |packed: &i64| Fired { t_us: packed >> 1, on: packed & 1 == 1 };
+        // The oldest entry is the one that is overwritten next.
         let (newer, older) = ring.split_at_checked(count % DEPTH).unwrap_or((&[], &[]));
         let older = if count < DEPTH { &[] } else { older };
-        let all = older.iter().chain(newer).map(told);
+        let all = older.iter().chain(newer).map(unpack);
         out.extend(all.skip_while(|f| (f.t_us as f64) < us));
         count < DEPTH || out.len() < DEPTH
     }
 
-    /// The logarithm of the light of every pixel as a frame shows it; not a number where it is
-    /// clipped. The frame shows what the whole sensor sees.
+    /// Writes the log intensity of every sampled pixel in a frame to `out`; NaN where it is
+    /// clipped. The frame must show the whole field of view of the sensor.
     pub(super) fn logs(&self, picture: &ImageU8, out: &mut Vec<f32>) {
         out.clear();
         let (sensor, size) = (self.sensor, picture.size());
-        // The part of the frame that a pixel sees, along one side.
+        // The part of the frame that corresponds to a sensor pixel, along one axis.
         let part = |at: usize, of: usize, length: usize| {
             let from = at * length / of.max(1);
             from..((at + 1) * length / of.max(1)).max(from + 1)
@@ -101,7 +100,7 @@ impl Samples {
             let lines = part(*y, sensor.height, size.height);
             for x in &self.xs {
                 let columns = part(*x, sensor.width, size.width);
-                let (mut light, mut count, mut sound) = (0.0, 0, true);
+                let (mut light, mut count, mut usable) = (0.0, 0, true);
                 for (channel, weight) in crate::image::LUMA_BGR.iter().enumerate() {
                     let plane = picture.plane(channel);
                     let mut sum = 0_u32;
@@ -109,7 +108,7 @@ impl Samples {
                         let start = line * size.width;
                         let span = start + columns.start..start + columns.end;
                         for v in plane.get(span).unwrap_or(&[]) {
-                            sound &= SOUND.contains(v);
+                            usable &= USABLE.contains(v);
                             sum += u32::from(*v);
                             count += 1;
                         }
@@ -117,7 +116,7 @@ impl Samples {
                     light += weight * sum as f32;
                 }
                 let mean = light * crate::image::LUMA_BGR.len() as f32 / count as f32;
-                out.push(if sound && count > 0 { (mean + DARK).ln() } else { f32::NAN });
+                out.push(if usable && count > 0 { (mean + DARK).ln() } else { f32::NAN });
             }
         }
     }
@@ -128,13 +127,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pixel_remembers_its_own_events_in_order_and_says_when_some_are_gone() {
+    fn events_are_kept_per_pixel_in_order_and_overwritten_ones_are_reported() {
         let mut samples = Samples::new(Size::new(128, 48));
         assert_eq!(samples.counts.len(), 64 * 48);
         let mut out = Vec::new();
         for t_us in 0..600 {
             samples.push(&Event { t_us, x: 2, y: 1, polarity: t_us % 3 == 0 });
-            // Neither of a pixel between those that are looked at, nor outside.
+            // Neither an unsampled pixel nor one outside of the sensor is stored.
             samples.push(&Event { t_us, x: 3, y: 1, polarity: true });
             samples.push(&Event { t_us, x: 500, y: 1, polarity: true });
         }
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_light_of_a_pixel_is_the_mean_of_what_it_sees() {
+    fn log_intensity_is_of_the_mean_over_the_pixels_area() {
         let samples = Samples::new(Size::new(2, 1));
         let mut picture = ImageU8::filled(true, Size::new(4, 2), 100);
         let mut logs = Vec::new();

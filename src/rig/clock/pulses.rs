@@ -1,43 +1,44 @@
-//! Exposures from edges in the event stream, with pulses counted so that a lost one is found.
+//! Exposures from trigger edges in the event stream. Pulses are counted so that lost ones are
+//! detected.
 
 use crate::event::{Trigger, TriggerEdge};
 use crate::time::{EventClock, Timestamp};
 use std::collections::VecDeque;
 
-/// One opening of the shutter as the event camera saw it.
+/// One exposure pulse, as recorded by the event camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pulse {
-    /// Counts the periods that have passed, lost pulses included.
+    /// Number of periods since the first pulse, including lost pulses.
     pub index: i64,
-    /// The shutter opens.
+    /// When the shutter opens.
     pub start: Timestamp<EventClock>,
-    /// The shutter closes.
+    /// When the shutter closes.
     pub end: Timestamp<EventClock>,
-    /// Whether one of the edges was lost and its time taken from the usual duration.
+    /// Whether one of the edges was lost, and its time was computed from the usual duration.
     pub repaired: bool,
 }
 
-/// What the counter has found.
+/// Counters of the pulses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PulseStats {
-    /// Whole pulses.
+    /// Pulses with both edges.
     pub whole: u64,
-    /// Pulses of which one edge was lost.
+    /// Pulses with one edge lost.
     pub repaired: u64,
-    /// Pulses that were lost altogether, by the time that passed.
+    /// Pulses with both edges lost, derived from the time that passed.
     pub lost: u64,
-    /// Pulses too short to be an exposure.
+    /// Pulses that are too short to be an exposure, or out of order.
     pub glitches: u64,
 }
 
-/// Pulses kept for frames that are still on their way.
+/// Number of pulses kept for frames that have not arrived yet.
 const KEPT: usize = 512;
-/// Intervals that the period and the duration are told from.
+/// Number of intervals for the estimates of period and duration.
 const WINDOW: usize = 15;
-/// Shortest exposure that is believed, in microseconds; shorter ones are reflections.
+/// Shortest plausible exposure, in microseconds; shorter pulses are signal reflections.
 const SHORTEST_US: i64 = 10;
 
-/// Pairs edges and counts pulses.
+/// Pairs edges to pulses and counts them.
 #[derive(Clone, Debug, Default)]
 pub struct Pulses {
     rising: Option<Timestamp<EventClock>>,
@@ -49,7 +50,7 @@ pub struct Pulses {
 }
 
 impl Pulses {
-    /// Takes the next edge.
+    /// Adds the next edge.
     pub fn push(&mut self, edge: Trigger) {
         self.seen_to = Some(edge.t);
         match (edge.kind, self.rising) {
@@ -71,7 +72,8 @@ impl Pulses {
                 } else if let (Some(usual_us), Some(period_us)) = (usual_us, self.period_us())
                     && duration_us > period_us
                 {
-                    // A falling and a rising edge were lost, so these two are of different pulses.
+                    // A falling and a rising edge were lost, so these two edges belong to different
+                    // pulses.
                     self.add(start, start.plus_us(usual_us), true);
                     self.add(edge.t.plus_us(-usual_us), edge.t, true);
                 } else {
@@ -117,12 +119,12 @@ impl Pulses {
         }
     }
 
-    /// The usual time from one opening to the next, once three were seen, in microseconds.
+    /// Median time between shutter openings, in microseconds; `None` before three were measured.
     pub fn period_us(&self) -> Option<i64> {
         (self.periods.len() >= 3).then(|| median(&self.periods)).flatten().filter(|p| *p > 0)
     }
 
-    /// The pulse that opens nearest to `t`.
+    /// The pulse whose start is nearest to `t`.
     pub fn nearest(&self, t: Timestamp<EventClock>) -> Option<&Pulse> {
         let after = self.pulses.partition_point(|p| p.start < t);
         let near = [after.checked_sub(1), Some(after)];
@@ -130,12 +132,12 @@ impl Pulses {
         near.min_by_key(|p| p.start.since_us(t).unsigned_abs())
     }
 
-    /// When the last edge was seen.
+    /// Time of the last edge.
     pub fn seen_to(&self) -> Option<Timestamp<EventClock>> {
         self.seen_to
     }
 
-    /// What was found so far.
+    /// The current counters.
     pub fn stats(&self) -> PulseStats {
         self.stats
     }

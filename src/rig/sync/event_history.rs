@@ -1,18 +1,18 @@
-//! Events by the stretches of time that they answer for.
+//! Events, stored by the time ranges that their packets cover.
 
 use crate::event::{Event, EventBuffer, EventPool};
 use std::collections::VecDeque;
 
-/// A stretch of event-camera time, `[from_us, until_us)`.
+/// A time range on the event clock, `[from_us, until_us)`, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LostRange {
-    /// First moment that belongs to it.
+    /// First microsecond of the range.
     pub from_us: i64,
-    /// First moment that no longer does.
+    /// First microsecond after the range.
     pub until_us: i64,
 }
 
-/// Events up to which neighbouring packets are joined.
+/// Neighbouring packets are joined up to this number of events.
 const JOIN: usize = 4096;
 
 #[derive(Debug)]
@@ -21,14 +21,14 @@ struct Chunk {
     events: EventBuffer,
 }
 
-/// What became of a packet.
+/// Number of events of a packet that were not stored, per reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inserted {
-    /// Events of time that had been answered for.
+    /// Events in a time range that another packet already covers.
     pub(super) duplicate: u64,
-    /// Events of time that had been given up.
+    /// Events in a time range that was already discarded.
     pub(super) late: u64,
-    /// Events outside of the packet's own span.
+    /// Events outside of the packet's time range.
     pub(super) malformed: u64,
 }
 
@@ -38,17 +38,17 @@ pub(super) struct EventHistory {
     chunks: VecDeque<Chunk>,
     floor_us: Option<i64>,
     events: usize,
-    /// Where lists come from that it makes itself.
+    /// Pool for the buffers that it creates.
     lists: EventPool,
 }
 
 impl EventHistory {
-    /// Takes the events of a stretch of time, as far as it is not answered for.
+    /// Stores the events of a time range, except for parts that are already covered.
     pub(super) fn insert(&mut self, span: LostRange, mut events: EventBuffer) -> Inserted {
         let mut done = Inserted::default();
-        let given = events.len();
+        let received = events.len();
         events.retain(|e| (span.from_us..span.until_us).contains(&e.t_us));
-        done.malformed = (given - events.len()) as u64;
+        done.malformed = (received - events.len()) as u64;
         if !events.is_sorted_by_key(|e| e.t_us) {
             events.sort_by_key(|e| e.t_us);
         }
@@ -58,7 +58,7 @@ impl EventHistory {
         done.late = late as u64;
         let mut kept = 0;
         let fresh = self.missing(LostRange { from_us, until_us: span.until_us });
-        // The usual packet follows all others and keeps its memory.
+        // The usual packet follows all others and is stored without a copy.
         if let [only] = fresh.as_slice()
             && *only == span
         {
@@ -90,7 +90,7 @@ impl EventHistory {
         self.chunks.insert(at, Chunk { span, events });
     }
 
-    /// The parts of `span` that nothing has answered for.
+    /// The parts of `span` that no packet covers.
     pub(super) fn missing(&self, span: LostRange) -> Vec<LostRange> {
         let mut gaps = Vec::new();
         let mut from_us = span.from_us;
@@ -110,7 +110,7 @@ impl EventHistory {
         gaps
     }
 
-    /// The events of a stretch of time, in order.
+    /// The events of a time range, in order.
     pub(super) fn events(&self, span: LostRange) -> EventBuffer {
         let first = self.chunks.partition_point(|c| c.span.until_us <= span.from_us);
         let parts = || {
@@ -123,23 +123,23 @@ impl EventHistory {
         out
     }
 
-    /// Up to where anything has answered.
+    /// End of the latest time range that a packet covers, in microseconds.
     pub(super) fn until_us(&self) -> Option<i64> {
         self.chunks.back().map(|c| c.span.until_us)
     }
 
-    /// The beginning of the oldest stretch that is held.
+    /// Start of the oldest time range that is held, in microseconds.
     pub(super) fn oldest_us(&self) -> Option<i64> {
         self.chunks.front().map(|c| c.span.from_us)
     }
 
-    /// Events held.
+    /// Number of events that are held.
     pub(super) fn len(&self) -> usize {
         self.events
     }
 
-    /// Forgets everything before `us`; how many events that were. A chunk that reaches
-    /// further is kept whole.
+    /// Discards everything before `us` and returns the number of discarded events. A chunk that
+    /// extends past `us` is kept as a whole.
     pub(super) fn forget(&mut self, us: i64) -> u64 {
         let mut forgotten = 0;
         while let Some(front) = self.chunks.front() {
@@ -151,7 +151,7 @@ impl EventHistory {
         forgotten
     }
 
-    /// Forgets the oldest chunk; how many events that were.
+    /// Discards the oldest chunk and returns its number of events.
     pub(super) fn pop(&mut self) -> u64 {
         let Some(front) = self.chunks.pop_front() else { return 0 };
         self.events -= front.events.len();
@@ -161,7 +161,7 @@ impl EventHistory {
     }
 }
 
-/// The part of ordered events that lies in `span`.
+/// The part of sorted events that lies in `span`.
 pub(super) fn within(events: &[Event], span: LostRange) -> &[Event] {
     let start = events.partition_point(|e| e.t_us < span.from_us);
     let end = events.partition_point(|e| e.t_us < span.until_us);

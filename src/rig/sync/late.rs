@@ -1,28 +1,29 @@
-//! Whether events that come behind the newest ones are late, or their clock went back.
+//! Decides whether events older than the newest ones are late, or whether their clock went back.
 //!
-//! On one cable nothing overtakes: a packet that is late, or that comes twice, is followed by one
-//! ahead of all others. After a clock went back each packet follows the one before, and all of
-//! them are behind.
+//! Packets on one cable do not overtake each other: a packet that is late or duplicated is followed
+//! by one that is newer than all others. After a clock went back, each packet follows the previous
+//! one, and all of them are older than the newest.
 
 use super::LostRange;
 use super::event_history::Inserted;
 use crate::camera::{DropCause, DropUnit, Drops};
 
-/// Most time between two packets that follow one another, in microseconds; no two packets of a
-/// camera that lives are further apart.
+/// Largest gap between two successive packets, in microseconds. The packets of a working camera are
+/// never further apart.
 const FOLLOWS_US: i64 = 50_000;
 
-/// Attributes what cannot be used.
+/// Determines the drop cause of events that cannot be used.
 #[derive(Debug, Default)]
 pub(super) struct LateClassifier {
-    /// The end of the packet before, if that was behind.
+    /// The end of the previous packet, if that was older than the newest one.
     before_us: Option<i64>,
-    /// What could not be used of it, until the next packet tells why.
-    doubtful: Inserted,
+    /// Unusable events of the previous packet, whose cause the next packet will show.
+    undecided: Inserted,
 }
 
 impl LateClassifier {
-    /// Takes what became of a packet when the events before it reached to `newest_us`.
+    /// Counts the unusable events `done` of a packet. `newest_us` is the end of all earlier
+    /// packets.
     pub(super) fn count(
         &mut self,
         span: LostRange,
@@ -30,33 +31,33 @@ impl LateClassifier {
         done: Inserted,
         drops: &Drops,
     ) {
-        let is_behind = newest_us.is_some_and(|us| span.until_us <= us);
+        let is_older = newest_us.is_some_and(|us| span.until_us <= us);
         let follows = self
             .before_us
             .is_some_and(|us| (us..us.saturating_add(FOLLOWS_US)).contains(&span.from_us));
         let unused = done.late + done.duplicate;
-        if is_behind && follows {
-            let doubtful = std::mem::take(&mut self.doubtful);
+        if is_older && follows {
+            let undecided = std::mem::take(&mut self.undecided);
             drops.add(
                 DropCause::Device,
                 DropUnit::Events,
-                doubtful.late + doubtful.duplicate + unused,
+                undecided.late + undecided.duplicate + unused,
             );
         } else {
             self.settle(drops);
-            if is_behind {
-                self.doubtful = done;
+            if is_older {
+                self.undecided = done;
             } else {
                 add(done, drops);
             }
         }
-        self.before_us = is_behind.then_some(span.until_us);
+        self.before_us = is_older.then_some(span.until_us);
     }
 
-    /// Nothing that comes can tell any more.
+    /// Counts the pending events when no further packet of this clock will follow.
     pub(super) fn settle(&mut self, drops: &Drops) {
         self.before_us = None;
-        add(std::mem::take(&mut self.doubtful), drops);
+        add(std::mem::take(&mut self.undecided), drops);
     }
 }
 

@@ -1,8 +1,8 @@
-//! The synchronisation buffer: frames and events in, exposures out.
+//! The synchronisation buffer: turns frames and events into exposures.
 //!
-//! Each frame becomes one exposure, once and in order, with all events of its span and of the
-//! time since the frame before, or says which stretches are missing. Memory is bounded, and
-//! what does not come out is counted by cause.
+//! Each frame becomes one exposure, once and in order, with all events of its time range and of the
+//! time since the previous frame; time ranges with missing events are listed. Memory is bounded,
+//! and drops are counted per cause.
 
 mod event_history;
 mod late;
@@ -18,49 +18,51 @@ use event_history::{EventHistory, within};
 use late::LateClassifier;
 use std::collections::VecDeque;
 
-/// A frame whose exposure is told on the event camera's clock.
+/// A frame with its exposure time on the event clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimedFrame {
-    /// Epoch of the event camera's clock that `start` and `end` belong to.
+    /// Epoch of the event clock that `start` and `end` belong to.
     pub epoch: u32,
-    /// As the frame camera counts.
+    /// Frame number of the frame camera.
     pub sequence: u64,
-    /// The shutter opens.
+    /// When the shutter opens.
     pub start: Timestamp<EventClock>,
-    /// The shutter closes.
+    /// When the shutter closes.
     pub end: Timestamp<EventClock>,
-    /// When it reached this computer.
+    /// When the frame arrived at the host.
     pub arrived: Timestamp<HostClock>,
     /// The image.
     pub picture: ImageU8,
-    /// The true sharp image at the middle of the exposure, where known.
+    /// Ground truth: the sharp image at the middle of the exposure, if known.
     pub truth: Option<ImageU8>,
 }
 
-/// One frame with its events: what is restored and what is recorded.
+/// One frame with its events: the unit for restoration and recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyncedExposure {
     /// The frame.
     pub frame: TimedFrame,
-    /// Counts exposures that came out of the buffer, from zero.
+    /// Number of the exposure, counted from zero in the order of output.
     pub index: u64,
-    /// Events since the end of the frame before (or since the exposure's start, for the first
-    /// frame and after a change of epoch) to the end of this exposure, in order.
+    /// Events from the end of the previous frame to the end of this exposure, in order. For the
+    /// first frame, and after a change of epoch, they begin with the exposure.
     pub events: EventBuffer,
-    /// Where `events` begins to answer.
+    /// Start of the time range that `events` covers.
     pub from: Timestamp<EventClock>,
-    /// Stretches between `from` and the exposure's end whose events are missing.
+    /// Time ranges between `from` and the end of the exposure whose events are missing.
     pub missing: Vec<LostRange>,
-    /// Events of this exposure were lost inside of the camera; which ones nobody knows.
+    /// The camera reported that it lost events in a time range that overlaps this exposure. Which
+    /// events are missing is not known.
     pub lossy: bool,
-    /// Frames that the camera counted between the one before and this one, and that never came.
+    /// Frames that the camera numbered between the previous frame and this one, but that did not
+    /// arrive.
     pub frames_missing: u64,
     /// Size of the event sensor.
     pub sensor: Size,
 }
 
 impl SyncedExposure {
-    /// A copy with memory from these stores.
+    /// A copy with buffers from these pools.
     pub fn copy_in(&self, pictures: &image::ImagePool<u8>, lists: &EventPool) -> Self {
         let TimedFrame { epoch, sequence, start, end, arrived, .. } = self.frame;
         let picture = self.frame.picture.copy_in(pictures);
@@ -73,22 +75,22 @@ impl SyncedExposure {
         }
     }
 
-    /// The span of the exposure.
+    /// The time range of the exposure.
     pub fn span(&self) -> LostRange {
         LostRange { from_us: self.frame.start.us(), until_us: self.frame.end.us() }
     }
 
-    /// Whether every event of the exposure is there; those before it do not count.
+    /// Whether all events of the exposure are present. Gaps before the exposure do not count.
     pub fn is_complete(&self) -> bool {
         !self.lossy && self.missing.iter().all(|gap| gap.until_us <= self.frame.start.us())
     }
 
-    /// The events of the exposure alone.
+    /// The events within the exposure only.
     pub fn exposure_events(&self) -> &[Event] {
         within(&self.events, self.span())
     }
 
-    /// What is restored. Pictures and events must be aligned.
+    /// Converts to the input of the restoration. Frame and events must be aligned.
     pub fn exposure(&self) -> Exposure {
         let LostRange { from_us, until_us } = self.span();
         Exposure {
@@ -99,8 +101,8 @@ impl SyncedExposure {
         }
     }
 
-    /// What is restored, the frame as it came, and the truth where it is known; without a copy
-    /// of what is large. `planes` is where the memory of the frame's numbers comes from.
+    /// Converts to the input of the restoration, the original frame, and the ground truth if it is
+    /// known, without copying large data. The buffer of the converted frame comes from `planes`.
     pub fn into_exposure(
         self,
         planes: &image::ImagePool<f32>,
@@ -124,18 +126,18 @@ impl SyncedExposure {
 /// Limits of the buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct SyncSettings {
-    /// Events held at most.
+    /// Largest number of events that are held.
     pub max_events: usize,
-    /// Frames that may wait for their events.
+    /// Largest number of frames that wait for their events.
     pub max_frames: usize,
-    /// Longest exposure that is believed, in microseconds.
+    /// Longest plausible exposure, in microseconds.
     pub max_exposure_us: i64,
-    /// How long, on the event camera's clock, a missing packet may still come.
+    /// How long to wait for a missing packet, in microseconds of the event clock.
     pub patience_us: i64,
-    /// How long, on the host's clock, a frame waits for events at all; `None` for recordings,
-    /// which may be paused.
+    /// How long a frame waits for events, in microseconds of the host clock. `None` for recordings,
+    /// whose playback may be paused.
     pub max_wait_us: Option<i64>,
-    /// How long events are kept for frames that are still to come, in microseconds.
+    /// How long events are kept for frames that have not arrived yet, in microseconds.
     pub history_us: i64,
 }
 
@@ -148,30 +150,31 @@ impl Default for SyncSettings {
             max_exposure_us: 10_000_000,
             patience_us: 5_000,
             max_wait_us: Some(500_000),
-            // The longest exposure and its way here; `max_events` binds first when much moves.
+            // The longest exposure and its transfer. With much motion, `max_events` is the tighter
+            // limit.
             history_us: 11_000_000,
         }
     }
 }
 
-/// What the buffer has done.
+/// Counters of the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SyncStats {
-    /// Exposures that came out.
+    /// Exposures that were output.
     pub exposures: u64,
-    /// Of those, how many lack events of the exposure.
+    /// Of these, exposures with missing events.
     pub incomplete: u64,
-    /// Events that belonged to no frame, because none came.
+    /// Events that were discarded because no frame needed them.
     pub unused_events: u64,
-    /// Events held now.
+    /// Events that are currently held.
     pub held_events: usize,
-    /// Frames that wait now.
+    /// Frames that are currently waiting.
     pub held_frames: usize,
     /// Changes of epoch.
     pub resets: u64,
 }
 
-/// How many frames of the past are remembered, to tell one that comes twice from a late one.
+/// Number of past frames that are remembered, to distinguish a duplicate from a late frame.
 const REMEMBERED: usize = 64;
 
 /// Turns frames and events into exposures.
@@ -180,27 +183,27 @@ pub struct SyncBuffer {
     settings: SyncSettings,
     drops: Drops,
     store: EventHistory,
-    behind: LateClassifier,
+    late: LateClassifier,
     pending: VecDeque<TimedFrame>,
-    /// Exposures of epochs that are over, with what there was of their events.
+    /// Exposures of earlier epochs, with the events that were available.
     flushed: VecDeque<SyncedExposure>,
     recent: VecDeque<(u32, u64)>,
     last: Option<(u32, u64, i64, i64)>,
     epoch: Option<u32>,
-    /// Stretches in which events were lost inside of the camera, oldest first.
+    /// Time ranges in which the camera lost events, oldest first.
     lossy: VecDeque<LostRange>,
     sensor: Size,
     stats: SyncStats,
 }
 
 impl SyncBuffer {
-    /// An empty buffer that counts its losses in `drops`.
+    /// An empty buffer that counts its drops in `drops`.
     pub fn new(settings: SyncSettings, drops: Drops) -> Self {
         Self {
             settings,
             drops,
             store: EventHistory::default(),
-            behind: LateClassifier::default(),
+            late: LateClassifier::default(),
             pending: VecDeque::new(),
             flushed: VecDeque::new(),
             recent: VecDeque::new(),
@@ -212,17 +215,17 @@ impl SyncBuffer {
         }
     }
 
-    /// What has been done so far.
+    /// The current counters.
     pub fn stats(&self) -> SyncStats {
         SyncStats { held_events: self.store.len(), held_frames: self.pending.len(), ..self.stats }
     }
 
-    /// Where the events' clock stands, and in which epoch.
+    /// The current epoch of the event clock, and the end of the latest event packet.
     pub fn event_time(&self) -> Option<(u32, Timestamp<EventClock>)> {
         Some((self.epoch?, Timestamp::from_us(self.store.until_us()?)))
     }
 
-    /// Takes events.
+    /// Adds an event packet.
     pub fn push_events(&mut self, packet: EventPacket) {
         let count = packet.events.len() as u64;
         if packet.until < packet.from {
@@ -236,34 +239,34 @@ impl SyncBuffer {
             _ => {}
         }
         if self.epoch != Some(packet.epoch) {
-            // Their clock is no more, so nothing that comes can complete them.
+            // Their clock was reset, so no later packet can complete them.
             while self.pending.front().is_some_and(|f| f.epoch < packet.epoch) {
-                let synced = self.take();
+                let synced = self.take_next();
                 self.flushed.extend(synced);
             }
             self.store = EventHistory::default();
-            self.behind.settle(&self.drops);
+            self.late.settle(&self.drops);
             self.lossy.clear();
             self.epoch = Some(packet.epoch);
         }
         self.sensor = packet.sensor;
         let span = LostRange { from_us: packet.from.us(), until_us: packet.until.us() };
         if let Some(since) = packet.lost_since {
-            self.doubt(LostRange { from_us: since.us(), until_us: span.until_us });
+            self.mark_lossy(LostRange { from_us: since.us(), until_us: span.until_us });
         }
         if span.from_us < span.until_us {
             let newest_us = self.store.until_us();
             let done = self.store.insert(span, packet.events);
             self.drops.add(DropCause::Malformed, DropUnit::Events, done.malformed);
-            self.behind.count(span, newest_us, done, &self.drops);
+            self.late.count(span, newest_us, done, &self.drops);
         } else {
             self.drops.add(DropCause::Malformed, DropUnit::Events, count);
         }
         self.retire();
     }
 
-    /// Remembers that events of a stretch were lost.
-    fn doubt(&mut self, gap: LostRange) {
+    /// Records a time range in which the camera lost events.
+    fn mark_lossy(&mut self, gap: LostRange) {
         if let Some(last) = self.lossy.back_mut()
             && gap.from_us <= last.until_us
         {
@@ -277,7 +280,7 @@ impl SyncBuffer {
         }
     }
 
-    /// Takes a frame.
+    /// Adds a frame.
     pub fn push_frame(&mut self, frame: TimedFrame) {
         let length_us = frame.end.since_us(frame.start);
         if length_us <= 0 || length_us > self.settings.max_exposure_us {
@@ -291,9 +294,9 @@ impl SyncBuffer {
         let order = (frame.epoch, frame.start.us());
         let passed = self.last.is_some_and(|(epoch, _, start, _)| order <= (epoch, start));
         let old = self.epoch.is_some_and(|epoch| frame.epoch < epoch);
-        let twin = self.pending.iter().any(|f| (f.epoch, f.start.us()) == order);
-        if passed || old || twin {
-            // One that the camera counted later can only be earlier by a clock that went back.
+        let same_start = self.pending.iter().any(|f| (f.epoch, f.start.us()) == order);
+        if passed || old || same_start {
+            // A frame with a higher number but an earlier time means that the clock went back.
             let went_back = self.last.is_some_and(|(epoch, sequence, start, _)| {
                 (epoch, true) == (frame.epoch, frame.sequence > sequence) && order.1 < start
             });
@@ -302,7 +305,7 @@ impl SyncBuffer {
         }
         let at = self.pending.partition_point(|f| (f.epoch, f.start.us()) < order);
         self.pending.insert(at, frame);
-        // Only where nobody calls `pop`.
+        // Happens only if `pop` is not called.
         let waiting = |b: &Self| b.pending.len() + b.flushed.len();
         while waiting(self) > 2 * self.settings.max_frames.max(1) {
             if self.flushed.pop_front().is_none() {
@@ -312,9 +315,9 @@ impl SyncBuffer {
         }
     }
 
-    /// The next exposure, once it is complete or there is no more use in waiting.
+    /// The next exposure, once it is complete or has waited long enough.
     ///
-    /// To be called after every push until it gives nothing, and now and then without one.
+    /// To be called after every push until it returns `None`, and periodically without a push.
     pub fn pop(&mut self, now: Timestamp<HostClock>) -> Option<SyncedExposure> {
         if let Some(synced) = self.flushed.pop_front() {
             return Some(synced);
@@ -336,20 +339,20 @@ impl SyncBuffer {
         if !(full || overdue || ready()) {
             return None;
         }
-        self.take()
+        self.take_next()
     }
 
-    /// Everything that still waits, complete or not: at the end of a recording.
+    /// Returns all waiting exposures, complete or not. To be called at the end of a recording.
     pub fn finish(&mut self) -> Vec<SyncedExposure> {
-        self.behind.settle(&self.drops);
+        self.late.settle(&self.drops);
         let flushed: Vec<_> = self.flushed.drain(..).collect();
-        flushed.into_iter().chain(std::iter::from_fn(|| self.take())).collect()
+        flushed.into_iter().chain(std::iter::from_fn(|| self.take_next())).collect()
     }
 
-    /// Where the events of a frame begin: at the end of the one before.
+    /// Start of the events of a frame, in microseconds: the end of the previous frame.
     fn begin_us(&self, epoch: u32, start_us: i64) -> i64 {
         match self.last {
-            // After a long pause the events between are not kept, and nobody wants them.
+            // After a long pause the events in between are neither kept nor needed.
             Some((e, _, _, end)) if e == epoch && start_us - end <= self.settings.history_us => {
                 end.min(start_us)
             }
@@ -357,7 +360,7 @@ impl SyncBuffer {
         }
     }
 
-    fn take(&mut self) -> Option<SyncedExposure> {
+    fn take_next(&mut self) -> Option<SyncedExposure> {
         let frame = self.pending.pop_front()?;
         let (start_us, end_us) = (frame.start.us(), frame.end.us());
         let from_us = self.begin_us(frame.epoch, start_us);
@@ -379,7 +382,7 @@ impl SyncBuffer {
             self.recent.pop_front();
         }
         if self.epoch == Some(frame.epoch) {
-            // The next frame may overlap this one, and starts after it.
+            // The next frame starts later than this one, but may overlap it.
             self.store.forget(start_us);
         }
         let from = Timestamp::from_us(from_us);
@@ -393,7 +396,7 @@ impl SyncBuffer {
         Some(synced)
     }
 
-    /// Keeps memory within its bounds.
+    /// Discards old events to limit memory use.
     fn retire(&mut self) {
         let Some(until_us) = self.store.until_us() else { return };
         let needed_us = match (self.pending.front(), self.last) {
