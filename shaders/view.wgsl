@@ -1,16 +1,15 @@
-// One view of the pictures: a single one, a wipe between two, or their difference, with events
-// and clipped pixels over it. One triangle covers the view's rectangle.
+// Draws one view: a single picture, a wipe between two, or their difference, with optional event
+// overlay and marked clipped pixels. One triangle covers the view's rectangle.
 
 struct View {
-    // Place of the view's upper left corner in the picture, and the view's size there; fractions
-    // of the picture.
+    // Upper left corner and size of the view within the picture, as fractions of the picture.
     origin: vec2f,
     extent: vec2f,
-    // Size of the view in pixels of the screen.
+    // Size of the view in screen pixels.
     pixels: vec2f,
-    // Where the second picture begins, a fraction of the view's width.
+    // Where the second picture of the wipe begins, as a fraction of the view's width.
     divider: f32,
-    // Strength of the difference.
+    // Gain of the difference.
     gain: f32,
     mode: u32,
     flags: u32,
@@ -23,16 +22,16 @@ const DIFFERENCE = 2u;
 const EVENTS = 1u;
 const NEAREST = 2u;
 const CLIPPING = 4u;
-// The target converts to sRGB by itself.
+// The render target converts linear values to sRGB, so that the shader must output linear ones.
 const LINEAR_TARGET = 8u;
 
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var smooth_sampler: sampler;
 @group(0) @binding(2) var nearest_sampler: sampler;
-// Planes in blue, green, red order, or a single gray one.
+// Layers in blue, green, red order, or a single gray layer.
 @group(0) @binding(3) var first: texture_2d_array<f32>;
 @group(0) @binding(4) var second: texture_2d_array<f32>;
-// Events darker and brighter in every pixel, out of 255.
+// OFF and ON event counts per pixel, divided by 255.
 @group(0) @binding(5) var events: texture_2d<f32>;
 
 struct Corner {
@@ -50,7 +49,7 @@ fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
     if (view.flags & NEAREST) != 0u {
         return textureSampleLevel(picture, nearest_sampler, uv, layer, 0.0).r;
     }
-    // Several picture pixels under one of the screen: four samples, so that little is passed over.
+    // Minification: average four samples to reduce aliasing.
     let footprint = view.extent / view.pixels;
     let size = vec2f(textureDimensions(picture));
     if all(footprint * size <= vec2f(1.01)) {
@@ -70,7 +69,7 @@ fn colour(picture: texture_2d_array<f32>, uv: vec2f) -> vec3f {
     return vec3f(plane(picture, uv, 2), plane(picture, uv, 1), plane(picture, uv, 0));
 }
 
-// Too bright pixels turn red and too dark ones blue, in stripes that no scene has.
+// Marks saturated pixels with red and black ones with blue diagonal stripes.
 fn clipped(value: vec3f, position: vec2f) -> vec3f {
     let stripe = (i32(position.x + position.y) / 4) % 2 == 0;
     if stripe && max(value.r, max(value.g, value.b)) > 254.5 / 255.0 {
@@ -84,7 +83,7 @@ fn clipped(value: vec3f, position: vec2f) -> vec3f {
 
 fn with_events(under: vec3f, uv: vec2f) -> vec3f {
     let counts = textureSampleLevel(events, nearest_sampler, uv, 0.0).rg * 255.0;
-    // One event shows, five of them cover.
+    // A single event is visible; five reach the maximum opacity.
     let strength = min((counts.r + counts.g) * 0.18, 0.8);
     let paint = select(vec3f(0.24, 0.35, 1.0), vec3f(1.0, 0.27, 0.22), counts.g >= counts.r);
     return mix(under, paint, strength);

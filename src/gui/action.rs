@@ -1,18 +1,18 @@
-//! What a person can ask of the window.
+//! User actions of the window.
 
 use crate::gui::dialogs::file_dialog::Purpose;
 use crate::gui::settings::{Tab, View};
 use crate::live::Sources;
 use std::path::PathBuf;
 
-/// Something that a key or a button asks for.
+/// An action that a key, a button or a dialog triggers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     View(View),
     Pause,
-    /// So many exposures forward, or backward.
+    /// Moves by this number of exposures; negative moves backward.
     Step(i32),
-    /// To a fraction of the recording.
+    /// Moves to this fraction of the recording, 0 to 1.
     Seek(f64),
     Speed(f64),
     Loop(bool),
@@ -22,31 +22,31 @@ pub(crate) enum Action {
     Clipping,
     Smooth,
     SlowMotion,
-    /// Moves the instant that is restored.
+    /// Moves the restored instant by this fraction of the exposure.
     Scrub(f64),
     Actual,
-    /// Magnifies around the middle.
+    /// Multiplies the zoom around the centre of the view.
     Zoom(f32),
     Fit,
     Snapshot,
-    /// Starts recording, or stops.
+    /// Starts or stops recording.
     Record,
     Side(Tab),
     SideToggle,
     Sources,
-    /// The alignment of two cameras.
+    /// Opens the dialog that aligns two cameras.
     Align,
-    /// The board that flashes full screen.
+    /// Shows the flashing board in full screen.
     Board,
     Open(Sources),
-    /// Makes a dataset of these recordings.
+    /// Opens the dialog that exports these recordings as a dataset.
     Export(Vec<PathBuf>),
-    /// Asks for a file or folder.
+    /// Opens the system's file dialog.
     Choose(Purpose),
-    /// A file that was dropped or chosen: a recording or weights.
+    /// Loads a file that was dropped or chosen: a recording or weights.
     Take(PathBuf),
     FullScreen,
-    /// The numbers in large type, or not.
+    /// Toggles the large statistics strip.
     Large,
     Help,
     Close,

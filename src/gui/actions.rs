@@ -1,4 +1,4 @@
-//! What can be asked for, by a key, a button or a dialog, and what then happens.
+//! Executes the actions of keys, buttons and dialogs.
 
 use super::snapshot;
 use super::state::{Dialog, Window};
@@ -10,14 +10,14 @@ use eframe::egui;
 use std::path::Path;
 
 impl Window {
-    /// Does what was asked for.
+    /// Executes one action.
     pub(super) fn act(&mut self, ui: &egui::Ui, action: Action) {
         match action {
             Action::View(view) => self.settings.view = view,
             Action::Pause => {
                 self.held = !self.held;
                 self.stepping = false;
-                // A recording stops with the picture; a camera cannot.
+                // A replay pauses with the picture; a live camera ignores this.
                 self.session.control(Control::Pause(self.held));
             }
             Action::Step(count) => self.step(count),
@@ -74,11 +74,11 @@ impl Window {
         self.draw();
     }
 
-    /// Escape: what lies on top goes first.
+    /// Escape: closes the dialog on top; without a dialog, leaves full screen.
     fn close(&mut self, ui: &egui::Ui) {
         match self.dialog.take() {
             None => {}
-            // The board lies over the alignment, which goes on.
+            // The board covers the alignment dialog, which keeps running.
             Some(Dialog::Board) => {
                 self.dialog = Some(Dialog::Align);
                 ui.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
@@ -104,7 +104,7 @@ impl Window {
         self.session.control(Control::Step(count));
     }
 
-    /// Opens another source in place of this one.
+    /// Replaces the current source.
     pub(super) fn open(&mut self, name: Sources) {
         if self.recorder.running(&self.session.tap) {
             self.toast.notify(toast::Kind::Bad, "Stop the recording before you change the source.");
@@ -116,22 +116,22 @@ impl Window {
         (self.stepping, self.slow, self.eye) = (false, false, PanZoom::default());
         self.latest = None;
         self.pictures.clear();
-        self.quality.forget();
+        self.quality.reset();
         self.edits.clear();
         self.wish = None;
         self.session.open(name);
     }
 
-    /// A recording is played, weights are used.
+    /// Plays a recording or loads weights, depending on the kind of file.
     fn take_file(&mut self, path: &Path) {
-        match kind(path) {
-            Taken::Weights => {
+        match file_kind(path) {
+            FileKind::Weights => {
                 self.session.swap(path);
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 self.toast.notify(toast::Kind::Good, format!("Loading the weights {name}"));
             }
-            Taken::Recording => self.open(SourceName::replay(path).into()),
-            Taken::Unknown => self.toast.notify(
+            FileKind::Recording => self.open(SourceName::replay(path).into()),
+            FileKind::Unknown => self.toast.notify(
                 toast::Kind::Bad,
                 format!(
                     "{} is neither weights (.ckpt, .pth, .safetensors) nor a recording (a folder \
@@ -144,43 +144,43 @@ impl Window {
 
     fn snapshot(&mut self) {
         let Some(outcome) = self.latest.clone() else {
-            self.toast.notify(toast::Kind::Bad, "There is no picture yet to save.");
+            self.toast.notify(toast::Kind::Bad, "There is no picture to save yet.");
             return;
         };
         let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
-            let (kind, said) = match snapshot::save(&outcome, index, &snapshot::folder()) {
-                Ok(said) => (toast::Kind::Good, said),
+            let (kind, message) = match snapshot::save(&outcome, index, &snapshot::folder()) {
+                Ok(message) => (toast::Kind::Good, message),
                 Err(e) => (toast::Kind::Bad, e),
             };
-            // A window that was closed meanwhile needs no message.
-            let _ = sender.send((kind, said));
-            // Held, nothing else would draw it.
+            // The window may have been closed meanwhile; then the message is dropped.
+            let _ = sender.send((kind, message));
+            // While paused, nothing else triggers a repaint.
             wake();
         };
         if let Err(e) = std::thread::Builder::new().name("snapshot".into()).spawn(save) {
-            self.toast.notify(toast::Kind::Bad, format!("no snapshot: {e}"));
+            self.toast.notify(toast::Kind::Bad, format!("Cannot save a snapshot: {e}"));
         }
     }
 }
 
-/// What a file is taken for.
+/// Kind of a dropped or chosen file, from its extension.
 #[derive(Debug, PartialEq, Eq)]
-enum Taken {
+enum FileKind {
     Weights,
     Recording,
     Unknown,
 }
 
-fn kind(path: &Path) -> Taken {
+fn file_kind(path: &Path) -> FileKind {
     if path.is_dir() {
-        return Taken::Recording;
+        return FileKind::Recording;
     }
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    match ending.as_str() {
-        "ckpt" | "pth" | "pt" | "safetensors" => Taken::Weights,
-        "aedat4" | "npz" => Taken::Recording,
-        _ => Taken::Unknown,
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match extension.as_str() {
+        "ckpt" | "pth" | "pt" | "safetensors" => FileKind::Weights,
+        "aedat4" | "npz" => FileKind::Recording,
+        _ => FileKind::Unknown,
     }
 }
 
@@ -189,13 +189,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_taken_for_what_their_names_say() {
+    fn the_kind_of_a_file_follows_from_its_extension() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(kind(folder.path()), Taken::Recording);
-        assert_eq!(kind(Path::new("a/b.AEDAT4")), Taken::Recording);
-        assert_eq!(kind(Path::new("best.ckpt")), Taken::Weights);
-        assert_eq!(kind(Path::new("best.safetensors")), Taken::Weights);
-        assert_eq!(kind(Path::new("letter.odt")), Taken::Unknown);
-        assert_eq!(kind(Path::new("nothing")), Taken::Unknown);
+        assert_eq!(file_kind(folder.path()), FileKind::Recording);
+        assert_eq!(file_kind(Path::new("a/b.AEDAT4")), FileKind::Recording);
+        assert_eq!(file_kind(Path::new("best.ckpt")), FileKind::Weights);
+        assert_eq!(file_kind(Path::new("best.safetensors")), FileKind::Weights);
+        assert_eq!(file_kind(Path::new("letter.odt")), FileKind::Unknown);
+        assert_eq!(file_kind(Path::new("nothing")), FileKind::Unknown);
     }
 }

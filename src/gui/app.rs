@@ -1,4 +1,4 @@
-//! What the panels share, and one frame of the window.
+//! Draws one frame of the window: input, panels, dialogs and the request to the engine.
 
 use super::action::Action;
 use super::dialogs::file_dialog::Purpose;
@@ -12,36 +12,36 @@ use crate::live::{FramePolicy, RestoreRequest};
 use eframe::egui::{self, RichText};
 use std::time::{Duration, Instant};
 
-/// How long one instant of slow motion stays.
+/// Display time of one instant in slow motion.
 const SLOW_STEP: Duration = Duration::from_millis(90);
-/// In full screen the bars go when the pointer has rested for so many seconds.
-const REST: f32 = 2.5;
+/// In full screen the bars are hidden after this many seconds without pointer movement.
+const HIDE_BARS_S: f32 = 2.5;
 
 impl Window {
-    /// One frame: what came, what is asked for, what is drawn.
+    /// Draws one frame and executes the actions that it produced.
     pub(super) fn show(&mut self, ui: &mut egui::Ui) {
         let mut actions = self.files(ui);
         actions.extend(keys::pressed(ui).into_iter().filter(|a| self.allowed(a)));
-        if self.session.arrive() {
+        if self.session.poll_opening() {
             self.wish = None;
         }
-        match self.session.renew() {
+        match self.session.poll_weights() {
             Some(Ok(name)) => {
                 self.toast.notify(
                     toast::Kind::Good,
-                    format!("{name} has changed: its new weights are used"),
+                    format!("{name} has changed: the new weights are in use"),
                 );
             }
             Some(Err(why)) => {
-                let text = format!("The weights stay as they were, their file is broken: {why}");
+                let text = format!("Cannot reload the weights, the previous ones stay: {why}");
                 self.toast.notify(toast::Kind::Bad, text);
             }
             None => {}
         }
         self.receive(ui);
         if let Some(outcome) = &self.latest {
-            self.quality.look(outcome, self.index.0);
-            // A held picture is scored as soon as the thread is free for it.
+            self.quality.update(outcome, self.index.0);
+            // A paused picture is scored as soon as the scoring thread is free.
             if self.held {
                 ui.request_repaint_after(Duration::from_millis(500));
             }
@@ -50,7 +50,7 @@ impl Window {
         self.watch_deleting();
         self.watch_export();
         let bars = self.bars(ui);
-        let mut lower = 0.0;
+        let mut bottom_height = 0.0;
         if bars {
             egui::Panel::top("top").frame(theme::bar()).show(ui, |ui| {
                 actions.extend(top_bar::show(self, ui));
@@ -58,7 +58,7 @@ impl Window {
             });
             let bottom = egui::Panel::bottom("bottom").frame(theme::bar());
             let bottom = bottom.show(ui, |ui| actions.extend(bottom_bar::show(self, ui)));
-            lower = bottom.response.rect.height();
+            bottom_height = bottom.response.rect.height();
             if self.settings.side {
                 let side = egui::Panel::right("side").frame(theme::bar()).resizable(false);
                 let side = side.exact_size(theme::SIDE);
@@ -66,11 +66,11 @@ impl Window {
             }
         }
         if self.large(ui) && self.pictures.size().is_some() {
-            let high = hud::height(ui.ctx().content_rect().height());
+            let height = hud::height(ui.ctx().content_rect().height());
             let strip = egui::Panel::bottom("large numbers").frame(hud::frame());
-            let strip = strip.resizable(false).show_separator_line(false).exact_size(high);
+            let strip = strip.resizable(false).show_separator_line(false).exact_size(height);
             let strip = strip.show(ui, |ui| hud::show(self, ui));
-            lower += strip.response.rect.height();
+            bottom_height += strip.response.rect.height();
         }
         let margin = if bars { 6 } else { 0 };
         let middle =
@@ -85,17 +85,17 @@ impl Window {
                 };
                 image_view::show(ui, &mut self.pictures, &mut self.settings, &mut self.eye, labels);
             } else {
-                actions.extend(self.nothing_yet(ui));
+                actions.extend(self.placeholder(ui));
             }
         });
         actions.extend(self.dialogs(ui));
-        self.toast.show(ui, lower);
+        self.toast.show(ui, bottom_height);
         for action in actions {
             self.act(ui, action);
         }
-        self.ask();
+        self.send_request();
         if let Some(why) = self.file.keep(&self.settings, Instant::now()) {
-            self.toast.notify(toast::Kind::Bad, format!("The settings are not kept: {why}"));
+            self.toast.notify(toast::Kind::Bad, format!("Cannot save the settings: {why}"));
         }
         if self.file.is_pending() {
             ui.request_repaint_after(Duration::from_millis(200));
@@ -114,14 +114,14 @@ impl Window {
         }
     }
 
-    /// A dialog keeps the keys to itself, but for those that close it.
+    /// While a dialog is open, only the keys that close it or quit are active.
     fn allowed(&self, action: &Action) -> bool {
         self.dialog.is_none()
             || matches!(action, Action::Close | Action::Quit)
             || (*action == Action::Help && self.dialog == Some(Dialog::Help))
     }
 
-    /// Files that were dropped onto the window or chosen in a dialog.
+    /// Actions for files that were dropped onto the window or chosen in the file dialog.
     fn files(&mut self, ui: &egui::Ui) -> Vec<Action> {
         let dropped = ui.input(|i| i.raw.dropped_files.clone());
         let mut actions: Vec<Action> =
@@ -138,26 +138,28 @@ impl Window {
         actions
     }
 
-    /// Whether bars and panels are shown: in full screen only while the pointer moves.
+    /// Whether bars and panels are visible. In full screen they are hidden while the pointer
+    /// rests, unless the side panel or a dialog is open.
     fn bars(&self, ui: &egui::Ui) -> bool {
         if !ui.input(|i| i.viewport().fullscreen.unwrap_or(false)) {
             return true;
         }
         let still = ui.input(|i| i.pointer.time_since_last_movement());
-        if still < REST {
-            ui.request_repaint_after(Duration::from_secs_f32(REST - still + 0.05));
+        if still < HIDE_BARS_S {
+            ui.request_repaint_after(Duration::from_secs_f32(HIDE_BARS_S - still + 0.05));
         }
-        still < REST || self.settings.side || self.dialog.is_some()
+        still < HIDE_BARS_S || self.settings.side || self.dialog.is_some()
     }
 
-    /// Whether the numbers are shown in large type: in full screen, unless someone said otherwise.
+    /// Whether the large statistics strip is visible: as set by the user, otherwise in full
+    /// screen only.
     pub(super) fn large(&self, ui: &egui::Ui) -> bool {
         let full = ui.input(|i| i.viewport().fullscreen.unwrap_or(false));
         self.settings.large.unwrap_or(full)
     }
 
-    /// What the middle says while there is no picture.
-    fn nothing_yet(&self, ui: &mut egui::Ui) -> Vec<Action> {
+    /// Content of the central area while there is no picture: progress or the fault.
+    fn placeholder(&self, ui: &mut egui::Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let notice = self.session.notices().into_iter().next().map(|n| n.text);
         let fault = self.session.fault.clone().or(notice);
@@ -170,7 +172,7 @@ impl Window {
                     let source = super::dialogs::source_dialog::called(&self.session.name);
                     ui.label(RichText::new(format!("Opening: {source}")).size(16.0));
                     if self.session.engine() == "starting" {
-                        widgets::hint(ui, "The engine is being prepared.");
+                        widgets::hint(ui, "Starting the engine.");
                     }
                     ui.request_repaint_after(Duration::from_millis(200));
                 }
@@ -191,10 +193,10 @@ impl Window {
         actions
     }
 
-    /// What is wrong, each once, until it is over or dismissed.
+    /// Active faults, one line each, until resolved or dismissed.
     fn notices(&mut self, ui: &mut egui::Ui) {
         if self.pictures.size().is_none() {
-            // The middle of the window says it.
+            // The central area shows the fault.
             return;
         }
         let mut all: Vec<(Option<&'static str>, String)> =
@@ -206,8 +208,8 @@ impl Window {
                     if ui.small_button("Dismiss").clicked() {
                         match part {
                             Some(part) => {
-                                if let Some(list) = self.session.list() {
-                                    list.dismiss(part);
+                                if let Some(diagnostics) = self.session.diagnostics() {
+                                    diagnostics.dismiss(part);
                                 }
                             }
                             None => self.session.fault = None,
@@ -222,7 +224,7 @@ impl Window {
         }
     }
 
-    /// Uploads the pictures again, after a choice or a new outcome.
+    /// Uploads the pictures again, after a setting has changed or a new frame was restored.
     pub(super) fn draw(&mut self) {
         let Some(outcome) = &self.latest else { return };
         self.pictures.set(outcome, self.index.0, self.settings.events);
@@ -231,13 +233,13 @@ impl Window {
         }
     }
 
-    /// Takes what the engine has finished, and plays slow motion.
+    /// Receives the newest restored frame, and advances slow motion.
     fn receive(&mut self, ui: &egui::Ui) {
         let count = self.latest.as_ref().map_or(0, |o| o.restored.len());
         if self.slow && count > 1 {
-            let waited = self.index.1.elapsed();
-            if waited < SLOW_STEP {
-                ui.request_repaint_after(SLOW_STEP - waited);
+            let elapsed = self.index.1.elapsed();
+            if elapsed < SLOW_STEP {
+                ui.request_repaint_after(SLOW_STEP - elapsed);
                 return;
             }
             if self.index.0 + 1 < count {
@@ -246,7 +248,8 @@ impl Window {
                 ui.request_repaint_after(SLOW_STEP);
                 return;
             }
-            // The last one stays until the next exposure is there; held, it starts again.
+            // The last instant stays until the next exposure arrives; while paused, slow motion
+            // repeats.
             if self.held {
                 self.index = (0, Instant::now());
                 self.draw();
@@ -266,10 +269,10 @@ impl Window {
         }
     }
 
-    /// Tells the engine what is to be seen, when that has changed.
-    fn ask(&mut self) {
-        // A recording that is paused gives nothing but what steps and jumps ask of it, and the last
-        // of that is what is to be seen, also where several are on their way.
+    /// Sends the restore request to the engine, when it has changed.
+    fn send_request(&mut self) {
+        // A paused replay only delivers frames for steps and seeks. The last of them is to be
+        // shown, also when several are in flight.
         let paused = self.session.transport().is_some_and(|t| t.paused);
         let take = match (self.held, self.slow) {
             (true, _) if paused => FramePolicy::Follow,
@@ -284,22 +287,22 @@ impl Window {
         } else {
             vec![self.instant]
         };
-        // Also to what is recorded, and to another source.
+        // The thresholds also apply to recordings and to the next source.
         self.session.tap.contrast().set(self.thresholds);
-        let wish =
+        let request =
             RestoreRequest { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
-        if self.wish.as_ref() != Some(&wish) && self.session.wish(wish.clone()) {
-            self.wish = Some(wish);
+        if self.wish.as_ref() != Some(&request) && self.session.wish(request.clone()) {
+            self.wish = Some(request);
         }
     }
 
-    /// Ends a recording cleanly and keeps the settings.
+    /// Finishes a running recording and export, and saves the settings.
     pub(super) fn end(&mut self) {
-        // What waits is written before the program ends.
+        // Queued frames are written before the program exits.
         self.end_recording();
         self.export.end();
         if let Err(e) = self.file.end(&self.settings) {
-            eprintln!("gem-live: the settings are not kept: {e}");
+            eprintln!("gem-live: cannot save the settings: {e}");
         }
     }
 }

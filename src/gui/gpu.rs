@@ -1,5 +1,5 @@
-//! The pictures on the graphics card: one upload for every new picture, and a shader
-//! (`shaders/view.wgsl`) that wipes, compares, overlays and magnifies them.
+//! Displays pictures with the GPU: each new picture is uploaded once, and a shader
+//! (`shaders/view.wgsl`) draws the wipe, the difference, the event overlay and the zoom.
 
 use crate::image::{ImageU8, Size};
 use eframe::egui::{self, Rect, vec2};
@@ -12,32 +12,32 @@ const NEAREST: u32 = 2;
 const CLIPPING: u32 = 4;
 const LINEAR_TARGET: u32 = 8;
 
-/// What a view does with its pictures; the numbers are the shader's.
+/// How a view combines its pictures; the values match those in the shader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// The first picture.
     Single = 0,
-    /// The first left of the divider, the second right of it.
+    /// The first picture left of the divider, the second right of it.
     Wipe = 1,
-    /// The second minus the first, on gray.
+    /// The second picture minus the first, plus mid-gray.
     Difference = 2,
 }
 
-/// How a view is drawn.
+/// Display options of a view.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub mode: Mode,
-    /// Strength of the difference.
+    /// Gain of the difference.
     pub gain: f32,
-    /// Where the second picture begins, on the screen.
+    /// Screen x coordinate where the second picture begins, in points.
     pub divider: f32,
-    /// Pixels as squares rather than smoothly.
+    /// Nearest-neighbour instead of linear sampling.
     pub nearest: bool,
-    /// Mark what is too bright or too dark.
+    /// Mark clipped pixels.
     pub clipping: bool,
 }
 
-/// As the shader declares it.
+/// Uniform buffer; the layout matches `View` in the shader.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 struct View {
@@ -50,29 +50,29 @@ struct View {
     flags: u32,
 }
 
-/// A picture that the card holds.
+/// A picture in GPU memory.
 #[derive(Debug)]
 pub(super) struct GpuImage {
     texture: wgpu::Texture,
     view: wgpu::TextureView,
 }
 
-/// The card's side of the window.
+/// GPU resources that draw the views.
 pub(super) struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
     samplers: [wgpu::Sampler; 2],
-    /// Flags that the target asks for.
+    /// Shader flags that depend on the render target.
     flags: u32,
     no_events: GpuImage,
-    /// One for every view that was drawn so far.
+    /// One buffer per view of a frame.
     uniforms: Vec<wgpu::Buffer>,
 }
 
 impl Gpu {
-    /// Compiles the shader for the target that the window is drawn on.
+    /// Compiles the shader for the window's render target.
     pub(super) fn new(state: &RenderState) -> Self {
         let (device, queue) = (state.device.clone(), state.queue.clone());
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -115,7 +115,7 @@ impl Gpu {
             })
         };
         let samplers = [sampler(wgpu::FilterMode::Linear), sampler(wgpu::FilterMode::Nearest)];
-        let no_events = plate(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
+        let no_events = create_image(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
         Self {
             flags: if state.target_format.is_srgb() { LINEAR_TARGET } else { 0 },
             device,
@@ -128,30 +128,31 @@ impl Gpu {
         }
     }
 
-    /// Puts a picture onto a plate, which is made anew only for another shape.
-    pub(super) fn picture(&self, on: &mut Option<GpuImage>, picture: &ImageU8) {
+    /// Uploads a picture to `target`, which is reallocated only if the shape has changed.
+    pub(super) fn picture(&self, target: &mut Option<GpuImage>, picture: &ImageU8) {
         let (size, layers) = (picture.size(), picture.channels());
-        self.upload(on, size, layers, wgpu::TextureFormat::R8Unorm, 1, picture.data());
+        self.upload(target, size, layers, wgpu::TextureFormat::R8Unorm, 1, picture.data());
     }
 
-    /// Puts counts of events onto a plate: darker and brighter of every pixel, row by row.
-    pub(super) fn events(&self, on: &mut Option<GpuImage>, sensor: Size, counts: &[u8]) {
-        self.upload(on, sensor, 1, wgpu::TextureFormat::Rg8Unorm, 2, counts);
+    /// Uploads event counts to `target`: `counts` has height x width x 2 values, OFF and ON
+    /// events of every pixel, row by row.
+    pub(super) fn events(&self, target: &mut Option<GpuImage>, sensor: Size, counts: &[u8]) {
+        self.upload(target, sensor, 1, wgpu::TextureFormat::Rg8Unorm, 2, counts);
     }
 
     fn upload(
         &self,
-        on: &mut Option<GpuImage>,
+        target: &mut Option<GpuImage>,
         size: Size,
         layers: usize,
         format: wgpu::TextureFormat,
-        sample: usize,
+        pixel_bytes: usize,
         data: &[u8],
     ) {
-        let most = self.device.limits().max_texture_dimension_2d as usize;
-        if size.area() == 0 || size.width.max(size.height) > most {
-            // Larger than this card can show: the view stays empty, its label tells the size.
-            *on = None;
+        let max_side = self.device.limits().max_texture_dimension_2d as usize;
+        if size.area() == 0 || size.width.max(size.height) > max_side {
+            // Empty, or larger than a texture can be: the view stays empty.
+            *target = None;
             return;
         }
         let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -161,24 +162,25 @@ impl Gpu {
             depth_or_array_layers: side(layers),
         };
         let fits = |p: &GpuImage| p.texture.size() == extent && p.texture.format() == format;
-        if !on.as_ref().is_some_and(fits) {
-            *on = Some(plate(&self.device, size, layers, format));
+        if !target.as_ref().is_some_and(fits) {
+            *target = Some(create_image(&self.device, size, layers, format));
         }
-        let Some(plate) = on else { return };
+        let Some(image) = target else { return };
         let rows = wgpu::TexelCopyBufferLayout {
             offset: 0,
-            bytes_per_row: Some(side(size.width * sample)),
+            bytes_per_row: Some(side(size.width * pixel_bytes)),
             rows_per_image: Some(extent.height),
         };
-        self.queue.write_texture(plate.texture.as_image_copy(), data, rows, extent);
+        self.queue.write_texture(image.texture.as_image_copy(), data, rows, extent);
     }
 
-    /// The shape that draws a view. `slot` numbers the views of one frame; `seen` is where on
-    /// the screen, `whole` where the whole picture would lie.
+    /// Returns the egui shape that draws a view. `slot` is the index of the view within the
+    /// frame, `visible` its rectangle on the screen in points, and `whole` the rectangle of the
+    /// complete picture at the current zoom.
     pub(super) fn draw(
         &mut self,
         slot: usize,
-        [seen, whole]: [Rect; 2],
+        [visible, whole]: [Rect; 2],
         pixels_per_point: f32,
         [first, second]: [&GpuImage; 2],
         events: Option<&GpuImage>,
@@ -193,14 +195,14 @@ impl Gpu {
             }));
         }
         let Some(uniform) = self.uniforms.get(slot) else { return egui::Shape::Noop };
-        let origin = (seen.min - whole.min) / whole.size();
-        let extent = seen.size() / whole.size();
+        let origin = (visible.min - whole.min) / whole.size();
+        let extent = visible.size() / whole.size();
         let flag = |on: bool, flag: u32| if on { flag } else { 0 };
         let view = View {
             origin: origin.into(),
             extent: extent.into(),
-            pixels: (seen.size() * pixels_per_point).into(),
-            divider: (look.divider - seen.left()) / seen.width().max(1e-3),
+            pixels: (visible.size() * pixels_per_point).into(),
+            divider: (look.divider - visible.left()) / visible.width().max(1e-3),
             gain: look.gain,
             mode: look.mode as u32,
             flags: self.flags
@@ -227,11 +229,13 @@ impl Gpu {
             layout: &self.layout,
             entries: &entries,
         });
-        Callback::new_paint_callback(seen, Draw { pipeline: self.pipeline.clone(), group }).into()
+        let draw = Draw { pipeline: self.pipeline.clone(), group };
+        Callback::new_paint_callback(visible, draw).into()
     }
 }
 
-fn plate(
+/// Allocates a texture of `layers` layers; `R8Unorm` ones are bound as arrays.
+fn create_image(
     device: &wgpu::Device,
     size: Size,
     layers: usize,
@@ -298,7 +302,7 @@ fn bind_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     })
 }
 
-/// One view, drawn within egui's own pass.
+/// Draws one view within egui's render pass.
 struct Draw {
     pipeline: wgpu::RenderPipeline,
     group: wgpu::BindGroup,
@@ -317,7 +321,7 @@ impl CallbackTrait for Draw {
     }
 }
 
-/// A rectangle whose edges lie between pixels of the screen, so that nothing is shifted.
+/// Rounds the edges of a rectangle to screen pixels, so that the picture is not resampled.
 pub(super) fn snapped(rect: Rect, pixels_per_point: f32) -> Rect {
     let round = |v: f32| (v * pixels_per_point).round() / pixels_per_point;
     let min = egui::pos2(round(rect.left()), round(rect.top()));

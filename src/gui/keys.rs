@@ -1,4 +1,4 @@
-//! Keys and what they do; the help shows them.
+//! Keyboard bindings, and the help dialog that lists them.
 
 use super::action::Action;
 use super::settings::{Tab, View};
@@ -18,62 +18,62 @@ const fn key(name: &'static str, key: Key, action: Action, meaning: &'static str
 
 static PICTURES: [Binding; 14] = [
     key("1", Key::Num1, Action::View(View::SideBySide), "side by side"),
-    key("2", Key::Num2, Action::View(View::Wipe), "wipe with a line to drag"),
+    key("2", Key::Num2, Action::View(View::Wipe), "wipe with a draggable divider"),
     key("3", Key::Num3, Action::View(View::Blurry), "blurry only"),
     key("4", Key::Num4, Action::View(View::Restored), "restored only"),
-    key("5", Key::Num5, Action::View(View::Difference), "what restoring changed"),
-    key("E", Key::E, Action::Events, "events over the pictures"),
-    key("D", Key::D, Action::Edi, "EDI, the classical method, beside them"),
-    key("X", Key::X, Action::Truth, "the true sharp image, where it is known"),
-    key("C", Key::C, Action::Clipping, "mark pixels that are clipped"),
-    key("N", Key::N, Action::Smooth, "smooth, or pixels as squares"),
-    key("Z", Key::Z, Action::Actual, "pixel for pixel (1:1), or fit"),
-    key("+", Key::Plus, Action::Zoom(1.25), "closer"),
-    key("-", Key::Minus, Action::Zoom(0.8), "further away"),
-    key("0", Key::Num0, Action::Fit, "the whole picture"),
+    key("5", Key::Num5, Action::View(View::Difference), "difference restored - blurry"),
+    key("E", Key::E, Action::Events, "event overlay"),
+    key("D", Key::D, Action::Edi, "EDI, the classical method"),
+    key("X", Key::X, Action::Truth, "ground truth, where available"),
+    key("C", Key::C, Action::Clipping, "mark clipped pixels"),
+    key("N", Key::N, Action::Smooth, "linear or nearest-neighbour scaling"),
+    key("Z", Key::Z, Action::Actual, "1:1 pixels, or fit to window"),
+    key("+", Key::Plus, Action::Zoom(1.25), "zoom in"),
+    key("-", Key::Minus, Action::Zoom(0.8), "zoom out"),
+    key("0", Key::Num0, Action::Fit, "fit to window"),
 ];
 
 static TIME: [Binding; 6] = [
-    key("Space", Key::Space, Action::Pause, "hold, or go on"),
-    key("Right", Key::ArrowRight, Action::Step(1), "one exposure further, while held"),
-    key("Left", Key::ArrowLeft, Action::Step(-1), "one back, in a recording"),
-    key(".", Key::Period, Action::Scrub(0.05), "a later instant of the exposure"),
-    key(",", Key::Comma, Action::Scrub(-0.05), "an earlier instant"),
+    key("Space", Key::Space, Action::Pause, "pause or resume"),
+    key("Right", Key::ArrowRight, Action::Step(1), "next exposure, while paused"),
+    key("Left", Key::ArrowLeft, Action::Step(-1), "previous one, in a recording"),
+    key(".", Key::Period, Action::Scrub(0.05), "later instant of the exposure"),
+    key(",", Key::Comma, Action::Scrub(-0.05), "earlier instant"),
     key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
 ];
 
 static TOOLS: [Binding; 13] = [
-    key("O", Key::O, Action::Sources, "choose a camera or a recording"),
-    key("R", Key::R, Action::Record, "record, or stop"),
-    key("S", Key::S, Action::Snapshot, "save blurry, restored and events"),
-    key("I", Key::I, Action::Side(Tab::Numbers), "numbers and plots"),
-    key("K", Key::K, Action::Side(Tab::Camera), "controls of the camera"),
-    key("T", Key::T, Action::Side(Tab::Record), "settings of the recorder"),
-    key("B", Key::B, Action::Side(Tab::Library), "browse what was recorded"),
+    key("O", Key::O, Action::Sources, "open a camera or a recording"),
+    key("R", Key::R, Action::Record, "start or stop recording"),
+    key("S", Key::S, Action::Snapshot, "save blurry, restored, events"),
+    key("I", Key::I, Action::Side(Tab::Numbers), "statistics and plots"),
+    key("K", Key::K, Action::Side(Tab::Camera), "camera controls"),
+    key("T", Key::T, Action::Side(Tab::Record), "recorder settings"),
+    key("B", Key::B, Action::Side(Tab::Library), "browse recordings"),
     key("A", Key::A, Action::Align, "align two cameras"),
     key("F", Key::F, Action::FullScreen, "full screen"),
-    key("L", Key::L, Action::Large, "numbers in large type"),
+    key("L", Key::L, Action::Large, "large statistics strip"),
     key("H", Key::H, Action::Help, "this help"),
-    key("Esc", Key::Escape, Action::Close, "close what lies on top"),
+    key("Esc", Key::Escape, Action::Close, "close dialog or full screen"),
     key("Q", Key::Q, Action::Quit, "quit"),
 ];
 
 const MOUSE: [(&str, &str); 4] = [
-    ("Wheel", "zoom all pictures together"),
-    ("Drag", "move them, or the wipe's line"),
-    ("Double click", "the whole picture"),
-    ("Drop a file", "play a recording, or use weights"),
+    ("Wheel", "zoom all pictures"),
+    ("Drag", "pan, or move the divider"),
+    ("Double click", "fit to window"),
+    ("Drop a file", "play a recording or load weights"),
 ];
 
-/// What the keys that were pressed ask for.
+/// Actions of the keys that were pressed; none while a text field has the focus.
 pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
     if ui.text_edit_focused() {
         return Vec::new();
     }
     let all = PICTURES.iter().chain(&TIME).chain(&TOOLS);
     let plain = ui.input(|i| i.modifiers.is_none() || i.modifiers.shift_only());
-    let hit = |b: &&Binding| plain && ui.input(|i| i.key_pressed(b.key));
-    let mut actions: Vec<Action> = all.filter(hit).map(|b| b.action.clone()).collect();
+    let pressed = |b: &&Binding| plain && ui.input(|i| i.key_pressed(b.key));
+    let mut actions: Vec<Action> = all.filter(pressed).map(|b| b.action.clone()).collect();
     // The plus sign shares its key with the equals sign.
     if plain && ui.input(|i| i.key_pressed(Key::Equals)) {
         actions.push(Action::Zoom(1.25));
@@ -81,7 +81,7 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
     actions
 }
 
-/// All keys, over everything else.
+/// Draws the help dialog with all key bindings.
 pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
     let response = theme::modal(ui, "keys").show(ui, |ui| {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_does_two_things() {
+    fn every_key_has_one_binding() {
         let all: Vec<&Binding> = PICTURES.iter().chain(&TIME).chain(&TOOLS).collect();
         for (i, a) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|b| a.key != b.key), "{}", a.name);

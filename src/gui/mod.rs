@@ -1,7 +1,7 @@
-//! The window: blurry and restored, side by side or one over the other, live.
+//! The desktop window: shows blurry and restored pictures live, with panels and dialogs.
 //!
-//! One file per panel. `app` holds what they share and calls them in order; a panel never
-//! changes how things run by itself but asks for an `action::Action`, as a key does.
+//! There is one file per panel and dialog. `app` draws them in order. A panel does not change
+//! the pipeline by itself: it returns an `action::Action`, as a key does.
 
 mod action;
 mod actions;
@@ -34,45 +34,45 @@ use state::Window;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// Why the window could not be opened, or closed with a failure.
+/// Errors of [`run`].
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// No window can be opened.
+    /// The window cannot be opened, usually because there is no display.
     #[error("cannot open a window: {0} (without a display, use gem-live live --headless)")]
     Window(String),
 }
 
-/// What the window shows, and how.
+/// Configuration of the window.
 pub struct Options {
-    /// Where exposures come from.
+    /// Source of the exposures.
     pub source: Box<dyn ExposureSource>,
-    /// What that is called; another one can be chosen in the window.
+    /// Name of the source; another one can be chosen in the window.
     pub name: Sources,
-    /// Where they can be recorded.
+    /// Handle of the rig, through which it is recorded and aligned.
     pub tap: RigHandle,
     /// The network's weights.
     pub weights: Weights,
-    /// The file that they came from, if any: it is watched, and read again when it changes.
+    /// File of the weights, if any: it is watched and reloaded when it changes.
     pub weights_file: Option<PathBuf>,
-    /// What computes; nothing is restored without.
+    /// Compute device of the engine; without one nothing is restored.
     pub compute: Option<Compute>,
     /// Start in full screen.
     pub fullscreen: bool,
-    /// Choose the size by measuring.
+    /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
-    /// Contrast thresholds of the event camera for this run, in place of those of the settings.
+    /// Contrast thresholds of the event camera for this run; they override the settings.
     pub thresholds: Option<Thresholds>,
-    /// Delays of two cameras and of the cable between them, also for sources chosen later.
+    /// Delays of two cameras and of their sync cable, also for sources chosen later.
     pub clock: ClockSettings,
 }
 
-/// 256x256; made from the drawing beside it.
+/// Application icon, 256x256 pixels, rendered from the drawing beside it.
 const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
 
 /// Opens the window and shows it until it is closed.
 ///
 /// # Errors
-/// No display.
+/// [`AppError::Window`] if there is no display or the window cannot be created.
 pub fn run(options: Options) -> Result<(), AppError> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
@@ -80,7 +80,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         .with_inner_size([1240.0, 540.0])
         .with_min_inner_size([900.0, 400.0])
         .with_fullscreen(options.fullscreen);
-    // Without its icon the window is as useful.
+    // The window also works without its icon.
     let viewport = match eframe::icon_data::from_png_bytes(ICON) {
         Ok(icon) => viewport.with_icon(icon),
         Err(_) => viewport,

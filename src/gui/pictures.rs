@@ -1,4 +1,4 @@
-//! The pictures of one exposure, on the card.
+//! The pictures of one exposure in GPU memory.
 
 use super::gpu::{Gpu, GpuImage};
 use crate::exposure::Exposure;
@@ -7,7 +7,7 @@ use crate::live::RestoredFrame;
 use crate::time::TimeRange;
 use eframe::egui_wgpu::RenderState;
 
-/// What can be seen of an exposure.
+/// Kind of picture of an exposure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Blurry,
@@ -17,13 +17,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What it is called on screen.
+    /// Label on the screen.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Blurry => "Blurry",
             Self::Edi => "EDI",
             Self::Restored => "Restored",
-            Self::Truth => "Truth",
+            Self::Truth => "Ground truth",
         }
     }
 
@@ -32,32 +32,32 @@ impl Kind {
     }
 }
 
-/// A place for one picture: whether there is one, and its plate where there is a card.
+/// Slot for one picture: whether it is present, and its GPU image if there is a GPU.
 #[derive(Debug, Default)]
-struct Place {
+struct Slot {
     present: bool,
-    plate: Option<GpuImage>,
+    image: Option<GpuImage>,
 }
 
-/// Everything that can be drawn.
+/// All pictures of the exposure that is shown.
 pub(super) struct Pictures {
-    /// Draws; tests of behaviour go without.
+    /// Draws the pictures; none in tests that do not render.
     pub gpu: Option<Gpu>,
-    places: [Place; 4],
-    events: Place,
+    slots: [Slot; 4],
+    events: Slot,
     counts: Vec<u8>,
     size: Option<Size>,
 }
 
 impl Pictures {
-    /// On the card that the window is drawn by.
+    /// Uses the GPU that renders the window.
     pub(super) fn new(state: Option<&RenderState>) -> Self {
         let gpu = state.map(Gpu::new);
-        let (places, events) = (Default::default(), Place::default());
-        Self { gpu, places, events, counts: Vec::new(), size: None }
+        let (slots, events) = (Default::default(), Slot::default());
+        Self { gpu, slots, events, counts: Vec::new(), size: None }
     }
 
-    /// Takes instant number `index` of an outcome; uploads only what is wanted.
+    /// Uploads the pictures of instant `index` of a restored frame, and its events if `events`.
     pub(super) fn set(&mut self, outcome: &RestoredFrame, index: usize, events: bool) {
         let at = outcome.instants.get(index).copied().unwrap_or(0.5);
         let captured = &outcome.captured;
@@ -70,48 +70,50 @@ impl Pictures {
         if events {
             count(&captured.exposure, &mut self.counts);
             if let Some(gpu) = &self.gpu {
-                gpu.events(&mut self.events.plate, captured.exposure.sensor, &self.counts);
+                gpu.events(&mut self.events.image, captured.exposure.sensor, &self.counts);
             }
         }
     }
 
     fn put(&mut self, kind: Kind, picture: Option<&ImageU8>) {
-        let Some(place) = self.places.get_mut(kind.index()) else { return };
-        place.present = picture.is_some();
+        let Some(slot) = self.slots.get_mut(kind.index()) else { return };
+        slot.present = picture.is_some();
         if let (Some(gpu), Some(picture)) = (&self.gpu, picture) {
-            gpu.picture(&mut place.plate, picture);
+            gpu.picture(&mut slot.image, picture);
         }
     }
 
-    /// Forgets everything, as when another source is opened.
+    /// Removes all pictures, for when another source is opened.
     pub(super) fn clear(&mut self) {
-        self.places.iter_mut().for_each(|p| p.present = false);
+        self.slots.iter_mut().for_each(|p| p.present = false);
         (self.events.present, self.size) = (false, None);
     }
 
-    /// Size of the pictures, once there are any.
+    /// Size of the pictures in pixels; none before the first one.
     pub(super) fn size(&self) -> Option<Size> {
         self.size
     }
 
     /// Whether there is a picture of this kind.
     pub(super) fn has(&self, kind: Kind) -> bool {
-        self.places.get(kind.index()).is_some_and(|p| p.present)
+        self.slots.get(kind.index()).is_some_and(|p| p.present)
     }
 
-    /// What draws, and the plates of two pictures and the events, all at once.
+    /// Borrows the GPU, the images of two pictures and the event counts; none if one of the
+    /// pictures is missing.
     pub(super) fn plates(&mut self, kinds: [Kind; 2]) -> Option<Plates<'_>> {
-        let plate = |kind: Kind| self.places.get(kind.index()).and_then(|p| p.plate.as_ref());
-        let pictures = [plate(kinds[0])?, plate(kinds[1])?];
-        let events = self.events.plate.as_ref().filter(|_| self.events.present);
+        let image = |kind: Kind| self.slots.get(kind.index()).and_then(|s| s.image.as_ref());
+        let pictures = [image(kinds[0])?, image(kinds[1])?];
+        let events = self.events.image.as_ref().filter(|_| self.events.present);
         Some((self.gpu.as_mut()?, pictures, events))
     }
 }
 
-/// The card, two pictures, and the events over them.
+/// The GPU, two pictures, and the event counts of the overlay.
 pub(super) type Plates<'a> = (&'a mut Gpu, [&'a GpuImage; 2], Option<&'a GpuImage>);
 
-/// Events darker and brighter of every pixel of the sensor while the shutter was open.
+/// Counts OFF and ON events per sensor pixel within the exposure: `counts` becomes
+/// height x width x 2, row by row, saturating at 255.
 fn count(exposure: &Exposure, counts: &mut Vec<u8>) {
     let (sensor, TimeRange { start_us, end_us }) = (exposure.sensor, exposure.span);
     counts.clear();
@@ -134,7 +136,7 @@ mod tests {
     use crate::image::ImageF32;
 
     #[test]
-    fn events_are_counted_by_pixel_and_polarity_within_the_exposure_and_the_sensor() {
+    fn events_are_counted_per_pixel_and_polarity_within_the_exposure_and_the_sensor() {
         let event = |x, t_us, on| Event { t_us, x, y: 1, polarity: on };
         let exposure = Exposure {
             frame: ImageF32::filled(false, Size::new(4, 4), 0.5),

@@ -1,4 +1,4 @@
-//! PSNR and SSIM of what is shown, where the truth is known: computed beside the window.
+//! PSNR and SSIM of the shown picture where ground truth is known, computed on a worker thread.
 
 use crate::deblur::metrics::{psnr, ssim};
 use crate::image::ImageU8;
@@ -7,15 +7,15 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is computed; SSIM of a large picture takes longer than showing it.
+/// Interval between two scores; SSIM of a large picture takes longer than showing it.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// Blurry and restored, against the truth.
+/// Scores of the blurry and the restored picture against ground truth, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Scores {
-    /// In dB.
+    /// PSNR in dB.
     pub psnr_db: (f64, f64),
-    /// At most 1.
+    /// SSIM, at most 1; none if it cannot be computed for this size.
     pub ssim: Option<(f64, f64)>,
 }
 
@@ -25,19 +25,19 @@ struct Job {
     instant: f64,
 }
 
-/// The thread that computes, and what it found last.
+/// The worker thread and its latest result.
 pub(super) struct Quality {
     jobs: Option<Sender<Job>>,
     results: Receiver<Option<Scores>>,
     last: Option<Instant>,
-    /// Number of the exposure and bits of the instant that were asked for last.
-    asked: Option<(u64, u64)>,
-    /// Of the newest picture that was scored.
+    /// Exposure number and bit pattern of the instant that were requested last.
+    requested: Option<(u64, u64)>,
+    /// Scores of the latest scored picture.
     pub scores: Option<Scores>,
 }
 
 impl Quality {
-    /// Starts the thread; without one there are no scores.
+    /// Starts the worker thread; if that fails there are no scores.
     pub(super) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (jobs, todo) = bounded::<Job>(1);
         let (done, results) = bounded(1);
@@ -50,37 +50,37 @@ impl Quality {
             }
         };
         let started = std::thread::Builder::new().name("quality".into()).spawn(run).is_ok();
-        Self { jobs: started.then_some(jobs), results, last: None, asked: None, scores: None }
+        Self { jobs: started.then_some(jobs), results, last: None, requested: None, scores: None }
     }
 
-    /// Takes what was computed, and asks for instant `index` of an outcome if it is time.
-    pub(super) fn look(&mut self, outcome: &RestoredFrame, index: usize) {
+    /// Receives finished scores, and requests those of instant `index` of a frame when due.
+    pub(super) fn update(&mut self, outcome: &RestoredFrame, index: usize) {
         while let Ok(scores) = self.results.try_recv() {
             self.scores = scores;
         }
         let instant = outcome.instants.get(index).copied().unwrap_or(0.5);
         let known = outcome.captured.truth_at(instant).is_some();
         let Some(restored) = outcome.restored.get(index).filter(|_| known) else {
-            (self.scores, self.asked) = (None, None);
+            (self.scores, self.requested) = (None, None);
             return;
         };
-        // A picture that is held is scored once.
+        // A paused picture is scored once.
         let this = (outcome.captured.number, instant.to_bits());
-        if self.asked == Some(this) {
+        if self.requested == Some(this) {
             return;
         }
         let due = self.last.is_none_or(|at| at.elapsed() >= EVERY);
         let Some(jobs) = self.jobs.as_ref().filter(|jobs| due && jobs.is_empty()) else { return };
         let (captured, restored) = (outcome.captured.clone(), restored.clone());
-        // A thread that is busy is asked again with the next picture.
+        // If the worker is busy, the next picture tries again.
         if jobs.try_send(Job { captured, restored, instant }).is_ok() {
-            (self.last, self.asked) = (Some(Instant::now()), Some(this));
+            (self.last, self.requested) = (Some(Instant::now()), Some(this));
         }
     }
 
-    /// Another source.
-    pub(super) fn forget(&mut self) {
-        (self.scores, self.asked) = (None, None);
+    /// Discards the scores, for when another source is opened.
+    pub(super) fn reset(&mut self) {
+        (self.scores, self.requested) = (None, None);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pipeline that runs now, and another one in its place when another source is chosen.
+//! The running pipeline, and its replacement when another source is chosen.
 
 use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
 use crate::camera;
@@ -18,31 +18,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) type Open =
     Arc<dyn Fn(&Sources, &RigHandle) -> Result<Box<dyn ExposureSource>, String> + Send + Sync>;
 
-/// Reads weights, on the engine's thread.
+/// Reads weights; runs on the engine's thread.
 pub(super) type GetWeights = Box<dyn FnOnce() -> Result<Weights, String> + Send>;
 
-/// What every pipeline is made with, whatever its source.
+/// Settings of every pipeline, independent of its source.
 #[derive(Clone)]
 pub(super) struct Recipe {
-    /// Opens sources; tests have one of their own.
+    /// Opens sources; tests inject their own.
     pub open: Open,
-    /// Makes what restores, from the weights that it is given.
+    /// Creates the restorer from weights.
     pub restorer: Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>,
     /// The weights in use.
     pub weights: Arc<Mutex<Arc<Weights>>>,
-    /// Choose the size by measuring.
+    /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
-    /// Wakes the window.
+    /// Requests a repaint of the window.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Recipe {
     fn restorer(&self) -> MakeRestorer {
         let weights = self.weights.clone();
-        let now = move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
-        (self.restorer)(Box::new(move || Ok(now())))
+        let current =
+            move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
+        (self.restorer)(Box::new(move || Ok(current())))
     }
 
+    /// Starts a pipeline that reads from `source`.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
     pub(super) fn start(&self, source: Box<dyn ExposureSource>) -> std::io::Result<Pipeline> {
         let wake = self.wake.clone();
         let notify = Box::new(move || wake());
@@ -50,7 +55,7 @@ impl Recipe {
     }
 }
 
-/// Restores with SAN, or not at all.
+/// Creates SAN restorers on `compute`, or ones that restore nothing if none.
 pub(super) fn restoring(
     compute: Option<Compute>,
 ) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
@@ -60,7 +65,7 @@ pub(super) fn restoring(
     })
 }
 
-/// Opens whatever the command line would.
+/// Opens sources as the command line does; recordings loop.
 pub(super) fn opener(clock: ClockSettings) -> Open {
     Arc::new(move |name, tap| {
         open_with_clock(name, Playback::Loop, clock, tap, |_| Ok(())).map_err(|e| e.to_string())
@@ -69,36 +74,36 @@ pub(super) fn opener(clock: ClockSettings) -> Open {
 
 type Opened = Result<(Pipeline, RigHandle), String>;
 
-/// The pipeline, if one runs, and what becomes of it.
+/// The running pipeline, if any, with its source and weights.
 pub(super) struct Session {
     pipeline: Option<Pipeline>,
-    /// Where it can be recorded.
+    /// Handle of the rig, through which it is recorded and aligned.
     pub tap: RigHandle,
-    /// What is open, or being opened.
+    /// Name of the source that is open or being opened.
     pub name: Sources,
-    /// A pipeline that is being started.
-    coming: Option<Receiver<Opened>>,
-    /// Why there is none.
+    /// Result of the thread that opens a source and starts its pipeline.
+    pending: Option<Receiver<Opened>>,
+    /// Why the source could not be opened.
     pub fault: Option<String>,
     recipe: Recipe,
-    /// File of the weights, where they are not those in the program.
+    /// File of the weights; none for the built-in ones.
     origin: Origin,
-    /// Looks whether it changes.
+    /// Watches that file for changes.
     watch: Option<Watch>,
-    /// Weights that were asked for and may not have been read yet.
+    /// Requested weights that may not have been read yet.
     swapping: Option<Swap>,
 }
 
-/// Weights that a person chose. A pipeline reads them on its own thread; one that is replaced
-/// before it came to that leaves them to the next.
+/// Weights that the user chose. The pipeline reads them on its own thread. If it is replaced
+/// before it has done so, the next pipeline reads them.
 struct Swap {
     path: PathBuf,
-    /// A pipeline has read the file, or found that it cannot be read.
+    /// A pipeline has read the file, or failed to read it.
     done: Arc<AtomicBool>,
 }
 
 impl Session {
-    /// Runs `pipeline`, whose source is called `name`, and whose weights came from `file`.
+    /// Wraps a running pipeline whose source is `name` and whose weights were read from `file`.
     pub(super) fn new(
         pipeline: Pipeline,
         tap: RigHandle,
@@ -111,13 +116,13 @@ impl Session {
             let stamp = Stamp::of(&path);
             origin.set(path, stamp);
         }
-        // Without that thread weights are swapped by hand, as they can be anyway.
+        // If the thread cannot be started, weights are only reloaded on request.
         let watch = Watch::start(origin.clone(), recipe.wake.clone()).ok();
         Self {
             pipeline: Some(pipeline),
             tap,
             name,
-            coming: None,
+            pending: None,
             fault: None,
             recipe,
             origin,
@@ -126,43 +131,45 @@ impl Session {
         }
     }
 
-    /// Ends the pipeline and starts one with another source, without holding up the window.
+    /// Stops the pipeline and starts one with another source, on a worker thread.
     pub(super) fn open(&mut self, name: Sources) {
         let (send, receive) = channel();
-        let (old, recipe, asked) = (self.pipeline.take(), self.recipe.clone(), name.clone());
-        let waiting = self.coming.take();
+        let (old, recipe, source) = (self.pipeline.take(), self.recipe.clone(), name.clone());
+        let previous = self.pending.take();
         self.name = name;
         self.fault = None;
         self.tap = RigHandle::default();
         let work = move || {
-            // First the old one: it may hold the very camera that is wanted again.
+            // Stop the old one first: it may hold the camera that is to be opened again.
             drop(old);
-            if let Some(waiting) = waiting {
-                drop(waiting.recv());
+            if let Some(previous) = previous {
+                drop(previous.recv());
             }
             let tap = RigHandle::default();
-            let opened = (recipe.open)(&asked, &tap)
+            let opened = (recipe.open)(&source, &tap)
                 .and_then(|source| recipe.start(source).map_err(|e| e.to_string()))
                 .map(|pipeline| (pipeline, tap));
-            // A window that was closed meanwhile wants no pipeline.
+            // If the window was closed meanwhile, the pipeline is dropped.
             let _ = send.send(opened);
             (recipe.wake)();
         };
         match std::thread::Builder::new().name("opener".into()).spawn(work) {
-            Ok(_) => self.coming = Some(receive),
-            Err(e) => self.fault = Some(format!("no thread to open a source: {e}")),
+            Ok(_) => self.pending = Some(receive),
+            Err(e) => self.fault = Some(format!("cannot start a thread to open a source: {e}")),
         }
     }
 
-    /// Takes a pipeline that has been started meanwhile; `true` if there is a new one.
-    pub(super) fn arrive(&mut self) -> bool {
-        let Some(coming) = &self.coming else { return false };
-        let opened = match coming.try_recv() {
+    /// Takes over a pipeline that was started meanwhile; returns whether there is a new one.
+    pub(super) fn poll_opening(&mut self) -> bool {
+        let Some(pending) = &self.pending else { return false };
+        let opened = match pending.try_recv() {
             Ok(opened) => opened,
             Err(TryRecvError::Empty) => return false,
-            Err(TryRecvError::Disconnected) => Err("opening it failed, please report it".into()),
+            Err(TryRecvError::Disconnected) => {
+                Err("opening the source failed with an internal error: please report it".into())
+            }
         };
-        self.coming = None;
+        self.pending = None;
         match opened {
             Ok((pipeline, tap)) => {
                 (self.pipeline, self.tap) = (Some(pipeline), tap);
@@ -180,28 +187,28 @@ impl Session {
 
     /// Whether a source is being opened.
     pub(super) fn opening(&self) -> bool {
-        self.coming.is_some()
+        self.pending.is_some()
     }
 
-    /// The newest outcome that was not taken yet.
+    /// The newest restored frame, once.
     pub(super) fn take(&self) -> Option<RestoredFrame> {
         self.pipeline.as_ref()?.take()
     }
 
-    /// Says what is to be seen; `false` where nobody listens yet.
-    pub(super) fn wish(&self, wish: RestoreRequest) -> bool {
-        self.pipeline.as_ref().map(|p| p.wish(wish)).is_some()
+    /// Sends the restore request; returns `false` if no pipeline runs yet.
+    pub(super) fn wish(&self, request: RestoreRequest) -> bool {
+        self.pipeline.as_ref().map(|p| p.wish(request)).is_some()
     }
 
-    /// Tells the source something.
+    /// Sends a control to the source.
     pub(super) fn control(&self, control: Control) {
         if let Some(pipeline) = &self.pipeline {
             pipeline.control(control);
         }
     }
 
-    /// Uses the weights of a file from now on, also for the next sources. While a source is being
-    /// opened they wait for it.
+    /// Loads weights from a file, also for the next sources. While a source is being opened,
+    /// they are loaded once it is open.
     pub(super) fn swap(&mut self, path: &Path) {
         let done = Arc::new(AtomicBool::new(false));
         self.swapping = Some(Swap { path: path.to_owned(), done: done.clone() });
@@ -222,15 +229,16 @@ impl Session {
         }
     }
 
-    /// Uses the weights of their file again if that has changed, from the next exposure on. What
-    /// happened is given back: the file's name, or why the weights before it stay.
-    pub(super) fn renew(&self) -> Option<Result<String, String>> {
+    /// Reloads the weights if their file has changed, from the next exposure on. Returns the
+    /// file's name, or why the previous weights stay in use; none if the file has not changed.
+    pub(super) fn poll_weights(&self) -> Option<Result<String, String>> {
         match self.watch.as_ref()?.take()? {
-            // Meanwhile others may have been chosen.
+            // The user may have chosen other weights meanwhile.
             News::Fresh(path, _) if self.origin.path().as_ref() != Some(&path) => None,
             News::Fresh(path, new) => {
-                let mut now = self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
-                *now = Arc::new((*new).clone());
+                let mut current =
+                    self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::new((*new).clone());
                 if let Some(pipeline) = &self.pipeline {
                     pipeline.swap((self.recipe.restorer)(Box::new(move || Ok(*new))));
                 }
@@ -240,61 +248,61 @@ impl Session {
         }
     }
 
-    /// What the weights are called.
+    /// Name of the weights: their file name, or "built-in".
     pub(super) fn weights(&self) -> String {
         let file = self.origin.path();
         let name = file.as_ref().and_then(|p| p.file_name());
-        name.map_or_else(|| "in the program".to_owned(), |n| n.to_string_lossy().into_owned())
+        name.map_or_else(|| "built-in".to_owned(), |n| n.to_string_lossy().into_owned())
     }
 
-    /// The counters.
+    /// Statistics of the pipeline.
     pub(super) fn snapshot(&self) -> Snapshot {
         self.pipeline.as_ref().map(|p| p.stats().snapshot()).unwrap_or_default()
     }
 
-    /// Events a second of the last exposures.
+    /// Event rates of the last exposures, in events per second.
     pub(super) fn event_rates(&self) -> Vec<f64> {
         self.pipeline.as_ref().map(|p| p.stats().event_rates()).unwrap_or_default()
     }
 
-    /// Which engine works, and why.
+    /// Name of the engine, and why it was chosen.
     pub(super) fn engine(&self) -> String {
         self.pipeline.as_ref().map_or_else(|| "none".to_owned(), Pipeline::engine)
     }
 
-    /// What the source calls itself.
+    /// Name of the source, as it reports it.
     pub(super) fn source(&self) -> String {
         self.pipeline.as_ref().map_or_else(|| self.name.to_string(), Pipeline::source)
     }
 
-    /// What can be set on the camera.
+    /// Controls of the camera.
     pub(super) fn controls(&self) -> Vec<camera::Control> {
         self.pipeline.as_ref().map(Pipeline::controls).unwrap_or_default()
     }
 
-    /// What the source tells about itself.
+    /// Status of the source as names and values.
     pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         self.pipeline.as_ref().map(Pipeline::facts).unwrap_or_default()
     }
 
-    /// What the source counts and measures.
+    /// Counters and measurements of the source.
     pub(super) fn report(&self) -> SourceReport {
         self.pipeline.as_ref().map(Pipeline::report).unwrap_or_default()
     }
 
-    /// Where a recording stands.
+    /// Position and speed of a replay; none for a camera.
     pub(super) fn transport(&self) -> Option<Transport> {
         self.pipeline.as_ref().and_then(Pipeline::transport)
     }
 
-    /// What is wrong now.
+    /// Active faults.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let list = self.pipeline.as_ref().map(|p| p.notices().list()).unwrap_or_default();
         list.into_iter().filter(|n| n.active).collect()
     }
 
-    /// The list itself, to dismiss from.
-    pub(super) fn list(&self) -> Option<&Diagnostics> {
+    /// The pipeline's diagnostics, to dismiss faults.
+    pub(super) fn diagnostics(&self) -> Option<&Diagnostics> {
         self.pipeline.as_ref().map(Pipeline::notices)
     }
 }

@@ -1,74 +1,77 @@
-//! What is kept between runs: one small JSON file in the platform's folder for settings.
+//! Settings that persist between runs: a small JSON file in the platform's config folder.
 
 use crate::event::Thresholds;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What the middle of the window shows.
+/// View of the central area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum View {
-    /// Blurry and restored, with EDI and the truth beside them where they are wanted.
+    /// Blurry and restored, with EDI and ground truth beside them if enabled.
     #[default]
     SideBySide,
-    /// Blurry left and restored right of a line that can be dragged.
+    /// Blurry left and restored right of a draggable divider.
     Wipe,
     Blurry,
     Restored,
-    /// What restoring changed.
+    /// Restored minus blurry.
     Difference,
 }
 
-/// What the panel beside the pictures shows.
+/// Tab of the side panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Tab {
-    /// Rates, times, losses, plots.
+    /// Statistics: rates, times, drops, plots.
     #[default]
     Numbers,
-    /// What the source offers to be set.
+    /// Controls of the source.
     Camera,
     /// The recorder.
     Record,
-    /// Sequences that were recorded.
+    /// Recorded sequences.
     Library,
 }
 
-/// Choices of the person.
+/// The user's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Settings {
     pub view: View,
-    /// Events over the pictures.
+    /// Event overlay.
     pub events: bool,
-    /// EDI as a further picture.
+    /// Show EDI as an additional picture.
     pub edi: bool,
-    /// Contrast thresholds of the event camera, where they are set rather than estimated.
+    /// Contrast thresholds of the event camera; none to estimate them.
     pub thresholds: Option<Thresholds>,
-    /// The true sharp image as a further picture, where it is known.
+    /// Show ground truth as an additional picture, where available.
     pub truth: bool,
-    /// Mark pixels that are too bright or too dark.
+    /// Mark clipped pixels.
     pub clipping: bool,
-    /// Smooth where a picture is magnified a little.
+    /// Linear instead of nearest-neighbour scaling at moderate magnification.
     pub smooth: bool,
-    /// The numbers in large type; none for in full screen only.
+    /// Show the large statistics strip; none to show it in full screen only.
     pub large: Option<bool>,
-    /// Strength of the difference.
+    /// Gain of the difference view, 0.5 to 16.
     pub gain: f32,
-    /// The panel beside the pictures, and what it shows.
+    /// Show the side panel.
     pub side: bool,
+    /// Tab of the side panel.
     pub tab: Tab,
-    /// Where the wipe's line is, a fraction of the width.
+    /// Position of the wipe's divider, as a fraction of the width.
     pub divider: f32,
-    /// Instants that slow motion shows of one exposure.
+    /// Instants that slow motion shows per exposure, 2 to 33.
     pub slow_instants: usize,
-    /// Name of the scene that is recorded, and where it is.
+    /// Scene name of the next recording.
     pub scene: String,
+    /// The scene is indoors.
     pub indoor: bool,
-    /// Frames of a recording, and whether it goes on until it is stopped instead.
+    /// Frames per recording, 2 to 1 000 000.
     pub frames: u64,
+    /// Record until stopped instead.
     pub open_ended: bool,
-    /// Where recordings lie; the person's documents if none.
+    /// Folder of the recordings; the default folder if none.
     pub folder: Option<PathBuf>,
 }
 
@@ -90,7 +93,7 @@ impl Default for Settings {
             slow_instants: 9,
             scene: "scene".into(),
             indoor: true,
-            // As the sequences of MS-RBD have.
+            // The length of the sequences of MS-RBD.
             frames: 60,
             open_ended: false,
             folder: None,
@@ -98,12 +101,12 @@ impl Default for Settings {
     }
 }
 
-/// Names of earlier versions that mean nothing any more.
+/// Settings of earlier versions that are ignored.
 const RETIRED: &[&str] = &["contrast", "details"];
 
 impl Settings {
-    /// Reads what can be read: a missing file, an unknown name or a value that cannot be used
-    /// costs that setting and no other. The lines name what was not understood, for people.
+    /// Reads the settings. Unknown names and invalid values are skipped and the defaults used
+    /// for them; a missing file gives the defaults. Also returns one warning per problem.
     pub(super) fn read(path: &Path) -> (Self, Vec<String>) {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(&bytes),
@@ -120,7 +123,7 @@ impl Settings {
         };
         let known = serde_json::to_value(Self::default()).unwrap_or_default();
         let mut warnings = Vec::new();
-        let mut good = Map::new();
+        let mut valid = Map::new();
         for (name, value) in stored {
             if RETIRED.contains(&&*name) {
                 continue;
@@ -129,31 +132,31 @@ impl Settings {
                 warnings.push(format!("{name} is not a setting of this version"));
                 continue;
             }
-            let one = Map::from_iter([(name.clone(), value.clone())]);
-            match serde_json::from_value::<Self>(Value::Object(one)) {
+            let single = Map::from_iter([(name.clone(), value.clone())]);
+            match serde_json::from_value::<Self>(Value::Object(single)) {
                 Ok(_) => {
-                    good.insert(name, value);
+                    valid.insert(name, value);
                 }
-                Err(e) => warnings.push(format!("{name} cannot be {value} ({e})")),
+                Err(e) => warnings.push(format!("{name} has an invalid value, {value} ({e})")),
             }
         }
-        let mut settings: Self = serde_json::from_value(Value::Object(good)).unwrap_or_default();
+        let mut settings: Self = serde_json::from_value(Value::Object(valid)).unwrap_or_default();
         settings.restrict(&mut warnings);
         (settings, warnings)
     }
 
-    /// Puts numbers out of range back to their default or into the range.
+    /// Replaces numbers outside their range by the default or the nearest valid value.
     fn restrict(&mut self, warnings: &mut Vec<String>) {
         fn number<T: PartialOrd + Copy + std::fmt::Display>(
             (name, value): (&str, &mut T),
             range: std::ops::RangeInclusive<T>,
-            instead: T,
+            replacement: T,
             warnings: &mut Vec<String>,
         ) {
             if !range.contains(&*value) {
                 let (low, high) = (range.start(), range.end());
-                warnings.push(format!("{name} cannot be {value}: it goes from {low} to {high}"));
-                *value = instead;
+                warnings.push(format!("{name} must be {low} to {high}, not {value}"));
+                *value = replacement;
             }
         }
         let default = Self::default();
@@ -169,14 +172,17 @@ impl Settings {
         number(("frames", &mut self.frames), 2..=1_000_000, frames, warnings);
     }
 
-    /// Writes the file.
+    /// Writes the settings to a file.
+    ///
+    /// # Errors
+    /// The file cannot be written; the text says why.
     pub(super) fn write(&self, path: &Path) -> Result<(), String> {
         let text = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
         crate::formats::atomic_file::write(path, text.as_bytes()).map_err(|e| e.to_string())
     }
 }
 
-/// The settings' file, where the platform has a folder for it.
+/// Path of the settings file; none if the platform has no config folder.
 pub(super) fn file() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "gem-live")?;
     Some(folders.config_dir().join("settings.json"))
@@ -187,26 +193,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_survive_and_broken_ones_cost_only_themselves() {
+    fn settings_round_trip_and_invalid_ones_are_replaced_individually() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/settings.json");
         assert_eq!(Settings::read(&path), (Settings::default(), Vec::new()));
-        let mine = Settings { view: View::Wipe, events: true, divider: 0.25, ..Default::default() };
-        mine.write(&path).unwrap();
-        assert_eq!(Settings::read(&path), (mine, Vec::new()));
-        let odd = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
+        let written =
+            Settings { view: View::Wipe, events: true, divider: 0.25, ..Default::default() };
+        written.write(&path).unwrap();
+        assert_eq!(Settings::read(&path), (written, Vec::new()));
+        let invalid = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
             "details": "yes", "from_the_future": [1], "frames": 0,
             "thresholds": {"on": 0.2, "off": -1}, "gain": -3, "folder": 5}"#;
-        let (got, _) = Settings::parse(odd);
+        let (got, _) = Settings::parse(invalid);
         let want = Settings { events: true, slow_instants: 33, frames: 2, ..Default::default() };
         assert_eq!(got, want);
     }
 
     #[test]
-    fn settings_that_are_not_understood_are_named() {
-        let odd = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
+    fn every_invalid_setting_gives_one_warning_that_names_it() {
+        let invalid = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
             "from_the_future": [1], "frames": 0, "gain": -3, "folder": 5}"#;
-        let (_, warnings) = Settings::parse(odd);
+        let (_, warnings) = Settings::parse(invalid);
         let names = ["view", "divider", "slow_instants", "from_the_future", "frames", "gain"];
         for name in names.iter().chain(&["folder"]) {
             let about = warnings.iter().filter(|w| w.starts_with(name)).count();
@@ -220,11 +227,11 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let (got, warnings) = Settings::read(folder.path());
-        assert_eq!((got, warnings.len()), (Settings::default(), 1), "a folder is no file");
+        assert_eq!((got, warnings.len()), (Settings::default(), 1), "a folder is not a file");
     }
 
     #[test]
-    fn the_file_of_the_first_version_is_understood() {
+    fn settings_of_the_first_version_can_be_read() {
         let old = br#"{"view": "wipe", "events": false, "edi": true, "contrast": 0.3,
             "details": true, "divider": 0.25, "slow_instants": 5}"#;
         let want = Settings {

@@ -1,24 +1,25 @@
-//! The settings' file: written shortly after a change, so that a crash loses seconds of choices.
+//! The settings file. It is written shortly after a change, so that a crash loses at most a few
+//! seconds of changes.
 
 use super::settings::Settings;
 use std::path::PathBuf;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// A change is written once no other has followed it for so long: a slider that is dragged
-/// changes with every frame.
-const QUIET: Duration = Duration::from_millis(500);
-/// It is written no later than this, whatever follows.
-const LATEST: Duration = Duration::from_secs(5);
+/// A change is written once no other has followed for this long: a dragged slider changes with
+/// every frame.
+const DEBOUNCE: Duration = Duration::from_millis(500);
+/// Longest delay of a write while changes keep coming.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// Keeps the settings in a file; without a path it does nothing.
+/// Writes changed settings to a file; without a path it does nothing.
 #[derive(Default)]
 pub(super) struct SettingsFile {
     path: Option<PathBuf>,
-    /// What is in the file, or on its way there.
+    /// Settings that are in the file or being written.
     written: Settings,
     change: Option<Change>,
-    /// Writing waits for the disk, so it has a thread of its own.
+    /// Writer thread: writing blocks on the disk.
     writing: Option<JoinHandle<Result<(), String>>>,
     /// The last attempt failed.
     failed: bool,
@@ -32,19 +33,19 @@ struct Change {
 }
 
 impl SettingsFile {
-    /// Reads the file of `path`. The lines name what in it was not understood.
+    /// Reads the file at `path`. Returns also its settings and one warning per problem.
     pub(super) fn open(path: Option<PathBuf>) -> (Self, Settings, Vec<String>) {
         let (settings, warnings) = path.as_deref().map(Settings::read).unwrap_or_default();
         (Self { path, written: settings.clone(), ..Self::default() }, settings, warnings)
     }
 
-    /// Whether there is a path with no file yet: the program runs for the first time.
+    /// Whether the file does not exist yet: the program runs for the first time.
     pub(super) fn is_new(&self) -> bool {
         self.path.as_deref().is_some_and(|path| !path.exists())
     }
 
-    /// Notices a change, and writes it once it is due. To be called with every frame; gives the
-    /// reason why an earlier attempt failed, once.
+    /// Detects a change, and writes it once it is due. To be called every frame. Returns why an
+    /// earlier write failed, once per failure.
     pub(super) fn keep(&mut self, settings: &Settings, now: Instant) -> Option<String> {
         let path = self.path.clone()?;
         let failure = self.writing.take_if(|thread| thread.is_finished()).and_then(joined);
@@ -60,8 +61,8 @@ impl SettingsFile {
                 Change { settings: settings.clone(), first, last: now }
             }
         };
-        let quiet = now.saturating_duration_since(change.last) >= QUIET;
-        let late = now.saturating_duration_since(change.first) >= LATEST;
+        let quiet = now.saturating_duration_since(change.last) >= DEBOUNCE;
+        let late = now.saturating_duration_since(change.first) >= MAX_DELAY;
         if self.writing.is_some() || !(quiet || late) {
             self.change = Some(change);
             return failure;
@@ -75,20 +76,20 @@ impl SettingsFile {
             }
             Err(e) => {
                 self.failed = true;
-                Some(format!("no thread to write the settings: {e}"))
+                Some(format!("cannot start the settings writer thread: {e}"))
             }
         }
     }
 
-    /// Whether [`SettingsFile::keep`] is to be called again though nothing else happens.
+    /// Whether [`SettingsFile::keep`] must be called again even if nothing else happens.
     pub(super) fn is_pending(&self) -> bool {
         self.change.is_some() || self.writing.is_some()
     }
 
-    /// Writes what is not in the file yet and waits for it.
+    /// Writes pending changes and waits until they are on disk.
     ///
     /// # Errors
-    /// Why the settings are not kept.
+    /// The file cannot be written; the text says why.
     pub(super) fn end(&mut self, settings: &Settings) -> Result<(), String> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         self.failed |= self.writing.take().and_then(joined).is_some();
@@ -102,9 +103,9 @@ impl SettingsFile {
     }
 }
 
-/// Waits for a thread that writes; why it failed, if it did.
+/// Joins the writer thread; returns its error, if any.
 fn joined(thread: JoinHandle<Result<(), String>>) -> Option<String> {
-    thread.join().unwrap_or_else(|_| Err("the thread that writes the settings failed".into())).err()
+    thread.join().unwrap_or_else(|_| Err("the settings writer thread failed".into())).err()
 }
 
 #[cfg(test)]
@@ -112,8 +113,8 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    /// Waits for the thread that writes.
-    fn rest(file: &mut SettingsFile, settings: &Settings, now: Instant) -> Option<String> {
+    /// Waits for the writer thread, then polls the file.
+    fn settle(file: &mut SettingsFile, settings: &Settings, now: Instant) -> Option<String> {
         while file.writing.as_ref().is_some_and(|thread| !thread.is_finished()) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_written_once_it_rests_and_without_a_clean_end() {
+    fn a_change_is_written_after_the_debounce_time_without_a_clean_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.json");
         let (mut file, mut settings, warnings) = SettingsFile::open(Some(path.clone()));
@@ -136,46 +137,47 @@ mod tests {
         settings.gain = 3.0;
         file.keep(&settings, start);
         settings.gain = 4.0;
-        file.keep(&settings, start + QUIET / 2);
-        file.keep(&settings, start + QUIET);
-        assert!(!path.exists(), "the last change is half as old");
+        file.keep(&settings, start + DEBOUNCE / 2);
+        file.keep(&settings, start + DEBOUNCE);
+        assert!(!path.exists(), "the last change is younger than the debounce time");
         assert!(file.is_pending());
-        file.keep(&settings, start + 2 * QUIET);
-        assert_eq!(rest(&mut file, &settings, start + 2 * QUIET), None);
+        file.keep(&settings, start + 2 * DEBOUNCE);
+        assert_eq!(settle(&mut file, &settings, start + 2 * DEBOUNCE), None);
         assert_eq!(stored(&path).gain, 4.0);
         assert!(!file.is_pending());
     }
 
     #[test]
-    fn changes_that_never_rest_are_written_all_the_same() {
+    fn continuous_changes_are_written_after_the_maximum_delay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.json");
         let (mut file, mut settings, _) = SettingsFile::open(Some(path.clone()));
         let start = Instant::now();
         for i in 0..60 {
             settings.frames += 1;
-            file.keep(&settings, start + QUIET * i / 2);
+            file.keep(&settings, start + DEBOUNCE * i / 2);
         }
-        rest(&mut file, &settings, start + QUIET * 30);
+        settle(&mut file, &settings, start + DEBOUNCE * 30);
         assert!(stored(&path).frames > 60);
     }
 
     #[test]
-    fn a_failure_is_told_once_and_the_end_tries_again() {
+    fn a_failed_write_is_reported_once_and_retried_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let in_the_way = folder.path().join("in the way");
-        std::fs::write(&in_the_way, b"").unwrap();
-        let path = in_the_way.join("settings.json");
+        // A file where the parent folder should be makes the write fail.
+        let blocker = folder.path().join("blocker");
+        std::fs::write(&blocker, b"").unwrap();
+        let path = blocker.join("settings.json");
         let (mut file, mut settings, _) = SettingsFile::open(Some(path.clone()));
         settings.events = true;
         let start = Instant::now();
         file.keep(&settings, start);
-        file.keep(&settings, start + QUIET);
-        let why = rest(&mut file, &settings, start + QUIET);
+        file.keep(&settings, start + DEBOUNCE);
+        let why = settle(&mut file, &settings, start + DEBOUNCE);
         assert!(why.is_some_and(|why| why.contains("settings.json")));
-        assert_eq!(file.keep(&settings, start + 2 * QUIET), None);
+        assert_eq!(file.keep(&settings, start + 2 * DEBOUNCE), None);
         assert!(file.end(&settings).is_err());
-        std::fs::remove_file(&in_the_way).unwrap();
+        std::fs::remove_file(&blocker).unwrap();
         assert_eq!(file.end(&settings), Ok(()));
         assert!(stored(&path).events);
     }

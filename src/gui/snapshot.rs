@@ -1,4 +1,4 @@
-//! A snapshot: blurry, restored and events as PNG files, and the events as a table.
+//! Snapshots: blurry, restored and events as PNG files, and the events as CSV.
 
 use crate::event::render;
 use crate::image::ImageU8;
@@ -6,14 +6,17 @@ use crate::live::RestoredFrame;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where snapshots go: the person's pictures, or the current folder.
+/// Folder for snapshots: `GEM Live` in the user's pictures folder, or the current folder.
 pub(super) fn folder() -> PathBuf {
     let pictures = directories::UserDirs::new();
     let pictures = pictures.as_ref().and_then(|d| d.picture_dir()).map(|p| p.join("GEM Live"));
     pictures.unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// Writes the files; gives a sentence that says where.
+/// Writes the files of instant `index` of a restored frame; returns a message that says where.
+///
+/// # Errors
+/// A file cannot be encoded or written; the text names it.
 pub(super) fn save(outcome: &RestoredFrame, index: usize, folder: &Path) -> Result<String, String> {
     let exposure = &outcome.captured.exposure;
     let seconds = std::time::SystemTime::now()
@@ -39,7 +42,10 @@ pub(super) fn save(outcome: &RestoredFrame, index: usize, folder: &Path) -> Resu
     Ok(format!("Snapshot saved in {}", place.display()))
 }
 
-/// Writes an RGB PNG file.
+/// Writes an 8-bit RGB PNG file.
+///
+/// # Errors
+/// The picture cannot be encoded or the file cannot be written.
 pub(super) fn png(path: &Path, picture: &ImageU8) -> Result<(), String> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());

@@ -1,4 +1,4 @@
-//! State of the window, which its panels read and change.
+//! State of the window, which its panels read and modify.
 
 use crate::event::Thresholds;
 use crate::gui::dialogs::alignment_state::AlignmentDialog;
@@ -21,53 +21,55 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What someone is told who has never opened the window before.
-pub(crate) const WELCOME: &str = "Left is what the camera sees, right the same moment without its motion \
-                       blur. O chooses a camera or a recording, F fills the screen, H shows all \
-                       keys. (Click here to close this.)";
+/// Message that is shown when the program runs for the first time.
+pub(crate) const WELCOME: &str = "Left: the camera frame. Right: the same exposure with its \
+                                  motion blur removed. Press O to open a camera or a recording, \
+                                  F for full screen, H for all keys. (Click to dismiss.)";
 
-/// What lies over everything else.
+/// Dialog that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialog {
     Help,
     Sources,
     Delete,
-    /// Recordings become a dataset.
+    /// Export of recordings as a dataset.
     Export,
-    /// The alignment of two cameras.
+    /// Alignment of two cameras.
     Align,
-    /// The board that flashes full screen.
+    /// Flashing board in full screen.
     Board,
 }
 
 /// The window's state.
 pub(crate) struct Window {
     pub session: Session,
-    /// Wakes the window from another thread.
+    /// Requests a repaint from another thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
     pub(crate) file: SettingsFile,
     pub settings: Settings,
-    /// Contrast thresholds that are set rather than estimated: those of the settings, or of the
-    /// command line.
+    /// Contrast thresholds that are set in the settings or on the command line; none if they
+    /// are estimated.
     pub thresholds: Option<Thresholds>,
     pub pictures: Pictures,
     pub latest: Option<RestoredFrame>,
-    /// Which instant of `latest` is shown, since when.
+    /// Index of the instant of `latest` that is shown, and since when.
     pub index: (usize, Instant),
     pub eye: PanZoom,
-    /// The instant that is restored, a fraction of the exposure.
+    /// Restored instant, as a fraction of the exposure.
     pub instant: f64,
+    /// Paused.
     pub held: bool,
-    /// Held, and waiting for one more exposure.
+    /// Paused, and waiting for one more exposure.
     pub stepping: bool,
+    /// Slow motion is on.
     pub slow: bool,
-    /// Counts the exposures that slow motion and steps asked for.
+    /// Number of exposures that slow motion and steps have requested.
     pub request_id: u64,
-    /// What the engine was told last; none after another source was opened.
+    /// Last request that was sent to the engine; none after another source was opened.
     pub wish: Option<RestoreRequest>,
-    /// Where the handle of the position is held.
+    /// Position of the seek handle while it is dragged, as a fraction of the recording.
     pub seeking: Option<f64>,
-    /// Controls that were just set.
+    /// Controls that were set a moment ago.
     pub edits: Vec<crate::gui::panels::edit::Edit>,
     pub dialog: Option<Dialog>,
     pub toast: Toast,
@@ -82,8 +84,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window for a session. Settings are kept in `file`, pictures are drawn on the card of
-    /// `render`.
+    /// Creates the window of a session. Settings are stored in `file`; pictures are drawn with
+    /// the GPU of `render`.
     pub(crate) fn new(
         session: Session,
         file: Option<PathBuf>,
@@ -96,7 +98,7 @@ impl Window {
             toast.notify(toast::Kind::Welcome, WELCOME);
         }
         if !warnings.is_empty() {
-            let text = format!("Not all settings could be read: {}", warnings.join("; "));
+            let text = format!("Some settings were ignored: {}", warnings.join("; "));
             eprintln!("gem-live: {text}");
             toast.notify(toast::Kind::Bad, text);
         }

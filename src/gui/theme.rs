@@ -1,27 +1,27 @@
-//! Colours and spacing: dark and calm, so that the pictures are what one looks at.
+//! Colours and spacing: dark and neutral, so that the pictures stand out.
 
 use eframe::egui::{self, Color32, CornerRadius, Stroke};
 
-/// Around the pictures: neutral, so that their colours are judged right.
+/// Background of the pictures: neutral, so that it does not affect how their colours look.
 pub(super) const SURROUND: Color32 = Color32::from_gray(16);
-/// Bars above and below, and the panel beside the pictures.
+/// Bars and side panel.
 pub(super) const PANEL: Color32 = Color32::from_gray(27);
-/// What is chosen, and what is to be pressed next.
+/// Selected items and primary buttons.
 pub(super) const ACCENT: Color32 = Color32::from_rgb(36, 118, 98);
-/// Restored, wherever it is drawn.
+/// Text and curves of the restored picture.
 pub(super) const RESTORED: Color32 = Color32::from_rgb(94, 196, 167);
-/// Blurry, wherever it is drawn.
+/// Text and curves of the blurry picture.
 pub(super) const BLURRY: Color32 = Color32::from_rgb(214, 158, 84);
-/// Names of values.
+/// Secondary text, such as the names of values.
 pub(super) const QUIET: Color32 = Color32::from_gray(158);
-/// Something is wrong.
+/// Warnings.
 pub(super) const WARNING: Color32 = Color32::from_rgb(238, 160, 92);
-/// Recording, deleting.
+/// Recording and deleting.
 pub(super) const ALERT: Color32 = Color32::from_rgb(232, 92, 84);
-/// Width of the panel beside the pictures.
+/// Width of the side panel, in points.
 pub(super) const SIDE: f32 = 312.0;
 
-/// Sets the style once.
+/// Applies the style to the whole window.
 pub(super) fn apply(context: &egui::Context) {
     context.set_theme(egui::Theme::Dark);
     context.all_styles_mut(|style| {
@@ -47,12 +47,12 @@ pub(super) fn apply(context: &egui::Context) {
     });
 }
 
-/// A bar or a panel.
+/// Frame of a bar or panel.
 pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
 }
 
-/// A dialog over everything else, with room around what it says.
+/// A modal dialog with margins.
 pub(super) fn modal(ui: &egui::Ui, name: &str) -> egui::Modal {
     let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
     egui::Modal::new(egui::Id::unique(name)).frame(frame)

@@ -1,4 +1,4 @@
-//! The alignment of two cameras, step by step: prepare, show the board, look, store.
+//! The alignment dialog: prepare, capture views of the board, check the result, save it.
 
 use super::alignment_run::{Order, Search};
 use crate::gui::action::Action;
@@ -13,15 +13,15 @@ use eframe::egui::{
 };
 use std::time::Duration;
 
-/// Half a period of the flashing board: slow enough for every screen, fast enough for a person.
+/// Half a period of the flashing board: slow enough for every screen, fast enough for the user.
 const FLASH: Duration = Duration::from_millis(250);
-/// Height of the pictures.
+/// Height of the previews, in points.
 const HEIGHT: f32 = 190.0;
-/// What the three pictures are called.
-const NAMES: [&str; 3] = ["Frame camera", "Event camera", "Events over the frame"];
+/// Names of the three previews.
+const NAMES: [&str; 3] = ["Frame camera", "Event camera", "Event overlay"];
 
 impl Window {
-    /// The dialog.
+    /// Draws the dialog.
     pub(crate) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         self.wizard.poll(ui);
@@ -40,7 +40,7 @@ impl Window {
             if self.wizard.search.is_none() {
                 self.prepare(ui, &mut actions);
             } else {
-                self.look(ui, &mut actions);
+                self.capture(ui, &mut actions);
             }
         });
         if response.should_close() {
@@ -49,17 +49,17 @@ impl Window {
         actions
     }
 
-    /// Which step it is.
+    /// Draws the list of steps with the current one highlighted.
     fn steps(&self, ui: &mut Ui) {
-        let now = match (&self.wizard.search, &self.wizard.seen.alignment) {
+        let current = match (&self.wizard.search, &self.wizard.seen.alignment) {
             (None, _) => 0,
             (Some(_), None) => 1,
             (Some(_), Some(_)) => 2,
         };
-        let steps = ["1  Choose the board", "2  Show it to both", "3  Look, and store"];
+        let steps = ["1  Choose a board", "2  Capture views", "3  Check and save"];
         ui.horizontal(|ui| {
             for (i, step) in steps.into_iter().enumerate() {
-                let colour = if i == now { theme::RESTORED } else { theme::QUIET };
+                let colour = if i == current { theme::RESTORED } else { theme::QUIET };
                 ui.label(RichText::new(step).color(colour));
                 ui.add_space(14.0);
             }
@@ -70,19 +70,20 @@ impl Window {
         let alignment = self.session.tap.alignment();
         let used = alignment.used();
         ui.label(match &used {
-            None if alignment.cameras().is_none() => "This source is one camera, whose frames and \
-                events need no alignment, or its cameras are not there yet."
+            None if alignment.cameras().is_none() => "This source has one camera, which needs no \
+                alignment, or its cameras are not connected yet."
                 .to_owned(),
             Some(used) => format!("These cameras are aligned: {}.", used.residual),
-            None => "These cameras are not aligned: frames and events are shown as they come."
-                .to_owned(),
+            None => {
+                "These cameras are not aligned: frames and events are not registered.".to_owned()
+            }
         });
         ui.add_space(8.0);
         let w = &mut self.wizard;
         ui.radio_value(&mut w.flashing, false, "A printed chessboard, seen by both cameras");
-        hint(ui, "The event camera needs pictures of its own, as a DAVIS has.");
-        ui.radio_value(&mut w.flashing, true, "A chessboard that flashes on this screen");
-        hint(ui, "For every event camera: it sees the squares come and go.");
+        hint(ui, "The event camera must also output frames, as a DAVIS does.");
+        ui.radio_value(&mut w.flashing, true, "A chessboard flashing on this screen");
+        hint(ui, "Works with every event camera: the flashing squares trigger events.");
         ui.add_space(8.0);
         ui.horizontal(|ui| {
             ui.label("Inner corners");
@@ -94,14 +95,14 @@ impl Window {
         });
         let board = Board::new(w.columns, w.rows);
         if board.is_none() {
-            hint(ui, "One number must be odd and the other even, or the board has no upper side.");
+            hint(ui, "One number must be odd and the other even, to tell which side is up.");
         }
         if let Some(why) = &w.fault {
             ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
         }
         ui.add_space(8.0);
         ui.horizontal(|ui| {
-            if widgets::primary(ui, board.is_some(), "Begin").clicked()
+            if widgets::primary(ui, board.is_some(), "Start").clicked()
                 && let Some(board) = board
             {
                 self.begin_search(board);
@@ -114,8 +115,8 @@ impl Window {
 
     fn begin_search(&mut self, board: Board) {
         let settings = AlignSettings { board, ..AlignSettings::default() };
-        let begun = self.session.tap.alignment().begin(settings, self.wizard.flashing);
-        let search = begun.map_err(|e| e.to_string()).and_then(|run| {
+        let run = self.session.tap.alignment().begin(settings, self.wizard.flashing);
+        let search = run.map_err(|e| e.to_string()).and_then(|run| {
             Search::start(run, self.wake.clone())
                 .map_err(|e| AlignmentHandleError::from(e).to_string())
         });
@@ -125,10 +126,9 @@ impl Window {
         }
     }
 
-    fn look(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn capture(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let progress = self.wizard.seen.progress.clone();
-        let hint_text =
-            if progress.hint.is_empty() { "waiting for pictures" } else { progress.hint };
+        let hint_text = if progress.hint.is_empty() { "waiting for frames" } else { progress.hint };
         title(ui, &capital(hint_text));
         let found = [Some(progress.in_frame), Some(progress.in_events), None];
         let shown = if self.wizard.seen.alignment.is_some() { 3 } else { 2 };
@@ -141,9 +141,9 @@ impl Window {
             }
         });
         ui.add_space(4.0);
-        let part = progress.views as f32 / progress.wanted.max(1) as f32;
+        let fraction = progress.views as f32 / progress.wanted.max(1) as f32;
         let text = format!("{} of {} views", progress.views, progress.wanted);
-        ui.add(egui::ProgressBar::new(part.min(1.0)).text(text).fill(theme::ACCENT));
+        ui.add(egui::ProgressBar::new(fraction.min(1.0)).text(text).fill(theme::ACCENT));
         if let Some(why) = &progress.fault {
             ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
         }
@@ -152,14 +152,14 @@ impl Window {
         }
         ui.add_space(4.0);
         ui.horizontal(|ui| {
-            if ui.add_enabled(progress.views > 0, egui::Button::new("Undo a view")).clicked() {
+            if ui.add_enabled(progress.views > 0, egui::Button::new("Undo last view")).clicked() {
                 self.wizard.order(Order::Undo);
             }
-            if ui.button("Start again").clicked() {
+            if ui.button("Restart").clicked() {
                 self.wizard.order(Order::Restart);
             }
-            let some = progress.views > 0 && progress.residual.is_none();
-            if ui.add_enabled(some, egui::Button::new("Solve with these")).clicked() {
+            let solvable = progress.views > 0 && progress.residual.is_none();
+            if ui.add_enabled(solvable, egui::Button::new("Solve now")).clicked() {
                 self.wizard.order(Order::Solve);
             }
             if self.wizard.flashing && ui.button("Flash the board full screen").clicked() {
@@ -167,7 +167,7 @@ impl Window {
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let ready = self.wizard.seen.alignment.is_some();
-                if widgets::primary(ui, ready, "Store and use").clicked() {
+                if widgets::primary(ui, ready, "Save and apply").clicked() {
                     self.store_alignment();
                     actions.push(Action::Close);
                 }
@@ -179,17 +179,17 @@ impl Window {
         let Some(alignment) = self.wizard.seen.alignment.clone() else { return };
         match self.session.tap.alignment().accept(alignment) {
             Ok(path) => {
-                let text = format!("The alignment is used, and stored in {}", path.display());
+                let text = format!("Alignment applied and saved to {}", path.display());
                 self.toast.notify(toast::Kind::Good, text);
             }
             Err(e) => {
-                let text = format!("The alignment is used until the program ends: {e}");
+                let text = format!("Alignment applied until the program exits: {e}");
                 self.toast.notify(toast::Kind::Bad, text);
             }
         }
     }
 
-    /// The board that comes and goes, over everything.
+    /// Draws the flashing board over the whole window.
     pub(crate) fn flash(&mut self, ui: &mut Ui) -> Vec<Action> {
         self.wizard.poll(ui);
         let screen = ui.ctx().content_rect();
@@ -212,7 +212,7 @@ impl Window {
         }
         let p = &self.wizard.seen.progress;
         let text = format!("{} of {} views: {} (Esc)", p.views, p.wanted, p.hint);
-        // A steady line of words sends no events.
+        // A static line of text causes no events.
         let at = screen.center_bottom() - vec2(0.0, 4.0);
         let font = egui::FontId::proportional(13.0);
         painter.text(at, egui::Align2::CENTER_BOTTOM, text, font, Color32::from_gray(128));
@@ -237,10 +237,10 @@ fn picture(
         let inner = Rect::from_center_size(rect.center(), size * scale);
         egui::Image::new(texture).paint_at(ui, inner);
     }
-    let (said, colour) = match found {
+    let (status, colour) = match found {
         Some(true) => (": board found", theme::RESTORED),
         Some(false) => (": no board", theme::WARNING),
         None => ("", theme::QUIET),
     };
-    ui.label(RichText::new(format!("{name}{said}")).size(12.5).color(colour));
+    ui.label(RichText::new(format!("{name}{status}")).size(12.5).color(colour));
 }

@@ -1,5 +1,5 @@
-//! What stands between the alignment's thread and the window: looking for a board holds the
-//! search for up to a tenth of a second, and the window must not wait for it.
+//! Polls the alignment search on a worker thread: board detection holds its lock for up to a
+//! tenth of a second, and the window must not wait for it.
 
 use crate::image::ImageU8;
 use crate::rig::align::{AlignProgress, AlignRun, Alignment};
@@ -8,48 +8,48 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the search is looked at.
-const LOOK: Duration = Duration::from_millis(200);
-/// Longer side of the pictures that are shown, in pixels.
+/// Interval between two polls of the search.
+const POLL: Duration = Duration::from_millis(200);
+/// Longer side of the previews, in pixels.
 const SIDE: usize = 420;
 
-/// What a person asks of the search.
+/// User command to the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Forget the last view.
+    /// Discard the last view.
     Undo,
-    /// Forget all views.
+    /// Discard all views.
     Restart,
-    /// Solve with what there is.
+    /// Solve with the current views.
     Solve,
 }
 
-/// The search at one moment.
+/// State of the search at one poll.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub progress: AlignProgress,
-    /// Frame camera, event camera, and the events over the frame once there is a result.
+    /// Frame camera, event camera, and the event overlay once there is a result.
     pub pictures: [Option<ImageU8>; 3],
     pub alignment: Option<Alignment>,
 }
 
-/// A search that is being looked at; dropping it ends both.
+/// Handle of a polled search; dropping it ends the polling thread and the search.
 pub(crate) struct Search {
     orders: Sender<Order>,
     seen: Receiver<Seen>,
 }
 
 impl Search {
-    /// Looks at `run` on a thread of its own.
+    /// Starts the thread that polls `run`; it calls `wake` after every poll.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub(crate) fn start(run: AlignRun, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
-        let (orders, told) = bounded(8);
-        let (show, seen) = bounded(1);
+        let (orders, commands) = bounded(8);
+        let (states, seen) = bounded(1);
         let work = move || {
             loop {
-                match told.recv_timeout(LOOK) {
+                match commands.recv_timeout(POLL) {
                     Ok(Order::Undo) => run.undo(),
                     Ok(Order::Restart) => run.restart(),
                     Ok(Order::Solve) => run.solve(),
@@ -58,8 +58,9 @@ impl Search {
                 }
                 let [frame, events] = run.pictures();
                 let small = |p: Option<ImageU8>| p.map(|p| shrink(&p, SIDE));
-                // What the window has not yet taken is replaced by the next look.
-                let _ = show.try_send(Seen {
+                // If the window has not taken the last state, this one is dropped; the next
+                // poll sends a newer one.
+                let _ = states.try_send(Seen {
                     progress: run.progress(),
                     pictures: [small(frame), small(events), small(run.overlay())],
                     alignment: run.alignment(),
@@ -67,18 +68,18 @@ impl Search {
                 wake();
             }
         };
-        std::thread::Builder::new().name("align look".into()).spawn(work)?;
+        std::thread::Builder::new().name("align poll".into()).spawn(work)?;
         Ok(Self { orders, seen })
     }
 
-    /// The newest look, if there is one that was not taken yet.
+    /// The newest state, once.
     pub(crate) fn take(&self) -> Option<Seen> {
         self.seen.try_iter().last()
     }
 
-    /// Asks for something; it is seen with the next look.
+    /// Sends a command; its effect is visible after the next poll.
     pub(crate) fn order(&self, order: Order) {
-        // Eight orders that wait are more than anyone presses in a fifth of a second.
+        // If eight commands are queued already, this one is dropped: users are not that fast.
         let _ = self.orders.try_send(order);
     }
 }

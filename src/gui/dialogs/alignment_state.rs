@@ -5,18 +5,24 @@ use crate::rig::align::Board;
 use eframe::egui::{ColorImage, TextureHandle, Ui};
 use std::time::Instant;
 
-/// What was chosen, and the search while it runs.
+/// The user's choices, and the search while it runs.
 pub(crate) struct AlignmentDialog {
-    /// Inner corners of the board.
+    /// Inner corners of the board, across.
     pub(crate) columns: usize,
+    /// Inner corners of the board, down.
     pub(crate) rows: usize,
-    /// The board flashes on a screen and is seen by its events.
+    /// The board flashes on a screen and is detected in the events.
     pub(crate) flashing: bool,
     pub(crate) search: Option<Search>,
+    /// Latest state of the search.
     pub(crate) seen: Seen,
+    /// Previews of that state.
     pub(crate) textures: [Option<TextureHandle>; 3],
+    /// Picture of the flashing board.
     pub(crate) board: Option<TextureHandle>,
+    /// Why the search could not be started.
     pub(crate) fault: Option<String>,
+    /// Start of the flashing.
     pub(crate) since: Instant,
 }
 
@@ -38,24 +44,25 @@ impl Default for AlignmentDialog {
 }
 
 impl AlignmentDialog {
-    /// Ends the search.
+    /// Ends the search and discards its state.
     pub(crate) fn leave(&mut self) {
         (self.search, self.seen, self.fault) = (None, Seen::default(), None);
         (self.textures, self.board) = (Default::default(), None);
     }
 
-    /// Whether the frame camera's picture is shown.
+    /// Whether the frame camera's preview is shown.
     #[cfg(test)]
     pub(crate) fn pictured(&self) -> bool {
         self.textures[0].is_some()
     }
 
-    /// How the search stands, as it was seen last.
+    /// Progress of the search at the last poll.
     #[cfg(test)]
     pub(crate) fn progress(&self) -> &crate::rig::align::AlignProgress {
         &self.seen.progress
     }
 
+    /// Takes the newest state of the search and uploads its previews.
     pub(crate) fn poll(&mut self, ui: &Ui) {
         let Some(seen) = self.search.as_ref().and_then(Search::take) else { return };
         for (texture, picture) in self.textures.iter_mut().zip(&seen.pictures) {
@@ -68,6 +75,7 @@ impl AlignmentDialog {
         self.seen = seen;
     }
 
+    /// Sends a command to the search, if one runs.
     pub(crate) fn order(&self, order: Order) {
         if let Some(search) = &self.search {
             search.order(order);

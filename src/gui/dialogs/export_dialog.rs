@@ -1,4 +1,4 @@
-//! From recordings to a dataset: what is asked before, how far it is, and how it ended.
+//! The dialog that exports recordings as a dataset: options, progress, result.
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 impl Window {
-    /// Asks how these sequences are to be exported, or shows how far it is.
+    /// Opens the dialog for these sequences, or shows the progress of a running export.
     pub(crate) fn begin_export(&mut self, sequences: Vec<PathBuf>) {
         self.dialog = Some(Dialog::Export);
         if self.export.running.is_some() {
@@ -32,7 +32,7 @@ impl Window {
         export.whole &= export.sequences.len() > 1;
     }
 
-    /// Notices that an export has ended; without its dialog a message says so.
+    /// Checks whether the export has ended; shows a message if its dialog is closed.
     pub(crate) fn watch_export(&mut self) {
         if self.export.poll()
             && self.dialog != Some(Dialog::Export)
@@ -42,7 +42,7 @@ impl Window {
         }
     }
 
-    /// The dialog.
+    /// Draws the dialog.
     pub(crate) fn export_dialog(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::modal(ui, "export").show(ui, |ui| {
@@ -50,14 +50,17 @@ impl Window {
             let count = self.export.sequences.len();
             let plural = if count == 1 { "" } else { "s" };
             ui.heading(format!("Export {count} recording{plural} as a dataset"));
-            hint(ui, "train/ and test/ as gem-live test and train read them, with YAML files.");
+            hint(
+                ui,
+                "Writes train/ and test/ with YAML files, as gem-live train and test read them.",
+            );
             ui.separator();
             if let Some(far) = self.export.far() {
-                self.progress_of_export(ui, far, &mut actions);
+                self.export_progress(ui, far, &mut actions);
             } else if self.export.ended.is_some() {
-                self.end_of_export(ui, &mut actions);
+                self.export_result(ui, &mut actions);
             } else {
-                self.ask_for_export(ui, &mut actions);
+                self.export_options(ui, &mut actions);
             }
         });
         if response.should_close() {
@@ -66,7 +69,7 @@ impl Window {
         actions
     }
 
-    fn ask_for_export(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn export_options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let export = &mut self.export;
         ui.horizontal(|ui| {
             ui.label("Folder");
@@ -80,18 +83,22 @@ impl Window {
         ui.add(edit).widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Dataset folder"));
         ui.add_space(4.0);
         ui.horizontal(|ui| {
-            ui.label("For testing");
-            let part = egui::Slider::new(&mut export.part, 0..=100).suffix(" %");
-            let part = ui.add(part);
-            part.widget_info(|| WidgetInfo::slider(true, export.part.into(), "For testing"));
+            ui.label("Test split");
+            let split = egui::Slider::new(&mut export.part, 0..=100).suffix(" %");
+            let split = ui.add(split);
+            split.widget_info(|| WidgetInfo::slider(true, export.part.into(), "Test split"));
         });
         ui.add_enabled_ui(export.sequences.len() > 1, |ui| {
-            ui.radio_value(&mut export.whole, false, "of the pairs of every recording");
-            ui.radio_value(&mut export.whole, true, "whole recordings: no scene is in both");
+            ui.radio_value(&mut export.whole, false, "split by pairs within every recording");
+            ui.radio_value(
+                &mut export.whole,
+                true,
+                "split by recordings: no scene is in both sets",
+            );
         });
         ui.add_space(4.0);
         ui.checkbox(&mut export.copy, "Copy the files");
-        hint(ui, "Otherwise they are linked where the disk can, which takes no space.");
+        hint(ui, "Otherwise hard links are used where possible, which take no space.");
         ui.add_space(8.0);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let ready = !export.out.trim().is_empty() && !export.sequences.is_empty();
@@ -104,11 +111,11 @@ impl Window {
         });
     }
 
-    fn progress_of_export(&self, ui: &mut Ui, far: Far, actions: &mut Vec<Action>) {
+    fn export_progress(&self, ui: &mut Ui, far: Far, actions: &mut Vec<Action>) {
         bar(ui, far);
         ui.add_space(8.0);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.button("Go on behind").clicked() {
+            if ui.button("Run in background").clicked() {
                 actions.push(Action::Close);
             }
             if let Some(running) = &self.export.running
@@ -119,11 +126,11 @@ impl Window {
         });
     }
 
-    fn end_of_export(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn export_result(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let Some((kind, text, remarks)) = &self.export.ended else { return };
         let colour = if *kind == Kind::Good { theme::RESTORED } else { theme::WARNING };
         ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
-        // Many broken files are one trouble.
+        // At most five remarks, so that the dialog fits on the screen.
         for remark in remarks.iter().take(5) {
             ui.add(egui::Label::new(RichText::new(remark).color(theme::WARNING)).wrap());
         }
@@ -133,26 +140,26 @@ impl Window {
             );
         }
         ui.add_space(8.0);
-        let mut again = false;
+        let mut edit = false;
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::primary(ui, true, "Done").clicked() {
                 actions.push(Action::Close);
             }
-            again = *kind == Kind::Bad && ui.button("Change it").clicked();
+            edit = *kind == Kind::Bad && ui.button("Back to options").clicked();
         });
-        if again {
+        if edit {
             self.export.ended = None;
         }
     }
 }
 
-/// How far it is, as a bar.
+/// Draws the progress of an export as a bar.
 pub(crate) fn bar(ui: &mut Ui, (phase, done, total): Far) {
-    let what = match phase {
-        Phase::Looking => "Looking at",
+    let verb = match phase {
+        Phase::Looking => "Checking",
         Phase::Writing => "Writing",
     };
-    let part = done as f32 / total.max(1) as f32;
-    let text = format!("{what} pair {done} of {total}");
-    ui.add(egui::ProgressBar::new(part.min(1.0)).text(text).fill(theme::ACCENT));
+    let fraction = done as f32 / total.max(1) as f32;
+    let text = format!("{verb} pair {done} of {total}");
+    ui.add(egui::ProgressBar::new(fraction.min(1.0)).text(text).fill(theme::ACCENT));
 }

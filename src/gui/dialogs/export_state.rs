@@ -8,28 +8,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Files so far, of how many.
+/// Progress: phase, files done, files in total.
 pub(crate) type Far = (Phase, usize, usize);
 
-/// An export that runs on a thread of its own: every pair is read, which takes its time.
+/// An export on a worker thread: it reads every pair, which takes a while.
 pub(crate) struct Running {
+    /// Latest progress.
     pub(crate) far: Arc<Mutex<Far>>,
+    /// Set to stop the export.
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) thread: JoinHandle<Result<Exported, ExportError>>,
 }
 
-/// What is asked for, and what became of it.
+/// Options of the export, its progress and its result.
 pub(crate) struct ExportDialog {
+    /// Folders of the recordings to export.
     pub(crate) sequences: Vec<PathBuf>,
-    /// Folder for the dataset, as it is being typed.
+    /// Folder of the dataset, as typed.
     pub(crate) out: String,
-    /// Per cent that is for testing.
+    /// Share of the test set, in percent.
     pub(crate) part: u32,
-    /// Divided by whole sequences rather than by pairs.
+    /// Split by whole sequences instead of by pairs.
     pub(crate) whole: bool,
+    /// Copy the files instead of linking them.
     pub(crate) copy: bool,
     pub(crate) running: Option<Running>,
-    /// How the last one ended: what to say, and what is odd.
+    /// Result of the last export: its kind, the message, and remarks about single files.
     pub(crate) ended: Option<(Kind, String, Vec<String>)>,
 }
 
@@ -38,7 +42,7 @@ impl Default for ExportDialog {
         Self {
             sequences: Vec::new(),
             out: String::new(),
-            // As the command line has it.
+            // The default of the command line.
             part: 20,
             whole: false,
             copy: false,
@@ -49,18 +53,18 @@ impl Default for ExportDialog {
 }
 
 impl ExportDialog {
-    /// A folder was chosen in the system's own dialog.
+    /// Sets the folder that was chosen in the system's file dialog.
     pub(crate) fn choose(&mut self, folder: &Path) {
         self.out = folder.display().to_string();
     }
 
-    /// How far the one that runs is.
+    /// Progress of the running export; none if none runs.
     pub(crate) fn far(&self) -> Option<Far> {
         let running = self.running.as_ref()?;
         Some(*running.far.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Stops it and waits until nothing is left of it, for a window that is closed.
+    /// Stops the export and waits for its thread, for when the window is closed.
     pub(crate) fn end(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop.store(true, Ordering::Relaxed);
@@ -69,24 +73,25 @@ impl ExportDialog {
     }
 
     fn order(&self) -> Order {
-        let part = f64::from(self.part) / 100.0;
+        let fraction = f64::from(self.part) / 100.0;
         Order {
             sequences: self.sequences.clone(),
             out: PathBuf::from(self.out.trim()),
-            split: if self.whole { Split::Sequences(part) } else { Split::Pairs(part) },
+            split: if self.whole { Split::Sequences(fraction) } else { Split::Pairs(fraction) },
             seed: 1,
             transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
         }
     }
 
+    /// Starts the export; `wake` is called after every step.
     pub(crate) fn start(&mut self, wake: Arc<dyn Fn() + Send + Sync>) {
         let far = Arc::new(Mutex::new((Phase::Looking, 0, 0)));
         let stop = Arc::new(AtomicBool::new(false));
-        let (order, told, stopped) = (self.order(), far.clone(), stop.clone());
+        let (order, progress, stopped) = (self.order(), far.clone(), stop.clone());
         let work = move || {
             let ended = run(&order, |step| {
                 let far = (step.phase, step.done, step.total);
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = far;
+                *progress.lock().unwrap_or_else(PoisonError::into_inner) = far;
                 wake();
                 match stopped.load(Ordering::Relaxed) {
                     true => ControlFlow::Break(()),
@@ -98,11 +103,14 @@ impl ExportDialog {
         };
         match std::thread::Builder::new().name("export".into()).spawn(work) {
             Ok(thread) => self.running = Some(Running { far, stop, thread }),
-            Err(e) => self.ended = Some((Kind::Bad, format!("no thread: {e}"), Vec::new())),
+            Err(e) => {
+                let text = format!("Cannot start the export thread: {e}");
+                self.ended = Some((Kind::Bad, text, Vec::new()));
+            }
         }
     }
 
-    /// Takes the result once it is there.
+    /// Takes the result once the export has ended; returns whether it has just ended.
     pub(crate) fn poll(&mut self) -> bool {
         let Some(running) = self.running.take_if(|r| r.thread.is_finished()) else { return false };
         self.ended = Some(match running.thread.join() {
@@ -114,8 +122,11 @@ impl ExportDialog {
             Ok(Err(ExportError::Stopped)) => {
                 (Kind::Good, "Stopped: nothing was exported.".into(), Vec::new())
             }
-            Ok(Err(e)) => (Kind::Bad, format!("Not exported: {e}"), Vec::new()),
-            Err(_) => (Kind::Bad, "Exporting failed, please report it.".into(), Vec::new()),
+            Ok(Err(e)) => (Kind::Bad, format!("Export failed: {e}"), Vec::new()),
+            Err(_) => {
+                let text = "Export failed with an internal error: please report it.";
+                (Kind::Bad, text.into(), Vec::new())
+            }
         });
         true
     }

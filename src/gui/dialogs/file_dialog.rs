@@ -1,33 +1,33 @@
-//! The system's own dialog for files and folders, which must not hold up the window.
+//! The system's file dialog, which runs without blocking the window.
 
 use eframe::egui;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-/// What a file or folder is wanted for.
+/// Purpose of the chosen file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// A file to play.
+    /// A recording to play, as a file.
     Recording,
-    /// A folder to play.
+    /// A recording to play, as a folder.
     RecordingFolder,
-    /// Weights to use.
+    /// A weights file to load.
     Weights,
-    /// Where recordings are to lie.
+    /// Folder for recordings.
     Folder,
-    /// Where a dataset is to lie.
+    /// Folder for a dataset.
     Dataset,
 }
 
-/// One dialog at a time.
+/// The file dialog; one at a time.
 #[derive(Default)]
 pub(crate) struct Chooser {
-    waiting: Option<(Purpose, Receiver<Option<PathBuf>>)>,
+    pending: Option<(Purpose, Receiver<Option<PathBuf>>)>,
 }
 
 impl Chooser {
-    /// Opens the dialog. Where the system has none, nothing comes: every place that asks has a
-    /// line to type a path into as well.
+    /// Opens the dialog. If the system has none, nothing is chosen: every place that opens it
+    /// also has another way to enter a path.
     pub(crate) fn ask(&mut self, purpose: Purpose, context: &egui::Context) {
         let dialog = rfd::AsyncFileDialog::new();
         let dialog = match purpose {
@@ -36,7 +36,7 @@ impl Chooser {
             }
             Purpose::RecordingFolder => dialog.set_title("Play a folder of MS-RBD pairs"),
             Purpose::Weights => dialog
-                .set_title("Use other weights")
+                .set_title("Load weights")
                 .add_filter("Weights", &["ckpt", "pth", "pt", "safetensors"]),
             Purpose::Folder => dialog.set_title("Folder for recordings"),
             Purpose::Dataset => dialog.set_title("Folder for the dataset"),
@@ -44,7 +44,7 @@ impl Chooser {
         let folder = !matches!(purpose, Purpose::Recording | Purpose::Weights);
         let (send, receive) = channel();
         let context = context.clone();
-        // Made on this thread, as macOS wants it, and waited for on another.
+        // macOS requires that the dialog is created on this thread; a worker waits for it.
         let answer: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
             if folder { Box::pin(dialog.pick_folder()) } else { Box::pin(dialog.pick_file()) };
         let wait = move || {
@@ -53,19 +53,19 @@ impl Chooser {
             context.request_repaint();
         };
         if std::thread::Builder::new().name("chooser".into()).spawn(wait).is_ok() {
-            self.waiting = Some((purpose, receive));
+            self.pending = Some((purpose, receive));
         }
     }
 
-    /// What was chosen, once it was.
+    /// The chosen file or folder, once; none while the dialog is open or if it was cancelled.
     pub(crate) fn take(&mut self) -> Option<(Purpose, PathBuf)> {
-        let (purpose, receive) = self.waiting.as_ref()?;
+        let (purpose, receive) = self.pending.as_ref()?;
         let chosen = match receive.try_recv() {
             Err(TryRecvError::Empty) => return None,
             Ok(chosen) => chosen.map(|path| (*purpose, path)),
             Err(TryRecvError::Disconnected) => None,
         };
-        self.waiting = None;
+        self.pending = None;
         chosen
     }
 }

@@ -1,4 +1,4 @@
-//! The dialog that chooses where pictures come from.
+//! The dialog that chooses the source: cameras, a recording or the simulated rig.
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
@@ -6,20 +6,23 @@ use crate::gui::{theme, widgets};
 use crate::live::{SourceName, Sources};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 
-/// A kind of source: what it is called on the command line, its name, and what it is for.
+/// A kind of source that can be chosen.
 struct Kind {
-    word: &'static str,
+    /// Prefix of its name on the command line.
+    prefix: &'static str,
+    /// Name in the dialog.
     name: &'static str,
-    /// In the bar.
+    /// Name in the top bar.
     short: &'static str,
+    /// Description in the dialog.
     about: &'static str,
-    /// What may follow the word and a colon, if anything.
-    rest: Option<Rest>,
+    /// What may follow the prefix and a colon, if anything.
+    argument: Option<Argument>,
 }
 
-/// What further names a source.
+/// Argument of a source.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
+enum Argument {
     Size,
     Serial,
     Number,
@@ -28,68 +31,68 @@ enum Rest {
 
 const KINDS: [Kind; 6] = [
     Kind {
-        word: "sim",
+        prefix: "sim",
         name: "Simulated rig",
         short: "Simulated rig",
-        about: "A moving scene seen by two cameras whose clocks disagree. Its sharp truth is \
-                known, and no hardware is needed.",
-        rest: Some(Rest::Size),
+        about: "A moving scene, captured by two simulated cameras with independent clocks. It \
+                has ground truth and needs no hardware.",
+        argument: Some(Argument::Size),
     },
     Kind {
-        word: "davis",
+        prefix: "davis",
         name: "DAVIS camera",
         short: "DAVIS",
-        about: "Frames and events of one DAVIS346, through libcaer. It is waited for if it is \
-                not plugged in.",
-        rest: Some(Rest::Serial),
+        about: "Frames and events of one DAVIS346, through libcaer. If it is not connected, the \
+                program waits for it.",
+        argument: Some(Argument::Serial),
     },
     Kind {
-        word: "genicam",
+        prefix: "genicam",
         name: "GenICam camera",
         short: "GenICam",
         about: "A FLIR or another machine-vision camera, through Aravis.",
-        rest: Some(Rest::Serial),
+        argument: Some(Argument::Serial),
     },
     Kind {
-        word: "uvc",
-        name: "Web camera",
-        short: "Web camera",
-        about: "Any camera that the system knows as a webcam.",
-        rest: Some(Rest::Number),
+        prefix: "uvc",
+        name: "Webcam (UVC)",
+        short: "Webcam",
+        about: "Any camera that the operating system lists as a webcam.",
+        argument: Some(Argument::Number),
     },
     Kind {
-        word: "replay",
+        prefix: "replay",
         name: "Recording",
         short: "Recording",
-        about: "A folder of MS-RBD pairs, or an AEDAT4 file. It can also be dropped onto the \
+        about: "A folder of MS-RBD pairs, or an AEDAT4 file. Files can also be dropped onto the \
                 window.",
-        rest: Some(Rest::Path),
+        argument: Some(Argument::Path),
     },
     Kind {
-        word: "clip",
+        prefix: "clip",
         name: "Built-in clip",
         short: "Built-in clip",
-        about: "A short sequence that ships with the program.",
-        rest: None,
+        about: "A short sequence that is included in the program.",
+        argument: None,
     },
 ];
 
-/// Sizes of the simulated rig's frames; the last one is the published rig's.
+/// Frame sizes of the simulated rig; the last one is that of the published rig.
 const SIZES: [&str; 4] = ["288x192", "384x256", "576x384", "1152x768"];
 
-/// What is chosen so far.
+/// State of the dialog.
 #[derive(Default)]
 pub(crate) struct Chosen {
-    /// Frames and events come from two cameras.
+    /// Frames and events come from two separate cameras.
     two: bool,
-    /// As on the command line: the one for both or for frames, and the one for events.
+    /// Source names as on the command line: for both or for frames, and for events.
     specs: [String; 2],
-    /// Which of the two is being chosen.
+    /// Index of the source that is being edited.
     edited: usize,
 }
 
 impl Chosen {
-    /// Begins with what is open now.
+    /// Initialises the dialog with the current source.
     pub(crate) fn begin(&mut self, now: &Sources) {
         self.edited = 0;
         (self.two, self.specs) = match now {
@@ -98,7 +101,7 @@ impl Chosen {
         };
     }
 
-    /// A recording was chosen in the system's own dialog.
+    /// Sets the recording that was chosen in the system's file dialog.
     pub(crate) fn choose(&mut self, path: &std::path::Path) {
         *self.spec() = format!("replay:{}", path.display());
     }
@@ -148,7 +151,7 @@ impl Chosen {
     }
 
     fn head(&mut self, ui: &mut Ui) {
-        ui.heading("Where do the pictures come from?");
+        ui.heading("Choose a source");
         ui.horizontal(|ui| {
             ui.radio_value(&mut self.two, false, "One camera for frames and events");
             ui.radio_value(&mut self.two, true, "Two cameras");
@@ -163,7 +166,7 @@ impl Chosen {
         });
     }
 
-    /// The same in the words of the command line, to be typed for whatever has no button.
+    /// Draws the source names of the command line as text fields, for sources without a button.
     fn foot(&mut self, ui: &mut Ui, sources: Result<Sources, String>, actions: &mut Vec<Action>) {
         ui.horizontal(|ui| {
             let options = if self.two {
@@ -181,29 +184,31 @@ impl Chosen {
                 enter |= edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let go = widgets::primary(ui, sources.is_ok(), "Open").clicked();
+                let open = widgets::primary(ui, sources.is_ok(), "Open").clicked();
                 if ui.button("Cancel").clicked() {
                     actions.push(Action::Close);
                 }
-                if let (Ok(sources), true) = (sources, go || enter) {
+                if let (Ok(sources), true) = (sources, open || enter) {
                     actions.push(Action::Open(sources));
                 }
             });
         });
     }
 
-    /// Kinds that can be chosen: an event camera of two must give events.
+    /// Draws the kinds of sources that fit: for example only those with events for the event
+    /// camera of two.
     fn kinds(&mut self, ui: &mut Ui) {
         let spec = self.spec().clone();
-        let now = spec.split(':').next().unwrap_or_default().to_owned();
+        let current = spec.split(':').next().unwrap_or_default().to_owned();
         let (two, events) = (self.two, self.two && self.edited == 1);
         for kind in KINDS.iter().filter(|k| k.fits(two, events)) {
             let width = egui::vec2(ui.available_width(), 26.0);
-            let label = egui::Button::selectable(now == kind.word, kind.name).min_size(width);
-            if ui.add(label).clicked() && now != kind.word {
-                *self.spec() = match kind.rest {
-                    Some(Rest::Path) => format!("{}:", kind.word),
-                    _ => kind.word.to_owned(),
+            let selected = current == kind.prefix;
+            let label = egui::Button::selectable(selected, kind.name).min_size(width);
+            if ui.add(label).clicked() && !selected {
+                *self.spec() = match kind.argument {
+                    Some(Argument::Path) => format!("{}:", kind.prefix),
+                    _ => kind.prefix.to_owned(),
                 };
             }
         }
@@ -211,40 +216,42 @@ impl Chosen {
 
     fn options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let spec = self.spec().clone();
-        let (word, rest) = spec.split_once(':').unwrap_or((&spec, ""));
-        let Some(kind) = KINDS.iter().find(|k| k.word == word) else { return };
-        let mut rest = rest.to_owned();
+        let (prefix, argument) = spec.split_once(':').unwrap_or((&spec, ""));
+        let Some(kind) = KINDS.iter().find(|k| k.prefix == prefix) else { return };
+        let mut argument = argument.to_owned();
         ui.add(egui::Label::new(kind.about).wrap());
         ui.add_space(8.0);
-        match kind.rest {
-            Some(Rest::Size) => {
-                ui.label(RichText::new("Size of its frames").color(theme::QUIET));
+        match kind.argument {
+            Some(Argument::Size) => {
+                ui.label(RichText::new("Frame size").color(theme::QUIET));
                 ui.horizontal(|ui| {
                     for size in SIZES {
-                        let chosen = rest == size || (rest.is_empty() && size == SIZES[0]);
+                        let chosen = argument == size || (argument.is_empty() && size == SIZES[0]);
                         if ui.selectable_label(chosen, size).clicked() {
-                            size.clone_into(&mut rest);
+                            size.clone_into(&mut argument);
                         }
                     }
                 });
-                let text = "The larger the frames, the more of them a small machine skips.";
+                let text = "Larger frames need a faster machine: a slow one skips more of them.";
                 widgets::hint(ui, text);
             }
-            Some(Rest::Serial) => {
-                ui.label(RichText::new("Serial number, if there are several").color(theme::QUIET));
-                let edit = ui.add(egui::TextEdit::singleline(&mut rest).hint_text("any"));
+            Some(Argument::Serial) => {
+                ui.label(
+                    RichText::new("Serial number, if several are connected").color(theme::QUIET),
+                );
+                let edit = ui.add(egui::TextEdit::singleline(&mut argument).hint_text("any"));
                 edit.widget_info(|| labelled(Role::TextInput, "Serial number"));
             }
-            Some(Rest::Number) => {
-                ui.label(RichText::new("Which one: 0 is the first").color(theme::QUIET));
-                let mut number: u32 = rest.parse().unwrap_or(0);
+            Some(Argument::Number) => {
+                ui.label(RichText::new("Camera index, 0 is the first").color(theme::QUIET));
+                let mut number: u32 = argument.parse().unwrap_or(0);
                 let edit = ui.add(egui::DragValue::new(&mut number).range(0..=63));
-                edit.widget_info(|| labelled(Role::SpinButton, "Number of the camera"));
-                rest = number.to_string();
+                edit.widget_info(|| labelled(Role::SpinButton, "Camera index"));
+                argument = number.to_string();
             }
-            Some(Rest::Path) => {
+            Some(Argument::Path) => {
                 ui.label(RichText::new("File or folder").color(theme::QUIET));
-                let edit = egui::TextEdit::singleline(&mut rest).desired_width(f32::INFINITY);
+                let edit = egui::TextEdit::singleline(&mut argument).desired_width(f32::INFINITY);
                 let edit = ui.add(edit.hint_text("/path/to/recording"));
                 edit.widget_info(|| labelled(Role::TextInput, "Path of the recording"));
                 ui.horizontal(|ui| {
@@ -258,8 +265,11 @@ impl Chosen {
             }
             None => {}
         }
-        let colon = !rest.is_empty() || kind.rest == Some(Rest::Path);
-        *self.spec() = if colon { format!("{}:{rest}", kind.word) } else { kind.word.to_owned() };
+        *self.spec() = if argument.is_empty() && kind.argument != Some(Argument::Path) {
+            kind.prefix.to_owned()
+        } else {
+            format!("{}:{argument}", kind.prefix)
+        };
     }
 }
 
@@ -268,20 +278,20 @@ fn labelled(role: Role, name: &str) -> WidgetInfo {
 }
 
 impl Kind {
-    /// Whether it can be chosen for both, for frames or for events of two cameras.
+    /// Whether it can be used: as the only source, or for frames or events of two cameras.
     fn fits(&self, two: bool, events: bool) -> bool {
-        let tried = [self.word.to_owned(), format!("{}:x", self.word)];
-        let name = tried.iter().find_map(|name| name.parse::<SourceName>().ok());
-        let gives = |n: &SourceName| match (two, events) {
+        let candidates = [self.prefix.to_owned(), format!("{}:x", self.prefix)];
+        let name = candidates.iter().find_map(|name| name.parse::<SourceName>().ok());
+        let fits = |n: &SourceName| match (two, events) {
             (false, _) => n.has_events(),
             (true, false) => !n.is_clip(),
             (true, true) => n.has_events() && !n.is_clip(),
         };
-        name.is_some_and(|n| gives(&n))
+        name.is_some_and(|n| fits(&n))
     }
 }
 
-/// What sources are called in the bar.
+/// Short name of the sources, for the top bar and messages.
 pub(crate) fn called(sources: &Sources) -> String {
     match sources {
         Sources::One(name) => one(name),
@@ -292,15 +302,15 @@ pub(crate) fn called(sources: &Sources) -> String {
 
 fn one(name: &SourceName) -> String {
     let text = name.to_string();
-    let (word, rest) = text.split_once(':').unwrap_or((&text, ""));
-    match word {
+    let (prefix, argument) = text.split_once(':').unwrap_or((&text, ""));
+    match prefix {
         "replay" => {
-            let path = std::path::Path::new(rest);
-            let last = path.file_name().map_or(rest.into(), |n| n.to_string_lossy());
+            let path = std::path::Path::new(argument);
+            let last = path.file_name().map_or(argument.into(), |n| n.to_string_lossy());
             shortened(&last)
         }
         _ => {
-            let known = KINDS.iter().find(|k| k.word == word);
+            let known = KINDS.iter().find(|k| k.prefix == prefix);
             known.map_or_else(|| shortened(&text), |k| k.short.into())
         }
     }
@@ -319,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_have_names_that_fit_into_the_bar() {
+    fn source_names_are_shortened_for_the_top_bar() {
         let one = |name: &str| Sources::One(name.parse().unwrap());
         let called = |name: &str| called(&one(name));
         assert_eq!(called("sim:576x384"), "Simulated rig");

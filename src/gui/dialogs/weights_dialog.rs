@@ -1,5 +1,5 @@
-//! The file that the weights came from, watched: training and `adapt` replace it, and the window
-//! picks that up without being restarted.
+//! Watches the weights file: training and `adapt` replace it, and the window reloads it without
+//! a restart.
 
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// How often the file is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval between two checks of the file.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What tells two contents of a file apart without reading it.
+/// Modification time and size, to detect changes of a file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     modified: Option<SystemTime>,
@@ -18,27 +18,27 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// None where there is no file.
+    /// Stamp of a file; none if it does not exist.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let about = std::fs::metadata(path).ok()?;
         Some(Self { modified: about.modified().ok(), bytes: about.len() })
     }
 }
 
-/// The file of the weights in use, as it was when they were read; none for those in the program.
+/// File of the weights in use, with its stamp when it was read; none for the built-in weights.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin(Arc<Mutex<Option<Stamped>>>);
 
-/// A file, and the stamp that it had.
+/// A file and its stamp.
 type Stamped = (PathBuf, Option<Stamp>);
 
 impl Origin {
-    /// Weights of this file, read when it had this stamp, are in use.
+    /// Sets the file whose weights are in use, and the stamp that it had when it was read.
     pub(crate) fn set(&self, path: PathBuf, stamp: Option<Stamp>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((path, stamp));
     }
 
-    /// The file, if there is one.
+    /// The file; none for the built-in weights.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         self.get().map(|(path, _)| path)
     }
@@ -48,16 +48,16 @@ impl Origin {
     }
 }
 
-/// What became of a file that has changed.
+/// Result of reloading a changed file.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// It holds other weights now.
+    /// New weights.
     Fresh(PathBuf, Box<Weights>),
-    /// It holds something else; said once until it is good again.
+    /// The file cannot be read as weights; reported once until it is valid again.
     Broken(String),
 }
 
-/// A thread that looks at the file; dropping this ends it.
+/// The watching thread; dropping this ends it.
 #[derive(Debug)]
 pub(crate) struct Watch {
     news: Receiver<News>,
@@ -65,22 +65,23 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks at the file of `origin`, whichever that is.
+    /// Watches the current file of `origin`; `wake` is called after every reload.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub(crate) fn start(
         origin: Origin,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Self> {
-        // A minimised window takes no news: one waits, and the thread waits with the next.
-        let (say, news) = sync_channel(1);
+        // A minimised window does not receive: one result is queued, and the thread blocks on the
+        // next.
+        let (results, news) = sync_channel(1);
         let (stop, stopped) = channel::<()>();
-        let mut look = Look { origin, before: None, broken: false };
+        let mut poller = Poller { origin, before: None, broken: false };
         let work = move || {
-            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                if let Some(news) = look.look() {
-                    if say.send(news).is_err() {
+            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if let Some(news) = poller.poll() {
+                    if results.send(news).is_err() {
                         return;
                     }
                     wake();
@@ -91,37 +92,37 @@ impl Watch {
         Ok(Self { news, _stop: stop })
     }
 
-    /// What has happened since.
+    /// The next result, if any.
     pub(crate) fn take(&self) -> Option<News> {
         self.news.try_recv().ok()
     }
 }
 
-/// What the thread remembers from one look to the next.
-struct Look {
+/// State of the thread between two checks.
+struct Poller {
     origin: Origin,
-    /// The stamp that the file had.
+    /// File and stamp at the last check.
     before: Option<(PathBuf, Stamp)>,
-    /// That it is broken was said.
+    /// The broken file was already reported.
     broken: bool,
 }
 
-impl Look {
-    /// Reads the file once it has changed and then rested from one look to the next: whoever
-    /// writes it may need a while.
-    fn look(&mut self) -> Option<News> {
+impl Poller {
+    /// Reads the file once it has changed and then stayed the same for one interval: it may
+    /// still be being written.
+    fn poll(&mut self) -> Option<News> {
         let (path, used) = self.origin.get()?;
-        let now = Stamp::of(&path)?;
-        let before = self.before.replace((path.clone(), now));
-        if used == Some(now) || before != Some((path.clone(), now)) {
+        let stamp = Stamp::of(&path)?;
+        let before = self.before.replace((path.clone(), stamp));
+        if used == Some(stamp) || before != Some((path.clone(), stamp)) {
             return None;
         }
         let read = read(&path);
-        if Stamp::of(&path) != Some(now) {
+        if Stamp::of(&path) != Some(stamp) {
             return None;
         }
-        // Good or not, this content is not read again.
-        self.origin.set(path.clone(), Some(now));
+        // Valid or not, this content is not read again.
+        self.origin.set(path.clone(), Some(stamp));
         match read {
             Ok(weights) => {
                 self.broken = false;
@@ -132,7 +133,10 @@ impl Look {
     }
 }
 
-/// Reads weights of any format.
+/// Reads weights of any supported format.
+///
+/// # Errors
+/// The file cannot be read, or does not contain valid weights; the text names the file.
 pub(crate) fn read(path: &Path) -> Result<Weights, String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))
@@ -143,28 +147,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_file_is_read_once_it_rests_and_said_to_be_broken_once() {
+    fn a_changed_file_is_read_once_stable_and_reported_broken_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.safetensors");
         let good = std::fs::read("assets/weights.safetensors").unwrap();
         std::fs::write(&path, &good).unwrap();
         let origin = Origin::default();
-        let mut look = Look { origin: origin.clone(), before: None, broken: false };
-        assert!(look.look().is_none(), "there is no file yet");
+        let mut poller = Poller { origin: origin.clone(), before: None, broken: false };
+        assert!(poller.poll().is_none(), "there is no file yet");
         origin.set(path.clone(), Stamp::of(&path));
-        assert!((0..3).all(|_| look.look().is_none()), "nothing has changed");
-        // Half of it, which then stops: said, but only once.
+        assert!((0..3).all(|_| poller.poll().is_none()), "nothing has changed");
+        // A truncated file is reported, but only once.
         std::fs::write(&path, &good[..1000]).unwrap();
-        assert!(look.look().is_none(), "it may still be written");
-        let Some(News::Broken(why)) = look.look() else { panic!("nothing was said") };
+        assert!(poller.poll().is_none(), "it may still be written");
+        let Some(News::Broken(why)) = poller.poll() else {
+            panic!("the broken file was not reported")
+        };
         assert!(why.contains("mine.safetensors"), "{why}");
         std::fs::write(&path, &good[..2000]).unwrap();
-        assert!((0..3).all(|_| look.look().is_none()), "said twice");
+        assert!((0..3).all(|_| poller.poll().is_none()), "reported twice");
         std::fs::remove_file(&path).unwrap();
-        assert!(look.look().is_none(), "a file that is gone is waited for");
+        assert!(poller.poll().is_none(), "a missing file is not an error");
         std::fs::write(&path, &good).unwrap();
-        assert!(look.look().is_none());
-        assert!(matches!(look.look(), Some(News::Fresh(p, _)) if p == path));
-        assert!((0..3).all(|_| look.look().is_none()), "used twice");
+        assert!(poller.poll().is_none());
+        assert!(matches!(poller.poll(), Some(News::Fresh(p, _)) if p == path));
+        assert!((0..3).all(|_| poller.poll().is_none()), "loaded twice");
     }
 }

@@ -1,4 +1,4 @@
-//! The bar below the pictures: the instant on the left, speed on the right.
+//! The bottom bar: the restored instant on the left, rates and times on the right.
 
 use super::transport;
 use crate::gui::action::Action;
@@ -6,17 +6,17 @@ use crate::gui::state::Window;
 use crate::gui::theme;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 
-/// Draws the bar; a recording has a row of its own above it.
+/// Draws the bar; a recording has a transport row above it.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
-    let recording = window.session.transport();
-    if let Some(transport) = recording {
+    let replay = window.session.transport();
+    if let Some(transport) = replay {
         actions.extend(transport::show(window, ui, transport));
     }
     ui.horizontal(|ui| {
-        if recording.is_none() {
-            let hold = if window.held { "Go on" } else { "Hold" };
-            let button = egui::Button::new(hold).min_size(egui::vec2(62.0, 0.0));
+        if replay.is_none() {
+            let name = if window.held { "Resume" } else { "Pause" };
+            let button = egui::Button::new(name).min_size(egui::vec2(62.0, 0.0));
             if ui.add(button).on_hover_text("Space").clicked() {
                 actions.push(Action::Pause);
             }
@@ -26,14 +26,13 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
         let slider = egui::Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(2);
         let slider = ui.add_enabled(!window.slow, slider);
         slider.widget_info(|| WidgetInfo::slider(!window.slow, window.instant, "Instant"));
-        let slider = slider.on_hover_text(
-            "the moment of the exposure that is restored: 0 its start, 1 its end (, and .)",
-        );
+        let slider = slider
+            .on_hover_text("restored instant of the exposure: 0 is its start, 1 its end (, and .)");
         if slider.changed() {
             window.instant = shown;
         }
         let slow = ui.selectable_label(window.slow, "Slow motion");
-        if slow.on_hover_text("plays many instants of each exposure (M)").clicked() {
+        if slow.on_hover_text("plays several instants of each exposure (M)").clicked() {
             actions.push(Action::SlowMotion);
         }
         if window.slow {
@@ -49,25 +48,25 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
     actions
 }
 
-/// In slow motion the slider follows what is played.
+/// The instant that the slider shows; in slow motion the one that is played.
 fn shown_instant(window: &Window) -> f64 {
     let played = window.latest.as_ref().and_then(|o| o.instants.get(window.index.0));
     played.copied().filter(|_| window.slow).unwrap_or(window.instant)
 }
 
 fn speed(window: &Window, ui: &mut Ui) {
-    let now = window.session.snapshot();
+    let stats = window.session.snapshot();
     let Some(o) = &window.latest else { return };
     ui.label(o.captured.exposure.frame.size().to_string());
     if !o.restored.is_empty() {
         let ms = o.restore_time.as_secs_f64() * 1e3 / o.instants.len().max(1) as f64;
         ui.label(format!("restored in {ms:.0} ms"));
     }
-    ui.label(RichText::new(format!("{:.1} fps", now.rate_out)).strong())
-        .on_hover_text("pictures a second on the screen");
-    let skipped = now.drops.total();
+    ui.label(RichText::new(format!("{:.1} fps", stats.rate_out)).strong())
+        .on_hover_text("displayed frames per second");
+    let skipped = stats.drops.total();
     if skipped > 0 && ui.available_width() > 120.0 {
         ui.label(RichText::new(format!("{skipped} skipped")).color(theme::QUIET))
-            .on_hover_text("exposures that were never shown; the panel tells why (I)");
+            .on_hover_text("exposures that were not displayed; see the Statistics panel (I)");
     }
 }

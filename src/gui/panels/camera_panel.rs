@@ -1,4 +1,4 @@
-//! What the source offers to be set.
+//! The controls of the source.
 
 use crate::camera::{Control, Value};
 use crate::gui::state::Window;
@@ -8,18 +8,18 @@ use crate::live::{self, FILTERS};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::time::{Duration, Instant};
 
-/// How long a value that was just set is shown before the camera's own counts again.
+/// How long a value that was set is shown before the camera's own value replaces it.
 const SETTLING: Duration = Duration::from_secs(1);
-/// A range whose ends differ by more than this factor is spread evenly over its magnitudes.
+/// A slider whose range spans more than this factor is logarithmic.
 const WIDE: f64 = 200.0;
-/// Between two sections.
+/// Space between two sections, in points.
 const SPACE: f32 = 10.0;
 
-/// Draws a section for every camera and one for the filters: a widget for every control, those
-/// for experts folded away.
+/// Draws one section per camera and one for the filters, with a widget per control. Advanced
+/// controls are collapsed.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
     let mut controls = window.session.controls();
-    // These are the bar of a recording.
+    // The transport row has these controls of a recording.
     let transport = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
     if window.session.transport().is_some() {
         controls.retain(|c| !transport.contains(&&*c.name));
@@ -27,15 +27,15 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
     window.edits.retain(|(.., since)| since.elapsed() < SETTLING);
     if controls.iter().all(|c| c.group == FILTERS) {
         title(ui, &window.session.source());
-        hint(ui, "This source has nothing of its own that can be set.");
+        hint(ui, "This source has no controls of its own.");
         ui.add_space(SPACE);
     }
     while let Some(first) = controls.first() {
         let group = first.group.clone();
-        // Those of a group stand together, but nothing is lost where they do not.
+        // Controls of a group need not be adjacent.
         let (section, others) = controls.into_iter().partition(|c| c.group == group);
         controls = others;
-        ui.push_id(&group, |ui| one_section(window, ui, &group, section));
+        ui.push_id(&group, |ui| section_of(window, ui, &group, section));
     }
     if is_pair(window) && ui.button("Align the two cameras...").clicked() {
         window.dialog = Some(crate::gui::state::Dialog::Align);
@@ -48,20 +48,20 @@ fn is_pair(window: &Window) -> bool {
     window.session.tap.alignment().cameras().is_some()
 }
 
-/// One camera, under its name.
-fn one_section(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
+/// Draws the section of one camera under its name.
+fn section_of(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
     let source = window.session.source();
     title(ui, &capital(if group.is_empty() { &source } else { group }));
-    let (experts, others): (Vec<Control>, Vec<Control>) =
+    let (advanced, basic): (Vec<Control>, Vec<Control>) =
         section.into_iter().partition(|c| c.expert);
-    others.into_iter().for_each(|control| one(window, ui, control));
-    if !experts.is_empty() {
+    basic.into_iter().for_each(|control| control_row(window, ui, control));
+    if !advanced.is_empty() {
         ui.add_space(2.0);
-        ui.collapsing("For experts", |ui| {
+        ui.collapsing("Advanced", |ui| {
             if group != FILTERS {
-                hint(ui, "Wrong values can make the camera useless until they are set back.");
+                hint(ui, "Wrong values can make the camera unusable until they are reset.");
             }
-            experts.into_iter().for_each(|control| one(window, ui, control));
+            advanced.into_iter().for_each(|control| control_row(window, ui, control));
         });
     }
     ui.add_space(SPACE);
@@ -70,49 +70,50 @@ fn one_section(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Contr
 fn weights(window: &mut Window, ui: &mut Ui) {
     title(ui, "Weights");
     ui.label(window.session.weights());
-    if ui.button("Use other weights...").clicked() {
+    if ui.button("Load weights...").clicked() {
         window.chooser.ask(crate::gui::dialogs::file_dialog::Purpose::Weights, ui);
     }
-    hint(ui, "Or drop a .ckpt or .safetensors file onto the window: it is used at once.");
+    hint(ui, "Or drop a .ckpt or .safetensors file onto the window to load it at once.");
 }
 
-fn one(window: &mut Window, ui: &mut Ui, control: Control) {
+/// Draws one control and sends its new value to the camera.
+fn control_row(window: &mut Window, ui: &mut Ui, control: Control) {
     let recent = window.edits.iter().find(|(name, ..)| *name == control.name);
     let mut value = recent.map_or_else(|| control.value.clone(), |(_, value, _)| value.clone());
-    let Touched { changed, held, released } = widget(ui, &control, &mut value);
-    if !(changed || held || released) {
+    let Interaction { changed, dragging, released } = widget(ui, &control, &mut value);
+    if !(changed || dragging || released) {
         return;
     }
     window.edits.retain(|(name, ..)| *name != control.name);
     window.edits.push((control.name.clone(), value.clone(), Instant::now()));
-    let due = if control.on_release { released || changed && !held } else { changed };
+    let due = if control.on_release { released || changed && !dragging } else { changed };
     if due {
         window.session.control(live::Control::Set(control.name, value));
     }
 }
 
-/// What a person does with a widget.
+/// User interaction with a widget in this frame.
 #[derive(Clone, Copy, Default)]
-struct Touched {
+struct Interaction {
     changed: bool,
     /// It is being dragged.
-    held: bool,
+    dragging: bool,
     /// A drag has ended.
     released: bool,
 }
 
-impl From<egui::Response> for Touched {
+impl From<egui::Response> for Interaction {
     fn from(response: egui::Response) -> Self {
         Self {
             changed: response.changed(),
-            held: response.dragged(),
+            dragging: response.dragged(),
             released: response.drag_stopped(),
         }
     }
 }
 
-/// Draws what sets a control.
-fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Touched {
+/// Draws the widget that fits the control's type and range.
+fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Interaction {
     let (low, high) = control.range.unwrap_or((-1e9, 1e9));
     let logarithmic = low > 0.0 && high / low > WIDE;
     let name = |ui: &mut Ui| {
@@ -120,7 +121,7 @@ fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Touched {
     };
     match value {
         Value::Bool(on) => ui.checkbox(on, control.label).into(),
-        // A slider over an endless range hits nothing.
+        // A slider over an unbounded range cannot be set precisely.
         Value::Int(v) if control.range.is_none() || high - low > 1e9 => {
             name(ui);
             let drag = egui::DragValue::new(v).range(low as i64..=high as i64);
@@ -155,7 +156,7 @@ fn widget(ui: &mut Ui, control: &Control, value: &mut Value) -> Touched {
                 })
                 .response
                 .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, control.label));
-            Touched { changed: *chosen != before, ..Touched::default() }
+            Interaction { changed: *chosen != before, ..Interaction::default() }
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A control that was just set.
+//! A control that was set a moment ago.
 
 use crate::camera::Value;
 use std::borrow::Cow;
 use std::time::Instant;
 
-/// A value that was set, and when.
+/// Name of the control, its new value, and when it was set.
 pub(crate) type Edit = (Cow<'static, str>, Value, Instant);

@@ -1,4 +1,4 @@
-//! The recorder: what is to be recorded, how it goes, and what was lost.
+//! The recorder panel: settings, progress, drops and the last result.
 
 use crate::gui::action::Action;
 use crate::gui::dialogs::file_dialog::Purpose;
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
-/// Bytes that one event takes in an npz file: x, y, p and a time of eight bytes.
+/// Bytes of one event in an npz file: an eight-byte timestamp, x, y and polarity.
 const EVENT_BYTES: usize = 8 + 2 + 2 + 1;
 
 impl Window {
-    /// Starts a recording, or stops the one that runs.
+    /// Starts a recording, or stops the running one.
     pub(crate) fn record(&mut self) {
         if self.recorder.starting.is_some() || self.recorder.finishing.is_some() {
             return;
@@ -47,7 +47,7 @@ impl Window {
         };
         let wanted = (!self.settings.open_ended).then_some(self.settings.frames);
         let settings = RecordSettings { frames: wanted, ..RecordSettings::default() };
-        // On a thread of its own: a slow disk must not hold up the window.
+        // On a worker thread: a slow disk must not block the window.
         let (send, receive) = channel();
         let (tap, wake, to) = (self.session.tap.clone(), self.wake.clone(), folder.clone());
         let work = move || {
@@ -60,18 +60,19 @@ impl Window {
                 self.recorder.current = Some((folder, wanted));
             }
             Err(e) => {
-                self.toast.notify(toast::Kind::Bad, format!("cannot record: no thread ({e})"))
+                let text = format!("Cannot record: the thread did not start ({e})");
+                self.toast.notify(toast::Kind::Bad, text);
             }
         }
     }
 
-    /// Notices that a recording has begun, or could not.
+    /// Checks whether the recording has started or failed to start.
     fn watch_start(&mut self) {
         let Some(starting) = &self.recorder.starting else { return };
         let started = match starting.try_recv() {
             Err(TryRecvError::Empty) => return,
             Ok(started) => started,
-            Err(TryRecvError::Disconnected) => Err("cannot record: an internal error".into()),
+            Err(TryRecvError::Disconnected) => Err("Cannot record: internal error".into()),
         };
         self.recorder.starting = None;
         if let Err(why) = started {
@@ -80,16 +81,17 @@ impl Window {
         }
     }
 
-    /// Ends a recording when the window closes; waits until everything is written.
+    /// Ends the recording when the window closes; waits until everything is written.
     pub(crate) fn end_recording(&mut self) {
         if let Some(starting) = self.recorder.starting.take() {
-            // It must have begun before it can be ended.
+            // It must have started before it can be stopped.
             let _ = starting.recv();
         }
         self.session.tap.stop();
     }
 
-    /// What waits is written on a thread of its own: a slow disk must not hold up the window.
+    /// Stops the recording on a worker thread, which writes the queued frames: a slow disk must
+    /// not block the window.
     fn finish_recording(&mut self) {
         let (send, receive) = channel();
         let (tap, wake) = (self.session.tap.clone(), self.wake.clone());
@@ -99,11 +101,14 @@ impl Window {
         };
         match std::thread::Builder::new().name("recording ends".into()).spawn(work) {
             Ok(_) => self.recorder.finishing = Some(receive),
-            Err(e) => self.toast.notify(toast::Kind::Bad, format!("cannot stop: no thread ({e})")),
+            Err(e) => {
+                let text = format!("Cannot stop recording: the thread did not start ({e})");
+                self.toast.notify(toast::Kind::Bad, text);
+            }
         }
     }
 
-    /// Notices that a recording has come to its end.
+    /// Checks whether the recording has ended, and reports the result.
     pub(crate) fn watch_recording(&mut self, ui: &egui::Ui) {
         self.watch_start();
         let over = self.session.tap.progress().is_some_and(|p| p.ending.is_some());
@@ -128,16 +133,16 @@ impl Window {
         }
     }
 
-    /// The tab of the recorder.
+    /// Draws the tab of the recorder.
     pub(crate) fn recorder_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let running = self.recorder.running(&self.session.tap);
         ui.add_enabled_ui(!running, |ui| self.recording_settings(ui, &mut actions));
         ui.separator();
-        self.room(ui);
+        self.free_space(ui);
         ui.add_space(4.0);
         if !self.session.tap.can_record() && !self.session.opening() {
-            hint(ui, "This source cannot be recorded: the built-in clip is already a recording.");
+            hint(ui, "This source cannot be recorded: choose a camera or the simulated rig.");
             if ui.button("Choose another source").clicked() {
                 actions.push(Action::Sources);
             }
@@ -146,7 +151,7 @@ impl Window {
         if self.recorder.finishing.is_some() {
             ui.horizontal(|ui| {
                 ui.spinner();
-                ui.label("Writing what waits...");
+                ui.label("Writing queued frames...");
             });
         } else if running {
             let white = egui::Color32::WHITE;
@@ -162,12 +167,12 @@ impl Window {
             self.progress(ui, &progress);
         } else if let Some((folder, progress)) = &self.recorder.last {
             ui.add_space(8.0);
-            title(ui, "The last recording");
+            title(ui, "Last recording");
             let (kind, text) = describe(progress, folder);
             let colour = if kind == toast::Kind::Good { theme::RESTORED } else { theme::WARNING };
             ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
             ui.horizontal(|ui| {
-                if progress.pairs > 0 && ui.button("Play it").clicked() {
+                if progress.pairs > 0 && ui.button("Play").clicked() {
                     actions.push(Action::Open(SourceName::replay(folder).into()));
                 }
                 if ui.button("All recordings").clicked() {
@@ -220,23 +225,23 @@ impl Window {
         }
     }
 
-    /// How much the disk still takes.
-    fn room(&mut self, ui: &mut Ui) {
+    /// Draws the free disk space and how many frames fit.
+    fn free_space(&mut self, ui: &mut Ui) {
         let folder = self.settings.recordings();
         match self.recorder.space(&folder) {
             Some(free) => {
-                let each = self.latest.as_ref().map_or(0, frame_bytes);
-                let frames = free.checked_div(each).filter(|_| each > 0);
+                let per_frame = self.latest.as_ref().map_or(0, frame_bytes);
+                let frames = free.checked_div(per_frame).filter(|_| per_frame > 0);
                 let wanted = if self.settings.open_ended { 0 } else { self.settings.frames };
-                let tight = frames.is_some_and(|n| n < wanted.max(200));
-                let about = frames
+                let low = frames.is_some_and(|n| n < wanted.max(200));
+                let estimate = frames
                     .map(|n| format!(", about {}", widgets::counted(n, "frame")))
                     .unwrap_or_default();
-                let text = format!("{} free on the disk{about}", widgets::bytes(free));
-                let colour = if tight { theme::WARNING } else { theme::QUIET };
+                let text = format!("{} free on disk{estimate}", widgets::bytes(free));
+                let colour = if low { theme::WARNING } else { theme::QUIET };
                 ui.label(RichText::new(text).size(11.5).color(colour));
             }
-            None => hint(ui, "How much room the disk has is not known."),
+            None => hint(ui, "The free disk space is unknown."),
         }
     }
 
@@ -244,8 +249,8 @@ impl Window {
         let wanted = self.recorder.current.as_ref().and_then(|(_, wanted)| *wanted);
         ui.add_space(4.0);
         if let Some(wanted) = wanted {
-            let part = progress.exposures as f32 / wanted.max(1) as f32;
-            let bar = egui::ProgressBar::new(part.min(1.0)).fill(theme::ALERT);
+            let fraction = progress.exposures as f32 / wanted.max(1) as f32;
+            let bar = egui::ProgressBar::new(fraction.min(1.0)).fill(theme::ALERT);
             ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
         } else {
             ui.label(format!("{} so far", widgets::counted(progress.exposures, "frame")));
@@ -253,16 +258,15 @@ impl Window {
         let size = widgets::bytes(progress.bytes);
         let waiting = match progress.waiting {
             0 => String::new(),
-            1 => ", one frame waits for the disk".into(),
-            n => format!(", {n} frames wait for the disk"),
+            n => format!(", {} queued", widgets::counted(n, "frame")),
         };
         hint(ui, format!("{} written, {size}{waiting}", widgets::counted(progress.pairs, "pair")));
-        let bad = [
-            (progress.lost, "frames lost: the disk is too slow"),
-            (progress.unpaired, "frames without a neighbour to pair with"),
-            (progress.missing_total, "pairs with events missing"),
+        let problems = [
+            (progress.lost, "frames dropped: the disk is too slow"),
+            (progress.unpaired, "frames unpaired"),
+            (progress.missing_total, "pairs with missing events"),
         ];
-        for (count, what) in bad.into_iter().filter(|(count, _)| *count > 0) {
+        for (count, what) in problems.into_iter().filter(|(count, _)| *count > 0) {
             ui.label(RichText::new(format!("{count} {what}")).color(theme::WARNING));
         }
         if let Some(warning) = &progress.warning {
@@ -271,22 +275,21 @@ impl Window {
     }
 }
 
-/// Bytes that a frame and its events take on the disk, about.
+/// Approximate bytes of a frame and its events on disk.
 fn frame_bytes(outcome: &RestoredFrame) -> u64 {
     let captured = &outcome.captured;
     let events = captured.exposure.events.len() * EVENT_BYTES;
     (captured.picture.data().len() + events) as u64
 }
 
-/// What became of a recording.
+/// Result of a recording as a message.
 fn describe(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
     let place = folder.display();
-    let lost = match progress.lost + progress.unpaired {
+    let missing = match progress.lost + progress.unpaired {
         0 => String::new(),
-        1 => ", one frame is not in it".into(),
-        n => format!(", {n} frames are not in it"),
+        n => format!(", {} missing", widgets::counted(n, "frame")),
     };
-    let pairs = format!("{} in {place}{lost}", widgets::counted(progress.pairs, "pair"));
+    let pairs = format!("{} in {place}{missing}", widgets::counted(progress.pairs, "pair"));
     match &progress.ending {
         Some(StopReason::DiskFull) => {
             (toast::Kind::Bad, format!("The disk is full: free some space. {pairs}"))
@@ -295,10 +298,10 @@ fn describe(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
             (toast::Kind::Bad, format!("Recording failed: {why}. {pairs}"))
         }
         _ if progress.pairs == 0 => {
-            let text = format!("Nothing was recorded: fewer than two frames came ({place})");
+            let text = format!("Nothing was recorded: fewer than two frames arrived ({place})");
             (toast::Kind::Bad, text)
         }
-        _ if !lost.is_empty() => (toast::Kind::Bad, format!("Recorded {pairs}")),
+        _ if !missing.is_empty() => (toast::Kind::Bad, format!("Recorded {pairs}")),
         _ => (toast::Kind::Good, format!("Recorded {pairs}")),
     }
 }
@@ -308,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_lost_is_said_with_the_result() {
+    fn missing_frames_and_a_full_disk_are_reported_with_the_result() {
         let folder = Path::new("/r/x-001");
         let good = Progress { pairs: 30, exposures: 60, ..Progress::default() };
         assert_eq!(
@@ -316,7 +319,7 @@ mod tests {
             (toast::Kind::Good, "Recorded 30 pairs in /r/x-001".into())
         );
         let (kind, text) = describe(&Progress { lost: 4, ..good.clone() }, folder);
-        assert!(kind == toast::Kind::Bad && text.contains("4 frames are not in it"), "{text}");
+        assert!(kind == toast::Kind::Bad && text.contains("4 frames missing"), "{text}");
         let full = Progress { ending: Some(StopReason::DiskFull), ..good };
         assert!(describe(&full, folder).1.contains("disk is full"));
         assert_eq!(describe(&Progress::default(), folder).0, toast::Kind::Bad);

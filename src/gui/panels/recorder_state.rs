@@ -7,35 +7,36 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-/// How often the disk is asked for its space.
+/// Interval between two queries of the free disk space.
 pub(crate) const ASK: Duration = Duration::from_secs(2);
 
-/// What is recorded now, and what was last.
+/// The running recording and the last one.
 #[derive(Default)]
 pub(crate) struct RecorderPanel {
+    /// Notes that are stored with the next recording.
     pub(crate) notes: String,
-    /// Folder of the recording that runs, and how many frames are wanted.
+    /// Folder of the running recording, and its length in frames if it is limited.
     pub(crate) current: Option<(PathBuf, Option<u64>)>,
-    /// The folder and the first manifest are being written.
+    /// Result of the thread that creates the folder and the first manifest.
     pub(crate) starting: Option<Receiver<Result<(), String>>>,
-    /// What is still to be written is being written.
+    /// Result of the thread that writes the queued frames.
     pub(crate) finishing: Option<Receiver<Option<Progress>>>,
-    /// The one before.
+    /// Folder and result of the last recording.
     pub(crate) last: Option<(PathBuf, Progress)>,
-    /// Bytes that are left on the disk of a folder.
+    /// Free bytes on the disk of a folder, and when they were queried.
     pub(crate) space: Option<(Instant, PathBuf, Option<u64>)>,
-    /// The folder as it is being typed.
+    /// The folder as typed, while it is being edited.
     pub(crate) folder: Option<String>,
 }
 
 impl RecorderPanel {
-    /// Whether one runs, or is about to.
+    /// Whether a recording is running or starting.
     pub(crate) fn running(&self, tap: &RigHandle) -> bool {
         self.starting.is_some()
             || self.current.is_some() && tap.progress().is_some_and(|p| p.ending.is_none())
     }
 
-    /// Frames so far, of those that are wanted.
+    /// Frames recorded so far, with the total if it is limited.
     pub(crate) fn frames(&self, tap: &RigHandle) -> String {
         let so_far = tap.progress().map_or(0, |p| p.exposures);
         match self.current.as_ref().and_then(|(_, wanted)| *wanted) {
@@ -44,21 +45,22 @@ impl RecorderPanel {
         }
     }
 
-    /// Whether a folder is being written to.
+    /// Whether the running recording writes to this folder.
     pub(crate) fn writes(&self, folder: &Path) -> bool {
         self.current.as_ref().is_some_and(|(f, _)| f == folder)
     }
 
-    /// Folder of the newest recording.
+    /// Folder and result of the last recording.
     #[cfg(test)]
     pub(crate) fn last(&self) -> Option<&(PathBuf, Progress)> {
         self.last.as_ref()
     }
 
+    /// Free bytes on the disk of `folder`, queried at most every [`ASK`]; none if unknown.
     pub(crate) fn space(&mut self, folder: &Path) -> Option<u64> {
         let fresh = |(at, of, _): &(Instant, PathBuf, _)| at.elapsed() < ASK && of == folder;
         if !self.space.as_ref().is_some_and(fresh) {
-            // The folder may not exist yet; its disk does.
+            // The folder may not exist yet: use the nearest parent that does.
             let here = |f| if f == Path::new("") { Path::new(".") } else { f };
             let there = folder.ancestors().map(here).find(|f| f.is_dir());
             let free = there.and_then(|f| Disk.free_bytes(f).ok());

@@ -1,4 +1,4 @@
-//! What was recorded: thumbnails and details, to be played or deleted.
+//! The library of recordings: thumbnails and details, to play, export or delete them.
 
 use crate::gui::action::Action;
 use crate::gui::settings::Settings;
@@ -11,11 +11,11 @@ use eframe::egui::{self, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{TryRecvError, channel};
 
-/// Size of a thumbnail in the list; that of the rig's frames.
+/// Size of a thumbnail in points; the aspect ratio of the rig's frames.
 const THUMBNAIL: egui::Vec2 = vec2(96.0, 64.0);
 
 impl Window {
-    /// The tab of the library.
+    /// Draws the tab of the library.
     pub(crate) fn library_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let folder = self.settings.recordings();
@@ -26,7 +26,7 @@ impl Window {
             let plural = if count == 1 { "" } else { "s" };
             widgets::title(ui, &format!("{count} recording{plural}"));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Read again").clicked() {
+                if ui.button("Refresh").clicked() {
                     self.library.stale();
                 }
                 if self.library.reading.is_some() {
@@ -39,8 +39,8 @@ impl Window {
             ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
         } else if self.library.sequences.is_empty() && self.library.reading.is_none() {
             ui.add_space(8.0);
-            ui.label("Nothing was recorded here yet.");
-            if ui.button("To the recorder").clicked() {
+            ui.label("No recordings in this folder yet.");
+            if ui.button("Open the recorder").clicked() {
                 actions.push(Action::Side(crate::gui::settings::Tab::Record));
             }
         }
@@ -53,7 +53,7 @@ impl Window {
         actions
     }
 
-    /// What may be done with several recordings at a time.
+    /// Draws the actions on several recordings at a time.
     fn export_bar(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         if let Some(far) = self.export.far() {
             crate::gui::dialogs::export_dialog::bar(ui, far);
@@ -65,15 +65,15 @@ impl Window {
         ui.horizontal(|ui| {
             let name = match ticked {
                 0 => "Export all...".to_owned(),
-                n => format!("Export {n} chosen..."),
+                n => format!("Export {n} selected..."),
             };
-            let tip = "make a dataset for training and testing; tick recordings to choose some";
+            let tip = "make a dataset for training and testing, of the selected recordings";
             if ui.button(name).on_hover_text(tip).clicked() {
                 let all = self.library.sequences.iter().map(|s| &s.folder);
                 let wanted = all.filter(|f| ticked == 0 || self.library.ticked.contains(*f));
                 actions.push(Action::Export(wanted.cloned().collect()));
             }
-            if ticked > 0 && ui.button("Choose none").clicked() {
+            if ticked > 0 && ui.button("Clear selection").clicked() {
                 self.library.ticked.clear();
             }
         });
@@ -85,7 +85,8 @@ impl Window {
         let fill = if chosen { egui::Color32::from_gray(42) } else { egui::Color32::from_gray(33) };
         egui::Frame::new().fill(fill).corner_radius(6).inner_margin(6).show(ui, |ui| {
             ui.set_width(ui.available_width());
-            // Only the head is pressed, so that a button below that does nothing folds nothing.
+            // Only the head is clickable, so that clicking a disabled button below does not
+            // collapse the card.
             let head = egui::UiBuilder::new().id_salt(&sequence.folder).sense(Sense::click());
             let head = ui.scope_builder(head, |ui| self.head(ui, sequence, playing)).response;
             let name = format!("Recording {}", sequence.name);
@@ -115,13 +116,13 @@ impl Window {
                 if playing {
                     ui.label(small("playing", theme::RESTORED));
                 } else if !sequence.broken.is_empty() || sequence.lost_frames() > 0 {
-                    ui.label(small("not whole", theme::WARNING));
+                    ui.label(small("incomplete", theme::WARNING));
                 }
             });
         });
     }
 
-    /// The picture of a recording, with its tick in a corner.
+    /// Draws the thumbnail of a recording, with its checkbox in a corner.
     fn thumbnail(&mut self, ui: &mut Ui, sequence: &Sequence) {
         let folder = &sequence.folder;
         let (rect, _) = ui.allocate_exact_size(THUMBNAIL, Sense::hover());
@@ -135,12 +136,12 @@ impl Window {
         let mut ticked = self.library.ticked.contains(folder);
         let corner = egui::Rect::from_min_size(rect.min + vec2(3.0, 3.0), vec2(20.0, 20.0));
         ui.painter().rect_filled(corner, 4.0, egui::Color32::from_black_alpha(165));
-        let name = format!("Choose {}", sequence.name);
-        // Over the picture, without moving what comes after it.
+        let name = format!("Select {}", sequence.name);
+        // Over the thumbnail, without taking space in the layout.
         let mut over = ui.new_child(egui::UiBuilder::new().max_rect(corner));
         let tick = over.add(egui::Checkbox::without_text(&mut ticked));
         tick.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, &name));
-        if tick.on_hover_text("choose it, to export several together").changed() {
+        if tick.on_hover_text("select it, to export several recordings together").changed() {
             match ticked {
                 true => self.library.ticked.insert(folder.clone()),
                 false => self.library.ticked.remove(folder),
@@ -160,7 +161,7 @@ impl Window {
             ui.add(egui::Label::new(RichText::new(text).size(12.0).color(colour)).wrap());
         };
         if let Some(size) = sequence.image {
-            let truth = if sequence.truth { ", with the sharp truth" } else { "" };
+            let truth = if sequence.truth { ", with ground truth" } else { "" };
             line(format!("{size}{truth}"), theme::QUIET);
         }
         if let Some(manifest) = &sequence.manifest {
@@ -172,7 +173,7 @@ impl Window {
         }
         if sequence.lost_frames() > 0 {
             line(
-                format!("lost: {}", widgets::counted(sequence.lost_frames(), "frame")),
+                format!("dropped: {}", widgets::counted(sequence.lost_frames(), "frame")),
                 theme::WARNING,
             );
         }
@@ -190,11 +191,11 @@ impl Window {
             let free = sequence.can_delete() && !playing && !deleting;
             let delete = ui.add_enabled(free, egui::Button::new("Delete..."));
             let delete = delete.on_disabled_hover_text(if deleting {
-                "another one is still being deleted"
+                "another recording is being deleted"
             } else if playing {
-                "it is being played: choose another source first"
+                "it is in use: choose another source first"
             } else {
-                "only what this program recorded is deleted here"
+                "only recordings of this program can be deleted here"
             });
             if delete.clicked() {
                 self.library.doomed = Some(sequence.folder.clone());
@@ -203,14 +204,14 @@ impl Window {
         });
     }
 
-    /// Whether a sequence is open now, or being recorded.
+    /// Whether a sequence is being played or recorded.
     fn playing(&self, folder: &Path) -> bool {
         let open =
             matches!(&self.session.name, Sources::One(name) if name.recording() == Some(folder));
         open || self.recorder.writes(folder)
     }
 
-    /// Asks once more before anything is deleted.
+    /// Draws the dialog that confirms a deletion.
     pub(crate) fn confirm_delete(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let doomed = self.library.doomed.as_ref();
@@ -223,15 +224,15 @@ impl Window {
             ui.heading(format!("Delete {}?", sequence.scene()));
             ui.add_space(4.0);
             ui.add(egui::Label::new(sequence.folder.display().to_string()).wrap());
-            ui.label(format!("{}. They cannot be brought back.", about(&sequence)));
+            ui.label(format!("{}. This cannot be undone.", about(&sequence)));
             ui.add_space(8.0);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let text = RichText::new("Delete for good").strong().color(egui::Color32::WHITE);
+                let text = RichText::new("Delete permanently").strong().color(egui::Color32::WHITE);
                 if ui.add(egui::Button::new(text).fill(theme::ALERT)).clicked() {
                     self.delete(&sequence.folder);
                     actions.push(Action::Close);
                 }
-                if ui.button("Keep").clicked() {
+                if ui.button("Cancel").clicked() {
                     actions.push(Action::Close);
                 }
             });
@@ -242,32 +243,33 @@ impl Window {
         actions
     }
 
-    /// Deletes on a thread of its own: there may be thousands of files on a slow disk.
+    /// Deletes a recording on a worker thread: there may be thousands of files on a slow disk.
     fn delete(&mut self, folder: &Path) {
         let (send, receive) = channel();
         let (doomed, wake) = (folder.to_owned(), self.wake.clone());
         let work = move || {
-            let _ = send.send(deleted(&doomed));
+            let _ = send.send(delete_recording(&doomed));
             wake();
         };
         match std::thread::Builder::new().name("delete".into()).spawn(work) {
             Ok(_) => self.library.deleting = Some(receive),
             Err(e) => {
-                self.toast.notify(toast::Kind::Bad, format!("nothing is deleted: no thread ({e})"));
+                let text = format!("Nothing was deleted: the thread did not start ({e})");
+                self.toast.notify(toast::Kind::Bad, text);
             }
         }
         self.library.thumbnails.remove(folder);
         (self.library.doomed, self.library.chosen) = (None, None);
     }
 
-    /// Notices that a recording was deleted.
+    /// Checks whether the deletion has finished, and reports the result.
     pub(crate) fn watch_deleting(&mut self) {
         let Some(deleting) = &self.library.deleting else { return };
         match deleting.try_recv() {
             Err(TryRecvError::Empty) => return,
             Ok((kind, text)) => self.toast.notify(kind, text),
             Err(TryRecvError::Disconnected) => {
-                self.toast.notify(toast::Kind::Bad, "Deleting failed: an internal error");
+                self.toast.notify(toast::Kind::Bad, "Deleting failed: internal error");
             }
         }
         self.library.deleting = None;
@@ -275,8 +277,8 @@ impl Window {
     }
 }
 
-/// Deletes a recording and says what was done.
-fn deleted(folder: &Path) -> (toast::Kind, String) {
+/// Deletes a recording; returns the result as a message.
+fn delete_recording(folder: &Path) -> (toast::Kind, String) {
     match catalog::delete(folder) {
         Ok(deleted) if deleted.kept.is_empty() => {
             let files = widgets::counted(deleted.files, "file");
@@ -284,9 +286,9 @@ fn deleted(folder: &Path) -> (toast::Kind, String) {
         }
         Ok(deleted) => {
             let text = format!(
-                "Deleted {}; {} not ours and left in {}",
+                "Deleted {}; kept {} of other programs in {}",
                 widgets::counted(deleted.files, "file"),
-                deleted.kept.len(),
+                widgets::counted(deleted.kept.len() as u64, "file"),
                 folder.display()
             );
             (toast::Kind::Good, text)
@@ -299,7 +301,7 @@ fn play(folder: &Path) -> Action {
     Action::Open(SourceName::replay(folder).into())
 }
 
-/// Frames, time and size in one line.
+/// Frames, duration and size in one line.
 fn about(sequence: &Sequence) -> String {
     let seconds = sequence.duration_us as f64 / 1e6;
     {
@@ -309,7 +311,7 @@ fn about(sequence: &Sequence) -> String {
 }
 
 impl Settings {
-    /// Where recordings lie.
+    /// Folder of the recordings.
     pub(crate) fn recordings(&self) -> PathBuf {
         self.folder.clone().unwrap_or_else(crate::sequence::recordings)
     }

@@ -1,4 +1,4 @@
-//! State of the panel of recordings.
+//! State of the library of recordings.
 
 use crate::gui::widgets::toast;
 use crate::sequence::catalog::{self, Sequence};
@@ -8,57 +8,57 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-/// What the reading thread sends.
+/// Message of the thread that reads the folder.
 pub(crate) enum Read {
     List(Result<Vec<Sequence>, String>),
     Thumbnail(PathBuf, ColorImage),
 }
 
-/// The list, as it was read last.
+/// The list of recordings, as of the last read.
 #[derive(Default)]
 pub(crate) struct RecordingsPanel {
     pub(crate) sequences: Vec<Sequence>,
     pub(crate) thumbnails: HashMap<PathBuf, TextureHandle>,
-    /// The folder that was read, or is being read.
+    /// Folder that was read or is being read; none to read it again.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) reading: Option<Receiver<Read>>,
-    /// Why it could not be read.
+    /// Why the folder could not be read.
     pub(crate) fault: Option<String>,
-    /// Which one's details are shown.
+    /// Recording whose details are shown.
     pub(crate) chosen: Option<PathBuf>,
-    /// Which one is to be deleted, once that is confirmed.
+    /// Recording whose deletion is to be confirmed.
     pub(crate) doomed: Option<PathBuf>,
-    /// One is being deleted: what came of it, for the person.
+    /// Result of the thread that deletes a recording, as a message.
     pub(crate) deleting: Option<Receiver<(toast::Kind, String)>>,
-    /// Those that are to be exported together.
+    /// Recordings that are selected for export.
     pub(crate) ticked: BTreeSet<PathBuf>,
 }
 
 impl RecordingsPanel {
-    /// Reads the folder again the next time that the list is shown.
+    /// Marks the list as outdated: the folder is read again when the list is shown next.
     pub(crate) fn stale(&mut self) {
         self.folder = None;
     }
 
-    /// Name of the scene of one that is listed.
+    /// Scene name of a listed recording.
     pub(crate) fn scene(&self, folder: &Path) -> Option<String> {
         let sequence = self.sequences.iter().find(|s| s.folder == folder)?;
         Some(sequence.scene().to_owned())
     }
 
-    /// What is listed.
+    /// The listed recordings.
     #[cfg(test)]
     pub(crate) fn sequences(&self) -> &[Sequence] {
         &self.sequences
     }
 
-    /// Whether so many are listed, each with its thumbnail.
+    /// Whether `count` recordings are listed, each with its thumbnail.
     #[cfg(test)]
     pub(crate) fn complete(&self, count: usize) -> bool {
         self.sequences.len() == count && self.thumbnails.len() == count
     }
 
-    /// Reads on a thread of its own: there may be hundreds, on a slow disk.
+    /// Reads the folder on a worker thread: there may be hundreds of recordings on a slow disk.
     pub(crate) fn read(&mut self, folder: &Path, wake: &Arc<dyn Fn() + Send + Sync>) {
         if self.folder.as_deref() == Some(folder) {
             return;
@@ -75,7 +75,7 @@ impl RecordingsPanel {
             }
             wake();
             for sequence in all.iter().filter(|s| !known.contains(&s.folder)) {
-                // One without a picture keeps an empty place.
+                // A recording without a readable picture keeps an empty thumbnail.
                 let Ok(picture) = catalog::thumbnail(sequence) else { continue };
                 let size = [picture.size().width, picture.size().height];
                 let image = ColorImage::from_rgb(size, &picture.to_rgb());
@@ -87,18 +87,19 @@ impl RecordingsPanel {
         };
         match std::thread::Builder::new().name("library".into()).spawn(work) {
             Ok(_) => self.reading = Some(receive),
-            Err(e) => self.fault = Some(format!("no thread to read the folder: {e}")),
+            Err(e) => self.fault = Some(format!("cannot start a thread to read the folder: {e}")),
         }
     }
 
+    /// Takes what the thread has read so far.
     pub(crate) fn poll(&mut self, ui: &Ui) {
         while let Some(reading) = &self.reading {
             match reading.try_recv() {
                 Ok(Read::List(Ok(list))) => {
-                    let there = |folder: &PathBuf| list.iter().any(|s| s.folder == *folder);
-                    self.ticked.retain(there);
-                    // Pictures of other folders would otherwise stay in memory for good.
-                    self.thumbnails.retain(|folder, _| there(folder));
+                    let exists = |folder: &PathBuf| list.iter().any(|s| s.folder == *folder);
+                    self.ticked.retain(exists);
+                    // Thumbnails of removed recordings would otherwise stay in memory.
+                    self.thumbnails.retain(|folder, _| exists(folder));
                     (self.sequences, self.fault) = (list, None);
                 }
                 Ok(Read::List(Err(why))) => {

@@ -1,4 +1,4 @@
-//! The panel beside the pictures, and its tabs.
+//! The side panel and its tabs.
 
 use super::{camera_panel, stats_panel};
 use crate::gui::action::Action;
@@ -7,13 +7,13 @@ use crate::gui::state::Window;
 use eframe::egui::{self, Ui};
 
 const TABS: [(Tab, &str, &str); 4] = [
-    (Tab::Numbers, "Numbers", "rates, times, losses, plots (I)"),
-    (Tab::Camera, "Camera", "what the source offers to be set (K)"),
+    (Tab::Numbers, "Statistics", "rates, times, drops, plots (I)"),
+    (Tab::Camera, "Camera", "controls of the source (K)"),
     (Tab::Record, "Recorder", "scene, length, folder (T)"),
-    (Tab::Library, "Library", "what was recorded (B)"),
+    (Tab::Library, "Library", "recordings (B)"),
 ];
 
-/// Draws the tabs and what is chosen.
+/// Draws the tab bar and the selected tab.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.horizontal(|ui| {

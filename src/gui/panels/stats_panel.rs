@@ -1,4 +1,4 @@
-//! The heads-up display: rates, times, losses, quality, synchronisation, plots.
+//! The statistics panel: quality, rates, times, drops, synchronisation, plots.
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use crate::gui::state::Window;
@@ -12,39 +12,39 @@ use egui_plot::{Line, Plot, PlotPoints};
 
 /// Draws the panel.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
-    let now = window.session.snapshot();
+    let stats = window.session.snapshot();
     quality(window, ui);
-    group(ui, "Speed", |ui| {
-        row(ui, "Camera", format!("{:.1} frames/s", now.rate_in));
-        row(ui, "Screen", RichText::new(format!("{:.1} frames/s", now.rate_out)).strong());
-        row(ui, "Restoring", times(now.restore));
-        row(ui, "Shutter to screen", times(now.latency));
+    group(ui, "Rates and times", |ui| {
+        row(ui, "Camera", format!("{:.1} fps", stats.rate_in));
+        row(ui, "Display", RichText::new(format!("{:.1} fps", stats.rate_out)).strong());
+        row(ui, "Restore time", times(stats.restore));
+        row(ui, "Shutter to screen", times(stats.latency));
         ui.label("");
-        ui.label(RichText::new("half / 95 of 100 / longest").color(theme::QUIET).size(11.5));
+        ui.label(RichText::new("p50 / p95 / max").color(theme::QUIET).size(11.5));
         ui.end_row();
     });
     crate::gui::contrast::show(window, ui);
     let report = window.session.report();
     group(ui, "Queues", |ui| {
-        row(ui, "From the cameras", format!("{} packets", report.packets_queued));
+        row(ui, "Camera queue", format!("{} packets", report.packets_queued));
         if let Some(buffer) = &report.buffer {
-            row(ui, "Synchronising", buffered(buffer));
+            row(ui, "Sync buffer", buffered(buffer));
         }
-        row(ui, "For the engine", counted((report.exposures_queued + now.queued) as u64, "frame"));
+        row(ui, "Engine queue", counted((report.exposures_queued + stats.queued) as u64, "frame"));
     });
-    synchronised(&report, ui);
-    lost(window, ui, &now);
+    synchronisation(&report, ui);
+    drops(window, ui, &stats);
     let rates = window.session.event_rates();
-    events(ui, now.event_rate, &rates);
-    title(ui, "Brightness");
+    event_rate(ui, stats.event_rate, &rates);
+    title(ui, "Brightness histogram");
     window.histogram.show(ui);
     ui.checkbox(&mut window.settings.clipping, "Mark clipped pixels (C)");
     ui.add_space(8.0);
-    group(ui, "Runs on", |ui| {
+    group(ui, "System", |ui| {
         row(ui, "Source", window.session.source());
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
-        // The clocks have a group of their own.
+        // The synchronisation has its own group.
         for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
         {
             row(ui, name, value);
@@ -56,10 +56,10 @@ fn times(t: Times) -> String {
     format!("{:.0} / {:.0} / {:.0} ms", t.p50_ms, t.p95_ms, t.max_ms)
 }
 
-/// How good the restored picture is: against the truth where it is known.
+/// Image quality, against ground truth where available, and the current exposure.
 fn quality(window: &Window, ui: &mut Ui) {
     let Some(o) = &window.latest else { return };
-    group(ui, "Picture", |ui| {
+    group(ui, "Image", |ui| {
         if let Some(scores) = window.quality.scores {
             let (before, after) = scores.psnr_db;
             let value = format!("{before:.1} to {after:.1} dB");
@@ -69,7 +69,7 @@ fn quality(window: &Window, ui: &mut Ui) {
             }
         }
         if let Some(gain) = o.sharpness_gain {
-            row(ui, "Sharpness", format!("{gain:.1} times the blurry one"));
+            row(ui, "Sharpness", format!("{gain:.1} x blurry"));
         }
         let e = &o.captured.exposure;
         row(ui, "Frame", e.frame.size().to_string());
@@ -78,7 +78,7 @@ fn quality(window: &Window, ui: &mut Ui) {
     });
 }
 
-/// What the synchronisation buffer holds.
+/// Contents of the synchronisation buffer.
 fn buffered(buffer: &SyncStats) -> String {
     format!(
         "{}, {}",
@@ -87,89 +87,90 @@ fn buffered(buffer: &SyncStats) -> String {
     )
 }
 
-/// How frames find their events.
-fn synchronised(report: &SourceReport, ui: &mut Ui) {
+/// Synchronisation of the cameras' clocks.
+fn synchronisation(report: &SourceReport, ui: &mut Ui) {
     let Some(sync) = &report.sync else { return };
-    group(ui, "Clocks of the cameras", |ui| match sync {
-        SyncState::Unknown => row(ui, "Synchronised", bad("not yet")),
-        SyncState::OneClock => row(ui, "Synchronised", "one clock for both"),
+    group(ui, "Clock synchronisation", |ui| match sync {
+        SyncState::Unknown => row(ui, "Status", warning("not synchronised yet")),
+        SyncState::OneClock => row(ui, "Status", "one shared clock"),
         SyncState::Edges { residual_us, drift_ppm, .. } => {
-            row(ui, "Synchronised", "by the cable's pulses");
+            row(ui, "Status", "by sync cable pulses");
             row(ui, "Residual", format!("{residual_us:.1} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
         SyncState::Content { residual_us, drift_ppm, .. } => {
-            row(ui, "Synchronised", "by what both see");
+            row(ui, "Status", "by image content");
             row(ui, "Residual", format!("{residual_us:.0} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
         SyncState::Held { silent_s, drift_ppm } => {
-            row(ui, "Synchronised", bad("by the last pulses: is the cable still there?"));
+            row(ui, "Status", warning("sync pulses lost: check the sync cable"));
             row(ui, "Last pulse", format!("{silent_s:.0} s ago"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
         SyncState::Arrival { residual_us, drift_ppm } => {
-            row(ui, "Synchronised", bad("by arrival times only"));
+            row(ui, "Status", warning("by arrival time only"));
             row(ui, "Residual", format!("{residual_us:.0} us"));
             row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
         }
     });
 }
 
-fn bad(text: impl Into<String>) -> RichText {
+fn warning(text: impl Into<String>) -> RichText {
     RichText::new(text).color(theme::WARNING)
 }
 
-/// What never reached the screen, by cause.
-fn lost(window: &Window, ui: &mut Ui, now: &Snapshot) {
+/// Exposures that were not displayed and drops of the source, per cause.
+fn drops(window: &Window, ui: &mut Ui, stats: &Snapshot) {
     let report = window.session.report();
-    let skipped = |d: &&DropSnapshot| d.cause == DropCause::Skipped;
-    let behind: u64 = report.lost.iter().filter(skipped).map(|d| d.count).sum();
-    // What the source has counted by cause stands under its causes below.
-    let d = now.drops.unexplained(&report.lost);
+    let is_skipped = |d: &&DropSnapshot| d.cause == DropCause::Skipped;
+    let skipped: u64 = report.lost.iter().filter(is_skipped).map(|d| d.count).sum();
+    // Drops that the source has counted are listed under their causes below.
+    let d = stats.drops.unexplained(&report.lost);
     let causes = [
         ("Camera or cable", d.source),
-        ("Fell behind", behind),
+        ("Pipeline behind", skipped),
         ("Queue full", d.queue),
         ("Engine busy", d.engine),
         ("Window busy", d.display),
-        ("Not restored", d.failed),
+        ("Restore failed", d.failed),
     ];
-    group(ui, "Not shown", |ui| {
+    group(ui, "Skipped", |ui| {
         for (name, count) in causes.into_iter().filter(|(_, count)| *count > 0) {
             row(ui, name, counted(count, "frame"));
         }
-        if d.total() + behind == 0 {
-            row(ui, "Nothing", "");
+        if d.total() + skipped == 0 {
+            row(ui, "None", "");
         }
     });
-    // What was skipped is listed above, and recorded all the same.
-    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !skipped(d)).collect();
+    // Skipped exposures are listed above; they are still recorded.
+    let lost: Vec<&DropSnapshot> = report.lost.iter().filter(|d| !is_skipped(d)).collect();
     let incomplete = report.buffer.map_or(0, |b| b.incomplete);
     if lost.is_empty() && incomplete == 0 {
         return;
     }
-    group(ui, "Lost before", |ui| {
+    group(ui, "Dropped upstream", |ui| {
         for DropSnapshot { cause, unit, count } in lost {
-            row(ui, cause_name(*cause), bad(format!("{} {}", thousands(*count), unit_name(*unit))));
+            let text = format!("{} {}", thousands(*count), unit_name(*unit));
+            row(ui, cause_name(*cause), warning(text));
         }
         if incomplete > 0 {
-            row(ui, "Events missing in", bad(counted(incomplete, "frame")));
+            row(ui, "Missing events", warning(counted(incomplete, "frame")));
         }
     });
 }
 
 fn cause_name(cause: DropCause) -> &'static str {
     match cause {
-        DropCause::Usb => "On the cable",
-        DropCause::Device => "In the camera",
-        DropCause::Malformed => "Damaged",
-        DropCause::Queue => "Driver's queue full",
-        DropCause::Buffer => "Buffer full",
-        DropCause::Late => "Came too late",
-        DropCause::Duplicate => "Came twice",
-        DropCause::Clock => "No time known",
-        DropCause::Skipped => "Fell behind",
+        DropCause::Usb => "USB or network",
+        DropCause::Device => "Camera",
+        DropCause::Malformed => "Malformed",
+        DropCause::Queue => "Driver queue full",
+        DropCause::Buffer => "Sync buffer full",
+        DropCause::Late => "Late",
+        DropCause::Duplicate => "Duplicate",
+        DropCause::Clock => "No timestamp",
+        DropCause::Skipped => "Pipeline behind",
         DropCause::Disk => "Disk too slow",
     }
 }
@@ -182,16 +183,16 @@ fn unit_name(unit: DropUnit) -> &'static str {
     }
 }
 
-/// The rate of events over the last exposures.
-fn events(ui: &mut Ui, now: f64, rates: &[f64]) {
-    title(ui, &format!("Events: {:.2} million a second", now / 1e6));
+/// Event rate over the last exposures; `current` and `rates` are in events per second.
+fn event_rate(ui: &mut Ui, current: f64, rates: &[f64]) {
+    title(ui, &format!("Event rate: {:.2} Mev/s", current / 1e6));
     let millions: Vec<f64> = rates.iter().map(|r| r / 1e6).collect();
-    let most = millions.iter().copied().fold(0.0, f64::max);
-    let line = Line::new("million events a second", PlotPoints::from_ys_f64(&millions));
+    let max = millions.iter().copied().fold(0.0, f64::max);
+    let line = Line::new("event rate, Mev/s", PlotPoints::from_ys_f64(&millions));
     Plot::new("event rate")
         .height(74.0)
         .include_y(0.0)
-        .include_y(most * 1.1 + 1e-3)
+        .include_y(max * 1.1 + 1e-3)
         .show_axes(false)
         .show_grid(false)
         .allow_drag(false)
@@ -199,6 +200,6 @@ fn events(ui: &mut Ui, now: f64, rates: &[f64]) {
         .allow_scroll(false)
         .allow_boxed_zoom(false)
         .show(ui, |plot| plot.line(line.color(theme::RESTORED).width(1.5)));
-    hint(ui, format!("the last {} frames, at most {most:.2} million", millions.len()));
+    hint(ui, format!("last {} frames, max {max:.2} Mev/s", millions.len()));
     ui.add_space(8.0);
 }

@@ -1,4 +1,4 @@
-//! The bar above the pictures: the source, views, and tools.
+//! The top bar: source, views and tools.
 
 use crate::gui::action::Action;
 use crate::gui::dialogs::source_dialog;
@@ -17,17 +17,17 @@ const VIEWS: [(View, &str, &str); 5] = [
     (View::Difference, "Difference", "5"),
 ];
 
-/// A window narrower than this gets a list instead of one button per view.
+/// A window narrower than this, in points, has a list instead of one button per view.
 const NARROW: f32 = 1150.0;
 
-/// Source and views on the left, tools on the right.
+/// Draws the source and views on the left, the tools on the right.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
     let narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         let name = source_dialog::called(&window.session.name);
         let button = egui::Button::new(format!("{name}     "));
-        let open = ui.add(button).on_hover_text("choose a camera or a recording (O)");
+        let open = ui.add(button).on_hover_text("open a camera or a recording (O)");
         let ink = ui.style().interact(&open).text_color();
         icons::draw(ui.painter(), Icon::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
         open.widget_info(|| {
@@ -45,15 +45,15 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
             }
         };
         let s = &mut window.settings;
-        toggle(ui, s.events, "Events", Action::Events, "red brighter, blue darker (E)");
-        toggle(ui, s.edi, "EDI", Action::Edi, "the classical method beside the network (D)");
+        toggle(ui, s.events, "Events", Action::Events, "event overlay: red ON, blue OFF (E)");
+        toggle(ui, s.edi, "EDI", Action::Edi, "EDI, the classical method, for comparison (D)");
         if window.latest.as_ref().is_some_and(|o| !o.captured.truth.is_empty()) {
-            toggle(ui, s.truth, "Truth", Action::Truth, "what a perfect camera had seen (X)");
+            toggle(ui, s.truth, "Truth", Action::Truth, "ground-truth sharp image (X)");
         }
-        toggle(ui, window.eye.actual, "1:1", Action::Actual, "pixel for pixel (Z)");
+        toggle(ui, window.eye.actual, "1:1", Action::Actual, "1:1 pixels (Z)");
         if s.view == View::Difference {
             let drag = egui::DragValue::new(&mut s.gain).range(0.5..=16.0).speed(0.05).prefix("x ");
-            ui.add(drag).on_hover_text("strength of the difference");
+            ui.add(drag).on_hover_text("gain of the difference");
         } else if s.edi && !narrow {
             crate::gui::contrast::one(window, ui);
         }
@@ -65,9 +65,9 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
 }
 
 fn views(window: &Window, ui: &mut Ui, narrow: bool, actions: &mut Vec<Action>) {
-    let now = window.settings.view;
+    let current = window.settings.view;
     let mut one = |ui: &mut Ui, (view, name, key): (View, &str, &str)| {
-        let label = ui.selectable_label(now == view, name);
+        let label = ui.selectable_label(current == view, name);
         if label.on_hover_text(format!("key {key}")).clicked() {
             actions.push(Action::View(view));
         }
@@ -76,7 +76,7 @@ fn views(window: &Window, ui: &mut Ui, narrow: bool, actions: &mut Vec<Action>) 
         VIEWS.into_iter().for_each(|view| one(ui, view));
         return;
     }
-    let name = VIEWS.iter().find(|(view, ..)| *view == now).map_or("", |(_, name, _)| name);
+    let name = VIEWS.iter().find(|(view, ..)| *view == current).map_or("", |(_, name, _)| name);
     egui::ComboBox::from_id_salt("view")
         .selected_text(name)
         .width(112.0)
@@ -93,9 +93,9 @@ fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     };
     let (side, tab) = (window.settings.side, window.settings.tab);
     toggle(ui, window.dialog == Some(Dialog::Help), "Help", Action::Help, "keys (H)");
-    toggle(ui, side, "Panel", Action::SideToggle, "numbers, camera, recorder, recordings (I)");
+    toggle(ui, side, "Panel", Action::SideToggle, "statistics, camera, recorder, recordings (I)");
     let library = side && tab == Tab::Library;
-    toggle(ui, library, "Recordings", Action::Side(Tab::Library), "play what was recorded (B)");
+    toggle(ui, library, "Recordings", Action::Side(Tab::Library), "browse and play recordings (B)");
     toggle(ui, false, "Snapshot", Action::Snapshot, "save blurry, restored and events (S)");
     let running = window.recorder.running(&window.session.tap);
     let (name, text) = match (running, window.recorder.frames(&window.session.tap)) {
@@ -103,12 +103,12 @@ fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         (false, _) => ("Record", "Record".to_owned()),
     };
     let white = Color32::WHITE;
-    let (sign, colours) = if running {
+    let (icon, colours) = if running {
         (Icon::Stop, [theme::ALERT, white, white])
     } else {
         (Icon::Record, [Color32::TRANSPARENT, Color32::from_gray(208), theme::ALERT])
     };
-    let response = widgets::signed(ui, sign, &text, name, colours);
+    let response = widgets::signed(ui, icon, &text, name, colours);
     let response = response.on_hover_text("record in the MS-RBD format (R)");
     if response.clicked() {
         actions.push(Action::Record);

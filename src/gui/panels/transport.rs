@@ -1,4 +1,4 @@
-//! Play, pause, steps, seeking, loop and speed of a recording.
+//! The transport row of a recording: play, pause, step, seek, loop and speed.
 
 use crate::camera::Value;
 use crate::gui::action::Action;
@@ -8,29 +8,29 @@ use crate::gui::{theme, widgets};
 use crate::live::{Control, Transport};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 
-/// What is offered, times as fast as it was recorded.
+/// Playback speeds, relative to the recording.
 const SPEEDS: [f64; 8] = [0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
 
-/// One row.
+/// Draws the row.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Vec<Action> {
     let mut actions = Vec::new();
     let paused = window.held;
     ui.horizontal(|ui| {
         if widgets::sign(ui, true, Icon::Back, "Step back", "Left, while paused").clicked() {
-            held(window, &mut actions);
+            pause_first(window, &mut actions);
             actions.push(Action::Step(-1));
         }
-        let (sign, name) = if paused { (Icon::Play, "Play") } else { (Icon::Pause, "Pause") };
-        if widgets::sign(ui, true, sign, name, "Space").clicked() {
+        let (icon, name) = if paused { (Icon::Play, "Play") } else { (Icon::Pause, "Pause") };
+        if widgets::sign(ui, true, icon, name, "Space").clicked() {
             actions.push(Action::Pause);
         }
         if widgets::sign(ui, true, Icon::Forward, "Step forward", "Right, while paused").clicked() {
-            held(window, &mut actions);
+            pause_first(window, &mut actions);
             actions.push(Action::Step(1));
         }
         if let Some(on) = loops(window) {
             let label = ui.selectable_label(on, "Loop");
-            if label.on_hover_text("begin again at the end").clicked() {
+            if label.on_hover_text("restart at the end").clicked() {
                 actions.push(Action::Loop(!on));
             }
         }
@@ -38,7 +38,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
         let combo = egui::ComboBox::from_id_salt("speed")
             .selected_text(format!("{speed}x"))
             .width(64.0)
-            // All of them without scrolling.
+            // High enough to show all speeds without scrolling.
             .height(320.0)
             .show_ui(ui, |ui| {
                 for s in SPEEDS {
@@ -47,7 +47,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
             });
         combo
             .response
-            .on_hover_text("times as fast as it was recorded")
+            .on_hover_text("playback speed, relative to the recording")
             .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Speed"));
         if speed != transport.speed {
             actions.push(Action::Speed(speed));
@@ -58,7 +58,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
         let slider = egui::Slider::new(&mut position, 0.0..=1.0).show_value(false);
         let slider = ui.add(slider);
         slider.widget_info(|| WidgetInfo::slider(true, transport.position, "Position"));
-        // While it is dragged the handle stays under the pointer, wherever the recording is.
+        // While dragged, the handle stays under the pointer, independent of the playback.
         window.seeking = slider.dragged().then_some(position);
         if slider.changed() || slider.drag_stopped() {
             actions.push(Action::Seek(position));
@@ -68,13 +68,14 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
     actions
 }
 
-fn held(window: &Window, actions: &mut Vec<Action>) {
+/// Adds a pause, if the recording is playing.
+fn pause_first(window: &Window, actions: &mut Vec<Action>) {
     if !window.held {
         actions.push(Action::Pause);
     }
 }
 
-/// Whether the recording begins again at its end, where it can.
+/// Whether the recording loops; none if the source has no such control.
 pub(crate) fn loops(window: &Window) -> Option<bool> {
     let controls = window.session.controls();
     controls.into_iter().find(|c| c.name == "loop").and_then(|c| match c.value {
@@ -84,15 +85,16 @@ pub(crate) fn loops(window: &Window) -> Option<bool> {
 }
 
 impl Window {
-    /// To a fraction of the recording; while it is held, the picture there is shown.
-    pub(crate) fn seek(&mut self, to: f64) {
-        self.session.control(Control::Seek(to.clamp(0.0, 1.0)));
+    /// Seeks to a fraction of the recording; while paused, the picture there is shown.
+    pub(crate) fn seek(&mut self, position: f64) {
+        self.session.control(Control::Seek(position.clamp(0.0, 1.0)));
         if self.held {
             self.request_id += 1;
             self.stepping = true;
         }
     }
 
+    /// Sets whether the recording restarts at its end.
     pub(crate) fn set_loop(&mut self, on: bool) {
         self.session.control(Control::Set("loop".into(), Value::Bool(on)));
     }

@@ -1,4 +1,4 @@
-//! The alignment's steps in the window, with two cameras that see a board being moved.
+//! The steps of the alignment dialog, with two fake cameras that see a moving board.
 
 use super::boards::{EVENTS, FRAMES, event_camera, frame_camera, poses, rig};
 use super::*;
@@ -14,39 +14,41 @@ use crate::time::Timestamp;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// From one frame to the next, and how long its shutter is open, in microseconds.
+/// Frame interval, in microseconds.
 const INTERVAL_US: i64 = 100_000;
+/// Exposure time, in microseconds.
 const EXPOSURE_US: i64 = 20_000;
-/// Views that the test shows: fewer than the search asks for.
+/// Number of views that the test shows: fewer than the search wants.
 const VIEWS: usize = 3;
 
-/// A camera before the board, which is where `pose` says.
+/// A camera that sees the board at position `pose`; index `VIEWS` shows no board.
 #[derive(Clone)]
-struct Watching {
+struct BoardCamera {
     serial: &'static str,
     pictures: Arc<Vec<ImageU8>>,
     pose: Arc<AtomicUsize>,
-    /// Both cameras' clocks begin here.
+    /// Common start of both cameras' clocks.
     zero: Instant,
-    /// It gives events too, which are not looked at.
+    /// It outputs events too, which are not evaluated.
     events: bool,
     sequence: u64,
-    answered_us: i64,
+    /// Events have been delivered up to this time, in microseconds.
+    delivered_us: i64,
 }
 
-impl Watching {
+impl BoardCamera {
     fn us(&self) -> i64 {
         self.zero.elapsed().as_micros() as i64
     }
 }
 
-impl Driver for Watching {
+impl Driver for BoardCamera {
     fn open(&self, _: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         Ok(Box::new(self.clone()))
     }
 }
 
-impl Device for Watching {
+impl Device for BoardCamera {
     fn identity(&self) -> Identity {
         Identity { model: "fake".into(), serial: self.serial.into(), firmware: String::new() }
     }
@@ -63,10 +65,10 @@ impl Device for Watching {
         std::thread::sleep(Duration::from_millis(10));
         let (now, stamp) = (self.us(), Timestamp::from_us);
         if self.events {
-            let middle = Event { t_us: self.answered_us, x: 170, y: 130, polarity: true };
+            let middle = Event { t_us: self.delivered_us, x: 170, y: 130, polarity: true };
             out.push(Packet::Events(EventPacket {
                 epoch: 0,
-                from: stamp(self.answered_us),
+                from: stamp(self.delivered_us),
                 until: stamp(now),
                 arrived: Timestamp::now(),
                 events: vec![middle].into(),
@@ -74,7 +76,7 @@ impl Device for Watching {
                 sensor: EVENTS,
                 lost_since: None,
             }));
-            self.answered_us = now;
+            self.delivered_us = now;
         }
         let start = self.sequence as i64 * INTERVAL_US;
         if now >= start + EXPOSURE_US {
@@ -92,29 +94,29 @@ impl Device for Watching {
     }
 }
 
-/// A window before these two cameras, which keeps alignments in `folder`.
-fn before_the_board(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
+/// A window with these two cameras, which stores alignments in `folder`.
+fn board_window(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     let truth = rig(EVENTS, FRAMES, true);
     let (frames, events) = (frame_camera(0.8, 0.01), event_camera(truth, 0.6, 0.015));
     let drawn = |camera: &super::boards::Camera<'_>| {
         let some = poses().into_iter().take(VIEWS).zip(7..);
         let mut all: Vec<_> = some.map(|(p, seed)| camera.draw(&p, FRAMES, seed)).collect();
-        // And one without a board.
+        // The last picture shows no board.
         all.push(ImageU8::filled(false, camera.size, 90));
         all
     };
     let [frames, events] =
-        [(&frames, "F1"), (&events, "E2")].map(|(camera, serial): (_, &'static str)| Watching {
+        [(&frames, "F1"), (&events, "E2")].map(|(camera, serial): (_, &'static str)| BoardCamera {
             serial,
             pictures: Arc::new(drawn(camera)),
             pose: pose.clone(),
             zero: Instant::now(),
             events: serial == "E2",
             sequence: 0,
-            answered_us: 0,
+            delivered_us: 0,
         });
-    // One moment for both.
-    let events = Watching { zero: frames.zero, ..events };
+    // Both clocks start at the same moment.
+    let events = BoardCamera { zero: frames.zero, ..events };
     let tap = RigHandle::default();
     tap.alignment().set_folder(folder.to_owned());
     let [frames, events] = [frames, events].map(CameraChoice::new);
@@ -128,65 +130,65 @@ fn before_the_board(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     shown_at(Window::new(session, None, None, Arc::new(|| ())), 1240.0, 720.0)
 }
 
-/// Whether the picture for the eye is there.
-fn overlaid(w: &Shown) -> bool {
-    let name = "Events over the frame";
+/// Whether the event overlay is shown.
+fn shows_overlay(w: &Shown) -> bool {
+    let name = "Event overlay";
     w.query_all_by_role_and_label(egui::Role::Image, name).next().is_some()
 }
 
 #[test]
-fn a_board_that_is_moved_before_both_cameras_aligns_them_and_is_kept() {
+fn a_board_shown_to_both_cameras_aligns_them_and_the_result_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let pose = Arc::new(AtomicUsize::new(0));
-    let mut w = before_the_board(folder.path(), &pose);
+    let mut w = board_window(folder.path(), &pose);
     until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
     assert_eq!(w.state().latest.as_ref().unwrap().captured.picture.size(), FRAMES);
     press(&mut w, Key::A);
-    assert!(says(&w, "These cameras are not aligned"));
-    click(&mut w, "Begin");
+    assert!(shows(&w, "These cameras are not aligned"));
+    click(&mut w, "Start");
     until(&mut w, "a view", |w| w.wizard.progress().views == 1);
     w.run_steps(2);
-    assert!(says(&w, "Frame camera: board found") && says(&w, "Event camera: board found"));
-    assert!(says(&w, "1 of 6 views"));
+    assert!(shows(&w, "Frame camera: board found") && shows(&w, "Event camera: board found"));
+    assert!(shows(&w, "1 of 6 views"));
     pose.store(1, Ordering::Relaxed);
     until(&mut w, "another view", |w| w.wizard.progress().views == 2);
-    // Taken back while the board is out of sight, and taken again.
+    // The view is undone while the board is out of sight, and captured again.
     pose.store(VIEWS, Ordering::Relaxed);
     until(&mut w, "no board", |w| {
         let p = w.wizard.progress();
         !p.in_frame && !p.in_events
     });
-    click(&mut w, "Undo a view");
+    click(&mut w, "Undo last view");
     until(&mut w, "one view less", |w| w.wizard.progress().views == 1);
     w.run_steps(2);
-    assert!(says(&w, "Frame camera: no board") && says(&w, "Event camera: no board"));
+    assert!(shows(&w, "Frame camera: no board") && shows(&w, "Event camera: no board"));
     pose.store(1, Ordering::Relaxed);
-    until(&mut w, "it again", |w| w.wizard.progress().views == 2);
+    until(&mut w, "the view again", |w| w.wizard.progress().views == 2);
     pose.store(2, Ordering::Relaxed);
     until(&mut w, "the last view", |w| w.wizard.progress().views == VIEWS);
-    assert!(!overlaid(&w), "there is no result yet");
-    click(&mut w, "Store and use");
-    assert_eq!(w.state().dialog, Some(Dialog::Align), "there is nothing to store");
-    click(&mut w, "Solve with these");
+    assert!(!shows_overlay(&w), "there is no result yet");
+    click(&mut w, "Save and apply");
+    assert_eq!(w.state().dialog, Some(Dialog::Align), "there is nothing to save");
+    click(&mut w, "Solve now");
     until(&mut w, "the solution", |w| w.wizard.progress().residual.is_some());
     let residual = w.state().wizard.progress().residual.unwrap();
     assert_eq!((residual.views, residual.corners), (VIEWS, 54 * VIEWS));
     assert!(residual.event_px < 0.1, "{residual}");
     w.run_steps(2);
-    assert!(says(&w, &format!("Residual: {residual}")));
-    assert!(overlaid(&w), "the overlay, for the eye");
-    click(&mut w, "Store and use");
+    assert!(shows(&w, &format!("Residual: {residual}")));
+    assert!(shows_overlay(&w), "the overlay for visual inspection");
+    click(&mut w, "Save and apply");
     assert_eq!(w.state().dialog, None);
-    assert!(says(&w, "The alignment is used, and stored in"));
+    assert!(shows(&w, "Alignment applied and saved to"));
     let pair = Pair { frames: "F1".into(), events: "E2".into() };
     let stored = load(folder.path(), &pair).unwrap().unwrap();
     assert_eq!(stored.residual, residual);
-    // From now on frames come on the common grid.
+    // From now on frames are on the common grid.
     until(&mut w, "an aligned frame", |w| {
         let outcome = w.latest.as_ref().unwrap();
         outcome.captured.picture.size() == stored.target.image()
             && outcome.captured.exposure.sensor == stored.target.sensor()
     });
     press(&mut w, Key::A);
-    assert!(says(&w, "These cameras are aligned"));
+    assert!(shows(&w, "These cameras are aligned"));
 }

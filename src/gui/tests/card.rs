@@ -1,4 +1,4 @@
-//! What the shader draws, pixel by pixel, on a graphics card or one that is computed.
+//! Pixel-exact tests of the shader, on a GPU or a software renderer.
 
 use super::*;
 use crate::gui::settings::View;
@@ -7,19 +7,22 @@ use eframe::wgpu;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use image::RgbaImage;
 
-/// A fresh renderer; none where there is no Vulkan device.
+/// A new renderer; none if there is no Vulkan device.
 pub(super) fn state() -> Option<RenderState> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()));
     if adapter.is_err() {
-        println!("skipped: no graphics device, not even a computed one (mesa-vulkan-drivers)");
+        println!(
+            "skipped: no Vulkan device, not even a software renderer (install mesa-vulkan-drivers)"
+        );
         return None;
     }
     let options = eframe::egui_wgpu::RendererOptions::PREDICTABLE;
     Some(create_render_state(default_wgpu_setup(), options))
 }
 
-fn drawn(settings: impl Fn(&mut Window)) -> Option<(RgbaImage, Vec<egui::Rect>)> {
+/// Renders the window; returns the image and the rectangles of the views.
+fn render(settings: impl Fn(&mut Window)) -> Option<(RgbaImage, Vec<egui::Rect>)> {
     let state = state()?;
     let w = window(&Script::default());
     let mut window = Window::new(w.session, None, Some(&state), Arc::new(|| ()));
@@ -36,7 +39,7 @@ fn drawn(settings: impl Fn(&mut Window)) -> Option<(RgbaImage, Vec<egui::Rect>)>
     Some((harness.render().unwrap(), images))
 }
 
-/// The drawn picture in the middle of a view, row 30 of it, left to right.
+/// Row 40 of the picture in the centre of a view, left to right.
 fn row(image: &RgbaImage, cell: egui::Rect) -> Vec<[u8; 3]> {
     let left = (cell.center().x - SIZE.width as f32 / 2.0).round() as u32;
     let top = (cell.center().y - SIZE.height as f32 / 2.0).round() as u32;
@@ -48,27 +51,28 @@ fn row(image: &RgbaImage, cell: egui::Rect) -> Vec<[u8; 3]> {
         .collect()
 }
 
-fn ramp(add: u8) -> Vec<[u8; 3]> {
-    (0..SIZE.width as u8).map(|x| [x + 40 + add; 3]).collect()
+/// The gray ramp of the fake source, plus `offset`.
+fn ramp(offset: u8) -> Vec<[u8; 3]> {
+    (0..SIZE.width as u8).map(|x| [x + 40 + offset; 3]).collect()
 }
 
 #[test]
 fn one_to_one_shows_every_pixel_as_it_is() {
-    let Some((image, cells)) = drawn(|_| ()) else { return };
+    let Some((image, cells)) = render(|_| ()) else { return };
     assert_eq!(cells.len(), 2);
     assert_eq!(row(&image, cells[0]), ramp(0));
     assert_eq!(row(&image, cells[1]), ramp(50));
 }
 
 #[test]
-fn the_wipe_is_blurry_left_and_restored_right_of_its_line() {
+fn the_wipe_is_blurry_left_and_restored_right_of_the_divider() {
     let settings = |w: &mut Window| {
         w.settings.view = View::Wipe;
         w.settings.divider = 0.25;
     };
-    let Some((image, cells)) = drawn(settings) else { return };
+    let Some((image, cells)) = render(settings) else { return };
     let row = row(&image, cells[0]);
-    // The line itself is three pixels wide.
+    // The divider itself is three pixels wide.
     assert_eq!(row[..14], ramp(0)[..14]);
     assert_eq!(row[19..], ramp(50)[19..]);
 }
@@ -79,20 +83,20 @@ fn the_difference_is_gray_where_nothing_changed() {
         w.settings.view = View::Difference;
         w.settings.gain = 1.0;
     };
-    let Some((image, cells)) = drawn(settings) else { return };
-    // Restored is brighter by 50 everywhere: 127.5 and 50.
+    let Some((image, cells)) = render(settings) else { return };
+    // Restored is brighter by 50 everywhere: 127.5 + 50.
     for pixel in row(&image, cells[0]) {
         assert!(pixel.iter().all(|v| v.abs_diff(178) <= 1), "{pixel:?}");
     }
 }
 
 #[test]
-fn events_are_painted_where_they_fired() {
+fn events_are_drawn_at_their_pixels() {
     let settings = |w: &mut Window| {
         w.settings.view = View::Blurry;
         w.settings.events = true;
     };
-    let Some((image, cells)) = drawn(settings) else { return };
+    let Some((image, cells)) = render(settings) else { return };
     let left = (cells[0].center().x - SIZE.width as f32 / 2.0).round() as u32;
     let top = (cells[0].center().y - SIZE.height as f32 / 2.0).round() as u32;
     let reddish = |x: u32, y: u32| {

@@ -1,4 +1,4 @@
-//! From the library to a dataset.
+//! Export of recordings from the library as a dataset.
 
 use super::*;
 use crate::formats::config::Config;
@@ -8,7 +8,7 @@ use crate::image::ImageU8;
 use crate::sequence::find;
 use std::path::Path;
 
-/// Pairs whose times tell them apart.
+/// Writes a sequence of pairs that differ in their pixels and times.
 fn sequence(base: &Path, name: &str, pairs: i64) {
     for i in 0..pairs {
         let size = Size::new(32, 16);
@@ -18,7 +18,7 @@ fn sequence(base: &Path, name: &str, pairs: i64) {
     }
 }
 
-/// A window that shows the library of `recordings`, once it is read.
+/// A window that shows the library of `recordings`, once `count` of them are listed.
 fn browsing(recordings: &Path, count: usize) -> Shown {
     let mut w = window(&Script::default());
     w.settings.folder = Some(recordings.to_owned());
@@ -30,23 +30,23 @@ fn browsing(recordings: &Path, count: usize) -> Shown {
 }
 
 #[test]
-fn chosen_recordings_become_a_dataset_that_the_loader_reads() {
+fn selected_recordings_are_exported_as_a_dataset_that_the_loader_reads() {
     let base = tempfile::tempdir().unwrap();
     let recordings = base.path().join("recordings");
     for name in ["desk", "door", "street"] {
         sequence(&recordings, name, 5);
     }
     let mut w = browsing(&recordings, 3);
-    click(&mut w, "Choose desk");
-    click(&mut w, "Choose street");
-    click(&mut w, "Export 2 chosen...");
+    click(&mut w, "Select desk");
+    click(&mut w, "Select street");
+    click(&mut w, "Export 2 selected...");
     assert_eq!(w.state().dialog, Some(Dialog::Export));
-    assert!(says(&w, "Export 2 recordings as a dataset"));
+    assert!(shows(&w, "Export 2 recordings as a dataset"));
     click(&mut w, "Export");
     until(&mut w, "the end", |w| w.export.far().is_none());
     w.run_steps(3);
-    assert!(says(&w, "Exported 8 pairs for training and 2 for testing in "));
-    // Beside the recordings, under a name of its own.
+    assert!(shows(&w, "Exported 8 pairs for training and 2 for testing in "));
+    // The dataset is beside the recordings, in a new folder.
     let datasets = base.path().join("recordings datasets");
     let made: Vec<_> = std::fs::read_dir(&datasets).unwrap().flatten().collect();
     assert_eq!(made.len(), 1);
@@ -60,53 +60,53 @@ fn chosen_recordings_become_a_dataset_that_the_loader_reads() {
             let file = file.unwrap();
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             let scene = name.split('_').next().unwrap();
-            assert_ne!(scene, "door", "it was not chosen");
+            assert_ne!(scene, "door", "it was not selected");
             let original = Pair::read(&recordings.join(scene).join(&name)).unwrap();
             assert_eq!(Pair::read(&file).unwrap(), original);
         }
     }
     click(&mut w, "Done");
     assert_eq!(w.state().dialog, None);
-    click(&mut w, "Choose none");
+    click(&mut w, "Clear selection");
     assert!(w.query_by_label("Export all...").is_some());
 }
 
 #[test]
-fn what_stands_in_the_way_of_an_export_is_said_and_can_be_changed() {
+fn a_failed_export_reports_why_and_its_options_can_be_changed() {
     let base = tempfile::tempdir().unwrap();
     let recordings = base.path().join("recordings");
     sequence(&recordings, "desk", 4);
     std::fs::write(recordings.join("desk/desk_00002.npz"), b"damaged").unwrap();
-    let taken = base.path().join("taken");
-    sequence(&taken, "train", 1);
+    let occupied = base.path().join("occupied");
+    sequence(&occupied, "train", 1);
     let mut w = browsing(&recordings, 1);
     click(&mut w, "Recording desk");
     click(&mut w, "Export...");
-    w.state_mut().export.choose(&taken);
+    w.state_mut().export.choose(&occupied);
     w.run_steps(2);
     click(&mut w, "Export");
     until(&mut w, "the end", |w| w.export.far().is_none());
     w.run_steps(3);
-    assert!(says(&w, "train is not empty: choose another folder"));
-    assert!(!taken.join("test").exists(), "nothing was begun");
-    click(&mut w, "Change it");
+    assert!(shows(&w, "train is not empty: choose another folder"));
+    assert!(!occupied.join("test").exists(), "nothing was written");
+    click(&mut w, "Back to options");
     w.state_mut().export.choose(&base.path().join("free"));
     w.run_steps(2);
     click(&mut w, "Export");
     until(&mut w, "the end", |w| w.export.far().is_none());
     w.run_steps(3);
-    assert!(says(&w, "Exported 2 pairs for training and 1 for testing"));
-    assert!(says(&w, "desk_00002.npz is left out"));
+    assert!(shows(&w, "Exported 2 pairs for training and 1 for testing"));
+    assert!(shows(&w, "desk_00002.npz is left out"));
 }
 
 #[test]
-fn pictures_of_recordings_that_are_gone_are_forgotten() {
+fn thumbnails_of_removed_recordings_are_released() {
     let recordings = tempfile::tempdir().unwrap();
     sequence(recordings.path(), "desk", 1);
     sequence(recordings.path(), "street", 1);
     let mut w = browsing(recordings.path(), 2);
-    until(&mut w, "the pictures", |w| w.library.complete(2));
+    until(&mut w, "the thumbnails", |w| w.library.complete(2));
     std::fs::remove_dir_all(recordings.path().join("street")).unwrap();
-    click(&mut w, "Read again");
-    until(&mut w, "one recording with its picture", |w| w.library.complete(1));
+    click(&mut w, "Refresh");
+    until(&mut w, "one recording with its thumbnail", |w| w.library.complete(1));
 }

@@ -1,11 +1,11 @@
-//! Nothing is cut off and nothing overlaps, at every size that the window can have.
+//! Nothing is cut off and nothing overlaps, at several window sizes down to the minimum.
 
 use super::*;
 use crate::gui::settings::{Tab, View};
 use egui::Role;
 
-/// Names and places of everything that can be pressed or dragged in the bars.
-fn pressable(w: &Shown) -> Vec<(String, egui::Rect)> {
+/// Names and rectangles of all interactive widgets in the bars.
+fn interactive(w: &Shown) -> Vec<(String, egui::Rect)> {
     let roles = [Role::Button, Role::ComboBox, Role::Slider, Role::SpinButton];
     let named = |role: Role| {
         let all = w.query_all_by_role(role).map(|n| {
@@ -15,21 +15,21 @@ fn pressable(w: &Shown) -> Vec<(String, egui::Rect)> {
         all.collect::<Vec<_>>()
     };
     let all = roles.into_iter().flat_map(named);
-    // The divider lies over the picture.
+    // The divider is on the picture, not in a bar.
     all.filter(|(name, _)| name != "Divider of the wipe").collect()
 }
 
-fn check(w: &Shown, size: egui::Vec2, what: &str) {
-    let all = pressable(w);
+fn check_layout(w: &Shown, size: egui::Vec2, what: &str) {
+    let all = interactive(w);
     assert!(all.len() > 8, "{what}: {all:?}");
     let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, size).expand(0.5);
     for (i, (name, rect)) in all.iter().enumerate() {
         assert!(screen.contains_rect(*rect), "{what}: {name} at {rect:?} is cut off");
-        for (other, there) in all.iter().skip(i + 1) {
-            let both = rect.shrink(1.0).intersect(there.shrink(1.0));
+        for (other, other_rect) in all.iter().skip(i + 1) {
+            let overlap = rect.shrink(1.0).intersect(other_rect.shrink(1.0));
             // A slider and its number share a name and are one widget.
-            let apart = !both.is_positive() || name == other;
-            assert!(apart, "{what}: {name} at {rect:?} and {other} at {there:?} overlap");
+            let apart = !overlap.is_positive() || name == other;
+            assert!(apart, "{what}: {name} at {rect:?} and {other} at {other_rect:?} overlap");
         }
     }
 }
@@ -45,20 +45,20 @@ fn bars_fit_at_every_size() {
                 w.state_mut().settings.view = view;
                 w.state_mut().settings.edi = edi;
                 w.run_steps(3);
-                check(&w, egui::vec2(width, height), &format!("{width}x{height} {view:?}"));
+                check_layout(&w, egui::vec2(width, height), &format!("{width}x{height} {view:?}"));
             }
         }
     }
 }
 
 #[test]
-fn everything_that_can_be_used_has_a_name() {
+fn every_interactive_widget_has_a_name() {
     let mut w = shown_at(window(&Script { recording: true, ..Script::default() }), 1240.0, 900.0);
     for tab in [Tab::Numbers, Tab::Camera, Tab::Record, Tab::Library] {
         (w.state_mut().settings.side, w.state_mut().settings.tab) = (true, tab);
         w.run_steps(3);
-        let nameless: Vec<_> = pressable(&w).into_iter().filter(|(n, _)| n.is_empty()).collect();
-        // The number beside a slider is told with the slider.
+        let nameless: Vec<_> = interactive(&w).into_iter().filter(|(n, _)| n.is_empty()).collect();
+        // The number beside a slider shares the name of the slider.
         let buttons = w.query_all_by_role(Role::Button);
         for button in buttons {
             let name = button.accesskit_node().label().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The window's behaviour without a screen: keys, buttons and dialogs by their names, with a
-//! source and a restorer that do what they are told.
+//! Tests of the window without a screen: keys, buttons and dialogs are addressed by name, with a
+//! scripted source and restorer.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
@@ -40,22 +40,24 @@ use std::time::{Duration, Instant};
 const SIZE: Size = Size::new(64, 48);
 const SENSOR: Size = Size::new(32, 24);
 
-/// What a fake source was told, and whether it is a recording.
+/// Behaviour of the fake source, and the controls that it has received.
 #[derive(Clone, Default)]
 struct Script {
-    told: Arc<Mutex<Vec<Control>>>,
+    received: Arc<Mutex<Vec<Control>>>,
+    /// It is a recording with a transport.
     recording: bool,
-    /// The truth of what it shows is not known.
+    /// Its frames have no ground truth.
     no_truth: bool,
     controls: Vec<camera::Control>,
-    /// Frames that are missing after the first one, and what the source counts as lost.
+    /// Number of frames that are missing after the first one.
     gap: u64,
+    /// Drops that the source reports.
     lost: Vec<camera::DropSnapshot>,
 }
 
 impl Script {
-    fn told(&self) -> Vec<Control> {
-        self.told.lock().unwrap().clone()
+    fn received(&self) -> Vec<Control> {
+        self.received.lock().unwrap().clone()
     }
 }
 
@@ -88,7 +90,7 @@ impl ExposureSource for Fake {
     }
 
     fn control(&mut self, control: Control) {
-        self.script.told.lock().unwrap().push(control);
+        self.script.received.lock().unwrap().push(control);
     }
 
     fn controls(&self) -> &[camera::Control] {
@@ -105,7 +107,7 @@ impl ExposureSource for Fake {
     }
 }
 
-/// A gray ramp, whose truth is the same one, brighter; one event below the labels.
+/// A gray ramp, with a brighter ramp as ground truth, and one event below the labels.
 fn captured(number: u64) -> LiveFrame {
     let data = (0..3 * SIZE.area()).map(|i| (i % SIZE.width) as u8 + 40).collect();
     let picture = ImageU8::new(3, SIZE, data).unwrap();
@@ -126,7 +128,7 @@ fn captured(number: u64) -> LiveFrame {
     }
 }
 
-/// The pair of a recording that begins at so many tenths of a second, with one event.
+/// A recorded pair that begins at `tenths` of a second, with one event.
 fn pair(picture: &ImageU8, tenths: i64) -> Pair {
     let at = tenths * 100_000;
     Pair {
@@ -138,7 +140,7 @@ fn pair(picture: &ImageU8, tenths: i64) -> Pair {
     }
 }
 
-/// Brightens what it is given by so many levels.
+/// A restorer that brightens frames by `levels`.
 struct Brighter {
     levels: u8,
     submitted: Vec<ImageU8>,
@@ -146,7 +148,7 @@ struct Brighter {
 
 impl Restorer for Brighter {
     fn describe(&self) -> String {
-        "a fake engine".into()
+        "a fake GPU".into()
     }
 
     fn free_slots(&mut self) -> usize {
@@ -168,7 +170,7 @@ fn embedded() -> Weights {
     Weights::embedded().unwrap()
 }
 
-/// The first number of the weights.
+/// The first value of the weights.
 fn first(weights: &Weights) -> f32 {
     weights.iter().next().unwrap().1.data[0]
 }
@@ -178,7 +180,7 @@ fn recipe(open: session::Open) -> Recipe {
         open,
         restorer: Arc::new(|weights| {
             Box::new(move |_: &Diagnostics| {
-                // What comes out tells which weights were used.
+                // The output shows which weights were used.
                 let levels = 50 + (first(&weights()?) - first(&embedded())).round() as u8;
                 Ok(Box::new(Brighter { levels, submitted: Vec::new() }) as Box<dyn Restorer>)
             })
@@ -189,7 +191,7 @@ fn recipe(open: session::Open) -> Recipe {
     }
 }
 
-/// A window before a fake source; other sources are opened as the program would.
+/// A window with a fake source; other sources are opened as in the program.
 fn window(script: &Script) -> Window {
     let recipe = recipe(session::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
@@ -210,12 +212,12 @@ fn shown_at(window: Window, width: f32, height: f32) -> Shown {
     harness
 }
 
-/// The window at its own size, once a picture is there.
+/// The window at its default size, with a first picture.
 fn shown(window: Window) -> Shown {
     shown_at(window, 1240.0, 540.0)
 }
 
-/// Shows frames until `done`, for at most half a minute: machines differ.
+/// Draws frames until `done`, for at most 30 s on slow machines.
 fn until(harness: &mut Shown, what: &str, done: impl Fn(&Window) -> bool) {
     let start = Instant::now();
     loop {
@@ -223,7 +225,7 @@ fn until(harness: &mut Shown, what: &str, done: impl Fn(&Window) -> bool) {
         if done(harness.state()) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        assert!(start.elapsed() < Duration::from_secs(30), "timeout while waiting for {what}");
         std::thread::sleep(Duration::from_millis(3));
     }
 }
@@ -233,19 +235,19 @@ fn press(harness: &mut Shown, key: Key) {
     harness.run_steps(2);
 }
 
-/// Clicks what has this name; of several the first that can be clicked.
+/// Clicks the first clickable widget with this name.
 fn click(harness: &mut Shown, name: &str) {
     use egui::Role;
     let roles = [Role::Button, Role::RadioButton, Role::CheckBox, Role::ComboBox];
     {
         let mut all = harness.query_all_by_label(name);
         let node = all.find(|n| roles.contains(&n.accesskit_node().role()));
-        node.unwrap_or_else(|| panic!("nothing named {name} can be clicked")).click();
+        node.unwrap_or_else(|| panic!("there is no clickable widget named {name}")).click();
     }
     harness.run_steps(3);
 }
 
-/// Whether something with this text is on the screen.
-fn says(harness: &Shown, text: &str) -> bool {
+/// Whether this text is on the screen.
+fn shows(harness: &Shown, text: &str) -> bool {
     harness.query_all_by_label_contains(text).next().is_some()
 }

@@ -1,4 +1,4 @@
-//! Settings that an earlier version wrote still read.
+//! Settings of earlier versions can still be read.
 
 use crate::gui::settings::{Settings, Tab, View};
 

@@ -1,4 +1,4 @@
-//! Dialogs, panels, messages.
+//! Dialogs, panels and messages.
 
 use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Value};
@@ -11,15 +11,19 @@ fn help_shows_every_key_and_escape_closes_it() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::H);
     assert_eq!(w.state().dialog, Some(Dialog::Help));
-    assert!(says(&w, "slow motion through each exposure"));
+    assert!(shows(&w, "slow motion through each exposure"));
     press(&mut w, Key::Num2);
-    assert_ne!(w.state().settings.view, crate::gui::settings::View::Wipe, "keys rest meanwhile");
+    assert_ne!(
+        w.state().settings.view,
+        crate::gui::settings::View::Wipe,
+        "other keys are inactive meanwhile"
+    );
     press(&mut w, Key::Escape);
     assert_eq!(w.state().dialog, None);
 }
 
 #[test]
-fn another_source_takes_the_place_of_the_first() {
+fn another_source_replaces_the_first() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::O);
     assert_eq!(w.state().dialog, Some(Dialog::Sources));
@@ -34,19 +38,19 @@ fn another_source_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn a_source_that_cannot_be_opened_says_why_and_offers_another() {
+fn a_source_that_cannot_be_opened_shows_the_reason_and_offers_another() {
     let mut w = shown(window(&Script::default()));
-    let gone = PathBuf::from("/nowhere/at-all");
-    w.state_mut().open(SourceName::replay(&gone).into());
+    let missing = PathBuf::from("/nowhere/at-all");
+    w.state_mut().open(SourceName::replay(&missing).into());
     until(&mut w, "the reason", |w| w.session.fault.is_some());
     w.run_steps(2);
-    assert!(says(&w, "/nowhere/at-all: no such recording"));
+    assert!(shows(&w, "/nowhere/at-all: no such recording"));
     click(&mut w, "Choose another source");
     assert_eq!(w.state().dialog, Some(Dialog::Sources));
 }
 
 #[test]
-fn a_name_that_is_no_source_cannot_be_opened() {
+fn an_invalid_source_name_cannot_be_opened() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::O);
     w.get_by_role_and_label(egui::Role::TextInput, "--source").click();
@@ -55,37 +59,37 @@ fn a_name_that_is_no_source_cannot_be_opened() {
     w.run_steps(2);
     w.event(egui::Event::Text("hologram".into()));
     w.run_steps(2);
-    assert!(says(&w, "hologram is not a source: use one of clip, sim"));
+    assert!(shows(&w, "hologram is not a source: use one of clip, sim"));
     let before = w.state().session.name.clone();
     press(&mut w, Key::Enter);
     assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named_once() {
+fn unusable_files_are_reported_once_each() {
     let mut w = shown(window(&Script::default()));
     let folder = tempfile::tempdir().unwrap();
     let letter = folder.path().join("letter.odt");
     std::fs::write(&letter, b"dear").unwrap();
     drop_file(&mut w, &letter);
-    assert!(says(&w, "letter.odt is neither weights"));
+    assert!(shows(&w, "letter.odt is neither weights"));
     let weights = folder.path().join("broken.ckpt");
     std::fs::write(&weights, b"not weights").unwrap();
     drop_file(&mut w, &weights);
     until(&mut w, "the notice", |w| w.session.notices().len() == 1);
     w.run_steps(2);
-    let named = |w: &Shown| {
+    let count = |w: &Shown| {
         let all = w.query_all_by_label_contains("broken.ckpt:");
         all.count()
     };
-    assert_eq!(named(&w), 1);
-    assert_eq!(w.state().session.weights(), "in the program", "the old ones go on");
+    assert_eq!(count(&w), 1);
+    assert_eq!(w.state().session.weights(), "built-in", "the previous weights stay in use");
     click(&mut w, "Dismiss");
-    assert_eq!(named(&w), 0);
+    assert_eq!(count(&w), 0);
 }
 
 #[test]
-fn weights_that_are_dropped_are_used_at_once() {
+fn dropped_weights_are_loaded_at_once() {
     let mut w = shown(window(&Script::default()));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.safetensors");
@@ -95,49 +99,49 @@ fn weights_that_are_dropped_are_used_at_once() {
     assert!(w.state().session.notices().is_empty());
 }
 
-/// The weights in the program, with the first number changed.
-fn weights_with(add: f32) -> Vec<u8> {
+/// The built-in weights with `offset` added to the first value, as safetensors.
+fn weights_with(offset: f32) -> Vec<u8> {
     let mut tensors: std::collections::BTreeMap<_, _> =
         embedded().iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
-    tensors.values_mut().next().unwrap().data[0] += add;
+    tensors.values_mut().next().unwrap().data[0] += offset;
     Weights::from_tensors(tensors).unwrap().to_safetensors(false).unwrap()
 }
 
-/// How much the restored picture is brighter than the blurry one.
-fn brighter(w: &Window) -> Option<u8> {
+/// Brightness of the restored picture minus that of the blurry one, in levels.
+fn brightening(w: &Window) -> Option<u8> {
     let outcome = w.latest.as_ref()?;
     let restored = outcome.restored.first()?.data().first()?;
     Some(restored - outcome.captured.picture.data().first()?)
 }
 
 #[test]
-fn weights_whose_file_is_replaced_are_used_and_a_broken_file_changes_nothing() {
+fn a_replaced_weights_file_is_reloaded_and_a_broken_one_is_ignored() {
     let mut w = shown(window(&Script::default()));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.safetensors");
     crate::formats::atomic_file::write(&path, &weights_with(10.0)).unwrap();
     drop_file(&mut w, &path);
-    until(&mut w, "the weights", |w| brighter(w) == Some(60));
+    until(&mut w, "the weights", |w| brightening(w) == Some(60));
     crate::formats::atomic_file::write(&path, &weights_with(30.0)).unwrap();
-    until(&mut w, "the new weights", |w| brighter(w) == Some(80));
+    until(&mut w, "the new weights", |w| brightening(w) == Some(80));
     w.run_steps(2);
-    assert!(says(&w, "mine.safetensors has changed: its new weights are used"));
-    std::fs::write(&path, b"half of it").unwrap();
+    assert!(shows(&w, "mine.safetensors has changed: the new weights are in use"));
+    std::fs::write(&path, b"not weights").unwrap();
     for _ in 0..400 {
         w.step();
         std::thread::sleep(Duration::from_millis(10));
-        if says(&w, "their file is broken") {
+        if shows(&w, "Cannot reload the weights") {
             break;
         }
     }
-    assert!(says(&w, "The weights stay as they were, their file is broken"));
-    assert_eq!(brighter(w.state()), Some(80));
-    assert!(w.state().session.notices().is_empty(), "said once");
-    // The next source has them too, and a good file is taken up again.
+    assert!(shows(&w, "Cannot reload the weights, the previous ones stay"));
+    assert_eq!(brightening(w.state()), Some(80));
+    assert!(w.state().session.notices().is_empty(), "reported once");
+    // A repaired file is loaded again, and the next source uses the weights too.
     crate::formats::atomic_file::write(&path, &weights_with(40.0)).unwrap();
-    until(&mut w, "the repaired weights", |w| brighter(w) == Some(90));
+    until(&mut w, "the repaired weights", |w| brightening(w) == Some(90));
     w.state_mut().open(SourceName::clip().into());
-    until(&mut w, "the clip", |w| brighter(w) == Some(90));
+    until(&mut w, "the clip", |w| brightening(w) == Some(90));
 }
 
 #[derive(Debug)]
@@ -159,13 +163,13 @@ fn drop_file(w: &mut Shown, path: &std::path::Path) {
 }
 
 #[test]
-fn a_recording_has_a_bar_of_its_own() {
+fn a_recording_has_a_transport_row() {
     let script = Script { recording: true, ..Script::default() };
     let mut w = shown(window(&script));
     until(&mut w, "the transport", |w| w.session.transport().is_some());
     w.run_steps(2);
     click(&mut w, "Step forward");
-    assert!(w.state().held, "a step holds first");
+    assert!(w.state().held, "a step pauses first");
     click(&mut w, "Step back");
     w.get_by_label("Position").set_value_accesskit(0.75);
     w.run_steps(3);
@@ -177,13 +181,13 @@ fn a_recording_has_a_bar_of_its_own() {
         Control::Seek(0.75),
         Control::Pause(false),
     ];
-    until(&mut w, "all controls", |_| script.told().len() >= wanted.len());
-    assert_eq!(script.told(), wanted);
-    assert!(w.query_by_label("Hold").is_none(), "one button to pause is enough");
+    until(&mut w, "all controls", |_| script.received().len() >= wanted.len());
+    assert_eq!(script.received(), wanted);
+    assert_eq!(w.query_all_by_label("Pause").count(), 1, "there is only one pause button");
 }
 
 #[test]
-fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
+fn camera_controls_can_be_set_and_advanced_ones_are_collapsed() {
     let controls = vec![
         camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
         camera::Control::switch("auto", "Auto-exposure", false),
@@ -198,17 +202,17 @@ fn what_the_camera_offers_is_set_and_expert_controls_are_folded() {
     click(&mut w, "Auto-exposure");
     w.get_all_by_label("Exposure (us)").last().unwrap().set_value_accesskit(2000.0);
     w.run_steps(3);
-    until(&mut w, "the wishes", |_| script.told().len() >= 2);
-    let told = script.told();
-    assert_eq!(told[0], Control::Set("auto".into(), Value::Bool(true)));
-    assert_eq!(told[1], Control::Set("exposure_us".into(), Value::Int(2000)));
-    w.get_by_label("For experts").click();
+    until(&mut w, "the controls to be set", |_| script.received().len() >= 2);
+    let received = script.received();
+    assert_eq!(received[0], Control::Set("auto".into(), Value::Bool(true)));
+    assert_eq!(received[1], Control::Set("exposure_us".into(), Value::Int(2000)));
+    w.get_by_label("Advanced").click();
     w.run_steps(20);
     assert!(w.query_all_by_label("Raw bias").next().is_some());
 }
 
 #[test]
-fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
+fn controls_that_interrupt_the_stream_are_set_once_when_a_drag_ends() {
     let control = |name: &'static str, label| camera::Control::whole(name, label, 10, (0, 1000));
     let controls = vec![control("width", "Width").set_on_release(), control("gain", "Gain")];
     let script = Script { controls, ..Script::default() };
@@ -216,12 +220,12 @@ fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
     until(&mut w, "the controls", |w| w.session.controls().len() == 2);
     press(&mut w, Key::K);
     let set = |wanted: &str| -> Vec<Value> {
-        let told = script.told().into_iter();
-        let of = |c| match c {
+        let received = script.received().into_iter();
+        let value_of = |c| match c {
             Control::Set(name, value) if name == wanted => Some(value),
             _ => None,
         };
-        told.filter_map(of).collect()
+        received.filter_map(value_of).collect()
     };
     let drag = |w: &mut Shown, label: &str| {
         let place = w.get_all_by_role_and_label(egui::Role::Slider, label).next().unwrap().rect();
@@ -238,14 +242,15 @@ fn what_interrupts_the_stream_is_set_once_when_a_drag_ends() {
     };
     drag(&mut w, "Width");
     drag(&mut w, "Gain");
-    // Others follow the pointer; and what was sent before them has arrived before them.
+    // Other controls follow the pointer. Controls arrive in order, so that once "gain" has
+    // arrived "width" has too.
     until(&mut w, "several values", |_| set("gain").len() > 1);
     let widths = set("width");
     assert!(matches!(widths[..], [Value::Int(300..)]), "the last value alone: {widths:?}");
 }
 
 #[test]
-fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
+fn each_of_two_cameras_has_a_section_whose_controls_reach_that_camera() {
     let of = |group: &'static str, prefix: &str| {
         let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
         let bias = camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts();
@@ -274,43 +279,43 @@ fn two_cameras_have_a_section_each_and_a_control_reaches_its_own() {
     assert_eq!(exposures.len(), 2);
     assert!(frames < exposures[0] && exposures[0] < events, "{frames} {exposures:?} {events}");
     assert!(events < exposures[1] && exposures[1] < filters, "{events} {exposures:?} {filters}");
-    // Both are folded apart from each other.
+    // The advanced controls of the cameras are collapsed separately.
     assert!(w.query_all_by_label("Raw bias").next().is_none());
-    w.query_all_by_label("For experts").nth(1).unwrap().click();
+    w.query_all_by_label("Advanced").nth(1).unwrap().click();
     w.run_steps(20);
     let biases = places(&w, egui::Role::Slider, "Raw bias");
     assert!(biases.len() == 1 && biases[0] > exposures[1], "{biases:?}");
     let second = w.get_all_by_role_and_label(egui::Role::Slider, "Exposure (us)").nth(1);
     second.unwrap().set_value_accesskit(2000.0);
     w.run_steps(3);
-    until(&mut w, "the wish", |_| !script.told().is_empty());
+    until(&mut w, "the control to be set", |_| !script.received().is_empty());
     let wanted = Control::Set("events:exposure_us".into(), Value::Int(2000));
-    assert_eq!(script.told(), [wanted]);
+    assert_eq!(script.received(), [wanted]);
 }
 
 #[test]
-fn settings_outlive_the_window() {
+fn settings_persist_between_windows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
-    let keeping = |script: &Script| {
+    let with_settings = |script: &Script| {
         let w = window(script);
         Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
     };
-    let mut w = shown(keeping(&Script::default()));
+    let mut w = shown(with_settings(&Script::default()));
     w.run_steps(2);
-    assert!(says(&w, "Left is what the camera sees"), "a first visitor is told what it is");
+    assert!(shows(&w, "Left: the camera frame"), "the first run shows an introduction");
     press(&mut w, Key::Num2);
     press(&mut w, Key::E);
     w.state_mut().end();
-    let mut again = shown(keeping(&Script::default()));
+    let mut again = shown(with_settings(&Script::default()));
     again.run_steps(2);
-    assert!(!says(&again, "Left is what the camera sees"), "once");
+    assert!(!shows(&again, "Left: the camera frame"), "it is shown once");
     let again = again.state();
     assert!(again.settings.events && again.settings.view == crate::gui::settings::View::Wipe);
 }
 
 #[test]
-fn settings_are_kept_though_the_program_never_ends_cleanly() {
+fn settings_are_saved_without_a_clean_end_of_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     let w = window(&Script::default());
@@ -321,41 +326,41 @@ fn settings_are_kept_though_the_program_never_ends_cleanly() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_named_in_the_window() {
+fn invalid_settings_are_reported_in_the_window() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     std::fs::write(&file, br#"{"gain": -3, "hologram": true, "events": true}"#).unwrap();
     let w = window(&Script::default());
     let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
     w.run_steps(2);
-    assert!(says(&w, "gain cannot be -3") && says(&w, "hologram is not a setting"));
-    assert!(w.state().settings.events, "the others are used");
+    assert!(shows(&w, "gain must be 0.5 to 16, not -3") && shows(&w, "hologram is not a setting"));
+    assert!(w.state().settings.events, "the other settings are used");
 }
 
 #[test]
-fn one_camera_cannot_be_aligned_and_the_dialog_says_what_can() {
+fn a_single_camera_cannot_be_aligned_and_the_dialog_offers_two() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::A);
     assert_eq!(w.state().dialog, Some(Dialog::Align));
-    click(&mut w, "Begin");
-    assert!(says(&w, "there are no two cameras to align"));
+    click(&mut w, "Start");
+    assert!(shows(&w, "there are no two cameras to align"));
     click(&mut w, "Choose two cameras");
     assert_eq!(w.state().dialog, Some(Dialog::Sources));
 }
 
 #[test]
-fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() {
+fn the_alignment_shows_previews_and_ends_with_its_dialog() {
     let mut w = shown(window(&Script::default()));
     let half: SourceName = "sim:64x48".parse().unwrap();
     w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
     until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
     press(&mut w, Key::A);
-    w.get_by_label("A chessboard that flashes on this screen").click();
+    w.get_by_label("A chessboard flashing on this screen").click();
     w.run_steps(2);
-    click(&mut w, "Begin");
+    click(&mut w, "Start");
     until(&mut w, "the frame camera's picture", |w| w.wizard.pictured());
     w.run_steps(2);
-    assert!(says(&w, "Frame camera: no board"));
+    assert!(shows(&w, "Frame camera: no board"));
     click(&mut w, "Flash the board full screen");
     assert_eq!(w.state().dialog, Some(Dialog::Board));
     press(&mut w, Key::Escape);
@@ -365,11 +370,11 @@ fn the_search_for_a_board_shows_what_the_cameras_see_and_ends_with_the_dialog() 
 }
 
 #[test]
-fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
+fn weights_dropped_while_a_source_opens_are_used_with_it() {
     let (open_now, opening) = std::sync::mpsc::channel::<()>();
     let opening = Mutex::new(opening);
     let slow: session::Open = Arc::new(move |_, _| {
-        // Like a camera whose library takes its time.
+        // Like a camera whose library opens slowly.
         let _ = opening.lock().unwrap().recv();
         Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn ExposureSource>)
     });
@@ -386,25 +391,25 @@ fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
     w.run_steps(2);
     assert!(w.state().session.opening());
     drop_file(&mut w, &path);
-    assert!(says(&w, "Loading the weights mine.safetensors"));
+    assert!(shows(&w, "Loading the weights mine.safetensors"));
     open_now.send(()).unwrap();
-    until(&mut w, "a picture with the new weights", |w| brighter(w) == Some(70));
+    until(&mut w, "a picture with the new weights", |w| brightening(w) == Some(70));
     assert_eq!(w.state().session.weights(), "mine.safetensors");
 }
 
 #[test]
-fn frames_that_were_lost_by_a_known_cause_are_shown_once() {
+fn frames_dropped_for_a_known_cause_are_listed_once() {
     let usb = DropSnapshot { cause: DropCause::Usb, unit: DropUnit::Frames, count: 2 };
     for (gap, unexplained) in [(2, false), (5, true)] {
         let mut w = shown(window(&Script { gap, lost: vec![usb], ..Script::default() }));
         press(&mut w, Key::I);
-        until(&mut w, "the losses", |w| {
+        until(&mut w, "the drops", |w| {
             let seen = w.session.snapshot().drops.source == gap;
             seen && !w.session.report().lost.is_empty()
         });
         w.run_steps(2);
-        assert!(says(&w, "On the cable") && says(&w, "2 frames"));
-        assert_eq!(says(&w, "Camera or cable"), unexplained);
-        assert_eq!(says(&w, "3 frames"), unexplained);
+        assert!(shows(&w, "USB or network") && shows(&w, "2 frames"));
+        assert_eq!(shows(&w, "Camera or cable"), unexplained);
+        assert_eq!(shows(&w, "3 frames"), unexplained);
     }
 }

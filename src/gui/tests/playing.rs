@@ -1,4 +1,4 @@
-//! The bar of a recording, driven by its widgets, with a recording that the program made.
+//! The transport row, driven through its widgets, with a recording of the simulated rig.
 
 use super::*;
 use crate::live::Playback;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// Frames of the recording.
 const FRAMES: u64 = 8;
 
-/// Records the simulated rig into a folder in `base`.
-fn recorded(base: &Path) -> PathBuf {
+/// Records the simulated rig into a folder in `base`; returns the folder.
+fn make_recording(base: &Path) -> PathBuf {
     let folder = base.join("desk");
     let tap = RigHandle::default();
     let name: SourceName = "sim:64x48,seed=3".parse().unwrap();
@@ -20,19 +20,19 @@ fn recorded(base: &Path) -> PathBuf {
     tap.record(&folder, about, settings).unwrap();
     let start = Instant::now();
     while tap.progress().is_some_and(|p| p.ending.is_none()) {
-        assert!(start.elapsed() < Duration::from_secs(30), "the recording has no end");
+        assert!(start.elapsed() < Duration::from_secs(30), "the recording does not end");
         source.next(Duration::from_millis(20)).unwrap();
     }
     assert_eq!(tap.stop().unwrap().exposures, FRAMES);
     folder
 }
 
-/// Start of the exposure that is shown, on the recording's own time, in microseconds.
+/// Start of the shown exposure on the recording's clock, in microseconds.
 fn shown_us(w: &Window) -> Option<i64> {
     Some(w.latest.as_ref()?.captured.exposure.span.start_us.round() as i64)
 }
 
-/// What tells frames apart: their pixels.
+/// The shown frame; its pixels identify it.
 fn picture(w: &Window) -> Option<ImageU8> {
     Some(w.latest.as_ref()?.captured.picture.clone())
 }
@@ -58,16 +58,16 @@ fn position(w: &Window) -> f64 {
 }
 
 #[test]
-fn a_recording_is_paused_stepped_sought_and_played_on() {
+fn a_recording_can_be_paused_stepped_and_sought() {
     let base = tempfile::tempdir().unwrap();
-    let folder = recorded(base.path());
+    let folder = make_recording(base.path());
     let all = frames(&folder);
     assert_eq!(all.len() as u64, FRAMES);
     let mut w = playing(&folder);
     click(&mut w, "Pause");
     until(&mut w, "the pause", |w| w.session.transport().is_some_and(|t| t.paused));
-    // To the middle, at once on to the beginning, and from there one by one: what is on its way
-    // from the middle is not taken for the beginning.
+    // Seek to the middle, right after that to the beginning, and step from there: frames in
+    // flight from the middle must not be shown as the beginning.
     w.get_by_label("Position").set_value_accesskit(0.5);
     w.run_steps(3);
     until(&mut w, "its position", |w| position(w) > 0.3);
@@ -81,11 +81,11 @@ fn a_recording_is_paused_stepped_sought_and_played_on() {
     }
     click(&mut w, "Step back");
     until(&mut w, "the frame before", |w| picture(w).as_ref() == Some(&all[2]));
-    // Held: whatever time passes, the same picture.
+    // While paused the picture does not change.
     std::thread::sleep(Duration::from_millis(300));
     w.run_steps(4);
     assert_eq!(picture(w.state()).as_ref(), Some(&all[2]));
-    // To the last one, beyond which there is nothing but, in a loop, the first.
+    // Seek to the last frame; in a loop the first one follows it.
     w.get_by_label("Position").set_value_accesskit(1.0);
     w.run_steps(3);
     until(&mut w, "the last frame", |w| picture(w).as_ref() == all.last());
@@ -100,16 +100,16 @@ fn a_recording_is_paused_stepped_sought_and_played_on() {
 }
 
 #[test]
-fn a_recording_begins_again_while_it_loops_and_stops_at_its_end_otherwise() {
+fn a_recording_restarts_if_it_loops_and_stops_at_its_end_otherwise() {
     let base = tempfile::tempdir().unwrap();
-    let folder = recorded(base.path());
+    let folder = make_recording(base.path());
     let all = frames(&folder);
     let mut w = playing(&folder);
     let loops = |w: &Window| super::super::panels::transport::loops(w);
     until(&mut w, "its controls", |w| loops(w) == Some(true));
     w.run_steps(2);
     choose_speed(&mut w, "10x");
-    // Back at the beginning, without anyone having asked.
+    // It returns to the beginning by itself.
     until(&mut w, "the end", |w| position(w) > 0.6);
     until(&mut w, "the beginning", |w| position(w) < 0.4);
     click(&mut w, "Loop");
@@ -133,9 +133,9 @@ fn choose_speed(w: &mut Shown, speed: &str) {
 }
 
 #[test]
-fn every_speed_that_is_offered_is_taken() {
+fn every_offered_speed_can_be_selected() {
     let base = tempfile::tempdir().unwrap();
-    let mut w = playing(&recorded(base.path()));
+    let mut w = playing(&make_recording(base.path()));
     for speed in ["0.1x", "0.25x", "0.5x", "2x", "10x", "1x"] {
         choose_speed(&mut w, speed);
         assert!(w.query_by_label("Speed").is_some());

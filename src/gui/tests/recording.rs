@@ -1,10 +1,10 @@
-//! Recording, browsing, playing and deleting, with the simulated rig.
+//! Recording, browsing, playing and deleting with the simulated rig.
 
 use super::*;
 use crate::gui::settings::Tab;
 use crate::sequence::StopReason;
 
-/// A window before a small simulated rig, which records into `folder`.
+/// A window with a small simulated rig, which records into `folder`.
 fn rig(folder: &std::path::Path) -> Shown {
     let recipe = recipe(session::opener(Default::default()));
     let name: SourceName = "sim:64x48".parse().unwrap();
@@ -19,7 +19,7 @@ fn rig(folder: &std::path::Path) -> Shown {
 }
 
 #[test]
-fn a_recording_is_made_found_played_and_deleted() {
+fn a_recording_can_be_made_listed_played_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = rig(folder.path());
     w.state_mut().settings.frames = 4;
@@ -29,7 +29,7 @@ fn a_recording_is_made_found_played_and_deleted() {
     let (place, progress) = w.state().recorder.last().unwrap().clone();
     assert_eq!((progress.pairs, progress.ending), (2, Some(StopReason::Complete)));
     w.run_steps(2);
-    assert!(says(&w, "Recorded 2 pairs"));
+    assert!(shows(&w, "Recorded 2 pairs"));
     click(&mut w, "All recordings");
     assert!(w.state().settings.tab == Tab::Library);
     until(&mut w, "the list", |w| w.library.sequences().len() == 1);
@@ -41,21 +41,21 @@ fn a_recording_is_made_found_played_and_deleted() {
     until(&mut w, "a picture of the recording", |w| w.latest.is_some());
     w.run_steps(2);
     click(&mut w, "Delete...");
-    assert_eq!(w.state().dialog, None, "what is being played is not deleted");
+    assert_eq!(w.state().dialog, None, "a recording that is being played cannot be deleted");
     w.state_mut().open(SourceName::clip().into());
     until(&mut w, "the clip", |w| w.latest.is_some());
     w.run_steps(2);
     click(&mut w, "Delete...");
-    click(&mut w, "Keep");
+    click(&mut w, "Cancel");
     assert!(place.join("session.json").exists());
     click(&mut w, "Delete...");
-    click(&mut w, "Delete for good");
+    click(&mut w, "Delete permanently");
     until(&mut w, "the deletion", |_| !place.exists());
     until(&mut w, "the empty list", |w| w.library.sequences().is_empty());
 }
 
 #[test]
-fn a_key_starts_and_stops_and_the_source_cannot_change_meanwhile() {
+fn a_key_starts_and_stops_recording_and_the_source_cannot_change_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = rig(folder.path());
     w.state_mut().settings.open_ended = true;
@@ -65,7 +65,7 @@ fn a_key_starts_and_stops_and_the_source_cannot_change_meanwhile() {
     w.state_mut().open(SourceName::clip().into());
     w.run_steps(2);
     assert_eq!(w.state().session.name, before);
-    assert!(says(&w, "Stop the recording before"));
+    assert!(shows(&w, "Stop the recording before"));
     press(&mut w, Key::R);
     until(&mut w, "the end", |w| w.recorder.last().is_some());
     let (place, progress) = w.state().recorder.last().unwrap().clone();
@@ -74,7 +74,7 @@ fn a_key_starts_and_stops_and_the_source_cannot_change_meanwhile() {
 }
 
 #[test]
-fn a_window_that_is_closed_ends_its_recording_whole() {
+fn closing_the_window_finishes_the_recording() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = rig(folder.path());
     press(&mut w, Key::R);
@@ -86,9 +86,9 @@ fn a_window_that_is_closed_ends_its_recording_whole() {
 }
 
 #[test]
-fn what_cannot_be_recorded_says_so() {
+fn recording_an_unsuitable_source_shows_a_message() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::R);
-    assert!(says(&w, "cannot be recorded"));
+    assert!(shows(&w, "cannot be recorded"));
     assert!(!w.state().recorder.running(&w.state().session.tap));
 }

@@ -1,5 +1,5 @@
-//! How the window looks, compared with pictures in `tests/snapshots`: what was meant to change is
-//! stored anew with `UPDATE_SNAPSHOTS=1 cargo test --lib snapshots`, and looked at.
+//! Compares the window with the pictures in `tests/snapshots`. After an intended change,
+//! regenerate them with `UPDATE_SNAPSHOTS=1 cargo test --lib snapshots` and inspect them.
 
 use super::{card, *};
 use crate::gui::settings::{Tab, View};
@@ -10,18 +10,18 @@ use std::path::Path;
 
 const WIDTH: f32 = 960.0;
 const HEIGHT: f32 = 600.0;
-/// Pixels that may differ: another version of the driver rounds some edges otherwise. When dialogs
-/// got twelve pixels more margin, 18 728 and 27 983 differed.
+/// Pixels that may differ: other driver versions round some edges differently. For comparison,
+/// twelve pixels more margin in dialogs changed 18 728 and 27 983 pixels.
 const TOLERATED: usize = 300;
 
-/// A window that holds one picture, set up by `settings`, and what of it is not compared.
+/// A window with one picture, set up by `settings`, and the areas that are not compared.
 struct Still {
     shown: Shown,
     hidden: Vec<egui::Rect>,
 }
 
 impl Still {
-    /// None where nothing can draw.
+    /// None if there is no renderer.
     fn new(settings: impl Fn(&mut Window)) -> Option<Self> {
         let state = card::state()?;
         let script = Script { no_truth: true, ..Script::default() };
@@ -38,20 +38,20 @@ impl Still {
         Some(Self { shown, hidden: Vec::new() })
     }
 
-    /// Leaves out what has this text: it is another one every time.
+    /// Excludes text that differs between runs from the comparison.
     fn hide(&mut self, text: &str) {
         let nodes = self.shown.query_all_by_label_contains(text);
         let rects: Vec<egui::Rect> = nodes.map(|n| n.rect()).collect();
-        assert!(!rects.is_empty(), "nothing says {text}");
+        assert!(!rects.is_empty(), "the text {text} is not on the screen");
         self.hidden.extend(rects);
     }
 
-    /// Compares it with the stored picture of this name.
+    /// Compares the window with the stored picture of this name.
     fn compare(mut self, name: &str) {
-        // Where the pointer rests there is nothing.
+        // Move the pointer to a place without widgets.
         self.shown.hover_at(egui::pos2(3.0, HEIGHT / 2.0));
         self.shown.run_steps(20);
-        // Rates and times, at the right of the lower bar.
+        // Rates and times at the right of the bottom bar differ between runs.
         let bar = self.shown.get_by_label("Slow motion").rect();
         let rates = egui::Rect::from_min_max(
             egui::pos2(bar.right() + 8.0, bar.top() - 4.0),
@@ -108,7 +108,7 @@ fn snapshot_of_the_library() {
     until(&mut still.shown, "the thumbnails", |w| w.library.complete(2));
     still.shown.run_steps(3);
     click(&mut still.shown, "Recording desk");
-    click(&mut still.shown, "Choose street");
+    click(&mut still.shown, "Select street");
     still.hide(&folder.path().display().to_string());
     still.compare("library");
 }
@@ -127,7 +127,7 @@ fn snapshot_of_the_help() {
     still.compare("help");
 }
 
-/// A recording whose pictures are always the same.
+/// Writes a recording with fixed pictures.
 fn store(folder: &Path, pairs: i64) {
     for i in 0..pairs {
         pair(&captured(0).picture, i).write(&folder.join(format!("pair_{i:05}.npz"))).unwrap();

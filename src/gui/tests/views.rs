@@ -1,4 +1,4 @@
-//! Keys and buttons that change what is seen.
+//! Keys and buttons that change the view.
 
 use super::*;
 use crate::gui::settings::{Tab, View};
@@ -24,7 +24,7 @@ fn every_view_has_a_key_and_a_button() {
 }
 
 #[test]
-fn overlays_and_comparisons_are_switched_on_and_off() {
+fn overlays_and_comparisons_can_be_switched_on_and_off() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::E);
     press(&mut w, Key::C);
@@ -35,8 +35,8 @@ fn overlays_and_comparisons_are_switched_on_and_off() {
     assert!(s.events && s.clipping && !s.smooth && s.truth && s.edi);
     until(&mut w, "EDI", |w| w.latest.as_ref().is_some_and(|o| o.edi.len() == 1));
     w.run_steps(2);
-    // All four beside each other, each under its name.
-    for name in ["Blurry", "EDI", "Restored", "Truth"] {
+    // All four are shown side by side, each with its name.
+    for name in ["Blurry", "EDI", "Restored", "Ground truth"] {
         let images = w.get_all_by_role_and_label(egui::Role::Image, name);
         assert_eq!(images.count(), 1, "{name}");
     }
@@ -45,7 +45,7 @@ fn overlays_and_comparisons_are_switched_on_and_off() {
 }
 
 #[test]
-fn the_divider_of_the_wipe_is_dragged_with_the_pointer() {
+fn the_divider_of_the_wipe_follows_the_pointer() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::Num2);
     let grip = w.get_by_label("Divider of the wipe").rect();
@@ -64,7 +64,7 @@ fn the_divider_of_the_wipe_is_dragged_with_the_pointer() {
 }
 
 #[test]
-fn any_instant_of_the_exposure_is_asked_for() {
+fn any_instant_of_the_exposure_can_be_requested() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::Period);
     assert!((w.state().instant - 0.55).abs() < 1e-9);
@@ -92,14 +92,14 @@ fn slow_motion_plays_every_instant_in_order() {
 }
 
 #[test]
-fn a_held_picture_stays_and_steps_bring_one_more() {
+fn a_paused_picture_stays_and_a_step_shows_the_next_one() {
     let script = Script::default();
     let mut w = shown(window(&script));
     press(&mut w, Key::ArrowRight);
-    assert!(!script.told().contains(&Control::Step(1)), "only while held");
+    assert!(!script.received().contains(&Control::Step(1)), "steps work only while paused");
     press(&mut w, Key::Space);
-    until(&mut w, "the source's pause", |_| script.told().contains(&Control::Pause(true)));
-    // What was on its way still comes.
+    until(&mut w, "the source's pause", |_| script.received().contains(&Control::Pause(true)));
+    // A frame in flight still arrives.
     std::thread::sleep(Duration::from_millis(100));
     w.run_steps(4);
     let held = w.state().latest.as_ref().unwrap().captured.number;
@@ -108,13 +108,13 @@ fn a_held_picture_stays_and_steps_bring_one_more() {
     assert_eq!(w.state().latest.as_ref().unwrap().captured.number, held);
     press(&mut w, Key::ArrowRight);
     until(&mut w, "a step", |w| w.latest.as_ref().is_some_and(|o| o.captured.number > held));
-    until(&mut w, "the source's step", |_| script.told().contains(&Control::Step(1)));
+    until(&mut w, "the source's step", |_| script.received().contains(&Control::Step(1)));
     press(&mut w, Key::Space);
-    until(&mut w, "going on", |_| script.told().contains(&Control::Pause(false)));
+    until(&mut w, "resuming", |_| script.received().contains(&Control::Pause(false)));
 }
 
 #[test]
-fn zoom_is_one_to_one_closer_and_whole_again() {
+fn zoom_can_be_one_to_one_larger_and_reset() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::Z);
     assert!(w.state().eye.actual);
@@ -125,31 +125,31 @@ fn zoom_is_one_to_one_closer_and_whole_again() {
 }
 
 #[test]
-fn numbers_in_large_type_are_a_key_away() {
+fn a_key_toggles_the_large_statistics_strip() {
     let mut w = shown(window(&Script::default()));
-    assert!(!says(&w, "from shutter to screen"));
+    assert!(!shows(&w, "shutter to screen"));
     press(&mut w, Key::L);
-    assert!(says(&w, " fps restored and shown") && says(&w, "A fake engine computes"));
+    assert!(shows(&w, " fps restored and shown") && shows(&w, "A fake GPU engine"));
     press(&mut w, Key::Space);
-    assert!(says(&w, "held Space goes on"));
+    assert!(shows(&w, "paused Space to resume"));
     press(&mut w, Key::L);
-    assert!(!says(&w, "Space goes on"));
+    assert!(!shows(&w, "Space to resume"));
 }
 
 #[test]
-fn quality_is_measured_where_the_truth_is_known() {
+fn quality_is_measured_if_ground_truth_is_available() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::I);
     assert!(w.state().settings.side && w.state().settings.tab == Tab::Numbers);
     until(&mut w, "the scores", |w| w.quality.scores.is_some());
     let scores = w.state().quality.scores.unwrap();
-    // Blurry is 20 steps too dark, restored 30 steps too bright.
+    // Blurry is 20 levels too dark, restored 30 levels too bright.
     let db = |step: f64| 20.0 * (255.0 / step).log10();
     assert!((scores.psnr_db.0 - db(20.0)).abs() < 0.01, "{scores:?}");
     assert!((scores.psnr_db.1 - db(30.0)).abs() < 0.01, "{scores:?}");
     assert!(scores.ssim.unwrap().0 < 1.0);
     w.run_steps(2);
-    assert!(says(&w, "22.1 to 18.6 dB"), "the numbers are on the screen");
+    assert!(shows(&w, "22.1 to 18.6 dB"), "the scores are on the screen");
     press(&mut w, Key::Period);
     until(&mut w, "no scores at another instant", |w| w.quality.scores.is_none());
 }

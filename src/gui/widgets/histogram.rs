@@ -1,4 +1,4 @@
-//! Brightness of blurry and restored, and what is clipped.
+//! Brightness histograms of the blurry and restored picture, and shares of clipped samples.
 
 use crate::gui::theme;
 use crate::image::ImageU8;
@@ -6,33 +6,34 @@ use crate::live::RestoredFrame;
 use eframe::egui::{self, RichText, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 const BINS: usize = 64;
-/// Samples that are looked at; more would not change the curve.
+/// Maximum number of samples that are counted, about; more would not change the curve.
 const SAMPLES: usize = 200_000;
-/// A share of clipped samples that deserves a warning, in percent.
+/// Share of clipped samples above which a warning is shown, in percent.
 const WARN: f32 = 1.0;
 
-/// One curve.
+/// Histogram of one picture.
 #[derive(Clone, Debug, PartialEq)]
 struct Curve {
+    /// Share of samples per bin, 0 to 1.
     bins: [f32; BINS],
-    /// Shares at both ends of the scale.
+    /// Shares of samples that are exactly 0 and exactly 255.
     ends: [f32; 2],
 }
 
 impl Curve {
     fn of(picture: &ImageU8) -> Self {
         let (mut bins, mut ends) = ([0.0; BINS], [0.0; 2]);
-        // An odd step meets every column of every size in time.
+        // An odd step avoids sampling the same columns in every row.
         let step = (picture.data().len() / SAMPLES).max(1) | 1;
         let count = picture.data().len().div_ceil(step);
-        let one = 1.0 / count.max(1) as f32;
+        let share = 1.0 / count.max(1) as f32;
         for v in picture.data().iter().step_by(step) {
             if let Some(bin) = bins.get_mut(usize::from(*v) * BINS / 256) {
-                *bin += one;
+                *bin += share;
             }
             match v {
-                0 => ends[0] += one,
-                255 => ends[1] += one,
+                0 => ends[0] += share,
+                255 => ends[1] += share,
                 _ => {}
             }
         }
@@ -40,7 +41,7 @@ impl Curve {
     }
 }
 
-/// Both curves of one outcome.
+/// Histograms of the blurry and the restored picture.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Histogram {
     blurry: Option<Curve>,
@@ -48,13 +49,13 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    /// Counts; once for every picture that is shown, not for every time it is drawn.
+    /// Computes the histograms; called once per shown picture, not per repaint.
     pub(crate) fn set(&mut self, outcome: &RestoredFrame, index: usize) {
         self.blurry = Some(Curve::of(&outcome.captured.picture));
         self.restored = outcome.restored.get(index).map(Curve::of);
     }
 
-    /// Draws the curves, and says what is clipped.
+    /// Draws the curves and the shares of clipped samples.
     pub(crate) fn show(&self, ui: &mut Ui) {
         let wide = vec2(ui.available_width(), 74.0);
         let (rect, response) = ui.allocate_exact_size(wide, Sense::hover());
@@ -66,7 +67,7 @@ impl Histogram {
             let top = curve.bins.iter().copied().fold(1e-6, f32::max);
             let at = |(i, v): (usize, &f32)| {
                 let x = rect.left() + (i as f32 + 0.5) / BINS as f32 * rect.width();
-                // The root lets rare values show.
+                // The square root makes rare values visible.
                 pos2(x, rect.bottom() - 2.0 - (v / top).sqrt() * (rect.height() - 6.0))
             };
             let points = curve.bins.iter().enumerate().map(at).collect();
@@ -94,7 +95,7 @@ mod tests {
     use crate::image::Size;
 
     #[test]
-    fn the_histogram_counts_every_sample_once_and_clipping_apart() {
+    fn every_sample_is_counted_once_and_clipped_ones_separately() {
         let data = vec![0, 0, 128, 255];
         let curve = Curve::of(&ImageU8::new(1, Size::new(2, 2), data).unwrap());
         assert!((curve.bins.iter().sum::<f32>() - 1.0).abs() < 1e-6);

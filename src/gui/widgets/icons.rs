@@ -1,8 +1,8 @@
-//! Signs that are drawn, so that no font has to have them.
+//! Icons drawn as shapes, so that no font has to contain them.
 
 use eframe::egui::{Color32, CornerRadius, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
-/// What is on a button.
+/// Icon of a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Icon {
     Play,
@@ -11,15 +11,15 @@ pub(crate) enum Icon {
     Forward,
     Record,
     Stop,
-    /// There is more below.
+    /// Opens a list below.
     Down,
 }
 
-/// Side of the square that a sign fills.
+/// Side of the square that an icon fills, in points.
 pub(crate) const SIDE: f32 = 12.0;
 
-/// Draws a sign around `middle`.
-pub(crate) fn draw(painter: &Painter, sign: Icon, middle: Pos2, ink: Color32) {
+/// Draws an icon centred at `middle`.
+pub(crate) fn draw(painter: &Painter, icon: Icon, middle: Pos2, ink: Color32) {
     let half = SIDE / 2.0;
     let triangle = |x: f32, towards: f32| {
         let tip = pos2(middle.x + x + towards * half * 0.75, middle.y);
@@ -31,7 +31,7 @@ pub(crate) fn draw(painter: &Painter, sign: Icon, middle: Pos2, ink: Color32) {
         let rect = Rect::from_center_size(middle + vec2(x, 0.0), vec2(width, SIDE));
         painter.rect_filled(rect, CornerRadius::same(1), ink);
     };
-    match sign {
+    match icon {
         Icon::Play => triangle(0.5, 1.0),
         Icon::Pause => {
             bar(-3.0, 3.5);

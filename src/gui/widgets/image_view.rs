@@ -1,4 +1,4 @@
-//! The middle of the window: pictures, side by side or one over the other, zoomed together.
+//! The central area: pictures side by side or combined by a wipe, with a common zoom.
 
 use super::pan_zoom::{MOST, PanZoom};
 use crate::gui::gpu::{Look, Mode, snapped};
@@ -10,21 +10,21 @@ use eframe::egui::{
     vec2,
 };
 
-/// Between two pictures.
+/// Gap between two pictures, in points.
 const GAP: f32 = 6.0;
-/// A picture pixel that covers this many of the screen is drawn as a square.
+/// Magnification, in screen pixels per picture pixel, above which pixels are drawn as squares.
 const SQUARE: f32 = 6.0;
 
-/// What the labels tell of the pictures, besides their names.
+/// Contents and size of the labels on the pictures.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Labels {
-    /// PSNR in dB of blurry and restored.
+    /// PSNR of blurry and restored in dB.
     pub psnr_db: Option<(f64, f64)>,
-    /// Height of their letters, in points.
+    /// Font size, in points.
     pub letters: f32,
 }
 
-/// Draws the view, and lets it be zoomed, moved and wiped.
+/// Draws the view and handles zoom, pan and the wipe's divider.
 pub(crate) fn show(
     ui: &mut Ui,
     pictures: &mut Pictures,
@@ -38,10 +38,10 @@ pub(crate) fn show(
     let restored = if pictures.has(Kind::Restored) { Kind::Restored } else { Kind::Blurry };
     let kinds = match settings.view {
         View::SideBySide => {
-            let extra = [(Kind::Edi, settings.edi), (Kind::Truth, settings.truth)];
-            let wanted = |kind: Kind| extra.iter().all(|(k, on)| *k != kind || *on);
+            let optional = [(Kind::Edi, settings.edi), (Kind::Truth, settings.truth)];
+            let enabled = |kind: Kind| optional.iter().all(|(k, on)| *k != kind || *on);
             let all = [Kind::Blurry, Kind::Edi, Kind::Restored, Kind::Truth];
-            all.into_iter().filter(|k| pictures.has(*k) && wanted(*k)).collect()
+            all.into_iter().filter(|k| pictures.has(*k) && enabled(*k)).collect()
         }
         View::Wipe | View::Difference | View::Blurry => vec![Kind::Blurry],
         View::Restored => vec![restored],
@@ -58,8 +58,8 @@ pub(crate) fn show(
         drag.widget_info(|| WidgetInfo::labeled(Role::Image, true, kind.name()));
         interact(ui, &drag, eye, size, cell);
         let whole = snapped_corner(eye.rect(size, cell), ui.pixels_per_point());
-        let seen = snapped(whole.intersect(cell), ui.pixels_per_point());
-        let divider = seen.left() + settings.divider * seen.width();
+        let visible = snapped(whole.intersect(cell), ui.pixels_per_point());
+        let divider = visible.left() + settings.divider * visible.width();
         let pair = pictures.has(Kind::Restored);
         let (mode, second) = match settings.view {
             View::Wipe if pair => (Mode::Wipe, Kind::Restored),
@@ -74,29 +74,37 @@ pub(crate) fn show(
             clipping: settings.clipping,
         };
         if let Some((gpu, plates, events)) = pictures.plates([kind, second]) {
-            let shape = gpu.draw(slot, [seen, whole], ui.pixels_per_point(), plates, events, look);
+            let shape =
+                gpu.draw(slot, [visible, whole], ui.pixels_per_point(), plates, events, look);
             ui.painter().add(shape);
         }
         let name = if mode == Mode::Difference {
             "Restored - blurry".to_owned()
         } else {
-            named(kind, labels)
+            label(kind, labels)
         };
-        tag(ui, seen.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, labels.letters, &name);
+        tag(ui, visible.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, labels.letters, &name);
         if mode == Mode::Wipe {
-            let name = named(second, labels);
-            tag(ui, seen.right_top() - vec2(8.0, -8.0), Align2::RIGHT_TOP, labels.letters, &name);
-            handle(ui, divider, seen, settings);
+            let name = label(second, labels);
+            tag(
+                ui,
+                visible.right_top() - vec2(8.0, -8.0),
+                Align2::RIGHT_TOP,
+                labels.letters,
+                &name,
+            );
+            handle(ui, divider, visible, settings);
         }
         let shown = whole.width() * ui.pixels_per_point() / size.x;
         if slot == 0 && (eye.zoom != 1.0 || eye.actual) {
-            let at = seen.left_bottom() + vec2(8.0, -8.0);
+            let at = visible.left_bottom() + vec2(8.0, -8.0);
             tag(ui, at, Align2::LEFT_BOTTOM, labels.letters, &format!("{:.0} %", shown * 100.0));
         }
     }
 }
 
-fn named(kind: Kind, labels: Labels) -> String {
+/// Name of a picture, with its PSNR if known.
+fn label(kind: Kind, labels: Labels) -> String {
     match (kind, labels.psnr_db) {
         (Kind::Blurry, Some((db, _))) | (Kind::Restored, Some((_, db))) if db.is_finite() => {
             format!("{}   {db:.1} dB", kind.name())
@@ -105,8 +113,8 @@ fn named(kind: Kind, labels: Labels) -> String {
     }
 }
 
-/// Rows and columns that show `count` pictures as large as the place allows, close to each other
-/// in its middle. One alone has all of the place, to be magnified into.
+/// Rectangles of `count` pictures in rows and columns, as large as possible and centred in
+/// `place`. A single picture gets the whole place, so that it can be magnified into all of it.
 fn cells(count: usize, size: Vec2, place: Rect) -> Vec<Rect> {
     if count == 1 {
         return vec![place];
@@ -154,15 +162,15 @@ fn interact(ui: &Ui, drag: &egui::Response, eye: &mut PanZoom, size: Vec2, cell:
     }
 }
 
-/// The line between blurry and restored, and the handle that moves it.
-fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
-    let grip = Rect::from_center_size(pos2(x, seen.center().y), vec2(22.0, seen.height()));
+/// Draws the divider between blurry and restored with its handle, and moves it when dragged.
+fn handle(ui: &Ui, x: f32, visible: Rect, settings: &mut Settings) {
+    let grip = Rect::from_center_size(pos2(x, visible.center().y), vec2(22.0, visible.height()));
     let response = ui.interact(grip, ui.scope_id().with("divider"), Sense::drag());
     response.widget_info(|| {
         WidgetInfo::slider(true, f64::from(settings.divider), "Divider of the wipe")
     });
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
-        settings.divider = ((at.x - seen.left()) / seen.width().max(1.0)).clamp(0.0, 1.0);
+        settings.divider = ((at.x - visible.left()) / visible.width().max(1.0)).clamp(0.0, 1.0);
     }
     let hot = response.hovered() || response.dragged();
     if hot {
@@ -170,9 +178,9 @@ fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
     }
     let painter = ui.painter();
     let dark = Color32::from_black_alpha(120);
-    painter.vline(x, seen.y_range(), Stroke::new(3.0, dark));
-    painter.vline(x, seen.y_range(), Stroke::new(1.0, Color32::WHITE));
-    let middle = pos2(x, seen.center().y);
+    painter.vline(x, visible.y_range(), Stroke::new(3.0, dark));
+    painter.vline(x, visible.y_range(), Stroke::new(1.0, Color32::WHITE));
+    let middle = pos2(x, visible.center().y);
     let fill = if hot { theme::ACCENT } else { Color32::from_gray(245) };
     painter.circle(middle, 12.0, fill, Stroke::new(1.5, dark));
     let ink = if hot { Color32::WHITE } else { Color32::from_gray(40) };
@@ -184,7 +192,7 @@ fn handle(ui: &Ui, x: f32, seen: Rect, settings: &mut Settings) {
     }
 }
 
-/// A few words in a corner of a picture.
+/// Draws a label in a corner of a picture.
 fn tag(ui: &Ui, at: Pos2, align: Align2, letters: f32, text: &str) {
     let colour = Color32::from_gray(240);
     let galley =
@@ -201,11 +209,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_share_the_place_so_that_they_are_as_large_as_possible() {
+    fn pictures_are_arranged_as_large_as_possible() {
         let size = vec2(300.0, 200.0);
         let wide = Rect::from_min_size(Pos2::ZERO, vec2(1240.0, 460.0));
         let two = cells(2, size, wide);
-        assert_eq!((two.len(), two[0].top()), (2, two[1].top()), "beside each other");
+        assert_eq!((two.len(), two[0].top()), (2, two[1].top()), "side by side");
         let tall = Rect::from_min_size(Pos2::ZERO, vec2(500.0, 900.0));
         let two = cells(2, size, tall);
         assert_eq!(two[0].left(), two[1].left(), "one above the other");

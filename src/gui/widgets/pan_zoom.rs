@@ -1,15 +1,15 @@
-//! Which part of the pictures is seen; shared by all of them.
+//! Zoom and pan, common to all pictures.
 
 use eframe::egui::{Pos2, Rect, Vec2, pos2, vec2};
 
-/// Zoom and middle.
+/// Zoom and centre of the visible part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PanZoom {
-    /// 1: the whole picture fits its place.
+    /// Magnification relative to fitting the whole picture into its place.
     pub zoom: f32,
-    /// The middle, as fractions of width and height.
+    /// Picture point at the centre of the view, as fractions of width and height.
     pub middle: Pos2,
-    /// One pixel of the picture is one of the screen.
+    /// 1:1: one picture pixel is one screen pixel.
     pub actual: bool,
 }
 
@@ -23,19 +23,19 @@ impl Default for PanZoom {
 pub(crate) const MOST: f32 = 40.0;
 
 impl PanZoom {
-    /// Where a picture of `size` lies whose place is `place`.
+    /// Rectangle that a whole picture of `size` covers when it is shown in `place`, in points.
     pub(crate) fn rect(&self, size: Vec2, place: Rect) -> Rect {
         let drawn = self.fitted(size, place) * self.zoom;
         let corner = place.center() - vec2(self.middle.x * drawn.x, self.middle.y * drawn.y);
         Rect::from_min_size(corner, drawn)
     }
 
-    /// Size of a whole picture in its place.
+    /// Size of the picture when it fits into `place`, in points.
     pub(crate) fn fitted(&self, size: Vec2, place: Rect) -> Vec2 {
         size * (place.width() / size.x).min(place.height() / size.y).max(1e-3)
     }
 
-    /// Magnifies by `factor` so that what is under `at` stays there.
+    /// Magnifies by `factor` so that the picture point under `at` stays there.
     pub(crate) fn magnify(&mut self, factor: f32, at: Pos2, size: Vec2, place: Rect) {
         let before = self.rect(size, place);
         let point = (at - before.min) / before.size();
@@ -45,7 +45,7 @@ impl PanZoom {
         self.shift(after.min + point * after.size() - at, size, place);
     }
 
-    /// Moves by so many points of the screen, not beyond the picture's edges.
+    /// Pans by `by` points on the screen, limited to the picture's edges.
     pub(crate) fn shift(&mut self, by: Vec2, size: Vec2, place: Rect) {
         let drawn = self.rect(size, place).size();
         let axis = |middle: f32, by: f32, drawn: f32, room: f32| {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zooming_keeps_what_is_under_the_pointer_and_never_leaves_the_picture() {
+    fn zoom_keeps_the_point_under_the_pointer_and_stays_within_the_picture() {
         let place = Rect::from_min_size(pos2(100.0, 50.0), vec2(600.0, 400.0));
         let (size, at) = (vec2(288.0, 192.0), pos2(250.0, 200.0));
         let mut eye = PanZoom::default();

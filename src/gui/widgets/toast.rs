@@ -1,21 +1,21 @@
-//! A sentence that is shown for a while: what was done, or why it was not.
+//! A message that is shown for a few seconds: what was done, or why it failed.
 
 use crate::gui::theme;
 use eframe::egui::{self, Align2, Color32, RichText};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Good news goes sooner than bad.
+/// Kind of message; it determines the colour and the duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Good,
     Bad,
-    /// For someone who opens the window for the first time.
+    /// Shown on the first run.
     Welcome,
 }
 
 impl Kind {
-    fn lasts(self) -> Duration {
+    fn duration(self) -> Duration {
         match self {
             Self::Good => Duration::from_secs(5),
             Self::Bad => Duration::from_secs(12),
@@ -24,10 +24,10 @@ impl Kind {
     }
 }
 
-/// What threads send.
+/// A message from another thread.
 pub(crate) type Said = (Kind, String);
 
-/// The newest message, and where threads send theirs.
+/// The current message, and the channel for messages from other threads.
 pub(crate) struct Toast {
     shown: Option<(Kind, String, Instant)>,
     channel: (mpsc::Sender<Said>, mpsc::Receiver<Said>),
@@ -40,28 +40,28 @@ impl Default for Toast {
 }
 
 impl Toast {
-    /// Shows `text` from now on.
+    /// Shows `text` in place of the current message.
     pub(crate) fn notify(&mut self, kind: Kind, text: impl Into<String>) {
         self.shown = Some((kind, text.into(), Instant::now()));
     }
 
-    /// For a thread that has something to say later.
+    /// Sender for messages from another thread.
     pub(crate) fn sender(&self) -> mpsc::Sender<Said> {
         self.channel.0.clone()
     }
 
-    /// Draws it above the lower bar.
-    pub(crate) fn show(&mut self, ui: &egui::Ui, lower: f32) {
+    /// Draws the message; `bottom` is the height of the bars below it, in points.
+    pub(crate) fn show(&mut self, ui: &egui::Ui, bottom: f32) {
         while let Ok((kind, text)) = self.channel.1.try_recv() {
             self.notify(kind, text);
         }
-        self.shown = self.shown.take().filter(|(kind, _, since)| since.elapsed() < kind.lasts());
+        self.shown = self.shown.take().filter(|(kind, _, since)| since.elapsed() < kind.duration());
         let Some((kind, text, since)) = &self.shown else { return };
-        ui.request_repaint_after(kind.lasts().saturating_sub(since.elapsed()));
+        ui.request_repaint_after(kind.duration().saturating_sub(since.elapsed()));
         let colour = if *kind == Kind::Bad { theme::WARNING } else { theme::RESTORED };
         let area = egui::Area::new(egui::Id::unique("toast"))
             .order(egui::Order::Foreground)
-            .anchor(Align2::LEFT_BOTTOM, [14.0, -lower - 14.0])
+            .anchor(Align2::LEFT_BOTTOM, [14.0, -bottom - 14.0])
             .interactable(true);
         let clicked = area
             .show(ui, |ui| {
