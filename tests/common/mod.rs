@@ -1,14 +1,14 @@
-//! SAN as published, in scalar double precision, written from its definition: what the engines
-//! are compared with where PyTorch's numbers are not at hand.
+//! SAN as published, in scalar double precision, written from its definition. The engines are
+//! compared with it, also where PyTorch's results are not available.
 
-#![allow(dead_code, reason = "every test uses its part")]
+#![allow(dead_code, reason = "every test uses only a part")]
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use gem_live::event::EventInput;
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng};
 
-/// Weights of ordinary size, with offsets of about a pixel.
+/// Weights of typical size, with offsets of about a pixel.
 pub fn random_weights(seed: u64) -> Weights {
     random_weights_for(EventInput::Counts, seed)
 }
@@ -25,7 +25,7 @@ pub fn random_weights_for(event_input: EventInput, seed: u64) -> Weights {
     Weights::from_tensors(parameters(event_input).into_iter().map(one).collect()).unwrap()
 }
 
-/// `(channels, height, width)` numbers.
+/// `(channels, height, width)` values.
 #[derive(Clone)]
 pub struct Chw {
     pub c: usize,
@@ -48,7 +48,7 @@ impl Chw {
         Self { c, h, w, data }
     }
 
-    /// The number at a place, zero outside.
+    /// The value at a position; zero outside.
     pub fn at(&self, c: usize, y: isize, x: isize) -> f64 {
         if y < 0 || x < 0 || y >= self.h as isize || x >= self.w as isize {
             return 0.0;

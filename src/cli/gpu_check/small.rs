@@ -1,4 +1,4 @@
-//! Every kernel once: what compute-sanitizer runs, too.
+//! Runs every kernel once, also under compute-sanitizer.
 
 use super::scene::{Scene, finite};
 use crate::cli::bench::random_weights;
@@ -12,20 +12,20 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::Arc;
 
-/// Random weights that must not give numbers that are not finite; a short run takes one.
+/// Number of random sets of weights that must give finite results; a quick run uses one.
 const SEEDS: u64 = 4;
 
-/// Every kernel, at sizes that divide into no tile, in either precision, with several
-/// instants, with maps, and with two exposures in flight; random weights must give numbers.
+/// Runs every kernel, at sizes that are no multiples of a tile, in both precisions, with several
+/// instants, with event tensors, and with two exposures in flight. Results must be finite.
 pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
     let (image, sensor) = match quick {
         true => (Size::new(32, 16), Size::new(17, 16)),
         false => (Size::new(80, 48), Size::new(25, 19)),
     };
     let scene = Scene::new(image, sensor, 2000);
-    // What the library has to pad, so that events are mirrored.
-    let odd = Size::new(image.width - 9, image.height - 5);
-    let exposure = Arc::new(Scene::new(odd, sensor, 2000).exposure()?);
+    // A size that needs padding, so that events are mirrored.
+    let unpadded = Size::new(image.width - 9, image.height - 5);
+    let exposure = Arc::new(Scene::new(unpadded, sensor, 2000).exposure()?);
     for seed in 1..=if quick { 1 } else { SEEDS } {
         let weights = random_weights(EventInput::Counts, &mut StdRng::seed_from_u64(seed))?;
         for precision in [Precision::Half, Precision::Single] {
@@ -45,7 +45,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
             }
             let (first, second) = (deblurrer.collect()?, deblurrer.collect()?);
             if first != second {
-                return Err("the same exposure gave different pictures".into());
+                return Err("the same exposure gave different images".into());
             }
         }
     }
