@@ -69,11 +69,11 @@ fn frame(number: i64) -> FramePacket {
 fn main() {
     let mut clocks = FrameTimer::new(ClockSettings::default(), Drops::default());
     let names = ["events in", "frame in", "out, comparisons"];
-    let mut took: [Vec<Duration>; 3] = Default::default();
+    let mut times: [Vec<Duration>; 3] = Default::default();
     let mut timed = |which: usize, work: &mut dyn FnMut()| {
         let begin = Instant::now();
         work();
-        took[which].push(begin.elapsed());
+        times[which].push(begin.elapsed());
     };
     let frames: Vec<FramePacket> = (0..PACKETS / PERIOD).map(frame).take(8).collect();
     for number in 0..PACKETS {
@@ -97,13 +97,13 @@ fn main() {
         let now = packet.arrived;
         timed(2, &mut || while black_box(clocks.pop(now)).is_some() {});
     }
-    for (name, took) in names.iter().zip(&mut times) {
-        took.sort_unstable();
-        let at = |share: usize| took[(took.len() - 1) * share / 1000];
+    for (name, durations) in names.iter().zip(&mut times) {
+        durations.sort_unstable();
+        let at = |share: usize| durations[(durations.len() - 1) * share / 1000];
         println!(
             "{name}: {} calls, {:.1?} in total; p50 {:.1?}, p99.9 {:.1?}, max {:.1?}",
-            took.len(),
-            took.iter().sum::<Duration>(),
+            durations.len(),
+            durations.iter().sum::<Duration>(),
             at(500),
             at(999),
             at(1000)

@@ -1,5 +1,5 @@
-//! How many seconds of the rig are simulated per second:
-//! `cargo bench --no-default-features --bench sim [-- --threads 1]`.
+//! How many seconds of the rig are simulated per second: `cargo bench --no-default-features --bench
+//! sim [-- --threads 1]`.
 //!
 //! 1 is real time. Only the rendering on its own thread is measured: no camera, rig or display.
 

@@ -1,5 +1,5 @@
-//! The frame rate that the recorder and a disk sustain:
-//! `cargo run --release --no-default-features --example record_rate -- FOLDER`.
+//! The frame rate that the recorder and a disk sustain: `cargo run --release --no-default-features
+//! --example record_rate -- FOLDER`.
 //!
 //! First 1152x768 in color at 30 frames per second with 3.4 million events per second for ten
 //! seconds, as from a rig; then as fast as possible, each exposure waiting for the previous one.

@@ -108,8 +108,7 @@ fn evaluation_reports_invalid_recordings() {
     std::fs::write(here.path().join("test.yaml"), config).unwrap();
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let test = ["test", "--config", "test.yaml", "--weights", weights, "--engine", "cpu"];
-    // The authors' code evaluates every readable file, and so does this program, with a
-    // warning.
+    // The authors' code evaluates every readable file, and so does this program, with a warning.
     let (done, printed) = gem_live(here.path(), &test);
     assert!(!done && printed.contains("1 of 7 recordings failed"), "{printed}");
     assert!(

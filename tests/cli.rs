@@ -102,7 +102,7 @@ fn deblur_restores_valid_inputs_and_reports_the_others() {
     assert_eq!(names, [of("a"), of("gray")].concat());
     let sheet = image::open(at("out/a_1_sheet.png")).unwrap().into_rgb8();
     assert_eq!(sheet.dimensions(), (4 * 50 + 3 * 8, 36));
-    // True colours: blue on the left of the blurry picture, red on its right.
+    // Correct colors: blue on the left of the blurry picture, red on its right.
     assert_eq!((sheet.get_pixel(3, 3).0, sheet.get_pixel(46, 3).0), ([30, 30, 200], [200, 30, 30]));
 }
 
@@ -120,7 +120,7 @@ fn methods_instants_and_threads_are_applied() {
     run(&["edi", "--method", "edi", "--large-blur", "--thresholds", "0.2,0.3"]);
     for name in ["a_1_0.250.png", "a_1_0.750.png", "a_2_0.250.png", "a_2_0.750.png"] {
         let read = |out: &str| std::fs::read(folder.path().join(out).join(name)).unwrap();
-        assert_eq!(read("one"), read("three"), "{name}: other bytes on three threads");
+        assert_eq!(read("one"), read("three"), "{name}: three threads change the result");
     }
     assert!(folder.path().join("edi/a_large_0.500.png").is_file());
 }
@@ -281,7 +281,7 @@ fn infer_equals_pytorch() {
     }
 }
 
-/// Runs the program, which must refuse its arguments at once and say why.
+/// Runs the program, which must reject its arguments at once and give the reason.
 fn rejected(arguments: &str, why: &str) {
     let folder = tempfile::tempdir().unwrap();
     let arguments: Vec<&str> = arguments.split_whitespace().collect();

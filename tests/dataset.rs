@@ -47,7 +47,7 @@ fn rejection(pair: &Pair) -> String {
 fn a_written_recording_is_read_back_unchanged() {
     let pair = sample();
     let bytes = pair.to_bytes().unwrap();
-    assert_eq!(bytes, pair.to_bytes().unwrap(), "the same recording gives other bytes");
+    assert_eq!(bytes, pair.to_bytes().unwrap(), "the bytes of the same recording differ");
     assert_eq!(Pair::from_bytes(&bytes).unwrap(), pair);
     let bare = Pair { truth: None, scale_factor: 1.6, ..sample() };
     assert_eq!(Pair::from_bytes(&bare.to_bytes().unwrap()).unwrap(), bare);
@@ -128,7 +128,7 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
         ("not a readable npz", good[..good.len() / 2].to_vec()),
         ("not a readable npz", Vec::new()),
         ("not a readable npz", b"not an archive at all".to_vec()),
-        ("refused: it is not data", with_entry("events", object(evil))),
+        ("rejected: it is not data", with_entry("events", object(evil))),
         ("more than 1024 MiB", with_entry("blur1", bomb)),
         (
             "shape [16, 32] instead of channels",
@@ -178,7 +178,7 @@ fn checkpoints_that_are_not_weights_are_rejected_without_running_code() {
         [("os", "system"), ("posix", "system"), ("subprocess", "call"), ("builtins", "eval")]
     {
         let error = Weights::from_bytes(&attack(module, name)).unwrap_err().to_string();
-        assert!(error.contains(&format!("{module}.{name}, which is refused")), "{error}");
+        assert!(error.contains(&format!("{module}.{name}, which is rejected")), "{error}");
     }
     assert!(!trace.exists());
     let empty = Weights::from_bytes(&checkpoint(b"\x80\x02}.")).unwrap_err().to_string();

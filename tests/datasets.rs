@@ -154,8 +154,7 @@ fn frames(folder: &Path, count: usize) -> Vec<ImageU8> {
 fn frames_become_means_truth_and_events() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    // Two pairs of 2 * 5 frames, each with one frame before and one after it, and two extra
-    // frames.
+    // Two pairs of 2 * 5 frames, each with one frame before and one after it, and two extra frames.
     let given = frames(&here.join("moving"), 26);
     std::fs::create_dir_all(here.join("spoilt")).unwrap();
     for (k, frame) in given.iter().enumerate() {
@@ -212,7 +211,7 @@ fn frames_become_means_truth_and_events() {
 #[test]
 fn without_ffmpeg_the_input_that_needs_it_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("film.mkv"), b"whatever").unwrap();
+    std::fs::write(folder.path().join("film.mkv"), b"no video").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
         .args(["synth", "video", "film.mkv", "--out", "set"])
         .env("PATH", folder.path())
@@ -274,8 +273,7 @@ fn videos_are_read_and_interpolated_by_ffmpeg() {
     let pair = Pair::read(&here.join("set/train/frames_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us[0], [6_250, 35_417]);
     let frame = |pair: &Pair, k: usize| pair.truth.as_ref().unwrap().images[k].clone();
-    // Every second frame is an original one, up to the conversion for interpolation: frame 2
-    // after
+    // Every second frame is an original one, up to the conversion for interpolation: frame 2 after
     // it was frame 1 before.
     let difference = |a: &ImageU8, b: &ImageU8| {
         let sum: u64 = a.data().iter().zip(b.data()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
@@ -286,7 +284,7 @@ fn videos_are_read_and_interpolated_by_ffmpeg() {
         assert!(error < 1.0, "truth {k} differs from frame {original} by {error}");
         assert!(difference(&frame(&pair, k), &given[original + 1]) > 3.0);
     }
-    assert!(frame(&pair, 0) != frame(&pair, 1), "interpolation gives one frame again and again");
+    assert!(frame(&pair, 0) != frame(&pair, 1), "interpolation repeats one frame");
 }
 
 #[test]
@@ -300,8 +298,7 @@ fn real_events_are_unchanged() {
     let floats = |v: &[f64]| {
         npy::write("<f8", &[v.len()], &v.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<u8>>())
     };
-    // In the first exposure, in the gap, outside the frame, in the second exposure, and after
-    // it.
+    // In the first exposure, in the gap, outside the frame, in the second exposure, and after it.
     let events = npz::write(&[
         ("x", floats(&[1.0, 2.2, 99.0, 47.0, 5.0])),
         ("y", floats(&[3.0, 4.0, 3.0, 31.0, 5.0])),

@@ -43,7 +43,7 @@ fn results_agree_for_every_isa_and_thread_count() {
             engine.restore(&image, &voxels).unwrap().remove(0).latent
         };
         let (one, three) = (run(1), run(3));
-        assert!(one == three, "{isa:?}: other bytes on three threads");
+        assert!(one == three, "{isa:?}: three threads change the result");
         let reference = first.get_or_insert_with(|| one.clone());
         let worst =
             one.iter().zip(reference.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -229,8 +229,7 @@ fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
     let worst =
         output.latent.iter().zip(&engine.latent).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");
-    // The gradient of the image's sum with respect to the prior's weights, by finite
-    // differences.
+    // The gradient of the image's sum with respect to the prior's weights, by finite differences.
     let ones = vec![1.0; data.len()];
     let mut gradient = Gradient::zeros(&layout);
     net.backward(&input, &output, &ones, &vec![0.0; data.len()], &mut gradient);
@@ -251,5 +250,5 @@ fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
     };
     let expected: f64 = of_prior.iter().map(|i| f64::from(flat[*i].abs()) * 6e-4).sum();
     let found = sum(1.0) - sum(-1.0);
-    assert!((found / expected - 1.0).abs() < 0.05, "{found} where the gradient says {expected}");
+    assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
 }

@@ -27,8 +27,7 @@ pub(crate) struct Adapt {
     /// Weights to start from [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// File for the adapted weights. To use them, start the window with `--weights FILE`, or
-    /// drop
+    /// File for the adapted weights. To use them, start the window with `--weights FILE`, or drop
     /// the file onto it.
     #[arg(long, default_value = "adapted.safetensors")]
     out: PathBuf,
@@ -45,8 +44,7 @@ pub(crate) struct Adapt {
     /// feature `train-cuda`.
     #[arg(long, default_value_t = Device::Processor)]
     device: Device,
-    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the
-    /// recording's
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
     /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,

@@ -136,11 +136,11 @@ impl Align {
     }
 
     fn live(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
-        let tap = RigHandle::default();
+        let handle = RigHandle::default();
         let (sources, clock) = (self.sources.required()?, self.sources.clock());
-        let source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
+        let source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
-        let run = tap.alignment().begin(settings, self.flashing)?;
+        let run = handle.alignment().begin(settings, self.flashing)?;
         let pipeline = Pipeline::start(parts)?;
         let (started, mut printed) = (Instant::now(), (0, ""));
         let alignment = loop {
@@ -167,7 +167,7 @@ impl Align {
                 let folder = store::folder().ok_or(store::StoreError::NoFolder)?;
                 println!("stored in {}", store::save(&folder, &pair, &alignment)?.display());
             }
-            None => println!("stored in {}", tap.alignment().accept(alignment)?.display()),
+            None => println!("stored in {}", handle.alignment().accept(alignment)?.display()),
         }
         Ok(ExitCode::SUCCESS)
     }

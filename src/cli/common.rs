@@ -80,7 +80,7 @@ impl Network {
     }
 
     /// Returns an error if any of these options is given where no network is used.
-    pub(super) fn refuse(&self, because: &str) -> Result<(), Failure> {
+    pub(super) fn reject_options(&self, because: &str) -> Result<(), Failure> {
         let given = [
             ("--weights", self.weights.is_some()),
             ("--threads", self.threads.is_some()),

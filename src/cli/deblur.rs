@@ -45,8 +45,7 @@ pub(crate) struct Deblur {
     /// The network (san), or the event-based double integral (edi), which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
     method: Method,
-    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the
-    /// manifest of
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the manifest of
     /// the recording or dataset, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
@@ -117,7 +116,7 @@ impl Deblur {
         let mut restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
             Method::Edi => {
-                self.network.refuse("--method edi")?;
+                self.network.reject_options("--method edi")?;
                 Restorer::Edi
             }
         };
@@ -130,7 +129,7 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.one(path, &name, &instants, &mut restorer, &mut contrasts)
+                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -152,7 +151,7 @@ impl Deblur {
     }
 
     /// Restores one file and returns a summary line.
-    fn one(
+    fn restore_file(
         &self,
         path: &Path,
         name: &str,

@@ -6,8 +6,7 @@ use gem_live::live::{Control, ExposureSource};
 /// Noise filters that are enabled at the start.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct FilterArguments {
-    /// Enable a noise filter (repeatable). Removed events are counted in the statistics and in
-    /// a
+    /// Enable a noise filter (repeatable). Removed events are counted in the statistics and in a
     /// recording's session.json.
     #[arg(long = "filter", value_enum)]
     filters: Vec<Filter>,

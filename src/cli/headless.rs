@@ -80,12 +80,12 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
     let this = std::thread::current();
     parts.notify = Box::new(move || this.unpark());
     let pipeline = Pipeline::start(parts)?;
-    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
-    let warm_up = if whole < SHORT { Duration::ZERO } else { WARM_UP };
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
+    let warm_up = if duration < SHORT { Duration::ZERO } else { WARM_UP };
     let (start, mut first, mut warm) = (Instant::now(), None::<Instant>, warm_up.is_zero());
     let mut quality = Quality::default();
     while !pipeline.ended() {
-        if first.unwrap_or(start).elapsed() >= whole {
+        if first.unwrap_or(start).elapsed() >= duration {
             break;
         }
         let Some(outcome) = pipeline.take() else {

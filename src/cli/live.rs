@@ -40,8 +40,7 @@ pub(crate) struct Live {
     /// Index of the CUDA device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     gpu: Option<usize>,
-    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the
-    /// recording's
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
     /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
@@ -76,16 +75,16 @@ enum LiveEngine {
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         self.check()?;
-        let tap = RigHandle::default();
-        tap.contrast().set(self.thresholds);
+        let handle = RigHandle::default();
+        handle.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
         let clock = self.sources.clock();
-        let mut source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
+        let mut source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
         self.filters.switch_on(source.as_mut());
-        if self.headless { self.without_window(source) } else { self.window(source, tap) }
+        if self.headless { self.without_window(source) } else { self.window(source, handle) }
     }
 
     /// Returns an error for options that would have no effect.
@@ -139,11 +138,15 @@ impl Live {
     }
 
     #[cfg(feature = "app")]
-    fn window(&self, source: Box<dyn ExposureSource>, tap: RigHandle) -> Result<ExitCode, Failure> {
+    fn window(
+        &self,
+        source: Box<dyn ExposureSource>,
+        handle: RigHandle,
+    ) -> Result<ExitCode, Failure> {
         gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
-            tap,
+            tap: handle,
             weights: self.weights()?,
             weights_file: self.weights.clone(),
             compute: self.compute(),

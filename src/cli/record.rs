@@ -29,8 +29,7 @@ pub(crate) struct Record {
     /// Number of frames to record; two frames make a pair.
     #[arg(long, alias = "count", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
-    /// Folder for the sequence, new or empty [default: named by time and scene, in the folder
-    /// of
+    /// Folder for the sequence, new or empty [default: named by time and scene, in the folder of
     /// the window's recordings].
     #[arg(long)]
     out: Option<PathBuf>,
@@ -59,8 +58,8 @@ pub(crate) struct Record {
 
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let (tap, sources) = (RigHandle::default(), self.sources.required()?);
-        tap.contrast().set(self.thresholds);
+        let (handle, sources) = (RigHandle::default(), self.sources.required()?);
+        handle.contrast().set(self.thresholds);
         let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,
@@ -73,8 +72,8 @@ impl Record {
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
         // Start recording before the camera, so that no frame is missed.
         let mut source =
-            open_with_clock(&sources, Playback::Once, self.sources.clock(), &tap, |tap| {
-                tap.record(&folder, session, settings)
+            open_with_clock(&sources, Playback::Once, self.sources.clock(), &handle, |handle| {
+                handle.record(&folder, session, settings)
             })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
@@ -86,13 +85,12 @@ impl Record {
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !printed.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
-                    // Bounded: a notice whose text changes every second must not
-                    // fill memory.
+                    // Bounded: a notice whose text changes every second must not fill memory.
                     printed.truncate(REMEMBERED - 1);
                     printed.push_front(notice.text);
                 }
             }
-            let Some(progress) = tap.progress() else { break None };
+            let Some(progress) = handle.progress() else { break None };
             if let Some(ending) = progress.ending {
                 break Some(ending);
             }
@@ -110,7 +108,7 @@ impl Record {
         let failure = pipeline.failure();
         // Stop the camera first: frames that it has already sent are still written.
         drop(pipeline);
-        let progress = tap.stop().unwrap_or_default();
+        let progress = handle.stop().unwrap_or_default();
         println!(
             "{} pairs from {} exposures in {} ({} lost, {} unpaired, {} files with missing events)",
             progress.pairs,

@@ -75,12 +75,12 @@ impl Soak {
             FaultPlan::rough(self.seed, length),
         );
         let ledger = faulty.ledger();
-        let tap = RigHandle::default();
-        tap.enable();
+        let handle = RigHandle::default();
+        handle.enable();
         let name = format!("soak of sim:{}", self.rig);
         // The same watchdog settings as for real cameras.
         let (settings, rig) = (Settings::default(), RigSettings::default());
-        let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, tap)?;
+        let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, handle)?;
         let drops = source.drops();
         let pipeline = Pipeline::start(Parts {
             source: Box::new(source),

@@ -65,13 +65,13 @@ impl SourceArguments {
 
     /// Settings for synchronizing the clocks of two cameras.
     pub(super) fn clock(&self) -> ClockSettings {
-        let (given, usual) = (self.delays, ClockSettings::default());
+        let (delays, defaults) = (self.delays, ClockSettings::default());
         ClockSettings {
-            open_delay_us: given.open_delay_us.unwrap_or(usual.open_delay_us),
-            close_delay_us: given.close_delay_us.unwrap_or(usual.close_delay_us),
-            frame_latency_us: given.frame_latency_us.unwrap_or(usual.frame_latency_us),
-            event_latency_us: given.event_latency_us.unwrap_or(usual.event_latency_us),
-            ..usual
+            open_delay_us: delays.open_delay_us.unwrap_or(defaults.open_delay_us),
+            close_delay_us: delays.close_delay_us.unwrap_or(defaults.close_delay_us),
+            frame_latency_us: delays.frame_latency_us.unwrap_or(defaults.frame_latency_us),
+            event_latency_us: delays.event_latency_us.unwrap_or(defaults.event_latency_us),
+            ..defaults
         }
     }
 

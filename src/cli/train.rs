@@ -48,13 +48,11 @@ pub(crate) struct Train {
     /// come from the file; state, metrics and checkpoints go to its checkpoint_root.
     #[arg(long, conflicts_with_all = SUPERVISED)]
     config: Option<PathBuf>,
-    /// Folder of photographs (repeatable): supervised training on scenes composed from them.
-    /// One
+    /// Folder of photographs (repeatable): supervised training on scenes composed from them. One
     /// photograph in six, chosen by file name, is held out for validation.
     #[arg(long)]
     photos: Vec<PathBuf>,
-    /// With --photos: file with the whole schedule, such as configs/train_weights.yaml.
-    /// Replaces
+    /// With --photos: file with the whole schedule, such as configs/train_weights.yaml. Replaces
     /// the options for steps, sizes, rates and losses.
     #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "motion_weight", "offsets"])]
     recipe: Option<PathBuf>,
@@ -89,8 +87,7 @@ pub(crate) struct Train {
     /// Extra weight in the loss of pixels that differ between blurry and sharp.
     #[arg(long, alias = "emphasis", default_value_t = 20.0)]
     motion_weight: f32,
-    /// Offsets of the deformable convolutions: learned, as published and several times slower,
-    /// or
+    /// Offsets of the deformable convolutions: learned, as published and several times slower, or
     /// zero [default: learned with --config, otherwise zero].
     #[arg(long, value_enum)]
     offsets: Option<OffsetsName>,
@@ -266,14 +263,12 @@ impl Train {
         let number = training.names().len();
         let names = held.names();
         println!("{number} photographs, {} held out: {}", names.len(), names.join(", "));
-        // Hash the inputs of the training, so that a changed file starts a different
-        // training.
+        // Hash the inputs of the training, so that a changed file starts a different training.
         let text = format!("{recipe:?} {:?}", training.names());
         let key: Vec<u64> = text.bytes().map(u64::from).collect();
         let hash = KeyedRng::keyed(&key).bits();
         let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);
-        // Unperturbed and of one size, so that trainings with different recipes are
-        // comparable.
+        // Unperturbed and of one size, so that trainings with different recipes are comparable.
         let validation =
             Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
         let sampler = Sampler::new(held, validation, 7);
@@ -288,8 +283,7 @@ impl Train {
         Ok((batches, Validation::new(samples), data))
     }
 
-    /// Data loader from `train/` and validation set from `test/` of recordings with ground
-    /// truth.
+    /// Data loader from `train/` and validation set from `test/` of recordings with ground truth.
     fn from_recordings(
         &self,
         event_input: EventInput,

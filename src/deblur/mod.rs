@@ -75,8 +75,7 @@ impl Deblurrer {
         self.thresholds
     }
 
-    /// The sharp image at every one of `instants`, which are fractions of the exposure (0 is
-    /// its
+    /// The sharp image at every one of `instants`, which are fractions of the exposure (0 is its
     /// start, 1 its end). The images have the frame's size and channels and are not clamped.
     ///
     /// # Errors
@@ -90,8 +89,7 @@ impl Deblurrer {
         self.restore_spans(exposure, &at_instants(exposure, instants))
     }
 
-    /// Like [`Deblurrer::restore`], for targets on the events' clock, which may have a
-    /// duration.
+    /// Like [`Deblurrer::restore`], for targets on the events' clock, which may have a duration.
     ///
     /// # Errors
     /// Like [`Deblurrer::restore`].

@@ -27,8 +27,7 @@ impl Deblurrer {
         }
     }
 
-    /// Starts to restore an exposure. Returns at once with an asynchronous engine; otherwise
-    /// the
+    /// Starts to restore an exposure. Returns at once with an asynchronous engine; otherwise the
     /// work is done in [`Deblurrer::collect`].
     ///
     /// # Errors
@@ -58,8 +57,7 @@ impl Deblurrer {
         Ok(())
     }
 
-    /// Waits for the exposure that was submitted first and returns its images in eight bits,
-    /// one
+    /// Waits for the exposure that was submitted first and returns its images in eight bits, one
     /// per instant. Returns no image if nothing was submitted.
     ///
     /// # Errors

@@ -28,8 +28,7 @@ pub enum EngineError {
     /// A device is unusable, or failed while it was working.
     #[error("{0}")]
     Device(String),
-    /// The device failed and was replaced by another engine. Exposures in flight must be
-    /// submitted
+    /// The device failed and was replaced by another engine. Exposures in flight must be submitted
     /// again.
     #[error("the engine failed and was replaced")]
     Replaced,
@@ -235,8 +234,7 @@ pub trait Blurry {
     /// Its size, both sides multiples of 16.
     fn size(&self) -> Size;
 
-    /// Writes plane `channel` (0, 1, 2; values in `[0, 1]`) to `to`, which has the image's
-    /// size.
+    /// Writes plane `channel` (0, 1, 2; values in `[0, 1]`) to `to`, which has the image's size.
     fn write_plane(&self, channel: usize, to: &mut [f32]);
 }
 
@@ -261,8 +259,7 @@ pub trait AsyncEngine {
     /// Starts to restore an exposure and returns before it is done. The events are submitted
     /// first, so that an engine can process them while the image is still being written.
     ///
-    /// Returns `false` if the exposure cannot be combined with those in flight: collect them
-    /// first.
+    /// Returns `false` if the exposure cannot be combined with those in flight: collect them first.
     ///
     /// # Errors
     /// Like [`Engine::restore_events`].
@@ -273,13 +270,11 @@ pub trait AsyncEngine {
         form: OutputFormat,
     ) -> Result<bool, EngineError>;
 
-    /// Waits for the exposure that was submitted first and calls `take` with the result for
-    /// each
+    /// Waits for the exposure that was submitted first and calls `take` with the result for each
     /// target, in order.
     ///
     /// # Errors
-    /// Fails if nothing was submitted or the device failed. After a device failure nothing is
-    /// in
+    /// Fails if nothing was submitted or the device failed. After a device failure nothing is in
     /// flight, and the results passed to `take` are incomplete.
     fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError>;
 
@@ -327,8 +322,7 @@ pub trait Engine: Send {
         self.restore(blur, &voxels)
     }
 
-    /// Like [`Engine::restore_events`], but calls `take` with the index and the borrowed result
-    /// of
+    /// Like [`Engine::restore_events`], but calls `take` with the index and the borrowed result of
     /// each target, in order. An engine overrides this if the result is in its own memory. An
     /// engine that is replaced starts again with the first target.
     ///

@@ -34,10 +34,8 @@ pub struct Selected {
 pub type Notice = Box<dyn FnMut(&str) + Send>;
 
 /// Selects an engine. `device` is the index of a CUDA device in [`devices`]; `threads` is the
-/// number
-/// of CPU threads (0: one per processor). A CUDA device that fails later is replaced by the CPU,
-/// and
-/// `notice` is called once.
+/// number of CPU threads (0: one per processor). A CUDA device that fails later is replaced by the
+/// CPU, and `notice` is called once.
 ///
 /// # Errors
 /// Fails if [`Choice::Cuda`] is requested and no device is usable, or if the threads cannot be
@@ -76,9 +74,9 @@ pub fn select(
 
 fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> {
     let cards = devices()?;
-    let wanted = |ordinal: usize| device.is_none_or(|d| d == ordinal);
+    let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
     let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
-    for card in cards.iter().filter(|c| wanted(c.ordinal)) {
+    for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
         match CudaEngine::new(weights, card, Precision::Half) {
             Ok(engine) => return Ok(engine),
             Err(error) => why = error.to_string(),

@@ -31,7 +31,7 @@ pub fn write_with(
     fill: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), WriteError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let whole = || {
+    let write_file = || {
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();
         // Temporary files are private by default; make it readable like any other new file.
@@ -49,7 +49,7 @@ pub fn write_with(
         std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    whole().map_err(|cause| WriteError { path: path.to_owned(), cause })
+    write_file().map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
 /// Removes temporary files that a killed run left in `folder`, which may be missing.
@@ -81,7 +81,7 @@ mod tests {
         let path = folder.path().join("sub/whole.bin");
         write(&path, b"before").unwrap();
         let full = |file: &mut std::fs::File| {
-            file.write_all(b"half of what")?;
+            file.write_all(b"partial")?;
             Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
         };
         let error = write_with(&path, full).unwrap_err().to_string();

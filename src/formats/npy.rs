@@ -56,8 +56,7 @@ pub struct Array {
 }
 
 impl Array {
-    /// The elements as integers; `None` for objects, and if a value is not an integer that
-    /// double
+    /// The elements as integers; `None` for objects, and if a value is not an integer that double
     /// precision represents exactly.
     pub fn integers(self) -> Option<Vec<i64>> {
         const EXACT: f64 = 9_007_199_254_740_992.0;

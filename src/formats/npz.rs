@@ -54,8 +54,7 @@ impl<'a> Npz<Cursor<&'a [u8]>> {
 }
 
 impl<R: Read + Seek> Npz<R> {
-    /// The shape of the array under `name`, without unpacking its data; `None` if there is no
-    /// such
+    /// The shape of the array under `name`, without unpacking its data; `None` if there is no such
     /// array.
     ///
     /// # Errors

@@ -44,8 +44,7 @@ pub(crate) struct GpuCheck {
     /// Only a small image, in both precisions: for compute-sanitizer.
     #[arg(long)]
     small: bool,
-    /// A short run, to check that everything works: one set of random weights, 64x48 unless
-    /// sizes
+    /// A short run, to check that everything works: one set of random weights, 64x48 unless sizes
     /// are given, one repetition.
     #[arg(long)]
     quick: bool,
@@ -98,7 +97,7 @@ impl GpuCheck {
             found.keep("random weights, small image", small);
         }
         if !self.small {
-            self.whole(card, &mut found)?;
+            self.check_all(card, &mut found)?;
         }
         if found.failures.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -107,7 +106,7 @@ impl GpuCheck {
     }
 
     /// Runs the golden passes and the measurements, and writes the report.
-    fn whole(&self, card: &DeviceInfo, found: &mut Found) -> Result<(), Failure> {
+    fn check_all(&self, card: &DeviceInfo, found: &mut Found) -> Result<(), Failure> {
         if let Some(folder) = self.data.as_deref() {
             let golden = golden::golden(folder, card);
             if let Some((rows, failures)) = found.keep("golden passes", golden) {

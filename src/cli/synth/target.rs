@@ -16,8 +16,7 @@ pub(crate) struct Target {
     /// Folder for the dataset.
     #[arg(long)]
     pub(crate) out: PathBuf,
-    /// Put the inputs into train/, test/, or split them: one in six, chosen by name, into
-    /// test/.
+    /// Put the inputs into train/, test/, or split them: one in six, chosen by name, into test/.
     #[arg(long, value_enum, default_value_t = Folder::Split)]
     pub(crate) into: Folder,
     /// Number of CPU threads; 0 uses one per processor.

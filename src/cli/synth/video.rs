@@ -26,8 +26,7 @@ pub(super) struct Video {
     /// Random seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Frames per second of the inputs [default: a video's own rate; 120, as REDS, for
-    /// folders].
+    /// Frames per second of the inputs [default: a video's own rate; 120, as REDS, for folders].
     #[arg(long, value_parser = rate)]
     fps: Option<f64>,
     /// Interpolation factor; 1 if the frame rate is high enough (no motion of more than a pixel
@@ -49,8 +48,7 @@ pub(super) struct Video {
     /// Resize the frames, for example to 640x360.
     #[arg(long, value_parser = size)]
     size: Option<Size>,
-    /// Mean contrast thresholds of the event camera: one value, or ON,OFF. Each pair deviates
-    /// from
+    /// Mean contrast thresholds of the event camera: one value, or ON,OFF. Each pair deviates from
     /// it by up to a quarter.
     #[arg(long, value_name = "C[,C]", default_value = "0.2", value_parser = thresholds)]
     thresholds: Thresholds,
@@ -90,8 +88,7 @@ impl Video {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Generates the pairs of one input and returns their number. Unusable inputs are recorded
-    /// as
+    /// Generates the pairs of one input and returns their number. Unusable inputs are recorded as
     /// skipped; only failing to write the dataset is an error.
     fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
         let opening = Opening { rate_hz: self.fps, interpolate: self.interpolate, size: self.size };
@@ -159,9 +156,8 @@ impl Video {
                 (number, position, finished, maker) = (number + 1, 0, false, None);
             }
         }
-        // Frames after the last pair that are too few for another one. Frames in the gap
-        // between
-        // a complete pair and the start of the next one are not missing.
+        // Frames after the last pair that are too few for another one. Frames in the gap between a
+        // complete pair and the start of the next one are not missing.
         let needed = recipe.length();
         if position > 0 && position < needed && !finished {
             set.skip(match number {

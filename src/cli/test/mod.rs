@@ -42,8 +42,7 @@ pub(crate) struct Test {
     /// Also score the blurry input and the event-based double integral (edi).
     #[arg(long, value_enum)]
     compare: Option<Other>,
-    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the
-    /// manifest of
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the manifest of
     /// the dataset or recording, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
@@ -107,7 +106,7 @@ impl Test {
             true => Contrasts::estimated(),
             false => Contrasts::new(self.thresholds),
         };
-        run.all(Deblurrer::new(engine), contrasts, comparison)
+        run.evaluate_all(Deblurrer::new(engine), contrasts, comparison)
     }
 }
 
@@ -132,7 +131,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(
+    fn evaluate_all(
         &self,
         mut deblurrer: Deblurrer,
         mut contrasts: Contrasts,
@@ -163,7 +162,7 @@ impl Run<'_> {
                 if let Some(comparison) = comparison.as_mut() {
                     comparison.set_contrast(contrast);
                 }
-                self.one(path, &pair, &mut deblurrer, &mut report, &mut comparison)
+                self.evaluate_file(path, &pair, &mut deblurrer, &mut report, &mut comparison)
             });
             match done {
                 Ok(line) => progress.step(&line),
@@ -199,7 +198,7 @@ impl Run<'_> {
     }
 
     /// Restores one recording, adds its scores, and returns a summary line.
-    fn one(
+    fn evaluate_file(
         &self,
         path: &Path,
         pair: &Pair,
@@ -262,8 +261,7 @@ impl Run<'_> {
         [first, second]
     }
 
-    /// The exposure with a sensor size computed from the configuration's scale factor, not from
-    /// the
+    /// The exposure with a sensor size computed from the configuration's scale factor, not from the
     /// file's. Events outside this sensor are removed, as in the authors' code.
     fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
         let mut exposure = pair.exposure(blur)?;

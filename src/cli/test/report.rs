@@ -63,8 +63,7 @@ impl Report {
         (psnr, ssim)
     }
 
-    /// The smallest PSNR gain in dB over the same image of `input`, and the percentage of
-    /// images
+    /// The smallest PSNR gain in dB over the same image of `input`, and the percentage of images
     /// that are worse than `input` by more than 0.01 dB.
     pub(super) fn gains_over(&self, input: &Self) -> (f64, f64) {
         let input: HashMap<(&str, usize), f64> =
@@ -89,8 +88,7 @@ impl Report {
         }
     }
 
-    /// Writes results.json and results.csv. The scores of the compared methods, `others`, go
-    /// into
+    /// Writes results.json and results.csv. The scores of the compared methods, `others`, go into
     /// results.json only.
     pub(super) fn write(&self, folder: &Path, others: &[(&str, &Self)]) -> Result<(), Failure> {
         let mut json = serde_json::json!({

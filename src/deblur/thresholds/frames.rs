@@ -35,8 +35,7 @@ pub(super) struct Changed {
 
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// Mean brightness of each cell of the event sensor in both frames; NaN where it is
-    /// unusable.
+    /// Mean brightness of each cell of the event sensor in both frames; NaN where it is unusable.
     brightness: [Vec<f32>; 2],
     change: Vec<f32>,
     sorted: Vec<f32>,

@@ -11,8 +11,7 @@ pub struct FramePair<'a> {
     pub frames: [&'a ImageU8; 2],
     /// The exposures on the events' clock, in order and not overlapping.
     pub spans: [TimeRange; 2],
-    /// The events in order of time, in one or more consecutive parts. Events outside the
-    /// exposures
+    /// The events in order of time, in one or more consecutive parts. Events outside the exposures
     /// and the gap between them are ignored.
     pub events: &'a [&'a [Event]],
     /// Size of the event sensor.

@@ -58,8 +58,7 @@ impl Prior {
     /// A wide prior, to solve for a single pair.
     pub(super) const WIDE: Self = Self { mean_deviation: 1.0, ..Self::DEFAULT };
 
-    /// Prior of a camera with an earlier estimate. Biases and temperature may have changed
-    /// since
+    /// Prior of a camera with an earlier estimate. Biases and temperature may have changed since
     /// then, so its relative uncertainty is at least 10 %.
     pub(super) fn earlier(contrast: Contrast) -> Self {
         if contrast.source == ContrastSource::Default || !contrast.thresholds.is_valid() {
@@ -134,8 +133,8 @@ impl Moments {
         let right: Vector4<f64> = self.0.iter().map(|s| s.right).sum();
         let solve = |matrix: Matrix4<f64>, right: Vector4<f64>| {
             let found = matrix.lu().solve(&right)?;
-            let wanted = Vector3::new(found[0], found[1], found[3]);
-            wanted.iter().all(|v| v.is_finite()).then_some(wanted)
+            let unknowns = Vector3::new(found[0], found[1], found[3]);
+            unknowns.iter().all(|v| v.is_finite()).then_some(unknowns)
         };
         let Some(found) = solve(matrix, right) else { return prior.solution() };
         let mut covariance = Matrix3::zeros();

@@ -27,7 +27,7 @@ const UNRECORDED: f64 = 0.05;
 #[derive(Debug, Default)]
 pub(super) struct Traces {
     /// For each cell of the sensor, its index in `pixels` plus one, or zero.
-    numbers: Vec<u32>,
+    indices: Vec<u32>,
     pixels: Vec<Changed>,
     groups: Vec<u8>,
     /// Index of the first event of each pixel.
@@ -70,8 +70,8 @@ impl Traces {
         self.mirrored = unrecorded(pair);
         let sensor = pair.sensor;
         std::mem::swap(&mut self.pixels, &mut frames.changed);
-        self.number(sensor.area());
-        let wanted = || {
+        self.index_pixels(sensor.area());
+        let relevant = || {
             let within = move |t_us: i64| (one.start_us..two.end_us).contains(&(t_us as f64));
             let all = pair.events.iter().flat_map(|part| part.iter());
             let inside = move |x: u16, y: u16| {
@@ -82,11 +82,11 @@ impl Traces {
         let cell = |x: u16, y: u16| usize::from(y) * sensor.width + usize::from(x);
         self.starts.clear();
         self.starts.resize(self.pixels.len() + 1, 0);
-        for e in wanted() {
-            let number = self.numbers[cell(e.x, e.y)];
+        for e in relevant() {
+            let number = self.indices[cell(e.x, e.y)];
             self.starts[number as usize] += u32::from(number > 0);
         }
-        self.leave_out_hot(sensor.area());
+        self.remove_hot(sensor.area());
         for i in 1..self.starts.len() {
             self.starts[i] += self.starts[i - 1];
         }
@@ -95,8 +95,8 @@ impl Traces {
         let total = self.starts.last().copied().unwrap_or(0) as usize;
         self.events.clear();
         self.events.resize(total, (0.0, false));
-        for e in wanted() {
-            if let Some(i) = (self.numbers[cell(e.x, e.y)] as usize).checked_sub(1) {
+        for e in relevant() {
+            if let Some(i) = (self.indices[cell(e.x, e.y)] as usize).checked_sub(1) {
                 let place = &mut self.next[i];
                 self.events[*place as usize] = ((e.t_us as f64 - origin) as f32, e.polarity);
                 *place += 1;
@@ -112,26 +112,25 @@ impl Traces {
         Ok(())
     }
 
-    fn number(&mut self, area: usize) {
-        self.numbers.clear();
-        self.numbers.resize(area, 0);
+    fn index_pixels(&mut self, area: usize) {
+        self.indices.clear();
+        self.indices.resize(area, 0);
         for (i, pixel) in self.pixels.iter().enumerate() {
-            self.numbers[pixel.cell as usize] = i as u32 + 1;
+            self.indices[pixel.cell as usize] = i as u32 + 1;
         }
     }
 
-    /// Removes hot pixels, and pixels beyond the memory limit. `starts[i + 1]` is the event
-    /// count
+    /// Removes hot pixels, and pixels beyond the memory limit. `starts[i + 1]` is the event count
     /// of pixel `i` here.
-    fn leave_out_hot(&mut self, area: usize) {
+    fn remove_hot(&mut self, area: usize) {
         self.counts.clear();
         self.counts.extend_from_slice(&self.starts[1..]);
         let high = self.counts.len() * 95 / 100;
-        let usual = match self.counts.is_empty() {
+        let typical = match self.counts.is_empty() {
             true => 0,
             false => *self.counts.select_nth_unstable(high).1,
         };
-        let (most, mut total) = (HOT * usual.max(5), 0);
+        let (most, mut total) = (HOT * typical.max(5), 0);
         let mut kept = 0;
         for i in 0..self.pixels.len() {
             let count = self.starts[i + 1];
@@ -144,7 +143,7 @@ impl Traces {
         }
         self.pixels.truncate(kept);
         self.starts.truncate(kept + 1);
-        self.number(area);
+        self.index_pixels(area);
     }
 
     /// Sets up the equations of all pixels, linearized at the given thresholds. Returns the
@@ -183,8 +182,7 @@ impl Traces {
         sums.correlation()
     }
 
-    /// The predicted change of the logarithm of mean brightness, and its derivatives with
-    /// respect
+    /// The predicted change of the logarithm of mean brightness, and its derivatives with respect
     /// to both thresholds.
     fn predict(&self, events: &[(f32, bool)], at: Thresholds) -> (f32, [f32; 2]) {
         let [one, two] = self.spans;

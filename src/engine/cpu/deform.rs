@@ -23,8 +23,7 @@ pub(super) struct DeformConv {
 impl DeformConv {
     pub(super) fn new(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize) -> Self {
         let taps = k * k;
-        // Published order: dy, dx interleaved per tap, then masks. Here: all dy, all dx,
-        // masks.
+        // Published order: dy, dx interleaved per tap, then masks. Here: all dy, all dx, masks.
         let order = |o: usize| if o < 2 * taps { o % taps * 2 + o / taps } else { o };
         let w = weights.get(&format!("{name}.weight"));
         let bias = weights.get(&format!("{name}.bias"));
@@ -49,8 +48,7 @@ impl DeformConv {
         let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
         out.for_rows(TILE * (offsets + column) + 128, |scratch, y, row| {
             let (offsets, columns) = scratch.split_at_mut(TILE * offsets + 128);
-            // SAFETY: the scratch buffer has space for a tile of offsets and of
-            // columns.
+            // SAFETY: the scratch buffer has space for a tile of offsets and of columns.
             unsafe {
                 self.isa.run(DeformRow { conv: self, input, y, offsets, columns, out: row });
             }
@@ -87,8 +85,7 @@ impl Task for DeformRow<'_> {
                 let given = &self.offsets[x * step..];
                 let mut i = 0;
                 while i < taps {
-                    // SAFETY: 128 spare values follow the offsets; `mask` has
-                    // 48 >= 25 + 16.
+                    // SAFETY: 128 spare values follow the offsets; `mask` has 48 >= 25 + 16.
                     unsafe {
                         let logits = S::load(given.as_ptr().add(2 * taps + i));
                         S::store(mask.as_mut_ptr().add(i), S::sigmoid(logits));
@@ -165,8 +162,7 @@ mod tests {
     use crate::network::{Tensor, tensors};
     use std::collections::BTreeMap;
 
-    /// Runs the layer with given offsets and masks. They are passed as additional input
-    /// channels,
+    /// Runs the layer with given offsets and masks. They are passed as additional input channels,
     /// which the offset convolution selects at its centre tap and the product ignores.
     fn with_given_offsets(case: &BTreeMap<String, Tensor>, isa: Isa) -> Vec<f32> {
         let get = |name: &str| (&case[name].data, &case[name].shape);

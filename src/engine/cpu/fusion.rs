@@ -86,8 +86,7 @@ impl Fusion {
         let mut out = input.another(input.h, input.w, self.c, 0);
         out.for_rows(0, |_, y, row| {
             let rows = dense(input.row(y).as_ptr(), self.c, input.w);
-            // SAFETY: both rows have `w` pixels of `c` values; the instruction set was
-            // detected.
+            // SAFETY: both rows have `w` pixels of `c` values; the instruction set was detected.
             unsafe {
                 self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
             }
@@ -158,8 +157,7 @@ struct FuseRow<'a> {
 }
 
 impl FuseRow<'_> {
-    /// The first layer at one corner for `count` pixels starting at `x0`: the sum of the
-    /// projected
+    /// The first layer at one corner for `count` pixels starting at `x0`: the sum of the projected
     /// features and the corner's position.
     #[inline(always)]
     unsafe fn gather<S: Simd>(
@@ -215,16 +213,14 @@ impl Task for FuseRow<'_> {
                 *of = of.map(|area| area / total);
             }
             for corner in 0..4 {
-                // SAFETY: z, t and blend have space for TILE rows of c values each,
-                // and n <= TILE.
+                // SAFETY: z, t and blend have space for TILE rows of c values each, and n <= TILE.
                 unsafe {
                     self.gather::<S>(corner / 2, corner % 2, x0, n, z);
                     let [a, b] = &self.fusion.hidden;
                     matmul::<S>(a, dense(z, c, n), t, c, Post::Relu);
                     matmul::<S>(b, dense(t, c, n), z, c, Post::Relu);
                     for (x, of) in areas[..n].iter().enumerate() {
-                        // The weight of a corner is the area of the
-                        // rectangle opposite to it.
+                        // The weight of a corner is the area of the rectangle opposite to it.
                         let weight = S::splat(of[3 - corner]);
                         let (from, to) = (z.add(x * c), blend.add(x * c));
                         let mut o = 0;

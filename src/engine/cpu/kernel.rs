@@ -214,8 +214,7 @@ unsafe fn panel<S: Simd, const N: usize>(
             }
         };
     }
-    // The registers must hold the accumulators, one column block of the right matrix, and a
-    // spare.
+    // The registers must hold the accumulators, one column block of the right matrix, and a spare.
     if S::REGISTERS == 32 {
         if N == 1 {
             tiles!(24);

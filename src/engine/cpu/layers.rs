@@ -56,8 +56,7 @@ impl Conv {
                 Activation::Relu => Post::Relu,
                 Activation::ReluAdd(skip) => Post::ReluAdd(skip.row(y).as_ptr()),
             };
-            // SAFETY: the map's border covers the window; `row` has `w` pixels, and a
-            // skip map has
+            // SAFETY: the map's border covers the window; `row` has `w` pixels, and a skip map has
             // the same size; the instruction set was detected.
             unsafe {
                 self.isa.run(Matmul {

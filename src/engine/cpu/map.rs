@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
 
 impl Buffers {
-    /// A map with undefined contents: all pixels must be written before they are read. The
-    /// border
+    /// A map with undefined contents: all pixels must be written before they are read. The border
     /// is zero.
     pub(super) fn map(&self, h: usize, w: usize, c: usize, pad: usize) -> Map {
         let len = (h + 2 * pad) * (w + 2 * pad) * c;
@@ -99,8 +98,7 @@ impl Map {
         self.buffers.map(h, w, c, pad)
     }
 
-    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool. Each
-    /// thread
+    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool. Each thread
     /// has its own scratch buffer of `scratch` values, with undefined contents.
     pub(super) fn for_rows(
         &mut self,

@@ -105,8 +105,7 @@ fn timed<T>(part: &mut Duration, f: impl FnOnce() -> T) -> T {
 }
 
 impl CpuEngine {
-    /// An engine on `threads` threads (0: one per processor), with the best instruction set
-    /// that
+    /// An engine on `threads` threads (0: one per processor), with the best instruction set that
     /// the CPU supports.
     ///
     /// # Errors
@@ -246,8 +245,7 @@ impl CpuEngine {
         let image = self.encode(blur, events.padded);
         let Size { width, height } = events.padded;
         let mut map = std::mem::take(&mut self.voxels);
-        // One event tensor at a time: they are the largest tensors at high event
-        // resolution.
+        // One event tensor at a time: they are the largest tensors at high event resolution.
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
             let counts = EventTensor { data: events.voxels_in(*target, &mut map)?, height, width };
             counts.check(EventInput::Counts)?;
@@ -347,8 +345,7 @@ fn finish(isa: Isa, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
             for (v, pixel) in ratio.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
                 *v = pixel[channel];
             }
-            // SAFETY: a row is a multiple of 16 pixels, which the registers of every
-            // set divide.
+            // SAFETY: a row is a multiple of 16 pixels, which the registers of every set divide.
             unsafe { isa.run(FinishRow { ratio, latent, blur }) }
         });
 }

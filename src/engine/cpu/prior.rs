@@ -86,8 +86,7 @@ impl Task for MeansRow<'_> {
 impl MeansRow<'_> {
     #[inline(always)]
     unsafe fn register<S: Simd>(&mut self, x: usize) {
-        // SAFETY: the caller guarantees the instruction set, and a whole register at `x` in
-        // every
+        // SAFETY: the caller guarantees the instruction set, and a whole register at `x` in every
         // plane's row and in both rows of sums.
         unsafe {
             let [off, on] = self.contrasts.map(|c| S::splat(c));

@@ -30,8 +30,7 @@ pub struct PacketPlace {
 }
 
 impl Reader {
-    /// Every packet in file order, from the table at the end of the file or, if that is missing
-    /// or
+    /// Every packet in file order, from the table at the end of the file or, if that is missing or
     /// invalid, by reading the whole file. Seeks back to the first packet.
     ///
     /// # Errors
@@ -79,8 +78,7 @@ impl Reader {
             let kind = match kinds.get(&stream) {
                 Some((kind, _)) => *kind,
                 None => {
-                    // Some writers store the offset of a packet's data, others
-                    // that of its header.
+                    // Some writers store the offset of a packet's data, others that of its header.
                     let ahead =
                         [8, 0].into_iter().find(|a| self.stream_at(offset, *a) == Some(stream))?;
                     let kind = self.kind_at(offset - ahead)?;

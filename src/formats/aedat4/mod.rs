@@ -77,8 +77,7 @@ impl Reader {
     /// Opens a recording.
     ///
     /// # Errors
-    /// Fails if the file cannot be read, is not an AEDAT4 file, or does not state its sensor
-    /// size.
+    /// Fails if the file cannot be read, is not an AEDAT4 file, or does not state its sensor size.
     pub fn open(path: &Path) -> Result<Self, Aedat4Error> {
         let mut file = BufReader::new(File::open(path)?);
         let length = file.get_ref().metadata()?.len();

@@ -55,8 +55,7 @@ pub enum Node {
 pub enum Dialect {
     /// Names that numpy writes for object arrays; any other name is rejected.
     Numpy,
-    /// Names that PyTorch Lightning writes: classes of other packages are accepted as inert
-    /// nodes,
+    /// Names that PyTorch Lightning writes: classes of other packages are accepted as inert nodes,
     /// names that are useful only for running code are rejected.
     Checkpoint,
 }
@@ -74,7 +73,7 @@ pub enum PickleError {
     #[error("the pickle is damaged at byte {0}: {1}")]
     Damaged(usize, &'static str),
     /// A name that is not data.
-    #[error("the pickle asks for {0}.{1}, which is refused: it is not data")]
+    #[error("the pickle contains {0}.{1}, which is rejected: it is not data")]
     Refused(String, String),
     /// More nodes than any real file has.
     #[error("the pickle has more than {0} parts")]
