@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The section of BENCHMARKS.md from gpu-check's numbers and PyTorch's on the same card:
+"""Writes the section of BENCHMARKS.md from the results of gpu-check and PyTorch on the same GPU:
 
     gpu_table.py REPORT.json GOLDEN_FOLDER [OUTPUT.md]
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
-The second form computes what a card of the given speed needs at least, from the counted work of
-`gem-live gpu-check --plan-only`: nothing in it is measured.
-Without PyTorch, or without a card that it can use, the columns that need it contain "not run" and the
+The second form computes lower bounds for a GPU of the given speed, from the operation counts of
+`gem-live gpu-check --plan-only`; nothing is measured.
+Without PyTorch, or without a GPU that it can use, the columns that need it contain "not run" and the
 exit status is 4; it is 1 if PyTorch's network is not the published one.
 """
 import datetime

@@ -118,7 +118,7 @@ fn evaluation_reports_invalid_recordings() {
     // With --skip-invalid they are excluded.
     let (done, printed) = gem_live(here.path(), &[&test[..], &["--skip-odd"]].concat());
     assert!(!done && printed.contains("1 of 7 recordings failed"), "{printed}");
-    assert!(printed.contains("3 of 7 recordings are skipped"), "{printed}");
+    assert!(printed.contains("3 of 7 recordings are invalid and skipped"), "{printed}");
     let lines: Vec<&str> = printed.lines().filter(|l| l.starts_with("gem-live: ")).collect();
     for (file, why) in BAD {
         let named = |l: &&&str| l.contains(file) && l.contains(why);

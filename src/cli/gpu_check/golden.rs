@@ -29,10 +29,10 @@ pub(super) fn golden(
         // Negated, so that NaN fails too.
         if !(worst < SINGLE && psnr_db > HALF_DB) {
             failures.push(format!(
-                            "{name} differs from the golden pass: the error in single precision is {worst:e} \
-                             (must be below {SINGLE:e}), half precision is {psnr_db:.1} dB (must be above \
-                             {HALF_DB})"
-                        ));
+                "{name} differs from the golden pass: the error in single precision is {worst:e} \
+                 (must be below {SINGLE:e}), half precision is {psnr_db:.1} dB (must be above \
+                 {HALF_DB})"
+            ));
         }
         rows.push(json!({ "name": name, "single_worst": worst, "half_psnr_db": psnr_db }));
     }

@@ -84,7 +84,7 @@ impl Test {
         if config.has_gt && config.predict_ts.is_some() {
             eprintln!(
                 "gem-live: {name}: with predict_ts the first two sharp images are compared \
-                                 regardless of their time, as in the authors' code"
+                 regardless of their time, as in the authors' code"
             );
         }
         let weights = match &self.weights {

@@ -176,8 +176,7 @@ mod x86 {
         ($($name:ident($($a:ident),*) = $e:expr;)*) => {$(
             #[inline(always)]
             unsafe fn $name($($a: Self::V),*) -> Self::V {
-                                // SAFETY: the trait requires that the CPU supports these
-                                // instructions.
+                // SAFETY: the trait requires that the CPU supports these instructions.
                 unsafe { $e }
             }
         )*};
