@@ -19,8 +19,8 @@ NOT_RUN = "not run"
 PARTS = ("events", "image", "rest")
 # Largest allowed error of the PyTorch definition against the golden passes.
 PUBLISHED = 1e-3
-# What has to hold on a card of the H100's class, by the row's numbers: whether the number has to
-# be below or above, and which it is.
+# Targets for a GPU of the H100 class, by key of the row: whether the value must be at most or at least
+# the bound, and the bound.
 AIMS_AT = ("1152x768", "288x192")
 AIMS = [
     ("one instant, host to host, ms", "one_instant_ms", "at most", 5.0),

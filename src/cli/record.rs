@@ -13,16 +13,16 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
 /// How many printed messages are remembered, so that each is printed only once.
-/// Messages that are remembered, so that each is printed once.
 const REMEMBERED: usize = 64;
+
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gem-live record --source davis --frames 600 --scene street
   gem-live record --frame-source genicam --event-source davis --out SEQUENCE")]
-#[derive(clap::Args)]
 pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,

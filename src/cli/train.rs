@@ -298,7 +298,7 @@ impl Train {
             .map(|folder| Recordings::new(folder, None))
             .collect::<Result<Vec<_>, _>>()?;
         let crop = all.iter().flat_map(Recordings::files).find_map(fitting).ok_or_else(|| {
-            format!("{roots}: no recording is large enough for a --crop of {}", self.crop)
+            format!("{roots}: no readable recording is large enough for --crop {}", self.crop)
         })?;
         // Other scales are trained on too, if the same number of image pixels fits them.
         let mut scales: Vec<usize> = all.iter().flat_map(|r| r.scales().into_keys()).collect();
