@@ -14,6 +14,7 @@
 // Encoders.
 CONV(conv7_96_16_counts, 7, 96, 16, COUNTS, RELU)
 CONV(conv7_96_16, 7, 96, 16, PLAIN, RELU)
+CONV(conv7_112_16, 7, 112, 16, PLAIN, RELU)
 CONV(conv7_16_16, 7, 16, 16, PLAIN, RELU)
 CONV(conv5_16_32_pooled, 5, 16, 32, POOLED, RELU)
 CONV(conv5_32_32, 5, 32, 32, PLAIN, RELU)

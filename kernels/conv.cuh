@@ -36,6 +36,9 @@ constexpr int window(int outputs, int k) { return outputs + k - 1; }
 // eight neighbouring pixels lie in different banks of shared memory.
 constexpr int pitch(int channels) { return channels + 8; }
 
+// Input channels that one window holds at a time.
+constexpr int chunk(int channels) { return channels % 32 == 0 ? 32 : 16; }
+
 constexpr int window_size(int k, int rows, int channels) {
     return window(rows, k) * window(16, k) * pitch(channels);
 }
@@ -216,7 +219,7 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
 // A whole layer. WM warps share the rows of a block, WN its outputs.
 template <int K, int CIN, int COUT, Source SOURCE, Post POST, int MT, int WM, int WN>
 INLINE void convolve(const ConvArgs& a) {
-    constexpr int CHUNK = CIN < 32 ? CIN : 32, ROWS = WM * MT, PER_WARP = COUT / WN;
+    constexpr int CHUNK = chunk(CIN), ROWS = WM * MT, PER_WARP = COUT / WN;
     constexpr int NT = PER_WARP / 8, PAIRS = COUT / 16;
     using L = Lanes<PER_WARP>;
     SHARED(half, tile, window_size(K, ROWS, CHUNK));

@@ -1,4 +1,5 @@
 // EGER on the device: 96 counts for every sensor pixel, from packed events.
+#pragma once
 #include "common.cuh"
 
 // One exposure's numbers for one target. Times are in microseconds; those of the exposure and

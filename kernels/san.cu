@@ -4,3 +4,4 @@
 #include "eger.cu"
 #include "ends.cu"
 #include "single.cu"
+#include "prior.cu"

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ARCHITECTURES = (75, 80, 86, 89, 90, 120)
 COLUMNS = ("kernel", "sm", "registers", "shared_bytes", "spill_bytes", "tensor_instructions")
-NO_TENSOR_CORES = ("single_", "eger_", "voxels_", "finish_")
+NO_TENSOR_CORES = ("single_", "eger_", "prior_", "voxels_", "finish_")
 
 
 def measure(tools, folder, sm):

@@ -1,4 +1,4 @@
-//! A live path in its stride takes the memory of pictures and events from what came back.
+//! In steady state, the live pipeline reuses the memory of images and events.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOC: dhat::Alloc = dhat::Alloc;
 
-/// Of one frame in colour.
+/// Bytes of one colour frame.
 const PICTURE: u64 = 3 * 192 * 128;
 
-/// Bytes that are allocated for a frame that the engine has done with, in the mean over `frames`
-/// after as many to get going.
-fn bytes_a_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
+/// Mean number of allocated bytes per restored frame, over `frames` frames after as many to warm
+/// up.
+fn bytes_per_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
     let sources = gem_live::live::Sources::One(load.parse().unwrap());
-    let tap = RigHandle::default();
-    let source = open(&sources, Playback::Loop, &tap, |_| Ok(())).unwrap();
+    let handle = RigHandle::default();
+    let source = open(&sources, Playback::Loop, &handle, |_| Ok(())).unwrap();
     let parts = Parts { source, restorer, adapt: false, notify: Box::new(|| {}) };
     let pipeline = Pipeline::start(parts).unwrap();
     let until = Instant::now() + Duration::from_secs(120);
@@ -31,7 +31,7 @@ fn bytes_a_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
             if seen >= wanted {
                 return (seen, dhat::HeapStats::get().total_bytes);
             }
-            assert!(Instant::now() < until, "{seen} frames came");
+            assert!(Instant::now() < until, "timeout after {seen} frames");
             std::thread::sleep(Duration::from_millis(5));
         }
     };
@@ -41,18 +41,15 @@ fn bytes_a_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
 }
 
 #[test]
-fn no_frame_no_event_and_no_map_is_allocated_again() {
+fn frames_events_and_event_maps_are_not_allocated_again() {
     let _profiler = dhat::Profiler::builder().testing().build();
-    // The events of one frame take more than twice what its picture does.
-    let each = bytes_a_frame("load:192x128@50,500k", nothing(), 100);
-    println!("{each} bytes a frame without a network, of which {PICTURE} would be one picture");
-    assert!(each < PICTURE / 4);
+    // The events of one frame need more than twice the memory of its image.
+    let per_frame = bytes_per_frame("load:192x128@50,500k", nothing(), 100);
+    println!("{per_frame} bytes per frame without a network; one image has {PICTURE}");
+    assert!(per_frame < PICTURE / 4);
     let compute = Compute { choice: Choice::Cpu, ..Compute::default() };
     let weights = || Weights::embedded().map_err(|e| e.to_string());
-    let each = bytes_a_frame("load:192x128@10,100k", san(weights, compute), 20);
-    println!(
-        "{each} bytes a frame with one, of which {} would be one image in numbers",
-        4 * PICTURE
-    );
-    assert!(each < 4 * PICTURE);
+    let per_frame = bytes_per_frame("load:192x128@10,100k", san(weights, compute), 20);
+    println!("{per_frame} bytes per frame with a network; one f32 image has {}", 4 * PICTURE);
+    assert!(per_frame < 4 * PICTURE);
 }

@@ -76,7 +76,7 @@ fn adaptation_skips_invalid_recordings() {
     let (_, printed) = gem_live(here.path(), &arguments);
     assert_all_reported(&printed);
     assert!(printed.contains("4 of 7 recordings skipped"), "{printed}");
-    assert!(printed.contains("2 pairs to learn from, 1 held out"), "{printed}");
+    assert!(printed.contains("2 training pairs, 1 held out"), "{printed}");
     for word in ["blur", "scale", "teacher", "guidance", "sharpness", "before", "after"] {
         assert!(printed.contains(word), "{word}: {printed}");
     }

@@ -147,7 +147,7 @@ fn invalid_files_are_reported_in_one_line() {
         (&["test", "--config", "text"], "text: not a list of keys"),
         (&["test", "--config", "two.yaml"], "two.yaml: lists of root_path and scale_factor"),
         (&["train", "--config", "half.yaml"], "scale_factor: 2.5 is not a whole number"),
-        (&["train", "--config", "two.yaml"], "a/train: not there"),
+        (&["train", "--config", "two.yaml"], "a/train: not found"),
         (&["infer", "--weights", "none", "--input", "x", "--output", "y"], "none: No such file"),
     ];
     for (arguments, want) in cases {
@@ -295,8 +295,8 @@ fn rejected(arguments: &str, why: &str) {
 fn options_without_effect_are_rejected() {
     let live = "live --headless --seconds 0.1";
     let cases = [
-        ("--engine cpu --device 0", "--device has no effect with --engine cpu"),
-        ("--engine none --device 0", "--device has no effect with --engine none"),
+        ("--engine cpu --device 0", "--gpu has no effect with --engine cpu"),
+        ("--engine none --device 0", "--gpu has no effect with --engine none"),
         ("--engine none --threads 2 --weights w", "--weights, --threads have no effect with"),
         ("--engine none --filter hot", "--filter has no effect with the built-in clip"),
         ("--engine none --fullscreen", "--fullscreen"),

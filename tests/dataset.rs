@@ -118,7 +118,7 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
     let parens = vec![b'('; 5_000_000];
     let half = with_entry("sharp_imgs", npy("|u1", &[0, 1, huge, huge], &[]));
     let cases: [(&str, Vec<u8>); 15] = [
-        ("sharp_timestamps: not one whole", half),
+        ("sharp_timestamps: not one integer", half),
         (
             "the array has 1048576 elements",
             with_entry("exp_start1", npy("|b1", &[1 << 20], &[0; 1 << 20])),
@@ -138,7 +138,7 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
         ("another shape", with_entry("blur1", npy("|u1", &[3, 8, 32], &[7; 768]))),
         ("needs 1536 bytes", with_entry("blur1", npy("|u1", &[3, 16, 32], &[7; 1535]))),
         (
-            "exp_start1: not one whole",
+            "exp_start1: not one integer",
             with_entry("exp_start1", npy("<f8", &[], &f64::NAN.to_le_bytes())),
         ),
         ("cut off", with_entry("events", cut)),

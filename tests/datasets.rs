@@ -318,7 +318,7 @@ fn real_events_are_unchanged() {
         "{printed}"
     );
     assert!(
-        printed.contains("silent: it has no events") && printed.contains("short: "),
+        printed.contains("silent: the sequence has no events") && printed.contains("short: "),
         "{printed}"
     );
     let pair = Pair::read(&here.join("set/test/scene_0000.npz")).unwrap();

@@ -8,15 +8,15 @@
 
 mod common;
 
-use common::{Chw, San, random_weights};
+use common::random_weights;
 use gem_live::Deblurrer;
-use gem_live::deblur::metrics::psnr;
 use gem_live::engine::cpu::{CpuEngine, Isa};
 use gem_live::engine::{Engine, EngineError, EventTensor, Events, Image};
 use gem_live::event::{Event, Thresholds};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Size};
 use gem_live::network::Weights;
+use gem_live::network::{Chw, ReferenceOutput, reference};
 use gem_live::sequence::Clip;
 use gem_live::time::TimeRange;
 use rand::{Rng, SeedableRng};
@@ -46,7 +46,7 @@ fn the_network_equals_its_definition_at_any_ratio() {
     ];
     for (image, sensor) in cases {
         let (event, blur) = inputs(image, sensor, 3);
-        let (latent, ratio) = San(&weights).forward(&event, &blur);
+        let ReferenceOutput { latent, ratio } = reference(&weights, &event, &blur);
         let (event, blur) = (single(&event), single(&blur));
         let blur = Image { data: &blur, height: image.height, width: image.width };
         let voxels = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
@@ -145,7 +145,7 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     assert_eq!([0, 1, 2].map(|channel| red.plane(channel)[0]), [50, 100, 200]);
     // An exposure in color, with events and the sharp image.
     let clip = Clip::embedded().unwrap().reduced(3);
-    let (exposure, truth) = (&clip.exposures[0], &clip.truth[0]);
+    let exposure = &clip.exposures[0];
     let Size { width, height } = exposure.frame.size();
     assert_eq!((width % 16, height % 16), (0, 0), "it needs no padding");
     let engine = || CpuEngine::new(&Weights::embedded().unwrap(), 1).unwrap();
@@ -163,9 +163,8 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     };
     let direct = engine().restore_events(&image, &events).unwrap();
     assert_eq!(direct[0].latent, restored.data());
-    // With another order the input differs from the training data, and the result is worse.
+    // The planes are distinguished: another order gives another result.
     let swapped = Exposure { frame: swapped_planes(&exposure.frame), ..exposure.clone() };
-    let worse = swapped_planes(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
-    let db = |planes: &ImageF32| psnr(truth, &planes.to_picture()).unwrap();
-    assert!(db(&restored) > db(&worse) + 0.1, "{} {}", db(&restored), db(&worse));
+    let other = swapped_planes(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
+    assert!(restored.data() != other.data());
 }

@@ -1,4 +1,4 @@
-//! From a recording to a dataset, through the program.
+//! Exports recordings as datasets with the program.
 
 #![allow(
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ fn gem_live(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -78,20 +78,20 @@ fn a_simulated_recording_is_played_exported_and_evaluated_with_its_truth() {
             "activity",
         ],
     );
-    assert!(out.status.success(), "{}", said(&out));
-    assert!(said(&out).contains("4 pairs of"), "{}", said(&out));
+    assert!(out.status.success(), "{}", output_text(&out));
+    assert!(output_text(&out).contains("4 pairs of"), "{}", output_text(&out));
     let manifest = Manifest::read(&base.path().join("desk")).unwrap();
     assert!(manifest.cameras().contains("simulated rig"), "{manifest:?}");
     assert!(manifest.session.settings["exposure_us"].is_number(), "{manifest:?}");
     let filters = &manifest.session.filters;
     assert!(filters["counts"][2]["events_in"].as_u64().unwrap() > 0, "{manifest:?}");
     assert!(base.path().join("desk/thumbnail.png").exists());
-    // Played and recorded again, it is the same to the last bit.
+    // Played and recorded again, it is bit-exactly the same.
     let again = gem_live(
         base.path(),
         &["record", "--source", "replay:desk", "--count", "8", "--out", "again", "--scene", "desk"],
     );
-    assert!(again.status.success(), "{}", said(&again));
+    assert!(again.status.success(), "{}", output_text(&again));
     for i in 0..4 {
         let read = |folder: &str| {
             Pair::read(&base.path().join(format!("{folder}/desk_{i:05}.npz"))).unwrap()
@@ -102,12 +102,16 @@ fn a_simulated_recording_is_played_exported_and_evaluated_with_its_truth() {
     }
     let export =
         gem_live(base.path(), &["export", "desk", "--out", "data", "--test-fraction", "0.5"]);
-    assert!(export.status.success(), "{}", said(&export));
-    assert!(said(&export).contains("2 pairs for training and 2 for testing"), "{}", said(&export));
-    assert!(said(&export).contains("has_gt: true"));
+    assert!(export.status.success(), "{}", output_text(&export));
+    assert!(
+        output_text(&export).contains("2 pairs for training and 2 for testing"),
+        "{}",
+        output_text(&export)
+    );
+    assert!(output_text(&export).contains("has_gt: true"));
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let test = gem_live(base.path(), &["test", "--config", "data/test.yaml", "--weights", weights]);
-    assert!(test.status.success(), "{}", said(&test));
+    assert!(test.status.success(), "{}", output_text(&test));
     let results = std::fs::read_to_string(base.path().join("results/data/results.json")).unwrap();
     assert!(results.to_lowercase().contains("psnr"), "{results}");
     assert_eq!(names(&base.path().join("results/data/Result")).len(), 4);
@@ -122,7 +126,7 @@ fn sequences_are_divided_by_pairs_by_sequence_and_by_name() {
     let export = |out: &str, more: &[&str]| {
         let arguments = [&["export", "a", "b", "c", "--out", out][..], more].concat();
         let output = gem_live(base.path(), &arguments);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         (names(&base.path().join(out).join("train")), names(&base.path().join(out).join("test")))
     };
     let (train, test) = export("pairs", &[]);
@@ -130,14 +134,14 @@ fn sequences_are_divided_by_pairs_by_sequence_and_by_name() {
     for name in ["a_", "b_", "c_"] {
         assert_eq!(test.iter().filter(|f| f.starts_with(name)).count(), 2, "{test:?}");
     }
-    assert_eq!(export("same", &[]).1, test, "the same seed divides alike");
+    assert_eq!(export("same", &[]).1, test, "the same seed gives the same division");
     assert_ne!(export("other", &["--seed", "2"]).1, test);
     let (train, test) = export("whole", &["--by-sequence", "--test-fraction", "0.3"]);
     assert_eq!((train.len(), test.len()), (20, 10));
     assert!(test.iter().all(|f| f[..2] == test[0][..2]), "{test:?}");
     let (_, test) = export("named", &["--test-sequence", "b", "--copy"]);
     assert!(test.len() == 10 && test.iter().all(|f| f.starts_with("b_scene_")), "{test:?}");
-    // The files are what they were, and the YAML files say what the loader needs.
+    // The files are unchanged, and the YAML files have what the loader needs.
     let one = Pair::read(&base.path().join("named/test/b_scene_00003.npz")).unwrap();
     assert_eq!(one, Pair::read(&base.path().join("b/scene_00003.npz")).unwrap());
     for (file, train) in [("test.yaml", false), ("train.yaml", true)] {
@@ -151,33 +155,40 @@ fn sequences_are_divided_by_pairs_by_sequence_and_by_name() {
 }
 
 #[test]
-fn what_must_not_be_mixed_or_overwritten_is_refused() {
+fn mixing_and_overwriting_are_refused() {
     let base = tempfile::tempdir().unwrap();
     sequence(base.path(), "a", 3, 2.0, true);
     sequence(base.path(), "b", 3, 4.0, true);
     sequence(base.path(), "c", 3, 2.0, false);
-    let refused = |arguments: &[&str], why: &str| {
+    let assert_refused = |arguments: &[&str], why: &str| {
         let output = gem_live(base.path(), arguments);
-        assert!(!output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains(why), "{}", said(&output));
+        assert!(!output.status.success(), "{}", output_text(&output));
+        assert!(output_text(&output).contains(why), "{}", output_text(&output));
     };
-    refused(&["export", "a", "b", "--out", "x"], "export them apart");
-    refused(&["export", "a", "--out", "x", "--test-sequence", "z"], "no sequence is named z");
-    refused(&["export", "a", "--out", "x", "--test-fraction", "1.5"], "no part of a whole");
-    refused(&["export", "nothing", "--out", "x"], "no pair of frames");
-    assert!(!base.path().join("x").exists(), "nothing was begun");
+    assert_refused(&["export", "a", "b", "--out", "x"], "export them separately");
+    assert_refused(
+        &["export", "a", "--out", "x", "--test-sequence", "z"],
+        "no sequence is named z",
+    );
+    assert_refused(
+        &["export", "a", "--out", "x", "--test-fraction", "1.5"],
+        "the fraction 1.5 is invalid",
+    );
+    assert_refused(&["export", "nothing", "--out", "x"], "no readable pairs");
+    assert!(!base.path().join("x").exists(), "nothing was created");
     let output = gem_live(base.path(), &["export", "a", "c", "--out", "x"]);
-    assert!(said(&output).contains("has_gt: false"), "truth of some is truth of none");
-    refused(&["export", "a", "--out", "x"], "is not empty");
-    // What is damaged is named and left out; the rest is there.
+    assert!(output_text(&output).contains("has_gt: false"), "not all files have ground truth");
+    assert_refused(&["export", "a", "--out", "x"], "is not empty");
+    // A damaged file is named and skipped; the others are exported.
     std::fs::write(base.path().join("a/scene_00001.npz"), b"damaged").unwrap();
-    refused(&["export", "a", "--out", "y"], "scene_00001.npz is left out");
-    let there = [names(&base.path().join("y/train")), names(&base.path().join("y/test"))].concat();
-    assert_eq!(there.len(), 2);
+    assert_refused(&["export", "a", "--out", "y"], "scene_00001.npz is skipped");
+    let exported_names =
+        [names(&base.path().join("y/train")), names(&base.path().join("y/test"))].concat();
+    assert_eq!(exported_names.len(), 2);
 }
 
 #[test]
-fn an_export_that_is_stopped_leaves_nothing_behind_and_touches_nothing_else() {
+fn a_stopped_export_removes_its_files_and_touches_nothing_else() {
     let base = tempfile::tempdir().unwrap();
     let recording = sequence(base.path(), "a", 6, 2.0, false);
     let before = names(&recording);
@@ -199,8 +210,8 @@ fn an_export_that_is_stopped_leaves_nothing_behind_and_touches_nothing_else() {
         let stopped = run(&order, |step| {
             assert_eq!(step.total, 6);
             steps.push((step.phase, step.done));
-            let enough = (step.phase, step.done) == (phase, 4);
-            if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let stop = (step.phase, step.done) == (phase, 4);
+            if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(matches!(stopped, Err(ExportError::Stopped)), "{stopped:?}");
         assert_eq!(steps.len(), if phase == Phase::Looking { 4 } else { 10 }, "{steps:?}");
@@ -227,25 +238,25 @@ fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
         pair.write(&base.path().join(format!("davis/{i}.npz"))).unwrap();
     }
     let output = gem_live(base.path(), &["export", "davis", "--out", "data"]);
-    assert!(said(&output).contains("2 recordings are gray"), "{}", said(&output));
+    assert!(output_text(&output).contains("2 recordings are gray"), "{}", output_text(&output));
     for folder in ["data/train", "data/test"] {
         let name = names(&base.path().join(folder)).remove(0);
         let made = Pair::read(&base.path().join(folder).join(name)).unwrap();
         let truth = made.truth.as_ref().unwrap();
-        let ours = [&pair.frames[0], &pair.frames[1], &pair.truth.as_ref().unwrap().images[0]];
-        for (made, ours) in made.frames.iter().chain(&truth.images).zip(ours) {
+        let original = [&pair.frames[0], &pair.frames[1], &pair.truth.as_ref().unwrap().images[0]];
+        for (made, original) in made.frames.iter().chain(&truth.images).zip(original) {
             assert_eq!((made.channels(), made.size()), (3, size));
-            assert!((0..3).all(|c| made.plane(c) == ours.plane(0)));
+            assert!((0..3).all(|c| made.plane(c) == original.plane(0)));
         }
         assert_eq!((made.events, made.exposures_us), (pair.events.clone(), pair.exposures_us));
     }
-    // What lay there is as it was.
+    // The input is unchanged.
     assert_eq!(Pair::read(&base.path().join("davis/0.npz")).unwrap(), pair);
     let text = std::fs::read_to_string(base.path().join("data/train.yaml")).unwrap();
     assert_eq!(Config::parse(&text).unwrap().0.roi_size, [32, 48]);
 }
 
-/// Makes a dataset for training of these sequences; the names of its files.
+/// Exports these sequences for training. Returns the file names.
 fn exported(sequences: Vec<PathBuf>, out: &Path) -> Vec<String> {
     let order = Order {
         sequences,
@@ -259,9 +270,9 @@ fn exported(sequences: Vec<PathBuf>, out: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_numbered_name_never_replaces_a_file_that_is_called_so() {
+fn a_numbered_name_never_replaces_a_file_with_that_name() {
     let base = tempfile::tempdir().unwrap();
-    // In one sequence a.npz twice, in folders below it, and a-2.npz.
+    // One sequence with two files named a.npz in different subfolders, and a-2.npz.
     let made = sequence(base.path(), "made", 3, 2.0, false);
     let all = base.path().join("s");
     for (i, to) in ["x/a.npz", "y/a.npz", "z/a-2.npz"].into_iter().enumerate() {
@@ -276,13 +287,13 @@ fn a_numbered_name_never_replaces_a_file_that_is_called_so() {
         |name: &String| Pair::read(&out.join("train").join(name)).unwrap().exposures_us[0][0];
     let mut starts: Vec<i64> = names.iter().map(first).collect();
     starts.sort_unstable();
-    assert_eq!(starts, [0, 100_000, 200_000], "each pair is there");
-    // The same of sequences: two called b, and one called b-2.
+    assert_eq!(starts, [0, 100_000, 200_000], "every pair is exported");
+    // The same for sequences: two named b, and one named b-2.
     let folders = [("p", "b"), ("q", "b"), ("r", "b-2")];
     let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 2, 2.0, false));
     let names = exported(folders.to_vec(), &base.path().join("other"));
     assert_eq!(names.len(), 6, "{names:?}");
-    // And of names that differ in case only, which some disks take for the same.
+    // And for names that differ only in case, which some file systems do not distinguish.
     let folders = [("p", "C"), ("q", "c")];
     let folders = folders.map(|(at, name)| sequence(&base.path().join(at), name, 1, 2.0, false));
     let names = exported(folders.to_vec(), &base.path().join("third"));
@@ -292,7 +303,7 @@ fn a_numbered_name_never_replaces_a_file_that_is_called_so() {
 }
 
 #[test]
-fn a_configuration_that_is_there_is_not_replaced() {
+fn an_existing_configuration_is_not_replaced() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", 2, 2.0, false);
     let out = base.path().join("out");
@@ -306,7 +317,7 @@ fn a_configuration_that_is_there_is_not_replaced() {
         transfer: Transfer::Link,
     };
     let error = run(&order, |_| ControlFlow::Continue(())).unwrap_err().to_string();
-    assert!(error.contains("train.yaml is there already"), "{error}");
+    assert!(error.contains("train.yaml already exists"), "{error}");
     assert_eq!(std::fs::read(out.join("train.yaml")).unwrap(), b"# mine");
-    assert!(!out.join("train").exists(), "nothing was begun");
+    assert!(!out.join("train").exists(), "nothing was created");
 }

@@ -68,7 +68,7 @@ fn with_unsafe(folder: &std::path::Path, found: &mut Vec<String>) {
 #[test]
 fn architecture_names_every_module_with_unsafe_code() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let text = std::fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
     let from = text.find("`unsafe` is confined to").unwrap();
     let sentence = text[from..].split(';').next().unwrap();
     let named: Vec<&str> = sentence.split('`').skip(3).step_by(2).collect();

@@ -1,4 +1,4 @@
-//! The list of recorded sequences, and deleting with care.
+//! The catalog of recorded sequences, and their safe deletion.
 
 #![allow(
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ fn pair(number: i64) -> Pair {
     }
 }
 
-/// A sequence as the recorder leaves it.
+/// A sequence in the state in which the recorder leaves it.
 fn sequence(
     base: &Path,
     name: &str,
@@ -56,7 +56,7 @@ fn write(folder: &Path, manifest: &Manifest) {
 }
 
 #[test]
-fn sequences_are_listed_newest_first_with_what_is_known_of_them() {
+fn sequences_are_listed_newest_first_with_their_metadata() {
     let base = tempfile::tempdir().unwrap();
     let old = sequence(base.path(), "b", "desk", 2, Some(StopReason::Complete));
     let new = sequence(base.path(), "a", "street", 3, Some(StopReason::Requested));
@@ -78,38 +78,42 @@ fn sequences_are_listed_newest_first_with_what_is_known_of_them() {
     assert_eq!(found[0].image, Some(Size::new(32, 16)));
     assert!(found.iter().all(|s| s.broken.is_empty() && s.bytes > 0), "{found:?}");
     assert!(found[0].can_delete() && !found[2].can_delete());
-    assert_eq!(list(&base.path().join("not there")).unwrap(), []);
+    assert_eq!(list(&base.path().join("missing")).unwrap(), []);
 }
 
 #[test]
-fn what_is_wrong_with_a_sequence_is_said() {
+fn faults_of_a_sequence_are_described() {
     let base = tempfile::tempdir().unwrap();
-    let said = |folder: &Path| read(folder).unwrap().broken.join("; ");
+    let faults = |folder: &Path| read(folder).unwrap().broken.join("; ");
     let crashed = sequence(base.path(), "crashed", "desk", 2, None);
     std::fs::write(crashed.join(".x7Yq.part"), b"PK half of a file").unwrap();
-    let text = said(&crashed);
+    let text = faults(&crashed);
     assert!(text.contains("cut off") && text.contains("1 half-written"), "{text}");
-    assert_eq!(read(&crashed).unwrap().frames, 4, "the whole files count");
-    let gone = sequence(base.path(), "gone", "desk", 3, Some(StopReason::Complete));
-    std::fs::remove_file(gone.join("desk_00001.npz")).unwrap();
-    assert!(said(&gone).contains("1 of 3 files are gone"), "{}", said(&gone));
-    let cut = sequence(base.path(), "cut", "desk", 2, Some(StopReason::Complete));
-    let file = cut.join("desk_00001.npz");
+    assert_eq!(read(&crashed).unwrap().frames, 4, "complete files are counted");
+    let incomplete = sequence(base.path(), "incomplete", "desk", 3, Some(StopReason::Complete));
+    std::fs::remove_file(incomplete.join("desk_00001.npz")).unwrap();
+    assert!(faults(&incomplete).contains("1 of 3 files are missing"), "{}", faults(&incomplete));
+    let truncated = sequence(base.path(), "truncated", "desk", 2, Some(StopReason::Complete));
+    let file = truncated.join("desk_00001.npz");
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(said(&cut).contains("desk_00001.npz: not a readable npz"), "{}", said(&cut));
-    assert_eq!(read(&cut).unwrap().frames, 2);
+    assert!(
+        faults(&truncated).contains("desk_00001.npz: not a readable npz"),
+        "{}",
+        faults(&truncated)
+    );
+    assert_eq!(read(&truncated).unwrap().frames, 2);
     let failed = StopReason::Failed("no space left".into());
     let failed = sequence(base.path(), "failed", "desk", 1, Some(failed));
-    assert!(said(&failed).contains("no space left"));
+    assert!(faults(&failed).contains("no space left"));
     let damaged = sequence(base.path(), "damaged", "desk", 1, Some(StopReason::Complete));
     std::fs::write(damaged.join(MANIFEST), b"{ not json").unwrap();
-    assert!(said(&damaged).contains("session.json is damaged"));
+    assert!(faults(&damaged).contains("session.json is damaged"));
     assert!(!read(&damaged).unwrap().can_delete());
 }
 
 #[test]
-fn thumbnails_are_small_and_come_from_what_can_be_read() {
+fn thumbnails_are_small_and_come_from_readable_files() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", "desk", 2, Some(StopReason::Complete));
     std::fs::write(folder.join("desk_00000.npz"), b"damaged").unwrap();
@@ -124,7 +128,7 @@ fn thumbnails_are_small_and_come_from_what_can_be_read() {
 }
 
 #[test]
-fn only_what_the_recorder_wrote_is_deleted() {
+fn only_files_of_the_recorder_are_deleted() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", "desk", 3, Some(StopReason::Complete));
     std::fs::write(folder.join(".q.part"), b"half").unwrap();
@@ -139,7 +143,7 @@ fn only_what_the_recorder_wrote_is_deleted() {
     let deleted = delete(&folder).unwrap();
     assert_eq!((deleted.files, deleted.kept.len()), (2, 3), "{deleted:?}");
     assert!(folder.join("thesis.tex").exists() && folder.join("other_00001.npz").exists());
-    // Without its manifest it is nobody's.
+    // Without its manifest it is no sequence of this program.
     assert!(matches!(delete(&folder), Err(LibraryError::Io(..))));
 
     let foreign = base.path().join("foreign");
@@ -167,7 +171,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn new_sequences_have_names_of_their_own() {
+fn new_sequences_have_unique_names() {
     let base = tempfile::tempdir().unwrap();
     let first = new_sequence(base.path(), "desk / lamp");
     std::fs::create_dir(&first).unwrap();
@@ -178,7 +182,7 @@ fn new_sequences_have_names_of_their_own() {
 }
 
 #[test]
-fn a_manifest_with_endless_lists_of_an_earlier_version_is_read_and_deleted() {
+fn a_manifest_with_unbounded_lists_of_an_earlier_version_is_read_and_deleted() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
     let text = std::fs::read(folder.join(MANIFEST)).unwrap();
@@ -190,15 +194,15 @@ fn a_manifest_with_endless_lists_of_an_earlier_version_is_read_and_deleted() {
     assert!(std::fs::metadata(folder.join(MANIFEST)).unwrap().len() > 16 << 20);
     let found = read(&folder).unwrap();
     assert!(found.can_delete(), "{:?}", found.broken);
-    let kept = serde_json::to_value(found.manifest.unwrap().progress).unwrap();
-    assert_eq!(kept["lossy_total"], 600_000);
-    assert!(kept["lossy"].as_array().unwrap().len() < 1000);
+    let progress = serde_json::to_value(found.manifest.unwrap().progress).unwrap();
+    assert_eq!(progress["lossy_total"], 600_000);
+    assert!(progress["lossy"].as_array().unwrap().len() < 1000);
     delete(&folder).unwrap();
     assert!(!folder.exists());
 }
 
 #[test]
-fn a_manifest_that_is_too_large_to_be_read_says_so() {
+fn a_manifest_that_is_too_large_is_reported() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
     let file = std::fs::OpenOptions::new().write(true).open(folder.join(MANIFEST)).unwrap();
@@ -208,7 +212,7 @@ fn a_manifest_that_is_too_large_to_be_read_says_so() {
 }
 
 #[test]
-fn of_many_files_that_cannot_be_read_only_the_first_are_named() {
+fn only_the_first_of_many_unreadable_files_are_named() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", "desk", 1, Some(StopReason::Requested));
     for i in 1..=200 {

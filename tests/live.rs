@@ -271,7 +271,7 @@ fn source_names_round_trip_through_text() {
         "sim:1152x768",
         "sim:1152x768/346x260,seed=7",
         "sim:1152x768@30,seed=7",
-        "load:1152x768/288x192@60,12000000",
+        "loadgen:1152x768/288x192@60,12000000",
         "davis",
         "davis:00000123",
         "genicam",

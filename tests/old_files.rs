@@ -1,4 +1,4 @@
-//! Files that earlier versions wrote still read.
+//! Files of earlier versions can still be read.
 
 use gem_live::sequence::{Lost, Manifest, Shapes, StopReason};
 
@@ -36,17 +36,17 @@ fn read(ending: &str) -> Manifest {
 }
 
 #[test]
-fn a_session_file_of_version_0_1_0_reads_in_full() {
-    let found = read("\"asked\"");
-    assert_eq!((found.session.scene.as_str(), found.session.indoor), ("desk", true));
+fn a_session_file_of_version_0_1_0_is_read_completely() {
+    let manifest = read("\"asked\"");
+    assert_eq!((manifest.session.scene.as_str(), manifest.session.indoor), ("desk", true));
     assert_eq!(
-        (found.session.notes.as_str(), found.cameras().as_str()),
+        (manifest.session.notes.as_str(), manifest.cameras().as_str()),
         ("lamp on", "DAVIS346 00000042")
     );
-    assert_eq!(found.session.settings["exposure_us"], 8000);
+    assert_eq!(manifest.session.settings["exposure_us"], 8000);
     let shapes = Shapes { image: [346, 260], channels: 1, sensor: [346, 260], truth: false };
-    assert_eq!(found.shapes, Some(shapes));
-    let p = &found.progress;
+    assert_eq!(manifest.shapes, Some(shapes));
+    let p = &manifest.progress;
     assert_eq!((p.pairs, p.exposures, p.unpaired, p.lost), (4, 9, 1, 2));
     assert_eq!((p.bytes, p.duration_us, p.waiting), (123_456, 360_000, 0));
     let [(file, ranges)] = &p.missing[..] else { panic!("{:?}", p.missing) };
@@ -55,11 +55,11 @@ fn a_session_file_of_version_0_1_0_reads_in_full() {
         (p.lossy.as_slice(), p.warning.as_deref()),
         (&["desk_00002.npz".to_owned()][..], Some("the disk was slow"))
     );
-    assert_eq!(found.drops, [Lost { cause: "usb".into(), unit: "frames".into(), count: 3 }]);
+    assert_eq!(manifest.drops, [Lost { cause: "usb".into(), unit: "frames".into(), count: 3 }]);
 }
 
 #[test]
-fn every_reason_to_stop_reads_by_its_old_name_and_by_its_new_one() {
+fn every_stop_reason_is_read_by_its_old_and_its_new_name() {
     for (written, expected) in [
         ("\"asked\"", Some(StopReason::Requested)),
         ("\"requested\"", Some(StopReason::Requested)),

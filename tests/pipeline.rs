@@ -1,4 +1,4 @@
-//! The threads between a source and the window, with a source and an engine that misbehave.
+//! The threads between a source and the window, with a source and an engine that fail.
 
 #![allow(
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 const SIZE: Size = Size::new(16, 16);
 
-/// An exposure whose brightness is its number.
+/// An exposure whose brightness encodes its number.
 fn captured(number: u64) -> LiveFrame {
     let frame = ImageF32::filled(true, SIZE, number as f32 / 1000.0);
     LiveFrame {
@@ -45,7 +45,7 @@ fn captured(number: u64) -> LiveFrame {
     }
 }
 
-/// Gives `count` exposures as fast as it is asked; their brightness is their number.
+/// Delivers `count` exposures as fast as possible; their brightness encodes their number.
 struct Burst {
     next: u64,
     count: u64,
@@ -62,12 +62,12 @@ impl ExposureSource for Burst {
     fn interval(&self) -> Duration {
         Duration::from_millis(1)
     }
-    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
         if self.failing.load(Ordering::Relaxed) {
             return Err(SourceError("unplugged".into()));
         }
         if self.next == self.count {
-            std::thread::sleep(patience);
+            std::thread::sleep(timeout);
             return Ok(Next::Waiting);
         }
         std::thread::sleep(Duration::from_micros(300));
@@ -77,7 +77,7 @@ impl ExposureSource for Burst {
     }
 }
 
-/// Takes its time, gives the image back, and fails while it is told to.
+/// Waits for a fixed time, returns the input image, and fails while the flag is set.
 struct Slow {
     time: Duration,
     failing: Arc<AtomicBool>,
@@ -95,7 +95,7 @@ impl Engine for Slow {
     ) -> Result<Vec<Restored>, EngineError> {
         std::thread::sleep(self.time);
         if self.failing.load(Ordering::Relaxed) {
-            return Err(EngineError::Device("the card is lost".into()));
+            return Err(EngineError::Device("the GPU is lost".into()));
         }
         let one = || Restored { latent: blur.data.to_vec(), ratio: blur.data.to_vec() };
         Ok(targets.iter().map(|_| one()).collect())
@@ -119,13 +119,13 @@ fn start(count: u64, time_ms: u64) -> (Pipeline, Arc<AtomicBool>, Arc<AtomicBool
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        assert!(start.elapsed() < Duration::from_secs(20), "timeout while waiting for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
 #[test]
-fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accounted_for() {
+fn a_slow_engine_skips_exposures_never_falls_behind_and_all_are_counted() {
     let (pipeline, ..) = start(200, 7);
     let mut numbers = Vec::new();
     wait("the last exposure", || {
@@ -140,7 +140,7 @@ fn a_slow_engine_misses_exposures_but_never_falls_behind_and_every_one_is_accoun
     assert_eq!(counts.restored, counts.shown + counts.drops.display);
 }
 
-/// A source that panics after some exposures.
+/// A source that panics after five exposures.
 struct Panicking(Burst);
 
 impl ExposureSource for Panicking {
@@ -153,9 +153,9 @@ impl ExposureSource for Panicking {
     fn interval(&self) -> Duration {
         self.0.interval()
     }
-    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
         assert!(self.0.next < 5, "on purpose");
-        self.0.next(patience)
+        self.0.next(timeout)
     }
 }
 
@@ -164,11 +164,11 @@ fn panics() {
 }
 
 #[test]
-fn a_thread_of_the_pipeline_that_panics_is_reported_and_ends_it() {
+fn a_panic_in_a_pipeline_thread_is_reported_and_ends_the_pipeline() {
     let burst = || Burst { next: 0, count: u64::MAX, failing: Arc::default() };
     let sources: [(Box<dyn ExposureSource>, Box<dyn Fn() + Send>); 2] = [
         (Box::new(Panicking(burst())), Box::new(|| ())),
-        // Called on the engine's thread.
+        // Called on the engine thread.
         (Box::new(burst()), Box::new(panics)),
     ];
     for (source, notify) in sources {
@@ -183,24 +183,24 @@ fn a_thread_of_the_pipeline_that_panics_is_reported_and_ends_it() {
 }
 
 #[test]
-fn a_failing_engine_is_said_once_and_survived() {
+fn a_failing_engine_is_reported_once_and_the_pipeline_continues() {
     let (pipeline, _, engine) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     engine.store(true, Ordering::Relaxed);
     wait("several failures", || pipeline.stats().snapshot().drops.failed >= 5);
     let notices = pipeline.notices().list();
     assert_eq!(notices.len(), 1);
-    assert!(notices[0].active && notices[0].text.contains("the card is lost"));
+    assert!(notices[0].active && notices[0].text.contains("the GPU is lost"));
     engine.store(false, Ordering::Relaxed);
     let before = pipeline.stats().snapshot().restored;
-    wait("pictures again", || pipeline.stats().snapshot().restored > before + 3);
+    wait("images again", || pipeline.stats().snapshot().restored > before + 3);
     assert!(!pipeline.notices().list()[0].active);
 }
 
 #[test]
-fn a_source_that_is_gone_is_said_and_taken_up_again() {
+fn a_lost_source_is_reported_and_resumed() {
     let (pipeline, camera, _) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     camera.store(true, Ordering::Relaxed);
     wait("the notice", || pipeline.notices().list().iter().any(|n| n.active));
     assert_eq!(pipeline.notices().list()[0].text, "burst: unplugged");
@@ -209,9 +209,9 @@ fn a_source_that_is_gone_is_said_and_taken_up_again() {
 }
 
 #[test]
-fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
+fn a_held_exposure_is_restored_again_for_another_request_and_no_other_is_used() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let hold = |at| RestoreRequest {
         instants: vec![at],
         take: FramePolicy::Hold,
@@ -236,20 +236,20 @@ fn held_an_exposure_is_restored_again_for_another_wish_and_no_other_is_taken() {
     assert_eq!(again.captured.number, held.captured.number);
     let before = pipeline.stats().snapshot();
     std::thread::sleep(Duration::from_millis(50));
-    assert!(pipeline.take().is_none(), "nothing comes without a new wish");
+    assert!(pipeline.take().is_none(), "no result without a new request");
     assert_eq!(pipeline.stats().snapshot().restored, before.restored);
 }
 
 #[test]
-fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
+fn on_demand_every_number_returns_one_newer_exposure_with_all_instants() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let mut last = 0;
-    for ticket in 1..4 {
+    for number in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
         pipeline.wish(RestoreRequest {
             instants,
-            take: FramePolicy::One(ticket),
+            take: FramePolicy::One(number),
             edi: false,
             thresholds: None,
         });
@@ -263,41 +263,41 @@ fn on_demand_every_number_brings_one_newer_exposure_with_all_its_instants() {
         assert!(got.captured.number > last);
         last = got.captured.number;
         std::thread::sleep(Duration::from_millis(20));
-        assert!(pipeline.take().is_none(), "one number brings one exposure");
+        assert!(pipeline.take().is_none(), "one number returns one exposure");
     }
 }
 
 #[test]
-fn a_restorer_that_cannot_be_made_is_said_and_the_old_one_goes_on() {
+fn a_restorer_that_cannot_be_created_is_reported_and_the_old_one_stays() {
     let (pipeline, ..) = start(u64::MAX, 1);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     pipeline.swap(Box::new(|_| Err("other.ckpt: not a readable checkpoint".into())));
     wait("the notice", || pipeline.notices().list().iter().any(|n| n.text.contains("other.ckpt")));
-    wait("a picture", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
+    wait("an image", || pipeline.take().is_some_and(|o| o.restored.len() == 1));
     assert_eq!(pipeline.engine(), "fake");
     pipeline.swap(Box::new(|_| Ok(Box::new(gem_live::live::PassThrough))));
     wait("the swap", || pipeline.engine() == "no restoration");
-    wait("a blurry picture", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
+    wait("a blurry image", || pipeline.take().is_some_and(|o| o.restored.is_empty()));
 }
 
 #[test]
-fn dropping_ends_the_threads_while_both_are_busy() {
+fn dropping_stops_the_threads_while_both_are_busy() {
     let (pipeline, ..) = start(u64::MAX, 20);
-    wait("a picture", || pipeline.take().is_some());
+    wait("an image", || pipeline.take().is_some());
     let start = Instant::now();
     drop(pipeline);
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
-/// Gives exposures up to a number that the test raises.
-struct Told {
+/// Delivers exposures up to a number that the test increases.
+struct Limited {
     next: u64,
     up_to: Arc<AtomicU64>,
 }
 
-impl ExposureSource for Told {
+impl ExposureSource for Limited {
     fn name(&self) -> String {
-        "told".into()
+        "limited".into()
     }
     fn shapes(&self) -> Vec<Shape> {
         Vec::new()
@@ -315,16 +315,16 @@ impl ExposureSource for Told {
     }
 }
 
-/// Restores one exposure for every permit, and says when it begins.
+/// Restores one exposure per permit, and reports when it starts.
 struct Permitted {
     permits: std::sync::mpsc::Receiver<()>,
-    begun: std::sync::mpsc::Sender<()>,
+    started_sender: std::sync::mpsc::Sender<()>,
     submitted: Option<ImageU8>,
 }
 
 impl Restorer for Permitted {
     fn describe(&self) -> String {
-        "as slow as the test wants".into()
+        "controlled by the test".into()
     }
     fn free_slots(&mut self) -> usize {
         usize::from(self.submitted.is_none())
@@ -334,20 +334,22 @@ impl Restorer for Permitted {
         Ok(())
     }
     fn collect(&mut self) -> Result<Vec<ImageU8>, String> {
-        self.begun.send(()).map_err(|e| e.to_string())?;
+        self.started_sender.send(()).map_err(|e| e.to_string())?;
         self.permits.recv().map_err(|e| e.to_string())?;
         Ok(self.submitted.take().into_iter().collect())
     }
 }
 
 #[test]
-fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
+fn after_any_delay_the_next_exposure_is_the_newest_so_latency_is_bounded() {
     let up_to = Arc::new(AtomicU64::new(1));
-    let ((permit, permits), (begun, started)) =
+    let ((permit, permits), (started_sender, started)) =
         (std::sync::mpsc::channel(), std::sync::mpsc::channel());
     let parts = Parts {
-        source: Box::new(Told { next: 0, up_to: up_to.clone() }),
-        restorer: Box::new(move |_| Ok(Box::new(Permitted { permits, begun, submitted: None }))),
+        source: Box::new(Limited { next: 0, up_to: up_to.clone() }),
+        restorer: Box::new(move |_| {
+            Ok(Box::new(Permitted { permits, started_sender, submitted: None }))
+        }),
         adapt: false,
         notify: Box::new(|| ()),
     };
@@ -356,7 +358,7 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
     let permit = permit;
     let mut numbers = Vec::new();
     for round in 1..=5_u64 {
-        // The engine holds one exposure; a hundred more come meanwhile.
+        // The engine holds one exposure; a hundred more arrive meanwhile.
         started.recv_timeout(Duration::from_secs(20)).unwrap();
         let newest = round * 100;
         up_to.store(newest + 1, Ordering::Release);
@@ -366,26 +368,26 @@ fn after_any_delay_the_next_exposure_is_the_newest_so_latency_cannot_grow() {
             drops.engine + drops.queue == newest + 1 - round - 1
         });
         permit.send(()).unwrap();
-        wait("an outcome", || {
+        wait("a result", || {
             numbers.extend(pipeline.take().map(|o| o.captured.number));
             numbers.len() as u64 == round
         });
     }
-    // The engine has begun with another one: it must not wait for a permit for ever.
+    // The engine has started another one: without this it would wait for a permit forever.
     drop(permit);
     assert_eq!(numbers, [0, 100, 200, 300, 400]);
 }
 
-/// Works by itself: every exposure takes its time after the one before, two may be in flight.
-struct Card {
+/// An asynchronous engine: it processes one exposure after the other, and two may be in flight.
+struct FakeGpu {
     time: Duration,
     jobs: VecDeque<(Instant, Vec<u8>)>,
-    most: Arc<AtomicUsize>,
-    tell: crossbeam_channel::Sender<()>,
-    told: crossbeam_channel::Receiver<()>,
+    max_in_flight: Arc<AtomicUsize>,
+    done_sender: crossbeam_channel::Sender<()>,
+    done_receiver: crossbeam_channel::Receiver<()>,
 }
 
-impl Engine for Card {
+impl Engine for FakeGpu {
     fn event_input(&self) -> EventInput {
         EventInput::Counts
     }
@@ -395,7 +397,7 @@ impl Engine for Card {
         _: &Image<'_>,
         _: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
-        Err(EngineError::Shape("only its queue is to be used".into()))
+        Err(EngineError::Shape("only its queue may be used".into()))
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
@@ -403,7 +405,7 @@ impl Engine for Card {
     }
 }
 
-impl AsyncEngine for Card {
+impl AsyncEngine for FakeGpu {
     fn free_slots(&mut self) -> usize {
         2 - self.jobs.len()
     }
@@ -415,7 +417,7 @@ impl AsyncEngine for Card {
         form: OutputFormat,
     ) -> Result<bool, EngineError> {
         let (size, OutputFormat::U8(rounding)) = (blur.size(), form) else {
-            return Err(EngineError::Shape("a colour frame is shown in eight bits".into()));
+            return Err(EngineError::Shape("a colour frame needs 8-bit output".into()));
         };
         assert_eq!((size, events.targets.len()), (SIZE, 1));
         let mut plane = vec![0.0; size.area()];
@@ -424,11 +426,11 @@ impl AsyncEngine for Card {
         let start = self.jobs.back().map_or(Instant::now(), |(then, _)| *then);
         let done = start.max(Instant::now()) + self.time;
         self.jobs.push_back((done, pixels.iter().map(|v| rounding.byte(*v)).collect()));
-        self.most.fetch_max(self.jobs.len(), Ordering::Relaxed);
-        let tell = self.tell.clone();
+        self.max_in_flight.fetch_max(self.jobs.len(), Ordering::Relaxed);
+        let done_sender = self.done_sender.clone();
         std::thread::spawn(move || {
             std::thread::sleep(done.saturating_duration_since(Instant::now()));
-            tell.send(())
+            done_sender.send(())
         });
         Ok(true)
     }
@@ -445,16 +447,22 @@ impl AsyncEngine for Card {
     }
 
     fn ready_channel(&mut self) -> crossbeam_channel::Receiver<()> {
-        self.told.clone()
+        self.done_receiver.clone()
     }
 }
 
-/// Plays `count` exposures on a card; gives the most that were in flight.
-fn on_a_card(count: u64, time: Duration) -> usize {
-    let most = Arc::new(AtomicUsize::new(0));
-    let (tell, told) = crossbeam_channel::unbounded();
-    let card = Card { time, jobs: VecDeque::new(), most: most.clone(), tell, told };
-    let deblurrer = Deblurrer::new(Box::new(card));
+/// Plays `count` exposures on a fake GPU. Returns the maximum number in flight.
+fn play_on_fake_gpu(count: u64, time: Duration) -> usize {
+    let max_in_flight = Arc::new(AtomicUsize::new(0));
+    let (done_sender, done_receiver) = crossbeam_channel::unbounded();
+    let gpu = FakeGpu {
+        time,
+        jobs: VecDeque::new(),
+        max_in_flight: max_in_flight.clone(),
+        done_sender,
+        done_receiver,
+    };
+    let deblurrer = Deblurrer::new(Box::new(gpu));
     let source = Burst { next: 0, count, failing: Arc::default() };
     let pipeline = Pipeline::start(Parts {
         source: Box::new(source),
@@ -465,10 +473,14 @@ fn on_a_card(count: u64, time: Duration) -> usize {
     let pipeline = pipeline.unwrap();
     let mut numbers = Vec::new();
     wait("the last exposure", || {
-        if let Some(outcome) = pipeline.take() {
-            let number = outcome.captured.number;
-            let shown = outcome.restored[0].data()[0];
-            assert_eq!(shown, Rounding::Nearest.byte(number as f32 / 1000.0), "another's picture");
+        if let Some(result) = pipeline.take() {
+            let number = result.captured.number;
+            let shown = result.restored[0].data()[0];
+            assert_eq!(
+                shown,
+                Rounding::Nearest.byte(number as f32 / 1000.0),
+                "the image of another exposure"
+            );
             numbers.push(number);
         }
         numbers.last() == Some(&(count - 1))
@@ -477,15 +489,15 @@ fn on_a_card(count: u64, time: Duration) -> usize {
     let counts = pipeline.stats().snapshot();
     assert_eq!(counts.captured, counts.restored + counts.drops.engine + counts.drops.queue);
     assert_eq!(counts.restored, counts.shown + counts.drops.display);
-    most.load(Ordering::Relaxed)
+    max_in_flight.load(Ordering::Relaxed)
 }
 
 #[test]
-fn with_a_backlog_two_exposures_are_in_flight_and_every_one_is_accounted_for() {
-    assert_eq!(on_a_card(100, Duration::from_millis(5)), 2);
+fn with_a_backlog_two_exposures_are_in_flight_and_all_are_counted() {
+    assert_eq!(play_on_fake_gpu(100, Duration::from_millis(5)), 2);
 }
 
 #[test]
 fn a_single_exposure_is_shown_without_waiting_for_another() {
-    assert_eq!(on_a_card(1, Duration::from_millis(5)), 1);
+    assert_eq!(play_on_fake_gpu(1, Duration::from_millis(5)), 1);
 }

@@ -1,4 +1,4 @@
-//! Recordings are what the cameras gave, and a full disk ends them cleanly.
+//! Recordings contain what the cameras delivered, and a full disk ends them cleanly.
 
 #![allow(
     clippy::indexing_slicing,
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const ALL: RecordSettings = RecordSettings {
+const UNLIMITED: RecordSettings = RecordSettings {
     frames: None,
     reserve_bytes: 0,
     warn_pairs: 0,
@@ -81,10 +81,10 @@ fn start(
 }
 
 #[test]
-fn what_is_recorded_is_what_came() {
+fn recordings_contain_exactly_what_was_pushed() {
     let folder = tempfile::tempdir().unwrap();
     let drops = Drops::default();
-    let recorder = start(folder.path(), ALL, &drops, Box::new(Disk));
+    let recorder = start(folder.path(), UNLIMITED, &drops, Box::new(Disk));
     let all: Vec<_> = (0..20).map(|i| synced(i, 0)).collect();
     all.iter().for_each(|s| recorder.push(s.clone()));
     let progress = recorder.finish();
@@ -108,9 +108,9 @@ fn what_is_recorded_is_what_came() {
 }
 
 #[test]
-fn a_recording_ends_by_itself_after_so_many_frames() {
+fn a_recording_stops_after_the_requested_number_of_frames() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = RecordSettings { frames: Some(6), ..ALL };
+    let settings = RecordSettings { frames: Some(6), ..UNLIMITED };
     let recorder = start(folder.path(), settings, &Drops::default(), Box::new(Disk));
     (0..20).for_each(|i| recorder.push(synced(i, 0)));
     let until = Instant::now() + Duration::from_secs(5);
@@ -122,17 +122,17 @@ fn a_recording_ends_by_itself_after_so_many_frames() {
 }
 
 #[test]
-fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
+fn exposures_of_two_epochs_are_not_paired_and_gaps_are_listed() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(Disk));
+    let recorder = start(folder.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
     recorder.push(synced(0, 0));
     recorder.push(synced(1, 1));
-    let mut flawed = Arc::unwrap_or_clone(synced(2, 1));
+    let mut incomplete = Arc::unwrap_or_clone(synced(2, 1));
     let gap = LostRange { from_us: 21_000, until_us: 22_000 };
-    flawed.missing.push(gap);
-    flawed.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
-    flawed.lossy = true;
-    recorder.push(Arc::new(flawed));
+    incomplete.missing.push(gap);
+    incomplete.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
+    incomplete.lossy = true;
+    recorder.push(Arc::new(incomplete));
     let progress = recorder.finish();
     assert_eq!((progress.pairs, progress.unpaired), (1, 1));
     assert_eq!(progress.lossy, ["desk_1_00000.npz"]);
@@ -140,21 +140,21 @@ fn exposures_of_two_clocks_are_not_paired_and_gaps_are_noted() {
 }
 
 /// A disk that fills up, is slow, or fails.
-struct Small {
+struct FakeDisk {
     free: Arc<Mutex<u64>>,
     fail_after: u64,
     delay: Duration,
     written: Mutex<u64>,
 }
 
-impl Small {
+impl FakeDisk {
     fn new(free: u64, fail_after: u64, delay: Duration) -> Box<Self> {
         let free = Arc::new(Mutex::new(free));
         Box::new(Self { free, fail_after, delay, written: Mutex::new(0) })
     }
 }
 
-impl Store for Small {
+impl Store for FakeDisk {
     fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
         Ok(*self.free.lock().unwrap())
     }
@@ -174,12 +174,12 @@ impl Store for Small {
 }
 
 #[test]
-fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
+fn a_disk_that_fills_up_gives_a_warning_and_ends_the_recording_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let drops = Drops::default();
-    let settings = RecordSettings { reserve_bytes: 50_000, warn_pairs: 8, ..ALL };
+    let settings = RecordSettings { reserve_bytes: 50_000, warn_pairs: 8, ..UNLIMITED };
     let recorder =
-        start(folder.path(), settings, &drops, Small::new(200_000, u64::MAX, Duration::ZERO));
+        start(folder.path(), settings, &drops, FakeDisk::new(200_000, u64::MAX, Duration::ZERO));
     (0..60).for_each(|i| recorder.push(synced(i, 0)));
     let until = Instant::now() + Duration::from_secs(5);
     while recorder.progress().ending.is_none() && Instant::now() < until {
@@ -189,7 +189,10 @@ fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
     assert_eq!(progress.ending, Some(StopReason::DiskFull));
     assert!(progress.warning.is_some_and(|w| w.contains("room for")));
     let bytes: u64 = files(folder.path()).iter().map(|f| f.metadata().unwrap().len()).sum();
-    assert!((100_000..150_000).contains(&bytes), "the reserve is kept, and not more: {bytes}");
+    assert!(
+        (100_000..150_000).contains(&bytes),
+        "not the whole space above the reserve is used: {bytes}"
+    );
     assert_eq!(progress.bytes, bytes);
     assert_eq!(files(folder.path()).len() as u64, progress.pairs);
     assert!(files(folder.path()).iter().all(|f| Pair::read(f).is_ok()));
@@ -198,10 +201,11 @@ fn a_disk_that_fills_up_is_warned_of_and_ends_the_recording_cleanly() {
 }
 
 #[test]
-fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
+fn a_failed_write_is_reported_and_leaves_only_complete_files() {
     let folder = tempfile::tempdir().unwrap();
     let drops = Drops::default();
-    let recorder = start(folder.path(), ALL, &drops, Small::new(1 << 40, 3, Duration::ZERO));
+    let recorder =
+        start(folder.path(), UNLIMITED, &drops, FakeDisk::new(1 << 40, 3, Duration::ZERO));
     (0..20).for_each(|i| recorder.push(synced(i, 0)));
     let progress = recorder.finish();
     assert!(
@@ -212,17 +216,17 @@ fn a_write_that_fails_is_said_and_leaves_whole_files_only() {
     assert!(progress.lost >= 2);
 }
 
-/// A disk whose driver panics: when a pair is written, or when it is asked for its space after
-/// the recording has begun.
+/// A disk whose driver panics: when a pair is written, or when the free space is requested after
+/// the recording has started.
 struct Panicking {
     free: u64,
     on_write: bool,
-    asked: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl Store for Panicking {
     fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
-        assert!(self.on_write || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
+        assert!(self.on_write || self.requests.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
         Ok(self.free)
     }
 
@@ -233,17 +237,17 @@ impl Store for Panicking {
 }
 
 #[test]
-fn a_thread_of_the_recorder_that_panics_ends_the_recording_and_gives_memory_back() {
-    let whole = tempfile::tempdir().unwrap();
-    let recorder = start(whole.path(), ALL, &Drops::default(), Box::new(Disk));
+fn a_panic_in_a_recorder_thread_ends_the_recording_and_releases_memory() {
+    let reference = tempfile::tempdir().unwrap();
+    let recorder = start(reference.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
     (0..2).for_each(|i| recorder.push(synced(i, 0)));
     let pair = recorder.finish().bytes;
-    // Space for one pair and a half: a second one waits until the first is written.
+    // Space for one and a half pairs: the second one waits until the first is written.
     for (on_write, free) in [(true, pair * 3 / 2), (true, 1 << 40), (false, 1 << 40)] {
         let folder = tempfile::tempdir().unwrap();
         let drops = Drops::default();
-        let store = Box::new(Panicking { free, on_write, asked: AtomicU64::new(0) });
-        let recorder = start(folder.path(), ALL, &drops, store);
+        let store = Box::new(Panicking { free, on_write, requests: AtomicU64::new(0) });
+        let recorder = start(folder.path(), UNLIMITED, &drops, store);
         (0..12).for_each(|i| recorder.push(synced(i, 0)));
         let until = Instant::now() + Duration::from_secs(10);
         while recorder.progress().ending.is_none() {
@@ -263,18 +267,18 @@ fn a_thread_of_the_recorder_that_panics_ends_the_recording_and_gives_memory_back
 }
 
 #[test]
-fn a_disk_that_is_too_slow_is_counted() {
+fn frames_that_are_lost_because_of_a_slow_disk_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let drops = Drops::default();
-    let settings = RecordSettings { queue: 4, ..ALL };
-    let slow = Small::new(1 << 40, u64::MAX, Duration::from_millis(30));
+    let settings = RecordSettings { queue: 4, ..UNLIMITED };
+    let slow = FakeDisk::new(1 << 40, u64::MAX, Duration::from_millis(30));
     let recorder = start(folder.path(), settings, &drops, slow);
     (0..40).for_each(|i| recorder.push(synced(i, 0)));
     let until = Instant::now() + Duration::from_secs(5);
     while recorder.progress().waiting > 2 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
     }
-    // It goes on, and says what is wrong.
+    // The recording continues, with a warning.
     (40..44).for_each(|i| recorder.push(synced(i, 0)));
     let progress = recorder.finish();
     assert!(progress.lost > 15, "{progress:?}");
@@ -288,12 +292,12 @@ fn a_disk_that_is_too_slow_is_counted() {
 }
 
 #[test]
-fn exposures_that_wait_take_no_more_memory_than_they_may() {
+fn the_memory_of_waiting_exposures_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let one = synced(0, 0);
     let bytes = one.frame.picture.data().len() + one.events.len() * size_of::<Event>();
-    let settings = RecordSettings { queue_bytes: 4 * bytes as u64 * 2, ..ALL };
-    let slow = Small::new(1 << 40, u64::MAX, Duration::from_millis(20));
+    let settings = RecordSettings { queue_bytes: 4 * bytes as u64 * 2, ..UNLIMITED };
+    let slow = FakeDisk::new(1 << 40, u64::MAX, Duration::from_millis(20));
     let recorder = start(folder.path(), settings, &Drops::default(), slow);
     for i in 0..60 {
         recorder.push(synced(i, 0));
@@ -306,13 +310,13 @@ fn exposures_that_wait_take_no_more_memory_than_they_may() {
 #[test]
 fn sharp_images_are_recorded_with_the_middle_of_their_exposure() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(Disk));
-    let known = |i: u64| {
-        let mut known = Arc::unwrap_or_clone(synced(i, 0));
-        known.frame.truth = Some(known.frame.picture.map(|v| v ^ 0x55));
-        Arc::new(known)
+    let recorder = start(folder.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
+    let with_truth = |i: u64| {
+        let mut with_truth = Arc::unwrap_or_clone(synced(i, 0));
+        with_truth.frame.truth = Some(with_truth.frame.picture.map(|v| v ^ 0x55));
+        Arc::new(with_truth)
     };
-    let (a, b) = (known(0), known(1));
+    let (a, b) = (with_truth(0), with_truth(1));
     recorder.push(a.clone());
     recorder.push(b.clone());
     recorder.finish();
@@ -323,22 +327,22 @@ fn sharp_images_are_recorded_with_the_middle_of_their_exposure() {
 }
 
 #[test]
-fn a_full_disk_and_a_taken_folder_are_refused() {
+fn a_full_disk_and_a_folder_with_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = RecordSettings { reserve_bytes: u64::MAX, ..ALL };
-    let begin = |settings| {
+    let settings = RecordSettings { reserve_bytes: u64::MAX, ..UNLIMITED };
+    let start_with = |settings| {
         let session = SessionInfo::default();
         Recorder::start(folder.path(), session, settings, Drops::default(), Box::new(Disk))
     };
-    assert!(matches!(begin(settings), Err(RecordError::Full { .. })));
+    assert!(matches!(start_with(settings), Err(RecordError::Full { .. })));
     std::fs::write(folder.path().join("something"), b"").unwrap();
-    assert!(matches!(begin(ALL), Err(RecordError::Taken(_))));
+    assert!(matches!(start_with(UNLIMITED), Err(RecordError::Taken(_))));
 }
 
 #[test]
-fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
+fn a_recording_that_is_played_and_recorded_again_is_identical() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let recorder = start(first.path(), ALL, &Drops::default(), Box::new(Disk));
+    let recorder = start(first.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
     (0..16).for_each(|i| recorder.push(synced(i, 0)));
     recorder.finish();
 
@@ -349,13 +353,15 @@ fn a_recording_played_through_the_rig_and_recorded_again_is_the_same() {
     let source =
         CameraStream::start("replay", opener, DeviceSelector::default(), lossless, drops.clone())
             .unwrap();
-    let recorder = Arc::new(start(second.path(), ALL, &drops, Box::new(Disk)));
-    let tap = recorder.clone();
+    let recorder = Arc::new(start(second.path(), UNLIMITED, &drops, Box::new(Disk)));
+    let sink_recorder = recorder.clone();
     let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
     let packets = source.packets.clone();
     let rig_settings = RigSettings { sync, ..RigSettings::default() };
-    let rig = Rig::start(vec![packets.into()], rig_settings, drops.clone(), move |s| tap.push(s))
-        .unwrap();
+    let rig = Rig::start(vec![packets.into()], rig_settings, drops.clone(), move |s| {
+        sink_recorder.push(s)
+    })
+    .unwrap();
     let until = Instant::now() + Duration::from_secs(10);
     while recorder.progress().exposures < 16 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
@@ -389,14 +395,14 @@ impl Store for ManifestOnly {
 #[test]
 fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = start(folder.path(), ALL, &Drops::default(), Box::new(ManifestOnly));
+    let recorder = start(folder.path(), UNLIMITED, &Drops::default(), Box::new(ManifestOnly));
     for i in 0..3000 {
-        let mut flawed = Arc::unwrap_or_clone(synced(i, 0));
-        let start = flawed.frame.start.us();
+        let mut incomplete = Arc::unwrap_or_clone(synced(i, 0));
+        let start = incomplete.frame.start.us();
         let gap = |k: i64| LostRange { from_us: start + k * 100, until_us: start + k * 100 + 50 };
-        flawed.missing = (0..30).map(gap).collect();
-        flawed.lossy = true;
-        recorder.push(Arc::new(flawed));
+        incomplete.missing = (0..30).map(gap).collect();
+        incomplete.lossy = true;
+        recorder.push(Arc::new(incomplete));
     }
     let progress = recorder.finish();
     assert_eq!(progress.pairs, 1500);
@@ -408,7 +414,7 @@ fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
         (&progress["missing_total"], &progress["lossy_total"]),
         (&1500.into(), &1500.into())
     );
-    // The lists name the first files; the last gap of each reaches to the end of what is missing.
+    // The lists name the first files; the last gap of each is extended to the last missing event.
     let files = progress["missing"].as_array().unwrap();
     assert_eq!(progress["lossy"].as_array().unwrap().len(), files.len());
     let last = files.iter().map(|f| f[1].as_array().unwrap().last().unwrap()["until_us"].as_i64());

@@ -1,4 +1,4 @@
-//! Recordings played as cameras.
+//! Replay of recordings as cameras.
 
 #![allow(
     clippy::indexing_slicing,
@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn real() -> Option<PathBuf> {
+fn real_aedat4() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/davis346.aedat4");
     if !path.exists() {
-        println!("skipped: {} is not there", path.display());
+        println!("skipped: {} does not exist", path.display());
         return None;
     }
     Some(path)
@@ -38,7 +38,7 @@ fn play(path: &Path, settings: ReplaySettings) -> CameraStream {
 
 const ONCE: ReplaySettings = ReplaySettings { looped: false, speed: UNPACED, end: true };
 
-/// Everything that a source gives, as exposures.
+/// Collects everything that a source delivers, as exposures.
 fn exposures(source: &CameraStream) -> Vec<SyncedExposure> {
     let settings = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, source.drops.clone());
@@ -100,8 +100,8 @@ fn pairs(folder: &Path, count: i64) -> Vec<Pair> {
 }
 
 #[test]
-fn a_real_aedat4_recording_is_read_whole() {
-    let Some(path) = real() else { return };
+fn a_real_aedat4_recording_is_read_completely() {
+    let Some(path) = real_aedat4() else { return };
     let mut reader = Reader::open(&path).unwrap();
     assert_eq!(reader.sensor(), Size::new(346, 260));
     let (mut events, mut frames, mut first, mut last) = (0, 0, i64::MAX, 0);
@@ -126,33 +126,33 @@ fn a_real_aedat4_recording_is_read_whole() {
 }
 
 #[test]
-fn a_real_aedat4_recording_gives_exposures() {
-    let Some(path) = real() else { return };
+fn a_real_aedat4_recording_yields_exposures() {
+    let Some(path) = real_aedat4() else { return };
     let source = play(&path, ONCE);
     let out = exposures(&source);
     assert_eq!(out.len(), 59);
-    // The recording's ends may cut events off.
+    // Events at the ends of the recording may be missing.
     assert!(out[1..58].iter().all(SyncedExposure::is_complete));
     assert_eq!(source.drops.total(DropUnit::Frames), 0);
 }
 
 #[test]
-fn damaged_and_cut_off_recordings_are_errors_and_no_panics() {
-    let Some(path) = real() else { return };
-    let whole = std::fs::read(path).unwrap();
+fn damaged_and_truncated_recordings_are_errors_and_no_panics() {
+    let Some(path) = real_aedat4() else { return };
+    let complete = std::fs::read(path).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("cut.aedat4");
+    let file = folder.path().join("truncated.aedat4");
     for length in [0, 10, 17, 500, 3_200, 10_000, 100_000] {
-        std::fs::write(&file, &whole[..length]).unwrap();
+        std::fs::write(&file, &complete[..length]).unwrap();
         if let Ok(mut reader) = Reader::open(&file) {
             while let Ok(Some(_)) = reader.next_part() {}
         }
     }
     std::fs::write(&file, b"PK\x03\x04 something else").unwrap();
     assert!(matches!(Reader::open(&file), Err(Aedat4Error::Magic)));
-    let mut damaged = whole[..200_000].to_vec();
+    let mut damaged = complete[..200_000].to_vec();
     for i in (18..damaged.len()).step_by(611) {
-        let was = damaged[i];
+        let original = damaged[i];
         damaged[i] ^= 0x5a;
         std::fs::write(&file, &damaged).unwrap();
         if let Ok(mut reader) = Reader::open(&file) {
@@ -161,12 +161,12 @@ fn damaged_and_cut_off_recordings_are_errors_and_no_panics() {
                 parts += 1;
             }
         }
-        damaged[i] = was;
+        damaged[i] = original;
     }
 }
 
 #[test]
-fn pairs_come_back_as_they_were_written() {
+fn pairs_are_played_as_they_were_written() {
     let folder = tempfile::tempdir().unwrap();
     let pairs = pairs(folder.path(), 5);
     let source = play(folder.path(), ONCE);
@@ -186,8 +186,8 @@ fn pairs_come_back_as_they_were_written() {
     assert_eq!(source.drops.snapshot(), []);
 }
 
-/// A recording that is being played, and where it stands.
-fn watched(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
+/// Plays a recording and returns its monitor.
+fn play_with_monitor(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
     let opener = Replay::new(path, settings);
     let monitor = opener.monitor();
     let lossless = Settings { lossless: true, ..Settings::default() };
@@ -201,8 +201,8 @@ fn watched(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
     (source.unwrap(), monitor)
 }
 
-/// Asks for something, and waits until that was heard.
-fn ask(source: &CameraStream, name: &str, value: Value) {
+/// Sets a control, and waits until it was applied.
+fn set_control(source: &CameraStream, name: &str, value: Value) {
     while source.status.try_recv().is_ok() {}
     assert!(source.commands.set(name, value));
     loop {
@@ -214,7 +214,7 @@ fn ask(source: &CameraStream, name: &str, value: Value) {
     }
 }
 
-/// Starts of the exposures that come until there is quiet.
+/// Starts of the exposures that arrive, until none does for 150 ms.
 fn starts(source: &CameraStream) -> Vec<i64> {
     let mut starts = Vec::new();
     while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
@@ -225,23 +225,23 @@ fn starts(source: &CameraStream) -> Vec<i64> {
     starts
 }
 
-/// When frame `n` of [`pairs`] begins.
+/// Start of frame `n` of [`pairs`] in microseconds.
 fn start_us(n: i64) -> i64 {
     1_000_000 + n * 10_000
 }
 
 #[test]
-fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
+fn playback_can_be_paused_stepped_and_sought_to_the_frame() {
     let folder = tempfile::tempdir().unwrap();
     pairs(folder.path(), 20);
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
-    let (source, monitor) = watched(folder.path(), settings);
-    ask(&source, "paused", Value::Bool(true));
+    let (source, monitor) = play_with_monitor(folder.path(), settings);
+    set_control(&source, "paused", Value::Bool(true));
     starts(&source);
     assert!(starts(&source).is_empty(), "it is paused");
     // 40 frames of 10 ms, and the last one ends after 395 ms.
     for (position, frame) in [(0.0, 0), (0.5, 19), (1.0, 39), (0.2532, 10), (0.2531, 9)] {
-        ask(&source, "position", Value::Float(position));
+        set_control(&source, "position", Value::Float(position));
         assert_eq!(starts(&source), [start_us(frame)], "at {position}");
         let state = monitor.state();
         assert_eq!((state.frame as i64, state.frames), (frame, 40));
@@ -250,15 +250,15 @@ fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
     assert!(monitor.state().paused);
     for (step, frame) in [(1, 10), (1, 11), (-1, 10), (-3, 7), (5, 12), (-100, 0), (-1, 0)] {
         let before = monitor.state().frame as i64;
-        ask(&source, "step", Value::Int(step));
+        set_control(&source, "step", Value::Int(step));
         let expected = if before == frame { vec![] } else { vec![start_us(frame)] };
         assert_eq!(starts(&source), expected, "{step} from {before}");
         assert_eq!(monitor.state().frame as i64, frame);
     }
-    // At ten times the speed the whole takes 40 ms, and then it begins again.
-    ask(&source, "loop", Value::Bool(true));
-    ask(&source, "speed", Value::Float(10.0));
-    ask(&source, "paused", Value::Bool(false));
+    // At ten times the speed the recording takes 40 ms, and then it restarts.
+    set_control(&source, "loop", Value::Bool(true));
+    set_control(&source, "speed", Value::Float(10.0));
+    set_control(&source, "paused", Value::Bool(false));
     let started = Instant::now();
     let mut epochs = std::collections::BTreeSet::new();
     while epochs.len() < 4 {
@@ -267,22 +267,26 @@ fn playing_can_be_paused_stepped_and_sought_to_the_frame() {
             epochs.insert(f.epoch);
         }
     }
-    assert!(started.elapsed() > Duration::from_millis(60), "two whole rounds at least");
+    assert!(started.elapsed() > Duration::from_millis(60), "at least two complete loops");
 }
 
 #[test]
-fn what_a_step_shows_is_complete_at_once() {
+fn a_step_is_complete_at_once() {
     let folder = tempfile::tempdir().unwrap();
     pairs(folder.path(), 6);
     let settings = ReplaySettings { looped: false, speed: 1.0, end: false };
-    let (source, _) = watched(folder.path(), settings);
-    ask(&source, "paused", Value::Bool(true));
+    let (source, _) = play_with_monitor(folder.path(), settings);
+    set_control(&source, "paused", Value::Bool(true));
     starts(&source);
     let settings = SyncSettings { max_wait_us: None, patience_us: 0, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, source.drops.clone());
-    // Between pairs nothing is recorded, and still every frame comes out when it is sought.
+    // Nothing is recorded between pairs, and yet every sought frame is complete.
     for frame in [3, 4, 5, 4, 0, 11] {
-        ask(&source, "position", Value::Float((frame as f64 * 10_000.0 + 100.0) / 115_000.0));
+        set_control(
+            &source,
+            "position",
+            Value::Float((frame as f64 * 10_000.0 + 100.0) / 115_000.0),
+        );
         let mut out = Vec::new();
         while let Ok(packet) = source.packets.recv_timeout(Duration::from_millis(150)) {
             match packet {
@@ -299,24 +303,24 @@ fn what_a_step_shows_is_complete_at_once() {
 }
 
 #[test]
-fn damaged_files_are_passed_over_by_name_and_counted() {
+fn damaged_files_are_skipped_listed_and_counted() {
     let folder = tempfile::tempdir().unwrap();
-    // As in a dataset, in folders of their own.
+    // As in a dataset, in subfolders.
     for part in ["test", "train"] {
         std::fs::create_dir(folder.path().join(part)).unwrap();
         pairs(&folder.path().join(part), 3);
     }
-    let cut = folder.path().join("train/scene_001.npz");
-    let whole = std::fs::read(&cut).unwrap();
-    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    // Its head is sound, its pictures are not.
-    let rotten = folder.path().join("test/scene_002.npz");
-    let mut bytes = std::fs::read(&rotten).unwrap();
+    let truncated = folder.path().join("train/scene_001.npz");
+    let complete = std::fs::read(&truncated).unwrap();
+    std::fs::write(&truncated, &complete[..complete.len() / 2]).unwrap();
+    // Its header is valid, its images are not.
+    let damaged = folder.path().join("test/scene_002.npz");
+    let mut bytes = std::fs::read(&damaged).unwrap();
     bytes[120..180].iter_mut().for_each(|b| *b ^= 0x5a);
-    std::fs::write(&rotten, bytes).unwrap();
-    // What a crash leaves behind is no file.
+    std::fs::write(&damaged, bytes).unwrap();
+    // The temporary file of a crash is ignored.
     std::fs::write(folder.path().join("train/.a1b2.part"), b"PK half").unwrap();
-    let (source, monitor) = watched(folder.path(), ONCE);
+    let (source, monitor) = play_with_monitor(folder.path(), ONCE);
     assert_eq!(exposures(&source).len(), 8);
     let mut skipped: Vec<String> =
         monitor.state().skipped.into_iter().map(|(name, _)| name).collect();
@@ -326,11 +330,11 @@ fn damaged_files_are_passed_over_by_name_and_counted() {
 }
 
 #[test]
-fn a_recorded_sequence_brings_its_name_and_its_truth() {
+fn a_recorded_sequence_has_its_name_and_ground_truth() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = pairs(folder.path(), 1).remove(0);
     let known = first.frames.clone().map(|f| f.map(|v| v ^ 0x33));
-    // The middles of both exposures, one of them to within a fraction of it.
+    // The middles of both exposures, one of them only approximately.
     let timestamps_us = vec![1_002_500, 1_012_540];
     first.truth = Some(GroundTruth { images: known.to_vec(), timestamps_us });
     first.write(&folder.path().join("scene_000.npz")).unwrap();
@@ -341,7 +345,7 @@ fn a_recorded_sequence_brings_its_name_and_its_truth() {
     };
     let manifest = serde_json::to_vec(&Manifest::new(session)).unwrap();
     std::fs::write(folder.path().join("session.json"), manifest).unwrap();
-    let (source, _) = watched(folder.path(), ONCE);
+    let (source, _) = play_with_monitor(folder.path(), ONCE);
     let status = source.status.recv_timeout(Duration::from_secs(10)).unwrap();
     let Status::Connected(identity, _) = status else { panic!("{status:?}") };
     assert_eq!(identity.model, "recording desk (DAVIS346 123)");
@@ -351,49 +355,49 @@ fn a_recorded_sequence_brings_its_name_and_its_truth() {
 
 #[test]
 fn a_real_aedat4_recording_is_sought_to_the_frame() {
-    let Some(path) = real() else { return };
+    let Some(path) = real_aedat4() else { return };
     let mut reader = Reader::open(&path).unwrap();
-    let told = reader.index().unwrap();
-    // Without its table, the file is read through, and gives the same.
-    let whole = std::fs::read(&path).unwrap();
+    let table = reader.index().unwrap();
+    // Without its table, the file is scanned, with the same result.
+    let complete = std::fs::read(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let cut = folder.path().join("cut.aedat4");
-    std::fs::write(&cut, &whole[..6_122_043]).unwrap();
-    let read = Reader::open(&cut).unwrap().index().unwrap();
-    assert_eq!(told.len(), 708);
+    let truncated = folder.path().join("truncated.aedat4");
+    std::fs::write(&truncated, &complete[..6_122_043]).unwrap();
+    let read = Reader::open(&truncated).unwrap().index().unwrap();
+    assert_eq!(table.len(), 708);
     let places = |p: &[PacketPlace]| p.iter().map(|p| (p.at, p.kind)).collect::<Vec<_>>();
-    assert_eq!(places(&told), places(&read));
-    let mut begins = Vec::new();
+    assert_eq!(places(&table), places(&read));
+    let mut starts_us = Vec::new();
     while let Some(part) = reader.next_part().unwrap() {
         if let Part::Frame(f) = part {
-            begins.push(f.start_us);
+            starts_us.push(f.start_us);
         }
     }
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };
-    let (source, monitor) = watched(&path, settings);
-    ask(&source, "paused", Value::Bool(true));
+    let (source, monitor) = play_with_monitor(&path, settings);
+    set_control(&source, "paused", Value::Bool(true));
     starts(&source);
     for position in [0.0, 0.31, 0.77, 0.5, 1.0] {
-        ask(&source, "position", Value::Float(position));
+        set_control(&source, "position", Value::Float(position));
         let state = monitor.state();
         let shown = starts(&source);
-        assert_eq!(shown, [begins[state.frame]], "at {position}");
+        assert_eq!(shown, [starts_us[state.frame]], "at {position}");
         let step = 1.0 / state.frames as f64;
         assert!((state.position - position).abs() < 1.5 * step, "{} {position}", state.position);
     }
     let last = monitor.state().frame;
-    ask(&source, "step", Value::Int(-1));
-    assert_eq!(starts(&source), [begins[last - 1]]);
+    set_control(&source, "step", Value::Int(-1));
+    assert_eq!(starts(&source), [starts_us[last - 1]]);
 }
 
 #[test]
-fn a_real_sequence_of_pairs_is_played_without_a_loss() {
+fn a_real_sequence_of_pairs_is_played_without_loss() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/cups");
     if !path.exists() {
-        println!("skipped: {} is not there", path.display());
+        println!("skipped: {} does not exist", path.display());
         return;
     }
-    let (source, monitor) = watched(&path, ONCE);
+    let (source, monitor) = play_with_monitor(&path, ONCE);
     let out = exposures(&source);
     assert_eq!((out.len(), monitor.state().frames), (30, 30));
     assert!(out.iter().all(SyncedExposure::is_complete));
@@ -401,7 +405,7 @@ fn a_real_sequence_of_pairs_is_played_without_a_loss() {
 }
 
 #[test]
-fn what_is_no_recording_is_said() {
+fn a_folder_without_recordings_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let source = play(folder.path(), ONCE);
     let status = source.status.recv_timeout(Duration::from_secs(5)).unwrap();

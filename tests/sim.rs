@@ -1,4 +1,4 @@
-//! The simulated rig: its physics, and its clocks through the synchronisation.
+//! The simulated rig: its physics, and the synchronisation of its clocks.
 
 #![allow(
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ use gem_live::simulate::{CameraSettings, SensorSettings};
 use gem_live::time::{TimeRange, Timestamp};
 use std::time::{Duration, Instant};
 
-/// Events as fine as the picture, without faults: what EDI is right for.
+/// Events at the resolution of the frame, from an ideal sensor: the input that EDI assumes.
 fn ideal() -> RigModel {
     let size = Size::new(144, 96);
     let mut model = RigModel::new(size, 3);
@@ -39,7 +39,7 @@ fn periods(model: RigModel, count: usize) -> Vec<Period> {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_world_and_another_gives_another() {
+fn the_seed_determines_the_world() {
     let model = RigModel::new(Size::new(96, 64), 5);
     let (a, b) = (periods(model, 3), periods(model, 3));
     for (a, b) in a.iter().zip(&b) {
@@ -50,7 +50,7 @@ fn the_same_seed_gives_the_same_world_and_another_gives_another() {
 }
 
 #[test]
-fn threads_change_nothing() {
+fn the_number_of_threads_does_not_change_the_world() {
     let model = RigModel::new(Size::new(160, 96), 5);
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -84,12 +84,12 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
     }
     println!("PSNR: blurry {blurry:.2}, EDI {restored:.2} dB");
     assert_eq!(sharper, all.len());
-    // Events that were shifted, mirrored or of the wrong sign would make it worse.
+    // Shifted, mirrored or inverted events would make it worse.
     assert!(restored > blurry + 1.5, "blurry {blurry:.2}, EDI {restored:.2} dB");
 }
 
 #[test]
-fn a_world_that_stands_still_gives_sharp_frames_and_next_to_no_events() {
+fn a_still_world_has_sharp_frames_and_no_events() {
     let mut world = RigWorld::new(ideal()).unwrap();
     world.set(30_000, 0.0);
     for _ in 0..2 {
@@ -100,7 +100,7 @@ fn a_world_that_stands_still_gives_sharp_frames_and_next_to_no_events() {
     }
 }
 
-/// Plays the camera for some frames, as fast as it comes, through clocks and buffer.
+/// Polls the camera for some frames and passes its packets through frame timer and sync buffer.
 fn play(
     cable: bool,
     pull_after: usize,
@@ -116,7 +116,7 @@ fn play(
     let (mut packets, mut out) = (Vec::new(), Vec::new());
     let started = Instant::now();
     while out.len() < frames {
-        assert!(started.elapsed() < Duration::from_secs(60), "{} frames came", out.len());
+        assert!(started.elapsed() < Duration::from_secs(60), "only {} frames arrived", out.len());
         if out.len() >= pull_after {
             camera.set("cable", &Value::Bool(false)).unwrap();
         }
@@ -140,10 +140,10 @@ fn play(
 }
 
 #[test]
-fn edges_tell_every_exposure_exactly_and_each_comes_once_with_all_its_events() {
+fn sync_edges_time_every_exposure_and_no_events_are_lost() {
     let (model, clocks, out, drops) = play(true, usize::MAX, 60);
     assert!(matches!(clocks.state(), SyncState::Edges { .. }), "{:?}", clocks.state());
-    // Until the clocks have met, frames go by arrival times.
+    // Until the clocks are aligned, frames are timed by their arrival.
     for synced in out.iter().skip(20) {
         let number = i64::try_from(synced.frame.sequence).unwrap();
         let start = model.event_us(number * model.period_us);
@@ -156,10 +156,10 @@ fn edges_tell_every_exposure_exactly_and_each_comes_once_with_all_its_events() {
 }
 
 #[test]
-fn a_cable_that_is_pulled_is_noticed_and_frames_go_on_in_step() {
+fn a_pulled_sync_cable_is_detected_and_frames_stay_aligned() {
     let (model, clocks, out, drops) = play(true, 40, 70);
     assert!(!matches!(clocks.state(), SyncState::Edges { .. }), "{:?}", clocks.state());
-    // The line through the edges that came still tells the time, better than arrivals would.
+    // The fit through the received edges still predicts the exposures, better than arrival times.
     for synced in out.iter().skip(50) {
         let number = i64::try_from(synced.frame.sequence).unwrap();
         let off = synced.frame.start.us() - model.event_us(number * model.period_us);
@@ -169,7 +169,7 @@ fn a_cable_that_is_pulled_is_noticed_and_frames_go_on_in_step() {
 }
 
 #[test]
-fn without_the_cable_arrival_times_tell_the_exposures_and_nothing_is_lost() {
+fn without_a_sync_cable_arrival_times_are_used_and_nothing_is_lost() {
     let (_, clocks, out, drops) = play(false, 0, 40);
     assert!(matches!(clocks.state(), SyncState::Arrival { .. }), "{:?}", clocks.state());
     assert!(out.windows(2).all(|w| w[1].frame.sequence == w[0].frame.sequence + 1));
@@ -177,18 +177,22 @@ fn without_the_cable_arrival_times_tell_the_exposures_and_nothing_is_lost() {
 }
 
 #[test]
-fn delays_have_the_mean_that_was_asked_for() {
+fn delays_have_the_configured_mean() {
     let mut jitter = Jitter::new(1, 2_000.0);
     let mean = (0..20_000).map(|_| jitter.delay_us() as f64).sum::<f64>() / 20_000.0;
     assert!((mean - 2_000.0).abs() < 60.0, "{mean}");
     assert_eq!(Jitter::new(1, 0.0).delay_us(), 0);
 }
 
-/// Polls a device until `enough` says so of all that came.
+/// Polls a device until `enough` returns `true` for the received packets.
 fn polled(device: &mut dyn Device, enough: impl Fn(&[Packet]) -> bool) -> Vec<Packet> {
     let (mut packets, started) = (Vec::new(), Instant::now());
     while !enough(&packets) {
-        assert!(started.elapsed() < Duration::from_secs(60), "{} packets came", packets.len());
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "only {} packets arrived",
+            packets.len()
+        );
         device.poll(Duration::from_millis(20), &mut packets).unwrap();
     }
     packets
@@ -211,34 +215,34 @@ fn frames(packets: &[Packet]) -> Vec<&FramePacket> {
 }
 
 #[test]
-fn the_event_clock_can_be_bent_and_set_anew_while_it_runs() {
+fn drift_and_offset_of_the_event_clock_can_be_changed_while_running() {
     let mut model = RigModel::new(Size::new(32, 32), 9);
     (model.period_us, model.exposure_us) = (25_000, 12_000);
     let wanted = DeviceSelector::default();
     let mut camera = Sim::new(model, true).open(&wanted, &Drops::default()).unwrap();
     let before = polled(camera.as_mut(), |p| frames(p).len() > 2);
     camera.set("event_drift_ppm", &Value::Float(-150.0)).unwrap();
-    let bent = polled(camera.as_mut(), |p| frames(p).len() > 8);
-    let all: Vec<&EventPacket> = events(&before).into_iter().chain(events(&bent)).collect();
-    // Another rate, but no jump: every packet begins where the one before ended.
+    let drifting = polled(camera.as_mut(), |p| frames(p).len() > 8);
+    let all: Vec<&EventPacket> = events(&before).into_iter().chain(events(&drifting)).collect();
+    // The rate changes without a jump: every packet starts where the previous one ended.
     assert!(all.windows(2).all(|w| w[1].from.since_us(w[0].until).abs() <= 1));
     assert!(all.iter().all(|p| p.until.since_us(p.from) <= 1_001 && p.epoch == all[0].epoch));
     let (first, last) = (all[all.len() - 101], all[all.len() - 1]);
-    // 100 ms are 15 us short at -150 ppm; both ends are rounded down.
+    // At -150 ppm, 100 ms are 15 us short; both ends are rounded down.
     let took_us = last.from.since_us(first.from);
     assert!((99_984..=99_986).contains(&took_us), "{took_us}");
     camera.set("event_offset_us", &Value::Float(5.0)).unwrap();
-    let anew = polled(camera.as_mut(), |p| events(p).iter().any(|e| e.epoch > all[0].epoch));
-    let first = events(&anew).into_iter().find(|e| e.epoch > all[0].epoch).unwrap();
+    let after_reset = polled(camera.as_mut(), |p| events(p).iter().any(|e| e.epoch > all[0].epoch));
+    let first = events(&after_reset).into_iter().find(|e| e.epoch > all[0].epoch).unwrap();
     assert!(first.from.us() < last.until.us(), "{:?}", first.from);
 }
 
 #[test]
-fn a_load_is_as_heavy_as_it_says_and_has_no_seams() {
+fn a_load_has_its_rates_and_no_gaps() {
     let load: LoadModel = "64x48/32x24@100,250k".parse().unwrap();
     let drops = Drops::default();
     let mut device = Load::new(load).open(&DeviceSelector::default(), &drops).unwrap();
-    // More than once round the loop.
+    // More than one repetition of the loop.
     let packets = polled(device.as_mut(), |p| frames(p).len() > 12);
     let (frames, events) = (frames(&packets), events(&packets));
     for packet in &events {
@@ -246,7 +250,7 @@ fn a_load_is_as_heavy_as_it_says_and_has_no_seams() {
         assert!(packet.events.iter().all(|e| inside.contains(&e.t_us)));
         assert!(packet.events.is_sorted_by_key(|e| e.t_us));
     }
-    // What a computer that stood still for long has missed was counted, and is no seam.
+    // If the computer was stalled for long, losses were counted; then gaps are allowed.
     if !drops.snapshot().is_empty() {
         return;
     }
@@ -257,6 +261,6 @@ fn a_load_is_as_heavy_as_it_says_and_has_no_seams() {
     assert_eq!(count, 25_000);
     let edges: usize = events.iter().take(100).map(|p| p.edges.len()).sum();
     assert_eq!(edges, 20);
-    assert_eq!(frames[0].picture, frames[8].picture, "the loop comes again");
+    assert_eq!(frames[0].picture, frames[8].picture, "the loop does not repeat");
     assert_ne!(frames[0].picture, frames[1].picture);
 }

@@ -1,4 +1,4 @@
-//! The simulation against scalar models whose answers are known in advance.
+//! The simulation against scalar models with known results.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
@@ -34,7 +34,7 @@ fn a_ramp_fires_once_per_threshold_at_the_exact_time() {
     for (change, on) in [(1.05_f32, true), (-1.05, false)] {
         let events = run(plain(0.2), ONE, &[(1000.0, light(0.0)), (22_000.0, light(change))]);
         let times: Vec<i64> = events.iter().map(|e| e.t_us).collect();
-        // Five whole thresholds of 0.2 in 1.05, one every 4000 us of 21000.
+        // 1.05 holds five whole thresholds of 0.2, one every 4000 us of 21000.
         assert_eq!(times.len(), 5);
         for (k, t) in times.iter().enumerate() {
             assert!((t - (1000 + 4000 * (k as i64 + 1))).abs() <= 1, "event {k} at {t}");
@@ -44,10 +44,10 @@ fn a_ramp_fires_once_per_threshold_at_the_exact_time() {
 }
 
 #[test]
-fn crossings_within_the_dead_time_are_lost() {
+fn crossings_within_the_refractory_period_are_lost() {
     let settings = SensorSettings { refractory_us: 5000.0, ..plain(0.2) };
     let events = run(settings, ONE, &[(0.0, light(0.0)), (21_000.0, light(1.05))]);
-    // Crossings at 4, 8, 12, 16 and 20 ms; every other one falls into the dead time.
+    // Crossings are at 4, 8, 12, 16 and 20 ms; every other one is within the refractory period.
     let times: Vec<i64> = events.iter().map(|e| (e.t_us + 500) / 1000).collect();
     assert_eq!(times, [4, 12, 20]);
 }
@@ -71,7 +71,7 @@ fn events_times_threshold_follow_the_logarithm() {
 }
 
 #[test]
-fn thresholds_vary_as_asked() {
+fn thresholds_have_the_configured_mismatch() {
     let size = Size::new(200, 100);
     let mut sensor =
         EventSensor::new(size, SensorSettings { mismatch: 0.05, ..SensorSettings::default() });
@@ -86,7 +86,7 @@ fn thresholds_vary_as_asked() {
 }
 
 #[test]
-fn leak_and_shot_noise_come_at_their_rates() {
+fn leak_and_shot_noise_have_their_configured_rates() {
     let size = Size::new(64, 64);
     let frames: Vec<(f64, f32)> = (0..=100).map(|k| (f64::from(k) * 1e5, 0.0001)).collect();
     let leak = SensorSettings { leak_hz: 0.75, dark: 5.0, ..plain(0.2) };
@@ -104,10 +104,10 @@ fn leak_and_shot_noise_come_at_their_rates() {
     assert!((on - expected / 2.0).abs() < 5.0 * (expected / 4.0).sqrt());
 }
 
-/// A photoreceptor of finite bandwidth follows a step as a first-order low pass does: 63 % after
+/// A photoreceptor of finite bandwidth follows a step as a first-order low-pass filter: 63 % after
 /// one time constant, which is `1 / (2 pi f)` in full light and five times that in a fifth of it.
 #[test]
-fn the_receptor_is_as_slow_as_its_light_is_dim() {
+fn the_photoreceptor_bandwidth_is_proportional_to_light() {
     for (to, time_constants) in [(1.0_f32, 1.0), (0.2, 5.0)] {
         let settings = SensorSettings { bandwidth_hz: 100.0, ..plain(0.01) };
         let tau_us = time_constants * 1e6 / (std::f64::consts::TAU * 100.0);
@@ -138,7 +138,7 @@ fn images_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn light_is_summed_before_the_curve() {
+fn light_is_summed_before_the_transfer_curve() {
     let mut shutter = Shutter::new(ONE);
     let (mut black, mut white) = (LightImage::dark(ONE), LightImage::dark(ONE));
     black.pixels_mut()[0] = [0.0; 4];
@@ -151,7 +151,7 @@ fn light_is_summed_before_the_curve() {
 }
 
 #[test]
-fn the_camera_is_as_noisy_as_its_electrons_say() {
+fn camera_noise_matches_its_electron_counts() {
     let size = Size::new(200, 200);
     let mut shutter = Shutter::new(size);
     let mut gray = LightImage::dark(size);
@@ -168,7 +168,7 @@ fn the_camera_is_as_noisy_as_its_electrons_say() {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let sigma = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-    // 500 electrons of light and 100 of read noise, in variance; eight bits add little.
+    // The variance of 500 electrons of light and 100 of read noise; quantisation adds little.
     let expected = 600.0_f64.sqrt() / 1000.0;
     assert!((mean - 0.5).abs() < 0.001, "mean {mean}");
     assert!((sigma / expected - 1.0).abs() < 0.02, "deviation {sigma} instead of {expected}");
@@ -203,7 +203,8 @@ fn scene() -> Scene {
 fn a_still_camera_sees_the_photograph_and_depth_sets_the_parallax() {
     let mut scene = scene();
     let travel = scene.travel_px(0.0, 0.05, 48.0, 32.0);
-    // The camera's 5 px at depth 1; twice that at half the depth, less the layer's own 15 px.
+    // The camera moves 5 px at depth 1 and twice that at half the depth, less the layer's own 15
+    // px.
     assert!((travel[0] - 5.0).abs() < 1e-9 && (travel[1] - 5.0).abs() < 1e-9, "{travel:?}");
     let backdrop = scene.layers.remove(0);
     scene.layers = vec![backdrop];
@@ -222,7 +223,7 @@ fn a_still_camera_sees_the_photograph_and_depth_sets_the_parallax() {
 }
 
 #[test]
-fn threads_change_nothing() {
+fn the_number_of_threads_does_not_change_the_data() {
     let make = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -249,11 +250,11 @@ fn threads_change_nothing() {
     let one = make(1);
     assert!(one.0.len() > 100);
     assert!(one.0.windows(2).all(|w| w[0].t_us <= w[1].t_us), "events out of order");
-    assert!(one == make(3), "three threads give other data than one");
+    assert!(one == make(3), "three threads produce different data than one");
 }
 
 #[test]
-fn the_network_brings_the_clip_nearer_to_the_truth() {
+fn the_network_improves_the_psnr_of_the_clip() {
     use gem_live::engine::cpu::CpuEngine;
     let clip = gem_live::sequence::Clip::embedded().unwrap();
     assert_eq!(clip.truth.len(), clip.exposures.len());
@@ -269,12 +270,12 @@ fn the_network_brings_the_clip_nearer_to_the_truth() {
 }
 
 #[test]
-fn odd_scenes_are_drawn_without_a_panic() {
+fn degenerate_scenes_are_drawn_without_a_panic() {
     let tiny = Texture::backdrop(LightImage::dark(ONE));
     let speck = Texture::cutout(LightImage::dark(ONE), |_, _| 1.0);
     let layer =
         |texture| Layer { texture, texels_per_px: 1.0, depth: 0.5, motion: PlaneMotion::default() };
-    // The camera turns round and flies through the layers.
+    // The camera rotates and flies through the layers.
     let camera = CameraMotion {
         z: Motion::steady(0.0, 1.0),
         yaw: Motion::steady(0.0, 3.0),

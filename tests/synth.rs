@@ -1,4 +1,4 @@
-//! Synthesis: samples for training, and what they must agree with.
+//! Dataset generation: training samples and their consistency.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
@@ -15,7 +15,7 @@ use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
 use gem_live::time::TimeRange;
 use std::path::Path;
 
-/// Photographs that are always there: the clip's sharp images.
+/// The sharp images of the embedded clip, which are always available.
 fn photographs() -> Photographs {
     Photographs::from_pictures(Clip::embedded().unwrap().truth).unwrap()
 }
@@ -26,7 +26,7 @@ fn settings(view: Size) -> SceneSettings {
 }
 
 #[test]
-fn samples_depend_on_seed_and_number_alone() {
+fn samples_depend_only_on_seed_and_number() {
     let recipe = Recipe { size: Size::new(48, 32), ..Recipe::default() };
     let make = |threads, seed| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -34,8 +34,8 @@ fn samples_depend_on_seed_and_number_alone() {
         pool.install(|| sampler.batch(5, 4))
     };
     let one = make(1, 3);
-    assert!(one == make(3, 3), "three threads give other samples than one");
-    assert!(one != make(1, 4), "the seed changes nothing");
+    assert!(one == make(3, 3), "three threads produce different samples than one");
+    assert!(one != make(1, 4), "the seed has no effect");
     for sample in &one {
         assert_eq!(sample.scale, one[0].scale);
         assert_eq!(sample.exposure.sensor, Size::new(48 / sample.scale, 32 / sample.scale));
@@ -50,7 +50,7 @@ fn samples_depend_on_seed_and_number_alone() {
 }
 
 #[test]
-fn scenes_blur_as_far_as_asked() {
+fn scenes_have_the_requested_blur() {
     let view = Size::new(96, 64);
     for seed in 0..20 {
         let exposures = [TimeRange::new(0.0, 40_000.0), TimeRange::new(50_000.0, 90_000.0)];
@@ -62,14 +62,14 @@ fn scenes_blur_as_far_as_asked() {
     }
 }
 
-/// A frame is the mean of sharp images, and the events say how they differ: with thresholds
-/// that are known and a sensor without faults, one gives the other.
+/// A frame is the mean of sharp images, and events describe the differences between those. With
+/// known thresholds and an ideal sensor, EDI therefore restores the sharp image.
 #[test]
 fn frames_events_and_truth_agree() {
     let size = Size::new(96, 64);
     let (span, moments) = (TimeRange::new(0.0, 30_000.0), 24);
     let mut random = KeyedRng::keyed(&[11]);
-    // In gray: events tell brightness, not colour.
+    // In gray: events depend on brightness, not on colour.
     let settings = SceneSettings { gray: 1.0, ..settings(size) };
     let scene = random_scene(&photographs(), &settings, &[span], 12.0, &mut random);
     let camera = CameraSettings::noiseless(Transfer::Linear);
@@ -107,9 +107,9 @@ fn frames_events_and_truth_agree() {
     assert!(after > before + 6.0, "{before} dB before, {after} dB after");
 }
 
-/// The event camera sees what happens between two exposures, too, and every event once.
+/// The event camera also records between two exposures, and every event appears once.
 #[test]
-fn events_go_on_while_the_shutter_is_closed() {
+fn events_continue_while_the_shutter_is_closed() {
     let size = Size::new(48, 32);
     let exposures = vec![TimeRange::new(1000.0, 21_000.0), TimeRange::new(31_000.0, 51_000.0)];
     let mut random = KeyedRng::keyed(&[2]);
@@ -135,7 +135,7 @@ fn events_go_on_while_the_shutter_is_closed() {
 }
 
 #[test]
-fn photographs_stay_on_their_side() {
+fn the_held_out_split_is_stable_and_complete() {
     let folder = tempfile::tempdir().unwrap();
     let names: Vec<String> = (0..60).map(|i| format!("photograph {i}.png")).collect();
     for (i, name) in names.iter().enumerate() {
@@ -154,18 +154,19 @@ fn photographs_stay_on_their_side() {
     assert!(
         held.names().iter().all(|n| is_held_out(Path::new(n)) && !training.names().contains(n))
     );
-    // The rule may never change: what was trained with it would have seen what it is tested on.
+    // The rule must never change: weights trained with the old rule would be tested on photographs
+    // that they were trained on.
     assert!(is_held_out(Path::new("/anywhere/plasma-workspace-wallpapers__Path.jpg")));
     assert!(!is_held_out(Path::new("plasma-workspace-wallpapers__Kite.jpg")));
     let empty = tempfile::tempdir().unwrap();
     let error = Photographs::read(&[empty.path().to_owned()], Part::All).unwrap_err().to_string();
-    assert!(error.contains("no photographs"), "{error}");
+    assert!(error.contains("no usable photographs"), "{error}");
     let _: &[ImageU8] = all.pictures();
 }
 
-/// The list that `scripts/fetch-photographs` makes the training set from.
+/// The list of photographs that `scripts/fetch-photographs` downloads.
 #[test]
-fn the_list_of_photographs_is_free_complete_and_split() {
+fn the_photograph_list_has_free_licences_and_a_held_out_part() {
     let list = include_str!("../assets/photographs.tsv");
     let mut rows = list.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let columns =
@@ -180,7 +181,7 @@ fn the_list_of_photographs_is_free_complete_and_split() {
         assert!(free.iter().any(|kind| row[5].starts_with(kind)) && !limited, "{row:?}");
         assert!(row[0].starts_with(&format!("{}__", row[1])), "{row:?}");
     }
-    // Sorted and without repetitions, of names and of pictures.
+    // Sorted, without duplicate names or images.
     assert!(rows.is_sorted_by(|a, b| a[0] < b[0]));
     let mut pictures: Vec<_> = rows.iter().map(|row| row[6]).collect();
     pictures.sort_unstable();

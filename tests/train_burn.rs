@@ -1,5 +1,5 @@
-//! The program with `--device burn-cpu` (feature `train-burn`) learns what it learns with
-//! `--device cpu`: the same steps of a supervised and of the published training.
+//! `--device burn-cpu` (feature `train-burn`) takes the same training steps as `--device cpu`, in
+//! the supervised and in the published training.
 
 #![cfg(feature = "train-burn")]
 #![allow(
@@ -27,7 +27,7 @@ fn losses(folder: &Path, arguments: &[&str], out: &str) -> Vec<serde_json::Value
     lines.filter(|l| l.get("losses").is_some()).map(|l| l["losses"].clone()).collect()
 }
 
-fn agree(by_burn: &[serde_json::Value], by_own: &[serde_json::Value], steps: usize) {
+fn assert_same_losses(by_burn: &[serde_json::Value], by_own: &[serde_json::Value], steps: usize) {
     assert_eq!((by_burn.len(), by_own.len()), (steps, steps));
     for (step, (a, b)) in by_burn.iter().zip(by_own).enumerate() {
         let b = b.as_object().unwrap();
@@ -40,11 +40,11 @@ fn agree(by_burn: &[serde_json::Value], by_own: &[serde_json::Value], steps: usi
 }
 
 #[test]
-fn a_supervised_and_a_published_training_take_the_same_steps_through_burn() {
+fn both_trainings_take_the_same_steps_through_burn() {
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
-    // As small as the network takes: this backend needs a second where our kernels need
-    // milliseconds. Ratios of resolution other than 1 are compared in the library's tests.
+    // The smallest sizes that the network accepts: burn's CPU backend needs a second where our
+    // kernels need milliseconds. Other ratios of resolution are tested in the library.
     write(&here.join("data/train"), "0.npz", &sized(1, 16, 1));
     write(&here.join("data/test"), "held.npz", &sized(9, 16, 1));
     let supervised = |device: &str| {
@@ -52,7 +52,7 @@ fn a_supervised_and_a_published_training_take_the_same_steps_through_burn() {
         let how = ["--steps", "3", "--batch", "1", "--size", "64", "--offsets", "free"];
         losses(here, &[&train[..], &how].concat(), device)
     };
-    agree(&supervised("burn-cpu"), &supervised("cpu"), 3);
+    assert_same_losses(&supervised("burn-cpu"), &supervised("cpu"), 3);
     // One step of each stage, the second with its teacher.
     let published = |device: &str| {
         let out = format!("published-{device}");
@@ -65,5 +65,5 @@ fn a_supervised_and_a_published_training_take_the_same_steps_through_burn() {
         std::fs::write(here.join(&file), config).unwrap();
         losses(here, &["train", "--config", &file, "--device", device], &out)
     };
-    agree(&published("burn-cpu"), &published("cpu"), 2);
+    assert_same_losses(&published("burn-cpu"), &published("cpu"), 2);
 }

@@ -1,12 +1,13 @@
-//! Gradients of the training: against PyTorch's where those numbers are at hand, and against
-//! finite differences of SAN in scalar double precision always.
+//! Gradients of the training: against PyTorch's where the reference data exist, and always against
+//! finite differences of SAN in scalar double precision.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod common;
 
-use common::{Chw, San, random_weights};
+use common::random_weights;
 use gem_live::event::EventInput;
+use gem_live::network::{Chw, ReferenceOutput, reference};
 use gem_live::network::{Tensor, Weights, tensors};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::layout::Gradient;
@@ -18,7 +19,7 @@ fn golden(name: &str) -> Option<Vec<u8>> {
     let path = format!("{}/../shared/golden/{name}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(&path).ok();
     if bytes.is_none() {
-        println!("skipped: {path} is not at hand");
+        println!("skipped: {path} was not found");
     }
     bytes
 }
@@ -63,7 +64,7 @@ fn check_stage(name: &str, second: bool) {
     };
     println!("{losses:?}");
     for (what, got) in [
-        // There without their weights, but for the sum.
+        // Stored without their weights, except for the sum.
         ("loss_bc", losses.blur / 50.0),
         ("loss_sc", losses.scale),
         ("loss_tg", losses.teacher / 50.0),
@@ -81,25 +82,25 @@ fn check_stage(name: &str, second: bool) {
         close(name, norm, f64::from(file[&format!("grad_norm.{name}")].data[0]), 1e-3);
         if let Some(want) = file.get(&format!("grad.{name}")) {
             let worst = got.iter().zip(&want.data).map(|(a, b)| f64::from((a - b).abs()));
-            // Rounding decides on which side of its kink a ReLU lies that a whole empty part of
-            // the event map shares: the last bit of the weights moves single numbers here by up
-            // to 2.4e-3 of the norm, onto PyTorch's and away from them.
+            // A ReLU that a whole empty part of the event map shares lies at its kink, so rounding
+            // decides its side. The last bit of the weights changes single values here by up to
+            // 2.4e-3 of the norm.
             assert!(worst.fold(0.0, f64::max) < 5e-3 * norm, "{name} differs");
         }
     }
 }
 
 #[test]
-fn one_step_of_the_first_stage_equals_pytorch() {
+fn one_step_of_the_first_stage_matches_pytorch() {
     check_stage("train_stage1.safetensors", false);
 }
 
 #[test]
-fn one_step_of_the_second_stage_equals_pytorch() {
+fn one_step_of_the_second_stage_matches_pytorch() {
     check_stage("train_stage2.safetensors", true);
 }
 
-/// A loss that is linear in both outputs, so that its derivatives are the given numbers.
+/// A loss that is linear in both outputs, so that its derivatives are the given values.
 struct Probe {
     latent: Vec<f32>,
     ratio: Vec<f32>,
@@ -119,13 +120,13 @@ fn probe_loss(weights: &Weights, input: &Input, probe: &Probe) -> f64 {
     };
     let events = chw(96, input.event_height, input.event_width, &input.events);
     let blur = chw(3, input.height, input.width, &input.blur);
-    let (latent, ratio) = San(weights).forward(&events, &blur);
+    let ReferenceOutput { latent, ratio } = reference(weights, &events, &blur);
     let dot = |a: &[f64], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * f64::from(*b)).sum::<f64>();
     dot(&latent.data, &probe.latent) + dot(&ratio.data, &probe.ratio)
 }
 
 #[test]
-fn every_part_of_the_gradient_equals_finite_differences() {
+fn every_part_of_the_gradient_matches_finite_differences() {
     let layout = Net::layout(EventInput::Counts);
     let weights = random_weights(3);
     let parameters = layout.flatten(&weights);
@@ -173,8 +174,8 @@ fn every_part_of_the_gradient_equals_finite_differences() {
             .flat_map(|(_, range)| range)
             .collect();
         assert!(!within.is_empty(), "{group}");
-        // Along the gradient's signs, so that the difference is far above rounding; little, so
-        // that next to no ReLU switches.
+        // Along the gradient's signs, so that the difference is far above rounding errors; a small
+        // step, so that hardly any ReLU switches.
         let step = |sign: f32| {
             let mut moved = parameters.clone();
             for i in &within {
@@ -183,18 +184,18 @@ fn every_part_of_the_gradient_equals_finite_differences() {
             moved
         };
         let (up, down) = (step(1.0), step(-1.0));
-        // What the single-precision parameters really moved by.
+        // The change of the single-precision parameters after rounding.
         let expected: f64 =
             within.iter().map(|i| f64::from(flat[*i]) * f64::from(up[*i] - down[*i])).sum();
         let value = |p: &[f32]| probe_loss(&layout.weights(p).unwrap(), &input, &probe);
         let found = value(&up) - value(&down);
         let error = (found - expected).abs() / expected.abs().max(1e-9);
-        assert!(error < 1e-2, "{group}: {found} where the gradient says {expected}");
+        assert!(error < 1e-2, "{group}: {found}, but the gradient predicts {expected}");
     }
 }
 
 #[test]
-fn rigid_offsets_are_free_ones_at_zero() {
+fn rigid_offsets_equal_free_offsets_of_zero() {
     let layout = Net::layout(EventInput::Counts);
     let mut parameters = layout.flatten(&random_weights(8));
     for (name, range) in layout.tensors() {

@@ -1,5 +1,5 @@
-//! Trainings whose process is killed (SIGKILL) again and again at random moments, with the state
-//! written after every step: what they end with is what an undisturbed one ends with, to the bit.
+//! Trainings whose process is killed (SIGKILL) repeatedly at random times, with the state written
+//! after every step, end bit-exactly like an undisturbed training.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,16 +27,16 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Kills that found a state on disk: those before the first one lose nothing.
+/// Number of kills that must find a state on disk; earlier kills lose nothing.
 const KILLS: usize = 5;
 
-/// Runs to the end, killed on the way; returns the moments.
-fn killed_on_the_way(folder: &Path, out: &Path, arguments: &[&str], whole: Duration) -> Vec<f64> {
+/// Runs a training to its end with kills on the way; returns the kill times in seconds.
+fn run_with_kills(folder: &Path, out: &Path, arguments: &[&str], whole: Duration) -> Vec<f64> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let mut random = rand::rngs::StdRng::seed_from_u64(now.as_nanos() as u64);
-    let mut moments = Vec::new();
+    let mut kill_times_s = Vec::new();
     let mut hits = 0;
-    // Longer and longer, should the computer have become slower since the whole run.
+    // The delays grow, in case the computer has become slower since the undisturbed run.
     for attempt in 0..60 {
         let mut child = start(folder, arguments);
         let longest = whole.as_secs_f64() * (0.5 + 0.05 * f64::from(attempt));
@@ -46,23 +46,23 @@ fn killed_on_the_way(folder: &Path, out: &Path, arguments: &[&str], whole: Durat
             std::thread::sleep(Duration::from_millis(1));
         }
         if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "after {moments:?}");
-            return moments;
+            assert!(status.success(), "after {kill_times_s:?}");
+            return kill_times_s;
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        moments.push(delay);
+        kill_times_s.push(delay);
         hits += usize::from(out.join("state.safetensors").exists());
         if hits >= KILLS {
             break;
         }
     }
     let status = start(folder, arguments).wait().unwrap();
-    assert!(status.success(), "after {moments:?}");
-    moments
+    assert!(status.success(), "after {kill_times_s:?}");
+    kill_times_s
 }
 
-/// The lines of the metrics without the time that they took.
+/// The lines of the metrics without their times.
 fn metrics(folder: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
     let mut lines: Vec<serde_json::Value> =
@@ -73,7 +73,7 @@ fn metrics(folder: &Path) -> Vec<serde_json::Value> {
     lines
 }
 
-/// All files below a folder but those that tell time.
+/// All files below a folder, except those that contain times.
 fn files(folder: &Path, below: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder.join(below)).unwrap() {
@@ -89,26 +89,26 @@ fn files(folder: &Path, below: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn same(straight: &Path, killed: &Path, moments: &[f64]) {
+fn assert_same_result(straight: &Path, killed: &Path, kill_times_s: &[f64]) {
     let state =
         |folder: &Path| State::read(&folder.join("state.safetensors"), EventInput::Counts).unwrap();
     let (a, b) = (state(straight), state(killed));
-    assert!(a.adam == b.adam, "the numbers differ after kills at {moments:?} s");
-    assert!(a.teacher == b.teacher, "the teachers differ after kills at {moments:?} s");
-    assert_eq!(metrics(straight), metrics(killed), "after kills at {moments:?} s");
+    assert!(a.adam == b.adam, "the parameters differ after kills at {kill_times_s:?} s");
+    assert!(a.teacher == b.teacher, "the teachers differ after kills at {kill_times_s:?} s");
+    assert_eq!(metrics(straight), metrics(killed), "after kills at {kill_times_s:?} s");
     let (a, b) = (files(straight, Path::new("")), files(killed, Path::new("")));
     let names = |files: &[(String, Vec<u8>)]| {
         files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(&a), names(&b), "after kills at {moments:?} s");
+    assert_eq!(names(&a), names(&b), "after kills at {kill_times_s:?} s");
     for ((name, a), (_, b)) in a.iter().zip(&b) {
-        assert!(a == b, "{name} differs after kills at {moments:?} s");
+        assert!(a == b, "{name} differs after kills at {kill_times_s:?} s");
     }
-    assert!(!moments.is_empty(), "nothing was killed");
+    assert!(!kill_times_s.is_empty(), "nothing was killed");
 }
 
 #[test]
-fn the_supervised_stage() {
+fn the_supervised_stage_resumes_bit_exactly_after_kills() {
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
     (0..3).for_each(|i| write(&here.join("data/train"), &format!("{i}.npz"), &sized(i, 32, 2)));
@@ -121,12 +121,12 @@ fn the_supervised_stage() {
     let began = Instant::now();
     assert!(start(here, &train("a")).wait().unwrap().success());
     let whole = began.elapsed();
-    let moments = killed_on_the_way(here, &here.join("b"), &train("b"), whole);
-    same(&here.join("a"), &here.join("b"), &moments);
+    let kill_times_s = run_with_kills(here, &here.join("b"), &train("b"), whole);
+    assert_same_result(&here.join("a"), &here.join("b"), &kill_times_s);
 }
 
 #[test]
-fn the_published_stages() {
+fn the_published_stages_resume_bit_exactly_after_kills() {
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
     (0..3).for_each(|i| write(&here.join("data/train"), &format!("{i}.npz"), &sized(i, 32, 2)));
@@ -144,6 +144,6 @@ fn the_published_stages() {
     let began = Instant::now();
     assert!(start(here, &train("a.yaml")).wait().unwrap().success());
     let whole = began.elapsed();
-    let moments = killed_on_the_way(here, &here.join("b"), &train("b.yaml"), whole);
-    same(&here.join("a"), &here.join("b"), &moments);
+    let kill_times_s = run_with_kills(here, &here.join("b"), &train("b.yaml"), whole);
+    assert_same_result(&here.join("a"), &here.join("b"), &kill_times_s);
 }

@@ -1,4 +1,4 @@
-//! Trainings as a whole: learning, going on after a kill, bad data, bad numbers.
+//! Whole trainings: convergence, resuming after a kill, invalid data, numbers that are not finite.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -23,7 +23,7 @@ use recordings::{BAD, pair, sized, write, write_bad};
 use std::path::Path;
 use std::time::Duration;
 
-/// Stripes whose blurry version is their mean over a move to the right; events tell where.
+/// Stripes whose blurry version is their mean over a motion to the right; events show where.
 fn sample(seed: u64) -> Labelled {
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
     let (h, w) = (32, 32);
@@ -47,24 +47,24 @@ fn sample(seed: u64) -> Labelled {
     Labelled { input, sharp }
 }
 
-struct Same;
+struct SameBatch;
 
-impl DataLoader for Same {
+impl DataLoader for SameBatch {
     fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
         Ok((0..2).map(|i| sample(number * 2 + i)).collect())
     }
 }
 
-/// Stops after so many steps of this run.
+/// An observer that stops after a number of steps of this run.
 struct Steps {
     left: u64,
-    said: Vec<String>,
+    messages: Vec<String>,
     losses: Vec<f64>,
     validations: usize,
 }
 
 fn steps(left: u64) -> Steps {
-    Steps { left, said: Vec::new(), losses: Vec::new(), validations: 0 }
+    Steps { left, messages: Vec::new(), losses: Vec::new(), validations: 0 }
 }
 
 impl TrainObserver for Steps {
@@ -78,7 +78,7 @@ impl TrainObserver for Steps {
         self.validations += 1;
     }
     fn notify(&mut self, text: &str) {
-        self.said.push(text.to_owned());
+        self.messages.push(text.to_owned());
     }
 }
 
@@ -92,17 +92,22 @@ fn fifty_steps_on_one_batch_overfit_it() {
     let mut learner =
         Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
-    let how = StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
+    let step_settings =
+        StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
     let mut losses = Vec::new();
     for _ in 0..50 {
-        let step = learner.step(labelled(&batch), how);
+        let step = learner.step(labelled(&batch), step_settings);
         losses.push(step.unwrap().0.total());
     }
     let blurry: f32 =
         (batch[0].input.blur.iter().zip(&batch[0].sharp)).map(|(a, b)| (a - b).abs()).sum::<f32>()
             / batch[0].sharp.len() as f32;
     assert!(losses[49] < 0.3 * losses[0], "{} after {}", losses[49], losses[0]);
-    assert!(losses[49] < 0.3 * f64::from(blurry), "{} where blurry has {blurry}", losses[49]);
+    assert!(
+        losses[49] < 0.3 * f64::from(blurry),
+        "{}, but the blurry images have {blurry}",
+        losses[49]
+    );
 }
 
 fn settings(out: &Path) -> Settings {
@@ -123,12 +128,12 @@ fn settings(out: &Path) -> Settings {
 }
 
 #[test]
-fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
+fn a_stopped_or_killed_training_resumes_bit_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let validation = Validation::new(vec![(2, sample(77))]);
     let first = Net::layout(EventInput::Counts).initial(9);
     let run = |out: &Path, watch: &mut Steps| {
-        supervised::run(&settings(out), first.clone(), &Same, &validation, watch).unwrap()
+        supervised::run(&settings(out), first.clone(), &SameBatch, &validation, watch).unwrap()
     };
     let straight = run(&folder.path().join("a"), &mut steps(100)).adam;
     assert_eq!(straight.steps, 5);
@@ -139,19 +144,19 @@ fn a_training_that_was_stopped_or_killed_goes_on_as_if_nothing_had_been() {
     // Killed after step 4, when only the state after step 2 had reached the disk.
     std::fs::write(out.join("state.safetensors"), kept).unwrap();
     let resumed = run(&out, &mut steps(100)).adam;
-    assert!(resumed == straight, "the numbers differ");
+    assert!(resumed == straight, "the parameters differ");
     let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     let of_steps = lines.lines().filter(|l| l.contains("losses"));
     assert_eq!(of_steps.count(), 5, "every step once: {lines}");
     assert!(Weights::from_bytes(&std::fs::read(out.join("weights.safetensors")).unwrap()).is_ok());
-    // Another plan does not touch what lies there.
+    // A training with another plan does not change the files.
     let other = Settings { plan: "other".into(), ..settings(&out) };
-    let refused = supervised::run(&other, first.clone(), &Same, &validation, &mut steps(1));
+    let refused = supervised::run(&other, first.clone(), &SameBatch, &validation, &mut steps(1));
     assert!(matches!(refused, Err(TrainError::Plan { .. })));
 }
 
 #[test]
-fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
+fn nan_stops_the_training_and_leaves_a_valid_state() {
     struct Poison;
     impl DataLoader for Poison {
         fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError> {
@@ -163,10 +168,11 @@ fn numbers_that_are_not_finite_stop_it_and_leave_the_state_sound() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let how = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
+    let settings_now = Settings { save_every: Duration::ZERO, ..settings(folder.path()) };
     let first = Net::layout(EventInput::Counts).initial(9);
     let validation = Validation::new(vec![(2, sample(77))]);
-    let error = supervised::run(&how, first, &Poison, &validation, &mut steps(100)).unwrap_err();
+    let error =
+        supervised::run(&settings_now, first, &Poison, &validation, &mut steps(100)).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { step: 2, .. }), "{error}");
     let state = State::read(&folder.path().join("state.safetensors"), EventInput::Counts).unwrap();
     assert_eq!(state.adam.steps, 2);
@@ -192,7 +198,7 @@ fn config(root: &Path, checkpoints: &Path) -> Config {
 }
 
 #[test]
-fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_by_name() {
+fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train");
     (0..3).for_each(|i| write(&train, &format!("good{i}.npz"), &pair(i)));
@@ -213,9 +219,9 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
     let pictures = std::fs::read_dir(folder.path().join("a/validation")).unwrap();
     assert_eq!(pictures.count(), 3);
     for (bad, _) in BAD {
-        assert!(watch.said.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
+        assert!(watch.messages.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
     }
-    assert!(watch.said.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.said);
+    assert!(watch.messages.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.messages);
     for (stage, cycle) in [(1, 0), (2, 1), (2, 2)] {
         let read = Config { load_stage: stage, load_cycle: cycle, ..settings("a").config };
         let path = read.checkpoint().unwrap();
@@ -229,7 +235,7 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
         let same = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with(&beginning);
         assert_eq!(all.filter_map(Result::ok).filter(same).count(), 1, "only the best is kept");
     }
-    // The same again, stopped at every step: the last state must be the same to the bit.
+    // The same training, stopped after every step: the last state must be bit-exactly the same.
     for _ in 0..100 {
         if published::run(&settings("b"), &mut steps(1)).unwrap() {
             break;
@@ -240,12 +246,12 @@ fn the_published_stages_run_to_the_end_name_their_checkpoints_and_skip_bad_data_
             .unwrap()
     };
     let (a, b) = (end("a"), end("b"));
-    assert!(a.adam == b.adam && a.teacher == b.teacher, "the numbers differ");
+    assert!(a.adam == b.adam && a.teacher == b.teacher, "the parameters differ");
     assert_eq!(a.position.best_file, b.position.best_file);
 }
 
 #[test]
-fn adapting_hands_over_only_weights_that_got_better() {
+fn adapting_returns_weights_only_if_they_improved() {
     let folder = tempfile::tempdir().unwrap();
     (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
     let weights = Net::layout(EventInput::Counts)
@@ -268,7 +274,7 @@ fn adapting_hands_over_only_weights_that_got_better() {
         Ok(_) => assert!(after < before, "{after} after {before}"),
         Err(why) => assert!(why.contains("sharpness"), "{why}: {after} after {before}"),
     }
-    // A rate that ruins the network ends in a refusal, not in weights.
+    // A learning rate that ruins the network ends in an error, without weights.
     let outcome = adapt(folder.path(), &weights, settings(1e30), &mut steps(12)).unwrap();
     let why = outcome.weights.unwrap_err();
     assert!(why.contains("not finite") && why.contains("--learning-rate"), "{why}");
@@ -277,22 +283,23 @@ fn adapting_hands_over_only_weights_that_got_better() {
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 1.0)).is_none());
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(0.9, 0.9)).unwrap().contains("sharpness"));
     assert!(adapt::worse(&quality(1.0, 1.0), &quality(f64::NAN, 1.0)).is_some());
-    // One pair alone cannot be learned from and judged by.
+    // A single pair cannot be split into training and validation.
     let single = tempfile::tempdir().unwrap();
     write(single.path(), "only.npz", &pair(1));
     let error = adapt(single.path(), &weights, settings(1e-3), &mut steps(1)).unwrap_err();
     assert!(error.to_string().contains("at least two"), "{error}");
 }
 
-/// One training on recordings of two ratios of resolution, in two folders: crops have as many
-/// image pixels of either, and a third ratio, which nobody asked for, is skipped by name.
+/// One training on recordings with two ratios of resolution, in two folders: crops have the same
+/// image size for both. A recording with a third ratio, which was not requested, is skipped and
+/// listed.
 #[test]
-fn recordings_of_several_folders_and_scales_are_trained_on_together() {
+fn recordings_of_several_folders_and_scales_train_together() {
     let folder = tempfile::tempdir().unwrap();
     let (fine, alike) = (folder.path().join("fine"), folder.path().join("alike"));
     (0..2).for_each(|i| write(&fine.join("train"), &format!("f{i}.npz"), &sized(i, 64, 2)));
     (0..2).for_each(|i| write(&alike.join("train"), &format!("a{i}.npz"), &sized(i, 48, 1)));
-    write(&alike.join("train"), "odd.npz", &sized(9, 64, 4));
+    write(&alike.join("train"), "other_scale.npz", &sized(9, 64, 4));
     write(&fine.join("test"), "f.npz", &sized(20, 64, 2));
     write(&alike.join("test"), "a.npz", &sized(21, 48, 1));
     let text = "train: true\nroot_path: [FINE, ALIKE]\nscale_factor: [2, 1]\nroi_size: [16, 16]\n\
@@ -312,10 +319,10 @@ fn recordings_of_several_folders_and_scales_are_trained_on_together() {
     };
     let mut watch = steps(100);
     assert!(run(&config, &mut watch).unwrap());
-    let said = watch.said.join("\n");
-    assert!(said.contains("odd.npz: scale factor 4 instead of 2"), "{said}");
-    assert!(said.contains("1 of 5 recordings skipped"), "{said}");
-    // Both scales validate, and what was learned from both is in one checkpoint.
+    let messages = watch.messages.join("\n");
+    assert!(messages.contains("other_scale.npz: scale factor 4 instead of 2"), "{messages}");
+    assert!(messages.contains("1 of 5 recordings skipped"), "{messages}");
+    // Both scales are validated, and one checkpoint is trained on both.
     let metrics = std::fs::read_to_string(folder.path().join("c/metrics.jsonl")).unwrap();
     let scores: serde_json::Value = metrics
         .lines()
@@ -327,16 +334,16 @@ fn recordings_of_several_folders_and_scales_are_trained_on_together() {
     assert_eq!(gains.iter().map(|g| g[0].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
     let losses = &watch.losses;
     assert!(losses.len() >= 3 && losses.iter().all(|l| l.is_finite()), "{losses:?}");
-    // A ratio whose crops the network cannot take is no configuration.
+    // A ratio whose crops the network cannot process is an invalid configuration.
     let wrong = Config { more_scales: vec![3.0], checkpoint_root: "unused".into(), ..config };
     let error = run(&wrong, &mut steps(1)).unwrap_err().to_string();
     assert!(error.contains("cannot be cut at a scale of 3"), "{error}");
 }
 
-/// Recordings with truth are also seen at smaller ratios of resolution, down to one, with truth
-/// that was reduced as the blurry image was.
+/// Recordings with ground truth are also used at smaller ratios of resolution, down to one; the
+/// ground truth is reduced like the blurry image.
 #[test]
-fn truths_are_seen_at_random_scales() {
+fn recordings_with_ground_truth_are_used_at_random_scales() {
     let folder = tempfile::tempdir().unwrap();
     (0..2).for_each(|i| write(folder.path(), &format!("{i}.npz"), &sized(i, 128, 4)));
     let crop = Crop { events: (32, 32), scale: 4 };

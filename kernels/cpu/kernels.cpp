@@ -14,7 +14,9 @@ struct Body<F> {
 #define ENTRY(name) {#name, Body<&name>::call, Body<&name>::SIZE, name##_threads}
 constexpr cpu::Kernel KERNELS[] = {
     ENTRY(eger_count), ENTRY(eger_mirror), ENTRY(voxels_half), ENTRY(voxels_single),
-    ENTRY(conv7_96_16_counts), ENTRY(conv7_96_16), ENTRY(conv7_16_16), ENTRY(conv5_16_32_pooled),
+    ENTRY(prior_half), ENTRY(prior_single), ENTRY(voxels_prior_half), ENTRY(voxels_prior_single),
+    ENTRY(conv7_96_16_counts), ENTRY(conv7_96_16), ENTRY(conv7_112_16), ENTRY(conv7_16_16),
+    ENTRY(conv5_16_32_pooled),
     ENTRY(conv5_32_32), ENTRY(conv3_32_64_pooled), ENTRY(conv3_64_64), ENTRY(conv3_64_128_pooled),
     ENTRY(conv3_128_128), ENTRY(conv3_128_128_pooled), ENTRY(conv1_16_16), ENTRY(conv1_32_32),
     ENTRY(conv1_64_64), ENTRY(conv1_128_128), ENTRY(conv3_128_128_upsampled),

@@ -79,7 +79,7 @@ int input_channel(int step, int k, int c) {
 }
 
 std::vector<half> pack_conv(const std::vector<float>& w, int k, int cin, int cout, bool natural) {
-    const int chunk = std::min(cin, 32), steps = chunk / 16;
+    const int chunk = cin % 32 ? 16 : 32, steps = chunk / 16;
     return fragments(cin / 16 * k * k, (cout + 15) / 16 * 16, [&](int step, int i, int position) {
         const int ky = step % k, s = step / k % steps, kx = step / k / steps % k;
         const int c = step / k / steps / k * chunk + s * 16 + i;
@@ -365,6 +365,77 @@ void test_eger() {
     for (unsigned word : counts) got.push_back(word & 0xffff), got.push_back(word >> 16);
     compare("eger", got, want, 1e-9);
 }
+
+// Every 7th pixel is hot, every 5th has no events; targets are an instant, a span that begins and
+// ends within bins, and the whole exposure.
+template <class T>
+void test_prior(const std::string& suffix, double bound) {
+    const int h = 7, w = 37, area = h * w;
+    const double scales[2] = {0.85, 1.15};
+    std::vector<unsigned short> counts(size_t(area) * 96);
+    for (size_t i = 0; i < counts.size(); i++) {
+        const size_t pixel = i / 96;
+        if (pixel % 5) counts[i] = (random_bits() % 3 == 0) * (random_bits() % 9) * (pixel % 7 ? 1 : 60);
+    }
+    for (const auto& span : {std::pair{7.3, 7.3}, {2.5, 8.25}, {0.0, 16.0}}) {
+        PriorHeader header{};
+        double total = 0, overlap[16];
+        for (int bin = 0; bin < 16; bin++) {
+            overlap[bin] = std::max(0.0, std::min(span.second, bin + 1.0) - std::max(span.first, double(bin)));
+            header.overlap[bin] = overlap[bin], total += overlap[bin];
+        }
+        header.total = total;
+        for (int on = 0; on < 2; on++) header.scales[on] = scales[on];
+        std::vector<double> want(size_t(area) * 112, 0.0);
+        for (int pixel = 0; pixel < area; pixel++) {
+            double* to = want.data() + size_t(pixel) * 112;
+            for (int c = 0; c < 96; c++) to[c] = counts[size_t(pixel) * 96 + c] * scales[c % 2];
+            const auto clamped = [](double level) { return std::clamp(level, -20.0, 20.0); };
+            const auto mean = [&](double from, double end) {
+                return (std::exp(clamped(from)) + 4 * std::exp(clamped((from + end) / 2)) +
+                        std::exp(clamped(end))) / 6;
+            };
+            double level = 0, instant = 0, blurry = 0, sharp = 0;
+            for (int bin = 0; bin < 16; bin++) {
+                const auto change = [&](int part) {
+                    const int c = bin * 6 + part * 2;
+                    return (to[c + 1] - to[c]) * 0.2;
+                };
+                const double reached = level + change(0), end = reached + change(1) + change(2);
+                blurry += mean(level, end) / 16;
+                sharp += overlap[bin] * mean(reached, reached + change(1));
+                instant += change(0), level = end;
+            }
+            const double at = total > 0 ? std::log(sharp / total) : clamped(instant);
+            to[96] = std::clamp(at - std::log(blurry), 0.0, 3.0) * 2;
+            to[97] = std::clamp(std::log(blurry) - at, 0.0, 3.0) * 2;
+        }
+        std::vector<T> got(want.size(), T(NAN));
+        run(("prior_" + suffix).c_str(),
+            PriorArgs{&header, reinterpret_cast<const uint4*>(counts.data()), got.data(), h, w},
+            (area + 127) / 128);
+        // The prior's channels by themselves: beside a hot pixel's counts they are small.
+        std::vector<T> got_prior;
+        std::vector<double> want_prior;
+        for (int i = 0; i < area * 112; i++)
+            if (i % 112 >= 96) got_prior.push_back(got[i]), want_prior.push_back(want[i]);
+        compare("prior_" + suffix, got, want, bound);
+        compare("prior_" + suffix + ": prior", got_prior, want_prior, bound);
+    }
+}
+
+template <class T>
+void test_prior_planes(const std::string& suffix, double bound) {
+    const int h = 5, w = 21, area = h * w;
+    const auto planes = numbers(size_t(98) * area, 4);
+    std::vector<double> want(size_t(area) * 112, 0.0);
+    for (int i = 0; i < area; i++)
+        for (int c = 0; c < 98; c++) want[size_t(i) * 112 + c] = planes[size_t(c) * area + i];
+    std::vector<T> got(want.size(), T(NAN));
+    run(("voxels_prior_" + suffix).c_str(), VoxelArgs{planes.data(), got.data(), h, w},
+        (area * 112 + 255) / 256);
+    compare("voxels_prior_" + suffix, got, want, bound);
+}
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -375,6 +446,7 @@ int main(int count, char** arguments) {
     test_conv("conv" #k "_" #cin "_" #cout suffix, k, cin, cout, source, post)
         TEST_CONV(7, 96, 16, "_counts", COUNTS, RELU);
         TEST_CONV(7, 96, 16, "", PLAIN, RELU);
+        TEST_CONV(7, 112, 16, "", PLAIN, RELU);
         TEST_CONV(7, 16, 16, "", PLAIN, RELU);
         TEST_CONV(5, 16, 32, "_pooled", POOLED, RELU);
         TEST_CONV(5, 32, 32, "", PLAIN, RELU);
@@ -397,6 +469,8 @@ int main(int count, char** arguments) {
         test_fuse<16>(), test_fuse<32>(), test_fuse<64>(), test_fuse<128>();
         test_deform<16, 5>(), test_deform<32, 3>(), test_deform<64, 3>(), test_deform<128, 3>();
         test_eger();
+        test_prior<half>("half", 1e-2), test_prior<float>("single", 1e-4);
+        test_prior_planes<half>("half", 2e-3), test_prior_planes<float>("single", 1e-9);
     }
     printf("%d faults\n", faults);
     return faults != 0;

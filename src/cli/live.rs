@@ -99,7 +99,7 @@ impl Live {
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
             LiveEngine::Auto | LiveEngine::Cuda => {}
         }
-        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::Clip) {
+        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
             // Filters are stages of the rig, and the built-in clip does not use a rig.
             without_effect("the built-in clip", [("--filter", self.filters.any())])?;
         }

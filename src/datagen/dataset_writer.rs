@@ -1,8 +1,8 @@
-//! A dataset on disk: train/ and test/, a manifest, YAML files; whole after any interruption.
+//! Writes a dataset to disk: train/ and test/, a manifest and YAML files. It survives interruption.
 //!
-//! Every recording is written under a temporary name and renamed, then noted in a journal. Who
-//! starts again with the same settings goes on where it stopped; what is not in the journal is
-//! made again. When all is done the journal becomes manifest.json.
+//! Every recording is written under a temporary name, renamed, then added to a journal. A second
+//! run with the same settings resumes where the first stopped; recordings that are not in the
+//! journal are made again. When the dataset is complete, manifest.json replaces the journal.
 
 use crate::formats::atomic_file::{self, WriteError};
 use crate::sequence::{
@@ -18,20 +18,20 @@ use std::sync::{Mutex, PoisonError};
 const JOURNAL: &str = "unfinished.jsonl";
 
 #[derive(Deserialize, Serialize)]
-struct Line {
+struct JournalEntry {
     file: String,
     entry: Entry,
 }
 
-/// Why a dataset cannot be made or read.
+/// Why a dataset cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
     /// A file or folder cannot be used.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// A file cannot be written.
@@ -44,11 +44,14 @@ pub enum SetError {
     #[error(transparent)]
     Manifest(#[from] DatasetManifestError),
     /// The folder holds a dataset made with other settings.
-    #[error("{}: holds a dataset made with other settings; give another folder, or remove it", .0.display())]
+    #[error(
+        "{}: holds a dataset made with other settings; choose another folder, or delete this one",
+        .0.display()
+    )]
     Other(PathBuf),
 }
 
-/// A dataset that is being made.
+/// A dataset that is being written.
 pub struct DatasetWriter {
     folder: PathBuf,
     settings: serde_json::Value,
@@ -57,22 +60,22 @@ pub struct DatasetWriter {
     skipped: Mutex<Vec<String>>,
 }
 
-/// What became of a dataset.
+/// The result of writing a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Recordings in it.
+    /// Recordings in the dataset.
     pub recordings: usize,
-    /// Those that were there already.
+    /// Recordings among them that an earlier run wrote.
     pub earlier: usize,
     /// Inputs that could not be used, each with the reason.
     pub skipped: Vec<String>,
 }
 
 impl DatasetWriter {
-    /// Begins a dataset in `folder`, or goes on with one of equal settings.
+    /// Starts a dataset in `folder`, or resumes one with equal settings.
     ///
     /// # Errors
-    /// A folder that cannot be written, or one with a dataset of other settings.
+    /// The folder cannot be written, or holds a dataset with other settings.
     pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
         for part in ["train", "test"] {
             let path = folder.join(part);
@@ -94,19 +97,19 @@ impl DatasetWriter {
             let text = std::fs::read_to_string(&journal).map_err(io)?;
             let mut lines = text.lines();
             let first = lines.next().unwrap_or_default();
-            // A first line that was cut off has no recordings after it.
+            // A truncated first line means that no recording was finished.
             let found: Option<serde_json::Value> = serde_json::from_str(first).ok();
             if found.as_ref().is_some_and(|f| *f != settings) {
                 return Err(SetError::Other(folder.to_owned()));
             }
-            let whole = lines.filter_map(|l| serde_json::from_str::<Line>(l).ok());
+            let whole = lines.filter_map(|l| serde_json::from_str::<JournalEntry>(l).ok());
             earlier.extend(whole.map(|l| (l.file, l.entry)));
         }
         earlier.retain(|file, _| folder.join(file).is_file());
-        // Written anew: a line that was cut off must not swallow the next one.
+        // Rewritten, so that a truncated line cannot run into the next one.
         let mut text = format!("{settings}\n");
         for (file, entry) in &earlier {
-            text.push_str(&line(file, entry));
+            text.push_str(&journal_line(file, entry));
         }
         atomic_file::write(&journal, text.as_bytes())?;
         let file = std::fs::OpenOptions::new().append(true).open(&journal).map_err(io)?;
@@ -119,7 +122,7 @@ impl DatasetWriter {
         })
     }
 
-    /// Whether a recording, such as `test/scene_0001.npz`, is there from an earlier run.
+    /// Whether an earlier run wrote this recording, for example `test/scene_0001.npz`.
     pub fn has(&self, file: &str) -> bool {
         self.earlier.contains_key(file)
     }
@@ -127,22 +130,22 @@ impl DatasetWriter {
     /// Adds a recording.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The recording or the journal cannot be written.
     pub fn add(&self, file: &str, pair: &Pair, entry: Entry) -> Result<(), SetError> {
         pair.write(&self.folder.join(file))?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let cause = |cause| SetError::Io { path: self.folder.join(JOURNAL), cause };
-        made.0.write_all(line(file, &entry).as_bytes()).map_err(cause)?;
+        made.0.write_all(journal_line(file, &entry).as_bytes()).map_err(cause)?;
         made.1.insert(file.to_owned(), entry);
         Ok(())
     }
 
-    /// Notes an input that cannot be used, with its name and the reason.
+    /// Adds an input that cannot be used to the summary, as its name and the reason.
     pub fn skip(&self, what: String) {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
-    /// Writes the manifest and YAML files; the dataset is complete.
+    /// Writes the manifest and the YAML files, which completes the dataset.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -154,7 +157,7 @@ impl DatasetWriter {
         let mut recordings = self.earlier;
         recordings.extend(made);
         let summary = Summary { recordings: recordings.len(), earlier, skipped: skipped.clone() };
-        // From wherever it is used.
+        // Absolute, so that the configuration works from any working folder.
         let folder = std::path::absolute(&self.folder)
             .map_err(|cause| SetError::Io { path: self.folder.clone(), cause })?;
         let training = recordings.keys().filter(|file| file.starts_with("train/"));
@@ -176,16 +179,16 @@ impl DatasetWriter {
     }
 }
 
-fn line(file: &str, entry: &Entry) -> String {
-    let line = Line { file: file.to_owned(), entry: entry.clone() };
-    // Text and numbers always become JSON.
-    serde_json::to_string(&line).unwrap_or_default() + "\n"
+fn journal_line(file: &str, entry: &Entry) -> String {
+    let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
+    // Strings and numbers always serialise to JSON.
+    serde_json::to_string(&record).unwrap_or_default() + "\n"
 }
 
-/// A configuration that the authors' program and this one read.
+/// A configuration that both the authors' program and this one read.
 fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // JSON's quotes are YAML's, too.
+    // A quoted JSON string is a valid YAML string.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let root = quoted(&folder.to_string_lossy());
     let (save, checkpoint) =
@@ -211,10 +214,11 @@ mod tests {
     use crate::formats::config::Config;
 
     #[test]
-    fn the_configuration_says_where_and_how_and_nothing_unknown() {
+    fn the_configuration_parses_without_remarks() {
         let (config, remarks) =
-            Config::parse(&yaml(Path::new("data: \"odd\" #1/set"), 4.0, (64, 48), false)).unwrap();
-        assert_eq!(config.root_path, Path::new("data: \"odd\" #1/set"));
+            Config::parse(&yaml(Path::new("data: \"quoted\" #1/set"), 4.0, (64, 48), false))
+                .unwrap();
+        assert_eq!(config.root_path, Path::new("data: \"quoted\" #1/set"));
         assert_eq!((config.scale_factor, config.has_gt, config.predict_ts), (4.0, true, None));
         assert_eq!((config.roi_size, config.train), (vec![64, 48], false));
         assert!(remarks.warnings.is_empty(), "{remarks:?}");

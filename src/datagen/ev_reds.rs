@@ -1,9 +1,9 @@
 //! The Ev-REDS recipe: sharp frames at a high rate become pairs of blurry frames with events.
 //!
-//! Of every 49 consecutive frames the mean is the blurry frame, and every eighth, ends included,
-//! is kept as truth: seven. A mean of frames stands for the time from half an interval before
-//! the first to half an interval after the last, so that is the exposure. Events are simulated
-//! from the same frames, reduced by the scale factor.
+//! The mean of 49 consecutive frames is one blurry frame. Every eighth of them, both ends included,
+//! is kept as ground truth, which makes seven. The mean covers the time from half a frame interval
+//! before the first frame to half an interval after the last; this is the exposure. Events are
+//! simulated from the same frames, reduced by the scale factor.
 
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
@@ -14,34 +14,34 @@ use crate::simulate::{
     CameraSettings, EventSensor, LightImage, PushError, SensorSettings, Shutter, Transfer,
 };
 
-/// How frames become pairs.
+/// How frames are combined into pairs.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// Frames per second, after any interpolation.
+    /// Frames per second, after interpolation.
     pub rate_hz: f64,
-    /// Frames that a blurry one is the mean of.
+    /// Number of frames averaged into one blurry frame.
     pub average: usize,
-    /// Frames of every blurry one that are kept as truth, evenly spread, ends included.
+    /// Number of those frames that are kept as ground truth, evenly spaced, ends included.
     pub truths: usize,
     /// Frames between two exposures, which only the event camera sees.
     pub gap: usize,
-    /// Frames that one frame became by interpolation, 1 without. Pairs start with so many that
-    /// only the event camera sees, so that the first frame of an exposure, and those that are
-    /// kept of it, are ones that were not interpolated.
+    /// Interpolation factor: output frames per input frame, 1 without interpolation. Every pair
+    /// starts with this many frames that only the event camera sees, so that the first frame of an
+    /// exposure and its ground truth are input frames, not interpolated ones.
     pub interpolated: usize,
-    /// Image resolution over event resolution.
+    /// Ratio of image to event resolution.
     pub scale: usize,
-    /// The event camera. Its thresholds are varied from pair to pair by `spread`, and its seed
-    /// is drawn from this one.
+    /// The event camera. Its thresholds vary per pair by `spread`; the seed of a pair is derived
+    /// from this one's.
     pub pixels: SensorSettings,
-    /// Thresholds are multiplied by a number up to this much above or below 1.
+    /// Thresholds are multiplied by a random factor within `1 - spread` to `1 + spread`.
     pub spread: f64,
 }
 
 impl Recipe {
     /// The published numbers: seven frames become 49 by interpolation, those seven are kept, and
-    /// the events have a quarter of the resolution. With 7 frames between, the second exposure
-    /// starts with a frame that was not interpolated, too.
+    /// the events have a quarter of the resolution. With a gap of 7 frames the second exposure also
+    /// starts with a frame that was not interpolated.
     pub fn published(rate_hz: f64) -> Self {
         Self {
             rate_hz,
@@ -50,19 +50,19 @@ impl Recipe {
             gap: 7,
             interpolated: 8,
             scale: 4,
-            // The frames' numbers are what the sensor compares, as in VID2E.
+            // The sensor compares pixel values, as in VID2E, not linear light.
             pixels: SensorSettings { gamma: 1.0, ..SensorSettings::default() },
             spread: 0.25,
         }
     }
 
-    /// Frames from one pair's start to the next one's.
+    /// Frames from the start of one pair to the start of the next.
     pub fn stride(&self) -> usize {
         self.length().max(self.length() - 1 + self.gap).next_multiple_of(self.interpolated.max(1))
     }
 
-    /// Frames of one pair: those before it, both exposures, the gap, and one after it, which the
-    /// last events come from.
+    /// Frames of one pair: the frames before it, both exposures, the gap, and one frame after it,
+    /// which produces the last events.
     pub fn length(&self) -> usize {
         self.interpolated.max(1) + 2 * self.average + self.gap + 1
     }
@@ -75,23 +75,23 @@ impl Recipe {
 /// Why frames cannot become a pair.
 #[derive(Debug, thiserror::Error)]
 pub enum SequenceError {
-    /// A frame differs from the first in size or channels.
-    #[error("frame {0} is of another shape than the ones before it")]
+    /// A frame differs from the earlier ones in size or channels.
+    #[error("frame {0}: its size or number of channels differs from the earlier frames")]
     Shape(usize),
-    /// The scale factor does not divide the frames' sides.
-    #[error("frames of {size} cannot be divided by the scale factor {scale}")]
+    /// The scale factor does not divide the frame size.
+    #[error("the scale factor {scale} does not divide the frame size {size}")]
     Scale {
-        /// Size of the frames.
+        /// Frame size.
         size: Size,
         /// The scale factor.
         scale: usize,
     },
-    /// The rate, or the times that follow from it, make no sense.
+    /// The sensor refused a frame: its time or size is invalid.
     #[error(transparent)]
     Sensor(#[from] PushError),
 }
 
-/// Takes the frames of one pair, one after another.
+/// Collects the frames of one pair, one after another.
 pub struct PairMaker {
     recipe: Recipe,
     first: usize,
@@ -107,11 +107,11 @@ pub struct PairMaker {
 }
 
 impl PairMaker {
-    /// For pair `number` of the sequence `name`; its first frame is `number * stride`. The name
-    /// and the seed decide what the event camera is like.
+    /// Starts pair `number` of the sequence `name`; its first frame is `number * stride`. Name and
+    /// seed determine the event camera's parameters.
     ///
     /// # Errors
-    /// A scale factor that does not divide the frames' sides.
+    /// The scale factor does not divide the frame size.
     pub fn new(
         recipe: &Recipe,
         name: &str,
@@ -149,8 +149,8 @@ impl PairMaker {
         })
     }
 
-    /// Takes the next frame. The answer is `true` when the pair is whole, which it is after the
-    /// frame that follows the second exposure.
+    /// Adds the next frame. Returns `true` when the pair is complete, that is, after the frame that
+    /// follows the second exposure.
     ///
     /// # Errors
     /// A frame of another size.
@@ -181,7 +181,7 @@ impl PairMaker {
         Ok(self.taken >= self.recipe.length())
     }
 
-    /// The pair; `None` before it is whole.
+    /// The pair; `None` before it is complete.
     pub fn finish(mut self) -> Option<(Pair, Entry)> {
         let frames: [ImageU8; 2] = self.frames.try_into().ok()?;
         let (r, first) = (&self.recipe, self.first as f64);
@@ -203,7 +203,7 @@ impl PairMaker {
     }
 }
 
-/// Whether frame `k` of the `average` of an exposure is one of the `truths` that are kept.
+/// Whether frame `k` of the `average` frames of an exposure is one of the `truths` kept ones.
 pub(super) fn is_kept(k: usize, truths: usize, average: usize) -> bool {
     let last = average.saturating_sub(1);
     match truths {

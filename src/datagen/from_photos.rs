@@ -1,4 +1,4 @@
-//! Recordings made from photographs: random scenes with exact truth at any time.
+//! Recordings made from photographs: random scenes with exact ground truth at any time.
 
 use super::render_pair::{Shooting, film};
 use super::sampler::{Optics, moments};
@@ -11,17 +11,16 @@ use crate::sequence::{GroundTruth, Pair};
 use crate::simulate::PushError;
 use crate::time::TimeRange;
 
-/// Tells recordings from other uses of one seed.
+/// RNG key that separates recordings from other uses of the same seed.
 const STILLS: u64 = 0x7374_696c;
-/// Separates perturbations from what else is drawn for a recording.
+/// RNG key of the perturbations of a recording.
 const PERTURB: u64 = 0x7065_7274;
 
-/// Recording `number` of a dataset: two exposures of one scene, with `truths` sharp images in
-/// each, at the middles of equal parts. Scenes, exposures and photographs are the same for
-/// every `scale`.
+/// Makes recording `number` of a dataset: two exposures of one scene, with `truths` sharp images in
+/// each, at the centres of equal parts. Scene, exposures and photographs do not depend on `scale`.
 ///
 /// # Errors
-/// A scale that leaves no event sensor.
+/// The scale leaves no pixel on the event sensor.
 pub fn still_pair(
     photographs: &Photographs,
     recipe: &Recipe,
@@ -65,7 +64,7 @@ pub fn still_pair(
         source: format!("number {number}, of {}", of.join(", ")),
         thresholds: Some(
             [optics.pixels.on, optics.pixels.off]
-                .map(|c| tidy((f64::from(c) * drawn.threshold_factor()) as f32)),
+                .map(|c| shortest_decimal((f64::from(c) * drawn.threshold_factor()) as f32)),
         ),
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: film.events.len(),
@@ -84,7 +83,7 @@ pub fn still_pair(
     Ok((pair, entry))
 }
 
-/// A single-precision number as the shortest decimal that means it.
-fn tidy(value: f32) -> f64 {
+/// An `f32` as the `f64` of its shortest decimal representation.
+fn shortest_decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }

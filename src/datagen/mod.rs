@@ -1,10 +1,11 @@
-//! Blurry frames, events and sharp images out of photographs: training data and test data.
+//! Generates training and test data: blurry frames, events and sharp images.
 //!
-//! [`Photographs`] are cut into the layers of random scenes ([`scene`](mod@scene)), which a
-//! shaking camera and an event camera look at ([`render_pair`](mod@film)). [`Sampler`] gives one
-//! exposure after another for training; [`still_pair`] makes recordings with truth from them.
-//! [`ev_reds`](mod@sequence) makes recordings from videos, [`hs_ergb`](mod@real) from high-speed frames and real
-//! events; [`dataset_writer`](mod@set) keeps all of them as a dataset in the MS-RBD format.
+//! [`Photographs`] are cut into the layers of random scenes ([`scene`](mod@scene)); a moving frame
+//! camera and an event camera record them ([`render_pair`](mod@film)). [`Sampler`] generates an
+//! endless sequence of training samples; [`still_pair`] generates recordings with ground truth.
+//! [`ev_reds`](mod@sequence) makes recordings from videos, [`hs_ergb`](mod@real) from high-speed
+//! frames and real events; [`dataset_writer`](mod@set) stores all of them as a dataset in the
+//! MS-RBD format.
 
 pub mod dataset_writer;
 pub mod ev_reds;

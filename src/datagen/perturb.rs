@@ -1,8 +1,8 @@
-//! What makes real recordings differ from ideal ones: sensor noise, hot pixels, dropped events,
-//! errors of synchronisation and alignment, colours that the event camera weighs differently.
+//! Differences between real and ideal recordings: sensor noise, hot pixels, dropped events,
+//! synchronisation and alignment errors, and colours that the event camera weights differently.
 //!
-//! Everything is drawn from a stream of its own, so that a recipe without perturbations gives
-//! the same samples as if this file did not exist.
+//! All perturbations use their own random stream. A recipe without perturbations therefore produces
+//! the same samples as one that has no perturbation step.
 
 use super::render_pair::{EventView, Film};
 use crate::event::Event;
@@ -13,58 +13,60 @@ use crate::time::TimeRange;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// How often and how much samples are perturbed. A share is a fraction of the samples; ranges
-/// named `log` are log-uniform. The default perturbs nothing.
+/// How often and how strongly samples are perturbed. A share is a fraction of the samples; ranges
+/// marked `log` are log-uniform. The default perturbs nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Perturbations {
-    /// Share of samples whose blur is at most `still_px`: their picture must come out as it went in.
+    /// Share of samples whose blur is at most `still_px`: the network must leave such images
+    /// unchanged.
     pub still: f64,
-    /// Longest blur of those, in pixels.
+    /// Largest blur of these samples, in pixels.
     pub still_px: f64,
-    /// Share of samples with much shot noise.
+    /// Share of samples with strong shot noise.
     pub noisy: f64,
-    /// Its events per second and pixel in the dark (log).
+    /// Noise events per second and pixel in the dark (log).
     pub shot_noise_hz: (f64, f64),
-    /// Range of the leak in ON events per second and pixel (log); `(0, 0)` keeps the recipe's.
+    /// Range of the leak in ON events per second and pixel (log); `(0, 0)` keeps the recipe's
+    /// value.
     pub leak_hz: (f64, f64),
     /// Share of samples with hot pixels.
     pub hot: f64,
-    /// Greatest fraction of pixels that are hot then.
+    /// Largest fraction of pixels that are hot in these samples.
     pub hot_pixels: f64,
     /// Events per second of a hot pixel (log).
     pub hot_hz: (f64, f64),
-    /// Share of samples in which events were dropped at random on their way (RED, Xu et al.,
-    /// ICCV 2021): to what follows it is as if the thresholds were higher.
+    /// Share of samples in which events were dropped at random in transport (RED, Xu et al., ICCV
+    /// 2021). This has the same effect as higher contrast thresholds.
     pub dropped: f64,
-    /// Greatest fraction of events that is dropped.
+    /// Largest fraction of events that is dropped.
     pub drop_most: f64,
-    /// Share of samples whose events come late or early.
+    /// Share of samples whose events are too late or too early.
     pub delayed: f64,
-    /// Greatest delay either way in microseconds.
+    /// Largest absolute delay, in microseconds.
     pub delay_us: f64,
-    /// Greatest standard deviation of timestamps in microseconds, in the delayed samples.
+    /// Largest standard deviation of timestamps in the delayed samples, in microseconds.
     pub jitter_us: f64,
-    /// Share of samples whose cameras are not quite aligned.
+    /// Share of samples with slightly misaligned cameras.
     pub misaligned: f64,
-    /// Greatest shift along either axis in event pixels.
+    /// Largest shift along either axis, in event pixels.
     pub shift_px: f64,
     /// Share of samples with permuted colours.
     pub permuted: f64,
     /// Share of samples with a tint.
     pub tinted: f64,
-    /// Darkest factor of a colour of a tint.
+    /// Smallest factor of a tint on a colour channel.
     pub tint: f64,
     /// Share of overexposed samples.
     pub clipped: f64,
-    /// Range of the additional factor on their light.
+    /// Range of the additional factor on the light of these samples.
     pub clip_gain: (f64, f64),
 }
 
-/// What was drawn for one sample.
+/// The perturbations drawn for one sample.
 #[derive(Clone, Debug)]
 pub(super) struct Drawn {
-    /// The blur to use instead of the recipe's.
+    /// The largest blur in pixels, in place of the recipe's.
     pub(super) still_px: Option<f64>,
     /// Factor on the light.
     pub(super) gain: f64,
@@ -75,13 +77,13 @@ pub(super) struct Drawn {
     hot: Option<(f64, f64)>,
     drop_share: f64,
     jitter_us: f64,
-    /// Source of every colour plane.
+    /// For every colour plane, the index of the plane that it is copied from.
     planes: [usize; 3],
     tint: [f64; 3],
     random: KeyedRng,
 }
 
-/// Why a file of perturbations cannot be used.
+/// Why a perturbation file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", path.display())]
 pub struct PerturbationsError {
@@ -90,17 +92,17 @@ pub struct PerturbationsError {
 }
 
 impl Perturbations {
-    /// Reads a YAML file; what it leaves out is not perturbed.
+    /// Reads a YAML file; fields that are missing perturb nothing.
     ///
     /// # Errors
-    /// A file that cannot be read, or fields that are unknown or of another type.
+    /// The file cannot be read, or has fields that are unknown or of the wrong type.
     pub fn read(path: &Path) -> Result<Self, PerturbationsError> {
         let fail = |why: String| PerturbationsError { path: path.to_owned(), why };
         let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
         yaml_serde::from_str(&text).map_err(|e| fail(e.to_string()))
     }
 
-    /// Draws for one sample with the ratio `scale` of image to event resolution.
+    /// Draws the perturbations of one sample; `scale` is the ratio of image to event resolution.
     pub(super) fn draw(&self, key: &[u64], scale: usize) -> Drawn {
         let mut random = KeyedRng::keyed(key);
         let r = &mut random;
@@ -122,7 +124,7 @@ impl Perturbations {
             false => [0.0; 2],
         };
         let planes = match within(r, self.permuted) {
-            // Any but the identity.
+            // Any permutation but the identity.
             true => [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]][r.below(5)],
             false => [0, 1, 2],
         };
@@ -159,12 +161,12 @@ impl Drawn {
         pixels
     }
 
-    /// Factor by which dropped events raise the thresholds that the rest of the events obey.
+    /// The factor by which dropped events raise the effective thresholds of the remaining events.
     pub(super) fn threshold_factor(&self) -> f64 {
         1.0 / (1.0 - self.drop_share).max(0.1)
     }
 
-    /// Perturbs what was filmed during `whole`, on a sensor of this size.
+    /// Perturbs the recording of the time range `whole`, on a sensor of this size.
     pub(super) fn apply(&mut self, film: &mut Film, whole: TimeRange, sensor: Size) {
         film.frames.iter_mut().for_each(|f| self.recolour_picture(f));
         film.truth.iter_mut().for_each(|t| self.recolour_planes(t));

@@ -1,42 +1,42 @@
-//! Photographs to make scenes of, and which of them training must never see.
+//! Photographs for scenes, and the split into training and held-out ones.
 
 use crate::image::{ImageU8, Size};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Photographs are reduced until their longer side is at most this: what a camera stored pixel
-/// by pixel is less sharp than the pixel grid allows.
+/// Photographs are reduced until their longer side is at most this long, in pixels: at full size, a
+/// photograph is less sharp than its pixel grid allows.
 const LONGEST_PX: u32 = 1280;
-/// Photographs with a shorter side than this are not used.
+/// Photographs whose shorter side is below this, in pixels, are not used.
 const SHORTEST_PX: u32 = 96;
-/// One photograph in so many is held out.
+/// One photograph in this many is held out.
 const HELD_OUT_ONE_IN: u64 = 6;
 
-/// Which photographs of a folder are meant.
+/// Which photographs of a folder to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Those that training may use.
     Training,
-    /// Those that are kept out of training, for evaluation.
+    /// Those that are held out from training, for evaluation.
     HeldOut,
     /// All of them.
     All,
 }
 
-/// Whether the photograph of this file is kept out of every training. The file's name alone
-/// decides (its FNV-1a hash, mixed, is a multiple of six), so that a photograph stays on its
-/// side whatever else lies in the folder, and however often the folder is copied.
+/// Whether the photograph in this file is held out from every training. Only the file name decides
+/// (its FNV-1a hash, mixed, is a multiple of six). A photograph therefore keeps its side when the
+/// folder is copied or other files are added.
 pub fn is_held_out(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let fnv = |h: u64, b: &u8| (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3);
     let mut hash = name.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv);
-    // SplitMix64's finaliser: FNV's low bits alone depend on few of the letters.
+    // SplitMix64's finaliser: the low bits of FNV alone depend on few letters.
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (hash ^ (hash >> 31)).is_multiple_of(HELD_OUT_ONE_IN)
 }
 
-/// No photograph can be used.
+/// Why no photograph can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PhotographsError {
     /// A folder cannot be listed.
@@ -44,15 +44,16 @@ pub enum PhotographsError {
     Io {
         /// The folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// Nothing usable was found.
+    /// No usable photograph was found.
     #[error(
-        "{folders}: no photographs to use (jpg or png of at least {SHORTEST_PX} pixels); {skipped} skipped"
+        "{folders}: no usable photographs (jpg or png of at least {SHORTEST_PX} pixels); {skipped} \
+         skipped"
     )]
     None {
-        /// Where they were looked for.
+        /// The folders that were searched.
         folders: String,
         /// Files that could not be used.
         skipped: usize,
@@ -68,11 +69,11 @@ pub struct Photographs {
 }
 
 impl Photographs {
-    /// Reads the jpg and png files of `folders` (not of folders in them), sorted by name. A
-    /// file that cannot be used is left out, and told by [`Photographs::skipped`].
+    /// Reads the jpg and png files of `folders`, without their subfolders, sorted by name. Files
+    /// that cannot be used are left out and listed by [`Photographs::skipped`].
     ///
     /// # Errors
-    /// A folder that cannot be listed, or nothing usable in any of them.
+    /// A folder cannot be listed, or no folder holds a usable photograph.
     pub fn read(folders: &[PathBuf], part: Part) -> Result<Self, PhotographsError> {
         let mut files = Vec::new();
         for folder in folders {
@@ -105,7 +106,7 @@ impl Photographs {
         Ok(out)
     }
 
-    /// Photographs that are in memory already; `None` without any.
+    /// Uses photographs that are already in memory; `None` if there are none.
     pub fn from_pictures(pictures: Vec<ImageU8>) -> Option<Self> {
         let names = (0..pictures.len()).map(|i| i.to_string()).collect();
         (!pictures.is_empty()).then_some(Self { pictures, names, skipped: Vec::new() })
@@ -116,7 +117,7 @@ impl Photographs {
         &self.pictures
     }
 
-    /// Their files' names.
+    /// The file names of the photographs.
     pub fn names(&self) -> &[String] {
         &self.names
     }

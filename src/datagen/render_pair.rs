@@ -1,4 +1,4 @@
-//! One scene before both cameras: blurry frames, sharp images at chosen times, and events.
+//! Records one scene with both cameras: blurry frames, sharp images at given times, and events.
 
 use crate::event::Event;
 use crate::image::{ImageF32, ImageU8, Size};
@@ -7,62 +7,62 @@ use crate::simulate::{
 };
 use crate::time::TimeRange;
 
-/// What is to be filmed, besides the scene.
+/// What to record, besides the scene.
 #[derive(Clone, Debug)]
 pub struct Shooting {
     /// Size of the frames.
     pub size: Size,
     /// Size of the event sensor.
     pub sensor: Size,
-    /// When the shutter is open, in order and apart, in microseconds of the scene's time.
+    /// Exposures in microseconds of the scene's time, in order and without overlap.
     pub exposures: Vec<TimeRange>,
-    /// Images that every exposure is summed from, less one. As many as the longest way that
-    /// anything moves in it, in pixels, leave no steps in the blur.
+    /// Number of intervals between the images that one exposure is summed from. At least the
+    /// longest motion path during it, in pixels, so that the blur shows no steps.
     pub moments: usize,
-    /// Times of the sharp images in microseconds.
+    /// Times of the sharp images, in microseconds.
     pub truth_us: Vec<f64>,
     /// The frame camera.
     pub camera: CameraSettings,
     /// The event camera.
     pub pixels: SensorSettings,
-    /// Where and when the event camera looks.
+    /// Delay and misalignment of the event camera.
     pub view: EventView,
 }
 
 /// How the event camera's view differs from the frame camera's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EventView {
-    /// How much later than the light its events are stamped, in microseconds.
+    /// Delay of the event timestamps after the light, in microseconds.
     pub delay_us: f64,
-    /// Where its pixels look, relative to where they should, in image pixels: x, then y.
+    /// Shift of the event camera's view, in image pixels: x, then y.
     pub shift_px: [f64; 2],
 }
 
-/// What came out.
+/// The recorded frames, sharp images and events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Film {
-    /// One blurry frame for every exposure.
+    /// One blurry frame per exposure.
     pub frames: Vec<ImageU8>,
-    /// One sharp image for every time that was asked for, without noise or quantisation.
+    /// One sharp image per requested time, without noise or quantisation.
     pub truth: Vec<ImageF32>,
-    /// Events from the first exposure's start to the last one's end, in order.
+    /// Events from the start of the first exposure to the end of the last, in order of time.
     pub events: Vec<Event>,
 }
 
-/// Films `scene`. The result does not depend on the number of threads.
+/// Records `scene`. The result does not depend on the number of threads.
 ///
 /// # Errors
-/// An event sensor without pixels, or exposures that are not in order.
+/// The event sensor has no pixels, or the exposures are out of order.
 pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
     let Shooting { size, sensor, camera, view, .. } = *shooting;
     let mut events = Vec::new();
-    let mut eyes = EventSensor::new(sensor, shooting.pixels);
-    let (mut light, mut seen) = (LightImage::dark(size), Vec::new());
+    let mut sensor_state = EventSensor::new(sensor, shooting.pixels);
+    let (mut light, mut brightness) = (LightImage::dark(size), Vec::new());
     let mut frames = Vec::new();
-    let mut see = |t_us: f64, light: &mut LightImage| {
+    let mut push = |t_us: f64, light: &mut LightImage| {
         scene.render((t_us - view.delay_us) * 1e-6, size, light);
-        light.brightness_at(sensor, view.shift_px, &mut seen);
-        let pushed = eyes.push(t_us, &seen, &mut events);
+        light.brightness_at(sensor, view.shift_px, &mut brightness);
+        let pushed = sensor_state.push(t_us, &brightness, &mut events);
         if view.delay_us != 0.0 {
             scene.render(t_us * 1e-6, size, light);
         }
@@ -72,11 +72,11 @@ pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
     let mut before: Option<f64> = None;
     for (number, span) in shooting.exposures.iter().enumerate() {
         let step_us = span.duration_us() / moments as f64;
-        // While the shutter is closed the event camera goes on at the same pace.
+        // While the shutter is closed, the event camera samples with the same time step.
         if let Some(end_us) = before {
             let steps = ((span.start_us - end_us) / step_us).ceil().max(1.0);
             for k in 1..steps as usize {
-                see(end_us + (span.start_us - end_us) * k as f64 / steps, &mut light)?;
+                push(end_us + (span.start_us - end_us) * k as f64 / steps, &mut light)?;
             }
         }
         let mut shutter = Shutter::new(size);
@@ -85,9 +85,9 @@ pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
             if before == Some(t_us) {
                 scene.render(t_us * 1e-6, size, &mut light);
             } else {
-                see(t_us, &mut light)?;
+                push(t_us, &mut light)?;
             }
-            // The trapezoidal rule: half of the light at either end.
+            // The trapezoidal rule: half weight at both ends.
             shutter.add(&light, if k == 0 || k == moments { 0.5 } else { 1.0 });
         }
         before = Some(span.start_us + step_us * moments as f64);

@@ -1,4 +1,4 @@
-//! Training samples without end: every number is an exposure of a scene of its own.
+//! An endless sequence of training samples: every sample is one exposure of its own random scene.
 
 use super::render_pair::{Shooting, film};
 use super::scene::{self, SceneSettings, random_scene};
@@ -12,37 +12,38 @@ use crate::time::TimeRange;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What samples are like.
+/// The distribution of the samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Size of the frames; a multiple of all scales. A file leaves it to the training's stages.
+    /// Frame size; a multiple of all scales. It is not part of the file: the training stage sets
+    /// it.
     #[serde(skip)]
     pub size: Size,
-    /// Image resolution over event resolution; every batch draws one of these.
+    /// Ratios of image to event resolution; every batch draws one of them.
     pub scales: Vec<usize>,
-    /// Longest blur in pixels. A file leaves it to the training's stages.
+    /// Largest blur in pixels. It is not part of the file: the training stage sets it.
     #[serde(skip)]
     pub max_blur_px: f64,
-    /// The blur is `max_blur_px * u^slow` for uniform `u`: above 1, slow motion is frequent.
+    /// The blur is `max_blur_px * u^slow` for uniform `u`: values above 1 favour slow motion.
     pub slow: f64,
-    /// Most things in front of the background.
+    /// Largest number of objects in front of the background.
     pub foregrounds: usize,
-    /// Share of samples in shades of gray, as a DAVIS gives them.
+    /// Share of gray samples, like the frames of a DAVIS.
     pub gray: f64,
-    /// Share of samples whose camera stores `light^(1/2.2)`: light is summed before that curve,
-    /// so that the frame is not the mean of the sharp images. The others store light itself, or
-    /// are means of stored images, as published datasets are.
+    /// Share of samples whose camera stores `light^(1/2.2)`. Light is summed before that curve, so
+    /// that the frame is not the mean of the sharp images. The other samples store linear light, or
+    /// the mean of stored images, as in published datasets.
     pub curved: f64,
     /// Range of the contrast thresholds.
     pub thresholds: (f64, f64),
-    /// What goes wrong besides.
+    /// Perturbations of the samples.
     pub perturbations: Perturbations,
 }
 
 impl Default for Recipe {
-    /// For the published network; what is varied, and how much, follows the scheme that its
-    /// first weights were trained with.
+    /// For the published network. Which parameters vary, and by how much, follows the training
+    /// scheme of its first weights.
     fn default() -> Self {
         Self {
             size: Size::new(128, 128),
@@ -58,28 +59,28 @@ impl Default for Recipe {
     }
 }
 
-/// One exposure with its truth.
+/// One exposure with its ground truth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The blurry frame (eight bits' worth of numbers) and its events.
+    /// The blurry frame (values quantised to eight bits) and its events.
     pub exposure: Exposure,
-    /// Time of the sharp image, on the events' clock.
+    /// Time of the sharp image in microseconds, on the clock of the events.
     pub instant_us: f64,
     /// The sharp image at that time, without noise.
     pub sharp: ImageF32,
-    /// Image resolution over event resolution.
+    /// Ratio of image to event resolution.
     pub scale: usize,
-    /// The event camera's thresholds, before mismatch; dropped events raise them.
+    /// The event camera's thresholds before mismatch; dropped events raise them.
     pub thresholds: Thresholds,
-    /// The longest way that anything moves, in pixels.
+    /// The longest motion path in the exposure, in pixels.
     pub blur_px: f64,
 }
 
 impl Sample {
-    /// What the network reads, `(96, height, width)`, for the sharp image's instant.
+    /// The network's input at the time of the sharp image, `(96, height, width)`.
     ///
     /// # Errors
-    /// None that a sample can cause.
+    /// The events do not fit the exposure, which a sample never causes.
     pub fn eger(&self) -> Result<Vec<f32>, EgerError> {
         let Exposure { events, span, sensor, .. } = &self.exposure;
         eger(events, *span, TimeRange::instant(self.instant_us), sensor.height, sensor.width)
@@ -88,8 +89,8 @@ impl Sample {
 
 /// Makes samples from photographs.
 ///
-/// A sample depends on seed and number alone, whatever the number of threads. One of 128x128
-/// pixels takes about 30 ms; the time grows with the area and with the blur (BENCHMARKS.md).
+/// A sample depends only on the seed and its number, not on the number of threads. A sample of
+/// 128x128 pixels takes about 30 ms; the time grows with the area and the blur (BENCHMARKS.md).
 #[derive(Clone, Debug)]
 pub struct Sampler {
     photographs: Photographs,
@@ -97,7 +98,7 @@ pub struct Sampler {
     seed: u64,
 }
 
-/// Purposes that random numbers are drawn for.
+/// RNG keys that separate the uses of one seed.
 const SAMPLE: u64 = 0x7361_6d70;
 const BATCH: u64 = 0x6261_7463;
 const PERTURB: u64 = 0x7065_7274;
@@ -110,12 +111,12 @@ impl Sampler {
         Self { photographs, recipe, seed }
     }
 
-    /// What the samples are like.
+    /// The recipe of the samples.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
-    /// Batch `number`: `count` samples of one scale, made in parallel.
+    /// Batch `number`: `count` samples with one scale, generated in parallel.
     pub fn batch(&self, number: u64, count: usize) -> Vec<Sample> {
         let mut random = KeyedRng::keyed(&[self.seed, BATCH, number]);
         let scales = &self.recipe.scales;
@@ -128,7 +129,7 @@ impl Sampler {
     pub fn sample(&self, number: u64, scale: usize) -> Sample {
         let r = &self.recipe;
         let mut random = KeyedRng::keyed(&[self.seed, SAMPLE, number]);
-        // 10 to 120 ms, as often short as long.
+        // 10 to 120 ms, log-uniform.
         let duration_us = (10_000.0 * 12.0_f64.powf(random.unit())).round();
         let span = TimeRange::new(0.0, duration_us);
         let blur_px = r.max_blur_px * random.unit().powf(r.slow);
@@ -152,7 +153,7 @@ impl Sampler {
         };
         let blur_px = scene::longest_path_px(&scene, span);
         let dark = || ImageF32::filled(true, r.size, 0.0);
-        // A sensor with pixels and one exposure cannot be refused.
+        // A sensor with pixels and one exposure is always accepted.
         let (frame, sharp, events) = match film(&scene, &shooting) {
             Ok(mut film) => {
                 drawn.apply(&mut film, span, sensor);
@@ -172,7 +173,8 @@ impl Sampler {
     }
 }
 
-/// Images that an exposure is summed from: nothing moves further than a pixel between two.
+/// Number of intervals to sum an exposure from, so that no step moves anything by more than a
+/// pixel.
 pub fn moments(blur_px: f64) -> usize {
     (blur_px.ceil() as usize + 4).clamp(12, 256)
 }
@@ -190,21 +192,21 @@ impl SceneSettings {
     }
 }
 
-/// Both cameras of a sample.
+/// The settings of both cameras of a sample.
 pub(super) struct Optics {
-    /// From a photograph's numbers to light.
+    /// Curve from the values of a photograph to light.
     decode: Transfer,
     pub(super) camera: CameraSettings,
     pub(super) pixels: SensorSettings,
-    /// Least and largest factor on the light.
+    /// Smallest and largest factor on the light.
     gain: (f64, f64),
 }
 
 impl Optics {
     pub(super) fn random(recipe: &Recipe, random: &mut KeyedRng) -> Self {
         let curved = random.unit() < recipe.curved;
-        // A camera without a curve gives darker pictures with harder contrasts; how much so
-        // depends on what is in front of it, so a quarter of those samples are drawn between.
+        // A camera without a curve gives darker images with higher contrast. By how much depends on
+        // the scene, so a quarter of these samples use a curve in between.
         let tone = if random.unit() < 0.25 { random.range(1.0, 2.2) as f32 } else { 1.0 };
         let (decode, encode, gamma) = match curved {
             true => (Transfer::Gamma(2.2), Transfer::Gamma(2.2), 2.2),
@@ -234,7 +236,7 @@ impl Optics {
             dark: [1.0, 5.0, 10.0][random.below(3)],
             seed: random.bits(),
         };
-        // Steeper pictures are darker; their exposure makes up for some of it.
+        // A steeper curve darkens the image; a larger gain compensates for some of that.
         let gain = if tone == 1.0 || curved { (0.35, 1.1) } else { (0.6, 1.5) };
         Self { decode, camera, pixels, gain }
     }

@@ -1,5 +1,5 @@
 //! Random scenes: layers cut from photographs, seen by a camera that shakes in six degrees of
-//! freedom, with things in front of them that move on their own.
+//! freedom, with foreground objects that move on their own.
 
 use super::Photographs;
 use crate::image::{ImageU8, LUMA_BGR, Size};
@@ -9,25 +9,25 @@ use crate::simulate::{Layer, LightImage, Scene, Texture, Transfer};
 use crate::time::TimeRange;
 use std::collections::BTreeSet;
 
-/// What random scenes have in common.
+/// Settings of random scenes.
 #[derive(Clone, Debug)]
 pub struct SceneSettings {
     /// Size of the view.
     pub view: Size,
-    /// Most things in front of the background.
+    /// Largest number of objects in front of the background.
     pub foregrounds: usize,
-    /// Share of scenes in shades of gray.
+    /// Share of gray scenes.
     pub gray: f64,
-    /// Share of scenes whose camera stands still, so that only the foregrounds move.
+    /// Share of scenes with a still camera, so that only the foregrounds move.
     pub tripod: f64,
-    /// How the numbers of photographs become light.
+    /// Curve from the values of a photograph to light.
     pub transfer: Transfer,
-    /// Least and largest factor on the light.
+    /// Smallest and largest factor on the light.
     pub gain: (f64, f64),
 }
 
-/// A scene in which the longest way that anything moves during any of `exposures` is `blur_px`
-/// (see [`longest_path_px`]), as far as it can be reached.
+/// A random scene in which the longest motion path during any of `exposures` is `blur_px` (see
+/// [`longest_path_px`]), as far as this can be reached.
 pub fn random_scene(
     photographs: &Photographs,
     settings: &SceneSettings,
@@ -38,7 +38,7 @@ pub fn random_scene(
     random_scene_of(photographs, settings, exposures, blur_px, random).0
 }
 
-/// [`random_scene`], and which photographs its layers were cut from, by their numbers.
+/// As [`random_scene`]; also returns the indices of the photographs that its layers were cut from.
 pub fn random_scene_of(
     photographs: &Photographs,
     settings: &SceneSettings,
@@ -50,8 +50,12 @@ pub fn random_scene_of(
     let still = random.unit() < settings.tripod;
     let gray = random.unit() < settings.gray;
     let margin_px = blur_px.min(64.0) + 16.0;
-    let mut cut = Scissors { photographs, settings, gray, margin_px, used: BTreeSet::new() };
-    let camera = if still { CameraMotion::default() } else { shake(settings, duration_s, random) };
+    let mut cut = PatchCutter { photographs, settings, gray, margin_px, used: BTreeSet::new() };
+    let camera = if still {
+        CameraMotion::default()
+    } else {
+        hand_held_camera(settings, duration_s, random)
+    };
     let background = Layer {
         texture: Texture::backdrop(cut.patch(1.0, random)),
         texels_per_px: cut.texels_per_px(random),
@@ -66,7 +70,8 @@ pub fn random_scene_of(
     }
     let gain = random.range(settings.gain.0, settings.gain.1) as f32;
     let mut scene = Scene { view: settings.view, layers, camera, gain };
-    // Perspective makes the way not quite proportional to the motion; a few rounds are enough.
+    // Because of perspective the path is not quite proportional to the motion; a few iterations are
+    // enough.
     for _ in 0..6 {
         let now = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
         if now > 1e-6 {
@@ -76,29 +81,30 @@ pub fn random_scene_of(
     (scene, cut.used)
 }
 
-/// Parts of an exposure along which ways are summed.
-const PIECES: usize = 8;
+/// Number of parts of an exposure over which path lengths are summed.
+const PATH_PARTS: usize = 8;
 
-/// The longest way, in pixels, that the image of any layer moves during an exposure, at those
-/// of nine places spread over the view where it is: the length of the longest streak in the blurry frame.
+/// The longest path, in pixels, of the image of any layer during an exposure. It is measured at
+/// nine positions spread over the view, for the layers visible there. It is the length of the
+/// longest streak in the blurry frame.
 pub fn longest_path_px(scene: &Scene, exposure: TimeRange) -> f64 {
-    let at = |k: usize| exposure.at(k as f64 / PIECES as f64) * 1e-6;
+    let at = |k: usize| exposure.at(k as f64 / PATH_PARTS as f64) * 1e-6;
     let mut longest: f64 = 0.0;
     for place in 0..9 {
         let x = scene.view.width as f64 * (0.1 + 0.4 * (place % 3) as f64);
         let y = scene.view.height as f64 * (0.1 + 0.4 * (place / 3) as f64);
-        let mut ways = vec![0.0; scene.layers.len()];
-        for k in 0..PIECES {
+        let mut paths = vec![0.0; scene.layers.len()];
+        for k in 0..PATH_PARTS {
             let moved = scene.travel_px(at(k), at(k + 1), x, y);
-            ways.iter_mut().zip(moved).for_each(|(way, d)| *way += d);
+            paths.iter_mut().zip(moved).for_each(|(way, d)| *way += d);
         }
-        let seen = scene.touches(exposure.at(0.5) * 1e-6, x, y).into_iter().zip(ways);
+        let seen = scene.touches(exposure.at(0.5) * 1e-6, x, y).into_iter().zip(paths);
         longest = seen.filter(|(seen, _)| *seen).fold(longest, |most, (_, way)| most.max(way));
     }
     longest
 }
 
-/// Makes everything move `factor` times as far.
+/// Scales all motion by `factor`.
 fn scale(scene: &mut Scene, factor: f64) {
     let c = &mut scene.camera;
     let mut motions = vec![&mut c.x_px, &mut c.y_px, &mut c.z, &mut c.pitch, &mut c.yaw];
@@ -112,8 +118,8 @@ fn scale(scene: &mut Scene, factor: f64) {
     }
 }
 
-/// A coordinate that goes about `length` per exposure: steadily, with a bend and a tremor.
-fn course(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
+/// A coordinate that moves by about `length` per exposure: steadily, with a bend and a tremor.
+fn smooth_motion(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
     let phase = |random: &mut KeyedRng| random.range(0.0, std::f64::consts::TAU);
     let (bend, tremor) = (random.range(-0.3, 0.3), random.range(0.0, 0.06));
     Motion::steady(0.0, length / duration_s)
@@ -121,32 +127,36 @@ fn course(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion {
         .with(tremor * length, random.range(1.0, 3.0) / duration_s, phase(random))
 }
 
-/// Mostly small, seldom up to 1 in either direction.
-fn seldom_large(random: &mut KeyedRng) -> f64 {
+/// A random number in -1 to 1 that is mostly small.
+fn mostly_small(random: &mut KeyedRng) -> f64 {
     random.range(-1.0, 1.0).powi(3)
 }
 
-/// A hand-held camera; its shift, and its turns about the two axes across the line of sight,
-/// each move the background by about a pixel per exposure.
-fn shake(settings: &SceneSettings, duration_s: f64, random: &mut KeyedRng) -> CameraMotion {
+/// A hand-held camera. Its translation, and its rotations about the two axes across the line of
+/// sight, each move the background by about a pixel per exposure.
+fn hand_held_camera(
+    settings: &SceneSettings,
+    duration_s: f64,
+    random: &mut KeyedRng,
+) -> CameraMotion {
     let focal_px = settings.view.width.max(settings.view.height) as f64;
     let (sin, cos) = random.range(0.0, std::f64::consts::TAU).sin_cos();
-    // Shift shows parallax, turning does not: how much of which is drawn.
+    // Translation shows parallax, rotation does not: the ratio of both is random.
     let shift = random.unit();
     let turned = (1.0 - shift) / focal_px;
     CameraMotion {
-        x_px: course(shift * cos, duration_s, random),
-        y_px: course(shift * sin, duration_s, random),
-        z: course(seldom_large(random) * 1.5 / focal_px, duration_s, random),
-        pitch: course(turned * sin, duration_s, random),
-        yaw: course(turned * cos, duration_s, random),
-        roll: course(seldom_large(random) * 2.0 / focal_px, duration_s, random),
+        x_px: smooth_motion(shift * cos, duration_s, random),
+        y_px: smooth_motion(shift * sin, duration_s, random),
+        z: smooth_motion(mostly_small(random) * 1.5 / focal_px, duration_s, random),
+        pitch: smooth_motion(turned * sin, duration_s, random),
+        yaw: smooth_motion(turned * cos, duration_s, random),
+        roll: smooth_motion(mostly_small(random) * 2.0 / focal_px, duration_s, random),
     }
 }
 
-/// A thing in front, of random outline, that moves with the camera's parallax or on its own.
+/// A foreground object of random outline; it moves with the camera's parallax or on its own.
 fn foreground(
-    cut: &mut Scissors<'_>,
+    cut: &mut PatchCutter<'_>,
     always_moves: bool,
     duration_s: f64,
     random: &mut KeyedRng,
@@ -159,10 +169,10 @@ fn foreground(
     let (sin, cos) = random.range(0.0, std::f64::consts::TAU).sin_cos();
     let size = view.width.max(view.height) as f64;
     let mut motion = PlaneMotion {
-        x_px: course(own * cos, duration_s, random),
-        y_px: course(own * sin, duration_s, random),
-        turn: course(own * seldom_large(random) * 3.0 / size, duration_s, random),
-        log_scale: course(own * seldom_large(random) * 2.0 / size, duration_s, random),
+        x_px: smooth_motion(own * cos, duration_s, random),
+        y_px: smooth_motion(own * sin, duration_s, random),
+        turn: smooth_motion(own * mostly_small(random) * 3.0 / size, duration_s, random),
+        log_scale: smooth_motion(own * mostly_small(random) * 2.0 / size, duration_s, random),
     };
     motion.x_px.rest = random.range(-0.3, 0.3) * view.width as f64;
     motion.y_px.rest = random.range(-0.3, 0.3) * view.height as f64;
@@ -172,23 +182,23 @@ fn foreground(
 }
 
 /// Cuts patches out of photographs.
-struct Scissors<'a> {
+struct PatchCutter<'a> {
     photographs: &'a Photographs,
     settings: &'a SceneSettings,
     gray: bool,
     margin_px: f64,
-    /// Numbers of the photographs that something was cut from.
+    /// Indices of the photographs that something was cut from.
     used: BTreeSet<usize>,
 }
 
-impl Scissors<'_> {
-    /// Mostly as fine as the photograph, sometimes reduced to half.
+impl PatchCutter<'_> {
+    /// Usually the resolution of the photograph, sometimes half of it.
     fn texels_per_px(&self, random: &mut KeyedRng) -> f64 {
         if random.unit() < 0.75 { 1.0 } else { 2.0 }
     }
 
-    /// A part of a photograph, large enough for a view reduced to half if it is that large;
-    /// mirrored, turned and with exchanged colours at random.
+    /// A patch of a photograph, if possible large enough for a view at half resolution; mirrored,
+    /// rotated and with permuted colours at random.
     fn patch(&mut self, share: f64, random: &mut KeyedRng) -> LightImage {
         let pictures = self.photographs.pictures();
         let side = |n: usize| ((n as f64 + self.margin_px) * 1.5 * share) as usize;
@@ -203,7 +213,7 @@ impl Scissors<'_> {
             let top = random.below(from.height - height + 1);
             (number, Size::new(width, height), left, top)
         };
-        // The busiest of three: blurred skies teach nothing.
+        // The one with the most structure of three: nothing is learned from blurred skies.
         let three = [window(random), window(random), window(random)];
         let [first, ..] = three;
         let busy = |(number, size, left, top): (usize, Size, usize, usize)| {
@@ -238,7 +248,7 @@ impl Scissors<'_> {
     }
 }
 
-/// How much neighbouring pixels of a part differ, at places spread over it.
+/// Sum of differences between neighbouring pixels of a patch, at positions spread over it.
 fn structure(picture: &ImageU8, size: Size, left: usize, top: usize) -> u32 {
     let (green, row) = (picture.plane(1), picture.size().width);
     let difference = |i: usize| {
@@ -257,13 +267,13 @@ fn light_table(transfer: Transfer) -> Vec<f32> {
     (0..=255_u8).map(|v| transfer.decode(f32::from(v) / 255.0)).collect()
 }
 
-/// The outline of a thing: where a smooth random field is high.
+/// The outline of an object: the region where a smooth random field is high.
 struct Outline {
-    /// Values of the field on a square grid, row by row.
+    /// Field values on a square grid, row by row.
     field: Vec<f64>,
     side: usize,
     threshold: f64,
-    /// How fast coverage goes from 0 to 1 with the field.
+    /// How steeply coverage rises from 0 to 1 with the field.
     steepness: f64,
 }
 
@@ -280,7 +290,7 @@ impl Outline {
         outline
     }
 
-    /// The field at a place in `[0, 1]`, smoothly between the grid's values.
+    /// The field at a position in `[0, 1]`, interpolated smoothly between the grid values.
     fn height(&self, x: f64, y: f64) -> f64 {
         let cell = |v: f64| {
             let at = v.clamp(0.0, 1.0) * (self.side - 1) as f64;

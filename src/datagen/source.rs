@@ -1,22 +1,22 @@
-//! Where sharp frames come from: folders of pictures, and videos through an installed ffmpeg.
+//! Sources of sharp frames: folders of images, and videos through an installed ffmpeg.
 
 use crate::image::{ImageU8, Size};
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Why a source gives no frames, or no further ones.
+/// Why a source cannot deliver frames.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file or folder cannot be read.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// A picture cannot be decoded.
+    /// An image cannot be decoded.
     #[error("{}: {why}", path.display())]
     Picture {
         /// The file.
@@ -24,10 +24,10 @@ pub enum SourceError {
         /// What is wrong with it.
         why: String,
     },
-    /// A folder without pictures.
-    #[error("{}: no jpg or png files in it", .0.display())]
+    /// A folder without images.
+    #[error("{}: the folder holds no jpg or png files", .0.display())]
     Empty(PathBuf),
-    /// ffmpeg or ffprobe is not there.
+    /// ffmpeg or ffprobe cannot be started.
     #[error(
         "{}: {program} cannot be started ({cause}): install ffmpeg to read videos and to \
          interpolate",
@@ -36,49 +36,49 @@ pub enum SourceError {
     Missing {
         /// The input that needs it.
         path: PathBuf,
-        /// Which of the two.
+        /// The program: ffmpeg or ffprobe.
         program: &'static str,
-        /// The system's reason.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// ffmpeg did not understand the input.
+    /// ffmpeg could not read the input.
     #[error("{}: ffmpeg: {why}", path.display())]
     Ffmpeg {
         /// The input.
         path: PathBuf,
-        /// Its last words.
+        /// The last line of its error output.
         why: String,
     },
 }
 
-/// Frames of one sequence, in order.
+/// The frames of one sequence, in order.
 pub enum Source {
-    /// Pictures as they are.
+    /// Images as they are.
     Folder(std::vec::IntoIter<PathBuf>),
-    /// What ffmpeg decodes or interpolates.
+    /// Frames that ffmpeg decodes or interpolates.
     Ffmpeg(Ffmpeg),
 }
 
-/// How a sequence is opened.
+/// How to open a sequence.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
-    /// Frames per second of the input; that of a video where it is not given.
+    /// Frames per second of the input; `None` uses the rate of the video.
     pub rate_hz: Option<f64>,
-    /// Frames after interpolation for every frame before it; 1 for none.
+    /// Interpolation factor: output frames per input frame; 1 without interpolation.
     pub interpolate: u32,
-    /// Frames are resized to this.
+    /// Frames are resized to this size.
     pub size: Option<Size>,
 }
 
-/// What a folder without a rate is taken for: REDS was filmed at 120 frames per second.
+/// Frames per second of a folder without a given rate: REDS was recorded at 120.
 const REDS_HZ: f64 = 120.0;
 
 impl Source {
-    /// Opens a folder of pictures (in the order of their names, numbers by value) or a video.
-    /// The second answer is the rate after interpolation, in frames per second.
+    /// Opens a folder of images (sorted by name, numbers by value) or a video. Also returns the
+    /// frame rate after interpolation, in frames per second.
     ///
     /// # Errors
-    /// Not readable, or ffmpeg is needed and not installed.
+    /// The input cannot be read, or ffmpeg is needed and not installed.
     pub fn open(path: &Path, opening: Opening) -> Result<(Self, f64), SourceError> {
         let n = opening.interpolate.max(1);
         if !path.is_dir() {
@@ -101,8 +101,8 @@ impl Source {
         Ok((Self::Ffmpeg(ffmpeg), rate_hz * f64::from(n)))
     }
 
-    /// The next frame; `None` at the end. A folder goes on after a picture that cannot be
-    /// decoded, a video does not.
+    /// The next frame; `None` at the end. A folder continues after an image that cannot be decoded,
+    /// a video does not.
     pub fn frame(&mut self) -> Option<Result<ImageU8, SourceError>> {
         match self {
             Self::Folder(files) => files.next().map(|path| read_picture(&path)),
@@ -111,10 +111,10 @@ impl Source {
     }
 }
 
-/// The jpg and png files of a folder.
+/// The jpg and png files of a folder, sorted by name, numbers by value.
 ///
 /// # Errors
-/// A folder that cannot be listed, or holds none.
+/// The folder cannot be listed, or holds none.
 pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let io = |cause| SourceError::Io { path: folder.to_owned(), cause };
     let mut files = Vec::new();
@@ -137,10 +137,10 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(files)
 }
 
-/// Reads a picture as blue, green and red planes.
+/// Reads an image file as blue, green and red planes.
 ///
 /// # Errors
-/// Not a picture, named.
+/// The file is not an image.
 pub fn read_picture(path: &Path) -> Result<ImageU8, SourceError> {
     let bad = |why: String| SourceError::Picture { path: path.to_owned(), why };
     let rgb = image::open(path).map_err(|e| bad(e.to_string()))?.into_rgb8();
@@ -168,7 +168,7 @@ fn probe(path: &Path) -> Result<f64, SourceError> {
         .and_then(|(a, b)| Some(a.parse::<f64>().ok()? / b.parse::<f64>().ok()?));
     rate.filter(|r| r.is_finite() && *r > 0.0).ok_or_else(|| SourceError::Ffmpeg {
         path: path.to_owned(),
-        why: last_line(&output.stderr, "it has no frame rate"),
+        why: last_line(&output.stderr, "the video has no frame rate"),
     })
 }
 
@@ -177,7 +177,7 @@ fn last_line(text: &[u8], otherwise: &str) -> String {
     text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(otherwise).trim().to_owned()
 }
 
-/// A running ffmpeg whose pictures are read as they come.
+/// A running ffmpeg whose output frames are read as they arrive.
 pub struct Ffmpeg {
     path: PathBuf,
     child: Child,
@@ -200,12 +200,12 @@ impl Ffmpeg {
             filters.push(format!("scale={width}:{height}:flags=area"));
         }
         if interpolate > 1 {
-            // Motion-compensated; the time base is set anew so that the rate is what was asked
-            // for, whatever the container claims.
+            // Motion-compensated. The timestamps are rebuilt from the frame number, so that the
+            // rate is the requested one and not the container's.
             filters.push(format!("setpts=N/({rate_hz}*TB)"));
             let rate_hz = rate_hz * f64::from(interpolate);
-            // The filter knows no RGB; this keeps all colour, to within one step of 255. Frames
-            // that differ much are still one scene.
+            // The filter does not support RGB; this format keeps the colour within one step of 255.
+            // Scene-change detection is off: frames that differ much are still one scene.
             filters.push("format=yuvj444p".to_owned());
             let how = "mi_mode=mci:mc_mode=aobmc:vsbmc=1:scd=none";
             filters.push(format!("minterpolate=fps={rate_hz}:{how}"));
@@ -227,10 +227,10 @@ impl Ffmpeg {
             .map_err(missing)?;
         let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
         let out = child.stdout.take().ok_or_else(gone)?;
-        let mut complaints = child.stderr.take().ok_or_else(gone)?;
+        let mut error_output = child.stderr.take().ok_or_else(gone)?;
         let errors = std::thread::Builder::new().name("ffmpeg-errors".into()).spawn(move || {
             let mut text = Vec::new();
-            let _ = complaints.read_to_end(&mut text);
+            let _ = error_output.read_to_end(&mut text);
             text
         });
         let io = |cause| SourceError::Io { path: path.to_owned(), cause };
@@ -238,8 +238,8 @@ impl Ffmpeg {
         if let (Some(files), Some(mut stdin)) = (feed, child.stdin.take()) {
             let feeder = move || {
                 for file in files {
-                    // A file that is gone, or an ffmpeg that is, ends the sequence here; what
-                    // is missing shows as frames that do not come.
+                    // If a file or ffmpeg is gone, the sequence ends here; the missing frames show
+                    // this.
                     let Ok(bytes) = std::fs::read(&file) else { return };
                     if stdin.write_all(&bytes).is_err() {
                         return;
@@ -258,11 +258,11 @@ impl Ffmpeg {
                 Some(Ok(picture))
             }
             Ok(None) | Err(_) => {
-                // Both an end and a cut; ffmpeg's own words tell which.
+                // The stream ended, or it was cut off; ffmpeg's error output distinguishes the two.
                 let errors = self.errors.take()?;
                 let text = errors.join().unwrap_or_default();
                 let failed = self.child.wait().map_or(true, |status| !status.success());
-                let why = last_line(&text, "it gives no frames");
+                let why = last_line(&text, "no frames were decoded");
                 let path = self.path.clone();
                 (failed || self.frames == 0 || !text.is_empty())
                     .then_some(Err(SourceError::Ffmpeg { path, why }))
@@ -273,13 +273,13 @@ impl Ffmpeg {
 
 impl Drop for Ffmpeg {
     fn drop(&mut self) {
-        // Already gone in most cases; then neither call does anything.
+        // Usually ffmpeg has already exited; then neither call does anything.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// One picture of the format that ffmpeg's `ppm` encoder writes; `None` at the end.
+/// One image in the format of ffmpeg's `ppm` encoder; `None` at the end.
 fn read_ppm(input: &mut impl Read) -> std::io::Result<Option<ImageU8>> {
     let bad = || std::io::Error::from(std::io::ErrorKind::InvalidData);
     let mut numbers = Vec::new();
@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_from_a_pipe_come_one_by_one_and_a_cut_is_noticed() {
+    fn images_are_read_from_a_pipe_and_truncation_is_an_error() {
         let mut stream = b"P6\n2 1\n255\n\x01\x02\x03\x04\x05\x06".to_vec();
         stream.extend_from_slice(b"P6\n1 1\n255\n\x0a\x20\x0c");
         let mut input = stream.as_slice();

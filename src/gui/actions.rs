@@ -130,7 +130,7 @@ impl Window {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 self.toast.notify(toast::Kind::Good, format!("Loading the weights {name}"));
             }
-            Taken::Recording => self.open(SourceName::Replay(path.to_owned()).into()),
+            Taken::Recording => self.open(SourceName::replay(path).into()),
             Taken::Unknown => self.toast.notify(
                 toast::Kind::Bad,
                 format!(

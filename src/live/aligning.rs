@@ -1,4 +1,4 @@
-//! The alignment of a rig's two cameras: loaded when both are known, measured anew on request.
+//! The alignment of a rig's two cameras: loaded when both are connected, measured on request.
 
 use crate::rig::align::store::{self, Pair};
 use crate::rig::align::{AlignRun, AlignSettings, Alignment};
@@ -6,29 +6,27 @@ use crate::rig::{Change, Changes};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Packets that wait for the search; more are not looked at.
+/// Packets that may wait for the search; further packets are skipped.
 const QUEUE: usize = 64;
 
 /// Why an alignment cannot be measured or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum AlignmentHandleError {
-    /// One camera needs none.
+    /// There is only one camera.
     #[error("there are no two cameras to align: start with --frame-source and --event-source")]
     NoRig,
-    /// They were never both there.
-    #[error(
-        "both cameras must have been connected once, so that the alignment can be kept for them"
-    )]
+    /// The two cameras were never connected at the same time.
+    #[error("the alignment is not stored: connect both cameras, then measure again")]
     NoPair,
-    /// The file.
+    /// The alignment file cannot be written.
     #[error(transparent)]
     Store(#[from] store::StoreError),
-    /// The system gives no thread.
-    #[error("no thread for the alignment: {0}")]
+    /// The system cannot start a thread.
+    #[error("cannot start the alignment thread: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// The alignment that a running rig uses; clones are the same one.
+/// The alignment of a running rig; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct AlignmentHandle(Arc<Mutex<State>>);
 
@@ -46,7 +44,7 @@ impl AlignmentHandle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks for stored alignments here rather than among the user's settings.
+    /// Loads and stores alignments in this folder instead of the user's settings folder.
     pub fn set_folder(&self, folder: PathBuf) {
         self.state().folder = Some(folder);
     }
@@ -55,7 +53,7 @@ impl AlignmentHandle {
         self.state().changes = Some(changes);
     }
 
-    /// Both cameras are known: what was stored for them is used.
+    /// Sets the connected cameras and applies the alignment that is stored for them.
     pub(super) fn pair(&self, pair: Pair) {
         let folder = {
             let mut state = self.state();
@@ -66,11 +64,11 @@ impl AlignmentHandle {
             (state.used, state.fault) = (None, None);
             state.folder.clone().or_else(store::folder)
         };
-        // Not under the lock: the window takes it to draw.
+        // Read the file without the lock: the window needs it to draw.
         let loaded = folder.map_or(Ok(None), |folder| store::load(&folder, &pair));
         let mut state = self.state();
         if state.used.is_some() || state.pair.as_ref() != Some(&pair) {
-            // Meanwhile one was measured and accepted, or other cameras were connected.
+            // Meanwhile an alignment was accepted, or other cameras were connected.
             return;
         }
         (state.used, state.fault) = match loaded {
@@ -82,12 +80,12 @@ impl AlignmentHandle {
         }
     }
 
-    /// The alignment that is used.
+    /// The alignment in use.
     pub fn used(&self) -> Option<Alignment> {
         self.state().used.clone()
     }
 
-    /// Serial numbers of the two cameras, once both were connected.
+    /// The serial numbers of the two cameras, once both were connected.
     pub fn cameras(&self) -> Option<Pair> {
         self.state().pair.clone()
     }
@@ -97,8 +95,8 @@ impl AlignmentHandle {
         self.state().fault.clone()
     }
 
-    /// How it stands, in words.
-    pub(super) fn said(&self) -> String {
+    /// Status as text for the user.
+    pub(super) fn describe(&self) -> String {
         let state = self.state();
         match (&state.used, &state.pair) {
             (Some(used), _) => {
@@ -108,16 +106,17 @@ impl AlignmentHandle {
                     used.residual.event_px
                 )
             }
-            (None, Some(_)) => "no: frames and events as they come (gem-live align)".into(),
+            (None, Some(_)) => "no: run gem-live align to align the cameras".into(),
             (None, None) => "waiting for both cameras".into(),
         }
     }
 
-    /// Begins to look for a board in what the cameras send from now on; `flashing` for one that
-    /// flashes full screen, which needs no frames of the event camera.
+    /// Starts a search for a calibration board in what the cameras send from now on. `flashing` is
+    /// for a board that flashes full screen, which needs no frames of the event camera.
     ///
     /// # Errors
-    /// There are no two cameras, or the system gives no thread.
+    /// [`AlignmentHandleError::NoRig`] if there are no two cameras,
+    /// [`AlignmentHandleError::Thread`] if the system cannot start a thread.
     pub fn begin(
         &self,
         settings: AlignSettings,
@@ -130,10 +129,12 @@ impl AlignmentHandle {
         Ok(run)
     }
 
-    /// Uses an alignment from now on and stores it for these two cameras; where it lies.
+    /// Uses an alignment from now on and stores it for these two cameras. Returns its path.
     ///
     /// # Errors
-    /// The cameras are not known yet, or the file cannot be written; it is used all the same.
+    /// The alignment is in use but not stored if the cameras are not known yet
+    /// ([`AlignmentHandleError::NoPair`]) or the file cannot be written
+    /// ([`AlignmentHandleError::Store`]).
     pub fn accept(&self, alignment: Alignment) -> Result<PathBuf, AlignmentHandleError> {
         let (pair, folder) = {
             let mut state = self.state();
@@ -143,7 +144,7 @@ impl AlignmentHandle {
             let pair = state.pair.clone().ok_or(AlignmentHandleError::NoPair)?;
             (pair, state.folder.clone().or_else(store::folder))
         };
-        // Not under the lock, as above.
+        // Write the file without the lock, as in `pair`.
         let folder = folder.ok_or(store::StoreError::NoFolder)?;
         Ok(store::save(&folder, &pair, &alignment)?)
     }

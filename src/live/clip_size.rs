@@ -1,4 +1,4 @@
-//! Which size this machine keeps up with, found by measuring.
+//! Finds by measuring which image size this machine can restore in time.
 
 use super::Shape;
 use crate::event::EventInput;
@@ -11,25 +11,25 @@ use std::time::Duration;
 pub struct SizeChoice {
     shapes: Vec<Shape>,
     current: usize,
-    /// Times of the current shape, newest last.
+    /// Restoration times of the current shape, newest last.
     times: VecDeque<Duration>,
-    /// The first restoration of a shape pays for memory and is not counted.
-    fresh: bool,
-    /// A shape that was tried and was too slow is not tried again.
+    /// The next restoration is the first of a shape: it includes allocations and is not counted.
+    first: bool,
+    /// Shapes from this index on were too slow and are not tried again.
     limit: usize,
 }
 
-/// Share of the time between two exposures that restoring may take; the rest is for the camera,
-/// the window, and whatever else runs.
-const SHARE: f64 = 0.85;
-/// Restorations that are looked at before going up, and before going down.
-const ENOUGH: (usize, usize) = (3, 6);
+/// Fraction of the frame interval that a restoration may take; the rest is for the camera, the
+/// window and other programs.
+const TIME_SHARE: f64 = 0.85;
+/// Number of measurements needed before a larger size, and before a smaller size, is selected.
+const MIN_SAMPLES: (usize, usize) = (3, 6);
 
 impl SizeChoice {
-    /// Among `shapes`, smallest first; starts with the first.
+    /// Chooses among `shapes`, sorted from small to large, and starts with the first.
     pub fn new(shapes: Vec<Shape>) -> Self {
         let limit = shapes.len();
-        Self { shapes, current: 0, times: VecDeque::new(), fresh: true, limit }
+        Self { shapes, current: 0, times: VecDeque::new(), first: true, limit }
     }
 
     /// Index of the shape in use.
@@ -37,8 +37,8 @@ impl SizeChoice {
         self.current
     }
 
-    /// Takes the time of one restoration of an image of `shape`, restored at `instants`
-    /// instants; says which shape to go to.
+    /// Adds the duration of one restoration of an image of `shape` at `instants` instants. Returns
+    /// the index of the shape to change to, if any.
     pub fn observe(
         &mut self,
         shape: Shape,
@@ -46,44 +46,44 @@ impl SizeChoice {
         time: Duration,
         interval: Duration,
     ) -> Option<usize> {
-        // What was on its way while the source changed its size says nothing.
+        // Exposures that were in flight during a size change are not counted.
         if self.shapes.get(self.current) != Some(&shape) {
             return None;
         }
-        if std::mem::take(&mut self.fresh) {
+        if std::mem::take(&mut self.first) {
             return None;
         }
         self.times.push_back(time);
-        if self.times.len() > ENOUGH.1 {
+        if self.times.len() > MIN_SAMPLES.1 {
             self.times.pop_front();
         }
-        let typical = self.typical()?;
-        let budget = interval.as_secs_f64() * SHARE;
+        let median_s = self.median_s()?;
+        let budget = interval.as_secs_f64() * TIME_SHARE;
         let cost =
             |s: &Shape| operations(EventInput::default(), s.image, s.sensor, instants).max(1.0);
-        let speed = cost(&shape) / typical;
+        let speed = cost(&shape) / median_s;
         let fits = |s: &Shape| cost(s) / speed <= budget;
         let best = self.shapes.iter().take(self.limit).rposition(fits).unwrap_or(0);
-        let go = if best > self.current {
-            self.times.len() >= ENOUGH.0
+        let change = if best > self.current {
+            self.times.len() >= MIN_SAMPLES.0
         } else {
-            // Down only for what is truly too slow: between the two nothing changes, or the
-            // picture would flicker between two sizes.
-            self.times.len() >= ENOUGH.1 && typical > interval.as_secs_f64()
+            // Hysteresis: a smaller size only if the current one misses the frame interval, so that
+            // the image does not alternate between two sizes.
+            self.times.len() >= MIN_SAMPLES.1 && median_s > interval.as_secs_f64()
         };
-        if !go || best == self.current {
+        if !change || best == self.current {
             return None;
         }
         if best < self.current {
             self.limit = self.current;
         }
-        (self.current, self.fresh) = (best, true);
+        (self.current, self.first) = (best, true);
         self.times.clear();
         Some(best)
     }
 
     /// Median of the times, in seconds.
-    fn typical(&self) -> Option<f64> {
+    fn median_s(&self) -> Option<f64> {
         let mut times: Vec<Duration> = self.times.iter().copied().collect();
         times.sort_unstable();
         times.get(times.len() / 2).map(Duration::as_secs_f64)
@@ -101,7 +101,7 @@ mod tests {
         [2, 4, 6, 12, 24].map(shape).to_vec()
     }
 
-    /// Plays against a machine of so many operations a second; gives every choice.
+    /// Simulates a machine with this many operations per second. Returns all size changes.
     fn play(choice: &mut SizeChoice, speed: impl Fn(usize) -> f64, steps: usize) -> Vec<usize> {
         let (shapes, interval) = (shapes(), Duration::from_millis(100));
         (0..steps)
@@ -114,26 +114,27 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_machine_goes_straight_to_the_largest_and_stays() {
+    fn a_fast_machine_selects_the_largest_size_and_keeps_it() {
         let mut choice = SizeChoice::new(shapes());
         assert_eq!(play(&mut choice, |_| 1e13, 50), [4]);
     }
 
     #[test]
-    fn a_slow_machine_stays_with_the_smallest() {
+    fn a_slow_machine_keeps_the_smallest_size() {
         let mut choice = SizeChoice::new(shapes());
         assert!(play(&mut choice, |_| 1e8, 50).is_empty());
     }
 
     #[test]
-    fn the_largest_that_fits_is_chosen() {
-        // 288x192 costs 13.6e9 operations: 68 ms at this speed, while 576x384 takes four times that.
+    fn the_largest_size_that_fits_is_selected() {
+        // 288x192 costs 13.6e9 operations: 68 ms at this speed, while 576x384 takes four times
+        // that.
         let mut choice = SizeChoice::new(shapes());
         assert_eq!(play(&mut choice, |_| 2e11, 50), [2]);
     }
 
     #[test]
-    fn a_machine_that_slows_down_goes_down_once_and_does_not_swing() {
+    fn a_machine_that_slows_down_reduces_the_size_once() {
         let mut choice = SizeChoice::new(shapes());
         let speed = |i: usize| if (10..=40).contains(&i) { 0.9e11 } else { 2e11 };
         assert_eq!(play(&mut choice, speed, 100), [2, 1]);

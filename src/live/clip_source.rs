@@ -1,4 +1,4 @@
-//! The clip in the program as a camera that never ends.
+//! The embedded clip as an endless camera.
 
 use super::{
     Control, ExposureSource, LiveContrast, LiveFrame, Next, PlaybackClock, Shape, SourceError,
@@ -7,32 +7,32 @@ use super::{
 use crate::sequence::Clip;
 use std::time::{Duration, Instant};
 
-/// Reductions that are offered, smallest picture first.
+/// Reduction factors that are offered; the smallest image comes first.
 const FACTORS: [usize; 3] = [3, 2, 1];
 
-/// Plays a clip in a loop, at the size that is asked for.
+/// Plays a clip in a loop at the selected size.
 pub struct ClipSource {
     clips: Vec<Clip>,
     shape: usize,
-    pace: PlaybackClock,
+    clock: PlaybackClock,
     number: u64,
     contrast: LiveContrast,
 }
 
 impl ClipSource {
-    /// Plays `clip`, the smallest of its sizes first.
+    /// Plays `clip`, starting with the smallest of its sizes.
     pub fn new(clip: &Clip) -> Self {
         let interval = Duration::from_secs_f64((clip.period_us / 1e6).clamp(1e-3, 10.0));
         Self {
             clips: FACTORS.iter().map(|factor| clip.reduced(*factor)).collect(),
             shape: 0,
-            pace: PlaybackClock::new(interval),
+            clock: PlaybackClock::new(interval),
             number: 0,
             contrast: LiveContrast::default(),
         }
     }
 
-    /// Exposures carry these contrast thresholds.
+    /// Attaches these contrast thresholds to all exposures.
     pub fn with_contrast(mut self, contrast: LiveContrast) -> Self {
         self.contrast = contrast;
         self
@@ -58,8 +58,8 @@ impl ExposureSource for ClipSource {
         Duration::from_secs_f64(self.clips.first().map_or(0.1, |c| c.period_us / 1e6))
     }
 
-    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
-        if !self.pace.wait(patience) {
+    fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
+        if !self.clock.wait(timeout) {
             return Ok(Next::Waiting);
         }
         let clip = self.clips.get(self.shape);
@@ -67,7 +67,7 @@ impl ExposureSource for ClipSource {
         let Some(exposure) = clip.and_then(|c| c.exposures.get(position)).cloned() else {
             return Ok(Next::End);
         };
-        // The clip knows the sharp image at the middle of every exposure.
+        // The clip has ground truth for the middle of every exposure.
         let truth = clip.and_then(|c| c.truth.get(position)).map(|t| (0.5, t.clone()));
         let number = self.number;
         self.number += 1;
@@ -87,13 +87,13 @@ impl ExposureSource for ClipSource {
         match control {
             Control::Shape(index) => self.shape = index.min(self.clips.len().saturating_sub(1)),
             other => {
-                self.pace.control(other);
+                self.clock.control(other);
             }
         }
     }
 
     fn transport(&self) -> Option<Transport> {
         let count = self.clips.first().map_or(1, |c| c.exposures.len().max(1));
-        Some(self.pace.transport(self.position() as f64 / count as f64))
+        Some(self.clock.transport(self.position() as f64 / count as f64))
     }
 }

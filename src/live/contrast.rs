@@ -1,8 +1,8 @@
 //! The event camera's contrast thresholds while the pipeline runs.
 //!
-//! What a person set comes first, then what a recording's manifest says, then a running estimate
-//! that starts from what is kept by the camera's serial number. The estimate is made on a thread
-//! of its own from a few pairs of exposures a second; a pair that finds it busy is passed over.
+//! Priority: thresholds that the user set, then those of a recording's manifest, then a running
+//! estimate that starts from the value stored for the camera's serial number. A worker thread
+//! estimates from a few pairs of exposures per second; it skips pairs while it is busy.
 
 use crate::deblur::{FramePair, ThresholdEstimator, Unused};
 use crate::event::{Contrast, ContrastSource, Event, Thresholds};
@@ -14,17 +14,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// Least time between the pairs that are estimated from.
-const EVERY: Duration = Duration::from_millis(200);
-/// How often an estimate is kept on disk while the pipeline runs.
-const KEEP_EVERY: Duration = Duration::from_secs(60);
-/// A relative standard error up to which an estimate is worth keeping.
-const WORTH_KEEPING: f64 = 0.1;
+/// Minimum time between two pairs that are used for the estimate.
+const PAIR_INTERVAL: Duration = Duration::from_millis(200);
+/// How often an estimate is stored on disk while the pipeline runs.
+const STORE_INTERVAL: Duration = Duration::from_secs(60);
+/// Estimates are stored up to this relative standard error.
+const MAX_STORED_UNCERTAINTY: f64 = 0.1;
 
 /// Two consecutive exposures.
 type Pair = [Arc<SyncedExposure>; 2];
 
-/// The contrast thresholds of the camera that runs; clones share them.
+/// The contrast thresholds of the running camera; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct LiveContrast(Arc<Mutex<State>>);
 
@@ -33,22 +33,22 @@ struct State {
     set: Option<Thresholds>,
     known: Option<Contrast>,
     estimated: Contrast,
-    /// Serial number of the event camera, and the folder where its thresholds are kept.
+    /// Serial number of the event camera, and the folder where its thresholds are stored.
     serial: Option<String>,
     folder: Option<PathBuf>,
-    /// Counts cameras, so that a late estimate for another one is not taken.
+    /// Incremented with every camera, so that a late estimate for another one is discarded.
     camera: u64,
     pairs: Option<Sender<(u64, Pair)>>,
     failed: bool,
     first: Option<Arc<SyncedExposure>>,
     last: Option<Instant>,
-    kept: Option<Instant>,
-    /// There is an estimate that was not kept yet.
-    fresh: bool,
+    stored: Option<Instant>,
+    /// There is an estimate that is not stored yet.
+    unsaved: bool,
 }
 
 impl LiveContrast {
-    /// With a folder where thresholds are kept by serial number, other than the user's own.
+    /// Stores thresholds per serial number in this folder instead of the user's settings folder.
     pub fn in_folder(folder: &Path) -> Self {
         let live = Self::default();
         live.state().folder = Some(folder.to_owned());
@@ -59,60 +59,61 @@ impl LiveContrast {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thresholds that hold now.
+    /// The thresholds in use.
     pub fn now(&self) -> Contrast {
         self.state().now()
     }
 
-    /// The running estimate, also where another value holds.
+    /// The running estimate, even if another value is in use.
     pub fn estimated(&self) -> Contrast {
         self.state().estimated
     }
 
-    /// Uses these thresholds, or `None` for what is known or estimated.
+    /// Uses these thresholds; `None` returns to the known or estimated ones. Invalid thresholds
+    /// count as `None`.
     pub fn set(&self, thresholds: Option<Thresholds>) {
         self.state().set = thresholds.filter(Thresholds::is_valid);
     }
 
-    /// The thresholds that a person set.
+    /// The thresholds that the user set.
     pub fn is_set(&self) -> Option<Thresholds> {
         self.state().set
     }
 
-    /// Uses what a recording's manifest says, unless a person sets something else.
+    /// Uses the thresholds of a recording's manifest, unless the user has set others.
     pub fn know(&self, contrast: Contrast) {
         self.state().known = Some(contrast).filter(|c| c.thresholds.is_valid());
     }
 
-    /// Another camera: its estimate starts from what is kept by its serial number.
+    /// Switches to another camera. Its estimate starts from the value stored for its serial number.
     pub(super) fn camera(&self, serial: Option<String>) {
         let mut state = self.state();
         if state.serial == serial {
             return;
         }
-        // Not under another camera's name.
-        state.keep();
+        // Store the old estimate under the old serial number.
+        state.store();
         state.camera += 1;
-        (state.serial, state.first, state.kept) = (serial, None, None);
-        let kept =
+        (state.serial, state.first, state.stored) = (serial, None, None);
+        let stored =
             state.folder().zip(state.serial.as_ref()).and_then(|(f, s)| contrast::load(&f, s));
-        state.estimated = kept.unwrap_or_default();
+        state.estimated = stored.unwrap_or_default();
     }
 
-    /// Takes an exposure; never waits.
+    /// Adds an exposure; never blocks.
     pub(super) fn push(&self, synced: &Arc<SyncedExposure>) {
         let mut state = self.state();
         if let Some(first) = state.first.take() {
             let follows = first.frame.epoch == synced.frame.epoch
                 && synced.from <= first.frame.end
                 && synced.frame.start >= first.frame.end;
-            let whole = |s: &SyncedExposure| s.missing.is_empty() && !s.lossy;
-            if follows && whole(&first) && whole(synced) {
+            let complete = |s: &SyncedExposure| s.missing.is_empty() && !s.lossy;
+            if follows && complete(&first) && complete(synced) {
                 self.send(&mut state, [first, synced.clone()]);
             }
             return;
         }
-        if state.known.is_none() && !state.last.is_some_and(|at| at.elapsed() < EVERY) {
+        if state.known.is_none() && !state.last.is_some_and(|at| at.elapsed() < PAIR_INTERVAL) {
             state.last = Some(Instant::now());
             state.first = Some(synced.clone());
         }
@@ -125,7 +126,7 @@ impl LiveContrast {
             let run = move || estimate(&receive, &shared);
             match std::thread::Builder::new().name("thresholds".into()).spawn(run) {
                 Ok(_) => state.pairs = Some(send),
-                // Without a thread the thresholds stay as they are.
+                // Without a thread the thresholds do not change.
                 Err(_) => state.failed = true,
             }
         }
@@ -146,33 +147,33 @@ impl State {
         self.folder.clone().or_else(contrast::folder)
     }
 
-    /// Keeps an estimate by the camera's serial number, if it is good.
-    fn keep(&mut self) {
+    /// Stores a sufficiently accurate estimate under the camera's serial number.
+    fn store(&mut self) {
         let good = |c: &Contrast| {
             c.source == ContrastSource::Estimated
-                && c.uncertainty.is_some_and(|u| u <= WORTH_KEEPING)
+                && c.uncertainty.is_some_and(|u| u <= MAX_STORED_UNCERTAINTY)
         };
-        let Some(serial) = self.serial.clone().filter(|_| self.fresh && good(&self.estimated))
+        let Some(serial) = self.serial.clone().filter(|_| self.unsaved && good(&self.estimated))
         else {
             return;
         };
-        self.fresh = false;
-        self.kept = Some(Instant::now());
+        self.unsaved = false;
+        self.stored = Some(Instant::now());
         if let Some(folder) = self.folder()
             && let Err(e) = contrast::save(&folder, &serial, self.estimated)
         {
-            eprintln!("gem-live: the contrast thresholds are not kept: {e}");
+            eprintln!("gem-live: cannot store the contrast thresholds: {e}");
         }
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.keep();
+        self.store();
     }
 }
 
-/// Estimates until the pipeline is gone.
+/// Runs the estimator until the pipeline ends.
 fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
     let mut estimator = None;
     for (camera, [first, second]) in pairs {
@@ -191,9 +192,9 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
         let Some(shared) = shared.upgrade() else { return };
         let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if state.camera == camera {
-            (state.estimated, state.fresh) = (estimator.contrast(), true);
-            if state.kept.is_none_or(|at| at.elapsed() > KEEP_EVERY) {
-                state.keep();
+            (state.estimated, state.unsaved) = (estimator.contrast(), true);
+            if state.stored.is_none_or(|at| at.elapsed() > STORE_INTERVAL) {
+                state.store();
             }
         }
     }
@@ -225,31 +226,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_set_comes_before_what_is_known_and_that_before_an_estimate() {
+    fn set_thresholds_override_known_ones_and_those_override_the_estimate() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = Contrast {
+        let stored = Contrast {
             thresholds: Thresholds::both(0.35),
             source: ContrastSource::Estimated,
             uncertainty: Some(0.05),
         };
-        contrast::save(folder.path(), "00000042", kept).unwrap();
+        contrast::save(folder.path(), "00000042", stored).unwrap();
         let live = LiveContrast::in_folder(folder.path());
         assert_eq!(live.now(), Contrast::default());
         live.camera(Some("00000042".into()));
-        assert_eq!(live.now(), kept);
+        assert_eq!(live.now(), stored);
         let known = Contrast::known(Thresholds::both(0.3));
         live.know(known);
         assert_eq!(live.now(), known);
         live.set(Some(Thresholds::both(0.15)));
         assert_eq!(live.now(), Contrast::set(Thresholds::both(0.15)));
         live.set(None);
-        assert_eq!((live.now(), live.estimated()), (known, kept));
+        assert_eq!((live.now(), live.estimated()), (known, stored));
         live.camera(None);
         assert_eq!(live.estimated(), Contrast::default());
     }
 
     #[test]
-    fn a_good_new_estimate_is_kept_under_its_own_camera() {
+    fn a_good_new_estimate_is_stored_under_its_own_camera() {
         let folder = tempfile::tempdir().unwrap();
         let live = LiveContrast::in_folder(folder.path());
         let estimate = |on: f64, uncertainty: f64| {
@@ -259,7 +260,7 @@ mod tests {
                 source: ContrastSource::Estimated,
                 uncertainty: Some(uncertainty),
             };
-            state.fresh = true;
+            state.unsaved = true;
         };
         live.camera(Some("one".into()));
         estimate(0.4, 0.03);

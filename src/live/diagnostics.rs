@@ -1,24 +1,24 @@
-//! What went wrong, said once.
+//! Messages about faults; a repeated message is shown once and counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// One message for a person.
+/// One message for the user.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Which part of the program says it; a part has at most one message at a time.
+    /// The part of the program that reports it; each part has at most one message.
     pub part: &'static str,
     /// The message, one sentence.
     pub text: String,
-    /// How often it occurred.
+    /// How often it was reported.
     pub count: u64,
-    /// When it occurred first.
+    /// When it was first reported.
     pub since: Instant,
-    /// It holds still; if not, it is kept only to be read.
+    /// Whether the fault is still present; otherwise the message is kept only to be read.
     pub active: bool,
 }
 
-/// The messages of all threads. Clones share one list.
+/// The messages of all threads. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics(Arc<Mutex<Vec<Notice>>>);
 
@@ -27,7 +27,7 @@ impl Diagnostics {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says `text`; said again it is only counted. A new text replaces the part's old one.
+    /// Reports `text`. A repeated text is only counted; a new text replaces the part's old one.
     pub fn notify(&self, part: &'static str, text: impl Into<String>) {
         let text = text.into();
         self.with(|list| match list.iter_mut().find(|n| n.part == part) {
@@ -45,12 +45,12 @@ impl Diagnostics {
         });
     }
 
-    /// The part works again.
+    /// Marks a part's message as no longer active.
     pub fn settle(&self, part: &'static str) {
         self.with(|list| list.iter_mut().filter(|n| n.part == part).for_each(|n| n.active = false));
     }
 
-    /// Forgets a part's message.
+    /// Removes a part's message.
     pub fn dismiss(&self, part: &'static str) {
         self.with(|list| list.retain(|n| n.part != part));
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_message_is_counted_and_a_new_one_takes_its_place() {
+    fn a_repeated_message_is_counted_and_a_new_one_replaces_it() {
         let notices = Diagnostics::default();
         notices.notify("engine", "it burns");
         notices.notify("engine", "it burns");

@@ -1,4 +1,4 @@
-//! The engine thread: takes the newest exposure, restores what the window wishes to see.
+//! The engine thread: restores the newest exposure as the window requests.
 
 use super::{
     Control, Diagnostics, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer, PassThrough,
@@ -16,31 +16,31 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How exposures are taken.
+/// Which exposures are restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FramePolicy {
     /// Always the newest.
     #[default]
     Newest,
-    /// None: the last one is restored again whenever the wish changes.
+    /// None: the last one is restored again whenever the request changes.
     Hold,
-    /// One for every new number.
+    /// One exposure for every new number.
     One(u64),
-    /// Whatever comes; between, as [`FramePolicy::Hold`]. For a recording that is paused, which gives
-    /// only what it is asked for.
+    /// Every exposure that arrives; in between as [`FramePolicy::Hold`]. For a paused recording,
+    /// which delivers only the exposures that were requested.
     Follow,
 }
 
-/// What the window wants to see.
+/// What the window requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestoreRequest {
-    /// Fractions of the exposure.
+    /// Instants as fractions of the exposure.
     pub instants: Vec<f64>,
-    /// How exposures are taken.
+    /// Which exposures are restored.
     pub take: FramePolicy,
-    /// The event-based double integral too, for comparison.
+    /// Compute the event-based double integral (EDI) too, for comparison.
     pub edi: bool,
-    /// Contrast thresholds in place of those that exposures carry.
+    /// Contrast thresholds that replace those of the exposures.
     pub thresholds: Option<Thresholds>,
 }
 
@@ -51,7 +51,7 @@ impl Default for RestoreRequest {
 }
 
 impl RestoreRequest {
-    /// Whether an exposure looks the same under both.
+    /// Whether both requests result in the same images.
     fn same_picture(&self, other: &Self) -> bool {
         self.instants == other.instants
             && self.edi == other.edi
@@ -64,38 +64,38 @@ impl RestoreRequest {
     }
 }
 
-/// An exposure on its way to the screen.
+/// A restored exposure on its way to the screen.
 #[derive(Clone, Debug)]
 pub struct RestoredFrame {
-    /// What was captured.
+    /// The captured exposure.
     pub captured: Arc<LiveFrame>,
-    /// The instants that were asked for.
+    /// The requested instants, as fractions of the exposure.
     pub instants: Vec<f64>,
-    /// SAN's images, one for every instant; empty if restoring failed or is off.
+    /// SAN's images, one per instant; empty if the restoration failed or is off.
     pub restored: Vec<ImageU8>,
-    /// EDI's images, if they were wished for.
+    /// EDI's images, if they were requested.
     pub edi: Vec<ImageU8>,
-    /// Time that SAN took.
+    /// Duration of the restoration.
     pub restore_time: Duration,
-    /// PSNR in dB of the blurry and the restored image, where the truth is known.
+    /// PSNR in dB of the blurry and the restored image, where ground truth is known.
     pub psnr_db: Option<(f64, f64)>,
-    /// SSIM of the blurry and the restored image, where the truth is known; now and then only,
-    /// because it takes longer than a small picture's restoration on a card.
+    /// SSIM of the blurry and the restored image, where ground truth is known. Computed only from
+    /// time to time, because it takes longer than a GPU needs to restore a small image.
     pub ssim: Option<(f64, f64)>,
     /// Sharpness of the restored image over that of the blurry one.
     pub sharpness_gain: Option<f64>,
-    /// The engine could not restore it; only the blurry image is there.
+    /// The engine could not restore it; there is only the blurry image.
     pub failed: bool,
-    /// The same exposure as before, restored for another wish.
+    /// The same exposure as before, restored for another request.
     pub repeated: bool,
 }
 
-/// Everything that the engine thread holds.
+/// State of the engine thread.
 pub(super) struct EngineThread {
     pub exposures: Receiver<LiveFrame>,
-    pub wishes: MailboxReader<RestoreRequest>,
+    pub requests: MailboxReader<RestoreRequest>,
     pub swaps: Receiver<MakeRestorer>,
-    pub outcomes: MailboxWriter<RestoredFrame>,
+    pub results: MailboxWriter<RestoredFrame>,
     pub controls: Sender<Control>,
     pub size: Option<SizeChoice>,
     pub interval: Duration,
@@ -103,124 +103,126 @@ pub(super) struct EngineThread {
     pub notices: Diagnostics,
     pub description: Arc<std::sync::Mutex<String>>,
     pub notify: Box<dyn Fn() + Send>,
-    /// When SSIM was computed last, and how long that took.
-    pub judged: Option<(Instant, Duration)>,
+    /// When SSIM was last computed, and how long it took.
+    pub last_ssim: Option<(Instant, Duration)>,
     /// When the last exposure was collected.
-    pub collected: Option<Instant>,
+    pub last_collected: Option<Instant>,
 }
 
-/// An exposure that the restorer has taken and not given back yet.
+/// An exposure that was submitted and not collected yet.
 struct InFlight {
     captured: Arc<LiveFrame>,
-    wish: RestoreRequest,
+    request: RestoreRequest,
     repeated: bool,
     start: Instant,
-    /// Why it was not taken at all.
+    /// Why the restorer refused it.
     refused: Option<String>,
 }
 
 impl EngineThread {
-    /// Runs until the source's thread or the window is gone.
+    /// Runs until the source thread or the window is gone.
     ///
-    /// An exposure is submitted as soon as the restorer has room for it, and collected as soon as
-    /// it has arrived: without a backlog that is one at a time, with one the copies of an
-    /// exposure overlap with the work on its neighbour.
+    /// An exposure is submitted as soon as the restorer has a free slot, and collected as soon as
+    /// it is ready. Without a backlog that is one at a time; with one, the transfers of an exposure
+    /// overlap with the computation of its neighbour.
     pub(super) fn run(mut self) {
         let mut restorer: Option<Box<dyn Restorer>> = None;
-        let mut wish = RestoreRequest::default();
+        let mut request = RestoreRequest::default();
         let mut last: Option<Arc<LiveFrame>> = None;
-        let mut flights: VecDeque<InFlight> = VecDeque::new();
+        let mut in_flight: VecDeque<InFlight> = VecDeque::new();
         let mut served = 0;
-        // What was submitted last, so that a held exposure is restored again only for more.
-        let mut seen: Option<RestoreRequest> = None;
+        // The last submitted request; a held exposure is restored again only if it changes.
+        let mut last_request: Option<RestoreRequest> = None;
         loop {
-            let take = match wish.take {
+            let take = match request.take {
                 FramePolicy::Newest | FramePolicy::Follow => true,
-                // The very first exposure is needed to have something to hold.
+                // The first exposure is always needed, to have something to hold.
                 FramePolicy::Hold => last.is_none(),
                 FramePolicy::One(number) => number != served,
             };
-            let room = restorer.as_mut().map_or(0, |r| r.free_slots());
+            let free_slots = restorer.as_mut().map_or(0, |r| r.free_slots());
             let none = never();
-            let exposures = if take && room > 0 { &self.exposures } else { &none };
-            let arrivals = match restorer.as_mut() {
-                Some(restorer) if !flights.is_empty() => restorer.ready_channel(),
+            let exposures = if take && free_slots > 0 { &self.exposures } else { &none };
+            let ready = match restorer.as_mut() {
+                Some(restorer) if !in_flight.is_empty() => restorer.ready_channel(),
                 _ => never(),
             };
             let (mut fresh, mut swapped) = (false, false);
             select! {
                 recv(self.swaps) -> make => match make {
                     Ok(make) => {
-                        if !self.drain(&mut restorer, &mut flights, true) {
+                        if !self.drain(&mut restorer, &mut in_flight, true) {
                             return;
                         }
                         swapped = self.swap(&mut restorer, make);
                     }
                     Err(_) => return,
                 },
-                recv(self.wishes.channel()) -> new => match new {
-                    Ok(new) => wish = new,
+                recv(self.requests.channel()) -> new => match new {
+                    Ok(new) => request = new,
                     Err(_) => return,
                 },
                 recv(exposures) -> captured => match captured {
                     Ok(captured) => {
                         last = Some(Arc::new(captured));
                         fresh = true;
-                        if let FramePolicy::One(number) = wish.take {
+                        if let FramePolicy::One(number) = request.take {
                             served = number;
                         }
                     }
                     Err(_) => return,
                 },
-                recv(arrivals) -> _ => {}
+                recv(ready) -> _ => {}
             }
-            // A new exposure first: the restorer may work on it while the one before is looked at.
+            // Submit the new exposure first: it is computed while the previous one is processed
+            // here.
             let submit = |restorer: &mut Option<Box<dyn Restorer>>| {
                 let (captured, restorer) = (last.as_ref()?, restorer.as_mut()?);
-                Some(submit_to(restorer.as_mut(), captured, &wish, !fresh))
+                Some(submit_to(restorer.as_mut(), captured, &request, !fresh))
             };
             if fresh {
-                seen = Some(wish.clone());
-                flights.extend(submit(&mut restorer));
+                last_request = Some(request.clone());
+                in_flight.extend(submit(&mut restorer));
             }
-            if !self.drain(&mut restorer, &mut flights, false) {
+            if !self.drain(&mut restorer, &mut in_flight, false) {
                 return;
             }
-            // While exposures flow, a new wish is for the next one.
-            let stale = || seen.as_ref().is_none_or(|s| !s.same_picture(&wish));
+            // While exposures arrive, a new request applies to the next one.
+            let stale = || last_request.as_ref().is_none_or(|s| !s.same_picture(&request));
             if !fresh
-                && flights.is_empty()
-                && matches!(wish.take, FramePolicy::Hold | FramePolicy::Follow)
+                && in_flight.is_empty()
+                && matches!(request.take, FramePolicy::Hold | FramePolicy::Follow)
                 && (swapped || stale())
                 && let Some(flight) = submit(&mut restorer)
             {
-                seen = Some(wish.clone());
-                flights.push_back(flight);
-                if !self.drain(&mut restorer, &mut flights, false) {
+                last_request = Some(request.clone());
+                in_flight.push_back(flight);
+                if !self.drain(&mut restorer, &mut in_flight, false) {
                     return;
                 }
             }
         }
     }
 
-    /// Collects what has arrived, or (`all`) waits for everything. False if nobody listens.
+    /// Collects the results that are ready, or waits for all of them (`all`). Returns false if the
+    /// reader is gone.
     fn drain(
         &mut self,
         restorer: &mut Option<Box<dyn Restorer>>,
-        flights: &mut VecDeque<InFlight>,
+        in_flight: &mut VecDeque<InFlight>,
         all: bool,
     ) -> bool {
         let Some(restorer) = restorer.as_mut() else { return true };
-        while let Some(first) = flights.front() {
+        while let Some(first) = in_flight.front() {
             if !all
                 && first.refused.is_none()
                 && !catch_panic(|| Ok(restorer.is_ready())).unwrap_or(true)
             {
                 break;
             }
-            let Some(flight) = flights.pop_front() else { break };
-            let outcome = self.outcome(restorer.as_mut(), flight);
-            match self.outcomes.put(outcome) {
+            let Some(flight) = in_flight.pop_front() else { break };
+            let restored_frame = self.restored_frame(restorer.as_mut(), flight);
+            match self.results.put(restored_frame) {
                 PutResult::Stored => {}
                 PutResult::Replaced(old) if old.failed || old.repeated => {}
                 PutResult::Replaced(_) => self.stats.dropped(|d| d.display += 1),
@@ -231,7 +233,7 @@ impl EngineThread {
         true
     }
 
-    /// Takes a new restorer; keeps the old one if the new one cannot be made.
+    /// Creates and installs a new restorer; keeps the old one if that fails.
     fn swap(&self, restorer: &mut Option<Box<dyn Restorer>>, make: MakeRestorer) -> bool {
         let new = match catch_panic(|| make(&self.notices)) {
             Ok(new) => {
@@ -240,7 +242,7 @@ impl EngineThread {
             }
             Err(text) => {
                 self.notices.notify("weights", text);
-                // Blurry pictures are better than none.
+                // Blurry images are better than none.
                 restorer.is_none().then(|| Box::new(PassThrough) as Box<dyn Restorer>)
             }
         };
@@ -253,17 +255,19 @@ impl EngineThread {
         true
     }
 
-    fn outcome(&mut self, restorer: &mut dyn Restorer, flight: InFlight) -> RestoredFrame {
-        let InFlight { captured, wish, repeated, start, refused } = flight;
+    fn restored_frame(&mut self, restorer: &mut dyn Restorer, flight: InFlight) -> RestoredFrame {
+        let InFlight { captured, request, repeated, start, refused } = flight;
         let exposure = &captured.exposure;
         let result = match refused {
             Some(text) => Err(text),
             None => catch_panic(|| restorer.collect()),
         };
         let restore_time = start.elapsed();
-        // Two exposures in flight share the engine: each is charged for what came after the other.
-        let busy = self.collected.map_or(restore_time, |then| then.elapsed().min(restore_time));
-        self.collected = Some(Instant::now());
+        // Exposures in flight share the engine: each is charged only the time since the previous
+        // result.
+        let busy =
+            self.last_collected.map_or(restore_time, |then| then.elapsed().min(restore_time));
+        self.last_collected = Some(Instant::now());
         let failed = result.is_err();
         let restored = match result {
             Ok(images) => {
@@ -280,13 +284,15 @@ impl EngineThread {
             self.stats.restored(restore_time);
         }
         if !restored.is_empty() {
-            self.choose_size(exposure, &wish, busy);
+            self.choose_size(exposure, &request, busy);
         }
-        let edi = match wish.edi {
-            true => compare(exposure, &wish.instants, wish.thresholds(&captured), &self.notices),
+        let edi = match request.edi {
+            true => {
+                compare(exposure, &request.instants, request.thresholds(&captured), &self.notices)
+            }
             false => Vec::new(),
         };
-        let known = restored.first().zip(wish.instants.first());
+        let known = restored.first().zip(request.instants.first());
         let known = known.and_then(|(image, at)| Some((captured.truth_at(*at)?, image)));
         let psnr_db = known.and_then(|(truth, image)| {
             Some((psnr(truth, &captured.picture).ok()?, psnr(truth, image).ok()?))
@@ -298,7 +304,7 @@ impl EngineThread {
         });
         RestoredFrame {
             captured,
-            instants: wish.instants,
+            instants: request.instants,
             restored,
             edi,
             restore_time,
@@ -310,32 +316,33 @@ impl EngineThread {
         }
     }
 
-    /// SSIM of both, if not more than a fiftieth of the time goes into it.
+    /// SSIM of the blurry and the restored image, limited to a fiftieth of the running time.
     fn score(&mut self, truth: &ImageU8, blurry: &ImageU8, image: &ImageU8) -> Option<(f64, f64)> {
         const SHARE: u32 = 50;
-        if self.judged.is_some_and(|(at, took)| at.elapsed() < took * SHARE) {
+        if self.last_ssim.is_some_and(|(at, took)| at.elapsed() < took * SHARE) {
             return None;
         }
         let start = Instant::now();
         let both = ssim(truth, blurry).ok().zip(ssim(truth, image).ok());
-        self.judged = Some((start, start.elapsed()));
+        self.last_ssim = Some((start, start.elapsed()));
         both
     }
 
-    fn choose_size(&mut self, exposure: &Exposure, wish: &RestoreRequest, time: Duration) {
+    fn choose_size(&mut self, exposure: &Exposure, request: &RestoreRequest, time: Duration) {
         let shape = Shape { image: exposure.frame.size(), sensor: exposure.sensor };
-        let Some(choice) = self.size.as_mut().filter(|_| wish.take == FramePolicy::Newest) else {
+        let Some(choice) = self.size.as_mut().filter(|_| request.take == FramePolicy::Newest)
+        else {
             return;
         };
-        if let Some(index) = choice.observe(shape, wish.instants.len(), time, self.interval) {
+        if let Some(index) = choice.observe(shape, request.instants.len(), time, self.interval) {
             self.stats.restart_times();
-            // A source that is gone has no size to change.
+            // Fails only if the source is gone, and then there is no size to change.
             let _ = self.controls.send(Control::Shape(index));
         }
     }
 }
 
-/// EDI's images.
+/// EDI's images at these instants.
 fn compare(
     exposure: &Exposure,
     instants: &[f64],
@@ -359,16 +366,16 @@ fn compare(
 fn submit_to(
     restorer: &mut dyn Restorer,
     captured: &Arc<LiveFrame>,
-    wish: &RestoreRequest,
+    request: &RestoreRequest,
     repeated: bool,
 ) -> InFlight {
     let start = Instant::now();
-    restorer.set_thresholds(wish.thresholds(captured));
-    let refused = catch_panic(|| restorer.submit(captured, &wish.instants)).err();
-    InFlight { captured: captured.clone(), wish: wish.clone(), repeated, start, refused }
+    restorer.set_thresholds(request.thresholds(captured));
+    let refused = catch_panic(|| restorer.submit(captured, &request.instants)).err();
+    InFlight { captured: captured.clone(), request: request.clone(), repeated, start, refused }
 }
 
-/// A panic as an error: the window outlives it.
+/// Turns a panic into an error, so that the program continues.
 fn catch_panic<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     caught(f)?
 }

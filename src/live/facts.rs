@@ -1,16 +1,17 @@
-//! What a rig tells about itself, in words.
+//! The status of a rig as text for the user.
 
 use super::STAGES;
 use crate::rig::RigState;
 use crate::rig::clock::SyncState;
 use crate::sequence::replay::PlayState;
 
-/// Names and values for people.
+/// Status of a rig as names and values for the user.
 pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
     let mut facts = vec![("synchronised by", sync(&state.sync))];
-    // The noise filters tell about themselves.
-    let own = |name: &str| STAGES.contains(&name);
-    let filters = state.conditioned.stages.iter().filter(|s| s.events > 0 && !own(s.name));
+    // The noise filters report their own counts.
+    let is_noise_filter = |name: &str| STAGES.contains(&name);
+    let filters =
+        state.conditioned.stages.iter().filter(|s| s.events > 0 && !is_noise_filter(s.name));
     facts.extend(filters.map(|s| {
         let percent = 100.0 * s.removed as f64 / s.events as f64;
         ("filter", format!("{}: {percent:.1} % of events removed", s.name))
@@ -19,14 +20,15 @@ pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
         let percent = 100.0 * aligned.outside as f64 / aligned.events.max(1) as f64;
         facts.push(("outside", format!("{percent:.1} % of events, not seen by the frame camera")));
         if aligned.unfit > 0 {
-            let why = "frames or events have another size than the alignment: align again";
+            let why =
+                "frames or events have another size than the alignment: run gem-live align again";
             facts.push(("not aligned", format!("{} packets: {why}", aligned.unfit)));
         }
     }
     facts
 }
 
-/// Where a recording stands, and what could not be read of it.
+/// Playback position of a recording, and the parts of it that could not be read.
 pub(super) fn of_play(state: PlayState) -> Vec<(&'static str, String)> {
     let seconds = state.duration_us as f64 / 1e6;
     let at = format!("frame {} of {}, {seconds:.1} s in all", state.frame + 1, state.frames);

@@ -1,4 +1,4 @@
-//! The noise filters of a source: stages on the rig's thread, set and watched from elsewhere.
+//! The noise filters of a source: stages on the rig thread that are controlled from other threads.
 
 use crate::camera::{Control, ControlError, EventPacket, Value};
 use crate::event::filter::{
@@ -7,87 +7,88 @@ use crate::event::filter::{
 use crate::rig::EventStage;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The group that the filters' controls are in.
+/// The group name of the filters' controls.
 pub const FILTERS: &str = "noise filters";
 
-/// Which filters work, and how. All are off at first: what a filter removes is not recorded.
+/// Which filters are on, and their settings. All are off by default, because removed events are
+/// not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct FilterSettings {
     /// Learn hot pixels and remove their events.
     pub hot_pixels: bool,
-    /// How they are learned.
+    /// Settings of the hot pixel detection.
     pub hot: HotSettings,
-    /// Remove events that follow one of the same pixel too soon.
+    /// Remove events that follow another event of the same pixel too soon.
     pub refractory: bool,
-    /// How soon that is.
+    /// Settings of the refractory filter.
     pub refractory_settings: RefractorySettings,
-    /// Remove events that no neighbour supports.
+    /// Remove events without support from neighbouring pixels.
     pub background_activity: bool,
-    /// What counts as support.
+    /// Settings of the background activity filter.
     pub activity: ActivitySettings,
 }
 
-/// What a person and a manifest are told.
+/// Status of the filters, for the user and the manifest.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct FilterReport {
-    /// How they are set.
+    /// The settings.
     pub settings: FilterSettings,
-    /// What each has done while it was on, in the order of [`STAGES`].
+    /// Event counts of each filter while it was on, in the order of [`STAGES`].
     pub counts: [FilterCount; 3],
-    /// Which pixels are hot now.
+    /// The present hot pixels.
     pub hot_pixels: Vec<HotPixel>,
 }
 
-/// Events that went into a filter while it was on, and those that came out.
+/// Events that entered and left a filter while it was on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FilterCount {
-    /// Into it.
+    /// Events that entered.
     pub events_in: u64,
-    /// Out of it.
+    /// Events that left.
     pub events_out: u64,
 }
 
-/// Hot pixels that are listed at most; a sensor with more has another fault.
-const LISTED: usize = 4096;
+/// Maximum number of hot pixels that are listed; a sensor with more has another fault.
+const MAX_LISTED: usize = 4096;
 
-/// Names of the stages, which their counters carry.
+/// Names of the stages, as in their counters.
 pub const STAGES: [&str; 3] = ["hot pixels", "refractory time", "background activity"];
 
-/// Sets and watches the filters; clones are the same ones.
+/// Controls the filters and reads their status; clones share the filters.
 #[derive(Clone, Debug, Default)]
-pub struct Filters(Arc<Mutex<Told>>);
+pub struct Filters(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct State {
     report: FilterReport,
     forget: bool,
 }
 
 impl Filters {
-    /// Filters that are set like this.
+    /// Filters with these settings.
     pub fn new(settings: FilterSettings) -> Self {
         let report = FilterReport { settings, ..FilterReport::default() };
-        Self(Arc::new(Mutex::new(Told { report, forget: false })))
+        Self(Arc::new(Mutex::new(State { report, forget: false })))
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How they are set, and what was learned.
+    /// The settings, counts and hot pixels.
     pub fn report(&self) -> FilterReport {
-        self.told().report.clone()
+        self.state().report.clone()
     }
 
-    /// How they are set.
+    /// The settings.
     pub fn settings(&self) -> FilterSettings {
-        self.told().report.settings
+        self.state().report.settings
     }
 
-    /// What the filters that are on have done, for people.
+    /// Event counts of the filters that are on, as text for the user.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let told = self.told();
-        let FilterReport { settings: s, counts, hot_pixels } = &told.report;
+        let state = self.state();
+        let FilterReport { settings: s, counts, hot_pixels } = &state.report;
         let on = [s.hot_pixels, s.refractory, s.background_activity];
         let mut facts = Vec::new();
         for ((name, on), count) in STAGES.iter().zip(on).zip(counts) {
@@ -106,38 +107,52 @@ impl Filters {
         facts
     }
 
-    /// Counts what a stage has done.
+    /// Adds to the counts of a stage.
     fn count(&self, stage: usize, events_in: usize, events_out: usize) {
-        if let Some(count) = self.told().report.counts.get_mut(stage) {
+        if let Some(count) = self.state().report.counts.get_mut(stage) {
             count.events_in += events_in as u64;
             count.events_out += events_out as u64;
         }
     }
 
-    /// The stages, in the order in which events pass them: what defects give must not support
-    /// its neighbours, nor what a pixel repeats.
+    /// The stages in the order in which events pass them: events of hot pixels must not support
+    /// their neighbours, and neither must repeated events of one pixel.
     pub fn stages(&self) -> Vec<Box<dyn EventStage>> {
         vec![
-            Box::new(HotStage { filters: self.clone(), filter: HotPixels::default(), judged: 0 }),
+            Box::new(HotStage {
+                filters: self.clone(),
+                filter: HotPixels::default(),
+                evaluation: 0,
+            }),
             Box::new(RefractoryStage { filters: self.clone(), filter: Refractory::default() }),
             Box::new(ActivityStage { filters: self.clone(), filter: Activity::default() }),
         ]
     }
 
-    /// Controls, as a camera's.
+    /// The controls of the filters, in the form of camera controls.
     pub fn controls(&self) -> Vec<Control> {
         let s = self.settings();
         let mut controls = vec![
             Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
-            Control::number("filter_hot_hz", "Hot from (events/s)", s.hot.rate_hz, (1.0, 10_000.0))
-                .for_experts(),
-            Control::number("filter_hot_factor", "Hot over neighbours", s.hot.factor, (2.0, 100.0))
-                .for_experts(),
-            Control::switch("filter_hot_forget", "Learn hot pixels anew", false).for_experts(),
+            Control::number(
+                "filter_hot_hz",
+                "Hot pixel rate (events/s)",
+                s.hot.rate_hz,
+                (1.0, 10_000.0),
+            )
+            .for_experts(),
+            Control::number(
+                "filter_hot_factor",
+                "Hot pixel ratio to neighbours",
+                s.hot.factor,
+                (2.0, 100.0),
+            )
+            .for_experts(),
+            Control::switch("filter_hot_forget", "Relearn hot pixels", false).for_experts(),
             Control::switch("filter_activity", "Background activity", s.background_activity),
             Control::whole(
                 "filter_activity_us",
-                "Support within (us)",
+                "Support window (us)",
                 s.activity.window_us,
                 (100, 1_000_000),
             ),
@@ -162,19 +177,19 @@ impl Filters {
         controls
     }
 
-    /// Sets a control; `None` where it is not a filter's.
+    /// Sets a control. Returns `None` if it is not a filter's control.
     pub fn set(&self, name: &str, value: &Value) -> Option<Result<(), ControlError>> {
         let control = self.controls().into_iter().find(|c| c.name == name)?;
         if let Err(e) = control.check(value) {
             return Some(Err(e));
         }
-        let mut told = self.told();
-        let s = &mut told.report.settings;
+        let mut state = self.state();
+        let s = &mut state.report.settings;
         match (name, value) {
             ("filter_hot", Value::Bool(on)) => s.hot_pixels = *on,
             ("filter_hot_hz", Value::Float(hz)) => s.hot.rate_hz = *hz,
             ("filter_hot_factor", Value::Float(factor)) => s.hot.factor = *factor,
-            ("filter_hot_forget", Value::Bool(on)) => told.forget |= *on,
+            ("filter_hot_forget", Value::Bool(on)) => state.forget |= *on,
             ("filter_activity", Value::Bool(on)) => s.background_activity = *on,
             ("filter_activity_us", Value::Int(us)) => s.activity.window_us = *us,
             ("filter_activity_support", Value::Int(n)) => {
@@ -191,7 +206,7 @@ impl Filters {
 struct HotStage {
     filters: Filters,
     filter: HotPixels,
-    judged: u64,
+    evaluation: u64,
 }
 
 impl EventStage for HotStage {
@@ -201,8 +216,8 @@ impl EventStage for HotStage {
 
     fn apply(&mut self, packet: &mut EventPacket) {
         let (settings, forget) = {
-            let mut told = self.filters.told();
-            (told.report.settings, std::mem::take(&mut told.forget))
+            let mut state = self.filters.state();
+            (state.report.settings, std::mem::take(&mut state.forget))
         };
         if forget {
             self.filter.forget();
@@ -212,13 +227,13 @@ impl EventStage for HotStage {
             self.filter.apply(settings.hot, packet.sensor, packet.epoch, &mut packet.events);
             self.filters.count(0, before, packet.events.len());
         }
-        if self.judged != self.filter.judged() {
-            self.judged = self.filter.judged();
+        if self.evaluation != self.filter.judged() {
+            self.evaluation = self.filter.judged();
             let list = self.filter.list();
-            let list = list.get(..LISTED).unwrap_or(list);
-            let mut told = self.filters.told();
-            told.report.hot_pixels.clear();
-            told.report.hot_pixels.extend_from_slice(list);
+            let list = list.get(..MAX_LISTED).unwrap_or(list);
+            let mut state = self.filters.state();
+            state.report.hot_pixels.clear();
+            state.report.hot_pixels.extend_from_slice(list);
         }
     }
 }

@@ -1,36 +1,36 @@
-//! A place for one value, where a newer one takes the place of one that nobody took.
+//! A mailbox for one value: a new value replaces one that was not read yet.
 //!
-//! This is what keeps latency from growing: a slow reader misses values, it never falls behind.
+//! This bounds the latency: a slow reader skips values but never falls behind.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::sync::{Arc, Weak};
 
-/// The end that puts values in.
+/// The writing end of a mailbox.
 pub struct MailboxWriter<T> {
     send: Sender<T>,
-    /// The writer's own way to take out what is too old.
+    /// Removes a value that was not read in time.
     receive: Receiver<T>,
     alive: Weak<()>,
 }
 
-/// The end that takes values out. Its [`MailboxReader::channel`] can be waited on together with others.
+/// The reading end of a mailbox. `select!` can wait on its [`MailboxReader::channel`].
 pub struct MailboxReader<T> {
     receive: Receiver<T>,
     _alive: Arc<()>,
 }
 
-/// What became of a value.
+/// Result of [`MailboxWriter::put`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum PutResult<T> {
-    /// The place was free.
+    /// The mailbox was empty.
     Stored,
-    /// The value took the place of this older one, which nobody will see.
+    /// The value replaced this older one, which was never read.
     Replaced(T),
-    /// There is no reader any more; the value comes back.
+    /// The reader is gone; the value is returned.
     Closed(T),
 }
 
-/// An empty slot.
+/// Creates an empty mailbox.
 pub fn mailbox<T>() -> (MailboxWriter<T>, MailboxReader<T>) {
     let (send, receive) = crossbeam_channel::bounded(1);
     let alive = Arc::new(());
@@ -39,7 +39,7 @@ pub fn mailbox<T>() -> (MailboxWriter<T>, MailboxReader<T>) {
 }
 
 impl<T> MailboxWriter<T> {
-    /// Puts `value` in, whether or not the one before was taken. Never waits.
+    /// Stores `value`, replacing an unread one. Never blocks.
     pub fn put(&self, mut value: T) -> PutResult<T> {
         let mut replaced = None;
         loop {
@@ -58,12 +58,13 @@ impl<T> MailboxWriter<T> {
 }
 
 impl<T> MailboxReader<T> {
-    /// The value, if there is one that was not taken yet.
+    /// Removes and returns the value, if there is a new one.
     pub fn take(&self) -> Option<T> {
         self.receive.try_recv().ok()
     }
 
-    /// For `select!`: gives the value when there is one, an error once the writer is gone.
+    /// The channel to wait on in `select!`. It returns the value, or an error once the writer is
+    /// gone.
     pub fn channel(&self) -> &Receiver<T> {
         &self.receive
     }
@@ -75,7 +76,7 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
-    fn the_newest_wins_and_the_older_one_comes_back() {
+    fn the_newest_value_wins_and_the_older_one_is_returned() {
         let (writer, reader) = mailbox();
         assert_eq!(writer.put(1), PutResult::Stored);
         assert_eq!(writer.put(2), PutResult::Replaced(1));
@@ -86,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_notice_that_the_other_is_gone() {
+    fn each_end_detects_that_the_other_is_gone() {
         let (writer, reader) = mailbox();
         writer.put(1);
         drop(writer);
-        assert_eq!(reader.channel().recv(), Ok(1), "what was put in last is still there");
+        assert_eq!(reader.channel().recv(), Ok(1), "the last value is still there");
         assert!(reader.channel().recv().is_err());
         let (writer, reader) = mailbox();
         drop(reader);
@@ -98,10 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_either_taken_or_given_back_and_order_holds() {
+    fn every_value_is_either_read_or_returned_and_order_is_kept() {
         const COUNT: u32 = 20_000;
         let (writer, reader) = mailbox();
-        let taken = std::thread::spawn(move || reader.channel().iter().collect::<VecDeque<u32>>());
+        let read = std::thread::spawn(move || reader.channel().iter().collect::<VecDeque<u32>>());
         let replaced: Vec<u32> = (0..COUNT)
             .filter_map(|i| match writer.put(i) {
                 PutResult::Replaced(old) => Some(old),
@@ -109,10 +110,10 @@ mod tests {
             })
             .collect();
         drop(writer);
-        let taken = taken.join().unwrap();
-        assert_eq!(taken.back(), Some(&(COUNT - 1)), "the last value is never lost");
-        assert!(taken.iter().is_sorted());
-        let mut all: Vec<u32> = taken.into_iter().chain(replaced).collect();
+        let read = read.join().unwrap();
+        assert_eq!(read.back(), Some(&(COUNT - 1)), "the last value is never lost");
+        assert!(read.iter().is_sorted());
+        let mut all: Vec<u32> = read.into_iter().chain(replaced).collect();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..COUNT));
     }

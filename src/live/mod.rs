@@ -1,13 +1,14 @@
-//! The path of an exposure from a source to the screen, without any screen.
+//! The path of an exposure from a source to the screen, without a window.
 //!
-//! Three named threads: `source` waits for the next exposure of a [`ExposureSource`], `exposures` forwards
-//! it, `engine` restores it. Between `source` and `exposures` is a bounded queue that drops the
-//! oldest, from there on slots where the newest wins: a slow engine or window skips exposures and
-//! never falls behind. Every skipped exposure is counted where it was dropped.
+//! Three threads: `source` waits for the next exposure of an [`ExposureSource`], `exposures`
+//! forwards it, and `engine` restores it. Between `source` and `exposures` is a bounded queue that
+//! drops the oldest exposure, followed by mailboxes that keep only the newest: a slow engine or
+//! window skips exposures and never falls behind. Every skipped exposure is counted at the place
+//! where it was dropped.
 //!
-//! The cameras of a [`RigSource`] and the rig that synchronises them have threads of their own,
-//! see [`crate::camera::CameraStream`] and [`crate::rig::Rig`]. A recorder listens on the rig's thread,
-//! before anything is skipped ([`RigHandle`]).
+//! The cameras of a [`RigSource`] and the rig that synchronises them have their own threads, see
+//! [`crate::camera::CameraStream`] and [`crate::rig::Rig`]. A recorder gets its exposures on the
+//! rig thread, before any are skipped ([`RigHandle`]).
 
 mod aligning;
 mod clip_size;
@@ -24,7 +25,9 @@ mod rig_camera;
 mod rig_handle;
 mod rig_source;
 mod source;
+mod source_kind;
 mod source_spec;
+pub mod sources;
 mod stats;
 
 pub use aligning::{AlignmentHandle, AlignmentHandleError};
@@ -35,7 +38,7 @@ pub use diagnostics::{Diagnostics, Notice};
 pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
-pub use open_source::{OpenError, Playback, open, open_with_clock};
+pub use open_source::{open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
@@ -44,7 +47,8 @@ pub use source::{
     Control, ExposureSource, LiveFrame, Next, PlaybackClock, Shape, SourceError, SourceReport,
     Transport,
 };
-pub use source_spec::{SourceName, Sources};
+pub use source_kind::{OpenError, OpenRequest, Playback, SourceKind, SourceName};
+pub use source_spec::Sources;
 pub use stats::{Drops, Snapshot, Stats, Times};
 
 use crate::camera;
@@ -56,31 +60,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often what a source tells about itself is written down.
-const TELL: Duration = Duration::from_millis(200);
-/// Exposures that may wait between the source and the next thread.
+/// How often the status of the source is published.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(200);
+/// Exposures that may wait between the `source` and `exposures` threads.
 const QUEUE: usize = 4;
-/// How long a source may wait at a time, and so how long the program takes to end.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// Pause before a failed source is asked again.
+/// Maximum time that a source blocks, which bounds how long the program takes to stop.
+const TIMEOUT: Duration = Duration::from_millis(50);
+/// Delay before a failed source is asked again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What a pipeline is made of.
+/// The parts of a pipeline.
 pub struct Parts {
-    /// Gives the exposures.
+    /// Delivers the exposures.
     pub source: Box<dyn ExposureSource>,
-    /// Makes what restores them.
+    /// Creates the restorer on the engine thread.
     pub restorer: MakeRestorer,
-    /// Choose the size by measuring; otherwise the source's stays.
+    /// Choose the image size by measuring; otherwise the source's size is kept.
     pub adapt: bool,
-    /// Called from another thread whenever there is something new to see.
+    /// Called from another thread whenever there is a new result.
     pub notify: Box<dyn Fn() + Send>,
 }
 
-/// The running threads. Dropping it ends them.
+/// The running threads. Dropping it stops them.
 pub struct Pipeline {
-    outcomes: Option<MailboxReader<RestoredFrame>>,
-    wishes: Option<MailboxWriter<RestoreRequest>>,
+    results: Option<MailboxReader<RestoredFrame>>,
+    requests: Option<MailboxWriter<RestoreRequest>>,
     swaps: Option<Sender<MakeRestorer>>,
     controls: Sender<Control>,
     stop: Arc<AtomicBool>,
@@ -106,7 +110,7 @@ impl Pipeline {
     /// Starts the threads.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     pub fn start(parts: Parts) -> std::io::Result<Self> {
         let Parts { source, restorer, adapt, notify } = parts;
         let (stats, notices) = (Stats::default(), Diagnostics::default());
@@ -115,18 +119,18 @@ impl Pipeline {
         let transport = Arc::new(Mutex::new(source.transport()));
         let (queue_in, queue_out) = crossbeam_channel::bounded(QUEUE);
         let (newest, exposures) = mailbox();
-        let (wishes, wishes_out) = mailbox();
-        let (outcomes_in, outcomes) = mailbox();
+        let (requests, requests_out) = mailbox();
+        let (results_in, results) = mailbox();
         let (swaps, swaps_out) = crossbeam_channel::unbounded();
         let (controls, controls_out) = crossbeam_channel::unbounded();
-        // There is room: the channel is unbounded and its reader exists.
+        // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
-            wishes: wishes_out,
+            requests: requests_out,
             swaps: swaps_out,
-            outcomes: outcomes_in,
+            results: results_in,
             controls: controls.clone(),
             size: (adapt && shapes.len() > 1).then(|| SizeChoice::new(shapes)),
             interval: source.interval(),
@@ -134,8 +138,8 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
-            collected: None,
-            judged: None,
+            last_collected: None,
+            last_ssim: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
         let facts = Facts::default();
@@ -160,8 +164,8 @@ impl Pipeline {
             failure: failure.clone(),
         };
         let mut pipeline = Self {
-            outcomes: Some(outcomes),
-            wishes: Some(wishes),
+            results: Some(results),
+            requests: Some(requests),
             swaps: Some(swaps),
             controls,
             stop,
@@ -178,7 +182,7 @@ impl Pipeline {
             failure,
         };
         pipeline.spawn("engine", move || {
-            // The slot's reader lives here: its end tells the thread before.
+            // This thread owns the mailbox's reader: when it ends, `exposures` ends too.
             let _exposures = exposures;
             engine_thread.run();
         })?;
@@ -205,58 +209,58 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The newest outcome, if there is one that was not taken yet.
+    /// The newest result, if it was not taken yet.
     pub fn take(&self) -> Option<RestoredFrame> {
-        let outcome = self.outcomes.as_ref()?.take()?;
-        if !outcome.repeated {
-            self.stats.shown(outcome.captured.closed, outcome.captured.arrived);
+        let result = self.results.as_ref()?.take()?;
+        if !result.repeated {
+            self.stats.shown(result.captured.closed, result.captured.arrived);
         }
-        Some(outcome)
+        Some(result)
     }
 
-    /// Says what is to be seen from now on.
-    pub fn wish(&self, wish: RestoreRequest) {
-        if let Some(wishes) = &self.wishes {
-            wishes.put(wish);
+    /// Sets what is restored from now on.
+    pub fn wish(&self, request: RestoreRequest) {
+        if let Some(requests) = &self.requests {
+            requests.put(request);
         }
     }
 
-    /// Takes another restorer while everything runs; the old one stays if this one fails.
+    /// Replaces the restorer while everything runs; the old one stays if the new one fails.
     pub fn swap(&self, restorer: MakeRestorer) {
         if let Some(swaps) = &self.swaps {
-            // Fails only if the engine's thread is gone, and then nothing restores anyway.
+            // Fails only if the engine thread has ended, and then nothing is restored anyway.
             let _ = swaps.send(restorer);
         }
     }
 
-    /// Tells the source something.
+    /// Sends a request to the source.
     pub fn control(&self, control: Control) {
-        // A source that has ended takes no wishes.
+        // A source that has ended accepts no requests.
         let _ = self.controls.send(control);
     }
 
-    /// The counters.
+    /// The statistics.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// The messages.
+    /// The messages for the user.
     pub fn notices(&self) -> &Diagnostics {
         &self.notices
     }
 
-    /// Whether the source has come to its end.
+    /// Whether the source has ended.
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Why no more exposures will come, if something broke for good: a camera, or one of this
+    /// Why no more exposures will come, after a permanent failure of a camera or of one of this
     /// program's threads.
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Which engine works, and why that one.
+    /// The engine in use, and why it was selected.
     pub fn engine(&self) -> String {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -266,22 +270,22 @@ impl Pipeline {
         self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What can be set on the camera, with values of a moment ago.
+    /// The camera's controls with recent values.
     pub fn controls(&self) -> Vec<camera::Control> {
         self.controlled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the source tells about itself, as names and values.
+    /// The status of the source as names and values for the user.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The same as numbers, a moment old.
+    /// The recent status of the source in numbers.
     pub fn report(&self) -> SourceReport {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Where the source stands, if it is a recording.
+    /// The playback status, if the source is a recording.
     pub fn transport(&self) -> Option<Transport> {
         *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -290,9 +294,9 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        (self.wishes, self.swaps, self.outcomes) = (None, None, None);
+        (self.requests, self.swaps, self.results) = (None, None, None);
         for thread in self.threads.drain(..) {
-            // Panics were caught and reported when they happened.
+            // Panics were caught and reported when they occurred.
             let _ = thread.join();
         }
     }
@@ -301,7 +305,7 @@ impl Drop for Pipeline {
 struct SourceThread {
     source: Box<dyn ExposureSource>,
     queue: Sender<LiveFrame>,
-    /// The queue's other end, to take out what is too old.
+    /// The queue's receiver, to remove the oldest exposure.
     oldest: Receiver<LiveFrame>,
     controls: Receiver<Control>,
     stop: Arc<AtomicBool>,
@@ -317,8 +321,8 @@ struct SourceThread {
 }
 
 impl SourceThread {
-    /// What people read need not be written anew with every frame.
-    fn tell(&self) {
+    /// Publishes the status of the source, which need not be updated with every frame.
+    fn publish(&self) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
@@ -332,7 +336,7 @@ impl SourceThread {
         self.notices.notify("source", format!("{}: {why}", self.source.name()));
     }
 
-    /// Remembers the first failure that nothing can mend.
+    /// Stores and reports the first permanent failure.
     fn fail(&self, why: String) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         if failure.is_none() {
@@ -342,8 +346,8 @@ impl SourceThread {
         }
     }
 
-    /// Puts an exposure into the queue, if need be in the place of the oldest one there; `false`
-    /// where nobody takes any more.
+    /// Puts an exposure into the queue, replacing the oldest one if it is full. Returns `false` if
+    /// the reader is gone.
     fn put(&self, mut captured: LiveFrame) -> bool {
         loop {
             match self.queue.try_send(captured) {
@@ -363,12 +367,12 @@ impl SourceThread {
     }
 
     fn run(mut self) {
-        let mut told = None;
+        let mut published = None;
         while !self.stop.load(Ordering::Relaxed) {
             while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
             }
-            match self.source.next(PATIENCE) {
+            match self.source.next(TIMEOUT) {
                 Ok(Next::Exposure(captured)) => {
                     match self.source.fault() {
                         Some(why) => self.fault(why),
@@ -380,36 +384,36 @@ impl SourceThread {
                     }
                 }
                 Ok(Next::Waiting) => {}
-                // What was played stays on the screen; only a wish, such as to start again,
-                // can bring more.
+                // The last image stays on the screen; only a request, such as a restart, can bring
+                // more.
                 Ok(Next::End) => {
                     self.ended.store(true, Ordering::Relaxed);
-                    std::thread::sleep(PATIENCE);
+                    std::thread::sleep(TIMEOUT);
                 }
                 Ok(Next::Failed(why)) => {
                     self.fail(why);
                     self.ended.store(true, Ordering::Relaxed);
-                    std::thread::sleep(PATIENCE);
+                    std::thread::sleep(TIMEOUT);
                 }
                 Err(e) => {
                     self.fault(e.to_string());
                     let until = Instant::now() + RETRY;
                     while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
-                        std::thread::sleep(PATIENCE);
+                        std::thread::sleep(TIMEOUT);
                     }
                 }
             }
             *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
                 self.source.transport();
-            if told.is_none_or(|t: Instant| t.elapsed() > TELL) {
-                told = Some(Instant::now());
-                self.tell();
+            if published.is_none_or(|t: Instant| t.elapsed() > PUBLISH_INTERVAL) {
+                published = Some(Instant::now());
+                self.publish();
             }
         }
     }
 }
 
-/// From the queue into the slot before the engine.
+/// Forwards exposures from the queue to the engine's mailbox.
 fn forward(queue: &Receiver<LiveFrame>, newest: &MailboxWriter<LiveFrame>, stats: &Stats) {
     for captured in queue {
         stats.queued(queue.len());

@@ -1,4 +1,4 @@
-//! What restores exposures, and how it is made.
+//! Restorers of exposures, and how they are created.
 
 use super::{Diagnostics, LiveFrame};
 use crate::engine::{Choice, Selected, select};
@@ -8,12 +8,12 @@ use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
 use std::sync::Arc;
 
-/// Something that restores exposures, one or several at a time.
+/// Restores exposures, one or several at a time.
 pub trait Restorer: Send {
-    /// What it is, for people: which engine, and why that one.
+    /// Description for the user: the engine, and why it was selected.
     fn describe(&self) -> String;
 
-    /// How many more exposures may be submitted before one has to be collected.
+    /// How many more exposures can be submitted before one has to be collected.
     fn free_slots(&mut self) -> usize;
 
     /// Sets the event camera's contrast thresholds for the exposures that follow.
@@ -21,35 +21,36 @@ pub trait Restorer: Send {
         let _ = thresholds;
     }
 
-    /// Takes an exposure. One that works by itself starts and returns at once.
+    /// Submits an exposure, to be restored at `instants` (fractions of the exposure). An
+    /// asynchronous restorer starts and returns at once.
     ///
     /// # Errors
-    /// Why it could not, in words for a person; then there is nothing to collect.
+    /// The reason as text for the user; then there is nothing to collect.
     fn submit(&mut self, captured: &Arc<LiveFrame>, instants: &[f64]) -> Result<(), String>;
 
-    /// The sharp image at every instant of what was submitted first; no image at all if it only
-    /// passes exposures on.
+    /// Returns the sharp images of the exposure that was submitted first, one per instant. Returns
+    /// no images if the restorer only passes exposures through.
     ///
     /// # Errors
-    /// Why it could not, in words for a person.
+    /// The reason as text for the user.
     fn collect(&mut self) -> Result<Vec<ImageU8>, String>;
 
-    /// Whether [`Restorer::collect`] need not wait for anything but its own work.
+    /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
     fn is_ready(&mut self) -> bool {
         true
     }
 
-    /// Gets something whenever [`Restorer::is_ready`] may have become true.
+    /// A channel that receives whenever [`Restorer::is_ready`] may have become true.
     fn ready_channel(&mut self) -> Receiver<()> {
         never()
     }
 }
 
-/// SAN on an engine.
+/// The SAN network on an engine.
 pub struct San {
-    /// Restores.
+    /// Restores the exposures.
     pub deblurrer: crate::Deblurrer,
-    /// Which engine it has, and why.
+    /// The engine, and why it was selected.
     pub description: String,
 }
 
@@ -84,7 +85,7 @@ impl Restorer for San {
     }
 }
 
-/// Restores nothing: what remains is the path itself, to be measured.
+/// Restores nothing, to measure the latency of the pipeline alone.
 pub struct PassThrough;
 
 impl Restorer for PassThrough {
@@ -105,22 +106,22 @@ impl Restorer for PassThrough {
     }
 }
 
-/// Makes a restorer, on the engine thread, where it may take its time. What happens to the
-/// restorer later goes to the notices.
+/// Creates a restorer on the engine thread, where it may block. Later events, such as a GPU that
+/// fails, are reported to the diagnostics.
 pub type MakeRestorer = Box<dyn FnOnce(&Diagnostics) -> Result<Box<dyn Restorer>, String> + Send>;
 
-/// What SAN is to be computed on.
+/// What SAN is computed on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compute {
-    /// A card, the processor, or whatever is there.
+    /// A GPU, the CPU, or the best that is available.
     pub choice: Choice,
-    /// Number of the card, if a certain one is wanted.
+    /// Index of the GPU; `None` for any.
     pub device: Option<usize>,
-    /// Threads on the processor; 0 takes one for every one.
+    /// CPU threads; 0 for one per logical CPU.
     pub threads: usize,
 }
 
-/// SAN with these weights; a card that fails later is replaced by the processor.
+/// SAN with these weights. If a GPU fails later, the CPU replaces it.
 pub fn san(
     weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
     compute: Compute,
@@ -136,7 +137,7 @@ pub fn san(
     })
 }
 
-/// No restoration at all.
+/// A restorer that passes exposures through.
 pub fn nothing() -> MakeRestorer {
     Box::new(|_| Ok(Box::new(PassThrough)))
 }

@@ -1,4 +1,4 @@
-//! One camera of a rig: its threads, what it says of itself, and its controls.
+//! One camera of a rig: its threads, its status and its controls.
 
 use crate::camera::{
     self, CameraStream as Camera, Control, DeviceSelector, Driver, Drops, Identity, Settings,
@@ -9,23 +9,23 @@ use crate::sequence::replay::{Monitor, PlayState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a control that was refused is told.
-const REFUSED: Duration = Duration::from_secs(5);
+/// How long the refusal of a control is shown.
+const REFUSAL_SHOWN: Duration = Duration::from_secs(5);
 
-/// A camera that is to be started.
+/// A camera to start.
 pub struct CameraChoice {
-    /// Opens it.
+    /// The driver that opens it.
     pub opener: Arc<dyn Driver>,
-    /// Only the one of this serial number.
+    /// Accept only the device with this serial number.
     pub serial: Option<String>,
-    /// How its threads behave.
+    /// Settings of the camera threads.
     pub settings: Settings,
-    /// Where it stands, if it is a recording.
+    /// Playback status, if it is a recording.
     pub monitor: Option<Monitor>,
 }
 
 impl CameraChoice {
-    /// Any device that `opener` finds, with the usual settings.
+    /// Any device that `opener` returns, with default settings.
     pub fn new(opener: impl Driver + 'static) -> Self {
         Self {
             opener: Arc::new(opener),
@@ -36,7 +36,7 @@ impl CameraChoice {
     }
 }
 
-/// A camera that was started.
+/// A running camera.
 pub(super) struct RigCamera {
     camera: Camera,
     role: Role,
@@ -46,10 +46,10 @@ pub(super) struct RigCamera {
     fault: Option<String>,
     refused: Option<(String, Instant)>,
     pub(super) ended: bool,
-    /// It cannot be used any more: waiting will not help.
+    /// It has failed permanently: waiting does not help.
     pub(super) failed: bool,
-    /// How its time runs, if it is simulated.
-    pub(super) pace: Option<SimulationRate>,
+    /// Simulation rate, if it is simulated.
+    pub(super) rate: Option<SimulationRate>,
 }
 
 impl RigCamera {
@@ -59,8 +59,8 @@ impl RigCamera {
             Role::Frames => "frame-camera",
             Role::Events => "event-camera",
         };
-        let wanted = DeviceSelector::new(choice.serial);
-        let camera = Camera::start(name, choice.opener, wanted, choice.settings, drops)?;
+        let selector = DeviceSelector::new(choice.serial);
+        let camera = Camera::start(name, choice.opener, selector, choice.settings, drops)?;
         Ok(Self {
             camera,
             role,
@@ -71,7 +71,7 @@ impl RigCamera {
             refused: None,
             ended: false,
             failed: false,
-            pace: None,
+            rate: None,
         })
     }
 
@@ -88,10 +88,10 @@ impl RigCamera {
         self.role
     }
 
-    /// Takes what the camera has said; whether anything has changed.
+    /// Handles the camera's status messages. Returns whether anything has changed.
     pub(super) fn poll_cameras(&mut self) -> bool {
         let mut changed = false;
-        if self.refused.as_ref().is_some_and(|(_, since)| since.elapsed() > REFUSED) {
+        if self.refused.as_ref().is_some_and(|(_, since)| since.elapsed() > REFUSAL_SHOWN) {
             self.refused = None;
         }
         while let Ok(status) = self.camera.status.try_recv() {
@@ -99,7 +99,7 @@ impl RigCamera {
             match status {
                 Status::Connected(identity, controls) => {
                     self.identity = Some(identity);
-                    self.controls = self.own(controls);
+                    self.controls = self.to_rig_controls(controls);
                     self.fault = None;
                 }
                 Status::Waiting { why, .. } | Status::Lost(why) => self.fault = Some(why),
@@ -107,13 +107,13 @@ impl RigCamera {
                 Status::Stalled(for_long) => {
                     let seconds = for_long.as_secs_f64();
                     self.fault =
-                        Some(format!("silent for {seconds:.0} s, opened again: check its cable"));
+                        Some(format!("no data for {seconds:.0} s, reopened: check the cable"));
                 }
                 Status::Ended => self.ended = true,
-                Status::Pace(pace) => self.pace = Some(pace),
+                Status::Pace(rate) => self.rate = Some(rate),
                 Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
                 Status::Controls(controls) => {
-                    self.controls = self.own(controls);
+                    self.controls = self.to_rig_controls(controls);
                     self.refused = None;
                 }
             }
@@ -121,67 +121,67 @@ impl RigCamera {
         changed
     }
 
-    /// What is wrong with it, in words for a person.
+    /// The present fault as text for the user.
     pub(super) fn fault(&self) -> Option<String> {
         let refused = || self.refused.as_ref().map(|(why, _)| why);
         let why = self.fault.as_ref().or_else(refused)?;
-        // A single camera is named by whoever shows this.
+        // The caller names a single camera itself.
         match self.role {
             Role::Both => Some(why.clone()),
-            _ => Some(format!("{}: {why}", self.who())),
+            _ => Some(format!("{}: {why}", self.label())),
         }
     }
 
-    /// What to call it beside another one.
-    fn who(&self) -> String {
+    /// Role and model, to distinguish the two cameras of a rig.
+    fn label(&self) -> String {
         match &self.identity {
-            Some(identity) => format!("{} {}", word(self.role), called(identity)),
-            None => word(self.role).to_owned(),
+            Some(identity) => format!("{} {}", role_name(self.role), model_and_serial(identity)),
+            None => role_name(self.role).to_owned(),
         }
     }
 
-    /// Controls by the names that tell the two cameras of a rig apart, grouped by camera.
+    /// The controls, grouped by camera, with names that are unique within a rig.
     pub(super) fn controls(&self) -> &[Control] {
         &self.controls
     }
 
-    /// Sets a control by the name that [`Self::controls`] gives it; `None` where it is another
-    /// camera's, `false` where too many requests wait.
+    /// Sets a control by its name in [`Self::controls`]. Returns `None` if it belongs to another
+    /// camera, and `Some(false)` if too many requests wait.
     pub(super) fn set(&self, name: &str, value: Value) -> Option<bool> {
         self.controls.iter().find(|c| c.name == name)?;
-        let own = name.strip_prefix(prefix(self.role)).unwrap_or(name);
-        Some(self.camera.commands.set(own, value))
+        let own_name = name.strip_prefix(prefix(self.role)).unwrap_or(name);
+        Some(self.camera.commands.set(own_name, value))
     }
 
-    /// Where it stands, if it is a recording; `None` too until it is open.
+    /// Playback state, if it is a recording that is open.
     pub(super) fn playing(&self) -> Option<PlayState> {
         self.monitor.as_ref().map(Monitor::state).filter(|state| state.speed > 0.0)
     }
 
-    /// Whether it can be stopped in time, as a recording can.
+    /// Whether it is a recording, which can be paused.
     pub(super) fn is_recording(&self) -> bool {
         self.monitor.is_some()
     }
 
-    /// To set controls by the camera's own names.
+    /// Sends requests with the camera's own control names.
     pub(super) fn commands(&self) -> &camera::Commands {
         &self.camera.commands
     }
 
-    fn own(&self, mut controls: Vec<Control>) -> Vec<Control> {
+    fn to_rig_controls(&self, mut controls: Vec<Control>) -> Vec<Control> {
         if self.role != Role::Both {
-            let who = self.who();
+            let label = self.label();
             for control in &mut controls {
                 control.name = format!("{}{}", prefix(self.role), control.name).into();
-                control.group = who.clone().into();
+                control.group = label.clone().into();
             }
         }
         controls
     }
 }
 
-/// What to call a camera.
-pub(super) fn called(identity: &Identity) -> String {
+/// Model and serial number of a camera.
+pub(super) fn model_and_serial(identity: &Identity) -> String {
     if identity.serial.is_empty() {
         identity.model.clone()
     } else {
@@ -189,7 +189,7 @@ pub(super) fn called(identity: &Identity) -> String {
     }
 }
 
-fn word(role: Role) -> &'static str {
+fn role_name(role: Role) -> &'static str {
     match role {
         Role::Both => "camera",
         Role::Frames => "frame camera",
@@ -197,7 +197,7 @@ fn word(role: Role) -> &'static str {
     }
 }
 
-/// What the names of controls begin with.
+/// Prefix of the control names.
 fn prefix(role: Role) -> &'static str {
     match role {
         Role::Both => "",

@@ -1,4 +1,4 @@
-//! Where a recorder listens: between the synchronisation buffer and everything that may skip.
+//! Connects a recorder to the rig, before exposures can be skipped.
 
 use super::{AlignmentHandle, Filters, LiveContrast};
 use crate::camera::{Control, Drops, Identity};
@@ -11,32 +11,32 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A place for one recorder; clones are the same place.
+/// A handle to which one recorder can be attached; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct RigHandle(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     recorder: Option<Recorder>,
-    /// Losses of the cameras; none where the source cannot be recorded.
+    /// Loss counters of the cameras; none where the source cannot be recorded.
     drops: Option<Drops>,
     camera: serde_json::Value,
     alignment: AlignmentHandle,
     contrast: LiveContrast,
-    /// When the recording was last told how things stand.
-    told: Option<Instant>,
+    /// When the recorder last received the rig's status.
+    last_sent: Option<Instant>,
 }
 
-/// How often that is told: often enough for the manifest, seldom enough to cost nothing.
-const TELL: Duration = Duration::from_millis(500);
+/// How often the status is sent: often enough for the manifest, at negligible cost.
+const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why recording did not begin.
+/// Why a recording did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RigHandleError {
-    /// The clip in the program.
+    /// The embedded clip cannot be recorded.
     #[error("this source cannot be recorded: start with --source sim, davis or replay:PATH")]
     Source,
-    /// The folder or the disk.
+    /// The folder or the disk cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
@@ -50,31 +50,31 @@ impl RigHandle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes it one that can be recorded from.
+    /// Allows recordings from this source.
     pub fn enable(&self) {
         self.state().drops.get_or_insert_default();
     }
 
-    /// Where the cameras count their losses, so that a recording can tell them.
+    /// The loss counters of the cameras, for the recording.
     pub(super) fn drops(&self) -> Drops {
         self.state().drops.get_or_insert_default().clone()
     }
 
-    /// Tells which cameras are connected.
+    /// Sets the cameras that are connected.
     pub(super) fn cameras(&self, known: &[(Role, &Identity)]) {
-        let told = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
+        let json = |identity: &Identity| serde_json::to_value(identity).unwrap_or_default();
         let mut state = self.state();
         let events = known.iter().find(|(role, _)| *role != Role::Frames);
         state.contrast.camera(events.and_then(|(_, identity)| contrast::key(identity)));
         state.camera = match known {
-            [(Role::Both, identity)] => told(identity),
+            [(Role::Both, identity)] => json(identity),
             _ => {
                 let name = |role: Role| match role {
                     Role::Both => "camera",
                     Role::Frames => "frames",
                     Role::Events => "events",
                 };
-                known.iter().map(|(role, identity)| (name(*role), told(identity))).collect()
+                known.iter().map(|(role, identity)| (name(*role), json(identity))).collect()
             }
         };
         if let Some(recorder) = &state.recorder {
@@ -82,18 +82,18 @@ impl RigHandle {
         }
     }
 
-    /// Tells a recording how the rig and its filters stand, and what the cameras are set to.
+    /// Sends the status of the rig and its filters, and the camera settings, to the recorder.
     pub(super) fn rig(&self, rig: &RigState, filters: &Filters, controls: &[Control]) {
-        let recent = |told: Instant| told.elapsed() < TELL;
+        let recent = |sent: Instant| sent.elapsed() < STATUS_INTERVAL;
         let contrast = {
             let mut state = self.state();
-            if state.recorder.is_none() || state.told.is_some_and(recent) {
+            if state.recorder.is_none() || state.last_sent.is_some_and(recent) {
                 return;
             }
-            state.told = Some(Instant::now());
+            state.last_sent = Some(Instant::now());
             state.contrast.now()
         };
-        // Not under the lock: thousands of hot pixels take a while to write out.
+        // Serialise without the lock: thousands of hot pixels take some time.
         let rig = serde_json::to_value(rig).unwrap_or_default();
         let filters = serde_json::to_value(filters.report()).unwrap_or_default();
         let settings = controls.iter().map(|c| (c.name.to_string(), value(c))).collect();
@@ -125,15 +125,15 @@ impl RigHandle {
         self.state().alignment.clone()
     }
 
-    /// Whether what flows here can be recorded.
+    /// Whether this source can be recorded.
     pub fn can_record(&self) -> bool {
         self.state().drops.is_some()
     }
 
-    /// Records from the next exposure on; what is being recorded is finished first.
+    /// Starts a recording with the next exposure, after finishing a present one.
     ///
     /// # Errors
-    /// The source cannot be recorded, the folder is taken, the disk is full.
+    /// The source cannot be recorded, the folder is not empty, or the disk is full.
     pub fn record(
         &self,
         folder: &Path,
@@ -143,7 +143,7 @@ impl RigHandle {
         self.record_to(folder, session, settings, Box::new(Disk))
     }
 
-    /// As [`Self::record`], to any store. Blocks on the disk, but exposures go on meanwhile.
+    /// As [`Self::record`], to any store. Blocks on the disk; exposures continue meanwhile.
     ///
     /// # Errors
     /// As [`Self::record`].
@@ -160,7 +160,7 @@ impl RigHandle {
         if !named {
             session.cameras = self.state().camera.clone();
         }
-        // Not under the lock: the rig's thread takes it with every exposure.
+        // Start without the lock: the rig thread needs it for every exposure.
         let recorder = Recorder::start(folder, session, settings, drops, store)?;
         let before = {
             let mut state = self.state();
@@ -168,22 +168,22 @@ impl RigHandle {
                 // Cameras may have been connected since.
                 recorder.cameras(state.camera.clone());
             }
-            state.told = None;
+            state.last_sent = None;
             state.recorder.replace(recorder)
         };
-        // One that was started at the same time waits for the disk when it is dropped.
+        // Dropping a recording that was started at the same time waits for the disk.
         drop(before);
         Ok(())
     }
 
-    /// How the recording stands, if there is one, over or not.
+    /// The recording's progress, running or finished, if there is one.
     pub fn progress(&self) -> Option<Progress> {
         self.state().recorder.as_ref().map(Recorder::progress)
     }
 
-    /// Ends the recording after everything that waits is written.
+    /// Ends the recording after everything in its queue was written.
     pub fn stop(&self) -> Option<Progress> {
-        // Not under the lock: exposures go on while the disk is waited for.
+        // Finish without the lock: exposures continue while this waits for the disk.
         let recorder = self.state().recorder.take();
         recorder.map(Recorder::finish)
     }
@@ -200,13 +200,13 @@ mod tests {
     use crate::time::Timestamp;
     use crossbeam_channel::{Receiver, Sender, bounded};
 
-    /// A disk that tells when it is asked for its space, and answers when it may.
-    struct Stuck {
+    /// A disk that reports when its free space is requested, and blocks until it may answer.
+    struct BlockedDisk {
         asked: Sender<()>,
         answer: Receiver<()>,
     }
 
-    impl Store for Stuck {
+    impl Store for BlockedDisk {
         fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
             let _ = self.asked.try_send(());
             let _ = self.answer.recv();
@@ -236,29 +236,29 @@ mod tests {
     }
 
     #[test]
-    fn exposures_go_on_while_a_recording_waits_for_the_disk_to_begin() {
+    fn exposures_continue_while_a_recording_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let tap = RigHandle::default();
-        tap.enable();
+        let handle = RigHandle::default();
+        handle.enable();
         let (asked, is_asked) = bounded(1);
         let (may_answer, answer) = bounded::<()>(0);
-        let (starting, to) = (tap.clone(), folder.path().to_owned());
+        let (starting, to) = (handle.clone(), folder.path().to_owned());
         let started = std::thread::spawn(move || {
-            let store = Box::new(Stuck { asked, answer });
+            let store = Box::new(BlockedDisk { asked, answer });
             starting.record_to(&to, SessionInfo::default(), RecordSettings::default(), store)
         });
         is_asked.recv().unwrap();
         let (pushed, is_pushed) = bounded(1);
-        let pushing = tap.clone();
+        let pushing = handle.clone();
         let push = std::thread::spawn(move || {
             pushing.push(&synced());
             let _ = pushed.send(pushing.progress().is_none());
         });
-        let went_on = is_pushed.recv_timeout(Duration::from_secs(10));
+        let continued = is_pushed.recv_timeout(Duration::from_secs(10));
         drop(may_answer);
         started.join().unwrap().unwrap();
         push.join().unwrap();
-        assert_eq!(went_on, Ok(true), "the rig's thread waits for the disk");
-        assert!(tap.stop().is_some());
+        assert_eq!(continued, Ok(true), "the rig's thread waits for the disk");
+        assert!(handle.stop().is_some());
     }
 }

@@ -1,6 +1,6 @@
-//! Cameras, synchronised, as a source of exposures.
+//! A source of exposures from synchronised cameras.
 
-use super::rig_camera::{RigCamera, called};
+use super::rig_camera::{RigCamera, model_and_serial};
 use super::{
     CameraChoice, Control, ExposureSource, Filters, LiveFrame, Next, RigHandle, Shape, SourceError,
     SourceReport, Transport, facts,
@@ -18,93 +18,93 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Exposures that may wait for the next thread; the newest takes the place of the oldest, which
-/// is counted.
+/// Exposures that may wait for the next thread. When the queue is full, the oldest is dropped and
+/// counted.
 const QUEUE: usize = 4;
-/// Supposed between two frames until the camera has told.
-const INTERVAL: Duration = Duration::from_millis(33);
+/// Assumed frame interval until it is measured.
+const ASSUMED_INTERVAL: Duration = Duration::from_millis(33);
 
-/// Cameras, their rig, and the exposures that come out of it.
+/// Cameras, their rig, and the synchronised exposures.
 pub struct RigSource {
     name: String,
-    // Dropped in this order: a rig ends when its cameras have.
-    stations: Vec<RigCamera>,
+    // Fields are dropped in this order: the rig ends after its cameras.
+    cameras: Vec<RigCamera>,
     rig: Rig,
     exposures: Receiver<Arc<SyncedExposure>>,
     drops: Drops,
-    /// Frames that never came, just before exposures that were skipped.
+    /// Frames that were missing before exposures that were skipped.
     before_skipped: Arc<AtomicU64>,
-    tap: RigHandle,
+    handle: RigHandle,
     filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
-    before: Option<i64>,
-    /// Memory of frames as numbers, which comes back when an exposure is done with.
-    planes: ImagePool<f32>,
-    /// And of the copies that are made while a recorder holds the exposure too.
-    pictures: ImagePool<u8>,
-    lists: EventPool,
+    last_start_us: Option<i64>,
+    /// Pooled memory of `f32` frames.
+    f32_images: ImagePool<f32>,
+    /// Pooled memory of `u8` copies, needed while a recorder shares the exposure.
+    u8_images: ImagePool<u8>,
+    event_pool: EventPool,
     interval: Duration,
 }
 
 impl RigSource {
-    /// Starts any camera that gives both frames and events.
+    /// Starts one camera that delivers both frames and events.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     pub fn start(
         name: String,
         opener: Arc<dyn Driver>,
         serial: Option<String>,
         settings: Settings,
         rig: RigSettings,
-        tap: RigHandle,
+        handle: RigHandle,
     ) -> std::io::Result<Self> {
-        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, tap)
+        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, handle)
     }
 
-    /// Starts one camera that gives both frames and events.
+    /// Starts one camera that delivers both frames and events.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     pub fn one(
         name: String,
         camera: CameraChoice,
         rig: RigSettings,
-        tap: RigHandle,
+        handle: RigHandle,
     ) -> std::io::Result<Self> {
-        let station = RigCamera::start(camera, Role::Both, tap.drops())?;
-        Self::of(name, vec![station], rig, tap)
+        let camera = RigCamera::start(camera, Role::Both, handle.drops())?;
+        Self::build(name, vec![camera], rig, handle)
     }
 
     /// Starts a frame camera and an event camera.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     pub fn two(
         name: String,
         frames: CameraChoice,
         events: CameraChoice,
         rig: RigSettings,
-        tap: RigHandle,
+        handle: RigHandle,
     ) -> std::io::Result<Self> {
-        let stations = vec![
-            RigCamera::start(frames, Role::Frames, tap.drops())?,
-            RigCamera::start(events, Role::Events, tap.drops())?,
+        let cameras = vec![
+            RigCamera::start(frames, Role::Frames, handle.drops())?,
+            RigCamera::start(events, Role::Events, handle.drops())?,
         ];
-        Self::of(name, stations, rig, tap)
+        Self::build(name, cameras, rig, handle)
     }
 
-    fn of(
+    fn build(
         name: String,
-        stations: Vec<RigCamera>,
+        cameras: Vec<RigCamera>,
         rig: RigSettings,
-        tap: RigHandle,
+        handle: RigHandle,
     ) -> std::io::Result<Self> {
-        let drops = tap.drops();
+        let drops = handle.drops();
         let (queue, exposures) = bounded::<Arc<SyncedExposure>>(QUEUE);
-        let (recorder, lost) = (tap.clone(), drops.clone());
+        let (recorder, lost) = (handle.clone(), drops.clone());
         let (oldest, missing) = (exposures.clone(), Arc::new(AtomicU64::new(0)));
         let before_skipped = missing.clone();
         let sink = move |synced: Arc<SyncedExposure>| {
@@ -118,67 +118,67 @@ impl RigSource {
                 }
             }
         };
-        let two = stations.len() > 1;
-        let inputs = stations.iter().map(|station| station.input(two)).collect();
+        let two = cameras.len() > 1;
+        let inputs = cameras.iter().map(|camera| camera.input(two)).collect();
         let rig = Rig::start(inputs, rig, drops.clone(), sink)?;
         if two {
-            tap.alignment().attach(rig.changes());
+            handle.alignment().attach(rig.changes());
         }
         let filters = Filters::default();
         rig.changes().send(Change::Stages(filters.stages()));
         Ok(Self {
             name,
-            stations,
+            cameras,
             rig,
             exposures,
             drops,
             before_skipped,
-            tap,
+            handle,
             filters,
             controls: Vec::new(),
             refused: None,
             number: 0,
-            before: None,
-            planes: ImagePool::default(),
-            pictures: ImagePool::default(),
-            lists: EventPool::default(),
-            interval: INTERVAL,
+            last_start_us: None,
+            f32_images: ImagePool::default(),
+            u8_images: ImagePool::default(),
+            event_pool: EventPool::default(),
+            interval: ASSUMED_INTERVAL,
         })
     }
 
-    /// Where cameras and rig count their losses.
+    /// The loss counters of the cameras and the rig.
     pub fn drops(&self) -> Drops {
         self.drops.clone()
     }
 
-    /// Lets events pass through these stages, from the next packet on, instead of the noise
-    /// filters.
+    /// Passes events through these stages instead of the noise filters, from the next packet on.
     pub fn stages(&self, stages: Vec<Box<dyn EventStage>>) {
         self.rig.changes().send(Change::Stages(stages));
     }
 
     fn poll_cameras(&mut self) {
-        let changed = self.stations.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
+        let changed = self.cameras.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
         if !changed {
             return;
         }
         self.refused = None;
         self.list_controls();
         let known: Vec<_> =
-            self.stations.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
+            self.cameras.iter().filter_map(|s| Some((s.role(), s.identity.as_ref()?))).collect();
         if !known.is_empty() {
-            let names: Vec<String> = known.iter().map(|(_, identity)| called(identity)).collect();
+            let names: Vec<String> =
+                known.iter().map(|(_, identity)| model_and_serial(identity)).collect();
             self.name = names.join(" + ");
-            self.tap.cameras(&known);
+            self.handle.cameras(&known);
         }
         if let [(_, frames), (_, events)] = known.as_slice() {
-            self.tap.alignment().pair(Pair::of(frames, events));
+            self.handle.alignment().pair(Pair::of(frames, events));
         }
     }
 
-    /// The cameras' controls, and those of the filters behind them.
+    /// Collects the controls of the cameras and of the noise filters.
     fn list_controls(&mut self) {
-        self.controls = self.stations.iter().flat_map(|s| s.controls().to_vec()).collect();
+        self.controls = self.cameras.iter().flat_map(|s| s.controls().to_vec()).collect();
         if !self.controls.is_empty() {
             self.controls.extend(self.filters.controls());
         }
@@ -186,34 +186,34 @@ impl RigSource {
 
     fn captured(&mut self, synced: Arc<SyncedExposure>) -> LiveFrame {
         let start_us = synced.frame.start.us();
-        if let Some(before) = self.before.replace(start_us) {
-            let us = u64::try_from(start_us.saturating_sub(before)).unwrap_or(0);
+        if let Some(last_start_us) = self.last_start_us.replace(start_us) {
+            let us = u64::try_from(start_us.saturating_sub(last_start_us)).unwrap_or(0);
             if us > 0 {
                 self.interval = Duration::from_micros(us);
             }
         }
-        // A frame that never came leaves a gap in the count, and is counted by it.
+        // A missing frame leaves a gap in the sequence numbers.
         let before_skipped = self.before_skipped.swap(0, Ordering::Relaxed);
         let number = self.number + before_skipped + synced.frames_missing;
         self.number = number + 1;
         let (arrived, closed) = self.moments(&synced);
-        // Only a recorder holds it too.
+        // Only a recorder can share the exposure.
         let synced = Arc::try_unwrap(synced)
-            .unwrap_or_else(|shared| shared.copy_in(&self.pictures, &self.lists));
-        let (exposure, picture, truth) = synced.into_exposure(&self.planes);
+            .unwrap_or_else(|shared| shared.copy_in(&self.u8_images, &self.event_pool));
+        let (exposure, picture, truth) = synced.into_exposure(&self.f32_images);
         LiveFrame {
             number,
             exposure,
             picture,
             truth: truth.into_iter().map(|t| (0.5, t)).collect(),
-            contrast: self.tap.contrast().now(),
+            contrast: self.handle.contrast().now(),
             closed,
             arrived,
         }
     }
 
-    fn pace(&self) -> Option<SimulationRate> {
-        self.stations.iter().find_map(|s| s.pace)
+    fn simulation_rate(&self) -> Option<SimulationRate> {
+        self.cameras.iter().find_map(|s| s.rate)
     }
 
     /// When the frame arrived and when its shutter closed.
@@ -224,13 +224,14 @@ impl RigSource {
             let age = Duration::from_micros(now_us.since_us(t).max(0).unsigned_abs());
             now.checked_sub(age).unwrap_or(now)
         };
-        // A recording may have been paused: its events tell nothing of this computer's time.
-        let recorded = self.stations.iter().any(RigCamera::is_recording);
+        // A recording may have been paused: its timestamps do not map to this computer's clock.
+        let recorded = self.cameras.iter().any(RigCamera::is_recording);
         let map = self.rig.state().arrival.filter(|_| !recorded);
-        // Arrivals of before it fell behind tell nothing of a simulation's present.
-        let slipped = self.pace().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
+        // Arrivals from before a simulation fell behind do not apply to its present timestamps.
+        let slipped =
+            self.simulation_rate().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
         let closed = map.map(|map| map.map(synced.frame.end).plus_us(slipped));
-        // Longer than any camera takes: the clock was set anew a moment ago.
+        // Longer than any camera delays a frame: the clock was just reset.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))
     }
@@ -249,21 +250,21 @@ impl ExposureSource for RigSource {
         self.interval
     }
 
-    fn next(&mut self, patience: Duration) -> Result<Next, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
         self.poll_cameras();
-        match self.exposures.recv_timeout(patience) {
+        match self.exposures.recv_timeout(timeout) {
             Ok(synced) => {
-                self.tap.rig(&self.rig.state(), &self.filters, &self.controls);
+                self.handle.rig(&self.rig.state(), &self.filters, &self.controls);
                 Ok(Next::Exposure(Box::new(self.captured(synced))))
             }
-            // The rig's thread has let go of its sink: it ends, or it has panicked.
+            // The rig thread has dropped its sink: it has ended or panicked.
             Err(RecvTimeoutError::Disconnected) => {
                 Ok(self.rig.join().map_or_else(Next::Failed, |()| Next::End))
             }
             Err(RecvTimeoutError::Timeout) => match self.fault() {
-                Some(why) if self.stations.iter().any(|s| s.failed) => Ok(Next::Failed(why)),
+                Some(why) if self.cameras.iter().any(|s| s.failed) => Ok(Next::Failed(why)),
                 Some(why) => Err(SourceError(why)),
-                None if self.stations.iter().all(|s| s.ended) && self.rig.is_finished() => {
+                None if self.cameras.iter().all(|s| s.ended) && self.rig.is_finished() => {
                     Ok(Next::End)
                 }
                 None => Ok(Next::Waiting),
@@ -272,10 +273,10 @@ impl ExposureSource for RigSource {
     }
 
     fn fault(&self) -> Option<String> {
-        let mut troubles: Vec<String> = self.stations.iter().filter_map(RigCamera::fault).collect();
-        troubles.extend(self.refused.clone());
-        troubles.extend(self.tap.alignment().fault());
-        (!troubles.is_empty()).then(|| troubles.join("; "))
+        let mut faults: Vec<String> = self.cameras.iter().filter_map(RigCamera::fault).collect();
+        faults.extend(self.refused.clone());
+        faults.extend(self.handle.alignment().fault());
+        (!faults.is_empty()).then(|| faults.join("; "))
     }
 
     fn control(&mut self, control: Control) {
@@ -284,8 +285,8 @@ impl ExposureSource for RigSource {
                 self.refused = set.err().map(|e| e.to_string());
                 return self.list_controls();
             }
-            let mut asked = self.stations.iter().map(|s| s.set(&name, value.clone()));
-            match asked.find_map(|answer| answer) {
+            let mut replies = self.cameras.iter().map(|s| s.set(&name, value.clone()));
+            match replies.find_map(|answer| answer) {
                 Some(true) => {}
                 Some(false) => {
                     self.refused = Some(format!("{name} was not set: too many requests wait"));
@@ -294,9 +295,9 @@ impl ExposureSource for RigSource {
             }
             return;
         }
-        // A live camera knows none of these and says nothing: time cannot be stopped there.
-        for station in self.stations.iter().filter(|s| s.is_recording()) {
-            let commands = station.commands();
+        // Live cameras ignore these requests, because their time cannot be stopped.
+        for camera in self.cameras.iter().filter(|s| s.is_recording()) {
+            let commands = camera.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Bool(on)),
                 Control::Step(count) => commands.set("step", Value::Int(count.into())),
@@ -316,34 +317,34 @@ impl ExposureSource for RigSource {
         SourceReport {
             sync: Some(state.sync),
             buffer: Some(state.buffer),
-            packets_queued: self.stations.iter().map(RigCamera::waiting).sum(),
+            packets_queued: self.cameras.iter().map(RigCamera::waiting).sum(),
             exposures_queued: self.exposures.len(),
             lost: self.drops.snapshot(),
-            real_time: self.pace().map(|p| p.real_time),
+            real_time: self.simulation_rate().map(|p| p.real_time),
         }
     }
 
     fn transport(&self) -> Option<Transport> {
         let PlayState { position, paused, speed, .. } =
-            self.stations.iter().find_map(RigCamera::playing)?;
+            self.cameras.iter().find_map(RigCamera::playing)?;
         Some(Transport { position, paused, speed })
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = facts::of_rig(&self.rig.state());
-        // What a timer's hiccups cost is not worth a word.
-        if let Some(pace) = self.pace().filter(|p| p.real_time < 0.97) {
-            let ratio = pace.real_time;
-            let said = format!(
-                "runs at {ratio:.2} of real time: too much for this computer. A smaller picture or \
-                 fewer a second keep up, such as sim:640x480@10"
+        // Small timer delays are not worth a message.
+        if let Some(simulation_rate) = self.simulation_rate().filter(|p| p.real_time < 0.97) {
+            let ratio = simulation_rate.real_time;
+            let text = format!(
+                "runs at {ratio:.2} of real time, too much for this computer: use a smaller image \
+                 or a lower frame rate, such as sim:640x480@10"
             );
-            facts.push(("simulation", said));
+            facts.push(("simulation", text));
         }
-        if self.stations.len() > 1 {
-            facts.push(("aligned", self.tap.alignment().said()));
+        if self.cameras.len() > 1 {
+            facts.push(("aligned", self.handle.alignment().describe()));
         }
-        facts.extend(self.stations.iter().filter_map(RigCamera::playing).flat_map(facts::of_play));
+        facts.extend(self.cameras.iter().filter_map(RigCamera::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());
         facts
     }

@@ -1,4 +1,4 @@
-//! Where exposures come from.
+//! The interface of exposure sources.
 
 use crate::camera::{self, DropSnapshot, Value};
 use crate::event::Contrast;
@@ -10,7 +10,7 @@ use crate::time::TimeRange;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Sizes of a frame and of the events that belong to it.
+/// Size of a frame, and size of the sensor that its events come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The frame's size.
@@ -19,20 +19,20 @@ pub struct Shape {
     pub sensor: Size,
 }
 
-/// One exposure, and what is known of it besides.
+/// One exposure with its metadata.
 #[derive(Clone, Debug)]
 pub struct LiveFrame {
-    /// Counted from 0 by the source; a gap is a loss.
+    /// Sequence number, counted from 0 by the source; a gap is a loss.
     pub number: u64,
     /// The blurry frame and its events.
     pub exposure: Exposure,
-    /// The blurry frame again, in eight bits, to be shown.
+    /// The blurry frame with 8 bits per channel, for display.
     pub picture: ImageU8,
-    /// Sharp images at fractions of the exposure, in order; empty for a real camera.
+    /// Sharp images at fractions of the exposure, in ascending order; empty for a real camera.
     pub truth: Vec<(f64, ImageU8)>,
-    /// The event camera's contrast thresholds as known when it was captured.
+    /// The event camera's contrast thresholds as known at the time of capture.
     pub contrast: Contrast,
-    /// When the shutter closed, on this computer's clock, as far as that can be known.
+    /// When the shutter closed, in this computer's clock, as accurately as it is known.
     pub closed: Instant,
     /// When the frame reached this computer.
     pub arrived: Instant,
@@ -45,139 +45,140 @@ impl AsRef<Exposure> for LiveFrame {
 }
 
 impl LiveFrame {
-    /// The true image nearest to an instant, if there is one close enough to be compared.
+    /// The ground truth nearest to `instant` (a fraction of the exposure), if it is close enough
+    /// for a comparison.
     pub fn truth_at(&self, instant: f64) -> Option<&ImageU8> {
-        /// A fiftieth of the exposure moves nothing by more than a fraction of a pixel.
+        /// Within 2 % of the exposure, motion is only a fraction of a pixel.
         const CLOSE: f64 = 0.02;
         let near = |(at, _): &&(f64, ImageU8)| (at - instant).abs();
         let best = self.truth.iter().min_by(|a, b| near(a).total_cmp(&near(b)))?;
         (near(&best) <= CLOSE).then_some(&best.1)
     }
 
-    /// Events a second while the shutter was open.
+    /// Events per second while the shutter was open.
     pub fn event_rate(&self) -> f64 {
         let seconds = self.exposure.span.duration_us() / 1e6;
         if seconds > 0.0 { self.exposure.events.len() as f64 / seconds } else { 0.0 }
     }
 
-    /// The exposure's span on the events' clock.
+    /// The time range of the exposure in the event clock.
     pub fn span(&self) -> TimeRange {
         self.exposure.span
     }
 }
 
-/// A wish to a source; one that it cannot fulfil is ignored.
+/// A request to a source. A source ignores requests that it does not support.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Control {
-    /// Deliver this one of [`ExposureSource::shapes`] from now on.
+    /// Deliver exposures of this index in [`ExposureSource::shapes`] from now on.
     Shape(usize),
-    /// Stop time, or let it run again.
+    /// Pause (`true`) or resume (`false`).
     Pause(bool),
-    /// Go this many exposures forward, or backward, while paused.
+    /// Move this many exposures forward, or backward if negative, while paused.
     Step(i32),
-    /// Go to a fraction of the whole recording.
+    /// Go to this fraction of the whole recording, 0 to 1.
     Seek(f64),
-    /// Play this many times as fast as it was recorded.
+    /// Play at this multiple of the recorded speed.
     Speed(f64),
-    /// Set the camera's control of this name.
+    /// Set the camera control of this name.
     Set(Cow<'static, str>, Value),
 }
 
-/// Where a recording stands.
+/// Playback status of a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transport {
-    /// Fraction of the whole that was played.
+    /// Fraction of the recording that was played, 0 to 1.
     pub position: f64,
-    /// Time stands still.
+    /// Whether playback is paused.
     pub paused: bool,
-    /// Times as fast as recorded.
+    /// Multiple of the recorded speed.
     pub speed: f64,
 }
 
-/// What a source answers.
+/// Result of [`ExposureSource::next`].
 #[derive(Debug)]
 pub enum Next {
     /// An exposure.
     Exposure(Box<LiveFrame>),
-    /// None within the given time.
+    /// No exposure within the timeout.
     Waiting,
-    /// There will be no more.
+    /// The source has ended.
     End,
-    /// There will be no more because something broke for good: what, in words for a person.
+    /// The source has failed permanently, with the reason as text for the user.
     Failed(String),
 }
 
-/// What a source knows of itself, as numbers.
+/// Status of a source in numbers.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct SourceReport {
-    /// How frames are timed; `None` where no rig has to.
+    /// How frames are synchronised with events; `None` where no rig does it.
     pub sync: Option<SyncState>,
-    /// What the synchronisation buffer has done, and what it holds now.
+    /// Counters and fill level of the synchronisation buffer.
     pub buffer: Option<SyncStats>,
-    /// Packets that wait between the camera's thread and the rig's.
+    /// Packets that wait between the camera threads and the rig thread.
     pub packets_queued: usize,
-    /// Exposures that wait between the rig's thread and the pipeline's first.
+    /// Exposures that wait between the rig thread and the first pipeline thread.
     pub exposures_queued: usize,
-    /// What cameras and rig have lost, by cause.
+    /// Losses of the cameras and the rig, per cause.
     pub lost: Vec<DropSnapshot>,
-    /// How fast a simulation runs: 1 is real time.
+    /// Speed of a simulation; 1 is real time.
     pub real_time: Option<f64>,
 }
 
-/// Why a source has nothing to give, in words for a person. The source is asked again.
+/// Why a source has no exposure at present, as text for the user. The source is asked again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(pub String);
 
-/// Something that delivers exposures. It lives on a thread of its own.
+/// Something that delivers exposures. It runs on its own thread.
 pub trait ExposureSource: Send {
-    /// A short name for people.
+    /// Short name for the user.
     fn name(&self) -> String;
 
-    /// What it can deliver, smallest first; a camera that cannot choose has one.
+    /// Sizes that can be selected, smallest first; a camera without a choice has one.
     fn shapes(&self) -> Vec<Shape>;
 
     /// Time between two exposures.
     fn interval(&self) -> Duration;
 
-    /// The next exposure; waits for at most `patience`, so that the program can end.
+    /// Returns the next exposure. Waits for at most `timeout`, so that the program can stop.
     ///
     /// # Errors
-    /// Anything that a person should know: an unplugged camera, an unreadable file.
-    fn next(&mut self, patience: Duration) -> Result<Next, SourceError>;
+    /// A temporary fault that the user should know, such as a camera that is unplugged.
+    fn next(&mut self, timeout: Duration) -> Result<Next, SourceError>;
 
-    /// What is wrong while exposures come all the same: one of two cameras is gone.
+    /// A fault that does not stop the exposures, such as one of two cameras that is missing.
     fn fault(&self) -> Option<String> {
         None
     }
 
-    /// Takes a wish.
+    /// Handles a request.
     fn control(&mut self, control: Control) {
         let _ = control;
     }
 
-    /// What can be set on the camera, with present values.
+    /// The camera's controls with their present values.
     fn controls(&self) -> &[camera::Control] {
         &[]
     }
 
-    /// What it can tell about itself, as names and values for people.
+    /// Status as names and values for the user.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 
-    /// The same as numbers.
+    /// Status as numbers.
     fn report(&self) -> SourceReport {
         SourceReport::default()
     }
 
-    /// Where it stands, if it is a recording.
+    /// Playback status, if the source is a recording.
     fn transport(&self) -> Option<Transport> {
         None
     }
 }
 
-/// Lets a recording run at its own pace: when exposures are due, with pausing and stepping.
+/// Times the playback of a recording: when exposures are due, with pause and single steps.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaybackClock {
     interval: Duration,
@@ -188,15 +189,16 @@ pub struct PlaybackClock {
 }
 
 impl PlaybackClock {
-    /// One exposure every `interval`, the first one now.
+    /// One exposure per `interval`; the first is due now.
     pub fn new(interval: Duration) -> Self {
         Self { interval, due: Instant::now(), speed: 1.0, paused: false, steps: 0 }
     }
 
-    /// Waits until the next exposure is due, or for `patience`; `true` if it is due.
-    pub fn wait(&mut self, patience: Duration) -> bool {
+    /// Waits until the next exposure is due, but at most for `timeout`. Returns `true` if it is
+    /// due.
+    pub fn wait(&mut self, timeout: Duration) -> bool {
         if self.paused && self.steps == 0 {
-            std::thread::sleep(patience.min(Duration::from_millis(20)));
+            std::thread::sleep(timeout.min(Duration::from_millis(20)));
             self.due = Instant::now();
             return false;
         }
@@ -207,29 +209,29 @@ impl PlaybackClock {
             return true;
         }
         let left = self.due.saturating_duration_since(now);
-        std::thread::sleep(left.min(patience));
-        if left > patience {
+        std::thread::sleep(left.min(timeout));
+        if left > timeout {
             return false;
         }
-        // A hiccup is not made up for: a burst of old exposures helps nobody.
+        // Lost time is not made up for: a burst of old exposures is of no use.
         let interval = self.interval.div_f64(self.speed);
         self.due = (self.due + interval).max(Instant::now() - interval);
         true
     }
 
-    /// Takes what concerns time; `true` if the wish was one.
+    /// Handles the requests that concern time. Returns `false` for all others.
     pub fn control(&mut self, control: Control) -> bool {
         match control {
             Control::Pause(paused) => (self.paused, self.steps) = (paused, 0),
             Control::Step(count) => self.steps += count.unsigned_abs(),
-            // The range that a player offers; it also keeps the division sane.
+            // The range that a player offers; it also keeps the divisor away from zero.
             Control::Speed(speed) if speed.is_finite() => self.speed = speed.clamp(0.1, 10.0),
             _ => return false,
         }
         true
     }
 
-    /// Where a recording of which this `position` was played stands.
+    /// The playback status at this `position`, a fraction of the duration.
     pub fn transport(&self, position: f64) -> Transport {
         Transport { position, paused: self.paused, speed: self.speed }
     }

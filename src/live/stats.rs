@@ -1,4 +1,4 @@
-//! What the heads-up display and `--json` tell: rates, times, drops by cause.
+//! Statistics for the heads-up display and `--json`: rates, times, and drops per cause.
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use hdrhistogram::Histogram;
@@ -7,37 +7,37 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How far back rates look.
+/// Rates are measured over this time.
 const WINDOW: Duration = Duration::from_secs(2);
-/// The longest time between two occurrences that have a rate.
-const SELDOM: Duration = Duration::from_secs(10);
-/// Event rates kept for the plot.
+/// Events that are further apart than this have a rate of zero.
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
+/// Event rates that are kept for the plot.
 const HISTORY: usize = 240;
-/// Moments kept for a rate: two seconds of more than two thousand a second.
-const MOMENTS: usize = 4096;
-/// Times are recorded in microseconds, to three digits, up to a minute.
-const LONGEST_US: u64 = 60_000_000;
+/// Time points kept for a rate: two seconds at more than 2000 per second.
+const MAX_TIME_POINTS: usize = 4096;
+/// Times are recorded in microseconds with three significant digits, up to one minute.
+const MAX_US: u64 = 60_000_000;
 
-/// Exposures that never got onto the screen, by where they were lost.
+/// Exposures that never reached the screen, by the place where they were lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Drops {
-    /// Missing in the source's own count: the camera or the bus.
+    /// Missing in the source's sequence numbers: lost in the camera or on the bus.
     pub source: u64,
-    /// The queue after the source was full.
+    /// Dropped because the queue behind the source was full.
     pub queue: u64,
-    /// The engine was busy with an earlier one.
+    /// Dropped because the engine was busy with an earlier exposure.
     pub engine: u64,
-    /// Restored, but the window was busy.
+    /// Restored, but dropped because the window was busy.
     pub display: u64,
-    /// The engine refused or failed.
+    /// Refused by the engine, or failed in it.
     pub failed: u64,
 }
 
 impl Drops {
-    /// The same without frames that the source misses and has counted by cause in `lost`: what
-    /// remains in [`Drops::source`] is not explained there.
+    /// These drops without the frames that `lost` already counts per cause: what remains in
+    /// [`Drops::source`] has no known cause.
     pub fn unexplained(&self, lost: &[DropSnapshot]) -> Self {
-        // A frame that came twice, and what was lost later, leaves no gap in the source's count.
+        // Duplicate frames, and losses behind the source, leave no gap in the sequence numbers.
         let no_gap = [DropCause::Duplicate, DropCause::Skipped, DropCause::Disk];
         let frames =
             lost.iter().filter(|d| d.unit == DropUnit::Frames && !no_gap.contains(&d.cause));
@@ -45,7 +45,7 @@ impl Drops {
         Self { source: self.source.saturating_sub(explained), ..*self }
     }
 
-    /// All of them.
+    /// The sum of all drops.
     pub fn total(&self) -> u64 {
         self.source + self.queue + self.engine + self.display + self.failed
     }
@@ -54,38 +54,38 @@ impl Drops {
 /// A distribution of times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Times {
-    /// Half are shorter.
+    /// Median.
     pub p50_ms: f64,
-    /// 95 of 100 are shorter.
+    /// 95th percentile.
     pub p95_ms: f64,
-    /// The longest.
+    /// Maximum.
     pub max_ms: f64,
 }
 
-/// Everything at one moment.
+/// All statistics at one time.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
-    /// Exposures that the source gave.
+    /// Exposures that the source delivered.
     pub captured: u64,
     /// Exposures that were restored.
     pub restored: u64,
-    /// Exposures that were taken by the window.
+    /// Exposures that the window displayed.
     pub shown: u64,
-    /// Exposures a second from the source.
+    /// Exposures per second from the source.
     pub rate_in: f64,
-    /// Exposures a second onto the screen.
+    /// Exposures per second on the screen.
     pub rate_out: f64,
-    /// Time of one restoration.
+    /// Duration of one restoration.
     pub restore: Times,
-    /// From the shutter's closing to the window.
+    /// Latency from the closing of the shutter to the window.
     pub latency: Times,
-    /// The part of it that this program adds: from the frame's arrival to the window.
+    /// The part of the latency that this program adds: from the frame's arrival to the window.
     pub path: Times,
-    /// What was lost, and where.
+    /// Lost exposures, by place.
     pub drops: Drops,
-    /// Exposures waiting after the source.
+    /// Exposures that wait in the queue behind the source.
     pub queued: usize,
-    /// Events a second in the last exposure.
+    /// Events per second in the last exposure.
     pub event_rate: f64,
 }
 
@@ -100,13 +100,13 @@ struct Inner {
     last_number: Option<u64>,
 }
 
-/// The counters of all threads. Clones share them.
+/// The counters of all threads. Clones share the same counters.
 #[derive(Clone)]
 pub struct Stats(Arc<Mutex<Inner>>);
 
 impl Default for Stats {
     fn default() -> Self {
-        let histogram = || Histogram::new_with_max(LONGEST_US, 3).ok();
+        let histogram = || Histogram::new_with_max(MAX_US, 3).ok();
         Self(Arc::new(Mutex::new(Inner {
             snapshot: Snapshot::default(),
             arrivals: VecDeque::new(),
@@ -125,7 +125,8 @@ impl Stats {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The source gave exposure `number`.
+    /// Counts an exposure that the source delivered. A gap in `number` counts as a drop of the
+    /// source; `event_rate` is in events per second.
     pub fn captured(&self, number: u64, event_rate: f64) {
         self.with(|s| {
             s.snapshot.captured += 1;
@@ -135,11 +136,11 @@ impl Stats {
             s.last_number = Some(number);
             s.snapshot.event_rate = event_rate;
             push(&mut s.event_rates, event_rate, HISTORY);
-            moment(&mut s.arrivals);
+            push_now(&mut s.arrivals);
         });
     }
 
-    /// An exposure was restored.
+    /// Counts a restored exposure and the duration of its restoration.
     pub fn restored(&self, time: Duration) {
         self.with(|s| {
             s.snapshot.restored += 1;
@@ -147,28 +148,28 @@ impl Stats {
         });
     }
 
-    /// The window took an exposure whose shutter closed at `closed` and whose frame reached
-    /// this computer at `arrived`.
+    /// Counts a displayed exposure. `closed` is when its shutter closed, `arrived` when its frame
+    /// reached this computer.
     pub fn shown(&self, closed: Instant, arrived: Instant) {
         self.with(|s| {
             s.snapshot.shown += 1;
-            moment(&mut s.shows);
+            push_now(&mut s.shows);
             record(&mut s.latency, closed.elapsed());
             record(&mut s.path, arrived.elapsed());
         });
     }
 
-    /// Exposures were lost.
+    /// Lets `count` add to the drop counters.
     pub fn dropped(&self, count: impl FnOnce(&mut Drops)) {
         self.with(|s| count(&mut s.snapshot.drops));
     }
 
-    /// Exposures are waiting after the source.
+    /// Sets the number of exposures that wait behind the source.
     pub fn queued(&self, count: usize) {
         self.with(|s| s.snapshot.queued = count);
     }
 
-    /// Forgets the times, as after another size was chosen.
+    /// Clears the time histograms, for example after the image size changed.
     pub fn restart_times(&self) {
         self.with(|s| {
             let all = [&mut s.restore, &mut s.latency, &mut s.path];
@@ -176,7 +177,7 @@ impl Stats {
         });
     }
 
-    /// Everything now.
+    /// Returns all statistics as of now.
     pub fn snapshot(&self) -> Snapshot {
         self.with(|s| {
             s.snapshot.rate_in = rate(&mut s.arrivals);
@@ -188,7 +189,7 @@ impl Stats {
         })
     }
 
-    /// Events a second of the last exposures, oldest first.
+    /// Events per second of the last exposures, oldest first.
     pub fn event_rates(&self) -> Vec<f64> {
         self.with(|s| s.event_rates.iter().copied().collect())
     }
@@ -201,16 +202,16 @@ fn push<T>(list: &mut VecDeque<T>, value: T, most: usize) {
     list.push_back(value);
 }
 
-/// Remembers that something occurred now, and forgets what is too old for a rate.
-fn moment(moments: &mut VecDeque<Instant>) {
-    forget(moments);
-    push(moments, Instant::now(), MOMENTS);
+/// Adds the current time, and removes times that are too old for a rate.
+fn push_now(times: &mut VecDeque<Instant>) {
+    remove_old(times);
+    push(times, Instant::now(), MAX_TIME_POINTS);
 }
 
 fn record(histogram: &mut Option<Histogram<u64>>, time: Duration) {
     let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     if let Some(h) = histogram {
-        h.saturating_record(us.min(LONGEST_US));
+        h.saturating_record(us.min(MAX_US));
     }
 }
 
@@ -224,26 +225,26 @@ fn times(histogram: &Option<Histogram<u64>>) -> Times {
     }
 }
 
-/// Occurrences a second. Nothing for long is a rate of zero, not the last one seen; what comes
-/// seldom is measured over a longer time.
-fn rate(moments: &mut VecDeque<Instant>) -> f64 {
-    forget(moments);
-    match (moments.front(), moments.back()) {
+/// Events per second. A long silence results in zero, not the last known rate; rare events are
+/// measured over a longer time.
+fn rate(times: &mut VecDeque<Instant>) -> f64 {
+    remove_old(times);
+    match (times.front(), times.back()) {
         (Some(first), Some(last)) if last > first => {
-            (moments.len() - 1) as f64 / (*last - *first).max(last.elapsed()).as_secs_f64()
+            (times.len() - 1) as f64 / (*last - *first).max(last.elapsed()).as_secs_f64()
         }
         _ => 0.0,
     }
 }
 
-/// Forgets the moments that a rate no longer looks at.
-fn forget(moments: &mut VecDeque<Instant>) {
+/// Removes the time points that are too old for a rate.
+fn remove_old(times: &mut VecDeque<Instant>) {
     let old = |t: &Instant, window| t.elapsed() > window;
-    while moments.front().is_some_and(|t| old(t, WINDOW)) && moments.len() > 2 {
-        moments.pop_front();
+    while times.front().is_some_and(|t| old(t, WINDOW)) && times.len() > 2 {
+        times.pop_front();
     }
-    while moments.front().is_some_and(|t| old(t, SELDOM)) {
-        moments.pop_front();
+    while times.front().is_some_and(|t| old(t, MAX_INTERVAL)) {
+        times.pop_front();
     }
 }
 
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_in_the_numbers_are_losses_of_the_source() {
+    fn gaps_in_the_sequence_numbers_count_as_source_drops() {
         let stats = Stats::default();
         [3, 4, 7, 8].into_iter().for_each(|n| stats.captured(n, 1e6));
         let now = stats.snapshot();
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_a_cause_explains_are_not_counted_twice() {
+    fn frames_with_a_known_cause_are_not_counted_twice() {
         let lost = |cause, unit, count| DropSnapshot { cause, unit, count };
         let all = [
             lost(DropCause::Usb, DropUnit::Frames, 2),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_a_distribution_and_can_be_forgotten() {
+    fn times_are_summarised_as_percentiles_and_can_be_reset() {
         let stats = Stats::default();
         assert_eq!(stats.snapshot().restore, Times::default());
         (1..=100).for_each(|ms| stats.restored(Duration::from_millis(ms)));
@@ -285,14 +286,14 @@ mod tests {
         assert!((p50_ms - 50.0).abs() < 0.1 && (p95_ms - 95.0).abs() < 0.1, "{p50_ms} {p95_ms}");
         assert!((max_ms - 100.0).abs() < 0.1, "{max_ms}");
         stats.restored(Duration::from_secs(10_000));
-        assert!((stats.snapshot().restore.max_ms - 60_000.0).abs() < 60.0, "the longest is capped");
+        assert!((stats.snapshot().restore.max_ms - 60_000.0).abs() < 60.0, "the maximum is capped");
         stats.restart_times();
         assert_eq!(stats.snapshot().restore, Times::default());
         assert_eq!(stats.snapshot().restored, 101);
     }
 
     #[test]
-    fn nothing_grows_where_the_numbers_are_never_read() {
+    fn memory_is_bounded_when_snapshots_are_never_taken() {
         let stats = Stats::default();
         let now = Instant::now();
         let old = now.checked_sub(Duration::from_secs(3)).unwrap();
@@ -300,23 +301,28 @@ mod tests {
         let lengths = || stats.with(|s| (s.arrivals.len(), s.shows.len()));
         stats.captured(0, 1e6);
         stats.shown(now, now);
-        assert_eq!(lengths(), (3, 3), "what no rate looks at is forgotten");
-        for number in 1..3 * MOMENTS as u64 {
+        assert_eq!(lengths(), (3, 3), "time points too old for a rate are removed");
+        for number in 1..3 * MAX_TIME_POINTS as u64 {
             stats.captured(number, 1e6);
             stats.shown(now, now);
         }
-        assert!(lengths().0 <= MOMENTS && lengths().1 <= MOMENTS, "{:?}", lengths());
+        assert!(
+            lengths().0 <= MAX_TIME_POINTS && lengths().1 <= MAX_TIME_POINTS,
+            "{:?}",
+            lengths()
+        );
     }
 
     #[test]
-    fn what_comes_seldom_has_a_rate_and_what_came_long_ago_has_none() {
+    fn rare_events_have_a_rate_and_old_events_have_none() {
         let ago = |s: f64| Instant::now().checked_sub(Duration::from_secs_f64(s)).unwrap();
-        let mut seldom = VecDeque::from([ago(6.0), ago(3.5), ago(1.0)]);
-        assert!((rate(&mut seldom) - 0.4).abs() < 0.01, "every two and a half seconds");
-        let mut often: VecDeque<Instant> = (0..40).rev().map(|i| ago(f64::from(i) * 0.1)).collect();
-        assert!((rate(&mut often) - 10.0).abs() < 0.3, "{}", rate(&mut often));
-        assert!(often.len() < 25, "the old ones are forgotten");
-        let mut over = VecDeque::from([ago(13.0), ago(11.0)]);
-        assert_eq!(rate(&mut over), 0.0);
+        let mut rare = VecDeque::from([ago(6.0), ago(3.5), ago(1.0)]);
+        assert!((rate(&mut rare) - 0.4).abs() < 0.01, "one every 2.5 s");
+        let mut frequent: VecDeque<Instant> =
+            (0..40).rev().map(|i| ago(f64::from(i) * 0.1)).collect();
+        assert!((rate(&mut frequent) - 10.0).abs() < 0.3, "{}", rate(&mut frequent));
+        assert!(frequent.len() < 25, "old time points are removed");
+        let mut expired = VecDeque::from([ago(13.0), ago(11.0)]);
+        assert_eq!(rate(&mut expired), 0.0);
     }
 }

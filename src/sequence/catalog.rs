@@ -1,6 +1,6 @@
-//! The sequences in a folder: what a browser lists, shows and deletes, without any window.
+//! Lists, previews and deletes the sequences in a folder.
 //!
-//! [`list`] and [`thumbnail`] read from the disk: call them from a thread that may wait.
+//! [`list`] and [`thumbnail`] read from the disk: call them on a worker thread.
 
 use super::{MANIFEST, Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
 use crate::image::{ImageU8, Size};
@@ -9,82 +9,83 @@ use std::path::{Path, PathBuf};
 
 /// Longer side of a thumbnail in pixels.
 pub const THUMBNAIL_SIDE: usize = 192;
-/// Files that cannot be read of which a sequence names the reasons; the others are counted.
-const NAMED: usize = 20;
+/// Maximum number of unreadable files that a sequence names; the others are only counted.
+const MAX_NAMED: usize = 20;
 
-/// A folder of pairs, as a browser shows it.
+/// A folder of pairs, with what a browser shows of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sequence {
-    /// Where it lies; plays as `replay:FOLDER`.
+    /// The folder; it is played with `replay:FOLDER`.
     pub folder: PathBuf,
     /// Name of the folder.
     pub name: String,
-    /// What was written about it; `None` for a folder of pairs from elsewhere, and where the
-    /// manifest cannot be read.
+    /// The manifest; `None` for a folder of pairs from another program, and where the manifest
+    /// cannot be read.
     pub manifest: Option<Manifest>,
-    /// Frames in files that are whole.
+    /// Number of frames in readable files.
     pub frames: u64,
-    /// Time that these files span, in microseconds.
+    /// Total duration of the readable files, in microseconds.
     pub duration_us: i64,
-    /// Size on the disk in bytes, with everything that [`delete`] would remove.
+    /// Size on the disk in bytes, of all files that [`delete`] would remove.
     pub bytes: u64,
-    /// Size of the frames; `None` without a whole file.
+    /// Size of the frames; `None` without a readable file.
     pub image: Option<Size>,
-    /// All files hold sharp images.
+    /// Whether all files contain sharp images.
     pub truth: bool,
-    /// What is wrong with it, for people; empty where nothing is.
+    /// Faults as text for the user; empty if there are none.
     pub broken: Vec<String>,
 }
 
 impl Sequence {
-    /// Name of the scene, or of the folder where there is none.
+    /// Name of the scene, or of the folder if the scene has no name.
     pub fn scene(&self) -> &str {
         let scene = self.manifest.as_ref().map_or("", |m| m.session.scene.trim());
         if scene.is_empty() { &self.name } else { scene }
     }
 
-    /// When it was recorded, for people; empty where it is not known.
+    /// Date and time of the recording as text for the user; empty if unknown.
     pub fn date(&self) -> String {
         self.manifest.as_ref().and_then(Manifest::began).unwrap_or_default()
     }
 
-    /// Frames that were lost while it was recorded: by the recorder and on the way to it.
+    /// Frames that were lost during the recording, in the recorder and before it.
     pub fn lost_frames(&self) -> u64 {
         let Some(manifest) = &self.manifest else { return 0 };
         let frames = manifest.drops.iter().filter(|d| d.unit == "frames");
-        // What the screen skipped was recorded all the same.
-        // Older versions counted it as the engine's.
+        // Frames that only the display skipped were recorded. Older versions counted them as
+        // dropped by the engine.
         let kept = |cause: &str| ["skipped", "engine", "display"].contains(&cause);
         frames.filter(|d| !kept(&d.cause)).map(|d| d.count).sum()
     }
 
-    /// Whether [`delete`] may touch it: only what carries our manifest.
+    /// Whether [`delete`] may delete it: only sequences with a manifest of this program.
     pub fn can_delete(&self) -> bool {
         self.manifest.is_some()
     }
 }
 
-/// Why a library cannot be shown, or a sequence not be deleted.
+/// Why a library cannot be listed, or a sequence cannot be previewed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The system refuses.
+    /// The system reports an error.
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
-    /// Not a sequence of ours, so it is left alone.
-    #[error("{0} is left alone: {1}")]
+    /// Not a sequence of this program; it is not changed.
+    #[error("{0} is not deleted: {1}")]
     Foreign(PathBuf, ManifestError),
-    /// A link, which may lead anywhere.
-    #[error("{0} is left alone: it is a link")]
+    /// A symbolic link, which could lead anywhere.
+    #[error("{0} is not deleted: it is a link")]
     Link(PathBuf),
-    /// There is no picture.
+    /// There is no readable frame.
     #[error("{0} has no frame that can be shown")]
     Picture(PathBuf),
 }
 
-/// Sequences in the folders of `folder`, newest first, those without a date last by name.
+/// Lists the sequences in the subfolders of `folder`, newest first; those without a date come last,
+/// sorted by name.
 ///
-/// A folder counts as a sequence when it has a manifest or npz files. Of every file some
-/// kilobytes are read. A folder that does not exist has none.
+/// A subfolder is a sequence if it has a manifest or npz files. Only a few kilobytes of every file
+/// are read. A folder that does not exist has no sequences.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -107,7 +108,7 @@ pub fn list(folder: &Path) -> Result<Vec<Sequence>, LibraryError> {
     Ok(sequences)
 }
 
-/// One folder as a sequence; `None` where it has neither manifest nor npz files.
+/// Reads one folder as a sequence; `None` if it has neither a manifest nor npz files.
 pub fn read(folder: &Path) -> Option<Sequence> {
     let mut broken = Vec::new();
     let manifest = match Manifest::read(folder) {
@@ -119,17 +120,17 @@ pub fn read(folder: &Path) -> Option<Sequence> {
         }
     };
     let scene = manifest.as_ref().map(|m| file_name(&m.session.scene));
-    let (mut files, mut bytes, mut halves) = (Vec::new(), 0, 0);
+    let (mut files, mut bytes, mut partial) = (Vec::new(), 0, 0);
     for entry in std::fs::read_dir(folder).ok()?.flatten() {
         let path = entry.path();
-        let Ok(about) = entry.metadata() else { continue };
-        if !about.is_file() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        if !metadata.is_file() {
             continue;
         }
-        if scene.as_ref().is_some_and(|scene| ours(&path, scene)) || is_npz(&path) {
-            bytes += about.len();
+        if scene.as_ref().is_some_and(|scene| is_recorder_file(&path, scene)) || is_npz(&path) {
+            bytes += metadata.len();
         }
-        halves += u64::from(is_half(&path));
+        partial += u64::from(is_partial(&path));
         if is_npz(&path) {
             files.push(path);
         }
@@ -142,39 +143,43 @@ pub fn read(folder: &Path) -> Option<Sequence> {
     let mut unreadable = 0;
     for path in &files {
         match PairHeader::read(path) {
-            Ok(peek) => {
+            Ok(header) => {
                 frames += 2;
-                duration_us += peek.exposures_us[1][1].saturating_sub(peek.exposures_us[0][0]);
-                image = image.or(Some(peek.size));
-                truths += usize::from(peek.truths > 0);
+                duration_us += header.exposures_us[1][1].saturating_sub(header.exposures_us[0][0]);
+                image = image.or(Some(header.size));
+                truths += usize::from(header.truths > 0);
             }
             Err(e) => {
                 unreadable += 1;
-                if unreadable <= NAMED {
+                if unreadable <= MAX_NAMED {
                     broken.push(format!("{}: {e}", name(path)));
                 }
             }
         }
     }
-    if unreadable > NAMED {
-        broken.push(format!("{} more files cannot be read", unreadable - NAMED));
+    if unreadable > MAX_NAMED {
+        broken.push(format!("{} more files cannot be read", unreadable - MAX_NAMED));
     }
     if let Some(manifest) = &manifest {
         let progress = &manifest.progress;
-        let there = files.len() as u64;
+        let present = files.len() as u64;
         match &progress.ending {
-            None => broken.push("recording was cut off, or still goes on".into()),
-            Some(StopReason::Failed(why)) => broken.push(format!("recording failed: {why}")),
+            None => broken.push("the recording was cut off, or is still running".into()),
+            Some(StopReason::Failed(why)) => broken.push(format!("the recording failed: {why}")),
             Some(StopReason::DiskFull) => broken.push("the disk was full".into()),
             Some(StopReason::Requested | StopReason::Complete) => {}
         }
-        if progress.ending.is_some() && there < progress.pairs {
-            broken.push(format!("{} of {} files are gone", progress.pairs - there, progress.pairs));
+        if progress.ending.is_some() && present < progress.pairs {
+            broken.push(format!(
+                "{} of {} files are missing",
+                progress.pairs - present,
+                progress.pairs
+            ));
         }
         duration_us = duration_us.max(progress.duration_us);
     }
-    if halves > 0 {
-        broken.push(format!("{halves} half-written files, which are never read"));
+    if partial > 0 {
+        broken.push(format!("{partial} half-written files, which are ignored"));
     }
     Some(Sequence {
         name: name(folder),
@@ -189,11 +194,10 @@ pub fn read(folder: &Path) -> Option<Sequence> {
     })
 }
 
-/// A small picture of a sequence: the one that was stored with it, else made from its first
-/// frame that can be read.
+/// A thumbnail of a sequence: the stored one, or else one made from the first readable frame.
 ///
 /// # Errors
-/// There is no frame that can be read.
+/// [`LibraryError::Picture`] if no frame can be read.
 pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
     let nothing = || LibraryError::Picture(sequence.folder.clone());
     let stored = sequence.folder.join(THUMBNAIL);
@@ -210,33 +214,33 @@ pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
     Ok(shrink(&pair.frames[0], THUMBNAIL_SIDE))
 }
 
-/// What [`delete`] did.
+/// Result of [`delete`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// Files that are gone.
+    /// Number of deleted files.
     pub files: u64,
-    /// Bytes that they took.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// What lies in the folder and is not the recorder's: left there, with the folder.
+    /// Files and folders that the recorder did not write: they remain, and so does the folder.
     pub kept: Vec<PathBuf>,
 }
 
-/// Deletes a sequence: the recorder's own files, one by one, the manifest last, and then the
-/// folder if nothing else is in it. Links are never followed and nothing below the folder is
-/// touched. What was deleted is gone.
+/// Deletes a sequence permanently: the files of the recorder one by one, the manifest last, and
+/// then the folder if it is empty. Links are never followed, and subfolders are not touched.
 ///
 /// # Errors
-/// Not a sequence with our manifest, a link, or the system refuses; an interrupted deletion can
-/// be taken up again.
+/// The folder is a link or not a sequence with a manifest of this program, or the system reports an
+/// error. An interrupted deletion can be repeated.
 pub fn delete(folder: &Path) -> Result<Deleted, LibraryError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |e| LibraryError::Io(path, e)
     };
-    let about = std::fs::symlink_metadata(folder).map_err(io(folder))?;
+    let metadata = std::fs::symlink_metadata(folder).map_err(io(folder))?;
     let manifest_path = folder.join(MANIFEST);
-    let of_manifest = std::fs::symlink_metadata(&manifest_path).map_err(io(&manifest_path))?;
-    if !about.is_dir() || !of_manifest.is_file() {
+    let manifest_metadata =
+        std::fs::symlink_metadata(&manifest_path).map_err(io(&manifest_path))?;
+    if !metadata.is_dir() || !manifest_metadata.is_file() {
         return Err(LibraryError::Link(folder.to_owned()));
     }
     let manifest =
@@ -245,21 +249,21 @@ pub fn delete(folder: &Path) -> Result<Deleted, LibraryError> {
     let mut deleted = Deleted::default();
     for entry in std::fs::read_dir(folder).map_err(io(folder))? {
         let path = entry.map_err(io(folder))?.path();
-        let about = std::fs::symlink_metadata(&path).map_err(io(&path))?;
+        let metadata = std::fs::symlink_metadata(&path).map_err(io(&path))?;
         if path == manifest_path {
             continue;
         }
-        if about.is_file() && ours(&path, &scene) {
+        if metadata.is_file() && is_recorder_file(&path, &scene) {
             std::fs::remove_file(&path).map_err(io(&path))?;
             deleted.files += 1;
-            deleted.bytes += about.len();
+            deleted.bytes += metadata.len();
         } else {
             deleted.kept.push(path);
         }
     }
     std::fs::remove_file(&manifest_path).map_err(io(&manifest_path))?;
     deleted.files += 1;
-    deleted.bytes += of_manifest.len();
+    deleted.bytes += manifest_metadata.len();
     deleted.kept.sort();
     if deleted.kept.is_empty() {
         std::fs::remove_dir(folder).map_err(io(folder))?;
@@ -267,17 +271,17 @@ pub fn delete(folder: &Path) -> Result<Deleted, LibraryError> {
     Ok(deleted)
 }
 
-/// Whether the recorder of a scene wrote a file of this name.
-fn ours(path: &Path, scene: &str) -> bool {
+/// Whether the file name is one that the recorder of this scene writes.
+fn is_recorder_file(path: &Path, scene: &str) -> bool {
     let name = name(path);
     let number = name.strip_prefix(scene).and_then(|n| n.strip_prefix('_'));
     let digits = number.and_then(|n| n.strip_suffix(".npz"));
     let pair = digits.is_some_and(|d| d.len() >= 5 && d.bytes().all(|b| b.is_ascii_digit()));
-    pair || name == MANIFEST || name == THUMBNAIL || is_half(path)
+    pair || name == MANIFEST || name == THUMBNAIL || is_partial(path)
 }
 
-/// The name that a file has until it is whole.
-fn is_half(path: &Path) -> bool {
+/// Whether it is the temporary name of a file that is not complete.
+fn is_partial(path: &Path) -> bool {
     let name = name(path);
     name.starts_with('.') && name.ends_with(".part")
 }
@@ -296,7 +300,7 @@ fn decode(png: &[u8]) -> Option<ImageU8> {
     ImageU8::from_rgb(size, image.to_rgb8().as_raw()).ok()
 }
 
-/// A picture whose longer side is at most `side`, by the mean of what falls into each pixel.
+/// Shrinks an image until its longer side is at most `side` pixels, by averaging.
 pub fn shrink(picture: &ImageU8, side: usize) -> ImageU8 {
     let size = picture.size();
     let longest = size.width.max(size.height);

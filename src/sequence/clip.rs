@@ -1,4 +1,4 @@
-//! The sequence that comes with the program: frames as JPEG and their events, in one npz.
+//! The embedded sample clip: JPEG frames and their events in one npz file.
 
 use crate::event::{Event, EventBuffer, Thresholds};
 use crate::exposure::Exposure;
@@ -16,48 +16,48 @@ pub enum ClipError {
     /// An array is damaged.
     #[error(transparent)]
     Npy(#[from] NpyError),
-    /// A picture cannot be decoded or encoded.
+    /// An image cannot be decoded or encoded.
     #[error(transparent)]
     Image(#[from] image::ImageError),
-    /// A picture has an impossible shape.
+    /// An image has an invalid shape.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// An array is missing, or does not hold what it should.
-    #[error("{0} is missing or not what a clip holds")]
+    /// An array is missing or invalid.
+    #[error("clip: {0} is missing or invalid")]
     Field(String),
 }
 
-/// Numbers in one array of a clip: bytes of a picture, or events of an exposure.
+/// Maximum length of an array of a clip: bytes of an image, or events of an exposure.
 const MAX_NUMBERS: usize = 1 << 24;
 
-/// A sequence of exposures, to be played in a loop.
+/// A sequence of exposures, which is played in a loop.
 #[derive(Clone, Debug)]
 pub struct Clip {
-    /// The exposures, in order, on one clock.
+    /// The exposures in order, in one clock.
     pub exposures: Vec<Exposure>,
-    /// The sharp image in the middle of each exposure; empty where it is not known.
+    /// The sharp image in the middle of each exposure; empty if unknown.
     pub truth: Vec<ImageU8>,
-    /// Time from one exposure's start to the next one's.
+    /// Time between the starts of two exposures, in microseconds.
     pub period_us: f64,
 }
 
 impl Clip {
-    /// The event camera's contrast thresholds in [`Clip::embedded`], as `examples/make_clip.rs` sets
-    /// them.
+    /// The event camera's contrast thresholds in [`Clip::embedded`], as set in
+    /// `examples/make_clip.rs`.
     pub const THRESHOLDS: Thresholds = Thresholds::both(0.25);
 
-    /// The clip in the program: 576x384 pixels, events at half of that.
+    /// The embedded clip: 576x384 pixels, with events at half the resolution.
     ///
     /// # Errors
-    /// None, unless the program was built from damaged sources.
+    /// Only if the program was built with a damaged clip.
     pub fn embedded() -> Result<Self, ClipError> {
         Self::from_bytes(include_bytes!("../../assets/clip/friends.npz"))
     }
 
-    /// Reads a clip.
+    /// Decodes a clip.
     ///
     /// # Errors
-    /// Damaged bytes, or an archive of something else.
+    /// The bytes are damaged or not a clip.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClipError> {
         let mut npz = Npz::new(bytes)?;
         let mut get = |name: &str| -> Result<Array, ClipError> {
@@ -76,16 +76,18 @@ impl Clip {
             let mut column = |name: &str| -> Result<Vec<i64>, ClipError> {
                 Ok(get(&format!("{name}{i}"))?.integers().unwrap_or_default())
             };
-            let (after, x, y, on) = (column("after")?, column("x")?, column("y")?, column("on")?);
+            let (time_differences, x, y, on) =
+                (column("after")?, column("x")?, column("y")?, column("on")?);
             let mut t_us = i * period_us;
-            let place = |v: i64, n: usize| u16::try_from(v).ok().filter(|p| usize::from(*p) < n);
-            let events = (after.iter().zip(&x).zip(&y).zip(&on))
-                .map(|(((after, x), y), on)| {
-                    t_us = t_us.checked_add(*after)?;
+            let coordinate =
+                |v: i64, n: usize| u16::try_from(v).ok().filter(|p| usize::from(*p) < n);
+            let events = (time_differences.iter().zip(&x).zip(&y).zip(&on))
+                .map(|(((difference, x), y), on)| {
+                    t_us = t_us.checked_add(*difference)?;
                     Some(Event {
                         t_us,
-                        x: place(*x, width)?,
-                        y: place(*y, height)?,
+                        x: coordinate(*x, width)?,
+                        y: coordinate(*y, height)?,
                         polarity: *on == 1,
                     })
                 })
@@ -105,17 +107,17 @@ impl Clip {
                 sensor: Size::new(width, height),
             });
         }
-        // All or none: a gap would put the later ones beside the wrong exposures.
+        // All or none: otherwise images would be assigned to the wrong exposures.
         if !truth.is_empty() && truth.len() != exposures.len() {
             return Err(ClipError::Field("sharp".to_owned()));
         }
         Ok(Self { exposures, truth, period_us: period_us as f64 })
     }
 
-    /// The clip's bytes; times are rounded to microseconds, frames to JPEG's quality 92.
+    /// Encodes the clip. Times are rounded to microseconds, and frames have JPEG quality 92.
     ///
     /// # Errors
-    /// A picture that cannot be encoded.
+    /// An image cannot be encoded.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ClipError> {
         let mut entries = Vec::new();
         for (i, e) in self.exposures.iter().enumerate() {
@@ -126,22 +128,23 @@ impl Clip {
                 let jpeg = self::jpeg(sharp)?;
                 entries.push((format!("sharp{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
             }
-            // Columns, and times as differences: most of their bytes are equal, and pack well.
+            // Columns and time differences compress well, because most of their bytes are equal.
             let mut last_us = e.span.start_us as i64;
-            let mut after = Vec::new();
+            let mut time_differences = Vec::new();
             for v in &e.events {
-                // A gap of more than 65 ms, longer than any exposure here, would be cut.
+                // Gaps over 65 ms are shortened; no exposure of a clip is that long.
                 let gap = u16::try_from(v.t_us - last_us).unwrap_or(u16::MAX);
-                after.push(gap);
+                time_differences.push(gap);
                 last_us += i64::from(gap);
             }
-            let short =
+            let u16_bytes =
                 |v: Vec<u16>| -> Vec<u8> { v.iter().flat_map(|v| v.to_le_bytes()).collect() };
             let n = [e.events.len()];
-            let x = short(e.events.iter().map(|v| v.x).collect());
-            let y = short(e.events.iter().map(|v| v.y).collect());
+            let x = u16_bytes(e.events.iter().map(|v| v.x).collect());
+            let y = u16_bytes(e.events.iter().map(|v| v.y).collect());
             let on: Vec<u8> = e.events.iter().map(|v| v.polarity.into()).collect();
-            entries.push((format!("after{i}"), npy::write("<u2", &n, &short(after))));
+            entries
+                .push((format!("after{i}"), npy::write("<u2", &n, &u16_bytes(time_differences))));
             entries.push((format!("x{i}"), npy::write("<u2", &n, &x)));
             entries.push((format!("y{i}"), npy::write("<u2", &n, &y)));
             entries.push((format!("on{i}"), npy::write("|u1", &n, &on)));
@@ -164,19 +167,19 @@ impl Clip {
         Ok(npz::write_packed(&entries, 9)?)
     }
 
-    /// The clip as a camera with a `factor`-th of the resolution would give it: pixels averaged,
-    /// and of the event pixels every `factor`-th, so that each still fires at its contrast.
+    /// The clip at `1/factor` of the resolution: pixels are averaged, and of the event pixels every
+    /// `factor`-th is used, so that each still fires at its contrast threshold.
     pub fn reduced(&self, factor: usize) -> Self {
         let factor = factor.max(1);
         let small = |size: Size| Size::new(size.width / factor, size.height / factor);
         let exposures = (self.exposures.iter())
             .map(|e| {
                 let sensor = small(e.sensor);
-                let keep = |v: &Event| {
+                let sampled = |v: &Event| {
                     let (x, y) = (usize::from(v.x), usize::from(v.y));
-                    let kept = x % factor == 0 && y % factor == 0;
+                    let is_sampled = x % factor == 0 && y % factor == 0;
                     let (x, y) = (x / factor, y / factor);
-                    (kept && x < sensor.width && y < sensor.height).then_some(Event {
+                    (is_sampled && x < sensor.width && y < sensor.height).then_some(Event {
                         x: x as u16,
                         y: y as u16,
                         ..*v
@@ -185,7 +188,7 @@ impl Clip {
                 Exposure {
                     frame: average(&e.frame, small(e.frame.size()), factor),
                     span: e.span,
-                    events: e.events.iter().filter_map(keep).collect(),
+                    events: e.events.iter().filter_map(sampled).collect(),
                     sensor,
                 }
             })
@@ -200,7 +203,7 @@ impl Clip {
     }
 }
 
-/// The picture in a JPEG file's bytes.
+/// Decodes a JPEG image.
 fn picture(array: Array, name: &str) -> Result<ImageU8, ClipError> {
     let npy::Values::Bytes(jpeg) = array.values else {
         return Err(ClipError::Field(name.to_owned()));
@@ -210,7 +213,7 @@ fn picture(array: Array, name: &str) -> Result<ImageU8, ClipError> {
     Ok(ImageU8::from_rgb(size, rgb.as_raw())?)
 }
 
-/// A JPEG file's bytes of a picture.
+/// Encodes an image as JPEG.
 fn jpeg(picture: &ImageU8) -> Result<Vec<u8>, image::ImageError> {
     let Size { width, height } = picture.size();
     let mut jpeg = Vec::new();

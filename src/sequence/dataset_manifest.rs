@@ -1,4 +1,4 @@
-//! `manifest.json` of a generated dataset: how it was made, and what is known of its recordings.
+//! `manifest.json` of a generated dataset: how it was made, and metadata of its recordings.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 /// The file's name, in the dataset's folder.
 pub const DATASET_MANIFEST: &str = "manifest.json";
 
-/// What is known of a recording beyond what its file holds.
+/// Metadata of a recording that its file does not contain.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entry {
-    /// What it was made from.
+    /// The source that it was made from.
     pub source: String,
-    /// Contrast thresholds of the event camera, ON and OFF; none for real events.
+    /// ON and OFF contrast thresholds of the event camera; none for real events.
     #[serde(default)]
     pub thresholds: Option<[f64; 2]>,
-    /// The longest way that anything moves during an exposure, in pixels, where it is known.
+    /// The longest motion during an exposure in pixels, where it is known.
     #[serde(default)]
     pub blur_px: Option<f64>,
     /// Number of events.
     pub events: usize,
 }
 
-/// The whole file.
+/// The contents of the file.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct DatasetManifest {
     pub(crate) program: String,
@@ -42,7 +42,7 @@ pub enum DatasetManifestError {
         /// The system's reason.
         cause: std::io::Error,
     },
-    /// It is not such a manifest.
+    /// The file is not a dataset manifest.
     #[error("{}: {cause}", path.display())]
     Parse {
         /// The file.
@@ -63,10 +63,10 @@ impl DatasetManifest {
     }
 }
 
-/// What is known of a dataset's recordings, by path within it; `None` without a manifest.
+/// The metadata of a dataset's recordings, by path within the dataset; `None` without a manifest.
 ///
 /// # Errors
-/// A manifest that cannot be read.
+/// The manifest exists but cannot be read.
 pub fn dataset_entries(
     folder: &Path,
 ) -> Result<Option<BTreeMap<String, Entry>>, DatasetManifestError> {

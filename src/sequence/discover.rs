@@ -1,30 +1,30 @@
-//! Files and folders of recordings, as a person names them.
+//! Finds recordings in the files and folders that the user names.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// A file or folder that cannot be looked at.
+/// A file or folder that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// The system refused.
+    /// The system reports an error.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// What could not be looked at.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// A folder too far below the one that was named.
+    /// A folder that is nested too deeply.
     #[error("{}: nested more than {MAX_DEPTH} folders deep; not searched", .0.display())]
     Deep(PathBuf),
-    /// A folder without recordings.
-    #[error("{}: no npz files in it", .0.display())]
+    /// A folder without npz files.
+    #[error("{}: the folder contains no npz files", .0.display())]
     Empty(PathBuf),
 }
 
-/// The npz files that `inputs` name: files as they are, folders with all that is below them,
-/// in the order of their names with numbers by value. What cannot be looked at is an error of
-/// its own; the rest is still there.
+/// The npz files in `inputs`: files as given, folders with all subfolders, in the order of their
+/// names with numbers sorted by value. Each file or folder that cannot be read is an error in the
+/// list; the others are still returned.
 pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
     let mut out = Vec::new();
     for input in inputs {
@@ -41,13 +41,13 @@ pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
     out
 }
 
-/// Deep enough for any dataset.
+/// Maximum depth of subfolders.
 const MAX_DEPTH: usize = 16;
 
 type Found = Vec<Result<PathBuf, FindError>>;
 
-/// `seen` holds the true paths of the folders so far: links are followed, but nothing is listed
-/// twice.
+/// Searches a folder. `seen` has the real paths of the folders so far: links are followed, but no
+/// folder is listed twice.
 fn walk(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, out: &mut Found) {
     if folder.canonicalize().is_ok_and(|path| !seen.insert(path)) {
         return;
@@ -79,7 +79,7 @@ fn walk(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, out: &mut Foun
     }
 }
 
-/// A key by which `img2` comes before `img10`.
+/// A sort key by which `img2` comes before `img10`.
 fn natural(name: &str) -> Vec<(u64, String)> {
     let mut key: Vec<(u64, String)> = vec![(0, String::new())];
     let mut digits = String::new();
@@ -105,7 +105,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_loop_of_links_ends_and_lists_nothing_twice() {
+    fn a_cycle_of_links_ends_and_lists_every_file_once() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("a")).unwrap();
         std::fs::write(folder.path().join("a/x.npz"), b"").unwrap();

@@ -1,4 +1,4 @@
-//! MS-RBD recordings as bytes: from parts that lie elsewhere, without putting them together.
+//! Encodes MS-RBD recordings from borrowed parts, without copying them together first.
 
 use super::PairError;
 use super::pair_error::{MAX_EVENTS, field, sensor};
@@ -8,14 +8,14 @@ use crate::formats::npz::{NpzWriter, Packing};
 use crate::formats::pickle_dict::write_dict;
 use crate::image::{ImageU8, Size};
 
-/// What a recording is made of; see [`super::Pair`] for the meaning of its parts.
+/// The borrowed parts of a recording; see [`super::Pair`] for their meaning.
 #[derive(Clone, Copy, Debug)]
 pub struct PairRef<'a> {
     /// The two blurry frames, of one size.
     pub frames: [&'a ImageU8; 2],
     /// Start and end of both exposures in microseconds.
     pub exposures_us: [[i64; 2]; 2],
-    /// What fired, in order of time, in as many pieces as it lies in.
+    /// The events in order of time, in any number of slices.
     pub events: &'a [&'a [Event]],
     /// Image resolution over event resolution.
     pub scale_factor: f64,
@@ -23,13 +23,13 @@ pub struct PairRef<'a> {
     pub truths: &'a [(i64, &'a ImageU8)],
 }
 
-/// Bytes that an event takes in a file: two places of 2, a time of 8, a polarity of 1.
+/// Bytes of an event in a file: 2 coordinates of 2 bytes, a timestamp of 8, a polarity of 1.
 const EVENT_BYTES: usize = 13;
-/// More than all headers of a file take together.
+/// An upper bound of the headers of a file, in bytes.
 const HEADERS: usize = 8192;
 
 impl PairRef<'_> {
-    /// An upper bound of the bytes that [`Self::encode`] gives.
+    /// An upper bound of the number of bytes that [`Self::encode`] writes.
     pub fn unpacked_bytes(&self) -> u64 {
         let truths = self.truths.iter().map(|(_, p)| p.data().len() + 8);
         let frames = self.frames.iter().map(|p| p.data().len());
@@ -46,13 +46,13 @@ impl PairRef<'_> {
         for events in self.events {
             let start = out.len();
             out.resize(start + events.len() * N, 0);
-            // At their final length, since pushing single bytes is slow.
-            let places = out.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(N);
-            places.zip(*events).for_each(|(place, e)| place.copy_from_slice(&bytes(e)));
+            // Resized once, because pushing single bytes is slow.
+            let slots = out.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(N);
+            slots.zip(*events).for_each(|(slot, e)| slot.copy_from_slice(&bytes(e)));
         }
     }
 
-    /// Whether the parts fit together.
+    /// Checks that the parts are consistent.
     pub(crate) fn check(&self) -> Result<(), PairError> {
         let [first, second] = self.frames;
         if (first.size(), first.channels()) != (second.size(), second.channels()) {
@@ -83,36 +83,39 @@ impl PairRef<'_> {
             let what = format!("({}, {}) lies outside the {width}x{height} sensor", e.x, e.y);
             return Err(field("events", what));
         }
-        let mut before = i64::MIN;
+        let mut last_us = i64::MIN;
         for Event { t_us, .. } in self.events() {
-            if *t_us < before {
-                return Err(field("events", format!("out of order: {t_us} us after {before} us")));
+            if *t_us < last_us {
+                return Err(field("events", format!("out of order: {t_us} us after {last_us} us")));
             }
-            before = *t_us;
+            last_us = *t_us;
         }
         Ok(())
     }
 
-    /// Puts the bytes of an npz file, which numpy 1 and 2 read with `allow_pickle=True`, in
-    /// place of what is in `out`. The same parts give the same bytes.
+    /// Replaces the contents of `out` with an npz file, which numpy 1 and 2 read with
+    /// `allow_pickle=True`. Equal parts give equal bytes.
     ///
     /// # Errors
-    /// Parts that could not be read back.
+    /// [`PairError::Field`] for inconsistent parts, which could not be read back.
     pub fn encode(&self, packing: Packing, out: &mut Vec<u8>) -> Result<(), PairError> {
         self.check()?;
         let count: usize = self.events.iter().map(|e| e.len()).sum();
         if count > MAX_EVENTS {
-            return Err(field("events", format!("{count} of them; a file holds {MAX_EVENTS}")));
+            return Err(field(
+                "events",
+                format!("{count} events; a file holds at most {MAX_EVENTS}"),
+            ));
         }
         out.reserve(usize::try_from(self.unpacked_bytes()).unwrap_or(0));
         let mut npz = NpzWriter::new(out, packing);
-        let long = |v: i64| npy::write("<i8", &[], &v.to_le_bytes());
+        let i64_array = |v: i64| npy::write("<i8", &[], &v.to_le_bytes());
         let shape = |p: &ImageU8| [p.channels(), p.size().height, p.size().width];
         for (i, (picture, [start, end])) in self.frames.iter().zip(self.exposures_us).enumerate() {
             let header = npy::header("|u1", &shape(picture));
             npz.add(&format!("blur{}", i + 1), [header.as_slice(), picture.data()])?;
-            npz.add(&format!("exp_start{}", i + 1), [long(start).as_slice()])?;
-            npz.add(&format!("exp_end{}", i + 1), [long(end).as_slice()])?;
+            npz.add(&format!("exp_start{}", i + 1), [i64_array(start).as_slice()])?;
+            npz.add(&format!("exp_end{}", i + 1), [i64_array(end).as_slice()])?;
         }
         if let [(_, first), ..] = self.truths {
             let [channels, height, width] = shape(first);
@@ -125,16 +128,16 @@ impl PairRef<'_> {
                 [npy::write("<i8", &[self.truths.len()], &times).as_slice()],
             )?;
         }
-        // Signed, as the published files have it, where the sensor allows.
+        // Signed coordinates, as in the published files, where the sensor is small enough.
         let signed = self.events().all(|e| e.x.max(e.y) <= i16::MAX.unsigned_abs());
-        let place = if signed { "<i2" } else { "<u2" };
+        let dtype = if signed { "<i2" } else { "<u2" };
         let mut dict = npy::header("|O", &[]);
         dict.reserve(count * EVENT_BYTES + HEADERS);
         write_dict(
             &mut dict,
             &[
-                ("x", place, count, &|out| self.column(out, |e| e.x.to_le_bytes())),
-                ("y", place, count, &|out| self.column(out, |e| e.y.to_le_bytes())),
+                ("x", dtype, count, &|out| self.column(out, |e| e.x.to_le_bytes())),
+                ("y", dtype, count, &|out| self.column(out, |e| e.y.to_le_bytes())),
                 ("t", "<i8", count, &|out| self.column(out, |e| e.t_us.to_le_bytes())),
                 ("p", "|i1", count, &|out| {
                     self.column(out, |e| if e.polarity { [1] } else { [0xff] })
@@ -142,10 +145,10 @@ impl PairRef<'_> {
             ],
         );
         npz.add("events", [dict.as_slice()])?;
-        // A whole number where it is one, as the published files have it.
+        // An integer where possible, as in the published files.
         let scale = self.scale_factor;
         let scale = if scale.fract() == 0.0 {
-            long(scale as i64)
+            i64_array(scale as i64)
         } else {
             npy::write("<f8", &[], &scale.to_le_bytes())
         };

@@ -1,4 +1,4 @@
-//! What a recording is, without unpacking its pictures and events.
+//! Reads the metadata of a recording without unpacking its images and events.
 
 use super::PairError;
 use super::pair_error::field;
@@ -17,16 +17,16 @@ pub struct PairHeader {
     pub channels: usize,
     /// Image resolution over event resolution.
     pub scale_factor: f64,
-    /// Sharp images that come with it.
+    /// Number of sharp images in the file.
     pub truths: usize,
 }
 
 impl PairHeader {
-    /// Looks into a file: some kilobytes are read, however large it is. A file that was cut
-    /// off is found out, damage within pictures and events is not.
+    /// Reads the header of a file: a few kilobytes, whatever the size of the file. A truncated file
+    /// is detected; damage within the images and events is not.
     ///
     /// # Errors
-    /// As [`super::Pair::read`], for the parts that are looked at.
+    /// As [`super::Pair::read`], for the parts that are read.
     pub fn read(path: &Path) -> Result<Self, PairError> {
         let mut npz = Npz::open(path)?;
         let missing = |name: &str| PairError::Missing(name.to_owned());
@@ -34,7 +34,7 @@ impl PairHeader {
             let array = npz.get(name, 1)?.ok_or_else(|| missing(name))?;
             match array.integers().as_deref() {
                 Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one whole number of microseconds")),
+                _ => Err(field(name, "not one integer in microseconds")),
             }
         };
         let exposures_us =

@@ -1,9 +1,9 @@
 //! The contrast thresholds of recorded files.
 //!
-//! In this order: what a person gives, what the manifest of the recording or of the dataset says,
-//! what is kept by the serial number of the recording's event camera, an estimate. Files of a
-//! recording with a manifest are from one camera, and their estimate goes on from file to file;
-//! any other file may be from a camera of its own.
+//! In this order: thresholds that the user gives, those of the manifest of the recording or the
+//! dataset, those stored for the serial number of the recording's event camera, an estimate. Files
+//! of a recording with a manifest come from one camera, so their estimate continues from file to
+//! file; any other file may come from a different camera.
 
 use crate::deblur::{FramePair, ThresholdEstimator};
 use crate::event::{Contrast, Thresholds};
@@ -17,33 +17,33 @@ use crate::time::TimeRange;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What is known of the files of one folder.
+/// Known thresholds of the files of one folder.
 #[derive(Debug, Default)]
 struct Folder {
-    /// From the recording's manifest, or by the camera's serial number.
+    /// From the recording's manifest, or stored for the camera's serial number.
     contrast: Option<Contrast>,
     /// Entries of the dataset's manifest, by file.
     entries: BTreeMap<String, Entry>,
-    /// Goes on from file to file, where the files are of one recording.
+    /// Continues from file to file, if all files belong to one recording.
     estimator: Option<Box<ThresholdEstimator>>,
 }
 
-/// Finds the contrast thresholds of files.
+/// Determines the contrast thresholds of files.
 #[derive(Debug, Default)]
 pub struct Contrasts {
     given: Option<Thresholds>,
-    /// Ignores what manifests and kept values say.
+    /// Ignore manifests and stored values.
     estimate: bool,
     folders: BTreeMap<PathBuf, Folder>,
 }
 
 impl Contrasts {
-    /// With the thresholds that a person gave for all files.
+    /// Uses the thresholds `given` by the user, if any, for all files.
     pub fn new(given: Option<Thresholds>) -> Self {
         Self { given, ..Self::default() }
     }
 
-    /// Estimates the thresholds of every file, whatever is known of them: to judge the estimate.
+    /// Estimates the thresholds of every file, ignoring known values, to evaluate the estimator.
     pub fn estimated() -> Self {
         Self { estimate: true, ..Self::default() }
     }
@@ -51,7 +51,7 @@ impl Contrasts {
     /// The thresholds of a file.
     ///
     /// # Errors
-    /// Fields of the pair that do not fit each other.
+    /// Fields of the pair that are inconsistent.
     pub fn of(&mut self, path: &Path, pair: &Pair) -> Result<Contrast, PairError> {
         if let Some(given) = self.given {
             return Ok(Contrast::set(given));
@@ -70,23 +70,23 @@ impl Contrasts {
         if let Some(contrast) = folder.contrast {
             return Ok(contrast);
         }
-        let mut alone = ThresholdEstimator::default();
-        let estimator = folder.estimator.as_deref_mut().unwrap_or(&mut alone);
+        let mut single = ThresholdEstimator::default();
+        let estimator = folder.estimator.as_deref_mut().unwrap_or(&mut single);
         observe(estimator, pair)?;
         Ok(estimator.contrast())
     }
 }
 
-/// Pairs that the thresholds of a whole recording are estimated from.
+/// Number of pairs that the thresholds of a whole recording are estimated from.
 const PAIRS: usize = 24;
 
 impl Contrasts {
-    /// The thresholds of a recording: a file, or a folder whose files are of one camera. Pairs that
-    /// cannot be read are left out.
+    /// The thresholds of a recording: a file, or a folder whose files come from one camera.
+    /// Unreadable pairs are skipped.
     pub fn of_recording(&mut self, recording: &Path) -> Contrast {
         let files: Vec<PathBuf> = find(&[recording.to_owned()]).into_iter().flatten().collect();
         for path in &files {
-            // One camera: what is found in one file goes on in the next.
+            // One camera: the estimate continues from file to file.
             let parent = path.parent().unwrap_or(Path::new(""));
             let folder =
                 self.folders.entry(parent.to_owned()).or_insert_with(|| Folder::read(parent));
@@ -108,25 +108,26 @@ fn observe(estimator: &mut ThresholdEstimator, pair: &Pair) -> Result<(), PairEr
     let [first, second] = &pair.frames;
     let frames = [first, second];
     let (events, sensor) = ([pair.events.as_slice()], pair.sensor()?);
-    // A pair that says too little leaves the estimate as it is.
+    // A pair without enough information does not change the estimate.
     let _ = estimator.observe(&FramePair { frames, spans, events: &events, sensor });
     Ok(())
 }
 
 impl Folder {
-    /// Reads the manifests; without any, nothing is known.
+    /// Reads the manifests of the folder, if there are any.
     fn read(folder: &Path) -> Self {
         let manifest = Manifest::read(folder).ok();
-        let kept = |manifest: &Manifest| {
+        let stored = |manifest: &Manifest| {
             let serial = manifest.event_camera()?;
             contrast::load(&contrast::folder()?, &serial)
         };
         let valid = |c: &Contrast| c.thresholds.is_valid();
-        let told =
-            manifest.as_ref().and_then(|m| m.session.thresholds.filter(valid).or_else(|| kept(m)));
+        let recorded = manifest
+            .as_ref()
+            .and_then(|m| m.session.thresholds.filter(valid).or_else(|| stored(m)));
         let root = folder.parent().unwrap_or(Path::new(""));
         Self {
-            contrast: told,
+            contrast: recorded,
             entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
             estimator: manifest.is_some().then(Box::default),
         }

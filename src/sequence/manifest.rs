@@ -1,4 +1,4 @@
-//! `session.json`: what is known of a recording besides its frames.
+//! `session.json`: the metadata of a recording.
 
 use crate::camera::DropSnapshot;
 use crate::event::Contrast;
@@ -6,21 +6,21 @@ use crate::rig::sync::LostRange;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Name of the manifest in a sequence's folder.
+/// Name of the manifest in the folder of a sequence.
 pub const MANIFEST: &str = "session.json";
-/// Name of the small picture in a sequence's folder.
+/// Name of the thumbnail in the folder of a sequence.
 pub const THUMBNAIL: &str = "thumbnail.png";
-/// Version of the manifest's form; raised when an older program could misread it.
+/// Version of the manifest's format, incremented when an older program could misread it.
 pub const FORMAT: u32 = 1;
-/// No manifest that is read is larger, in bytes. Its lists are bounded now and it stays below
-/// 1 MiB; when they were not, a recording of hours had tens of MiB.
-const LARGEST: u64 = 64 << 20;
-/// Files that [`Progress::missing`] and [`Progress::lossy`] list at most.
+/// Maximum size of a manifest that is read, in bytes. Lists are bounded now, which keeps it below
+/// 1 MiB; before that, a recording of hours had tens of MiB.
+const MAX_BYTES: u64 = 64 << 20;
+/// Maximum number of files in [`Progress::missing`] and [`Progress::lossy`].
 pub const LISTED_FILES: usize = 50;
-/// Gaps that [`Progress::missing`] lists of one file at most.
+/// Maximum number of gaps per file in [`Progress::missing`].
 pub const LISTED_GAPS: usize = 16;
 
-/// What is written about a recording besides its frames.
+/// Metadata of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionInfo {
@@ -28,74 +28,74 @@ pub struct SessionInfo {
     pub scene: String,
     /// Indoors rather than outdoors.
     pub indoor: bool,
-    /// Whatever should be remembered.
+    /// Notes of the user.
     pub notes: String,
-    /// Which cameras, with serial numbers; free in form.
+    /// The cameras with their serial numbers; the JSON has no fixed schema.
     pub cameras: serde_json::Value,
-    /// What the cameras' controls were set to, by name.
+    /// The camera controls, by name.
     pub settings: serde_json::Value,
-    /// Clocks and alignment; free in form.
+    /// Clocks and alignment; the JSON has no fixed schema.
     pub rig: serde_json::Value,
-    /// Noise filters and what they removed; free in form.
+    /// Noise filters and what they removed; the JSON has no fixed schema.
     pub filters: serde_json::Value,
-    /// The event camera's contrast thresholds, if they are known or were estimated.
+    /// The event camera's contrast thresholds, if known or estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Contrast>,
 }
 
-/// Why a recording is over.
+/// Why a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// It was stopped.
+    /// It was stopped by the user or the program.
     #[serde(alias = "asked")]
     Requested,
-    /// All frames that were asked for are there.
+    /// All requested frames were recorded.
     Complete,
-    /// The disk is as full as it may be.
+    /// The disk has reached its reserve of free space.
     DiskFull,
     /// A file could not be written.
     Failed(String),
 }
 
-/// How a recording stands.
+/// Progress of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// Pairs on the disk.
+    /// Number of pairs on the disk.
     pub pairs: u64,
-    /// Exposures that came.
+    /// Number of exposures that were received.
     pub exposures: u64,
-    /// Exposures that could not be paired with the next: their clock was set anew between, or
-    /// the next one was lost.
+    /// Exposures that could not be paired with the next one, because the clock was reset between
+    /// them or the next one was lost.
     pub unpaired: u64,
-    /// Exposures that came and were not written, because the disk was too slow or full.
+    /// Exposures that were not written, because the disk was too slow or full.
     pub lost: u64,
-    /// Bytes of the files on the disk.
+    /// Size of the files on the disk in bytes.
     pub bytes: u64,
-    /// From the first exposure's start to the last one's end, without what lies between two
-    /// clocks, in microseconds.
+    /// Recorded time in microseconds, from the first exposure's start to the last one's end,
+    /// without gaps between clock epochs.
     pub duration_us: i64,
-    /// Exposures that wait for the disk now.
+    /// Number of exposures that wait for the disk.
     pub waiting: u64,
-    /// Number of files with events missing.
+    /// Number of files with missing events.
     pub missing_total: u64,
-    /// The first [`LISTED_FILES`] of them, and where events are missing. The last one of
-    /// [`LISTED_GAPS`] gaps reaches to the end of the file's last gap. Empty while a recording
-    /// runs: [`super::recorder::Recorder::progress`] gives counts only.
+    /// The first [`LISTED_FILES`] of them, with the time ranges in which events are missing. If
+    /// there are more than [`LISTED_GAPS`] gaps, the last one is extended to cover the rest. Empty
+    /// while a recording runs: [`super::recorder::Recorder::progress`] has counts only.
     pub missing: Vec<(String, Vec<LostRange>)>,
-    /// Number of files with an exposure of which the camera itself lost events, at unknown times.
+    /// Number of files with an exposure in which the camera itself lost events, at unknown times.
     pub lossy_total: u64,
     /// The first [`LISTED_FILES`] of them; empty while a recording runs.
     pub lossy: Vec<String>,
-    /// The disk will be full soon, or is too slow.
+    /// A warning that the disk is too slow or will soon be full.
     pub warning: Option<String>,
-    /// Why it is over, once it is.
+    /// Why the recording ended; `None` while it runs.
     pub ending: Option<StopReason>,
 }
 
 impl Progress {
-    /// Bounds the lists of a manifest that was written when they had no bound and no count.
+    /// Bounds the lists of a manifest from a version that had no bounds and no counts.
     fn bound_lists(&mut self) {
         self.missing_total = self.missing_total.max(self.missing.len() as u64);
         self.lossy_total = self.lossy_total.max(self.lossy.len() as u64);
@@ -107,7 +107,7 @@ impl Progress {
     }
 }
 
-/// Keeps [`LISTED_GAPS`] gaps; the last one covers all that follow it.
+/// Keeps [`LISTED_GAPS`] gaps; the last one is extended to cover the rest.
 pub(crate) fn bound_gaps(gaps: &mut Vec<LostRange>) {
     let end = gaps.iter().map(|gap| gap.until_us).max();
     gaps.truncate(LISTED_GAPS);
@@ -117,33 +117,33 @@ pub(crate) fn bound_gaps(gaps: &mut Vec<LostRange>) {
     gaps.shrink_to_fit();
 }
 
-/// A counter of losses.
+/// A loss counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lost {
-    /// Where, as [`crate::camera::DropCause`] is written.
+    /// The cause, in the serialized form of [`crate::camera::DropCause`].
     pub cause: String,
-    /// What, as [`crate::camera::DropUnit`] is written.
+    /// The unit, in the serialized form of [`crate::camera::DropUnit`].
     pub unit: String,
-    /// How many.
+    /// Number of lost units.
     pub count: u64,
 }
 
 impl Lost {
-    /// The same in words.
+    /// Converts a counter to its serialized form.
     pub fn new(snapshot: &DropSnapshot) -> Self {
-        let word = |v: serde_json::Result<serde_json::Value>| {
+        let to_string = |v: serde_json::Result<serde_json::Value>| {
             v.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
         };
         Self {
-            cause: word(serde_json::to_value(snapshot.cause)),
-            unit: word(serde_json::to_value(snapshot.unit)),
+            cause: to_string(serde_json::to_value(snapshot.cause)),
+            unit: to_string(serde_json::to_value(snapshot.unit)),
             count: snapshot.count,
         }
     }
 }
 
-/// Shapes of what was recorded, as the first pair has them.
+/// Shapes of the recorded data, from the first pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shapes {
@@ -153,54 +153,54 @@ pub struct Shapes {
     pub channels: usize,
     /// Width and height of the event sensor in pixels.
     pub sensor: [usize; 2],
-    /// The files hold sharp images.
+    /// Whether the files contain sharp images.
     pub truth: bool,
 }
 
-/// The whole of `session.json`.
+/// The contents of `session.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Manifest {
-    /// The program that wrote it.
+    /// Name of the program that wrote it.
     pub software: String,
     /// Its version.
     pub version: String,
-    /// [`FORMAT`] when it was written.
+    /// Value of [`FORMAT`] when it was written.
     pub format: u32,
-    /// When recording began: RFC 3339, UTC.
+    /// Start of the recording: RFC 3339, UTC.
     pub started: String,
-    /// What the person said, and cameras, clocks, alignment, filters.
+    /// Metadata from the user, and of cameras, clocks, alignment and filters.
     pub session: SessionInfo,
-    /// Shapes, once there is a pair.
+    /// Shapes, after the first pair.
     pub shapes: Option<Shapes>,
-    /// How far it came.
+    /// Progress of the recording.
     pub progress: Progress,
-    /// What was lost while it was recorded, by cause.
+    /// Losses during the recording, per cause.
     pub drops: Vec<Lost>,
 }
 
-/// Why a folder has no manifest that can be used.
+/// Why a folder has no usable manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It is not there, or cannot be read.
+    /// The file is missing or cannot be read.
     #[error("{MANIFEST}: {0}")]
     Io(#[from] std::io::Error),
-    /// It is damaged.
+    /// The file is damaged.
     #[error("{MANIFEST} is damaged: {0}")]
     Json(#[from] serde_json::Error),
-    /// Something else of that name.
+    /// Another program's file with the same name.
     #[error("{MANIFEST} was not written by this program")]
     Foreign,
-    /// Larger than any that this program reads.
-    #[error("{MANIFEST} has {} MiB; at most {} MiB are read", .0 >> 20, LARGEST >> 20)]
+    /// The file is too large.
+    #[error("{MANIFEST} has {} MiB; at most {} MiB are read", .0 >> 20, MAX_BYTES >> 20)]
     TooLarge(u64),
-    /// From a later version.
+    /// The file is from a later version.
     #[error("{MANIFEST} was written by a later version ({0}): update this program")]
     Later(String),
 }
 
 impl Manifest {
-    /// A recording that begins now.
+    /// The manifest of a recording that starts now.
     pub fn new(session: SessionInfo) -> Self {
         Self {
             software: env!("CARGO_PKG_NAME").to_owned(),
@@ -212,15 +212,15 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest of a sequence's folder. Fields that are not there have their empty
-    /// value, and unknown ones are passed over.
+    /// Reads the manifest in the folder of a sequence. Missing fields get their default values, and
+    /// unknown fields are ignored.
     ///
     /// # Errors
-    /// There is none, or it is not one of ours.
+    /// The manifest is missing, damaged, too large, from a later version or from another program.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST);
         let bytes = std::fs::metadata(&path)?.len();
-        if bytes > LARGEST {
+        if bytes > MAX_BYTES {
             return Err(ManifestError::TooLarge(bytes));
         }
         let mut manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
@@ -234,21 +234,21 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// When recording began, on this computer's clock, for people: `2026-11-25 14:03`.
+    /// Start of the recording in local time, for the user: `2026-11-25 14:03`.
     pub fn began(&self) -> Option<String> {
         let at: jiff::Timestamp = self.started.parse().ok()?;
         let zone = jiff::tz::TimeZone::system();
         Some(at.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M").to_string())
     }
 
-    /// The cameras in one line for people: model and serial number of each that is told.
+    /// Model and serial number of each camera in the metadata, in one line for the user.
     pub fn cameras(&self) -> String {
         let mut found = Vec::new();
-        collect(&self.session.cameras, &mut found, 0);
+        collect_cameras(&self.session.cameras, &mut found, 0);
         found.join(", ")
     }
 
-    /// Serial number of the event camera: of the only camera, or of the one for events.
+    /// Serial number of the event camera: of the only camera, or of the one that records events.
     pub fn event_camera(&self) -> Option<String> {
         let cameras = &self.session.cameras;
         let camera = cameras.get("events").unwrap_or(cameras);
@@ -257,8 +257,8 @@ impl Manifest {
     }
 }
 
-/// Every object with a `model` in what is free in form.
-fn collect(value: &serde_json::Value, found: &mut Vec<String>, depth: usize) {
+/// Collects every object with a `model` in JSON without a fixed schema.
+fn collect_cameras(value: &serde_json::Value, found: &mut Vec<String>, depth: usize) {
     use serde_json::Value;
     if depth > 4 {
         return;
@@ -269,16 +269,16 @@ fn collect(value: &serde_json::Value, found: &mut Vec<String>, depth: usize) {
             if !text("model").is_empty() {
                 found.push(format!("{} {}", text("model"), text("serial")).trim_end().to_owned());
             }
-            map.values().for_each(|v| collect(v, found, depth + 1));
+            map.values().for_each(|v| collect_cameras(v, found, depth + 1));
         }
-        Value::Array(list) => list.iter().for_each(|v| collect(v, found, depth + 1)),
+        Value::Array(list) => list.iter().for_each(|v| collect_cameras(v, found, depth + 1)),
         _ => {}
     }
 }
 
-/// What may stand in the name of a file anywhere: letters, digits and `-`, others as `_`.
+/// Makes a portable file name: keeps letters, digits and `-`, and replaces the rest with `_`.
 pub fn file_name(scene: &str) -> String {
-    let sound = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = scene.trim().chars().take(64).map(sound).collect();
+    let portable = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = scene.trim().chars().take(64).map(portable).collect();
     if name.is_empty() { "scene".to_owned() } else { name }
 }

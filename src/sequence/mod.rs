@@ -1,4 +1,4 @@
-//! Recordings on disk: written, listed, read, played, exported.
+//! Recordings on disk: recorder, catalog, reader, replay and export.
 
 pub mod catalog;
 mod clip;

@@ -23,25 +23,25 @@ pub struct GroundTruth {
     pub timestamps_us: Vec<i64>,
 }
 
-/// Which blur of a pair is to be restored.
+/// Which blurry image of a pair to restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blur {
     /// The first frame.
     First,
     /// The second frame.
     Second,
-    /// The mean of both frames over both exposures.
+    /// The mean of both frames, over both exposures.
     Large,
 }
 
-/// A recording as MS-RBD stores it.
+/// A recording in the MS-RBD format.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The two blurry frames, of one size.
     pub frames: [ImageU8; 2],
     /// Start and end of both exposures in microseconds.
     pub exposures_us: [[i64; 2]; 2],
-    /// What fired from the start of the first exposure to the end of the second, in order.
+    /// Events from the start of the first exposure to the end of the second, in order of time.
     pub events: Vec<Event>,
     /// Image resolution over event resolution.
     pub scale_factor: f64,
@@ -49,46 +49,46 @@ pub struct Pair {
     pub truth: Option<GroundTruth>,
 }
 
-/// Samples of all pictures under one name: 128 of 2048x1536 in three colours.
+/// Maximum samples of an image array: 128 images of 2048x1536 in 3 channels.
 const MAX_SAMPLES: usize = 128 * 3 * 2048 * 1536;
 
-/// Sharp images of one recording.
+/// Maximum number of sharp images of a recording.
 const MAX_TRUTHS: usize = 4096;
 
 impl Pair {
     /// Reads a recording from a file.
     ///
     /// # Errors
-    /// The file cannot be read, or is not a sound recording; the error does not repeat the path.
+    /// The file cannot be read or is not a valid recording; the error does not include the path.
     pub fn read(path: &Path) -> Result<Self, PairError> {
         Self::from_bytes(&std::fs::read(path)?)
     }
 
-    /// Reads a recording from an npz file's bytes.
+    /// Decodes a recording from the bytes of an npz file.
     ///
     /// # Errors
-    /// Not a sound recording; the field is named.
+    /// The bytes are not a valid recording; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
         let mut npz = Npz::new(bytes)?;
-        let mut need = |name: &str, limit: usize| -> Result<Array, PairError> {
+        let mut required = |name: &str, limit: usize| -> Result<Array, PairError> {
             npz.get(name, limit)?.ok_or_else(|| PairError::Missing(name.to_owned()))
         };
         let frames = [
-            picture("blur1", need("blur1", MAX_SAMPLES)?)?,
-            picture("blur2", need("blur2", MAX_SAMPLES)?)?,
+            picture("blur1", required("blur1", MAX_SAMPLES)?)?,
+            picture("blur2", required("blur2", MAX_SAMPLES)?)?,
         ];
         let mut time = |name: &str| -> Result<i64, PairError> {
-            match need(name, 1)?.integers().as_deref() {
+            match required(name, 1)?.integers().as_deref() {
                 Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one whole number of microseconds")),
+                _ => Err(field(name, "not one integer in microseconds")),
             }
         };
         let exposures_us =
             [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
-        let scale_factor = need("scale_factor", 1)?
+        let scale_factor = required("scale_factor", 1)?
             .scalar()
             .ok_or_else(|| field("scale_factor", "not one number"))?;
-        let events = match need("events", 1)?.values {
+        let events = match required("events", 1)?.values {
             Values::Pickle(pickle) => self::events(read_dict(&pickle, &["x", "y", "t", "p"])?)?,
             _ => return Err(field("events", "not a dictionary")),
         };
@@ -100,23 +100,23 @@ impl Pair {
             (_, None) => return Err(PairError::Missing("sharp_timestamps".into())),
         };
         let pair = Self { frames, exposures_us, events, scale_factor, truth };
-        pair.parts(|parts| parts.check())?;
+        pair.with_parts(|parts| parts.check())?;
         Ok(pair)
     }
 
-    /// Size of the event sensor: the image's over the scale factor.
+    /// Size of the event sensor: the image size divided by the scale factor.
     ///
     /// # Errors
-    /// A scale factor that is not a positive number, or leaves no sensor.
+    /// [`PairError::Field`] if the scale factor is not a positive number or the sensor is empty.
     pub fn sensor(&self) -> Result<Size, PairError> {
         sensor(self.frames[0].size(), self.scale_factor)
     }
 
-    /// One of the blurs with its exposure and the events of it.
+    /// One of the blurry images with its exposure and events.
     ///
     /// # Errors
-    /// As [`Pair::sensor`], and frames of different shape for the large blur; neither can
-    /// happen to a pair that was read.
+    /// As [`Pair::sensor`], and for [`Blur::Large`] if the frames have different shapes. Neither
+    /// occurs in a pair that was read.
     pub fn exposure(&self, blur: Blur) -> Result<Exposure, PairError> {
         let [[start1, end1], [start2, end2]] = self.exposures_us;
         let (start, end) = match blur {
@@ -140,12 +140,12 @@ impl Pair {
         })
     }
 
-    /// The parts, to be written.
-    fn parts<T>(&self, use_it: impl FnOnce(PairRef<'_>) -> T) -> T {
+    /// Passes the borrowed parts to `f`.
+    fn with_parts<T>(&self, f: impl FnOnce(PairRef<'_>) -> T) -> T {
         let truths: Vec<(i64, &ImageU8)> = (self.truth.iter())
             .flat_map(|t| t.timestamps_us.iter().copied().zip(&t.images))
             .collect();
-        use_it(PairRef {
+        f(PairRef {
             frames: [&self.frames[0], &self.frames[1]],
             exposures_us: self.exposures_us,
             events: &[&self.events],
@@ -154,34 +154,34 @@ impl Pair {
         })
     }
 
-    /// The bytes of an npz file that numpy 1 and 2 read, with `allow_pickle=True`; deflated
-    /// quickly.
+    /// Encodes the recording as an npz file that numpy 1 and 2 read with `allow_pickle=True`, with
+    /// fast compression.
     ///
     /// # Errors
-    /// A pair that could not be read back.
+    /// [`PairError::Field`] for inconsistent parts, which could not be read back.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PairError> {
         let lengths = |t: &GroundTruth| (t.images.len(), t.timestamps_us.len());
         if let Some((images, times)) = self.truth.as_ref().map(lengths).filter(|(a, b)| a != b) {
-            return Err(field("sharp_imgs", format!("{images} of them with {times} times")));
+            return Err(field("sharp_imgs", format!("{images} images with {times} timestamps")));
         }
         let mut bytes = Vec::new();
-        self.parts(|parts| parts.encode(Packing::Deflated(1), &mut bytes))?;
+        self.with_parts(|parts| parts.encode(Packing::Deflated(1), &mut bytes))?;
         Ok(bytes)
     }
 
-    /// Writes the recording, whole or not at all.
+    /// Writes the recording atomically.
     ///
     /// # Errors
-    /// A pair that could not be read back, or a file that cannot be written.
+    /// The parts are inconsistent, or the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), SaveError> {
         Ok(atomic_file::write(path, &self.to_bytes()?)?)
     }
 }
 
-/// Why a recording could not be saved.
+/// Why a recording could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// Its parts do not fit together.
+    /// Its parts are inconsistent.
     #[error(transparent)]
     Pair(#[from] PairError),
     /// The file cannot be written.
@@ -204,7 +204,7 @@ fn truth(images: Array, times: Array) -> Result<GroundTruth, PairError> {
     let timestamps_us = times
         .integers()
         .filter(|t| t.len() == *n)
-        .ok_or_else(|| field("sharp_timestamps", "not one whole number for every sharp image"))?;
+        .ok_or_else(|| field("sharp_timestamps", "not one integer per sharp image"))?;
     let size = Size::new(*w, *h);
     let length = h.checked_mul(*w).and_then(|a| a.checked_mul(*c)).filter(|l| *l > 0);
     let length = length.ok_or_else(|| field("sharp_imgs", format!("{n} images of {c}x{h}x{w}")))?;
@@ -232,7 +232,7 @@ fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
         let lengths = [x.len(), y.len(), t.len(), p.len()];
         return Err(field("events", format!("x, y, t, p differ in length: {lengths:?}")));
     }
-    let place = |v: f64| (v.fract() == 0.0 && (0.0..65536.0).contains(&v)).then_some(v as u16);
+    let coordinate = |v: f64| (v.fract() == 0.0 && (0.0..65536.0).contains(&v)).then_some(v as u16);
     (x.iter().zip(&y).zip(&t).zip(&p))
         .map(|(((x, y), t), p)| {
             let on = match *p {
@@ -240,9 +240,9 @@ fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
                 0.0 | -1.0 => false,
                 other => return Err(field("events[\"p\"]", format!("polarity {other}"))),
             };
-            match (place(*x), place(*y)) {
+            match (coordinate(*x), coordinate(*y)) {
                 (Some(x), Some(y)) => Ok(Event { t_us: t.floor() as i64, x, y, polarity: on }),
-                _ => Err(field("events", format!("({x}, {y}) is not a place on a sensor"))),
+                _ => Err(field("events", format!("({x}, {y}) is not a pixel of a sensor"))),
             }
         })
         .collect()

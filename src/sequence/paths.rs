@@ -1,17 +1,17 @@
-//! Where recordings go when nobody says so: one place for the window and the command line.
+//! The default paths of recordings, shared by the window and the command line.
 
 use super::file_name;
 use std::path::{Path, PathBuf};
 
-/// The folder of recordings: `GEM Live` in the person's documents, else in the current folder.
+/// The folder of recordings: `GEM Live` in the user's documents, else in the current folder.
 pub fn recordings() -> PathBuf {
     let user = directories::UserDirs::new();
     let documents = user.as_ref().and_then(|d| d.document_dir());
     documents.unwrap_or(Path::new("")).join("GEM Live")
 }
 
-/// A folder in `base` for a new sequence that does not exist yet, named by the present time and
-/// the scene: `2026-11-25_14-03-22_desk`.
+/// A path in `base` for a new sequence, named by the local time and the scene:
+/// `2026-11-25_14-03-22_desk`. A number is appended if the path exists.
 pub fn new_sequence(base: &Path, scene: &str) -> PathBuf {
     let zone = jiff::tz::TimeZone::system();
     let now =

@@ -1,24 +1,24 @@
-//! The scene that the simulated rig looks at: a photograph as far wall, with a resolution chart
-//! and writing on it, a framed photograph nearer, and a fast wheel before both.
+//! The scene of the simulated rig: a photograph as the far wall, with a resolution chart and
+//! writing on it, a framed photograph nearer, and a fast wheel in front of both.
 
 use super::motion::{CameraMotion, Motion, PlaneMotion};
 use super::{Layer, LightImage, Scene, Texture, Transfer};
 use crate::image::{ImageU8, Size};
 use crate::random::KeyedRng;
 
-/// What all lengths of the scene refer to.
+/// The view that all lengths of the scene refer to, in pixels.
 const VIEW: Size = Size::new(576, 384);
 /// Texels per pixel of the view: enough for frames of twice its size.
 const DENSITY: f32 = 1.5;
-/// The wall, in texels; it is continued by reflection.
+/// The wall, in texels; beyond its edges it is mirrored.
 const WALL: Size = Size::new(1440, 1056);
 /// The framed photograph, in texels, frame included.
 const FRAMED: Size = Size::new(300, 240);
-/// Width of its frame.
+/// Width of the frame, in texels.
 const FRAME: f32 = 12.0;
-/// The wheel, in texels.
+/// Side of the wheel, in texels.
 const WHEEL: usize = 336;
-/// Turns of the wheel in a second: the rim moves 15 pixels of the view in 20 ms.
+/// Rotations of the wheel per second: the rim moves 15 pixels of the view in 20 ms.
 const TURNS_HZ: f64 = 1.3;
 
 /// "picosdeeuropa" by Aitzol Berasategi, CC BY 4.0.
@@ -26,7 +26,7 @@ const MOUNTAINS: &[u8] = include_bytes!("../../assets/sim/picosdeeuropa.jpg");
 /// "Picture 1A" by Trevor "Freespace", CC BY 4.0.
 const BRUSHES: &[u8] = include_bytes!("../../assets/sim/brushes.jpg");
 
-/// A photograph of the program's own; gray where it cannot be read, which a test rules out.
+/// Decodes an embedded photograph; plain gray if it cannot be decoded, which a test excludes.
 fn photograph(bytes: &[u8], size: Size) -> LightImage {
     let picture = image::load_from_memory(bytes).ok().and_then(|image| {
         let rgb = image.to_rgb8();
@@ -40,8 +40,8 @@ fn photograph(bytes: &[u8], size: Size) -> LightImage {
     Texture::photograph(&picture, size)
 }
 
-/// The scene of a seed; the seed decides the light's colour, which way round the photographs
-/// are, and the hand's motion.
+/// The scene of a seed. The seed sets the colour of the light, whether the photographs are
+/// mirrored, and the hand-held motion.
 pub fn demo_scene(seed: u64) -> Scene {
     let mut random = KeyedRng::keyed(&[seed, 0x73_7461_6765]);
     let mut hand = |px: f64, hz: f64| {
@@ -74,7 +74,7 @@ pub fn demo_scene(seed: u64) -> Scene {
     };
     let framed = Framed { photo: photograph(BRUSHES, FRAMED) };
     let framed = Layer {
-        // Half a texel of soft edge all round.
+        // A soft edge of half a texel all round.
         texture: Texture::cutout(paint(FRAMED, &framed), |x, y| {
             let (w, h) = (FRAMED.width as f32, FRAMED.height as f32);
             (x * w).min((1.0 - x) * w).min(y * h).min((1.0 - y) * h)
@@ -106,11 +106,11 @@ pub fn demo_scene(seed: u64) -> Scene {
 }
 
 trait Pattern {
-    /// Light (blue, green, red in `[0, 1]`) at a place in texels.
+    /// Light (blue, green, red in `[0, 1]`) at a position in texels.
     fn at(&self, x: f32, y: f32) -> [f32; 3];
 }
 
-/// Four samples a texel, averaged.
+/// Renders a pattern with four samples per texel, averaged.
 fn paint(size: Size, pattern: &impl Pattern) -> LightImage {
     const PLACES: [(f32, f32); 4] = [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)];
     let mut image = LightImage::dark(size);
@@ -126,7 +126,7 @@ fn paint(size: Size, pattern: &impl Pattern) -> LightImage {
     image
 }
 
-/// Paper and ink, as light.
+/// Light of paper and ink.
 const WHITE: [f32; 3] = [0.85, 0.87, 0.89];
 const BLACK: [f32; 3] = [0.005; 3];
 /// The ink of the writing.
@@ -139,7 +139,7 @@ fn texel(photo: &LightImage, x: f32, y: f32) -> [f32; 3] {
     [b, g, r]
 }
 
-/// The photograph with a star, bars of rising frequency, and writing.
+/// The wall: its photograph with a star, bars of increasing frequency, and writing.
 struct Wall {
     photo: LightImage,
     tint: [f32; 3],
@@ -149,15 +149,15 @@ struct Wall {
 impl Pattern for Wall {
     fn at(&self, x: f32, y: f32) -> [f32; 3] {
         let place = (x, y);
-        // What is painted is told in pixels of the view.
+        // The painted shapes use pixels of the view as their unit.
         let (x, y) = (x / DENSITY, y / DENSITY);
-        // A sheet with a star of 36 rays, the classic measure of resolution.
+        // A sheet with a star of 36 spokes, a standard resolution target.
         let (dx, dy) = (x - 400.0, y - 300.0);
         if dx.abs() < 96.0 && dy.abs() < 96.0 {
             let ray = (dy.atan2(dx) * 36.0 / std::f32::consts::TAU).rem_euclid(1.0) < 0.5;
             return if dx.hypot(dy) < 88.0 && ray { BLACK } else { WHITE };
         }
-        // Bars from 16 pixels a pair down to 3.
+        // Bars with a period from 16 pixels down to 3.
         if (560.0..860.0).contains(&x) && (300.0..380.0).contains(&y) {
             let pair = 16.0 - 13.0 * (x - 560.0) / 300.0;
             let dark = (x / pair).rem_euclid(1.0) < 0.5 && (312.0..368.0).contains(&y);
@@ -185,7 +185,7 @@ impl Pattern for Framed {
     }
 }
 
-/// "GEM LIVE" in letters of 5 by 7 dots, one bit a dot, the leftmost the highest.
+/// "GEM LIVE" in letters of 5 by 7 dots, one bit per dot, the leftmost in the highest bit.
 const LETTERS: [[u8; 7]; 8] = [
     [0b01110, 0b10001, 0b10000, 0b10111, 0b10001, 0b10001, 0b01110],
     [0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b11111],
@@ -197,7 +197,7 @@ const LETTERS: [[u8; 7]; 8] = [
     [0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b11111],
 ];
 
-/// Whether there is ink at a place in dots.
+/// Whether there is ink at a position in dots.
 fn written(x: f32, y: f32) -> bool {
     if x < 0.0 || y < 0.0 {
         return false;
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_photographs_are_there_at_the_size_that_they_are_shown() {
+    fn embedded_photographs_decode_and_are_large_enough() {
         for (bytes, size) in [(MOUNTAINS, WALL), (BRUSHES, FRAMED)] {
             let image = image::load_from_memory(bytes).unwrap().to_rgb8();
             assert_eq!(

@@ -1,8 +1,8 @@
 //! An event sensor: a pixel fires when the logarithm of its light has changed by a threshold.
 //!
-//! Between two images the logarithm moves in a straight line, so that every crossing has an
-//! exact time (ESIM, Rebecq et al., CoRL 2018; VID2E, Gehrig et al., CVPR 2020). Finite
-//! bandwidth, mismatch, leak and shot noise follow v2e (Hu et al., CVPRW 2021).
+//! Between two images the logarithm changes linearly, so that every threshold crossing has an exact
+//! time (ESIM, Rebecq et al., CoRL 2018; VID2E, Gehrig et al., CVPR 2020). Finite bandwidth,
+//! mismatch, leak and shot noise follow v2e (Hu et al., CVPRW 2021).
 
 use super::response::Response;
 use crate::event::Event;
@@ -11,26 +11,26 @@ use crate::random::KeyedRng;
 use crate::simulate::SensorSettings;
 use rayon::prelude::*;
 
-/// Why an image was not taken.
+/// Why an image was refused.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum PushError {
-    /// The image has another number of pixels than the sensor.
-    #[error("an image of {found} pixels was shown to a sensor of {expected}")]
+    /// The image has a different number of pixels than the sensor.
+    #[error("the image has {found} pixels, the event sensor {expected}")]
     Length {
         /// Pixels of the sensor.
         expected: usize,
         /// Pixels of the image.
         found: usize,
     },
-    /// The image is not later than the last one.
-    #[error("an image of {now_us} us was shown after one of {last_us} us")]
+    /// The image is not later than the previous one.
+    #[error("the image time {now_us} us is not after the previous one, {last_us} us")]
     Time {
-        /// Time of the last image.
+        /// Time of the previous image.
         last_us: f64,
         /// Time of the refused image.
         now_us: f64,
     },
-    /// The sensor has no pixels, or more than events can address.
+    /// The sensor has no pixels, or more than event coordinates can address.
     #[error("an event sensor cannot have {0} pixels")]
     Sensor(Size),
 }
@@ -39,36 +39,36 @@ pub enum PushError {
 struct Pixel {
     on: f32,
     off: f32,
-    /// Logarithm at the last event, drifting down as it leaks.
+    /// Logarithm at the last event; leak lowers it over time.
     reference: f32,
-    /// Logarithm in the last image, behind the low pass.
+    /// Logarithm in the last image, after the low-pass filter.
     level: f32,
-    /// Until when crossings are lost.
+    /// End of the refractory period; crossings before it are lost.
     blind_until_us: f64,
 }
 
-/// A sensor that is shown one image after another.
+/// An event sensor that is given one image after another.
 #[derive(Clone, Debug)]
 pub struct EventSensor {
     settings: SensorSettings,
     response: Response,
     size: Size,
     pixels: Vec<Pixel>,
-    /// What the pixels saw last, where time passes by bands.
+    /// The light of every pixel after the last call of `pass`.
     light: Vec<f32>,
-    /// What fired in every band, and in all, to be filled again.
+    /// Sort keys of the events of every band, then of all bands; kept to reuse the memory.
     fired: Vec<Vec<u64>>,
     order: Vec<u64>,
     last_us: Option<f64>,
     step: u64,
 }
 
-/// Purposes that random numbers are drawn for.
+/// RNG keys that separate the uses of the seed.
 const START: u64 = 0x7374_6172;
 const SHOT: u64 = 0x7368_6f74;
 
 impl EventSensor {
-    /// A sensor that has seen nothing.
+    /// A sensor without any image yet.
     pub fn new(size: Size, settings: SensorSettings) -> Self {
         Self {
             settings,
@@ -88,17 +88,18 @@ impl EventSensor {
         self.size
     }
 
-    /// Both thresholds of every pixel, ON then OFF, once an image was shown.
+    /// The ON and OFF threshold of every pixel; empty before the first image.
     pub fn thresholds(&self) -> impl Iterator<Item = (f32, f32)> {
         self.pixels.iter().map(|p| (p.on, p.off))
     }
 
-    /// Shows the light (in `[0, 1]`, row by row) of time `t_us` and appends what fired since
-    /// the last image, in the order of time. Images and seed decide the events; the number of
-    /// threads does not.
+    /// Adds the image at time `t_us` (light in `[0, 1]`, row by row) and appends the events since
+    /// the previous image, in order of time. The events depend only on images and seed, not on the
+    /// number of threads.
     ///
     /// # Errors
-    /// An image of another size, or one that is not later than the last; nothing has changed.
+    /// An image with another number of pixels, or one that is not later than the previous image;
+    /// the sensor is unchanged.
     pub fn push(
         &mut self,
         t_us: f64,
@@ -143,12 +144,13 @@ impl EventSensor {
         Ok(())
     }
 
-    /// Lets time pass until `until_us`, after a first image was pushed: `look` shows every band
-    /// of so many rows what it sees meanwhile, at as many moments as it likes, the last of them
-    /// at `until_us` and for every pixel. Appends what fired, in the order of time.
+    /// Advances time to `until_us`; a first image must have been pushed. `look` is called for every
+    /// band of that many rows and shows it its light at any number of times; the last one must be
+    /// `until_us` and cover every pixel. Appends the events in order of time.
     ///
     /// # Errors
-    /// No image was pushed, or time does not go forward; nothing has changed.
+    /// No image was pushed, or `until_us` is not later than the last image; the sensor is
+    /// unchanged.
     pub(super) fn pass(
         &mut self,
         until_us: f64,
@@ -184,7 +186,7 @@ impl EventSensor {
         self.order.clear();
         self.order.extend(self.fired.iter().flatten());
         self.order.par_sort_unstable();
-        events.extend(self.order.iter().map(|key| unlocked(*key, since_us)));
+        events.extend(self.order.iter().map(|key| event_of_key(*key, since_us)));
         Ok(())
     }
 
@@ -199,7 +201,8 @@ impl EventSensor {
             let row: Vec<(f32, f32, f32)> =
                 row.iter().map(|l| (vary(s.on), vary(s.off), self.response.at(*l))).collect();
             let start = |(on, off, level): (f32, f32, f32)| {
-                // Without mismatch all pixels start alike, as the models in tests do.
+                // Without mismatch all pixels start with the same reference, as the models in the
+                // tests do.
                 let ahead = if s.mismatch > 0.0 { random.unit() as f32 } else { off / (on + off) };
                 let reference = level + off - ahead * (on + off);
                 Pixel { on, off, reference, level, blind_until_us: f64::NEG_INFINITY }
@@ -219,8 +222,8 @@ fn order(event: &Event) -> (i64, u16, u16, bool) {
     (event.t_us, event.y, event.x, event.polarity)
 }
 
-/// An event as a number, in the order of [`order`]; `since_us` is before it, by less than half
-/// an hour.
+/// The sort key of an event, in the order of [`order`]. `since_us` must be at most half an hour
+/// before the event.
 fn key(event: &Event, since_us: i64) -> u64 {
     let after_us = u64::try_from(event.t_us - since_us).unwrap_or(0);
     let place = (u64::from(event.y) << 17) | (u64::from(event.x) << 1);
@@ -228,14 +231,14 @@ fn key(event: &Event, since_us: i64) -> u64 {
 }
 
 /// The event of a [`key`].
-fn unlocked(key: u64, since_us: i64) -> Event {
+fn event_of_key(key: u64, since_us: i64) -> Event {
     let t_us = since_us + (key >> 33) as i64;
     Event { t_us, x: (key >> 1) as u16, y: (key >> 17) as u16, polarity: key & 1 == 1 }
 }
 
-/// Some rows of the sensor while time passes.
+/// Some rows of the sensor while time advances.
 pub(super) struct Band<'a> {
-    /// Its first row.
+    /// The first row.
     pub(super) first: usize,
     width: usize,
     whole: Interval<'a>,
@@ -246,13 +249,13 @@ pub(super) struct Band<'a> {
 }
 
 impl Band<'_> {
-    /// How many rows it has.
+    /// Number of rows.
     pub(super) fn rows(&self) -> usize {
         self.pixels.len() / self.width.max(1)
     }
 
-    /// Shows the pixels of a row of the band, from column `x` on, light whose logarithm has
-    /// come there in a straight line between two parts (0 to 1) of the time that passes.
+    /// Shows light to pixels of one row of the band, from column `x` on. Its logarithm changes
+    /// linearly between two fractions (0 to 1) of the time range that passes.
     pub(super) fn show(&mut self, (x, row): (usize, usize), share: (f64, f64), light: &[f32]) {
         let Interval { from_us, to_us, .. } = self.whole;
         let at = |share: f64| from_us + share * (to_us - from_us);
@@ -268,7 +271,7 @@ impl Band<'_> {
     }
 }
 
-/// The time between two images.
+/// The time range between two images.
 #[derive(Clone, Copy)]
 struct Interval<'a> {
     settings: &'a SensorSettings,
@@ -283,12 +286,13 @@ impl Interval<'_> {
         let duration_s = ((self.to_us - self.from_us) * 1e-6) as f32;
         let mut now = self.response.at(light);
         if s.bandwidth_hz > 0.0 {
-            // v2e: the receptor's cut-off is proportional to light, with a floor of a tenth.
+            // v2e: the photoreceptor's cut-off frequency is proportional to light, with a floor of
+            // a tenth.
             let cut_off = s.bandwidth_hz * light.clamp(0.1, 1.0);
             let share = 1.0 - (-std::f32::consts::TAU * cut_off * duration_s).exp();
             now = pixel.level + share * (now - pixel.level);
         }
-        // Leak pulls the reference down evenly; seen from the reference, the level rises.
+        // Leak lowers the reference steadily; relative to the reference, the level rises.
         let leak = s.leak_hz * pixel.on * duration_s;
         let start = pixel.level - pixel.reference;
         let end = now - pixel.reference + leak;
@@ -296,7 +300,7 @@ impl Interval<'_> {
         let mut passed = 0.0_f32;
         let step = if slope > 0.0 { pixel.on } else { -pixel.off };
         let crossed = |left: f32| if step > 0.0 { left >= step } else { left <= step };
-        // From a reference that just fired the next crossing is a whole threshold away.
+        // After an event the next crossing is a whole threshold away.
         while slope != 0.0 && crossed(end - passed) {
             passed += step;
             let share = f64::from((passed - start) / slope).clamp(0.0, 1.0);
@@ -310,8 +314,8 @@ impl Interval<'_> {
         pixel.level = now;
     }
 
-    /// Random events, more of them in the dark; they leave the reference alone, so that the sum
-    /// of a pixel's true events stays the change of its light.
+    /// Random events, more of them in the dark. They do not change the reference, so that the sum
+    /// of a pixel's other events remains the change of its light.
     fn shot_noise(
         &self,
         pixels: &mut [Pixel],

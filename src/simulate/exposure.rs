@@ -1,4 +1,4 @@
-//! A shutter that is open for a while: light is summed, then read out with noise and eight bits.
+//! A shutter: sums light while it is open, then reads it out with noise and eight bits.
 
 use super::{LightImage, Transfer};
 use crate::image::{ImageF32, ImageU8, Size};
@@ -7,23 +7,23 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use wide::f32x4;
 
-/// How a frame camera turns light into numbers.
+/// How a frame camera converts light into pixel values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CameraSettings {
-    /// From light to stored numbers, applied after the light was summed.
+    /// Curve from light to pixel values, applied after the light was summed.
     pub transfer: Transfer,
-    /// Electrons of a pixel at full light; their number varies as Poisson's law says. 0 for
-    /// light without shot noise.
+    /// Electrons of a pixel at full light; their number has a Poisson distribution. 0 disables shot
+    /// noise.
     pub full_well_e: f32,
-    /// Standard deviation of the read-out, in electrons.
+    /// Standard deviation of the read noise, in electrons.
     pub read_noise_e: f32,
     /// Seed of the noise.
     pub seed: u64,
 }
 
 impl Default for CameraSettings {
-    /// 10,000 electrons and 6 of read noise: the order that the data sheets of industrial
-    /// cameras with pixels of 3 to 4 micrometres give.
+    /// 10,000 electrons and a read noise of 6: typical values in the data sheets of industrial
+    /// cameras with pixels of 3 to 4 micrometres.
     fn default() -> Self {
         Self { transfer: Transfer::Srgb, full_well_e: 10_000.0, read_noise_e: 6.0, seed: 1 }
     }
@@ -41,17 +41,17 @@ impl CameraSettings {
 pub struct Shutter {
     sum: LightImage,
     weight: f64,
-    /// Of the last read-out: making its curve takes as long as a small picture.
+    /// Tables of the last read-out; building them takes as long as reading out a small image.
     camera: Option<ReadOut>,
 }
 
 impl Shutter {
-    /// A shutter that has let nothing in.
+    /// A shutter that has not collected any light.
     pub fn new(size: Size) -> Self {
         Self { sum: LightImage::dark(size), weight: 0.0, camera: None }
     }
 
-    /// Lets the light of `image` in for a duration in any unit, the same for all. Returns
+    /// Adds the light of `image` for a duration in any unit, the same in all calls. Returns
     /// `false`, and does nothing, for an image of another size.
     pub fn add(&mut self, image: &LightImage, duration: f64) -> bool {
         if image.size() != self.sum.size() {
@@ -68,7 +68,7 @@ impl Shutter {
         true
     }
 
-    /// The mean light of what was let in, as stored numbers without noise or quantisation.
+    /// The mean collected light as pixel values, without noise or quantisation.
     pub fn planes(&self, transfer: Transfer) -> ImageF32 {
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
         let mut light = self.sum.clone();
@@ -76,8 +76,8 @@ impl Shutter {
         light.to_planes(transfer)
     }
 
-    /// Reads frame `number` out and closes the shutter. The same frame and seed give the same
-    /// noise whatever the number of threads.
+    /// Reads out frame `number` and resets the shutter. The noise depends only on the frame number
+    /// and the seed, not on the number of threads.
     pub fn read_out(&mut self, number: u64, settings: &CameraSettings) -> ImageU8 {
         let size = self.sum.size();
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
@@ -97,7 +97,7 @@ impl Shutter {
     }
 }
 
-/// What turns mean light into stored numbers.
+/// Converts mean light into pixel values.
 #[derive(Clone, Debug)]
 pub(super) struct ReadOut {
     settings: CameraSettings,
@@ -115,12 +115,12 @@ impl ReadOut {
         Self { settings, curve: self.curve.clone() }
     }
 
-    /// The noise of row `plane_row`, counted through all planes, of frame `number`.
+    /// The noise of row `plane_row`, counted across all planes, of frame `number`.
     pub(super) fn noise(&self, number: u64, plane_row: usize) -> KeyedRng {
         KeyedRng::keyed(&[self.settings.seed, NOISE, number, plane_row as u64])
     }
 
-    /// Reads one channel of some pixels of a row out, whose light is multiplied by `factor`.
+    /// Reads out one channel of some pixels of a row, whose light is multiplied by `factor`.
     pub(super) fn row(
         &self,
         pixels: &[[f32; 4]],
@@ -136,13 +136,13 @@ impl ReadOut {
         }
     }
 
-    /// The same of light of one channel.
+    /// As [`Self::row`], from the light of a single channel.
     pub(super) fn plane(&self, light: &[f32], factor: f32, noise: &mut KeyedRng, out: &mut [u8]) {
         let noisy = self.settings.full_well_e > 0.0;
         let well = self.settings.full_well_e.max(1.0);
         let (share, well) = (f32x4::splat(well.recip()), f32x4::splat(well));
         let read = f32x4::splat(self.settings.read_noise_e * self.settings.read_noise_e);
-        // In parts, so that all but the tables' look-ups is done several pixels at a time.
+        // In blocks, so that all but the table look-ups is vectorised.
         let (mut part, mut normals) = ([0.0_f32; PART], [0.0_f32; PART]);
         for (out, light) in out.chunks_mut(PART).zip(light.chunks(PART)) {
             part.iter_mut().zip(light).for_each(|(part, light)| *part = light * factor);
@@ -150,7 +150,7 @@ impl ReadOut {
                 noise.normals(&mut normals);
                 let fours = part.as_chunks_mut::<4>().0.iter_mut().zip(normals.as_chunks::<4>().0);
                 for (light, normal) in fours {
-                    // Poisson's law of so many electrons is a normal one.
+                    // The Poisson distribution of this many electrons is close to a normal one.
                     let mean = f32x4::new(*light);
                     let electrons = mean.fast_max(f32x4::ZERO) * well + read;
                     *light = (mean + electrons.sqrt() * share * f32x4::new(*normal)).to_array();
@@ -161,18 +161,19 @@ impl ReadOut {
     }
 }
 
-/// Pixels of a row that are read out together; noise is drawn for whole parts.
+/// Pixels of a row that are read out together; noise is drawn for whole blocks.
 const PART: usize = 64;
 
-/// Tells the camera's noise from other uses of one seed.
+/// RNG key that separates the camera's noise from other uses of the seed.
 const NOISE: u64 = 0x6e6f_6973;
 
-/// The transfer curve as a table: 221,000 pixels of three colours need no power each.
+/// The transfer curve as a table, which avoids a power function per pixel and channel.
 #[derive(Clone, Debug)]
 struct Curve(Vec<u8>);
 
 impl Curve {
-    /// Steps of light: below half a stored step everywhere but in the darkest of a steep gamma.
+    /// Number of steps of light. A step is below half a step of the pixel value everywhere except
+    /// in the darkest part of a steep gamma curve.
     const STEPS: f32 = 65_535.0;
 
     fn new(transfer: Transfer) -> Self {
@@ -181,7 +182,7 @@ impl Curve {
     }
 
     fn stored(&self, light: f32) -> u8 {
-        // `as` saturates and turns NaN into 0, so the index is always within the table.
+        // `as` saturates and converts NaN to 0, so the index is always within the table.
         self.0[usize::from((light * Self::STEPS + 0.5) as u16)]
     }
 }

@@ -1,21 +1,21 @@
-//! Images in linear light, and the curves between light and stored numbers.
+//! Images in linear light, and the curves between light and pixel values.
 
 use crate::image::{ImageF32, ImageU8, LUMA_BGR, Size};
 use rayon::prelude::*;
 
-/// The curve between light and the numbers of a stored image, both in `[0, 1]`.
+/// The curve between light and the pixel values of a stored image, both in `[0, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Transfer {
-    /// Numbers are proportional to light.
+    /// Pixel values are proportional to light.
     Linear,
     /// IEC 61966-2-1.
     Srgb,
-    /// `stored = light^(1 / gamma)`.
+    /// `value = light^(1 / gamma)`.
     Gamma(f32),
 }
 
 impl Transfer {
-    /// Light of a stored number.
+    /// The light of a pixel value.
     pub fn decode(self, stored: f32) -> f32 {
         match self {
             Self::Linear => stored,
@@ -25,7 +25,7 @@ impl Transfer {
         }
     }
 
-    /// Stored number of light.
+    /// The pixel value of light.
     pub fn encode(self, light: f32) -> f32 {
         match self {
             Self::Linear => light,
@@ -36,8 +36,8 @@ impl Transfer {
     }
 }
 
-/// An image whose pixels are blue, green and red light; the fourth number is free for whoever
-/// works on it (coverage, for layers).
+/// An image whose pixels are blue, green and red light. The fourth component is free for the
+/// caller's use (layers store coverage in it).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LightImage {
     size: Size,
@@ -45,20 +45,20 @@ pub struct LightImage {
 }
 
 impl LightImage {
-    /// A dark image; sides of zero become one.
+    /// A black image; sides of zero become one.
     pub fn dark(size: Size) -> Self {
         let size = Size::new(size.width.max(1), size.height.max(1));
         Self { size, pixels: vec![[0.0; 4]; size.area()] }
     }
 
-    /// Takes on another size and turns dark, without a new allocation where the old one serves.
+    /// Resizes the image and makes it black; reuses the memory where it is large enough.
     pub fn reset(&mut self, size: Size) {
         self.size = Size::new(size.width.max(1), size.height.max(1));
         self.pixels.clear();
         self.pixels.resize(self.size.area(), [0.0; 4]);
     }
 
-    /// The light of a stored picture; gray gives three equal colours.
+    /// The light of an eight-bit image; gray images get three equal channels.
     pub fn from_picture(picture: &ImageU8, transfer: Transfer) -> Self {
         let table: Vec<f32> = (0..=255_u8).map(|v| transfer.decode(f32::from(v) / 255.0)).collect();
         let at = |v: u8| table[usize::from(v)];
@@ -82,7 +82,7 @@ impl LightImage {
         &mut self.pixels
     }
 
-    /// The stored image, unquantised.
+    /// The image as pixel values, without quantisation.
     pub fn to_planes(&self, transfer: Transfer) -> ImageF32 {
         let area = self.size.area();
         let mut out = ImageF32::filled(true, self.size, 0.0);
@@ -94,8 +94,8 @@ impl LightImage {
         out
     }
 
-    /// As [`LightImage::brightness`] for a sensor that looks `shift_px` (x, then y) to the right and
-    /// below of where it should; beyond the image its edge goes on.
+    /// As [`LightImage::brightness`], for a sensor whose view is shifted by `shift_px` (x, then y)
+    /// to the right and down, in image pixels; beyond the image its edge is repeated.
     pub fn brightness_at(&self, size: Size, shift_px: [f64; 2], out: &mut Vec<f32>) {
         if shift_px == [0.0; 2] {
             return self.brightness(size, out);
@@ -122,8 +122,8 @@ impl LightImage {
         moved.brightness(size, out);
     }
 
-    /// Brightness, averaged over the pixels that fall into each cell of a sensor of `size`.
-    /// Where a side is no multiple of the sensor's, cells take whole pixels, one more or less.
+    /// Brightness, averaged over the pixels that fall into each cell of a sensor of `size`. Where a
+    /// side is no multiple of the sensor's, cells contain whole pixels, one more or less.
     pub fn brightness(&self, size: Size, out: &mut Vec<f32>) {
         let [blue, green, red] = LUMA_BGR;
         let luma = |p: &[f32; 4]| p[0] * blue + p[1] * green + p[2] * red;

@@ -1,5 +1,5 @@
-//! A rig that keeps up any rate: a loop of the simulated world, rendered beforehand, played
-//! through the same threads, channels and clocks as a real one, to measure the path itself.
+//! A load generator: a simulated rig at any data rate. It renders a loop in advance and plays it
+//! through the same threads, channels and clocks as a real camera, to measure the data path.
 
 use super::sim_camera::Sizes;
 use crate::camera::{
@@ -14,27 +14,29 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the path has to carry.
+/// The load that the data path has to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadModel {
     /// Size of the frames.
     pub image: Size,
     /// Size of the event sensor.
     pub sensor: Size,
-    /// Frames a second, 1 to 1000.
+    /// Frames per second, 1 to 1000.
     pub frames_hz: u32,
-    /// Events a second, at most 100 million.
+    /// Events per second, at most 100 million.
     pub events_hz: u32,
 }
 
-/// Why a text names no load.
-const USAGE: &str = "a load is written as loadgen:1152x768@60,12M or loadgen:1152x768/288x192@60,12M: \
-                     frames, events' sensor, frames a second (1 to 1000), events a second (to 100M)";
+/// Error for text that does not describe a load.
+const USAGE: &str = "expected a load like loadgen:1152x768@60,12M or \
+                     loadgen:1152x768/288x192@60,12M: frame size, event sensor size, frames per \
+                     second (1 to 1000), events per second (up to 100M)";
 
 impl FromStr for LoadModel {
     type Err = String;
 
-    /// Reads `1152x768/288x192@60,12M`; the sensor may be left out, and `k` and `M` multiply.
+    /// Parses `1152x768/288x192@60,12M`; the sensor size may be left out, and `k` and `M` are
+    /// factors.
     fn from_str(text: &str) -> Result<Self, String> {
         let usage = || USAGE.to_owned();
         let (sizes, rates) = text.split_once('@').ok_or_else(usage)?;
@@ -61,26 +63,26 @@ impl std::fmt::Display for LoadModel {
     }
 }
 
-/// Periods that are rendered; then they come again.
+/// Number of rendered periods; then the loop repeats.
 const LOOP: usize = 8;
-/// The stretch of one packet of events, as USB delivers them.
+/// Duration of one packet of events in microseconds, as over USB.
 const PACKET_US: i64 = 1_000;
-/// Share of a period that the shutter is open.
-const OPEN: f64 = 0.6;
-/// From the shutter's closing until the frame has come: what USB 3 needs for 2.7 MB at 380 MB/s.
+/// Share of a period for which the shutter is open.
+const DUTY_CYCLE: f64 = 0.6;
+/// From the end of the exposure to the frame's arrival: USB 3 needs this for 2.7 MB at 380 MB/s.
 const TRANSFER_US: i64 = 7_000;
-/// What the buffers of a camera and its bus hold: later than this, data is lost there.
-const HELD: Duration = Duration::from_millis(200);
+/// Time that the buffers of camera and bus can hold; data that is fetched later is lost there.
+const UPSTREAM_BUFFER: Duration = Duration::from_millis(200);
 
-/// Opens the load; it renders when it is opened for the first time.
+/// The driver of a load; it renders the loop when it is first opened.
 #[derive(Debug)]
 pub struct Load {
     model: LoadModel,
     rendered: Mutex<Option<Arc<Vec<Moment>>>>,
 }
 
-/// One period: a frame, and the events from the beginning of its exposure to that of the next,
-/// timed from that beginning.
+/// One period: a frame, and the events from the start of its exposure to the start of the next,
+/// with timestamps relative to that start.
 #[derive(Debug)]
 struct Moment {
     frame: ImageU8,
@@ -88,7 +90,7 @@ struct Moment {
 }
 
 impl Load {
-    /// A load.
+    /// A driver for this load.
     pub fn new(model: LoadModel) -> Self {
         Self { model, rendered: Mutex::new(None) }
     }
@@ -96,7 +98,7 @@ impl Load {
     fn rig(&self) -> RigModel {
         let LoadModel { image, sensor, frames_hz, .. } = self.model;
         let period_us = 1_000_000 / i64::from(frames_hz.max(1));
-        let exposure_us = ((period_us as f64 * OPEN) as i64).max(1);
+        let exposure_us = ((period_us as f64 * DUTY_CYCLE) as i64).max(1);
         RigModel { sensor, period_us, exposure_us, ..RigModel::new(image, 1) }
     }
 
@@ -114,7 +116,7 @@ impl Load {
             let wanted = u64::from(self.model.events_hz) * period_us(&model) / 1_000_000;
             let from_us = period.start_us;
             let events = period.events.iter().map(|e| Event { t_us: e.t_us - from_us, ..*e });
-            let events = exactly(events.collect(), wanted as usize, &model);
+            let events = resample_events(events.collect(), wanted as usize, &model);
             moments.push(Moment { frame: period.frame, events });
         }
         Ok(rendered.insert(Arc::new(moments)).clone())
@@ -125,8 +127,9 @@ fn period_us(model: &RigModel) -> u64 {
     model.period_us.unsigned_abs()
 }
 
-/// So many events: thinned or repeated, in order. A scene without events gets some of its own.
-fn exactly(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
+/// Exactly `wanted` events: thinned or repeated, in order. A scene without events gets generated
+/// ones.
+fn resample_events(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
     let count = events.len();
     let made = |i: usize| Event {
         t_us: (i as u64 * period_us(model) / wanted.max(1) as u64) as i64,
@@ -140,17 +143,21 @@ fn exactly(events: Vec<Event>, wanted: usize, model: &RigModel) -> Vec<Event> {
 }
 
 impl Driver for Load {
-    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+    fn open(
+        &self,
+        selector: &DeviceSelector,
+        drops: &Drops,
+    ) -> Result<Box<dyn Device>, DeviceError> {
         let moments = self.render()?;
         Ok(Box::new(Player {
             moments,
             model: self.rig(),
             name: self.model.to_string(),
             drops: drops.clone(),
-            epoch: wanted.next_epoch(),
+            epoch: selector.next_epoch(),
             begin: Instant::now(),
             number: 0,
-            told_us: 0,
+            sent_us: 0,
             read_out: 0,
             lists: EventPool::default(),
             pictures: ImagePool::default(),
@@ -164,13 +171,13 @@ struct Player {
     name: String,
     drops: Drops,
     epoch: u32,
-    /// True time zero.
+    /// Wall-clock time of true time zero.
     begin: Instant,
-    /// The period whose events come next.
+    /// The period of the next events.
     number: u64,
-    /// How much of that period was told.
-    told_us: i64,
-    /// The frame that comes next.
+    /// Events of that period are sent up to this time, in microseconds since its start.
+    sent_us: i64,
+    /// Number of the next frame.
     read_out: u64,
     lists: EventPool,
     pictures: ImagePool<u8>,
@@ -190,13 +197,13 @@ impl Device for Player {
         Err(ControlError::Unknown(name.into()))
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let (events_us, frame_us) = (self.events_due_us(), self.frame_due_us());
         let due = self.begin + micros(events_us.min(frame_us));
-        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(patience));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(timeout));
         let late = Instant::now().saturating_duration_since(due);
-        if late > HELD {
-            self.lose(late);
+        if late > UPSTREAM_BUFFER {
+            self.drop_periods(late);
         }
         let now_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
         loop {
@@ -207,7 +214,7 @@ impl Device for Player {
             let packet = if events_us <= frame_us { self.events() } else { self.frame() };
             match packet {
                 Some(packet) => out.push(packet),
-                None => return Err(DeviceError::Unusable("a load without a picture".into())),
+                None => return Err(DeviceError::Unusable("the load has no frame".into())),
             }
         }
     }
@@ -218,13 +225,13 @@ fn micros(us: i64) -> Duration {
 }
 
 impl Player {
-    /// True time at which a period begins.
+    /// True time at which a period starts.
     fn start_us(&self, number: u64) -> i64 {
         i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(self.model.period_us)
     }
 
     fn events_due_us(&self) -> i64 {
-        let until_us = (self.told_us + PACKET_US).min(self.model.period_us);
+        let until_us = (self.sent_us + PACKET_US).min(self.model.period_us);
         self.start_us(self.number) + until_us
     }
 
@@ -240,22 +247,23 @@ impl Player {
     /// The next packet of events.
     fn events(&mut self) -> Option<Packet> {
         let start_us = self.start_us(self.number);
-        let from_us = self.told_us;
+        let from_us = self.sent_us;
         let until_us = (from_us + PACKET_US).min(self.model.period_us);
         let all = &self.moment(self.number)?.events;
         let at = |us: i64| all.partition_point(|e| e.t_us < us);
         let part = all.get(at(from_us)..at(until_us))?;
         let (from, until) =
             (self.model.event_us(start_us + from_us), self.model.event_us(start_us + until_us));
-        // The clocks' drift moves nothing within a packet.
-        let told = |e: &Event| Event { t_us: (from + e.t_us - from_us).min(until - 1), ..*e };
+        // Within a packet, the drift of the clock is negligible.
+        let on_sensor_clock =
+            |e: &Event| Event { t_us: (from + e.t_us - from_us).min(until - 1), ..*e };
         let edges = [(0, TriggerEdge::Rising), (self.model.exposure_us, TriggerEdge::Falling)];
         let edge = |(us, kind): (i64, TriggerEdge)| {
             let t = Timestamp::from_us(self.model.event_us(start_us + us));
             (from_us..until_us).contains(&us).then_some(Trigger { t, kind })
         };
         let mut events = self.lists.take();
-        events.extend(part.iter().map(told));
+        events.extend(part.iter().map(on_sensor_clock));
         let packet = EventPacket {
             epoch: self.epoch,
             from: Timestamp::from_us(from),
@@ -266,14 +274,14 @@ impl Player {
             sensor: self.model.sensor,
             lost_since: None,
         };
-        self.told_us = until_us;
+        self.sent_us = until_us;
         if until_us == self.model.period_us {
-            (self.number, self.told_us) = (self.number + 1, 0);
+            (self.number, self.sent_us) = (self.number + 1, 0);
         }
         Some(Packet::Events(packet))
     }
 
-    /// The next frame.
+    /// The next frame packet.
     fn frame(&mut self) -> Option<Packet> {
         let sequence = self.read_out;
         let start = Timestamp::from_us(self.model.frame_us(self.start_us(sequence)));
@@ -289,8 +297,8 @@ impl Player {
         Some(Packet::Frame(packet))
     }
 
-    /// The computer did not fetch anything for too long: whole periods are lost on the way.
-    fn lose(&mut self, late: Duration) {
+    /// Nothing was polled for too long: whole periods are lost upstream.
+    fn drop_periods(&mut self, late: Duration) {
         let period_us = period_us(&self.model).max(1);
         let periods = u64::try_from(late.as_micros()).unwrap_or(u64::MAX) / period_us;
         if periods == 0 {

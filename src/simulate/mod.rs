@@ -1,8 +1,8 @@
-//! A physical simulation of a camera and an event camera that look at one moving scene.
+//! A physical simulation of a frame camera and an event camera that view the same moving scene.
 //!
-//! [`Scene`] gives the sharp image at any moment, in linear light; [`Shutter`] sums such images
-//! as an exposure does; [`EventSensor`] turns them into events. The simulated rig and the
-//! synthesis of datasets are both made of these parts.
+//! [`Scene`] renders the sharp image at any time, in linear light; [`Shutter`] sums such images
+//! over an exposure; [`EventSensor`] converts them into events. The simulated rig and the dataset
+//! generator both use these parts.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that are checked on entry")]
 

@@ -1,46 +1,46 @@
-//! Smooth motion as a function of time: a steady part and a few sines.
+//! Smooth motion as a function of time: a linear part and a few sines.
 
 /// One sine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sine {
-    /// Largest deflection, in the unit of what moves.
+    /// Amplitude, in the unit of the coordinate.
     pub amplitude: f64,
-    /// Oscillations per second.
+    /// Frequency in hertz.
     pub frequency_hz: f64,
     /// Phase at time zero, in radians.
     pub phase: f64,
 }
 
-/// One coordinate over time.
+/// One coordinate as a function of time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Motion {
     /// Value at time zero, without the sines.
     pub rest: f64,
-    /// Steady change per second.
+    /// Constant change per second.
     pub speed: f64,
-    /// What is added to it.
+    /// Sines that are added.
     pub sines: Vec<Sine>,
 }
 
 impl Motion {
-    /// A coordinate that stays where it is.
+    /// A constant coordinate.
     pub fn still(rest: f64) -> Self {
         Self { rest, ..Self::default() }
     }
 
-    /// A coordinate that moves steadily.
+    /// A coordinate with constant speed.
     pub fn steady(rest: f64, speed: f64) -> Self {
         Self { rest, speed, sines: Vec::new() }
     }
 
-    /// The same with another sine.
+    /// Adds a sine.
     #[must_use]
     pub fn with(mut self, amplitude: f64, frequency_hz: f64, phase: f64) -> Self {
         self.sines.push(Sine { amplitude, frequency_hz, phase });
         self
     }
 
-    /// Where it is at `t_s` seconds.
+    /// The value at `t_s` seconds.
     pub fn at(&self, t_s: f64) -> f64 {
         let sine =
             |s: &Sine| s.amplitude * (std::f64::consts::TAU * s.frequency_hz * t_s + s.phase).sin();
@@ -51,11 +51,11 @@ impl Motion {
 /// Motion of a camera in six degrees of freedom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CameraMotion {
-    /// Shift to the right, in pixels of the scene's view at depth 1.
+    /// Translation to the right, in pixels of the scene's view at depth 1.
     pub x_px: Motion,
-    /// Shift downwards, in pixels of the scene's view at depth 1.
+    /// Translation downwards, in pixels of the scene's view at depth 1.
     pub y_px: Motion,
-    /// Shift into the scene, as a part of the distance to depth 1.
+    /// Translation into the scene, as a fraction of the distance to depth 1.
     pub z: Motion,
     /// Rotation about the horizontal axis, radians.
     pub pitch: Motion,
@@ -68,12 +68,12 @@ pub struct CameraMotion {
 /// Motion of a layer within its own plane.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlaneMotion {
-    /// Place of the layer's centre to the right of the view's centre, in pixels of the view.
+    /// Position of the layer's centre to the right of the view's centre, in pixels of the view.
     pub x_px: Motion,
-    /// Place of the layer's centre below the view's centre, in pixels of the view.
+    /// Position of the layer's centre below the view's centre, in pixels of the view.
     pub y_px: Motion,
     /// Rotation about the layer's centre, radians.
     pub turn: Motion,
-    /// Natural logarithm of the enlargement.
+    /// Natural logarithm of the magnification.
     pub log_scale: Motion,
 }

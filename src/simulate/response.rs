@@ -1,22 +1,22 @@
-//! What an event sensor's pixels compare: the logarithm of light, from a table.
+//! The quantity that an event pixel compares: the logarithm of light, from a table.
 
 use super::SensorSettings;
 
-/// Segments of a factor of two of light, as the first bits of a float's fraction number them.
+/// Segments per factor of two of light: the leading bits of a float's fraction.
 const SEGMENTS: u32 = 128;
-/// Bits of a float behind those.
+/// Number of the remaining bits of the fraction.
 const SHIFT: u32 = 16;
-/// The darkest and the brightest light in the table; beyond, the logarithm is taken. Darker
-/// light can reach the floor of a sensor without dark current, where there is a kink.
+/// The darkest and brightest light in the table; outside, the logarithm is computed. Below the
+/// table, light can reach the floor of a sensor without dark current, where there is a kink.
 const DARKEST: f32 = 1.0 / (1 << 17) as f32;
 const BRIGHTEST: f32 = 2.0;
 
-/// The logarithm as straight lines between exact places. It is off by less than
-/// `(1/128)^2 / 8`, eight millionths, a hundredth of the finest threshold's thousandth.
+/// The logarithm, interpolated linearly between exact values. The error is below `(1/128)^2 / 8`,
+/// about 8e-6: a thousandth of the smallest threshold.
 #[derive(Clone, Debug)]
 pub(super) struct Response {
     settings: SensorSettings,
-    /// Value at the segment's beginning, and how much more it is at the end.
+    /// Value at the start of the segment, and its increase to the end.
     lines: Vec<(f32, f32)>,
 }
 
@@ -47,7 +47,7 @@ impl Response {
 fn exact(settings: &SensorSettings, light: f32) -> f32 {
     let light = light.max(0.0);
     let number = if settings.gamma == 1.0 { light } else { light.powf(settings.gamma.recip()) };
-    // Full darkness without a floor would have no logarithm.
+    // Complete darkness without a floor has no logarithm.
     (255.0 * number + settings.dark).max(1e-3).ln()
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_the_logarithm() {
+    fn the_table_matches_the_logarithm() {
         for settings in [
             SensorSettings::default(),
             SensorSettings { gamma: 1.0, dark: 0.0, ..SensorSettings::default() },
@@ -65,11 +65,11 @@ mod tests {
             let response = Response::new(settings);
             let lights = (0..400_000).map(|i| 3.0 * (i as f32 / 400_000.0).powi(4));
             let off = lights.map(|l| (response.at(l) - exact(&settings, l)).abs());
-            // What the lines leave out, and three roundings of numbers up to 8.
+            // The interpolation error, and three roundings of values up to 8.
             assert!(off.fold(0.0, f32::max) < 8e-6 + 3e-6);
-            for odd in [0.0, -1.0, f32::NAN, f32::INFINITY, BRIGHTEST, DARKEST] {
-                let (got, wanted) = (response.at(odd), exact(&settings, odd));
-                assert!(got == wanted || (got - wanted).abs() < 1e-6, "{odd}: {got}, {wanted}");
+            for light in [0.0, -1.0, f32::NAN, f32::INFINITY, BRIGHTEST, DARKEST] {
+                let (got, wanted) = (response.at(light), exact(&settings, light));
+                assert!(got == wanted || (got - wanted).abs() < 1e-6, "{light}: {got}, {wanted}");
             }
         }
     }

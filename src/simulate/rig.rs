@@ -1,4 +1,4 @@
-//! A frame camera and an event camera before one scene, each with a clock of its own.
+//! A frame camera and an event camera that view one scene, each with its own clock.
 
 use super::renderer::{EventView, FrameSweep, Interval, Passed};
 use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, demo_scene};
@@ -6,38 +6,38 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::random::KeyedRng;
 
-/// How the rig is built.
+/// The parameters of a simulated rig.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RigModel {
     /// Size of the frames.
     pub image: Size,
     /// Size of the event sensor.
     pub sensor: Size,
-    /// Time between two frames, in microseconds of true time.
+    /// Frame period, in microseconds of true time.
     pub period_us: i64,
-    /// Time that the shutter is open, shorter than the period; at least 4.
+    /// Exposure time in microseconds, shorter than the period; at least 4.
     pub exposure_us: i64,
-    /// How fast the world runs; 0 stands still.
+    /// Speed of the scene as a factor; 0 stops it.
     pub speed: f64,
-    /// What the event camera's clock shows at true time zero.
+    /// Reading of the event camera's clock at true time zero, in microseconds.
     pub event_offset_us: f64,
-    /// How fast the event camera's clock runs, in millionths.
+    /// Drift of the event camera's clock, in parts per million.
     pub event_drift_ppm: f64,
-    /// What the frame camera's clock shows at true time zero.
+    /// Reading of the frame camera's clock at true time zero, in microseconds.
     pub frame_offset_us: f64,
-    /// How fast the frame camera's clock runs, in millionths.
+    /// Drift of the frame camera's clock, in parts per million.
     pub frame_drift_ppm: f64,
-    /// Pixels of the event sensor.
+    /// Settings of the event sensor.
     pub pixels: SensorSettings,
-    /// Pixels of the frame camera.
+    /// Settings of the frame camera.
     pub camera: CameraSettings,
-    /// Decides the scene, the motion and all noise.
+    /// Determines the scene, the motion and all noise.
     pub seed: u64,
 }
 
 impl RigModel {
-    /// 15 frames a second as in MS-RBD, open for 40 ms, events at half the frames' resolution;
-    /// clocks as apart as real ones are.
+    /// 15 frames per second as in MS-RBD, an exposure time of 40 ms, and half the resolution for
+    /// events. The two clocks differ like those of real cameras.
     pub fn new(image: Size, seed: u64) -> Self {
         let half = |n: usize| n.div_ceil(2).max(1);
         Self {
@@ -56,54 +56,54 @@ impl RigModel {
         }
     }
 
-    /// A true moment on the event camera's clock, in whole microseconds.
+    /// Converts true time to the event camera's clock, in whole microseconds.
     pub fn event_us(&self, true_us: i64) -> i64 {
         let us = self.event_offset_us + true_us as f64 * (1.0 + self.event_drift_ppm * 1e-6);
         us.floor() as i64
     }
 
-    /// A true moment on the frame camera's clock, in whole microseconds.
+    /// Converts true time to the frame camera's clock, in whole microseconds.
     pub fn frame_us(&self, true_us: i64) -> i64 {
         let us = self.frame_offset_us + true_us as f64 * (1.0 + self.frame_drift_ppm * 1e-6);
         us.floor() as i64
     }
 }
 
-/// What happened from the beginning of one exposure to that of the next, in true time.
+/// The data from the start of one exposure to the start of the next, in true time.
 #[derive(Clone, Debug)]
 pub struct Period {
-    /// Counts the frames.
+    /// Frame number.
     pub number: u64,
-    /// The shutter opens.
+    /// Start of the exposure in microseconds.
     pub start_us: i64,
-    /// The shutter closes.
+    /// End of the exposure in microseconds.
     pub end_us: i64,
-    /// The next exposure begins.
+    /// Start of the next exposure in microseconds.
     pub next_us: i64,
-    /// What the frame camera reads out.
+    /// The frame that is read out.
     pub frame: ImageU8,
     /// The sharp image at the middle of the exposure, without noise.
     pub truth: ImageU8,
-    /// What fired from `start_us` to before `next_us`, in true time.
+    /// Events from `start_us` to before `next_us`, in true time.
     pub events: Vec<Event>,
 }
 
-/// Fewest microseconds of an exposure.
-const LEAST_US: i64 = 4;
-/// The shutter is closed for at least as long, in microseconds.
-const CLOSED_US: i64 = 9_000;
+/// Shortest exposure, in microseconds.
+const MIN_EXPOSURE_US: i64 = 4;
+/// Shortest time that the shutter is closed, in microseconds.
+const MIN_CLOSED_US: i64 = 9_000;
 
-/// The world as time passes. The same model gives the same frames and events.
+/// The simulated world over time. The same model produces the same frames and events.
 pub struct RigWorld {
     model: RigModel,
     scene: Scene,
     sensor: EventSensor,
     frames: FrameSweep,
-    eyes: EventView,
+    event_view: EventView,
     carried: Vec<Event>,
     number: u64,
     now_us: i64,
-    /// Time of the scene, which stands still or runs faster as `speed` says.
+    /// Time of the scene in seconds; `speed` scales it.
     world_s: f64,
 }
 
@@ -111,7 +111,7 @@ impl RigWorld {
     /// A world at time zero.
     ///
     /// # Errors
-    /// A sensor of no size, above 65,536 pixels a side, or larger than the frames.
+    /// The sensor has no pixels, more than 65,536 a side, or is larger than the frames.
     pub fn new(model: RigModel) -> Result<Self, PushError> {
         let (image, sensor) = (model.image, model.sensor);
         if sensor.width > image.width || sensor.height > image.height || sensor.area() == 0 {
@@ -120,7 +120,7 @@ impl RigWorld {
         let scene = demo_scene(model.seed);
         let mut world = Self {
             model,
-            eyes: EventView::new(&scene, sensor, image),
+            event_view: EventView::new(&scene, sensor, image),
             frames: FrameSweep::new(&scene, image, model.camera),
             scene,
             sensor: EventSensor::new(sensor, model.pixels),
@@ -129,27 +129,27 @@ impl RigWorld {
             now_us: 0,
             world_s: 0.0,
         };
-        let seen = world.eyes.at(&world.scene, 0.0);
+        let seen = world.event_view.at(&world.scene, 0.0);
         world.sensor.push(0.0, &seen, &mut world.carried)?;
         Ok(world)
     }
 
-    /// How it is built.
+    /// The parameters of the rig.
     pub fn model(&self) -> &RigModel {
         &self.model
     }
 
-    /// Changes exposure and speed from the next frame on.
+    /// Changes exposure time and speed from the next frame on.
     pub fn set(&mut self, exposure_us: i64, speed: f64) {
-        let longest = (self.model.period_us - CLOSED_US).max(LEAST_US);
-        self.model.exposure_us = exposure_us.clamp(LEAST_US, longest);
+        let longest = (self.model.period_us - MIN_CLOSED_US).max(MIN_EXPOSURE_US);
+        self.model.exposure_us = exposure_us.clamp(MIN_EXPOSURE_US, longest);
         self.model.speed = if speed.is_finite() { speed.clamp(0.0, 10.0) } else { 1.0 };
     }
 
-    /// Lets one period pass.
+    /// Advances the world by one period.
     ///
     /// # Errors
-    /// None that a world which could be made can give.
+    /// The sensor refuses an image, which a valid world never causes.
     pub fn period(&mut self) -> Result<Period, PushError> {
         let start_us = self.now_us;
         let (end_us, next_us) =
@@ -161,14 +161,14 @@ impl RigWorld {
             until_s: world_s(until_us),
         };
         let open = stretch(start_us, end_us);
-        let Self { scene, eyes, sensor, carried, frames, number, .. } = self;
+        let Self { scene, event_view, sensor, carried, frames, number, .. } = self;
         let (passed, (frame, truth)) = rayon::join(
             || {
                 let mut stretches = [(start_us, end_us), (end_us, next_us)].into_iter();
                 stretches.try_for_each(|(from_us, until_us)| {
                     let stretch = stretch(from_us, until_us);
                     let passed = Passed { until_us: until_us as f64, stretch };
-                    eyes.pass(scene, passed, sensor, carried)
+                    event_view.pass(scene, passed, sensor, carried)
                 })
             },
             || frames.expose(scene, open, *number),
@@ -182,7 +182,8 @@ impl RigWorld {
     }
 }
 
-/// Delays on the way to the computer, in microseconds: exponential, as many small causes give.
+/// Random transfer delays in microseconds: exponentially distributed, like a sum of many small
+/// causes.
 #[derive(Debug)]
 pub struct Jitter {
     random: KeyedRng,
@@ -190,12 +191,12 @@ pub struct Jitter {
 }
 
 impl Jitter {
-    /// Delays with a mean.
+    /// Delays with a mean of `mean_us` microseconds.
     pub fn new(seed: u64, mean_us: f64) -> Self {
         Self { random: KeyedRng::keyed(&[seed, 0x6a_6974_7465]), mean_us: mean_us.max(0.0) }
     }
 
-    /// The next delay.
+    /// The next delay, in microseconds.
     pub fn delay_us(&mut self) -> u64 {
         if self.mean_us > 0.0 { self.random.wait(1.0 / self.mean_us) as u64 } else { 0 }
     }

@@ -1,12 +1,12 @@
-//! Bilinear samples of textures.
+//! Bilinear sampling of textures.
 
 use crate::image::Size;
 use wide::f32x4;
 
-/// What a texture is made of: blue, green and red light multiplied by coverage, then coverage.
+/// A texel: blue, green and red light multiplied by coverage, then coverage.
 pub(super) type Texel = [f32; 4];
 
-/// Between four neighbours (left and right above, left and right below).
+/// Interpolates between four neighbours (top left, top right, bottom left, bottom right).
 #[inline(always)]
 fn blend([a, b, c, d]: [&Texel; 4], fx: f32, fy: f32) -> Texel {
     let (fx, fy) = (f32x4::splat(fx), f32x4::splat(fy));
@@ -15,7 +15,7 @@ fn blend([a, b, c, d]: [&Texel; 4], fx: f32, fy: f32) -> Texel {
     (top + (below - top) * fy).to_array()
 }
 
-/// What is near before what is `below`.
+/// Composites `near` over `below`.
 #[inline(always)]
 pub(super) fn over(near: Texel, below: Texel) -> Texel {
     let rest = f32x4::splat(1.0 - near[3]);
@@ -30,7 +30,8 @@ pub(super) struct Grid<'a> {
 }
 
 impl Grid<'_> {
-    /// Sample at a position in texels (0.5 is the first texel's centre), within the image only.
+    /// Samples at a position in texels (0.5 is the centre of the first texel), within the image
+    /// only.
     #[inline]
     pub(super) fn inside(&self, x: f32, y: f32) -> Texel {
         let Size { width, height } = self.size;
@@ -50,14 +51,14 @@ impl Grid<'_> {
         blend([&at(left, top), &at(right, top), &at(left, below), &at(right, below)], fx, fy)
     }
 
-    /// As [`Self::inside`], for places of which all four neighbours are known to be there.
+    /// As [`Self::inside`], for positions whose four neighbours are known to exist.
     #[inline(always)]
     pub(super) fn interior(&self, x: f32, y: f32) -> Texel {
         let [first, ..] = self.interiors(f32x4::splat(x), f32x4::splat(y));
         first
     }
 
-    /// As [`Self::interior`], four places at once.
+    /// As [`Self::interior`], at four positions.
     #[inline(always)]
     pub(super) fn interiors(&self, x: f32x4, y: f32x4) -> [Texel; 4] {
         let half = f32x4::splat(0.5);
@@ -73,11 +74,11 @@ impl Grid<'_> {
                 (&self.texels[first..first + 2], &self.texels[first + width..first + width + 2]);
             blend([&above[0], &above[1], &below[0], &below[1]], fx[i], fy[i])
         };
-        // Written out: compilers do not draw a function for each into the loop.
+        // Unrolled by hand: compilers do not inline a closure per sample into the loop.
         [sample(0), sample(1), sample(2), sample(3)]
     }
 
-    /// As [`Self::inside`], with the image continued by reflection.
+    /// As [`Self::inside`], with the image mirrored beyond its edges.
     #[inline]
     pub(super) fn reflected(&self, x: f32, y: f32) -> Texel {
         let Size { width, height } = self.size;
@@ -86,7 +87,8 @@ impl Grid<'_> {
             if v >= 1.0 && v <= n - 1.0 {
                 return v;
             }
-            // A triangle wave, then half a texel off the rim, so that four neighbours exist.
+            // A triangle wave, kept half a texel away from the edge, so that all four neighbours
+            // exist.
             let v = v.rem_euclid(2.0 * n);
             let v = if v > n { 2.0 * n - v } else { v };
             v.min(n - 0.500_1).max(0.5)

@@ -1,4 +1,4 @@
-//! A layered scene: textured planes at different depths, moving on their own, seen by a camera
+//! A layered scene: textured planes at different depths, each with its own motion, seen by a camera
 //! that moves in six degrees of freedom.
 
 use super::motion::{CameraMotion, PlaneMotion};
@@ -11,35 +11,35 @@ use wide::{f32x4, f64x2};
 /// A textured plane parallel to the image plane of the camera at rest.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// What is on it.
+    /// The texture.
     pub texture: Texture,
-    /// Texels of its finest level per pixel of the view, seen from the camera at rest.
+    /// Texels of the finest level per pixel of the view, seen from the camera at rest.
     pub texels_per_px: f64,
-    /// Distance: 1 for what the camera's shifts are measured at, less for what is nearer.
+    /// Distance: 1 is the depth at which the camera's translations are measured; smaller is nearer.
     pub depth: f64,
-    /// Its own motion.
+    /// The motion of the layer within its plane.
     pub motion: PlaneMotion,
 }
 
-/// What both cameras look at.
+/// The scene that both cameras see.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// The size that all lengths in pixels refer to; the scene can be seen at any other.
+    /// The size that all lengths in pixels refer to; the scene can be rendered at any other size.
     pub view: Size,
-    /// Layers, the farthest first.
+    /// Layers in order from far to near.
     pub layers: Vec<Layer>,
     /// The camera's motion.
     pub camera: CameraMotion,
-    /// Factor on the light of everything.
+    /// Factor on all light.
     pub gain: f32,
 }
 
-/// Rows that are drawn together: enough for a thread to be worth its while.
+/// Rows that one task draws: enough to be worth a task.
 const ROWS: usize = 8;
 
 impl Scene {
-    /// What a camera of the given size sees at `t_s` seconds, in linear light. The result does
-    /// not depend on the number of threads.
+    /// Renders what a camera of the given size sees at `t_s` seconds, in linear light. The result
+    /// does not depend on the number of threads.
     pub fn render(&self, t_s: f64, size: Size, out: &mut LightImage) {
         out.reset(size);
         let size = out.size();
@@ -58,9 +58,9 @@ impl Scene {
         });
     }
 
-    /// How far, in pixels of the view, the image of the point that is at the view's position
-    /// (`x`, `y`) in the middle of two moments moves between them, by layer. What blur a shutter
-    /// open for that long causes.
+    /// The motion of the image between two times, in pixels of the view, per layer. It is measured
+    /// at the point that is at the view's position (`x`, `y`) at the mean of both times. It equals
+    /// the blur of an exposure between these times.
     pub fn travel_px(&self, from_s: f64, to_s: f64, x: f64, y: f64) -> Vec<f64> {
         let middle = (from_s + to_s) / 2.0;
         let there = |layer: &Layer| -> Option<f64> {
@@ -73,8 +73,8 @@ impl Scene {
         self.layers.iter().map(|l| there(l).unwrap_or(0.0)).collect()
     }
 
-    /// Whether the view's position (`x`, `y`) shows a point of the layer's texture, or would if
-    /// nothing were in front of it and its outline were its rim, by layer.
+    /// Whether the view's position (`x`, `y`) lies within the layer's texture at time `t_s`, per
+    /// layer. Layers in front and the outline of the texture are ignored.
     pub fn touches(&self, t_s: f64, x: f64, y: f64) -> Vec<bool> {
         let there = |layer: &Layer| {
             let (u, v) = self.matrix(layer, t_s, self.view).apply(x, y);
@@ -85,10 +85,10 @@ impl Scene {
         self.layers.iter().map(there).collect()
     }
 
-    /// From pixels of a view of `size` to texels of the layer's finest level.
+    /// Maps pixels of a view of `size` to texels of the layer's finest level.
     pub(super) fn matrix(&self, layer: &Layer, t_s: f64, size: Size) -> Matrix {
         let (width, height) = (self.view.width as f64, self.view.height as f64);
-        // A field of view of 53 degrees; what a lens of normal length sees.
+        // A field of view of 53 degrees, that of a normal lens.
         let focal = width.max(height);
         let scale = (width / size.width as f64, height / size.height as f64);
         let to_ray = Matrix([
@@ -98,8 +98,8 @@ impl Scene {
         ]);
         let camera = &self.camera;
         let turn = rotation(camera.pitch.at(t_s), camera.yaw.at(t_s), camera.roll.at(t_s));
-        // The ray meets the plane at depth d: shift + ray * (d - z) / ray_z, then back to
-        // pixels as the camera at rest sees them there.
+        // The ray intersects the plane at depth d: shift + ray * (d - z) / ray_z. That point is
+        // mapped back to the pixels in which the camera at rest sees it.
         let reach = layer.depth - camera.z.at(t_s);
         let (x, y) = (camera.x_px.at(t_s) / layer.depth, camera.y_px.at(t_s) / layer.depth);
         let zoom = focal * reach / layer.depth;
@@ -118,14 +118,14 @@ impl Scene {
         to_texture.times(&to_plane).times(&turn).times(&to_ray)
     }
 
-    /// The layer in colour, as a camera of `size` sees it; none where it is out of sight.
+    /// The layer in colour, as a camera of `size` sees it; `None` if it is out of view.
     fn view_of<'a>(&self, layer: &'a Layer, t_s: f64, size: Size) -> Option<View<'a>> {
         let place = self.place(layer, t_s, size)?;
         let image = &layer.texture.levels()[place.level];
         Some(View { image: Grid { size: image.size(), texels: image.pixels() }, place })
     }
 
-    /// Where the layer is, as a camera of `size` sees it; none where it is out of sight.
+    /// The position of the layer, as a camera of `size` sees it; `None` if it is out of view.
     pub(super) fn place(&self, layer: &Layer, t_s: f64, size: Size) -> Option<Place> {
         let matrix = self.matrix(layer, t_s, size);
         let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
@@ -141,31 +141,31 @@ impl Scene {
     }
 }
 
-/// Pixels between two exact places; those between lie on a straight line, which perspective
-/// leaves by less than a thousandth of a texel.
+/// Pixels between two exact positions. Positions between them are interpolated linearly; the error
+/// from perspective is below a thousandth of a texel.
 pub(super) const SPAN: usize = 16;
 
-/// Where a layer is, as a camera sees it at one moment.
+/// The position of a layer, as a camera sees it at one time.
 pub(super) struct Place {
-    /// The level of its texture that suits.
+    /// The texture level with the matching resolution.
     pub(super) level: usize,
-    /// From pixels to texels of that level.
+    /// Maps pixels to texels of that level.
     matrix: Matrix,
-    /// Left, top, right and bottom of the pixels it can touch.
+    /// Left, top, right and bottom of the pixels that it can touch.
     pub(super) bounds: [usize; 4],
-    /// Whether it leaves no pixel as it was.
+    /// Whether it covers every pixel.
     pub(super) endless: bool,
 }
 
 impl Place {
-    /// How far apart two neighbours in the middle of a view of `size` are, in texels.
+    /// The distance of two neighbouring pixels in the middle of a view of `size`, in texels.
     pub(super) fn texels_per_px(&self, size: Size) -> f64 {
         let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
         let ((ax, ay), (bx, by)) = (self.matrix.apply(x, y), self.matrix.apply(x + 1.0, y));
         (ax - bx).hypot(ay - by)
     }
 
-    /// Where the pixels of row `y` are.
+    /// The positions of the pixels of row `y`.
     #[inline]
     pub(super) fn line(&self, y: usize) -> Line {
         let m = &self.matrix.0;
@@ -178,16 +178,16 @@ impl Place {
     }
 }
 
-/// Where the pixels of a row lie on a layer.
+/// The positions of a row's pixels on a layer.
 pub(super) struct Line {
     start: f64x2,
     step: f64x2,
-    /// What both are divided by at the first pixel, and how much more that is at every next one.
+    /// The divisor of both coordinates at the first pixel, and its increment per pixel.
     depth: (f64, f64),
 }
 
 impl Line {
-    /// The place of pixel `x`, in texels: to the right, then down.
+    /// The position of pixel `x` in texels: x, then y.
     #[inline(always)]
     pub(super) fn at(&self, x: usize) -> f64x2 {
         let x = x as f64;
@@ -196,15 +196,15 @@ impl Line {
     }
 }
 
-/// A layer as one camera sees it at one moment.
+/// A layer as one camera sees it at one time.
 struct View<'a> {
     image: Grid<'a>,
     place: Place,
 }
 
 impl View<'_> {
-    /// Draws over a part of row `y` that begins in column `first`; a pixel is the same in
-    /// whatever part it is drawn.
+    /// Draws a part of row `y` that starts at column `first` over the existing pixels. A pixel's
+    /// value does not depend on the part that it is drawn in.
     fn draw(&self, y: usize, first: usize, row: &mut [Texel]) {
         let [left, top, right, bottom] = self.place.bounds;
         let (from, until) = (left.max(first), right.min(first + row.len()));
@@ -253,15 +253,15 @@ impl View<'_> {
         }
     }
 
-    /// Whether all four neighbours of a place are there, and those of all places up to another
-    /// such one.
+    /// Whether a position and its four neighbours are inside the image. If this holds for two
+    /// positions, it holds for all between them.
     fn within(&self, (u, v): (f64, f64)) -> bool {
         let Size { width, height } = self.image.size;
         (1.0..=width as f64 - 2.0).contains(&u) && (1.0..=height as f64 - 2.0).contains(&v)
     }
 }
 
-/// Samples where all neighbours are known to be there, four pixels at a time.
+/// Samples whose neighbours are all known to exist, four pixels at a time.
 #[inline(always)]
 fn inner(
     pixels: &mut [Texel],
@@ -282,7 +282,7 @@ fn inner(
     }
 }
 
-/// The pixels that a texture can reach; `None` where it is out of sight or behind the camera.
+/// The pixels that a texture can touch; `None` if it is out of view or behind the camera.
 pub(super) fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usize; 4]> {
     let inverse = matrix.inverse()?;
     let (w, h) = (texture.width as f64 + 1.0, texture.height as f64 + 1.0);
@@ -297,7 +297,7 @@ pub(super) fn bounds(matrix: &Matrix, texture: Size, view: Size) -> Option<[usiz
     (left < right && top < bottom).then_some([left, top, right, bottom])
 }
 
-/// A projective map of the plane.
+/// A projective transformation of the plane.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix([[f64; 3]; 3]);
 

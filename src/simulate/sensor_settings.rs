@@ -1,38 +1,38 @@
 //! Settings of the simulated event sensor.
 
-/// How the sensor's pixels behave.
+/// The pixel parameters of the event sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorSettings {
-    /// Change of the logarithm that fires towards brighter, at least 0.01.
+    /// ON threshold: increase of the logarithm that fires an event, at least 0.01.
     pub on: f32,
-    /// The same towards darker, positive, at least 0.01.
+    /// OFF threshold: decrease of the logarithm that fires an event, positive, at least 0.01.
     pub off: f32,
-    /// Standard deviation of the thresholds from pixel to pixel, relative.
+    /// Standard deviation of the thresholds across pixels, relative to the threshold.
     pub mismatch: f32,
-    /// Time after an event during which crossings are lost.
+    /// Refractory period in microseconds: crossings within it are lost.
     pub refractory_us: f64,
-    /// ON events per second that a pixel gives by itself.
+    /// Leak: ON events per second that a pixel fires without a change of light.
     pub leak_hz: f32,
-    /// Random events per second of a pixel in the dark, both polarities together; a quarter
-    /// of it in full light.
+    /// Shot noise: random events per second and pixel in the dark, both polarities together; a
+    /// quarter of that in full light.
     pub shot_noise_hz: f64,
-    /// Cut-off of the photoreceptor's first-order low pass in full light; proportional to light
-    /// otherwise. 0 for a receptor that follows at once.
+    /// Cut-off frequency in hertz of the photoreceptor's first-order low-pass filter in full light;
+    /// proportional to light otherwise. 0 disables the filter.
     pub bandwidth_hz: f32,
-    /// Exponent of the number whose logarithm is taken: `255 * light^(1/gamma) + dark`. 1 is a
-    /// real sensor, whose light is linear; 2.2 gives events of stored images, which is what
-    /// published data are made of. The same scene at the same rate of events needs about
-    /// `gamma` times smaller thresholds.
+    /// Gamma of the value whose logarithm is compared: `255 * light^(1/gamma) + dark`. 1 is a real
+    /// sensor, which sees linear light; 2.2 generates events from stored images, as in published
+    /// datasets. The same scene needs about `gamma` times smaller thresholds for the same event
+    /// rate.
     pub gamma: f32,
-    /// What is added before the logarithm, on a scale of 255: darkness is never complete.
+    /// Added before the logarithm, on a scale of 255: the dark current.
     pub dark: f32,
-    /// Seed of mismatch, noise and of how far every pixel is from its first event.
+    /// Seed of mismatch, noise and the initial references of the pixels.
     pub seed: u64,
 }
 
 impl Default for SensorSettings {
-    /// What the shipped weights were trained for: thresholds of 0.2 on stored numbers; faults
-    /// as v2e gives for a DAVIS346 in good light.
+    /// The settings that the shipped weights were trained for: thresholds of 0.2 on stored values,
+    /// and the imperfections that v2e gives for a DAVIS346 in good light.
     fn default() -> Self {
         Self {
             on: 0.2,
@@ -50,7 +50,7 @@ impl Default for SensorSettings {
 }
 
 impl SensorSettings {
-    /// A sensor without faults: equal thresholds, no dead time, no noise.
+    /// An ideal sensor: equal thresholds, no refractory period, no noise.
     pub fn ideal(threshold: f32) -> Self {
         Self {
             on: threshold,

@@ -1,5 +1,5 @@
-//! The simulated rig as a camera: frames and events of one moving scene, in real time, on
-//! clocks that disagree as those of two cameras do.
+//! The simulated rig as a camera: frames and events of one moving scene in real time, on two clocks
+//! that differ like those of two real cameras.
 
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket,
@@ -15,32 +15,32 @@ use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// The stretch of one packet of events, as USB delivers them.
+/// Duration of one packet of events in microseconds, as over USB.
 const PACKET_US: i64 = 1_000;
-/// From the shutter's closing until a frame is read out.
+/// Time from the end of an exposure to the read-out of its frame, in microseconds.
 const READOUT_US: i64 = 5_000;
 /// Mean delay of a transfer over USB, in microseconds.
 const JITTER_US: f64 = 2_000.0;
-/// How late a period may begin before its world is late rather than its packets.
+/// If a period starts later than this, true time is shifted; otherwise only its packets are late.
 const SLACK: Duration = Duration::from_millis(20);
-/// Periods over which the pace is told.
-const PACED: usize = 32;
+/// Number of periods over which the simulation rate is measured.
+const RATE_PERIODS: usize = 32;
 
-/// Sizes of frames and of the event sensor, written as `288x192` or `1152x768/288x192`.
+/// Sizes of frames and event sensor, written as `288x192` or `1152x768/288x192`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Of the frames.
+    /// Frame size.
     pub image: Size,
-    /// Of the event sensor.
+    /// Event sensor size.
     pub sensor: Size,
 }
 
 impl Sizes {
-    /// From this width on the event sensor has a quarter of the frames' resolution, as in the
+    /// Frame width from which the event sensor has a quarter of the frames' resolution, as in the
     /// rig of MS-RBD (1152x768 and 288x192); below it half.
     const QUARTER_FROM: usize = 1024;
 
-    /// Frames of this size, and an event sensor as would be found beside them.
+    /// Frames of this size, and an event sensor of the default size for them.
     pub fn of(image: Size) -> Self {
         let factor = if image.width >= Self::QUARTER_FROM { 4 } else { 2 };
         let part = |n: usize| n.div_ceil(factor).max(1);
@@ -60,7 +60,7 @@ impl FromStr for Sizes {
                     Ok(Size::new(w, h))
                 }
                 _ => Err(format!(
-                    "{text}: a size is written as 288x192, with sides of {least} to 4096"
+                    "{text}: expected a size like 288x192, with sides from {least} to 4096"
                 )),
             }
         };
@@ -81,37 +81,38 @@ impl std::fmt::Display for Sizes {
     }
 }
 
-/// Which simulated rig: `288x192`, `1152x768/288x192`, `1152x768@30` or `288x192@30,seed=7`.
+/// Parameters of a simulated rig, written as `288x192`, `1152x768/288x192`, `1152x768@30` or
+/// `288x192@30,seed=7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimName {
-    /// Of frames and events.
+    /// Sizes of frames and event sensor.
     pub sizes: Sizes,
-    /// Frames a second, 1 to 60.
+    /// Frames per second, 1 to 60.
     pub frames_hz: u32,
-    /// Decides the scene, the motion and all noise.
+    /// Determines the scene, the motion and all noise.
     pub seed: u64,
 }
 
 impl SimName {
-    /// The seed where none is named.
+    /// The default seed.
     const SEED: u64 = 1;
-    /// Frames a second where no number is named: those of MS-RBD.
+    /// The default frame rate, that of MS-RBD.
     const FRAMES_HZ: u32 = 15;
 
-    /// What a laptop renders and restores at the same time.
+    /// A size that a laptop can render and restore at the same time.
     pub fn small() -> Self {
         let sizes = Sizes::of(Size::new(288, 192));
         Self { sizes, frames_hz: Self::FRAMES_HZ, seed: Self::SEED }
     }
 
-    /// The rig that is named.
+    /// The rig model of these parameters.
     pub fn model(&self) -> RigModel {
         let Sizes { image, sensor } = self.sizes;
         let model = RigModel { sensor, ..RigModel::new(image, self.seed) };
         if self.frames_hz == Self::FRAMES_HZ {
             return model;
         }
-        // Open for three fifths of the time, and no longer than at the usual rate.
+        // The exposure time is three fifths of the period, at most that of the default rate.
         let period_us = 1_000_000 / i64::from(self.frames_hz.max(1));
         let exposure_us = (period_us * 3 / 5).min(period_us - 10_000).min(model.exposure_us);
         RigModel { period_us, exposure_us, ..model }
@@ -130,14 +131,14 @@ impl FromStr for SimName {
             None => Self::SEED,
             Some(options) => {
                 let digits = options.strip_prefix("seed=").and_then(|n| n.parse().ok());
-                digits.ok_or_else(|| format!("{options}: a seed is written as seed=7"))?
+                digits.ok_or_else(|| format!("{options}: expected a seed like seed=7"))?
             }
         };
         let (sizes, frames_hz) = match sizes.split_once('@') {
             None => (sizes, Self::FRAMES_HZ),
             Some((sizes, rate)) => {
                 let hz = rate.parse().ok().filter(|hz| (1..=60).contains(hz));
-                (sizes, hz.ok_or_else(|| format!("{rate}: 1 to 60 frames a second"))?)
+                (sizes, hz.ok_or_else(|| format!("{rate}: expected 1 to 60 frames per second"))?)
             }
         };
         Ok(Self { sizes: sizes.parse()?, frames_hz, seed })
@@ -157,7 +158,7 @@ impl std::fmt::Display for SimName {
     }
 }
 
-/// Opens a simulated rig; it is always there.
+/// The driver of a simulated rig, which is always available.
 #[derive(Clone, Copy, Debug)]
 pub struct Sim {
     model: RigModel,
@@ -165,29 +166,31 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A rig of this model; with a cable, the event stream tells every exposure by two edges.
+    /// A rig of this model; with a sync cable, the event stream carries two edges per exposure.
     pub fn new(model: RigModel, cable: bool) -> Self {
         Self { model, cable }
     }
 }
 
 impl Driver for Sim {
-    fn open(&self, wanted: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+    fn open(&self, selector: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let world = RigWorld::new(self.model).map_err(|e| DeviceError::Unusable(e.to_string()))?;
         let (settings, settings_out) = unbounded();
-        // One period waits while the next is rendered.
+        // One period waits in the channel while the next is rendered.
         let (periods_in, periods) = bounded(1);
         std::thread::Builder::new()
             .name("sim-world".into())
             .spawn(move || render(world, &settings_out, &periods_in))
-            .map_err(|e| DeviceError::Unusable(format!("no thread: {e}")))?;
-        let epoch = wanted.next_epoch();
+            .map_err(|e| {
+                DeviceError::Unusable(format!("cannot start the simulation thread: {e}"))
+            })?;
+        let epoch = selector.next_epoch();
         Ok(Box::new(Camera {
             model: self.model,
             settings,
             periods,
             cable: self.cable,
-            wanted: wanted.clone(),
+            selector: selector.clone(),
             frame_epoch: epoch,
             event_epoch: epoch,
             jitter_us: JITTER_US,
@@ -202,7 +205,7 @@ impl Driver for Sim {
     }
 }
 
-/// Lets the world go on, one period ahead of who watches it, until nobody does.
+/// Renders the world one period ahead of its receiver, until the receiver is dropped.
 fn render(
     mut world: RigWorld,
     settings: &Receiver<(i64, f64)>,
@@ -222,25 +225,25 @@ fn render(
 }
 
 struct Camera {
-    /// As it is set now; the world follows a period or two later.
+    /// The current settings; the world applies them a period or two later.
     model: RigModel,
     settings: Sender<(i64, f64)>,
     periods: Receiver<Result<Period, DeviceError>>,
     cable: bool,
-    wanted: DeviceSelector,
+    selector: DeviceSelector,
     frame_epoch: u32,
     event_epoch: u32,
     jitter_us: f64,
     jitter: Jitter,
-    /// When the next period begins.
+    /// When the next period starts.
     begin: Option<Instant>,
-    /// When the last packet arrives that was sent.
+    /// Arrival time of the last queued packet.
     last: Instant,
-    /// True time that was sent.
+    /// True time up to which data was queued.
     now_us: i64,
-    /// What is on its way to the computer, and when it arrives.
+    /// Packets in transfer, with their arrival times.
     queue: VecDeque<(Instant, Packet)>,
-    /// When the last periods began, and their true times.
+    /// Start times of the last periods, with their true times.
     begun: VecDeque<(Instant, i64)>,
     slipped: Duration,
 }
@@ -260,18 +263,13 @@ impl Device for Camera {
         let drift = model.event_drift_ppm;
         vec![
             Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
-            Control::number("speed", "Speed of the scene", model.speed, (0.0, 4.0)),
-            Control::switch("cable", "Synchronisation cable", self.cable),
+            Control::number("speed", "Scene speed", model.speed, (0.0, 4.0)),
+            Control::switch("cable", "Sync cable", self.cable),
             Control::number("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
-            Control::number(
-                "event_drift_ppm",
-                "Events' clock: drift (ppm)",
-                drift,
-                (-200.0, 200.0),
-            ),
+            Control::number("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
             Control::number(
                 "event_offset_us",
-                "Events' clock: offset (us)",
+                "Event clock offset (us)",
                 model.event_offset_us,
                 (0.0, 1e12),
             )
@@ -289,37 +287,37 @@ impl Device for Camera {
                 self.jitter = Jitter::new(self.model.seed, self.jitter_us);
             }
             ("event_drift_ppm", Value::Float(ppm)) => {
-                // The clock goes on from where it stands, at another rate.
+                // The clock continues from its current reading at the new rate.
                 let turned = (self.model.event_drift_ppm - ppm) * 1e-6;
                 self.model.event_offset_us += self.now_us as f64 * turned;
                 self.model.event_drift_ppm = *ppm;
             }
             ("event_offset_us", Value::Float(us)) => {
-                // Set anew: times before and after cannot be compared.
+                // The clock was reset: times before and after cannot be compared.
                 self.model.event_offset_us = *us;
-                self.event_epoch = self.wanted.next_epoch();
+                self.event_epoch = self.selector.next_epoch();
             }
             _ => return Err(ControlError::Unknown(name.into())),
         }
         if matches!(name, "exposure_us" | "speed") {
-            // The world's thread ends only with this camera.
+            // The simulation thread only ends with this camera.
             let _ = self.settings.send((self.model.exposure_us, self.model.speed));
         }
         Ok(())
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let now = Instant::now();
-        let until = now + patience;
+        let until = now + timeout;
         let due = self.queue.front().map_or(until, |(due, _)| *due).min(until);
         match self.begin {
             Some(begin) if begin > now => sleep_until(due.min(begin)),
-            // Wanted now: it may still be being rendered.
+            // The queue is empty or not due yet: the period may still be rendering.
             _ => match self.periods.recv_deadline(due) {
                 Ok(period) => self.send(period?),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(DeviceError::Unusable("the simulated world has ended".into()));
+                    return Err(DeviceError::Unusable("the simulation thread has ended".into()));
                 }
             },
         }
@@ -353,10 +351,10 @@ fn sleep_until(moment: Instant) {
 }
 
 impl Camera {
-    /// Sends what happened in a period, which begins now.
+    /// Queues the data of a period that starts now.
     fn send(&mut self, period: Period) {
         let now = Instant::now();
-        // A computer too slow for the scene lets the world run slower; nothing piles up.
+        // If the computer is too slow for the scene, the world runs slower and no backlog grows.
         let begin = match self.begin {
             Some(due) if now.saturating_duration_since(due) > SLACK => {
                 self.slipped += now - due;
@@ -369,7 +367,7 @@ impl Camera {
         self.begin = Some(begin + micros(next_us - start_us));
         self.now_us = next_us;
         self.begun.push_back((begin, start_us));
-        if self.begun.len() > PACED {
+        if self.begun.len() > RATE_PERIODS {
             self.begun.pop_front();
         }
         let packet = Packet::Frame(FramePacket {
@@ -389,26 +387,27 @@ impl Camera {
         while from_us < next_us {
             let until_us = (from_us + PACKET_US).min(next_us);
             if let Some((due_us, packet)) = frame.take_if(|(due_us, _)| *due_us < until_us) {
-                self.queue_up(begin + micros(due_us - start_us), packet);
+                self.queue_packet(begin + micros(due_us - start_us), packet);
             }
             let (now, later) = rest.split_at(rest.partition_point(|e| e.t_us < until_us));
             rest = later;
             let packet = self.events((from_us, until_us), now, (start_us, end_us));
-            self.queue_up(begin + micros(until_us - start_us), packet);
+            self.queue_packet(begin + micros(until_us - start_us), packet);
             from_us = until_us;
         }
         if let Some((due_us, packet)) = frame {
-            self.queue_up(begin + micros(due_us - start_us), packet);
+            self.queue_packet(begin + micros(due_us - start_us), packet);
         }
     }
 
-    /// The events and edges of a stretch of true time, by the event camera's clock.
+    /// The events and edges of a range of true time, on the event camera's clock.
     fn events(&self, span: (i64, i64), events: &[Event], exposure: (i64, i64)) -> Packet {
         let model = &self.model;
         let (from, until) = (model.event_us(span.0), model.event_us(span.1));
-        // Rounding down can move an event to the end of its packet when the clock is slow.
+        // If the clock is slow, rounding down can move an event to the end of its packet.
         let last = (until - 1).max(from);
-        let told = |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, last), ..*e };
+        let on_sensor_clock =
+            |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, last), ..*e };
         let edge = |(t, kind): (i64, TriggerEdge)| {
             let here = self.cable && (span.0..span.1).contains(&t);
             here.then(|| Trigger { t: Timestamp::from_us(model.event_us(t)), kind })
@@ -419,16 +418,16 @@ impl Camera {
             from: Timestamp::from_us(from),
             until: Timestamp::from_us(until),
             arrived: Timestamp::now(),
-            events: events.iter().map(told).collect(),
+            events: events.iter().map(on_sensor_clock).collect(),
             edges: edges.into_iter().filter_map(edge).collect(),
             sensor: model.sensor,
             lost_since: None,
         })
     }
 
-    /// Sends a packet that leaves its camera at a moment.
-    fn queue_up(&mut self, leaves: Instant, packet: Packet) {
-        // On one cable nothing overtakes.
+    /// Queues a packet that leaves its camera at a given time.
+    fn queue_packet(&mut self, leaves: Instant, packet: Packet) {
+        // Packets on one cable arrive in order.
         self.last = self.last.max(leaves + Duration::from_micros(self.jitter.delay_us()));
         self.queue.push_back((self.last, packet));
     }

@@ -1,22 +1,21 @@
-//! What layers are covered with: light and coverage, at several resolutions.
+//! Textures of layers: light and coverage, at several resolutions.
 
 use super::{LightImage, Transfer};
 use crate::image::{ImageU8, Size};
 
-/// An image to be seen through a moving camera: light multiplied by coverage, then coverage,
-/// with halved copies so that small views do not flicker.
+/// An image to be seen through a moving camera: light multiplied by coverage, then coverage. Copies
+/// at half resolution each avoid aliasing in small views.
 #[derive(Clone, Debug)]
 pub struct Texture {
     levels: Vec<LightImage>,
-    /// `true` where the pattern is continued by reflection beyond its edges, `false` where
-    /// nothing is there.
+    /// `true` if the pattern is mirrored beyond its edges, `false` if it is transparent there.
     endless: bool,
 }
 
 impl Texture {
-    /// An opaque texture that its own reflection continues without end.
+    /// An opaque texture that is mirrored without end beyond its edges.
     pub fn backdrop(image: LightImage) -> Self {
-        Self { levels: halvings(image), endless: true }
+        Self { levels: mip_levels(image), endless: true }
     }
 
     /// A texture of limited extent; `cover(x, y)` in `[0, 1]` for positions in `[0, 1]`.
@@ -28,17 +27,17 @@ impl Texture {
             let a = a.clamp(0.0, 1.0);
             *pixel = [pixel[0] * a, pixel[1] * a, pixel[2] * a, a];
         }
-        Self { levels: halvings(image), endless: false }
+        Self { levels: mip_levels(image), endless: false }
     }
 
-    /// The middle of a photograph in the shape of `size`, resampled to it.
+    /// The centre of a photograph with the aspect ratio of `size`, resampled to it.
     pub fn photograph(picture: &ImageU8, size: Size) -> LightImage {
         let from = picture.size();
         let size = Size::new(size.width.max(1), size.height.max(1));
         let rgb =
             image::RgbImage::from_raw(from.width as u32, from.height as u32, picture.to_rgb())
                 .unwrap_or_default();
-        // The largest part of the wanted shape.
+        // The largest part with the requested aspect ratio.
         let fit =
             (from.width as f64 / size.width as f64).min(from.height as f64 / size.height as f64);
         let (w, h) = ((size.width as f64 * fit) as u32, (size.height as f64 * fit) as u32);
@@ -61,13 +60,13 @@ impl Texture {
         self.endless
     }
 
-    /// The finest level, then each at half the resolution of the one before.
+    /// The finest level, then each at half the resolution of the previous one.
     pub(super) fn levels(&self) -> &[LightImage] {
         &self.levels
     }
 
-    /// The level to look at when neighbouring pixels of the view are `texels` apart, and how
-    /// many texels of the finest level one of its own is wide.
+    /// The level to use when neighbouring pixels of the view are `texels` apart, and how many
+    /// texels of the finest level one of its texels spans.
     pub(super) fn level(&self, texels: f64) -> (usize, f64) {
         let wanted = texels.max(1.0).log2().round() as usize;
         let level = wanted.min(self.levels.len() - 1);
@@ -75,7 +74,7 @@ impl Texture {
     }
 }
 
-fn halvings(image: LightImage) -> Vec<LightImage> {
+fn mip_levels(image: LightImage) -> Vec<LightImage> {
     let mut levels = vec![image];
     while let Some(last) = levels.last().filter(|l| l.size().width.min(l.size().height) >= 16) {
         let from = last.size();

@@ -3,51 +3,51 @@
 use super::TrainError;
 use rayon::prelude::*;
 
-/// Decay rates of the two moments and the number that keeps the division finite: PyTorch's
+/// Decay rates of the two moments, and the constant that avoids division by zero: PyTorch's
 /// defaults, which the published training uses.
 const BETA: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 
-/// Parameters with the optimiser's memory of them; all vectors have one length.
+/// The parameters and the optimiser state; all vectors have the same length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     /// The parameters.
     pub parameters: Vec<f32>,
-    /// Running mean of the gradient.
+    /// First moment: running mean of the gradient.
     pub first: Vec<f32>,
-    /// Running mean of its square.
+    /// Second moment: running mean of the squared gradient.
     pub second: Vec<f32>,
-    /// Running mean of the parameters, which is smoother than they are.
+    /// Exponential moving average of the parameters, which is smoother than they are.
     pub mean: Vec<f32>,
-    /// Steps taken.
+    /// Number of steps so far.
     pub steps: u64,
 }
 
-/// How a step is taken.
+/// Settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepSettings {
     /// Learning rate.
     pub rate: f64,
-    /// Added to the gradient, times the parameter.
+    /// Weight decay: added to the gradient, multiplied by the parameter.
     pub weight_decay: f64,
-    /// The gradient is shortened to this length.
+    /// Gradient clipping: the largest gradient norm, if it is limited.
     pub longest: Option<f64>,
-    /// Share of its old value that the running mean of the parameters keeps.
+    /// Decay of the moving average of the parameters: the weight of its old value.
     pub mean_keeps: f64,
 }
 
 impl Adam {
-    /// A fresh start from `parameters`.
+    /// Starts from `parameters`.
     pub fn new(parameters: Vec<f32>) -> Self {
         let zeros = vec![0.0; parameters.len()];
         let mean = parameters.clone();
         Self { parameters, first: zeros.clone(), second: zeros, mean, steps: 0 }
     }
 
-    /// One step; returns the gradient's length before it was shortened.
+    /// Takes one step; returns the gradient norm before clipping.
     ///
     /// # Errors
-    /// A gradient that is not finite; nothing has changed then.
+    /// The gradient is not finite; nothing has changed then.
     pub fn step(&mut self, gradient: &[f32], settings: StepSettings) -> Result<f64, TrainError> {
         let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         if !length.is_finite() {
@@ -58,7 +58,7 @@ impl Adam {
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let [c1, c2] = BETA.map(|b| 1.0 - b.powi(steps));
         let decay = settings.weight_decay;
-        // The first steps replace what the mean started from.
+        // The first steps replace the initial value of the average.
         let keeps = settings.mean_keeps.min(self.steps as f64 / (self.steps as f64 + 10.0));
         let one = |p: &mut f32, mean: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
             let g = f64::from(*g) * shrink + decay * f64::from(*p);
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_equal_a_plain_computation_and_nan_changes_nothing() {
+    fn steps_match_a_manual_computation_and_nan_changes_nothing() {
         let settings =
             StepSettings { rate: 0.1, weight_decay: 0.0, longest: None, mean_keeps: 0.5 };
         let mut adam = Adam::new(vec![1.0, -2.0]);

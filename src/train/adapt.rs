@@ -1,5 +1,5 @@
-//! Fits given weights to one recording that has no truth: the published second stage with the
-//! given weights as teacher, judged on pairs that it never learns from.
+//! Fine-tunes given weights on one recording without ground truth: the published second stage with
+//! the given weights as teacher, evaluated on held-out pairs.
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
@@ -18,23 +18,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long and how boldly.
+/// Settings of an adaptation.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Time for learning; judging comes on top.
+    /// Training time; evaluation comes on top of it.
     pub time: Duration,
-    /// Samples in a batch.
+    /// Batch size.
     pub batch: usize,
-    /// Learning rate. A fifth of the published cycles' is the default: weights that work are
-    /// to be adjusted, not learned.
+    /// Learning rate. The default is a fifth of that of the published cycles: working weights need
+    /// small adjustments only.
     pub rate: f64,
     /// The event camera's contrast thresholds, which weights with the event prior need.
     pub thresholds: Thresholds,
-    /// Side of the crops in image pixels; reduced where the recording is smaller.
+    /// Side of the crops in image pixels; reduced if the recording is smaller.
     pub side: usize,
-    /// Seed of everything random.
+    /// Random seed.
     pub seed: u64,
-    /// Where gradients are computed; the processor judges.
+    /// Device that computes gradients; evaluation runs on the CPU.
     pub device: Device,
 }
 
@@ -53,62 +53,62 @@ impl Default for Settings {
     }
 }
 
-/// What can be said of weights without a truth, on the held-out pairs.
+/// Quality of weights on the held-out pairs, measured without ground truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
-    /// Mean losses, weighted as published; the teacher is always the first weights.
+    /// Mean losses with the published weights; the teacher is always the initial weights.
     pub losses: Losses,
     /// Mean sharpness (see [`metrics::sharpness`]) of the restored crops.
     pub sharpness: f64,
 }
 
-/// How it went.
+/// The result of an adaptation.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Pairs learned from.
+    /// Number of training pairs.
     pub learned: usize,
-    /// Pairs held out.
+    /// Number of held-out pairs.
     pub held_out: usize,
     /// Steps taken.
     pub steps: u64,
     /// Sharpness of the blurry crops.
     pub blurry_sharpness: f64,
-    /// The first weights.
+    /// Quality of the initial weights.
     pub before: Quality,
-    /// The best weights found.
+    /// Quality of the best weights found.
     pub after: Quality,
-    /// They, or why they are not handed over.
+    /// The best weights, or why none are saved.
     pub weights: Result<Weights, String>,
-    /// What was skipped, with the reason.
+    /// Skipped recordings, with the reason.
     pub skipped: BTreeMap<PathBuf, String>,
 }
 
-/// One pair in so many is held out, at least one.
+/// One pair in this many is held out, at least one.
 const HELD_OUT_ONE_IN: usize = 5;
-/// Crops of every held-out pair that are judged.
+/// Crops per held-out pair that are evaluated.
 const CROPS: u64 = 3;
-/// Weights whose restored images lose this share of sharpness got worse, whatever the losses
-/// say: agreeing on blur is the cheap way to agree.
-const MAY_LOSE: f64 = 0.02;
-/// Times that the weights are judged on the way.
-const JUDGEMENTS: u32 = 4;
-/// Purposes that random numbers are drawn for.
+/// Weights whose restored images lose this share of sharpness are rejected, even if the losses
+/// fell: blurry images agree with each other most easily.
+const MAX_SHARPNESS_LOSS: f64 = 0.02;
+/// Number of evaluations during training.
+const EVALUATIONS: u32 = 4;
+/// RNG keys that separate the uses of the seed.
 const SAMPLE: u64 = 0x6164_6170;
-const JUDGE: u64 = 0x6a75_6467;
+const EVALUATION: u64 = 0x6a75_6467;
 
-/// Whether any offset of the deformable convolutions could differ from zero.
+/// [`Offsets::Free`] if any parameter of the deformable convolutions' offsets is not zero.
 pub fn offsets_of(weights: &Weights) -> Offsets {
-    let held = |(name, t): (&str, &crate::network::Tensor)| {
+    let is_zero = |(name, t): (&str, &crate::network::Tensor)| {
         !name.contains("conv_offset_mask") || t.data.iter().all(|v| *v == 0.0)
     };
-    if weights.iter().all(held) { Offsets::Rigid } else { Offsets::Free }
+    if weights.iter().all(is_zero) { Offsets::Rigid } else { Offsets::Free }
 }
 
-/// Learns from the pairs below `recording` for the given time.
+/// Trains on the pairs below `recording` for the given time.
 ///
 /// # Errors
-/// Fewer than two usable pairs, a ratio of resolutions that is not a whole number, or numbers
-/// that are not finite. Weights that got worse are no error: see [`Outcome::weights`].
+/// Fewer than two usable pairs, a ratio of resolutions that is not a whole number, or numbers that
+/// are not finite. Weights that got worse are no error: see [`Outcome::weights`].
 pub fn adapt(
     recording: &Path,
     weights: &Weights,
@@ -116,7 +116,7 @@ pub fn adapt(
     watch: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
     let all = Recordings::new(recording, None)?;
-    // Of the ratio that most of them have: the first one may be the odd one.
+    // The ratio that most files have: the first file may be an exception.
     let scale = all.scales().into_iter().max_by_key(|(_, count)| *count).map(|(scale, _)| scale);
     let fitting = |path: &PathBuf| {
         let crop = Crop::fitting(&Pair::read(path).ok()?, settings.side)?;
@@ -124,16 +124,16 @@ pub fn adapt(
     };
     let first = all.files().iter().find_map(fitting);
     let Some(crop) = first else {
-        let text = "no pair in it that can be used: readable, at least 16x16 event pixels, and \
+        let text = "no usable pair: pairs must be readable, with at least 16x16 event pixels and \
                     images a whole number of times as large";
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     };
     let all =
         Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
-    // Pairs at even distances, so that they are of all parts of the recording.
+    // Held-out pairs are evenly spaced over the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()
-        .filter(|i| all.unlabelled(*i, &[settings.seed, JUDGE, *i as u64, 0]).is_some())
+        .filter(|i| all.unlabelled(*i, &[settings.seed, EVALUATION, *i as u64, 0]).is_some())
         .collect();
     let skipped = all.skipped();
     for (path, why) in &skipped {
@@ -142,29 +142,31 @@ pub fn adapt(
     if !skipped.is_empty() {
         watch.notify(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }
-    let held: Vec<usize> = (usable.iter().enumerate())
+    let held_out: Vec<usize> = (usable.iter().enumerate())
         .filter(|(i, _)| i % HELD_OUT_ONE_IN == HELD_OUT_ONE_IN / 2)
         .map(|(_, n)| *n)
         .collect();
-    let held = if held.is_empty() { usable.iter().rev().take(1).copied().collect() } else { held };
-    let training: Vec<usize> = usable.iter().filter(|i| !held.contains(i)).copied().collect();
+    let held_out =
+        if held_out.is_empty() { usable.iter().rev().take(1).copied().collect() } else { held_out };
+    let training: Vec<usize> = usable.iter().filter(|i| !held_out.contains(i)).copied().collect();
     if training.is_empty() {
         let n = usable.len();
-        let text = format!("{n} usable pair(s): at least two are needed, one of them to judge by");
+        let text =
+            format!("{n} usable pair(s), but at least two are needed, one of them for validation");
         return Err(TrainError::Data(format!("{}: {text}", recording.display())));
     }
-    watch.notify(&format!("{} pairs to learn from, {} held out", training.len(), held.len()));
-    let judged: Vec<Unlabelled> = (held.iter())
+    watch.notify(&format!("{} training pairs, {} held out", training.len(), held_out.len()));
+    let evaluated: Vec<Unlabelled> = (held_out.iter())
         .flat_map(|i| (0..CROPS).map(move |k| (*i, k)))
-        .filter_map(|(i, k)| all.unlabelled(i, &[settings.seed, JUDGE, i as u64, k]))
+        .filter_map(|(i, k)| all.unlabelled(i, &[settings.seed, EVALUATION, i as u64, k]))
         .collect();
     let layout = Net::layout(weights.event_input());
     let offsets = offsets_of(weights);
     let parameters = layout.flatten(weights);
     let teacher = Net::new(&layout, &parameters, offsets);
-    let before = score(&teacher, &teacher, &judged)?;
-    let blurry_sharpness =
-        judged.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>() / judged.len().max(1) as f64;
+    let before = score(&teacher, &teacher, &evaluated)?;
+    let blurry_sharpness = evaluated.iter().map(|s| sharpness(&s.blur, s)).sum::<f64>()
+        / evaluated.len().max(1) as f64;
     let mut learner = Learner::new(
         Adam::new(parameters.clone()),
         weights.event_input(),
@@ -174,24 +176,24 @@ pub fn adapt(
     learner.gradients.set_teacher(Some(&parameters))?;
     let data = |step| batch(&all, &training, settings, step);
     let score =
-        |parameters: &[f32]| score(&Net::new(&layout, parameters, offsets), &teacher, &judged);
+        |parameters: &[f32]| score(&Net::new(&layout, parameters, offsets), &teacher, &evaluated);
     let found = learn(&mut learner, &data, &score, (&before, settings), watch)?;
     let (after, weights) = match found.best {
         Some((quality, parameters)) => (quality, Ok(layout.weights(&parameters)?)),
         None => {
             let last = found.last.unwrap_or(before);
-            let why = match found.ruined {
+            let why = match found.not_finite {
                 Some(what) => {
-                    format!("{what} was not finite any more; try a lower --learning-rate")
+                    format!("{what} became not finite; try a lower --learning-rate")
                 }
-                None => worse(&before, &last).unwrap_or_else(|| "nothing was learned".into()),
+                None => worse(&before, &last).unwrap_or_else(|| "no step was evaluated".into()),
             };
             (last, Err(why))
         }
     };
     Ok(Outcome {
         learned: training.len(),
-        held_out: held.len(),
+        held_out: held_out.len(),
         steps: learner.adam.steps,
         blurry_sharpness,
         before,
@@ -201,67 +203,65 @@ pub fn adapt(
     })
 }
 
-/// What learning came to.
+/// The result of the training loop.
 #[derive(Default)]
-struct Found {
-    /// The best of the judged parameters that are better than the first ones.
+struct TrainingResult {
+    /// The best evaluated parameters among those that are better than the initial ones.
     best: Option<(Quality, Vec<f32>)>,
-    /// How the last ones were judged.
+    /// The last evaluation.
     last: Option<Quality>,
-    /// What became not finite.
-    ruined: Option<&'static str>,
+    /// The quantity that became not finite.
+    not_finite: Option<&'static str>,
 }
 
-/// Learns until the time is up or the watch ends it, and judges on the way.
+/// Trains until the time is up or the observer stops it, and evaluates on the way.
 fn learn(
     learner: &mut Learner,
     data: &(dyn Fn(u64) -> Vec<Unlabelled> + Sync),
     score: &dyn Fn(&[f32]) -> Result<Quality, TrainError>,
     (before, settings): (&Quality, Settings),
     watch: &mut dyn TrainObserver,
-) -> Result<Found, TrainError> {
-    let how = StepSettings {
+) -> Result<TrainingResult, TrainError> {
+    let step_settings = StepSettings {
         rate: settings.rate,
         weight_decay: 0.0,
         longest: Some(100.0),
         mean_keeps: 0.98,
     };
-    let mut found = Found::default();
+    let mut found = TrainingResult::default();
     let start = Instant::now();
-    let mut due = settings.time / JUDGEMENTS;
-    let mut go_on = true;
+    let mut due = settings.time / EVALUATIONS;
+    let mut running = true;
     std::thread::scope(|scope| {
-        // Read while the step before is computed.
-        let (give, take) = crossbeam_channel::bounded(1);
+        // Batches are loaded while the previous step is computed.
+        let (sender, receiver) = crossbeam_channel::bounded(1);
         std::thread::Builder::new()
             .name("train-data".into())
             .spawn_scoped(scope, move || {
                 for step in 0.. {
-                    // The other end is gone when learning ends.
-                    if give.send(data(step)).is_err() {
+                    // The receiver is dropped when training ends.
+                    if sender.send(data(step)).is_err() {
                         return;
                     }
                 }
             })
-            .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
-        // `take` is dropped with this closure, which ends the thread before the scope does.
-        let take = take;
-        while go_on {
-            let Ok(samples) = take.recv() else { break };
+            .map_err(|e| TrainError::Data(format!("cannot start the data loader thread: {e}")))?;
+        // The receiver is dropped with this closure, which ends the thread before the scope does.
+        let receiver = receiver;
+        while running {
+            let Ok(samples) = receiver.recv() else { break };
             let batch = Batch::Unlabelled { samples: &samples, objective: Objective::default() };
-            let (losses, gradient) = match learner.step(batch, how) {
+            let (losses, gradient) = match learner.step(batch, step_settings) {
                 Ok(taken) => taken,
-                // What was found before it is still the best that there is.
+                // The best parameters so far are still valid.
                 Err(TrainError::NotFinite { what, step }) => {
-                    watch.notify(&format!(
-                        "{what} is not finite in step {step}: learning ends here"
-                    ));
-                    found.ruined = Some(what);
+                    watch.notify(&format!("{what} is not finite in step {step}: training stops"));
+                    found.not_finite = Some(what);
                     break;
                 }
                 Err(other) => return Err(other),
             };
-            let told = watch.step(&Progress {
+            let continue_training = watch.step(&Progress {
                 step: learner.adam.steps,
                 steps: 0,
                 stage: 2,
@@ -272,9 +272,9 @@ fn learn(
                 rate: settings.rate,
                 seconds: start.elapsed().as_secs_f64(),
             });
-            go_on = told && start.elapsed() < settings.time;
-            if !go_on || start.elapsed() >= due {
-                due += settings.time / JUDGEMENTS;
+            running = continue_training && start.elapsed() < settings.time;
+            if !running || start.elapsed() >= due {
+                due += settings.time / EVALUATIONS;
                 let quality = score(&learner.adam.mean)?;
                 watch.notify(&format!(
                     "step {}: held-out losses {:.4} (before {:.4}), sharpness {:.5} (before {:.5})",
@@ -295,7 +295,7 @@ fn learn(
     })
 }
 
-/// The samples of a step, from pairs that have shown to be usable.
+/// The samples of a step, from pairs that are known to be usable.
 fn batch(all: &Recordings, training: &[usize], settings: Settings, step: u64) -> Vec<Unlabelled> {
     let size = settings.batch.max(1) as u64;
     let one = |i: u64| {
@@ -307,15 +307,15 @@ fn batch(all: &Recordings, training: &[usize], settings: Settings, step: u64) ->
     (0..size).into_par_iter().filter_map(one).collect()
 }
 
-/// Why weights got worse, if they did.
+/// Why `after` is worse than `before`; `None` if it is better.
 pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
     let (a, b) = (after.losses.total(), before.losses.total());
-    // Also where it is not a number.
+    // NaN counts as worse.
     if !matches!(a.partial_cmp(&b), Some(std::cmp::Ordering::Less)) {
         return Some(format!("the held-out losses did not fall: {b:.4} before, {a:.4} after"));
     }
     let (a, b) = (after.sharpness, before.sharpness);
-    (a < (1.0 - MAY_LOSE) * b)
+    (a < (1.0 - MAX_SHARPNESS_LOSS) * b)
         .then(|| format!("the restored images lost sharpness: {b:.5} before, {a:.5} after"))
 }
 

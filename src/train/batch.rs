@@ -1,4 +1,4 @@
-//! One step: gradients of a batch from wherever they are computed, then Adam.
+//! One training step: the gradient of a batch on any device, then Adam.
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
@@ -8,23 +8,24 @@ use super::{Device, TrainError};
 use crate::event::EventInput;
 use crate::train::{Batch, Gradients};
 
-/// A network that learns.
+/// A network under training.
 pub struct Learner {
-    /// Where the parameters lie.
+    /// The layout of the parameters.
     pub layout: Layout,
-    /// The parameters.
+    /// The parameters and the optimiser state.
     pub adam: Adam,
-    /// Whether the deformable convolutions deform.
+    /// Whether the deformable convolutions use their offsets.
     pub offsets: Offsets,
-    /// Where gradients come from.
+    /// Computes the gradients.
     pub gradients: Box<dyn Gradients>,
 }
 
 impl Learner {
-    /// A network that reads `event_input` and learns on `device`.
+    /// A learner for a network that reads `event_input`, on `device`.
     ///
     /// # Errors
-    /// The device is not there, is not built in, or computes something else than the processor.
+    /// The device does not exist, support for it is not built in, or its gradients differ from the
+    /// CPU's.
     pub fn new(
         adam: Adam,
         event_input: EventInput,
@@ -35,7 +36,7 @@ impl Learner {
         Ok(Self { layout: Net::layout(event_input), adam, offsets, gradients })
     }
 
-    /// From now on lets the deformable convolutions deform, or holds them.
+    /// Switches the offsets of the deformable convolutions on or off for all further steps.
     ///
     /// # Errors
     /// As [`Learner::new`].
@@ -45,16 +46,16 @@ impl Learner {
         Ok(())
     }
 
-    /// The network as it is now, on the processor.
+    /// The current network, on the CPU.
     pub fn net(&self) -> Net {
         Net::new(&self.layout, &self.adam.parameters, self.offsets)
     }
 
-    /// One step on a batch. Returns the mean losses and the gradient's length.
+    /// Takes one step on a batch. Returns the mean losses and the gradient norm.
     ///
     /// # Errors
-    /// A sample that the network cannot take, or numbers that are not finite; the parameters
-    /// are as they were then.
+    /// The network cannot process a sample, or numbers are not finite; the parameters are unchanged
+    /// then.
     pub fn step(
         &mut self,
         batch: Batch<'_>,

@@ -1,19 +1,19 @@
-//! Where batches come from.
+//! The source of training batches.
 
 use crate::train::TrainError;
 use crate::train::loss::Labelled;
 use crate::train::recordings::Recordings;
 
-/// Where batches come from: a batch depends on its number alone, so that a training that was
-/// killed goes on with the same ones.
+/// The source of training batches. A batch depends on its number alone, so that a resumed training
+/// sees the same batches.
 pub trait DataLoader: Send + Sync {
     /// Batch `number`.
     ///
     /// # Errors
-    /// Nothing to learn from.
+    /// There is no usable training data.
     fn batch(&self, number: u64) -> Result<Vec<Labelled>, TrainError>;
 
-    /// The recordings that they are drawn from, some of which may be skipped.
+    /// The recordings that batches are drawn from, if any; some of them may be skipped.
     fn recordings(&self) -> Option<&Recordings> {
         None
     }

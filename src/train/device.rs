@@ -1,4 +1,4 @@
-//! Where gradients are computed, by name.
+//! The device that computes gradients, selected by name.
 
 use super::TrainError;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 /// A device that computes gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// The processor, by this program's own kernels.
+    /// The CPU, with this program's own kernels.
     #[default]
     Processor,
-    /// The processor, through burn: what a card computes, slowly. To test with.
+    /// The CPU, through burn: the GPU's code path, but slow. For tests.
     BurnProcessor,
-    /// The NVIDIA card of this number, through burn.
+    /// The NVIDIA GPU of this number, through burn.
     Cuda(usize),
 }
 
@@ -21,7 +21,7 @@ impl FromStr for Device {
     fn from_str(name: &str) -> Result<Self, String> {
         let number = |n: &str| n.parse().ok().map(Self::Cuda);
         if name.starts_with("cuda") && name.contains(',') {
-            return Err(format!("{name}: a training computes on one card: cuda or cuda:N"));
+            return Err(format!("{name}: training runs on one GPU: cuda or cuda:N"));
         }
         let found = match name {
             "cpu" => Some(Self::Processor),
@@ -29,7 +29,7 @@ impl FromStr for Device {
             "cuda" => Some(Self::Cuda(0)),
             other => other.strip_prefix("cuda:").and_then(number),
         };
-        found.ok_or_else(|| format!("{name}: cpu, cuda or cuda:N is expected"))
+        found.ok_or_else(|| format!("{name}: expected cpu, cuda or cuda:N"))
     }
 }
 
@@ -44,10 +44,11 @@ impl std::fmt::Display for Device {
 }
 
 impl Device {
-    /// The error of a device that needs another build.
+    /// The error for a device that this build does not support.
     pub(super) fn missing(self) -> TrainError {
         let feature = if self == Self::BurnProcessor { "train-burn" } else { "train-cuda" };
-        let why = format!("this program was built without it; cargo build --features {feature}");
+        let why =
+            format!("this program was built without it; use cargo build --features {feature}");
         TrainError::Device { device: self, why }
     }
 }
@@ -57,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_go_by_their_names() {
+    fn device_names_round_trip_and_invalid_ones_are_refused() {
         for name in ["cpu", "burn-cpu", "cuda:0", "cuda:3"] {
             assert_eq!(name.parse::<Device>().map(|d| d.to_string()), Ok(name.to_owned()));
         }
         assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
         for (name, why) in
-            [("cuda:0,1", "on one card"), ("cuda:x", "is expected"), ("gpu", "is expected")]
+            [("cuda:0,1", "on one GPU"), ("cuda:x", "expected cpu"), ("gpu", "expected cpu")]
         {
             assert!(name.parse::<Device>().is_err_and(|e| e.contains(why)), "{name}");
         }

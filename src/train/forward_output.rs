@@ -1,20 +1,20 @@
-//! What the losses look at and give back.
+//! Inputs and outputs of the losses.
 
-/// What one pass gave, `(3, height, width)` each.
+/// The outputs of one forward pass, `(3, height, width)` each.
 #[derive(Clone, Copy, Debug)]
 pub struct ForwardOutput<'a> {
     /// The sharp image, not clamped.
     pub latent: &'a [f32],
-    /// Sharp over blurry.
+    /// The ratio of the sharp to the blurry image.
     pub ratio: &'a [f32],
 }
 
-/// A loss's derivatives by what one pass gave, `(3, height, width)` each.
+/// A loss's derivatives with respect to the outputs of one pass, `(3, height, width)` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LossGrads {
-    /// By the sharp image.
+    /// With respect to the sharp image.
     pub latent: Vec<f32>,
-    /// By the ratio.
+    /// With respect to the ratio.
     pub ratio: Vec<f32>,
 }
 

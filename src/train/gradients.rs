@@ -1,19 +1,20 @@
-//! What computes gradients of a batch.
+//! The interface of the devices that compute gradients.
 
 use crate::train::TrainError;
 use crate::train::loss::{Criterion, Labelled, Losses, Objective, Unlabelled};
 
-/// The samples of a step and what they are judged by.
+/// The samples of a step and their loss.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch<'a> {
-    /// With truth, see [`super::loss::labelled_slopes`].
+    /// With ground truth, see [`super::loss::labelled_slopes`].
     Labelled {
         /// The samples.
         samples: &'a [Labelled],
-        /// How they are compared with the truth.
+        /// The loss against the ground truth.
         criterion: Criterion,
     },
-    /// Without, see [`super::loss::unlabelled_slopes`]; the second stage where there is a teacher.
+    /// Without ground truth, see [`super::loss::unlabelled_slopes`]; the second stage if there is a
+    /// teacher.
     Unlabelled {
         /// The samples.
         samples: &'a [Unlabelled],
@@ -22,20 +23,20 @@ pub enum Batch<'a> {
     },
 }
 
-/// Computes gradients: the processor, or a device through burn. Everything else of a training
-/// (optimiser, schedules, state, validation) is the same code for all.
+/// Computes gradients, on the CPU or on a device through burn. The rest of a training (optimiser,
+/// schedules, state, validation) is the same code for all devices.
 pub trait Gradients: Send {
-    /// Sets or removes the frozen teacher of the following batches without truth.
+    /// Sets or removes the frozen teacher of the following batches without ground truth.
     ///
     /// # Errors
-    /// Whatever the device says.
+    /// The device fails.
     fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError>;
 
-    /// Mean losses of a batch and their derivatives by the parameters, both in the order of
-    /// [`Layout::tensors`].
+    /// Returns the mean losses of a batch and their derivatives with respect to the parameters.
+    /// Parameters and derivatives are in the order of [`Layout::tensors`].
     ///
     /// # Errors
-    /// A sample that the network cannot take, or whatever the device says.
+    /// The network cannot process a sample, or the device fails.
     fn gradients(
         &mut self,
         parameters: &[f32],

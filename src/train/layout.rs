@@ -1,5 +1,5 @@
-//! Where every parameter lies: one vector of numbers in the published order, and the order in
-//! which gradients are added up.
+//! The layout of the parameters: one vector in the published order, and the order in which
+//! gradients are added up.
 
 use crate::event::EventInput;
 use crate::network::{Tensor, Weights, WeightsError, parameters};
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A layer's weights and bias within the parameter vector and within a [`Gradient`].
+/// The position of a layer's weights and bias in the parameter vector and in a [`Gradient`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Output channels.
@@ -16,7 +16,7 @@ pub struct Slot {
     pub inputs: usize,
     /// Side of the kernel; 1 for a matrix.
     pub kernel: usize,
-    /// Outputs, padded to whole registers.
+    /// Outputs, padded to a multiple of the register size.
     pub columns: usize,
     weight: usize,
     bias: usize,
@@ -24,7 +24,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A layer that is not part of SAN, first in its own vectors.
+    /// A layer that is not part of SAN, at the start of its own vectors.
     #[cfg(test)]
     pub(crate) fn alone(outputs: usize, inputs: usize, kernel: usize, lanes: usize) -> Self {
         let bias = outputs * inputs * kernel * kernel;
@@ -36,28 +36,28 @@ impl Slot {
         self.outputs * self.inputs * self.kernel * self.kernel
     }
 
-    /// Rows of the layer's matrix: `kernel * kernel * inputs`, the tap outermost.
+    /// Rows of the layer's matrix: `kernel * kernel * inputs`, with the tap as the outer index.
     pub fn depth(&self) -> usize {
         self.kernel * self.kernel * self.inputs
     }
 
-    /// The weights in the parameter vector, `(outputs, inputs, kernel, kernel)`.
+    /// The range of the weights in the parameter vector, `(outputs, inputs, kernel, kernel)`.
     pub fn weight_range(&self) -> Range<usize> {
         self.weight..self.weight + self.weights()
     }
 
-    /// The bias in the parameter vector.
+    /// The range of the bias in the parameter vector.
     pub fn bias_range(&self) -> Range<usize> {
         self.bias..self.bias + self.outputs
     }
 
-    /// The weight from row `row` of the layer's matrix to output `output`.
+    /// The index of the weight from row `row` of the layer's matrix to output `output`.
     pub fn place(&self, row: usize, output: usize) -> usize {
         let (tap, input) = (row / self.inputs, row % self.inputs);
         self.weight + (output * self.inputs + input) * self.kernel * self.kernel + tap
     }
 
-    /// The layer's part of a [`Gradient`]: `depth` rows of `columns`, then a row for the bias.
+    /// The layer's range in a [`Gradient`]: `depth` rows of `columns`, then a row for the bias.
     pub fn work_range(&self) -> Range<usize> {
         self.work..self.work + (self.depth() + 1) * self.columns
     }
@@ -74,7 +74,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of the network that reads `event_input`, for registers of `lanes` numbers.
+    /// The layout of the network that reads `event_input`, for registers of `lanes` values.
     pub fn new(event_input: EventInput, lanes: usize) -> Self {
         let names = parameters(event_input);
         let mut slots = BTreeMap::new();
@@ -107,24 +107,24 @@ impl Layout {
         Self { event_input, slots, names, parameters: at, work }
     }
 
-    /// A layer by its name without `.weight`; an empty one for a name that SAN does not have.
+    /// A layer by its name without `.weight`; an empty one if SAN has no such layer.
     pub fn slot(&self, name: &str) -> Slot {
         let none =
             Slot { outputs: 0, inputs: 1, kernel: 1, columns: 0, weight: 0, bias: 0, work: 0 };
         self.slots.get(name).cloned().unwrap_or(none)
     }
 
-    /// What the network reads of the events.
+    /// The network's event input.
     pub fn event_input(&self) -> EventInput {
         self.event_input
     }
 
-    /// How many parameters there are.
+    /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.parameters
     }
 
-    /// Every parameter tensor's published name and its place in the parameter vector.
+    /// The published name of every parameter tensor, and its range in the parameter vector.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         let mut at = 0;
         self.names.iter().map(move |(name, shape)| {
@@ -134,15 +134,15 @@ impl Layout {
         })
     }
 
-    /// The parameter vector of `weights`.
+    /// Flattens `weights` to a parameter vector.
     pub fn flatten(&self, weights: &Weights) -> Vec<f32> {
         self.names.iter().flat_map(|(name, _)| weights.get(name)).copied().collect()
     }
 
-    /// The weights that a parameter vector holds.
+    /// Converts a parameter vector to weights.
     ///
     /// # Errors
-    /// A vector of another length, or a number that is not finite.
+    /// The vector has the wrong length, or a value is not finite.
     pub fn weights(&self, parameters: &[f32]) -> Result<Weights, WeightsError> {
         let tensor = |name: &str, shape: &[usize], range: Range<usize>| {
             let data = parameters.get(range).unwrap_or_default().to_vec();
@@ -152,9 +152,9 @@ impl Layout {
         Weights::from_tensors(all.map(|((n, shape), (_, range))| tensor(n, shape, range)).collect())
     }
 
-    /// Freshly initialised parameters as the published code has them: Kaiming for encoders and
-    /// decoder (He et al., ICCV 2015: normal, variance 2 / fan-in, no bias), PyTorch's default
-    /// (uniform within 1 / sqrt(fan-in)) for the fusion, and zero for offsets and masks.
+    /// Initial parameters as in the published code: Kaiming for encoders and decoder (He et al.,
+    /// ICCV 2015: normal, variance 2 / fan-in, no bias), PyTorch's default (uniform within 1 /
+    /// sqrt(fan-in)) for the fusion, and zero for offsets and masks.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let mut out = vec![0.0; self.parameters];
         for (number, (name, slot)) in self.slots.iter().enumerate() {
@@ -180,14 +180,14 @@ impl Layout {
     }
 }
 
-/// Sums of derivatives, in the order in which the layers produce them.
+/// A sum of derivatives, in the order in which the layers compute them.
 #[derive(Clone, Debug)]
 pub struct Gradient {
     pub(crate) work: Vec<f32>,
 }
 
 impl Gradient {
-    /// All zero.
+    /// All zeros.
     pub fn zeros(layout: &Layout) -> Self {
         Self { work: vec![0.0; layout.work] }
     }
@@ -218,7 +218,7 @@ impl Gradient {
     /// The gradient in the order of the parameter vector.
     pub fn flatten(&self, layout: &Layout) -> Vec<f32> {
         let slots: Vec<&Slot> = layout.slots.values().collect();
-        // Weights in published order, then the bias.
+        // Weights in the published order, then the bias.
         let parts: Vec<Vec<f32>> = slots.par_iter().map(|slot| self.part(slot)).collect();
         let mut out = vec![0.0; layout.parameters];
         for (slot, part) in slots.into_iter().zip(parts) {

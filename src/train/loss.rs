@@ -1,7 +1,7 @@
 //! The published losses of both stages, and the supervised one, with their derivatives.
 //!
-//! Every function handles one sample of a batch; sums over samples are taken in the order of the
-//! samples, so the result does not depend on the number of threads.
+//! Every function handles one sample of a batch. Sums over samples are taken in the order of the
+//! samples, so that the result does not depend on the number of threads.
 
 use super::cpu::{Input, Net, Output};
 use super::layout::Gradient;
@@ -10,8 +10,8 @@ use super::resize::bicubic;
 use crate::engine::EngineError;
 use crate::train::{ForwardOutput, LossGrads};
 
-/// A sample of a self-supervised batch (GEM, section 3.3). `L(x -> y)` reads the blur `x` and
-/// events that lead from it to `y`.
+/// A sample of a self-supervised batch (GEM, section 3.3). `L(x -> y)` is the network applied to
+/// the blur `x` and the events that lead from it to `y`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unlabelled {
     /// One of the pair's blurry frames, `(3, height, width)`.
@@ -37,23 +37,22 @@ pub struct Unlabelled {
 }
 
 impl Unlabelled {
-    /// The crop that it is.
+    /// The size of the crop.
     pub fn crop(&self) -> Crop {
         let scale = self.height / self.event_height.max(1);
         Crop { events: (self.event_height, self.event_width), scale }
     }
 
-    /// What the network reads to restore the sharp instant from the frame.
+    /// The network's input that restores the sharp instant from the frame.
     pub fn blur_to_sharp(&self) -> Input {
         self.input(&self.blur_to_sharp, self.blur.clone(), (self.height, self.width))
     }
 
-    /// Everything that the network reads for this sample's losses, the last one in the second
-    /// stage only.
+    /// All network inputs of this sample's losses; the last one only in the second stage.
     pub fn passes(&self, second: bool) -> ForwardPasses<Input> {
         let size = (self.height, self.width);
         let reduced = || {
-            // Clamped: bicubic weights overshoot at edges.
+            // Clamped, because bicubic weights overshoot at edges.
             let mut small = bicubic(&self.large, size, self.reduced);
             clamp(&mut small);
             self.input(&self.large_to_sharp, small, self.reduced)
@@ -72,7 +71,7 @@ impl Unlabelled {
     }
 }
 
-/// One thing for every pass through the network that a sample's losses need.
+/// One value for every network pass of a sample's losses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForwardPasses<T> {
     /// From the large blur to the frame.
@@ -81,7 +80,7 @@ pub struct ForwardPasses<T> {
     pub large_to_sharp: T,
     /// From the frame to the sharp instant.
     pub blur_to_sharp: T,
-    /// From the large blur to the sharp instant at a smaller image; second stage only.
+    /// From the large blur to the sharp instant, at a smaller image; second stage only.
     pub reduced: Option<T>,
 }
 
@@ -93,14 +92,14 @@ impl<T> ForwardPasses<T> {
             .chain(&self.reduced)
     }
 
-    /// [`Self::each`], given away.
+    /// As [`Self::each`], consuming `self`.
     pub fn into_each(self) -> impl Iterator<Item = T> {
         [self.large_to_blur, self.large_to_sharp, self.blur_to_sharp]
             .into_iter()
             .chain(self.reduced)
     }
 
-    /// From three or four in the order of [`Self::each`].
+    /// From three or four values in the order of [`Self::each`]; `None` if there are fewer.
     pub fn from_each(mut each: impl Iterator<Item = T>) -> Option<Self> {
         Some(Self {
             large_to_blur: each.next()?,
@@ -110,7 +109,7 @@ impl<T> ForwardPasses<T> {
         })
     }
 
-    /// The same for something made of each.
+    /// Applies `f` to each.
     ///
     /// # Errors
     /// Those of `f`.
@@ -130,7 +129,7 @@ impl<T> ForwardPasses<T> {
 /// A sample with ground truth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
-    /// What the network reads.
+    /// The network's input.
     pub input: Input,
     /// The sharp image, `(3, height, width)`.
     pub sharp: Vec<f32>,
@@ -152,12 +151,12 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Their sum.
+    /// The sum of all losses.
     pub fn total(&self) -> f64 {
         self.blur + self.scale + self.teacher + self.guidance + self.truth
     }
 
-    /// Adds `share` of another set.
+    /// Adds another set, multiplied by `share`.
     pub fn add(&mut self, other: &Self, share: f64) {
         self.blur += share * other.blur;
         self.scale += share * other.scale;
@@ -167,7 +166,7 @@ impl Losses {
     }
 }
 
-/// How a loss measures a difference.
+/// The distance measure of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distance {
     /// Mean absolute difference.
@@ -177,7 +176,7 @@ pub enum Distance {
 }
 
 impl Distance {
-    /// Its value at a difference, and the derivative.
+    /// The value at a difference, and its derivative.
     fn at(self, difference: f32) -> (f64, f32) {
         match self {
             // PyTorch's derivative of |x| at 0 is 0.
@@ -190,12 +189,12 @@ impl Distance {
     }
 }
 
-/// Weights of the four published losses, and how they measure.
+/// Weights of the four published losses, and their distance measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
     /// Blur consistency, scale consistency, teacher guidance, scale guidance.
     pub weights: [f32; 4],
-    /// Of all of them.
+    /// The distance measure of all of them.
     pub distance: Distance,
 }
 
@@ -210,8 +209,8 @@ fn clamp(image: &mut [f32]) {
     image.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
 }
 
-/// Adds `weight * mean distance(clamp(latent), target)` and its derivative by the latent image;
-/// outside `[0, 1]` the clamp lets nothing through.
+/// Adds `weight * mean distance(clamp(latent), target)` and its derivative with respect to the
+/// latent image; outside `[0, 1]` the derivative is zero.
 fn compare(
     latent: &[f32],
     target: &[f32],
@@ -231,13 +230,13 @@ fn compare(
     f64::from(weight) * sum / latent.len() as f64
 }
 
-/// The losses of one sample from what the network gave for its [`Unlabelled::passes`], and their
-/// derivatives by that. `taught` is the teacher's latent image for the frame, needed where there
-/// is a reduced pass.
+/// The losses of one sample from the network's outputs for its [`Unlabelled::passes`], and their
+/// derivatives with respect to those. `teacher_latent` is the teacher's latent image for the frame,
+/// required if there is a reduced pass.
 pub fn unlabelled_slopes(
     sample: &Unlabelled,
     seen: &ForwardPasses<ForwardOutput<'_>>,
-    taught: Option<Vec<f32>>,
+    teacher_latent: Option<Vec<f32>>,
     objective: Objective,
 ) -> (Losses, ForwardPasses<LossGrads>) {
     let Objective { weights: [by_blur, by_scale, by_teacher, by_guidance], distance } = objective;
@@ -272,26 +271,26 @@ pub fn unlabelled_slopes(
     }
     losses.scale = f64::from(by_scale) * sum / n as f64;
     let mut reduced = None;
-    if let (Some(mut target), Some(small)) = (taught, seen.reduced) {
+    if let (Some(mut target), Some(small)) = (teacher_latent, seen.reduced) {
         clamp(&mut target);
         losses.teacher = compare(ls.latent, &target, by_teacher, distance, &mut d_ls.latent);
-        // Clamped again: bicubic weights overshoot at edges.
+        // Clamped again, because bicubic weights overshoot at edges.
         let mut target = bicubic(&target, size, sample.reduced);
         clamp(&mut target);
         let mut d = LossGrads::zeros(small.latent.len());
         losses.guidance = compare(small.latent, &target, by_guidance, distance, &mut d.latent);
         reduced = Some(d);
     }
-    let slopes =
+    let grads =
         ForwardPasses { large_to_blur: d_lb, large_to_sharp: d_ls, blur_to_sharp: d_bs, reduced };
-    (losses, slopes)
+    (losses, grads)
 }
 
-/// The losses of one sample on the processor, stage 1 without a teacher, stage 2 with one. With
-/// `gradient`, the derivatives times `share` (one over the batch's size) are added to it.
+/// The losses of one sample on the CPU: stage 1 without a teacher, stage 2 with one. With
+/// `gradient`, the derivatives multiplied by `share` (one over the batch size) are added to it.
 ///
 /// # Errors
-/// Shapes that the network cannot take.
+/// The network cannot process the shapes.
 pub fn unlabelled(
     net: &Net,
     teacher: Option<&Net>,
@@ -300,47 +299,48 @@ pub fn unlabelled(
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let inputs = sample.passes(teacher.is_some());
-    let taught = teacher.map(|t| t.forward(&inputs.blur_to_sharp)).transpose()?.map(|o| o.latent);
+    let teacher_latent =
+        teacher.map(|t| t.forward(&inputs.blur_to_sharp)).transpose()?.map(|o| o.latent);
     let outputs = inputs.map(|input| net.forward(input))?;
     let Ok(seen) = outputs.map(|o| Ok::<_, std::convert::Infallible>(o.seen()));
-    let (losses, slopes) = unlabelled_slopes(sample, &seen, taught, objective);
+    let (losses, grads) = unlabelled_slopes(sample, &seen, teacher_latent, objective);
     if let Some((gradient, share)) = gradient {
-        let mut back = |input: &Input, output: &Output, slopes: LossGrads| {
-            let slopes = slopes.scaled(share);
-            net.backward(input, output, &slopes.latent, &slopes.ratio, gradient);
+        let mut back = |input: &Input, output: &Output, grads: LossGrads| {
+            let grads = grads.scaled(share);
+            net.backward(input, output, &grads.latent, &grads.ratio, gradient);
         };
-        back(&inputs.large_to_blur, &outputs.large_to_blur, slopes.large_to_blur);
-        back(&inputs.large_to_sharp, &outputs.large_to_sharp, slopes.large_to_sharp);
-        back(&inputs.blur_to_sharp, &outputs.blur_to_sharp, slopes.blur_to_sharp);
-        if let (Some(input), Some(output), Some(slopes)) =
-            (&inputs.reduced, &outputs.reduced, slopes.reduced)
+        back(&inputs.large_to_blur, &outputs.large_to_blur, grads.large_to_blur);
+        back(&inputs.large_to_sharp, &outputs.large_to_sharp, grads.large_to_sharp);
+        back(&inputs.blur_to_sharp, &outputs.blur_to_sharp, grads.blur_to_sharp);
+        if let (Some(input), Some(output), Some(grads)) =
+            (&inputs.reduced, &outputs.reduced, grads.reduced)
         {
-            back(input, output, slopes);
+            back(input, output, grads);
         }
     }
     Ok(losses)
 }
 
-/// How a restored image is compared with the truth.
+/// The loss of a restored image against the ground truth.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
-    /// Mean absolute difference, where pixels that differ between blurry and sharp count more:
-    /// `1 + motion_weight * |blur - sharp|`, the difference averaged over the colours.
+    /// Mean absolute difference, in which pixels that differ between blurry and sharp have more
+    /// weight: `1 + motion_weight * |blur - sharp|`, with the difference averaged over the colours.
     L1 {
-        /// The factor.
+        /// The weight of the difference.
         motion_weight: f32,
     },
-    /// Logarithm of the exposure's mean squared error: the mean over exposures is, up to a
-    /// factor, the mean PSNR, so that easy exposures count as much as hard ones.
+    /// Logarithm of the exposure's mean squared error. Its mean over exposures is, up to a factor,
+    /// the mean PSNR, so that easy exposures count as much as hard ones.
     LogMse,
 }
 
-/// Factor of [`Criterion::LogMse`], so that its gradients stay near the length of 1 at which a
-/// training shortens them.
+/// Factor of [`Criterion::LogMse`], so that its gradient norm stays near 1, the limit of gradient
+/// clipping.
 const LOG_MSE_SCALE: f64 = 0.015;
-/// Mean squared error that is added before the logarithm: 47 dB, about what eight bits of a blurry
-/// image and its noise leave. Better is not worth a step.
+/// Mean squared error added before the logarithm: 47 dB, about the error from quantisation to eight
+/// bits and noise. Improvements beyond that are not worth a step.
 const LOG_MSE_FLOOR: f64 = 2e-5;
 
 /// The loss of a restored image, and its derivatives.
@@ -349,15 +349,15 @@ pub fn labelled_slopes(
     latent: &[f32],
     criterion: Criterion,
 ) -> (Losses, LossGrads) {
-    let mut slopes = LossGrads::zeros(latent.len());
+    let mut grads = LossGrads::zeros(latent.len());
     let truth = match criterion {
-        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut slopes),
-        Criterion::LogMse => log_mse_slopes(sample, latent, &mut slopes),
+        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut grads),
+        Criterion::LogMse => log_mse_slopes(sample, latent, &mut grads),
     };
-    (Losses { truth, ..Losses::default() }, slopes)
+    (Losses { truth, ..Losses::default() }, grads)
 }
 
-fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut LossGrads) -> f64 {
+fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, grads: &mut LossGrads) -> f64 {
     let n = latent.len();
     let area = sample.input.height * sample.input.width;
     let mut moved = vec![0.0_f32; area];
@@ -369,7 +369,7 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut
     let mut sum = 0.0_f64;
     let weights = moved.iter().map(|m| 1.0 + motion_weight * m).cycle();
     for (((l, s), weight), d) in
-        latent.iter().zip(&sample.sharp).zip(weights).zip(&mut slopes.latent)
+        latent.iter().zip(&sample.sharp).zip(weights).zip(&mut grads.latent)
     {
         let (value, slope) = Distance::L1.at(l - s);
         sum += f64::from(weight) * value;
@@ -378,20 +378,20 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, slopes: &mut
     sum / n as f64
 }
 
-fn log_mse_slopes(sample: &Labelled, latent: &[f32], slopes: &mut LossGrads) -> f64 {
+fn log_mse_slopes(sample: &Labelled, latent: &[f32], grads: &mut LossGrads) -> f64 {
     let n = latent.len().max(1) as f64;
     let pairs = || latent.iter().zip(&sample.sharp);
     let mse = pairs().map(|(l, s)| f64::from(l - s).powi(2)).sum::<f64>() / n;
     let factor = (LOG_MSE_SCALE * 2.0 / (n * (mse + LOG_MSE_FLOOR))) as f32;
-    pairs().zip(&mut slopes.latent).for_each(|((l, s), d)| *d = factor * (l - s));
+    pairs().zip(&mut grads.latent).for_each(|((l, s), d)| *d = factor * (l - s));
     LOG_MSE_SCALE * (mse + LOG_MSE_FLOOR).ln()
 }
 
-/// [`labelled_slopes`] on the processor. With `gradient`, the derivatives times `share` are added
+/// [`labelled_slopes`] on the CPU. With `gradient`, the derivatives multiplied by `share` are added
 /// to it.
 ///
 /// # Errors
-/// Shapes that the network cannot take.
+/// The network cannot process the shapes.
 pub fn labelled(
     net: &Net,
     sample: &Labelled,
@@ -399,10 +399,10 @@ pub fn labelled(
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let output = net.forward(&sample.input)?;
-    let (losses, slopes) = labelled_slopes(sample, &output.latent, criterion);
+    let (losses, grads) = labelled_slopes(sample, &output.latent, criterion);
     if let Some((gradient, share)) = gradient {
-        let slopes = slopes.scaled(share);
-        net.backward(&sample.input, &output, &slopes.latent, &slopes.ratio, gradient);
+        let grads = grads.scaled(share);
+        net.backward(&sample.input, &output, &grads.latent, &grads.ratio, gradient);
     }
     Ok(losses)
 }

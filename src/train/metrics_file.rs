@@ -1,5 +1,5 @@
-//! `metrics.jsonl`: one JSON object a line for every step, every validation and every recording
-//! that was skipped.
+//! `metrics.jsonl`: one JSON object per line, for every step, every validation and every skipped
+//! recording.
 
 use super::TrainError;
 use crate::formats::atomic_file;
@@ -7,20 +7,20 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The file of a training that runs.
+/// The metrics file of a running training.
 pub(super) struct Metrics {
     path: PathBuf,
     file: std::io::BufWriter<std::fs::File>,
-    /// Recordings that it names as skipped.
+    /// Recordings that the file already lists as skipped.
     skipped: BTreeSet<PathBuf>,
 }
 
 impl Metrics {
-    /// Opens the file to append, without what came after `step`: those steps are taken again. So
-    /// is the validation after `step` itself, if it is not `validated`.
+    /// Opens the file for appending and removes the lines after `step`, because those steps are
+    /// taken again. The validation after `step` itself is also removed if it is not `validated`.
     pub(super) fn open(path: &Path, step: u64, validated: bool) -> Result<Self, TrainError> {
         let fail = |e: std::io::Error| TrainError::state(path, e);
-        // What a killed run could not finish writing, here and among the pictures.
+        // Removes unfinished temporary files of a killed run, here and among the validation images.
         let folder = path.parent().unwrap_or(Path::new("."));
         for place in [folder.to_owned(), folder.join("validation")] {
             atomic_file::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
@@ -32,7 +32,7 @@ impl Metrics {
         };
         let (mut kept, mut skipped) = (String::new(), BTreeSet::new());
         for line in old.lines() {
-            // The last line of a run that was killed may be half a line.
+            // A killed run may have left a truncated last line.
             let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
             let Some(at) = value.get("step").and_then(serde_json::Value::as_u64) else { continue };
             let again = at == step && !validated && value.get("validation").is_some();
@@ -52,7 +52,7 @@ impl Metrics {
         writeln!(self.file, "{line}").map_err(|e| TrainError::state(&self.path, e))
     }
 
-    /// Names a recording that was skipped, once in all runs.
+    /// Adds a skipped recording, once over all runs.
     pub(super) fn skip(&mut self, step: u64, path: &Path, why: &str) -> Result<(), TrainError> {
         if self.skipped.insert(path.to_owned()) {
             let name = path.display().to_string();

@@ -1,8 +1,8 @@
-//! Training: SAN forward and backward, losses, optimiser, schedules, checkpoints.
+//! Training: SAN forward and backward, losses, optimiser, schedules and checkpoints.
 //!
-//! [`cpu::Net`] computes the network both ways; [`loss`] holds the published losses and the
-//! supervised one; [`supervised`] trains on scenes made on the fly, [`published`] as the authors
-//! did, [`adapt`](mod@adapt) fits weights to one recording.
+//! [`cpu::Net`] computes the network in both directions; [`loss`] holds the published losses and
+//! the supervised one. [`supervised`] trains on generated scenes, [`published`] as the authors did,
+//! and [`adapt`](mod@adapt) fine-tunes weights on one recording.
 
 pub mod adam;
 pub mod adapt;
@@ -46,30 +46,30 @@ use crate::formats::atomic_file::WriteError;
 use crate::network::WeightsError;
 use std::path::{Path, PathBuf};
 
-/// Why a training stopped.
+/// Why training stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A loss or gradient is not a number any more.
+    /// A loss or gradient is not finite.
     #[error(
-        "{what} is not finite in step {step}: training stopped before it did harm; the last state \
-         is good, go on from it with a lower learning rate"
+        "{what} is not finite in step {step}: training stopped and kept the last good state; \
+         resume it with a lower learning rate"
     )]
     NotFinite {
         /// What is not finite.
         what: &'static str,
-        /// Steps that went well.
+        /// Number of steps that were taken successfully.
         step: u64,
     },
-    /// The network cannot take a sample.
+    /// The network cannot process a sample.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Weights do not fit.
+    /// The weights do not match the network.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A state cannot be read or written.
+    /// A file of the training cannot be read or written.
     #[error("{}: {cause}", path.display())]
     State {
         /// The file.
@@ -77,28 +77,28 @@ pub enum TrainError {
         /// What is wrong.
         cause: String,
     },
-    /// A state of another training lies where this one's would.
+    /// The output folder holds the state of another training.
     #[error(
-        "{} belongs to another training ({found}; this one is {expected}): give another folder",
+        "{} belongs to another training ({found}; this one is {expected}): choose another folder",
         path.display()
     )]
     Plan {
         /// The file.
         path: PathBuf,
-        /// Its plan.
+        /// The plan of that training.
         found: String,
-        /// This training's.
+        /// The plan of this training.
         expected: String,
     },
     /// A device cannot be used.
     #[error("--device {device}: {why}")]
     Device {
-        /// Which.
+        /// The device.
         device: Device,
         /// Why, and what to do.
         why: String,
     },
-    /// There is nothing to learn from.
+    /// There is no usable training data, or a setting is invalid.
     #[error("{0}")]
     Data(String),
 }

@@ -1,15 +1,15 @@
-//! From a device's name to what computes on it.
+//! Opens a device by its name.
 
 use crate::event::EventInput;
 use crate::train::cpu::{Offsets, Processor};
 use crate::train::{Device, Gradients, TrainError};
 
 impl Device {
-    /// Opens it; one through burn proves on a small sample that it computes what the processor
-    /// does.
+    /// Opens the device; one that uses burn verifies on a small sample that its gradients match the
+    /// CPU's.
     ///
     /// # Errors
-    /// The device is not there, is not built in, or computes something else.
+    /// The device does not exist, support for it is not built in, or its gradients differ.
     pub fn open(
         self,
         event_input: EventInput,

@@ -1,5 +1,5 @@
-//! The published training (GEM, ICCV 2023, section 4.1, and the authors' code): a first stage,
-//! then cycles of a second one, each with the cycle before as its frozen teacher.
+//! The published training (GEM, ICCV 2023, section 4.1, and the authors' code): a first stage, then
+//! cycles of a second one, each with the previous cycle's best weights as its frozen teacher.
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Input, Net, Offsets};
@@ -19,28 +19,30 @@ use crate::random::KeyedRng;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Learning rate of every cycle of the second stage, whatever the file says.
+/// Learning rate of every cycle of the second stage, as in the authors' code; the file does not
+/// change it.
 const CYCLE_RATE: f64 = 5e-4;
-/// Epochs between validations on the recordings in test/; the last of every cycle has one too.
+/// Epochs between validations on the recordings in test/; the last epoch of a cycle is always
+/// validated.
 const VALIDATE_EVERY: usize = 5;
-/// Recordings that validate.
+/// Number of recordings used for validation.
 const VALIDATE_ON: usize = 8;
-/// Purposes that random numbers are drawn for.
+/// RNG keys that separate the uses of the seed.
 const ORDER: u64 = 0x6f72_6465;
 const SAMPLE: u64 = 0x7361_6d70;
 const REDUCTION: u64 = 0x7265_6475;
 const VALIDATION: u64 = 0x7661_6c69;
 
-/// What is run besides what the authors' file says.
+/// Settings of a published training.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The authors' file.
+    /// The authors' configuration file.
     pub config: Config,
-    /// Whether the deformable convolutions deform; as published they do.
+    /// Whether the deformable convolutions use their offsets; as published they do.
     pub offsets: Offsets,
-    /// Where gradients are computed; not part of the plan, a training may move.
+    /// Device that computes gradients; not part of the plan, so a training may change devices.
     pub device: Device,
-    /// Time between two writings of the state.
+    /// Time between two writes of the state.
     pub save_every: Duration,
 }
 
@@ -53,21 +55,21 @@ pub struct Phase {
     pub cycle: u32,
     /// Epochs.
     pub epochs: usize,
-    /// Learning rates.
+    /// The learning rate schedule.
     pub schedule: Schedule,
 }
 
 /// All stages and cycles of a configuration.
 ///
 /// # Errors
-/// A scheduler that the authors' code does not have.
+/// The authors' code does not have this scheduler.
 pub fn phases(config: &Config) -> Result<Vec<Phase>, TrainError> {
     let decay = |epochs: usize| match config.lr_scheduler.as_deref() {
         None => Ok(Decay::None),
         Some("cosine") => Ok(Decay::Cosine { epochs, least: config.lr_decay_min_lr }),
         Some("step") => Ok(Decay::Step { epochs, factor: config.lr_decay_rate }),
         Some(other) => {
-            Err(TrainError::Data(format!("lr_scheduler: {other}; cosine, step or null are known")))
+            Err(TrainError::Data(format!("lr_scheduler: {other}; expected cosine, step or null")))
         }
     };
     // Without a scheduler the authors' code has no warm-up either.
@@ -86,16 +88,16 @@ pub fn phases(config: &Config) -> Result<Vec<Phase>, TrainError> {
 /// The losses of a configuration.
 ///
 /// # Errors
-/// A loss that the authors' code does not have, or not four weights.
+/// The authors' code does not have this loss, or there are not four weights.
 pub fn objective(config: &Config) -> Result<Objective, TrainError> {
     let distance = match config.loss.to_lowercase().as_str() {
         "l1" => Distance::L1,
         "mse" => Distance::Mse,
-        other => return Err(TrainError::Data(format!("loss: {other}; l1 or mse are known"))),
+        other => return Err(TrainError::Data(format!("loss: {other}; expected l1 or mse"))),
     };
     let [a, b, c, d] = config.loss_weight.as_slice() else {
         let found = config.loss_weight.len();
-        return Err(TrainError::Data(format!("loss_weight: {found} numbers instead of four")));
+        return Err(TrainError::Data(format!("loss_weight: {found} numbers; expected four")));
     };
     Ok(Objective { weights: [*a as f32, *b as f32, *c as f32, *d as f32], distance })
 }
@@ -103,11 +105,11 @@ pub fn objective(config: &Config) -> Result<Objective, TrainError> {
 /// The crop of a configuration.
 ///
 /// # Errors
-/// Not two sides, or a scale factor that is not a whole number.
+/// There are not two sides, or the scale factor is not a whole number.
 pub fn crop(config: &Config) -> Result<Crop, TrainError> {
     let [rows, columns] = config.roi_size.as_slice() else {
         let found = config.roi_size.len();
-        return Err(TrainError::Data(format!("roi_size: {found} numbers instead of two")));
+        return Err(TrainError::Data(format!("roi_size: {found} numbers; expected two")));
     };
     let scale = config.scale_factor;
     if scale < 1.0 || scale.fract() != 0.0 {
@@ -118,7 +120,7 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
     Ok(crop)
 }
 
-/// The recordings in `part` of all folders of a configuration.
+/// The recordings in the subfolder `part` of all folders of a configuration.
 fn recordings(config: &Config, crop: Crop, part: &str) -> Result<Recordings, TrainError> {
     let roots = std::iter::once(&config.root_path).chain(&config.more_roots);
     let mut folders: Vec<PathBuf> = roots.map(|root| root.join(part)).collect();
@@ -134,7 +136,7 @@ fn recordings(config: &Config, crop: Crop, part: &str) -> Result<Recordings, Tra
     Recordings::mixed(&folders, crop, &others)
 }
 
-/// Crops of recordings in test/, evenly spread over them; none where there is no such folder.
+/// Crops of recordings in test/, evenly spread over them; none if there is no such folder.
 fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
     let recordings = recordings(config, crop, "test")?;
     let all = recordings.files().len();
@@ -151,14 +153,13 @@ fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
     Ok(Validation::without_truth(samples.map(|s| (scale(&s), s)).collect()))
 }
 
-/// How the names of a cycle's checkpoints begin.
+/// The start of the file names of a cycle's checkpoints.
 fn prefix(stage: u32, cycle: u32) -> String {
     format!("best-stage={stage}-cycle={cycle:02}-epoch=")
 }
 
-/// Removes the checkpoints of this cycle that a killed run could not remove any more: only the
-/// best one is kept.
-fn tidy(folder: &Path, position: &Position) -> Result<(), TrainError> {
+/// Removes checkpoints of this cycle that a killed run left: only the best one is kept.
+fn remove_stale_checkpoints(folder: &Path, position: &Position) -> Result<(), TrainError> {
     let fail = |e: std::io::Error| TrainError::state(folder, e);
     let prefix = prefix(position.stage, position.cycle);
     for entry in std::fs::read_dir(folder).map_err(fail)? {
@@ -171,7 +172,7 @@ fn tidy(folder: &Path, position: &Position) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// A training under way.
+/// A training in progress.
 struct Run<'a> {
     settings: &'a Settings,
     recordings: &'a Recordings,
@@ -188,12 +189,12 @@ struct Run<'a> {
     skipped: Skipped,
 }
 
-/// Trains all stages and cycles, or goes on with what the checkpoint folder holds. Returns
-/// whether the end was reached (the watch may stop it before).
+/// Runs all stages and cycles, or resumes from the state in the checkpoint folder. Returns whether
+/// the end was reached (the observer may stop it earlier).
 ///
 /// # Errors
-/// A configuration that means nothing, no recordings, numbers that are not finite, or files
-/// that cannot be written. The state on disk is sound in any case.
+/// An invalid configuration, no recordings, numbers that are not finite, or files that cannot be
+/// written. The state on disk is valid in any case.
 pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, TrainError> {
     let config = &settings.config;
     let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
@@ -222,8 +223,8 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
             return Err(TrainError::Plan { path, found, expected: plan });
         }
         let p = &state.position;
-        watch.notify(&format!("going on: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
-        tidy(&folder, p)?;
+        watch.notify(&format!("resuming: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
+        remove_stale_checkpoints(&folder, p)?;
         state
     } else {
         let position = Position { plan, stage: 1, ..Position::default() };
@@ -235,7 +236,7 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
         .map(|p| p.epochs)
         .sum();
     let step = (done + state.position.epoch) * steps + state.position.batch;
-    // Within an epoch, even after its last batch, its validation is still to come.
+    // Within an epoch, even after its last batch, its validation is still pending.
     let validated = state.position.batch == 0;
     let metrics = Metrics::open(&folder.join("metrics.jsonl"), step as u64, validated)?;
     let adam = state.adam.clone();
@@ -270,7 +271,7 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
 }
 
 impl Run<'_> {
-    /// A cycle starts from the best epoch of the one before, which also is its teacher.
+    /// Starts a cycle from the best epoch of the previous one, which also becomes its teacher.
     fn begin(&mut self, phase: Phase, watch: &mut dyn TrainObserver) -> Result<(), TrainError> {
         let best = match &self.state.position.best_file {
             Some(name) => {
@@ -278,7 +279,7 @@ impl Run<'_> {
                 let bytes = std::fs::read(&path).map_err(|e| TrainError::state(&path, e))?;
                 self.learner.layout.flatten(&Weights::from_bytes(&bytes)?)
             }
-            // No epochs at all: what there is.
+            // Without any epoch there is no checkpoint: use the current parameters.
             None => self.learner.adam.parameters.clone(),
         };
         let plan = std::mem::take(&mut self.state.position.plan);
@@ -304,7 +305,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One stage or cycle to its end; `false` where the watch stopped it.
+    /// Runs one stage or cycle to its end; `false` if the observer stopped it.
     fn phase(
         &mut self,
         phase: Phase,
@@ -337,8 +338,8 @@ impl Run<'_> {
         let batches = order.len().div_ceil(size);
         let (recordings, crop, skip) = (self.recordings, self.crop, self.state.position.batch);
         let load = move |number: usize, files: &[usize]| {
-            // One reduction for the whole batch, as published; recordings of another ratio of
-            // resolutions have their own.
+            // One reduction for the whole batch, as published; recordings with another ratio of
+            // resolutions get their own.
             let mut random = KeyedRng::keyed(&key(REDUCTION, number as u64));
             let to = reduced(crop, &mut random);
             use rayon::prelude::*;
@@ -353,7 +354,7 @@ impl Run<'_> {
             files.par_iter().enumerate().filter_map(|(i, f)| one(i, f)).collect::<Vec<_>>()
         };
         let rate = phase.schedule.at(epoch);
-        let how = StepSettings {
+        let step_settings = StepSettings {
             rate,
             weight_decay: config.weight_decay,
             longest: None,
@@ -361,26 +362,28 @@ impl Run<'_> {
         };
         let mut last = Instant::now();
         let finished = std::thread::scope(|scope| {
-            let (give, take) = crossbeam_channel::bounded::<(usize, Vec<Unlabelled>)>(2);
+            let (sender, receiver) = crossbeam_channel::bounded::<(usize, Vec<Unlabelled>)>(2);
             let chunks = order.chunks(size).enumerate().skip(skip);
             std::thread::Builder::new()
                 .name("train-data".into())
                 .spawn_scoped(scope, move || {
                     for (number, files) in chunks {
-                        if give.send((number, load(number, files))).is_err() {
+                        if sender.send((number, load(number, files))).is_err() {
                             return;
                         }
                     }
                 })
-                .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
-            let take = take;
-            for (number, samples) in &take {
+                .map_err(|e| {
+                    TrainError::Data(format!("cannot start the data loader thread: {e}"))
+                })?;
+            let receiver = receiver;
+            for (number, samples) in &receiver {
                 let step = ((before + epoch) * batches + number + 1) as u64;
-                self.skipped.tell(recordings, step, &mut self.metrics, watch)?;
-                let mut go_on = true;
+                self.skipped.report(recordings, step, &mut self.metrics, watch)?;
+                let mut running = true;
                 if !samples.is_empty() {
                     let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
-                    let (losses, gradient) = self.learner.step(batch, how)?;
+                    let (losses, gradient) = self.learner.step(batch, step_settings)?;
                     self.state.position.samples += samples.len();
                     self.state.position.loss_sum += losses.total() * samples.len() as f64;
                     let position = &mut self.state.position;
@@ -398,13 +401,13 @@ impl Run<'_> {
                         seconds: position.seconds,
                     };
                     self.metrics.write(&progress)?;
-                    go_on = watch.step(&progress);
+                    running = watch.step(&progress);
                 }
                 self.state.position.batch = number + 1;
-                if !go_on || self.saved.elapsed() >= self.settings.save_every {
+                if !running || self.saved.elapsed() >= self.settings.save_every {
                     self.save()?;
                 }
-                if !go_on {
+                if !running {
                     return Ok(false);
                 }
             }
@@ -415,10 +418,10 @@ impl Run<'_> {
         }
         if self.state.position.samples == 0 {
             return Err(TrainError::Data(
-                "every recording was skipped: nothing to learn from".into(),
+                "every recording was skipped: there is no training data".into(),
             ));
         }
-        // Before the state is written: who is killed in between validates again, not never.
+        // Before the state is written: a run that is killed in between repeats the validation.
         let epochs = before + epoch + 1;
         if epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs {
             let step = (epochs * batches) as u64;
@@ -432,7 +435,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// The epoch's mean loss decides whether its weights are the best of this cycle.
+    /// The epoch's mean loss determines whether its weights are the best of this cycle.
     fn end_epoch(&mut self, phase: Phase) -> Result<(), TrainError> {
         let position = &mut self.state.position;
         let loss = position.loss_sum / position.samples as f64;
@@ -448,7 +451,7 @@ impl Run<'_> {
             position.epoch += 1;
             (position.batch, position.samples, position.loss_sum) = (0, 0, 0.0);
             self.save()?;
-            // Only now: the state on disk names the new one.
+            // Only now, because the state on disk must name an existing file.
             if let Some(old) = old {
                 let path = self.folder.join(old);
                 std::fs::remove_file(&path).map_err(|e| TrainError::state(&path, e))?;

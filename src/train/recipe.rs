@@ -1,5 +1,5 @@
-//! A training as a file: what samples are like, the stages, the optimiser. The file that the
-//! shipped weights were trained with lies in `configs/`, and their model card quotes it.
+//! A training recipe as a file: samples, stages and optimiser. The recipe of the shipped weights is
+//! in `configs/`, and their model card cites it.
 
 use super::cpu::Offsets;
 use super::loss::Criterion;
@@ -13,41 +13,41 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
-    /// Name, which the weights' model card quotes.
+    /// The name that the weights' model card cites.
     pub name: String,
-    /// What the network reads of the events.
+    /// The network's event input.
     pub event_input: EventInput,
     /// The loss.
     pub criterion: Criterion,
-    /// Largest learning rate; half a cosine over all stages leads down from it.
+    /// Largest learning rate; one cosine decay over all stages starts from it.
     pub learning_rate: f64,
-    /// Steps in which the rate rises.
+    /// Warm-up steps.
     pub warmup_steps: u64,
-    /// Share of its old value that the running mean of the parameters keeps in a step.
+    /// Decay of the moving average of the parameters: the weight of its old value in a step.
     pub mean_keeps: f64,
-    /// How wrong the contrast thresholds are that the network is given.
+    /// Error of the contrast thresholds that the network is given.
     #[serde(default)]
     pub threshold_error: ThresholdError,
-    /// What is trained on, one after another.
+    /// The training stages in order.
     pub stages: Vec<Stage>,
-    /// What samples are like.
+    /// The distribution of the samples.
     pub samples: Recipe,
 }
 
-/// Part of a training with samples of one size.
+/// A part of a training with samples of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Steps.
     pub steps: u64,
-    /// Samples in a batch.
+    /// Batch size.
     pub batch: usize,
     /// Side of the images in pixels, a multiple of 16 and at least 64.
     pub side_px: usize,
-    /// Longest blur in pixels.
+    /// Largest blur in pixels.
     pub max_blur_px: f64,
-    /// Whether the deformable convolutions deform. Held at zero they cost far less, and what is
-    /// learned that way is where free ones start from.
+    /// Whether the deformable convolutions use their offsets. Fixed at zero they cost far less; a
+    /// stage with free offsets starts from the parameters learned that way.
     pub offsets: Offsets,
 }
 
@@ -55,7 +55,7 @@ impl TrainingRecipe {
     /// Reads a YAML file.
     ///
     /// # Errors
-    /// A file that cannot be read, unknown or missing fields, or values that make no sense.
+    /// The file cannot be read, fields are unknown or missing, or values are invalid.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let text = std::fs::read_to_string(path).map_err(|e| TrainError::state(path, e))?;
         let recipe: Self = yaml_serde::from_str(&text).map_err(|e| TrainError::state(path, e))?;
@@ -63,12 +63,12 @@ impl TrainingRecipe {
         Ok(recipe)
     }
 
-    /// Steps of all stages.
+    /// Number of steps of all stages.
     pub fn steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
     }
 
-    /// The offsets of every stage, each with the stage's first step.
+    /// The offsets of every stage, with the stage's first step.
     pub fn offsets(&self) -> Vec<(u64, Offsets)> {
         let mut first = 0;
         let stage = |stage: &Stage| {
@@ -85,13 +85,13 @@ impl TrainingRecipe {
         }
         for Stage { batch, side_px, max_blur_px, .. } in &self.stages {
             if *batch == 0 || *batch > 4096 {
-                return Err(format!("batch: {batch}; 1 to 4096 samples are possible"));
+                return Err(format!("batch: {batch}; must be 1 to 4096"));
             }
             if *side_px < 64 || !side_px.is_multiple_of(16) {
                 return Err(format!("side_px: {side_px}; must be a multiple of 16, at least 64"));
             }
             if !(0.0..=250.0).contains(max_blur_px) {
-                return Err(format!("max_blur_px: {max_blur_px}; 0 to 250 are possible"));
+                return Err(format!("max_blur_px: {max_blur_px}; must be 0 to 250"));
             }
         }
         let rate = self.learning_rate;

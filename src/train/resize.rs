@@ -1,5 +1,5 @@
-//! Bicubic reduction as the published training does it: PyTorch's `interpolate`, a = -0.75, pixel
-//! centres aligned, no low-pass.
+//! Bicubic reduction as in the published training: PyTorch's `interpolate` with a = -0.75, pixel
+//! centres aligned, no low-pass filter.
 
 /// Four samples and their weights for every output along one axis.
 pub(super) fn taps(from: usize, to: usize) -> Vec<[(usize, f32); 4]> {
@@ -27,7 +27,7 @@ pub(super) fn taps(from: usize, to: usize) -> Vec<[(usize, f32); 4]> {
         .collect()
 }
 
-/// Every plane of `height x width` numbers brought to `to`, rows and columns.
+/// Resizes every plane of `height x width` values to `to`, rows and columns.
 pub fn bicubic(planes: &[f32], (height, width): (usize, usize), to: (usize, usize)) -> Vec<f32> {
     let (rows, columns) = (taps(height, to.0), taps(width, to.1));
     let mut out = Vec::with_capacity(planes.len() / (height * width).max(1) * to.0 * to.1);

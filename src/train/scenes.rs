@@ -1,4 +1,4 @@
-//! Batches of simulated scenes, stage by stage.
+//! Batches of generated scenes, stage by stage.
 
 use super::cpu::Input;
 use super::loss::Labelled;
@@ -13,10 +13,11 @@ use crate::time::TimeRange;
 use crate::train::ThresholdError;
 use rayon::prelude::*;
 
-/// A sample as the network reads it. `thresholds` are what it is given as the camera's.
+/// The network's input and ground truth of a sample. `thresholds` are those that the network is
+/// given.
 ///
 /// # Errors
-/// Events that do not fit the exposure; none that a sampler makes.
+/// The events do not fit the exposure, which a sampler never causes.
 pub fn labelled(
     sample: &Sample,
     event_input: EventInput,
@@ -39,7 +40,7 @@ pub fn labelled(
     Ok(Labelled { input, sharp: planes(&sample.sharp) })
 }
 
-/// One stage's sampler.
+/// The sampler of one stage.
 struct SceneStage {
     /// The stage's first batch.
     first: u64,
@@ -47,7 +48,7 @@ struct SceneStage {
     sampler: Sampler,
 }
 
-/// Batches made from photographs on the fly.
+/// Batches that are generated from photographs during training.
 pub struct Scenes {
     stages: Vec<SceneStage>,
     event_input: EventInput,
@@ -55,7 +56,7 @@ pub struct Scenes {
     seed: u64,
 }
 
-/// Purposes that random numbers are drawn for.
+/// RNG key that separates this use of the seed.
 const THRESHOLDS: u64 = 0x7468_7265;
 
 impl Scenes {
@@ -68,7 +69,7 @@ impl Scenes {
                 max_blur_px: stage.max_blur_px,
                 ..recipe.samples.clone()
             };
-            // Stages number their samples from zero: other seeds keep them apart.
+            // Every stage numbers its samples from zero, so each needs its own seed.
             let sampler = Sampler::new(photographs.clone(), samples, seed + number as u64);
             let begins = first;
             first += stage.steps;

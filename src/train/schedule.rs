@@ -1,18 +1,18 @@
-//! How the learning rate changes: the published schedulers by epoch, and one by step.
+//! Learning rate schedules: the published ones by epoch, and one by step.
 
-/// What follows the warm-up.
+/// The decay after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decay {
-    /// Always the same.
+    /// Constant.
     None,
-    /// Half a cosine over `epochs`, down to `least` (PyTorch's `CosineAnnealingLR`).
+    /// A cosine decay over `epochs`, down to `least` (PyTorch's `CosineAnnealingLR`).
     Cosine {
-        /// Epochs of the half period.
+        /// Length of the decay in epochs.
         epochs: usize,
-        /// Where it ends.
+        /// Final learning rate.
         least: f64,
     },
-    /// Multiplied by `factor` every `epochs` (PyTorch's `StepLR`).
+    /// Multiplied by `factor` every `epochs` epochs (PyTorch's `StepLR`).
     Step {
         /// Epochs between two steps.
         epochs: usize,
@@ -28,14 +28,14 @@ pub struct Schedule {
     pub rate: f64,
     /// Epochs of linear warm-up from zero.
     pub warmup: usize,
-    /// What follows.
+    /// The decay.
     pub decay: Decay,
 }
 
 impl Schedule {
-    /// The learning rate of an epoch, the first being 0. The package that the authors warm up
-    /// with starts at zero, reaches the full rate in epoch `warmup` and gives it once more
-    /// before the decay begins; without warm-up the decay begins at once.
+    /// The learning rate of an epoch, the first being 0. As in the warm-up package of the authors'
+    /// code, it starts at zero, reaches the full rate in epoch `warmup` and stays there for one
+    /// more epoch before the decay begins. Without warm-up the decay begins at once.
     pub fn at(&self, epoch: usize) -> f64 {
         if self.warmup > 0 && epoch <= self.warmup {
             return self.rate * epoch as f64 / self.warmup as f64;
@@ -55,8 +55,8 @@ impl Schedule {
     }
 }
 
-/// The supervised stage's rate at `step` of `total`: `warmup` steps up, then half a cosine down
-/// to a fiftieth.
+/// The supervised stage's learning rate at `step` of `total`: `warmup` steps of linear warm-up,
+/// then a cosine decay to a fiftieth.
 pub fn by_step(rate: f64, step: u64, total: u64, warmup: u64) -> f64 {
     let up = ((step + 1) as f64 / warmup.max(1) as f64).min(1.0);
     let done = (step as f64 / total.max(1) as f64).min(1.0);
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_first_stage_warms_up_and_ends_near_the_least() {
+    fn the_published_first_stage_warms_up_and_decays_to_the_minimum() {
         let cosine = Decay::Cosine { epochs: 200, least: 1e-5 };
         let first = Schedule { rate: 1e-3, warmup: 10, decay: cosine };
         assert_eq!(first.at(0), 0.0);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_multiply() {
+    fn step_decay_multiplies_the_rate() {
         let steps =
             Schedule { rate: 1.0, warmup: 0, decay: Decay::Step { epochs: 3, factor: 0.5 } };
         assert_eq!([0, 2, 3, 6].map(|e| steps.at(e)), [1.0, 1.0, 0.5, 0.25]);

@@ -1,4 +1,4 @@
-//! Names what a training leaves out, each once, and counts it.
+//! Reports and counts the recordings that a training skips, each once.
 
 use super::TrainError;
 use super::metrics_file::Metrics;
@@ -7,33 +7,33 @@ use super::watch::TrainObserver;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What was told of so far.
+/// The recordings that were reported so far.
 #[derive(Default)]
 pub(super) struct Skipped {
-    told: BTreeSet<PathBuf>,
+    reported: BTreeSet<PathBuf>,
 }
 
 impl Skipped {
-    /// Tells of the recordings that were skipped since the last time, a person and the metrics
+    /// Reports the recordings that were skipped since the last call to the observer and the metrics
     /// file.
-    pub(super) fn tell(
+    pub(super) fn report(
         &mut self,
         recordings: &Recordings,
         step: u64,
         metrics: &mut Metrics,
         watch: &mut dyn TrainObserver,
     ) -> Result<(), TrainError> {
-        if recordings.skipped_count() == self.told.len() {
+        if recordings.skipped_count() == self.reported.len() {
             return Ok(());
         }
         for (path, why) in recordings.skipped() {
-            if !self.told.contains(&path) {
+            if !self.reported.contains(&path) {
                 watch.notify(&format!("skipped {}: {why}", path.display()));
                 metrics.skip(step, &path, &why)?;
-                self.told.insert(path);
+                self.reported.insert(path);
             }
         }
-        let (n, of) = (self.told.len(), recordings.files().len());
+        let (n, of) = (self.reported.len(), recordings.files().len());
         watch.notify(&format!("{n} of {of} recordings skipped so far"));
         Ok(())
     }

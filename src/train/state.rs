@@ -1,5 +1,5 @@
-//! What a training is when it is not running: one file, written whole or not at all, from which
-//! it goes on exactly.
+//! The saved state of a training: one file, written atomically, from which training resumes
+//! bit-exactly.
 
 use super::TrainError;
 use super::adam::Adam;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Where a training stands. Everything random is drawn from the seed and these numbers, so
-/// there is no generator whose state would have to be kept.
+/// The progress of a training. All random numbers are derived from the seed and these numbers, so
+/// there is no generator state to save.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
-    /// What the training is; it goes on only if this is the same.
+    /// Describes the training; it resumes only if this is the same.
     pub plan: String,
     /// Stage: 0 supervised, 1 and 2 published.
     pub stage: u32,
@@ -23,26 +23,26 @@ pub struct Position {
     pub cycle: u32,
     /// Epoch within stage and cycle.
     pub epoch: usize,
-    /// Batches of this epoch that are done.
+    /// Completed batches of this epoch.
     pub batch: usize,
-    /// Samples of those batches: fewer than the files, where some were skipped.
+    /// Samples of those batches; fewer than the files if some were skipped.
     pub samples: usize,
     /// Sum of the losses of those samples.
     pub loss_sum: f64,
     /// Lowest mean loss of an epoch of this cycle so far.
     pub best_loss: Option<f64>,
-    /// The best epoch's file.
+    /// File name of the best epoch's checkpoint.
     pub best_file: Option<String>,
-    /// Seconds of work so far.
+    /// Training time so far in seconds.
     pub seconds: f64,
 }
 
-/// Position, parameters and the optimiser's memory.
+/// Progress, parameters and optimiser state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Where the training stands.
+    /// The progress of the training.
     pub position: Position,
-    /// Its numbers.
+    /// The parameters and the optimiser state.
     pub adam: Adam,
     /// The frozen teacher of the second stage.
     pub teacher: Option<Vec<f32>>,
@@ -52,7 +52,7 @@ impl State {
     /// Writes the file under a temporary name, then renames it.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), TrainError> {
         let bytes = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         let Adam { parameters, first, second, mean, steps } = &self.adam;
@@ -79,21 +79,21 @@ impl State {
         Ok(atomic_file::write(path, &file)?)
     }
 
-    /// Reads the file of a training of the network that reads `event_input`.
+    /// Reads the state of a training of the network that reads `event_input`.
     ///
     /// # Errors
-    /// The file cannot be read, or is not a training's state.
+    /// The file cannot be read, or is not a training state of this network.
     pub fn read(path: &Path, event_input: EventInput) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(|e| TrainError::state(path, e))?;
         let wrong = |e: &dyn std::fmt::Display| TrainError::state(path, e);
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
         let notes = header.metadata().clone().unwrap_or_default();
-        let note = |name: &str| notes.get(name).ok_or_else(|| wrong(&format!("no {name} in it")));
+        let note = |name: &str| notes.get(name).ok_or_else(|| wrong(&format!("it has no {name}")));
         let position = serde_json::from_str(note("position")?).map_err(|e| wrong(&e))?;
         let steps = note("steps")?.parse().map_err(|e| wrong(&e))?;
         let mut tensors = crate::network::tensors(&bytes).map_err(|e| wrong(&e))?;
         let mut take = |name: &str| tensors.remove(name).map(|t| t.data);
-        let mut need = |name: &str| take(name).ok_or_else(|| wrong(&format!("no {name} in it")));
+        let mut need = |name: &str| take(name).ok_or_else(|| wrong(&format!("it has no {name}")));
         let adam = Adam {
             parameters: need("parameters")?,
             first: need("first")?,
@@ -104,7 +104,7 @@ impl State {
         let expected = crate::network::parameters(event_input);
         let n: usize = expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         if [&adam.parameters, &adam.first, &adam.second, &adam.mean].iter().any(|v| v.len() != n) {
-            return Err(wrong(&"parameters of another network"));
+            return Err(wrong(&"its parameters are those of another network"));
         }
         let teacher = take("teacher").filter(|t| t.len() == n);
         Ok(Self { position, adam, teacher })

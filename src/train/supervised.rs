@@ -1,4 +1,4 @@
-//! The supervised stage: scenes made on the fly from photographs, or recordings with truth.
+//! The supervised stage: generated scenes, or recordings with ground truth.
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
@@ -15,33 +15,33 @@ use crate::train::DataLoader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How the supervised stage runs.
+/// Settings of the supervised stage.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Folder for state, weights and metrics.
+    /// Output folder for state, weights and metrics.
     pub out: PathBuf,
     /// Steps of the whole schedule.
     pub steps: u64,
     /// Largest learning rate.
     pub rate: f64,
-    /// Steps in which the rate rises.
+    /// Warm-up steps.
     pub warmup: u64,
-    /// Share of its old value that the running mean of the parameters keeps in a step.
+    /// Decay of the moving average of the parameters: the weight of its old value in a step.
     pub mean_keeps: f64,
     /// The loss.
     pub criterion: Criterion,
-    /// What the network reads of the events.
+    /// The network's event input.
     pub event_input: EventInput,
-    /// Whether the deformable convolutions deform, from which step on; the first one is from the
-    /// start.
+    /// Whether the deformable convolutions use their offsets, each with the step from which on; the
+    /// first entry applies from the start.
     pub offsets: Vec<(u64, Offsets)>,
-    /// Where gradients are computed; not part of the plan, a training may move.
+    /// Device that computes gradients; not part of the plan, so a training may change devices.
     pub device: Device,
     /// Steps between validations.
     pub validate_every: u64,
-    /// Time between two writings of the state.
+    /// Time between two writes of the state.
     pub save_every: Duration,
-    /// What else makes this training this one: data, seed, first weights.
+    /// The rest of what identifies this training: data, seed, initial weights.
     pub plan: String,
 }
 
@@ -53,7 +53,8 @@ impl Settings {
 
     fn plan(&self) -> String {
         format!(
-            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets {:?}; {}",
+            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
+             {:?}; {}",
             self.steps,
             self.rate,
             self.warmup,
@@ -66,7 +67,7 @@ impl Settings {
     }
 }
 
-/// Files of a training.
+/// The files of a training.
 struct Files {
     state: PathBuf,
     metrics: PathBuf,
@@ -83,12 +84,12 @@ impl Files {
     }
 }
 
-/// Trains until the schedule ends or the watch stops it; goes on from the state in the folder
-/// where there is one, otherwise from `first`. Returns the state at the end.
+/// Trains until the schedule ends or the observer stops it. Resumes from the state in the output
+/// folder if there is one, otherwise starts from `first`. Returns the final state.
 ///
 /// # Errors
-/// Numbers that are not finite, a state of another training, files that cannot be written, or
-/// nothing to learn from. The state on disk is sound in any case.
+/// Numbers that are not finite, a state of another training, files that cannot be written, or no
+/// training data. The state on disk is valid in any case.
 pub fn run(
     settings: &Settings,
     first: Vec<f32>,
@@ -103,7 +104,7 @@ pub fn run(
             let (found, expected) = (state.position.plan, settings.plan());
             return Err(TrainError::Plan { path: files.state, found, expected });
         }
-        watch.notify(&format!("going on after step {}", state.adam.steps));
+        watch.notify(&format!("resuming after step {}", state.adam.steps));
         state
     } else {
         let position = Position { plan: settings.plan(), ..Position::default() };
@@ -114,46 +115,46 @@ pub fn run(
     let mut learner =
         Learner::new(adam, settings.event_input, settings.offsets_at(step), settings.device)?;
     let result = std::thread::scope(|scope| {
-        let (give, take) = crossbeam_channel::bounded(2);
+        let (sender, receiver) = crossbeam_channel::bounded(2);
         let numbers = learner.adam.steps..settings.steps;
         std::thread::Builder::new()
             .name("train-data".into())
             .spawn_scoped(scope, move || {
                 for number in numbers {
-                    // The other end is gone when the training stops.
-                    if give.send(batches.batch(number)).is_err() {
+                    // The receiver is dropped when training stops.
+                    if sender.send(batches.batch(number)).is_err() {
                         return;
                     }
                 }
             })
-            .map_err(|e| TrainError::Data(format!("cannot start the data's thread: {e}")))?;
+            .map_err(|e| TrainError::Data(format!("cannot start the data loader thread: {e}")))?;
         let mut saved = Instant::now();
         let mut last = Instant::now();
         let mut skipped = Skipped::default();
-        // `take` is dropped with this closure, which ends the thread before the scope does.
-        let take = take;
+        // The receiver is dropped with this closure, which ends the thread before the scope does.
+        let receiver = receiver;
         while learner.adam.steps < settings.steps {
-            let Ok(samples) = take.recv() else { break };
+            let Ok(samples) = receiver.recv() else { break };
             let step = learner.adam.steps;
             if let Some(recordings) = batches.recordings() {
-                skipped.tell(recordings, step, &mut metrics, watch)?;
+                skipped.report(recordings, step, &mut metrics, watch)?;
             }
             let samples = samples?;
             let offsets = settings.offsets_at(step);
             if offsets != learner.offsets {
-                watch.notify(&format!("{offsets:?} offsets from step {step} on"));
+                watch.notify(&format!("offsets from step {step} on: {offsets:?}"));
                 learner.hold_offsets(offsets, settings.device)?;
             }
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
-            // Gradients longer than 1 are shortened: single samples must not undo much.
-            let how = StepSettings {
+            // The gradient norm is limited to 1, so that single samples do not undo much.
+            let step_settings = StepSettings {
                 rate,
                 weight_decay: 0.0,
                 longest: Some(1.0),
                 mean_keeps: settings.mean_keeps,
             };
             let batch = Batch::Labelled { samples: &samples, criterion: settings.criterion };
-            let (losses, gradient) = learner.step(batch, how)?;
+            let (losses, gradient) = learner.step(batch, step_settings)?;
             state.position.seconds += last.elapsed().as_secs_f64();
             last = Instant::now();
             let progress = Progress {
@@ -168,18 +169,18 @@ pub fn run(
                 seconds: state.position.seconds,
             };
             metrics.write(&progress)?;
-            let go_on = watch.step(&progress) && progress.step < settings.steps;
+            let running = watch.step(&progress) && progress.step < settings.steps;
             let validate = progress.step.is_multiple_of(settings.validate_every.max(1));
-            if validate || !go_on {
+            if validate || !running {
                 validate_now(&learner, &files, validation, &mut metrics, &mut state, watch)?;
             }
-            if saved.elapsed() >= settings.save_every || validate || !go_on {
+            if saved.elapsed() >= settings.save_every || validate || !running {
                 metrics.flush()?;
                 state.adam.clone_from(&learner.adam);
                 state.write(&files.state)?;
                 saved = Instant::now();
             }
-            if !go_on {
+            if !running {
                 break;
             }
         }
@@ -189,7 +190,7 @@ pub fn run(
     result.map(|()| state)
 }
 
-/// Scores, a sheet and the weights: the running mean of the parameters.
+/// Writes scores, a contact sheet and the weights (the moving average of the parameters).
 fn validate_now(
     learner: &Learner,
     files: &Files,

@@ -1,17 +1,18 @@
-//! How far the thresholds of a training are off.
+//! Random errors of the contrast thresholds in training.
 
 use crate::event::Thresholds;
 use crate::random::KeyedRng;
 use serde::{Deserialize, Serialize};
 
-/// How wrong the contrast thresholds are that the network is given: estimates of them are never
-/// exact, and the network must learn to live with that.
+/// Error of the contrast thresholds that the network is given: estimated thresholds are never
+/// exact, and the network must tolerate that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThresholdError {
-    /// Standard deviation of the logarithm of an error common to both.
+    /// Standard deviation of the logarithm of an error common to both polarities.
     pub common: f64,
-    /// Standard deviation of the logarithm of an error that raises one and lowers the other.
+    /// Standard deviation of the logarithm of an error that raises one threshold and lowers the
+    /// other.
     pub polarity: f64,
 }
 

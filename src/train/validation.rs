@@ -1,4 +1,4 @@
-//! How good the network is on exposures that training never sees.
+//! Quality of the network on exposures that are not used for training.
 
 use super::TrainError;
 use super::cpu::{Input, Net};
@@ -11,72 +11,72 @@ use serde::Serialize;
 use std::path::Path;
 
 /// A held-out exposure.
-struct Held {
+struct HeldOut {
     /// Ratio of image to event resolution.
     scale: usize,
     input: Input,
-    /// The sharp image, where it is known.
+    /// The sharp image, if it is known.
     sharp: Option<Vec<f32>>,
 }
 
-/// Held-out exposures, with their truth or without.
+/// Held-out exposures, with or without ground truth.
 pub struct Validation {
-    samples: Vec<Held>,
+    samples: Vec<HeldOut>,
 }
 
 /// Means over the held-out exposures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Scores {
-    /// PSNR of the blurry images in dB, where the truth is known.
+    /// PSNR of the blurry images in dB, with ground truth only.
     pub blurry_db: Option<f64>,
-    /// PSNR of the restored images in dB, where the truth is known.
+    /// PSNR of the restored images in dB, with ground truth only.
     pub restored_db: Option<f64>,
-    /// Sharpness (see [`metrics::sharpness`]) of the restored images over the true ones', or,
-    /// without truth, over the blurry ones'.
+    /// Sharpness (see [`metrics::sharpness`]) of the restored images, relative to that of the sharp
+    /// images or, without ground truth, the blurry ones.
     pub sharpness: f64,
-    /// Gain in dB by the ratio of image to event resolution.
+    /// PSNR gain in dB per ratio of image to event resolution.
     pub gain_db: Vec<(usize, f64)>,
 }
 
 impl Validation {
-    /// From samples with truth, each with its ratio of image to event resolution.
+    /// From samples with ground truth, each with its ratio of image to event resolution.
     pub fn new(samples: Vec<(usize, Labelled)>) -> Self {
-        let held = |(scale, s): (usize, Labelled)| {
+        let held_out = |(scale, s): (usize, Labelled)| {
             let Labelled { input, sharp } = s;
-            Held { scale, input, sharp: Some(sharp) }
+            HeldOut { scale, input, sharp: Some(sharp) }
         };
-        Self { samples: samples.into_iter().map(held).collect() }
+        Self { samples: samples.into_iter().map(held_out).collect() }
     }
 
-    /// From samples without truth.
+    /// From samples without ground truth, each with its ratio of image to event resolution.
     pub fn without_truth(samples: Vec<(usize, Input)>) -> Self {
-        let held = |(scale, input)| Held { scale, input, sharp: None };
-        Self { samples: samples.into_iter().map(held).collect() }
+        let held_out = |(scale, input)| HeldOut { scale, input, sharp: None };
+        Self { samples: samples.into_iter().map(held_out).collect() }
     }
 
-    /// Runs all of them.
+    /// Runs the network on all exposures.
     ///
     /// # Errors
-    /// A sample that the network cannot take.
+    /// The network cannot process a sample.
     pub fn run(&self, net: &Net) -> Result<Scores, TrainError> {
         struct One {
             scale: usize,
-            /// PSNR blurry and restored.
+            /// PSNR of the blurry and of the restored image.
             db: Option<(f64, f64)>,
             sharpness: f64,
         }
-        let one = |held: &Held| {
-            let latent = net.forward(&held.input)?.latent;
-            let size = Size::new(held.input.width, held.input.height);
+        let one = |held_out: &HeldOut| {
+            let latent = net.forward(&held_out.input)?.latent;
+            let size = Size::new(held_out.input.width, held_out.input.height);
             let sharp = |data: &[f32]| {
                 let clamped = data.iter().map(|v| v.clamp(0.0, 1.0)).collect();
                 ImageF32::new(3, size, clamped).map_or(0.0, |p| metrics::sharpness(&p))
             };
-            let blur = &held.input.blur;
-            let db = held.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
-            let reference = sharp(held.sharp.as_ref().unwrap_or(blur));
+            let blur = &held_out.input.blur;
+            let db = held_out.sharp.as_ref().map(|s| (psnr(blur, s), psnr(&latent, s)));
+            let reference = sharp(held_out.sharp.as_ref().unwrap_or(blur));
             let sharpness = sharp(&latent) / reference.max(1e-12);
-            Ok(One { scale: held.scale, db, sharpness })
+            Ok(One { scale: held_out.scale, db, sharpness })
         };
         let all: Vec<One> = self.samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
         let mean = |values: Vec<f64>| {
@@ -99,10 +99,10 @@ impl Validation {
         })
     }
 
-    /// Scores, and a sheet of pictures in `folder` named by the step.
+    /// Computes the scores and writes a contact sheet to `folder`, named by the step.
     ///
     /// # Errors
-    /// A sample that the network cannot take, or a file that cannot be written.
+    /// The network cannot process a sample, or a file cannot be written.
     pub fn report(&self, net: &Net, folder: &Path, step: u64) -> Result<Scores, TrainError> {
         if let Some(sheet) = self.sheet(net, 6)? {
             let path = folder.join(format!("{step:07}.png"));
@@ -122,18 +122,18 @@ impl Validation {
         self.run(net)
     }
 
-    /// The first `count` exposures side by side: blurry, restored and, where known, true, one
-    /// below the other.
+    /// The first `count` exposures side by side: blurry, restored and, if known, sharp, from top to
+    /// bottom.
     fn sheet(&self, net: &Net, count: usize) -> Result<Option<ImageU8>, TrainError> {
         let Some(first) = self.samples.first() else { return Ok(None) };
         let (h, w) = (first.input.height, first.input.width);
         let rows = if first.sharp.is_some() { 3 } else { 2 };
         let mut columns = Vec::new();
-        for held in self.samples.iter().take(count) {
-            if (held.input.height, held.input.width) == (h, w) {
-                let latent = net.forward(&held.input)?.latent;
-                let truth = held.sharp.clone().unwrap_or_default();
-                columns.push([held.input.blur.clone(), latent, truth]);
+        for held_out in self.samples.iter().take(count) {
+            if (held_out.input.height, held_out.input.width) == (h, w) {
+                let latent = net.forward(&held_out.input)?.latent;
+                let truth = held_out.sharp.clone().unwrap_or_default();
+                columns.push([held_out.input.blur.clone(), latent, truth]);
             }
         }
         let size = Size::new(w * columns.len(), rows * h);
@@ -153,7 +153,7 @@ impl Validation {
     }
 }
 
-/// In dB, of clamped numbers.
+/// PSNR in dB, with values clamped to `[0, 1]`.
 fn psnr(image: &[f32], truth: &[f32]) -> f64 {
     let square = |(a, b): (&f32, &f32)| f64::from(a.clamp(0.0, 1.0) - b).powi(2);
     let sum: f64 = image.iter().zip(truth).map(square).sum();

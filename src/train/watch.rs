@@ -1,15 +1,15 @@
-//! What a training tells while it runs.
+//! Progress reports of a training.
 
 use super::Scores;
 use super::loss::Losses;
 use serde::Serialize;
 
-/// After a step.
+/// Progress after a step.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Progress {
-    /// Steps taken, of all runs of this training.
+    /// Steps so far, over all runs of this training.
     pub step: u64,
-    /// Steps that it will take.
+    /// Total number of steps.
     pub steps: u64,
     /// Stage: 0 supervised, 1 and 2 published.
     pub stage: u32,
@@ -19,22 +19,22 @@ pub struct Progress {
     pub epoch: usize,
     /// Mean losses of the batch.
     pub losses: Losses,
-    /// Length of the gradient.
+    /// Norm of the gradient.
     pub gradient: f64,
     /// Learning rate.
     pub rate: f64,
-    /// Seconds of work, of all runs.
+    /// Training time in seconds, over all runs.
     pub seconds: f64,
 }
 
-/// Who is told.
+/// Receives the progress of a training.
 pub trait TrainObserver {
-    /// A step was taken. `false` stops the training after its state was written.
+    /// A step was taken. Returning `false` stops the training after its state was written.
     fn step(&mut self, progress: &Progress) -> bool;
 
-    /// A validation is done.
+    /// A validation is complete.
     fn validated(&mut self, step: u64, scores: &Scores);
 
-    /// Something that a person should read.
+    /// A message for the user.
     fn notify(&mut self, text: &str);
 }

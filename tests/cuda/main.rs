@@ -24,6 +24,7 @@ mod failures;
 mod flight;
 mod gpu_check;
 mod live;
+mod prior;
 mod scene;
 mod stand_in;
 mod steady;

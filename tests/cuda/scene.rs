@@ -10,6 +10,11 @@ use rand::{Rng, SeedableRng};
 
 /// Weights as PyTorch starts them, but with offsets and masks that are not zero.
 pub fn weights(seed: u64) -> Weights {
+    weights_for(EventInput::Counts, seed)
+}
+
+/// The same of the kind that reads `input`.
+pub fn weights_for(input: EventInput, seed: u64) -> Weights {
     let mut rng = StdRng::seed_from_u64(seed);
     let tensor = |(name, shape): (String, Vec<usize>)| {
         let inputs: usize = shape[1..].iter().product();
@@ -19,7 +24,7 @@ pub fn weights(seed: u64) -> Weights {
         let data = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
         (name, Tensor { shape, data })
     };
-    Weights::from_tensors(parameters(EventInput::Counts).into_iter().map(tensor).collect()).unwrap()
+    Weights::from_tensors(parameters(input).into_iter().map(tensor).collect()).unwrap()
 }
 
 pub struct Scene {

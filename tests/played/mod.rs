@@ -1,5 +1,5 @@
-//! A simulated rig played on simulated time, as fast as it can be computed: two clocks that drift,
-//! USB's jitter, a readout that nobody told, and what may go wrong with a clock or a cable.
+//! A simulated rig in simulated time, as fast as it can be computed: two clocks that drift, USB
+//! jitter, an unknown readout time, and faults of clocks and cables.
 
 #![allow(
     dead_code,
@@ -17,71 +17,71 @@ use gem_live::time::Timestamp;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// Stretches that events come in.
+/// Duration of an event packet.
 const PACKET_US: i64 = 4_000;
 /// Mean delay of a transfer over USB.
 const JITTER_US: f64 = 2_000.0;
 
-/// Small frames, and edges that are still several pixels long.
+/// Small frames, in which edges are still several pixels long.
 pub fn model(seed: u64) -> RigModel {
     RigModel::new(Size::new(144, 96), seed)
 }
 
-/// What the world shows again and again: rendering all of ten minutes would take long.
+/// Renders some periods, which are repeated: rendering ten minutes would take too long.
 pub fn world(model: RigModel, periods: usize) -> Vec<Period> {
     let mut world = RigWorld::new(model).unwrap();
     (0..periods).map(|_| world.period().unwrap()).collect()
 }
 
-/// What happens to a rig, at a moment of true time.
+/// A fault of the rig, at a point in true time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// The event camera's clock jumps and does not say so.
+    /// The event camera's clock jumps by this many microseconds, without a notification.
     EventsJump(i64),
-    /// The frame camera's.
+    /// The same for the frame camera's clock.
     FramesJump(i64),
-    /// The event camera is unplugged, and comes back two seconds later with its clock at zero.
+    /// The event camera is unplugged, and returns two seconds later with its clock at zero.
     EventsAnew,
-    /// The frame camera, which then counts from zero too.
+    /// The same for the frame camera, whose frame counter restarts too.
     FramesAnew,
-    /// The cable that carries edges is plugged in, or pulled.
+    /// The sync cable is plugged in (`true`) or pulled.
     Cable(bool),
 }
 
-/// From being unplugged to sending again.
+/// Time between being unplugged and sending again.
 pub const AWAY_US: i64 = 2_000_000;
 
-/// A run.
+/// A simulated run.
 pub struct Play<'a> {
     pub model: RigModel,
     pub world: &'a [Period],
     pub settings: ClockSettings,
-    /// From the shutter's closing to the frame's arrival: readout and transfer.
+    /// From the closing of the shutter to the frame's arrival: readout and transfer.
     pub readout_us: i64,
-    /// Whether frames have stamps of their camera's clock.
+    /// Whether frames have timestamps of their camera's clock.
     pub stamped: bool,
     pub faults: Vec<(i64, Fault)>,
 }
 
-/// One frame as it was timed.
+/// One frame with its estimated time.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
-    /// When its exposure began in truth.
+    /// Start of its exposure in true time.
     pub true_us: i64,
-    /// What it was told against that, on the event camera's clock.
+    /// Error of its estimated start, in the event camera's clock.
     pub error_us: f64,
-    /// How the rig was synchronised then.
+    /// How the rig was synchronised at that time.
     pub state: SyncState,
 }
 
-/// What leaves a camera.
+/// A packet that leaves a camera.
 pub enum Sent {
     Events(EventPacket),
-    /// A frame, when its exposure began in truth, and on the event camera's clock.
+    /// A frame, with the start of its exposure in true time and in the event camera's clock.
     Frame(FramePacket, i64, i64),
 }
 
-/// A clock as the faults leave it.
+/// Offset and epoch of a clock, as changed by faults.
 #[derive(Clone, Copy, Default)]
 struct Shift {
     us: i64,
@@ -91,53 +91,54 @@ struct Shift {
 }
 
 impl Play<'_> {
-    /// A rig without a cable.
+    /// A rig without a sync cable.
     pub fn new(model: RigModel, world: &[Period]) -> Play<'_> {
         let settings = ClockSettings::default();
         Play { model, world, settings, readout_us: 11_000, stamped: true, faults: Vec::new() }
     }
 
-    /// The world's period of a number, moved to where it is then.
+    /// The period with this number, moved to its time.
     fn period(&self, number: usize) -> Period {
         let period = &self.world[number % self.world.len()];
         let by_us = number as i64 * self.model.period_us - period.start_us;
-        let later = |e: &Event| Event { t_us: e.t_us + by_us, ..*e };
+        let moved = |e: &Event| Event { t_us: e.t_us + by_us, ..*e };
         Period {
             number: number as u64,
             start_us: period.start_us + by_us,
             end_us: period.end_us + by_us,
             next_us: period.next_us + by_us,
-            events: period.events.iter().map(later).collect(),
+            events: period.events.iter().map(moved).collect(),
             ..period.clone()
         }
     }
 
-    /// Plays so many frames.
+    /// Runs for this many frames.
     pub fn run(&self, frames: usize) -> Vec<Told> {
         let mut clocks = FrameTimer::new(self.settings, Drops::default());
-        let (mut told, mut waiting) = (Vec::new(), VecDeque::new());
+        let (mut timed_frames, mut expected) = (Vec::new(), VecDeque::new());
         self.send(0..frames, |now_us, sent| {
             match sent {
                 Sent::Events(events) => clocks.push_events(&events),
                 Sent::Frame(frame, true_us, expected_us) => {
-                    waiting.push_back((true_us, expected_us));
+                    expected.push_back((true_us, expected_us));
                     clocks.push_frame(frame);
                 }
             }
             while let Some(timed) = clocks.pop(Timestamp::from_us(now_us)) {
-                // They come out in order, and none is lost.
-                let (true_us, expected_us) = waiting.pop_front().unwrap();
+                // Frames are returned in order, and none is lost.
+                let (true_us, expected_us) = expected.pop_front().unwrap();
                 let error_us = (timed.start.us() - expected_us) as f64;
-                told.push(Told { true_us, error_us, state: clocks.state() });
+                timed_frames.push(Told { true_us, error_us, state: clocks.state() });
             }
         });
-        told
+        timed_frames
     }
 
-    /// Sends what the cameras see during some frames, in the order of its arrival.
+    /// Sends what the cameras see during a range of frames, in the order of arrival.
     pub fn send(&self, frames: Range<usize>, mut arrive: impl FnMut(i64, Sent)) {
         let model = self.model;
-        let (mut of_frames, mut of_events) = (Jitter::new(3, JITTER_US), Jitter::new(4, JITTER_US));
+        let (mut frame_jitter, mut event_jitter) =
+            (Jitter::new(3, JITTER_US), Jitter::new(4, JITTER_US));
         let (mut last_event, mut last_frame) = (0_i64, 0_i64);
         let (mut events, mut frame_clock, mut cable) = (Shift::default(), Shift::default(), false);
         let mut faults = self.faults.iter().copied().peekable();
@@ -163,7 +164,7 @@ impl Play<'_> {
                 }
             }
             let event_us = |true_us: i64| model.event_us(true_us) + events.us;
-            // What leaves the cameras, by when it arrives; on one cable nothing overtakes.
+            // Packets with their arrival times; on one cable none overtakes another.
             let mut sent: Vec<(i64, Sent)> = Vec::new();
             let mut from_us = period.start_us;
             while from_us < period.next_us {
@@ -172,7 +173,7 @@ impl Play<'_> {
                     from_us = until_us;
                     continue;
                 }
-                last_event = last_event.max(until_us + of_events.delay_us() as i64);
+                last_event = last_event.max(until_us + event_jitter.delay_us() as i64);
                 let (from, until) = (event_us(from_us), event_us(until_us));
                 let inside = |us: i64| (from_us..until_us).contains(&us);
                 let of_packet = period.events.iter().filter(|e| inside(e.t_us));
@@ -196,8 +197,8 @@ impl Play<'_> {
                 from_us = until_us;
             }
             if period.start_us >= frame_clock.away_until_us {
-                last_frame =
-                    last_frame.max(period.end_us + self.readout_us + of_frames.delay_us() as i64);
+                last_frame = last_frame
+                    .max(period.end_us + self.readout_us + frame_jitter.delay_us() as i64);
                 let exposure_us = period.end_us - period.start_us;
                 let start = Timestamp::from_us(model.frame_us(period.start_us) + frame_clock.us);
                 let frame = FramePacket {
@@ -221,6 +222,6 @@ impl Play<'_> {
 }
 
 /// The largest error, in microseconds.
-pub fn worst(told: &[Told]) -> f64 {
-    told.iter().map(|t| t.error_us.abs()).fold(0.0, f64::max)
+pub fn worst(timed_frames: &[Told]) -> f64 {
+    timed_frames.iter().map(|t| t.error_us.abs()).fold(0.0, f64::max)
 }

@@ -1,4 +1,4 @@
-//! Small recordings to train on, sound ones and others.
+//! Small recordings to train on, valid and invalid ones.
 
 #![allow(
     dead_code,
@@ -46,10 +46,10 @@ pub fn write(folder: &Path, name: &str, pair: &Pair) {
     gem_live::formats::atomic_file::write(&folder.join(name), &pair.to_bytes().unwrap()).unwrap();
 }
 
-/// What may be wrong with a recording, by the name of its file, and a word of the reason.
+/// Invalid recordings: the file name, and a part of the reason for skipping it.
 pub const BAD: [(&str, &str); 4] = [
     ("no_events.npz", "no events during the first exposure"),
-    ("storm.npz", "broken ones"),
+    ("storm.npz", "hot pixel"),
     ("torn.npz", ""),
     ("uneven.npz", "exposures of different lengths"),
 ];

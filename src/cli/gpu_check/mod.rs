@@ -48,6 +48,9 @@ pub(crate) struct GpuCheck {
     /// are given, one repetition.
     #[arg(long)]
     quick: bool,
+    /// Measure weights that read the event prior.
+    #[arg(long)]
+    prior: bool,
     /// Repetitions of every measurement [default: 30].
     #[arg(long)]
     repeats: Option<usize>,
@@ -123,7 +126,8 @@ impl GpuCheck {
         };
         let repeats = self.repeats.unwrap_or(if self.quick { 1 } else { 30 }).max(1);
         let further = if self.quick { 1 } else { 4 };
-        let weights = random_weights(EventInput::Counts, &mut StdRng::seed_from_u64(1))?;
+        let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
+        let weights = random_weights(input, &mut StdRng::seed_from_u64(1))?;
         for (image, sensor) in sizes.iter().copied() {
             let m = Measurement { weights: &weights, card, repeats, further, image, sensor };
             let row = if self.plan_only { m.count() } else { m.run() };
@@ -134,7 +138,7 @@ impl GpuCheck {
         let report = json!({
             "program": env!("CARGO_PKG_VERSION"), "device": card.ordinal, "card": card.name,
             "capability": format!("{major}.{minor}"), "memory_bytes": card.total_bytes,
-            "repeats": repeats, "golden": found.golden, "sizes": found.sizes,
+            "repeats": repeats, "event_input": input.name(), "golden": found.golden, "sizes": found.sizes,
             "failures": found.failures,
         });
         if let Some(path) = &self.json {

@@ -1,5 +1,6 @@
 //! The kernels' parameters: one structure each, laid out as in the kernels' sources.
 
+use crate::event::BINS;
 use bytemuck::{Pod, Zeroable};
 
 /// An address in device memory.
@@ -15,11 +16,15 @@ macro_rules! arguments {
 }
 
 arguments! {
-    /// `eger.cu`; times in microseconds.
-    EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32, packed: Address }
+    /// `prior.cu`: what follows the counting kernels' header.
+    PriorTarget { overlap: [f32; BINS], total: f32, scales: [f32; 2], unused: f32 }
+    /// `eger.cu`; times in microseconds. With `prior` it is the `PriorHeader` of `prior.cu`.
+    EgerHeader { base: f64, start: f64, bin: f64, target_start: f64, target_end: f64, events: u32, unused: u32, packed: Address, prior: PriorTarget }
     /// `eger.cu`
     Eger { header: Address, counts: Address, height: i32, width: i32, sensor_height: i32, sensor_width: i32 }
-    /// `eger.cu`
+    /// `prior.cu`
+    Prior { header: Address, counts: Address, map: Address, height: i32, width: i32 }
+    /// `eger.cu` and `prior.cu`
     Voxel { planes: Address, map: Address, height: i32, width: i32 }
     /// `conv.cuh`
     Conv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, source_height: i32, source_width: i32 }

@@ -1,8 +1,8 @@
 //! Events as the counting kernel reads them.
 
-use super::arguments::EgerHeader;
+use super::arguments::{EgerHeader, PriorTarget};
 use crate::engine::{EngineError, Events};
-use crate::event::{BINS, EgerError};
+use crate::event::{BINS, EgerError, TargetBins, count_scales};
 use crate::image::Size;
 use crate::time::TimeRange;
 
@@ -22,6 +22,8 @@ pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
 /// One target's header; which events it is about is added where they are sent.
 pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> EgerHeader {
     let exposure = events.exposure;
+    let TargetBins { overlap, total } = TargetBins::new(exposure, target);
+    let scales = count_scales(events.thresholds);
     EgerHeader {
         base: exposure.start_us.floor(),
         start: exposure.start_us,
@@ -29,6 +31,7 @@ pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> Eg
         target_start: target.start_us,
         target_end: target.end_us,
         events: count as u32,
+        prior: PriorTarget { overlap, total, scales, unused: 0.0 },
         ..EgerHeader::default()
     }
 }

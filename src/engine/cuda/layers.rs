@@ -2,8 +2,10 @@
 
 use super::device::{Device, Memory};
 use super::{Precision, pack};
+use crate::event::EventInput;
 use crate::network::{FUSION_LEVELS, Weights, parameters};
 use cudarc::driver::DriverError;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A layer's weights and bias.
@@ -12,10 +14,18 @@ pub(super) struct Layer {
     pub(super) bias: Memory,
 }
 
+/// Channels of the map that the event encoder's first convolution reads: with the event prior more
+/// than the weights have, up to the kernels' multiple of 16; the added ones are zero.
+pub(super) fn map_channels(input: EventInput) -> usize {
+    input.channels().next_multiple_of(16)
+}
+
 /// All layers by their published names; those of the fusion and the deformable convolutions by
 /// the level's name and what they do.
 pub(super) struct Layers {
     layers: HashMap<String, Layer>,
+    /// What the event encoder reads.
+    pub(super) input: EventInput,
     /// The fusion's first layer on event features: its bias depends on the sizes.
     pub(super) position: HashMap<String, Position>,
 }
@@ -51,22 +61,30 @@ impl Layers {
                 layers.insert(name, Layer { weights, bias: device.upload(bias)? });
                 Ok::<_, DriverError>(())
             };
-        for (name, shape) in parameters(weights.event_input()) {
+        let input = weights.event_input();
+        for (name, shape) in parameters(input) {
             let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
             else {
                 continue;
             };
-            let (cout, cin, k) = (*cout, *cin, *k);
-            let w = weights.get(&format!("{name}.weight"));
+            let (cout, k) = (*cout, *k);
+            let published = weights.get(&format!("{name}.weight"));
+            let (cin, w) = match name {
+                "ev_enc.conv1" if map_channels(input) != *cin => {
+                    let inputs = map_channels(input);
+                    (inputs, Cow::from(pack::with_inputs(published, *cin, k * k, inputs)))
+                }
+                _ => (*cin, Cow::from(published)),
+            };
             let natural = cout % 16 != 0;
             let bias =
                 pack::padded(weights.get(&format!("{name}.bias")), if natural { 16 } else { 8 });
             let halves = || match name {
-                "im_enc.conv1" => pack::stem(w),
-                _ if name.ends_with(".dcn") => pack::square(w, cout, k * k),
-                _ => pack::conv(w, k, cin, cout, natural),
+                "im_enc.conv1" => pack::stem(&w),
+                _ if name.ends_with(".dcn") => pack::square(&w, cout, k * k),
+                _ => pack::conv(&w, k, cin, cout, natural),
             };
-            add(name.to_owned(), &halves, &pack::plain(w, k, cin, cout), &bias)?;
+            add(name.to_owned(), &halves, &pack::plain(&w, k, cin, cout), &bias)?;
         }
         let mut position = HashMap::new();
         for (i, level) in FUSION_LEVELS.iter().enumerate() {
@@ -100,7 +118,7 @@ impl Layers {
             let bias = get(0, "bias").to_vec();
             position.insert(name, Position { relative, bias, cell: [column(2), column(3)] });
         }
-        Ok(Self { layers, position })
+        Ok(Self { layers, input, position })
     }
 
     /// Addresses of a layer's weights and bias; zero, which every kernel would refuse, for a

@@ -75,10 +75,6 @@ impl CudaEngine {
         info: &DeviceInfo,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        if weights.event_input() != EventInput::Counts {
-            let text = "weights with the event prior do not run on CUDA yet";
-            return Err(EngineError::Device(text.to_owned()));
-        }
         let device = Device::open(info)?;
         let layers = Layers::new(&device, weights, precision).map_err(|e| device.failed(e))?;
         let arrivals = Arrivals::start()?;
@@ -202,7 +198,7 @@ fn owned(one: OutputRef<'_>) -> Option<Restored> {
 
 impl Engine for CudaEngine {
     fn event_input(&self) -> EventInput {
-        EventInput::Counts
+        self.layers.input
     }
 
     fn restore(
@@ -212,7 +208,7 @@ impl Engine for CudaEngine {
     ) -> Result<Vec<Restored>, EngineError> {
         self.idle()?;
         blur.check()?;
-        targets.iter().try_for_each(|t| t.check(EventInput::Counts))?;
+        targets.iter().try_for_each(|t| t.check(self.layers.input))?;
         let image = Size::new(blur.width, blur.height);
         let mut out = Vec::with_capacity(targets.len());
         // Maps may differ in size; runs of one size share an image encoding.

@@ -2,9 +2,20 @@
 
 use half::f16;
 
-/// Channels that one window of a convolution holds at a time, as `convolve` in `conv.cuh`.
+/// Channels that one window of a convolution holds at a time, as `chunk` in `conv.cuh`.
 fn chunk(channels: usize) -> usize {
-    channels.min(32)
+    if channels.is_multiple_of(32) { 32 } else { 16 }
+}
+
+/// A convolution's published weights `(cout, cin, k, k)`, `taps` being `k * k`, with as many
+/// inputs as its kernel has: those that are added have weights of zero.
+pub(super) fn with_inputs(w: &[f32], cin: usize, taps: usize, inputs: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(w.len() / cin.max(1) * inputs);
+    for output in w.chunks_exact((cin * taps).max(1)) {
+        out.extend_from_slice(output);
+        out.resize(out.len() + (inputs - cin) * taps, 0.0);
+    }
+    out
 }
 
 /// B fragments: `steps` products of 16 inputs each. `value(step, input, position)` is the weight

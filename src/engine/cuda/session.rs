@@ -13,7 +13,7 @@
 //!
 //! | graph | what | launches | runs | stream |
 //! |---|---|---|---|---|
-//! | events | counts cleared, EGER, event encoder, its projections | 16 | once an instant | events |
+//! | events | counts cleared, EGER, event encoder, its projections | 16, 17 with the event prior | once an instant | events |
 //! | image | image encoder, its projections | 15 | once an exposure | work |
 //! | rest | fusion, deformable convolutions, decoder, pixels | 19 | once an instant | work |
 //!
@@ -122,7 +122,7 @@ impl Session {
         let slot = || {
             Ok::<_, DriverError>(Slot {
                 header: device.pinned(size_of::<EgerHeader>() / 8)?,
-                voxels: device.pinned(crate::event::CHANNELS * maps)?,
+                voxels: device.pinned(layers.input.channels() * maps)?,
                 numbers: device.pinned(6 * area)?,
                 pixels: device.pinned(3 * area)?,
                 encoded: event()?,

@@ -273,9 +273,9 @@ impl Kind {
         let tried = [self.word.to_owned(), format!("{}:x", self.word)];
         let name = tried.iter().find_map(|name| name.parse::<SourceName>().ok());
         let gives = |n: &SourceName| match (two, events) {
-            (false, _) => n.gives_events(),
-            (true, false) => n.gives_frames() && *n != SourceName::Clip,
-            (true, true) => n.gives_events() && *n != SourceName::Clip,
+            (false, _) => n.has_events(),
+            (true, false) => !n.is_clip(),
+            (true, true) => n.has_events() && !n.is_clip(),
         };
         name.is_some_and(|n| gives(&n))
     }

@@ -168,7 +168,7 @@ impl Window {
             ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
             ui.horizontal(|ui| {
                 if progress.pairs > 0 && ui.button("Play it").clicked() {
-                    actions.push(Action::Open(SourceName::Replay(folder.clone()).into()));
+                    actions.push(Action::Open(SourceName::replay(folder).into()));
                 }
                 if ui.button("All recordings").clicked() {
                     actions.push(Action::Side(Tab::Library));

@@ -205,7 +205,8 @@ impl Window {
 
     /// Whether a sequence is open now, or being recorded.
     fn playing(&self, folder: &Path) -> bool {
-        let open = matches!(&self.session.name, Sources::One(SourceName::Replay(p)) if p == folder);
+        let open =
+            matches!(&self.session.name, Sources::One(name) if name.recording() == Some(folder));
         open || self.recorder.writes(folder)
     }
 
@@ -295,7 +296,7 @@ fn deleted(folder: &Path) -> (toast::Kind, String) {
 }
 
 fn play(folder: &Path) -> Action {
-    Action::Open(SourceName::Replay(folder.to_owned()).into())
+    Action::Open(SourceName::replay(folder).into())
 }
 
 /// Frames, time and size in one line.

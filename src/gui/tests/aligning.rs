@@ -122,7 +122,7 @@ fn before_the_board(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     let source = RigSource::two("two".into(), frames, events, settings, tap.clone()).unwrap();
     let recipe = recipe(session::opener(Default::default()));
     let pipeline = recipe.start(Box::new(source)).unwrap();
-    let half = SourceName::Davis(None);
+    let half = SourceName::davis(None);
     let name = Sources::Two { frames: half.clone(), events: half };
     let session = Session::new(pipeline, tap, name, recipe, None);
     shown_at(Window::new(session, None, None, Arc::new(|| ())), 1240.0, 720.0)

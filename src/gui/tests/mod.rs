@@ -194,7 +194,7 @@ fn window(script: &Script) -> Window {
     let recipe = recipe(session::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
-    let name = Sources::One(SourceName::Davis(None));
+    let name = Sources::One(SourceName::davis(None));
     let session = Session::new(pipeline, RigHandle::default(), name, recipe, None);
     Window::new(session, None, None, Arc::new(|| ()))
 }

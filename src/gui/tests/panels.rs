@@ -26,7 +26,7 @@ fn another_source_takes_the_place_of_the_first() {
     click(&mut w, "Built-in clip");
     click(&mut w, "Open");
     assert_eq!(w.state().dialog, None);
-    assert_eq!(w.state().session.name, Sources::One(SourceName::Clip));
+    assert_eq!(w.state().session.name, Sources::One(SourceName::clip()));
     until(&mut w, "a picture of the clip", |w| {
         w.latest.as_ref().is_some_and(|o| o.captured.picture.size() != SIZE)
     });
@@ -37,7 +37,7 @@ fn another_source_takes_the_place_of_the_first() {
 fn a_source_that_cannot_be_opened_says_why_and_offers_another() {
     let mut w = shown(window(&Script::default()));
     let gone = PathBuf::from("/nowhere/at-all");
-    w.state_mut().open(SourceName::Replay(gone).into());
+    w.state_mut().open(SourceName::replay(&gone).into());
     until(&mut w, "the reason", |w| w.session.fault.is_some());
     w.run_steps(2);
     assert!(says(&w, "/nowhere/at-all: no such recording"));
@@ -55,7 +55,7 @@ fn a_name_that_is_no_source_cannot_be_opened() {
     w.run_steps(2);
     w.event(egui::Event::Text("hologram".into()));
     w.run_steps(2);
-    assert!(says(&w, "hologram is none of clip, sim"));
+    assert!(says(&w, "hologram is not a source: use one of clip, sim"));
     let before = w.state().session.name.clone();
     press(&mut w, Key::Enter);
     assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
@@ -136,7 +136,7 @@ fn weights_whose_file_is_replaced_are_used_and_a_broken_file_changes_nothing() {
     // The next source has them too, and a good file is taken up again.
     crate::formats::atomic_file::write(&path, &weights_with(40.0)).unwrap();
     until(&mut w, "the repaired weights", |w| brighter(w) == Some(90));
-    w.state_mut().open(SourceName::Clip.into());
+    w.state_mut().open(SourceName::clip().into());
     until(&mut w, "the clip", |w| brighter(w) == Some(90));
 }
 
@@ -376,13 +376,13 @@ fn weights_that_are_dropped_while_a_source_opens_are_used_with_it() {
     let recipe = recipe(slow);
     let source = Box::new(Fake { script: Script::default(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
-    let name = Sources::One(SourceName::Davis(None));
+    let name = Sources::One(SourceName::davis(None));
     let session = Session::new(pipeline, RigHandle::default(), name, recipe, None);
     let mut w = shown(Window::new(session, None, None, Arc::new(|| ())));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.safetensors");
     crate::formats::atomic_file::write(&path, &weights_with(20.0)).unwrap();
-    w.state_mut().open(SourceName::Davis(Some("2".into())).into());
+    w.state_mut().open(SourceName::davis(Some("2")).into());
     w.run_steps(2);
     assert!(w.state().session.opening());
     drop_file(&mut w, &path);

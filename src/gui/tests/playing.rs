@@ -40,7 +40,7 @@ fn picture(w: &Window) -> Option<ImageU8> {
 /// A window that plays the recording.
 fn playing(folder: &Path) -> Shown {
     let mut w = shown(window(&Script::default()));
-    w.state_mut().open(SourceName::Replay(folder.to_owned()).into());
+    w.state_mut().open(SourceName::replay(folder).into());
     until(&mut w, "the recording", |w| w.latest.is_some() && w.session.transport().is_some());
     w.run_steps(2);
     w

@@ -37,12 +37,12 @@ fn a_recording_is_made_found_played_and_deleted() {
     let name = format!("Recording {}", place.file_name().unwrap().to_string_lossy());
     click(&mut w, &name);
     click(&mut w, "Play");
-    assert_eq!(w.state().session.name, SourceName::Replay(place.clone()).into());
+    assert_eq!(w.state().session.name, SourceName::replay(&place).into());
     until(&mut w, "a picture of the recording", |w| w.latest.is_some());
     w.run_steps(2);
     click(&mut w, "Delete...");
     assert_eq!(w.state().dialog, None, "what is being played is not deleted");
-    w.state_mut().open(SourceName::Clip.into());
+    w.state_mut().open(SourceName::clip().into());
     until(&mut w, "the clip", |w| w.latest.is_some());
     w.run_steps(2);
     click(&mut w, "Delete...");
@@ -62,7 +62,7 @@ fn a_key_starts_and_stops_and_the_source_cannot_change_meanwhile() {
     press(&mut w, Key::R);
     until(&mut w, "some frames", |w| w.session.tap.progress().is_some_and(|p| p.exposures >= 3));
     let before = w.state().session.name.clone();
-    w.state_mut().open(SourceName::Clip.into());
+    w.state_mut().open(SourceName::clip().into());
     w.run_steps(2);
     assert_eq!(w.state().session.name, before);
     assert!(says(&w, "Stop the recording before"));

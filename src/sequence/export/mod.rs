@@ -1,5 +1,5 @@
-//! From sequences to a dataset: `train/` and `test/` with one npz for every pair, and the YAML
-//! files that name them.
+//! Exports sequences as a dataset: `train/` and `test/` with one npz file per pair, and the YAML
+//! files for them.
 
 mod run;
 
@@ -14,39 +14,39 @@ use std::path::{Path, PathBuf};
 /// How pairs are divided between `train/` and `test/`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Split {
-    /// This part of the pairs of every sequence is for testing, chosen by the seed.
+    /// This fraction of the pairs of every sequence is for testing, selected by the seed.
     Pairs(f64),
-    /// This part of the sequences is for testing, chosen by the seed: no scene is in both.
+    /// This fraction of the sequences is for testing, selected by the seed: no scene is in both.
     Sequences(f64),
-    /// The sequences of these names are for testing.
+    /// The sequences with these names are for testing.
     Named(Vec<String>),
 }
 
-/// How files get into the dataset.
+/// How files are transferred into the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer {
-    /// By hard links, which take no space; by copies where the disk has none.
+    /// Hard links, which need no space; copies where the file system has no hard links.
     Link,
-    /// By copies.
+    /// Copies.
     Copy,
 }
 
-/// Why a dataset was not made.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// There is nothing to divide.
-    #[error("no pair of frames in what was named{0}")]
+    /// The inputs have no readable pairs.
+    #[error("there are no readable pairs in the inputs{0}")]
     Empty(String),
-    /// Something is there already.
+    /// The folder exists and is not empty.
     #[error("{0} is not empty: choose another folder")]
     Taken(PathBuf),
-    /// A file is there already.
-    #[error("{0} is there already: choose another folder")]
+    /// The file exists.
+    #[error("{0} already exists: choose another folder")]
     Exists(PathBuf),
-    /// One YAML file has one scale factor.
+    /// Scale factors differ, and a YAML file has only one.
     #[error(
-        "{first} has images of {first_scale} times the events' resolution, {second} of \
-         {second_scale}: export them apart"
+        "{first} has a scale factor of {first_scale} and {second} of \
+         {second_scale}: export them separately"
     )]
     Scale {
         /// A sequence.
@@ -58,61 +58,60 @@ pub enum ExportError {
         /// Its scale factor.
         second_scale: f64,
     },
-    /// A part that is none.
-    #[error("{0} is no part of a whole: give a number from 0 to 1")]
+    /// A fraction outside 0 to 1.
+    #[error("the fraction {0} is invalid: use a number from 0 to 1")]
     Fraction(f64),
-    /// A name that no sequence has.
-    #[error("no sequence is named {0}; there are: {1}")]
+    /// No sequence has this name.
+    #[error("no sequence is named {0}: use one of {1}")]
     Unknown(String, String),
-    /// The system refuses.
+    /// The system reports an error.
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
-    /// A person wanted no more of it.
-    #[error("stopped; nothing is left of it")]
+    /// The user stopped it.
+    #[error("stopped: the unfinished dataset was removed")]
     Stopped,
 }
 
 /// A file of the dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// Where it lies now.
+    /// Its present path.
     pub from: PathBuf,
-    /// Its name in the dataset.
+    /// Its name in the dataset, without extension.
     pub name: String,
-    /// In `test/` rather than in `train/`.
+    /// Whether it goes into `test/` rather than `train/`.
     pub test: bool,
-    /// Gray: written anew with three equal channels, which is what the network takes.
+    /// Whether it is gray: rewritten with three equal channels, which the network needs.
     pub gray: bool,
 }
 
-/// A pair of a sequence.
+/// A pair of a sequence, before the division.
 struct Found {
     file: PathBuf,
     gray: bool,
 }
 
-/// What a dataset will be made of.
+/// The planned contents of a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Its files, by sequence and name.
+    /// The files, by sequence and name.
     pub files: Vec<Planned>,
-    /// Image resolution over event resolution, of all of them.
+    /// Image resolution over event resolution, equal for all files.
     pub scale_factor: f64,
-    /// All of them hold sharp images.
+    /// Whether all files contain sharp images.
     pub truth: bool,
-    /// Sizes of frames, and how many pairs have each.
+    /// Frame sizes, and the number of pairs of each.
     pub sizes: Vec<(Size, usize)>,
-    /// Files that cannot be read, and why: they are left out.
+    /// Unreadable files and the reasons; they are skipped.
     pub broken: Vec<(PathBuf, String)>,
 }
 
 impl Plan {
-    /// Looks at every pair of `sequences`, reading all of it, and divides them. The same
-    /// sequences and seed give the same division. `step` is called after every file, and may
-    /// stop it.
+    /// Reads every pair of `sequences` and divides them. The same sequences and seed give the same
+    /// division. `step` is called after every file and can stop the operation.
     ///
     /// # Errors
-    /// Nothing to divide, scale factors that differ, a split that makes no sense, or stopped.
+    /// No pairs, different scale factors, an invalid split, or stopped by `step`.
     pub fn new(
         sequences: &[PathBuf],
         split: &Split,
@@ -133,7 +132,7 @@ impl Plan {
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut first: Option<(String, f64)> = None;
-        let mut whole: Vec<(String, Vec<Found>)> = Vec::new();
+        let mut sequences_found: Vec<(String, Vec<Found>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
             for found in find(&[folder]) {
@@ -174,14 +173,14 @@ impl Plan {
                 files.push(Found { file, gray: pair.frames[0].channels() == 1 });
             }
             if !files.is_empty() {
-                whole.push((title, files));
+                sequences_found.push((title, files));
             }
         }
         let why = || plan.broken.first().map(|(path, why)| format!(": {}: {why}", path.display()));
         let empty = || ExportError::Empty(why().unwrap_or_default());
         plan.scale_factor = first.map(|(_, scale)| scale).ok_or_else(empty)?;
         plan.sizes = sizes.into_iter().map(|((w, h), n)| (Size::new(w, h), n)).collect();
-        plan.divide(whole, split, seed)?;
+        plan.divide(sequences_found, split, seed)?;
         Ok(plan)
     }
 
@@ -197,21 +196,21 @@ impl Plan {
         {
             return Err(ExportError::Unknown(name.clone(), titles.join(", ")));
         }
-        let chosen = match split {
-            Split::Sequences(part) => choose(&titles, *part, seed),
+        let selected = match split {
+            Split::Sequences(part) => select(&titles, *part, seed),
             _ => Vec::new(),
         };
         for (i, (title, files)) in sequences.iter().enumerate() {
             let keys: Vec<String> =
                 files.iter().map(|f| format!("{title}/{}", stem(&f.file))).collect();
-            let of_pairs = match split {
-                Split::Pairs(part) => choose(&keys, *part, seed),
+            let chosen_pairs = match split {
+                Split::Pairs(part) => select(&keys, *part, seed),
                 _ => Vec::new(),
             };
             for (k, Found { file, gray }) in files.iter().enumerate() {
                 let test = match split {
-                    Split::Pairs(_) => of_pairs.contains(&k),
-                    Split::Sequences(_) => chosen.contains(&i),
+                    Split::Pairs(_) => chosen_pairs.contains(&k),
+                    Split::Sequences(_) => selected.contains(&i),
                     Split::Named(names) => names.contains(title),
                 };
                 let stem = stem(file);
@@ -220,24 +219,24 @@ impl Plan {
                 self.files.push(Planned { from: file.clone(), name, test, gray: *gray });
             }
         }
-        // Of folders within a sequence, files may share a name.
+        // Files of different subfolders of a sequence may share a name.
         make_unique(self.files.iter_mut().map(|planned| &mut planned.name));
         Ok(())
     }
 
-    /// How many pairs are for training and for testing.
+    /// Number of pairs for training and for testing.
     pub fn counts(&self) -> (usize, usize) {
         let test = self.files.iter().filter(|f| f.test).count();
         (self.files.len() - test, test)
     }
 
-    /// Makes the dataset in `out`, whose `train/` and `test/` must not be there or be empty, and
-    /// which must not hold the YAML files. Nothing is replaced.
-    /// `step` is called after every file, and may stop it: then those that were made are removed
-    /// again. The number of files that had to be copied is given back.
+    /// Creates the dataset in `out`. Its `train/` and `test/` must be missing or empty, and its
+    /// YAML files missing: nothing is overwritten. `step` is called after every file and can stop
+    /// the operation; then all files that were made are removed again. Returns the number of files
+    /// that were copied or rewritten.
     ///
     /// # Errors
-    /// Something is there already, the system refuses, or stopped.
+    /// The dataset exists, the system reports an error, or stopped by `step`.
     pub fn write(
         &self,
         out: &Path,
@@ -254,14 +253,14 @@ impl Plan {
         for planned in &self.files {
             let part = if planned.test { "test" } else { "train" };
             let to = out.join(part).join(format!("{}.npz", planned.name));
-            // A link of what a link points to, not of the link.
+            // Link the target of a symbolic link, not the symbolic link.
             let from = planned.from.canonicalize().map_err(io(&planned.from))?;
-            // Names differ and the folders were empty, so it is someone else's.
+            // Names are unique and the folders were empty, so another program made this file.
             if std::fs::symlink_metadata(&to).is_ok() {
                 return Err(ExportError::Exists(to));
             }
             if planned.gray {
-                write_in_colour(&from, &to)?;
+                rewrite_in_colour(&from, &to)?;
                 copied += 1;
             } else if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
                 let bytes = std::fs::read(&from).map_err(io(&from))?;
@@ -275,7 +274,7 @@ impl Plan {
                 for folder in PARTS.map(|part| out.join(part)) {
                     std::fs::remove_dir(&folder).map_err(io(&folder))?;
                 }
-                // It may hold something else, and then stays.
+                // Fails if it contains other files, and then it stays.
                 let _ = std::fs::remove_dir(out);
                 return Err(ExportError::Stopped);
             }
@@ -283,7 +282,7 @@ impl Plan {
         Ok(copied)
     }
 
-    /// The YAML files for testing and for training on the dataset in `root`, with the published
+    /// The YAML files for testing and for training with the dataset in `root`, with the published
     /// settings and a network called `name`.
     pub fn yaml(&self, root: &Path, name: &str) -> [String; 2] {
         [
@@ -304,7 +303,7 @@ impl Plan {
         let sensors = self.sizes.iter().map(|(size, _)| event_size(*size));
         let (rows, columns) = published_crop(sensors, self.scale_factor);
         let title = if template.starts_with("# Training") { "Training" } else { "Evaluation" };
-        let head = format!("# {title} on what was exported with gem-live export.\n");
+        let head = format!("# {title} with a dataset of gem-live export.\n");
         let body = template.lines().skip(1).map(|line| match line.split(':').next() {
             Some("root_path") => format!("root_path: {root}"),
             Some("scale_factor") => {
@@ -330,8 +329,8 @@ impl Plan {
     }
 }
 
-/// Writes a gray recording with three equal channels.
-fn write_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
+/// Rewrites a gray recording with three equal channels.
+fn rewrite_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
     let fail = |path: &Path, e: &dyn std::fmt::Display| {
         ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
     };
@@ -344,12 +343,12 @@ fn write_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
     pair.write(to).map_err(|e| fail(to, &e))
 }
 
-/// The folders of a dataset.
+/// The subfolders of a dataset.
 const PARTS: [&str; 2] = ["train", "test"];
-/// Its configurations for testing and for training.
+/// The configuration files for testing and for training.
 const YAML: [&str; 2] = ["test.yaml", "train.yaml"];
 
-/// Whether nothing lies where a dataset is to be made.
+/// Checks that no dataset exists in `out`.
 fn check_free(out: &Path) -> Result<(), ExportError> {
     for folder in PARTS.map(|part| out.join(part)) {
         match std::fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
@@ -371,7 +370,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {
     move |e| ExportError::Io(path, e)
 }
 
-/// A name for every sequence, different from all others.
+/// A unique name for every sequence.
 fn titles(sequences: &[PathBuf]) -> Vec<(String, PathBuf)> {
     let named = sequences.iter().map(|path| {
         let true_path = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -384,13 +383,13 @@ fn titles(sequences: &[PathBuf]) -> Vec<(String, PathBuf)> {
     named
 }
 
-/// Makes names differ: of several that are equal all but the first get a number that no other name
-/// has. Names that differ in case only are equal, as they are to the disks of Windows and macOS.
+/// Makes names unique: of equal names, all but the first get a number. Names that differ only in
+/// case are equal, as in the file systems of Windows and macOS.
 fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
     let names: Vec<&mut String> = names.collect();
     let key = |name: &str| name.to_lowercase();
-    // Names that are there already: a number must not make one of these.
-    let given: BTreeSet<String> = names.iter().map(|name| key(name)).collect();
+    // Existing names, which a numbered name must not repeat.
+    let existing: BTreeSet<String> = names.iter().map(|name| key(name)).collect();
     let mut taken = BTreeSet::new();
     let mut next: BTreeMap<String, usize> = BTreeMap::new();
     for name in names {
@@ -401,7 +400,7 @@ fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
         loop {
             let numbered = format!("{name}-{number}");
             *number += 1;
-            if !given.contains(&key(&numbered)) && taken.insert(key(&numbered)) {
+            if !existing.contains(&key(&numbered)) && taken.insert(key(&numbered)) {
                 *name = numbered;
                 break;
             }
@@ -409,10 +408,10 @@ fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
     }
 }
 
-/// Which of the names fall into a part of the whole: those whose hash with the seed is lowest.
-/// A name that is added later moves few of the others. At least one, where the part is not
-/// nothing, and not all, where it is not everything.
-fn choose<T: AsRef<str>>(names: &[T], part: f64, seed: u64) -> Vec<usize> {
+/// Selects a fraction of the names: those with the lowest hashes. Adding a name later changes the
+/// selection of few others. Selects at least one if `part` is not 0, and leaves at least one if
+/// `part` is not 1.
+fn select<T: AsRef<str>>(names: &[T], part: f64, seed: u64) -> Vec<usize> {
     let mut order: Vec<(u64, usize)> =
         names.iter().enumerate().map(|(i, name)| (hash(name.as_ref(), seed), i)).collect();
     order.sort_unstable();
@@ -426,7 +425,7 @@ fn choose<T: AsRef<str>>(names: &[T], part: f64, seed: u64) -> Vec<usize> {
     order.into_iter().take(count).map(|(_, i)| i).collect()
 }
 
-/// FNV-1a, finished as SplitMix64 does: short, and the same everywhere and for ever.
+/// FNV-1a, finished as in SplitMix64: short, and equal on all systems and in all versions.
 fn hash(name: &str, seed: u64) -> u64 {
     let mut h = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for byte in name.bytes() {

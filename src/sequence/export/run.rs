@@ -1,62 +1,62 @@
-//! A whole export, step by step: what the command line and the window both do.
+//! A complete export, step by step, for the command line and the window.
 
 use super::{ExportError, Plan, Split, Transfer, YAML, check_free, io};
 use crate::sequence::find;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// What is to be exported, and how.
+/// What to export, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     /// Folders of sequences.
     pub sequences: Vec<PathBuf>,
     /// Folder for the dataset.
     pub out: PathBuf,
-    /// How pairs are divided.
+    /// How pairs are divided between training and testing.
     pub split: Split,
-    /// Decides which pairs or sequences are chosen.
+    /// Random seed of the division.
     pub seed: u64,
-    /// How files get there.
+    /// Whether files are linked or copied.
     pub transfer: Transfer,
 }
 
-/// What is being done.
+/// The phase of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Every pair is read, to see whether it is whole.
+    /// Every pair is read and checked.
     Looking,
-    /// They are linked or copied.
+    /// The pairs are linked or copied.
     Writing,
 }
 
-/// How far it is, after every file.
+/// Progress of an export, reported after every file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<'a> {
-    /// What is being done.
+    /// The present phase.
     pub phase: Phase,
-    /// Files that are done.
+    /// Number of finished files.
     pub done: usize,
-    /// Files in this phase.
+    /// Number of files in this phase.
     pub total: usize,
-    /// The last of them.
+    /// The file that was finished last.
     pub file: &'a Path,
 }
 
-/// What was made.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
-    /// What it is made of.
+    /// The plan that was carried out.
     pub plan: Plan,
-    /// Where it lies.
+    /// The folder of the dataset.
     pub root: PathBuf,
-    /// Files that had to be copied, or written anew because they are gray; all others are links.
+    /// Files that were copied, or rewritten because they are gray; all others are links.
     pub copied: usize,
-    /// The YAML files for testing and for training, and what is in them.
+    /// Paths and contents of the YAML files for testing and for training.
     pub yaml: [(PathBuf, String); 2],
 }
 
 impl Exported {
-    /// What was made, in one line.
+    /// A summary in one line.
     pub fn summary(&self) -> String {
         let (train, test) = self.plan.counts();
         let sharp = if self.plan.truth { "with" } else { "without" };
@@ -68,50 +68,52 @@ impl Exported {
         )
     }
 
-    /// What is odd about it, each in one line; empty where nothing is.
+    /// Warnings, each in one line; empty if there are none.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         match self.plan.files.iter().filter(|f| f.gray).count() {
             0 => {}
             n => remarks.push(format!(
-                "{n} recordings are gray: written anew with three equal channels, as the network \
-                 takes them"
+                "{n} recordings are gray: rewritten with three equal channels, which the network \
+                 needs"
             )),
         }
         if self.plan.scale_factor.fract() != 0.0 {
             let scale = self.plan.scale_factor;
             remarks.push(format!(
-                "images are {scale} times as fine as the events: gem-live test evaluates that, \
-                 training and the authors' program want a whole number"
+                "the scale factor is {scale}: gem-live test can evaluate that, \
+                 training and the authors' program need an integer"
             ));
         }
         if self.plan.sizes.len() > 1 {
             let sizes: Vec<String> =
                 self.plan.sizes.iter().map(|(s, n)| format!("{n} of {s}")).collect();
             let sizes = sizes.join(", ");
-            remarks.push(format!("frames of different sizes, to be trained one by one: {sizes}"));
+            remarks.push(format!(
+                "frames have different sizes, so train with a batch size of 1: {sizes}"
+            ));
         }
         let broken = self.plan.broken.iter();
-        remarks.extend(broken.map(|(path, why)| format!("{} is left out: {why}", path.display())));
+        remarks.extend(broken.map(|(path, why)| format!("{} is skipped: {why}", path.display())));
         remarks
     }
 }
 
-/// Makes a dataset with its YAML files. `step` may stop it between two files; then nothing of it
-/// is left.
+/// Creates a dataset with its YAML files. `step` can stop it after any file; then nothing of the
+/// dataset remains.
 ///
 /// # Errors
-/// As [`Plan::new`] and [`Plan::write`]; nothing is read where something is there already.
+/// As [`Plan::new`] and [`Plan::write`]. If the dataset exists already, nothing is read.
 pub fn run(
     order: &Order,
     mut step: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Exported, ExportError> {
     check_free(&order.out)?;
     let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
-    let looking = counted(&mut step, Phase::Looking, total);
-    let plan = Plan::new(&order.sequences, &order.split, order.seed, looking)?;
-    let writing = counted(&mut step, Phase::Writing, plan.files.len());
-    let copied = plan.write(&order.out, order.transfer, writing)?;
+    let on_read = with_progress(&mut step, Phase::Looking, total);
+    let plan = Plan::new(&order.sequences, &order.split, order.seed, on_read)?;
+    let on_write = with_progress(&mut step, Phase::Writing, plan.files.len());
+    let copied = plan.write(&order.out, order.transfer, on_write)?;
     let root = order.out.canonicalize().map_err(io(&order.out))?;
     let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
     let [test, train] = plan.yaml(&root, &name);
@@ -124,8 +126,8 @@ pub fn run(
     Ok(Exported { plan, root, copied, yaml })
 }
 
-/// `step`, told how far this phase is.
-fn counted(
+/// Wraps `step` so that it receives the progress of this phase.
+fn with_progress(
     step: &mut impl FnMut(Step<'_>) -> ControlFlow<()>,
     phase: Phase,
     total: usize,

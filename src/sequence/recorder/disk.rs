@@ -1,19 +1,19 @@
-//! Where recordings go.
+//! The storage of recordings.
 
 use std::path::Path;
 
-/// A place to write to, used by several threads; tests have one that fills up.
+/// A place to write to, used by several threads. Tests replace it with one that fills up.
 pub trait Store: Send + Sync {
-    /// Bytes that can still be written to the disk of `folder`.
+    /// Free space on the disk of `folder`, in bytes.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The system does not report the free space.
     fn free_bytes(&self, folder: &Path) -> std::io::Result<u64>;
 
-    /// Writes a file, whole or not at all, and on the disk when this returns.
+    /// Writes a file atomically. It is on the disk when this returns.
     ///
     /// # Errors
-    /// One line for a person.
+    /// One line for the user.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String>;
 }
 
@@ -36,11 +36,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_disk_tells_how_much_is_free_on_every_system() {
+    fn free_space_is_reported_on_every_system() {
         let folder = tempfile::tempdir().unwrap();
         let (free, total) =
             (Disk.free_bytes(folder.path()).unwrap(), fs4::total_space(folder.path()).unwrap());
         assert!(free <= total, "{free} of {total} bytes are free");
-        assert!(Disk.free_bytes(&folder.path().join("not there")).is_err());
+        assert!(Disk.free_bytes(&folder.path().join("missing")).is_err());
     }
 }

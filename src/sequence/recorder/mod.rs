@@ -1,7 +1,8 @@
-//! The recorder: exposures to a folder of MS-RBD pairs, written while they come.
+//! The recorder writes exposures to a folder of MS-RBD pairs while they arrive.
 //!
-//! [`Recorder::push`] never waits: one thread pairs exposures, others pack and write them. What
-//! the disk is too slow for is counted. [`crate::sequence::catalog`] looks at what was recorded.
+//! [`Recorder::push`] never blocks: one thread pairs exposures, others encode and write them.
+//! Exposures that the disk is too slow for are counted. [`crate::sequence::catalog`] lists
+//! recordings.
 
 mod disk;
 mod queue;
@@ -23,28 +24,28 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use writer::Pairing;
 
-/// Why a recording could not begin.
+/// Why a recording could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// No thread, no folder, no answer about the disk.
+    /// The system cannot start a thread, create the folder or report the free space.
     #[error("cannot record to {0}: {1}")]
     Io(PathBuf, std::io::Error),
-    /// The folder holds files.
+    /// The folder is not empty.
     #[error("{0} already holds a recording: choose another folder")]
     Taken(PathBuf),
-    /// There is too little space.
-    #[error("{path} has {free_mb} MB free, and {reserve_mb} MB must stay so: free some space")]
+    /// There is too little free space.
+    #[error("{path} has {free_mb} MB free and {reserve_mb} MB must stay free: free some space")]
     Full {
         /// The folder.
         path: PathBuf,
-        /// Free space.
+        /// Free space in MB.
         free_mb: u64,
-        /// What must stay free.
+        /// Space that must stay free in MB.
         reserve_mb: u64,
     },
 }
 
-/// A recording that goes on.
+/// A running recording.
 #[derive(Debug)]
 pub struct Recorder {
     queue: Option<Sender<Waiting>>,
@@ -54,10 +55,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording in `folder`, which must be new or empty.
+    /// Starts a recording in `folder`, which must be new or empty.
     ///
     /// # Errors
-    /// The folder cannot be used or the disk is full.
+    /// The folder cannot be used, or the disk is full.
     pub fn start(
         folder: &Path,
         session: SessionInfo,
@@ -80,13 +81,13 @@ impl Recorder {
         let manifest = Manifest::new(session);
         let mut pairing = Pairing::new(folder, manifest, settings, store.into(), shared.clone());
         pairing.write_manifest().map_err(|e| io(std::io::Error::other(e)))?;
-        let running = shared.clone();
+        let running_shared = shared.clone();
         let thread = Builder::new()
             .name("recorder".into())
             .spawn(move || {
                 if let Err(why) = caught(|| pairing.run(&exposures)) {
-                    running.close();
-                    running.end(StopReason::Failed(why));
+                    running_shared.close();
+                    running_shared.end(StopReason::Failed(why));
                 }
             })
             .map_err(io)?;
@@ -94,67 +95,68 @@ impl Recorder {
         Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread) })
     }
 
-    /// Where it is written.
+    /// The folder of the recording.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Takes the next exposure; never waits. What the disk is too slow for is counted.
+    /// Adds the next exposure; never blocks. If the disk is too slow, the exposure is counted as
+    /// lost.
     pub fn push(&self, synced: Arc<SyncedExposure>) {
         let Some(queue) = &self.queue else { return };
         if self.shared.is_closed() {
             return;
         }
         let Some(waiting) = self.shared.admit(synced) else {
-            return self.shared.lose(1);
+            return self.shared.count_lost(1);
         };
         match queue.try_send(waiting) {
             Ok(()) => {}
             Err(TrySendError::Full(lost)) => drop(lost),
-            // It ended between the two questions.
+            // The recording ended after it was checked above.
             Err(TrySendError::Disconnected(unwanted)) => unwanted.settle(),
         }
     }
 
-    /// Tells of cameras that were connected after the beginning; what is told last is kept.
+    /// Sets the cameras, as JSON; replaces an earlier value.
     pub fn cameras(&self, cameras: serde_json::Value) {
-        self.shared.about(|session| session.cameras = cameras);
+        self.shared.update_session(|session| session.cameras = cameras);
     }
 
-    /// Tells what the cameras are set to; what is told last is kept.
+    /// Sets the camera settings, as JSON; replaces an earlier value.
     pub fn settings(&self, settings: serde_json::Value) {
-        self.shared.about(|session| session.settings = settings);
+        self.shared.update_session(|session| session.settings = settings);
     }
 
-    /// Tells how clocks and alignment stand; what is told last is kept.
+    /// Sets the status of clocks and alignment, as JSON; replaces an earlier value.
     pub fn rig(&self, rig: serde_json::Value) {
-        self.shared.about(|session| session.rig = rig);
+        self.shared.update_session(|session| session.rig = rig);
     }
 
-    /// Tells what noise filters do; what is told last is kept.
+    /// Sets the status of the noise filters, as JSON; replaces an earlier value.
     pub fn filters(&self, filters: serde_json::Value) {
-        self.shared.about(|session| session.filters = filters);
+        self.shared.update_session(|session| session.filters = filters);
     }
 
-    /// Notes the event camera's contrast thresholds; the last ones are kept.
+    /// Sets the event camera's contrast thresholds; replaces an earlier value.
     pub fn contrast(&self, contrast: Contrast) {
-        self.shared.about(|session| session.thresholds = Some(contrast));
+        self.shared.update_session(|session| session.thresholds = Some(contrast));
     }
 
-    /// How it stands.
-    /// How far it is, in counts: the lists of files are empty, so that asking often is cheap.
+    /// The progress in counts. The lists of files are empty, so that frequent calls are cheap.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
     }
 
-    /// Ends it, after everything that waits is written. The result has the lists of files.
+    /// Ends the recording after everything in the queue was written. The result has the lists of
+    /// files.
     pub fn finish(mut self) -> Progress {
         self.end();
         self.shared.full_progress()
     }
 
     fn end(&mut self) {
-        // The thread ends once it has taken what waits in the channel.
+        // The thread ends once it has read what waits in the channel.
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

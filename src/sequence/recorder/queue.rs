@@ -1,4 +1,4 @@
-//! What the recorder's threads share: how it stands, and how much waits for the disk.
+//! State that the recorder's threads share: progress, and the memory that waits for the disk.
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Drops};
 use crate::event::Event;
@@ -11,38 +11,38 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Counts; its lists stay empty, so that it can be copied often.
+    /// Counts only; the lists stay empty, so that it can be cloned often.
     progress: Mutex<Progress>,
-    flawed: Mutex<Flawed>,
-    /// What is only known once cameras run, if it was told since it was last asked for.
+    incomplete: Mutex<Incomplete>,
+    /// Metadata that is only known while cameras run, since it was last merged.
     session: Mutex<SessionInfo>,
     drops: Drops,
-    /// No more exposures are wanted.
+    /// No more exposures are accepted.
     closed: AtomicBool,
     waiting: AtomicU64,
     waiting_bytes: AtomicU64,
-    most_bytes: u64,
+    max_bytes: u64,
     failed: Mutex<Option<String>>,
 }
 
-/// Files in which events are missing, as [`Progress::missing`] and [`Progress::lossy`] list them.
+/// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
 #[derive(Debug, Default)]
-struct Flawed {
+struct Incomplete {
     missing: Vec<(String, Vec<LostRange>)>,
     lossy: Vec<String>,
 }
 
 impl Shared {
-    pub(super) fn new(most_bytes: u64, drops: Drops) -> Self {
+    pub(super) fn new(max_bytes: u64, drops: Drops) -> Self {
         Self {
             progress: Mutex::default(),
-            flawed: Mutex::default(),
+            incomplete: Mutex::default(),
             session: Mutex::default(),
             drops,
             closed: AtomicBool::new(false),
             waiting: AtomicU64::new(0),
             waiting_bytes: AtomicU64::new(0),
-            most_bytes,
+            max_bytes,
             failed: Mutex::default(),
         }
     }
@@ -58,26 +58,26 @@ impl Shared {
 
     /// The counts and the lists of files.
     pub(super) fn full_progress(&self) -> Progress {
-        let flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (missing, lossy) = (flawed.missing.clone(), flawed.lossy.clone());
+        let incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        let (missing, lossy) = (incomplete.missing.clone(), incomplete.lossy.clone());
         Progress { missing, lossy, ..self.progress() }
     }
 
     /// Counts and lists a file with missing events.
-    pub(super) fn note_missing(&self, name: &str, mut gaps: Vec<LostRange>) {
-        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
-        if flawed.missing.len() < LISTED_FILES {
+    pub(super) fn add_missing(&self, name: &str, mut gaps: Vec<LostRange>) {
+        let mut incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        if incomplete.missing.len() < LISTED_FILES {
             bound_gaps(&mut gaps);
-            flawed.missing.push((name.to_owned(), gaps));
+            incomplete.missing.push((name.to_owned(), gaps));
         }
         self.lock().missing_total += 1;
     }
 
-    /// Counts and lists a file of which the camera itself lost events.
-    pub(super) fn note_lossy(&self, name: &str) {
-        let mut flawed = self.flawed.lock().unwrap_or_else(PoisonError::into_inner);
-        if flawed.lossy.len() < LISTED_FILES {
-            flawed.lossy.push(name.to_owned());
+    /// Counts and lists a file for which the camera itself reported lost events.
+    pub(super) fn add_lossy(&self, name: &str) {
+        let mut incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        if incomplete.lossy.len() < LISTED_FILES {
+            incomplete.lossy.push(name.to_owned());
         }
         self.lock().lossy_total += 1;
     }
@@ -86,8 +86,8 @@ impl Shared {
         f(&mut self.lock())
     }
 
-    /// Counts frames that came and will not be written.
-    pub(super) fn lose(&self, frames: u64) {
+    /// Counts frames that will not be written.
+    pub(super) fn count_lost(&self, frames: u64) {
         self.drops.add(DropCause::Disk, DropUnit::Frames, frames);
         self.lock().lost += frames;
     }
@@ -96,28 +96,28 @@ impl Shared {
         self.drops.snapshot()
     }
 
-    pub(super) fn about(&self, f: impl FnOnce(&mut SessionInfo)) {
+    pub(super) fn update_session(&self, f: impl FnOnce(&mut SessionInfo)) {
         f(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Puts what was told since into a session.
-    pub(super) fn complete(&self, session: &mut SessionInfo) {
-        self.about(|told| {
+    /// Merges the metadata that was received since into a session.
+    pub(super) fn merge_into(&self, session: &mut SessionInfo) {
+        self.update_session(|received| {
             for (to, from) in [
-                (&mut session.cameras, &told.cameras),
-                (&mut session.settings, &told.settings),
-                (&mut session.rig, &told.rig),
-                (&mut session.filters, &told.filters),
+                (&mut session.cameras, &received.cameras),
+                (&mut session.settings, &received.settings),
+                (&mut session.rig, &received.rig),
+                (&mut session.filters, &received.filters),
             ] {
                 if !from.is_null() {
                     to.clone_from(from);
                 }
             }
-            session.thresholds = told.thresholds.or(session.thresholds);
+            session.thresholds = received.thresholds.or(session.thresholds);
         });
     }
 
-    /// Ends the taking of exposures.
+    /// Stops accepting exposures.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
@@ -130,7 +130,7 @@ impl Shared {
         self.lock().ending = Some(ending);
     }
 
-    /// The first failure is the one to be told.
+    /// Stores a failure; the first one is reported.
     pub(super) fn fail(&self, why: String) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
     }
@@ -143,11 +143,11 @@ impl Shared {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Counts an exposure as waiting; `None` where those that wait take too much memory.
+    /// Adds an exposure to the queue; `None` if the queue's memory is used up.
     pub(super) fn admit(self: &Arc<Self>, synced: Arc<SyncedExposure>) -> Option<Waiting> {
         let bytes = memory(&synced);
-        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before > 0 && before + bytes > self.most_bytes {
+        let queued_bytes = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if queued_bytes > 0 && queued_bytes + bytes > self.max_bytes {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return None;
         }
@@ -156,8 +156,8 @@ impl Shared {
     }
 }
 
-/// An exposure that waits for the disk. Its memory counts as taken until this is dropped, and
-/// one that was not settled by then counts as lost: so also where a thread panics.
+/// An exposure that waits for the disk. Its memory is released when this is dropped. It then counts
+/// as lost unless it was settled, even if a thread panics.
 #[derive(Debug)]
 pub(super) struct Waiting {
     synced: Arc<SyncedExposure>,
@@ -167,7 +167,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// It was written, or does not belong to the recording.
+    /// Marks it as written, or as not part of the recording.
     pub(super) fn settle(mut self) {
         self.settled = true;
     }
@@ -185,14 +185,14 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
         self.shared.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        // What slips in after the end is of no recording.
+        // An exposure that arrives after the end belongs to no recording.
         if !self.settled && self.shared.lock().ending.is_none() {
-            self.shared.lose(1);
+            self.shared.count_lost(1);
         }
     }
 }
 
-/// Memory that an exposure takes, in bytes.
+/// Memory of an exposure, in bytes.
 fn memory(synced: &SyncedExposure) -> u64 {
     let pictures = std::iter::once(&synced.frame.picture).chain(&synced.frame.truth);
     let pixels: usize = pictures.map(|p| p.data().len()).sum();

@@ -1,36 +1,36 @@
-//! How a recording is written.
+//! Settings of a recording.
 
 use crate::formats::npz::Packing;
 
-/// How is recorded.
+/// Settings of a recording.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordSettings {
-    /// Frames after which recording ends by itself.
+    /// Number of frames after which the recording stops; `None` for no limit.
     pub frames: Option<u64>,
-    /// Space that stays free on the disk, in bytes.
+    /// Disk space that must stay free, in bytes.
     pub reserve_bytes: u64,
-    /// Pairs that fit above the reserve when a warning is given.
+    /// A warning is given when fewer pairs than this fit above the reserve.
     pub warn_pairs: u64,
-    /// Exposures that may wait for the disk.
+    /// Maximum number of exposures in the queue.
     pub queue: usize,
-    /// Memory that they may take together, in bytes; one always may wait.
+    /// Maximum memory of the queue in bytes; one exposure is always accepted.
     pub queue_bytes: u64,
-    /// Threads that pack and write.
+    /// Number of threads that encode and write.
     pub writers: usize,
-    /// Whether files are made smaller, which takes far longer than writing them.
+    /// Whether files are compressed, which takes much longer than writing them.
     pub packing: Packing,
 }
 
 impl Default for RecordSettings {
     fn default() -> Self {
         Self {
-            // A sequence of MS-RBD.
+            // The length of an MS-RBD sequence.
             frames: Some(60),
             reserve_bytes: 512 << 20,
             warn_pairs: 300,
             queue: 64,
             queue_bytes: 768 << 20,
-            // One fills its buffer while the other waits for the disk.
+            // One encodes while the other waits for the disk.
             writers: 2,
             packing: Packing::Stored,
         }

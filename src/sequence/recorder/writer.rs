@@ -1,4 +1,4 @@
-//! The recorder's threads: one pairs exposures and watches the disk, others pack and write.
+//! The recorder's threads: one pairs exposures and watches the disk, others encode and write.
 
 use super::queue::{Shared, Waiting};
 use super::{RecordSettings, Store};
@@ -18,65 +18,65 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-/// How often the manifest is written anew, so that a crash loses little of it.
-const MANIFEST_EVERY: Duration = Duration::from_secs(2);
-/// How soon a failure of the disk is noticed when no exposures come.
-const TICK: Duration = Duration::from_millis(20);
+/// How often the manifest is rewritten, so that a crash loses little of it.
+const MANIFEST_INTERVAL: Duration = Duration::from_secs(2);
+/// How soon a disk failure is detected when no exposures arrive.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Two exposures on their way to the disk.
 struct Job {
     name: String,
     first: Waiting,
     second: Waiting,
-    /// What it will take at most.
-    _room: Room,
-    /// The first pair, of which there is a thumbnail.
+    /// The disk space that is reserved for it.
+    _reservation: Reservation,
+    /// Whether it is the first pair, which also gives the thumbnail.
     thumbnail: bool,
 }
 
-/// Bytes that are kept free for a pair until it is on the disk, or given up.
-struct Room {
-    under_way: Arc<AtomicU64>,
+/// Disk space reserved for a pair until it is written or lost.
+struct Reservation {
+    reserved: Arc<AtomicU64>,
     bytes: u64,
 }
 
-impl Room {
-    fn take(under_way: &Arc<AtomicU64>, bytes: u64) -> Self {
-        under_way.fetch_add(bytes, Ordering::AcqRel);
-        Self { under_way: under_way.clone(), bytes }
+impl Reservation {
+    fn take(reserved: &Arc<AtomicU64>, bytes: u64) -> Self {
+        reserved.fetch_add(bytes, Ordering::AcqRel);
+        Self { reserved: reserved.clone(), bytes }
     }
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.under_way.fetch_sub(self.bytes, Ordering::Release);
+        self.reserved.fetch_sub(self.bytes, Ordering::Release);
     }
 }
 
-/// What a thread needs to write.
-struct Place {
+/// What a writer thread needs.
+struct Target {
     folder: PathBuf,
     store: Arc<dyn Store>,
     shared: Arc<Shared>,
     packing: Packing,
-    /// Bytes of pairs that are being written.
-    under_way: Arc<AtomicU64>,
+    /// Reserved bytes of the pairs that are being written.
+    reserved: Arc<AtomicU64>,
 }
 
-/// The thread that pairs.
+/// State of the pairing thread.
 pub(super) struct Pairing {
-    place: Arc<Place>,
+    target: Arc<Target>,
     manifest: Manifest,
     settings: RecordSettings,
     scene: String,
     /// The first frame of the next pair.
     first: Option<Waiting>,
-    /// Pairs that were handed to be written.
-    paired: u64,
-    /// Epoch, start and end of the stretch that is being recorded; time of those before.
-    stretch: Option<(u32, i64, i64)>,
-    before_us: i64,
-    told: Instant,
+    /// Number of pairs that were sent to the writers.
+    pairs_sent: u64,
+    /// Epoch, start and end of the present range, and the total duration of the earlier ones.
+    range: Option<(u32, i64, i64)>,
+    earlier_us: i64,
+    last_manifest: Instant,
 }
 
 impl Pairing {
@@ -88,46 +88,46 @@ impl Pairing {
         shared: Arc<Shared>,
     ) -> Self {
         Self {
-            place: Arc::new(Place {
+            target: Arc::new(Target {
                 folder: folder.to_owned(),
                 store,
                 shared,
                 packing: settings.packing,
-                under_way: Arc::default(),
+                reserved: Arc::default(),
             }),
             scene: file_name(&manifest.session.scene),
             manifest,
             settings,
             first: None,
-            paired: 0,
-            stretch: None,
-            before_us: 0,
-            told: Instant::now(),
+            pairs_sent: 0,
+            range: None,
+            earlier_us: 0,
+            last_manifest: Instant::now(),
         }
     }
 
-    /// Runs until exposures end or recording does.
+    /// Runs until the exposures or the recording end.
     pub(super) fn run(mut self, exposures: &Receiver<Waiting>) {
-        // A pair for each thread, and one that waits for the first of them to be free.
-        let (jobs, taken) = bounded::<Job>(1);
+        // The writers have a pair each, and one more waits in the channel.
+        let (jobs, queued) = bounded::<Job>(1);
         let threads: Vec<_> = (0..self.settings.writers.max(1))
             .filter_map(|i| {
-                let (place, taken) = (self.place.clone(), taken.clone());
-                let run = move || place.write_all(&taken);
+                let (target, queued) = (self.target.clone(), queued.clone());
+                let run = move || target.write_all(&queued);
                 Builder::new().name(format!("recorder-disk-{i}")).spawn(run).ok()
             })
             .collect();
-        drop(taken);
+        drop(queued);
         let mut ending = if threads.is_empty() {
-            StopReason::Failed("the system gives no thread to write with".into())
+            StopReason::Failed("the system cannot start a writer thread".into())
         } else {
             caught(|| self.pair_all(exposures, &jobs)).unwrap_or_else(StopReason::Failed)
         };
-        let shared = self.place.shared.clone();
+        let shared = self.target.shared.clone();
         shared.close();
         drop(jobs);
         for thread in threads {
-            // Panics are caught where a pair is written.
+            // Panics are caught in `write_all`.
             let _ = thread.join();
         }
         if let (Some(why), StopReason::Requested | StopReason::Complete) =
@@ -135,29 +135,29 @@ impl Pairing {
         {
             ending = StopReason::Failed(why);
         }
-        self.count_rest(exposures, &ending);
+        self.count_remaining(exposures, &ending);
         shared.end(ending);
         if let Err(e) = caught(|| self.write_manifest()).and_then(|written| written) {
             shared.end(StopReason::Failed(e));
         }
     }
 
-    /// What came after the end of a recording that failed was wanted and is lost; after one
-    /// that is complete nobody wanted it.
-    fn count_rest(&mut self, exposures: &Receiver<Waiting>, ending: &StopReason) {
-        let shared = &self.place.shared;
+    /// Counts the exposures that remain in the queue: after a failure they are lost; after a
+    /// complete recording they do not belong to it.
+    fn count_remaining(&mut self, exposures: &Receiver<Waiting>, ending: &StopReason) {
+        let shared = &self.target.shared;
         let failed = matches!(ending, StopReason::DiskFull | StopReason::Failed(_));
         let unwanted = exposures.try_iter().filter(|_| !failed);
         unwanted.for_each(Waiting::settle);
-        if let Some(alone) = self.first.take().filter(|_| !failed) {
-            alone.settle();
+        if let Some(single) = self.first.take().filter(|_| !failed) {
+            single.settle();
             shared.change(|p| p.unpaired += 1);
         }
     }
 
     fn pair_all(&mut self, exposures: &Receiver<Waiting>, jobs: &Sender<Job>) -> StopReason {
         loop {
-            match exposures.recv_timeout(TICK) {
+            match exposures.recv_timeout(POLL_INTERVAL) {
                 Ok(synced) => {
                     if let Some(ending) = self.take(synced, jobs) {
                         return ending;
@@ -166,20 +166,20 @@ impl Pairing {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return StopReason::Requested,
             }
-            if let Some(why) = self.place.shared.failure() {
+            if let Some(why) = self.target.shared.failure() {
                 return StopReason::Failed(why);
             }
-            if self.told.elapsed() > MANIFEST_EVERY {
+            if self.last_manifest.elapsed() > MANIFEST_INTERVAL {
                 if let Err(why) = self.write_manifest() {
                     return StopReason::Failed(why);
                 }
-                self.told = Instant::now();
+                self.last_manifest = Instant::now();
             }
         }
     }
 
     fn take(&mut self, second: Waiting, jobs: &Sender<Job>) -> Option<StopReason> {
-        let shared = self.place.shared.clone();
+        let shared = self.target.shared.clone();
         shared.change(|p| p.exposures += 1);
         let Some(first) = self.first.take() else {
             self.first = Some(second);
@@ -191,38 +191,38 @@ impl Pairing {
             self.first = Some(second);
             return None;
         }
-        let bytes = parts(&first, &second, |parts| parts.unpacked_bytes());
+        let bytes = with_parts(&first, &second, |parts| parts.unpacked_bytes());
         match self.room(bytes) {
             Ok(true) => {}
             Ok(false) => return Some(StopReason::DiskFull),
             Err(why) => return Some(StopReason::Failed(why)),
         }
-        self.measure(&first, &second);
-        let number = self.paired;
-        self.paired += 1;
-        let enough = self.settings.frames.is_some_and(|frames| self.paired * 2 >= frames);
-        if enough {
-            // What comes from now on need not wait for the last file.
+        self.update_shapes(&first, &second);
+        let number = self.pairs_sent;
+        self.pairs_sent += 1;
+        let is_complete = self.settings.frames.is_some_and(|frames| self.pairs_sent * 2 >= frames);
+        if is_complete {
+            // Later exposures are rejected, without waiting for the last file.
             shared.close();
         }
-        let room = Room::take(&self.place.under_way, bytes);
+        let room = Reservation::take(&self.target.reserved, bytes);
         let name = format!("{}_{number:05}.npz", self.scene);
-        let job = Job { name, first, second, _room: room, thumbnail: number == 0 };
+        let job = Job { name, first, second, _reservation: room, thumbnail: number == 0 };
         if jobs.send(job).is_err() {
-            return Some(StopReason::Failed("the threads that write have ended".into()));
+            return Some(StopReason::Failed("the writer threads have ended".into()));
         }
-        enough.then_some(StopReason::Complete)
+        is_complete.then_some(StopReason::Complete)
     }
 
-    /// Whether the disk has room for `bytes` more; warns where it soon has not, and where it
-    /// falls behind.
+    /// Whether the disk has room for `bytes` more. Sets a warning if it will soon be full or is too
+    /// slow.
     fn room(&mut self, bytes: u64) -> Result<bool, String> {
-        let Place { store, folder, shared, under_way, .. } = self.place.as_ref();
+        let Target { store, folder, shared, reserved, .. } = self.target.as_ref();
         let left = loop {
-            let writing = under_way.load(Ordering::Acquire);
+            let writing = reserved.load(Ordering::Acquire);
             let free =
                 store.free_bytes(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-            // What is half written may or may not be counted as taken yet.
+            // Incomplete files may or may not be included in the free space.
             let left = free.saturating_sub(self.settings.reserve_bytes + writing);
             if left >= bytes {
                 break left;
@@ -236,18 +236,20 @@ impl Pairing {
             std::thread::sleep(Duration::from_millis(2));
         };
         let pairs = left / bytes.max(1);
-        let wanted = self.settings.frames.map(|f| f.div_ceil(2).saturating_sub(self.paired));
+        let wanted = self.settings.frames.map(|f| f.div_ceil(2).saturating_sub(self.pairs_sent));
         let lost = shared.change(|p| p.lost);
         let waiting = shared.waiting();
         let warning = if lost > 0 {
             Some(format!("the disk is too slow: {lost} frames were lost, {waiting} wait"))
         } else if wanted.is_some_and(|wanted| pairs < wanted) {
             let wanted = wanted.unwrap_or(0);
-            Some(format!("the disk has room for {pairs} more pairs of frames, not for {wanted}"))
+            Some(format!(
+                "the disk has room for {pairs} more pairs of frames, but {wanted} are needed"
+            ))
         } else if pairs < self.settings.warn_pairs {
             Some(format!("the disk has room for {pairs} more pairs of frames"))
         } else if waiting * 2 > self.settings.queue as u64 {
-            Some(format!("the disk is too slow: {waiting} frames wait for it"))
+            Some(format!("the disk is too slow: {waiting} frames wait in the queue"))
         } else {
             None
         };
@@ -255,20 +257,20 @@ impl Pairing {
         Ok(true)
     }
 
-    /// Keeps the time that was recorded, and the shapes.
-    fn measure(&mut self, first: &SyncedExposure, second: &SyncedExposure) {
+    /// Updates the duration and the shapes of the recording.
+    fn update_shapes(&mut self, first: &SyncedExposure, second: &SyncedExposure) {
         let epoch = first.frame.epoch;
         let (start_us, end_us) = (first.frame.start.us(), second.frame.end.us());
-        self.stretch = Some(match self.stretch {
+        self.range = Some(match self.range {
             Some((e, start, _)) if e == epoch => (epoch, start, end_us),
             before => {
-                self.before_us += before.map_or(0, |(_, start, end)| end - start);
+                self.earlier_us += before.map_or(0, |(_, start, end)| end - start);
                 (epoch, start_us, end_us)
             }
         });
-        let now_us = self.stretch.map_or(0, |(_, start, end)| end - start);
-        let duration_us = self.before_us + now_us;
-        self.place.shared.change(|p| p.duration_us = duration_us);
+        let now_us = self.range.map_or(0, |(_, start, end)| end - start);
+        let duration_us = self.earlier_us + now_us;
+        self.target.shared.change(|p| p.duration_us = duration_us);
         let picture = &first.frame.picture;
         self.manifest.shapes.get_or_insert_with(|| Shapes {
             image: [picture.size().width, picture.size().height],
@@ -278,10 +280,10 @@ impl Pairing {
         });
     }
 
-    /// Writes the manifest as things stand.
+    /// Writes the manifest with the present state.
     pub(super) fn write_manifest(&mut self) -> Result<(), String> {
-        let Place { shared, store, folder, .. } = self.place.as_ref();
-        shared.complete(&mut self.manifest.session);
+        let Target { shared, store, folder, .. } = self.target.as_ref();
+        shared.merge_into(&mut self.manifest.session);
         self.manifest.progress = shared.full_progress();
         self.manifest.drops = shared.drops().iter().map(Lost::new).collect();
         let json = serde_json::to_vec_pretty(&self.manifest).map_err(|e| e.to_string())?;
@@ -289,12 +291,13 @@ impl Pairing {
     }
 }
 
-impl Place {
-    /// A thread that writes pairs until there are no more; its buffer is used again and again.
+impl Target {
+    /// Body of a writer thread: writes pairs until the channel closes, with one reused buffer.
     fn write_all(&self, jobs: &Receiver<Job>) {
         let mut buffer = Vec::new();
         for job in jobs {
-            // After a failure the rest is lost; the thread goes on, so that nothing waits for it.
+            // After a failure the rest is lost; the thread continues to receive, so that the
+            // sender does not block.
             if self.shared.failure().is_some() {
                 continue;
             }
@@ -310,24 +313,24 @@ impl Place {
 
     fn write(&self, job: &Job, buffer: &mut Vec<u8>) -> Result<(), String> {
         let Job { name, first, second, .. } = job;
-        parts(first, second, |parts| parts.encode(self.packing, buffer))
+        with_parts(first, second, |parts| parts.encode(self.packing, buffer))
             .map_err(|e| format!("{name}: {e}"))?;
         self.store.write(&self.folder.join(name), buffer)?;
         let start = first.frame.start.us();
         let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
         let gaps: Vec<LostRange> = gaps.copied().collect();
         if !gaps.is_empty() {
-            self.shared.note_missing(name, gaps);
+            self.shared.add_missing(name, gaps);
         }
         if first.lossy || second.lossy {
-            self.shared.note_lossy(name);
+            self.shared.add_lossy(name);
         }
         self.shared.change(|p| {
             p.pairs += 1;
             p.bytes += buffer.len() as u64;
         });
         if job.thumbnail {
-            // Made again from the frames where it is missing, so its failure is none.
+            // A failure is ignored: the catalog can make the thumbnail from the frames.
             if let Some(png) = png(&shrink(&first.frame.picture, THUMBNAIL_SIDE)) {
                 let _ = self.store.write(&self.folder.join(THUMBNAIL), &png);
             }
@@ -336,7 +339,7 @@ impl Place {
     }
 }
 
-/// Whether two exposures make a pair: of one clock and one shape, with nothing between.
+/// Whether two exposures make a pair: same epoch and shapes, and consecutive.
 fn follows(first: &SyncedExposure, second: &SyncedExposure) -> bool {
     let shape = |s: &SyncedExposure| (s.sensor, s.frame.picture.size(), s.frame.picture.channels());
     first.frame.epoch == second.frame.epoch
@@ -345,12 +348,12 @@ fn follows(first: &SyncedExposure, second: &SyncedExposure) -> bool {
         && shape(first) == shape(second)
 }
 
-/// Two exposures as a pair, the second with everything since the end of the first, and with
-/// what is known of the sharp images in the middle of both.
-fn parts<T>(
+/// Passes two exposures as a pair to `f`: the events of the second start at the end of the first
+/// exposure, and the ground truth lies in the middle of both exposures.
+fn with_parts<T>(
     first: &SyncedExposure,
     second: &SyncedExposure,
-    use_it: impl FnOnce(PairRef<'_>) -> T,
+    f: impl FnOnce(PairRef<'_>) -> T,
 ) -> T {
     let (a, b) = (first.span(), second.span());
     let since = second.events.partition_point(|e| e.t_us < a.until_us);
@@ -361,7 +364,7 @@ fn parts<T>(
         (Some(one), Some(two)) => vec![(middle(a), one), (middle(b), two)],
         _ => Vec::new(),
     };
-    use_it(PairRef {
+    f(PairRef {
         frames: [&first.frame.picture, &second.frame.picture],
         exposures_us: [[a.from_us, a.until_us], [b.from_us, b.until_us]],
         events: &events,

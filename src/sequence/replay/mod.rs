@@ -1,7 +1,7 @@
-//! Recordings played as cameras: folders of MS-RBD pairs, sequences recorded here, AEDAT4 files.
+//! Plays recordings as cameras: folders of MS-RBD pairs, recorded sequences and AEDAT4 files.
 //!
-//! A [`Replay`] opens one; its [`Monitor`] tells where playing stands. Every jump begins a new
-//! epoch of the clock, so that whoever joins frames and events begins anew with it.
+//! A [`Replay`] opens a recording; its [`Monitor`] has the playback state. Every seek starts a new
+//! clock epoch, so that the synchronisation of frames and events restarts too.
 
 mod monitor;
 mod player;
@@ -25,12 +25,12 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Of a file, or of a folder of npz files.
+    /// A recording in a file or in a folder of npz files.
     pub fn new(path: impl Into<PathBuf>, settings: ReplaySettings) -> Self {
         Self { path: path.into(), settings, monitor: Monitor::default() }
     }
 
-    /// Where playing stands, from now on.
+    /// The playback state from now on.
     pub fn monitor(&self) -> Monitor {
         self.monitor.clone()
     }
@@ -41,20 +41,20 @@ impl Driver for Replay {
         let path = self.path.display().to_string();
         let tape = tape::open(&self.path, wanted, drops)
             .map_err(|e| DeviceError::Unusable(format!("{path}: {e}")))?;
-        let model = format!("recording {}", told(&self.path).unwrap_or(path.clone()));
+        let model = format!("recording {}", describe(&self.path).unwrap_or(path.clone()));
         Ok(Box::new(Player::new(path, model, tape, self.settings, self.monitor.clone())))
     }
 }
 
-/// What a sequence recorded here calls itself: its scene, when, and with which cameras.
-fn told(folder: &Path) -> Option<String> {
+/// Description of a sequence with a manifest: its scene or name, and its cameras.
+fn describe(folder: &Path) -> Option<String> {
     let manifest = Manifest::read(folder).ok()?;
     let name = folder.file_name().map(|n| n.to_string_lossy().into_owned());
     let scene = Some(manifest.session.scene.trim().to_owned()).filter(|s| !s.is_empty());
-    let mut told = scene.or(name)?;
+    let mut description = scene.or(name)?;
     let cameras = manifest.cameras();
     if !cameras.is_empty() {
-        told += &format!(" ({cameras})");
+        description += &format!(" ({cameras})");
     }
-    Some(told)
+    Some(description)
 }

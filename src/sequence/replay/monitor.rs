@@ -1,34 +1,34 @@
-//! Where playing stands, for whoever shows it.
+//! The playback state, for display.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where playing stands.
+/// The playback state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlayState {
-    /// Number of the frame that was played last, from zero.
+    /// Index of the frame that was played last, from 0.
     pub frame: usize,
-    /// Frames of the whole.
+    /// Number of frames.
     pub frames: usize,
-    /// Fraction of the whole at which that frame begins, 0 to 1.
+    /// Fraction of the duration at which that frame starts, 0 to 1.
     pub position: f64,
-    /// How long the whole is, in microseconds.
+    /// Duration of the recording, in microseconds.
     pub duration_us: i64,
-    /// Time stands still.
+    /// Whether playback is paused.
     pub paused: bool,
-    /// Times as fast as recorded.
+    /// Multiple of the recorded speed.
     pub speed: f64,
-    /// It begins again at its end.
+    /// Whether playback restarts at the end.
     pub looped: bool,
-    /// Files that could not be read and were passed over, and why.
+    /// Files that could not be read and were skipped, and the reasons.
     pub skipped: Vec<(String, String)>,
 }
 
-/// Tells where playing stands; clones tell of the same recording.
+/// Reads the playback state; clones belong to the same recording.
 #[derive(Clone, Debug, Default)]
 pub struct Monitor(Arc<Mutex<PlayState>>);
 
 impl Monitor {
-    /// Where playing stands; empty until the recording is open.
+    /// The playback state; empty until the recording is open.
     pub fn state(&self) -> PlayState {
         self.lock().clone()
     }

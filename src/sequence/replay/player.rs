@@ -1,4 +1,4 @@
-//! Plays a tape at its pace: pauses, steps, jumps, begins again.
+//! Plays a tape at its recorded speed, with pause, steps, seeks and loops.
 
 use super::settings::LONGEST_PAUSE_US;
 use super::tape::timeline::{Due, Tape, TapeError};
@@ -9,14 +9,14 @@ use crate::camera::{
 use crate::time::Timestamp;
 use std::time::{Duration, Instant};
 
-/// What is still to be sent although time stands still, or without waiting.
+/// What is still sent while paused, and without waiting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rush {
     None,
     /// Up to the next frame.
     Frame,
-    /// Up to the events of this moment, in microseconds of the camera's clock, which complete
-    /// that frame.
+    /// Up to the events at this time in the camera's clock, in microseconds, which complete that
+    /// frame.
     Events(i64),
 }
 
@@ -29,11 +29,11 @@ pub(super) struct Player {
     paused: bool,
     over: bool,
     next: Option<Due>,
-    /// A moment, and the recording's time at it.
-    pace: Option<(Instant, i64)>,
-    /// The frame that was sent last, or that was asked for since.
+    /// A time point, and the recording's time at it.
+    timing: Option<(Instant, i64)>,
+    /// The frame that was sent last, or requested since.
     frame: Option<usize>,
-    /// Up to where events were sent, on the camera's clock.
+    /// End of the events that were sent, in the camera's clock.
     events_until_us: i64,
     rush: Rush,
 }
@@ -55,19 +55,19 @@ impl Player {
             paused: false,
             over: false,
             next: None,
-            pace: None,
+            timing: None,
             frame: None,
             events_until_us: i64::MIN,
             rush: Rush::None,
         };
-        player.tell();
+        player.update_monitor();
         player
     }
 
-    fn tell(&self) {
+    fn update_monitor(&self) {
         let timeline = self.tape.timeline();
         let mut state = self.monitor.lock();
-        // Between a loop's end and its first frame the last one is still what is shown.
+        // Between the end of a loop and its first frame, the last frame is still shown.
         state.frame = self.frame.unwrap_or(state.frame);
         state.frames = timeline.starts_us.len();
         state.position = timeline.fraction(state.frame);
@@ -79,7 +79,7 @@ impl Player {
         }
     }
 
-    fn fatal(&self, e: TapeError) -> DeviceError {
+    fn unusable(&self, e: TapeError) -> DeviceError {
         DeviceError::Unusable(format!("{}: {e}", self.path))
     }
 
@@ -87,35 +87,35 @@ impl Player {
         if let Some(held) = self.next.take() {
             return Ok(Some(held));
         }
-        self.tape.next().map_err(|e| self.fatal(e))
+        self.tape.next().map_err(|e| self.unusable(e))
     }
 
-    /// How long until the recording has come to `t_us`.
+    /// Time until `t_us` of the recording is due.
     fn wait(&mut self, t_us: i64) -> Duration {
         if self.settings.speed >= UNPACED || self.rush != Rush::None {
             return Duration::ZERO;
         }
-        let (since, from_us) = *self.pace.get_or_insert((Instant::now(), t_us));
+        let (since, from_us) = *self.timing.get_or_insert((Instant::now(), t_us));
         let due = (t_us - from_us) as f64 / self.settings.speed;
         let wait_us = due - since.elapsed().as_micros() as f64;
         if !(0.0..LONGEST_PAUSE_US as f64).contains(&wait_us) {
-            // Too slow to keep up, or a pause: the pace begins anew.
-            self.pace = Some((Instant::now(), t_us));
+            // Too slow to keep up, or a pause in the recording: restart the timing.
+            self.timing = Some((Instant::now(), t_us));
             return Duration::ZERO;
         }
         Duration::from_micros(wait_us as u64)
     }
 
-    /// Goes to a frame, which is sent at once, also while time stands still.
-    fn go(&mut self, frame: usize) -> Result<(), DeviceError> {
-        self.tape.go(frame).map_err(|e| self.fatal(e))?;
-        (self.next, self.pace, self.over) = (None, None, false);
+    /// Seeks to a frame, which is sent at once, even while paused.
+    fn seek(&mut self, frame: usize) -> Result<(), DeviceError> {
+        self.tape.go(frame).map_err(|e| self.unusable(e))?;
+        (self.next, self.timing, self.over) = (None, None, false);
         (self.rush, self.frame) = (Rush::Frame, Some(frame));
         self.events_until_us = i64::MIN;
         Ok(())
     }
 
-    /// Goes so many frames forward, or backward; stops at the ends unless it loops.
+    /// Moves this many frames forward, or backward if negative; stops at the ends unless it loops.
     fn step(&mut self, count: i64) -> Result<(), DeviceError> {
         self.paused = true;
         let frames = self.tape.timeline().starts_us.len() as i64;
@@ -133,15 +133,15 @@ impl Player {
             return Ok(());
         }
         if to == here + 1 && self.rush == Rush::None && !self.over {
-            // The next one anyway: time goes on without a break.
+            // The next frame anyway: playback continues without a seek.
             self.rush = Rush::Frame;
             return Ok(());
         }
-        self.go(usize::try_from(to).unwrap_or(0))
+        self.seek(usize::try_from(to).unwrap_or(0))
     }
 
-    /// What remains to be sent after a packet.
-    fn rushed(&mut self, packet: &Packet) {
+    /// Updates what remains to be sent after a packet.
+    fn update_rush(&mut self, packet: &Packet) {
         match packet {
             Packet::Events(p) => {
                 self.events_until_us = self.events_until_us.max(p.until.us());
@@ -176,8 +176,8 @@ impl Device for Player {
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        self.pace = None;
-        let done = match (name, value) {
+        self.timing = None;
+        let result = match (name, value) {
             ("paused", Value::Bool(on)) => {
                 self.paused = *on;
                 Ok(())
@@ -192,45 +192,45 @@ impl Device for Player {
                 Ok(())
             }
             ("position", Value::Float(fraction)) => {
-                self.go(self.tape.timeline().frame_at(*fraction))
+                self.seek(self.tape.timeline().frame_at(*fraction))
             }
             _ => return Err(ControlError::Unknown(name.into())),
         };
-        self.tell();
-        done.map_err(|_| ControlError::Refused(name.into()))
+        self.update_monitor();
+        result.map_err(|_| ControlError::Refused(name.into()))
     }
 
-    fn poll(&mut self, patience: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let started = Instant::now();
-        while started.elapsed() < patience {
+        while started.elapsed() < timeout {
             let held = self.paused && self.rush == Rush::None;
             if held || (self.over && !self.settings.looped) {
                 if self.over && self.settings.end {
                     return Err(DeviceError::Ended);
                 }
-                std::thread::sleep(patience.saturating_sub(started.elapsed()));
+                std::thread::sleep(timeout.saturating_sub(started.elapsed()));
                 return Ok(());
             }
             if self.over {
                 let rush = self.rush;
-                self.go(0)?;
-                // Beginning again is no jump: it is played at the pace of the rest.
+                self.seek(0)?;
+                // A restart of the loop is no seek: it is played at the normal speed.
                 self.rush = if self.paused { rush } else { Rush::None };
                 self.frame = None;
             }
             let Some(due) = self.next()? else {
                 self.over = true;
-                // Nothing can complete what was waited for.
+                // Nothing can complete the frame any more.
                 if let Rush::Events(_) = self.rush {
                     self.rush = Rush::None;
                 }
                 if self.tape.timeline().starts_us.is_empty() && self.settings.looped {
-                    // Without a frame a loop would never pause.
-                    std::thread::sleep(patience.saturating_sub(started.elapsed()));
+                    // Without this sleep, a loop without frames would never pause.
+                    std::thread::sleep(timeout.saturating_sub(started.elapsed()));
                 }
                 continue;
             };
-            let left = patience.saturating_sub(started.elapsed());
+            let left = timeout.saturating_sub(started.elapsed());
             let wait = self.wait(due.at_us);
             if wait > left {
                 self.next = Some(due);
@@ -239,13 +239,13 @@ impl Device for Player {
             }
             std::thread::sleep(wait);
             let rush = self.rush;
-            self.rushed(&due.packet);
+            self.update_rush(&due.packet);
             if rush != Rush::None && self.rush == Rush::None {
-                self.pace = None;
+                self.timing = None;
             }
             if due.frame.is_some() {
                 self.frame = due.frame;
-                self.tell();
+                self.update_monitor();
             }
             out.push(arriving_now(due.packet));
             if out.len() >= 64 {

@@ -1,13 +1,13 @@
-//! How a recording is played.
+//! Settings of a replay.
 
-/// How a recording is played.
+/// Settings of a replay.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplaySettings {
-    /// Begin again at the end.
+    /// Restart at the end.
     pub looped: bool,
-    /// Times as fast as it was recorded; from [`UNPACED`] on as fast as it can be read.
+    /// Multiple of the recorded speed; from [`UNPACED`] on, as fast as it can be read.
     pub speed: f64,
-    /// End the source at the end, rather than stay there and wait for a seek.
+    /// End the source at the end, instead of waiting there for a seek.
     pub end: bool,
 }
 
@@ -17,8 +17,8 @@ impl Default for ReplaySettings {
     }
 }
 
-/// A speed that stands for no pace at all.
+/// The speed from which on playback is not timed.
 pub const UNPACED: f64 = 1e6;
 
-/// A pause in the recording is shortened to this, in microseconds.
+/// Maximum duration of a pause in the recording, in microseconds; longer ones are shortened.
 pub(crate) const LONGEST_PAUSE_US: i64 = 2_000_000;

@@ -1,5 +1,5 @@
-//! What the event sensor sees while time passes: brightness alone, at little more than the
-//! sensor's own resolution.
+//! Renders what the event sensor sees while time advances: brightness only, at little more than the
+//! sensor's resolution.
 
 use super::Interval;
 use super::plan::{Grain, Plan, WHOLE};
@@ -12,44 +12,44 @@ use crate::simulate::scene::SPAN;
 use crate::simulate::{EventSensor, LightImage, PushError, Scene};
 use wide::i32x4;
 
-/// Pixels of the sensor that are drawn together.
+/// Sensor pixels that are drawn together.
 const TILE: Size = Size::new(32, 8);
-/// Samples of a pixel along each side, where the frame is as fine.
+/// Samples per pixel along each side, if the frame has at least this resolution.
 const FINE: usize = 2;
-/// Pixels of the sensor that anything may move between two moments; between them logarithms go
-/// in straight lines.
+/// Largest motion between two sampling times, in sensor pixels; between them logarithms are
+/// interpolated linearly.
 const STEP_PX: f64 = 1.0;
 
-/// Time that passes for the sensor, on its clock and the scene's.
+/// A time range that the sensor advances by, on its own clock and the scene's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed {
     pub(crate) until_us: f64,
     pub(crate) stretch: Interval,
 }
 
-/// Shows a scene to an event sensor.
+/// Renders a scene for an event sensor.
 pub(crate) struct EventView {
     sensor: Size,
-    /// Samples of a pixel along each side.
+    /// Samples per pixel along each side.
     fine: usize,
-    /// By layer and level.
+    /// Per layer, then per level.
     textures: Vec<Vec<Texels<Luma>>>,
 }
 
 impl EventView {
-    /// For a scene, a sensor, and frames that are seen beside it.
+    /// For a scene, a sensor, and frames of size `image`.
     pub(crate) fn new(scene: &Scene, sensor: Size, image: Size) -> Self {
         let fits = image.width >= FINE * sensor.width && image.height >= FINE * sensor.height;
         let fine = if fits { FINE } else { 1 };
         Self { sensor, fine, textures: scene.layers.iter().map(Texels::of).collect() }
     }
 
-    /// The sensor's pixels, each cut into the samples that it averages.
+    /// The sensor's pixels, each divided into the samples that it averages.
     fn grid(&self) -> Size {
         Size::new(self.sensor.width * self.fine, self.sensor.height * self.fine)
     }
 
-    /// How finely the sensor's samples are drawn.
+    /// The tile size and time steps to draw the samples with.
     pub(crate) fn grain(&self) -> Grain {
         let fine = self.fine;
         let tile = Size::new(TILE.width * fine, TILE.height * fine);
@@ -57,7 +57,7 @@ impl EventView {
         Grain { size: self.grid(), tile, step_px, step_texels: f64::INFINITY, least: 1 }
     }
 
-    /// What the sensor sees at one moment.
+    /// The light on the sensor at time `t_s`, in seconds.
     pub(crate) fn at(&self, scene: &Scene, t_s: f64) -> Vec<f32> {
         let (mut image, mut seen) = (LightImage::dark(self.grid()), Vec::new());
         scene.render(t_s, self.grid(), &mut image);
@@ -65,7 +65,7 @@ impl EventView {
         seen
     }
 
-    /// Lets time pass; appends what fires.
+    /// Advances time and appends the events.
     pub(crate) fn pass(
         &self,
         scene: &Scene,
@@ -74,19 +74,19 @@ impl EventView {
         events: &mut Vec<Event>,
     ) -> Result<(), PushError> {
         let plan = Plan::new(scene, passed.stretch, self.grain());
-        let sights = plan.sights(scene, &self.textures, self.grid());
+        let views = plan.views(scene, &self.textures, self.grid());
         sensor.pass(passed.until_us, TILE.height, events, |band| {
             for column in 0..self.sensor.width.div_ceil(TILE.width) {
-                self.tile(scene.gain, &sights, &plan, column, band);
+                self.tile(scene.gain, &views, &plan, column, band);
             }
         })
     }
 
-    /// Shows a tile what passes before it.
+    /// Shows a tile of the sensor everything that moves across it.
     fn tile(
         &self,
         gain: f32,
-        sights: &[Vec<Sight<'_, Luma>>],
+        views: &[Vec<Sight<'_, Luma>>],
         plan: &Plan,
         column: usize,
         band: &mut Band<'_>,
@@ -100,13 +100,13 @@ impl EventView {
         let share = gain / (UNIT * (self.fine * self.fine) as f32);
         let (_, moments) = plan.moments(left * self.fine, band.first * self.fine);
         let mut before = 0;
-        // The first was the last of the time before.
+        // The first time is the last one of the previous call.
         for k in moments.skip(1) {
             for (i, block) in samples.iter_mut().enumerate() {
                 let block = &mut block[..band.rows() * self.fine];
                 block.fill(DARK);
                 let from = (left * self.fine + i * SPAN, band.first * self.fine);
-                raster::add(&sights[k], from, 0, block);
+                raster::add(&views[k], from, 0, block);
             }
             for row in 0..band.rows() {
                 let lines = row * self.fine..(row + 1) * self.fine;
@@ -124,7 +124,7 @@ impl EventView {
     }
 }
 
-/// The brightness of pixels that are `N` samples wide, as many high as there are lines.
+/// The brightness of pixels that are `N` samples wide and as many samples high as there are lines.
 fn gather<const N: usize>(lines: &[Span], share: f32, light: &mut [f32]) {
     for (i, light) in light.iter_mut().enumerate() {
         let samples = lines.iter().flat_map(|line| &line.as_chunks::<N>().0[i]);

@@ -1,4 +1,4 @@
-//! The frame of an exposure: light summed at full resolution, in colour, and read out.
+//! Renders the frame of an exposure: light summed at full resolution, in colour, then read out.
 
 use super::Interval;
 use super::plan::{Grain, Plan, WHOLE};
@@ -11,20 +11,21 @@ use crate::simulate::{CameraSettings, Scene};
 use rayon::prelude::*;
 use wide::f32x4;
 
-/// What is drawn together: with the texels that it shows it fits the first-level cache.
+/// Pixels that are drawn together: with their texels they fit the first-level cache.
 const TILE: Size = Size::new(32, 16);
-/// Pixels that anything may move between two moments.
+/// Largest motion between two sampling times, in pixels.
 const STEP_PX: f64 = 2.0;
-/// The same in texels: of `n` steps, each of `s` texels, the light of a pattern of `f` periods a
-/// texel is `sin(pi n s f) / (n tan(pi s f))`, and ought to be `sin(pi n s f) / (pi n s f)`. The
-/// finest pattern has half a period a texel, which steps of two texels would not blur at all.
-/// With 1.5 none is off by more than `1 / n + 1 / (0.75 pi n)`, 1.43 `n`ths of its contrast.
+/// The same limit in texels. With `n` steps of `s` texels, a pattern with `f` periods per texel is
+/// rendered with contrast `sin(pi n s f) / (n tan(pi s f))`; the exact value is `sin(pi n s f) /
+/// (pi n s f)`. The finest pattern has half a period per texel, which steps of two texels would not
+/// blur at all. With 1.5 the error is at most `1 / n + 1 / (0.75 pi n)`, that is `1.43 / n` of the
+/// contrast.
 const STEP_TEXELS: f64 = 1.5;
 
-/// Exposes frames of one size.
+/// Renders exposed frames of one size.
 pub(crate) struct FrameSweep {
     size: Size,
-    /// By layer and level.
+    /// Per layer, then per level.
     textures: Vec<Vec<Texels<Colour>>>,
     camera: ReadOut,
     truth: ReadOut,
@@ -39,12 +40,12 @@ impl FrameSweep {
         Self { size, textures, camera, truth }
     }
 
-    /// An even number of parts, so that the middle of the exposure is one of the moments.
+    /// An even number of steps, so that the middle of the exposure is one of the sampling times.
     pub(crate) fn grain(size: Size) -> Grain {
         Grain { size, tile: TILE, step_px: STEP_PX, step_texels: STEP_TEXELS, least: 2 }
     }
 
-    /// The frame of a number, exposed for a stretch of time, and the sharp image of its middle.
+    /// Frame `number`, exposed during `stretch`, and the sharp image at the middle of it.
     pub(crate) fn expose(
         &self,
         scene: &Scene,
@@ -54,14 +55,14 @@ impl FrameSweep {
         let size = self.size;
         let grain = Self::grain(size);
         let plan = Plan::new(scene, stretch, grain);
-        let sights = plan.sights(scene, &self.textures, size);
+        let views = plan.views(scene, &self.textures, size);
         let (mut frame, mut truth) =
             (ImageU8::filled(true, size, 0), ImageU8::filled(true, size, 0));
         let bands = bands(frame.data_mut(), size).zip(bands(truth.data_mut(), size));
         bands.enumerate().for_each_init(
             || vec![0.0_f32; 3 * size.width * TILE.height],
             |light, (row, (frame, truth))| {
-                let mut band = Band { sweep: self, scene, sights: &sights, row, light, truth };
+                let mut band = Band { sweep: self, scene, views: &views, row, light, truth };
                 band.expose(&plan);
                 band.read_out(number, frame);
             },
@@ -70,7 +71,7 @@ impl FrameSweep {
     }
 }
 
-/// The rows of a band in the three planes of a picture.
+/// The rows of a band in the three planes of an image.
 type Planes<'a> = [&'a mut [u8]; 3];
 
 fn bands(data: &mut [u8], size: Size) -> impl IndexedParallelIterator<Item = Planes<'_>> + use<'_> {
@@ -81,13 +82,13 @@ fn bands(data: &mut [u8], size: Size) -> impl IndexedParallelIterator<Item = Pla
     planes.zip(red.par_chunks_mut(length)).map(|((b, g), r)| [b, g, r])
 }
 
-/// The rows of one row of tiles.
+/// One row of tiles.
 struct Band<'a> {
     sweep: &'a FrameSweep,
     scene: &'a Scene,
-    sights: &'a [Vec<Sight<'a, Colour>>],
+    views: &'a [Vec<Sight<'a, Colour>>],
     row: usize,
-    /// Mean light: rows of blue, of green, of red.
+    /// Mean light: rows of blue, then green, then red.
     light: &'a mut [f32],
     truth: Planes<'a>,
 }
@@ -105,20 +106,20 @@ impl Band<'_> {
         let width = self.sweep.size.width;
         let (mut block, mut middle) = ([DARK; TILE.height], [DARK; TILE.height]);
         let (block, middle) = (&mut block[..self.lines()], &mut middle[..self.lines()]);
-        let mut silent = self.sweep.truth.noise(0, 0);
+        let mut no_noise = self.sweep.truth.noise(0, 0);
         for left in (0..width).step_by(SPAN) {
             let (parts, moments) = plan.moments(left, self.first());
             block.fill(DARK);
             for k in moments {
-                let (sights, from) = (&self.sights[k], (left, self.first()));
+                let (views, from) = (&self.views[k], (left, self.first()));
                 if k == WHOLE / 2 {
                     middle.fill(DARK);
-                    raster::add(sights, from, 0, middle);
+                    raster::add(views, from, 0, middle);
                     let sums = block.as_flattened_mut().iter_mut();
                     sums.zip(middle.as_flattened()).for_each(|(sum, light)| *sum += *light);
                 } else {
-                    // The trapezoidal rule: half of the light at either end.
-                    raster::add(sights, from, u32::from(k == 0 || k == WHOLE), block);
+                    // The trapezoidal rule: half weight at both ends.
+                    raster::add(views, from, u32::from(k == 0 || k == WHOLE), block);
                 }
             }
             let inside = SPAN.min(width - left);
@@ -129,7 +130,7 @@ impl Band<'_> {
                     let plane = &mut self.light[channel * width * TILE.height..];
                     plane[first..first + inside].copy_from_slice(&light[channel][..inside]);
                     let truth = &mut truth[first..first + inside];
-                    self.sweep.truth.plane(&sharp[channel], self.scene.gain, &mut silent, truth);
+                    self.sweep.truth.plane(&sharp[channel], self.scene.gain, &mut no_noise, truth);
                 }
             }
         }
@@ -148,7 +149,7 @@ impl Band<'_> {
     }
 }
 
-/// The mean light of some moments, blue, green and red apart.
+/// The mean light over some sampling times, as separate blue, green and red.
 fn mean(span: &Span, moments: usize) -> [[f32; SPAN]; 3] {
     let share = f32x4::splat(1.0 / (UNIT * moments as f32));
     let mut planes = [[0.0; SPAN]; 3];

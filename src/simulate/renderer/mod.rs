@@ -1,5 +1,5 @@
-//! A stretch of time in one go, tile by tile: every tile is drawn at as many moments as the
-//! motion in it needs, while it lies in the processor's cache.
+//! Renders a time range tile by tile: a tile stays in the processor's cache while it is drawn at as
+//! many times as the motion in it needs.
 
 mod events;
 mod frame;
@@ -24,18 +24,18 @@ mod tests {
 
     const OPEN: Interval = Interval { from_s: 0.4, until_s: 0.44 };
 
-    /// The time of moment `k`.
+    /// The time of sample `k`, in seconds.
     fn time(k: usize) -> f64 {
         OPEN.from_s + (OPEN.until_s - OPEN.from_s) * k as f64 / WHOLE as f64
     }
 
-    /// What the frame's tiles are planned with.
-    fn planned(scene: &Scene, size: Size) -> Plan {
+    /// The plan of a frame's tiles.
+    fn frame_plan(scene: &Scene, size: Size) -> Plan {
         Plan::new(scene, OPEN, FrameSweep::grain(size))
     }
 
     #[test]
-    fn the_truth_is_the_scene_at_the_middle_of_the_exposure() {
+    fn the_truth_image_is_the_scene_at_mid_exposure() {
         // Tiles of several sizes, in both directions.
         let (size, scene) = (Size::new(200, 136), demo_scene(3));
         let camera = CameraSettings::noiseless(Transfer::Linear);
@@ -44,19 +44,19 @@ mod tests {
         scene.render(time(WHOLE / 2), size, &mut light);
         shutter.add(&light, 1.0);
         let exact = shutter.read_out(0, &camera);
-        // A place is off by less than a hundredth of a texel, and with it light by less than a
+        // A position is off by less than a hundredth of a texel, and light therefore by less than a
         // hundredth of full light.
         let off = truth.data().iter().zip(exact.data()).map(|(a, b)| a.abs_diff(*b));
         assert!(off.fold(0, u8::max) <= 3);
     }
 
     #[test]
-    fn the_frame_is_the_light_of_the_whole_exposure() {
+    fn the_frame_integrates_light_over_the_whole_exposure() {
         let (size, scene) = (Size::new(200, 136), demo_scene(3));
         let camera = CameraSettings::noiseless(Transfer::Linear);
         let (frame, truth) = FrameSweep::new(&scene, size, camera).expose(&scene, OPEN, 0);
-        let plan = planned(&scene, size);
-        // Every moment, and how much the light of every pixel varies from one to the next.
+        let plan = frame_plan(&scene, size);
+        // The light at all sampling times, and how much it varies from one to the next, per pixel.
         let area = size.area();
         let (mut sum, mut varied) = (vec![[0.0_f32; 3]; area], vec![[0.0_f32; 3]; area]);
         let (mut light, mut before) = (LightImage::dark(size), LightImage::dark(size));
@@ -72,9 +72,9 @@ mod tests {
             }
             std::mem::swap(&mut light, &mut before);
         }
-        // The trapezoidal rule of n parts is off by at most an nth of half the variation, and so
-        // is that of all moments; a level is lost where numbers are rounded, and three where
-        // places are.
+        // The error of the trapezoidal rule with n steps is at most half the variation over n; the
+        // same holds for the sum over all times. Rounding values adds one level, rounding positions
+        // three.
         let (mut beyond, mut sharp_beyond) = (0, 0);
         for i in 0..area {
             let (x, y) = (i % size.width, i / size.width);
@@ -86,11 +86,15 @@ mod tests {
                 sharp_beyond += usize::from(off(truth.data()) > allowed);
             }
         }
-        assert_eq!(beyond, 0, "pixels that no rule of so many parts would give");
-        assert!(sharp_beyond * 10 > area * 3, "a sharp image would do: {sharp_beyond}");
+        assert_eq!(beyond, 0, "pixels beyond the error bound of the trapezoidal rule");
+        assert!(
+            sharp_beyond * 10 > area * 3,
+            "the bound does not exclude a sharp image: {sharp_beyond}"
+        );
     }
 
-    /// Stripes of a period in texels, before a camera that moves so many texels in an exposure.
+    /// Vertical stripes with a period in texels, and a camera that moves by `travel` texels in an
+    /// exposure.
     fn stripes(period: usize, travel: f64) -> Scene {
         let size = Size::new(512, 64);
         let mut light = LightImage::dark(size);
@@ -114,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn the_finest_pattern_is_blurred_as_far_as_steps_of_a_texel_and_a_half_can() {
-        // The wall is continued by reflection; the camera stays within it.
+    fn fine_patterns_are_blurred_within_the_error_bound() {
+        // Beyond its edges the wall is mirrored; the camera stays within it.
         for (period, travel) in [(2, 9.0), (2, 20.5), (3, 15.0), (4, 10.0)] {
             let scene = stripes(period, travel);
             let camera = CameraSettings::noiseless(Transfer::Linear);
@@ -126,22 +130,28 @@ mod tests {
                 let (least, most) = (row.iter().min(), row.iter().max());
                 f64::from(most.copied().unwrap_or(0) - least.copied().unwrap_or(0)) / 255.0
             };
-            let parts = planned(&scene, scene.view).moments(8, 8).0 as f64;
+            let parts = frame_plan(&scene, scene.view).moments(8, 8).0 as f64;
             assert!(travel / parts <= 1.5, "{travel} texels in {parts} parts");
-            // What motion leaves of the contrast, at most what the rule adds, see `STEP_TEXELS`,
-            // and a level at either end. The straight lines between texels are a pattern too, of
-            // `1 - f` periods a texel, which steps may leave as it is.
+            // Contrast left by the motion, the largest error of the rule (see `STEP_TEXELS`), and
+            // one level at either end. Linear interpolation between texels adds a pattern of `1 -
+            // f` periods per texel, which the steps may leave unblurred.
             let sinc = |x: f64| (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x);
             let lines = if period > 2 { sinc(1.0 - 1.0 / period as f64).powi(2) } else { 0.0 };
             let allowed = sinc(travel / period as f64).abs() + 1.43 / parts + lines;
             let (blurred, sharp) = (swing(frame.data()), swing(truth.data()));
-            assert!(blurred <= allowed + 2.0 / 255.0, "{blurred} of {allowed}, period {period}");
-            // Between two texels nothing is seen of stripes of two.
-            assert!(period == 2 || sharp > 2.0 * blurred, "{sharp} and {blurred}");
+            assert!(
+                blurred <= allowed + 2.0 / 255.0,
+                "contrast {blurred}, allowed {allowed}, period {period}"
+            );
+            // Between two texels, stripes with a period of two are invisible.
+            assert!(
+                period == 2 || sharp > 2.0 * blurred,
+                "contrast {sharp} sharp, {blurred} blurred"
+            );
         }
     }
 
-    /// ON less OFF events of every pixel, up to a time.
+    /// ON minus OFF events of every pixel, up to a time.
     fn net(events: &[crate::event::Event], size: Size, until_us: i64) -> Vec<i32> {
         let mut net = vec![0; size.area()];
         for e in events.iter().take_while(|e| e.t_us < until_us) {
@@ -152,32 +162,32 @@ mod tests {
     }
 
     #[test]
-    fn events_are_those_of_a_sensor_that_is_shown_every_moment() {
+    fn events_match_a_sensor_that_sees_every_sampling_time() {
         let (sensor, image, scene) = (Size::new(70, 44), Size::new(280, 176), demo_scene(3));
-        let eyes = EventView::new(&scene, sensor, image);
+        let view = EventView::new(&scene, sensor, image);
         let settings = SensorSettings::ideal(0.2);
         let (mut passing, mut shown) = (Vec::new(), Vec::new());
         let mut passes = EventSensor::new(sensor, settings);
         let mut pushes = passes.clone();
-        let first = eyes.at(&scene, OPEN.from_s);
+        let first = view.at(&scene, OPEN.from_s);
         passes.push(0.0, &first, &mut passing).unwrap();
         let passed = Passed { until_us: 40_000.0, stretch: OPEN };
-        eyes.pass(&scene, passed, &mut passes, &mut passing).unwrap();
+        view.pass(&scene, passed, &mut passes, &mut passing).unwrap();
         for k in 0..=WHOLE {
             let t_us = 40_000.0 * k as f64 / WHOLE as f64;
-            pushes.push(t_us, &eyes.at(&scene, time(k)), &mut shown).unwrap();
+            pushes.push(t_us, &view.at(&scene, time(k)), &mut shown).unwrap();
         }
         assert!(passing.is_sorted_by_key(|e| (e.t_us, e.y, e.x, e.polarity)));
         assert!(passing.iter().all(|e| (0..=40_000).contains(&e.t_us)));
-        // At every moment at which a tile was looked at, both sensors have seen the same light
-        // there. Who has seen a bump in between may be a threshold ahead, which few pixels are.
-        let plan = Plan::new(&scene, OPEN, eyes.grain());
+        // At every time at which a tile was drawn, both sensors have seen the same light there. A
+        // sensor that saw a peak in between may be one threshold ahead; few pixels are.
+        let plan = Plan::new(&scene, OPEN, view.grain());
         let (mut compared, mut off) = (0, 0);
         for k in 1..=WHOLE {
             let until_us = (40_000 * k / WHOLE) as i64;
             let (a, b) = (net(&passing, sensor, until_us), net(&shown, sensor, until_us));
             for (i, (a, b)) in a.iter().zip(&b).enumerate() {
-                // Two samples of a pixel along each side.
+                // Two samples per pixel along each side.
                 let (x, y) = (i % sensor.width * 2, i / sensor.width * 2);
                 if k.is_multiple_of(WHOLE / plan.moments(x, y).0) {
                     assert!((a - b).abs() <= 1, "two thresholds apart at moment {k}");
@@ -185,24 +195,27 @@ mod tests {
                 }
             }
         }
-        assert!(compared > 4 * sensor.area() && off * 50 < compared, "{off} of {compared}");
-        // What went up and down again between two moments is missed.
+        assert!(
+            compared > 4 * sensor.area() && off * 50 < compared,
+            "{off} of {compared} counts differ"
+        );
+        // Changes that are undone between two sampling times are missed.
         let (many, finest) = (passing.len(), shown.len());
-        assert!(finest > 1_000 && many * 10 > finest * 9, "{many} of {finest}");
-        assert!(many * 10 < finest * 11, "{many} of {finest}");
+        assert!(finest > 1_000 && many * 10 > finest * 9, "{many} events instead of {finest}");
+        assert!(many * 10 < finest * 11, "{many} events instead of {finest}");
         let later = |events: &[crate::event::Event]| {
             events.iter().map(|e| e.t_us as f64).sum::<f64>() / events.len() as f64
         };
-        // Within a part an event may come too early as well as too late. Where little moves a part
-        // is 10 ms long; of a tenth of it no more is left by and large.
-        let off_us = later(&passing) - later(&shown);
-        assert!(off_us.abs() < 1_000.0, "{off_us} us");
+        // Within a step an event can be too early as well as too late. In tiles with little motion
+        // a step is 10 ms long; on average at most a tenth of that remains.
+        let mean_off_us = later(&passing) - later(&shown);
+        assert!(mean_off_us.abs() < 1_000.0, "events are {mean_off_us} us off on average");
         let back = Passed { until_us: 40_000.0, stretch: OPEN };
-        assert!(eyes.pass(&scene, back, &mut passes, &mut passing).is_err());
+        assert!(view.pass(&scene, back, &mut passes, &mut passing).is_err());
     }
 
     #[test]
-    fn moments_are_many_only_where_something_is_fast() {
+    fn fast_tiles_get_more_sampling_times() {
         let size = Size::new(1152, 768);
         let still = Interval { until_s: OPEN.from_s, ..OPEN };
         let grain: Grain = FrameSweep::grain(size);
@@ -217,7 +230,7 @@ mod tests {
         assert!(all(&scene, still).iter().all(|parts| *parts == 2));
         let (with, many) = (all(&scene, OPEN), |parts: &[usize]| parts.iter().sum::<usize>());
         assert!(with.iter().all(|parts| parts.is_multiple_of(2) && WHOLE.is_multiple_of(*parts)));
-        // Without its wheel the scene needs less, though only where the wheel was.
+        // Without its wheel the scene needs fewer times, but only where the wheel was.
         scene.layers.pop();
         let without = all(&scene, OPEN);
         assert!(many(&without) < many(&with));

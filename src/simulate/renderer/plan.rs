@@ -1,6 +1,6 @@
-//! How many moments every part of an image needs for a stretch of time: so many that nothing in
-//! it moves more than a step between two. Where a wall drifts a few are enough, and only where
-//! a wheel turns before it they are many.
+//! Plans how often every tile of an image is sampled during a time range: often enough that nothing
+//! in it moves by more than a step between two sampling times. A slowly moving wall needs few
+//! samples; only tiles in which a wheel turns need many.
 
 use super::super::Scene;
 use super::super::scene::Matrix;
@@ -9,15 +9,16 @@ use super::texels::Texels;
 use crate::image::Size;
 use rayon::prelude::*;
 
-/// Into how many parts a stretch may be divided; all of them divide [`WHOLE`], so that tiles
-/// of different numbers share their moments.
-const PARTS: [usize; 18] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60, 80, 120];
-/// Moments are numbered from 0 to this one.
+/// The numbers of steps that a time range may be divided into. All of them divide [`WHOLE`], so
+/// that tiles with different numbers share their sampling times.
+const STEP_COUNTS: [usize; 18] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 48, 60, 80, 120];
+/// Sampling times are numbered from 0 to this one.
 pub(crate) const WHOLE: usize = 240;
-/// Where motion is looked at: the length of a path counts, and what swings comes back.
-const LOOKS: usize = 5;
+/// Number of times at which motion is measured: path lengths are added up, so that an oscillation
+/// does not cancel.
+const MOTION_SAMPLES: usize = 5;
 
-/// A stretch of the scene's time, in seconds.
+/// A range of the scene's time, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interval {
     pub(crate) from_s: f64,
@@ -25,28 +26,28 @@ pub(crate) struct Interval {
 }
 
 impl Interval {
-    /// The time of moment `k` of [`WHOLE`].
+    /// The time of sample `k` of [`WHOLE`], in seconds.
     fn at(&self, k: usize) -> f64 {
         self.from_s + (self.until_s - self.from_s) * k as f64 / WHOLE as f64
     }
 }
 
-/// How an image is cut, and how finely time is.
+/// Tile size and step sizes of a plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grain {
-    /// Of the image.
+    /// Size of the image.
     pub(crate) size: Size,
-    /// Of a tile; those at the rim may be smaller.
+    /// Size of a tile; those at the right and bottom edge may be smaller.
     pub(crate) tile: Size,
-    /// Pixels that anything may move between two moments.
+    /// Largest motion between two sampling times, in pixels.
     pub(crate) step_px: f64,
-    /// Texels of the level that it is drawn from that a layer without end may move.
+    /// The same for a mirrored texture, in texels of the level that it is drawn from.
     pub(crate) step_texels: f64,
-    /// Fewest parts.
+    /// Smallest number of steps.
     pub(crate) least: usize,
 }
 
-/// The parts of every tile.
+/// The number of steps of every tile.
 pub(crate) struct Plan {
     stretch: Interval,
     tile: Size,
@@ -65,15 +66,15 @@ impl Plan {
             let (x, y) = (i % columns * tile.width, i / columns * tile.height);
             let here = [x, y, (x + tile.width).min(size.width), (y + tile.height).min(size.height)];
             let steps = paths.iter().map(|path| path.steps(here)).fold(0.0, f64::max);
-            let mut allowed = PARTS.iter().copied().filter(|n| n.is_multiple_of(least));
+            let mut allowed = STEP_COUNTS.iter().copied().filter(|n| n.is_multiple_of(least));
             let wanted = allowed.clone().find(|n| steps <= *n as f64);
             wanted.or(allowed.next_back()).unwrap_or(least)
         });
         Self { stretch, tile, columns, parts: parts.collect() }
     }
 
-    /// Numbers of the moments of the tile with pixel (`x`, `y`), 0 and [`WHOLE`] among them, and
-    /// how many parts lie between them.
+    /// Sampling times of the tile that contains pixel (`x`, `y`), from 0 to [`WHOLE`], and the
+    /// number of steps between them.
     pub(crate) fn moments(
         &self,
         x: usize,
@@ -84,8 +85,8 @@ impl Plan {
         (parts, (0..=parts).map(move |k| k * (WHOLE / parts)))
     }
 
-    /// What is seen at every moment that any tile wants; nothing at the others.
-    pub(crate) fn sights<'a, L>(
+    /// The visible layers at every sampling time that a tile needs; empty at the others.
+    pub(crate) fn views<'a, L>(
         &self,
         scene: &Scene,
         textures: &'a [Vec<Texels<L>>],
@@ -97,34 +98,35 @@ impl Plan {
         }
         let seen = |k: usize| {
             let layers = scene.layers.iter().zip(textures);
-            let sights = layers.filter_map(|(layer, levels)| {
+            let views = layers.filter_map(|(layer, levels)| {
                 let place = scene.place(layer, self.stretch.at(k), size)?;
                 Some(Sight { texels: levels.get(place.level)?, place })
             });
-            sights.collect()
+            views.collect()
         };
         let moments = wanted.iter().enumerate();
         moments.map(|(k, wanted)| if *wanted { seen(k) } else { Vec::new() }).collect()
     }
 }
 
-/// How one layer moves through an image.
+/// The motion of one layer through an image.
 struct Path {
-    /// From where a point is in the middle of the stretch to where it is at other times;
-    /// nothing where the layer cannot be seen as a plane.
-    from_middle: Option<[Matrix; LOOKS]>,
-    /// Pixels that the layer may touch.
+    /// Maps a position at the middle of the range to its position at other times; `None` where the
+    /// layer cannot be seen as a plane.
+    from_middle: Option<[Matrix; MOTION_SAMPLES]>,
+    /// Left, top, right and bottom of the pixels that the layer may touch.
     bounds: [usize; 4],
-    /// Pixels that it may move between two moments.
+    /// Largest motion between two sampling times, in pixels.
     step_px: f64,
 }
 
 impl Path {
     fn new(scene: &Scene, layer: &super::super::Layer, stretch: Interval, grain: Grain) -> Self {
         let size = grain.size;
-        let looks: [Matrix; LOOKS] =
-            std::array::from_fn(|i| scene.matrix(layer, stretch.at(i * WHOLE / (LOOKS - 1)), size));
-        let middle = looks[LOOKS / 2];
+        let looks: [Matrix; MOTION_SAMPLES] = std::array::from_fn(|i| {
+            scene.matrix(layer, stretch.at(i * WHOLE / (MOTION_SAMPLES - 1)), size)
+        });
+        let middle = looks[MOTION_SAMPLES / 2];
         let inverses: Option<Vec<Matrix>> = looks.iter().map(Matrix::inverse).collect();
         let from_middle = inverses.map(|m| std::array::from_fn(|i| m[i].times(&middle)));
         let all = [0, 0, size.width, size.height];
@@ -138,14 +140,14 @@ impl Path {
             looks.iter().filter_map(touched).reduce(union).unwrap_or_default()
         };
         let place = scene.place(layer, stretch.at(WHOLE / 2), size);
-        // What moves before it has edges, but nothing so fine that repeats.
+        // Foreground layers have edges, but no fine repeating pattern.
         let texels =
             place.filter(|place| place.endless).map_or(0.0, |place| place.texels_per_px(size));
         let step_px = grain.step_px.min(grain.step_texels / texels);
         Self { from_middle, bounds, step_px }
     }
 
-    /// How many steps what is seen in a tile travels.
+    /// The number of steps that the motion in a tile needs.
     fn steps(&self, [left, top, right, below]: [usize; 4]) -> f64 {
         let b = self.bounds;
         if left >= b[2] || right <= b[0] || top >= b[3] || below <= b[1] {

@@ -1,31 +1,31 @@
-//! Draws a scene by blocks: what is hidden is not drawn, and what nothing is before goes straight
-//! into the sum.
+//! Draws a scene in blocks. Hidden layers are skipped; a layer with nothing in front of it is added
+//! directly to the sum.
 
 use super::texels::{Cover, Layout, Point, Sample, Texels, UNIT};
 use crate::simulate::scene::{Place, SPAN};
 use wide::{f32x4, f64x2, i32x4};
 
-/// The light of some pixels of a row, summed over moments; [`UNIT`] is full light.
+/// The light of some pixels of a row, summed over sampling times; [`UNIT`] is full light.
 pub(super) type Span = [i32x4; SPAN];
 
 /// No light.
 pub(super) const DARK: Span = [i32x4::ZERO; SPAN];
 
-/// A layer as it is seen at one moment.
+/// A layer as it is seen at one time.
 pub(super) struct Sight<'a, L> {
     pub(super) place: Place,
     pub(super) texels: &'a Texels<L>,
 }
 
-/// Adds the light of the rows below pixel (`x`, `y`), at most [`SPAN`] of them, divided by two to
-/// the power of `halvings`, of layers of which the farthest comes first.
+/// Adds the light of the rows of a block that starts at pixel (`x`, `y`), at most [`SPAN`] of them,
+/// divided by two to the power of `halvings`. Layers are in order from far to near.
 pub(super) fn add<L: Layout>(
     sights: &[Sight<'_, L>],
     (x, y): (usize, usize),
     halvings: u32,
     rows: &mut [Span],
 ) {
-    // The farthest layer that is seen, and whether nothing is before it.
+    // The farthest visible layer, and whether nothing is in front of it.
     let (mut far, mut bare) = (None, true);
     for (n, sight) in sights.iter().enumerate().rev() {
         match sight.cover((x, y), rows.len()) {
@@ -65,13 +65,13 @@ pub(super) fn add<L: Layout>(
     }
 }
 
-/// A block of pixels as a layer is seen there: its corners, left and right above, left and right
-/// below. What is between lies on straight lines, see [`SPAN`].
+/// The texture coordinates of a block's corners: top left, top right, bottom left, bottom right.
+/// Between them, coordinates are interpolated linearly, see [`SPAN`].
 #[derive(Clone, Copy)]
 struct Patch([Point; 4]);
 
 impl Patch {
-    /// Where a row begins and where it ends.
+    /// The start and end of a row.
     #[inline(always)]
     fn ends(&self, row: usize) -> (Point, Point) {
         let [a, b, c, d] = self.0;
@@ -81,7 +81,7 @@ impl Patch {
     }
 }
 
-/// From one point of a row to the next.
+/// The step from one point of a row to the next.
 #[inline(always)]
 fn step(start: Point, end: Point) -> Point {
     let part = |a: i32, b: i32| (b - a) / SPAN as i32;
@@ -89,7 +89,7 @@ fn step(start: Point, end: Point) -> Point {
 }
 
 impl<L: Layout> Sight<'_, L> {
-    /// How much it hides of the block at (`x`, `y`), and where that is where it hides some.
+    /// How much the layer covers of the block at (`x`, `y`), and its coordinates if it covers some.
     #[inline(always)]
     fn cover(&self, (x, y): (usize, usize), rows: usize) -> (Cover, Patch) {
         let [left, top, right, bottom] = self.place.bounds;
@@ -105,7 +105,7 @@ impl<L: Layout> Sight<'_, L> {
         }
     }
 
-    /// Shows a row of the block at (`x`, `y`).
+    /// Draws a row of the block at (`x`, `y`).
     #[inline(always)]
     fn row(
         &self,
@@ -115,7 +115,7 @@ impl<L: Layout> Sight<'_, L> {
         mut put: impl FnMut(usize, Sample),
     ) {
         if self.place.endless && !patch.0.iter().all(|point| self.texels.holds(*point)) {
-            // A reflection begins in it.
+            // The row crosses the edge at which the texture is mirrored.
             let line = self.place.line(y + row);
             let (before, after) = (line.at(x), line.at(x + SPAN));
             let step = (after - before) * f64x2::splat(1.0 / SPAN as f64);
@@ -129,7 +129,7 @@ impl<L: Layout> Sight<'_, L> {
         self.texels.span(start, step(start, end), put);
     }
 
-    /// Draws a row over what is farther.
+    /// Draws a row over farther layers.
     #[inline(always)]
     fn over(&self, row: usize, patch: Patch, light: &mut [f32x4; SPAN]) {
         let (start, end) = patch.ends(row);

@@ -1,25 +1,25 @@
-//! Textures in fixed point, laid out so that one multiplication of pairs blends two neighbours
-//! of every channel at once.
+//! Textures in fixed point, in a layout in which one multiply-add of pairs blends two neighbours of
+//! every channel.
 
 use crate::image::LUMA_BGR;
 use crate::simulate::scene::SPAN;
 use crate::simulate::{Layer, LightImage};
 use wide::{f64x2, i16x8, i32x4};
 
-/// Full light and full coverage; brighter texels are cut off there.
+/// Full light and full coverage; brighter texels are clamped to it.
 const FULL: f32 = 32_767.0;
-/// Bits of the four weights' sum.
+/// Number of bits of the sum of the four weights.
 const WEIGHT_BITS: u32 = 14;
-/// Bits that a blend is shifted right by, so that the light of a whole exposure fits 32 bits.
+/// Right shift of a blend, so that the light of a whole exposure fits 32 bits.
 const DROPPED_BITS: u32 = 6;
-/// A sample of full light.
+/// The value of a sample of full light.
 pub(super) const UNIT: f32 = FULL * (1 << (WEIGHT_BITS - DROPPED_BITS)) as f32;
-/// Columns and rows that places can be told in; what is beyond is cut off.
+/// Largest number of columns and rows that coordinates can address; larger textures are cropped.
 const LARGEST: usize = 15_000;
-/// Texels of a block along each side.
+/// Side of a block in texels.
 const BLOCK: usize = 16;
 
-/// How much of something a layer hides.
+/// How much of a block a layer covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cover {
     None,
@@ -27,18 +27,18 @@ pub(super) enum Cover {
     All,
 }
 
-/// How a texel is stored, and how four of them are blended.
+/// How a texel is stored, and how four texels are blended.
 pub(super) trait Layout: Sync {
-    /// A texel of light (in fixed point: blue, green, red, coverage) with its neighbours to the
-    /// right, below, and both.
+    /// Packs a texel (fixed point: blue, green, red, coverage) with its neighbours to the right,
+    /// below, and diagonally.
     fn pack(here: [i16; 4], right: [i16; 4], below: [i16; 4], across: [i16; 4]) -> i16x8;
 
-    /// The blend of a texel, the one `under` it, and their neighbours to the right; weights of
-    /// left and right in the lower and upper half of `above` and `below`. Lane 3 is coverage.
+    /// Blends a texel, the one `under` it, and their right neighbours. `above` and `below` hold the
+    /// weights of left and right in their lower and upper half. Lane 3 is coverage.
     fn blend(here: &i16x8, under: &i16x8, above: i32, below: i32) -> i32x4;
 }
 
-/// Lanes of blue, green, red and coverage.
+/// Blue, green, red and coverage in one lane each.
 pub(super) struct Colour;
 
 impl Layout for Colour {
@@ -83,7 +83,7 @@ fn pairs(lanes: i32x4) -> i16x8 {
     bytemuck::cast(lanes)
 }
 
-/// A place in texels, in 65,536ths, where whole numbers are the texels' centres.
+/// Texture coordinates in 1/65,536 texel; whole numbers are texel centres.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     pub(super) x: i32,
@@ -92,11 +92,11 @@ pub(super) struct Point {
 
 /// One level of a texture.
 pub(super) struct Texels<L> {
-    /// Columns and rows; a last row is there twice.
+    /// Columns and rows; the last row is stored twice.
     width: usize,
     height: usize,
     texels: Vec<i16x8>,
-    /// What blocks hide, where a texture has an end.
+    /// Coverage of every block; empty for a mirrored texture.
     blocks: Vec<Cover>,
     layout: std::marker::PhantomData<L>,
 }
@@ -109,7 +109,7 @@ impl<L: Layout> Texels<L> {
     }
 
     fn new(image: &LightImage, endless: bool) -> Self {
-        // Around a texture that ends lies nothing, so that there is something to blend with.
+        // A texture that ends gets a transparent rim, so that its edge can be blended.
         let rim = usize::from(!endless);
         let (columns, rows) = (image.size().width, image.size().height);
         let (w, h) = (columns.min(LARGEST), rows.min(LARGEST));
@@ -127,7 +127,7 @@ impl<L: Layout> Texels<L> {
             .collect();
         let block = |i: usize| {
             let (x, y) = (i % width.div_ceil(BLOCK) * BLOCK, i / width.div_ceil(BLOCK) * BLOCK);
-            // With the neighbours that its last texels are blended with.
+            // Includes the neighbours that the last texels of the block are blended with.
             let places = (y..=y + BLOCK).flat_map(|y| (x..=x + BLOCK).map(move |x| (x, y)));
             let (least, most) = places
                 .map(|(x, y)| at(x, y)[3])
@@ -143,26 +143,26 @@ impl<L: Layout> Texels<L> {
         Self { width, height, texels, blocks, layout: std::marker::PhantomData }
     }
 
-    /// The point of a place in texels, in which 0.5 is the first texel's centre.
+    /// Converts texture coordinates, in which 0.5 is the centre of the first texel.
     #[inline(always)]
     pub(super) fn point(&self, place: f64x2) -> Point {
-        /// Added to a number, it leaves the nearest whole one in the lower half of the bits.
+        /// Adding this to a number leaves the nearest integer in the lower half of its bits.
         const WHOLE: f64 = (1_u64 << 52) as f64 * 1.5;
-        /// Near the horizon places grow without bound; differences must fit 32 bits.
+        /// Near the horizon coordinates grow without bound; differences must fit 32 bits.
         const FAR: f64 = 1e9;
         let centre = if self.blocks.is_empty() { -32_768.0 } else { 32_768.0 };
         let fixed = place * f64x2::splat(65_536.0) + f64x2::splat(centre);
-        // What is no number becomes far, too.
+        // NaN is clamped, too.
         let near = fixed.fast_max(f64x2::splat(-FAR)).fast_min(f64x2::splat(FAR));
         let [x, y] = (near + f64x2::splat(WHOLE)).to_array().map(|v| v.to_bits() as i32);
         Point { x, y }
     }
 
-    /// The same for a texture without end, which its reflection continues.
+    /// As [`Self::point`], for a texture that is mirrored beyond its edges.
     pub(super) fn reflected(&self, place: f64x2) -> Point {
         let fold = |v: f64, n: usize| {
             let n = n as f64;
-            // A triangle wave, then half a texel off the rim.
+            // A triangle wave, kept half a texel away from the edge.
             let v = v.rem_euclid(2.0 * n);
             let v = if v > n { 2.0 * n - v } else { v };
             v.clamp(0.5, (n - 0.500_1).max(0.5))
@@ -171,14 +171,14 @@ impl<L: Layout> Texels<L> {
         self.point(f64x2::new([fold(x, self.width), fold(y, self.height)]))
     }
 
-    /// Whether a point and its neighbours are there.
+    /// Whether the texture holds a point and the neighbours that it is blended with.
     #[inline(always)]
     pub(super) fn holds(&self, p: Point) -> bool {
         let within = |v: i32, n: usize| v >= 0 && (v >> 16) < n as i32;
         within(p.x, self.width) && within(p.y, self.height)
     }
 
-    /// What is hidden by the part of a texture with an end that lies between some points.
+    /// How much a texture that ends covers of the region between some points.
     #[inline(always)]
     pub(super) fn cover<const N: usize>(&self, points: [Point; N]) -> Cover {
         let range = |pick: fn(&Point) -> i32| {
@@ -193,7 +193,7 @@ impl<L: Layout> Texels<L> {
         if clear((left, right), self.width) || clear((top, below), self.height) {
             return Cover::None;
         }
-        // Where they leave the texture, the transparent rim is among its blocks.
+        // Points outside the texture are clamped to blocks that include the transparent rim.
         let block = |v: i32, n: usize| ((v >> 16).clamp(0, n as i32 - 1)) as usize / BLOCK;
         let (left, right) = (block(left, self.width), block(right, self.width));
         let (top, below) = (block(top, self.height), block(below, self.height));
@@ -204,7 +204,7 @@ impl<L: Layout> Texels<L> {
         if same { first } else { Cover::Part }
     }
 
-    /// Whether all points of a span are there.
+    /// Whether the texture holds all points of a span.
     #[inline(always)]
     fn holds_span(&self, start: Point, step: Point) -> bool {
         let last = SPAN as i32 - 1;
@@ -212,8 +212,8 @@ impl<L: Layout> Texels<L> {
         self.holds(start) && self.holds(end)
     }
 
-    /// The samples of a span whose first point is `start` and whose points are `step` apart. Those
-    /// that are not there are moved to the rim, where a texture with an end shows nothing.
+    /// The samples of a span that starts at `start` with a distance of `step`. Points outside are
+    /// moved to the edge, where a texture that ends is transparent.
     #[inline(always)]
     pub(super) fn span(&self, start: Point, step: Point, mut put: impl FnMut(usize, Sample)) {
         let from = |start: i32, step: i32| {
@@ -223,9 +223,9 @@ impl<L: Layout> Texels<L> {
         let further = (i32x4::splat(4 * step.x), i32x4::splat(4 * step.y));
         let held = self.holds_span(start, step);
         for four in 0..SPAN / 4 {
-            // Where both ends of the span are there, so is what lies between them.
+            // If both ends of the span are inside, all points between them are.
             let samples = if held { self.four(x, y) } else { self.four_clamped(x, y) };
-            // Written out: compilers do not draw a function for each into the loop.
+            // Unrolled by hand: compilers do not inline a closure per sample into the loop.
             let [a, b, c, d] = samples;
             put(4 * four, a);
             put(4 * four + 1, b);
@@ -235,7 +235,7 @@ impl<L: Layout> Texels<L> {
         }
     }
 
-    /// The sample at a point, or at the rim where it is beyond.
+    /// The sample at a point, or at the edge if the point is outside.
     pub(super) fn sample(&self, point: Point) -> Sample {
         let [sample, ..] = self.four_clamped(i32x4::splat(point.x), i32x4::splat(point.y));
         sample
@@ -248,12 +248,12 @@ impl<L: Layout> Texels<L> {
         self.four(within(x, self.width), within(y, self.height))
     }
 
-    /// Samples at four points that the texture [holds](Self::holds); black beyond.
+    /// Samples at four points that the texture [holds](Self::holds); black outside.
     #[inline(always)]
     fn four(&self, x: i32x4, y: i32x4) -> [Sample; 4] {
         let fraction = i32x4::splat(0x7fff);
         let (fx, fy) = ((x >> 1_i32) & fraction, (y >> 1_i32) & fraction);
-        // Of every pair the second is zero: products of the first, whose sum is a weight's.
+        // The second of every pair is zero: the products of the first ones are the weights.
         let both: i32x4 = pairs(fx).dot(pairs(fy)) >> 16_i32;
         let (fx, fy) = (fx >> 1_i32, fy >> 1_i32);
         let (top_right, below_left) = (fx - both, fy - both);
@@ -264,7 +264,7 @@ impl<L: Layout> Texels<L> {
         let index = (pairs(y >> 16_i32).dot(pairs(width)) + (x >> 16_i32)).to_array();
         let sample = |i: usize| {
             let index = index[i] as usize;
-            // `new` has made a row of texels more than `height`: one is below every other.
+            // `new` stores one row more than `height`, so every texel has one below it.
             match self.texels.get(index..=index + self.width) {
                 Some([here, .., under]) => Sample(L::blend(here, under, above[i], below[i])),
                 _ => Sample(i32x4::ZERO),
@@ -279,7 +279,7 @@ impl<L: Layout> Texels<L> {
 pub(super) struct Sample(i32x4);
 
 impl Sample {
-    /// Lanes of which [`UNIT`] is full light, divided by two to the power of `halvings`.
+    /// Lanes in which [`UNIT`] is full light, divided by two to the power of `halvings`.
     #[inline(always)]
     pub(super) fn light(self, halvings: u32) -> i32x4 {
         self.0 >> (DROPPED_BITS + halvings)

@@ -1,6 +1,6 @@
-//! Gradients through burn: the network in its tensors, on any device that it computes on. The
-//! losses stay on the host, where they are the same code as the processor's; only images, their
-//! derivatives, parameters and gradients travel.
+//! Gradients through burn: the network in burn's tensors, on any of its devices. The losses are
+//! computed on the host, by the same code as for the CPU; only images, their derivatives,
+//! parameters and gradients are transferred.
 
 mod read;
 mod san;
@@ -32,13 +32,14 @@ use san::San;
 use shapes::Shapes;
 use std::collections::HashMap;
 
-/// Sizes whose constants are kept: crops have one, reduced images and scale ratios a few more.
-const KEPT: usize = 16;
+/// Number of image sizes whose constants are cached: crops have one, reduced images and scale
+/// ratios a few more.
+const MAX_CACHED_SHAPES: usize = 16;
 
 /// Rows and columns of the event map, then of the image.
 type Sizes = [usize; 4];
 
-/// What one pass gave, on the host.
+/// The outputs of one pass, on the host.
 struct Restored {
     latent: Vec<f32>,
     ratio: Vec<f32>,
@@ -50,9 +51,9 @@ impl Restored {
     }
 }
 
-/// Passes of one pair of sizes, computed together.
+/// Passes with the same sizes, computed as one batch.
 struct Group<B: Backend> {
-    /// Their places among all inputs.
+    /// Their indices among all inputs.
     places: Vec<usize>,
     latent: Tensor<B, 4>,
     ratio: Tensor<B, 4>,
@@ -68,10 +69,10 @@ struct Burn<B: AutodiffBackend> {
     shapes: HashMap<Sizes, Shapes<B>>,
 }
 
-/// Opens a device and proves on a small sample that it computes what the processor does.
+/// Opens a device and verifies on a small sample that its gradients match the CPU's.
 ///
 /// # Errors
-/// The device is not there, is not built in, or computes something else.
+/// The device does not exist, support for it is not built in, or its gradients differ.
 pub(super) fn open(
     name: Device,
     event_input: EventInput,
@@ -81,20 +82,20 @@ pub(super) fn open(
         #[cfg(feature = "train-burn")]
         Device::BurnProcessor => {
             let device = burn_ndarray::NdArrayDevice::default();
-            proven::<Autodiff<burn_ndarray::NdArray>>(name, device, event_input, offsets)
+            open_verified::<Autodiff<burn_ndarray::NdArray>>(name, device, event_input, offsets)
         }
         #[cfg(feature = "train-cuda")]
         Device::Cuda(number) => {
             let why = |why| TrainError::Device { device: name, why };
             super::cuda_check::check(number).map_err(why)?;
             let device = burn_cuda::CudaDevice::new(number);
-            proven::<Autodiff<burn_cuda::Cuda>>(name, device, event_input, offsets)
+            open_verified::<Autodiff<burn_cuda::Cuda>>(name, device, event_input, offsets)
         }
         other => Err(other.missing()),
     }
 }
 
-fn proven<B: AutodiffBackend>(
+fn open_verified<B: AutodiffBackend>(
     name: Device,
     device: B::Device,
     event_input: EventInput,
@@ -102,7 +103,7 @@ fn proven<B: AutodiffBackend>(
 ) -> Result<Box<dyn Gradients>, TrainError> {
     let (teacher, shapes) = (None, HashMap::new());
     let mut burn = Burn::<B> { name, device, event_input, offsets, teacher, shapes };
-    burn.prove()?;
+    burn.verify()?;
     Ok(Box::new(burn))
 }
 
@@ -119,8 +120,8 @@ impl<B: AutodiffBackend> Burn<B> {
         TrainError::Device { device: self.name, why: why.to_string() }
     }
 
-    /// Runs something that burn may end with a panic, which is its way to say that a card's
-    /// memory is full or its driver failed.
+    /// Runs an operation and catches a panic, which is how burn reports that GPU memory is full or
+    /// the driver failed.
     fn catch_panic<T>(
         &mut self,
         what: impl FnOnce(&mut Self) -> Result<T, TrainError>,
@@ -129,13 +130,13 @@ impl<B: AutodiffBackend> Burn<B> {
         caught.unwrap_or_else(|panic| {
             let text = (panic.downcast_ref::<String>().map(String::as_str))
                 .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("it failed without saying why");
+                .unwrap_or("it failed without a message");
             let line = text.lines().next().unwrap_or_default();
-            Err(self.failed(format!("{line} (if its memory is full, a smaller --batch helps)")))
+            Err(self.failed(format!("{line} (if its memory is full, try a smaller --batch)")))
         })
     }
 
-    /// Runs all inputs, those of one pair of sizes together.
+    /// Runs all inputs, grouped by size.
     fn forward(
         &mut self,
         net: &San<B>,
@@ -156,7 +157,7 @@ impl<B: AutodiffBackend> Burn<B> {
             let members: Vec<&Input> =
                 places.iter().filter_map(|p| inputs.get(*p).copied()).collect();
             let Some(first) = members.first() else { continue };
-            if self.shapes.len() >= KEPT && !self.shapes.contains_key(&size) {
+            if self.shapes.len() >= MAX_CACHED_SHAPES && !self.shapes.contains_key(&size) {
                 self.shapes.clear();
             }
             let shapes =
@@ -184,23 +185,24 @@ impl<B: AutodiffBackend> Burn<B> {
         Ok((groups, restored.into_iter().flatten().collect()))
     }
 
-    /// From the derivatives of all passes, in their order, to those of the parameters.
+    /// Computes the parameter gradients from the output gradients of all passes, in the order of
+    /// the inputs.
     fn backward(
         &self,
         net: &San<B>,
         groups: Vec<Group<B>>,
-        slopes: &[LossGrads],
+        grads: &[LossGrads],
     ) -> Result<Vec<f32>, TrainError> {
         let mut sum: Option<Tensor<B, 1>> = None;
         for Group { places, latent, ratio } in groups {
-            let of = || places.iter().filter_map(|p| slopes.get(*p));
+            let of = || places.iter().filter_map(|p| grads.get(*p));
             let shape = latent.dims();
             let upload = |values: Vec<f32>| {
                 Tensor::<B, 4>::from_data(TensorData::new(values, shape), &self.device)
             };
             let by_latent = upload(of().flat_map(|s| s.latent.iter().copied()).collect());
             let by_ratio = upload(of().flat_map(|s| s.ratio.iter().copied()).collect());
-            // Linear in both outputs: its derivatives by them are the given ones.
+            // Linear in both outputs: its derivatives with respect to them are the given ones.
             let probe = (latent * by_latent + ratio * by_ratio).sum();
             sum = Some(match sum {
                 Some(sum) => sum + probe,
@@ -220,13 +222,13 @@ impl<B: AutodiffBackend> Burn<B> {
         let inputs: Vec<&Input> = samples.iter().map(|s| &s.input).collect();
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
-        let judged: Vec<(Losses, LossGrads)> = (samples.par_iter().zip(&restored))
+        let scored: Vec<(Losses, LossGrads)> = (samples.par_iter().zip(&restored))
             .map(|(sample, r)| labelled_slopes(sample, &r.latent, criterion))
             .collect();
         let mut losses = Losses::default();
-        judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
-        let slopes: Vec<LossGrads> = judged.into_iter().map(|(_, s)| s.scaled(share)).collect();
-        Ok((losses, self.backward(net, groups, &slopes)?))
+        scored.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
+        let grads: Vec<LossGrads> = scored.into_iter().map(|(_, s)| s.scaled(share)).collect();
+        Ok((losses, self.backward(net, groups, &grads)?))
     }
 
     fn unlabelled(
@@ -238,12 +240,12 @@ impl<B: AutodiffBackend> Burn<B> {
         let second = self.teacher.is_some();
         let passes: Vec<ForwardPasses<Input>> =
             samples.par_iter().map(|s| s.passes(second)).collect();
-        let taught = match self.teacher.take() {
+        let teacher_outputs = match self.teacher.take() {
             Some(teacher) => {
                 let inputs: Vec<&Input> = passes.iter().map(|p| &p.blur_to_sharp).collect();
-                let taught = self.forward(&teacher, &inputs);
+                let teacher_outputs = self.forward(&teacher, &inputs);
                 self.teacher = Some(teacher);
-                taught?.1.into_iter().map(|r| Some(r.latent)).collect()
+                teacher_outputs?.1.into_iter().map(|r| Some(r.latent)).collect()
             }
             None => vec![None; samples.len()],
         };
@@ -251,24 +253,24 @@ impl<B: AutodiffBackend> Burn<B> {
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
         let count = if second { 4 } else { 3 };
-        let judged: Vec<(Losses, ForwardPasses<LossGrads>)> = samples
+        let scored: Vec<(Losses, ForwardPasses<LossGrads>)> = samples
             .par_iter()
             .zip(restored.par_chunks(count))
-            .zip(taught)
-            .filter_map(|((sample, of), taught)| {
+            .zip(teacher_outputs)
+            .filter_map(|((sample, of), teacher_latent)| {
                 let seen = ForwardPasses::from_each(of.iter().map(Restored::seen))?;
-                Some(unlabelled_slopes(sample, &seen, taught, objective))
+                Some(unlabelled_slopes(sample, &seen, teacher_latent, objective))
             })
             .collect();
         let mut losses = Losses::default();
-        judged.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
-        let slopes: Vec<LossGrads> =
-            judged.into_iter().flat_map(|(_, s)| s.into_each()).map(|s| s.scaled(share)).collect();
-        Ok((losses, self.backward(net, groups, &slopes)?))
+        scored.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
+        let grads: Vec<LossGrads> =
+            scored.into_iter().flat_map(|(_, s)| s.into_each()).map(|s| s.scaled(share)).collect();
+        Ok((losses, self.backward(net, groups, &grads)?))
     }
 
-    /// Compares a small sample with the processor.
-    fn prove(&mut self) -> Result<(), TrainError> {
+    /// Compares the gradients of a small sample with the CPU's.
+    fn verify(&mut self) -> Result<(), TrainError> {
         let mut random = KeyedRng::keyed(&[0x7072_6f76]);
         let mut numbers =
             |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
@@ -284,7 +286,7 @@ impl<B: AutodiffBackend> Burn<B> {
         let samples = [Labelled { input, sharp: numbers(3 * height * width, 0.0, 1.0) }];
         let layout = Net::layout(self.event_input);
         let mut parameters = layout.initial(1);
-        // Offsets and masks that do something.
+        // Offsets and masks that have an effect.
         for (_, range) in layout.tensors().filter(|(name, _)| name.contains("conv_offset_mask")) {
             let part = parameters.get_mut(range).unwrap_or_default();
             let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
@@ -292,27 +294,28 @@ impl<B: AutodiffBackend> Burn<B> {
         }
         let batch =
             Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 1.0 } };
-        let (mine, by_mine) = self.gradients(&parameters, batch)?;
-        let (ours, by_ours) =
+        let (losses_here, gradient_here) = self.gradients(&parameters, batch)?;
+        let (losses_cpu, gradient_cpu) =
             Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
         let square =
             |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
-        let difference = square(&mut by_mine.iter().zip(&by_ours).map(|(a, b)| a - b)).sqrt();
-        let error = (difference / square(&mut by_ours.iter().copied()).sqrt())
-            .max((mine.total() / ours.total() - 1.0).abs());
-        if error < MAY_DIFFER && by_mine.len() == layout.parameters() {
+        let difference =
+            square(&mut gradient_here.iter().zip(&gradient_cpu).map(|(a, b)| a - b)).sqrt();
+        let error = (difference / square(&mut gradient_cpu.iter().copied()).sqrt())
+            .max((losses_here.total() / losses_cpu.total() - 1.0).abs());
+        if error < MAX_DIFFERENCE && gradient_here.len() == layout.parameters() {
             return Ok(());
         }
         Err(self.failed(format!(
-            "computes other gradients than the processor (they differ by {error:.1e} of their \
-             length, {MAY_DIFFER} is allowed): train with --device cpu"
+            "its gradients differ from the CPU's by a relative {error:.1e} ({MAX_DIFFERENCE} is \
+             allowed): train with --device cpu"
         )))
     }
 }
 
-/// How far a device's gradient may lie from the processor's, over its length. Cards may round
-/// products to 10 bits (TF32), which is far from a wrong operator's error.
-const MAY_DIFFER: f64 = 0.03;
+/// Largest difference of a device's gradient from the CPU's, relative to its norm. GPUs may round
+/// products to 10 bits (TF32), which causes far smaller errors than a wrong operator.
+const MAX_DIFFERENCE: f64 = 0.03;
 
 impl<B: AutodiffBackend> Gradients for Burn<B> {
     fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {

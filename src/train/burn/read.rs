@@ -1,9 +1,9 @@
-//! From a tensor of burn to numbers.
+//! Downloads burn tensors.
 
 use burn_tensor::Tensor;
 use burn_tensor::backend::{Backend, ExecutionError};
 
-/// All numbers of a tensor.
+/// All values of a tensor, in row-major order.
 pub(crate) fn read<B: Backend, const D: usize>(
     tensor: Tensor<B, D>,
 ) -> Result<Vec<f32>, ExecutionError> {

@@ -1,5 +1,5 @@
 //! SAN in burn's tensors, `(batch, channels, height, width)`: the same reduced form of the fusion
-//! as on the processor (see `engine/cpu/fusion.rs`), recorded by burn for the way back.
+//! as on the CPU (see `engine/cpu/fusion.rs`), recorded by burn for the backward pass.
 
 use super::shapes::{Level, Shapes};
 use crate::network::{FUSION_LEVELS, parameters};
@@ -13,7 +13,7 @@ use burn_tensor::{Device, Tensor, TensorData};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A layer's weights `(outputs, inputs, kernel, kernel)`, a matrix's kernel being 1, and its bias.
+/// A layer's weights `(outputs, inputs, kernel, kernel)` and bias; the kernel of a matrix is 1.
 struct Layer<B: AutodiffBackend> {
     weight: Tensor<B, 4>,
     bias: Tensor<B, 1>,
@@ -28,7 +28,7 @@ pub(super) struct San<B: AutodiffBackend> {
 }
 
 impl<B: AutodiffBackend> San<B> {
-    /// Uploads a parameter vector; with `learn`, derivatives by it can be asked for.
+    /// Uploads a parameter vector; with `learn`, burn tracks gradients with respect to it.
     pub(super) fn new(
         layout: &Layout,
         all: &[f32],
@@ -58,7 +58,7 @@ impl<B: AutodiffBackend> San<B> {
         Self { layout: layout.clone(), layers, offsets }
     }
 
-    /// Every parameter's derivative in the order of the parameter vector; zero where there is
+    /// The gradient of every parameter in the order of the parameter vector; zero where burn has
     /// none.
     pub(super) fn collect(&self, mut gradients: B::Gradients) -> Result<Vec<f32>, ExecutionError> {
         let mut out = vec![0.0_f32; self.layout.parameters()];
@@ -84,7 +84,7 @@ impl<B: AutodiffBackend> San<B> {
         found
     }
 
-    /// A convolution that keeps the size.
+    /// A convolution with the same output size.
     fn conv(&self, name: &str, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let Some(layer) = self.layer(name) else { return x };
         let pad = layer.kernel / 2;
@@ -97,7 +97,7 @@ impl<B: AutodiffBackend> San<B> {
         let mut x = conv("conv2", conv("conv1", x));
         let mut features = vec![x.clone()];
         for i in 1..=4 {
-            // An odd last row or column is left out.
+            // An odd last row or column is dropped.
             let pooled = avg_pool2d(x, [2, 2], [2, 2], [0, 0], true, false);
             x = conv(&format!("down{i}.conv2"), conv(&format!("down{i}.conv1"), pooled));
             features.push(x.clone());
@@ -115,7 +115,8 @@ impl<B: AutodiffBackend> San<B> {
         let mlp = |layer: usize| format!("{name}.mlp.imnet.layers.{layer}");
         let Some(first) = self.layer(&mlp(0)) else { return image };
         let c = first.bias.dims()[0];
-        // Event features, relative y and x, cell height and width, image features.
+        // The order of the inputs: event features, relative y and x, cell height and width, image
+        // features.
         let part = |from: usize, to: usize| first.weight.clone().slice([0..c, from..to]);
         let plain = || ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
         let event = conv2d(event, part(0, c), None, plain());
@@ -151,7 +152,7 @@ impl<B: AutodiffBackend> San<B> {
         let (weight, bias) = (layer.weight.clone(), Some(layer.bias.clone()));
         if self.offsets == Offsets::Rigid {
             let options = ConvOptions::new([1, 1], [pad, pad], [1, 1], 1);
-            // A mask of logit zero is one half.
+            // The sigmoid of a zero logit is one half.
             return conv2d(x, weight.mul_scalar(0.5), bias, options);
         }
         let given = self.conv(&format!("{name}.conv_offset_mask"), x.clone());
@@ -162,8 +163,8 @@ impl<B: AutodiffBackend> San<B> {
         deform_conv2d(x, offsets, weight, Some(mask), bias, options)
     }
 
-    /// From EGER and the blurry image in `[0, 1]` to the sharp image and its ratio to the blurry
-    /// one.
+    /// Computes the sharp image and its ratio to the blurry one, from EGER and the blurry image in
+    /// `[0, 1]`.
     pub(super) fn forward(
         &self,
         events: Tensor<B, 4>,

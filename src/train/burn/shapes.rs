@@ -1,5 +1,5 @@
-//! What follows from the sizes of image and event map alone: where the fusion samples, and the
-//! matrices that enlarge the decoder's maps.
+//! Constants that depend only on the sizes of image and event map: the sampling positions of the
+//! fusion, and the matrices that upsample the decoder's maps.
 
 use crate::engine::cpu::fusion::{Corner as Place, corners};
 use crate::network::FUSION_LEVELS;
@@ -15,7 +15,7 @@ pub(super) struct Corner<B: Backend> {
     /// Relative y, `(1, 1, height, 1)`, and x, `(1, 1, 1, width)`.
     pub(super) down: Tensor<B, 4>,
     pub(super) across: Tensor<B, 4>,
-    /// Share of the opposite rectangle, `(1, 1, height, width)`.
+    /// Area share of the opposite rectangle, `(1, 1, height, width)`.
     pub(super) share: Tensor<B, 4>,
 }
 
@@ -26,9 +26,9 @@ pub(super) struct Level<B: Backend> {
     pub(super) cell: [f32; 2],
 }
 
-/// All levels, and the decoder's enlargements from the smallest map on: matrices from the left
-/// for rows and from the right for columns. Bicubic interpolation is linear, so this is exact,
-/// and every device can differentiate it.
+/// All levels, and the upsampling of the decoder from the smallest map on: matrices from the left
+/// for rows and from the right for columns. Bicubic interpolation is linear, so this is exact, and
+/// every device can differentiate it.
 pub(super) struct Shapes<B: Backend> {
     pub(super) levels: Vec<Level<B>>,
     pub(super) ups: Vec<[Tensor<B, 4>; 2]>,
@@ -77,12 +77,12 @@ fn level<B: Backend>(
     }
 }
 
-/// The matrix that doubles `n` numbers, `(2n, n)` row by row.
+/// The matrix that upsamples `n` values by two, `(2n, n)`, row by row.
 fn doubling(n: usize) -> Vec<f32> {
     let mut matrix = vec![0.0_f32; 2 * n * n];
     for (row, taps) in matrix.chunks_exact_mut(n.max(1)).zip(taps(n, 2 * n)) {
         for (index, weight) in taps {
-            // At the edges several taps read one number.
+            // At the edges several taps read the same value.
             if let Some(v) = row.get_mut(index) {
                 *v += weight;
             }

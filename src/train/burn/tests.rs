@@ -1,4 +1,4 @@
-//! burn against the processor's own kernels.
+//! Compares burn with the CPU kernels.
 
 use super::open;
 use crate::event::{CHANNELS, EventInput};
@@ -12,7 +12,7 @@ fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
     (0..n).map(|_| random.range(low, high) as f32).collect()
 }
 
-/// Offsets up to two pixels, so that samples also leave the image.
+/// Offsets of up to two pixels, so that some samples lie outside the image.
 fn parameters(seed: u64) -> Vec<f32> {
     let layout = Net::layout(EventInput::Counts);
     let mut all = layout.initial(seed);
@@ -61,18 +61,18 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
         let (a, b) = (&by_burn[range.clone()], &by_own[range]);
         let norm = length(&mut b.iter().copied()).sqrt();
         let difference = length(&mut a.iter().zip(b).map(|(a, b)| a - b)).sqrt();
-        // Next to nothing of the gradient may come from rounding.
+        // Entries of the gradient close to zero may come from rounding.
         assert!(difference <= 1e-3 * norm + 1e-6 * whole, "{name}: {difference} of {norm}");
     }
 }
 
-// As small as the network takes: burn's processor backend needs seconds for what our kernels do in
-// milliseconds.
+// The smallest sizes that the network accepts: burn's CPU backend needs seconds for what our
+// kernels compute in milliseconds.
 const EVENTS: (usize, usize) = (16, 16);
 const IMAGE: (usize, usize) = (16, 32);
 
 #[test]
-fn gradients_with_truth_equal_the_processors_at_every_ratio() {
+fn supervised_gradients_match_the_cpu_at_every_ratio() {
     // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
     let samples =
         [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
@@ -87,7 +87,7 @@ fn gradients_with_truth_equal_the_processors_at_every_ratio() {
 }
 
 #[test]
-fn gradients_of_both_published_stages_equal_the_processors() {
+fn gradients_of_both_published_stages_match_the_cpu() {
     let ((event_height, event_width), (height, width)) = (EVENTS, IMAGE);
     let sample = |seed: u64| {
         let events = |k| numbers(seed + k, CHANNELS * event_height * event_width, 0.0, 2.0);

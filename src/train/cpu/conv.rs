@@ -1,5 +1,5 @@
-//! Convolutions forward and backward. The derivative of the input is a convolution with the
-//! kernel turned round, the derivative of the weights a product over pixels.
+//! Convolutions forward and backward. The derivative with respect to the input is a convolution
+//! with the rotated kernel, that with respect to the weights a product summed over pixels.
 
 use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer};
@@ -12,14 +12,14 @@ use crate::train::layout::{Gradient, Slot};
 pub(super) struct Conv {
     pub(super) slot: Slot,
     pub(super) forward: Packed,
-    /// Missing where nobody asks for the input's derivative.
+    /// `None` if the input's derivative is not needed.
     backward: Option<Packed>,
     isa: Isa,
     scale: f32,
 }
 
 impl Conv {
-    /// `scale` multiplies the weights; `backward`: whether [`Conv::input`] will be called.
+    /// `scale` multiplies the weights; `backward` is whether [`Conv::input`] will be called.
     pub(super) fn new(
         isa: Isa,
         parameters: &[f32],
@@ -32,7 +32,7 @@ impl Conv {
         let (k, inputs, outputs, columns) = (slot.kernel, slot.inputs, slot.outputs, slot.columns);
         let forward =
             Packed::new(isa.lanes(), outputs, slot.depth(), |o| bias[o], |o, row| weight(row, o));
-        // Row (tap, output) of the turned kernel: the opposite tap.
+        // Row (tap, output) of the rotated kernel: the opposite tap.
         let turned = |i: usize, row: usize| {
             let (tap, o) = (row / columns, row % columns);
             if o < outputs { weight((k * k - 1 - tap) * inputs + i, o) } else { 0.0 }
@@ -56,14 +56,14 @@ impl Conv {
         convolve(self.isa, packed, self.slot.kernel, output, pad, Post::None)
     }
 
-    /// Adds the derivatives of weights and bias; `input` as given to [`Conv::run`].
+    /// Adds the derivatives of weights and bias; `input` as passed to [`Conv::run`].
     pub(super) fn weights(&self, input: &Map, output: &Map, gradient: &mut Gradient) {
         let slot = &self.slot;
         let work = &mut gradient.work[slot.work_range()];
         debug_assert_eq!((input.c, output.c), (slot.inputs, slot.columns));
         let (weights, bias) = work.split_at_mut(slot.depth() * slot.columns);
         let mut own = Vec::new();
-        // A scale other than one must not touch what was added before.
+        // A scale other than one must not affect earlier sums.
         let out = if self.scale == 1.0 {
             weights.as_mut_ptr()
         } else {
@@ -81,7 +81,7 @@ impl Conv {
 
 fn convolve(isa: Isa, packed: &Packed, k: usize, input: &Map, pad: usize, post: Post) -> Map {
     let mut out = Map::zeros(input.h, input.w, packed.columns, pad);
-    // SAFETY: the border covers the window, the output has the packed columns; the instruction
+    // SAFETY: the border covers the window, and the output has the packed columns. The instruction
     // set was detected.
     unsafe { isa.run(Convolution { packed, k, input, out: &mut out, post }) };
     out
@@ -109,7 +109,7 @@ impl Task for Convolution<'_> {
                 run_step: input.stride(),
                 count: input.w,
             };
-            // SAFETY: the caller of the task promised borders and sizes.
+            // SAFETY: the task's caller guarantees borders and sizes.
             unsafe { matmul::<S>(packed, rows, out.row_mut(y).as_mut_ptr(), step, post) };
         }
     }
@@ -126,7 +126,7 @@ struct WeightGradient<'a> {
 impl Task for WeightGradient<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        /// Numbers of both maps that go through all tiles while they are in the cache.
+        /// Values of both maps that are processed by all tiles while they are in the cache.
         const BLOCK: usize = 8192;
         let Self { k, input, output, out, bias } = self;
         let columns = output.c;

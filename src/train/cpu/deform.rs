@@ -1,5 +1,5 @@
-//! The modulated deformable convolution (DCNv2) forward and backward, a few pixels at a time.
-//! Sampled columns are computed again on the way back instead of being kept.
+//! The modulated deformable convolution (DCNv2), forward and backward, a few pixels at a time. The
+//! backward pass recomputes the sampled columns instead of storing them.
 
 use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer};
@@ -8,10 +8,10 @@ use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::layout::{Gradient, Slot};
 
-/// Pixels sampled together.
+/// Number of pixels sampled together.
 const TILE: usize = 12;
 
-/// Samples at given offsets and multiplies; the offsets come from a convolution of their own.
+/// Samples at given offsets, then multiplies; another convolution computes the offsets.
 pub(super) struct Deform {
     isa: Isa,
     slot: Slot,
@@ -19,10 +19,10 @@ pub(super) struct Deform {
     transposed: Packed,
 }
 
-/// Where one tap of one pixel reads, and how much of it counts.
+/// The sampling position and weight of one tap of one pixel.
 #[derive(Clone, Copy)]
 struct Tap {
-    /// Upper left of the four pixels; `None` where the tap lies outside and reads zero.
+    /// Upper left of the four pixels; `None` if the tap lies outside and reads zero.
     at: Option<(isize, isize)>,
     fy: f32,
     fx: f32,
@@ -30,14 +30,14 @@ struct Tap {
 }
 
 impl Tap {
-    /// `given`: per tap dy and dx, then per tap the mask's logit.
+    /// `given` holds dy and dx of every tap, then the mask logit of every tap.
     fn new(k: usize, tap: usize, (y, x): (usize, usize), given: &[f32], input: &Map) -> Self {
-        let back = (k / 2) as f32;
-        let sy = (y + tap / k) as f32 - back + given[2 * tap];
-        let sx = (x + tap % k) as f32 - back + given[2 * tap + 1];
+        let half = (k / 2) as f32;
+        let sy = (y + tap / k) as f32 - half + given[2 * tap];
+        let sx = (x + tap % k) as f32 - half + given[2 * tap + 1];
         let mask = 1.0 / (1.0 + (-given[2 * k * k + tap]).exp());
         let (h, w) = (input.h as f32, input.w as f32);
-        // At exactly -1 the sample is zero and its slope is not, as in torchvision.
+        // At exactly -1 the sample is zero but its derivative is not, as in torchvision.
         let inside = sy >= -1.0 && sy < h && sx >= -1.0 && sx < w;
         let (y0, x0) = (sy.floor(), sx.floor());
         let at = inside.then_some((y0 as isize, x0 as isize));
@@ -65,14 +65,14 @@ impl Deform {
     /// `input` has a border of at least one pixel; the result has none.
     pub(super) fn run(&self, input: &Map, offsets: &Map) -> Map {
         let mut out = Map::zeros(input.h, input.w, self.slot.columns, 0);
-        // SAFETY: borders and sizes as the task needs; the instruction set was detected.
+        // SAFETY: borders and sizes are as the task requires; the instruction set was detected.
         unsafe { self.isa.run(Forward { deform: self, input, offsets, out: &mut out }) };
         out
     }
 
-    /// From the output's derivative to those of the input and of the offsets; the first has the
-    /// input's border (whose contents mean nothing), the second one of `pad`.
-    pub(super) fn back(
+    /// Computes the derivatives of the input and of the offsets from the output's. The first has
+    /// the input's border (with undefined contents), the second a border of `pad`.
+    pub(super) fn backward(
         &self,
         input: &Map,
         offsets: &Map,
@@ -83,7 +83,7 @@ impl Deform {
         let mut to_input = Map::zeros(input.h, input.w, input.c, input.pad);
         let mut to_offsets = Map::zeros(offsets.h, offsets.w, offsets.c, pad);
         let work = &mut gradient.work[self.slot.work_range()];
-        // SAFETY: borders and sizes as the task needs; the instruction set was detected.
+        // SAFETY: borders and sizes are as the task requires; the instruction set was detected.
         unsafe {
             self.isa.run(Backward {
                 deform: self,
@@ -99,7 +99,7 @@ impl Deform {
     }
 }
 
-/// The bilinear sample times `scale`; `to` holds the input's channels.
+/// Writes the bilinear sample times `scale` to `to`, which holds the input's channels.
 ///
 /// # Safety
 /// The input has a border of at least one pixel.
@@ -108,8 +108,8 @@ unsafe fn sample<S: Simd>(input: &Map, tap: Tap, scale: f32, to: &mut [f32]) {
     let Some((y0, x0)) = tap.at else { return to.fill(0.0) };
     let (stride, c) = (input.stride(), input.c);
     let at = input.window(0, 0, 1).wrapping_offset(y0 * stride as isize + x0 * c as isize);
-    // SAFETY: -1 <= y0 < h and likewise x0, so all four pixels lie within map and border; c is
-    // a multiple of the lanes.
+    // SAFETY: -1 <= y0 < h and likewise for x0, so all four pixels lie within the map and its
+    // border; c is a multiple of the number of lanes.
     unsafe {
         let [a, b, d, e] = tap.weights();
         let (a, b) = (S::splat(a * scale), S::splat(b * scale));
@@ -149,11 +149,12 @@ impl Task for Forward<'_> {
                     let given = &offsets.row(y)[(x0 + x) * offsets.c..][..offsets.c];
                     for (tap, to) in column.chunks_exact_mut(c).enumerate() {
                         let tap = Tap::new(k, tap, (y, x0 + x), given, input);
-                        // SAFETY: the caller promised the border.
+                        // SAFETY: the caller guarantees the border.
                         unsafe { sample::<S>(input, tap, tap.mask, to) };
                     }
                 }
-                // SAFETY: n columns of `depth`, and n pixels of `step` in the row.
+                // SAFETY: there are n columns of `depth` values, and n pixels of `step` values in
+                // the row.
                 unsafe {
                     let to = out.row_mut(y)[x0 * step..].as_mut_ptr();
                     matmul::<S>(&deform.forward, dense(&columns, depth, n), to, step, Post::None);
@@ -194,7 +195,7 @@ impl Task for Backward<'_> {
             while x0 < input.w {
                 let n = TILE.min(input.w - x0);
                 let given = &output.row(y)[x0 * step..][..n * step];
-                // SAFETY: n pixels of `step` numbers, n rows of `wide`.
+                // SAFETY: there are n pixels of `step` values and n rows of `wide` values.
                 unsafe {
                     let to = derivatives.as_mut_ptr();
                     matmul::<S>(&deform.transposed, dense(given, step, n), to, wide, Post::None);
@@ -209,7 +210,7 @@ impl Task for Backward<'_> {
                         column.chunks_exact_mut(c).zip(derivative.chunks_exact(c)).enumerate()
                     {
                         let tap = Tap::new(k, i, at, shift, input);
-                        // SAFETY: the caller promised the borders of input and derivative.
+                        // SAFETY: the caller guarantees the borders of input and derivative.
                         let [dy, dx, dm] = unsafe {
                             sample::<S>(input, tap, tap.mask, to);
                             scatter::<S>(input, to_input, tap, d)
@@ -222,7 +223,8 @@ impl Task for Backward<'_> {
                 let pixels = Pixels { rows: 1, count: n };
                 let left = Operand { start: columns.as_ptr(), step: depth, line: 0 };
                 let right = Operand { start: given.as_ptr(), step, line: 0 };
-                // SAFETY: n columns of `depth`, n pixels of `step`, `depth` rows of weights.
+                // SAFETY: there are n columns of `depth`, n pixels of `step`, and `depth` rows of
+                // weights.
                 unsafe { outer::<S>(pixels, left, depth, right, step, weights.as_mut_ptr()) };
                 for pixel in given.chunks_exact(step) {
                     bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
@@ -233,8 +235,9 @@ impl Task for Backward<'_> {
     }
 }
 
-/// Adds a sample's derivative `d` (before the mask) to the four pixels it came from; returns
-/// the derivatives by sy, by sx and by the mask, the first two to be multiplied by the mask.
+/// Adds a sample's derivative `d` (before the mask) to the four pixels that it was sampled from.
+/// Returns the derivatives with respect to sy, sx and the mask; the first two still have to be
+/// multiplied by the mask.
 ///
 /// # Safety
 /// Both maps have a border of at least one pixel.
@@ -245,10 +248,10 @@ unsafe fn scatter<S: Simd>(input: &Map, to: &mut Map, tap: Tap, d: &[f32]) -> [f
     let from = input.window(0, 0, 1).wrapping_offset(y0 * stride as isize + x0 * c as isize);
     let to = to.pixel_mut(y0, x0);
     let Tap { fy, fx, mask, .. } = tap;
-    // The products of `d` with each of the four pixels give all three sums.
+    // All three sums follow from the products of `d` with each of the four pixels.
     // SAFETY: as in `sample`.
     let dots = unsafe {
-        // Loops where `map` would be shorter: its closure would not get the instruction set.
+        // Loops instead of `map`: its closure would not be compiled for the instruction set.
         let mut weights = [S::splat(0.0); 4];
         for (to, weight) in weights.iter_mut().zip(tap.weights()) {
             *to = S::splat(weight * mask);

@@ -1,5 +1,5 @@
-//! Gradients of whole batches on the processor: samples side by side, added up in their order,
-//! so that the result does not depend on the number of threads.
+//! Gradients of whole batches on the CPU: samples run in parallel and are added up in order, so
+//! that the result does not depend on the number of threads.
 
 use super::{Net, Offsets};
 use crate::engine::EngineError;
@@ -9,7 +9,7 @@ use crate::train::loss::{self, Losses};
 use crate::train::{Batch, Gradients, TrainError};
 use rayon::prelude::*;
 
-/// [`Gradients`] on the processor.
+/// [`Gradients`] on the CPU.
 pub struct Processor {
     layout: Layout,
     offsets: Offsets,

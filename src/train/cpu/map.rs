@@ -1,15 +1,15 @@
-//! Feature maps that are kept for the way back: channels last, inside a border of zeros.
+//! Feature maps that are kept for the backward pass: channels last, inside a border of zeros.
 
 use std::cell::RefCell;
 
 thread_local! {
-    /// Memory of maps that are no longer needed: fresh memory costs more than the arithmetic on
-    /// it where maps are large. A sample stays on its thread, and so do its maps.
+    /// Buffers of maps that are no longer needed: for large maps, allocating costs more than the
+    /// arithmetic. A sample stays on its thread, and so do its maps.
     static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Buffers that a thread keeps; a sample's both ways need fewer.
-const KEPT: usize = 256;
+/// Number of buffers that a thread keeps; both passes of a sample need fewer.
+const MAX_FREE: usize = 256;
 
 /// The smallest free buffer that is large enough and not much larger, else a new one; zeroed.
 fn zeroed(len: usize) -> Vec<f32> {
@@ -25,7 +25,7 @@ fn zeroed(len: usize) -> Vec<f32> {
     data
 }
 
-/// `(height, width, channels)` numbers inside a border of `pad` zero pixels.
+/// `(height, width, channels)` values inside a border of `pad` zero pixels.
 #[derive(Debug)]
 pub(crate) struct Map {
     pub(crate) h: usize,
@@ -38,10 +38,10 @@ pub(crate) struct Map {
 impl Drop for Map {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
-        // A thread that ends has no store any more; then the memory is simply freed.
+        // On an exiting thread the pool is already gone; then the memory is freed.
         let _ = FREE.try_with(|free| {
             if let Ok(mut free) = free.try_borrow_mut()
-                && free.len() < KEPT
+                && free.len() < MAX_FREE
             {
                 free.push(data);
             }
@@ -54,7 +54,7 @@ impl Map {
         Self { h, w, c, pad, data: zeroed((h + 2 * pad) * (w + 2 * pad) * c) }
     }
 
-    /// From planes, every number passed through `f`; channels beyond the planes stay zero.
+    /// Converts planes; `f` is applied to every value. Channels beyond the planes stay zero.
     pub(crate) fn from_planes(
         planes: &[f32],
         (h, w): (usize, usize),
@@ -73,7 +73,7 @@ impl Map {
         map
     }
 
-    /// Numbers from one row to the next.
+    /// Values from one row to the next.
     pub(crate) fn stride(&self) -> usize {
         (self.w + 2 * self.pad) * self.c
     }
@@ -89,7 +89,7 @@ impl Map {
         self.data.as_ptr().wrapping_add(self.offset(y, x) - back)
     }
 
-    /// Address of a pixel that may lie on the border.
+    /// Address of a pixel that may lie in the border.
     pub(crate) fn pixel_mut(&mut self, y: isize, x: isize) -> *mut f32 {
         let (stride, c, at) = (self.stride() as isize, self.c as isize, self.offset(0, 0));
         self.data.as_mut_ptr().wrapping_add(at).wrapping_offset(y * stride + x * c)
@@ -100,27 +100,27 @@ impl Map {
         &self.data[self.offset(y, 0)..][..self.w * self.c]
     }
 
-    /// The pixels of a row, without its border, to change.
+    /// The pixels of a row without its border, mutable.
     pub(crate) fn row_mut(&mut self, y: usize) -> &mut [f32] {
         let (at, len) = (self.offset(y, 0), self.w * self.c);
         &mut self.data[at..][..len]
     }
 
-    /// The same pixels inside another border.
+    /// The same pixels inside a border of `pad`.
     pub(crate) fn padded(&self, pad: usize) -> Self {
         let mut out = Self::zeros(self.h, self.w, self.c, pad);
         (0..self.h).for_each(|y| out.row_mut(y).copy_from_slice(self.row(y)));
         out
     }
 
-    /// Adds a map of the same size, whatever the borders.
+    /// Adds a map of the same size; borders may differ.
     pub(crate) fn add(&mut self, other: &Self) {
         for y in 0..self.h {
             self.row_mut(y).iter_mut().zip(other.row(y)).for_each(|(a, b)| *a += b);
         }
     }
 
-    /// The derivative before a ReLU that gave `output`, inside a border of `pad`.
+    /// The derivative before a ReLU with the given `output`, inside a border of `pad`.
     pub(crate) fn before_relu(&self, output: &Self, pad: usize) -> Self {
         let mut out = Self::zeros(self.h, self.w, self.c, pad);
         for y in 0..self.h {

@@ -1,5 +1,5 @@
-//! SAN on the processor, forward and backward: a fixed graph, so the way back is written out
-//! instead of recorded. One sample runs on one thread; samples run side by side.
+//! SAN on the CPU, forward and backward. The graph is fixed, so the backward pass is written by
+//! hand instead of recorded. A sample runs on one thread; samples run in parallel.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
@@ -28,22 +28,22 @@ use map::Map;
 use rayon::prelude::*;
 use resample::{downsample, pool, unpool, upsample};
 
-/// Whether the deformable convolutions deform.
+/// Whether the deformable convolutions use their offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Offsets {
-    /// As published.
+    /// Learned offsets, as published.
+    #[serde(rename = "learned", alias = "free", alias = "Free")]
     Free,
-    /// Held at zero whatever the parameters say: plain convolutions with half their weight
-    /// (the mask of logit zero), several times faster. Their parameters get no derivative.
+    /// Offsets fixed at zero, whatever the parameters are: plain convolutions with half their
+    /// weight (the mask of a zero logit), which cost less. The offset parameters get no derivative.
+    #[serde(rename = "zero", alias = "rigid", alias = "Rigid")]
     Rigid,
 }
 
 /// One input of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// What the network reads of the events, `(channels, event_height, event_width)`: see
-    /// [`EventInput`].
+    /// The network's event input, `(channels, event_height, event_width)`: see [`EventInput`].
     pub events: Vec<f32>,
     /// Rows of the event map, at least 16.
     pub event_height: usize,
@@ -58,42 +58,43 @@ pub struct Input {
 }
 
 impl Input {
-    /// Whether the shapes are what the network takes.
+    /// Checks the shapes.
     ///
     /// # Errors
-    /// Says which one is not.
+    /// The error names the shape that the network cannot process.
     pub fn check(&self, input: EventInput) -> Result<(), EngineError> {
         let Self { height: h, width: w, event_height: eh, event_width: ew, .. } = *self;
         let sides = h > 0 && w > 0 && h.is_multiple_of(16) && w.is_multiple_of(16);
         if !sides || self.blur.len() != 3 * h * w {
             let found = self.blur.len();
-            return Err(EngineError::Shape(format!("{found} numbers for a {w}x{h} image")));
+            return Err(EngineError::Shape(format!("{found} values for a {w}x{h} image")));
         }
         if eh < 16 || ew < 16 || self.events.len() != input.channels() * eh * ew {
             let found = self.events.len();
-            return Err(EngineError::Shape(format!("{found} numbers for a {ew}x{eh} event map")));
+            return Err(EngineError::Shape(format!("{found} values for a {ew}x{eh} event map")));
         }
         Ok(())
     }
 }
 
-/// What the network gave for one input, `(3, height, width)` each, and what the way back needs.
+/// The network's outputs for one input, `(3, height, width)` each, and the intermediate results for
+/// the backward pass.
 pub struct Output {
     /// The sharp image, not clamped.
     pub latent: Vec<f32>,
-    /// Sharp over blurry.
+    /// The ratio of the sharp to the blurry image.
     pub ratio: Vec<f32>,
-    kept: Kept,
+    saved: Saved,
 }
 
 impl Output {
-    /// What a loss reads of it.
+    /// The outputs that a loss reads.
     pub fn seen(&self) -> ForwardOutput<'_> {
         ForwardOutput { latent: &self.latent, ratio: &self.ratio }
     }
 }
 
-/// Kernel sides of the encoders' halvings.
+/// Kernel sides of the encoders' downsampling stages.
 const DOWN: [usize; 4] = [5, 3, 3, 3];
 
 struct Encoder {
@@ -101,11 +102,11 @@ struct Encoder {
     down: Vec<[Conv; 2]>,
 }
 
-/// Inputs of every convolution of an encoder; the features are the second ones' outputs.
+/// Inputs of every convolution of an encoder; the features are the outputs of the second ones.
 struct Encoded {
     input: Map,
     stem: Map,
-    /// Pooled, and after the first convolution.
+    /// The pooled map, and the output of the first convolution.
     down: Vec<[Map; 2]>,
     features: Vec<Map>,
 }
@@ -134,35 +135,35 @@ impl Encoder {
         Encoded { input, stem, down, features }
     }
 
-    /// `derivatives`: of the features; used up.
-    fn back(&self, kept: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
+    /// `derivatives` are those of the features; they are consumed.
+    fn backward(&self, saved: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
         for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
-            let [pooled, first] = &kept.down[i];
-            let d = derivatives[i + 1].before_relu(&kept.features[i + 1], k / 2);
+            let [pooled, first] = &saved.down[i];
+            let d = derivatives[i + 1].before_relu(&saved.features[i + 1], k / 2);
             b.weights(first, &d, gradient);
             let d = b.input(&d, 0).before_relu(first, k / 2);
             a.weights(pooled, &d, gradient);
             unpool(&a.input(&d, 0), &mut derivatives[i]);
         }
         let [a, b] = &self.stem;
-        let d = derivatives[0].before_relu(&kept.features[0], 3);
-        b.weights(&kept.stem, &d, gradient);
-        let d = b.input(&d, 0).before_relu(&kept.stem, 0);
-        a.weights(&kept.input, &d, gradient);
+        let d = derivatives[0].before_relu(&saved.features[0], 3);
+        b.weights(&saved.stem, &d, gradient);
+        let d = b.input(&d, 0).before_relu(&saved.stem, 0);
+        a.weights(&saved.input, &d, gradient);
     }
 }
 
-/// The convolution after the fusion: deformable, or held rigid.
+/// The convolution after the fusion: deformable, or with zero offsets.
 enum Joint {
     Rigid(Box<Conv>),
     Free(Box<(Conv, Deform)>),
 }
 
-/// Everything that the way back reads again.
-struct Kept {
+/// Intermediate results that the backward pass reads.
+struct Saved {
     image: Encoded,
     events: Encoded,
-    /// Per level: the fusion's own, its output, the offsets where they are free.
+    /// Per level: those of the fusion, its output, and the offsets if they are free.
     joined: Vec<(Fused, Map, Option<Map>)>,
     decoder: Vec<Up>,
 }
@@ -174,7 +175,7 @@ struct Up {
     output: Map,
 }
 
-/// The network with one set of weights, ready to run: it must be made again when they change.
+/// The network with one set of weights, packed; it must be built again when they change.
 pub struct Net {
     event_input: EventInput,
     image: Encoder,
@@ -185,17 +186,17 @@ pub struct Net {
 }
 
 impl Net {
-    /// The best instructions that this processor has.
+    /// The best instruction set that this CPU supports.
     pub fn isa() -> Isa {
         Isa::available().first().copied().unwrap_or(Isa::Portable)
     }
 
-    /// The layout of the network that reads `event_input`, for this processor.
+    /// The layout of the network that reads `event_input`, for this CPU.
     pub fn layout(event_input: EventInput) -> Layout {
         Layout::new(event_input, Self::isa().lanes())
     }
 
-    /// Packs a parameter vector, which must be as long as `layout` says.
+    /// Packs a parameter vector, which must have the length of `layout`.
     pub fn new(layout: &Layout, parameters: &[f32], offsets: Offsets) -> Self {
         let isa = Self::isa();
         let conv = |name: &str, scale| Conv::new(isa, parameters, layout.slot(name), scale, true);
@@ -203,7 +204,7 @@ impl Net {
             let name = format!("msff{}", i + 1);
             let dcn = format!("{name}.dcn");
             let joint = match offsets {
-                // A mask of logit zero is one half.
+                // The sigmoid of a zero logit is one half.
                 Offsets::Rigid => Joint::Rigid(Box::new(conv(&dcn, 0.5))),
                 Offsets::Free => Joint::Free(Box::new((
                     conv(&format!("{dcn}.conv_offset_mask"), 1.0),
@@ -213,7 +214,7 @@ impl Net {
             let fusion = Fusion::new(isa, layout, parameters, &name, level.channels);
             (fusion, joint, level.kernel / 2)
         };
-        // Packing is a good part of a short step: side by side.
+        // Packing takes a good part of a short step, so it runs in parallel.
         let encoder = |name| Encoder::new(isa, layout, parameters, name);
         let up = |i: usize| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0));
         let ((image, events), (levels, (up, last))) = rayon::join(
@@ -231,7 +232,7 @@ impl Net {
     /// Runs one input.
     ///
     /// # Errors
-    /// Shapes that the network cannot take.
+    /// The network cannot process the shapes.
     pub fn forward(&self, input: &Input) -> Result<Output, EngineError> {
         input.check(self.event_input)?;
         let (h, w) = (input.height, input.width);
@@ -274,12 +275,12 @@ impl Net {
             *v = o.max(0.0) + (-o.abs()).exp().ln_1p();
         }
         let latent = ratio.iter().zip(&input.blur).map(|(r, b)| r * b).collect();
-        let kept = Kept { image, events, joined, decoder };
-        Ok(Output { latent, ratio, kept })
+        let saved = Saved { image, events, joined, decoder };
+        Ok(Output { latent, ratio, saved })
     }
 
-    /// From a loss's derivatives by latent image and ratio, `(3, height, width)` each, to those
-    /// by the parameters, which are added to `gradient`.
+    /// Computes the parameter derivatives from a loss's derivatives with respect to latent image
+    /// and ratio, `(3, height, width)` each, and adds them to `gradient`.
     pub fn backward(
         &self,
         input: &Input,
@@ -289,7 +290,7 @@ impl Net {
         gradient: &mut Gradient,
     ) {
         let area = input.height * input.width;
-        let kept = &output.kept;
+        let saved = &output.saved;
         let mut d = Map::zeros(input.height, input.width, self.last.forward.columns, 1);
         for y in 0..d.h {
             let w = d.w;
@@ -303,11 +304,11 @@ impl Net {
                 }
             }
         }
-        let Some(top) = kept.decoder.last() else { return };
+        let Some(top) = saved.decoder.last() else { return };
         self.last.weights(&top.output, &d, gradient);
         let mut d = self.last.input(&d, 0);
         let mut skips = Vec::new();
-        for ([a, b], up) in self.up.iter().zip(&kept.decoder).rev() {
+        for ([a, b], up) in self.up.iter().zip(&saved.decoder).rev() {
             let before = d.before_relu(&up.output, 1);
             b.weights(&up.sum, &before, gradient);
             let sum = b.input(&before, 0);
@@ -319,12 +320,12 @@ impl Net {
         skips.push(d);
         let (mut by_image, mut by_events) = (Vec::new(), Vec::new());
         for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
-            let (fused, out, offsets) = &kept.joined[i];
+            let (fused, out, offsets) = &saved.joined[i];
             let d = skips[i].padded(*pad);
             let by_out = match (joint, offsets) {
                 (Joint::Free(both), Some(offsets)) => {
                     let (conv, deform) = both.as_ref();
-                    let (mut by_out, shifts) = deform.back(out, offsets, &d, *pad, gradient);
+                    let (mut by_out, shifts) = deform.backward(out, offsets, &d, *pad, gradient);
                     conv.weights(out, &shifts, gradient);
                     by_out.add(&conv.input(&shifts, 0));
                     by_out
@@ -335,12 +336,12 @@ impl Net {
                 }
                 (Joint::Free(_), None) => continue,
             };
-            let (events, image) = (&kept.events.features[i], &kept.image.features[i]);
-            let (to_event, to_image) = fusion.back(events, image, fused, &by_out, gradient);
+            let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
+            let (to_event, to_image) = fusion.backward(events, image, fused, &by_out, gradient);
             by_events.push(to_event);
             by_image.push(to_image);
         }
-        self.image.back(&kept.image, by_image, gradient);
-        self.events.back(&kept.events, by_events, gradient);
+        self.image.backward(&saved.image, by_image, gradient);
+        self.events.backward(&saved.events, by_events, gradient);
     }
 }

@@ -1,9 +1,9 @@
-//! Pooling and bicubic upsampling, forward and backward. Both are linear, so the way back
+//! Pooling and bicubic upsampling, forward and backward. Both are linear, so the backward pass
 //! applies the transposed weights.
 
 use super::map::Map;
 
-/// The mean of every 2x2 block; an odd last row or column is left out.
+/// The mean of every 2x2 block; an odd last row or column is dropped.
 pub(super) fn pool(input: &Map, pad: usize) -> Map {
     let mut out = Map::zeros(input.h / 2, input.w / 2, input.c, pad);
     let c = input.c;
@@ -36,8 +36,8 @@ pub(super) fn unpool(output: &Map, input: &mut Map) {
     }
 }
 
-/// Weights of the four samples around an output, for even and odd outputs: cubic convolution
-/// with a = -0.75, PyTorch's choice, at distances 0.75 and 0.25.
+/// Weights of the four samples around an output, for even and odd outputs: cubic convolution with a
+/// = -0.75, as in PyTorch, at distances 0.75 and 0.25.
 fn phases() -> [[f32; 4]; 2] {
     const A: f32 = -0.75;
     let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
@@ -52,7 +52,7 @@ fn samples(i: usize, n: usize) -> [usize; 4] {
     std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
 }
 
-/// Twice the size, pixel centres aligned as PyTorch does with `align_corners=False`.
+/// Upsamples by two, with pixel centres aligned as in PyTorch with `align_corners=False`.
 pub(super) fn upsample(input: &Map, pad: usize) -> Map {
     let (phases, c) = (phases(), input.c);
     let mut out = Map::zeros(input.h * 2, input.w * 2, c, pad);

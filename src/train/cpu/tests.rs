@@ -8,12 +8,12 @@ use crate::train::layout::{Gradient, Slot};
 use std::collections::BTreeMap;
 
 #[test]
-fn deformable_gradients_equal_torchvision() {
+fn deformable_gradients_match_torchvision() {
     for case in 0..3 {
         let name = format!("../shared/golden/deform_conv_{case}.safetensors");
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
         let Ok(bytes) = std::fs::read(path) else {
-            println!("skipped: {name} is not at hand");
+            println!("skipped: {name} was not found");
             return;
         };
         check(case, &tensors(&bytes).unwrap());
@@ -25,7 +25,7 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     let lanes = Net::isa().lanes();
     let (xs, ws) = (&golden["x"].shape, &golden["weight"].shape);
     let (h, w, taps) = (xs[2], xs[3], ws[2] * ws[2]);
-    // Channels beyond the case's own are zero, and so is what comes back for them.
+    // Channels beyond the case's own are zero, and so are their derivatives.
     let (inputs, outputs) = (xs[1].next_multiple_of(lanes), ws[0]);
     let slot = Slot::alone(outputs, inputs, ws[2], lanes);
     let mut parameters = vec![0.0; slot.bias_range().end];
@@ -41,7 +41,7 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     let output = Map::from_planes(get("grad_y"), (h, w), slot.columns, 0, |v| v);
     let mut gradient = Gradient { work: vec![0.0; slot.work_range().end] };
     let y = deform.run(&input, &offsets);
-    let (by_x, by_offsets) = deform.back(&input, &offsets, &output, 0, &mut gradient);
+    let (by_x, by_offsets) = deform.backward(&input, &offsets, &output, 0, &mut gradient);
     let planes = |map: &Map, from: usize, to: usize| -> Vec<f32> {
         let at = |i: usize| map.row(i / w % h)[i % w * map.c + i / (h * w)];
         (from * h * w..to * h * w).map(at).collect()
@@ -56,7 +56,7 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     close("y", &planes(&y, 0, outputs));
     close("grad_x", &planes(&by_x, 0, xs[1]));
     close("grad_offset", &planes(&by_offsets, 0, 2 * taps));
-    // The derivative by the mask itself rather than by its logit.
+    // The derivative with respect to the mask itself, not its logit.
     let by_mask: Vec<f32> = (planes(&by_offsets, 2 * taps, 3 * taps).iter().zip(get("mask")))
         .map(|(d, m)| d / (m * (1.0 - m)))
         .collect();

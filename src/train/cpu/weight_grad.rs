@@ -1,4 +1,4 @@
-//! The other micro-kernel: products over pixels, which gradients of weights are.
+//! The second micro-kernel: products summed over pixels, for the gradients of weights.
 
 use crate::engine::cpu::simd::Simd;
 
@@ -9,7 +9,7 @@ pub(super) struct Pixels {
     pub(super) count: usize,
 }
 
-/// One operand: where its first pixel is, and how far the next pixel and the next line are.
+/// One operand: the address of its first pixel, and the distances to the next pixel and line.
 #[derive(Clone, Copy)]
 pub(super) struct Operand {
     pub(super) start: *const f32,
@@ -17,8 +17,8 @@ pub(super) struct Operand {
     pub(super) line: usize,
 }
 
-/// `out[m][n] += sum over pixels of left[pixel][m] * right[pixel][n]` for `m` below `depth` and
-/// `n` below `columns`, a multiple of the lanes; `out` has rows of `columns` numbers.
+/// `out[m][n] += sum over pixels of left[pixel][m] * right[pixel][n]` for `m` below `depth` and `n`
+/// below `columns`, a multiple of the lanes; `out` has rows of `columns` values.
 ///
 /// # Safety
 /// Every pixel of both operands is readable, `out` is writable, and `S` is available.
@@ -36,7 +36,7 @@ pub(super) unsafe fn outer<S: Simd>(
         let vectors = (columns - first) / S::LANES;
         let n = if vectors >= 2 { 2 } else { 1 };
         let right = Operand { start: right.start.wrapping_add(first), ..right };
-        // SAFETY: blocks partition the columns; the rest is the caller's promise.
+        // SAFETY: the blocks partition the columns; the caller guarantees the rest.
         unsafe {
             let out = out.add(first);
             if n == 2 {
@@ -87,7 +87,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
     columns: usize,
     out: *mut f32,
 ) {
-    // SAFETY: as the caller promised.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sum = [[S::splat(0.0); N]; M];
         for row in 0..pixels.rows {

@@ -1,4 +1,4 @@
-//! Which part of a recording a sample is cut from.
+//! The part of a recording that a sample is cut from.
 
 use crate::event::{EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger};
 use crate::exposure::Exposure;
@@ -8,17 +8,17 @@ use crate::sequence::{Pair, largest_crop};
 use crate::time::TimeRange;
 use crate::train::TrainError;
 
-/// Turns events into what the network reads.
+/// Converts events to the network's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EventReader {
-    /// What it reads.
+    /// The kind of event input.
     pub event_input: EventInput,
     /// The camera's contrast thresholds.
     pub thresholds: Thresholds,
 }
 
 impl EventReader {
-    /// `(channels, sensor.height, sensor.width)` numbers.
+    /// The event input of an exposure, `(channels, sensor.height, sensor.width)` values.
     ///
     /// # Errors
     /// As [`eger`].
@@ -38,7 +38,7 @@ impl EventReader {
     }
 }
 
-/// A cut of a recording.
+/// The size of a crop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crop {
     /// Rows and columns in event pixels.
@@ -53,10 +53,10 @@ impl Crop {
         (self.events.0 * self.scale, self.events.1 * self.scale)
     }
 
-    /// Whether the network can take it.
+    /// Checks that the network can process the crop.
     ///
     /// # Errors
-    /// Sides of the image that are no multiples of 16, or event maps below 16.
+    /// An image side is no multiple of 16, or an event map is smaller than 16.
     pub fn check(self) -> Result<(), TrainError> {
         let (h, w) = self.image();
         let small = self.events.0.min(self.events.1) < 16;
@@ -71,10 +71,10 @@ impl Crop {
         Ok(())
     }
 
-    /// As many image pixels of recordings with another ratio of resolutions.
+    /// A crop with the same image size for recordings with another ratio of resolutions.
     ///
     /// # Errors
-    /// They are not a whole number of that ratio's event pixels.
+    /// The image size is not a whole number of event pixels at that ratio.
     pub fn at_scale(self, scale: usize) -> Result<Self, TrainError> {
         let (h, w) = self.image();
         if scale == 0 || h % scale != 0 || w % scale != 0 {
@@ -84,9 +84,9 @@ impl Crop {
         Ok(Self { events: (h / scale, w / scale), scale })
     }
 
-    /// The largest crop of a recording whose image sides are at most `side`, or those of 16
-    /// event pixels where that is more; `None` where the images are not a whole number of times
-    /// as large as the event maps, or nothing fits.
+    /// The largest crop of a recording whose image sides are at most `side`, or those of 16 event
+    /// pixels if that is more. `None` if the image size is no whole multiple of the event map's, or
+    /// nothing fits.
     pub fn fitting(pair: &Pair, side: usize) -> Option<Self> {
         let scale = pair.scale_factor.round();
         if scale < 1.0 || (pair.scale_factor - scale).abs() > 1e-6 {
@@ -98,7 +98,7 @@ impl Crop {
     }
 }
 
-/// Where a crop lies: its sizes, and its upper left corner in event pixels.
+/// The position of a crop: its size, and its upper left corner in event pixels.
 pub(super) struct Place {
     pub(super) crop: Crop,
     top: usize,
@@ -106,7 +106,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A random place for the crop; the middle of the recording where there is none.
+    /// A random position for the crop; without a crop, the largest central one.
     pub(super) fn random(pair: &Pair, crop: Option<Crop>, random: &mut KeyedRng) -> Option<Self> {
         let sensor = pair.sensor().ok()?;
         if let Some(crop) = crop {
@@ -115,7 +115,7 @@ impl Place {
             return Some(Self { crop, top, left });
         }
         let scale = pair.scale_factor.round().max(1.0) as usize;
-        // Image sides of multiples of 16 that whole event pixels fill.
+        // Event pixels for which the image side is a multiple of 16.
         let step = (1..=16).find(|n| (n * scale).is_multiple_of(16)).unwrap_or(16);
         let (height, width) = (sensor.height / step * step, sensor.width / step * step);
         let crop = Crop { events: (height, width), scale };
@@ -124,7 +124,7 @@ impl Place {
         Some(Self { crop, top, left })
     }
 
-    /// The crop's part of an image as `(3, height, width)` numbers.
+    /// The crop's part of an image as `(3, height, width)` values.
     pub(super) fn image(&self, frame: &ImageF32) -> Option<Vec<f32>> {
         let (h, w) = self.crop.image();
         let (top, left) = (self.top * self.crop.scale, self.left * self.crop.scale);
@@ -139,7 +139,7 @@ impl Place {
         Some(out)
     }
 
-    /// What the network reads of the crop's events.
+    /// The network's input from the crop's events.
     pub(super) fn tensor(
         &self,
         exposure: &Exposure,
@@ -157,8 +157,9 @@ impl Place {
     }
 }
 
-/// The reduced image's sides for the second stage: a random multiple of 32 between the event
-/// map's height and the image's, both axes by the same factor where that leaves multiples of 16.
+/// The reduced image size of the second stage: the height is a random multiple of 32 between the
+/// event map's height and the image's. The width is scaled by the same factor and rounded up to a
+/// multiple of 16.
 pub fn reduced(crop: Crop, random: &mut KeyedRng) -> (usize, usize) {
     let (h, w) = crop.image();
     let low = crop.events.0;

@@ -1,5 +1,5 @@
-//! Training samples from MS-RBD recordings: a random frame, instant and crop of each, as
-//! published. What cannot be used is skipped by name and counted.
+//! Training samples from MS-RBD recordings: a random frame, instant and crop of each, as published.
+//! Recordings that cannot be used are skipped, listed and counted.
 
 mod crop;
 mod sampling;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The recordings of a folder, or of several.
+/// The recordings of one or more folders.
 pub struct Recordings {
     files: Vec<PathBuf>,
     crop: Option<Crop>,
@@ -31,11 +31,11 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// The npz files below `folder`, in the order of their names. Without a crop, every
-    /// recording is cut to the largest one that the network takes.
+    /// Finds the npz files below `folder`, in the order of their names. Without a crop, every
+    /// recording is cut to the largest size that the network can process.
     ///
     /// # Errors
-    /// None found.
+    /// There are none.
     pub fn new(folder: &Path, crop: Option<Crop>) -> Result<Self, TrainError> {
         crop.map_or(Ok(()), Crop::check)?;
         let mut files = Vec::new();
@@ -43,7 +43,7 @@ impl Recordings {
         for found in find(&[folder.to_owned()]) {
             match found {
                 Ok(path) if path.exists() => files.push(path),
-                Ok(path) => return Err(TrainError::Data(format!("{}: not there", path.display()))),
+                Ok(path) => return Err(TrainError::Data(format!("{}: not found", path.display()))),
                 Err(error) if files.is_empty() => return Err(TrainError::Data(error.to_string())),
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
@@ -52,11 +52,11 @@ impl Recordings {
         Ok(Self { files, crop, others, reader, skipped: Mutex::new(skipped) })
     }
 
-    /// The npz files below several folders, which need not have one ratio of image to event
-    /// resolution: recordings of one of `others` are cut to as many image pixels as `crop`.
+    /// Finds the npz files below several folders, which may differ in their ratio of image to event
+    /// resolution: recordings with one of the ratios `others` are cut to the image size of `crop`.
     ///
     /// # Errors
-    /// None found in one of the folders, or a ratio whose crops the network cannot take.
+    /// A folder holds none, or the network cannot process the crops of a ratio.
     pub fn mixed(folders: &[PathBuf], crop: Crop, others: &[usize]) -> Result<Self, TrainError> {
         others.iter().try_for_each(|scale| crop.at_scale(*scale)?.check())?;
         let mut all = Self {
@@ -76,26 +76,26 @@ impl Recordings {
         Ok(all)
     }
 
-    /// The same recordings for weights that read `event_input`, from cameras with these contrast
-    /// thresholds. Without this, samples hold counts.
+    /// Sets the network's event input and the camera's contrast thresholds. Without this call,
+    /// samples hold event counts.
     pub fn reading(mut self, event_input: EventInput, thresholds: Thresholds) -> Self {
         self.reader = EventReader { event_input, thresholds };
         self
     }
 
-    /// Whole ratios of image to event resolution that the files have, with how many have each.
+    /// The whole-number ratios of image to event resolution, with the number of files of each.
     pub fn scales(&self) -> BTreeMap<usize, usize> {
         let mut scales = BTreeMap::new();
-        for peek in self.files.iter().filter_map(|path| PairHeader::read(path).ok()) {
-            if peek.scale_factor >= 1.0 && peek.scale_factor.fract() == 0.0 {
-                *scales.entry(peek.scale_factor as usize).or_default() += 1;
+        for header in self.files.iter().filter_map(|path| PairHeader::read(path).ok()) {
+            if header.scale_factor >= 1.0 && header.scale_factor.fract() == 0.0 {
+                *scales.entry(header.scale_factor as usize).or_default() += 1;
             }
         }
         scales
     }
 
-    /// The crop of recordings of a pair's ratio; the main one, which will not fit, for ratios
-    /// that were not asked for.
+    /// The crop for the ratio of a recording. For ratios that were not requested it is the main
+    /// one, which will not fit.
     fn crop_of(&self, pair: &Pair) -> Option<Crop> {
         let crop = self.crop?;
         let same = |scale: &&usize| (**scale as f64 - pair.scale_factor).abs() < 1e-6;
@@ -108,17 +108,17 @@ impl Recordings {
         &self.files
     }
 
-    /// How many were skipped so far.
+    /// Number of recordings skipped so far.
     pub fn skipped_count(&self) -> usize {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What was skipped so far, with the reason.
+    /// Recordings skipped so far, with the reason.
     pub fn skipped(&self) -> BTreeMap<PathBuf, String> {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Which file comes when in an epoch: every one once, shuffled.
+    /// The order of the files in an epoch: every one once, shuffled.
     pub fn order(&self, key: &[u64]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.files.len()).collect();
         let mut random = KeyedRng::keyed(key);
@@ -128,7 +128,7 @@ impl Recordings {
         order
     }
 
-    /// Reads a file and finds fault with it.
+    /// Reads and validates a file; a file that is refused is added to the skipped ones.
     fn read(&self, number: usize) -> Option<Pair> {
         let path = self.files.get(number)?;
         let skipped = |why: String| {
@@ -145,16 +145,16 @@ impl Recordings {
         }
     }
 
-    /// A sample without truth of file `number`; `None` where it was skipped. Everything random
-    /// depends on `key`.
+    /// A sample without ground truth from file `number`; `None` if it was skipped. All random
+    /// choices depend on `key` only.
     pub fn unlabelled(&self, number: usize, key: &[u64]) -> Option<Unlabelled> {
         let pair = self.read(number)?;
         let mut random = KeyedRng::keyed(key);
         unlabelled(&pair, self.crop_of(&pair), self.reader, &mut random)
     }
 
-    /// A sample with truth of file `number`, at one of the sharp images' times; `None` where
-    /// the file was skipped or has no truth within its exposures.
+    /// A sample with ground truth from file `number`, at the time of one of its sharp images;
+    /// `None` if the file was skipped or has no sharp image within its exposures.
     pub fn labelled(&self, number: usize, key: &[u64]) -> Option<Labelled> {
         let pair = self.read(number)?;
         let mut random = KeyedRng::keyed(key);

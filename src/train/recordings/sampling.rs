@@ -1,4 +1,4 @@
-//! Samples of a recording, as trainings draw them.
+//! Draws training samples from a recording.
 
 use super::crop::Place;
 use super::{Crop, EventReader, reduced};
@@ -9,7 +9,7 @@ use crate::train::cpu::Input;
 use crate::train::loss::{Labelled, Unlabelled};
 use crate::train::resize::bicubic;
 
-/// A sample of a pair, as the published training draws it.
+/// A sample of a pair, drawn as in the published training.
 pub fn unlabelled(
     pair: &Pair,
     crop: Option<Crop>,
@@ -38,7 +38,7 @@ pub fn unlabelled(
     })
 }
 
-/// A sample with truth, at one of the sharp images' times.
+/// A sample with ground truth, at the time of one of the sharp images.
 pub(super) fn labelled(
     pair: &Pair,
     crop: Option<Crop>,
@@ -69,8 +69,8 @@ pub(super) fn labelled(
     Some(Labelled { input, sharp: place.image(&image.to_planes())? })
 }
 
-/// In half of the cases the sample with smaller images, as if the ratio of image to event
-/// resolution were a smaller one, down to 1; drawn as the second stage draws its reductions.
+/// With a probability of one half, reduces the images, which imitates a smaller ratio of image to
+/// event resolution, down to 1. The size is drawn like the reductions of the second stage.
 pub(super) fn scaled(sample: Labelled, random: &mut KeyedRng) -> Labelled {
     let Labelled { mut input, sharp } = sample;
     let size = (input.height, input.width);

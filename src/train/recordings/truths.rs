@@ -5,18 +5,18 @@ use crate::train::loss::Labelled;
 use crate::train::recordings::Recordings;
 use crate::train::{DataLoader, TrainError};
 
-/// Batches of recordings with truth: every one once an epoch, shuffled; half of them at a random
-/// smaller ratio of image to event resolution.
+/// Batches of recordings with ground truth: every one once per epoch, shuffled, half of them at a
+/// random smaller ratio of image to event resolution.
 pub struct Truths {
     /// The recordings.
     pub recordings: Recordings,
-    /// Samples in a batch.
+    /// Batch size.
     pub batch: usize,
-    /// Seed of everything random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Purposes that random numbers are drawn for.
+/// RNG keys that separate the uses of the seed.
 pub(crate) const ORDER: u64 = 0x6f72_6465;
 
 pub(crate) const SAMPLE: u64 = 0x7361_6d70;
@@ -45,7 +45,7 @@ impl DataLoader for Truths {
         if !found.is_empty() {
             return Ok(found);
         }
-        // All of them were skipped: the next ones, once round.
+        // All of them were skipped: use the next usable one, searching each file once.
         let later = (0..files).find_map(|i| one(first + count as u64 + i)).map(|s| vec![s]);
         later.ok_or_else(|| {
             let skipped = self.recordings.skipped();
@@ -53,9 +53,7 @@ impl DataLoader for Truths {
                 .iter()
                 .next()
                 .map_or(Default::default(), |(p, w)| (p.display().to_string(), w.clone()));
-            TrainError::Data(format!(
-                "all {files} recordings were skipped, {path} because of: {why}"
-            ))
+            TrainError::Data(format!("all {files} recordings were skipped; {path}: {why}"))
         })
     }
 }

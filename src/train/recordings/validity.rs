@@ -1,16 +1,16 @@
-//! What is wrong with a recording that can be read.
+//! Validates recordings that could be read.
 
 use super::Crop;
 use crate::sequence::Pair;
 
-/// Shares of a recording's events, and of a sensor's pixels: where so few pixels give so many
-/// of the events they are broken, not looking at something.
+/// Share of a recording's events, and share of the sensor's pixels: if this few pixels cause this
+/// many events, they are hot pixels.
 const STORM: (f64, f64) = (0.5, 0.001);
-/// Exposures may differ by this share: cameras round, they do not do more.
+/// Largest relative difference of the two exposure times: cameras only round them.
 const EXPOSURES_DIFFER: f64 = 0.01;
 
-/// Why a recording should not be learned from: exposures of different lengths, one without
-/// events, pixels that never rest, or images that the crop cannot be cut from.
+/// Why a recording should not be used for training: exposures of different lengths, one without
+/// events, hot pixels, or images that the crop does not fit.
 pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
     let [a, b] = pair.exposures_us.map(|[start, end]| end - start);
     if (a - b).abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
@@ -32,7 +32,7 @@ pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
     let busiest: usize = counts.iter().take(few).sum();
     if pair.events.len() > 1000 && busiest as f64 > STORM.0 * pair.events.len() as f64 {
         let (n, of) = (busiest, pair.events.len());
-        return Some(format!("{few} pixel(s) gave {n} of its {of} events: broken ones"));
+        return Some(format!("{n} of its {of} events come from {few} hot pixel(s)"));
     }
     let crop = crop?;
     let size = pair.frames.first()?.size();

@@ -2,10 +2,11 @@
 
 use super::super::arguments as args;
 use super::super::arguments::Address;
+use super::super::layers::map_channels;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
 use super::{Shape, SlotMemory};
-use crate::event::CHANNELS;
+use crate::event::{CHANNELS, EventInput};
 use crate::image::Size;
 use cudarc::driver::DriverError;
 
@@ -16,17 +17,42 @@ impl Builder<'_> {
         shape: Shape,
         slot: &SlotMemory,
     ) -> Result<Vec<Map>, DriverError> {
-        let (input, source) = match shape.events {
-            Some(_) => (self.count(shape, slot)?, Source::Counts),
-            None => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
+        let (input, source) = match (shape.events, self.layers.input) {
+            (Some(_), EventInput::Counts) => (self.count(shape, slot)?, Source::Counts),
+            (Some(_), EventInput::Prior) => (self.prior(shape, slot)?, Source::Plain),
+            (None, _) => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
         };
         let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
         let features = self.encoder("ev_enc", stem)?;
         self.project_events(&features, shape.image)
     }
 
-    /// EGER from packed events; the counts have been cleared.
+    /// EGER from packed events, as the first convolution of weights that read it takes it.
     pub(super) fn count(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
+        let map = self.eger(shape, slot)?;
+        if self.half() { Ok(map) } else { self.resize("single_counts", map, map.size) }
+    }
+
+    /// Scaled counts and the event prior from packed events.
+    pub(super) fn prior(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
+        let counts = self.eger(shape, slot)?;
+        let size = counts.size;
+        let map = self.map(size, map_channels(EventInput::Prior))?;
+        let a = args::Prior {
+            header: slot.header,
+            counts: counts.at,
+            map: map.at,
+            height: size.height as i32,
+            width: size.width as i32,
+        };
+        let name = if self.half() { "prior_half" } else { "prior_single" };
+        self.flat(name, size.area(), 128, &a)?;
+        self.cost(size, 0, &[counts, map], 0);
+        Ok(map)
+    }
+
+    /// Counts of 16 bits from packed events; they have been cleared.
+    fn eger(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
         let (size, sensor, counts) = (shape.padded, shape.sensor, slot.counts.0);
         let a = args::Eger {
             header: slot.header,
@@ -40,20 +66,25 @@ impl Builder<'_> {
         if size != sensor {
             self.flat("eger_mirror", size.area() * CHANNELS / 8, 256, &a)?;
         }
-        let map = Map { at: counts, size, channels: CHANNELS };
-        if self.half() { Ok(map) } else { self.resize("single_counts", map, size) }
+        Ok(Map { at: counts, size, channels: CHANNELS })
     }
 
     pub(super) fn voxels(&mut self, size: Size, planes: Address) -> Result<Map, DriverError> {
-        let map = self.map(size, CHANNELS)?;
+        let input = self.layers.input;
+        let map = self.map(size, map_channels(input))?;
         let a = args::Voxel {
             planes,
             map: map.at,
             height: size.height as i32,
             width: size.width as i32,
         };
-        let name = if self.half() { "voxels_half" } else { "voxels_single" };
-        self.flat(name, size.area() * CHANNELS, 256, &a)?;
+        let name = match (input, self.half()) {
+            (EventInput::Counts, true) => "voxels_half",
+            (EventInput::Counts, false) => "voxels_single",
+            (EventInput::Prior, true) => "voxels_prior_half",
+            (EventInput::Prior, false) => "voxels_prior_single",
+        };
+        self.flat(name, size.area() * map.channels, 256, &a)?;
         Ok(map)
     }
 

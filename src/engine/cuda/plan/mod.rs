@@ -62,7 +62,7 @@ pub(super) struct LaneMemory {
 /// One target's inputs and results.
 #[derive(Clone, Copy)]
 pub(super) struct SlotMemory {
-    /// What the counting kernels read, or the map `(96, h, w)` instead of events.
+    /// What the counting kernels read, or the map `(channels, h, w)` instead of events.
     pub(super) header: Address,
     pub(super) voxels: Address,
     /// Cleared before the events are counted: address and bytes.
@@ -89,6 +89,7 @@ impl Plan {
             bytes: 0,
             launches: Vec::new(),
         };
+        let input = layers.input;
         let (area, cells) = (shape.image.area(), shape.padded.area());
         let (lanes, slots) = (
             twice(|_| {
@@ -100,7 +101,11 @@ impl Plan {
             twice(|_| {
                 Ok(SlotMemory {
                     header: b.allocate(size_of::<args::EgerHeader>())?,
-                    voxels: b.allocate(shape.events.map_or(CHANNELS * cells * 4, |_| 0))?,
+                    voxels: b.allocate(if shape.events.is_some() {
+                        0
+                    } else {
+                        input.channels() * cells * 4
+                    })?,
                     counts: (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2),
                     numbers: b.allocate(6 * area * 4)?,
                     pixels: b.allocate(3 * area)?,

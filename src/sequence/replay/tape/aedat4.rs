@@ -1,4 +1,4 @@
-//! AEDAT4 files.
+//! Playback of AEDAT4 files.
 
 use super::timeline::{Due, Tape, TapeError, Timeline};
 use crate::camera::joiner::PacketJoiner;
@@ -10,26 +10,26 @@ use crate::formats::aedat4::{Aedat4Error, PacketKind, PacketPlace, Part, Reader}
 use crate::time::Timestamp;
 use std::path::Path;
 
-/// How long before a frame its events are looked for, in microseconds: its exposure, and what
-/// a file is out of order.
-const BEFORE_US: i64 = 300_000;
+/// How long before a frame its events are searched, in microseconds: its exposure, and the
+/// disorder of packets in a file.
+const EVENT_MARGIN_US: i64 = 300_000;
 
 /// A file that is being played.
 pub(super) struct Recording {
     reader: Reader,
     packets: Vec<PacketPlace>,
-    /// Places of the frames' packets in the file, in order of time; their order is their number.
+    /// File positions of the frame packets, in order of time; the index is the frame number.
     frames: Vec<u64>,
     timeline: Timeline,
-    /// The recording's time zero on the camera's clock.
+    /// Start of the recording in the camera's clock.
     origin_us: i64,
     wanted: DeviceSelector,
     drops: Drops,
-    seam: PacketJoiner,
-    edges: Vec<Trigger>,
+    joiner: PacketJoiner,
+    triggers: Vec<Trigger>,
     epoch: u32,
     sent: u64,
-    /// Frames of lower numbers are passed over after a jump.
+    /// Frames with lower numbers are skipped after a seek.
     from_frame: usize,
     finished: bool,
 }
@@ -58,8 +58,8 @@ impl Recording {
             origin_us,
             wanted,
             drops,
-            seam: PacketJoiner::default(),
-            edges: Vec::new(),
+            joiner: PacketJoiner::default(),
+            triggers: Vec::new(),
             epoch,
             sent: 0,
             from_frame: 0,
@@ -68,8 +68,8 @@ impl Recording {
     }
 
     fn events(&mut self, last_us: i64, events: EventBuffer) -> Option<Due> {
-        let (from, until, events) = match self.seam.join(last_us, events) {
-            Ok(whole) => whole,
+        let (from, until, events) = match self.joiner.join(last_us, events) {
+            Ok(joined) => joined,
             Err(lost) => {
                 self.drops.add(DropCause::Malformed, DropUnit::Events, lost);
                 return None;
@@ -81,7 +81,7 @@ impl Recording {
             until: Timestamp::from_us(until),
             arrived: Timestamp::now(),
             events,
-            edges: std::mem::take(&mut self.edges),
+            edges: std::mem::take(&mut self.triggers),
             sensor: self.reader.sensor(),
             lost_since: None,
         });
@@ -101,9 +101,9 @@ impl Tape for Recording {
                 Ok(Some(part)) => part,
                 Ok(None) if self.finished => return Ok(None),
                 Ok(None) => {
-                    // The events of the last microsecond, which were held back.
+                    // The events of the last microsecond, which the joiner held back.
                     self.finished = true;
-                    let Some(last_us) = self.seam.until_us() else { continue };
+                    let Some(last_us) = self.joiner.until_us() else { continue };
                     match self.events(last_us + 1, EventBuffer::default()) {
                         Some(due) => return Ok(Some(due)),
                         None => continue,
@@ -143,7 +143,7 @@ impl Tape for Recording {
                     let at_us = frame.end_us - self.origin_us;
                     return Ok(Some(Due { at_us, frame: number, packet }));
                 }
-                Part::Edges(edges) => self.edges.extend(edges),
+                Part::Edges(triggers) => self.triggers.extend(triggers),
                 Part::Other => {}
             }
         }
@@ -155,19 +155,19 @@ impl Tape for Recording {
         match start_us.zip(place) {
             None => self.reader.rewind()?,
             Some((start_us, place)) => {
-                // Whichever comes first in the file: the frame, or the first of its events.
-                let early = |p: &&PacketPlace| {
+                // The earlier position in the file: the frame or the first of its events.
+                let is_start = |p: &&PacketPlace| {
                     let events = p.kind == PacketKind::Events;
-                    p.at == place || (events && p.until_us >= start_us - BEFORE_US)
+                    p.at == place || (events && p.until_us >= start_us - EVENT_MARGIN_US)
                 };
-                match self.packets.iter().find(early) {
+                match self.packets.iter().find(is_start) {
                     Some(packet) => self.reader.go(packet)?,
                     None => self.reader.rewind()?,
                 }
             }
         }
-        self.seam.clear();
-        self.edges.clear();
+        self.joiner.clear();
+        self.triggers.clear();
         self.epoch = self.wanted.next_epoch();
         (self.from_frame, self.finished) = (frame, false);
         Ok(())

@@ -1,4 +1,4 @@
-//! What is played: packets of a recording, in the order of its own time.
+//! Reads recordings as packets, in order of their time.
 
 mod aedat4;
 mod pairs;

@@ -1,4 +1,4 @@
-//! Folders of MS-RBD pairs, from elsewhere or recorded here.
+//! Playback of folders of MS-RBD pairs.
 
 use super::timeline::{Due, Tape, TapeError, Timeline};
 use crate::camera::{
@@ -12,28 +12,28 @@ use crate::time::{EventClock, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-/// How far from the middle of an exposure a sharp image may be to be its truth, as a part of
-/// the exposure: what differs by less differs by a fraction of a pixel.
-const CLOSE: f64 = 0.02;
+/// Maximum distance of a ground truth image from the middle of an exposure, as a fraction of the
+/// exposure: within it, motion is a fraction of a pixel.
+const MAX_DISTANCE: f64 = 0.02;
 
-/// A file, and where it lies in the whole.
+/// A file, and its position in the recording.
 struct Entry {
     path: PathBuf,
-    /// Number of its first frame; where that is the one before's last, it is that one's.
+    /// Index of its first frame. If the previous file ends with the same frame, its index is used.
     first_frame: usize,
-    /// From its own time to the recording's.
+    /// Offset from the time of the file to the time of the recording.
     shift_us: i64,
-    /// Its time has nothing to do with that of the file before.
-    anew: bool,
+    /// Whether its time is unrelated to that of the previous file.
+    unrelated: bool,
 }
 
-/// A folder of pairs, one after the other.
+/// The pairs of a folder, played one after the other.
 pub(super) struct Pairs {
     entries: Vec<Entry>,
     timeline: Timeline,
     skipped: Vec<(String, String)>,
     at: usize,
-    /// The first frame of the next file is not asked for.
+    /// Skip the first frame of the next file.
     second_only: bool,
     ready: VecDeque<Due>,
     wanted: DeviceSelector,
@@ -41,7 +41,7 @@ pub(super) struct Pairs {
     epoch: Option<u32>,
     /// End of the last frame that was read.
     end_us: Option<i64>,
-    /// Frames that were sent.
+    /// Number of frames that were sent.
     sent: u64,
 }
 
@@ -65,7 +65,7 @@ impl Pairs {
             sent: 0,
         };
         let mut files = 0;
-        let mut before = None;
+        let mut previous = None;
         for found in find(&[path.to_owned()]) {
             let file = match found {
                 Ok(file) => file,
@@ -74,7 +74,7 @@ impl Pairs {
             };
             files += 1;
             match PairHeader::read(&file) {
-                Ok(peek) => before = Some(pairs.append(file, &peek, before)),
+                Ok(header) => previous = Some(pairs.append(file, &header, previous)),
                 Err(e) => pairs.skip(&file, e.to_string()),
             }
         }
@@ -85,22 +85,22 @@ impl Pairs {
         Ok(pairs)
     }
 
-    /// Adds a file at the end of the timeline; its exposures and its shift are given back.
+    /// Adds a file at the end of the timeline. Returns its exposures and its offset.
     fn append(
         &mut self,
         path: PathBuf,
-        peek: &PairHeader,
-        before: Option<([[i64; 2]; 2], i64)>,
+        header: &PairHeader,
+        previous: Option<([[i64; 2]; 2], i64)>,
     ) -> ([[i64; 2]; 2], i64) {
-        let [[start1, end1], [start2, end2]] = peek.exposures_us;
-        let (shared, anew, shift_us) = match before {
+        let [[start1, end1], [start2, end2]] = header.exposures_us;
+        let (shared, unrelated, shift_us) = match previous {
             Some(([_, last], shift_us)) if last == [start1, end1] => (true, false, shift_us),
             Some(([_, [_, end]], shift_us))
                 if start1 >= end && start1.saturating_sub(end) <= LONGEST_PAUSE_US =>
             {
                 (false, false, shift_us)
             }
-            // After another scene it goes on as if its first frame were the next.
+            // A new scene continues as if its first frame followed at the same interval.
             Some(([[_, end], [start, _]], _)) => {
                 (false, true, self.timeline.end_us + (start - end) - start1)
             }
@@ -112,8 +112,8 @@ impl Pairs {
         }
         self.timeline.starts_us.push(start2 + shift_us);
         self.timeline.end_us = end2 + shift_us;
-        self.entries.push(Entry { path, first_frame, shift_us, anew });
-        (peek.exposures_us, shift_us)
+        self.entries.push(Entry { path, first_frame, shift_us, unrelated });
+        (header.exposures_us, shift_us)
     }
 
     fn skip(&mut self, file: &Path, why: String) {
@@ -125,13 +125,15 @@ impl Pairs {
     }
 
     fn take(&mut self, at: usize, pair: Pair, sensor: Size) {
-        let Some(Entry { first_frame, shift_us, anew, .. }) = self.entries.get(at) else { return };
+        let Some(Entry { first_frame, shift_us, unrelated, .. }) = self.entries.get(at) else {
+            return;
+        };
         let (first_frame, shift_us) = (*first_frame, *shift_us);
         let [[start1, end1], [start2, end2]] = pair.exposures_us;
         let shared = self.end_us == Some(end1);
         let second_only = std::mem::take(&mut self.second_only);
         let epoch = match self.epoch {
-            Some(epoch) if !anew && !second_only => epoch,
+            Some(epoch) if !unrelated && !second_only => epoch,
             _ => self.wanted.next_epoch(),
         };
         self.epoch = Some(epoch);
@@ -141,13 +143,13 @@ impl Pairs {
         let split = pair.events.partition_point(|e| e.t_us < end1);
         let (events1, events2) = pair.events.split_at(split);
         if !shared && !second_only {
-            let known = middle(truth.as_ref(), (start1, end1));
+            let truth_image = middle(truth.as_ref(), (start1, end1));
             self.events(epoch, shift_us, (start1, end1), events1, sensor);
-            self.frame(epoch, shift_us, (start1, end1), frame1, known, first_frame);
+            self.frame(epoch, shift_us, (start1, end1), frame1, truth_image, first_frame);
         }
-        let known = middle(truth.as_ref(), (start2, end2));
+        let truth_image = middle(truth.as_ref(), (start2, end2));
         self.events(epoch, shift_us, (end1, end2), events2, sensor);
-        self.frame(epoch, shift_us, (start2, end2), frame2, known, first_frame + 1);
+        self.frame(epoch, shift_us, (start2, end2), frame2, truth_image, first_frame + 1);
     }
 
     fn events(
@@ -189,12 +191,12 @@ impl Pairs {
     }
 }
 
-/// The sharp image at the middle of an exposure.
+/// The ground truth image at the middle of an exposure.
 fn middle(truth: Option<&GroundTruth>, (start, end): (i64, i64)) -> Option<ImageU8> {
     let GroundTruth { images, timestamps_us } = truth?;
-    let away = |t: i64| (t - start - (end - start) / 2).unsigned_abs();
-    let (image, t) = images.iter().zip(timestamps_us).min_by_key(|(_, t)| away(**t))?;
-    (away(*t) as f64 <= (end - start) as f64 * CLOSE).then(|| image.clone())
+    let distance = |t: i64| (t - start - (end - start) / 2).unsigned_abs();
+    let (image, t) = images.iter().zip(timestamps_us).min_by_key(|(_, t)| distance(**t))?;
+    (distance(*t) as f64 <= (end - start) as f64 * MAX_DISTANCE).then(|| image.clone())
 }
 
 impl Tape for Pairs {
@@ -222,7 +224,7 @@ impl Tape for Pairs {
     fn go(&mut self, frame: usize) -> Result<(), TapeError> {
         let after = self.entries.partition_point(|e| e.first_frame <= frame);
         self.at = after.saturating_sub(1);
-        // Of a shared frame, the file that has it as its first is the right one too.
+        // A shared frame is also the first frame of the next file, which is used.
         let first = self.entries.get(self.at).map_or(0, |e| e.first_frame);
         self.second_only = frame > first;
         (self.epoch, self.end_us) = (None, None);

@@ -1,9 +1,9 @@
-//! What every kind of recording offers to the player.
+//! The interface between recordings and the player.
 
 use crate::camera::Packet;
 use crate::formats::aedat4::Aedat4Error;
 
-/// Why a recording cannot be played on.
+/// Why playback of a recording failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TapeError {
     #[error(transparent)]
@@ -18,23 +18,23 @@ pub(crate) enum TapeError {
     Kind,
 }
 
-/// Where the frames lie on a recording's own time, which begins at zero.
+/// Times of the frames of a recording, from 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Timeline {
-    /// When the exposure of every frame begins, in microseconds, in order.
+    /// Start of the exposure of every frame, in microseconds, ascending.
     pub(crate) starts_us: Vec<i64>,
-    /// When the last one ends.
+    /// End of the last exposure, in microseconds.
     pub(crate) end_us: i64,
 }
 
 impl Timeline {
-    /// The frame that is seen at a fraction of the whole: the last that has begun by then.
+    /// The frame at a fraction of the duration: the last one that has started by then.
     pub(crate) fn frame_at(&self, fraction: f64) -> usize {
         let us = (fraction.clamp(0.0, 1.0) * self.end_us as f64).round() as i64;
         self.starts_us.partition_point(|start| *start <= us).saturating_sub(1)
     }
 
-    /// Fraction of the whole at which a frame begins.
+    /// Fraction of the duration at which a frame starts.
     pub(crate) fn fraction(&self, frame: usize) -> f64 {
         let start_us = self.starts_us.get(frame).copied().unwrap_or(self.end_us);
         start_us as f64 / self.end_us.max(1) as f64
@@ -44,25 +44,25 @@ impl Timeline {
 /// A packet, and when it is due.
 #[derive(Debug)]
 pub(crate) struct Due {
-    /// In microseconds of the recording's own time.
+    /// Time in the recording, in microseconds.
     pub(crate) at_us: i64,
-    /// The frame's number on the timeline, where it is one.
+    /// Index of the frame on the timeline, if the packet is a frame.
     pub(crate) frame: Option<usize>,
     pub(crate) packet: Packet,
 }
 
-/// A recording.
+/// A recording that can be played.
 pub(crate) trait Tape: Send {
     fn timeline(&self) -> &Timeline;
 
     /// The next packet; `None` at the end.
     fn next(&mut self) -> Result<Option<Due>, TapeError>;
 
-    /// Goes to a frame: the next one to come is this, with all of its events before it or
-    /// after it, and on a new epoch of the clock.
+    /// Seeks to a frame: it is the next frame to be returned, with all of its events before or
+    /// after it, in a new clock epoch.
     fn go(&mut self, frame: usize) -> Result<(), TapeError>;
 
-    /// Files that cannot be read and are passed over, and why.
+    /// Files that cannot be read and are skipped, and the reasons.
     fn skipped(&self) -> &[(String, String)] {
         &[]
     }

@@ -1,18 +1,18 @@
-//! Where the fusion reads its corners, and what it makes of one: the same on the way there and
-//! back.
+//! Where the fusion samples its corners, and the layers that follow: the same in the forward and
+//! the backward pass.
 
 use super::parts::{Fused, Fusion, TILE, dense};
 use crate::engine::cpu::fusion::{Corner, corners};
 use crate::engine::cpu::kernel::{Post, matmul};
 use crate::engine::cpu::simd::Simd;
 
-/// Where the corners are read, per axis and side.
-pub(super) struct Places {
+/// Sampling positions per axis and side.
+pub(super) struct CornerPositions {
     pub(super) rows: [Vec<Corner>; 2],
     pub(super) columns: [Vec<Corner>; 2],
 }
 
-impl Places {
+impl CornerPositions {
     pub(super) fn new(fused: &Fused) -> Self {
         let (e, i) = (&fused.event, &fused.image);
         Self {
@@ -21,8 +21,8 @@ impl Places {
         }
     }
 
-    /// The weight of every corner for the pixels from `x0` on: the share of the rectangle
-    /// opposite to it.
+    /// The weight of every corner for the pixels from `x0` on: the area share of the opposite
+    /// rectangle.
     pub(super) fn weights(&self, y: usize, x0: usize, n: usize) -> [[f32; 4]; TILE] {
         let mut areas = [[0.0_f32; 4]; TILE];
         for (x, of) in areas[..n].iter_mut().enumerate() {
@@ -36,7 +36,7 @@ impl Places {
         areas
     }
 
-    /// The first layer's result at one corner for `n` pixels from `x0` on.
+    /// The first layer's output at one corner for `n` pixels from `x0` on.
     #[inline(always)]
     unsafe fn gather<S: Simd>(
         &self,
@@ -50,8 +50,8 @@ impl Places {
         let [wy, wx, ..] = &fusion.position;
         let row = self.rows[corner / 2][y];
         let (events, images) = (fused.event.row(row.event), fused.image.row(row.image));
-        // SAFETY: `corners` gives indices within both maps, whose pixels have c numbers, a
-        // multiple of the lanes; z holds n pixels.
+        // SAFETY: `corners` returns indices within both maps, whose pixels have c values, a
+        // multiple of the number of lanes; z holds n pixels.
         unsafe {
             let (zero, ry) = (S::splat(0.0), S::splat(row.relative));
             let mut o = 0;
@@ -69,11 +69,11 @@ impl Places {
         }
     }
 
-    /// From the first layer's result at one corner through both hidden layers: `z`, then `t`,
+    /// Runs both hidden layers on the first layer's output at one corner: writes `z`, then `t`,
     /// then `to`, which may be `z`.
     ///
     /// # Safety
-    /// All three hold `n` pixels of the fusion's numbers, `n` at most [`TILE`].
+    /// All three hold `n` pixels of `c` values, with `n` at most [`TILE`].
     #[inline(always)]
     pub(super) unsafe fn hidden<S: Simd>(
         &self,
@@ -84,7 +84,7 @@ impl Places {
     ) {
         let (c, n) = (fusion.c, at.2);
         let [first, second] = &fusion.hidden;
-        // SAFETY: as the caller promised.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             self.gather::<S>(fusion, fused, corner, at, z);
             matmul::<S>(&first.forward, dense(z, c, n), t, c, Post::Relu);
@@ -93,7 +93,7 @@ impl Places {
     }
 }
 
-/// `to[pixel] += weight(pixel) * from[pixel]` for pixels of `c` numbers.
+/// `to[pixel] += weight(pixel) * from[pixel]` for pixels of `c` values.
 #[inline(always)]
 pub(super) unsafe fn blend<S: Simd>(
     c: usize,

@@ -1,6 +1,6 @@
-//! The fusion MLP forward and backward, in the reduced form (see `engine/cpu/fusion.rs`): the
-//! first layer before the gathers, the last one after the blend. What lies between is computed
-//! again on the way back, a few pixels at a time, instead of being kept.
+//! The fusion MLP, forward and backward, in the reduced form (see `engine/cpu/fusion.rs`): the
+//! first layer runs before the gathers, the last one after the blend. The backward pass recomputes
+//! what lies between, a few pixels at a time, instead of storing it.
 
 mod gather;
 pub(crate) mod parts;
@@ -13,7 +13,7 @@ use crate::engine::cpu::kernel::{Packed, Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
 use crate::train::layout::{Gradient, Layout};
-use gather::Places;
+use gather::CornerPositions;
 use passes::{Backward, Forward};
 
 impl Fusion {
@@ -53,12 +53,12 @@ impl Fusion {
 
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = Map::zeros(input.h, input.w, self.c, 0);
-        // SAFETY: both maps have pixels of c numbers; the instruction set was detected.
+        // SAFETY: both maps have pixels of c values; the instruction set was detected.
         unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
         out
     }
 
-    /// The cell's size in half image pixels, as the first layer reads it.
+    /// The cell's size in half image pixels, an input of the first layer.
     fn cell(event: &Map, image: &Map) -> [f32; 2] {
         [2.0 * event.h as f32 / image.h as f32, 2.0 * event.w as f32 / image.w as f32]
     }
@@ -78,17 +78,17 @@ impl Fusion {
             pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
         }
         let mut out = Map::zeros(image.h, image.w, c, pad);
-        let places = Places::new(&fused);
-        // SAFETY: all maps have pixels of c numbers; the instruction set was detected.
+        let corners = CornerPositions::new(&fused);
+        // SAFETY: all maps have pixels of c values; the instruction set was detected.
         unsafe {
-            self.isa.run(Forward { fusion: self, fused: &fused, places, out: &mut out });
+            self.isa.run(Forward { fusion: self, fused: &fused, corners, out: &mut out });
         }
         (out, fused)
     }
 
-    /// From the output's derivative to those of both inputs, `(event, image)`, without border;
-    /// adds those of the parameters.
-    pub(super) fn back(
+    /// Computes the derivatives of both inputs, `(event, image)` without border, from the output's;
+    /// adds those of the parameters to `gradient`.
+    pub(super) fn backward(
         &self,
         event: &Map,
         image: &Map,
@@ -101,14 +101,14 @@ impl Fusion {
         let mut to_image = Map::zeros(image.h, image.w, c, 0);
         let mut squares: [Vec<f32>; 3] = std::array::from_fn(|_| vec![0.0; (c + 1) * c]);
         let mut position = vec![0.0_f32; 2 * c];
-        let places = Places::new(fused);
-        // SAFETY: all maps have pixels of c numbers, the sums of squares c + 1 rows of c, the
-        // position's two; the instruction set was detected.
+        let corners = CornerPositions::new(fused);
+        // SAFETY: all maps have pixels of c values, the sums of squares c + 1 rows of c, the
+        // position two; the instruction set was detected.
         unsafe {
             self.isa.run(Backward {
                 fusion: self,
                 fused,
-                places,
+                corners,
                 output,
                 to_event: &mut to_event,
                 to_image: &mut to_image,
@@ -122,8 +122,8 @@ impl Fusion {
             let work = &mut gradient.work[slot.work_range()];
             work.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
         }
-        // The first layer: event features, relative y and x, cell height and width, image
-        // features, bias; c numbers each.
+        // The first layer: event features, relative y and x, cell height and width, image features
+        // and bias, each with c values.
         let work = &mut gradient.work[self.first.work_range()];
         let mut bias = vec![0.0_f32; c];
         for pixel in to_event.data.chunks_exact(c) {
@@ -143,7 +143,7 @@ impl Fusion {
     }
 
     fn products(&self, input: &Map, output: &Map, out: &mut [f32]) {
-        // SAFETY: two maps of one size with pixels of c numbers, and c rows of c.
+        // SAFETY: two maps of one size with pixels of c values, and c rows of c.
         unsafe { self.isa.run(Products { input, output, out }) };
     }
 }
@@ -161,7 +161,7 @@ impl Task for Project<'_> {
         for y in 0..self.input.h {
             let rows = dense(self.input.row(y).as_ptr(), c, self.input.w);
             let out = self.out.row_mut(y).as_mut_ptr();
-            // SAFETY: both rows hold w pixels of c numbers.
+            // SAFETY: both rows hold w pixels of c values.
             unsafe { matmul::<S>(self.packed, rows, out, c, Post::None) };
         }
     }
@@ -181,7 +181,7 @@ impl Task for Products<'_> {
             let pixels = Pixels { rows: 1, count: self.output.w };
             let left = Operand { start: self.input.row(y).as_ptr(), step: self.input.c, line: 0 };
             let right = Operand { start: self.output.row(y).as_ptr(), step: c, line: 0 };
-            // SAFETY: both rows hold w pixels; `out` has c rows of c numbers.
+            // SAFETY: both rows hold w pixels; `out` has c rows of c values.
             unsafe { outer::<S>(pixels, left, c, right, c, self.out.as_mut_ptr()) };
         }
     }

@@ -8,7 +8,7 @@ use crate::train::layout::Slot;
 /// Pixels that go through the MLP together.
 pub(crate) const TILE: usize = 24;
 
-/// A square layer, and its transpose for the way back.
+/// A square layer, and its transpose for the backward pass.
 pub(crate) struct Square {
     pub(crate) slot: Slot,
     pub(crate) forward: Packed,
@@ -30,7 +30,7 @@ pub(crate) struct Fusion {
     pub(crate) bias: Vec<f32>,
 }
 
-/// What the way back needs of the way there.
+/// Intermediate results of the forward pass that the backward pass needs.
 pub(crate) struct Fused {
     pub(crate) event: Map,
     pub(crate) image: Map,

@@ -1,6 +1,6 @@
-//! The way through the MLP for every pixel, and the way back.
+//! The forward and the backward pass of the MLP for every pixel.
 
-use super::gather::{Places, blend};
+use super::gather::{CornerPositions, blend};
 use super::parts::{Fused, Fusion, TILE, dense};
 use crate::engine::cpu::kernel::{Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
@@ -10,14 +10,14 @@ use crate::train::cpu::weight_grad::{Operand, Pixels, outer};
 pub(super) struct Forward<'a> {
     pub(super) fusion: &'a Fusion,
     pub(super) fused: &'a Fused,
-    pub(super) places: Places,
+    pub(super) corners: CornerPositions,
     pub(super) out: &'a mut Map,
 }
 
 impl Task for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { fusion, fused, places, out } = self;
+        let Self { fusion, fused, corners, out } = self;
         let c = fusion.c;
         let mut scratch = vec![0.0_f32; 3 * TILE * c];
         let (z, rest) = scratch.split_at_mut(TILE * c);
@@ -26,13 +26,13 @@ impl Task for Forward<'_> {
             let mut x0 = 0;
             while x0 < out.w {
                 let n = TILE.min(out.w - x0);
-                let weights = places.weights(y, x0, n);
+                let weights = corners.weights(y, x0, n);
                 sum.fill(0.0);
-                // SAFETY: z, t and sum hold TILE pixels of c numbers, and n <= TILE.
+                // SAFETY: z, t and sum hold TILE pixels of c values, and n <= TILE.
                 unsafe {
                     for corner in 0..4 {
                         let through = [z.as_mut_ptr(), t.as_mut_ptr(), z.as_mut_ptr()];
-                        places.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
+                        corners.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
                         blend::<S>(c, &weights[..n], corner, z, sum.as_mut_ptr());
                     }
                     let to = out.row_mut(y)[x0 * c..].as_mut_ptr();
@@ -45,12 +45,12 @@ impl Task for Forward<'_> {
     }
 }
 
-/// Adds to a square layer's weights and bias, from `n` pixels of its input and of its output's
-/// derivative. A function and not a closure: a closure here would not get the instruction set
-/// that the task runs with.
+/// Adds the derivatives of a square layer's weights and bias, from `n` pixels of its input and of
+/// its output's derivative. This is a function because a closure would not be compiled for the
+/// instruction set of the task.
 ///
 /// # Safety
-/// `square` holds c rows of c numbers and the bias, both slices n pixels of c numbers.
+/// `square` holds c rows of c values and the bias, both slices n pixels of c values.
 #[inline(always)]
 unsafe fn square_products<S: Simd>(
     square: &mut [f32],
@@ -62,7 +62,7 @@ unsafe fn square_products<S: Simd>(
     let (weights, bias) = square.split_at_mut(c * c);
     let left = Operand { start: input.as_ptr(), step: c, line: 0 };
     let right = Operand { start: derivative.as_ptr(), step: c, line: 0 };
-    // SAFETY: as the caller promised.
+    // SAFETY: guaranteed by the caller.
     unsafe { outer::<S>(pixels, left, c, right, c, weights.as_mut_ptr()) };
     for pixel in derivative.chunks_exact(c).take(n) {
         bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
@@ -72,7 +72,7 @@ unsafe fn square_products<S: Simd>(
 pub(super) struct Backward<'a> {
     pub(super) fusion: &'a Fusion,
     pub(super) fused: &'a Fused,
-    pub(super) places: Places,
+    pub(super) corners: CornerPositions,
     pub(super) output: &'a Map,
     pub(super) to_event: &'a mut Map,
     pub(super) to_image: &'a mut Map,
@@ -81,7 +81,7 @@ pub(super) struct Backward<'a> {
     pub(super) position: &'a mut [f32],
 }
 
-/// Zeroes derivatives where the ReLU gave zero.
+/// Zeroes derivatives where the ReLU's output is zero.
 fn through_relu(derivative: &mut [f32], output: &[f32]) {
     for (d, v) in derivative.iter_mut().zip(output) {
         *d = if *v > 0.0 { *d } else { 0.0 };
@@ -91,7 +91,7 @@ fn through_relu(derivative: &mut [f32], output: &[f32]) {
 impl Task for Backward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { fusion, fused, places, output, to_event, to_image, squares, position } = self;
+        let Self { fusion, fused, corners, output, to_event, to_image, squares, position } = self;
         let c = fusion.c;
         let mut scratch = vec![0.0_f32; 6 * TILE * c];
         let mut parts = scratch.chunks_exact_mut(TILE * c);
@@ -101,10 +101,10 @@ impl Task for Backward<'_> {
             let mut x0 = 0;
             while x0 < output.w {
                 let n = TILE.min(output.w - x0);
-                let weights = places.weights(y, x0, n);
+                let weights = corners.weights(y, x0, n);
                 let given = &output.row(y)[x0 * c..][..n * c];
                 sum.fill(0.0);
-                // SAFETY: every part holds TILE pixels of c numbers, and n <= TILE.
+                // SAFETY: every part holds TILE pixels of c values, and n <= TILE.
                 unsafe {
                     // The derivative of the blend, in e.
                     let rows = dense(given.as_ptr(), c, n);
@@ -112,27 +112,27 @@ impl Task for Backward<'_> {
                     matmul::<S>(last, rows, e.as_mut_ptr(), c, Post::None);
                     for corner in 0..4 {
                         let through = [z.as_mut_ptr(), t.as_mut_ptr(), u.as_mut_ptr()];
-                        places.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
+                        corners.hidden::<S>((fusion, fused), corner, (y, x0, n), through);
                         let [a, b] = &fusion.hidden;
                         blend::<S>(c, &weights[..n], corner, u, sum.as_mut_ptr());
-                        // Through the second hidden layer.
+                        // Back through the second hidden layer.
                         d.fill(0.0);
                         blend::<S>(c, &weights[..n], corner, e, d.as_mut_ptr());
                         through_relu(&mut d[..n * c], u);
                         square_products::<S>(&mut squares[1], t, d, (n, c));
                         let rows = dense(d.as_ptr(), c, n);
                         matmul::<S>(&b.transposed, rows, u.as_mut_ptr(), c, Post::None);
-                        // Through the first one.
+                        // Back through the first hidden layer.
                         through_relu(&mut u[..n * c], t);
                         square_products::<S>(&mut squares[0], z, u, (n, c));
                         let rows = dense(u.as_ptr(), c, n);
                         matmul::<S>(&a.transposed, rows, d.as_mut_ptr(), c, Post::None);
                         through_relu(&mut d[..n * c], z);
-                        // To both projections and the position.
-                        let row = places.rows[corner / 2][y];
+                        // Back to both projections and the position.
+                        let row = corners.rows[corner / 2][y];
                         let events = to_event.row_mut(row.event);
                         let images = to_image.row_mut(row.image);
-                        let columns = &places.columns[corner % 2][x0..x0 + n];
+                        let columns = &corners.columns[corner % 2][x0..x0 + n];
                         let (down, across) = position.split_at_mut(c);
                         for (q, v) in columns.iter().zip(d.chunks_exact(c)) {
                             let event = &mut events[q.event * c..][..c];

@@ -1,0 +1,74 @@
+//! The registry of sources. A new kind of camera is a file here, which names and opens it, and its
+//! line in [`KINDS`]; its driver lies in `camera/drivers/`.
+
+mod clip;
+mod davis;
+mod genicam;
+mod loadgen;
+mod replay;
+mod sim;
+mod uvc;
+
+use super::source_kind::{SourceKind, SourceName};
+use std::path::Path;
+use std::str::FromStr;
+
+/// All kinds, in the order in which messages list them.
+pub static KINDS: &[&SourceKind] = &[
+    &clip::KIND,
+    &sim::KIND,
+    &loadgen::KIND,
+    &davis::KIND,
+    &replay::KIND,
+    &genicam::KIND,
+    &uvc::KIND,
+];
+
+impl SourceName {
+    /// The embedded clip.
+    pub fn clip() -> Self {
+        Self::new(&clip::KIND, None)
+    }
+
+    /// A recording: an AEDAT4 file or a folder of MS-RBD pairs.
+    pub fn replay(path: &Path) -> Self {
+        Self::new(&replay::KIND, Some(path.as_os_str().to_owned()))
+    }
+
+    /// A DAVIS; with a serial number, only that device.
+    pub fn davis(serial: Option<&str>) -> Self {
+        Self::new(&davis::KIND, serial.map(Into::into))
+    }
+
+    /// Whether it is the embedded clip.
+    pub fn is_clip(&self) -> bool {
+        self.kind().name == clip::KIND.name
+    }
+
+    /// The path, if it is a recording.
+    pub fn recording(&self) -> Option<&Path> {
+        (self.kind().name == replay::KIND.name).then(|| self.argument().map(Path::new)).flatten()
+    }
+}
+
+impl Default for SourceName {
+    fn default() -> Self {
+        Self::clip()
+    }
+}
+
+impl FromStr for SourceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, argument) = text.split_once(':').map_or((text, None), |(n, a)| (n, Some(a)));
+        let named = |kind: &&&SourceKind| kind.name == name || kind.aliases.contains(&name);
+        let Some(kind) = KINDS.iter().find(named) else {
+            let known: Vec<&str> = KINDS.iter().map(|kind| kind.spellings).collect();
+            return Err(format!("{text} is not a source: use one of {}", known.join(", ")));
+        };
+        let argument = (kind.check)(argument.filter(|a| !a.is_empty()))
+            .map_err(|why| format!("{text}: {why}"))?;
+        Ok(Self::new(kind, argument.map(Into::into)))
+    }
+}
