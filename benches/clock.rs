@@ -1,9 +1,9 @@
-//! How long the clocks hold the rig's thread at the most events that a sensor sends:
+//! How long clock synchronization blocks the rig thread at the highest event rate of a sensor:
 //! `cargo bench --no-default-features --bench clock`.
 //!
-//! Not a mean: what delays a frame is the longest call. Frames of 1152x768 come 60 times a
-//! second, 12 million events a second in packets of a millisecond, and no edges, so that frames
-//! are compared with events all the time.
+//! The longest call matters, not the mean, because it delays a frame. 60 frames of 1152x768 per
+//! second, 12 million events per second in packets of one millisecond, and no trigger edges, so
+//! that frames are compared with events all the time.
 
 #![allow(clippy::indexing_slicing, reason = "a bench may fail by panicking")]
 
@@ -19,11 +19,11 @@ const IMAGE: Size = Size::new(1152, 768);
 const SENSOR: Size = Size::new(288, 192);
 const EVENTS_A_PACKET: usize = 12_000;
 const PACKET_US: i64 = 1_000;
-/// Frames come with every sixteenth packet: 62.5 a second.
+/// A frame arrives with every sixteenth packet: 62.5 per second.
 const PERIOD: i64 = 16;
 const PACKETS: i64 = 10_000;
 
-/// Numbers that look random, and are the same every time.
+/// A deterministic hash for pseudorandom values.
 fn scrambled(n: u64) -> u64 {
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -69,11 +69,11 @@ fn frame(number: i64) -> FramePacket {
 fn main() {
     let mut clocks = FrameTimer::new(ClockSettings::default(), Drops::default());
     let names = ["events in", "frame in", "out, comparisons"];
-    let mut took: [Vec<Duration>; 3] = Default::default();
+    let mut times: [Vec<Duration>; 3] = Default::default();
     let mut timed = |which: usize, work: &mut dyn FnMut()| {
         let begin = Instant::now();
         work();
-        took[which].push(begin.elapsed());
+        times[which].push(begin.elapsed());
     };
     let frames: Vec<FramePacket> = (0..PACKETS / PERIOD).map(frame).take(8).collect();
     for number in 0..PACKETS {
@@ -97,13 +97,13 @@ fn main() {
         let now = packet.arrived;
         timed(2, &mut || while black_box(clocks.pop(now)).is_some() {});
     }
-    for (name, took) in names.iter().zip(&mut took) {
-        took.sort_unstable();
-        let at = |share: usize| took[(took.len() - 1) * share / 1000];
+    for (name, durations) in names.iter().zip(&mut times) {
+        durations.sort_unstable();
+        let at = |share: usize| durations[(durations.len() - 1) * share / 1000];
         println!(
-            "{name}: {} calls, {:.1?} in all; half take {:.1?}, 99.9 % {:.1?}, the longest {:.1?}",
-            took.len(),
-            took.iter().sum::<Duration>(),
+            "{name}: {} calls, {:.1?} in total; p50 {:.1?}, p99.9 {:.1?}, max {:.1?}",
+            durations.len(),
+            durations.iter().sum::<Duration>(),
             at(500),
             at(999),
             at(1000)

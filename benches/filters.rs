@@ -1,6 +1,6 @@
-//! What a noise filter costs an event: `cargo bench --no-default-features --bench filters`.
+//! Cost of the noise filters per event: `cargo bench --no-default-features --bench filters`.
 
-#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+#![allow(missing_docs, reason = "criterion's macros create undocumented items")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gem_live::event::Event;
@@ -11,7 +11,7 @@ use gem_live::image::Size;
 
 const SENSOR: Size = Size::new(346, 260);
 
-/// Ten milliseconds of 12 Mev/s, spread over the sensor: the worst that a DAVIS346 sends.
+/// Ten milliseconds at 12 Mev/s, spread over the sensor: the highest rate of a DAVIS346.
 fn flood() -> Vec<Event> {
     let mut state = 1_u64;
     (0..120_000)
@@ -32,7 +32,7 @@ fn filters(c: &mut Criterion) {
             b.iter_batched_ref(|| events.clone(), &mut *apply, BatchSize::LargeInput);
         });
     };
-    // Another epoch each time, since the same stretch of time comes again.
+    // A new epoch each time, because the same timestamps are repeated.
     let (mut epoch, mut filter) = (0, HotPixels::default());
     measure("hot pixels", &mut |packet| {
         epoch += 1;

@@ -1,6 +1,6 @@
-//! What the time of an exposure is made of: `cargo bench --no-default-features`.
+//! Duration of the steps of a restoration: `cargo bench --no-default-features`.
 
-#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+#![allow(missing_docs, reason = "criterion's macros create undocumented items")]
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench may fail by panicking")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -13,7 +13,7 @@ use gem_live::network::Weights;
 use gem_live::sequence::Clip;
 use gem_live::time::TimeRange;
 
-/// As many events as MS-RBD's busiest frame has, on its sensor.
+/// As many events as the busiest exposure of MS-RBD, on its sensor.
 fn busiest() -> Vec<Event> {
     let mut state = 1_u64;
     (0..226_000)

@@ -1,16 +1,16 @@
-//! How many seconds of the simulated rig pass in a second:
-//! `cargo bench --no-default-features --bench sim [-- --threads 1]`.
+//! How many seconds of the rig are simulated per second: `cargo bench --no-default-features --bench
+//! sim [-- --threads 1]`.
 //!
-//! 1 is real time. The world alone, as its own thread renders it: no camera, no rig, no screen.
+//! 1 is real time. Only the rendering on its own thread is measured: no camera, rig or display.
 
 use gem_live::image::Size;
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use std::time::{Duration, Instant};
 
-/// Simulated time that is measured, after a period that touches all memory.
+/// Simulated time that is measured, after a warm-up period that touches all memory.
 const STRETCH: Duration = Duration::from_secs(3);
 
-/// Frames, event sensor, frames a second.
+/// Frame size, event sensor size, frames per second.
 const RIGS: [(Size, Size, f64); 7] = [
     (Size::new(1152, 768), Size::new(288, 192), 15.0),
     (Size::new(1152, 768), Size::new(288, 192), 20.0),
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("|---|---|---|---|---|---|");
     for (image, sensor, fps) in RIGS {
         let period_us = (1e6 / fps) as i64;
-        // Open for three fifths of the time, as the rig's 40 ms of 66.
+        // An exposure of three fifths of the period, like the rig's 40 ms of 66.
         let exposure_us = (period_us * 3 / 5).min(period_us - 10_000);
         let model = RigModel { sensor, period_us, exposure_us, ..RigModel::new(image, 1) };
         let mut world = RigWorld::new(model)?;

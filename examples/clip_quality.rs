@@ -1,8 +1,8 @@
-//! How close the clip's frames are to the truth, blurry and restored:
+//! PSNR of the clip's frames against the ground truth, blurry and restored:
 //!
 //!     cargo run --release --example clip_quality [SHEET.png [EXPOSURE]]
 //!
-//! A sheet shows one exposure: blurry, restored, true.
+//! The contact sheet shows one exposure: blurry, restored, ground truth.
 
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::psnr;

@@ -1,4 +1,4 @@
-//! Restores the first exposure of the clip in the program and writes what went in and came out:
+//! Restores the first exposure of the built-in clip and writes the input and the output:
 //!
 //!     cargo run --release --example deblur
 

@@ -1,8 +1,8 @@
-//! Makes the clip that comes with the program from photographs (see assets/README.md):
+//! Generates the built-in clip from photographs (see assets/README.md):
 //!
 //!     cargo run --release --example make_clip BACK.jpg FRONT.jpg assets/clip/friends.npz
 //!
-//! The same photographs give the same clip, whatever the number of threads.
+//! The same photographs produce the same clip for any number of threads.
 
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
@@ -19,9 +19,9 @@ const SENSOR: Size = Size::new(288, 192);
 const EXPOSURES: i64 = 16;
 const PERIOD_US: i64 = 80_000;
 const EXPOSURE_US: i64 = 60_000;
-/// Images per exposure: more than twice the pixels that anything moves in it.
+/// Images per exposure: more than twice the largest motion in pixels.
 const MOMENTS: i64 = 60;
-/// Oscillations per loop of the clip, so that its end meets its start.
+/// Oscillations per loop of the clip, so that its end joins its start.
 const LOOP_HZ: f64 = 1e6 / (EXPOSURES * PERIOD_US) as f64;
 
 fn photo(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
@@ -30,7 +30,7 @@ fn photo(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
     Ok(ImageU8::from_rgb(size, rgb.as_raw())?)
 }
 
-/// A hand-held camera before a house front, and a ball in front of it.
+/// A hand-held camera in front of a house, and a ball in the foreground.
 fn scene(back: &ImageU8, front: &ImageU8) -> Scene {
     let hand = |k: f64, px: f64, phase: f64| {
         Motion::default()
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             scene.render(t_us as f64 * 1e-6, IMAGE, &mut light);
             light.brightness(SENSOR, &mut seen);
             sensor.push(t_us as f64, &seen, &mut events)?;
-            // The trapezoidal rule: half of the light at either end.
+            // The trapezoidal rule: half weight at both ends.
             let ends = t_us == start_us || t_us == end_us;
             if t_us <= end_us {
                 shutter.add(&light, if ends { 0.5 } else { 1.0 });

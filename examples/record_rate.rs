@@ -1,8 +1,8 @@
-//! What the recorder and this disk keep up with:
-//! `cargo run --release --no-default-features --example record_rate -- FOLDER`.
+//! The frame rate that the recorder and a disk sustain: `cargo run --release --no-default-features
+//! --example record_rate -- FOLDER`.
 //!
-//! First 1152x768 in colour at 30 frames a second with 3.4 million events a second for ten
-//! seconds, as a rig would send them; then as many as fit, one waiting for the other.
+//! First 1152x768 in color at 30 frames per second with 3.4 million events per second for ten
+//! seconds, as from a rig; then as fast as possible, each exposure waiting for the previous one.
 
 use gem_live::camera::Drops;
 use gem_live::event::Event;
@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 const IMAGE: Size = Size::new(1152, 768);
 const SENSOR: Size = Size::new(288, 192);
 const PERIOD_US: i64 = 33_333;
-/// 3.4 million a second.
+/// Events per frame: 3.4 million per second.
 const EVENTS: i64 = 113_333;
 
-/// An exposure that follows the one before without a gap: a picture with the noise of a camera,
-/// which does not pack well, and events all over the sensor.
+/// An exposure that follows the previous one without a gap: an image with camera noise, which does
+/// not compress well, and events all over the sensor.
 fn exposure(index: u64, picture: &ImageU8) -> Arc<SyncedExposure> {
     let start_us = index as i64 * PERIOD_US;
     let mut state = index + 1;
@@ -97,11 +97,11 @@ fn run(
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let base = PathBuf::from(std::env::args().nth(1).ok_or("name a folder on the disk")?);
+    let base = PathBuf::from(std::env::args().nth(1).ok_or("usage: record_rate FOLDER")?);
     let mut state = 1_u64;
     let mut noisy = |i: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        // A slope with four bits of noise.
+        // A gradient with four bits of noise.
         ((i % 1152 / 6) as u64 + (state >> 60)) as u8
     };
     let data = (0..3 * IMAGE.area()).map(&mut noisy).collect();

@@ -1,9 +1,10 @@
-//! How well contrast thresholds are estimated on the simulated rig:
+//! Accuracy of the estimated contrast thresholds on the simulated rig:
 //! `cargo run --release --example threshold_error [-- RECORDING...]`.
 //!
-//! Without arguments, a table over thresholds, ratios of resolution and noise: what the running
-//! estimate says after five seconds of five pairs a second, and the median of the former estimate
-//! from single pairs. With arguments, the estimates for recordings (MS-RBD npz files or folders).
+//! Without arguments, prints a table over thresholds, ratios of resolution and noise: the running
+//! estimate after five seconds with five pairs per second, and the median of the former estimator
+//! for single pairs. With arguments, prints the estimates for recordings (MS-RBD npz files or
+//! folders).
 
 use gem_live::deblur::{FramePair, ThresholdEstimator, estimate_thresholds};
 use gem_live::event::{Contrast, Event, Thresholds};
@@ -15,16 +16,16 @@ use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
 use gem_live::time::TimeRange;
 use std::error::Error;
 
-/// Pairs of frames, one in three of 15 a second.
+/// Number of pairs of frames: one in three at 15 per second.
 const PAIRS: usize = 25;
-/// Pairs that the former estimator, which takes longer, is asked about.
+/// Number of pairs for the former estimator, which is slower.
 const FORMER: usize = 5;
 const IMAGE: Size = Size::new(384, 256);
 
-/// What distinguishes a column of the table.
+/// A column of the table.
 struct Case {
     name: &'static str,
-    /// OFF over ON.
+    /// Ratio of OFF to ON threshold.
     ratio: f32,
     shot_noise_hz: f64,
     linear: bool,
@@ -95,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The larger relative error of both polarities.
+/// The larger of the relative errors of both polarities.
 fn error(found: Thresholds, true_thresholds: Thresholds) -> f64 {
     let one = |a: f64, b: f64| (a / b - 1.0).abs();
     one(found.on, true_thresholds.on).max(one(found.off, true_thresholds.off))
@@ -136,14 +137,14 @@ fn measure(
     let mut former = Vec::new();
     for i in 0..PAIRS {
         let (one, two) = (world.period()?, world.period()?);
-        // The pair between is passed over, as five pairs a second of 15 do.
+        // Skip the pair in between: five of 15 pairs per second are used.
         world.period()?;
         let span = |p: &gem_live::simulate::rig::Period| {
             TimeRange::new(p.start_us as f64, p.end_us as f64)
         };
         let spans = [span(&one), span(&two)];
         let events: [&[Event]; 2] = [&one.events, &two.events];
-        // A pair that says too little is no failure.
+        // A rejected pair is not a failure.
         let _ = estimator.observe(&FramePair {
             frames: [&one.frame, &two.frame],
             spans,

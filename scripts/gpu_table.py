@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The section of BENCHMARKS.md from gpu-check's numbers and PyTorch's on the same card:
+"""Writes the section of BENCHMARKS.md from the results of gpu-check and PyTorch on the same GPU:
 
     gpu_table.py REPORT.json GOLDEN_FOLDER [OUTPUT.md]
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
-The second form computes what a card of the given speed needs at least, from the counted work of
-`gem-live gpu-check --plan-only`: nothing in it is measured.
-Without PyTorch, or without a card that it can use, the columns that need it say "not run" and the
+The second form computes lower bounds for a GPU of the given speed, from the operation counts of
+`gem-live gpu-check --plan-only`; nothing is measured.
+Without PyTorch, or without a GPU that it can use, the columns that need it contain "not run" and the
 exit status is 4; it is 1 if PyTorch's network is not the published one.
 """
 import datetime
@@ -17,10 +17,10 @@ import sys
 
 NOT_RUN = "not run"
 PARTS = ("events", "image", "rest")
-# What the PyTorch definition may be off by from the golden passes.
+# Largest allowed error of the PyTorch definition against the golden passes.
 PUBLISHED = 1e-3
-# What has to hold on a card of the H100's class, by the row's numbers: whether the number has to
-# be below or above, and which it is.
+# Targets for a GPU of the H100 class, by key of the row: whether the value must be at most or at least
+# the bound, and the bound.
 AIMS_AT = ("1152x768", "288x192")
 AIMS = [
     ("one instant, host to host, ms", "one_instant_ms", "at most", 5.0),
@@ -41,8 +41,8 @@ def driver():
 
 
 def pytorch(number, golden):
-    """The module that measures, its device and what that reaches; or None, why, and the exit
-    status for that. Whatever PyTorch lacks here, our own numbers are to be told."""
+    """The PyTorch module, its device and peak rates; or None, the reason, and the exit status.
+    Without PyTorch the other numbers are still reported."""
     try:
         import san_torch
         on, why = san_torch.device(number)
@@ -59,7 +59,7 @@ def pytorch(number, golden):
 
 
 def floors(kernels, ceilings):
-    """Milliseconds: by operations, by bytes, and each kernel's greater one, added up."""
+    """Lower bounds in ms: by operations, by bytes, and the sum of each kernel's larger one."""
     products, bandwidth = ceilings
     by_operations = [1e3 * k["multiplications"] / products for k in kernels]
     by_bytes = [1e3 * k["bytes"] / bandwidth for k in kernels]
@@ -76,7 +76,7 @@ def number(value):
 
 
 def compare(row, torch):
-    """Adds PyTorch's times and their ratios to a row; a string says why there is none."""
+    """Adds PyTorch's times and their ratios to a row; a string is the reason if there is none."""
     row.update(eager_ms=NOT_RUN, half_ms=NOT_RUN, half_by=NOT_RUN)
     if torch:
         module, on, _ = torch
@@ -151,7 +151,7 @@ def single_kernels(row, ceilings):
 
 
 def section(report, torch):
-    """Everything that BENCHMARKS.md is to say of this card, as lines."""
+    """The section of BENCHMARKS.md for this GPU, as lines."""
     rows, today = report["sizes"], datetime.date.today()
     lines = [f"## On a card: {report['card']}, {today}", ""]
     lines.append(f"`scripts/gpu-check`, version {report['program']}: {report['card']} (compute "
@@ -164,16 +164,16 @@ def section(report, torch):
         lines.append(f"Reached by PyTorch on this card: {ceilings[0] * 2 / 1e12:.4g} TFLOP/s in half "
                      f"precision, {ceilings[1] / 1e9:.0f} GB/s; the floors are made of these.")
     if not all(row["graphs"] for row in rows):
-        lines.append("The driver captured no graphs: kernels were launched one by one.")
+        lines.append("The driver captured no graphs: kernels were launched individually.")
     for g in report["golden"]:
-        lines.append(f"Golden pass {g['name']}: float32 off by {g['single_worst']:.1e}, half "
-                     f"{g['half_psnr_db']:.1f} dB of it.")
+        lines.append(f"Golden pass {g['name']}: float32 error {g['single_worst']:.1e}, half "
+                     f"{g['half_psnr_db']:.1f} dB.")
     if not rows:
         return lines
     for row in rows:
         compare(row, torch)
     lines += whole_network(rows)
-    lines += ["", "Ratios are to the time on the card: PyTorch's inputs and outputs stay there too."]
+    lines += ["", "Ratios are relative to the time on the card: PyTorch's inputs and outputs stay there too."]
     lines += aims(rows) + parts(rows, ceilings)
     for row in [r for r in rows if r["image"] == AIMS_AT[0]] or rows[:1]:
         lines += single_kernels(row, ceilings)

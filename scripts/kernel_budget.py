@@ -3,7 +3,7 @@
 
     kernel_budget.py TOOLS PTX_FOLDER TABLE [--write]
 
-Assembles the PTX for every architecture as a driver would, and compares with the table.
+Assembles the PTX for every architecture like a driver does, and compares the result with the table.
 """
 import csv
 import io
@@ -56,7 +56,7 @@ def main():
     if "--write" in sys.argv:
         table.write_text(text.getvalue())
     elif text.getvalue() != table.read_text():
-        found.append(f"{table} is not what the kernels need: run scripts/check-kernels --write")
+        found.append(f"{table} does not match the kernels: run scripts/check-kernels --write")
     sys.exit("\n".join(found) or 0)
 
 

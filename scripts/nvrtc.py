@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compile a CUDA source to PTX with NVIDIA's run-time compiler: nvrtc.py ROOT SOURCE ARCH OUTPUT.
 
-ROOT is the folder that the pinned packages were installed into (see build-ptx).
+ROOT is the folder with the pinned packages (see build-ptx).
 """
 import ctypes
 import pathlib
@@ -25,7 +25,7 @@ def compile_ptx(root, source, arch):
 
     text = source.read_bytes()
     check(lib.nvrtcCreateProgram(ctypes.byref(program), text, source.name.encode(), 0, None, None),
-          "the start")
+          "creating the program")
     array = (ctypes.c_char_p * len(options))(*options)
     check(lib.nvrtcCompileProgram(program, len(options), array), f"compiling for {arch}")
     size = ctypes.c_size_t()

@@ -1,4 +1,4 @@
-"""SAN as its authors published it, in PyTorch: what GEM Live is compared with.
+"""SAN as published by its authors, in PyTorch, for comparison with GEM Live.
 
 Every corner of the fusion runs the whole MLP, as in the published code; no identity is used.
 
@@ -114,7 +114,7 @@ class Modulated(DeformConv2d):
         self.conv_offset_mask = conv(c, 3 * k * k, k)
 
     def forward(self, x):
-        # Under autocast, maps come in another format than weights, which torchvision refuses.
+        # Under autocast, maps have another dtype than weights, which torchvision rejects.
         given, x = self.conv_offset_mask(x).to(self.weight.dtype), x.to(self.weight.dtype)
         n = 2 * self.kernel_size[0] ** 2
         return super().forward(x, given[:, :n].contiguous(), given[:, n:].sigmoid())

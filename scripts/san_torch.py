@@ -1,7 +1,7 @@
-"""The published network in PyTorch on a card: is it the published one, and how fast is it?
+"""The published network in PyTorch on a GPU: checks that it is the published one, and measures it.
 
-Needs torch and torchvision. GEM_LIVE_TORCH_DEVICE=cpu runs all of it on the processor, to try these
-lines where there is no card; its times then say nothing.
+Needs torch and torchvision. GEM_LIVE_TORCH_DEVICE=cpu runs everything on the CPU, to test this script
+without a GPU; the times are then meaningless.
 """
 import json
 import os
@@ -15,19 +15,19 @@ from pytorch_san import San
 
 
 def device(number):
-    """Card `number` as PyTorch names it, or None and why there is none."""
+    """PyTorch's device for GPU `number`, or None and the reason why there is none."""
     wanted = os.environ.get("GEM_LIVE_TORCH_DEVICE")
     if wanted:
         return torch.device(wanted), None
     if torch.cuda.is_available() and number < torch.cuda.device_count():
         torch.cuda.set_device(number)
         return torch.device("cuda", number), None
-    return None, f"PyTorch {torch.__version__} sees no CUDA card with the number {number}"
+    return None, f"PyTorch {torch.__version__} finds no CUDA device {number}"
 
 
 def description(on):
-    """Version, and what it runs on."""
-    name = torch.cuda.get_device_name(on) if on.type == "cuda" else "the processor: no comparison"
+    """PyTorch's version and the device."""
+    name = torch.cuda.get_device_name(on) if on.type == "cuda" else "the CPU: no comparison"
     return f"PyTorch {torch.__version__} on {name}"
 
 
@@ -49,9 +49,9 @@ def published(folder, on):
 
 
 def check(folder, on):
-    """The largest difference from the golden passes; a definition that is off must not be timed."""
+    """The largest difference from the golden passes; a wrong definition must not be measured."""
     model, worst = published(folder, on), 0.0
-    # Convolutions in TF32, PyTorch's default on a card, keep ten bits: not what is asked here.
+    # TF32 convolutions, PyTorch's default on a GPU, have only ten bits of mantissa.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for path in sorted(pathlib.Path(folder).glob("forward_*.safetensors")):
             golden = {n: t.to(on) for n, t in read_safetensors(path).items()}
@@ -79,7 +79,7 @@ def median_ms(f, repeats, on):
 
 
 def ceilings(on, repeats=10):
-    """What the device reaches: half-precision products per second, and bytes per second."""
+    """Peak rates of the device: half-precision products per second, and bytes per second."""
     side, numbers = (8192, 1 << 28) if on.type == "cuda" else (512, 1 << 20)
     a = torch.randn(side, side, device=on, dtype=torch.float16)
     products = side ** 3 / (median_ms(lambda: a @ a, repeats, on) / 1e3)
@@ -89,8 +89,9 @@ def ceilings(on, repeats=10):
 
 
 def measure(image, sensor, on, repeats=10):
-    """Milliseconds with inputs and outputs on the card: eager in single precision as published
-    (PyTorch's defaults), and torch.compile in half, or why not; and how half was asked for."""
+    """Milliseconds with inputs and outputs on the device: eager in single precision as published
+    (PyTorch's defaults), and torch.compile in half precision, each as a number or as text with the
+    reason of a failure; and how half precision was selected."""
     torch.manual_seed(0)
     event = torch.randint(0, 3, (1, 96, sensor[1], sensor[0]), device=on).float()
     blur = torch.rand(1, 3, image[1], image[0], device=on)
@@ -109,7 +110,7 @@ def measure(image, sensor, on, repeats=10):
     model = San().to(on).eval()
     eager = attempt(lambda: model(event, blur))
     kind = "weights"
-    # Every size compiled for itself: shapes left open would be slower.
+    # Compile every size separately: dynamic shapes would be slower.
     torch._dynamo.reset()
     halved = torch.compile(San().to(on).eval().half(), dynamic=False)
     inputs = event.half(), blur.half()

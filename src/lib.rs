@@ -1,12 +1,12 @@
 //! GEM Live: removes motion blur from a camera with the help of an event camera.
 //!
 //! The method is GEM (Zhang et al., "Generalizing Event-Based Motion Deblurring in Real-World
-//! Scenarios", ICCV 2023). [`Deblurrer`] is the way in: an exposure (a blurry frame and its
-//! events) goes in, sharp images at any instant of it come out. [`sequence`] reads recordings,
-//! [`event`] turns events into what the network reads, [`network`] describes the network,
-//! [`engine`] computes it, and [`live`] does all of this live.
+//! Scenarios", ICCV 2023). [`Deblurrer`] is the entry point: it accepts an exposure (a blurry frame
+//! and its events) and returns sharp images at any instants of it. [`sequence`] reads recordings,
+//! [`event`] turns events into the network's input, [`network`] describes the network,
+//! [`engine`] runs it, and [`live`] runs the whole pipeline on live cameras.
 
-// What draws boards for the tests of alignment also draws them for the window's.
+// The module that draws boards for the alignment tests is also included in the window's tests.
 #[cfg(all(test, feature = "app"))]
 extern crate self as gem_live;
 

@@ -1,4 +1,4 @@
-//! GEM Live's command line: arguments in, one call out.
+//! GEM Live's command line: parses the arguments and runs one subcommand.
 
 mod cli;
 

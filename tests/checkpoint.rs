@@ -1,4 +1,4 @@
-//! Checkpoints that this program writes: read back, byte by byte, and through the program.
+//! Checkpoints that this program writes: read back byte by byte, and converted by the program.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
@@ -18,18 +18,18 @@ fn entry(zip: &mut Zip, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_checkpoint_gives_back_the_weights_to_the_bit() {
+fn a_checkpoint_round_trip_is_bit_exact() {
     let weights = Weights::embedded().unwrap();
     let back = Weights::from_bytes(&weights.to_checkpoint(false).unwrap()).unwrap();
     assert!(weights.iter().eq(back.iter()), "single precision changed the weights");
-    // The weights in the program are halves already.
+    // The built-in weights are representable in half precision.
     let bytes = weights.to_checkpoint(true).unwrap();
     assert!(weights.iter().eq(Weights::from_bytes(&bytes).unwrap().iter()), "half precision did");
     assert!(bytes.len() < 2 * 2_500_000, "{} bytes", bytes.len());
 }
 
 #[test]
-fn the_archive_is_laid_out_as_pytorch_writes_it() {
+fn the_archive_has_the_layout_of_pytorch() {
     let bytes = Weights::embedded().unwrap().to_checkpoint(false).unwrap();
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     assert_eq!(entry(&mut zip, "san/version"), b"3\n");
@@ -42,7 +42,7 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
     }
     let pickle = entry(&mut zip, "san/data.pkl");
     assert!(pickle.starts_with(&[0x80, 2]) && pickle.ends_with(b"."));
-    // Names that torch.load(weights_only=True) accepts, and no other.
+    // Only names that torch.load(weights_only=True) accepts.
     let text = String::from_utf8_lossy(&pickle).into_owned();
     let names: BTreeSet<&str> =
         ["collections\nOrderedDict", "torch._utils\n_rebuild_tensor_v2", "torch\nFloatStorage"]
@@ -65,7 +65,7 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
         })
         .collect();
     assert_eq!(found, expected);
-    // One storage for every parameter, of its length, shared by student and teacher.
+    // One storage per parameter, of its length, shared by student and teacher.
     for (key, (name, shape)) in parameters(EventInput::Counts).iter().enumerate() {
         let length = entry(&mut zip, &format!("san/data/{key}")).len();
         assert_eq!(length, 4 * shape.iter().product::<usize>(), "{name}");
@@ -74,7 +74,7 @@ fn the_archive_is_laid_out_as_pytorch_writes_it() {
 }
 
 #[test]
-fn the_program_converts_there_and_back() {
+fn the_program_converts_in_both_directions() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let weights = Weights::embedded().unwrap();

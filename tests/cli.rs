@@ -1,4 +1,4 @@
-//! The program as a person uses it: files in, pictures, numbers and one clear line out.
+//! The command line program as a user runs it: input files, output images, statistics, messages.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,8 +27,8 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The lines that the program itself says, each a failure or a warning.
-fn said(output: &Output) -> Vec<String> {
+/// The program's own messages, each of which is a failure or a warning.
+fn messages(output: &Output) -> Vec<String> {
     let text = stderr(output);
     assert!(!text.contains("panicked"), "{text}");
     text.lines().filter(|l| l.starts_with("gem-live:")).map(str::to_owned).collect()
@@ -37,7 +37,7 @@ fn said(output: &Output) -> Vec<String> {
 fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
     if !path.exists() {
-        println!("skipped: {name} is not at hand");
+        println!("skipped: {name} is missing");
         return None;
     }
     Some(path)
@@ -73,7 +73,7 @@ fn recording(channels: usize) -> Pair {
 }
 
 #[test]
-fn deblur_does_what_it_can_and_says_what_it_cannot() {
+fn deblur_restores_valid_inputs_and_reports_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     recording(3).write(&at("in/a.npz")).unwrap();
@@ -83,10 +83,13 @@ fn deblur_does_what_it_can_and_says_what_it_cannot() {
         ["deblur", "in", "absent.npz", "--out", "out", "--at", "0.25,1", "--contact-sheet"];
     let output = gem_live(&arguments, folder.path());
     assert!(!output.status.success());
-    let said = said(&output);
-    assert_eq!(said.len(), 3, "{said:?}");
-    assert!(said[0].contains("broken.npz") && said[1].contains("absent.npz"), "{said:?}");
-    assert!(said[2].contains("2 of 4 inputs failed"));
+    let messages = messages(&output);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(
+        messages[0].contains("broken.npz") && messages[1].contains("absent.npz"),
+        "{messages:?}"
+    );
+    assert!(messages[2].contains("2 of 4 inputs failed"));
     let mut names: Vec<String> = std::fs::read_dir(at("out"))
         .unwrap()
         .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
@@ -99,12 +102,12 @@ fn deblur_does_what_it_can_and_says_what_it_cannot() {
     assert_eq!(names, [of("a"), of("gray")].concat());
     let sheet = image::open(at("out/a_1_sheet.png")).unwrap().into_rgb8();
     assert_eq!(sheet.dimensions(), (4 * 50 + 3 * 8, 36));
-    // True colours: blue on the left of the blurry picture, red on its right.
+    // Correct colors: blue on the left of the blurry picture, red on its right.
     assert_eq!((sheet.get_pixel(3, 3).0, sheet.get_pixel(46, 3).0), ([30, 30, 200], [200, 30, 30]));
 }
 
 #[test]
-fn methods_instants_and_threads_are_as_asked() {
+fn methods_instants_and_threads_are_applied() {
     let folder = tempfile::tempdir().unwrap();
     recording(3).write(&folder.path().join("a.npz")).unwrap();
     let run = |more: &[&str]| {
@@ -117,13 +120,13 @@ fn methods_instants_and_threads_are_as_asked() {
     run(&["edi", "--method", "edi", "--large-blur", "--thresholds", "0.2,0.3"]);
     for name in ["a_1_0.250.png", "a_1_0.750.png", "a_2_0.250.png", "a_2_0.750.png"] {
         let read = |out: &str| std::fs::read(folder.path().join(out).join(name)).unwrap();
-        assert_eq!(read("one"), read("three"), "{name}: other bytes on three threads");
+        assert_eq!(read("one"), read("three"), "{name}: three threads change the result");
     }
     assert!(folder.path().join("edi/a_large_0.500.png").is_file());
 }
 
 #[test]
-fn what_cannot_be_written_or_makes_no_sense_is_one_line() {
+fn invalid_files_are_reported_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     recording(3).write(&folder.path().join("a.npz")).unwrap();
     std::fs::write(folder.path().join("taken"), b"").unwrap();
@@ -150,13 +153,13 @@ fn what_cannot_be_written_or_makes_no_sense_is_one_line() {
     for (arguments, want) in cases {
         let output = gem_live(arguments, folder.path());
         assert!(!output.status.success(), "{arguments:?}");
-        let said = said(&output);
-        assert!(said.iter().any(|l| l.contains(want)), "{said:?} instead of {want:?}");
+        let messages = messages(&output);
+        assert!(messages.iter().any(|l| l.contains(want)), "{messages:?} instead of {want:?}");
     }
 }
 
 #[test]
-fn the_evaluation_writes_what_the_authors_write() {
+fn the_evaluation_writes_the_same_files_as_the_authors() {
     let folder = tempfile::tempdir().unwrap();
     recording(3).write(&folder.path().join("data/test/a.npz")).unwrap();
     gem_live::formats::atomic_file::write(
@@ -174,8 +177,10 @@ fn the_evaluation_writes_what_the_authors_write() {
     std::fs::write(folder.path().join("c.yaml"), config(true, "null")).unwrap();
     let output = gem_live(&["test", "--config", "c.yaml"], folder.path());
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("no meaning here: num_workers"));
-    assert_eq!(said(&output), ["gem-live: c.yaml: unknown and ignored: surprise"]);
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("keys without effect here: num_workers")
+    );
+    assert_eq!(messages(&output), ["gem-live: c.yaml: unknown keys ignored: surprise"]);
     for file in ["Result/a_000.png", "Result/a_001.png", "Blur/a_000.png", "GroundTruth/a_001.png"]
     {
         assert!(folder.path().join("results").join(file).is_file(), "{file}");
@@ -195,11 +200,15 @@ fn the_evaluation_writes_what_the_authors_write() {
     assert!(!folder.path().join("results/GroundTruth").exists());
     std::fs::write(folder.path().join("c.yaml"), config(false, "null")).unwrap();
     let output = gem_live(&["test", "--config", "c.yaml"], folder.path());
-    assert!(said(&output)[1].contains("predict_ts must say when"), "{}", stderr(&output));
+    assert!(
+        messages(&output)[1].contains("predict_ts is required unless has_gt is true"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
-fn the_shipped_configurations_hold_the_published_values() {
+fn the_shipped_configurations_have_the_published_values() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
     for (name, scale, has_gt, predict_ts, roi) in [
         ("ev_reds", 4.0, true, None, 64),
@@ -224,7 +233,7 @@ fn the_shipped_configurations_hold_the_published_values() {
 }
 
 #[test]
-fn the_golden_dataset_scores_as_the_authors_code_does() {
+fn the_golden_dataset_has_the_scores_of_the_authors_code() {
     let (Some(data), Some(weights)) = (shared("golden/dataset"), shared("golden/san.ckpt")) else {
         return;
     };
@@ -272,8 +281,8 @@ fn infer_equals_pytorch() {
     }
 }
 
-/// Runs the program, which must refuse its arguments at once and say why.
-fn refused(arguments: &str, why: &str) {
+/// Runs the program, which must reject its arguments at once and give the reason.
+fn rejected(arguments: &str, why: &str) {
     let folder = tempfile::tempdir().unwrap();
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
     let output = gem_live(&arguments, folder.path());
@@ -283,13 +292,13 @@ fn refused(arguments: &str, why: &str) {
 }
 
 #[test]
-fn options_that_would_have_no_effect_are_refused() {
+fn options_without_effect_are_rejected() {
     let live = "live --headless --seconds 0.1";
     let cases = [
         ("--engine cpu --device 0", "--gpu has no effect with --engine cpu"),
         ("--engine none --device 0", "--gpu has no effect with --engine none"),
         ("--engine none --threads 2 --weights w", "--weights, --threads have no effect with"),
-        ("--engine none --filter hot", "--filter has no effect with the clip"),
+        ("--engine none --filter hot", "--filter has no effect with the built-in clip"),
         ("--engine none --fullscreen", "--fullscreen"),
         ("--engine none --close-delay-us 5", "--frame-source"),
         ("--engine none --source sim --close-delay-us 5", "cannot be used with"),
@@ -298,35 +307,35 @@ fn options_that_would_have_no_effect_are_refused() {
         ("--engine none --source sim --event-latency-us 5", "cannot be used with"),
     ];
     for (arguments, why) in cases {
-        refused(&format!("{live} {arguments}"), why);
+        rejected(&format!("{live} {arguments}"), why);
     }
     let edi = "deblur a.npz --out o --method edi";
-    refused(&format!("{edi} --weights w --device 1"), "--weights, --gpu have no effect");
-    refused(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
-    refused("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
-    refused("export a --out x --test-sequence a --seed 2", "cannot be used with");
-    refused("align --print-board 640x480 --views 3", "cannot be used with");
-    refused("align --print-board 640x480 --frame a --event b", "cannot be used with");
-    refused("align --frame a --event b --flashing", "cannot be used with");
-    refused("align --frame a --event b --source sim", "cannot be used with");
-    refused("synth real-events scene --out x --seed 2", "unexpected argument '--seed'");
+    rejected(&format!("{edi} --weights w --device 1"), "--weights, --gpu have no effect");
+    rejected(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
+    rejected("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
+    rejected("export a --out x --test-sequence a --seed 2", "cannot be used with");
+    rejected("align --print-board 640x480 --views 3", "cannot be used with");
+    rejected("align --print-board 640x480 --frame a --event b", "cannot be used with");
+    rejected("align --frame a --event b --flashing", "cannot be used with");
+    rejected("align --frame a --event b --source sim", "cannot be used with");
+    rejected("synth real-events scene --out x --seed 2", "unexpected argument '--seed'");
 }
 
 #[test]
-fn numbers_that_make_no_sense_are_refused_with_their_range() {
-    let minutes = "give a number of minutes above 0 and at most 1000000";
-    let seconds = "give a number of seconds above 0 and at most 60000000";
+fn numbers_out_of_range_are_rejected_with_the_range() {
+    let minutes = "expected a number of minutes above 0 and at most 1000000";
+    let seconds = "expected a number of seconds above 0 and at most 60000000";
     for number in ["2e6", "0", "NaN", "1e300"] {
-        refused(&format!("adapt recording --minutes {number}"), minutes);
-        refused(&format!("train --photos p --out o --minutes {number}"), minutes);
-        refused(&format!("soak --minutes {number}"), minutes);
+        rejected(&format!("adapt recording --minutes {number}"), minutes);
+        rejected(&format!("train --photos p --out o --minutes {number}"), minutes);
+        rejected(&format!("soak --minutes {number}"), minutes);
     }
     for number in ["1e9", "0", "-1", "inf"] {
-        refused(&format!("live --headless --engine none --seconds={number}"), seconds);
-        refused(&format!("record --source sim --out o --timeout={number}"), seconds);
-        refused(&format!("align --source sim --timeout={number}"), seconds);
+        rejected(&format!("live --headless --engine none --seconds={number}"), seconds);
+        rejected(&format!("record --source sim --out o --timeout={number}"), seconds);
+        rejected(&format!("align --source sim --timeout={number}"), seconds);
     }
-    refused("record --source sim --out o --frames 0", "'--frames <FRAMES>'");
-    refused("deblur a.npz --out o --frames 0", "'--frames <N>'");
-    refused("bench --scale 0", "a scale is a number from 0.1 to 64");
+    rejected("record --source sim --out o --frames 0", "'--frames <FRAMES>'");
+    rejected("deblur a.npz --out o --frames 0", "'--frames <N>'");
+    rejected("bench --scale 0", "expected a scale from 0.1 to 64");
 }

@@ -1,4 +1,4 @@
-//! Recordings: what is read, what is written, and what is refused.
+//! Recordings: what is written is read back, and invalid ones are rejected.
 
 #![allow(
     clippy::indexing_slicing,
@@ -39,22 +39,22 @@ fn sample() -> Pair {
     }
 }
 
-fn refusal(pair: &Pair) -> String {
+fn rejection(pair: &Pair) -> String {
     pair.to_bytes().unwrap_err().to_string()
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn a_written_recording_is_read_back_unchanged() {
     let pair = sample();
     let bytes = pair.to_bytes().unwrap();
-    assert_eq!(bytes, pair.to_bytes().unwrap(), "the same recording gives other bytes");
+    assert_eq!(bytes, pair.to_bytes().unwrap(), "the bytes of the same recording differ");
     assert_eq!(Pair::from_bytes(&bytes).unwrap(), pair);
     let bare = Pair { truth: None, scale_factor: 1.6, ..sample() };
     assert_eq!(Pair::from_bytes(&bare.to_bytes().unwrap()).unwrap(), bare);
 }
 
 #[test]
-fn the_exposures_of_a_pair_have_their_own_events_and_the_large_one_all() {
+fn each_exposure_has_its_own_events_and_the_large_blur_all() {
     let pair = sample();
     let count = |blur| pair.exposure(blur).unwrap().events.len();
     assert_eq!((count(Blur::First), count(Blur::Second), count(Blur::Large)), (200, 200, 500));
@@ -66,11 +66,11 @@ fn the_exposures_of_a_pair_have_their_own_events_and_the_large_one_all() {
 }
 
 #[test]
-fn recordings_that_make_no_sense_are_refused_by_name() {
+fn invalid_recordings_are_rejected_with_the_field() {
     let with = |change: &dyn Fn(&mut Pair)| {
         let mut pair = sample();
         change(&mut pair);
-        refusal(&pair)
+        rejection(&pair)
     };
     let cases: [(&str, String); 6] = [
         ("exposure 1: reversed or empty", with(&|p| p.exposures_us[0] = [2_000, 1_000])),
@@ -85,7 +85,7 @@ fn recordings_that_make_no_sense_are_refused_by_name() {
     }
 }
 
-/// An npz made of one changed entry and the sound ones.
+/// An npz with one changed entry; the others are valid.
 fn with_entry(name: &str, npy: Vec<u8>) -> Vec<u8> {
     let bytes = sample().to_bytes().unwrap();
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
@@ -105,7 +105,7 @@ fn with_entry(name: &str, npy: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn damaged_and_hostile_files_give_one_clear_line() {
+fn damaged_and_malicious_files_are_rejected_in_one_line() {
     use gem_live::formats::npy::write as npy;
     let good = sample().to_bytes().unwrap();
     let evil = b"\x80\x03cos\nsystem\nX\x04\x00\x00\x00true\x85R.";
@@ -119,13 +119,16 @@ fn damaged_and_hostile_files_give_one_clear_line() {
     let half = with_entry("sharp_imgs", npy("|u1", &[0, 1, huge, huge], &[]));
     let cases: [(&str, Vec<u8>); 15] = [
         ("sharp_timestamps: not one integer", half),
-        ("holds 1048576 numbers", with_entry("exp_start1", npy("|b1", &[1 << 20], &[0; 1 << 20]))),
+        (
+            "the array has 1048576 elements",
+            with_entry("exp_start1", npy("|b1", &[1 << 20], &[0; 1 << 20])),
+        ),
         ("sharp_imgs", with_entry("sharp_imgs", npy("|u1", &[2, 0, 16, 32], &[]))),
         ("parts", with_entry("events", object(&[&b"\x80\x03"[..], &parens].concat()))),
         ("not a readable npz", good[..good.len() / 2].to_vec()),
         ("not a readable npz", Vec::new()),
         ("not a readable npz", b"not an archive at all".to_vec()),
-        ("refused: it is not data", with_entry("events", object(evil))),
+        ("rejected: it is not data", with_entry("events", object(evil))),
         ("more than 1024 MiB", with_entry("blur1", bomb)),
         (
             "shape [16, 32] instead of channels",
@@ -158,7 +161,7 @@ fn checkpoint(pickle: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn checkpoints_that_are_not_weights_are_refused_and_nothing_in_them_runs() {
+fn checkpoints_that_are_not_weights_are_rejected_without_running_code() {
     use gem_live::network::Weights;
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
@@ -175,7 +178,7 @@ fn checkpoints_that_are_not_weights_are_refused_and_nothing_in_them_runs() {
         [("os", "system"), ("posix", "system"), ("subprocess", "call"), ("builtins", "eval")]
     {
         let error = Weights::from_bytes(&attack(module, name)).unwrap_err().to_string();
-        assert!(error.contains(&format!("{module}.{name}, which is refused")), "{error}");
+        assert!(error.contains(&format!("{module}.{name}, which is rejected")), "{error}");
     }
     assert!(!trace.exists());
     let empty = Weights::from_bytes(&checkpoint(b"\x80\x02}.")).unwrap_err().to_string();
@@ -190,7 +193,7 @@ fn golden_and_real_recordings_are_read() {
     for folder in ["golden/dataset/test", "real/cups"] {
         let found = gem_live::sequence::find(&[root.join(folder)]);
         if !root.join(folder).is_dir() {
-            println!("skipped: {folder} is not at hand");
+            println!("skipped: {folder} is missing");
             continue;
         }
         assert!(found.len() >= 3);
@@ -203,7 +206,7 @@ fn golden_and_real_recordings_are_read() {
     }
 }
 
-/// Runs `script` in an environment with the given numpy; `None`, said, where none can be made.
+/// Runs `script` with the given numpy version; `None` (skipped) if that cannot be installed.
 fn with_numpy(version: &str, script: &str, folder: &Path) -> Option<std::process::Output> {
     let environment = std::env::temp_dir().join(format!("gem-live-numpy-{version}"));
     let python = environment.join("bin/python");
@@ -289,7 +292,7 @@ proptest! {
         changes in prop::collection::vec((0_usize..100_000, any::<u8>()), 1..6),
         keep in 0_usize..100_000,
     ) {
-        // Stored, not deflated, so that a changed byte is a changed byte of an array.
+                // Stored, not deflated, so that a changed byte changes a byte of an array.
         let mut events = gem_live::formats::npy::write("|O", &[], &[]);
         let bytes = sample().to_bytes().unwrap();
         let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();

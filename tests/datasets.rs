@@ -1,4 +1,4 @@
-//! `gem-live synth`, run as a user runs it: what it writes, what it skips, and that it goes on.
+//! `gem-live synth` as a user runs it: what it writes, what it skips, and that it resumes.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ fn gem_live(arguments: &[&str], folder: &Path) -> Output {
     command.args(arguments).current_dir(folder).output().unwrap()
 }
 
-/// Runs the program and gives what it printed, or what it complained of.
+/// Runs the program. Returns what it printed to stdout and stderr, as an error if it failed.
 fn run(arguments: &[&str], folder: &Path) -> Result<String, String> {
     let output = gem_live(arguments, folder);
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
@@ -30,7 +30,7 @@ fn save(picture: &ImageU8, path: &Path) {
     image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
 }
 
-/// Photographs of the clip, under names of which some are held out.
+/// Images of the clip, under names of which some are held out.
 fn photographs(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     let truth = Clip::embedded().unwrap().truth;
@@ -58,7 +58,7 @@ fn manifest(folder: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
+fn stills_are_identical_for_any_threads_and_after_an_interruption() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     photographs(&here.join("photos"));
@@ -69,9 +69,12 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
             ["--size", "64x48", "--scale", "2", "--train", "2", "--test", "1", "--truths", "3"];
         run(&[&fixed[..], &more[..]].concat(), here)
     };
-    let said = make("one", "1", "12").unwrap();
-    assert!(said.contains("3 recordings in one (0 from earlier), 1 inputs skipped"), "{said}");
-    assert!(said.contains("broken photograph.png"), "{said}");
+    let printed = make("one", "1", "12").unwrap();
+    assert!(
+        printed.contains("3 recordings in one (0 from earlier runs), 1 inputs skipped"),
+        "{printed}"
+    );
+    assert!(printed.contains("broken photograph.png"), "{printed}");
     make("two", "3", "12").unwrap();
     let made = files(&here.join("one"));
     assert_eq!(made.len(), 3);
@@ -83,7 +86,7 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
     assert!(entry["thresholds"][0].as_f64().unwrap() > 0.05, "{entry}");
     assert!(entry["blur_px"].as_f64().unwrap() <= 16.0, "{entry}");
     assert_eq!(known["skipped"].as_array().unwrap().len(), 1);
-    // Every scene names the photographs that it was made of, on its own side.
+    // Every scene lists its photographs, which are all from its own part.
     for (file, entry) in known["recordings"].as_object().unwrap() {
         let source = entry["source"].as_str().unwrap();
         let part = if file.starts_with("test") { "photographs_test" } else { "photographs_train" };
@@ -92,7 +95,7 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
         assert!(of.split(", ").all(|n| names.iter().any(|name| name == n)), "{file}: {source}");
     }
 
-    // As if it had been killed: a journal with a line cut off, one file missing, one half there.
+    // As after a kill: a journal with a truncated line, a missing file, and an incomplete one.
     let two = here.join("two");
     let lines: Vec<String> = (known["recordings"].as_object().unwrap().iter())
         .map(|(file, entry)| serde_json::json!({"file": file, "entry": entry}).to_string())
@@ -102,19 +105,19 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
     std::fs::remove_file(two.join("manifest.json")).unwrap();
     std::fs::remove_file(two.join("test/stills_00000.npz")).unwrap();
     std::fs::write(two.join("train/.abc.part"), b"half").unwrap();
-    let said = make("two", "2", "12").unwrap();
-    assert!(said.contains("3 recordings in two (1 from earlier)"), "{said}");
+    let printed = make("two", "2", "12").unwrap();
+    assert!(printed.contains("3 recordings in two (1 from earlier runs)"), "{printed}");
     assert!(made == files(&two), "after an interruption the data differ");
     assert_eq!(manifest(&two), known);
     assert!(!two.join("unfinished.jsonl").exists());
     let error = make("two", "2", "13").unwrap_err();
     assert!(error.contains("two: holds a dataset made with other settings"), "{error}");
 
-    // The evaluation knows the thresholds, and sets the network beside what it must beat.
+    // The evaluation knows the thresholds, and compares the network with the baselines.
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let test = ["test", "--config", "one/test.yaml", "--compare", "edi", "--engine", "cpu"];
-    let said = run(&[&test[..], &["--weights", weights]].concat(), here).unwrap();
-    assert!(!said.contains("estimated"), "{said}");
+    let printed = run(&[&test[..], &["--weights", weights]].concat(), here).unwrap();
+    assert!(!printed.contains("estimated"), "{printed}");
     let results = std::fs::read(here.join("results/one/results.json")).unwrap();
     let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
     for what in ["blurry", "edi"] {
@@ -122,10 +125,13 @@ fn stills_are_the_same_for_any_threads_and_after_any_interruption() {
         assert_eq!(overall["images"], 6, "{what}");
         assert!(overall["psnr"].as_f64().unwrap() > 10.0, "{what}: {overall}");
     }
-    assert!(said.contains("blurry") && said.contains("EDI") && said.contains("SAN"), "{said}");
+    assert!(
+        printed.contains("blurry") && printed.contains("EDI") && printed.contains("SAN"),
+        "{printed}"
+    );
 }
 
-/// Frames of a photograph that moves by two pixels from one to the next.
+/// Frames of a photograph that moves by two pixels per frame.
 fn frames(folder: &Path, count: usize) -> Vec<ImageU8> {
     std::fs::create_dir_all(folder).unwrap();
     let photograph = &Clip::embedded().unwrap().truth[0];
@@ -148,7 +154,7 @@ fn frames(folder: &Path, count: usize) -> Vec<ImageU8> {
 fn frames_become_means_truth_and_events() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    // Two pairs of 2 * 5 frames, each with one before and one after it, and two frames too many.
+    // Two pairs of 2 * 5 frames, each with one frame before and one after it, and two extra frames.
     let given = frames(&here.join("moving"), 26);
     std::fs::create_dir_all(here.join("spoilt")).unwrap();
     for (k, frame) in given.iter().enumerate() {
@@ -171,11 +177,14 @@ fn frames_become_means_truth_and_events() {
         "--into",
         "test",
     ];
-    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
-    assert!(said.contains("3 recordings in set (0 from earlier), 4 inputs skipped"), "{said}");
-    assert!(said.contains("moving: the last 2 frames"), "{said}");
-    assert!(said.contains("spoilt/3.png") && said.contains("pair 0 is left out"), "{said}");
-    assert!(said.contains("gone.mp4"), "{said}");
+    let printed = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
+    assert!(
+        printed.contains("3 recordings in set (0 from earlier runs), 4 inputs skipped"),
+        "{printed}"
+    );
+    assert!(printed.contains("moving: the last 2 frames"), "{printed}");
+    assert!(printed.contains("spoilt/3.png") && printed.contains("pair 0 is skipped"), "{printed}");
+    assert!(printed.contains("gone.mp4"), "{printed}");
     let pair = Pair::read(&here.join("set/test/moving_0001.npz")).unwrap();
     // The second pair's frames are 13 to 22; half an interval is 500 us.
     assert_eq!(pair.exposures_us, [[12_500, 17_500], [17_500, 22_500]]);
@@ -190,7 +199,7 @@ fn frames_become_means_truth_and_events() {
     let known = manifest(&here.join("set"));
     let on = known["recordings"]["test/moving_0001.npz"]["thresholds"][0].as_f64().unwrap();
     assert!((0.15..=0.25).contains(&on), "threshold {on}");
-    // A sound pair does not depend on the damage in another.
+    // A valid pair does not depend on damage in another.
     let same = |n: &str| std::fs::read(here.join("set/test").join(n)).unwrap();
     let (a, b) = (
         Pair::from_bytes(&same("moving_0001.npz")).unwrap().frames,
@@ -200,18 +209,18 @@ fn frames_become_means_truth_and_events() {
 }
 
 #[test]
-fn without_ffmpeg_the_input_that_needs_it_is_named() {
+fn without_ffmpeg_the_input_that_needs_it_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("film.mkv"), b"whatever").unwrap();
+    std::fs::write(folder.path().join("film.mkv"), b"no video").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
         .args(["synth", "video", "film.mkv", "--out", "set"])
         .env("PATH", folder.path())
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(said.contains("film.mkv: ffprobe cannot be started"), "{said}");
-    assert!(said.contains("install ffmpeg"), "{said}");
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(printed.contains("film.mkv: ffprobe cannot be started"), "{printed}");
+    assert!(printed.contains("install ffmpeg"), "{printed}");
 }
 
 #[test]
@@ -253,19 +262,19 @@ fn videos_are_read_and_interpolated_by_ffmpeg() {
         "--into",
         "train",
     ];
-    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
-    assert!(said.contains("2 recordings in set"), "{said}");
-    assert!(said.contains("broken.mkv"), "{said}");
+    let printed = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
+    assert!(printed.contains("2 recordings in set"), "{printed}");
+    assert!(printed.contains("broken.mkv"), "{printed}");
     // 50 frames per second, twice as many after interpolation: 7 of them are 70 ms.
     let pair = Pair::read(&here.join("set/train/film_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us, [[15_000, 85_000], [95_000, 165_000]]);
     assert_eq!(pair.truth.unwrap().images.len(), 8);
-    // A folder is taken for 120 frames per second.
+    // Frames in a folder are assumed to be at 120 frames per second.
     let pair = Pair::read(&here.join("set/train/frames_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us[0], [6_250, 35_417]);
     let frame = |pair: &Pair, k: usize| pair.truth.as_ref().unwrap().images[k].clone();
-    // Every second one is as it was given, to within the conversion that interpolation needs:
-    // frame 2 after it was frame 1 before.
+    // Every second frame is an original one, up to the conversion for interpolation: frame 2 after
+    // it was frame 1 before.
     let difference = |a: &ImageU8, b: &ImageU8| {
         let sum: u64 = a.data().iter().zip(b.data()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         sum as f64 / a.data().len() as f64
@@ -275,11 +284,11 @@ fn videos_are_read_and_interpolated_by_ffmpeg() {
         assert!(error < 1.0, "truth {k} differs from frame {original} by {error}");
         assert!(difference(&frame(&pair, k), &given[original + 1]) > 3.0);
     }
-    assert!(frame(&pair, 0) != frame(&pair, 1), "interpolation gives one frame again and again");
+    assert!(frame(&pair, 0) != frame(&pair, 1), "interpolation repeats one frame");
 }
 
 #[test]
-fn real_events_stay_as_they_are() {
+fn real_events_are_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let given = frames(&here.join("scene/images"), 12);
@@ -289,7 +298,7 @@ fn real_events_stay_as_they_are() {
     let floats = |v: &[f64]| {
         npy::write("<f8", &[v.len()], &v.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<u8>>())
     };
-    // In the first exposure, between, beyond the frame, in the second, and after it.
+    // In the first exposure, in the gap, outside the frame, in the second exposure, and after it.
     let events = npz::write(&[
         ("x", floats(&[1.0, 2.2, 99.0, 47.0, 5.0])),
         ("y", floats(&[3.0, 4.0, 3.0, 31.0, 5.0])),
@@ -303,11 +312,14 @@ fn real_events_stay_as_they_are() {
     frames(&here.join("short/images"), 3);
     let arguments = ["synth", "real-events", "scene", "silent", "short", "--out", "set"];
     let more = ["--average", "5", "--truths", "3", "--gap", "1", "--into", "test"];
-    let said = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
-    assert!(said.contains("1 recordings in set (0 from earlier), 2 inputs skipped"), "{said}");
+    let printed = run(&[&arguments[..], &more[..]].concat(), here).unwrap();
     assert!(
-        said.contains("silent: the sequence has no events") && said.contains("short: "),
-        "{said}"
+        printed.contains("1 recordings in set (0 from earlier runs), 2 inputs skipped"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("silent: the sequence has no events") && printed.contains("short: "),
+        "{printed}"
     );
     let pair = Pair::read(&here.join("set/test/scene_0000.npz")).unwrap();
     assert_eq!(pair.exposures_us, [[4875, 6125], [6375, 7625]].map(|[a, b]| [a, b]));

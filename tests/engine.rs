@@ -1,4 +1,4 @@
-//! Every instruction set of the CPU engine against SAN's definition in scalar arithmetic.
+//! Every instruction set of the CPU engine against the definition of SAN in scalar arithmetic.
 
 #![allow(
     clippy::indexing_slicing,
@@ -31,7 +31,7 @@ fn inputs(image: Size, sensor: Size, seed: u64) -> (Chw, Chw) {
         if rng.random_bool(0.2) { f64::from(rng.random_range(1..4)) } else { 0.0 }
     });
     let blur = Chw::from_fn(3, image.height, image.width, |_, _, _| rng.random());
-    // What the engine reads is single precision; the definition must see the same numbers.
+    // The engine's inputs are single precision; the definition must get the same values.
     let blur = Chw { data: blur.data.iter().map(|v| f64::from(*v as f32)).collect(), ..blur };
     (event, blur)
 }
@@ -71,7 +71,7 @@ fn the_network_equals_its_definition_at_any_ratio() {
 }
 
 #[test]
-fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
+fn several_instants_equal_single_ones_also_after_a_change_of_size() {
     let weights = random_weights(8);
     let mut engine = CpuEngine::new(&weights, 2).unwrap();
     let sensor = Size::new(16, 16);
@@ -88,7 +88,7 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
         let (_, blur) = inputs(image, sensor, 4);
         let blur = single(&blur);
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        fn ask<'a>(events: &'a [Event], targets: &'a [TimeRange], sensor: Size) -> Events<'a> {
+        fn request<'a>(events: &'a [Event], targets: &'a [TimeRange], sensor: Size) -> Events<'a> {
             let exposure = TimeRange::new(0.0, 900.0);
             Events {
                 events,
@@ -99,19 +99,21 @@ fn several_instants_equal_one_at_a_time_and_a_change_of_size_is_followed() {
                 thresholds: Thresholds::DEFAULT,
             }
         }
-        let together = engine.restore_events(&blur, &ask(&events, &targets, sensor)).unwrap();
+        let together = engine.restore_events(&blur, &request(&events, &targets, sensor)).unwrap();
         assert_eq!(together.len(), 3);
         assert!(together[0].latent != together[2].latent, "the instant makes no difference");
         for (target, together) in targets.iter().zip(together) {
-            let alone =
-                engine.restore_events(&blur, &ask(&events, &[*target], sensor)).unwrap().remove(0);
+            let alone = engine
+                .restore_events(&blur, &request(&events, &[*target], sensor))
+                .unwrap()
+                .remove(0);
             assert!(alone.latent == together.latent && alone.ratio == together.ratio);
         }
     }
 }
 
 #[test]
-fn tensors_of_the_wrong_shape_are_refused() {
+fn tensors_of_the_wrong_shape_are_rejected() {
     let mut engine = CpuEngine::new(&random_weights(9), 1).unwrap();
     let numbers = vec![0.0; 96 * 256];
     let good = EventTensor { data: &numbers, height: 16, width: 16 };
@@ -130,8 +132,8 @@ fn tensors_of_the_wrong_shape_are_refused() {
     }
 }
 
-/// The first and the last plane exchanged.
-fn exchanged(planes: &ImageF32) -> ImageF32 {
+/// The first and the last plane swapped_planes.
+fn swapped_planes(planes: &ImageF32) -> ImageF32 {
     let data = [planes.plane(2), planes.plane(1), planes.plane(0)].concat();
     ImageF32::new(3, planes.size(), data).unwrap()
 }
@@ -141,7 +143,7 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     let size = Size::new(16, 16);
     let red = ImageU8::from_rgb(size, &[200, 100, 50].repeat(size.area())).unwrap();
     assert_eq!([0, 1, 2].map(|channel| red.plane(channel)[0]), [50, 100, 200]);
-    // An exposure in colour, with events and the sharp image.
+    // An exposure in color, with events and the sharp image.
     let clip = Clip::embedded().unwrap().reduced(3);
     let exposure = &clip.exposures[0];
     let Size { width, height } = exposure.frame.size();
@@ -149,7 +151,7 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     let engine = || CpuEngine::new(&Weights::embedded().unwrap(), 1).unwrap();
     let mut deblurrer = Deblurrer::new(Box::new(engine()));
     let restored = deblurrer.restore(exposure, &[0.5]).unwrap().remove(0);
-    // The engine's image has the order of the exposure's frame, and so has what comes back.
+    // The engine's image and its result have the plane order of the exposure's frame.
     let image = Image { data: exposure.frame.data(), height, width };
     let events = Events {
         events: &exposure.events,
@@ -161,8 +163,8 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     };
     let direct = engine().restore_events(&image, &events).unwrap();
     assert_eq!(direct[0].latent, restored.data());
-    // The planes are told apart: in another order the result is another one.
-    let swapped = Exposure { frame: exchanged(&exposure.frame), ..exposure.clone() };
-    let other = exchanged(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
+    // The planes are distinguished: another order gives another result.
+    let swapped = Exposure { frame: swapped_planes(&exposure.frame), ..exposure.clone() };
+    let other = swapped_planes(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
     assert!(restored.data() != other.data());
 }

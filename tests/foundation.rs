@@ -1,4 +1,4 @@
-//! EGER against a simple model, and the inventory of the network.
+//! EGER against a simple model, the number of parameters, and the list of unsafe modules.
 
 use gem_live::event::{BINS, EgerError, Event, eger};
 use gem_live::network::parameters;
@@ -15,7 +15,7 @@ fn the_published_network_has_2421882_parameters() {
 }
 
 #[test]
-fn an_event_outside_the_sensor_is_named() {
+fn an_event_outside_the_sensor_is_reported() {
     let event = Event { t_us: 5, x: 8, y: 1, polarity: true };
     let result = eger(&[event], TimeRange::new(0.0, 10.0), TimeRange::instant(5.0), 4, 8);
     assert_eq!(result, Err(EgerError::Outside { x: 8, y: 1, width: 8, height: 4 }));
@@ -39,7 +39,7 @@ proptest! {
             model[((bin * 6 + part * 2 + usize::from(e.polarity)) * 4 + usize::from(e.y)) * 8 + usize::from(e.x)] += 1.0;
         }
         prop_assert_eq!(&got, &model);
-        // In the order of time another path counts.
+                // Events in order of time are counted by another code path.
         let mut sorted = events;
         sorted.sort_by_key(|e| e.t_us);
         let target = TimeRange::new(f64::from(start), f64::from(end));
@@ -47,7 +47,7 @@ proptest! {
     }
 }
 
-/// Files below `folder` that hold an unsafe block, function or implementation.
+/// Files below `folder` that contain an unsafe block, function or implementation.
 #[allow(clippy::unwrap_used, reason = "a helper of a test, which may fail by panicking")]
 fn with_unsafe(folder: &std::path::Path, found: &mut Vec<String>) {
     let keyword = ["unsafe ", "unsafe{"];

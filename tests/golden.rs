@@ -1,4 +1,4 @@
-//! The CPU engine against PyTorch's numbers, where the golden files are at hand.
+//! The CPU engine against PyTorch's results, where the golden files are available.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ fn shared(name: &str) -> Option<Vec<u8>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
     let bytes = std::fs::read(&path).ok();
     if bytes.is_none() {
-        println!("skipped: {name} is not at hand");
+        println!("skipped: {name} is missing");
     }
     bytes
 }
@@ -27,7 +27,7 @@ fn tensor(file: &safetensors::SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f
 }
 
 #[test]
-fn the_trained_weights_load_and_every_isa_and_thread_count_agrees() {
+fn results_agree_for_every_isa_and_thread_count() {
     let Some(bytes) = shared("weights/first.safetensors") else { return };
     let Some(golden) = shared("golden/forward_0.safetensors") else { return };
     let weights = Weights::from_safetensors(&bytes).unwrap();
@@ -43,7 +43,7 @@ fn the_trained_weights_load_and_every_isa_and_thread_count_agrees() {
             engine.restore(&image, &voxels).unwrap().remove(0).latent
         };
         let (one, three) = (run(1), run(3));
-        assert!(one == three, "{isa:?}: other bytes on three threads");
+        assert!(one == three, "{isa:?}: three threads change the result");
         let reference = first.get_or_insert_with(|| one.clone());
         let worst =
             one.iter().zip(reference.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

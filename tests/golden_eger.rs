@@ -1,4 +1,4 @@
-//! EGER against PyTorch's reference, where its files are at hand.
+//! EGER against PyTorch's reference, where its files are available.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
@@ -11,7 +11,7 @@ fn counts_equal_the_reference_exactly() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/golden");
     for case in 0..4 {
         let Ok(bytes) = std::fs::read(folder.join(format!("eger_{case}.npz"))) else {
-            println!("skipped: eger_{case}.npz is not at hand");
+            println!("skipped: eger_{case}.npz is missing");
             return;
         };
         let mut npz = Npz::new(&bytes).unwrap();

@@ -34,7 +34,7 @@ fn events(from_us: i64, until_us: i64) -> Vec<Event> {
     ((from_us + 49) / 50..(until_us + 49) / 50).map(at).collect()
 }
 
-/// A folder of pairs, as `count` frames of a recording.
+/// Writes a folder of pairs with `count` frames.
 fn recording(folder: &Path, count: i64) -> Vec<Pair> {
     let span = |n: i64| [1_000 + n * PERIOD_US, 1_000 + n * PERIOD_US + EXPOSURE_US];
     let pair = |k: i64| {
@@ -57,18 +57,18 @@ fn recording(folder: &Path, count: i64) -> Vec<Pair> {
 fn gem_live(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gem-live"))
         .args(arguments)
-        // The library of nobody's camera.
+        // A library that does not exist, so that no connected camera is used.
         .env("GEM_LIVE_LIBCAER", "/nonexistent/libcaer.so")
         .output()
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]
-fn what_is_recorded_is_what_was_played_to_the_last_bit_and_event() {
+fn a_recording_of_a_replay_is_bit_exact() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     std::fs::create_dir(&input).unwrap();
@@ -77,13 +77,13 @@ fn what_is_recorded_is_what_was_played_to_the_last_bit_and_event() {
     let out = out.to_str().unwrap();
     let output =
         gem_live(&["record", "--source", &source, "--count", "8", "--out", out, "--scene", "desk"]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("4 pairs of 8 exposures"), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("4 pairs from 8 exposures"), "{}", printed(&output));
     for (k, played) in pairs.iter().enumerate() {
         let file = Path::new(out).join(format!("desk_{k:05}.npz"));
         let recorded = Pair::read(&file).unwrap();
         assert_eq!(recorded.frames, played.frames);
-        // A recording's clock may begin anywhere; everything else stays where it was.
+        // The clock of a recording may start anywhere; everything else is unchanged.
         let shift = recorded.exposures_us[0][0] - played.exposures_us[0][0];
         assert_eq!(recorded.exposures_us, played.exposures_us.map(|s| s.map(|t| t + shift)));
         let moved = |e: &Event| Event { t_us: e.t_us + shift, ..*e };
@@ -94,13 +94,13 @@ fn what_is_recorded_is_what_was_played_to_the_last_bit_and_event() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["progress"]["ending"], "complete");
     assert_eq!(manifest["progress"]["lost"], 0);
-    // A second recording never goes into the first.
+    // A second recording is never written into the folder of the first.
     let again = gem_live(&["record", "--source", &source, "--out", out]);
-    assert!(!again.status.success() && said(&again).contains("already holds a recording"));
+    assert!(!again.status.success() && printed(&again).contains("already holds a recording"));
 }
 
 #[test]
-fn a_recording_that_is_shorter_than_asked_for_is_kept_and_said() {
+fn a_recording_shorter_than_requested_is_kept_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
     std::fs::create_dir(&input).unwrap();
@@ -108,13 +108,13 @@ fn a_recording_that_is_shorter_than_asked_for_is_kept_and_said() {
     let source = format!("replay:{}", input.display());
     let out = folder.path().join("out");
     let output = gem_live(&["record", "--source", &source, "--out", out.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("2 pairs of 4 exposures"), "{}", said(&output));
-    assert!(said(&output).contains("ended before 60 frames"), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("2 pairs from 4 exposures"), "{}", printed(&output));
+    assert!(printed(&output).contains("ended before 60 frames"), "{}", printed(&output));
 }
 
 #[test]
-fn without_a_window_the_numbers_are_told_as_json() {
+fn headless_mode_prints_statistics_as_json() {
     let folder = tempfile::tempdir().unwrap();
     recording(folder.path(), 8);
     let source = format!("replay:{}", folder.path().display());
@@ -130,14 +130,14 @@ fn without_a_window_the_numbers_are_told_as_json() {
             "--source",
             &source,
         ]);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let number = |name: &str| report[name].as_u64().unwrap();
         let lost = &report["drops"];
         let lost = |name: &str| lost[name].as_u64().unwrap();
         assert!(number("captured") >= 4 && number("shown") >= 1, "{report:#}");
-        // At the end at most four wait in the queue and one in each of the two slots, and one is
-        // being restored.
+        // At the end at most four exposures wait in the queue, one in each of the two mailboxes,
+        // and one is being restored.
         let seen = number("shown") + lost("queue") + lost("engine") + lost("display");
         assert!((seen..=seen + 7).contains(&number("captured")), "{report:#}");
         assert_eq!(report["sharpness_gain"].is_null(), engine == "null", "{report:#}");
@@ -146,19 +146,19 @@ fn without_a_window_the_numbers_are_told_as_json() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_in_one_line() {
+fn unusable_sources_are_reported_in_one_line() {
     let davis = gem_live(&["live", "--headless", "--seconds", "1", "--source", "davis"]);
     let text = String::from_utf8_lossy(&davis.stderr).into_owned();
     assert!(!davis.status.success(), "{text}");
     assert_eq!(text.lines().filter(|l| l.starts_with("gem-live:")).count(), 1, "{text}");
     assert!(text.contains("/nonexistent/libcaer.so"), "{text}");
     let missing = gem_live(&["live", "--headless", "--source", "replay:/nonexistent"]);
-    assert!(said(&missing).contains("/nonexistent: no such recording"), "{}", said(&missing));
+    assert!(printed(&missing).contains("/nonexistent: no such recording"), "{}", printed(&missing));
     let clip = gem_live(&["record", "--source", "clip", "--out", "/nonexistent/out"]);
-    assert!(said(&clip).contains("cannot be recorded"), "{}", said(&clip));
+    assert!(printed(&clip).contains("cannot be recorded"), "{}", printed(&clip));
 }
 
-/// A library with libcaer's functions and layouts; none, and said, where there is no C compiler.
+/// Compiles a library with libcaer's functions and layouts; `None` (skipped) without a C compiler.
 #[cfg(unix)]
 fn fake_libcaer(folder: &std::path::Path) -> Option<std::path::PathBuf> {
     let library = folder.join("libcaer.so");
@@ -178,10 +178,10 @@ fn fake_libcaer(folder: &std::path::Path) -> Option<std::path::PathBuf> {
     Some(library)
 }
 
-/// A DAVIS that only this test has: a library with libcaer's functions and layouts.
+/// A DAVIS simulated by a library with libcaer's functions and layouts.
 #[cfg(unix)]
 #[test]
-fn a_davis_is_shown_and_recorded_through_its_library() {
+fn a_davis_is_restored_and_recorded_through_its_library() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = fake_libcaer(folder.path()) else { return };
     let run = |arguments: &[&str]| {
@@ -199,7 +199,7 @@ fn a_davis_is_shown_and_recorded_through_its_library() {
         "--source",
         "davis",
     ]);
-    assert!(live.status.success(), "{}", said(&live));
+    assert!(live.status.success(), "{}", printed(&live));
     let report: serde_json::Value = serde_json::from_slice(&live.stdout).unwrap();
     assert!(report["source"].as_str().unwrap().contains("FAKE0001"), "{report:#}");
     assert!(report["shown"].as_u64().unwrap() > 5, "{report:#}");
@@ -207,8 +207,8 @@ fn a_davis_is_shown_and_recorded_through_its_library() {
     let out = folder.path().join("out");
     let record =
         run(&["record", "--source", "davis", "--count", "10", "--out", out.to_str().unwrap()]);
-    assert!(record.status.success(), "{}", said(&record));
-    assert!(said(&record).contains("5 pairs of 10 exposures"), "{}", said(&record));
+    assert!(record.status.success(), "{}", printed(&record));
+    assert!(printed(&record).contains("5 pairs from 10 exposures"), "{}", printed(&record));
     let pair = Pair::read(&out.join("scene_00002.npz")).unwrap();
     assert_eq!(pair.frames[0].size(), Size::new(346, 260));
     assert!(!pair.events.is_empty());
@@ -217,7 +217,7 @@ fn a_davis_is_shown_and_recorded_through_its_library() {
 }
 
 #[test]
-fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
+fn the_simulated_rig_is_synchronized_by_edges_and_has_ground_truth() {
     let output = gem_live(&[
         "live",
         "--headless",
@@ -231,18 +231,18 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
         "--source",
         "sim:64x48@20",
     ]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let sync = report["facts"][0][1].as_str().unwrap();
     assert!(sync.starts_with("edges, residual"), "{report:#}");
     let facts = report["facts"].as_array().unwrap();
     assert!(facts.iter().any(|fact| fact[0] == "refractory time"), "{report:#}");
     assert!(!facts.iter().any(|fact| fact[0] == "hot pixels"), "{report:#}");
-    // The truth belongs to the middle of the exposure, which is what is restored by default.
+    // The ground truth is for the middle of the exposure, which is restored by default.
     let db = |i: usize| report["psnr_db"][i].as_f64().unwrap();
     assert!(db(0) > 10.0 && db(1) > 10.0, "{report:#}");
     assert_eq!(report["drops"]["source"], 0, "{report:#}");
-    // Everything that the heads-up display shows.
+    // All values of the heads-up display.
     assert_eq!(report["sync"]["kind"], "edges", "{report:#}");
     assert!(report["sync"]["residual_us"].as_f64().unwrap() < 5.0, "{report:#}");
     assert!((report["sync"]["drift_ppm"].as_f64().unwrap() - 60.0).abs() < 5.0, "{report:#}");
@@ -255,7 +255,7 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
         let t = |name: &str| report[times][name].as_f64().unwrap();
         assert!(0.0 < t("p50_ms") && t("p50_ms") <= t("p95_ms") && t("p95_ms") <= t("max_ms"));
     }
-    // The shutter closes before the frame arrives.
+    // The exposure ends before the frame arrives.
     assert!(report["latency"]["p50_ms"].as_f64() >= report["path"]["p50_ms"].as_f64());
     for waiting in ["queued", "packets_queued", "exposures_queued"] {
         assert!(report[waiting].is_u64(), "{waiting}: {report:#}");
@@ -264,7 +264,7 @@ fn the_simulated_rig_is_synchronised_by_its_edges_and_knows_the_truth() {
 }
 
 #[test]
-fn sources_are_named_as_they_are_written() {
+fn source_names_round_trip_through_text() {
     let written = [
         "clip",
         "sim:288x192",
@@ -307,7 +307,7 @@ fn sources_are_named_as_they_are_written() {
     }
 }
 
-/// A DAVIS that only this test has as the event camera, Aravis's own as the frame camera.
+/// A simulated DAVIS as the event camera, Aravis's fake camera as the frame camera.
 #[cfg(all(unix, feature = "genicam"))]
 #[test]
 fn a_genicam_camera_and_a_davis_are_one_source() {
@@ -319,8 +319,8 @@ fn a_genicam_camera_and_a_davis_are_one_source() {
         program.env("GEM_LIVE_ARAVIS_FAKE", "1").output().unwrap()
     };
     let devices = run(&["devices"]);
-    assert!(devices.status.success(), "{}", said(&devices));
-    let text = said(&devices);
+    assert!(devices.status.success(), "{}", printed(&devices));
+    let text = printed(&devices);
     assert!(text.contains("davis:FAKE0001") && text.contains("firmware 6, logic 18"), "{text}");
     let fake = text.lines().find(|l| l.starts_with("genicam:") && l.contains("Fake")).unwrap();
     let frames = fake.split_whitespace().next().unwrap();
@@ -329,7 +329,7 @@ fn a_genicam_camera_and_a_davis_are_one_source() {
     let arguments = ["live", "--headless", "--json", "--seconds", "6", "--engine", "null"];
     let live =
         run(&[&arguments[..], &["--frame-source", frames, "--event-source", "davis"]].concat());
-    assert!(live.status.success(), "{}", said(&live));
+    assert!(live.status.success(), "{}", printed(&live));
     let report: serde_json::Value = serde_json::from_slice(&live.stdout).unwrap();
     assert!(report["captured"].as_u64().unwrap() > 5, "{report:#}");
     let name = report["source"].as_str().unwrap();
@@ -337,10 +337,10 @@ fn a_genicam_camera_and_a_davis_are_one_source() {
 }
 
 #[test]
-fn what_is_missing_for_cameras_is_said() {
+fn devices_reports_what_is_missing_for_cameras() {
     let devices = gem_live(&["devices"]);
-    assert!(devices.status.success(), "{}", said(&devices));
-    let text = said(&devices);
+    assert!(devices.status.success(), "{}", printed(&devices));
+    let text = printed(&devices);
     assert!(text.contains("missing: libcaer") && text.contains("GEM_LIVE_LIBCAER"), "{text}");
     if cfg!(not(feature = "genicam")) {
         assert!(text.contains("--features genicam"), "{text}");
@@ -354,7 +354,7 @@ fn what_is_missing_for_cameras_is_said() {
             "--event-source",
             "sim",
         ]);
-        assert!(!live.status.success() && said(&live).contains("--features genicam"));
+        assert!(!live.status.success() && printed(&live).contains("--features genicam"));
     }
     if cfg!(not(feature = "uvc")) {
         assert!(text.contains("--features uvc"), "{text}");
@@ -364,15 +364,15 @@ fn what_is_missing_for_cameras_is_said() {
 #[test]
 fn the_delays_of_a_trigger_shift_the_exposures() {
     let folder = tempfile::tempdir().unwrap();
-    // Two cameras with clocks of their own, joined by the cable.
+    // Two cameras with separate clocks, synchronized by the cable.
     let record = |name: &str, delays: &[&str]| {
         let out = folder.path().join(name);
         let sim = "sim:32x32@20";
         let cameras = ["record", "--frame-source", sim, "--event-source", sim, "--count", "60"];
         let place = ["--out", out.to_str().unwrap()];
         let output = gem_live(&[&cameras[..], &place, delays].concat());
-        assert!(output.status.success(), "{}", said(&output));
-        // The first frames may have come before the edges.
+        assert!(output.status.success(), "{}", printed(&output));
+        // The first frames may have arrived before the trigger edges.
         let last = Pair::read(&out.join("scene_00029.npz")).unwrap();
         last.exposures_us.map(|[start, end]| end - start)
     };

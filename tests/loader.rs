@@ -1,5 +1,5 @@
-//! Whether the authors' program could load what this one writes: `scripts/check_ms_rbd.py`, which
-//! asks of a dataset what their loader asks, over the output of everything that makes one.
+//! Whether the authors' program can load what this one writes: `scripts/check_ms_rbd.py`, which
+//! checks the requirements of their loader, on the output of every command that writes a dataset.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check_ms_rbd.py");
 
-/// A Python with numpy and PyYAML; `None`, said aloud, where there is none.
+/// A Python with numpy and PyYAML; `None` (reported as skipped) if there is none.
 fn python() -> Option<PathBuf> {
     let named = std::env::var_os("PYTHON").map(PathBuf::from);
     let candidates = named.into_iter().chain(["python3", "/usr/bin/python3"].map(PathBuf::from));
@@ -30,7 +30,7 @@ fn python() -> Option<PathBuf> {
     found
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -40,11 +40,11 @@ fn gem_live(folder: &Path, arguments: &[&str]) -> String {
         .current_dir(folder)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    said(&output)
+    assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
+    printed(&output)
 }
 
-/// What the script says of one dataset.
+/// The script's result for one dataset.
 fn check(python: &Path, folder: &Path, dataset: &str) -> Result<serde_json::Value, String> {
     let output = Command::new(python)
         .args([SCRIPT, "--json", dataset])
@@ -52,13 +52,14 @@ fn check(python: &Path, folder: &Path, dataset: &str) -> Result<serde_json::Valu
         .output()
         .unwrap();
     if !output.status.success() {
-        return Err(said(&output));
+        return Err(printed(&output));
     }
     let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     Ok(all[dataset].clone())
 }
 
-/// A part of the clip's first sharp image, moved to the right by `shift` pixels, with little blue.
+/// A part of the clip's first sharp image, shifted to the right by `shift` pixels, with little
+/// blue.
 fn frame(size: Size, shift: usize) -> ImageU8 {
     let photograph = &Clip::embedded().unwrap().truth[0];
     let wide = photograph.size().width;
@@ -76,8 +77,8 @@ fn save(picture: &ImageU8, path: &Path) {
     image::RgbImage::from_raw(w, h, picture.to_rgb()).unwrap().save(path).unwrap();
 }
 
-/// What the script found is what the file holds: everything that was written reached numpy.
-fn agrees(found: &serde_json::Value, dataset: &Path, files: usize) {
+/// The script's statistics equal those of the file: numpy reads everything that was written.
+fn assert_statistics(found: &serde_json::Value, dataset: &Path, files: usize) {
     let found = found.as_object().unwrap();
     assert_eq!(found.len(), files, "{found:?}");
     for (name, file) in found {
@@ -94,9 +95,9 @@ fn agrees(found: &serde_json::Value, dataset: &Path, files: usize) {
     }
 }
 
-/// The first channel is blue, of which the sources have little: over all files, because the light
-/// of the scenes of `stills` has a colour of its own.
-fn blue_is_first(found: &serde_json::Value) {
+/// The first channel is blue, of which the sources have little. Summed over all files, because the
+/// light in the scenes of `stills` is colored.
+fn assert_blue_is_first(found: &serde_json::Value) {
     let sum = |i: usize| {
         let files = found.as_object().unwrap().values();
         files.map(|f| f["blue_green_red"][i].as_f64().unwrap()).sum::<f64>()
@@ -104,8 +105,8 @@ fn blue_is_first(found: &serde_json::Value) {
     assert!(1.2 * sum(0) < sum(2), "{} blue, {} red: {found}", sum(0), sum(2));
 }
 
-/// ON is where it became brighter, at the right pixel and time. (Random events give 0 +- 0.05.)
-fn events_tell_the_motion(found: &serde_json::Value, least: f64) {
+/// ON events are where it became brighter, at the right pixel and time. (Random events: 0 +- 0.05.)
+fn assert_events_match_motion(found: &serde_json::Value, least: f64) {
     let known: Vec<f64> =
         found.as_object().unwrap().values().filter_map(|f| f["agreement"].as_f64()).collect();
     let mean = known.iter().sum::<f64>() / known.len() as f64;
@@ -113,7 +114,7 @@ fn events_tell_the_motion(found: &serde_json::Value, least: f64) {
 }
 
 #[test]
-fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
+fn the_authors_loader_accepts_synthetic_datasets() {
     let Some(python) = python() else { return };
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
@@ -126,9 +127,9 @@ fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
     let stills = ["synth", "stills", "photos", "--out", "stills"];
     gem_live(here, &[&stills[..], &size, &count].concat());
     let found = check(&python, here, "stills").unwrap();
-    agrees(&found, &here.join("stills"), 4);
-    blue_is_first(&found);
-    events_tell_the_motion(&found, 0.5);
+    assert_statistics(&found, &here.join("stills"), 4);
+    assert_blue_is_first(&found);
+    assert_events_match_motion(&found, 0.5);
 
     std::fs::create_dir_all(here.join("moving")).unwrap();
     for k in 0..12 {
@@ -138,11 +139,11 @@ fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
     let short = ["--average", "5", "--truths", "3", "--gap", "0", "--into", "train"];
     gem_live(here, &[&video[..], &short, &["--scale", "1", "--out", "video"]].concat());
     let found = check(&python, here, "video").unwrap();
-    agrees(&found, &here.join("video"), 1);
-    blue_is_first(&found);
-    events_tell_the_motion(&found, 0.5);
+    assert_statistics(&found, &here.join("video"), 1);
+    assert_blue_is_first(&found);
+    assert_events_match_motion(&found, 0.5);
 
-    // The same frames and events, given as real ones are.
+    // The same frames and events, in the format of real recordings.
     let made = Pair::read(&here.join("video/train/moving_0000.npz")).unwrap();
     std::fs::create_dir_all(here.join("scene/events")).unwrap();
     std::fs::rename(here.join("moving"), here.join("scene/images")).unwrap();
@@ -162,13 +163,13 @@ fn synthetic_datasets_are_what_the_authors_loader_asks_for() {
     let real = ["synth", "real-events", "scene", "--out", "real"];
     gem_live(here, &[&real[..], &short].concat());
     let found = check(&python, here, "real").unwrap();
-    agrees(&found, &here.join("real"), 1);
-    blue_is_first(&found);
-    events_tell_the_motion(&found, 0.5);
+    assert_statistics(&found, &here.join("real"), 1);
+    assert_blue_is_first(&found);
+    assert_events_match_motion(&found, 0.5);
 }
 
 #[test]
-fn recordings_become_what_the_authors_loader_asks_for() {
+fn the_authors_loader_accepts_exported_recordings() {
     let Some(python) = python() else { return };
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
@@ -176,10 +177,10 @@ fn recordings_become_what_the_authors_loader_asks_for() {
     gem_live(here, &sim);
     gem_live(here, &["export", "desk", "--out", "data", "--test-fraction", "0.5"]);
     let found = check(&python, here, "data").unwrap();
-    agrees(&found, &here.join("data"), 4);
-    events_tell_the_motion(&found, 0.3);
+    assert_statistics(&found, &here.join("data"), 4);
+    assert_events_match_motion(&found, 0.3);
 
-    // A gray camera's recording has one channel, and the network three.
+    // A gray camera's recording has one channel, but the network has three.
     let first = Pair::read(&here.join("desk/scene_00000.npz")).unwrap();
     let gray = |p: &ImageU8| ImageU8::new(1, p.size(), p.plane(1).to_vec()).unwrap();
     let truth = first.truth.clone().map(|mut t| {
@@ -190,10 +191,10 @@ fn recordings_become_what_the_authors_loader_asks_for() {
     for i in 0..2 {
         pair.write(&here.join(format!("gray/{i}.npz"))).unwrap();
     }
-    let told = gem_live(here, &["export", "gray", "--out", "three", "--test-fraction", "0.5"]);
-    assert!(told.contains("2 recordings are gray"), "{told}");
+    let printed = gem_live(here, &["export", "gray", "--out", "three", "--test-fraction", "0.5"]);
+    assert!(printed.contains("2 recordings are gray"), "{printed}");
     let found = check(&python, here, "three").unwrap();
-    agrees(&found, &here.join("three"), 2);
+    assert_statistics(&found, &here.join("three"), 2);
     let exported = Pair::read(&here.join("three/test/gray_0.npz"))
         .or_else(|_| Pair::read(&here.join("three/test/gray_1.npz")))
         .unwrap();
@@ -203,9 +204,9 @@ fn recordings_become_what_the_authors_loader_asks_for() {
     }
 }
 
-/// The script finds fault: otherwise the tests above would say nothing.
+/// The script detects errors; otherwise the tests above would prove nothing.
 #[test]
-fn the_check_names_what_is_wrong() {
+fn the_script_reports_errors() {
     let Some(python) = python() else { return };
     let base = tempfile::tempdir().unwrap();
     let here = base.path();
@@ -215,7 +216,7 @@ fn the_check_names_what_is_wrong() {
     let file = std::fs::read_dir(here.join("data/test")).unwrap().next().unwrap().unwrap().path();
     let sound = Pair::read(&file).unwrap();
     let mut turned = sound.clone();
-    // Gray, and later events than exposures.
+    // Gray, and events later than the exposures.
     turned.frames = turned.frames.map(|p| ImageU8::new(1, p.size(), p.plane(0).to_vec()).unwrap());
     turned.truth = None;
     turned.write(&file).unwrap();

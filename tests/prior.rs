@@ -1,5 +1,5 @@
-//! The event prior: against the double integral from exact times, and through every part that
-//! reads it.
+//! The event prior: against the double integral from exact times, and through every part that uses
+//! it.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,8 +27,8 @@ use rand::{Rng, SeedableRng};
 const EXPOSURE: TimeRange = TimeRange::new(1000.0, 17_000.0);
 const SENSOR: Size = Size::new(32, 16);
 
-/// In every pixel and bin some events of one polarity, evenly spread around the bin's middle: log
-/// intensity follows a line there, which is what the prior assumes.
+/// Some events of one polarity in every pixel and bin, evenly spread around the bin's middle: log
+/// intensity is linear there, as the prior assumes.
 fn even_events(seed: u64) -> Vec<Event> {
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
     let bin_us = EXPOSURE.duration_us() / BINS as f64;
@@ -55,13 +55,13 @@ fn log_ratios(tensor: &[f32]) -> Vec<f32> {
 }
 
 #[test]
-fn it_equals_the_double_integral_from_exact_times() {
+fn the_prior_equals_the_double_integral_from_exact_times() {
     let thresholds = Thresholds { on: 0.06, off: 0.04 };
     let events = even_events(1);
     let frame = ImageF32::filled(true, SENSOR, 0.5);
     let exposure =
         Exposure { frame, span: EXPOSURE, events: events.clone().into(), sensor: SENSOR };
-    // On bins' borders, where the counts know as much as the times do.
+    // Targets on bin borders, where counts contain as much information as times.
     for target in [
         TimeRange::instant(1000.0),
         TimeRange::instant(6000.0),
@@ -81,7 +81,7 @@ fn it_equals_the_double_integral_from_exact_times() {
 }
 
 #[test]
-fn thresholds_that_are_known_wrongly_change_it_in_proportion() {
+fn the_prior_is_proportional_to_wrong_thresholds() {
     let events = even_events(2);
     let target = TimeRange::instant(5000.0);
     let of = |c: f64| {
@@ -91,7 +91,7 @@ fn thresholds_that_are_known_wrongly_change_it_in_proportion() {
         tensor
     };
     let (small, large) = (of(0.001), of(0.002));
-    // For small thresholds everything is linear in them.
+    // For small thresholds the ratio is linear in them.
     for (a, b) in small.iter().zip(&large) {
         assert!((2.0 * a - b).abs() < 1e-3 + 1e-2 * b.abs(), "{a} doubled is not {b}");
     }
@@ -109,7 +109,7 @@ fn blur(size: Size) -> Vec<f32> {
 }
 
 #[test]
-fn the_engine_makes_it_of_events_as_the_definition_does() {
+fn the_engine_computes_the_prior_as_defined() {
     let weights = random_weights_for(EventInput::Prior, 4);
     assert_eq!(weights.event_input(), EventInput::Prior);
     let mut engine = CpuEngine::new(&weights, 2).unwrap();
@@ -144,9 +144,9 @@ fn the_engine_makes_it_of_events_as_the_definition_does() {
     assert!(far(&got[0].latent, &other[0].latent) > 1e-3, "thresholds make no difference");
 }
 
-/// A network that ignores the prior and is given thresholds of 0.2 is the published one.
+/// A network that ignores the prior, with thresholds of 0.2, equals the published one.
 #[test]
-fn with_weights_of_zero_for_the_prior_it_is_the_published_network() {
+fn zero_prior_weights_give_the_published_network() {
     let published = random_weights(5);
     let widen = |(name, tensor): (&str, &Tensor)| {
         let mut tensor = tensor.clone();
@@ -180,7 +180,7 @@ fn with_weights_of_zero_for_the_prior_it_is_the_published_network() {
 }
 
 #[test]
-fn files_of_weights_state_what_they_read() {
+fn weight_files_state_their_event_input() {
     let weights = random_weights_for(EventInput::Prior, 7);
     for half in [false, true] {
         for bytes in [weights.to_safetensors(half).unwrap(), weights.to_checkpoint(half).unwrap()] {
@@ -191,19 +191,19 @@ fn files_of_weights_state_what_they_read() {
     let bytes = weights.to_safetensors(false).unwrap();
     let text = String::from_utf8_lossy(&bytes[..20_000]).into_owned();
     assert!(text.contains(r#""event_input":"prior""#), "{}", &text[..400]);
-    // A note that contradicts the shapes is refused.
+    // Metadata that contradicts the shapes is rejected.
     let at = bytes.windows(5).position(|w| w == b"prior").unwrap();
     let mut wrong = bytes.clone();
     wrong[at..at + 5].copy_from_slice(b"count");
     let error = Weights::from_safetensors(&wrong).unwrap_err().to_string();
     assert!(error.contains("event input"), "{error}");
-    // The published network's files have no note, as ever.
+    // Files of the published network have no metadata.
     let published = random_weights(7).to_safetensors(false).unwrap();
     assert!(!String::from_utf8_lossy(&published[..20_000]).contains("event_input"));
 }
 
 #[test]
-fn the_trainer_computes_what_the_engine_does_and_learns_through_it() {
+fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
     let weights = random_weights_for(EventInput::Prior, 8);
     let layout = Net::layout(EventInput::Prior);
     let parameters = layout.flatten(&weights);
@@ -229,7 +229,7 @@ fn the_trainer_computes_what_the_engine_does_and_learns_through_it() {
     let worst =
         output.latent.iter().zip(&engine.latent).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");
-    // The gradient of the sum of the picture by the prior's own weights, by finite differences.
+    // The gradient of the image's sum with respect to the prior's weights, by finite differences.
     let ones = vec![1.0; data.len()];
     let mut gradient = Gradient::zeros(&layout);
     net.backward(&input, &output, &ones, &vec![0.0; data.len()], &mut gradient);
@@ -250,5 +250,5 @@ fn the_trainer_computes_what_the_engine_does_and_learns_through_it() {
     };
     let expected: f64 = of_prior.iter().map(|i| f64::from(flat[*i].abs()) * 6e-4).sum();
     let found = sum(1.0) - sum(-1.0);
-    assert!((found / expected - 1.0).abs() < 0.05, "{found} where the gradient says {expected}");
+    assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
 }

@@ -26,7 +26,7 @@ fn rig(thresholds: Thresholds, scale: usize, shot_noise_hz: f64, seed: u64) -> R
     RigModel { pixels, camera, ..model }
 }
 
-/// What the estimator says to a pair of periods.
+/// Runs the estimator on a pair of periods.
 fn observe(
     estimator: &mut ThresholdEstimator,
     one: &Period,
@@ -54,7 +54,7 @@ fn estimated(model: RigModel, pairs: usize) -> Contrast {
 }
 
 #[test]
-fn thresholds_are_found_within_a_tenth_at_every_ratio_and_through_noise() {
+fn thresholds_are_estimated_within_ten_percent_at_every_ratio_with_noise() {
     let cases = [
         (0.1, 0.1, 1, 0.0),
         (0.2, 0.2, 1, 40.0),
@@ -78,7 +78,7 @@ fn thresholds_are_found_within_a_tenth_at_every_ratio_and_through_noise() {
 }
 
 #[test]
-fn a_static_scene_says_nothing_however_noisy() {
+fn a_static_scene_is_rejected_at_any_noise() {
     let model = RigModel { speed: 0.0, ..rig(Thresholds::both(0.3), 1, 40.0, 1) };
     let mut world = RigWorld::new(model).unwrap();
     let (one, two) = (world.period().unwrap(), world.period().unwrap());
@@ -88,13 +88,13 @@ fn a_static_scene_says_nothing_however_noisy() {
 }
 
 #[test]
-fn events_of_something_else_are_not_used() {
+fn unrelated_events_are_rejected() {
     let model = rig(Thresholds::both(0.2), 1, 0.0, 1);
     let mut world = RigWorld::new(model).unwrap();
     let (one, mut two) = (world.period().unwrap(), world.period().unwrap());
     let mut one = one;
     for e in one.events.iter_mut().chain(&mut two.events) {
-        // Mirrored about both axes.
+        // Mirrored on both axes.
         e.x = (model.sensor.width - 1) as u16 - e.x;
         e.y = (model.sensor.height - 1) as u16 - e.y;
     }
@@ -110,7 +110,7 @@ fn gaps_without_recorded_events_do_not_raise_the_estimate() {
     let mut estimator = ThresholdEstimator::default();
     for _ in 0..5 {
         let (mut one, two) = (world.period().unwrap(), world.period().unwrap());
-        // As datasets that keep the events of the exposures only.
+        // Like datasets that keep only the events of the exposures.
         one.events.retain(|e| e.t_us < one.end_us);
         observe(&mut estimator, &one, &two, model.sensor).unwrap();
     }
@@ -119,13 +119,13 @@ fn gaps_without_recorded_events_do_not_raise_the_estimate() {
 }
 
 #[test]
-fn frames_of_different_shape_are_refused() {
+fn frames_of_different_shape_are_rejected() {
     let model = rig(Thresholds::both(0.2), 1, 0.0, 1);
     let mut world = RigWorld::new(model).unwrap();
     let (one, two) = (world.period().unwrap(), world.period().unwrap());
     let mut estimator = ThresholdEstimator::default();
     let wrong = Size::new(2, 2);
     assert_eq!(observe(&mut estimator, &one, &two, wrong), Err(Unused::Shape));
-    // The other way round in time.
+    // In reverse order of time.
     assert_eq!(observe(&mut estimator, &two, &one, model.sensor), Err(Unused::Shape));
 }

@@ -1,4 +1,4 @@
-//! `gem-live adapt`: fits the network to a recording of one's own rig.
+//! `gem-live adapt`: fine-tunes the network on a recording of the user's own rig.
 
 use super::common::{minutes, read_weights, thresholds};
 use super::failure::Failure;
@@ -12,42 +12,46 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Fit the network to a recording, without ground truth.
+/// Fine-tune the network on a recording, without ground truth.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live adapt SEQUENCE --minutes 20 --out adapted.safetensors
+  gem-live live --weights adapted.safetensors")]
 pub(crate) struct Adapt {
     /// Folder of MS-RBD pairs.
     recording: PathBuf,
-    /// Minutes of learning.
+    /// Training time in minutes.
     #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
-    /// Weights to start from [default: those in the program].
+    /// Weights to start from [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Where the adapted weights go; a window that was started with `--weights` and this file's
-    /// name, or onto which it is dropped, uses them.
+    /// File for the adapted weights. To use them, start the window with `--weights FILE`, or drop
+    /// the file onto it.
     #[arg(long, default_value = "adapted.safetensors")]
     out: PathBuf,
     /// Learning rate.
     #[arg(long, alias = "rate", default_value_t = Settings::default().rate)]
     learning_rate: f64,
-    /// Samples in a batch.
+    /// Batch size.
     #[arg(long, default_value_t = Settings::default().batch)]
     batch: usize,
-    /// Side of the crops to learn from, in image pixels.
+    /// Side of the training crops, in image pixels.
     #[arg(long, alias = "size", default_value_t = Settings::default().side)]
     crop: usize,
-    /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
-    /// with the feature `train-cuda`.
+    /// Device for gradients: cpu, cuda or cuda:N (index of the device). CUDA needs the cargo
+    /// feature `train-cuda`.
     #[arg(long, default_value_t = Device::Processor)]
     device: Device,
-    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the recording's
-    /// manifest, else estimated].
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
+    /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
-    /// Seed of everything random.
+    /// Random seed.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
@@ -92,7 +96,7 @@ impl Adapt {
         };
         line("before", &outcome.before);
         line("after", &outcome.after);
-        println!("the blurry images' sharpness is {:.5}", outcome.blurry_sharpness);
+        println!("sharpness of the blurry images: {:.5}", outcome.blurry_sharpness);
         match outcome.weights {
             Ok(weights) => {
                 gem_live::formats::atomic_file::write(&self.out, &weights.to_safetensors(false)?)?;

@@ -1,4 +1,4 @@
-//! `gem-live align`: brings two cameras onto common grids, from pictures or live.
+//! `gem-live align`: aligns two cameras, from images or live.
 
 use super::common::{seconds, write_png};
 use super::failure::Failure;
@@ -13,55 +13,60 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Options that only mean something with cameras.
+/// Options that only apply to live alignment.
 const LIVE: [&str; 6] = ["source", "frame_source", "event_source", "flashing", "views", "timeout"];
-/// Options that only mean something where an alignment is computed.
+/// Options that only apply where an alignment is computed.
 const SOLVING: [&str; 5] = ["frame", "event", "size", "ratio", "cameras"];
 
 /// Align two cameras with a chessboard that both see.
 ///
-/// From pictures: --frame A.png --event B.png, once or for several positions of the board; the
-/// event camera's pictures are its own frames (APS). Live: --frame-source and --event-source;
-/// hold the board still in one place after another until all views are taken. With --flashing
-/// the event camera needs no frames: a board that appears and vanishes on a black screen
-/// (--print-board makes its picture) is seen by its events.
+/// From images: --frame A.png --event B.png, once per position of the board; the event
+/// camera's images are its own frames (APS). Live: --frame-source and --event-source; hold the
+/// board still at one position after another until all views are taken. With --flashing the event
+/// camera needs no frames: it sees a board that appears and disappears on a black screen
+/// (--print-board writes its image) by its events.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live align --print-board 1920x1080 --out .
+  gem-live align --frame-source genicam --event-source davis --flashing
+  gem-live align --frame a1.png --event b1.png --frame a2.png --event b2.png")]
 pub(crate) struct Align {
     #[command(flatten)]
     sources: SourceArguments,
-    /// A picture of the frame camera; give --frame and --event once for every position.
+    /// Image of the frame camera; give --frame and --event once per position of the board.
     #[arg(long, requires = "event", conflicts_with_all = LIVE)]
     frame: Vec<PathBuf>,
-    /// A picture of the event camera, of the same moment.
+    /// Image of the event camera, taken at the same moment.
     #[arg(long, requires = "frame")]
     event: Vec<PathBuf>,
-    /// Inner corners of the board: where four squares meet.
+    /// Number of inner corners of the board (where four squares meet).
     #[arg(long, default_value_t)]
     board: Board,
-    /// The board flashes full screen; it is seen by its events.
+    /// The board flashes on a screen and is detected in the events.
     #[arg(long)]
     flashing: bool,
-    /// Positions of the board to collect.
+    /// Number of board positions to collect.
     #[arg(long, default_value_t = 6)]
     views: usize,
-    /// Size of the aligned frames [default: 1152x768 where the cameras reach it].
+    /// Size of the aligned frames [default: 1152x768 if the cameras allow it].
     #[arg(long, value_parser = super::bench::size, requires = "ratio")]
     size: Option<Size>,
-    /// Pixels of an aligned frame per cell of the events.
+    /// Image pixels per event pixel, along one side.
     #[arg(long, requires = "size")]
     ratio: Option<usize>,
-    /// Serial numbers to store the alignment for, as FRAMECAMERA,EVENTCAMERA [default: those of
-    /// the connected cameras; pictures alone are stored for none].
+    /// Serial numbers to store the alignment for, as FRAMECAMERA,EVENTCAMERA [default: the
+    /// connected cameras; an alignment from images is not stored].
     #[arg(long)]
     cameras: Option<String>,
-    /// Folder for overlay.png and aligned.png, to judge the result by eye.
+    /// Folder for overlay.png and aligned.png, for visual inspection.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Write the board as a picture of this size, to be printed or shown full screen, and end.
+    /// Write an image of the board in this size, to print or to show full screen, and exit.
     #[arg(long, alias = "paint", value_name = "WIDTHxHEIGHT", value_parser = super::bench::size)]
     #[arg(conflicts_with_all = LIVE, conflicts_with_all = SOLVING)]
     print_board: Option<Size>,
-    /// Give up after so many seconds.
+    /// Stop after this many seconds.
     #[arg(long, alias = "patience", default_value_t = 300.0, value_parser = seconds)]
     timeout: f64,
 }
@@ -86,21 +91,21 @@ impl Align {
     fn target(&self) -> Result<Option<Target>, Failure> {
         let Some((size, ratio)) = self.size.zip(self.ratio) else { return Ok(None) };
         let target = Target::new(size, ratio);
-        let wrong = || format!("{size} cannot be divided by {ratio}: choose sides that can");
-        target.map(Some).ok_or_else(|| wrong().into())
+        let error = || format!("--size {size}: not divisible by --ratio {ratio}");
+        target.map(Some).ok_or_else(|| error().into())
     }
 
     fn pair(&self) -> Result<Option<Pair>, Failure> {
         let Some(text) = &self.cameras else { return Ok(None) };
         let (frames, events) = text
             .split_once(',')
-            .ok_or_else(|| format!("{text}: two serial numbers are written as 2021,00000123"))?;
+            .ok_or_else(|| format!("--cameras {text}: expected two serials: 2021,00000123"))?;
         Ok(Some(Pair { frames: frames.into(), events: events.into() }))
     }
 
     fn pictures(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
         if self.frame.len() != self.event.len() {
-            return Err("give --frame and --event equally often".into());
+            return Err("give --frame and --event the same number of times".into());
         }
         let mut session = AlignSession::new(settings);
         for (frame, event) in self.frame.iter().zip(&self.event) {
@@ -110,7 +115,7 @@ impl Align {
             let progress = session.progress();
             for (path, found) in [(frame, progress.in_frame), (event, progress.in_events)] {
                 if !found {
-                    eprintln!("gem-live: {}: no whole board of {}", path.display(), self.board);
+                    eprintln!("gem-live: {}: no complete {} board", path.display(), self.board);
                 }
             }
             session.take_view();
@@ -125,27 +130,27 @@ impl Align {
             let folder = store::folder().ok_or(store::StoreError::NoFolder)?;
             println!("stored in {}", store::save(&folder, &pair, &alignment)?.display());
         } else {
-            println!("not stored: name the cameras with --cameras");
+            println!("not stored: use --cameras to store it for two cameras");
         }
         Ok(ExitCode::SUCCESS)
     }
 
     fn live(&self, settings: AlignSettings) -> Result<ExitCode, Failure> {
-        let tap = RigHandle::default();
+        let handle = RigHandle::default();
         let (sources, clock) = (self.sources.required()?, self.sources.clock());
-        let source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
+        let source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
-        let run = tap.alignment().begin(settings, self.flashing)?;
+        let run = handle.alignment().begin(settings, self.flashing)?;
         let pipeline = Pipeline::start(parts)?;
-        let (started, mut said) = (Instant::now(), (0, ""));
+        let (started, mut printed) = (Instant::now(), (0, ""));
         let alignment = loop {
             std::thread::sleep(Duration::from_millis(100));
             let AlignProgress { views, wanted, hint, fault, .. } = run.progress();
             if let Some(alignment) = run.alignment() {
                 break alignment;
             }
-            if (views, hint) != said {
-                said = (views, hint);
+            if (views, hint) != printed {
+                printed = (views, hint);
                 println!("{views} of {wanted} views: {hint}");
             }
             if started.elapsed().as_secs_f64() > self.timeout || pipeline.ended() {
@@ -162,7 +167,7 @@ impl Align {
                 let folder = store::folder().ok_or(store::StoreError::NoFolder)?;
                 println!("stored in {}", store::save(&folder, &pair, &alignment)?.display());
             }
-            None => println!("stored in {}", tap.alignment().accept(alignment)?.display()),
+            None => println!("stored in {}", handle.alignment().accept(alignment)?.display()),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -180,7 +185,7 @@ impl Align {
         if let Some(aligned) = frame.and_then(|f| FrameCrop::new(alignment).apply(&f)) {
             write_png(&folder.join("aligned.png"), &aligned)?;
         }
-        println!("pictures in {}", folder.display());
+        println!("images in {}", folder.display());
         Ok(())
     }
 }

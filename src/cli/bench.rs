@@ -1,4 +1,4 @@
-//! `gem-live bench`: how long a restoration takes here, and where the time goes.
+//! `gem-live bench`: measures the duration of one restoration on the CPU and of its parts.
 
 use super::failure::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
@@ -11,25 +11,29 @@ use serde::Serialize;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Measure one restoration: its time, the share of each part, GFLOP/s and peak memory.
+/// Measure one restoration on the CPU: time per part, GFLOP/s and peak memory.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live bench
+  gem-live bench --size 1152x768 --scale 4 --prior --json")]
 pub(crate) struct Bench {
-    /// Image size, multiples of 16.
+    /// Image size; both sides are multiples of 16.
     #[arg(long, default_value = "288x192", value_parser = size)]
     size: Size,
-    /// Image size over event size.
+    /// Ratio of image size to event size.
     #[arg(long, default_value_t = 4.0, value_parser = scale)]
     scale: f64,
-    /// Instants restored of one exposure.
+    /// Number of instants restored from one exposure.
     #[arg(long, default_value_t = 1)]
     instants: usize,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Weights that read the event prior, as the shipped ones do.
+    /// Use weights that read the event prior, as the built-in ones do.
     #[arg(long)]
     prior: bool,
-    /// Restorations measured, after one that is not.
+    /// Number of measured restorations, after one unmeasured warm-up.
     #[arg(long, default_value_t = 7)]
     runs: usize,
     /// Print JSON.
@@ -42,13 +46,13 @@ pub(super) fn size(text: &str) -> Result<Size, String> {
     let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     match sides {
         Some((width, height)) if width > 0 && height > 0 => Ok(Size { width, height }),
-        _ => Err("a size is written WIDTHxHEIGHT, such as 1152x768".into()),
+        _ => Err("expected a size as WIDTHxHEIGHT, such as 1152x768".into()),
     }
 }
 
 fn scale(text: &str) -> Result<f64, String> {
     let scale = text.parse().ok().filter(|s: &f64| (0.1..=64.0).contains(s));
-    scale.ok_or_else(|| "a scale is a number from 0.1 to 64".into())
+    scale.ok_or_else(|| "expected a scale from 0.1 to 64".into())
 }
 
 #[derive(Serialize)]
@@ -151,7 +155,7 @@ impl Report {
     }
 }
 
-/// Weights with offsets of a pixel or so, so that the sampling is as irregular as in use.
+/// Random weights with offsets of about a pixel, so that sampling is as irregular as in use.
 pub(super) fn random_weights(
     input: EventInput,
     rng: &mut impl Rng,
@@ -166,7 +170,7 @@ pub(super) fn random_weights(
     Weights::from_tensors(parameters(input).into_iter().map(one).collect())
 }
 
-/// The most memory that this process ever had, in megabytes, where the system tells.
+/// Peak memory of this process in megabytes, if the system reports it.
 fn peak_memory_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;

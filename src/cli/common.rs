@@ -1,4 +1,4 @@
-//! What several subcommands share: the network's options, PNG files, progress.
+//! Shared by several subcommands: options of the network, PNG files, progress bars.
 
 use super::failure::Failure;
 use gem_live::Deblurrer;
@@ -10,31 +10,31 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// Which weights, and on what they run.
+/// The weights and the engine that runs them.
 #[derive(clap::Args)]
 pub(super) struct Network {
-    /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
+    /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]
     pub(super) weights: Option<PathBuf>,
-    /// Threads; 0 takes one for every processor [default: 0].
+    /// Number of CPU threads; 0 uses one per processor [default: 0].
     #[arg(long)]
     pub(super) threads: Option<usize>,
     #[command(flatten)]
     pub(super) compute: Compute,
 }
 
-/// What to compute on.
+/// The engine to compute on.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(super) struct Compute {
-    /// What computes: the first card that can be used, otherwise the processor; or one of them.
+    /// Engine: auto (the first usable CUDA device, otherwise the CPU), cuda or cpu.
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineName,
-    /// Number of the card, as `gem-live devices` shows it.
+    /// Index of the CUDA device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     pub(super) gpu: Option<usize>,
 }
 
-/// As [`Choice`], for the command line.
+/// [`Choice`] as a command line value.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum EngineName {
     #[default]
@@ -52,7 +52,7 @@ impl Compute {
         }
     }
 
-    /// The engine; which one and why is said where it was not the processor that was asked for.
+    /// Creates the engine. Prints which one is used and why, unless the CPU was requested.
     pub(super) fn engine(
         self,
         weights: &Weights,
@@ -79,8 +79,8 @@ impl Network {
         Ok(Deblurrer::new(self.compute.engine(&weights, self.threads.unwrap_or(0))?))
     }
 
-    /// Refuses all of these options where no network is used.
-    pub(super) fn refuse(&self, because: &str) -> Result<(), Failure> {
+    /// Returns an error if any of these options is given where no network is used.
+    pub(super) fn reject_options(&self, because: &str) -> Result<(), Failure> {
         let given = [
             ("--weights", self.weights.is_some()),
             ("--threads", self.threads.is_some()),
@@ -91,7 +91,7 @@ impl Network {
     }
 }
 
-/// Refuses options that were given and that another option makes meaningless.
+/// Returns an error that names the given options, because `because` makes them meaningless.
 pub(super) fn without_effect<const N: usize>(
     because: &str,
     options: [(&str, bool); N],
@@ -105,38 +105,38 @@ pub(super) fn without_effect<const N: usize>(
     Err(format!("{} {verb} no effect with {because}: leave {them} out", given.join(", ")).into())
 }
 
-/// Parses a number of minutes.
+/// Parses a number of minutes, above 0 and at most 1e6.
 pub(super) fn minutes(text: &str) -> Result<f64, String> {
     time(text, "minutes", 1e6)
 }
 
-/// Parses a number of seconds.
+/// Parses a number of seconds, above 0 and at most 6e7.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     time(text, "seconds", 6e7)
 }
 
-fn time(text: &str, unit: &str, most: f64) -> Result<f64, String> {
-    let number = text.trim().parse().ok().filter(|n: &f64| *n > 0.0 && *n <= most);
-    number.ok_or_else(|| format!("give a number of {unit} above 0 and at most {most}"))
+fn time(text: &str, unit: &str, max: f64) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|n: &f64| *n > 0.0 && *n <= max);
+    number.ok_or_else(|| format!("expected a number of {unit} above 0 and at most {max}"))
 }
 
-/// Parses contrast thresholds: one, or ON,OFF.
+/// Parses contrast thresholds: one value for both polarities, or ON,OFF.
 pub(super) fn thresholds(text: &str) -> Result<Thresholds, String> {
     let one = |t: &str| t.trim().parse::<f64>().ok();
     let (on, off) = text.split_once(',').unwrap_or((text, text));
     match (one(on), one(off)) {
         (Some(on), Some(off)) if (Thresholds { on, off }).is_valid() => Ok(Thresholds { on, off }),
-        _ => Err("a contrast threshold is a positive number such as 0.2".into()),
+        _ => Err("expected positive contrast thresholds, such as 0.2 or 0.2,0.25".into()),
     }
 }
 
-/// Reads weights of either format, naming the file in any failure.
+/// Reads weights in either file format. Errors name the file.
 pub(super) fn read_weights(path: &Path) -> Result<Weights, Failure> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
-/// Writes an RGB PNG, or nothing.
+/// Writes an RGB PNG atomically.
 pub(super) fn write_png(path: &Path, picture: &ImageU8) -> Result<(), Failure> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let size = picture.size();
@@ -152,7 +152,7 @@ pub(super) fn write_png(path: &Path, picture: &ImageU8) -> Result<(), Failure> {
     Ok(gem_live::formats::atomic_file::write(path, bytes.get_ref())?)
 }
 
-/// A bar on a terminal, lines elsewhere.
+/// A progress bar on a terminal; one line per step otherwise.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     done: usize,
@@ -169,7 +169,7 @@ impl Progress {
         Self { bar, done: 0, total }
     }
 
-    /// One more is done.
+    /// Counts one finished step.
     pub(super) fn step(&mut self, message: &str) {
         self.done += 1;
         match &self.bar {
@@ -181,7 +181,7 @@ impl Progress {
         }
     }
 
-    /// Something that must be read, on a line of its own.
+    /// Prints an important message on its own line.
     pub(super) fn notify(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("gem-live: {message}")),

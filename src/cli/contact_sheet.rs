@@ -1,13 +1,13 @@
-//! Contact sheets: blurry, events and restored side by side.
+//! Contact sheets: blurry image, events and restored images side by side.
 
 use gem_live::event::render;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
 
-/// White pixels between the pictures.
+/// Width of the white gap between the images, in pixels.
 const GAP_PX: usize = 8;
 
-/// Blurry, events, then every restored image, from left to right.
+/// The blurry image, the rendered events, then every restored image, from left to right.
 pub(super) fn contact_sheet(exposure: &Exposure, restored: &[ImageU8]) -> ImageU8 {
     let size = exposure.frame.size();
     let mut row = vec![
@@ -15,11 +15,11 @@ pub(super) fn contact_sheet(exposure: &Exposure, restored: &[ImageU8]) -> ImageU
         render(&exposure.events, exposure.span, exposure.sensor, size),
     ];
     row.extend(restored.iter().cloned());
-    beside(&row)
+    side_by_side(&row)
 }
 
-/// Pictures of one height side by side.
-fn beside(pictures: &[ImageU8]) -> ImageU8 {
+/// Images of the same height side by side.
+fn side_by_side(pictures: &[ImageU8]) -> ImageU8 {
     let width = pictures.iter().map(|p| p.size().width + GAP_PX).sum::<usize>() - GAP_PX;
     let height = pictures.iter().map(|p| p.size().height).max().unwrap_or(1);
     let mut sheet = ImageU8::filled(true, Size::new(width, height), 255);

@@ -1,4 +1,4 @@
-//! `gem-live deblur`: recordings in, sharp pictures out.
+//! `gem-live deblur`: restores recordings to PNG images.
 
 use super::common::{Network, Progress, thresholds, write_png};
 use super::contact_sheet::contact_sheet;
@@ -16,39 +16,43 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Restore recordings: MS-RBD npz files, or folders of them, to PNG pictures.
+/// Restore recordings (MS-RBD npz files, or folders of them) to PNG images.
 ///
-/// Every npz holds two blurry frames; each is restored at every instant that is asked for and
-/// written as NAME_FRAME_INSTANT.png.
+/// Every npz holds two blurry frames. Each is restored at every requested instant and written as
+/// NAME_FRAME_INSTANT.png.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live deblur RECORDING --out IMAGES
+  gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet")]
 pub(crate) struct Deblur {
-    /// MS-RBD npz files, or folders that are searched for them.
+    /// MS-RBD npz files, or folders to search for them.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Folder for the pictures.
+    /// Folder for the images.
     #[arg(long)]
     out: PathBuf,
-    /// Instants as fractions of the exposure, 0 its start and 1 its end.
+    /// Instants as fractions of the exposure: 0 is its start, 1 its end.
     #[arg(long, value_delimiter = ',', default_value = "0.5", value_parser = fraction)]
     at: Vec<f64>,
-    /// N evenly spaced instants: the middles of N equal parts of the exposure.
+    /// Number of evenly spaced instants: the centres of N equal parts of the exposure.
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
-    /// With --frames: do not add what the mean of the restored pictures lacks of the blurry frame.
+    /// With --frames: do not make the mean of the restored images equal to the blurry frame.
     #[arg(long, requires = "frames")]
     no_reblur: bool,
-    /// The network, or the event-based double integral, which needs no weights.
+    /// The network (san), or the event-based double integral (edi), which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
     method: Method,
-    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the manifest of the
-    /// recording or dataset, else estimated].
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the manifest of
+    /// the recording or dataset, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
-    /// Restore the mean of the two frames over both exposures, as one long exposure.
+    /// Restore the mean of both frames as one long exposure.
     #[arg(long)]
     large_blur: bool,
-    /// Also write NAME_FRAME_sheet.png: blurry, events and restored side by side.
+    /// Also write NAME_FRAME_sheet.png: blurry image, events and restored images side by side.
     #[arg(long)]
     contact_sheet: bool,
     #[command(flatten)]
@@ -64,11 +68,11 @@ enum Method {
 fn fraction(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(f) if (0.0..=1.0).contains(&f) => Ok(f),
-        _ => Err("an instant is a fraction of the exposure between 0 and 1".into()),
+        _ => Err("expected an instant as a fraction of the exposure, from 0 to 1".into()),
     }
 }
 
-/// What restores an exposure.
+/// The method that restores an exposure.
 enum Restorer {
     San(Box<Deblurrer>),
     Edi,
@@ -112,7 +116,7 @@ impl Deblur {
         let mut restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
             Method::Edi => {
-                self.network.refuse("--method edi")?;
+                self.network.reject_options("--method edi")?;
                 Restorer::Edi
             }
         };
@@ -125,7 +129,7 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.one(path, &name, &instants, &mut restorer, &mut contrasts)
+                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -146,8 +150,8 @@ impl Deblur {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Restores one file; the answer is a line for a person.
-    fn one(
+    /// Restores one file and returns a summary line.
+    fn restore_file(
         &self,
         path: &Path,
         name: &str,
@@ -184,7 +188,7 @@ impl Deblur {
     }
 }
 
-/// The file's stem, made different from every name before it by its folders or a number.
+/// The file's stem, made unique among `taken` by prepending its folders or appending a number.
 fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
     let part = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut name = part(path);
@@ -211,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_one_name_are_told_apart_by_their_folders() {
+    fn files_of_one_name_are_distinguished_by_their_folders() {
         let mut taken = HashSet::new();
         let mut name = |p: &str| unique(Path::new(p), &mut taken);
         assert_eq!(name("a/x.npz"), "x");

@@ -1,4 +1,4 @@
-//! `gem-live export`: from recorded sequences to a dataset.
+//! `gem-live export`: converts recorded sequences to a dataset.
 
 use super::common::Progress;
 use super::failure::Failure;
@@ -7,9 +7,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Turn sequences into a dataset: train/ and test/, which gem-live test and the authors' loader
-/// read as they are, and the YAML files for both.
+/// Convert recorded sequences to a dataset.
+///
+/// Writes train/ and test/, which gem-live test and the authors' loader read unchanged, and the
+/// YAML files for both.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live export SEQUENCE1 SEQUENCE2 --out DATA
+  gem-live export SEQUENCES/* --out DATA --by-sequence --test-fraction 0.25")]
 pub(crate) struct Export {
     /// Folders of recorded sequences.
     #[arg(required = true)]
@@ -17,19 +23,19 @@ pub(crate) struct Export {
     /// Folder for the dataset.
     #[arg(long)]
     out: PathBuf,
-    /// Part that is for testing, 0 to 1.
+    /// Fraction of the data for testing, 0 to 1.
     #[arg(long, default_value_t = 0.2)]
     test_fraction: f64,
-    /// Divide by whole sequences, so that no scene is in both, rather than by pairs.
+    /// Split by whole sequences instead of by pairs, so that no scene is in both parts.
     #[arg(long)]
     by_sequence: bool,
-    /// A sequence that is for testing, by the name of its folder; all others are for training.
+    /// Folder name of a sequence for testing (repeatable); all others are for training.
     #[arg(long = "test-sequence", conflicts_with_all = ["test_fraction", "by_sequence"])]
     test_sequences: Vec<String>,
-    /// Decides which are chosen.
+    /// Random seed of the split.
     #[arg(long, default_value_t = 1, conflicts_with = "test_sequences")]
     seed: u64,
-    /// Copy the files, rather than link them where that is possible.
+    /// Copy the files instead of linking them.
     #[arg(long)]
     copy: bool,
 }
@@ -52,7 +58,7 @@ impl Export {
         };
         let mut progress: Option<Progress> = None;
         let exported = run(&order, |step| {
-            // Linking takes no time that one could watch.
+            // Linking is too fast to need a progress bar.
             if step.phase == Phase::Looking {
                 let progress = progress.get_or_insert_with(|| Progress::new(step.total));
                 progress.step(&step.file.display().to_string());
@@ -70,7 +76,7 @@ impl Export {
         }
         match exported.plan.broken.len() {
             0 => Ok(ExitCode::SUCCESS),
-            n => Err(format!("{n} files are left out").into()),
+            n => Err(format!("{n} files could not be read and are left out").into()),
         }
     }
 }

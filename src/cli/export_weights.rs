@@ -1,4 +1,4 @@
-//! `gem-live export-weights`: weights from one file format to another.
+//! `gem-live export-weights`: converts weights between file formats.
 
 use super::common::read_weights;
 use super::failure::Failure;
@@ -7,16 +7,19 @@ use std::process::ExitCode;
 
 /// Convert weights between safetensors and Lightning checkpoints, in single or half precision.
 ///
-/// A checkpoint holds them under `model.` and `teacher_model.`, as the authors' program expects;
-/// `torch.load` reads it, with and without `weights_only`.
+/// Checkpoints use the key prefixes `model.` and `teacher_model.` of the authors' program and can
+/// be read by `torch.load`, with and without `weights_only`.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live export-weights RUN/weights.safetensors weights.ckpt
+  gem-live export-weights weights.ckpt weights.safetensors --half")]
 pub(crate) struct ExportWeights {
-    /// A Lightning checkpoint or a safetensors file.
+    /// Weights to read: a Lightning checkpoint or a safetensors file.
     input: PathBuf,
-    /// The file to write: a Lightning checkpoint where its name ends in .ckpt, otherwise
-    /// safetensors.
+    /// File to write: a Lightning checkpoint if its name ends in .ckpt, otherwise safetensors.
     output: PathBuf,
-    /// Store 16-bit numbers: half the size, rounded to 11 significant bits.
+    /// Store 16-bit floats: half the size, rounded to 11 significant bits.
     #[arg(long)]
     half: bool,
 }

@@ -1,4 +1,4 @@
-//! What a subcommand fails with.
+//! The error type of the subcommands.
 
-/// A failure as one line for a person: what, which file or device, what to do.
+/// An error as one line for the user: what failed, which file or device, what to do next.
 pub(crate) type Failure = Box<dyn std::error::Error>;

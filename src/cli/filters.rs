@@ -1,24 +1,24 @@
-//! Which noise filters are on: the options that `live` and `record` share.
+//! Noise filters: the options that `live` and `record` share.
 
 use gem_live::camera::Value;
 use gem_live::live::{Control, ExposureSource};
 
-/// Noise filters to begin with.
+/// Noise filters that are enabled at the start.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct FilterArguments {
-    /// A noise filter to switch on; may be given several times. What it removes is counted, in
-    /// the numbers and in a recording's session.json.
+    /// Enable a noise filter (repeatable). Removed events are counted in the statistics and in a
+    /// recording's session.json.
     #[arg(long = "filter", value_enum)]
     filters: Vec<Filter>,
 }
 
 impl FilterArguments {
-    /// Whether any is to be switched on.
+    /// Whether any filter is to be enabled.
     pub(super) fn any(&self) -> bool {
         !self.filters.is_empty()
     }
 
-    /// Switches them on, before the first event where that is asked before a pipeline starts.
+    /// Enables the filters. Called before the pipeline starts, it also covers the first event.
     pub(super) fn switch_on(&self, source: &mut dyn ExposureSource) {
         for filter in &self.filters {
             source.control(Control::Set(filter.control().into(), Value::Bool(true)));
@@ -26,14 +26,14 @@ impl FilterArguments {
     }
 }
 
-/// A noise filter, with its usual settings.
+/// A noise filter with its default settings.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 enum Filter {
-    /// Pixels that fire far more often than those around them.
+    /// Hot pixels: pixels that fire far more often than their neighbours.
     Hot,
-    /// Events that no neighbour supports.
+    /// Background activity: events without a recent event at a neighbouring pixel.
     Activity,
-    /// Events that follow one of the same pixel too soon.
+    /// Refractory period: events that follow one of the same pixel too soon.
     Refractory,
 }
 

@@ -1,39 +1,39 @@
-//! `gem-live live --headless`: the same path without a window, and its numbers.
+//! `gem-live live --headless`: runs the live pipeline without a window and prints statistics.
 
 use super::failure::Failure;
 use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// What is left out of the times: at first clocks meet and memory is touched for the first time.
+/// Time excluded from the statistics: clocks synchronize and memory is first touched in it.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Runs shorter than this have no warm-up.
 const SHORT: Duration = Duration::from_secs(5);
-/// How long nothing may come before it is looked whether all is over.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long to wait for a restored frame before checking whether the pipeline has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(serde::Serialize)]
 struct Report {
     source: String,
     engine: String,
-    /// From the first exposure on, or from the start where none came.
+    /// Seconds since the first exposure, or since the start if there was none.
     seconds: f64,
-    /// Seconds after the first exposure that times and means leave out.
+    /// Seconds after the first exposure that are excluded from times and means.
     warm_up_seconds: f64,
     #[serde(flatten)]
     numbers: Snapshot,
     #[serde(flatten)]
     report: SourceReport,
-    /// Of the blurry and of the restored image.
+    /// PSNR of the blurry and of the restored image, in dB.
     psnr_db: Option<[f64; 2]>,
-    /// Of the blurry and of the restored image.
+    /// SSIM of the blurry and of the restored image.
     ssim: Option<[f64; 2]>,
     sharpness_gain: Option<f64>,
     facts: Vec<(&'static str, String)>,
     notices: Vec<String>,
 }
 
-/// The mean of what comes now and then.
+/// Running mean of optional values.
 struct Mean<const N: usize> {
     sum: [f64; N],
     count: u32,
@@ -57,7 +57,7 @@ impl<const N: usize> Mean<N> {
     }
 }
 
-/// Pictures better than this have no useful PSNR: without any error it is infinite.
+/// PSNR values are clamped to this: without any error PSNR is infinite.
 const BEST_DB: f64 = 100.0;
 
 #[derive(Default)]
@@ -75,21 +75,21 @@ impl Quality {
     }
 }
 
-/// Runs for so long, taking every outcome as a window would, and tells the numbers.
+/// Runs for `seconds`, receiving every restored frame as the window would, and prints statistics.
 pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Failure> {
     let this = std::thread::current();
     parts.notify = Box::new(move || this.unpark());
     let pipeline = Pipeline::start(parts)?;
-    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
-    let warm_up = if whole < SHORT { Duration::ZERO } else { WARM_UP };
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
+    let warm_up = if duration < SHORT { Duration::ZERO } else { WARM_UP };
     let (start, mut first, mut warm) = (Instant::now(), None::<Instant>, warm_up.is_zero());
     let mut quality = Quality::default();
     while !pipeline.ended() {
-        if first.unwrap_or(start).elapsed() >= whole {
+        if first.unwrap_or(start).elapsed() >= duration {
             break;
         }
         let Some(outcome) = pipeline.take() else {
-            std::thread::park_timeout(PATIENCE);
+            std::thread::park_timeout(POLL_INTERVAL);
             continue;
         };
         let since = first.get_or_insert_with(Instant::now);
@@ -116,41 +116,42 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
     print_report(report, json, pipeline.failure())
 }
 
-/// Prints the report. A source that broke for good, or that gave nothing, is a failure.
+/// Prints the report. A source that failed for good, or that delivered nothing, is an error.
 fn print_report(report: Report, json: bool, failure: Option<String>) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        people(&report)?;
+        print_text(&report)?;
     }
-    // Without one picture the first of them is the reason, and the failure.
+    // Without a single exposure the first notice is the reason, and becomes the error.
     let failed = report.numbers.captured == 0;
-    let said = |notice: &&String| failure.as_ref().is_some_and(|why| notice.contains(why));
-    for notice in report.notices.iter().skip(usize::from(failed)).filter(|n| !said(n)) {
+    let is_failure = |notice: &&String| failure.as_ref().is_some_and(|why| notice.contains(why));
+    let skipped = usize::from(failed);
+    for notice in report.notices.iter().skip(skipped).filter(|n| !is_failure(n)) {
         eprintln!("gem-live: {notice}");
     }
     match report.notices.into_iter().next() {
         _ if failure.is_some() && !failed => Err(failure.unwrap_or_default().into()),
         Some(why) if failed => Err(why.into()),
-        None if failed => Err(format!("{}: nothing came", report.source).into()),
+        None if failed => Err(format!("{}: no exposure was received", report.source).into()),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// The report in lines.
-fn people(report: &Report) -> Result<(), Failure> {
+/// Prints the report as text.
+fn print_text(report: &Report) -> Result<(), Failure> {
     let (n, r) = (&report.numbers, &report.report);
     let ms = |t: Times| format!("{:.1} / {:.1} / {:.1} ms", t.p50_ms, t.p95_ms, t.max_ms);
     println!("source      {}", report.source);
     println!("engine      {}", report.engine);
     println!("exposures   {} in, {} restored, {} out", n.captured, n.restored, n.shown);
     println!("rates       {:.1} /s in, {:.1} /s out", n.rate_in, n.rate_out);
-    println!("events      {:.2} million a second", n.event_rate / 1e6);
-    println!("restoring   {} (half, 95 of 100, longest)", ms(n.restore));
-    println!("latency     {} from the shutter's closing", ms(n.latency));
-    println!("path        {} from the frame's arrival", ms(n.path));
+    println!("events      {:.2} million per second", n.event_rate / 1e6);
+    println!("restoration {} (p50 / p95 / max)", ms(n.restore));
+    println!("latency     {} from the end of the exposure", ms(n.latency));
+    println!("path        {} from the arrival of the frame", ms(n.path));
     println!(
-        "waiting     {} packets, {} + {} exposures",
+        "queued      {} packets, {} + {} exposures",
         r.packets_queued, r.exposures_queued, n.queued
     );
     println!("skipped     {}", serde_json::to_string(&n.drops.unexplained(&r.lost))?);

@@ -1,4 +1,4 @@
-//! `gem-live infer`: the bare network, tensors in and tensors out.
+//! `gem-live infer`: runs the network alone, from tensors to tensors.
 
 use super::common::Compute;
 use super::failure::Failure;
@@ -7,22 +7,25 @@ use gem_live::network::{Tensor, Weights, tensors};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Run the bare network on tensors, to compare it with PyTorch.
+/// Run the network on tensors, to compare it with PyTorch.
 ///
-/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W; blue, green, red), H and W multiples of 16,
-/// from a safetensors file and writes `latent` and `ratio` to another.
+/// Reads `event` (1, 96, h, w) and `blur` (1, 3, H, W; blue, green, red) from a safetensors file
+/// and writes `latent` and `ratio` to another. H and W are multiples of 16.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  gem-live infer --weights san.ckpt --input in.safetensors --output out.safetensors")]
 pub(crate) struct Infer {
-    /// A Lightning checkpoint or a safetensors file.
+    /// Weights: a Lightning checkpoint or a safetensors file.
     #[arg(long)]
     weights: PathBuf,
-    /// The safetensors file to read.
+    /// Safetensors file to read.
     #[arg(long)]
     input: PathBuf,
-    /// The safetensors file to write.
+    /// Safetensors file to write.
     #[arg(long)]
     output: PathBuf,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
     #[command(flatten)]
@@ -46,7 +49,7 @@ impl Infer {
                     "{name} has shape {shape:?} instead of [1, {channels}, height, width]"
                 ))),
             },
-            None => Err(at(&self.input)(&format!("holds no tensor named {name}"))),
+            None => Err(at(&self.input)(&format!("no tensor named {name}"))),
         };
         let (event, h, w) = input("event", weights.event_input().channels())?;
         let (blur, height, width) = input("blur", 3)?;

@@ -1,4 +1,4 @@
-//! `gem-live live`, and `gem-live` alone: the window, or the same without one.
+//! `gem-live live`, and `gem-live` without a subcommand: the live pipeline, with or without window.
 
 use super::common::{read_weights, seconds, thresholds, without_effect};
 use super::failure::Failure;
@@ -16,47 +16,52 @@ use gem_live::network::Weights;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Open the window: blurry on the left, restored on the right (the default).
+/// Deblur a live camera in a window: blurry on the left, restored on the right (the default).
 #[derive(clap::Args, Default)]
+#[command(after_help = "\
+Examples:
+  gem-live live --source davis
+  gem-live live --frame-source genicam --event-source davis
+  gem-live live --source sim --headless --seconds 10 --json")]
 pub(crate) struct Live {
     #[command(flatten)]
     sources: SourceArguments,
     #[command(flatten)]
     filters: FilterArguments,
-    /// A Lightning checkpoint or a safetensors file [default: the weights in the program].
+    /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Threads; 0 takes one for every processor [default: 0].
+    /// Number of CPU threads; 0 uses one per processor [default: 0].
     #[arg(long)]
     threads: Option<usize>,
-    /// What computes; none restores nothing, to measure the path itself.
+    /// Engine: auto, cuda or cpu; none shows frames unrestored, to measure the pipeline itself.
     #[arg(long, value_enum, default_value_t)]
     engine: LiveEngine,
-    /// Number of the card, as `gem-live devices` shows it.
+    /// Index of the CUDA device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     gpu: Option<usize>,
-    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from a recording's manifest,
-    /// else estimated].
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
+    /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
     /// Start in full screen.
     #[arg(long, conflicts_with = "headless")]
     fullscreen: bool,
-    /// Stay with this image size [default: the largest that the machine keeps up with].
+    /// Fixed image size [default: the largest that this computer restores in real time].
     #[arg(long, value_parser = super::bench::size)]
     size: Option<Size>,
-    /// Run without a window, and tell the numbers at the end.
+    /// Run without a window and print statistics at the end.
     #[arg(long)]
     headless: bool,
-    /// Seconds to run without a window.
+    /// How long to run without a window, in seconds.
     #[arg(long, default_value_t = 20.0, requires = "headless", value_parser = seconds)]
     seconds: f64,
-    /// Tell the numbers as JSON.
+    /// Print statistics as JSON.
     #[arg(long, requires = "headless")]
     json: bool,
 }
 
-/// What computes, or nothing.
+/// The engine of the live pipeline, or none.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LiveEngine {
     #[default]
@@ -70,19 +75,19 @@ enum LiveEngine {
 impl Live {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         self.check()?;
-        let tap = RigHandle::default();
-        tap.contrast().set(self.thresholds);
+        let handle = RigHandle::default();
+        handle.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
         let clock = self.sources.clock();
-        let mut source = open_with_clock(&sources, Playback::Loop, clock, &tap, |_| Ok(()))?;
+        let mut source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
         self.filters.switch_on(source.as_mut());
-        if self.headless { self.without_window(source) } else { self.window(source, tap) }
+        if self.headless { self.without_window(source) } else { self.window(source, handle) }
     }
 
-    /// Refuses options that would have no effect.
+    /// Returns an error for options that would have no effect.
     fn check(&self) -> Result<(), Failure> {
         let device = ("--gpu", self.gpu.is_some());
         match self.engine {
@@ -95,8 +100,8 @@ impl Live {
             LiveEngine::Auto | LiveEngine::Cuda => {}
         }
         if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
-            // Filters are stages of a rig, and the clip has none.
-            without_effect("the clip in the program", [("--filter", self.filters.any())])?;
+            // Filters are stages of the rig, and the built-in clip does not use a rig.
+            without_effect("the built-in clip", [("--filter", self.filters.any())])?;
         }
         Ok(())
     }
@@ -108,7 +113,7 @@ impl Live {
         }
     }
 
-    /// `None` for no restoration.
+    /// The engine to compute on; `None` restores nothing.
     fn compute(&self) -> Option<Compute> {
         let choice = match self.engine {
             LiveEngine::Auto => Choice::Auto,
@@ -133,11 +138,15 @@ impl Live {
     }
 
     #[cfg(feature = "app")]
-    fn window(&self, source: Box<dyn ExposureSource>, tap: RigHandle) -> Result<ExitCode, Failure> {
+    fn window(
+        &self,
+        source: Box<dyn ExposureSource>,
+        handle: RigHandle,
+    ) -> Result<ExitCode, Failure> {
         gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
-            tap,
+            tap: handle,
             weights: self.weights()?,
             weights_file: self.weights.clone(),
             compute: self.compute(),

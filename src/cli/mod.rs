@@ -26,13 +26,18 @@ mod train;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Removes motion blur from a camera with the help of an event camera.
+/// Remove motion blur from a live camera with the help of an event camera.
 #[derive(Parser)]
 #[command(name = "gem-live", version, about, args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  gem-live                                  show the built-in clip in the window
+  gem-live --source davis                   deblur a connected DAVIS camera
+  gem-live deblur RECORDING --out IMAGES    restore a recording to PNG images")]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Without a subcommand: those of `live`.
+    /// The options of `live`, used when no subcommand is given.
     #[command(flatten)]
     live: live::Live,
 }
@@ -58,7 +63,7 @@ enum Command {
     Train(train::Train),
 }
 
-/// Parses the arguments and runs what they ask for.
+/// Parses the arguments and runs the subcommand.
 pub(crate) fn run() -> ExitCode {
     let Arguments { command, live } = Arguments::parse();
     let command = command.unwrap_or(Command::Live(live));

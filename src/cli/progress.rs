@@ -1,4 +1,4 @@
-//! How a training shows itself: a bar with losses and time left on a terminal, lines elsewhere.
+//! Training progress: a bar with losses and remaining time on a terminal, lines elsewhere.
 
 use gem_live::train::Scores;
 use gem_live::train::watch::{Progress, TrainObserver};
@@ -6,19 +6,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// A bar on a terminal; elsewhere a line every half minute.
+/// A bar on a terminal; elsewhere one line every 30 seconds.
 pub(super) struct TrainingBar {
     bar: Option<ProgressBar>,
     started: Instant,
     limit: Option<Duration>,
-    said: Option<Instant>,
+    last_printed: Option<Instant>,
     first_step: Option<u64>,
-    /// A running mean: single batches say little.
+    /// A running mean: the loss of a single batch is too noisy.
     loss: Option<f64>,
 }
 
 impl TrainingBar {
-    /// Stops the training after `minutes` of this run, where given.
+    /// Stops the training after `minutes` of this run, if given.
     pub(super) fn new(minutes: Option<f64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}")
@@ -27,7 +27,7 @@ impl TrainingBar {
         });
         let limit = minutes.map(|m| Duration::from_secs_f64(m * 60.0));
         let started = Instant::now();
-        Self { bar, started, limit, said: None, first_step: None, loss: None }
+        Self { bar, started, limit, last_printed: None, first_step: None, loss: None }
     }
 
     pub(super) fn finish(self) {
@@ -37,7 +37,7 @@ impl TrainingBar {
     }
 }
 
-/// Hours and minutes, at the end seconds.
+/// Formats a duration as hours and minutes, or as seconds below one minute.
 fn span(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{} s", seconds.ceil() as u64);
@@ -56,22 +56,22 @@ impl TrainObserver for TrainingBar {
         let total = p.losses.total();
         let loss = *self.loss.insert(self.loss.map_or(total, |l| 0.98 * l + 0.02 * total));
         let elapsed = self.started.elapsed();
-        let pace = elapsed.as_secs_f64() / (p.step - first).max(1) as f64;
-        // Without a number of steps only the time ends it.
+        let step_seconds = elapsed.as_secs_f64() / (p.step - first).max(1) as f64;
+        // Without a number of steps only the time limit ends the training.
         let by_steps = match p.steps {
             0 => f64::INFINITY,
-            steps => pace * steps.saturating_sub(p.step) as f64,
+            steps => step_seconds * steps.saturating_sub(p.step) as f64,
         };
         let left = self
             .limit
             .map_or(by_steps, |limit| by_steps.min(limit.saturating_sub(elapsed).as_secs_f64()));
-        let of_each = [
+        let named = [
             ("blur", p.losses.blur),
             ("scale", p.losses.scale),
             ("teacher", p.losses.teacher),
             ("guidance", p.losses.guidance),
         ];
-        let parts: String = (of_each.iter().filter(|(_, v)| *v > 0.0))
+        let parts: String = (named.iter().filter(|(_, v)| *v > 0.0))
             .map(|(name, v)| format!(" {name} {v:.3}"))
             .collect();
         let stage = match p.stage {
@@ -80,9 +80,9 @@ impl TrainObserver for TrainingBar {
             n => format!("stage {n} cycle {} epoch {} ", p.cycle, p.epoch),
         };
         let text = format!(
-            "{stage}loss {loss:.4}{parts} rate {:.1e} {:.2} s/step {} left",
+            "{stage}loss {loss:.4}{parts} lr {:.1e} {:.2} s/step {} left",
             p.rate,
-            pace,
+            step_seconds,
             span(left)
         );
         match &self.bar {
@@ -91,9 +91,9 @@ impl TrainObserver for TrainingBar {
                 bar.set_position(p.step);
                 bar.set_message(text);
             }
-            None if self.said.is_none_or(|t| t.elapsed() > Duration::from_secs(30)) => {
+            None if self.last_printed.is_none_or(|t| t.elapsed() > Duration::from_secs(30)) => {
                 println!("step {} {text}", p.step);
-                self.said = Some(Instant::now());
+                self.last_printed = Some(Instant::now());
             }
             None => {}
         }

@@ -1,4 +1,4 @@
-//! `gem-live record`: an MS-RBD sequence without a window.
+//! `gem-live record`: records an MS-RBD sequence without a window.
 
 use super::common::{seconds, thresholds};
 use super::failure::Failure;
@@ -14,47 +14,52 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Messages that are remembered, so that each is printed once.
+/// How many printed messages are remembered, so that each is printed only once.
 const REMEMBERED: usize = 64;
 
 /// Record a sequence of MS-RBD pairs.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live record --source davis --frames 600 --scene street
+  gem-live record --frame-source genicam --event-source davis --out SEQUENCE")]
 pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
-    /// Frames to record; two make a pair.
+    /// Number of frames to record; two frames make a pair.
     #[arg(long, alias = "count", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
-    /// Folder for the sequence, new or empty [default: one named by time and scene, where the
-    /// window's recordings go].
+    /// Folder for the sequence, new or empty [default: named by time and scene, in the folder of
+    /// the window's recordings].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Name of the scene; file names begin with it.
+    /// Name of the scene, used as prefix of the file names.
     #[arg(long, default_value = "scene")]
     scene: String,
-    /// Indoors rather than outdoors.
+    /// Mark the scene as indoor instead of outdoor.
     #[arg(long)]
     indoor: bool,
-    /// Whatever should be remembered.
+    /// Free text to store with the recording.
     #[arg(long, default_value = "")]
     notes: String,
-    /// Contrast thresholds of the event camera for the manifest: one, or ON,OFF [default: estimated].
+    /// Contrast thresholds of the event camera for the manifest: one value, or ON,OFF [default:
+    /// estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
     #[command(flatten)]
     filters: FilterArguments,
-    /// Make the files smaller, which takes far longer than writing them: deflate's level.
+    /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
-    /// Give up when no frame came for this many seconds.
+    /// Stop if no frame arrives for this many seconds.
     #[arg(long, alias = "patience", default_value_t = 10.0, value_parser = seconds)]
     timeout: f64,
 }
 
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let (tap, sources) = (RigHandle::default(), self.sources.required()?);
-        tap.contrast().set(self.thresholds);
+        let (handle, sources) = (RigHandle::default(), self.sources.required()?);
+        handle.contrast().set(self.thresholds);
         let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,
@@ -65,27 +70,27 @@ impl Record {
         let settings =
             RecordSettings { frames: Some(self.frames), packing, ..RecordSettings::default() };
         let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
-        // Before the camera: not one of its frames is to be missed.
+        // Start recording before the camera, so that no frame is missed.
         let mut source =
-            open_with_clock(&sources, Playback::Once, self.sources.clock(), &tap, |tap| {
-                tap.record(&folder, session, settings)
+            open_with_clock(&sources, Playback::Once, self.sources.clock(), &handle, |handle| {
+                handle.record(&folder, session, settings)
             })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let mut said = VecDeque::new();
+        let mut printed = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
-                if !said.contains(&notice.text) {
+                if !printed.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
-                    // A text that changes with every second must not fill the memory.
-                    said.truncate(REMEMBERED - 1);
-                    said.push_front(notice.text);
+                    // Bounded: a notice whose text changes every second must not fill memory.
+                    printed.truncate(REMEMBERED - 1);
+                    printed.push_front(notice.text);
                 }
             }
-            let Some(progress) = tap.progress() else { break None };
+            let Some(progress) = handle.progress() else { break None };
             if let Some(ending) = progress.ending {
                 break Some(ending);
             }
@@ -101,11 +106,11 @@ impl Record {
             }
         };
         let failure = pipeline.failure();
-        // The camera first: what it has sent is still written.
+        // Stop the camera first: frames that it has already sent are still written.
         drop(pipeline);
-        let progress = tap.stop().unwrap_or_default();
+        let progress = handle.stop().unwrap_or_default();
         println!(
-            "{} pairs of {} exposures in {} ({} lost, {} not paired, {} files with events missing)",
+            "{} pairs from {} exposures in {} ({} lost, {} unpaired, {} files with missing events)",
             progress.pairs,
             progress.exposures,
             folder.display(),
@@ -118,17 +123,17 @@ impl Record {
             Some(StopReason::DiskFull) => Err("the disk is full: free some space".into()),
             Some(StopReason::Failed(why)) => Err(why.into()),
             Some(StopReason::Requested) | None if failure.is_some() => Err(format!(
-                "stopped before {} frames had come: {}",
+                "stopped before {} frames were received: {}",
                 self.frames,
                 failure.unwrap_or_default()
             )
             .into()),
             Some(StopReason::Requested) | None if progress.pairs > 0 => {
-                eprintln!("gem-live: the source ended before {} frames had come", self.frames);
+                eprintln!("gem-live: the source ended before {} frames were received", self.frames);
                 Ok(ExitCode::SUCCESS)
             }
             Some(StopReason::Requested) | None => {
-                Err(format!("{sources}: nothing came that could be recorded").into())
+                Err(format!("{sources}: no pair could be recorded").into())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `gem-live soak`: the whole path for a while, with a camera that keeps failing.
+//! `gem-live soak`: the whole pipeline with a camera that keeps failing.
 
 use super::common::minutes;
 use super::failure::Failure;
@@ -11,52 +11,58 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Run the simulated rig with random unplugging, stalls, floods and clock jumps, and prove that no exposure is lost without being counted and that memory does not grow.
+/// Run the simulated rig with random faults and check its accounting.
+///
+/// Faults are unplugging, stalls, floods of events and clock jumps. The run fails if an exposure is
+/// lost without being counted, or if memory grows.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  gem-live soak --minutes 60 --seed 2 --json")]
 pub(crate) struct Soak {
-    /// How long.
+    /// Duration in minutes.
     #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
-    /// Decides what goes wrong and when.
+    /// Random seed of the faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The simulated rig: WIDTHxHEIGHT, with /WIDTHxHEIGHT for the event sensor and ,seed=N.
+    /// The simulated rig: WIDTHxHEIGHT, then optionally /WIDTHxHEIGHT of the event sensor and
+    /// ,seed=N.
     #[arg(long, alias = "size", default_value = "96x64")]
     rig: SimName,
-    /// Tell the numbers as JSON.
+    /// Print statistics as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// How often memory is looked at, in parts of the whole.
+/// Number of memory samples in the whole run.
 const SAMPLES: u32 = 100;
-/// How much more memory the last third may need at its quietest than those before at theirs, in
-/// bytes: the largest flood that the buffer takes in (8 million events), which it may hold for
-/// eleven seconds, longer than a third of a short run. Whether a flood falls into a third is
-/// chance.
+/// Allowed growth, in bytes, of the minimum memory of the last third over that of the other thirds.
+/// This is the largest flood that the buffer accepts (8 million events). It may be held for eleven
+/// seconds, longer than a third of a short run, and whether a third contains a flood is random.
 const GROWTH: u64 = 128 << 20;
-/// How long the last exposures may take to come out after the end.
-const REST: Duration = Duration::from_secs(10);
+/// How long to wait for the last exposures after the end.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 #[derive(serde::Serialize)]
 struct Report {
     minutes: f64,
     faults: FaultCounts,
-    /// Exposures that came out of the rig.
+    /// Exposures delivered by the rig.
     exposures: u64,
-    /// Of those, how many lacked events and said so.
+    /// Of those, exposures that are marked as lacking events.
     incomplete: u64,
-    /// Exposures that were shown.
+    /// Exposures that were displayed.
     shown: u64,
-    /// What cameras and rig lost, by cause.
+    /// Drops of cameras and rig, per cause.
     lost: Vec<gem_live::camera::DropSnapshot>,
-    /// What the pipeline skipped.
+    /// Exposures that the pipeline skipped.
     skipped: gem_live::live::Drops,
-    /// Largest resident memory in each third, in bytes; zeros where the system does not tell.
+    /// Maximum resident memory in each third, in bytes; 0 where the system does not report it.
     memory: [u64; 3],
-    /// The least.
+    /// Minimum resident memory in each third, in bytes.
     memory_least: [u64; 3],
-    /// What does not hold.
+    /// Violated conditions; empty if the run passed.
     violations: Vec<String>,
 }
 
@@ -69,12 +75,12 @@ impl Soak {
             FaultPlan::rough(self.seed, length),
         );
         let ledger = faulty.ledger();
-        let tap = RigHandle::default();
-        tap.enable();
+        let handle = RigHandle::default();
+        handle.enable();
         let name = format!("soak of sim:{}", self.rig);
-        // The watchdog is as strict as for real cameras.
+        // The same watchdog settings as for real cameras.
         let (settings, rig) = (Settings::default(), RigSettings::default());
-        let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, tap)?;
+        let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, handle)?;
         let drops = source.drops();
         let pipeline = Pipeline::start(Parts {
             source: Box::new(source),
@@ -100,14 +106,15 @@ impl Soak {
                 }
             }
             let since = start.elapsed();
-            if since > length && (balance().violations().is_empty() || since > length + REST) {
+            if since > length && (balance().violations().is_empty() || since > length + DRAIN_TIME)
+            {
                 break;
             }
         }
         let balance = balance();
         let mut violations = balance.violations();
         if memory_least[2] > memory_least[0].max(memory_least[1]).saturating_add(GROWTH) {
-            violations.push(format!("memory grew: at least {memory_least:?} bytes"));
+            violations.push(format!("memory grew: minima per third are {memory_least:?} bytes"));
         }
         let report = Report {
             minutes: start.elapsed().as_secs_f64() / 60.0,
@@ -125,14 +132,14 @@ impl Soak {
     }
 }
 
-/// Both sides of the accounts.
+/// Counters whose sums must agree.
 struct Balance {
     faults: FaultCounts,
     /// Frames lost before they became exposures.
     lost_before: u64,
     exposures: u64,
     incomplete: u64,
-    /// Exposures that the pipeline's first thread had no time for.
+    /// Exposures skipped because the pipeline's first thread was busy.
     lost_after: u64,
     captured: u64,
     shown: u64,
@@ -156,7 +163,7 @@ impl Balance {
         }
     }
 
-    /// What does not add up.
+    /// Describes every sum that does not agree.
     fn violations(&self) -> Vec<String> {
         let skipped =
             self.skipped.queue + self.skipped.engine + self.skipped.display + self.skipped.failed;
@@ -164,7 +171,7 @@ impl Balance {
             (
                 "frames sent",
                 self.faults.frames_sent(),
-                "lost by a cause or exposures",
+                "lost for a known cause or exposures",
                 self.lost_before + self.exposures,
             ),
             ("exposures", self.exposures, "captured or counted", self.captured + self.lost_after),
@@ -174,13 +181,13 @@ impl Balance {
         let mut all: Vec<String> =
             wrong.map(|(a, left, b, right)| format!("{left} {a}, but {right} {b}")).collect();
         if self.shown == 0 {
-            all.push("nothing was shown".into());
+            all.push("no exposure was shown".into());
         }
         all
     }
 }
 
-/// Resident memory of this process in bytes, where the system tells.
+/// Resident memory of this process in bytes, if the system reports it.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
@@ -194,19 +201,19 @@ fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
         let (f, mb) = (&report.faults, report.memory.map(|bytes| bytes >> 20));
         println!("ran         {:.1} minutes", report.minutes);
         println!("unplugged   {} times, silent {}, flooded {}", f.unplugged, f.stalled, f.floods);
-        println!("clocks      {} set anew, {} jumped", f.new_epochs, f.jumps);
+        println!("clocks      {} resets, {} jumps", f.new_epochs, f.jumps);
         println!(
-            "frames      {} made, {} lost on the way on purpose, {} sent twice, {} late",
+            "frames      {} generated, {} withheld, {} sent twice, {} late",
             f.frames_made, f.frames_withheld, f.frames_doubled, f.frames_late
         );
         println!(
-            "exposures   {}, of which {} lack events and say so; {} shown",
+            "exposures   {}, of which {} are marked as lacking events; {} shown",
             report.exposures, report.incomplete, report.shown
         );
         println!("lost        {}", serde_json::to_string(&report.lost)?);
         println!("skipped     {}", serde_json::to_string(&report.skipped)?);
         let least = report.memory_least.map(|bytes| bytes >> 20);
-        println!("memory      {mb:?} MB at most in each third, {least:?} MB at least");
+        println!("memory      {mb:?} MB maximum in each third, {least:?} MB minimum");
     }
     if report.violations.is_empty() {
         return Ok(ExitCode::SUCCESS);

@@ -1,5 +1,5 @@
-//! `gem-live train`: the published stages from a YAML file, or the supervised stage on
-//! photographs.
+//! `gem-live train`: the published stages from a YAML file, or supervised training on
+//! photographs or recordings.
 
 use super::common::{minutes, read_weights};
 use super::failure::Failure;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Options that the published stages take from their file, if at all.
+/// Options that conflict with --config: the published stages read these settings from the file.
 const SUPERVISED: [&str; 10] = [
     "out",
     "init",
@@ -36,39 +36,43 @@ const SUPERVISED: [&str; 10] = [
     "validate_every",
 ];
 
-/// Train the network. The same command again goes on where it was stopped or killed.
+/// Train the network. Run the same command again to resume a stopped training.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live train --config configs/ms_rbd_train.yaml
+  gem-live train --recordings DATA --out RUN --minutes 60")]
 #[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
-    /// One of the authors' YAML files: the published stages on its recordings. State, metrics
-    /// and checkpoints go to its checkpoint_root; steps, sizes, rates and the seed are the file's.
+    /// Run the published stages of one of the authors' YAML files. Steps, sizes, rates and seed
+    /// come from the file; state, metrics and checkpoints go to its checkpoint_root.
     #[arg(long, conflicts_with_all = SUPERVISED)]
     config: Option<PathBuf>,
-    /// Folder of photographs (repeatable): supervised training on scenes made of them. One in
-    /// six, by name, is kept out and validates.
+    /// Folder of photographs (repeatable): supervised training on scenes composed from them. One
+    /// photograph in six, chosen by file name, is held out for validation.
     #[arg(long)]
     photos: Vec<PathBuf>,
-    /// With --photos: the file with the whole schedule, such as configs/train_weights.yaml, in
-    /// place of the options for steps, sizes, rates and losses.
+    /// With --photos: file with the whole schedule, such as configs/train_weights.yaml. Replaces
+    /// the options for steps, sizes, rates and losses.
     #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "motion_weight", "offsets"])]
     recipe: Option<PathBuf>,
-    /// Folder of MS-RBD recordings with sharp images (repeatable, also of different ratios of image
-    /// to event resolution): supervised training on those in train/, validation on those in test/.
+    /// Folder of MS-RBD recordings with sharp images (repeatable; ratios of image to event
+    /// resolution may differ): supervised training on train/, validation on test/.
     #[arg(long)]
     recordings: Vec<PathBuf>,
-    /// Folder for the state, weights, metrics and validation pictures of a supervised training.
+    /// Folder for state, weights, metrics and validation images of supervised training.
     #[arg(long, required_unless_present = "config")]
     out: Option<PathBuf>,
-    /// Weights to start from [default: fresh ones].
+    /// Weights to start from [default: random initialization].
     #[arg(long)]
     init: Option<PathBuf>,
-    /// Steps of the whole schedule.
+    /// Total number of training steps.
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
-    /// Stop after so many minutes; the same command again goes on.
+    /// Stop after this many minutes; run the same command again to resume.
     #[arg(long, value_parser = minutes)]
     minutes: Option<f64>,
-    /// Samples in a batch.
+    /// Batch size.
     #[arg(long, default_value_t = 4)]
     batch: usize,
     /// Side of the training images in pixels, a multiple of 16 and at least 64.
@@ -77,35 +81,35 @@ pub(crate) struct Train {
     /// Longest blur in pixels.
     #[arg(long, default_value_t = 40.0, conflicts_with = "recordings")]
     blur: f64,
-    /// Largest learning rate.
+    /// Peak learning rate.
     #[arg(long, alias = "rate", default_value_t = 1e-3)]
     learning_rate: f64,
-    /// How much more pixels count that differ between blurry and sharp.
+    /// Extra weight in the loss of pixels that differ between blurry and sharp.
     #[arg(long, alias = "emphasis", default_value_t = 20.0)]
     motion_weight: f32,
-    /// Whether the deformable convolutions deform: as published they do, and take several times
-    /// as long [default: learned with --config, zero otherwise].
+    /// Offsets of the deformable convolutions: learned, as published and several times slower, or
+    /// zero [default: learned with --config, otherwise zero].
     #[arg(long, value_enum)]
     offsets: Option<OffsetsName>,
-    /// Where gradients are computed: cpu, or cuda and cuda:N (a card's number) in a program built
-    /// with the feature `train-cuda`. A training may go on elsewhere than it began.
+    /// Device for gradients: cpu, cuda or cuda:N (index of the device). CUDA needs the cargo
+    /// feature `train-cuda`. Training may resume on another device.
     #[arg(long, default_value_t = Device::Processor)]
     device: Device,
-    /// Seed of everything random.
+    /// Random seed.
     #[arg(long, default_value_t = 1226)]
     seed: u64,
-    /// Steps between two validations.
+    /// Steps between validations.
     #[arg(long, default_value_t = 500)]
     validate_every: u64,
-    /// Seconds between two writings of the state: what is lost at most when it is killed.
+    /// Seconds between saves of the state: the most that is lost if the process is killed.
     #[arg(long, default_value_t = 60)]
     save_every: u64,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
 
-/// As [`Offsets`], for the command line.
+/// [`Offsets`] as a command line value.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OffsetsName {
     #[value(alias = "free")]
@@ -123,7 +127,7 @@ impl From<OffsetsName> for Offsets {
     }
 }
 
-/// Held-out exposures per scale.
+/// Number of held-out exposures per scale.
 const HELD_OUT: u64 = 12;
 
 impl Train {
@@ -140,7 +144,7 @@ impl Train {
         let (config, remarks) =
             Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
         for key in &remarks.warnings {
-            eprintln!("gem-live: {}: {key} is not known, and passed over", path.display());
+            eprintln!("gem-live: {}: unknown key {key} ignored", path.display());
         }
         let folder = config.checkpoint_root.clone();
         let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
@@ -151,15 +155,18 @@ impl Train {
             save_every: Duration::from_secs(self.save_every),
         };
         let mut bar = TrainingBar::new(self.minutes);
-        let ended = published::run(&settings, &mut bar)?;
+        let finished = published::run(&settings, &mut bar)?;
         bar.finish();
-        let how = if ended { "all stages and cycles are done" } else { "stopped; goes on later" };
+        let how = match finished {
+            true => "all stages and cycles are done",
+            false => "stopped: run the same command again to resume",
+        };
         println!("{how}; checkpoints in {}", folder.display());
         Ok(ExitCode::SUCCESS)
     }
 
     fn supervised(&self) -> Result<ExitCode, Failure> {
-        // Without it the arguments ask for --config.
+        // Clap requires --out unless --config is given.
         let out = self.out.clone().unwrap_or_default();
         let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
         if self.crop < 64 || !self.crop.is_multiple_of(16) {
@@ -187,8 +194,8 @@ impl Train {
             None => layout.initial(self.seed),
         };
         let (batches, validation, data) = match self.recordings.is_empty() {
-            true => self.made(&recipe)?,
-            false => self.recorded(recipe.event_input)?,
+            true => self.from_photos(&recipe)?,
+            false => self.from_recordings(recipe.event_input)?,
         };
         let plan = format!(
             "{data}, seed {}, from {}",
@@ -222,7 +229,7 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The schedule that the options describe.
+    /// The schedule given by the options.
     fn plain_recipe(&self, offsets: Offsets, event_input: Option<EventInput>) -> TrainingRecipe {
         TrainingRecipe {
             name: "command line".to_owned(),
@@ -243,8 +250,8 @@ impl Train {
         }
     }
 
-    /// Scenes made of photographs.
-    fn made(
+    /// Data loader and validation set from photographs, and a description of the data.
+    fn from_photos(
         &self,
         recipe: &TrainingRecipe,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
@@ -255,15 +262,16 @@ impl Train {
         }
         let number = training.names().len();
         let names = held.names();
-        println!("{number} photographs, {} kept out: {}", names.len(), names.join(", "));
-        // What a training depends on, so that a changed file is not taken for the same training.
+        println!("{number} photographs, {} held out: {}", names.len(), names.join(", "));
+        // Hash the inputs of the training, so that a changed file starts a different training.
         let text = format!("{recipe:?} {:?}", training.names());
         let key: Vec<u64> = text.bytes().map(u64::from).collect();
         let hash = KeyedRng::keyed(&key).bits();
         let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);
-        // Unperturbed and of one size, so that trainings by different recipes can be compared.
-        let usual = Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
-        let sampler = Sampler::new(held, usual, 7);
+        // Unperturbed and of one size, so that trainings with different recipes are comparable.
+        let validation =
+            Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
+        let sampler = Sampler::new(held, validation, 7);
         let samples = [1, 2, 4].into_iter().flat_map(|s| (0..HELD_OUT).map(move |i| (s, i)));
         let samples = samples
             .map(|(scale, i)| {
@@ -275,8 +283,8 @@ impl Train {
         Ok((batches, Validation::new(samples), data))
     }
 
-    /// Recordings with truth, `train/` to learn from and `test/` to validate.
-    fn recorded(
+    /// Data loader from `train/` and validation set from `test/` of recordings with ground truth.
+    fn from_recordings(
         &self,
         event_input: EventInput,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
@@ -290,9 +298,9 @@ impl Train {
             .map(|folder| Recordings::new(folder, None))
             .collect::<Result<Vec<_>, _>>()?;
         let crop = all.iter().flat_map(Recordings::files).find_map(fitting).ok_or_else(|| {
-            format!("{roots}: no recording in it that crops of the network can be cut from")
+            format!("{roots}: no readable recording is large enough for --crop {}", self.crop)
         })?;
-        // Other ratios of resolutions are learned from where as many image pixels fit them.
+        // Other scales are trained on too, if the same number of image pixels fits them.
         let mut scales: Vec<usize> = all.iter().flat_map(|r| r.scales().into_keys()).collect();
         scales.sort_unstable();
         scales.dedup();
@@ -305,7 +313,7 @@ impl Train {
         };
         let (recordings, test) = (open("train")?, open("test")?);
         let count = test.files().len();
-        // Evenly spread, so that they are of all folders.
+        // Evenly spread, so that all folders are represented.
         let chosen = count.min(HELD_OUT as usize);
         let files = (0..chosen).map(|i| i * count / chosen);
         let held: Vec<_> = files
@@ -316,7 +324,7 @@ impl Train {
             eprintln!("gem-live: skipped {}: {why}", path.display());
         }
         let number = recordings.files().len();
-        println!("{number} recordings, {} others validate", held.len());
+        println!("{number} recordings, {} others for validation", held.len());
         let side = self.crop;
         let data = format!("{number} recordings in {roots} at random scales, {side} px");
         let batches = Box::new(Truths { recordings, batch: self.batch.max(1), seed: self.seed });

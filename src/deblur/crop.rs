@@ -1,11 +1,11 @@
-//! From what the network gives of a padded frame to images of the frame's own shape.
+//! Crops network outputs of a padded frame to images of the frame's own shape.
 
 use crate::engine::OutputRef;
 use crate::exposure::Exposure;
 use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding};
 
-/// The upper left part of a padded latent image, in the frame's shape; gray is the mean of the
-/// colours.
+/// The upper left part of a padded latent image, in the frame's shape; a gray frame gets the mean
+/// of the colors.
 pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
     let mut out = exposure.frame.clone();
     let rows = Rows::of(exposure);
@@ -19,7 +19,8 @@ pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
     out
 }
 
-/// Eight bits of the frame's shape, in memory of `store`; numbers are what a gray frame needs.
+/// An eight-bit image of the frame's shape, in memory of `store`; `OutputRef::F32` is for gray
+/// frames.
 pub(super) fn crop_picture(
     view: OutputRef<'_>,
     exposure: &Exposure,
@@ -32,7 +33,7 @@ pub(super) fn crop_picture(
     }
 }
 
-/// [`crop_numbers`] of a gray frame in eight bits, without the numbers between.
+/// [`crop_numbers`] of a gray frame, directly to eight bits.
 fn crop_gray(
     latent: &[f32],
     exposure: &Exposure,
@@ -47,7 +48,7 @@ fn crop_gray(
     out
 }
 
-/// The same of three planes in eight bits.
+/// Crops three eight-bit planes.
 fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &ImagePool<u8>) -> ImageU8 {
     let mut out = ImageU8::in_store(store, true, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
@@ -57,7 +58,7 @@ fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &ImagePool<u8>) -> Ima
     out
 }
 
-/// Where a frame's rows lie in the planes that it was padded to.
+/// The position of a frame's rows in the planes that it was padded to.
 struct Rows {
     width: usize,
     height: usize,
@@ -77,7 +78,7 @@ impl Rows {
         &planes[channel * self.padded_area + y * self.padded_width..][..self.width]
     }
 
-    /// The mean of the three colours along row `y`.
+    /// The mean of the three colors along row `y`.
     fn mean<'a>(&self, latent: &'a [f32], y: usize) -> impl Iterator<Item = f32> + 'a {
         let at = |channel| self.at(latent, channel, y).iter();
         at(0).zip(at(1)).zip(at(2)).map(|((a, b), c)| (a + b + c) / 3.0)

@@ -1,13 +1,13 @@
-//! EDI, the event-based double integral (Pan et al., CVPR 2019): the baseline without weights.
+//! EDI, the event-based double integral (Pan et al., CVPR 2019): a baseline without weights.
 //!
-//! A blurry frame is the mean of sharp ones. An event says that the logarithm of a pixel's
-//! brightness changed by the contrast threshold, so relative to its value at one instant the
-//! brightness is known throughout the exposure, and the frame divided by the mean of that is
-//! the sharp image at that instant (equations 7 and 8 of the paper).
+//! A blurry frame is the mean of sharp images over the exposure. An event means that the logarithm
+//! of a pixel's brightness changed by the contrast threshold. Relative to its value at one instant,
+//! the brightness is therefore known throughout the exposure; the frame divided by the mean of this
+//! relative brightness is the sharp image at that instant (equations 7 and 8 of the paper).
 
 #![allow(
     clippy::indexing_slicing,
-    reason = "indices follow from image sizes, not from what is in them"
+    reason = "indices follow from image sizes, not from image content"
 )]
 
 use super::DeblurError;
@@ -16,11 +16,11 @@ use crate::exposure::Exposure;
 use crate::image::{ImageF32, Size};
 use crate::time::TimeRange;
 
-/// The sharp image at every target, a span on the events' clock. Events of another resolution
-/// than the image's act on the pixels around them by bilinear interpolation of the logarithm.
+/// The sharp image at every target, a time range on the events' clock. Events of another
+/// resolution than the image's are upsampled by bilinear interpolation of the logarithm.
 ///
 /// # Errors
-/// An empty or reversed exposure or target, or an event outside the sensor.
+/// Fails if the exposure or a target is empty or reversed, or an event lies outside the sensor.
 pub fn edi(
     exposure: &Exposure,
     targets: &[TimeRange],
@@ -31,21 +31,21 @@ pub fn edi(
     Ok(ratios.iter().map(|r| apply(&exposure.frame, &enlarge(r, exposure.sensor, size))).collect())
 }
 
-/// The threshold, one for both polarities, under which two consecutive exposures agree: each
-/// restored at its middle, they must differ by what the events in between say. `between` holds
+/// Estimates one threshold for both polarities from two consecutive exposures: each restored at its
+/// middle, they must differ by the change that the events in between describe. `between` contains
 /// the events from the middle of the first to the middle of the second exposure; others are
-/// passed over. `None` where too few pixels fired often enough to tell.
+/// ignored. Returns `None` if too few pixels fired often enough.
 ///
 /// # Errors
-/// As [`edi`].
+/// Like [`edi`].
 pub fn estimate_thresholds(
     first: &Exposure,
     second: &Exposure,
     between: &[Event],
 ) -> Result<Option<Thresholds>, DeblurError> {
-    /// Contrasts that event cameras are set to lie well within.
+    /// Range of contrast thresholds that includes all common settings of event cameras.
     const RANGE: (f64, f64) = (0.05, 0.8);
-    /// Net events that make a pixel count: fewer say little more than noise does.
+    /// Net number of events from which a pixel is used: fewer are dominated by noise.
     const MIN_EVENTS: i32 = 3;
     const MIN_PIXELS: usize = 50;
     let sensor = first.sensor;
@@ -57,8 +57,8 @@ pub fn estimate_thresholds(
             *n += if e.polarity { 1 } else { -1 };
         }
     }
-    let telling: Vec<usize> = (0..net.len()).filter(|i| net[*i].abs() >= MIN_EVENTS).collect();
-    if telling.len() < MIN_PIXELS || second.sensor != sensor {
+    let informative: Vec<usize> = (0..net.len()).filter(|i| net[*i].abs() >= MIN_EVENTS).collect();
+    if informative.len() < MIN_PIXELS || second.sensor != sensor {
         return Ok(None);
     }
     let ordered = [first, second].map(|e| ordered(e).map(|events| (e, events)));
@@ -81,12 +81,12 @@ pub fn estimate_thresholds(
         let [before, after] = latent.as_slice() else { return Ok(f64::INFINITY) };
         let one =
             |i: &usize| (f64::from(after[*i] - before[*i]) - contrast * f64::from(net[*i])).abs();
-        Ok(telling.iter().map(one).sum())
+        Ok(informative.iter().map(one).sum())
     };
     minimum((RANGE.0.ln(), RANGE.1.ln()), disagreement).map(|c| Some(Thresholds::both(c.exp())))
 }
 
-/// Where `f` is least: a coarse scan finds the valley, a golden section its floor.
+/// The minimum of `f`: a coarse scan finds the valley, a golden-section search refines it.
 fn minimum(
     (low, high): (f64, f64),
     mut f: impl FnMut(f64) -> Result<f64, DeblurError>,
@@ -113,7 +113,7 @@ fn minimum(
     Ok((a + b) / 2.0)
 }
 
-/// Logarithm of the mean of the planes, kept away from the logarithm of zero.
+/// Logarithm of the mean of the planes, with a lower limit that avoids the logarithm of zero.
 fn log_luminance(image: &ImageF32) -> Vec<f32> {
     const DARKEST: f32 = 1.0 / 255.0;
     let channels = image.channels();
@@ -123,7 +123,7 @@ fn log_luminance(image: &ImageF32) -> Vec<f32> {
         .collect()
 }
 
-/// The mean of the pixels that fall into every cell of a smaller grid.
+/// The mean of the pixels in every cell of a smaller grid.
 fn reduce(frame: &ImageF32, to: Size) -> ImageF32 {
     let from = frame.size();
     let mut out = ImageF32::filled(frame.channels() == 3, to, 0.0);
@@ -146,7 +146,7 @@ fn reduce(frame: &ImageF32, to: Size) -> ImageF32 {
     out
 }
 
-/// The events of the exposure in the order of time.
+/// The events within the exposure, in order of time.
 fn ordered(exposure: &Exposure) -> Result<Vec<Event>, DeblurError> {
     let Exposure { span, sensor, events, .. } = exposure;
     if sensor.area() == 0 {
@@ -168,9 +168,9 @@ fn ordered(exposure: &Exposure) -> Result<Vec<Event>, DeblurError> {
     Ok(list)
 }
 
-/// Brightness of every event pixel relative to the start of the exposure.
+/// Brightness of an event pixel relative to the start of the exposure.
 struct Level {
-    /// exp(threshold times events so far).
+    /// exp(threshold times the net number of events so far).
     now: f64,
     /// Integral over time since the start.
     integral: f64,
@@ -200,7 +200,7 @@ fn log_ratios(
     let (up, down) = (thresholds.on.exp(), (-thresholds.off).exp());
     let fresh = || Level { now: 1.0, integral: 0.0, since_us: span.start_us };
     let mut levels: Vec<Level> = (0..sensor.area()).map(|_| fresh()).collect();
-    // Both ends of every target, in the order of time.
+    // Start and end of every target, in order of time.
     let mut stops: Vec<(f64, usize, bool)> = (targets.iter().enumerate())
         .flat_map(|(i, t)| [(t.start_us, i, false), (t.end_us, i, true)])
         .map(|(t, i, end)| (t.clamp(span.start_us, span.end_us), i, end))
@@ -237,7 +237,7 @@ fn log_ratios(
     Ok(means.iter().map(|m| levels.iter().zip(m).map(log).collect()).collect())
 }
 
-/// Bilinear interpolation to another size, the outer edges of both aligned.
+/// Bilinear interpolation to another size, with aligned outer edges.
 fn enlarge(map: &[f32], from: Size, to: Size) -> Vec<f32> {
     if from == to {
         return map.to_vec();

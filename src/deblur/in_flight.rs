@@ -1,17 +1,18 @@
-//! An exposure that was submitted and not collected yet.
+//! An exposure that was submitted and is not collected yet.
 
 use crate::exposure::Exposure;
 use crate::image::Rounding;
 use crate::time::TimeRange;
 use std::sync::Arc;
 
-/// An exposure that is kept until it was collected, to be given to another engine if one fails.
+/// A shared exposure, kept until it is collected so that another engine can restore it if one
+/// fails.
 pub type SharedExposure = Arc<dyn AsRef<Exposure> + Send + Sync>;
 
 pub(crate) struct InFlight {
     pub(crate) exposure: SharedExposure,
     pub(crate) targets: Vec<TimeRange>,
     pub(crate) rounding: Rounding,
-    /// The engine works on it; otherwise it is computed when it is collected.
+    /// Whether the engine works on it; otherwise it is computed in `collect`.
     pub(crate) submitted: bool,
 }

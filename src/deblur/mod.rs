@@ -1,4 +1,4 @@
-//! From an exposure to sharp images: padding, colour and target instants around an engine.
+//! From an exposure to sharp images: padding, color and target instants around an engine.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that were padded here")]
 
@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 /// Why an exposure could not be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum DeblurError {
-    /// The engine refused or failed.
+    /// The engine rejected the input or failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The events do not fit the exposure or the sensor.
@@ -37,12 +37,12 @@ pub enum DeblurError {
     /// The event sensor has no pixels.
     #[error("the event sensor's size {0} is empty")]
     Sensor(Size),
-    /// The engine answered with another number of images than it was asked for.
-    #[error("the engine gave {found} images instead of {expected}")]
+    /// The engine returned another number of images than requested.
+    #[error("the engine returned {found} images instead of {expected}")]
     Answer {
-        /// Images that came.
+        /// Number of returned images.
         found: usize,
-        /// Images that were asked for.
+        /// Number of requested images.
         expected: usize,
     },
 }
@@ -52,7 +52,7 @@ pub struct Deblurrer {
     engine: Box<dyn Engine>,
     padded: Vec<f32>,
     flights: VecDeque<InFlight>,
-    /// Where pictures come from, and return to when nobody looks at them any more.
+    /// Pool of the returned images, which reuses their memory after they are dropped.
     store: ImagePool<u8>,
     thresholds: Thresholds,
 }
@@ -65,22 +65,22 @@ impl Deblurrer {
         Self { engine, padded, flights, store, thresholds }
     }
 
-    /// Sets the event camera's contrast thresholds for the exposures that follow.
+    /// Sets the event camera's contrast thresholds for subsequent exposures.
     pub fn set_thresholds(&mut self, thresholds: Thresholds) {
         self.thresholds = thresholds;
     }
 
-    /// The contrast thresholds that exposures are restored with.
+    /// The current contrast thresholds.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
     }
 
-    /// The sharp image at every one of `instants`, fractions of the exposure (0 its start, 1
-    /// its end). The result has the frame's size and channels and is not clamped.
+    /// The sharp image at every one of `instants`, which are fractions of the exposure (0 is its
+    /// start, 1 its end). The images have the frame's size and channels and are not clamped.
     ///
     /// # Errors
-    /// An empty or reversed exposure, an event outside the sensor, or a failing engine. Also
-    /// while exposures are in flight ([`Deblurrer::submit`]).
+    /// Fails if the exposure is empty or reversed, an event lies outside the sensor, the engine
+    /// fails, or exposures are in flight ([`Deblurrer::submit`]).
     pub fn restore(
         &mut self,
         exposure: &Exposure,
@@ -89,10 +89,10 @@ impl Deblurrer {
         self.restore_spans(exposure, &at_instants(exposure, instants))
     }
 
-    /// As [`Deblurrer::restore`] for targets on the events' clock, which may have a duration.
+    /// Like [`Deblurrer::restore`], for targets on the events' clock, which may have a duration.
     ///
     /// # Errors
-    /// As [`Deblurrer::restore`].
+    /// Like [`Deblurrer::restore`].
     pub fn restore_spans(
         &mut self,
         exposure: &Exposure,
@@ -104,11 +104,11 @@ impl Deblurrer {
         })
     }
 
-    /// As [`Deblurrer::restore`], in eight bits: the same as rounding what that gives, but a
-    /// card converts before it hands over.
+    /// Like [`Deblurrer::restore`], in eight bits. The result equals the rounded result of
+    /// [`Deblurrer::restore`], but a CUDA device converts before the download.
     ///
     /// # Errors
-    /// As [`Deblurrer::restore`].
+    /// Like [`Deblurrer::restore`].
     pub fn restore_pictures(
         &mut self,
         exposure: &Exposure,
@@ -130,7 +130,7 @@ impl Deblurrer {
         })
     }
 
-    /// Pads, asks the engine for one answer to every target, and crops the answers.
+    /// Pads the input, runs the engine for every target, and crops the outputs.
     fn compute<T>(
         &mut self,
         exposure: &Exposure,
@@ -147,7 +147,7 @@ impl Deblurrer {
         let image = Image { data: &self.padded, height, width };
         let mut out = Vec::with_capacity(targets.len());
         self.engine.restore_lent(&image, &events, form, &mut |i, view| {
-            // A second engine begins again.
+            // A fallback engine starts again at the first target.
             out.truncate(i);
             out.extend(crop(view));
         })?;
@@ -161,18 +161,18 @@ fn at_instants(exposure: &Exposure, instants: &[f64]) -> Vec<TimeRange> {
     instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect()
 }
 
-/// What an engine has to give for eight bits of an exposure.
+/// The output format that eight-bit images of an exposure need.
 fn eight_bits(exposure: &Exposure, rounding: Rounding) -> OutputFormat {
-    // The mean of three rounded colours is not the rounded mean.
+    // A gray frame needs F32: the mean of three rounded colors is not the rounded mean.
     if exposure.frame.channels() == 1 { OutputFormat::F32 } else { OutputFormat::U8(rounding) }
 }
 
-/// One answer to every target.
+/// Fails unless there is one image per target.
 fn expect(found: usize, expected: usize) -> Result<(), DeblurError> {
     if found == expected { Ok(()) } else { Err(DeblurError::Answer { found, expected }) }
 }
 
-/// A frame that is padded where it is written to.
+/// A frame that is padded while it is written to the engine.
 struct PaddedFrame<'a> {
     frame: &'a ImageF32,
     size: Size,
@@ -188,7 +188,7 @@ impl Blurry for PaddedFrame<'_> {
     }
 }
 
-/// What the engine is to see of an exposure.
+/// The engine's inputs for an exposure.
 fn prepared<'a>(
     exposure: &'a Exposure,
     targets: &'a [TimeRange],

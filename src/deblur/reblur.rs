@@ -1,31 +1,32 @@
-//! Reblurring: the mean of the sharp images over an exposure must be the blurry frame.
+//! Reblurring: makes the mean of the sharp images over an exposure equal the blurry frame.
 //!
-//! Where several instants of one exposure are restored anyway, what their mean lacks of the frame is
-//! known exactly. It is added to every one of them: the errors that all instants share vanish.
+//! If several instants of one exposure are restored, the difference between their mean and the
+//! frame is known exactly. Adding it to each image removes the errors that all of them share.
 
 use crate::image::ImageF32;
 
-/// Fewer instants say too little of the mean over the exposure.
+/// Minimum number of instants: fewer do not represent the mean over the exposure.
 pub const MIN_REBLUR_INSTANTS: usize = 5;
 
-/// Adds to every restored image what the mean of all of them lacks of `frame`. The images must be
-/// those of the middles of equal parts of the exposure, in any order. Does nothing, and answers
-/// `false`, for fewer than [`MIN_REBLUR_INSTANTS`] or for images of another shape than the frame's.
+/// Adds the difference between `frame` and the mean of all restored images to each of them. The
+/// images must be those at the centres of equal parts of the exposure, in any order. Does nothing
+/// and returns `false` if there are fewer than [`MIN_REBLUR_INSTANTS`] images, or if their shape is
+/// not the frame's.
 ///
-/// The camera's numbers must be proportional to light, as those of MS-RBD recordings are.
+/// The camera's values must be proportional to light, as in MS-RBD recordings.
 pub fn reblur(frame: &ImageF32, restored: &mut [ImageF32]) -> bool {
     let same = |p: &ImageF32| (p.size(), p.channels()) == (frame.size(), frame.channels());
     if restored.len() < MIN_REBLUR_INSTANTS || !restored.iter().all(same) {
         return false;
     }
-    let mut lack = vec![0.0_f32; frame.data().len()];
+    let mut difference = vec![0.0_f32; frame.data().len()];
     let share = 1.0 / restored.len() as f32;
     for image in restored.iter() {
-        lack.iter_mut().zip(image.data()).for_each(|(l, v)| *l -= share * v);
+        difference.iter_mut().zip(image.data()).for_each(|(d, v)| *d -= share * v);
     }
-    lack.iter_mut().zip(frame.data()).for_each(|(l, v)| *l += v);
+    difference.iter_mut().zip(frame.data()).for_each(|(d, v)| *d += v);
     for image in restored {
-        image.data_mut().iter_mut().zip(&lack).for_each(|(v, l)| *v += l);
+        image.data_mut().iter_mut().zip(&difference).for_each(|(v, d)| *v += d);
     }
     true
 }
@@ -36,7 +37,7 @@ mod tests {
     use crate::image::Size;
 
     #[test]
-    fn an_error_that_all_instants_share_vanishes() {
+    fn an_error_shared_by_all_instants_is_removed() {
         let size = Size::new(4, 2);
         let image = |k: usize, error: f32| {
             let data = (0..8).map(|i| 0.1 * ((i + k) % 8) as f32 + error).collect();
@@ -52,7 +53,7 @@ mod tests {
                 assert!((a - b).abs() < 1e-6);
             }
         }
-        // Too few instants to say anything of the mean: nothing changes.
+        // Too few instants to represent the mean: nothing changes.
         let few = restored[..4].to_vec();
         assert!(!reblur(&frame, &mut restored[..4]));
         assert!(few == restored[..4]);

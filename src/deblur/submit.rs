@@ -1,4 +1,4 @@
-//! Exposures in flight: submitted to an engine that works by itself, and not collected yet.
+//! Exposures in flight: submitted to an asynchronous engine and not collected yet.
 
 use super::crop::crop_picture;
 use super::{DeblurError, Deblurrer, at_instants, eight_bits, expect, prepared};
@@ -18,7 +18,7 @@ impl AsRef<Exposure> for Exposure {
 }
 
 impl Deblurrer {
-    /// How many more exposures may be submitted before one has to be collected.
+    /// Number of exposures that can be submitted before one has to be collected.
     pub fn free_slots(&mut self) -> usize {
         let waiting = self.flights.iter().any(|f| !f.submitted);
         match self.engine.queue() {
@@ -27,11 +27,11 @@ impl Deblurrer {
         }
     }
 
-    /// Starts on an exposure and returns at once where the engine works by itself; otherwise
-    /// the work is done in [`Deblurrer::collect`].
+    /// Starts to restore an exposure. Returns at once with an asynchronous engine; otherwise the
+    /// work is done in [`Deblurrer::collect`].
     ///
     /// # Errors
-    /// As [`Deblurrer::restore`]; then there is nothing to collect for this exposure.
+    /// Like [`Deblurrer::restore`]; then there is nothing to collect for this exposure.
     pub fn submit(
         &mut self,
         exposure: SharedExposure,
@@ -46,7 +46,7 @@ impl Deblurrer {
             Some(queue) => {
                 match put(queue, (*exposure).as_ref(), &targets, (rounding, self.thresholds)) {
                     Err(DeblurError::Engine(EngineError::Replaced)) => {
-                        self.take_back();
+                        self.mark_unsubmitted();
                         false
                     }
                     other => other?,
@@ -57,11 +57,11 @@ impl Deblurrer {
         Ok(())
     }
 
-    /// What came of the exposure that was submitted first, in eight bits, one picture for
-    /// every instant. Waits for it.
+    /// Waits for the exposure that was submitted first and returns its images in eight bits, one
+    /// per instant. Returns no image if nothing was submitted.
     ///
     /// # Errors
-    /// As [`Deblurrer::restore`]. If nothing was submitted, no picture.
+    /// Like [`Deblurrer::restore`].
     pub fn collect(&mut self) -> Result<Vec<ImageU8>, DeblurError> {
         let Some(flight) = self.flights.pop_front() else { return Ok(Vec::new()) };
         let exposure = (*flight.exposure).as_ref();
@@ -70,7 +70,7 @@ impl Deblurrer {
         {
             let (store, rounding) = (&self.store, flight.rounding);
             let mut pictures = Vec::with_capacity(flight.targets.len());
-            // From where the engine has them straight into pictures that came back.
+            // Copy directly from the engine's memory into pooled images.
             let collected = queue.collect(&mut |one| {
                 pictures.push(crop_picture(one, exposure, rounding, store));
             });
@@ -80,7 +80,7 @@ impl Deblurrer {
                     return Ok(pictures);
                 }
                 Err(error) => {
-                    self.take_back();
+                    self.mark_unsubmitted();
                     if !matches!(error, EngineError::Replaced) {
                         return Err(error.into());
                     }
@@ -90,19 +90,19 @@ impl Deblurrer {
         self.pictures(exposure, &flight.targets, flight.rounding)
     }
 
-    /// Whether [`Deblurrer::collect`] need not wait, other than for its own work.
+    /// Whether [`Deblurrer::collect`] returns without waiting for the engine.
     pub fn is_ready(&mut self) -> bool {
         let submitted = self.flights.front().is_some_and(|f| f.submitted);
         !submitted || self.engine.queue().is_none_or(AsyncEngine::is_ready)
     }
 
-    /// Gets something whenever [`Deblurrer::is_ready`] may have become true.
+    /// Receives a message whenever [`Deblurrer::is_ready`] may have become true.
     pub fn ready_channel(&mut self) -> Receiver<()> {
         self.engine.queue().map_or_else(never, AsyncEngine::ready_channel)
     }
 
-    /// A failed engine has forgotten what was in flight.
-    fn take_back(&mut self) {
+    /// A failed engine loses the exposures in flight: compute them in `collect` instead.
+    fn mark_unsubmitted(&mut self) {
         self.flights.iter_mut().for_each(|f| f.submitted = false);
     }
 }

@@ -1,4 +1,4 @@
-//! Arithmetic: SAN on tensors. Knows nothing of cameras.
+//! Engines that run SAN on tensors. Independent of cameras.
 
 pub mod cpu;
 pub mod cuda;
@@ -13,53 +13,53 @@ use crate::image::{Rounding, Size, reflect_plane};
 use crate::time::TimeRange;
 use crossbeam_channel::Receiver;
 
-/// Why an engine could not restore.
+/// Why an engine could not restore an exposure.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The worker threads could not be started.
     #[error("cannot start the engine's threads: {0}")]
     Threads(String),
-    /// A tensor has a shape that the network cannot take.
+    /// A tensor has a shape that the network does not support.
     #[error("{0}")]
     Shape(String),
     /// The events do not fit the exposure or the sensor.
     #[error(transparent)]
     Events(#[from] EgerError),
-    /// A device could not be used, or failed while it worked.
+    /// A device is unusable, or failed while it was working.
     #[error("{0}")]
     Device(String),
-    /// The device failed and another engine took its place; what was in flight is to be given
-    /// to that one again.
-    #[error("the engine was replaced while it worked")]
+    /// The device failed and was replaced by another engine. Exposures in flight must be submitted
+    /// again.
+    #[error("the engine failed and was replaced")]
     Replaced,
 }
 
-/// A blurry image: `(3, height, width)` numbers in `[0, 1]`, both sides multiples of 16.
+/// A blurry image: `(3, height, width)` values in `[0, 1]`, both sides multiples of 16.
 ///
 /// The planes are blue, green, red, in this order, as [`crate::image`] stores them and as the
-/// published network was trained; what an engine gives back has the same order. Planes in another
-/// order are no error, but are restored worse.
+/// published network was trained. Restored images have the same order. Another order is not
+/// detected, but reduces the quality.
 ///
 /// ```
 /// use gem_live::engine::Image;
-/// use gem_live::frame::{Picture, Size};
+/// use gem_live::image::{ImageU8, Size};
 ///
-/// // Pure red, from interleaved red, green, blue bytes as a picture file has them.
+/// // Pure red, from interleaved red, green, blue bytes as in an image file.
 /// let size = Size::new(16, 16);
-/// let frame = Picture::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_planes();
+/// let frame = ImageU8::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_planes();
 /// let image = Image { data: frame.data(), height: size.height, width: size.width };
 /// let (blue, rest) = image.data.split_at(size.area());
 /// let (green, red) = rest.split_at(size.area());
 /// assert_eq!((blue[0], green[0], red[0]), (0.0, 0.0, 1.0));
-/// # Ok::<(), gem_live::frame::FrameError>(())
+/// # Ok::<(), gem_live::image::FrameError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    /// The numbers, in blue, green, red planes.
+    /// The values, in blue, green, red planes.
     pub data: &'a [f32],
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
 }
 
@@ -74,15 +74,15 @@ impl Image<'_> {
     }
 }
 
-/// What the network reads of the events for one target: `(channels, height, width)`, both sides at
-/// least 16. The weights' [`EventInput`] decides how many channels; see [`Events::tensor`].
+/// The network's event input for one target: `(channels, height, width)`, both sides at least 16.
+/// The weights' [`EventInput`] determines the number of channels; see [`Events::tensor`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventTensor<'a> {
-    /// The numbers.
+    /// The values.
     pub data: &'a [f32],
-    /// Rows of the event sensor.
+    /// Number of rows.
     pub height: usize,
-    /// Columns of the event sensor.
+    /// Number of columns.
     pub width: usize,
 }
 
@@ -90,45 +90,46 @@ impl EventTensor<'_> {
     fn check(&self, input: EventInput) -> Result<(), EngineError> {
         let (h, w) = (self.height, self.width);
         if h < 16 || w < 16 {
-            let text = format!("a {w}x{h} event map: the network needs at least 16x16");
+            let text = format!("a {w}x{h} event tensor: the network needs at least 16x16");
             return Err(EngineError::Shape(text));
         }
-        length("event map", self.data.len(), input.channels(), h, w)
+        length("event tensor", self.data.len(), input.channels(), h, w)
     }
 }
 
 /// The events of one exposure, and the targets to restore it at.
 #[derive(Clone, Copy, Debug)]
 pub struct Events<'a> {
-    /// Events in any order; those outside the exposure are passed over.
+    /// Events in any order; those outside the exposure are ignored.
     pub events: &'a [Event],
     /// The exposure.
     pub exposure: TimeRange,
-    /// What to restore: instants, or spans within the exposure.
+    /// Targets to restore: instants, or time ranges within the exposure.
     pub targets: &'a [TimeRange],
-    /// Size of the sensor that `x` and `y` of the events lie within.
+    /// Size of the event sensor, which bounds `x` and `y` of the events.
     pub sensor: Size,
-    /// Size of the event map that the network is to see: the sensor's, or larger; the rest is
-    /// the sensor's map mirrored at its right and lower edge (the edge itself not repeated).
+    /// Size of the event tensor for the network: the sensor's, or larger. The rest is filled by
+    /// mirroring at the right and lower edge (without repeating the edge itself).
     pub padded: Size,
-    /// The camera's contrast thresholds; only weights that read the event prior use them.
+    /// The camera's contrast thresholds, used only by weights that read the event prior.
     pub thresholds: Thresholds,
 }
 
-/// Memory of [`Events::voxels_in`].
+/// Reusable buffers for [`Events::voxels_in`].
 #[derive(Debug, Default)]
 pub struct EventMap {
-    /// EGER of the sensor, where it is to be padded.
+    /// EGER at the sensor's size, if padding is needed.
     counted: Vec<f32>,
-    /// What the network is to see.
+    /// The padded result.
     padded: Vec<f32>,
 }
 
 impl Events<'_> {
-    /// What weights of `input` read for one target, `(channels, padded.height, padded.width)`.
+    /// The input for weights of the given kind and one target, `(channels, padded.height,
+    /// padded.width)`.
     ///
     /// # Errors
-    /// As [`eger_into`].
+    /// Like [`eger_into`].
     pub fn tensor(&self, target: TimeRange, input: EventInput) -> Result<Vec<f32>, EgerError> {
         let mut tensor = self.voxels(target)?;
         if input == EventInput::Prior {
@@ -141,17 +142,17 @@ impl Events<'_> {
     /// EGER for one target, `(96, padded.height, padded.width)`.
     ///
     /// # Errors
-    /// As [`eger_into`].
+    /// Like [`eger_into`].
     pub fn voxels(&self, target: TimeRange) -> Result<Vec<f32>, EgerError> {
         let mut map = EventMap::default();
         self.voxels_in(target, &mut map)?;
         Ok(map.padded)
     }
 
-    /// As [`Events::voxels`], in memory of an earlier one.
+    /// Like [`Events::voxels`], in reused buffers.
     ///
     /// # Errors
-    /// As [`eger_into`].
+    /// Like [`eger_into`].
     pub fn voxels_in<'a>(
         &self,
         target: TimeRange,
@@ -178,15 +179,15 @@ fn length(what: &str, found: usize, c: usize, h: usize, w: usize) -> Result<(), 
         return Ok(());
     }
     let needed = c * h * w;
-    Err(EngineError::Shape(format!("a {w}x{h} {what} of {found} numbers instead of {needed}")))
+    Err(EngineError::Shape(format!("a {w}x{h} {what} of {found} values instead of {needed}")))
 }
 
-/// What the network gives for one target, `(3, height, width)` each.
+/// The network's output for one target, `(3, height, width)` each.
 #[derive(Clone, Debug, Default)]
 pub struct Restored {
     /// The sharp image: blurry image times ratio; not clamped.
     pub latent: Vec<f32>,
-    /// Sharp over blurry, positive.
+    /// Ratio of sharp to blurry, positive.
     pub ratio: Vec<f32>,
 }
 
@@ -198,42 +199,42 @@ impl Restored {
         pixels
     }
 
-    /// As [`Restored::pixels`], in memory of an earlier one.
+    /// Like [`Restored::pixels`], in a reused buffer.
     pub fn pixels_in(&self, rounding: Rounding, pixels: &mut Vec<u8>) {
         pixels.clear();
         pixels.extend(self.latent.iter().map(|v| rounding.byte(*v)));
     }
 }
 
-/// In which form restored images are handed over.
+/// The format of restored images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputFormat {
-    /// Latent image and ratio as numbers.
+    /// Latent image and ratio in single precision.
     F32,
     /// The latent image in eight bits: an eighth of the bytes.
     U8(Rounding),
 }
 
-/// What came of one target, lent from where the engine has it.
+/// The result for one target, borrowed from the engine.
 #[derive(Clone, Copy, Debug)]
 pub enum OutputRef<'a> {
-    /// For [`OutputFormat::F32`]; as in [`Restored`].
+    /// For [`OutputFormat::F32`]; like [`Restored`].
     F32 {
         /// The sharp image.
         latent: &'a [f32],
-        /// Sharp over blurry.
+        /// Ratio of sharp to blurry.
         ratio: &'a [f32],
     },
-    /// For [`OutputFormat::U8`]: `(3, height, width)`, planes ordered as the blurry image's.
+    /// For [`OutputFormat::U8`]: `(3, height, width)`, in the blurry image's plane order.
     U8(&'a [u8]),
 }
 
-/// A blurry image that is written straight to where an engine wants it.
+/// A blurry image that is written directly to the engine's memory.
 pub trait Blurry {
     /// Its size, both sides multiples of 16.
     fn size(&self) -> Size;
 
-    /// Writes plane `channel` (0, 1, 2; numbers in `[0, 1]`) to `to`, which has its size.
+    /// Writes plane `channel` (0, 1, 2; values in `[0, 1]`) to `to`, which has the image's size.
     fn write_plane(&self, channel: usize, to: &mut [f32]);
 }
 
@@ -249,19 +250,19 @@ impl Blurry for Image<'_> {
     }
 }
 
-/// The side of an engine that has several exposures in flight: while it computes one, the next
-/// is on its way to it, and the one before on its way back.
+/// The asynchronous interface of an engine with several exposures in flight: upload, computation
+/// and download of different exposures overlap.
 pub trait AsyncEngine {
-    /// How many more exposures may be submitted before one has to be collected.
+    /// Number of exposures that can be submitted before one has to be collected.
     fn free_slots(&mut self) -> usize;
 
-    /// Starts on an exposure and returns before it is done. The events go first: an engine may
-    /// count and encode them while the image is still being written.
+    /// Starts to restore an exposure and returns before it is done. The events are submitted
+    /// first, so that an engine can process them while the image is still being written.
     ///
-    /// `false` if it cannot be taken together with those in flight: collect them first.
+    /// Returns `false` if the exposure cannot be combined with those in flight: collect them first.
     ///
     /// # Errors
-    /// As [`Engine::restore_events`].
+    /// Like [`Engine::restore_events`].
     fn submit(
         &mut self,
         blur: &dyn Blurry,
@@ -269,42 +270,42 @@ pub trait AsyncEngine {
         form: OutputFormat,
     ) -> Result<bool, EngineError>;
 
-    /// Waits for the exposure that was submitted first, and lends `take` what came of each of
-    /// its targets, in order.
+    /// Waits for the exposure that was submitted first and calls `take` with the result for each
+    /// target, in order.
     ///
     /// # Errors
-    /// A device that failed: nothing is in flight then, and what `take` had seen of this
-    /// exposure is not all of it. Also if nothing was submitted.
+    /// Fails if nothing was submitted or the device failed. After a device failure nothing is in
+    /// flight, and the results passed to `take` are incomplete.
     fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError>;
 
-    /// Whether the exposure that was submitted first has (at least its first target) arrived, so
-    /// that [`AsyncEngine::collect`] need not wait. True after a failure.
+    /// Whether the result for the first target of the oldest exposure has arrived, so that
+    /// [`AsyncEngine::collect`] need not wait. True after a failure.
     fn is_ready(&mut self) -> bool;
 
-    /// Gets something whenever [`AsyncEngine::is_ready`] may have become true.
+    /// Receives a message whenever [`AsyncEngine::is_ready`] may have become true.
     fn ready_channel(&mut self) -> Receiver<()>;
 }
 
-/// Something that computes SAN.
+/// An implementation of SAN.
 pub trait Engine: Send {
-    /// What its weights read of the events.
+    /// The event input of the engine's weights.
     fn event_input(&self) -> EventInput;
 
-    /// Restores one exposure at every target; the image is encoded once.
+    /// Restores one exposure at every target; the image is encoded only once.
     ///
     /// # Errors
-    /// Tensors of the wrong shape, or a device that failed.
+    /// Fails if a tensor has the wrong shape, or the device fails.
     fn restore(
         &mut self,
         blur: &Image<'_>,
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError>;
 
-    /// As [`Engine::restore`], from events. An engine that counts events faster than they can
-    /// be handed over as maps overrides this.
+    /// Like [`Engine::restore`], from events. An engine overrides this if it bins events faster
+    /// than the tensors can be transferred.
     ///
     /// # Errors
-    /// As [`Engine::restore`], and events that do not fit exposure or sensor.
+    /// Like [`Engine::restore`], and if the events do not match the exposure or the sensor.
     fn restore_events(
         &mut self,
         blur: &Image<'_>,
@@ -321,12 +322,12 @@ pub trait Engine: Send {
         self.restore(blur, &voxels)
     }
 
-    /// As [`Engine::restore_events`], but lends `take` what came of each target, with the
-    /// target's index, in order. An engine that has it in memory of its own overrides this. One
-    /// that is replaced begins again with the first target.
+    /// Like [`Engine::restore_events`], but calls `take` with the index and the borrowed result of
+    /// each target, in order. An engine overrides this if the result is in its own memory. An
+    /// engine that is replaced starts again with the first target.
     ///
     /// # Errors
-    /// As [`Engine::restore_events`].
+    /// Like [`Engine::restore_events`].
     fn restore_lent(
         &mut self,
         blur: &Image<'_>,
@@ -345,8 +346,8 @@ pub trait Engine: Send {
         Ok(())
     }
 
-    /// The engine's queue, if it can have several exposures in flight. While some are, the
-    /// other methods are refused.
+    /// The asynchronous interface, if the engine supports several exposures in flight. While
+    /// exposures are in flight, the other methods fail.
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         None
     }

@@ -1,4 +1,4 @@
-//! Which engine computes, and why; and what happens when a card gives up.
+//! Selects the engine, and replaces it when a CUDA device fails.
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
@@ -10,35 +10,36 @@ use crate::event::EventInput;
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
 
-/// What a person asks for.
+/// The requested engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first card that can be used, otherwise the processor.
+    /// The first usable CUDA device, otherwise the CPU.
     #[default]
     Auto,
-    /// A card, or an error.
+    /// A CUDA device; an error if none is usable.
     Cuda,
-    /// The processor.
+    /// The CPU.
     Cpu,
 }
 
-/// An engine, and one line on why it was taken.
+/// An engine, and why it was selected.
 pub struct Selected {
     /// The engine.
     pub engine: Box<dyn Engine>,
-    /// Such as `CUDA device 0 (...)`, or the processor and why not a card.
+    /// One line, such as `CUDA device 0 (...)`, or the CPU and why no CUDA device is used.
     pub reason: String,
 }
 
-/// Called with one line for a person, when an engine is replaced by another.
+/// Called with one line for the user when an engine is replaced by another.
 pub type Notice = Box<dyn FnMut(&str) + Send>;
 
-/// Chooses an engine. `device` is a card's number, of [`devices`]; `threads` is for the
-/// processor (0: one for every one). A card that fails later is replaced by the processor, and
-/// `notice` is told so once, unless `choice` is [`Choice::Cuda`] and the card failed at once.
+/// Selects an engine. `device` is the index of a CUDA device in [`devices`]; `threads` is the
+/// number of CPU threads (0: one per processor). A CUDA device that fails later is replaced by the
+/// CPU, and `notice` is called once.
 ///
 /// # Errors
-/// A card was asked for and none can be used, or the threads could not be started.
+/// Fails if [`Choice::Cuda`] is requested and no device is usable, or if the threads cannot be
+/// started.
 pub fn select(
     weights: &Weights,
     choice: Choice,
@@ -47,7 +48,7 @@ pub fn select(
     notice: Notice,
 ) -> Result<Selected, EngineError> {
     let card = match choice {
-        Choice::Cpu => Err("as asked for".to_owned()),
+        Choice::Cpu => Err("as requested".to_owned()),
         Choice::Auto | Choice::Cuda => open(weights, device),
     };
     match card {
@@ -65,7 +66,7 @@ pub fn select(
         Err(why) => {
             let engine = CpuEngine::new(weights, threads)?;
             let reason =
-                format!("the processor, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+                format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
             Ok(Selected { engine: Box::new(engine), reason })
         }
     }
@@ -73,9 +74,9 @@ pub fn select(
 
 fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> {
     let cards = devices()?;
-    let wanted = |ordinal: usize| device.is_none_or(|d| d == ordinal);
+    let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
     let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
-    for card in cards.iter().filter(|c| wanted(c.ordinal)) {
+    for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
         match CudaEngine::new(weights, card, Precision::Half) {
             Ok(engine) => return Ok(engine),
             Err(error) => why = error.to_string(),
@@ -84,18 +85,18 @@ fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> 
     Err(why)
 }
 
-type Spare = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
+type Fallback = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
 
-/// An engine that is replaced for good when its device fails; what failed is computed again.
+/// An engine that is permanently replaced when its device fails; the failed work is repeated.
 pub struct Failover {
     engine: Box<dyn Engine>,
-    fallback: Option<Spare>,
+    fallback: Option<Fallback>,
     notice: Notice,
 }
 
 impl Failover {
-    /// `spare` makes the replacement, `notice` is told of it.
-    pub fn new(engine: Box<dyn Engine>, fallback: Spare, notice: Notice) -> Self {
+    /// `fallback` creates the replacement; `notice` is called when that happens.
+    pub fn new(engine: Box<dyn Engine>, fallback: Fallback, notice: Notice) -> Self {
         Self { engine, fallback: Some(fallback), notice }
     }
 
@@ -112,11 +113,11 @@ impl Failover {
         }
     }
 
-    /// Puts the spare in the failed engine's place and says so; [`EngineError::Replaced`] if
-    /// there is one.
+    /// Replaces the failed engine by the fallback and calls `notice`. Returns
+    /// [`EngineError::Replaced`] on success, otherwise the error to report.
     fn replace(&mut self, why: String) -> EngineError {
         let Some(fallback) = self.fallback.take() else { return EngineError::Device(why) };
-        (self.notice)(&format!("{why}; going on with the processor"));
+        (self.notice)(&format!("{why}; continuing on the CPU"));
         match fallback() {
             Ok(engine) => {
                 self.engine = engine;
@@ -126,7 +127,7 @@ impl Failover {
         }
     }
 
-    /// As `attempt` for the queue; what was in flight is lost with a failed engine.
+    /// Like `attempt`, for the queue. A failed engine loses the exposures in flight.
     fn queued<T>(
         &mut self,
         f: impl FnOnce(&mut dyn AsyncEngine) -> Result<T, EngineError>,

@@ -1,40 +1,40 @@
-//! Files that are either whole or not there: a temporary name, a flush to the disk, a rename, and
-//! a flush of the folder that the name is in.
+//! Atomic file writes: a temporary file, a flush to disk, a rename, and a flush of the folder. The
+//! file is either complete or absent.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Why a file could not be written; nothing is left under its name.
+/// A file could not be written. The target is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {cause}")]
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
-    /// The system's reason.
+    /// The operating system's error.
     pub cause: std::io::Error,
 }
 
-/// Writes `bytes` to `path`, making its folder where it is missing.
+/// Writes `bytes` to `path` and creates its folder if missing.
 ///
 /// # Errors
-/// Whatever the system says: a full disk, a missing permission.
+/// Any I/O error, such as a full disk or a missing permission.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write()`], with the bytes produced by `fill`.
+/// Like [`write()`], with the bytes produced by `fill`.
 ///
 /// # Errors
-/// As [`write()`], and what `fill` returns.
+/// Like [`write()`], and any error that `fill` returns.
 pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), WriteError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let whole = || {
+    let write_file = || {
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();
-        // Readable like any other new file, which temporary files are not by default.
+        // Temporary files are private by default; make it readable like any other new file.
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -44,18 +44,18 @@ pub fn write_with(
         fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
-        // The name itself is only on the disk when the folder is.
+        // The rename is only durable once the folder is flushed.
         #[cfg(unix)]
         std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    whole().map_err(|cause| WriteError { path: path.to_owned(), cause })
+    write_file().map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
-/// Removes what a killed run left half written in `folder`, which need not be there.
+/// Removes temporary files that a killed run left in `folder`, which may be missing.
 ///
 /// # Errors
-/// Whatever the system says.
+/// Any I/O error.
 pub fn remove_fragments(folder: &Path) -> std::io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -76,12 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_that_fails_half_way_leaves_neither_the_file_nor_a_trace() {
+    fn a_failed_write_leaves_the_old_file_and_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/whole.bin");
         write(&path, b"before").unwrap();
         let full = |file: &mut std::fs::File| {
-            file.write_all(b"half of what")?;
+            file.write_all(b"partial")?;
             Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
         };
         let error = write_with(&path, full).unwrap_err().to_string();

@@ -1,9 +1,9 @@
-//! The YAML files of the authors' code, accepted as they are.
+//! The YAML configuration files of the authors' code, accepted unchanged.
 
 use std::path::{Path, PathBuf};
 use yaml_serde::Value;
 
-/// Why a YAML file is no configuration.
+/// Why a YAML file is not a valid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not YAML.
@@ -12,33 +12,33 @@ pub enum ConfigError {
     /// Not a list of keys and values.
     #[error("not a list of keys and values")]
     Shape,
-    /// A key whose value has another type.
+    /// A value of the wrong type.
     #[error("{key} must be {expected}, not {found}")]
     Value {
         /// The key.
         key: String,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// The value in the file.
         found: String,
     },
-    /// A choice that this network does not have.
+    /// A setting that this network does not support.
     #[error("{0}")]
     Unsupported(String),
-    /// No checkpoint of the stage and cycle.
+    /// No checkpoint for the stage and cycle.
     #[error("{}: no checkpoint named {prefix}*.ckpt", folder.display())]
     Checkpoint {
         /// The folder that was searched.
         folder: PathBuf,
-        /// How the name had to begin.
+        /// The required start of the file name.
         prefix: String,
     },
-    /// The folder of checkpoints cannot be read.
+    /// The checkpoint folder cannot be read.
     #[error("{}: {cause}", folder.display())]
     Io {
         /// The folder.
         folder: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         cause: std::io::Error,
     },
 }
@@ -46,21 +46,22 @@ pub enum ConfigError {
 /// Settings of a test or of a training, with the authors' names and defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Train (true) or test.
+    /// Train (true) or test (false).
     pub train: bool,
     /// Folder with `train/` and `test/`.
     pub root_path: PathBuf,
-    /// More such folders, to train on all of them; not in the authors' files.
+    /// Additional folders of this kind for training; not in the authors' files.
     pub more_roots: Vec<PathBuf>,
-    /// Image resolution over event resolution.
+    /// Ratio of image resolution to event resolution.
     pub scale_factor: f64,
-    /// More ratios that recordings to train on may have; not in the authors' files.
+    /// Additional ratios of training recordings; not in the authors' files.
     pub more_scales: Vec<f64>,
-    /// Whether the recordings hold sharp images.
+    /// Whether the recordings have ground truth images.
     pub has_gt: bool,
-    /// Fraction of the exposure to restore; the sharp images' times where `None`.
+    /// Instant to restore as a fraction of the exposure; `None` restores the times of the sharp
+    /// images.
     pub predict_ts: Option<f64>,
-    /// Where results go; nothing is written or measured where `None`.
+    /// Folder for results; with `None` no results are written.
     pub save_path: Option<PathBuf>,
     /// Folder of the checkpoint to load.
     pub load_dir: PathBuf,
@@ -70,35 +71,35 @@ pub struct Config {
     pub load_cycle: u32,
     /// Folder for new checkpoints.
     pub checkpoint_root: PathBuf,
-    /// Pairs in a training batch.
+    /// Batch size, in pairs.
     pub batch_size: usize,
-    /// Seed of everything random.
+    /// Random seed.
     pub seed: u64,
     /// Learning rate of the first stage.
     pub lr: f64,
-    /// `cosine`, `step`, or none.
+    /// Learning rate schedule: `cosine`, `step`, or none.
     pub lr_scheduler: Option<String>,
-    /// Epochs of the cosine's half period, or between steps.
+    /// Half period of the cosine schedule, or interval of the step schedule, in epochs.
     pub lr_decay_steps: usize,
-    /// Factor of every step.
+    /// Factor of the step schedule.
     pub lr_decay_rate: f64,
-    /// Where the cosine ends.
+    /// Final learning rate of the cosine schedule.
     pub lr_decay_min_lr: f64,
     /// Epochs of linear warm-up.
     pub warmup_epoch: usize,
-    /// Decay of the weights.
+    /// Weight decay.
     pub weight_decay: f64,
     /// `l1` or `mse`.
     pub loss: String,
-    /// Weights of blur consistency, scale consistency, teacher guidance, scale guidance.
+    /// Loss weights of blur consistency, scale consistency, teacher guidance, scale guidance.
     pub loss_weight: Vec<f64>,
-    /// Rows and columns of a training crop, in event pixels.
+    /// Height and width of a training crop, in event pixels.
     pub roi_size: Vec<usize>,
-    /// Epochs of the first stage.
+    /// Number of epochs in the first stage.
     pub first_stage_epoch: usize,
-    /// Cycles of the second stage.
+    /// Number of cycles in the second stage.
     pub second_stage_cycle: usize,
-    /// Epochs of every cycle.
+    /// Number of epochs in each cycle.
     pub second_stage_epoch: usize,
 }
 
@@ -137,7 +138,7 @@ impl Default for Config {
     }
 }
 
-/// Keys of the authors' program and of PyTorch Lightning's trainer that change nothing here.
+/// Keys of the authors' program and of PyTorch Lightning's trainer without effect here.
 const NO_MEANING: [&str; 19] = [
     "num_workers",
     "dataset",
@@ -160,20 +161,20 @@ const NO_MEANING: [&str; 19] = [
     "ckpt_path",
 ];
 
-/// What was read besides the settings.
+/// Keys of a file that were not used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remarks {
-    /// Known keys without a meaning here.
+    /// Known keys without effect here.
     pub notes: Vec<String>,
     /// Unknown keys.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Reads a YAML file's text; every key is optional.
+    /// Parses the text of a YAML file; every key is optional.
     ///
     /// # Errors
-    /// Not YAML, a value of the wrong type, or a network that is not SAN.
+    /// Fails if the text is not YAML, a value has the wrong type, or the network is not SAN.
     pub fn parse(text: &str) -> Result<(Self, Remarks), ConfigError> {
         let Value::Mapping(entries) = yaml_serde::from_str::<Value>(text)? else {
             return Err(ConfigError::Shape);
@@ -227,7 +228,7 @@ impl Config {
             "ev_in_channel" if entry.count()? == crate::event::CHANNELS => {}
             "im_in_channel" | "out_channel" if entry.count()? == 3 => {}
             "model_name" | "num_bins" | "ev_in_channel" | "im_in_channel" | "out_channel" => {
-                let text = format!("{}: {}, which is not SAN's", entry.key, entry.shown());
+                let text = format!("{}: {} is not SAN's value", entry.key, entry.shown());
                 return Err(ConfigError::Unsupported(text));
             }
             known if NO_MEANING.contains(&known) => remarks.notes.push(known.to_owned()),
@@ -236,13 +237,12 @@ impl Config {
         Ok(())
     }
 
-    /// The checkpoint that `load_dir`, `load_stage` and `load_cycle` name: of the files whose
-    /// name starts with the stage and cycle, the last one. Stage 1 is always cycle 0. (The
-    /// authors sort by a number that is the same for all of these names; here the highest epoch
-    /// decides.)
+    /// The checkpoint selected by `load_dir`, `load_stage` and `load_cycle`: of the files whose
+    /// name starts with the stage and cycle, the one with the highest epoch. Stage 1 always has
+    /// cycle 0. (The authors sort by a number that is the same for all of these names.)
     ///
     /// # Errors
-    /// An unreadable folder, or no such file in it.
+    /// Fails if the folder cannot be read or contains no such file.
     pub fn checkpoint(&self) -> Result<PathBuf, ConfigError> {
         let cycle = if self.load_stage == 1 { 0 } else { self.load_cycle };
         let prefix = format!("best-stage={}-cycle={cycle:02}", self.load_stage);
@@ -261,7 +261,7 @@ impl Config {
     }
 }
 
-/// One key with its value.
+/// A key and its value.
 #[derive(Clone, Copy)]
 struct Entry<'a> {
     key: &'a str,
@@ -273,29 +273,29 @@ impl Entry<'_> {
         yaml_serde::to_string(self.value).unwrap_or_default().trim().replace('\n', " ")
     }
 
-    fn wrong(&self, expected: &'static str) -> ConfigError {
+    fn type_error(&self, expected: &'static str) -> ConfigError {
         ConfigError::Value { key: self.key.to_owned(), expected, found: self.shown() }
     }
 
     fn boolean(&self) -> Result<bool, ConfigError> {
-        self.value.as_bool().ok_or_else(|| self.wrong("true or false"))
+        self.value.as_bool().ok_or_else(|| self.type_error("true or false"))
     }
 
     fn text(&self) -> Result<String, ConfigError> {
-        self.value.as_str().map(str::to_owned).ok_or_else(|| self.wrong("text"))
+        self.value.as_str().map(str::to_owned).ok_or_else(|| self.type_error("text"))
     }
 
-    /// Also text such as `1e-5`, which YAML 1.1 does not take for a number.
+    /// Also accepts text such as `1e-5`, which YAML 1.1 does not treat as a number.
     fn number(&self) -> Result<f64, ConfigError> {
         let text = || self.value.as_str().and_then(|t| t.parse().ok());
         (self.value.as_f64().or_else(text))
             .filter(|v: &f64| v.is_finite())
-            .ok_or_else(|| self.wrong("a number"))
+            .ok_or_else(|| self.type_error("a number"))
     }
 
     fn count(&self) -> Result<usize, ConfigError> {
         let value = self.value.as_u64().and_then(|v| usize::try_from(v).ok());
-        value.ok_or_else(|| self.wrong("a whole number that is not negative"))
+        value.ok_or_else(|| self.type_error("a non-negative integer"))
     }
 
     fn optional<T>(
@@ -305,7 +305,7 @@ impl Entry<'_> {
         if self.value.is_null() { Ok(None) } else { read(self).map(Some) }
     }
 
-    /// One value, or a list of them, whose first comes first.
+    /// One value, or the first and the remaining values of a list.
     fn one_or_more<T>(
         &self,
         read: impl Fn(&Self) -> Result<T, ConfigError>,
@@ -314,7 +314,7 @@ impl Entry<'_> {
             return Ok((read(self)?, Vec::new()));
         }
         let mut all = self.list(read)?.into_iter();
-        let first = all.next().ok_or_else(|| self.wrong("a value, or a list of some"))?;
+        let first = all.next().ok_or_else(|| self.type_error("a value or a non-empty list"))?;
         Ok((first, all.collect()))
     }
 
@@ -322,7 +322,7 @@ impl Entry<'_> {
         &self,
         read: impl Fn(&Self) -> Result<T, ConfigError>,
     ) -> Result<Vec<T>, ConfigError> {
-        let values = self.value.as_sequence().ok_or_else(|| self.wrong("a list"))?;
+        let values = self.value.as_sequence().ok_or_else(|| self.type_error("a list"))?;
         values.iter().map(|value| read(&Self { key: self.key, value })).collect()
     }
 }

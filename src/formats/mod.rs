@@ -1,4 +1,4 @@
-//! Bytes from outside, bounded: arrays, pickles, recordings, configurations.
+//! File formats with bounded parsing: arrays, pickles, recordings, configurations.
 
 pub mod aedat4;
 pub mod atomic_file;

@@ -1,43 +1,44 @@
-//! The .npy format (numpy's NEP 1, versions 1.0 to 3.0): numbers, and pickled objects as bytes.
+//! The .npy format (numpy's NEP 1, versions 1.0 to 3.0): numeric arrays, and pickled objects as
+//! bytes.
 
-/// Why bytes are not an array that can be read.
+/// Why bytes cannot be read as an array.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NpyError {
-    /// The magic string or the header is not there.
+    /// The magic string or the header is missing.
     #[error("not a .npy array")]
     Magic,
-    /// The header is not the dictionary that it should be.
-    #[error("its header is damaged")]
+    /// The header is not a valid dictionary.
+    #[error("the header of the array is damaged")]
     Header,
-    /// A type of number that recordings never have.
-    #[error("numbers of type {0:?} are not handled")]
+    /// An unsupported dtype.
+    #[error("unsupported data type {0:?}")]
     Dtype(String),
-    /// More numbers than what is read can hold.
-    #[error("it holds {found} numbers, more than the {limit} that it may")]
+    /// More elements than allowed.
+    #[error("the array has {found} elements, more than the allowed {limit}")]
     TooMany {
-        /// Numbers that the shape claims.
+        /// Number of elements according to the shape.
         found: usize,
-        /// Numbers that are accepted.
+        /// Allowed number of elements.
         limit: usize,
     },
-    /// Fewer bytes than the shape asks for.
-    #[error("its shape {shape:?} needs {needed} bytes, but {found} are there")]
+    /// Fewer bytes than the shape requires.
+    #[error("the shape {shape:?} needs {needed} bytes, but the array has {found}")]
     Length {
-        /// Claimed shape.
+        /// The declared shape.
         shape: Vec<usize>,
-        /// Bytes that the shape needs.
+        /// Bytes that the shape requires.
         needed: usize,
         /// Bytes in the file.
         found: usize,
     },
 }
 
-/// Numbers of one array, widened to the type that holds them all.
+/// Elements of an array, widened to a type that represents them exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Unsigned bytes, kept as they are: pictures are made of them.
+    /// Unsigned bytes, used for images.
     Bytes(Vec<u8>),
-    /// Any other integers, and truth values.
+    /// Any other integers and booleans.
     Integers(Vec<i64>),
     /// Floating-point numbers.
     Floats(Vec<f64>),
@@ -48,15 +49,15 @@ pub enum Values {
 /// An array in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// Length of every axis, outermost first; empty for a single number.
+    /// Length of every axis, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
-    /// The numbers.
+    /// The elements.
     pub values: Values,
 }
 
 impl Array {
-    /// The numbers as integers; `None` for objects, and where one is not a whole number that
-    /// double precision holds exactly.
+    /// The elements as integers; `None` for objects, and if a value is not an integer that double
+    /// precision represents exactly.
     pub fn integers(self) -> Option<Vec<i64>> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         match self.values {
@@ -70,7 +71,7 @@ impl Array {
         }
     }
 
-    /// The numbers in double precision; `None` for objects.
+    /// The elements in double precision; `None` for objects.
     pub fn floats(self) -> Option<Vec<f64>> {
         match self.values {
             Values::Bytes(v) => Some(v.into_iter().map(f64::from).collect()),
@@ -80,7 +81,7 @@ impl Array {
         }
     }
 
-    /// The only number of an array of one.
+    /// The value of a one-element array; `None` for other sizes.
     pub fn scalar(self) -> Option<f64> {
         match self.floats()?.as_slice() {
             [one] => Some(*one),
@@ -89,11 +90,12 @@ impl Array {
     }
 }
 
-/// Reads a .npy file's bytes, of at most `limit` numbers: they take up to eight times the room
-/// that they have in the file.
+/// Reads the bytes of a .npy file of at most `limit` elements. In memory they need up to eight
+/// times their size in the file.
 ///
 /// # Errors
-/// Damaged or cut-off bytes, too many numbers, or a type that is not handled.
+/// Fails if the bytes are damaged or truncated, or the array is too large or of an unsupported
+/// type.
 pub fn read(bytes: &[u8], limit: usize) -> Result<Array, NpyError> {
     let ((descr, fortran, shape), data) = split(bytes)?;
     let found = shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).unwrap_or(usize::MAX);
@@ -103,18 +105,18 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Array, NpyError> {
     decode(&descr, fortran, shape, data)
 }
 
-/// The shape of a .npy file's array, from its first bytes.
+/// The shape of the array in a .npy file, from its first bytes.
 ///
 /// # Errors
-/// Not the beginning of an array.
+/// Fails if the bytes do not start with a .npy header.
 pub fn shape(bytes: &[u8]) -> Result<Vec<usize>, NpyError> {
     split(bytes).map(|((_, _, shape), _)| shape)
 }
 
-/// Type, order and shape as the header tells them.
+/// Dtype, whether column-major, and shape from the header.
 type Header = (String, bool, Vec<usize>);
 
-/// The header, and the bytes after it.
+/// Splits a file into its header and the data after it.
 fn split(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or(NpyError::Magic)?;
     let (header, data) = match rest {
@@ -129,7 +131,7 @@ fn split(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     Ok((parse_header(header).ok_or(NpyError::Header)?, data))
 }
 
-/// The three entries of the header's dictionary, in whichever order.
+/// The three entries of the header's dictionary, in any order.
 fn parse_header(text: &str) -> Option<(String, bool, Vec<usize>)> {
     let value = |key: &str| {
         let quoted = [format!("'{key}':"), format!("\"{key}\":")];
@@ -141,7 +143,7 @@ fn parse_header(text: &str) -> Option<(String, bool, Vec<usize>)> {
     let descr = if quote == '\'' || quote == '"' {
         descr.get(1..)?.split_once(quote)?.0.to_owned()
     } else {
-        // A list of fields: named in the error, not handled.
+        // A structured dtype: named in the error message, not supported.
         descr.split_once(']').map_or(descr, |(fields, _)| fields).to_owned()
     };
     let fortran = value("fortran_order")?;
@@ -151,7 +153,7 @@ fn parse_header(text: &str) -> Option<(String, bool, Vec<usize>)> {
     Some((descr, fortran.starts_with("True"), shape))
 }
 
-/// Numbers of type `descr`, such as `<i8`, from their bytes.
+/// Decodes elements of dtype `descr`, such as `<i8`.
 pub(crate) fn decode(
     descr: &str,
     fortran: bool,
@@ -188,7 +190,7 @@ pub(crate) fn decode(
         "f2" => Values::Floats(bits.map(|b| half::f16::from_bits(b as u16).to_f64()).collect()),
         "f4" => Values::Floats(bits.map(|b| f64::from(f32::from_bits(b as u32))).collect()),
         "f8" => Values::Floats(bits.map(f64::from_bits).collect()),
-        // A time stamp beyond 63 bits is not one.
+        // Timestamps above 63 bits are not valid.
         _ => Values::Integers(
             bits.map(i64::try_from).collect::<Result<_, _>>().map_err(|_| dtype())?,
         ),
@@ -206,7 +208,7 @@ pub(crate) fn decode(
     Ok(Array { shape, values })
 }
 
-/// Column-major numbers in row-major order.
+/// Converts column-major elements to row-major order.
 fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut out = Vec::with_capacity(values.len());
     let mut index = vec![0_usize; shape.len()];
@@ -231,7 +233,7 @@ pub fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What stands before the numbers in such a file.
+/// The part of such a file before the data.
 pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|s| format!("{s}, ")).collect();
     let sides = if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
@@ -244,7 +246,7 @@ pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     }
     header.push('\n');
     let mut out = b"\x93NUMPY\x01\x00".to_vec();
-    // A header of at most 32 axes stays far below 64 KiB.
+    // With at most 32 axes the header is far shorter than 64 KiB.
     out.extend((header.len() as u16).to_le_bytes());
     out.extend(header.as_bytes());
     out

@@ -1,42 +1,42 @@
-//! .npz archives: a zip of .npy files, with a limit on what they may unpack to.
+//! .npz archives: a zip of .npy files, with a limit on the unpacked size.
 
 use super::npy::{self, Array, NpyError};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 
-/// Bytes that the arrays of one recording may unpack to. Two frames and 49 sharp images of
-/// 2048x1536 pixels take half of it; an archive that asks for more is an accident or an attack.
+/// Largest unpacked size of a recording's arrays, in bytes. Two frames and 49 sharp images of
+/// 2048x1536 pixels need half of it; larger archives are corrupt or malicious.
 const MAX_UNPACKED: u64 = 1 << 30;
 
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
-    /// The zip archive is damaged or cut off.
+    /// The zip archive is damaged or truncated.
     #[error("not a readable npz archive: {0}")]
     Zip(#[from] zip::result::ZipError),
-    /// An entry is damaged or cut off.
+    /// An entry is damaged or truncated.
     #[error("cannot unpack {0}: {1}")]
     Unpack(String, std::io::Error),
     /// The entries unpack to more than any recording needs.
     #[error("unpacks to more than {} MiB, which no recording needs", MAX_UNPACKED >> 20)]
     TooLarge,
-    /// An entry is no array.
+    /// An entry is not an array.
     #[error("{0}: {1}")]
     Array(String, NpyError),
 }
 
-/// An archive whose arrays are read when they are asked for.
+/// An archive whose arrays are read on request.
 pub struct Npz<R> {
     zip: zip::ZipArchive<R>,
     left: u64,
 }
 
 impl Npz<BufReader<File>> {
-    /// Opens a file, of which only what is asked for is read.
+    /// Opens a file; arrays are read only when requested.
     ///
     /// # Errors
-    /// Not a zip archive, a damaged one, or a file that cannot be read.
+    /// Fails if the file cannot be read or is not an intact zip archive.
     pub fn open(path: &Path) -> Result<Self, NpzError> {
         let file = File::open(path).map_err(zip::result::ZipError::Io)?;
         Ok(Self { zip: zip::ZipArchive::new(BufReader::new(file))?, left: MAX_UNPACKED })
@@ -44,23 +44,23 @@ impl Npz<BufReader<File>> {
 }
 
 impl<'a> Npz<Cursor<&'a [u8]>> {
-    /// Opens an archive's bytes.
+    /// Opens an archive in memory.
     ///
     /// # Errors
-    /// Not a zip archive, or a damaged one.
+    /// Fails if the bytes are not an intact zip archive.
     pub fn new(bytes: &'a [u8]) -> Result<Self, NpzError> {
         Ok(Self { zip: zip::ZipArchive::new(Cursor::new(bytes))?, left: MAX_UNPACKED })
     }
 }
 
 impl<R: Read + Seek> Npz<R> {
-    /// The shape of the array under `name`, without unpacking its numbers; `None` where there
-    /// is none.
+    /// The shape of the array under `name`, without unpacking its data; `None` if there is no such
+    /// array.
     ///
     /// # Errors
-    /// A damaged entry.
+    /// Fails if the entry is damaged.
     pub fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, NpzError> {
-        /// Far more than the header of any array takes.
+        /// More than the header of any array needs, in bytes.
         const HEADER: u64 = 4096;
         let entry = match self.zip.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
@@ -75,10 +75,10 @@ impl<R: Read + Seek> Npz<R> {
         npy::shape(&bytes).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
     }
 
-    /// The array under `name`, of at most `limit` numbers; `None` where there is none.
+    /// The array under `name`, of at most `limit` elements; `None` if there is no such array.
     ///
     /// # Errors
-    /// A damaged entry, or one that unpacks to too much.
+    /// Fails if the entry is damaged or unpacks to too much.
     pub fn get(&mut self, name: &str, limit: usize) -> Result<Option<Array>, NpzError> {
         let entry = match self.zip.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
@@ -88,7 +88,7 @@ impl<R: Read + Seek> Npz<R> {
         if entry.size() > self.left {
             return Err(NpzError::TooLarge);
         }
-        // The claimed size is not trusted: what comes is counted.
+        // The declared size is not trusted: the unpacked bytes are counted.
         let mut bytes = Vec::new();
         entry
             .take(self.left + 1)
@@ -99,25 +99,24 @@ impl<R: Read + Seek> Npz<R> {
     }
 }
 
-/// How the arrays of an archive are stored. numpy reads all of them.
+/// How the arrays of an archive are stored. numpy reads both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Packing {
-    /// As they are, as `numpy.savez` does.
+    /// Uncompressed, as `numpy.savez` does.
     #[default]
     Stored,
-    /// Deflated, as `numpy.savez_compressed` does: 1 quick, 9 small.
+    /// Deflated, as `numpy.savez_compressed` does: level 1 is fastest, 9 smallest.
     Deflated(u8),
 }
 
-/// Writes an archive array by array into a buffer, whose memory is used again. The same arrays
-/// give the same bytes.
+/// Writes an archive array by array into a reusable buffer. Equal arrays produce equal bytes.
 pub struct NpzWriter<'a> {
     zip: zip::ZipWriter<Cursor<&'a mut Vec<u8>>>,
     options: zip::write::SimpleFileOptions,
 }
 
 impl<'a> NpzWriter<'a> {
-    /// An archive in place of what is in `out`.
+    /// Starts an archive that replaces the content of `out`.
     pub fn new(out: &'a mut Vec<u8>, packing: Packing) -> Self {
         out.clear();
         let options =
@@ -131,10 +130,10 @@ impl<'a> NpzWriter<'a> {
         Self { zip: zip::ZipWriter::new(Cursor::new(out)), options }
     }
 
-    /// Adds the bytes of a .npy file, which may come in pieces.
+    /// Adds the bytes of a .npy file, given in one or more pieces.
     ///
     /// # Errors
-    /// None while memory lasts.
+    /// Fails only if memory runs out.
     pub fn add<'b>(
         &mut self,
         name: &str,
@@ -147,28 +146,28 @@ impl<'a> NpzWriter<'a> {
         Ok(())
     }
 
-    /// Ends the archive.
+    /// Completes the archive.
     ///
     /// # Errors
-    /// None while memory lasts.
+    /// Fails only if memory runs out.
     pub fn finish(self) -> Result<(), NpzError> {
         self.zip.finish()?;
         Ok(())
     }
 }
 
-/// The bytes of an archive of .npy files, deflated quickly; the same arrays give the same bytes.
+/// The bytes of an archive of .npy files at deflate level 1. Equal arrays produce equal bytes.
 ///
 /// # Errors
-/// None while memory lasts.
+/// Fails only if memory runs out.
 pub fn write(entries: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, NpzError> {
     write_packed(entries, 1)
 }
 
-/// As [`write()`], with deflate's level: 1 quick, 9 small.
+/// Like [`write()`], with a deflate level from 1 (fastest) to 9 (smallest).
 ///
 /// # Errors
-/// As [`write()`].
+/// Like [`write()`].
 pub fn write_packed(entries: &[(&str, Vec<u8>)], level: u8) -> Result<Vec<u8>, NpzError> {
     let mut out = Vec::new();
     let mut npz = NpzWriter::new(&mut out, Packing::Deflated(level));

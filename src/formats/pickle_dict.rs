@@ -3,16 +3,16 @@
 use super::npy::{Array, Values, decode};
 use crate::formats::pickle::{Dialect, Id, Node, Pickle, PickleError, load};
 
-/// Reads the arrays under `keys` of the dictionary in the pickle of an object array with one
-/// element; other entries are passed over.
+/// Reads the arrays under `keys` from the dictionary in the pickle of a one-element object array.
+/// Other entries are ignored.
 ///
 /// # Errors
-/// A damaged pickle, or one that is more than data.
+/// Fails if the pickle is damaged or contains more than data.
 pub(crate) fn read_dict(bytes: &[u8], keys: &[&str]) -> Result<Vec<(String, Array)>, PickleError> {
     let pickle = load(bytes, Dialect::Numpy)?;
     let damaged = |what| PickleError::Damaged(0, what);
     let mut id = pickle.root();
-    // The array, and lists around its only element.
+    // Unwrap the array, and lists around its only element.
     for _ in 0..8 {
         id = match pickle.node(id) {
             Node::Dict(_) => break,
@@ -33,13 +33,13 @@ pub(crate) fn read_dict(bytes: &[u8], keys: &[&str]) -> Result<Vec<(String, Arra
     Ok(out)
 }
 
-/// The state that an array was pickled with: version, shape, type, order, contents.
+/// The pickled state of an array: version, shape, type, order, contents.
 fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
     let (_, name, _, state) = pickle.call(id)?;
     (name == "_reconstruct").then(|| pickle.parts(state.unwrap_or(usize::MAX)))
 }
 
-/// The list of objects that an object array holds.
+/// The list of objects in an object array.
 fn objects(pickle: &Pickle, id: Id) -> Option<Id> {
     match state(pickle, id)? {
         [_, _, _, _, list] => Some(*list),
@@ -47,7 +47,7 @@ fn objects(pickle: &Pickle, id: Id) -> Option<Id> {
     }
 }
 
-/// An array of numbers, however it was pickled: as array, scalar, or Python list.
+/// A numeric array, pickled as an array, a scalar, or a Python list.
 fn array(pickle: &Pickle, id: Id) -> Option<Array> {
     if let Some([_, shape, dtype, fortran, contents]) = state(pickle, id) {
         let fortran = *pickle.node(*fortran) == Node::Bool(true);
@@ -85,7 +85,7 @@ fn numbers(pickle: &Pickle, shape: Id, dtype: Id, fortran: bool, contents: Id) -
     decode(&descr(pickle, dtype)?, fortran, shape, &bytes(pickle, contents)?).ok()
 }
 
-/// The type's name with its byte order, such as `<i8`.
+/// The dtype string with its byte order, such as `<i8`.
 fn descr(pickle: &Pickle, id: Id) -> Option<String> {
     let (_, name, args, state) = pickle.call(id)?;
     let Node::Str(kind) = pickle.node(*args.first()?) else { return None };
@@ -96,7 +96,7 @@ fn descr(pickle: &Pickle, id: Id) -> Option<String> {
     (name == "dtype").then(|| format!("{order}{kind}"))
 }
 
-/// Bytes, also the way in which protocol 2 writes them: as Latin-1 text to be encoded.
+/// Bytes, also in the form of protocol 2: Latin-1 text to be encoded.
 fn bytes(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
     if let Node::Bytes(b) = pickle.node(id) {
         return Some(b.clone());
@@ -107,14 +107,15 @@ fn bytes(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
     if name == "encode" { latin } else { None }
 }
 
-/// An array of a dictionary: name, type such as `<i8`, length, and what appends its bytes.
+/// An array of a dictionary: name, dtype such as `<i8`, length, and a function that appends its
+/// bytes.
 pub(crate) type Column<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
 
 /// Appends the pickle (protocol 3, read by every numpy since 1.7 and Python since 3.0) of a 0-d
 /// object array with a dictionary of one-dimensional arrays.
 pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Column<'_>]) {
     out.extend([0x80, 3]);
-    // numpy 2 still answers to the module's old name; numpy 1 knows no other.
+    // numpy 2 still accepts the module's old name; numpy 1 knows only that one.
     array_start(out, |out| out.push(b')'));
     dtype(out, "|O8");
     out.extend(b"\x89]}(");
@@ -130,8 +131,8 @@ pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Column<'_>]) {
         out.extend([0; 4]);
         data(out);
         let length = (out.len() - length_at - 4) as u32;
-        if let Some(place) = out.get_mut(length_at..length_at + 4) {
-            place.copy_from_slice(&length.to_le_bytes());
+        if let Some(field) = out.get_mut(length_at..length_at + 4) {
+            field.copy_from_slice(&length.to_le_bytes());
         }
         out.extend(b"tb");
     }
@@ -164,7 +165,7 @@ fn text(out: &mut Vec<u8>, s: &str) {
 }
 
 fn int(out: &mut Vec<u8>, n: usize) {
-    // Signed, so a count that memory can hold stays positive.
+    // A signed integer; the length of an array in memory stays positive.
     out.extend([0x8a, 8]);
     out.extend((n as u64).to_le_bytes());
 }

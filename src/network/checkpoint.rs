@@ -7,22 +7,22 @@ use safetensors::Dtype;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-/// Bytes that one entry may unpack to: the network needs 10 MB, its optimiser twice that.
+/// Largest unpacked size of an entry, in bytes: the network needs 10 MB, its optimizer twice that.
 const MAX_ENTRY: u64 = 1 << 30;
 
-/// Reads the tensors below `model.` of a checkpoint's `state_dict`; other entries, such as
-/// those of the teacher, are passed over.
+/// Reads the tensors below `model.` in a checkpoint's `state_dict`. Other entries, such as those of
+/// the teacher, are ignored.
 pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
     let bad = |what: String| WeightsError::Checkpoint(what);
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(e.to_string()))?;
     let name = (zip.file_names().filter_map(Result::ok))
         .find(|n| n.ends_with("/data.pkl"))
         .map(|n| n.into_owned());
-    let name = name.ok_or_else(|| bad("it holds no data.pkl".into()))?;
+    let name = name.ok_or_else(|| bad("it contains no data.pkl".into()))?;
     let folder = name.trim_end_matches("data.pkl").to_owned();
     let little = entry(&mut zip, &format!("{folder}byteorder")).is_none_or(|b| b != b"big");
     if !little {
-        return Err(bad("its numbers are stored big-endian".into()));
+        return Err(bad("big-endian data is not supported".into()));
     }
     let data = entry(&mut zip, &name).ok_or_else(|| bad("its data.pkl is unreadable".into()))?;
     let pickle = pickle::load(&data, Dialect::Checkpoint).map_err(|e| bad(e.to_string()))?;
@@ -43,14 +43,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
         let short = if prefixed { full.strip_prefix("model.") } else { Some(full.as_str()) };
         let Some(short) = short else { continue };
         let stored = Stored::of(&pickle, id)
-            .ok_or_else(|| bad(format!("{full} is not a tensor that can be read")))?;
+            .ok_or_else(|| bad(format!("{full} is not a tensor of a supported type")))?;
         let path = format!("{folder}data/{}", stored.key);
         let storage = entry(&mut zip, &path)
-            .ok_or_else(|| bad(format!("the numbers of {full} ({path}) are missing")))?;
+            .ok_or_else(|| bad(format!("the data of {full} ({path}) is missing or unreadable")))?;
         let numbers = super::weights::decode(stored.dtype, &storage).unwrap_or_default();
         let data = stored
             .gather(&numbers)
-            .ok_or_else(|| bad(format!("{full} reaches beyond its storage")))?;
+            .ok_or_else(|| bad(format!("{full} extends beyond its storage")))?;
         tensors.insert(short.to_owned(), Tensor { shape: stored.shape, data });
     }
     Weights::from_tensors(tensors)
@@ -63,7 +63,7 @@ fn entry(zip: &mut zip::ZipArchive<Cursor<&[u8]>>, name: &str) -> Option<Vec<u8>
     (read as u64 <= MAX_ENTRY).then_some(out)
 }
 
-/// A tensor as the pickle describes it.
+/// A tensor as described in the pickle.
 struct Stored {
     key: String,
     dtype: Dtype,
@@ -105,7 +105,7 @@ impl Stored {
         })
     }
 
-    /// The tensor's numbers in row-major order; `None` where one lies outside the storage.
+    /// The tensor's values in row-major order; `None` if it extends beyond the storage.
     fn gather(&self, storage: &[f32]) -> Option<Vec<f32>> {
         if self.shape.len() != self.stride.len() {
             return None;
@@ -129,20 +129,21 @@ impl Stored {
 }
 
 impl Weights {
-    /// Reads a PyTorch Lightning checkpoint's bytes. Its pickle is interpreted, never executed.
+    /// Reads the bytes of a PyTorch Lightning checkpoint. Its pickle is parsed, never executed.
     ///
     /// # Errors
-    /// A damaged file, a pickle that is more than data, or weights of another network.
+    /// Fails if the file is damaged, its pickle contains more than data, or the weights are of
+    /// another network.
     pub fn from_checkpoint(bytes: &[u8]) -> Result<Self, WeightsError> {
         crate::network::checkpoint::read(bytes)
     }
 
     /// The bytes of a PyTorch Lightning checkpoint with these weights, in single or half
-    /// precision: under `model.`, and again, sharing the numbers, under `teacher_model.`, as
-    /// the published program stores them.
+    /// precision. They are stored under `model.` and, sharing the storage, under
+    /// `teacher_model.`, as in the published program.
     ///
     /// # Errors
-    /// None while memory lasts.
+    /// Fails only if memory runs out.
     pub fn to_checkpoint(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
         crate::network::lightning::write(self, half)
     }

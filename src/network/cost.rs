@@ -1,11 +1,11 @@
-//! What the network costs, in the reduced form of the fusion that the engines compute.
+//! Computational cost of the network, with the fusion in the reduced form that the engines use.
 
 use super::{FUSION_LEVELS, parameters};
 use crate::event::EventInput;
 use crate::image::Size;
 
 /// Floating-point operations (two per multiply-accumulate) of restoring `instants` of one
-/// exposure. Bias, activation, pooling, upsampling, sampling and blending are left out.
+/// exposure. Bias, activation, pooling, upsampling, sampling and blending are not counted.
 pub fn operations(input: EventInput, image: Size, events: Size, instants: usize) -> f64 {
     let halved =
         |size: Size, level: usize| ((size.width >> level) as f64) * ((size.height >> level) as f64);
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_is_near_the_published_one_less_what_the_reduced_form_saves() {
+    fn the_cost_is_the_published_one_minus_the_savings_of_the_reduced_form() {
         let small = operations(EventInput::Counts, Size::new(288, 192), Size::new(72, 48), 1);
         let large = operations(EventInput::Counts, Size::new(1152, 768), Size::new(288, 192), 1);
         // 135 kMAC per pixel as published; the four-fold first and last MLP layers cost 11.4.

@@ -1,16 +1,16 @@
 //! Writes weights as a PyTorch Lightning checkpoint: a zip of a pickle and one file per tensor.
 //!
-//! The pickle names nothing that `torch.load(weights_only=True)` would refuse, so it loads with
-//! and without that, in PyTorch 1.6 (which introduced the format) and later.
+//! The pickle uses only names that `torch.load(weights_only=True)` accepts, so it loads with and
+//! without that option, in PyTorch 1.6 (which introduced the format) and later.
 
 use super::{Weights, WeightsError, parameters};
 use crate::event::EventInput;
 use crate::formats::pickle::Writer;
 use std::io::{Cursor, Write};
 
-/// PyTorch starts every file of the archive at a multiple of this, for memory mapping.
+/// PyTorch aligns every file of the archive to this many bytes, for memory mapping.
 const ALIGNMENT: u16 = 64;
-/// Folder that everything in the archive lies in; PyTorch takes any.
+/// Top-level folder of the archive; PyTorch accepts any name.
 const FOLDER: &str = "san";
 
 pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsError> {
@@ -38,7 +38,7 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
     Ok(zip.finish().map_err(|e| bad(&e))?.into_inner())
 }
 
-/// The checkpoint's dictionary, with the entries that Lightning 1.6 looks for.
+/// The checkpoint's dictionary, with the entries that Lightning 1.6 expects.
 fn pickle(events: EventInput, half: bool) -> Vec<u8> {
     let mut w = Writer::new();
     w.dict(|w| {
@@ -51,7 +51,7 @@ fn pickle(events: EventInput, half: bool) -> Vec<u8> {
         w.text("state_dict");
         w.call("collections", "OrderedDict", |_| {});
         w.entries(|w| {
-            // The teacher shares the student's numbers, as at the start of a cycle.
+            // The teacher shares the student's storage, as at the start of a cycle.
             for network in ["model", "teacher_model"] {
                 for (key, (name, shape)) in parameters(events).iter().enumerate() {
                     w.text(&format!("{network}.{name}"));
@@ -73,7 +73,7 @@ fn pickle(events: EventInput, half: bool) -> Vec<u8> {
     w.finish()
 }
 
-/// What the published program needs to build the network.
+/// The hyperparameters that the published program needs to build the network.
 fn hyper_parameters(w: &mut Writer, events: EventInput) {
     w.text("model_name");
     w.text("san");

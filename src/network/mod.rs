@@ -1,4 +1,4 @@
-//! SAN, the scale-aware network of GEM, as data: layers, shapes and weights. No arithmetic.
+//! SAN, the scale-aware network of GEM: layers, shapes and weights, without arithmetic.
 
 mod checkpoint;
 mod cost;
@@ -12,7 +12,7 @@ pub use reference::{Chw, ReferenceOutput, reference};
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
 pub use weights::{Tensor, Weights, WeightsError, tensors, to_safetensors};
 
-/// The layer that reads the events; the shape of its weights decides what it reads.
+/// The first layer of the event encoder; the shape of its weights determines the event input.
 const EVENT_LAYER: &str = "ev_enc.conv1.weight";
-/// Key of the metadata that names what is read.
+/// Metadata key for the name of the event input.
 const EVENT_INPUT_KEY: &str = "event_input";

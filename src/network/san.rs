@@ -1,17 +1,17 @@
-//! The layers of SAN (GEM, ICCV 2023, section 3.2 and figure 3), by their published names.
+//! The layers of SAN (GEM, ICCV 2023, section 3.2 and figure 3), with their published names.
 
 use crate::event::EventInput;
 
 /// One level of the multi-scale feature fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FusionLevel {
-    /// Channels of both encoders' features, and of the fused one.
+    /// Number of channels of both encoders' features, and of the fused features.
     pub channels: usize,
     /// Side of the deformable convolution's kernel.
     pub kernel: usize,
 }
 
-/// The five levels, full resolution first; every further one halves both sides.
+/// The five levels, full resolution first; each further level halves both sides.
 pub const FUSION_LEVELS: [FusionLevel; 5] = [
     FusionLevel { channels: 16, kernel: 5 },
     FusionLevel { channels: 32, kernel: 3 },
@@ -20,8 +20,8 @@ pub const FUSION_LEVELS: [FusionLevel; 5] = [
     FusionLevel { channels: 128, kernel: 3 },
 ];
 
-/// Name and shape of every parameter, in the order of the published code, of the network that
-/// reads `events`.
+/// Name and shape of every parameter of the network with the given event input, in the order of
+/// the published code.
 pub fn parameters(events: EventInput) -> Vec<(String, Vec<usize>)> {
     let mut list = Vec::new();
     let mut conv = |name: String, cout: usize, cin: usize, k: usize| {

@@ -1,4 +1,4 @@
-//! The numbers of the network, by name.
+//! The network's weights, by name.
 
 use crate::event::EventInput;
 use crate::network::{EVENT_INPUT_KEY, EVENT_LAYER, parameters};
@@ -9,37 +9,37 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Tensor {
     /// Length of every axis, outermost first.
     pub shape: Vec<usize>,
-    /// The numbers; as many as the product of `shape`.
+    /// The values; their number is the product of `shape`.
     pub data: Vec<f32>,
 }
 
-/// What is wrong with a set of weights.
+/// Why a set of weights is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// Tensors are absent, unknown or of another shape; all of them are named.
+    /// Tensors are missing, unknown or of another shape; the text names the first twelve.
     #[error("these are not the weights of SAN: {0}")]
     Mismatch(String),
-    /// A tensor holds a number that is not finite.
-    #[error("tensor {0} holds a number that is not finite")]
+    /// A tensor contains a value that is not finite.
+    #[error("tensor {0} contains a value that is not finite")]
     NotFinite(String),
     /// The safetensors container is damaged.
     #[error("not a readable safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
-    /// The Lightning checkpoint is damaged, or of another kind.
+    /// The Lightning checkpoint is damaged or not supported.
     #[error("not a readable checkpoint: {0}")]
     Checkpoint(String),
-    /// A tensor is stored in a number format that is not supported.
+    /// A tensor is stored in an unsupported data type.
     #[error("tensor {name} is stored as {dtype}, which is not supported")]
     Dtype {
         /// Name of the tensor.
         name: String,
-        /// Its number format.
+        /// Its data type.
         dtype: String,
     },
 }
 
-/// A complete, checked set of SAN's parameters under their published names: 2,421,882 of them in
-/// the published network, and a few more where the event prior is read too.
+/// A complete, validated set of SAN's parameters under their published names: 2,421,882 values in
+/// the published network, and a few more if the network also reads the event prior.
 #[derive(Clone, Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
@@ -50,7 +50,8 @@ impl Weights {
     /// Checks names and shapes against [`parameters`].
     ///
     /// # Errors
-    /// Names every missing, extra and misshapen tensor, and one with non-finite numbers.
+    /// Fails if a tensor is missing, unknown or of the wrong shape (the error names the first
+    /// twelve), or if a value is not finite.
     pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Result<Self, WeightsError> {
         let mut faults = Vec::new();
         let channels = tensors.get(EVENT_LAYER).and_then(|t| t.shape.get(1).copied());
@@ -66,7 +67,7 @@ impl Weights {
             }
         }
         for name in tensors.keys().filter(|n| !expected.contains_key(*n)) {
-            faults.push(format!("{name} is not part of it"));
+            faults.push(format!("{name} is not part of SAN"));
         }
         if !faults.is_empty() {
             let more = faults.len().saturating_sub(12);
@@ -84,10 +85,11 @@ impl Weights {
         Ok(Self { tensors, event_input })
     }
 
-    /// Reads a safetensors file's bytes: float32, float16, bfloat16 or float64.
+    /// Reads the bytes of a safetensors file: float32, float16, bfloat16 or float64.
     ///
     /// # Errors
-    /// A damaged container, an unknown number format, or weights of another network.
+    /// Fails if the container is damaged, a data type is unknown, or the weights are of another
+    /// network.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
         let plain = |name: String| name.strip_prefix("model.").map(str::to_owned).unwrap_or(name);
         let weights =
@@ -97,26 +99,26 @@ impl Weights {
         weights.check_event_input(metadata.and_then(|m| m.get(EVENT_INPUT_KEY)))
     }
 
-    /// Refuses weights whose file names another event input than the shapes have.
+    /// Returns an error if the file names another event input than its shapes imply.
     fn check_event_input(self, stated: Option<&String>) -> Result<Self, WeightsError> {
         match stated {
             Some(name) if name != self.event_input.name() => Err(WeightsError::Mismatch(format!(
-                "the file states the event input {name:?}, its first layer reads {:?}",
+                "the file states the event input {name:?}, but its first layer reads {:?}",
                 self.event_input.name()
             ))),
             _ => Ok(self),
         }
     }
 
-    /// What these weights read of the events.
+    /// The event input of these weights.
     pub fn event_input(&self) -> EventInput {
         self.event_input
     }
 
-    /// Reads either format; a zip archive is taken for a checkpoint.
+    /// Reads either format; a zip archive is read as a checkpoint.
     ///
     /// # Errors
-    /// As [`Weights::from_checkpoint`] and [`Weights::from_safetensors`].
+    /// Like [`Weights::from_checkpoint`] and [`Weights::from_safetensors`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
         if bytes.starts_with(b"PK") {
             Self::from_checkpoint(bytes)
@@ -125,10 +127,10 @@ impl Weights {
         }
     }
 
-    /// The weights that come with the program; see `assets/README.md` for where they are from.
+    /// The built-in weights; `assets/README.md` documents their origin.
     ///
     /// # Errors
-    /// None, unless the program was built from damaged sources.
+    /// Fails only if the program was built from damaged sources.
     pub fn embedded() -> Result<Self, WeightsError> {
         Self::from_safetensors(include_bytes!("../../assets/weights.safetensors"))
     }
@@ -136,7 +138,7 @@ impl Weights {
     /// The bytes of a safetensors file with these weights, in single or half precision.
     ///
     /// # Errors
-    /// None that a complete set of weights could cause.
+    /// Never fails for a complete set of weights.
     pub fn to_safetensors(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
         if half {
             let narrow = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
@@ -147,20 +149,20 @@ impl Weights {
         }
     }
 
-    /// Notes for the header; none for the published network, whose files stay as they were.
+    /// Metadata for the header; none for the published network, whose files stay unchanged.
     fn metadata(&self) -> Option<HashMap<String, String>> {
         (self.event_input != EventInput::Counts)
             .then(|| HashMap::from([(EVENT_INPUT_KEY.into(), self.event_input.name().into())]))
     }
 
-    /// Layers for tests that are not SAN's.
+    /// Weights of arbitrary layers, for tests.
     #[cfg(test)]
     pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
         let tensors = tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
         Self { tensors, event_input: EventInput::default() }
     }
 
-    /// A parameter by its published name; empty for a name that SAN does not have.
+    /// The values of a parameter by its published name; empty for an unknown name.
     pub fn get(&self, name: &str) -> &[f32] {
         self.tensors.get(name).map_or(&[], |t| &t.data)
     }
@@ -171,10 +173,10 @@ impl Weights {
     }
 }
 
-/// Every tensor of a safetensors file's bytes, as single precision.
+/// Every tensor in the bytes of a safetensors file, converted to single precision.
 ///
 /// # Errors
-/// A damaged container, or an unknown number format.
+/// Fails if the container is damaged or a data type is not supported.
 pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
     let file = safetensors::SafeTensors::deserialize(bytes)?;
     let one = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
@@ -187,10 +189,10 @@ pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
     file.tensors().into_iter().map(one).collect()
 }
 
-/// Tensors as the bytes of a safetensors file, in single precision.
+/// The bytes of a safetensors file with the given tensors, in single precision.
 ///
 /// # Errors
-/// A tensor whose numbers do not fit its shape.
+/// Fails if the number of values does not match a tensor's shape.
 pub fn to_safetensors(tensors: &[(&str, Tensor)]) -> Result<Vec<u8>, WeightsError> {
     let list = tensors.iter().map(|(name, t)| (*name, t));
     serialize(list, safetensors::Dtype::F32, wide, None)
@@ -217,7 +219,7 @@ pub(crate) fn serialize<'a>(
     Ok(safetensors::serialize(views, metadata)?)
 }
 
-/// Turns stored little-endian numbers into `f32`; `None` for formats that weights never have.
+/// Converts little-endian values to `f32`; `None` for unsupported data types.
 pub(crate) fn decode(dtype: safetensors::Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         bytes.as_chunks::<N>().0.iter().map(|c| f(*c)).collect()

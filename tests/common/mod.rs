@@ -1,13 +1,13 @@
 //! Weights for tests.
 
-#![allow(dead_code, reason = "every test uses its part")]
+#![allow(dead_code, reason = "every test uses only a part")]
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use gem_live::event::EventInput;
 use gem_live::network::{Tensor, Weights, parameters};
 use rand::{Rng, SeedableRng};
 
-/// Weights of ordinary size, with offsets of about a pixel.
+/// Weights of typical size, with offsets of about a pixel.
 pub fn random_weights(seed: u64) -> Weights {
     random_weights_for(EventInput::Counts, seed)
 }

@@ -36,7 +36,7 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
              free; {used}"
         )
     };
-    assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: --gpu 1 takes it")]);
+    assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: select it with --gpu 1")]);
     let old = [("CUDA_STANDIN_MAJOR", "6"), ("CUDA_STANDIN_MINOR", "1")];
     let two = told(&[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]).unwrap();
     let why = "not used: its compute capability is 6.1, and 7.5 (Turing) is needed";
@@ -82,7 +82,7 @@ fn the_program_computes_on_the_card_that_was_asked_for_or_says_in_one_line_why_n
     let (done, out, said) = run("--engine cuda --device 1", "2");
     assert!(done && out.contains("computing on CUDA device 1 (stand-in)"), "{out} {said:?}");
     let (done, out, said) = run("--engine auto", "1");
-    assert!(done && out.contains("the processor") && out.contains("is 7.0"), "{out} {said:?}");
+    assert!(done && out.contains("the CPU") && out.contains("is 7.0"), "{out} {said:?}");
     for (device, why) in [
         ("0", "cannot be used: its compute capability is 7.0, and 7.5 (Turing) is needed"),
         ("4", "there is no CUDA device 4"),
@@ -112,7 +112,7 @@ fn case_old_card() {
     let error = chosen(Choice::Cuda, Some(0)).unwrap_err();
     assert!(error.contains("compute capability is 7.0"), "{error}");
     let reason = chosen(Choice::Auto, None).unwrap();
-    assert!(reason.starts_with("the processor") && reason.contains("is 7.0"), "{reason}");
+    assert!(reason.starts_with("the CPU") && reason.contains("is 7.0"), "{reason}");
 }
 
 #[test]
@@ -127,5 +127,5 @@ fn case_two_cards() {
     let error = chosen(Choice::Cuda, Some(2)).unwrap_err();
     assert_eq!(error, "there is no CUDA device 2");
     let reason = chosen(Choice::Auto, Some(2)).unwrap();
-    assert!(reason.starts_with("the processor"), "{reason}");
+    assert!(reason.starts_with("the CPU"), "{reason}");
 }

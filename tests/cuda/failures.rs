@@ -103,7 +103,7 @@ fn case_failure() {
     let said = said.lock().unwrap();
     println!("said: {said:?}");
     // Either the card was not taken in the first place, or it was said once that it failed.
-    let on_cpu = selected.reason.starts_with("the processor");
+    let on_cpu = selected.reason.starts_with("the CPU");
     assert_eq!(said.len(), usize::from(!on_cpu));
 }
 

@@ -135,7 +135,7 @@ fn gpu_check_runs_to_its_end_and_its_table_has_every_column() {
     let (status, said) = packed.gpu_check(&path, "16x16/17x16");
     println!("{said}");
     assert_eq!(status, Some(0));
-    assert!(said.contains("CUDA device 0: stand-in") && said.contains("nothing is wrong"));
+    assert!(said.contains("CUDA device 0: stand-in") && said.contains("all checks ran and passed"));
 
     let calls = std::fs::read_to_string(packed.at("bin/sanitizer.log")).unwrap();
     let program = packed.at("pack/gem-live");
@@ -205,8 +205,13 @@ fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     let (status, said) = packed.gpu_check("/usr/local/bin:/usr/bin:/bin", "16x16");
     println!("{said}");
     assert_eq!(status, Some(1));
-    assert!(said.contains("forward_1 is not the golden one") && !said.contains("forward_0 is not"));
-    assert!(said.contains("WRONG: gem-live gpu-check") && !said.contains("nothing is wrong"));
+    assert!(
+        said.contains("forward_1 differs from the golden pass")
+            && !said.contains("forward_0 differs")
+    );
+    assert!(
+        said.contains("FAILED: gem-live gpu-check") && !said.contains("all checks ran and passed")
+    );
     // The rest was measured all the same.
     let table = packed.table();
     assert!(table.contains("**Failed:** golden passes: forward_1"), "{table}");

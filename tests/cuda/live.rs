@@ -129,7 +129,7 @@ fn case_live_failure() {
     let notices = pipeline.notices().list();
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert_eq!((notices[0].part, notices[0].count), ("card", 1), "{notices:?}");
-    assert!(notices[0].text.ends_with("going on with the processor"), "{notices:?}");
+    assert!(notices[0].text.ends_with("continuing on the CPU"), "{notices:?}");
     assert!(shown.is_sorted_by(|a, b| a.0 < b.0));
     let (number, last) = shown.last().unwrap();
     assert_eq!(differ(last, &on_the_processor(*number)), 0, "not the processor's picture");

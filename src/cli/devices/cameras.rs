@@ -1,4 +1,4 @@
-//! The cameras' part of `gem-live devices`.
+//! The camera section of `gem-live devices`.
 
 use gem_live::camera::DeviceError;
 use gem_live::camera::drivers::davis::Davis;
@@ -6,7 +6,7 @@ use gem_live::camera::drivers::genicam::GenIcam;
 use gem_live::camera::drivers::uvc::Uvc;
 use gem_live::camera::host_check::{Host, UsbKind};
 
-/// What cameras there are, and exactly what is missing for them.
+/// Lists the cameras, and what is missing to use them.
 pub(crate) fn report() -> String {
     let host = Host::this();
     let mut lines = Vec::new();
@@ -17,7 +17,7 @@ pub(crate) fn report() -> String {
         lines.push(match host.rule() {
             Some(rule) => format!("udev rule for event cameras: {}", rule.display()),
             None => {
-                "udev rule for event cameras: not installed (only root may open them): sudo cp \
+                "udev rule for event cameras: not installed (only root can open them): sudo cp \
                      assets/udev/65-gem-live.rules /etc/udev/rules.d/"
                     .into()
             }
@@ -38,10 +38,10 @@ fn davis(host: &Host<'_>) -> Vec<String> {
     let cameras: Vec<_> =
         host.usb_cameras().into_iter().filter(|c| c.kind == UsbKind::Event).collect();
     if cameras.is_empty() {
-        // Where there is no tree to read, or no camera in it, libcaer has the last word.
+        // Without sysfs, or without a camera in it, ask libcaer.
         return match library.look(None) {
             Ok(found) => vec![described("davis", &found.model, &found.serial, &found.firmware)],
-            Err(_) => vec!["libcaer is there; no DAVIS is connected".into()],
+            Err(_) => vec!["libcaer is installed; no DAVIS is connected".into()],
         };
     }
     let line = |camera: gem_live::camera::host_check::UsbCamera| {
@@ -54,8 +54,8 @@ fn davis(host: &Host<'_>) -> Vec<String> {
     cameras.into_iter().map(line).collect()
 }
 
-/// A camera as it is named on the command line, and what it says of itself. No firmware is
-/// ever advised: a newer one of iniVation's makes its cameras unusable for libcaer.
+/// A camera by its command line name, with its model and details. Never recommends a firmware
+/// update: newer iniVation firmware makes the cameras unusable for libcaer.
 fn described(kind: &str, model: &str, serial: &str, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!(" ({more})") };
     format!("{kind}:{serial}  {model}{more}")
@@ -64,7 +64,7 @@ fn described(kind: &str, model: &str, serial: &str, more: &str) -> String {
 fn genicam() -> Vec<String> {
     match GenIcam::list() {
         Ok(found) if found.is_empty() => {
-            vec!["libaravis is there; no GenICam camera answers".into()]
+            vec!["libaravis is installed; no GenICam camera was found".into()]
         }
         Ok(found) => {
             let line = |f: gem_live::camera::drivers::genicam::Found| {

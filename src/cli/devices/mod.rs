@@ -1,4 +1,4 @@
-//! `gem-live devices`: what is connected, and whether it can be used.
+//! `gem-live devices`: lists connected devices and whether they are usable.
 
 mod cameras;
 
@@ -7,8 +7,12 @@ use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
 use std::process::ExitCode;
 
-/// Show the cameras and what they lack, and the graphics cards and why each is or is not used.
+/// List cameras and CUDA devices, and what is missing to use them.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live devices
+  gem-live live --gpu 1    use the CUDA device with index 1")]
 pub(crate) struct Devices {}
 
 impl Devices {
@@ -22,7 +26,7 @@ impl Devices {
     }
 }
 
-/// One line for every card, or one on why there is none.
+/// One line per CUDA device, or one line with the reason why there is none.
 fn cards() -> String {
     let cards = match cuda::devices() {
         Ok(cards) => cards,
@@ -33,13 +37,13 @@ fn cards() -> String {
     let line = |c: &cuda::DeviceInfo| {
         let (major, minor) = c.capability;
         let free = c.free_bytes.map_or("unknown".into(), |b| format!("{} MiB", mib(b)));
-        let use_of = match &c.unusable {
+        let status = match &c.unusable {
             Some(why) => format!("not used: {why}"),
             None if std::mem::take(&mut first) => "used".into(),
-            None => format!("not used: --gpu {} takes it", c.ordinal),
+            None => format!("not used: select it with --gpu {}", c.ordinal),
         };
         format!(
-            "CUDA device {}: {}, compute capability {major}.{minor}, {free} of {} MiB free; {use_of}\n",
+            "CUDA device {}: {}, compute capability {major}.{minor}, {free} of {} MiB free; {status}\n",
             c.ordinal,
             c.name,
             mib(c.total_bytes)

@@ -1,4 +1,4 @@
-//! Golden forward passes: what PyTorch computed with the published network.
+//! Golden forward passes: outputs computed by PyTorch with the published network.
 
 use crate::cli::failure::Failure;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision};
@@ -7,12 +7,12 @@ use gem_live::network::{Weights, tensors};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// What single precision may be off by.
+/// Largest allowed error in single precision.
 const SINGLE: f32 = 1e-3;
-/// What half precision has to reach against single precision, in dB, for pixels from 0 to 1.
+/// Smallest allowed PSNR of half precision against single precision, in dB, for pixels in 0..1.
 const HALF_DB: f64 = 50.0;
 
-/// The passes in a folder, against its weights; the second list says which are off.
+/// Compares all passes in a folder. Returns a row per pass, and a message per failed pass.
 pub(super) fn golden(
     folder: &Path,
     card: &DeviceInfo,
@@ -20,25 +20,26 @@ pub(super) fn golden(
     let weights = Weights::from_bytes(&read(&folder.join("san.safetensors"))?)?;
     let mut single = CudaEngine::new(&weights, card, Precision::Single)?;
     let mut half = CudaEngine::new(&weights, card, Precision::Half)?;
-    let (mut rows, mut off) = (Vec::new(), Vec::new());
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for path in passes(folder)? {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let pass = Pass::read(&path)?;
         let (worst, psnr_db) = pass.compare(&mut single, &mut half)?;
-        println!("{name}: single precision off by {worst:e}, half {psnr_db:.1} dB of it");
-        // Also where one is not a number.
+        println!("{name}: single precision error {worst:e}, half precision {psnr_db:.1} dB");
+        // Negated, so that NaN fails too.
         if !(worst < SINGLE && psnr_db > HALF_DB) {
-            off.push(format!(
-                "{name} is not the golden one: single precision is off by {worst:e} (below {SINGLE:e} \
-                 is right), half is {psnr_db:.1} dB of it (above {HALF_DB} is right)"
+            failures.push(format!(
+                "{name} differs from the golden pass: the error in single precision is {worst:e} \
+                 (must be below {SINGLE:e}), half precision is {psnr_db:.1} dB (must be above \
+                 {HALF_DB})"
             ));
         }
         rows.push(json!({ "name": name, "single_worst": worst, "half_psnr_db": psnr_db }));
     }
-    Ok((rows, off))
+    Ok((rows, failures))
 }
 
-/// `forward_*.safetensors` by name.
+/// The `forward_*.safetensors` files in a folder, sorted by name.
 fn passes(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut found: Vec<PathBuf> = Vec::new();
@@ -50,7 +51,7 @@ fn passes(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     if found.is_empty() {
-        return Err(format!("{} holds no forward_*.safetensors", folder.display()).into());
+        return Err(format!("{}: contains no forward_*.safetensors", folder.display()).into());
     }
     found.sort();
     Ok(found)
@@ -60,10 +61,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
-/// Planes and their height and width.
+/// Data, height and width.
 type Tensor = (Vec<f32>, usize, usize);
 
-/// Inputs and output of the network.
+/// Inputs and expected output of the network.
 struct Pass {
     blur: Tensor,
     event: Tensor,
@@ -76,14 +77,14 @@ impl Pass {
         let mut take = |name: &str| match file.remove(name).map(|t| (t.data, t.shape)) {
             Some((data, shape)) => match shape.as_slice() {
                 [1, _, height, width] => Ok((data, *height, *width)),
-                _ => Err(format!("{}: {name} has the shape {shape:?}", path.display())),
+                _ => Err(format!("{}: {name} has shape {shape:?}", path.display())),
             },
-            None => Err(format!("{} has no {name}", path.display())),
+            None => Err(format!("{}: no tensor named {name}", path.display())),
         };
         Ok(Self { blur: take("blur")?, event: take("event")?, latent: take("latent")? })
     }
 
-    /// How far the engine in single precision is off at worst, and the one in half from that.
+    /// Largest error of the engine in single precision, and PSNR in dB of half against single.
     fn compare(
         &self,
         single: &mut CudaEngine,
@@ -96,11 +97,11 @@ impl Pass {
         let exact = single.restore(&image, &voxels)?.remove(0).latent;
         let fast = half.restore(&image, &voxels)?.remove(0).latent;
         if exact.len() != self.latent.0.len() {
-            return Err("the golden latent image is of another size than its blurry one".into());
+            return Err("the golden latent image and its blurry image differ in size".into());
         }
-        let off = exact.iter().zip(&self.latent.0).map(|(a, b)| (a - b).abs());
-        // What is not a number stays, and fails.
-        let worst = off.fold(0.0_f32, |m, d| if d <= m { m } else { d });
+        let errors = exact.iter().zip(&self.latent.0).map(|(a, b)| (a - b).abs());
+        // NaN propagates, so that the check fails.
+        let worst = errors.fold(0.0_f32, |m, d| if d <= m { m } else { d });
         let square: f64 = fast.iter().zip(&exact).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         Ok((worst, -10.0 * (square / exact.len() as f64).log10()))
     }

@@ -1,4 +1,4 @@
-//! How long one pair of sizes takes, and where the time goes.
+//! Measures the duration of a restoration at one pair of sizes, per part and kernel.
 
 use super::scene::{Scene, finite};
 use crate::cli::failure::Failure;
@@ -11,24 +11,24 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Events of one exposure; MS-RBD has 19 to 226 thousand.
+/// Events per exposure; MS-RBD has 19 to 226 thousand.
 const EVENTS: usize = 100_000;
-/// Exposures of the sequence that is restored with two in flight.
+/// Number of exposures in the sequence that is restored with two in flight.
 const SEQUENCE: usize = 30;
 
-/// What is measured.
+/// Settings of one measurement.
 pub(super) struct Measurement<'a> {
     pub(super) weights: &'a Weights,
     pub(super) card: &'a DeviceInfo,
-    /// How often; medians are reported.
+    /// Number of repetitions; medians are reported.
     pub(super) repeats: usize,
-    /// Instants besides the first, for what each of them takes.
+    /// Number of instants besides the first, to measure the cost of one more.
     pub(super) further: usize,
     pub(super) image: Size,
     pub(super) sensor: Size,
 }
 
-/// Milliseconds from events and frame in host memory to pixels in host memory, padding included.
+/// Milliseconds from frame and events in host memory to pixels in host memory, with padding.
 struct HostToHost {
     one_instant_ms: f64,
     further_instant_ms: f64,
@@ -40,8 +40,8 @@ impl Measurement<'_> {
         Ok(CudaEngine::new(self.weights, self.card, Precision::Half)?)
     }
 
-    /// What the network sees of both: what the library pads (346x260 to 352x272) has to be a
-    /// size of the network's where the library is not asked.
+    /// Image and event size after padding (346x260 becomes 352x272), for calls that bypass the
+    /// library's own padding.
     fn network(&self) -> (Size, Size) {
         let up = |s: Size| Size::new(s.width.next_multiple_of(16), s.height.next_multiple_of(16));
         if up(self.image) == self.image {
@@ -51,7 +51,7 @@ impl Measurement<'_> {
         }
     }
 
-    /// The plan's memory and every kernel's work; nothing is run.
+    /// Memory of the plan and operations of every kernel, without running anything.
     pub(super) fn count(&self) -> Result<Value, Failure> {
         let (image, sensor) = self.network();
         let mut engine = self.engine()?;
@@ -62,7 +62,7 @@ impl Measurement<'_> {
         }))
     }
 
-    /// All of it, for the report.
+    /// Runs all measurements and returns the report.
     pub(super) fn run(&self) -> Result<Value, Failure> {
         let times = self.host_to_host()?;
         let (image, sensor) = self.network();
@@ -72,7 +72,7 @@ impl Measurement<'_> {
         let profile = scene.with(1, |blur, events| engine.profile(blur, events, self.repeats))?;
         let card_ms = profile.events_ms + profile.image_ms + profile.rest_ms;
         println!(
-            "{}, events {}: {:.3} ms, {card_ms:.3} ms of it on the card",
+            "{}, events {}: {:.3} ms, of which {card_ms:.3} ms on the device",
             self.image, self.sensor, times.one_instant_ms
         );
         Ok(json!({
@@ -113,7 +113,7 @@ impl Measurement<'_> {
             deblurrer.collect()?;
             Ok::<_, Failure>(start.elapsed().as_secs_f64() * 1e3)
         };
-        // The first ones capture graphs: one for either lane and slot.
+        // The first calls capture graphs, one per lane and slot.
         once()?;
         once()?;
         let mut all: Vec<f64> = (0..self.repeats).map(|_| once()).collect::<Result<_, _>>()?;
@@ -121,7 +121,7 @@ impl Measurement<'_> {
         Ok(all.get(all.len() / 2).copied().unwrap_or_default())
     }
 
-    /// Milliseconds for each exposure of a sequence, two in flight.
+    /// Milliseconds per exposure of a sequence, with two in flight.
     fn sequence(
         &self,
         deblurrer: &mut Deblurrer,

@@ -1,4 +1,4 @@
-//! `gem-live gpu-check`: what only a card can show. Called by `scripts/gpu-check`.
+//! `gem-live gpu-check`: checks that need a CUDA device. Called by `scripts/gpu-check`.
 
 mod golden;
 mod measure;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Image and event sizes that are measured.
+/// Measured pairs of image and event size.
 const SIZES: [(Size, Size); 6] = [
     (Size::new(288, 192), Size::new(288, 192)),
     (Size::new(346, 260), Size::new(346, 260)),
@@ -26,50 +26,50 @@ const SIZES: [(Size, Size); 6] = [
     (Size::new(1280, 640), Size::new(320, 160)),
     (Size::new(2048, 1536), Size::new(346, 260)),
 ];
-/// What a short run measures.
+/// The size measured by a quick run.
 const QUICK: (Size, Size) = (Size::new(64, 48), Size::new(32, 24));
 
 /// Check and measure the CUDA engine.
 #[derive(clap::Args)]
 pub(crate) struct GpuCheck {
-    /// Number of the card.
+    /// Index of the CUDA device.
     #[arg(long, alias = "device", default_value_t = 0)]
     gpu: usize,
     /// Folder with san.safetensors and forward_*.safetensors.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Where the numbers go, as JSON.
+    /// File for the measurements, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only a small image, in either precision: for compute-sanitizer.
+    /// Only a small image, in both precisions: for compute-sanitizer.
     #[arg(long)]
     small: bool,
-    /// A short run, to see that everything works: one set of random weights, 64x48 unless sizes
+    /// A short run, to check that everything works: one set of random weights, 64x48 unless sizes
     /// are given, one repetition.
     #[arg(long)]
     quick: bool,
     /// Measure weights that read the event prior.
     #[arg(long)]
     prior: bool,
-    /// Repetitions of every measurement: 30 unless told.
+    /// Repetitions of every measurement [default: 30].
     #[arg(long)]
     repeats: Option<usize>,
-    /// Only lay out memory and count the work of every kernel: nothing is measured.
+    /// Only compute the memory layout and the operations of every kernel; measure nothing.
     #[arg(long)]
     plan_only: bool,
-    /// Measure only this size, IMAGE or IMAGE/EVENTS (1152x768/288x192); again for more.
+    /// Measure only this size, IMAGE or IMAGE/EVENTS, such as 1152x768/288x192 (repeatable).
     #[arg(long, value_parser = pair)]
     size: Vec<(Size, Size)>,
 }
 
-/// A size, or one of the image and one of the events; alone it is both.
+/// Parses IMAGE/EVENTS, or one size for both.
 fn pair(text: &str) -> Result<(Size, Size), String> {
     let (image, sensor) = text.split_once('/').unwrap_or((text, text));
     Ok((size(image)?, size(sensor)?))
 }
 
-/// What was found, and what went wrong: one failure does not keep the rest from being tried,
-/// since time on a card may be dear.
+/// Results and failures. A failure does not stop the remaining checks, because device time may be
+/// expensive.
 #[derive(Default)]
 struct Found {
     golden: Vec<Value>,
@@ -78,7 +78,7 @@ struct Found {
 }
 
 impl Found {
-    /// The value, or a failure for the list.
+    /// Returns the value, or records and prints the failure.
     fn keep<T>(&mut self, what: &str, result: Result<T, Failure>) -> Option<T> {
         let fail = |e: Failure| {
             eprintln!("gem-live: {what}: {e}");
@@ -100,7 +100,7 @@ impl GpuCheck {
             found.keep("random weights, small image", small);
         }
         if !self.small {
-            self.whole(card, &mut found)?;
+            self.check_all(card, &mut found)?;
         }
         if found.failures.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -108,13 +108,13 @@ impl GpuCheck {
         Err(format!("{} of the checks failed, see above", found.failures.len()).into())
     }
 
-    /// Golden passes and measurements, and the report.
-    fn whole(&self, card: &DeviceInfo, found: &mut Found) -> Result<(), Failure> {
+    /// Runs the golden passes and the measurements, and writes the report.
+    fn check_all(&self, card: &DeviceInfo, found: &mut Found) -> Result<(), Failure> {
         if let Some(folder) = self.data.as_deref() {
             let golden = golden::golden(folder, card);
-            if let Some((rows, off)) = found.keep("golden passes", golden) {
+            if let Some((rows, failures)) = found.keep("golden passes", golden) {
                 found.golden = rows;
-                for text in off {
+                for text in failures {
                     found.keep("golden passes", Err::<(), _>(text.into()));
                 }
             }

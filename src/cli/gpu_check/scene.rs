@@ -1,4 +1,4 @@
-//! Random pixels and events, and how they are handed to an engine.
+//! Random pixels and events as engine inputs.
 
 use crate::cli::failure::Failure;
 use gem_live::engine::cuda::CudaEngine;
@@ -10,10 +10,10 @@ use gem_live::time::TimeRange;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A thirtieth of a second, as MS-RBD's.
+/// About 1/30 s, as in MS-RBD.
 const EXPOSURE: TimeRange = TimeRange::new(0.0, 33_000.0);
 
-/// One exposure of noise.
+/// One exposure of random noise.
 pub(super) struct Scene {
     blur: Vec<f32>,
     image: Size,
@@ -22,7 +22,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// `count` events, all over the exposure and the sensor.
+    /// `count` random events over the whole exposure and sensor.
     pub(super) fn new(image: Size, sensor: Size, count: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(5);
         let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
@@ -41,7 +41,7 @@ impl Scene {
         Ok(Exposure { frame, span: EXPOSURE, events: events.into(), sensor })
     }
 
-    /// Calls `f` with the image, and the events for as many instants as `targets`.
+    /// Calls `f` with the image and the events of `targets` instants.
     pub(super) fn with<T>(
         &self,
         targets: usize,
@@ -70,10 +70,10 @@ impl Scene {
     }
 }
 
-/// Refuses what is not a number.
+/// Returns an error if any value is not finite.
 pub(super) fn finite(restored: &[Restored]) -> Result<(), Failure> {
     if restored.iter().all(|r| r.latent.iter().chain(&r.ratio).all(|v| v.is_finite())) {
         return Ok(());
     }
-    Err("the card gave numbers that are not finite".into())
+    Err("the device returned values that are not finite".into())
 }

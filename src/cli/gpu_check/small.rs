@@ -1,4 +1,4 @@
-//! Every kernel once: what compute-sanitizer runs, too.
+//! Runs every kernel once, also under compute-sanitizer.
 
 use super::scene::{Scene, finite};
 use crate::cli::bench::random_weights;
@@ -14,24 +14,24 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::Arc;
 
-/// Random weights that must not give numbers that are not finite; a short run takes one.
+/// Number of random sets of weights that must give finite results; a quick run uses one.
 const SEEDS: u64 = 4;
-/// What the card has to reach against the processor, in dB below the largest number.
+/// Required agreement of the device with the CPU, in dB below the largest value.
 const SINGLE_DB: f64 = 90.0;
 const HALF_DB: f64 = 45.0;
 
-/// Every kernel, at sizes that divide into no tile, for both kinds of weights, in either
-/// precision, with several instants, with maps, and with two exposures in flight. Random weights
-/// must give numbers, and from events those that the processor gives.
+/// Runs every kernel, at sizes that are no multiples of a tile, for both kinds of weights, in both
+/// precisions, with several instants, with event tensors, and with two exposures in flight. Results
+/// must be finite, and those from events must match the CPU's.
 pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
     let (image, sensor) = match quick {
         true => (Size::new(32, 16), Size::new(17, 16)),
         false => (Size::new(80, 48), Size::new(25, 19)),
     };
     let scene = Scene::new(image, sensor, 2000);
-    // What the library has to pad, so that events are mirrored.
-    let odd = Size::new(image.width - 9, image.height - 5);
-    let exposure = Arc::new(Scene::new(odd, sensor, 2000).exposure()?);
+    // A size that needs padding, so that events are mirrored.
+    let unpadded = Size::new(image.width - 9, image.height - 5);
+    let exposure = Arc::new(Scene::new(unpadded, sensor, 2000).exposure()?);
     for seed in 1..=if quick { 1 } else { SEEDS } {
         for input in [EventInput::Counts, EventInput::Prior] {
             let weights = random_weights(input, &mut StdRng::seed_from_u64(seed))?;
@@ -45,9 +45,9 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
                 finite(&got)?;
                 let db = agreement_db(&got, &want);
                 println!("random weights {seed}, {}, {precision:?}: {db:.1} dB", input.name());
-                // Also where it is not a number.
+                // Negated, so that NaN fails too.
                 if !(db >= needed) {
-                    let text = format!("{db:.1} dB of the processor ({needed} is right)");
+                    let text = format!("{db:.1} dB against the CPU ({needed} dB needed)");
                     return Err(format!("{} {precision:?} is {text}", input.name()).into());
                 }
                 in_other_ways(engine, &scene, exposure.clone(), input)?;
@@ -57,7 +57,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How far the card is off the processor at all targets, in dB below the largest number.
+/// Agreement of the device with the CPU over all targets, in dB below the largest value.
 fn agreement_db(got: &[Restored], want: &[Restored]) -> f64 {
     let numbers = |all: &[Restored]| -> Vec<f64> {
         all.iter().flat_map(|r| &r.latent).map(|v| f64::from(*v)).collect()
@@ -71,7 +71,7 @@ fn agreement_db(got: &[Restored], want: &[Restored]) -> f64 {
     20.0 * peak.log10() - 10.0 * (square / want.len() as f64).log10()
 }
 
-/// From a map, and with two exposures in flight.
+/// Runs the engine from an event tensor, and with two exposures in flight.
 fn in_other_ways(
     mut engine: CudaEngine,
     scene: &Scene,

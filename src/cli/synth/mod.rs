@@ -1,4 +1,4 @@
-//! `gem-live synth`: datasets with ground truth.
+//! `gem-live synth`: generates datasets with ground truth.
 
 mod real;
 mod stills;
@@ -10,18 +10,18 @@ use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
-  gem-live synth stills PHOTOS --out DATA            a folder of photographs
-  gem-live synth video film.mp4 FRAMES --out DATA    videos, and folders of numbered frames
-  gem-live synth real-events SCENE --out DATA        SCENE/images with timestamp.txt, SCENE/events
-  gem-live train --recordings DATA --out RUN         learns from any of them
+  gem-live synth stills PHOTOS --out DATA            from a folder of photographs
+  gem-live synth video film.mp4 FRAMES --out DATA    from videos and folders of numbered frames
+  gem-live synth real-events SCENE --out DATA        from SCENE/images and SCENE/events
+  gem-live train --recordings DATA --out RUN         train on any of them
   gem-live test --config DATA/test.yaml --weights RUN/weights.safetensors";
 
-/// Make a dataset in the MS-RBD format, with ground truth.
+/// Generate a dataset in the MS-RBD format, with ground truth.
 ///
-/// Writes train/ and test/ with one npz for every pair of exposures, manifest.json with the
-/// settings, thresholds and what was skipped, and train.yaml and test.yaml for gem-live and for
-/// the authors' program. The same seed gives the same files, whatever the number of threads.
-/// Started again with the same settings it goes on where it was stopped.
+/// Writes train/ and test/ with one npz per pair of exposures, manifest.json with the settings,
+/// thresholds and skipped inputs, and train.yaml and test.yaml for gem-live and for the authors'
+/// program. The same seed produces the same files for any number of threads. Run the same command
+/// again to resume.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Synth {

@@ -1,4 +1,4 @@
-//! `gem-live synth real-events`: high-speed frames beside real events, by the HS-ERGB recipe.
+//! `gem-live synth real-events`: a dataset from high-speed frames and real events (HS-ERGB).
 
 use super::target::{Target, named, report, work};
 use crate::cli::failure::Failure;
@@ -7,11 +7,11 @@ use gem_live::datagen::hs_ergb::{Recipe, Sequence};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Make a dataset from high-speed frames and real events, by the HS-ERGB recipe.
+/// Generate a dataset from high-speed frames and real events, by the HS-ERGB recipe.
 ///
 /// Every input is a folder with images/ (or images_corrected/), whose timestamp.txt has one
-/// time in microseconds per picture, and events/ (or events_aligned/) with npz files of x, y,
-/// timestamp and polarity. Frames are averaged; the events stay as they are; the scale is 1.
+/// time in microseconds per image, and events/ (or events_aligned/) with npz files of x, y,
+/// timestamp and polarity. Frames are averaged; events are unchanged; the scale is 1.
 #[derive(clap::Args)]
 pub(super) struct RealEvents {
     /// Folders of sequences.
@@ -19,13 +19,13 @@ pub(super) struct RealEvents {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
-    /// Frames that are averaged into a blurry one.
+    /// Number of frames averaged into a blurry one.
     #[arg(long, default_value_t = 49, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     average: u16,
-    /// Frames of every blurry one that are kept as truth.
+    /// Number of ground truth images per blurry frame.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     truths: u16,
-    /// Frames left out between two exposures.
+    /// Number of frames left out between two exposures.
     #[arg(long, default_value_t = 0)]
     gap: u16,
 }
@@ -63,7 +63,7 @@ impl RealEvents {
         };
         let pairs = sequence.pairs(&recipe);
         if pairs == 0 {
-            set.skip(format!("{}: too few pictures for a pair", path.display()));
+            set.skip(format!("{}: too few images for a pair", path.display()));
         }
         let mut made = 0;
         for number in 0..pairs {

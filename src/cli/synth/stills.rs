@@ -1,4 +1,4 @@
-//! `gem-live synth stills`: scenes of photographs.
+//! `gem-live synth stills`: a dataset from photographs.
 
 use super::target::{report, size, work};
 use crate::cli::failure::Failure;
@@ -8,61 +8,60 @@ use gem_live::image::Size;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Make a dataset from photographs: layered scenes before a shaking camera, exact ground truth.
+/// Generate a dataset from photographs: layered scenes, a shaking camera, exact ground truth.
 ///
-/// One photograph in six, chosen by its file's name, is kept for test/ and never used for
-/// train/.
+/// One photograph in six, chosen by file name, is held out for test/ and never used for train/.
 #[derive(clap::Args)]
 pub(super) struct Stills {
-    /// Folders of jpg and png files.
+    /// Folders of JPEG and PNG files.
     #[arg(required = true)]
     photographs: Vec<PathBuf>,
     /// Folder for the dataset.
     #[arg(long)]
     out: PathBuf,
-    /// Pairs in train/.
+    /// Number of pairs in train/.
     #[arg(long, default_value_t = 400)]
     train: u32,
-    /// Pairs in test/.
+    /// Number of pairs in test/.
     #[arg(long, default_value_t = 50)]
     test: u32,
     /// Size of the images.
     #[arg(long, default_value = "640x480", value_parser = size)]
     size: Size,
-    /// Image resolution over event resolution.
+    /// Ratio of image resolution to event resolution.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
     scale: u16,
-    /// The longest blur in pixels; blurs are spread evenly below it.
+    /// Longest blur in pixels; blurs are evenly distributed below it.
     #[arg(long, default_value_t = 40.0, value_parser = blur)]
     blur: f64,
-    /// Sharp images in every exposure.
+    /// Number of ground truth images per exposure.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     truths: u16,
-    /// Share of scenes in shades of gray.
+    /// Fraction of grayscale scenes.
     #[arg(long, default_value_t = 0.2, value_parser = share)]
     gray: f64,
-    /// Share of cameras that store light^(1/2.2) instead of what they sum, from 0 to 1.
+    /// Fraction of cameras that store light^(1/2.2) instead of linear light, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     curved: f64,
-    /// YAML file with sensor noise and errors of calibration, such as configs/held_out_noisy.yaml.
+    /// YAML file with sensor noise and calibration errors, such as configs/held_out_noisy.yaml.
     #[arg(long, value_name = "FILE")]
     perturbations: Option<PathBuf>,
-    /// The same seed gives the same data.
+    /// Random seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
 
 fn blur(text: &str) -> Result<f64, String> {
     let blur = text.parse().ok().filter(|b: &f64| (0.0..=250.0).contains(b));
-    blur.ok_or_else(|| "a blur is a number of pixels from 0 to 250".into())
+    blur.ok_or_else(|| "expected a blur in pixels, from 0 to 250".into())
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|b: &f64| (0.0..=1.0).contains(b));
-    share.ok_or_else(|| "a share is a number from 0 to 1".into())
+    share.ok_or_else(|| "expected a fraction from 0 to 1".into())
 }
 
 impl Stills {
@@ -102,19 +101,19 @@ impl Stills {
             ..Recipe::default()
         };
         let mut jobs: Vec<(String, u64, &Photographs)> = Vec::new();
-        // Odd numbers are tests, so that no scene is both, however many there are of either.
-        for (folder, photographs, count, odd) in
+        // Training scenes have even numbers and test scenes odd ones: none is ever in both.
+        for (folder, photographs, count, parity) in
             [("train", &training, self.train, 0), ("test", &held_out, self.test, 1)]
         {
             let Some(photographs) = photographs else { continue };
             photographs.skipped().iter().for_each(|s| set.skip(s.clone()));
             for i in 0..u64::from(count) {
-                jobs.push((format!("{folder}/stills_{i:05}.npz"), 2 * i + odd, photographs));
+                jobs.push((format!("{folder}/stills_{i:05}.npz"), 2 * i + parity, photographs));
             }
         }
         work(&jobs, self.threads, |(file, number, photographs)| {
             if set.has(file) {
-                return Ok(format!("{file}: there already"));
+                return Ok(format!("{file}: exists already"));
             }
             let truths = usize::from(self.truths);
             let (pair, entry) = still_pair(photographs, &recipe, scale, truths, self.seed, *number)

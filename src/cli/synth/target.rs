@@ -1,4 +1,4 @@
-//! What all ways to make data share.
+//! Shared by all `synth` subcommands: output options, parallel work, the summary.
 
 use crate::cli::common::Progress;
 use crate::cli::failure::Failure;
@@ -10,17 +10,16 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Where a dataset of sequences goes.
+/// Output options of a dataset made of sequences.
 #[derive(clap::Args)]
 pub(crate) struct Target {
     /// Folder for the dataset.
     #[arg(long)]
     pub(crate) out: PathBuf,
-    /// Whether inputs go into train/ or test/: all of them, or one in six, chosen by its name,
-    /// into test/.
+    /// Put the inputs into train/, test/, or split them: one in six, chosen by name, into test/.
     #[arg(long, value_enum, default_value_t = Folder::Split)]
     pub(crate) into: Folder,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,
 }
@@ -51,7 +50,7 @@ impl Folder {
     }
 }
 
-/// The inputs' names without folders and endings, each made different from those before it.
+/// File stems of the inputs, made unique by appending a number where needed.
 pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
     let mut taken = HashSet::new();
     let unique = |path: &PathBuf| {
@@ -63,7 +62,7 @@ pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
     inputs.iter().map(unique).collect()
 }
 
-/// Does all jobs in parallel with a progress bar; each gives a line for a person.
+/// Runs all jobs in parallel with a progress bar. `one` returns a summary line for its job.
 pub(crate) fn work<J: Sync>(
     jobs: &[J],
     threads: usize,
@@ -89,14 +88,14 @@ pub(crate) fn size(text: &str) -> Result<Size, String> {
     }
 }
 
-/// Says what became of a dataset.
+/// Prints a summary of the dataset.
 pub(crate) fn report(out: &Path, summary: &Summary) {
     let Summary { recordings, earlier, skipped } = summary;
     for line in skipped {
         eprintln!("gem-live: skipped {line}");
     }
     println!(
-        "{recordings} recordings in {} ({earlier} from earlier), {} inputs skipped",
+        "{recordings} recordings in {} ({earlier} from earlier runs), {} inputs skipped",
         out.display(),
         skipped.len()
     );

@@ -1,4 +1,4 @@
-//! What the network is compared with: the blurry input, and EDI with the camera's thresholds.
+//! Baselines: the blurry input, and EDI with the camera's contrast thresholds.
 
 use super::report::{Report, Score};
 use crate::cli::failure::Failure;
@@ -9,10 +9,10 @@ use gem_live::exposure::Exposure;
 use gem_live::image::ImageU8;
 use gem_live::time::TimeRange;
 
-/// Scores of the blurry input and of EDI, gathered beside the network's.
+/// Scores of the blurry input and of EDI, collected along with the network's.
 #[derive(Default)]
 pub(super) struct Comparison {
-    /// Of the recording that is scored.
+    /// Contrast thresholds of the current recording.
     contrast: Contrast,
     estimated: usize,
     pub(super) blurry: Report,
@@ -20,14 +20,14 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// Sets the contrast thresholds of the recording that is scored next.
+    /// Sets the contrast thresholds of the next recording.
     pub(super) fn set_contrast(&mut self, contrast: Contrast) {
         let guessed = [ContrastSource::Estimated, ContrastSource::Default];
         self.estimated += usize::from(guessed.contains(&contrast.source));
         self.contrast = contrast;
     }
 
-    /// Scores one exposure against its truth: number and image at every target.
+    /// Scores one exposure against its ground truth: index and image of every target.
     pub(super) fn score(
         &mut self,
         sequence: &str,
@@ -48,11 +48,11 @@ impl Comparison {
         Ok(())
     }
 
-    /// The table for a person.
+    /// Prints the comparison table.
     pub(super) fn print(&self, network: &Report) {
         if self.estimated > 0 {
             let n = self.estimated;
-            println!("contrast thresholds were estimated for {n} recordings without known ones");
+            println!("contrast thresholds were unknown and estimated for {n} recordings");
         }
         println!("{:<8}  {:>8}  {:>7}  {:>9}  {:>7}", "", "PSNR/dB", "SSIM", "worst/dB", "worse/%");
         for (name, report) in [("blurry", &self.blurry), ("EDI", &self.edi), ("SAN", network)] {
@@ -60,6 +60,8 @@ impl Comparison {
             let (worst, worse) = report.gains_over(&self.blurry);
             println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}  {worst:>9.2}  {worse:>7.1}");
         }
-        println!("worst: least gain over the blurry image; worse: share of images without a gain");
+        println!(
+            "worst: smallest gain over the blurry image; worse: share of images below the blurry one"
+        );
     }
 }

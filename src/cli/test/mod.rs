@@ -1,4 +1,4 @@
-//! `gem-live test`: the published evaluation, from the authors' YAML files.
+//! `gem-live test`: the published evaluation, configured by the authors' YAML files.
 
 mod compare;
 mod report;
@@ -22,32 +22,36 @@ use std::process::ExitCode;
 
 /// Evaluate a checkpoint on Ev-REDS, HS-ERGB or MS-RBD with the authors' YAML files.
 ///
-/// Writes Result/, Blur/ and GroundTruth/ under the file's save_path, and results.json and
-/// results.csv with PSNR and SSIM. Paths in the file are relative to the current folder.
+/// Writes Result/, Blur/ and GroundTruth/ to the save_path of the file, and PSNR and SSIM to
+/// results.json and results.csv. Paths in the file are relative to the current folder.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live test --config configs/ev_reds_test.yaml
+  gem-live test --config DATA/test.yaml --weights RUN/weights.safetensors --compare edi")]
 pub(crate) struct Test {
-    /// The YAML file, such as configs/ev_reds_test.yaml.
+    /// YAML file, such as configs/ev_reds_test.yaml.
     #[arg(long)]
     config: PathBuf,
-    /// Weights to use instead of the checkpoint that the file names.
+    /// Weights to use instead of the checkpoint named in the file.
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Threads; 0 takes one for every processor.
+    /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Also score the blurry input and the event-based double integral.
+    /// Also score the blurry input and the event-based double integral (edi).
     #[arg(long, value_enum)]
     compare: Option<Other>,
-    /// Contrast thresholds of the event camera: one, or ON,OFF [default: from the manifest of the
-    /// dataset or recording, else estimated].
+    /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the manifest of
+    /// the dataset or recording, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
-    /// Estimate the contrast thresholds of every recording, also where they are known.
+    /// Estimate the contrast thresholds of every recording, even if they are known.
     #[arg(long, conflicts_with = "thresholds")]
     estimate_thresholds: bool,
-    /// Leave out recordings that training would skip: without events, with pixels that never
-    /// rest, with exposures of different lengths. By default they are named, and counted in the
-    /// scores, as the authors' code does.
+    /// Skip recordings that training would reject: without events, with hot pixels, or with
+    /// exposures of different lengths. By default they are reported and included in the scores,
+    /// as in the authors' code.
     #[arg(long, alias = "skip-odd")]
     skip_invalid: bool,
     #[command(flatten)]
@@ -65,22 +69,22 @@ impl Test {
         let text = std::fs::read_to_string(&self.config).map_err(|e| format!("{name}: {e}"))?;
         let (config, remarks) = Config::parse(&text).map_err(|e| format!("{name}: {e}"))?;
         if !remarks.notes.is_empty() {
-            println!("{name}: no meaning here: {}", remarks.notes.join(", "));
+            println!("{name}: keys without effect here: {}", remarks.notes.join(", "));
         }
         if !remarks.warnings.is_empty() {
-            eprintln!("gem-live: {name}: unknown and ignored: {}", remarks.warnings.join(", "));
+            eprintln!("gem-live: {name}: unknown keys ignored: {}", remarks.warnings.join(", "));
         }
         if !config.more_roots.is_empty() || !config.more_scales.is_empty() {
             let text = "lists of root_path and scale_factor are for training; test one at a time";
             return Err(format!("{name}: {text}").into());
         }
         if !config.has_gt && config.predict_ts.is_none() {
-            return Err(format!("{name}: without has_gt, predict_ts must say when").into());
+            return Err(format!("{name}: predict_ts is required unless has_gt is true").into());
         }
         if config.has_gt && config.predict_ts.is_some() {
             eprintln!(
-                "gem-live: {name}: with predict_ts the first two sharp images are compared, \
-                 whatever their time, as the authors' code does"
+                "gem-live: {name}: with predict_ts the first two sharp images are compared \
+                 regardless of their time, as in the authors' code"
             );
         }
         let weights = match &self.weights {
@@ -102,11 +106,11 @@ impl Test {
             true => Contrasts::estimated(),
             false => Contrasts::new(self.thresholds),
         };
-        run.all(Deblurrer::new(engine), contrasts, comparison)
+        run.evaluate_all(Deblurrer::new(engine), contrasts, comparison)
     }
 }
 
-/// Where the pictures go; nowhere without a save_path.
+/// Folders for the images; `None` without a save_path, in which case no image is written.
 struct Folders {
     result: Option<PathBuf>,
     blur: Option<PathBuf>,
@@ -127,7 +131,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(
+    fn evaluate_all(
         &self,
         mut deblurrer: Deblurrer,
         mut contrasts: Contrasts,
@@ -136,16 +140,16 @@ impl Run<'_> {
         let folder = self.config.root_path.join("test");
         let files = recordings(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         if files.is_empty() {
-            return Err(format!("{}: no npz files in it", folder.display()).into());
+            return Err(format!("{}: contains no npz files", folder.display()).into());
         }
         let mut progress = Progress::new(files.len());
         let mut report = Report::default();
-        let (mut failed, mut odd) = (0, 0);
+        let (mut failed, mut invalid) = (0, 0);
         for path in &files {
             let pair = Pair::read(path).map_err(Failure::from);
             let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
             if let Some(why) = why {
-                odd += 1;
+                invalid += 1;
                 progress.notify(&format!("{}: {why}", path.display()));
                 if self.skip_invalid {
                     progress.step("skipped");
@@ -158,7 +162,7 @@ impl Run<'_> {
                 if let Some(comparison) = comparison.as_mut() {
                     comparison.set_contrast(contrast);
                 }
-                self.one(path, &pair, &mut deblurrer, &mut report, &mut comparison)
+                self.evaluate_file(path, &pair, &mut deblurrer, &mut report, &mut comparison)
             });
             match done {
                 Ok(line) => progress.step(&line),
@@ -183,9 +187,9 @@ impl Run<'_> {
             println!("pictures and results in {}", path.display());
         }
         let all = files.len();
-        if odd > 0 {
-            let what = if self.skip_invalid { "skipped" } else { "odd, and counted in the scores" };
-            eprintln!("gem-live: {odd} of {all} recordings are {what}");
+        if invalid > 0 {
+            let what = if self.skip_invalid { "skipped" } else { "included in the scores" };
+            eprintln!("gem-live: {invalid} of {all} recordings are invalid and {what}");
         }
         if failed > 0 {
             return Err(format!("{failed} of {all} recordings failed").into());
@@ -193,8 +197,8 @@ impl Run<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Restores one recording, adds its scores, and gives a line for a person.
-    fn one(
+    /// Restores one recording, adds its scores, and returns a summary line.
+    fn evaluate_file(
         &self,
         path: &Path,
         pair: &Pair,
@@ -205,7 +209,7 @@ impl Run<'_> {
         let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let truth = match (&pair.truth, self.config.has_gt) {
             (Some(truth), true) => Some(truth),
-            (None, true) => return Err("has_gt, but it holds no sharp images".into()),
+            (None, true) => return Err("has_gt is true, but there are no sharp images".into()),
             (_, false) => None,
         };
         let [first, second] = self.targets(pair, truth);
@@ -243,8 +247,8 @@ impl Run<'_> {
         Ok(line)
     }
 
-    /// Number and time of every image to restore, by the blur that it is restored from. An
-    /// instant up to the first exposure's end belongs to the first.
+    /// Index and time in microseconds of every image to restore, per blurry frame that it is
+    /// restored from. Instants up to the end of the first exposure belong to the first frame.
     fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> [Vec<(usize, f64)>; 2] {
         let [[start1, end1], [start2, end2]] = pair.exposures_us.map(|e| e.map(|t| t as f64));
         let times: Vec<f64> = match (self.config.predict_ts, truth) {
@@ -257,8 +261,8 @@ impl Run<'_> {
         [first, second]
     }
 
-    /// The exposure on a sensor of the configuration's scale factor, which counts, not the
-    /// file's; events beyond it are left out as the authors do.
+    /// The exposure with a sensor size computed from the configuration's scale factor, not from the
+    /// file's. Events outside this sensor are removed, as in the authors' code.
     fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
         let mut exposure = pair.exposure(blur)?;
         let size = exposure.frame.size();
@@ -280,7 +284,7 @@ fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), F
     folder.as_ref().map_or(Ok(()), |f| write_png(&f.join(file), picture))
 }
 
-/// The npz files of a folder by name, none from below it, as the authors list them.
+/// The npz files directly in a folder, sorted by name, as the authors list them.
 fn recordings(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! The scores of an evaluation: per image, per sequence and overall.
+//! Scores of an evaluation: per image, per sequence and overall.
 
 use crate::cli::failure::Failure;
 use serde::Serialize;
@@ -8,11 +8,11 @@ use std::path::Path;
 /// PSNR in dB and SSIM of one image.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Score {
-    /// The recording's name.
+    /// Name of the recording.
     pub(super) sequence: String,
-    /// Number of the image in it.
+    /// Index of the image in the recording.
     pub(super) index: usize,
-    /// Infinite for equal images; `null` in JSON.
+    /// In dB; infinite for identical images, which is `null` in JSON.
     pub(super) psnr: f64,
     pub(super) ssim: f64,
 }
@@ -45,7 +45,7 @@ impl Report {
         self.scores.extend(scores);
     }
 
-    /// The mean of every sequence, in order.
+    /// Mean scores of every sequence, in order.
     fn sequences(&self) -> Vec<Mean> {
         self.scores
             .chunk_by(|a, b| a.sequence == b.sequence)
@@ -57,14 +57,14 @@ impl Report {
         mean("overall", &self.scores.iter().collect::<Vec<_>>())
     }
 
-    /// PSNR in dB and SSIM, each the mean over all images.
+    /// Mean PSNR in dB and mean SSIM over all images.
     pub(super) fn means(&self) -> (f64, f64) {
         let Mean { psnr, ssim, .. } = self.overall();
         (psnr, ssim)
     }
 
-    /// The least gain in PSNR over the same image of `input`, and the percentage of images that
-    /// are worse than that by more than a hundredth of a dB.
+    /// The smallest PSNR gain in dB over the same image of `input`, and the percentage of images
+    /// that are worse than `input` by more than 0.01 dB.
     pub(super) fn gains_over(&self, input: &Self) -> (f64, f64) {
         let input: HashMap<(&str, usize), f64> =
             input.scores.iter().map(|s| ((s.sequence.as_str(), s.index), s.psnr)).collect();
@@ -88,8 +88,8 @@ impl Report {
         }
     }
 
-    /// Writes results.json and results.csv; what the network is compared with goes into the
-    /// former, mean and images.
+    /// Writes results.json and results.csv. The scores of the compared methods, `others`, go into
+    /// results.json only.
     pub(super) fn write(&self, folder: &Path, others: &[(&str, &Self)]) -> Result<(), Failure> {
         let mut json = serde_json::json!({
             "images": self.scores,
@@ -104,7 +104,7 @@ impl Report {
         gem_live::formats::atomic_file::write(&folder.join("results.json"), &text)?;
         let mut csv = String::from("sequence,index,psnr,ssim\n");
         for Score { sequence, index, psnr, ssim } in &self.scores {
-            // Names are quoted: a file's name may hold a comma.
+            // Quoted, because a file name may contain a comma.
             let sequence = sequence.replace('"', "\"\"");
             csv.push_str(&format!("\"{sequence}\",{index},{psnr},{ssim}\n"));
         }

@@ -1,7 +1,7 @@
-//! Image quality as the published evaluation computes it, and sharpness without a reference.
+//! Image quality as in the published evaluation, and a sharpness measure without a reference.
 //!
 //! PSNR and SSIM follow the Python package sewar, which the authors use: eight-bit images,
-//! double precision, an 11x11 window whose pixels all weigh the same, no padding.
+//! double precision, a uniform 11x11 window, no padding.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from the image's own size")]
 
@@ -14,16 +14,16 @@ use crate::image::{FrameError, ImageU8, Planar};
 /// Largest value of an eight-bit sample.
 const PEAK: f64 = 255.0;
 
-/// Two images that are to be compared have different shapes.
+/// Why two images cannot be compared.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MetricError {
-    /// Sizes or channels differ.
+    /// Sizes or numbers of channels differ.
     #[error("cannot compare images of different shape: {0} and {1}")]
     Shape(String, String),
     /// The image is smaller than the window.
     #[error("SSIM needs at least 11x11 pixels, this image has {0}")]
     Small(crate::image::Size),
-    /// Not an image at all.
+    /// An image is invalid.
     #[error(transparent)]
     Frame(#[from] FrameError),
 }
@@ -39,7 +39,7 @@ fn same_shape(a: &ImageU8, b: &ImageU8) -> Result<(), MetricError> {
 /// Peak signal-to-noise ratio in dB; infinite for equal images.
 ///
 /// # Errors
-/// Images of different shape.
+/// Fails if the images differ in size or channels.
 pub fn psnr(truth: &ImageU8, image: &ImageU8) -> Result<f64, MetricError> {
     same_shape(truth, image)?;
     let square = |(a, b): (&u8, &u8)| u64::from(a.abs_diff(*b)).pow(2);
@@ -51,13 +51,12 @@ pub fn psnr(truth: &ImageU8, image: &ImageU8) -> Result<f64, MetricError> {
     Ok(20.0 * PEAK.log10() - 10.0 * error.log10())
 }
 
-/// Mean squared Laplacian of the luminance (the mean of the planes), relative to the squared
-/// mean: how much fine structure an image holds, whatever its brightness. Noise counts as
-/// structure, so only images of one scene and one camera are comparable. The scale of the samples
-/// does not matter.
+/// Mean squared Laplacian of the luminance (the mean of the planes), divided by the squared mean:
+/// the amount of fine structure, independent of brightness and of the scale of the samples. Noise
+/// counts as structure, so that only images of the same scene and camera are comparable.
 pub fn sharpness<T: Copy + Into<f32>>(image: &Planar<T>) -> f64 {
     let (w, h) = (image.size().width, image.size().height);
-    // Three rows at a time, so that a live path need not make a whole gray image.
+    // Three rows at a time avoid allocating a whole gray image in the live pipeline.
     let mut rows = [const { Vec::new() }; 3];
     let (mut total, mut sum) = (0.0_f64, 0.0_f64);
     for y in 0..h {
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_images_are_perfect_and_a_step_of_one_costs_what_it_must() {
+    fn equal_images_have_infinite_psnr_and_a_step_of_one_has_the_expected_psnr() {
         let a = picture(|x, y| (x * 7 + y * 3) as u8);
         let b = picture(|x, y| (x * 7 + y * 3) as u8 + 1);
         assert_eq!(psnr(&a, &a), Ok(f64::INFINITY));
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_and_tiny_images_are_refused() {
+    fn images_of_different_shape_or_too_small_are_rejected() {
         let a = picture(|_, _| 0);
         let b = ImageU8::filled(true, Size::new(24, 20), 0);
         assert!(matches!(psnr(&a, &b), Err(MetricError::Shape(..))));

@@ -1,15 +1,15 @@
-//! The structural similarity index (Wang et al., 2004) with sewar's choices.
+//! The structural similarity index (Wang et al., 2004) with sewar's parameters.
 
 use super::{MetricError, PEAK, same_shape};
 use crate::image::ImageU8;
 use rayon::prelude::*;
 
-/// Side of the square window. Within it every pixel weighs the same: sewar's default, where
-/// the paper has a Gaussian.
+/// Side of the square window. All its pixels have the same weight: sewar's default, where the
+/// paper uses a Gaussian.
 const WINDOW: usize = 11;
 /// Weight of a pixel along one axis of the window.
 const WEIGHT: f64 = 1.0 / WINDOW as f64;
-/// Stabilisers: (K1 L)^2 and (K2 L)^2 with K1 = 0.01, K2 = 0.03.
+/// Stabilizing constants: (K1 L)^2 and (K2 L)^2 with K1 = 0.01, K2 = 0.03.
 const C1: f64 = (0.01 * PEAK) * (0.01 * PEAK);
 const C2: f64 = (0.03 * PEAK) * (0.03 * PEAK);
 
@@ -17,7 +17,7 @@ const C2: f64 = (0.03 * PEAK) * (0.03 * PEAK);
 /// the channels.
 ///
 /// # Errors
-/// Images of different shape, or smaller than the window.
+/// Fails if the images differ in size or channels, or are smaller than the window.
 pub fn ssim(truth: &ImageU8, image: &ImageU8) -> Result<f64, MetricError> {
     same_shape(truth, image)?;
     let size = truth.size();
@@ -33,13 +33,13 @@ pub fn ssim(truth: &ImageU8, image: &ImageU8) -> Result<f64, MetricError> {
 
 fn channel(a: &[u8], b: &[u8], width: usize, height: usize) -> f64 {
     let valid = width - WINDOW + 1;
-    // Row sums are added up in one order, whatever the threads.
+    // Row sums are added in a fixed order, independent of the number of threads.
     let rows: Vec<f64> = (0..height - WINDOW + 1)
         .into_par_iter()
         .map_init(
             || vec![[0.0_f64; 5]; width],
             |column, y| {
-                // Down every column: the means of a, b, aa, bb, ab.
+                // Vertical means of a, b, aa, bb, ab for every column.
                 column.fill([0.0; 5]);
                 for k in 0..WINDOW {
                     let at = (y + k) * width;

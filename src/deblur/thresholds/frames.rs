@@ -1,34 +1,33 @@
-//! How the brightness of every event pixel changes from one frame to the next.
+//! The change of brightness of every event pixel from one frame to the next.
 
 use super::pair::{FramePair, Unused};
 use crate::image::{ImageU8, LUMA_BGR, Size};
 
-/// Brightness (of 255) that is added before the logarithm is taken; how much more or less fits is
-/// estimated with the thresholds. The light of an event sensor and the frame's numbers have
-/// different zeros: dark current on one side, black level and the foot of the sRGB curve on the
-/// other.
+/// Offset added to the brightness (of 255) before the logarithm. A correction to it is estimated
+/// with the thresholds. The event sensor and the frame have different zero levels: dark current
+/// in one; black level and the linear part of the sRGB curve in the other.
 const DARK: f32 = 5.0;
-/// A pixel with a sample from here on may be clipped, and with less than the other on average
-/// says too little.
+/// A pixel with a sample of at least `BRIGHTEST` may be saturated; one with a mean below `DARKEST`
+/// is too dark to be useful.
 const BRIGHTEST: u8 = 245;
 const DARKEST: f32 = 10.0;
-/// The least change of the logarithm around a pixel that counts as signal.
+/// Smallest change of the logarithm around a pixel that counts as signal.
 const LEAST_CHANGE: f32 = 0.1;
-/// Pixels that are used of one pair at most, spread over the image.
+/// Largest number of pixels used per pair, spread over the image.
 const MOST_PIXELS: usize = 16_384;
-/// Fewer pixels than this with a change say too little.
+/// Smallest number of changed pixels from which a pair is used.
 const LEAST_PIXELS: usize = 150;
 
-/// A pixel with a clear change.
+/// A pixel with a significant change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Changed {
-    /// Index on the event sensor, row by row.
+    /// Index on the event sensor, in row-major order.
     pub(super) cell: u32,
-    /// Change of the logarithm of its brightness, less the median of all pixels.
+    /// Change of the logarithm of its brightness, minus the median over all pixels.
     pub(super) change: f32,
-    /// The same of the pixels around it.
+    /// Mean change of its four neighbours.
     pub(super) around: f32,
-    /// Derivative of the change by [`DARK`].
+    /// Derivative of the change with respect to [`DARK`].
     pub(super) by_dark: f32,
     /// Mean brightness, of 255, with [`DARK`] added.
     pub(super) brightness: f32,
@@ -36,8 +35,7 @@ pub(super) struct Changed {
 
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// Mean brightness of each cell of the event sensor in both frames; not a number where it
-    /// cannot be used.
+    /// Mean brightness of each cell of the event sensor in both frames; NaN where it is unusable.
     brightness: [Vec<f32>; 2],
     change: Vec<f32>,
     sorted: Vec<f32>,
@@ -45,7 +43,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Finds the pixels that changed.
+    /// Fills `changed` with the pixels that changed.
     pub(super) fn compare(&mut self, pair: &FramePair<'_>) -> Result<(), Unused> {
         let [first, second] = pair.frames;
         let shape = |p: &ImageU8| (p.size(), p.channels());
@@ -70,7 +68,7 @@ impl Frames {
                 let change = self.change[at];
                 let around = [at - width, at - 1, at + 1, at + width].map(|i| self.change[i]);
                 let around = around.iter().sum::<f32>() / 4.0;
-                // Comparisons with what is not a number are false.
+                // Comparisons with NaN are false.
                 if around.abs() >= LEAST_CHANGE && change.is_finite() {
                     let [a, b] = [before[at] + DARK, after[at] + DARK];
                     let (by_dark, brightness) = (1.0 / b - 1.0 / a, (a + b) / 2.0);
@@ -88,7 +86,7 @@ impl Frames {
         if self.changed.len() < LEAST_PIXELS { Err(Unused::Static) } else { Ok(()) }
     }
 
-    /// Keeps as many pixels as may be used, evenly.
+    /// Reduces the pixels evenly to the allowed number.
     fn thin(&mut self) {
         let step = self.changed.len().div_ceil(MOST_PIXELS).max(1);
         if step > 1 {
@@ -101,7 +99,7 @@ impl Frames {
     }
 }
 
-/// The median of the change, which a different exposure time or light causes.
+/// The median change, which is caused by a different exposure time or illumination.
 fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
     sorted.clear();
     let step = (change.len() / 8192).max(1);
@@ -113,7 +111,7 @@ fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
     Some(*sorted.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
-/// The mean brightness, of 255, of the image pixels that fall into every cell.
+/// Mean brightness, of 255, of the image pixels in every cell.
 fn reduce(frame: &ImageU8, to: Size, out: &mut Vec<f32>) {
     let from = frame.size();
     let weights = if frame.channels() == 1 { [1.0, 0.0, 0.0] } else { LUMA_BGR };

@@ -1,19 +1,19 @@
 //! A running estimate of an event camera's contrast thresholds from frames and events.
 //!
-//! Between two blurry frames of one scene, the logarithm of a pixel's mean brightness changes by
-//! what its events say: `ln B2 - ln B1 = ln mean(exp S over exposure 2) - ln mean(exp S over
+//! Between two blurry frames of one scene, the events describe how the logarithm of a pixel's mean
+//! brightness changes: `ln B2 - ln B1 = ln mean(exp S over exposure 2) - ln mean(exp S over
 //! exposure 1)`, where `S(t) = c_on * ON events - c_off * OFF events` up to `t` (the event-based
 //! double integral of both exposures, Pan et al., CVPR 2019). The frames are accurate, the events
-//! are not: noise events, and up to one threshold of change at either end that has not fired yet.
-//! A least-squares fit of the frames by the events is therefore pulled towards zero by noise.
-//! Here the change of the frames around a pixel, which that noise does not know, serves as
-//! instrument (instrumental variables), positive and negative changes apart, and a constant
-//! absorbs leak and changes of exposure or light. The sums are collected over pairs, with
-//! forgetting; a jackknife over parts of the image tells how sure the result is.
+//! are not: they contain noise, and at either end a change of up to one threshold has not fired
+//! yet. A least-squares fit of the frames by the events is therefore biased towards zero.
+//! Here the change of the frames around a pixel, which is independent of that noise, is the
+//! instrument (instrumental variables), with positive and negative changes separated. A constant
+//! absorbs leak events and changes of exposure or light. The sums are accumulated over pairs with
+//! exponential forgetting; a jackknife over parts of the image estimates the uncertainty.
 //!
-//! Frames are taken as linear in light. Of a camera that stores `light^(1/g)`, the estimate is of
-//! the thresholds on the stored numbers, `1/g` of the sensor's own, which is what EDI and the
-//! network apply to those numbers.
+//! Frames are assumed to be linear in light. For a camera that stores `light^(1/g)`, the estimated
+//! thresholds are those of the stored values, `1/g` of the sensor's own. These are the thresholds
+//! that EDI and the network need for such frames.
 
 mod frames;
 mod pair;
@@ -27,10 +27,10 @@ use frames::Frames;
 use solve::{Moments, Prior, Solution};
 use trace::Traces;
 
-/// Estimates the contrast thresholds from pairs of frames, one pair after the other.
+/// Estimates the contrast thresholds from successive pairs of frames.
 ///
-/// It starts from [`Thresholds::DEFAULT`]. Buffers are kept, so that a steady stream of pairs of
-/// one size allocates nothing once they have grown.
+/// It starts from [`Thresholds::DEFAULT`](crate::event::Thresholds::DEFAULT). Buffers are reused,
+/// so that pairs of constant size allocate nothing once the buffers have grown.
 #[derive(Debug)]
 pub struct ThresholdEstimator {
     moments: Moments,
@@ -48,11 +48,11 @@ impl Default for ThresholdEstimator {
     }
 }
 
-/// Share of the sums that is kept from one pair to the next: the last 50 pairs count.
+/// Factor of the old sums at every pair: about the last 50 pairs count.
 const KEPT: f64 = 0.98;
-/// Gauss-Newton steps for one pair.
+/// Number of Gauss-Newton steps per pair.
 const STEPS: usize = 4;
-/// The least correlation between the change of the frames and what the events say.
+/// Smallest accepted correlation between the change of the frames and that of the events.
 const LEAST_CORRELATION: f64 = 0.25;
 
 impl ThresholdEstimator {
@@ -70,10 +70,10 @@ impl ThresholdEstimator {
         }
     }
 
-    /// Takes a pair of frames into account, or says why not.
+    /// Uses a pair of frames.
     ///
     /// # Errors
-    /// [`Unused`], after which the estimate is as it was before.
+    /// [`Unused`] with the reason if the pair is rejected; the estimate is then unchanged.
     pub fn observe(&mut self, pair: &FramePair<'_>) -> Result<(), Unused> {
         self.frames.compare(pair)?;
         self.traces.collect(pair, &mut self.frames)?;
@@ -93,7 +93,7 @@ impl ThresholdEstimator {
         Ok(())
     }
 
-    /// The present estimate, with its standard error; what it started from until a pair was used.
+    /// The current estimate with its standard error; the initial value until a pair was used.
     pub fn contrast(&self) -> Contrast {
         if self.pairs == 0 {
             return self.before;
@@ -105,7 +105,7 @@ impl ThresholdEstimator {
         }
     }
 
-    /// Pairs that were used.
+    /// Number of used pairs.
     pub fn pairs(&self) -> u64 {
         self.pairs
     }

@@ -1,37 +1,38 @@
-//! From sums over pixels to thresholds and their uncertainty.
+//! Computes thresholds and their uncertainty from sums over pixels.
 
 use crate::event::{Contrast, ContrastSource, Thresholds};
 use nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
 
-/// Parts of the image that the jackknife leaves out one after the other.
+/// Number of image parts that the jackknife leaves out in turn.
 pub(super) const GROUPS: usize = 16;
-/// Thresholds beyond are no event camera's.
+/// Valid range of thresholds; no event camera has values outside.
 const RANGE: (f64, f64) = (0.02, 1.5);
-/// Least relative uncertainty: what the model leaves out (dark current, dead time, mismatch).
+/// Smallest relative uncertainty, for effects outside the model (dark current, dead time,
+/// mismatch).
 const LEAST_UNCERTAINTY: f64 = 0.02;
 
-/// Standard deviation of what is added to [`super::frames`]' dark level, of 255.
+/// Standard deviation of the correction to the dark level of [`super::frames`], of 255.
 const DARK_DEVIATION: f64 = 6.0;
 
 /// A pixel's equation, `row . unknowns = target`. The unknowns are both thresholds, a constant, and
-/// how much darker the event sensor's zero is.
+/// the correction of the dark level.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Equation {
     pub(super) weight: f64,
-    /// Quantities that noise of the events does not influence.
+    /// Quantities that are independent of event noise.
     pub(super) instruments: [f64; 4],
     pub(super) row: [f64; 4],
     pub(super) target: f64,
 }
 
-/// Sums of one part of the image: instruments times equations.
+/// Sums of one image part: instruments times equations.
 #[derive(Clone, Copy, Debug)]
 struct Sums {
     matrix: Matrix4<f64>,
     right: Vector4<f64>,
 }
 
-/// The sums of all parts.
+/// The sums of all image parts.
 #[derive(Clone, Debug)]
 pub(super) struct Moments([Sums; GROUPS]);
 
@@ -41,8 +42,8 @@ impl Default for Moments {
     }
 }
 
-/// What is known before: independent normal distributions of the mean of both thresholds and of
-/// half their difference.
+/// Prior knowledge: independent normal distributions of the mean of both thresholds and of half
+/// their difference.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prior {
     centre: Thresholds,
@@ -51,14 +52,14 @@ pub(super) struct Prior {
 }
 
 impl Prior {
-    /// Of a camera of which nothing is known: see [`Thresholds::DEFAULT`].
+    /// Prior of an unknown camera: see [`Thresholds::DEFAULT`].
     pub(super) const DEFAULT: Self =
         Self { centre: Thresholds::DEFAULT, mean_deviation: 0.15, difference_deviation: 0.05 };
-    /// To solve for one pair.
+    /// A wide prior, to solve for a single pair.
     pub(super) const WIDE: Self = Self { mean_deviation: 1.0, ..Self::DEFAULT };
 
-    /// Of a camera whose thresholds were estimated before. Biases and temperature may have
-    /// changed since, so that it counts for no more than a tenth.
+    /// Prior of a camera with an earlier estimate. Biases and temperature may have changed since
+    /// then, so its relative uncertainty is at least 10 %.
     pub(super) fn earlier(contrast: Contrast) -> Self {
         if contrast.source == ContrastSource::Default || !contrast.thresholds.is_valid() {
             return Self::DEFAULT;
@@ -73,12 +74,12 @@ impl Prior {
         }
     }
 
-    /// Without any data.
+    /// The solution without any data.
     pub(super) fn solution(&self) -> Solution {
         Solution { thresholds: self.centre, deviation: self.mean_deviation }
     }
 
-    /// Inverse covariance of ON, OFF and the dark level.
+    /// Inverse covariance of ON threshold, OFF threshold and dark level.
     fn precision(&self) -> Matrix3<f64> {
         let (m, d) = (self.mean_deviation.powi(2), self.difference_deviation.powi(2));
         let mut covariance = Matrix3::from_diagonal_element(m + d);
@@ -104,7 +105,7 @@ impl Solution {
 }
 
 impl Moments {
-    /// Adds a pixel's equation to a part of the image.
+    /// Adds a pixel's equation to an image part.
     pub(super) fn push(&mut self, group: usize, equation: &Equation) {
         let Some(sums) = self.0.get_mut(group) else { return };
         let instruments = Vector4::from(equation.instruments) * equation.weight;
@@ -126,14 +127,14 @@ impl Moments {
         }
     }
 
-    /// The thresholds under these sums and what was known before.
+    /// The thresholds for these sums and the prior.
     pub(super) fn solve(&self, prior: &Prior) -> Solution {
         let matrix: Matrix4<f64> = self.0.iter().map(|s| s.matrix).sum();
         let right: Vector4<f64> = self.0.iter().map(|s| s.right).sum();
         let solve = |matrix: Matrix4<f64>, right: Vector4<f64>| {
             let found = matrix.lu().solve(&right)?;
-            let wanted = Vector3::new(found[0], found[1], found[3]);
-            wanted.iter().all(|v| v.is_finite()).then_some(wanted)
+            let unknowns = Vector3::new(found[0], found[1], found[3]);
+            unknowns.iter().all(|v| v.is_finite()).then_some(unknowns)
         };
         let Some(found) = solve(matrix, right) else { return prior.solution() };
         let mut covariance = Matrix3::zeros();
@@ -142,16 +143,16 @@ impl Moments {
             let Some(without) = solve(matrix - sums.matrix, right - sums.right) else {
                 return prior.solution();
             };
-            let off = without - found;
-            covariance += off * off.transpose();
+            let difference = without - found;
+            covariance += difference * difference.transpose();
             used += 1.0;
         }
-        // Three parameters need more parts than that for a covariance.
+        // A covariance of three parameters needs more than three parts.
         if used < 6.0 {
             return prior.solution();
         }
         covariance *= (used - 1.0) / used;
-        // A perfect fit is no certainty.
+        // Even a perfect fit has some uncertainty.
         covariance += Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-2));
         let precision = covariance.try_inverse().unwrap_or_else(Matrix3::zeros);
         let before = prior.precision();

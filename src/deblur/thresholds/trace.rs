@@ -1,4 +1,4 @@
-//! The events of the pixels that changed, and what they say for given thresholds.
+//! The events of the changed pixels, and the change that they predict for given thresholds.
 
 use super::frames::{Changed, Frames};
 use super::pair::{FramePair, Unused};
@@ -6,31 +6,31 @@ use super::solve::{Equation, GROUPS, Moments};
 use crate::event::Thresholds;
 use crate::time::TimeRange;
 
-/// Events that are kept of one pair at most; later pixels are left out.
+/// Largest number of events used per pair; further pixels are left out.
 const MOST_EVENTS: usize = 1 << 21;
-/// Change, in thresholds, that has not fired since the last event and goes the same way: anything
-/// from none to a whole one. Without it, what a pixel must catch up after a change of direction
-/// looks like a larger threshold (by half where an edge is of two thresholds).
+/// Expected change, in thresholds, since the last event in the same direction that has not fired:
+/// between zero and one threshold. Without it, the change that a pixel must catch up after a
+/// reversal looks like a larger threshold (by half at an edge of two thresholds).
 const UNFIRED: f32 = 0.5;
-/// The same before the first event, against its direction: between half a threshold the other way,
-/// where the brightness turned, and half a threshold this way.
+/// The same before the first event, against its direction: the change lies between half a threshold
+/// in the other direction, where the brightness reversed, and half a threshold in this one.
 const BEFORE_FIRST: f32 = 0.25;
-/// A pixel with this many times the events of the 95th percentile is hot.
+/// A pixel with more than this factor times the 95th percentile of event counts is hot.
 const HOT: u32 = 4;
-/// Side of the parts of the image that the jackknife leaves out together, in event pixels.
+/// Side of the blocks that the jackknife leaves out as a whole, in event pixels.
 const BLOCK: u32 = 16;
-/// A gap longer than this share of the exposures, with less than this share of their rate of
-/// events, was not recorded (as in datasets that keep the exposures' events only).
+/// A gap longer than this fraction of the exposures, with less than this fraction of their event
+/// rate, was not recorded (as in datasets that keep only the events of the exposures).
 const UNRECORDED: f64 = 0.05;
 
-/// Events of the changed pixels, pixel by pixel in order of time.
+/// Events of the changed pixels, grouped by pixel in order of time.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
-    /// Of a cell of the sensor, its number in `pixels` plus one.
-    numbers: Vec<u32>,
+    /// For each cell of the sensor, its index in `pixels` plus one, or zero.
+    indices: Vec<u32>,
     pixels: Vec<Changed>,
     groups: Vec<u8>,
-    /// Where the events of a pixel begin.
+    /// Index of the first event of each pixel.
     starts: Vec<u32>,
     next: Vec<u32>,
     /// Time in microseconds since the first exposure's start, and the polarity.
@@ -39,30 +39,30 @@ pub(super) struct Traces {
     rows: Vec<Row>,
     sorted: Vec<f32>,
     spans: [(f32, f32); 2],
-    /// The events between the exposures are missing and are made up for.
+    /// Events between the exposures are missing and are replaced by mirrored ones.
     mirrored: bool,
 }
 
-/// One pixel's equation: `change = target` where `target` is linear in the thresholds.
+/// One pixel's equation: the observed change equals a target that is linear in the thresholds.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// What the events say.
-    says: f32,
-    /// Its derivatives by both thresholds.
+    /// Change predicted from the events.
+    predicted: f32,
+    /// Its derivatives with respect to both thresholds.
     slope: [f32; 2],
     residual: f32,
 }
 
 impl Traces {
-    /// Sorts the events of the changed pixels by pixel.
+    /// Groups the events of the changed pixels by pixel.
     pub(super) fn collect(
         &mut self,
         pair: &FramePair<'_>,
         frames: &mut Frames,
     ) -> Result<(), Unused> {
         let [one, two] = pair.spans;
-        let sound = |s: TimeRange| s.duration_us().is_finite() && s.duration_us() > 0.0;
-        if !(sound(one) && sound(two) && two.start_us >= one.end_us - 1.0) {
+        let valid = |s: TimeRange| s.duration_us().is_finite() && s.duration_us() > 0.0;
+        if !(valid(one) && valid(two) && two.start_us >= one.end_us - 1.0) {
             return Err(Unused::Shape);
         }
         let origin = one.start_us;
@@ -70,8 +70,8 @@ impl Traces {
         self.mirrored = unrecorded(pair);
         let sensor = pair.sensor;
         std::mem::swap(&mut self.pixels, &mut frames.changed);
-        self.number(sensor.area());
-        let wanted = || {
+        self.index_pixels(sensor.area());
+        let relevant = || {
             let within = move |t_us: i64| (one.start_us..two.end_us).contains(&(t_us as f64));
             let all = pair.events.iter().flat_map(|part| part.iter());
             let inside = move |x: u16, y: u16| {
@@ -82,11 +82,11 @@ impl Traces {
         let cell = |x: u16, y: u16| usize::from(y) * sensor.width + usize::from(x);
         self.starts.clear();
         self.starts.resize(self.pixels.len() + 1, 0);
-        for e in wanted() {
-            let number = self.numbers[cell(e.x, e.y)];
+        for e in relevant() {
+            let number = self.indices[cell(e.x, e.y)];
             self.starts[number as usize] += u32::from(number > 0);
         }
-        self.leave_out_hot(sensor.area());
+        self.remove_hot(sensor.area());
         for i in 1..self.starts.len() {
             self.starts[i] += self.starts[i - 1];
         }
@@ -95,8 +95,8 @@ impl Traces {
         let total = self.starts.last().copied().unwrap_or(0) as usize;
         self.events.clear();
         self.events.resize(total, (0.0, false));
-        for e in wanted() {
-            if let Some(i) = (self.numbers[cell(e.x, e.y)] as usize).checked_sub(1) {
+        for e in relevant() {
+            if let Some(i) = (self.indices[cell(e.x, e.y)] as usize).checked_sub(1) {
                 let place = &mut self.next[i];
                 self.events[*place as usize] = ((e.t_us as f64 - origin) as f32, e.polarity);
                 *place += 1;
@@ -106,31 +106,31 @@ impl Traces {
         let width = sensor.width as u32;
         self.groups.extend(self.pixels.iter().map(|p| {
             let (x, y) = (p.cell % width / BLOCK, p.cell / width / BLOCK);
-            // Neighbouring blocks go to different groups.
+            // Neighbouring blocks are in different groups.
             ((x * 5 + y * 7) % GROUPS as u32) as u8
         }));
         Ok(())
     }
 
-    fn number(&mut self, area: usize) {
-        self.numbers.clear();
-        self.numbers.resize(area, 0);
+    fn index_pixels(&mut self, area: usize) {
+        self.indices.clear();
+        self.indices.resize(area, 0);
         for (i, pixel) in self.pixels.iter().enumerate() {
-            self.numbers[pixel.cell as usize] = i as u32 + 1;
+            self.indices[pixel.cell as usize] = i as u32 + 1;
         }
     }
 
-    /// Leaves out hot pixels, and what would take too much memory; `starts` holds counts, one
-    /// place late.
-    fn leave_out_hot(&mut self, area: usize) {
+    /// Removes hot pixels, and pixels beyond the memory limit. `starts[i + 1]` is the event count
+    /// of pixel `i` here.
+    fn remove_hot(&mut self, area: usize) {
         self.counts.clear();
         self.counts.extend_from_slice(&self.starts[1..]);
         let high = self.counts.len() * 95 / 100;
-        let usual = match self.counts.is_empty() {
+        let typical = match self.counts.is_empty() {
             true => 0,
             false => *self.counts.select_nth_unstable(high).1,
         };
-        let (most, mut total) = (HOT * usual.max(5), 0);
+        let (most, mut total) = (HOT * typical.max(5), 0);
         let mut kept = 0;
         for i in 0..self.pixels.len() {
             let count = self.starts[i + 1];
@@ -143,23 +143,23 @@ impl Traces {
         }
         self.pixels.truncate(kept);
         self.starts.truncate(kept + 1);
-        self.number(area);
+        self.index_pixels(area);
     }
 
-    /// Sets up the equations of all pixels around given thresholds; how well the change of the
-    /// frames and what the events say correlate.
+    /// Sets up the equations of all pixels, linearized at the given thresholds. Returns the
+    /// correlation between the change of the frames and the predicted change.
     pub(super) fn linearize(&mut self, at: Thresholds, moments: &mut Moments) -> f64 {
         *moments = Moments::default();
         self.rows.clear();
         for (i, pixel) in self.pixels.iter().enumerate() {
             let events = &self.events[self.starts[i] as usize..self.starts[i + 1] as usize];
-            let (says, slope) = self.says(events, at);
-            self.rows.push(Row { says, slope, residual: pixel.change - says });
+            let (predicted, slope) = self.predict(events, at);
+            self.rows.push(Row { predicted, slope, residual: pixel.change - predicted });
         }
         let middle = median(&mut self.sorted, self.rows.iter().map(|r| r.residual));
         let spread =
             median(&mut self.sorted, self.rows.iter().map(|r| (r.residual - middle).abs()));
-        // Huber's constant for 95 % efficiency, and the median's share of a deviation.
+        // Huber's constant for 95 % efficiency; 1.483 converts a median deviation to sigma.
         let limit = (1.345 * 1.483 * spread).max(0.02);
         let mut sums = Sums::default();
         let pixels = self.pixels.iter().zip(&self.rows).zip(&self.groups);
@@ -177,14 +177,14 @@ impl Traces {
                 target,
             };
             moments.push(usize::from(*group), &equation);
-            sums.push(f64::from(pixel.around), f64::from(row.says));
+            sums.push(f64::from(pixel.around), f64::from(row.predicted));
         }
         sums.correlation()
     }
 
-    /// The change of the logarithm of mean brightness that these events mean, and its
-    /// derivatives by both thresholds.
-    fn says(&self, events: &[(f32, bool)], at: Thresholds) -> (f32, [f32; 2]) {
+    /// The predicted change of the logarithm of mean brightness, and its derivatives with respect
+    /// to both thresholds.
+    fn predict(&self, events: &[(f32, bool)], at: Thresholds) -> (f32, [f32; 2]) {
         let [one, two] = self.spans;
         let mut level = Level::new(at, events.first().map(|e| e.1));
         let first = level.integrate(events, one);
@@ -206,30 +206,30 @@ impl Traces {
     }
 }
 
-/// Brightness of a pixel relative to the first exposure's start, and events so far.
+/// Brightness of a pixel relative to the start of the first exposure, and events so far.
 struct Level {
     factor: f32,
-    /// ON and OFF.
+    /// Number of ON and OFF events.
     counts: [f32; 2],
-    /// What is expected to have not fired yet, as counts and as a factor.
+    /// Expected change that has not fired yet, as counts and as a factor.
     unfired: [f32; 2],
     unfired_factor: f32,
-    /// Factors of one event, and of [`UNFIRED`], of either polarity.
+    /// Factors of one event, and of [`UNFIRED`], for either polarity.
     steps: [f32; 2],
     halves: [f32; 2],
 }
 
-/// Means over an exposure.
+/// Means over an exposure, weighted by brightness.
 struct Means {
     mean: f32,
     /// Of the counts times the brightness.
     counts: [f32; 2],
-    /// Events that were used.
+    /// Number of events within the exposure.
     taken: usize,
 }
 
 impl Level {
-    /// At the start of a pixel's events, the first of which has a polarity.
+    /// State before a pixel's first event, which has the polarity `first`.
     fn new(at: Thresholds, first: Option<bool>) -> Self {
         let logs = [at.on as f32, -at.off as f32];
         let mut level = Self {
@@ -257,7 +257,7 @@ impl Level {
         self.unfired_factor = self.halves[polarity];
     }
 
-    /// Goes on to the end of an exposure.
+    /// Advances to the end of an exposure and returns the means over it.
     fn integrate(&mut self, events: &[(f32, bool)], (start, end): (f32, f32)) -> Means {
         let mut means = Means { mean: 0.0, counts: [0.0; 2], taken: 0 };
         let mut since = start;
@@ -290,7 +290,7 @@ fn median(sorted: &mut Vec<f32>, values: impl Iterator<Item = f32>) -> f32 {
     *sorted.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
-/// Sums for a correlation.
+/// Sums for a correlation coefficient.
 #[derive(Default)]
 struct Sums {
     n: f64,

@@ -8,10 +8,10 @@ use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;
 
-/// Pixels sampled together.
+/// Number of pixels sampled together.
 const TILE: usize = 12;
 
-/// A deformable convolution and the plain one that gives its offsets and masks.
+/// A deformable convolution and the plain convolution that computes its offsets and masks.
 pub(super) struct DeformConv {
     isa: Isa,
     c: usize,
@@ -23,7 +23,7 @@ pub(super) struct DeformConv {
 impl DeformConv {
     pub(super) fn new(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize) -> Self {
         let taps = k * k;
-        // Published: dy, dx interleaved per tap, then the masks. Here: all dy, all dx, masks.
+        // Published order: dy, dx interleaved per tap, then masks. Here: all dy, all dx, masks.
         let order = |o: usize| if o < 2 * taps { o % taps * 2 + o / taps } else { o };
         let w = weights.get(&format!("{name}.weight"));
         let bias = weights.get(&format!("{name}.bias"));
@@ -48,7 +48,7 @@ impl DeformConv {
         let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
         out.for_rows(TILE * (offsets + column) + 128, |scratch, y, row| {
             let (offsets, columns) = scratch.split_at_mut(TILE * offsets + 128);
-            // SAFETY: the scratch holds a tile of offsets and of columns.
+            // SAFETY: the scratch buffer has space for a tile of offsets and of columns.
             unsafe {
                 self.isa.run(DeformRow { conv: self, input, y, offsets, columns, out: row });
             }
@@ -76,7 +76,7 @@ impl Task for DeformRow<'_> {
         let mut x0 = 0;
         while x0 < width {
             let n = TILE.min(width - x0);
-            // SAFETY: the border covers the window, `offsets` holds TILE rows of `step`.
+            // SAFETY: the border covers the window, `offsets` has TILE rows of `step`.
             unsafe {
                 let rows = conv.rows(self.input, self.y, x0, n);
                 matmul::<S>(&conv.packed, rows, self.offsets.as_mut_ptr(), step, Post::None);
@@ -85,7 +85,7 @@ impl Task for DeformRow<'_> {
                 let given = &self.offsets[x * step..];
                 let mut i = 0;
                 while i < taps {
-                    // SAFETY: 128 spare numbers follow the offsets; `mask` has 48 >= 25 + 16.
+                    // SAFETY: 128 spare values follow the offsets; `mask` has 48 >= 25 + 16.
                     unsafe {
                         let logits = S::load(given.as_ptr().add(2 * taps + i));
                         S::store(mask.as_mut_ptr().add(i), S::sigmoid(logits));
@@ -96,7 +96,7 @@ impl Task for DeformRow<'_> {
                 for (tap, to) in column.chunks_exact_mut(c).enumerate() {
                     let sy = (self.y + tap / k) as f32 - (k / 2) as f32 + given[tap];
                     let sx = (x0 + x + tap % k) as f32 - (k / 2) as f32 + given[taps + tap];
-                    // SAFETY: `to` holds c numbers.
+                    // SAFETY: `to` has c values.
                     unsafe { sample::<S>(self.input, sy, sx, mask[tap], to) };
                 }
             }
@@ -109,7 +109,7 @@ impl Task for DeformRow<'_> {
                 run_step: 0,
                 count: n,
             };
-            // SAFETY: `columns` holds n rows of `depth`, `out` `width` pixels of c.
+            // SAFETY: `columns` has n rows of `depth`, `out` has `width` pixels of c.
             unsafe {
                 let out = self.out.as_mut_ptr().add(x0 * c);
                 matmul::<S>(product, rows, out, c, Post::None);
@@ -119,7 +119,7 @@ impl Task for DeformRow<'_> {
     }
 }
 
-/// The bilinear sample at `(sy, sx)`, times `mask`. Outside reads zero; NaN counts as outside.
+/// The bilinear sample at `(sy, sx)`, times `mask`. Zero outside the map; NaN counts as outside.
 #[inline(always)]
 unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f32]) {
     let (h, w) = (input.h as f32, input.w as f32);
@@ -131,7 +131,7 @@ unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f3
     let (fy, fx) = (sy - y0, sx - x0);
     let (y0, x0) = (y0 as isize, x0 as isize);
     let (stride, c) = (input.stride() as isize, input.c as isize);
-    // The border of at least one zero pixel serves the taps in (-1, 0) and (n-1, n).
+    // The border of at least one zero pixel covers the taps in (-1, 0) and (n-1, n).
     let at = input.window(0, 0, 1).wrapping_offset(y0 * stride + x0 * c);
     let weights = [
         (1.0 - fy) * (1.0 - fx) * mask,
@@ -139,7 +139,7 @@ unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f3
         fy * (1.0 - fx) * mask,
         fy * fx * mask,
     ];
-    // SAFETY: -1 <= y0 < h and likewise x0, so all four pixels lie within map and border.
+    // SAFETY: -1 <= y0 < h and likewise for x0, so all four pixels are within map and border.
     unsafe {
         let [a, b, d, e] = weights.map(|v| S::splat(v));
         let mut i = 0;
@@ -162,8 +162,8 @@ mod tests {
     use crate::network::{Tensor, tensors};
     use std::collections::BTreeMap;
 
-    /// Runs the layer with given offsets and masks: they enter as further input channels, which
-    /// the offset convolution picks at its centre tap and the product passes over.
+    /// Runs the layer with given offsets and masks. They are passed as additional input channels,
+    /// which the offset convolution selects at its centre tap and the product ignores.
     fn with_given_offsets(case: &BTreeMap<String, Tensor>, isa: Isa) -> Vec<f32> {
         let get = |name: &str| (&case[name].data, &case[name].shape);
         let ((x, xs), (offset, _), (mask, _)) = (get("x"), get("offset"), get("mask"));
@@ -210,7 +210,7 @@ mod tests {
             let name = format!("../shared/golden/deform_conv_{case}.safetensors");
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
             let Ok(bytes) = std::fs::read(path) else {
-                println!("skipped: {name} is not at hand");
+                println!("skipped: {name} is missing");
                 return;
             };
             let golden = tensors(&bytes).unwrap();

@@ -1,8 +1,8 @@
-//! Joins event and image features of different resolution (SAN's implicit fusion MLP).
+//! Fuses event and image features of different resolution (SAN's implicit fusion MLP).
 //!
-//! Two identities leave the result as it is and save most of the work. The first layer is
-//! linear, so it is applied to both maps before the nearest-neighbour gathers; the last one is
-//! linear too and the corner weights sum to one, so it is applied once, after the blend.
+//! Two identities save most of the work without changing the result. The first layer is linear,
+//! so it is applied to both maps before the nearest-neighbour gathers. The last layer is linear
+//! and the corner weights sum to one, so it is applied once, after the blend.
 
 use super::Isa;
 use super::kernel::{Packed, Post, Rows, Task, matmul};
@@ -10,15 +10,15 @@ use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;
 
-/// Pixels that go through the MLP together: small enough for the first-level cache.
+/// Number of pixels that go through the MLP together: small enough for the first-level cache.
 const TILE: usize = 24;
 
-/// Where the two corners of one axis are read, for one image pixel.
+/// Positions that one image pixel reads from, at one corner of one axis.
 #[derive(Clone, Copy)]
 pub(crate) struct Corner {
     pub(crate) event: usize,
     pub(crate) image: usize,
-    /// From the event sample's centre to the pixel's, in half event cells.
+    /// Distance from the event sample's centre to the pixel's, in half event pixels.
     pub(crate) relative: f32,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Fusion {
     image: Packed,
     hidden: [Packed; 2],
     last: Packed,
-    /// First-layer weights of relative y and x, then of the cell's height and width.
+    /// First-layer weights for relative y and x, then for the cell's height and width.
     position: [Vec<f32>; 4],
     bias: Vec<f32>,
 }
@@ -77,7 +77,7 @@ impl Fusion {
         }
     }
 
-    /// The image's part of the first layer: the same for every instant of an exposure.
+    /// The image's part of the first layer, which is the same for every instant of an exposure.
     pub(super) fn project_image(&self, image: &Map) -> Map {
         self.project(&self.image, image)
     }
@@ -86,7 +86,7 @@ impl Fusion {
         let mut out = input.another(input.h, input.w, self.c, 0);
         out.for_rows(0, |_, y, row| {
             let rows = dense(input.row(y).as_ptr(), self.c, input.w);
-            // SAFETY: both rows hold `w` pixels of `c` numbers; the set was detected.
+            // SAFETY: both rows have `w` pixels of `c` values; the instruction set was detected.
             unsafe {
                 self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
             }
@@ -141,7 +141,7 @@ struct Product<'a> {
 impl Task for Product<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller of the task promised what `matmul` needs.
+        // SAFETY: the caller of the task guarantees what `matmul` requires.
         unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, Post::None) }
     }
 }
@@ -157,8 +157,8 @@ struct FuseRow<'a> {
 }
 
 impl FuseRow<'_> {
-    /// The first layer at one corner for `count` pixels from `x0` on: the sum of what was
-    /// projected before, plus the corner's position.
+    /// The first layer at one corner for `count` pixels starting at `x0`: the sum of the projected
+    /// features and the corner's position.
     #[inline(always)]
     unsafe fn gather<S: Simd>(
         &self,
@@ -172,8 +172,8 @@ impl FuseRow<'_> {
         let [wy, wx, ..] = &self.fusion.position;
         let corner = self.rows[row];
         let (events, images) = (self.event.row(corner.event), self.image.row(corner.image));
-        // SAFETY: `corners` gives indices within both maps, whose pixels have c numbers, a
-        // multiple of the lanes; z holds `count` pixels.
+        // SAFETY: `corners` returns indices within both maps, whose pixels have c values, a
+        // multiple of the lanes; z has space for `count` pixels.
         unsafe {
             let (zero, ry) = (S::splat(0.0), S::splat(corner.relative));
             let mut o = 0;
@@ -213,14 +213,14 @@ impl Task for FuseRow<'_> {
                 *of = of.map(|area| area / total);
             }
             for corner in 0..4 {
-                // SAFETY: z, t and blend hold TILE rows of c numbers each, and n <= TILE.
+                // SAFETY: z, t and blend have space for TILE rows of c values each, and n <= TILE.
                 unsafe {
                     self.gather::<S>(corner / 2, corner % 2, x0, n, z);
                     let [a, b] = &self.fusion.hidden;
                     matmul::<S>(a, dense(z, c, n), t, c, Post::Relu);
                     matmul::<S>(b, dense(t, c, n), z, c, Post::Relu);
                     for (x, of) in areas[..n].iter().enumerate() {
-                        // Every corner weighs as much as the rectangle opposite to it.
+                        // The weight of a corner is the area of the rectangle opposite to it.
                         let weight = S::splat(of[3 - corner]);
                         let (from, to) = (z.add(x * c), blend.add(x * c));
                         let mut o = 0;
@@ -237,7 +237,7 @@ impl Task for FuseRow<'_> {
                     }
                 }
             }
-            // SAFETY: `out` holds `width` pixels of c numbers.
+            // SAFETY: `out` has `width` pixels of c values.
             unsafe {
                 let out = self.out.as_mut_ptr().add(x0 * c);
                 matmul::<S>(&self.fusion.last, dense(blend, c, n), out, c, Post::None);

@@ -1,9 +1,9 @@
-//! The one micro-kernel: a small matrix product whose left rows may overlap in memory.
+//! The micro-kernel: a small matrix product whose left-hand rows may overlap in memory.
 //!
-//! In channels-last order the `k` taps of one kernel row lie side by side, so a convolution is
-//! a matrix product whose row for the next pixel starts `channels` numbers further on. 1x1
-//! layers, the fusion MLP and the sampled columns of the deformable convolution are the plain
-//! case. Every output is summed in one fixed order, whatever the tile or the thread.
+//! In channels-last order the `k` taps of one kernel row are adjacent, so a convolution is a matrix
+//! product whose row for the next pixel starts `channels` values further on. 1x1 layers, the fusion
+//! MLP and the sampled columns of the deformable convolution are the plain case. Every output is
+//! summed in a fixed order, independent of tile and thread.
 
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
@@ -12,7 +12,7 @@ use super::simd::{Portable, Simd};
 /// Instruction sets that the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// Plain Rust, for every processor.
+    /// Plain Rust, for every CPU.
     Portable,
     /// AVX2 with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
@@ -25,12 +25,12 @@ pub enum Isa {
 /// Work that can be compiled for any instruction set.
 pub(crate) trait Task {
     /// # Safety
-    /// `S`'s instructions exist on this processor. Implementations are `inline(always)`.
+    /// The CPU supports `S`'s instructions. Implementations are `inline(always)`.
     unsafe fn run<S: Simd>(self);
 }
 
 impl Isa {
-    /// The instruction sets that this processor has, best first; never empty.
+    /// The instruction sets that this CPU supports, best first; never empty.
     pub fn available() -> Vec<Self> {
         let mut list = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -47,7 +47,7 @@ impl Isa {
         list
     }
 
-    /// Numbers per register.
+    /// Number of values per register.
     pub(crate) fn lanes(self) -> usize {
         match self {
             Self::Portable => Portable::LANES,
@@ -59,21 +59,21 @@ impl Isa {
     }
 
     /// # Safety
-    /// `self` comes from [`Isa::available`], and the task's own requirements hold.
+    /// `self` is one of [`Isa::available`], and the task's own requirements hold.
     pub(crate) unsafe fn run<T: Task>(self, task: T) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx2,fma")]
         unsafe fn avx512<T: Task>(task: T) {
-            // SAFETY: the caller detected AVX-512.
+            // SAFETY: the caller has detected AVX-512.
             unsafe { task.run::<Avx512>() }
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
         unsafe fn avx2<T: Task>(task: T) {
-            // SAFETY: the caller detected AVX2.
+            // SAFETY: the caller has detected AVX2.
             unsafe { task.run::<Avx2>() }
         }
-        // SAFETY: as this function demands.
+        // SAFETY: as required by this function.
         unsafe {
             match self {
                 Self::Portable => task.run::<Portable>(),
@@ -97,7 +97,7 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Packs `depth x outputs` numbers given by `weight(output, k)`.
+    /// Packs `depth x outputs` values given by `weight(output, k)`.
     pub(crate) fn new(
         lanes: usize,
         outputs: usize,
@@ -122,46 +122,46 @@ impl Packed {
     }
 }
 
-/// Columns of the next block: three registers where that avoids a lone one, else two.
+/// Columns of the next block: three registers if that avoids a single one, otherwise two.
 fn block(remaining: usize, lanes: usize) -> usize {
     let vectors = remaining / lanes;
     lanes * if vectors == 1 || vectors == 3 { vectors } else { 2 }
 }
 
-/// How the left-hand rows lie in memory.
+/// The memory layout of the left-hand rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows {
-    /// First number of the first row.
+    /// Address of the first row.
     pub(crate) start: *const f32,
-    /// Numbers from one row's start to the next one's.
+    /// Distance between the starts of rows, in values.
     pub(crate) step: usize,
-    /// Contiguous runs that make up a row.
+    /// Number of contiguous runs in a row.
     pub(crate) runs: usize,
-    /// Numbers in a run.
+    /// Number of values in a run.
     pub(crate) run_len: usize,
-    /// Numbers from one run's start to the next one's.
+    /// Distance between the starts of runs, in values.
     pub(crate) run_step: usize,
-    /// Rows.
+    /// Number of rows.
     pub(crate) count: usize,
 }
 
-/// What happens to a sum before it is stored.
+/// The operation on a sum before it is stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Post {
     /// Nothing.
     None,
     /// max(0, x).
     Relu,
-    /// max(0, x) + y, with y laid out as the output.
+    /// max(0, x) + y, where y has the layout of the output.
     ReluAdd(*const f32),
 }
 
 /// `out[row][column] = post(bias + rows * packed)`.
 ///
 /// # Safety
-/// Every run of every row is readable, `out` (and the tensor in `post`) hold
-/// `count` rows of `packed.columns` numbers `out_step` apart, `packed` was made for
-/// `S::LANES`, and `S` is available.
+/// Every run of every row is readable, `out` (and the tensor in `post`) has `count` rows of
+/// `packed.columns` values `out_step` apart, `packed` was created for `S::LANES`, and `S` is
+/// available.
 #[inline(always)]
 pub(crate) unsafe fn matmul<S: Simd>(
     packed: &Packed,
@@ -175,7 +175,7 @@ pub(crate) unsafe fn matmul<S: Simd>(
     let mut first = 0;
     while first < packed.columns {
         let width = block(packed.columns - first, S::LANES);
-        // SAFETY: blocks partition `columns`; the rest is the caller's promise.
+        // SAFETY: blocks partition `columns`; the caller guarantees the rest.
         unsafe {
             let b = packed.data.as_ptr().add(first * packed.depth);
             let bias = packed.bias.as_ptr().add(first);
@@ -194,7 +194,7 @@ pub(crate) unsafe fn matmul<S: Simd>(
     }
 }
 
-/// All rows against one block of `N` registers.
+/// Multiplies all rows by one block of `N` registers.
 #[inline(always)]
 unsafe fn panel<S: Simd, const N: usize>(
     b: *const f32,
@@ -214,7 +214,7 @@ unsafe fn panel<S: Simd, const N: usize>(
             }
         };
     }
-    // Accumulators, one register of the right matrix per column, and one spare must fit.
+    // The registers must hold the accumulators, one column block of the right matrix, and a spare.
     if S::REGISTERS == 32 {
         if N == 1 {
             tiles!(24);
@@ -246,7 +246,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
     out_step: usize,
     post: Post,
 ) {
-    // SAFETY: the caller's promise on `rows`, `out` and `post`, within which all of it stays.
+    // SAFETY: all accesses are within what the caller guarantees for `rows`, `out` and `post`.
     unsafe {
         let mut sum = [[S::splat(0.0); N]; M];
         for line in &mut sum {

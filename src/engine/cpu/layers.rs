@@ -1,4 +1,4 @@
-//! The layers of SAN on feature maps; each runs its output rows in parallel.
+//! The layers of SAN on feature maps; each computes its output rows in parallel.
 
 use super::Isa;
 use super::kernel::{Packed, Post, Rows, Task, matmul};
@@ -13,17 +13,17 @@ pub(super) struct Conv {
     isa: Isa,
 }
 
-/// What a convolution adds after its ReLU, if it has one.
+/// The activation of a convolution.
 pub(super) enum Activation<'a> {
     Linear,
     Relu,
-    /// ReLU, then the sum with a map of the output's size and no border.
+    /// ReLU, then the sum with a map of the output's size without border.
     ReluAdd(&'a Map),
 }
 
 impl Conv {
-    /// Packs `name.weight` (outputs, inputs, k, k) and `name.bias`; `order(i)` names the
-    /// published channel that becomes output `i`.
+    /// Packs `name.weight` (outputs, inputs, k, k) and `name.bias`; `order(i)` is the published
+    /// channel that becomes output `i`.
     pub(super) fn new(
         isa: Isa,
         weights: &Weights,
@@ -56,8 +56,8 @@ impl Conv {
                 Activation::Relu => Post::Relu,
                 Activation::ReluAdd(skip) => Post::ReluAdd(skip.row(y).as_ptr()),
             };
-            // SAFETY: the map's border covers the window; `row` holds `w` pixels, and a
-            // skip map has the same size; the instruction set was detected.
+            // SAFETY: the map's border covers the window; `row` has `w` pixels, and a skip map has
+            // the same size; the instruction set was detected.
             unsafe {
                 self.isa.run(Matmul {
                     packed: &self.packed,
@@ -71,7 +71,7 @@ impl Conv {
         out
     }
 
-    /// The left-hand rows for `count` pixels from `(y, x)` on.
+    /// The left-hand rows of `count` pixels starting at `(y, x)`.
     pub(super) fn rows(&self, input: &Map, y: usize, x: usize, count: usize) -> Rows {
         Rows {
             start: input.window(y, x, self.k),
@@ -95,12 +95,12 @@ struct Matmul<'a> {
 impl Task for Matmul<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller of the task promised what `matmul` needs.
+        // SAFETY: the caller of the task guarantees what `matmul` requires.
         unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, self.post) }
     }
 }
 
-/// The mean of every 2x2 block; an odd last row or column is left out.
+/// The mean of every 2x2 block; an odd last row or column is ignored.
 pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
     let mut out = input.another(input.h / 2, input.w / 2, input.c, pad);
     let c = input.c;
@@ -116,15 +116,15 @@ pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
     out
 }
 
-/// Twice the size by bicubic interpolation, a = -0.75, pixel centres aligned as PyTorch does
-/// with `align_corners=False`: output `i` reads at `i/2 - 1/4`, so there are two phases.
+/// Upsampling by 2 with bicubic interpolation, a = -0.75, pixel centres aligned as in PyTorch with
+/// `align_corners=False`: output `i` reads at `i/2 - 1/4`, so there are two phases.
 pub(super) fn upsample(input: &Map, pad: usize) -> Map {
     const A: f32 = -0.75;
     let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
     let taps = |t: f32| [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
     let phases = [taps(0.75), taps(0.25)];
-    // The four samples around output `i` of an axis of `n`, clamped to the edge.
+    // The four samples around output `i` on an axis of length `n`, clamped to the edge.
     let samples = |i: usize, n: usize| -> [usize; 4] {
         let base = i.div_ceil(2);
         std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))

@@ -1,15 +1,15 @@
-//! Feature maps: channels last, with a border of zeros for the convolution that reads them.
+//! Feature maps: channels last, with a border of zeros for the next convolution.
 
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Memory of maps that are no longer needed, kept for the next ones: a restoration of the same
-/// size as the last allocates nothing, and touches no memory for the first time.
+/// Pool of the memory of dropped maps: restoring the same size again allocates nothing and causes
+/// no page faults.
 #[derive(Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
 
 impl Buffers {
-    /// A map without contents; all its pixels must be written before they are read. The border
+    /// A map with undefined contents: all pixels must be written before they are read. The border
     /// is zero.
     pub(super) fn map(&self, h: usize, w: usize, c: usize, pad: usize) -> Map {
         let len = (h + 2 * pad) * (w + 2 * pad) * c;
@@ -20,7 +20,7 @@ impl Buffers {
         map
     }
 
-    /// The smallest buffer that is large enough and not much larger, else a new one.
+    /// The smallest buffer that is large enough and not much larger, otherwise a new one.
     fn take(&self, len: usize) -> Vec<f32> {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = (free.iter().enumerate())
@@ -28,18 +28,18 @@ impl Buffers {
             .min_by_key(|(_, b)| b.capacity());
         match fits.map(|(i, _)| i) {
             Some(i) => free.swap_remove(i),
-            // A little more, so that the same map with another border finds it large enough.
+            // Slightly larger, so that the same map with another border can reuse it.
             None => vec![0.0; len + len / 16],
         }
     }
 
-    /// Gives all unused memory back to the system.
+    /// Frees all unused memory.
     pub(super) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// `(height, width, channels)` numbers inside a border of `pad` zero pixels.
+/// `(height, width, channels)` values inside a border of `pad` zero pixels.
 pub(super) struct Map {
     pub(super) h: usize,
     pub(super) w: usize,
@@ -72,7 +72,7 @@ impl Map {
         }
     }
 
-    /// Numbers from one row to the next.
+    /// Distance between rows, in values.
     pub(super) fn stride(&self) -> usize {
         (self.w + 2 * self.pad) * self.c
     }
@@ -93,13 +93,13 @@ impl Map {
         &self.data[self.offset(y, 0)..][..self.w * self.c]
     }
 
-    /// An empty map from the same store of memory.
+    /// A map with undefined contents from the same pool.
     pub(super) fn another(&self, h: usize, w: usize, c: usize, pad: usize) -> Self {
         self.buffers.map(h, w, c, pad)
     }
 
-    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool. `scratch`
-    /// numbers, which mean nothing, are each thread's own.
+    /// Calls `f(scratch, y, row)` for every row, on all threads of the current pool. Each thread
+    /// has its own scratch buffer of `scratch` values, with undefined contents.
     pub(super) fn for_rows(
         &mut self,
         scratch: usize,
@@ -114,7 +114,7 @@ impl Map {
         );
     }
 
-    /// From `(channels, height, width)`, every number passed through `f`.
+    /// Converts from `(channels, height, width)`, applying `f` to every value.
     pub(super) fn from_chw(
         buffers: &Buffers,
         chw: &[f32],

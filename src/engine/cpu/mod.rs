@@ -1,4 +1,4 @@
-//! SAN on the processor, in single precision.
+//! SAN on the CPU, in single precision.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use simd::Simd;
 use std::time::{Duration, Instant};
 
-/// Kernel side and border for the two convolutions of an encoder's stem, then its four halvings.
+/// Kernel sides of an encoder's four downsampling blocks.
 const DOWN_KERNELS: [usize; 4] = [5, 3, 3, 3];
 
 struct Encoder {
@@ -48,7 +48,7 @@ impl Encoder {
         }
     }
 
-    /// Features of the five levels, full size first. `input` has a border of 3.
+    /// Features of the five levels, full resolution first. `input` has a border of 3.
     fn run(&self, input: &Map) -> Vec<Map> {
         let two = |[a, b]: &[Conv; 2], input: &Map| {
             b.run(&a.run(input, b.k / 2, &Activation::Relu), 0, &Activation::Relu)
@@ -62,7 +62,7 @@ impl Encoder {
     }
 }
 
-/// The network on the processor's vector units, its rows shared between threads.
+/// The network on the CPU's SIMD units, with rows distributed over threads.
 pub struct CpuEngine {
     isa: Isa,
     event_input: EventInput,
@@ -77,16 +77,16 @@ pub struct CpuEngine {
     voxels: EventMap,
     restored: Restored,
     pixels: Vec<u8>,
-    /// Sizes of the last image and event map.
+    /// Sizes of the last image and event tensor.
     shape: [usize; 4],
 }
 
-/// Where the time of the last restoration went.
+/// Duration of each part of the last restoration.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
-    /// The blurry image's features, once for all instants.
+    /// Encoding the blurry image, once for all instants.
     pub image_encoder: Duration,
-    /// The events' features.
+    /// Encoding the events.
     pub event_encoder: Duration,
     /// The four-corner MLPs, with the projection of the image's features.
     pub fusion: Duration,
@@ -105,20 +105,21 @@ fn timed<T>(part: &mut Duration, f: impl FnOnce() -> T) -> T {
 }
 
 impl CpuEngine {
-    /// An engine on `threads` threads (0: one for every processor), with the best instructions
-    /// that the processor has.
+    /// An engine on `threads` threads (0: one per processor), with the best instruction set that
+    /// the CPU supports.
     ///
     /// # Errors
-    /// The threads could not be started.
+    /// Fails if the threads cannot be started.
     pub fn new(weights: &Weights, threads: usize) -> Result<Self, EngineError> {
         let best = Isa::available().first().copied().unwrap_or(Isa::Portable);
         Self::with_isa(weights, threads, best)
     }
 
-    /// As [`CpuEngine::new`], with the given instructions, or plain Rust where they are missing.
+    /// Like [`CpuEngine::new`], with the given instruction set, or plain Rust if it is not
+    /// supported.
     ///
     /// # Errors
-    /// The threads could not be started.
+    /// Fails if the threads cannot be started.
     pub fn with_isa(weights: &Weights, threads: usize, isa: Isa) -> Result<Self, EngineError> {
         let isa = if Isa::available().contains(&isa) { isa } else { Isa::Portable };
         let pool = rayon::ThreadPoolBuilder::new()
@@ -152,22 +153,23 @@ impl CpuEngine {
         })
     }
 
-    /// The instructions in use.
+    /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Threads that share the work.
+    /// Number of worker threads.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
 
-    /// Where the time of the last call of [`Engine::restore`] went.
+    /// Duration of each part of the last call of [`Engine::restore`].
     pub fn parts(&self) -> Parts {
         self.parts
     }
 
-    /// One instant: projected image features and event features to the decoder's last output.
+    /// Restores one instant: from projected image features and event features to the decoder's
+    /// output.
     fn decode(&self, parts: &mut Parts, image: &[Map], target: &Target<'_>) -> Map {
         let events = timed(&mut parts.event_encoder, || {
             let input = match target {
@@ -198,9 +200,9 @@ impl CpuEngine {
 }
 
 impl CpuEngine {
-    /// The image's features, projected for the fusion: once for all instants.
+    /// The image's features, projected for the fusion, once for all instants.
     fn encode(&mut self, blur: &Image<'_>, events: Size) -> Vec<Map> {
-        // Buffers of another shape would only pile up.
+        // Buffers of another shape would never be reused.
         let shape = [blur.height, blur.width, events.height, events.width];
         if shape != self.shape {
             self.buffers.clear();
@@ -221,7 +223,7 @@ impl CpuEngine {
         image
     }
 
-    /// Restores one target; what came of it stays here until the next.
+    /// Restores one target; the result stays in this engine until the next call.
     fn instant(&mut self, blur: &Image<'_>, image: &[Map], target: &Target<'_>) -> &Restored {
         let mut parts = self.parts;
         let mut restored = std::mem::take(&mut self.restored);
@@ -243,7 +245,7 @@ impl CpuEngine {
         let image = self.encode(blur, events.padded);
         let Size { width, height } = events.padded;
         let mut map = std::mem::take(&mut self.voxels);
-        // One event map at a time: they are the largest tensors at high event resolution.
+        // One event tensor at a time: they are the largest tensors at high event resolution.
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
             let counts = EventTensor { data: events.voxels_in(*target, &mut map)?, height, width };
             counts.check(EventInput::Counts)?;
@@ -259,11 +261,11 @@ impl CpuEngine {
     }
 }
 
-/// What the network reads of the events of one target.
+/// The network's event input for one target.
 enum Target<'a> {
-    /// As it is read.
+    /// The complete input.
     Tensor(EventTensor<'a>),
-    /// Counts, from which the event prior is made.
+    /// Counts, from which the event prior is computed.
     Counts(Counts<'a>),
 }
 
@@ -330,7 +332,7 @@ impl Engine for CpuEngine {
     }
 }
 
-/// Softplus of the decoder's output gives the ratio; the ratio times the blurry image is sharp.
+/// Softplus of the decoder's output is the ratio; the ratio times the blurry image is sharp.
 fn finish(isa: Isa, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
     let (h, w) = (blur.height, blur.width);
     let Restored { latent, ratio } = restored;
@@ -343,7 +345,7 @@ fn finish(isa: Isa, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
             for (v, pixel) in ratio.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
                 *v = pixel[channel];
             }
-            // SAFETY: a row is a multiple of 16 pixels, which every set's registers divide.
+            // SAFETY: a row is a multiple of 16 pixels, which the registers of every set divide.
             unsafe { isa.run(FinishRow { ratio, latent, blur }) }
         });
 }
@@ -359,7 +361,7 @@ impl Task for FinishRow<'_> {
     unsafe fn run<S: Simd>(self) {
         let mut x = 0;
         while x + S::LANES <= self.ratio.len() {
-            // SAFETY: the three rows have one length, and a register fits at x.
+            // SAFETY: the three rows have the same length, and a register fits at x.
             unsafe {
                 let ratio = S::softplus(S::load(self.ratio.as_ptr().add(x)));
                 S::store(self.ratio.as_mut_ptr().add(x), ratio);

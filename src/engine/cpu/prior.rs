@@ -1,5 +1,5 @@
-//! The event prior (see `event/prior.rs`, which defines it) on whole registers, row by row, while
-//! the counts are rearranged for the first convolution anyway.
+//! The event prior (defined in `event/prior.rs`) in SIMD, row by row, while the counts are
+//! rearranged for the first convolution.
 
 use super::Isa;
 use super::kernel::Task;
@@ -10,7 +10,7 @@ use crate::event::{
     prior_channels,
 };
 
-/// EGER of one target, with what the prior needs besides.
+/// EGER of one target, and the other inputs of the prior.
 #[derive(Clone, Copy)]
 pub(super) struct Counts<'a> {
     /// `(96, height, width)`, `width` at least 16.
@@ -37,7 +37,7 @@ pub(super) fn prior_map(buffers: &Buffers, isa: Isa, counts: &Counts<'_>, pad: u
             sharp,
             blurry,
         };
-        // SAFETY: a row of an event map has at least 16 pixels, as many as the widest register.
+        // SAFETY: a row has at least 16 pixels, as many as the widest register has lanes.
         unsafe { isa.run(means) };
         for (channel, plane) in counts.data.chunks_exact(h * w).take(CHANNELS).enumerate() {
             let scale = scales[channel % 2];
@@ -55,13 +55,13 @@ pub(super) fn prior_map(buffers: &Buffers, isa: Isa, counts: &Counts<'_>, pad: u
     map
 }
 
-/// One row's sums over the exposure and the target, as [`crate::event::log_ratio`] takes them: of
-/// an instant `sharp` is its level, of a longer target the sum over it.
+/// One row's sums over the exposure and the target, as defined in [`crate::event::log_ratio`]. For
+/// an instant, `sharp` is its level; for a longer target, the sum over it.
 struct MeansRow<'a> {
-    /// From the row's first count on; planes are `area` apart.
+    /// Starts at the row's first count; planes are `area` apart.
     counts: &'a [f32],
     area: usize,
-    /// Thresholds of both polarities, negative first.
+    /// Thresholds of both polarities, OFF first.
     contrasts: [f32; 2],
     target: &'a TargetBins,
     sharp: &'a mut [f32],
@@ -74,9 +74,9 @@ impl Task for MeansRow<'_> {
         let width = self.sharp.len();
         let mut x = 0;
         while x < width {
-            // The last register overlaps the one before.
+            // The last register overlaps the previous one.
             let first = x.min(width - S::LANES);
-            // SAFETY: the row and every plane's row have `width` numbers, at least one register.
+            // SAFETY: the row in every plane has `width` values, at least one register.
             unsafe { self.register::<S>(first) };
             x += S::LANES;
         }
@@ -86,7 +86,7 @@ impl Task for MeansRow<'_> {
 impl MeansRow<'_> {
     #[inline(always)]
     unsafe fn register<S: Simd>(&mut self, x: usize) {
-        // SAFETY: the caller vouches for the instructions and for a whole register at `x` in every
+        // SAFETY: the caller guarantees the instruction set, and a whole register at `x` in every
         // plane's row and in both rows of sums.
         unsafe {
             let [off, on] = self.contrasts.map(|c| S::splat(c));
@@ -135,7 +135,7 @@ mod tests {
     use crate::time::TimeRange;
 
     #[test]
-    fn every_instruction_set_computes_what_the_definition_does() {
+    fn every_instruction_set_matches_the_definition() {
         let (h, w) = (3, 37);
         let mut random = KeyedRng::keyed(&[0x7072_696f]);
         let data: Vec<f32> = (0..CHANNELS * h * w)

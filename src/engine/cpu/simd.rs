@@ -1,19 +1,19 @@
-//! Vector registers behind one trait, so that every kernel is written once.
+//! SIMD registers behind one trait, so that every kernel is written once.
 //!
-//! All methods are `inline(always)`: they only become the right instructions when the
-//! calling kernel is compiled inside a function with the matching target feature.
+//! All methods are `inline(always)`: they compile to SIMD instructions only inside a function with
+//! the matching target feature.
 
-/// A vector of `LANES` single-precision numbers and the few operations the kernels need.
+/// A register of `LANES` single-precision values and the operations that the kernels need.
 ///
 /// # Safety
-/// Methods of an implementation may only be called on a processor that has its
-/// instructions; [`super::Isa::detect`] is what establishes that.
+/// The methods of an implementation may only be called on a CPU that supports its instructions;
+/// [`super::Isa::available`] checks that.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Register contents.
     type V: Copy;
-    /// Numbers per register.
+    /// Number of values per register.
     const LANES: usize;
-    /// Architectural registers: decides how large an accumulator tile may be.
+    /// Number of architectural registers, which limits the size of an accumulator tile.
     const REGISTERS: usize;
 
     unsafe fn splat(x: f32) -> Self::V;
@@ -25,22 +25,22 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, rounded once where the processor can.
+    /// `a * b + c`, with a single rounding if the CPU supports it.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Rounds towards minus infinity.
     unsafe fn floor(a: Self::V) -> Self::V;
-    /// 2 to the power of `a`, which must be a whole number in -126..=127.
+    /// 2 to the power of `a`, which must be an integer in -126..=127.
     unsafe fn exp2_int(a: Self::V) -> Self::V;
 
     /// e to the power of `x`, relative error below 2e-7 on the clamped range ±87.
     #[inline(always)]
     unsafe fn exp(x: Self::V) -> Self::V {
-        // SAFETY: the caller vouches for the instruction set.
+        // SAFETY: the caller guarantees the instruction set.
         unsafe {
             let x = Self::max(Self::min(x, Self::splat(87.0)), Self::splat(-87.0));
             let n =
                 Self::floor(Self::fma(x, Self::splat(std::f32::consts::LOG2_E), Self::splat(0.5)));
-            // ln 2 in two parts (Cody and Waite), so that the reduction stays exact.
+            // ln 2 in two parts (Cody and Waite) keeps the reduction exact.
             let r = Self::fma(n, Self::splat(-0.693_359_4), x);
             let r = Self::fma(n, Self::splat(2.121_944_4e-4), r);
             // Taylor coefficients 1/k!; |r| <= ln 2 / 2, so the remainder is below 1e-8.
@@ -55,7 +55,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// 1 / (1 + e^-x).
     #[inline(always)]
     unsafe fn sigmoid(x: Self::V) -> Self::V {
-        // SAFETY: the caller vouches for the instruction set.
+        // SAFETY: the caller guarantees the instruction set.
         unsafe {
             let one = Self::splat(1.0);
             let e = Self::exp(Self::sub(Self::splat(0.0), x));
@@ -63,10 +63,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         }
     }
 
-    /// ln(1 + e^x), as PyTorch's softplus: relative error below 1e-6.
+    /// ln(1 + e^x), like PyTorch's softplus: relative error below 1e-6.
     #[inline(always)]
     unsafe fn softplus(x: Self::V) -> Self::V {
-        // SAFETY: the caller vouches for the instruction set.
+        // SAFETY: the caller guarantees the instruction set.
         unsafe {
             let zero = Self::splat(0.0);
             let magnitude = Self::max(x, Self::sub(zero, x));
@@ -85,7 +85,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 }
 
-/// Plain Rust, eight lanes: runs everywhere, and is what the others are checked against.
+/// Plain Rust with eight lanes: runs everywhere, and is the reference for the others.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
@@ -110,12 +110,12 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> [f32; 8] {
-        // SAFETY: the caller passes eight readable numbers.
+        // SAFETY: the caller passes eight readable values.
         unsafe { p.cast::<[f32; 8]>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn store(p: *mut f32, v: [f32; 8]) {
-        // SAFETY: the caller passes eight writable numbers.
+        // SAFETY: the caller passes eight writable values.
         unsafe { p.cast::<[f32; 8]>().write_unaligned(v) }
     }
     #[inline(always)]
@@ -164,11 +164,11 @@ mod x86 {
     use super::Simd;
     use std::arch::x86_64::*;
 
-    /// Eight lanes: Haswell and Zen onwards.
+    /// AVX2: eight lanes, Haswell and Zen onwards.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2;
 
-    /// Sixteen lanes and twice the registers.
+    /// AVX-512: sixteen lanes and twice as many registers.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512;
 
@@ -176,7 +176,7 @@ mod x86 {
         ($($name:ident($($a:ident),*) = $e:expr;)*) => {$(
             #[inline(always)]
             unsafe fn $name($($a: Self::V),*) -> Self::V {
-                // SAFETY: the trait's contract: the processor has these instructions.
+                // SAFETY: the trait requires that the CPU supports these instructions.
                 unsafe { $e }
             }
         )*};
@@ -194,12 +194,12 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> __m256 {
-            // SAFETY: the caller passes eight readable numbers.
+            // SAFETY: the caller passes eight readable values.
             unsafe { _mm256_loadu_ps(p) }
         }
         #[inline(always)]
         unsafe fn store(p: *mut f32, v: __m256) {
-            // SAFETY: the caller passes eight writable numbers.
+            // SAFETY: the caller passes eight writable values.
             unsafe { _mm256_storeu_ps(p, v) }
         }
         methods! {
@@ -228,12 +228,12 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> __m512 {
-            // SAFETY: the caller passes sixteen readable numbers.
+            // SAFETY: the caller passes sixteen readable values.
             unsafe { _mm512_loadu_ps(p) }
         }
         #[inline(always)]
         unsafe fn store(p: *mut f32, v: __m512) {
-            // SAFETY: the caller passes sixteen writable numbers.
+            // SAFETY: the caller passes sixteen writable values.
             unsafe { _mm512_storeu_ps(p, v) }
         }
         methods! {

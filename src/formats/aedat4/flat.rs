@@ -1,11 +1,11 @@
-//! Just enough of FlatBuffers to read tables, checked at every step.
+//! A minimal, bounds-checked FlatBuffers reader for tables.
 
 /// A table within a buffer.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where the table's list of fields lies, and how long it is.
+    /// Offset and length of the table's vtable, in bytes.
     fields: (usize, usize),
 }
 
@@ -18,7 +18,7 @@ fn offset(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 impl<'a> Table<'a> {
-    /// The root of a buffer that begins with its size, and the four letters that name its kind.
+    /// The root table of a size-prefixed buffer, and its four-letter file identifier.
     pub(super) fn root(bytes: &'a [u8]) -> Option<(Self, [u8; 4])> {
         Some((Self::new(bytes, offset(bytes, 4)?)?, array(bytes, 8)?))
     }
@@ -30,7 +30,7 @@ impl<'a> Table<'a> {
         Some(Self { bytes, at, fields: (fields, length) })
     }
 
-    /// Where a field lies; `None` where it has its default value.
+    /// Offset of a field; `None` if the field has its default value.
     fn field(&self, index: usize) -> Option<usize> {
         let entry = 4 + 2 * index;
         if entry + 2 > self.fields.1 {
@@ -58,7 +58,7 @@ impl<'a> Table<'a> {
         Some(i8::from_le_bytes(array(self.bytes, self.field(index)?)?))
     }
 
-    /// A vector of things of `size` bytes each.
+    /// A vector of elements of `size` bytes each.
     pub(super) fn vector(&self, index: usize, size: usize) -> Option<&'a [u8]> {
         let at = offset(self.bytes, self.field(index)?)?;
         let count = u32::from_le_bytes(array(self.bytes, at)?) as usize;

@@ -1,40 +1,40 @@
-//! What lies where in an AEDAT4 file.
+//! The index of an AEDAT4 file: position, kind and time range of every packet.
 
 use super::flat::Table;
 use super::{Aedat4Error, LARGEST, Part, Reader};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
-/// What a packet holds.
+/// The content of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketKind {
     /// Events.
     Events,
     /// A frame.
     Frame,
-    /// Edges, inertial measurements, and packets that are damaged.
+    /// Triggers, inertial measurements, and damaged packets.
     Other,
 }
 
-/// A packet of a file.
+/// The position of a packet in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketPlace {
-    /// Where it begins, in bytes from the file's beginning.
+    /// Offset of the packet, in bytes from the start of the file.
     pub at: u64,
-    /// What it holds.
+    /// Its content.
     pub kind: PacketKind,
-    /// Time of the first thing in it, in microseconds: of a frame, when its exposure began.
+    /// Time of the first element, in microseconds; for a frame, the start of its exposure.
     pub from_us: i64,
-    /// Time of the last thing in it.
+    /// Time of the last element, in microseconds.
     pub until_us: i64,
 }
 
 impl Reader {
-    /// Every packet, in the order of the file: from the table at the file's end, or, where that
-    /// is missing or wrong, by reading the whole file. Goes back to the first packet.
+    /// Every packet in file order, from the table at the end of the file or, if that is missing or
+    /// invalid, by reading the whole file. Seeks back to the first packet.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn index(&mut self) -> Result<Vec<PacketPlace>, Aedat4Error> {
         let packets = match self.by_table() {
             Some(packets) => packets,
@@ -44,16 +44,16 @@ impl Reader {
         Ok(packets)
     }
 
-    /// Goes to a packet that the index names.
+    /// Seeks to a packet of the index.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn go(&mut self, packet: &PacketPlace) -> Result<(), Aedat4Error> {
         self.at = self.file.seek(SeekFrom::Start(packet.at.max(self.first)))?;
         Ok(())
     }
 
-    /// Where the next packet begins.
+    /// Offset of the next packet, in bytes from the start of the file.
     pub fn place(&self) -> u64 {
         self.at
     }
@@ -73,35 +73,35 @@ impl Reader {
         for entry in table.tables(0) {
             let entry = entry?;
             let (from_us, until_us) = (entry.i64(3).unwrap_or(0), entry.i64(4).unwrap_or(0));
-            let told = u64::try_from(entry.i64(0)?).ok()?;
+            let offset = u64::try_from(entry.i64(0)?).ok()?;
             let stream = entry.i32(1).unwrap_or(0);
             let kind = match kinds.get(&stream) {
                 Some((kind, _)) => *kind,
                 None => {
-                    // Some writers tell where a packet's data begin, others where its head does.
+                    // Some writers store the offset of a packet's data, others that of its header.
                     let ahead =
-                        [8, 0].into_iter().find(|a| self.stream_at(told, *a) == Some(stream))?;
-                    let kind = self.kind_at(told - ahead)?;
+                        [8, 0].into_iter().find(|a| self.stream_at(offset, *a) == Some(stream))?;
+                    let kind = self.kind_at(offset - ahead)?;
                     kinds.insert(stream, (kind, ahead));
                     kind
                 }
             };
             let ahead = kinds.get(&stream).map_or(0, |(_, ahead)| *ahead);
-            packets.push(PacketPlace { at: told.checked_sub(ahead)?, kind, from_us, until_us });
+            packets.push(PacketPlace { at: offset.checked_sub(ahead)?, kind, from_us, until_us });
         }
         packets.sort_by_key(|p| p.at);
         Some(packets)
     }
 
-    /// The stream that the head of a packet names.
+    /// The stream number in the packet header at `at - ahead`, if that is a plausible header.
     fn stream_at(&mut self, at: u64, ahead: u64) -> Option<i32> {
         let at = at.checked_sub(ahead).filter(|at| (self.first..self.end).contains(at))?;
         self.file.seek(SeekFrom::Start(at)).ok()?;
         let mut head = [0; 8];
         self.file.read_exact(&mut head).ok()?;
         let [a, b, c, d, length @ ..] = head;
-        let sound = u64::from(u32::from_le_bytes(length)) <= self.end - at - 8;
-        sound.then_some(i32::from_le_bytes([a, b, c, d]))
+        let valid = u64::from(u32::from_le_bytes(length)) <= self.end - at - 8;
+        valid.then_some(i32::from_le_bytes([a, b, c, d]))
     }
 
     fn kind_at(&mut self, at: u64) -> Option<PacketKind> {

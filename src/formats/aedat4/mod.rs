@@ -1,4 +1,4 @@
-//! AEDAT4, iniVation's recordings: events, frames and triggers in FlatBuffers packets that are
+//! AEDAT4, iniVation's recording format: events, frames and triggers in FlatBuffers packets,
 //! compressed with LZ4 or Zstandard.
 
 mod flat;
@@ -14,25 +14,25 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// How every file begins.
+/// The first bytes of every file.
 const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
-/// No header and no packet is larger, compressed or not, in bytes.
+/// Largest accepted header or packet, compressed or not, in bytes.
 const LARGEST: u64 = 1 << 28;
 
-/// Why a file cannot be read on.
+/// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Aedat4Error {
-    /// The system says why.
+    /// An I/O error.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// It begins otherwise.
+    /// The file does not start with the AEDAT4 magic bytes.
     #[error("not an AEDAT4 file")]
     Magic,
-    /// The header does not say what it must.
-    #[error("the header does not tell {0}")]
+    /// The header lacks required information.
+    #[error("the header is invalid: {0}")]
     Header(&'static str),
-    /// A compression that is not known.
-    #[error("compressed by method {0}, which is not known (0 none, 1-2 LZ4, 3-4 Zstandard)")]
+    /// An unknown compression method.
+    #[error("unknown compression method {0} (known: 0 none, 1-2 LZ4, 3-4 Zstandard)")]
     Compression(i32),
     /// A packet is damaged.
     #[error("the packet at byte {0} is damaged: {1}")]
@@ -42,22 +42,22 @@ pub enum Aedat4Error {
 /// A frame of a recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aedat4Frame {
-    /// When the shutter opened, in microseconds.
+    /// Start of the exposure, in microseconds.
     pub start_us: i64,
-    /// When it closed.
+    /// End of the exposure, in microseconds.
     pub end_us: i64,
-    /// The image; RGB of the file is turned to blue, green, red.
+    /// The image, gray or in the order blue, green, red.
     pub picture: ImageU8,
 }
 
 /// A packet of a recording.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// Events in order of time, and how many more lay outside the sensor.
+    /// Events in order of time, and the number of omitted events outside the sensor.
     Events(Vec<Event>, u64),
     /// A frame.
     Frame(Aedat4Frame),
-    /// Edges on the external input or of the generator.
+    /// Trigger edges on the external input or of the generator.
     Edges(Vec<Trigger>),
     /// Anything else, such as inertial measurements.
     Other,
@@ -77,7 +77,7 @@ impl Reader {
     /// Opens a recording.
     ///
     /// # Errors
-    /// Not an AEDAT4 file, or one without events.
+    /// Fails if the file cannot be read, is not an AEDAT4 file, or does not state its sensor size.
     pub fn open(path: &Path) -> Result<Self, Aedat4Error> {
         let mut file = BufReader::new(File::open(path)?);
         let length = file.get_ref().metadata()?.len();
@@ -91,26 +91,26 @@ impl Reader {
         file.read_exact(&mut size)?;
         let header_length = u64::from(u32::from_le_bytes(size));
         if header_length > LARGEST.min(length) {
-            return Err(Aedat4Error::Header("its own length"));
+            return Err(Aedat4Error::Header("longer than the file, or than 256 MiB"));
         }
-        // The size belongs to the buffer.
+        // The size prefix is part of the buffer.
         let mut header = size.to_vec();
         file.by_ref().take(header_length).read_to_end(&mut header)?;
-        let (table, kind) = Table::root(&header).ok_or(Aedat4Error::Header("its fields"))?;
+        let (table, kind) = Table::root(&header).ok_or(Aedat4Error::Header("no fields"))?;
         if &kind != b"IOHE" {
-            return Err(Aedat4Error::Header("that it is one"));
+            return Err(Aedat4Error::Header("not an IOHeader"));
         }
         let compression = table.i32(0).unwrap_or(0);
         if !(0..=4).contains(&compression) {
             return Err(Aedat4Error::Compression(compression));
         }
         let first = 18 + header_length;
-        // The table of packets, which is not needed; a recording that was cut off has none.
+        // The table of packets is optional; a truncated recording has none.
         let table_at = table.i64(1).and_then(|p| u64::try_from(p).ok());
         let end = table_at.filter(|p| (first..=length).contains(p)).unwrap_or(length);
         let info = table.vector(2, 1).unwrap_or(&[]);
         let sensor = sensor(&String::from_utf8_lossy(info))
-            .ok_or(Aedat4Error::Header("the size of the event sensor"))?;
+            .ok_or(Aedat4Error::Header("no size of the event sensor"))?;
         Ok(Self { file, compression, first, end, at: first, sensor })
     }
 
@@ -119,19 +119,20 @@ impl Reader {
         self.sensor
     }
 
-    /// Goes back to the first packet.
+    /// Seeks back to the first packet.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn rewind(&mut self) -> Result<(), Aedat4Error> {
         self.at = self.file.seek(SeekFrom::Start(self.first))?;
         Ok(())
     }
 
-    /// The next packet; `None` at the end, also of a recording that was cut off.
+    /// The next packet; `None` at the end, also of a truncated recording.
     ///
     /// # Errors
-    /// The file cannot be read, or a packet is damaged; the next call goes on behind it.
+    /// Fails if the file cannot be read or a packet is damaged; the next call reads the packet
+    /// after it.
     pub fn next_part(&mut self) -> Result<Option<Part>, Aedat4Error> {
         if self.at + 8 > self.end {
             return Ok(None);
@@ -142,7 +143,7 @@ impl Reader {
         let length = u64::from(u32::from_le_bytes([a, b, c, d]));
         let start = self.at + 8;
         if length > self.end - start {
-            // Cut off while it was written.
+            // Truncated while it was written.
             self.at = self.end;
             return Ok(None);
         }
@@ -185,7 +186,7 @@ impl Reader {
     }
 }
 
-/// The event sensor's size from the header's XML.
+/// The event sensor's size, from the XML in the header.
 fn sensor(info: &str) -> Option<Size> {
     let events = info.get(info.find(">EVTS<")?..)?;
     let number = |name: &str| -> Option<usize> {
@@ -216,7 +217,7 @@ fn events(table: &Table<'_>, sensor: Size) -> Part {
 
 fn frame(table: &Table<'_>) -> Option<Aedat4Frame> {
     let t_us = table.i64(0).unwrap_or(0);
-    // Older files tell both ends of the exposure, newer ones its duration.
+    // Older files store both ends of the exposure, newer ones its duration.
     let (start_us, end_us) = match (table.i64(3), table.i64(4), table.i64(11)) {
         (Some(start), Some(end), _) if start > 0 && end > start => (start, end),
         (_, _, Some(duration)) if duration > 0 => (t_us, t_us.checked_add(duration)?),
@@ -225,7 +226,7 @@ fn frame(table: &Table<'_>) -> Option<Aedat4Frame> {
     let side = |i: usize| usize::try_from(table.i16(i)?).ok();
     let size = Size::new(side(6)?, side(7)?);
     let pixels = table.vector(10, 1)?;
-    // OpenCV's types: 8 bits of one, three or four channels, blue first.
+    // OpenCV's type codes: 8 bits, with one, three or four channels, blue first.
     let channels = match table.i8(5).unwrap_or(0) {
         0 => 1,
         16 => 3,

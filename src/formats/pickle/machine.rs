@@ -1,12 +1,12 @@
-//! The stack machine: instructions in, nodes out.
+//! The pickle stack machine: turns instructions into nodes.
 
 use super::{Dialect, Id, Node, Pickle, PickleError};
 use std::collections::HashMap;
 
-/// Far above any checkpoint or recording, far below what memory holds.
+/// Largest number of nodes: more than any checkpoint or recording has, and small enough for memory.
 const MAX_NODES: usize = 4_000_000;
 
-/// Modules whose names could only serve to run something.
+/// Modules whose names are useful only for running code.
 const REFUSED_MODULES: [&str; 14] = [
     "os",
     "posix",
@@ -24,7 +24,7 @@ const REFUSED_MODULES: [&str; 14] = [
     "operator",
 ];
 
-/// The builtin names that are classes of data.
+/// Builtin names that are data classes.
 const BUILTIN_DATA: [&str; 12] = [
     "set",
     "frozenset",
@@ -62,7 +62,8 @@ fn accepted(dialect: Dialect, module: &str, name: &str) -> bool {
 /// Interprets a pickle of protocol 2 to 5.
 ///
 /// # Errors
-/// A cut-off or damaged pickle, or an instruction or a name outside the dialect.
+/// Fails if the pickle is truncated or damaged, or has an instruction or a name outside the
+/// dialect.
 pub fn load(bytes: &[u8], dialect: Dialect) -> Result<Pickle, PickleError> {
     let mut machine = Machine {
         bytes,
@@ -89,7 +90,7 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Carries out one instruction; true after the last.
+    /// Executes one instruction; returns true after the last.
     fn step(&mut self) -> Result<bool, PickleError> {
         let start = self.at;
         let [op] = self.array()?;
@@ -98,7 +99,7 @@ impl<'a> Machine<'a> {
             0x80 => drop(self.array::<1>()?), // protocol
             0x95 => drop(self.array::<8>()?), // frame
             b'(' => {
-                self.room(self.marks.len())?;
+                self.check_limit(self.marks.len())?;
                 self.marks.push(self.stack.len());
             }
             b'N' => self.push(Node::None)?,
@@ -148,7 +149,7 @@ impl<'a> Machine<'a> {
             b'1' => drop(self.marked()?),
             b'2' => {
                 let top = self.top()?;
-                self.room(self.stack.len())?;
+                self.check_limit(self.stack.len())?;
                 self.stack.push(top);
             }
             b'a' => {
@@ -204,11 +205,11 @@ impl<'a> Machine<'a> {
                 self.push(Node::Call { callee, args, state: None, items: Vec::new() })?;
             }
             b'b' => {
-                let given = self.pop()?;
+                let argument = self.pop()?;
                 let top = self.top()?;
                 match self.nodes.get_mut(top) {
-                    Some(Node::Call { state, .. }) => *state = Some(given),
-                    _ => return Err(PickleError::Damaged(start, "state for no object")),
+                    Some(Node::Call { state, .. }) => *state = Some(argument),
+                    _ => return Err(PickleError::Damaged(start, "state without an object")),
                 }
             }
             b'Q' => {
@@ -232,7 +233,7 @@ impl<'a> Machine<'a> {
         self.take(N)?.try_into().map_err(|_| PickleError::Truncated(at))
     }
 
-    /// A byte string after its length of `N` bytes.
+    /// Reads a byte string that is preceded by its length in `N` bytes.
     fn sized<const N: usize>(&mut self) -> Result<&'a [u8], PickleError> {
         let (at, length) = (self.at, self.array::<N>()?);
         let mut wide = [0; 8];
@@ -283,15 +284,15 @@ impl<'a> Machine<'a> {
     }
 
     fn push(&mut self, node: Node) -> Result<(), PickleError> {
-        self.room(self.nodes.len())?;
+        self.check_limit(self.nodes.len())?;
         self.stack.push(self.nodes.len());
         self.nodes.push(node);
         Ok(())
     }
 
-    /// Whether one more fits where `taken` are.
-    fn room(&self, taken: usize) -> Result<(), PickleError> {
-        if taken >= MAX_NODES { Err(PickleError::TooLarge(MAX_NODES)) } else { Ok(()) }
+    /// Fails if `count` has reached the limit.
+    fn check_limit(&self, count: usize) -> Result<(), PickleError> {
+        if count >= MAX_NODES { Err(PickleError::TooLarge(MAX_NODES)) } else { Ok(()) }
     }
 
     fn top(&self) -> Result<Id, PickleError> {
@@ -317,9 +318,9 @@ impl<'a> Machine<'a> {
         let (at, top) = (self.at, self.top()?);
         match self.nodes.get_mut(top) {
             Some(Node::List(list)) => list.extend_from_slice(parts),
-            // A list subclass: its parts carry nothing that a reader here needs.
+            // A list subclass: its entries are never needed here.
             Some(Node::Call { .. }) => {}
-            _ => return Err(PickleError::Damaged(at, "entries for no list")),
+            _ => return Err(PickleError::Damaged(at, "entries without a list")),
         }
         Ok(())
     }
@@ -335,7 +336,7 @@ impl<'a> Machine<'a> {
                 items.extend(pairs.iter().map(|[k, v]| (*k, *v)));
                 Ok(())
             }
-            _ => Err(PickleError::Damaged(at, "entries for no dictionary")),
+            _ => Err(PickleError::Damaged(at, "entries without a dictionary")),
         }
     }
 
@@ -348,7 +349,7 @@ impl<'a> Machine<'a> {
     fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
         let id = self.memo.get(&slot);
         let id = id.copied().ok_or(PickleError::Damaged(self.at, "an unknown memo entry"))?;
-        self.room(self.stack.len())?;
+        self.check_limit(self.stack.len())?;
         self.stack.push(id);
         Ok(())
     }

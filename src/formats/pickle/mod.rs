@@ -1,5 +1,5 @@
-//! Python pickles as data. Nothing is ever executed: calls become inert nodes that the reader
-//! of a format (numpy's arrays, PyTorch's checkpoints) may recognise, or refuse.
+//! Python pickles as data. Nothing is executed: calls become inert nodes, which the reader of a
+//! format (numpy's arrays, PyTorch's checkpoints) recognizes or rejects.
 
 mod machine;
 mod writer;
@@ -10,15 +10,15 @@ pub use writer::Writer;
 /// Index of a node in its [`Pickle`].
 pub type Id = usize;
 
-/// What a pickle is made of. Containers refer to their parts by index, so shared and cyclic
-/// structures cost nothing and cannot overflow the stack.
+/// A node of a pickle. Containers refer to their parts by index, so that shared and cyclic
+/// structures need no recursion and cannot overflow the stack.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// `None`.
     None,
     /// `True` or `False`.
     Bool(bool),
-    /// A whole number that fits 64 bits.
+    /// An integer of at most 64 bits.
     Int(i64),
     /// A floating-point number.
     Float(f64),
@@ -26,7 +26,7 @@ pub enum Node {
     Str(String),
     /// Raw bytes.
     Bytes(Vec<u8>),
-    /// A list, a set, or the entries of one.
+    /// A list or a set.
     List(Vec<Id>),
     /// A tuple.
     Tuple(Vec<Id>),
@@ -34,12 +34,12 @@ pub enum Node {
     Dict(Vec<(Id, Id)>),
     /// A name in a module: a class or a function.
     Global(String, String),
-    /// A call of `callee` with the tuple `args`, not carried out; `state` is what would be
-    /// set afterwards, `items` what would be stored into it.
+    /// A call of `callee` with the tuple `args`, which is not executed; `state` is the argument
+    /// of the `__setstate__` that would follow, `items` the entries that would be set.
     Call {
-        /// What would be called.
+        /// The callable.
         callee: Id,
-        /// Its arguments.
+        /// Its argument tuple.
         args: Id,
         /// Argument of `__setstate__`.
         state: Option<Id>,
@@ -50,17 +50,17 @@ pub enum Node {
     Persistent(Id),
 }
 
-/// Which names may appear in a pickle.
+/// Which names a pickle may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// What numpy writes for object arrays; any other name is refused.
+    /// Names that numpy writes for object arrays; any other name is rejected.
     Numpy,
-    /// What PyTorch Lightning writes: classes of other packages are tolerated as inert nodes,
-    /// names that could only serve to run something are refused.
+    /// Names that PyTorch Lightning writes: classes of other packages are accepted as inert nodes,
+    /// names that are useful only for running code are rejected.
     Checkpoint,
 }
 
-/// Why a pickle was not accepted.
+/// Why a pickle was rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PickleError {
     /// The bytes end in the middle of an instruction.
@@ -69,11 +69,11 @@ pub enum PickleError {
     /// An instruction outside the dialect.
     #[error("the pickle uses instruction 0x{0:02x} at byte {1}, which data never needs")]
     Opcode(u8, usize),
-    /// An instruction that finds something else than it needs.
+    /// An instruction whose operands have the wrong type.
     #[error("the pickle is damaged at byte {0}: {1}")]
     Damaged(usize, &'static str),
-    /// A name that has no place in data.
-    #[error("the pickle asks for {0}.{1}, which is refused: it is not data")]
+    /// A name that is not data.
+    #[error("the pickle contains {0}.{1}, which is rejected: it is not data")]
     Refused(String, String),
     /// More nodes than any real file has.
     #[error("the pickle has more than {0} parts")]
@@ -93,13 +93,13 @@ impl Pickle {
         self.root
     }
 
-    /// A node by its index.
+    /// A node by its index; `Node::None` for an invalid index.
     pub fn node(&self, id: Id) -> &Node {
         self.nodes.get(id).unwrap_or(&Node::None)
     }
 
-    /// The value under a text key of a dictionary, or of an object that is filled like one
-    /// (an `OrderedDict`).
+    /// The value under a text key of a dictionary, or of an object with entries such as an
+    /// `OrderedDict`.
     pub fn get(&self, dict: Id, key: &str) -> Option<Id> {
         self.entries(dict)
             .iter()
@@ -108,7 +108,7 @@ impl Pickle {
             .map(|(_, v)| *v)
     }
 
-    /// Key and value of every entry of a dictionary or of an object filled like one.
+    /// Keys and values of a dictionary, or of an object with entries.
     pub fn entries(&self, dict: Id) -> &[(Id, Id)] {
         match self.node(dict) {
             Node::Dict(items) | Node::Call { items, .. } => items,
@@ -116,7 +116,7 @@ impl Pickle {
         }
     }
 
-    /// The parts of a list or tuple.
+    /// The elements of a list or tuple.
     pub fn parts(&self, id: Id) -> &[Id] {
         match self.node(id) {
             Node::List(parts) | Node::Tuple(parts) => parts,
@@ -124,7 +124,7 @@ impl Pickle {
         }
     }
 
-    /// A whole number that is not negative.
+    /// A non-negative integer.
     pub fn index(&self, id: Id) -> Option<usize> {
         match self.node(id) {
             Node::Int(i) => usize::try_from(*i).ok(),
@@ -132,7 +132,7 @@ impl Pickle {
         }
     }
 
-    /// A call's module, name, arguments and state.
+    /// Module, name, arguments and state of a call.
     pub fn call(&self, id: Id) -> Option<(&str, &str, &[Id], Option<Id>)> {
         let Node::Call { callee, args, state, .. } = self.node(id) else { return None };
         let Node::Global(module, name) = self.node(*callee) else { return None };

@@ -1,4 +1,4 @@
-//! Writes pickles of protocol 2, which every Python since 2.3 reads.
+//! Writes pickles of protocol 2, which Python 2.3 and later read.
 
 /// Appends one object after another; containers are filled by closures.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// A pickle without an object.
+    /// An empty pickle.
     pub fn new() -> Self {
         Self { out: vec![0x80, 2] }
     }
@@ -21,12 +21,12 @@ impl Writer {
     /// Text.
     pub fn text(&mut self, text: &str) {
         self.out.push(b'X');
-        // No name or key is four gigabytes long.
+        // Names and keys are far shorter than 4 GiB.
         self.out.extend((text.len() as u32).to_le_bytes());
         self.out.extend(text.as_bytes());
     }
 
-    /// A whole number, in as few bytes as it needs.
+    /// An integer, in as few bytes as possible.
     pub fn int(&mut self, value: i64) {
         if let Ok(small) = u8::try_from(value) {
             self.out.extend([b'K', small]);
@@ -53,7 +53,7 @@ impl Writer {
         self.out.push(if value { 0x88 } else { 0x89 });
     }
 
-    /// A class or function by its module and name, neither of which may hold a line break.
+    /// A class or function by its module and name; line breaks in them are removed.
     pub fn global(&mut self, module: &str, name: &str) {
         self.out.push(b'c');
         for part in [module, name] {
@@ -62,21 +62,21 @@ impl Writer {
         }
     }
 
-    /// A tuple of what `parts` appends.
+    /// A tuple of the objects that `parts` appends.
     pub fn tuple(&mut self, parts: impl FnOnce(&mut Self)) {
         self.out.push(b'(');
         parts(self);
         self.out.push(b't');
     }
 
-    /// A list of what `parts` appends.
+    /// A list of the objects that `parts` appends.
     pub fn list(&mut self, parts: impl FnOnce(&mut Self)) {
         self.out.extend(b"](");
         parts(self);
         self.out.push(b'e');
     }
 
-    /// A dictionary of what `entries` appends: key, value, key, value.
+    /// A dictionary of the objects that `entries` appends: key, value, key, value.
     pub fn dict(&mut self, entries: impl FnOnce(&mut Self)) {
         self.out.push(b'}');
         self.entries(entries);
@@ -89,14 +89,15 @@ impl Writer {
         self.out.push(b'u');
     }
 
-    /// The result of calling `module.name` with what `arguments` appends.
+    /// A call of `module.name` with the arguments that `arguments` appends.
     pub fn call(&mut self, module: &str, name: &str, arguments: impl FnOnce(&mut Self)) {
         self.global(module, name);
         self.tuple(arguments);
         self.out.push(b'R');
     }
 
-    /// A reference to something outside the pickle, by the tuple of what `id` appends.
+    /// A reference to something outside the pickle; its identifier is the tuple of the objects
+    /// that `id` appends.
     pub fn persistent(&mut self, id: impl FnOnce(&mut Self)) {
         self.tuple(id);
         self.out.push(b'Q');
