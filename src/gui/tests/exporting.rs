@@ -96,7 +96,7 @@ fn a_failed_export_reports_why_and_its_options_can_be_changed() {
     until(&mut w, "the end", |w| w.export.far().is_none());
     w.run_steps(3);
     assert!(shows(&w, "Exported 2 pairs for training and 1 for testing"));
-    assert!(shows(&w, "desk_00002.npz is left out"));
+    assert!(shows(&w, "desk_00002.npz is skipped"));
 }
 
 #[test]
