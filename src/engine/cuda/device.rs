@@ -18,9 +18,9 @@ const OLDEST_CAPABILITY: (i32, i32) = (7, 5);
 /// What is known of a card.
 #[derive(Clone, Debug)]
 pub struct DeviceInfo {
-    /// Its number, as `--device` takes it.
+    /// Its number, the value of `--gpu`.
     pub ordinal: usize,
-    /// Its name, as the driver gives it.
+    /// Its name, as the driver reports it.
     pub name: String,
     /// Major and minor compute capability.
     pub capability: (i32, i32),
@@ -85,7 +85,7 @@ fn describe(ordinal: usize) -> Result<DeviceInfo, DriverError> {
     Ok(DeviceInfo { ordinal, name, capability, total_bytes, free_bytes, unusable })
 }
 
-/// What the driver says of an error, shortly.
+/// The driver's short description of an error.
 pub(super) fn text(error: DriverError) -> String {
     let name = format!("{:?}", error.0);
     match error.error_string() {
@@ -144,7 +144,7 @@ impl Device {
         Ok(function)
     }
 
-    /// An event that takes the time.
+    /// A CUDA event that records the time.
     pub(super) fn timer(&self) -> Result<cudarc::driver::CudaEvent, DriverError> {
         self.context.new_event(Some(sys::CUevent_flags::CU_EVENT_DEFAULT))
     }

@@ -36,7 +36,7 @@ pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> Eg
     }
 }
 
-/// The exposures that EGER takes, and those short enough for 32 bits of microseconds.
+/// Accepts the exposures that EGER accepts, if they are short enough for 32 bits of microseconds.
 fn check_exposure(span: TimeRange) -> Result<(), EngineError> {
     let duration = span.duration_us();
     if !(duration.is_finite() && duration > 0.0 && duration < f64::from(u32::MAX) - 1.0) {

@@ -186,7 +186,7 @@ impl CudaEngine {
     }
 }
 
-/// A copy of numbers that are lent.
+/// A copy of borrowed numbers.
 fn owned(one: OutputRef<'_>) -> Option<Restored> {
     match one {
         OutputRef::F32 { latent, ratio } => {

@@ -76,7 +76,7 @@ impl CudaEngine {
     /// All kernels for an image and a sensor, with what they have to do; nothing is run.
     ///
     /// # Errors
-    /// Sizes that the network does not take, or too little memory.
+    /// Sizes that the network does not accept, or too little memory.
     pub fn count(&mut self, image: Size, sensor: Size) -> Result<Vec<KernelTime>, EngineError> {
         self.idle()?;
         let events = Events {

@@ -63,7 +63,7 @@ impl CudaEngine {
     }
 }
 
-/// What a plan has to serve; refuses what the network cannot take.
+/// The sizes that a plan is needed for; rejects sizes that the network does not accept.
 pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
     if image.area() == 0 || !image.width.is_multiple_of(16) || !image.height.is_multiple_of(16) {
         let text = format!("a {image} image: the network needs multiples of 16");
@@ -125,6 +125,6 @@ impl AsyncEngine for CudaEngine {
     }
 
     fn ready_channel(&mut self) -> Receiver<()> {
-        self.arrivals.told.clone()
+        self.arrivals.ready.clone()
     }
 }

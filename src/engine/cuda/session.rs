@@ -85,7 +85,7 @@ impl Slot {
         form: OutputFormat,
     ) -> Result<(), DriverError> {
         let stream = device.downloads.cu_stream();
-        // SAFETY: the plan owns as much memory as each staging holds, which nobody reads before
+        // SAFETY: the plan owns as much memory as each staging holds, which is not read before
         // the copy has ended.
         unsafe {
             match form {
@@ -294,7 +294,7 @@ impl Session {
         self.slots[slot].copied.try_is_complete().unwrap_or(true)
     }
 
-    /// Waits for a slot's result, and lends it from its staging.
+    /// Waits for a slot's result and borrows it from its staging buffer.
     pub(super) fn collect(
         &mut self,
         slot: usize,

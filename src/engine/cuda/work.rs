@@ -33,7 +33,7 @@ impl Work {
             let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
             stream.begin_capture(mode)?;
             let ran = work.one_by_one();
-            // The capture must end whatever happened, or the stream stays unusable.
+            // The capture must end in any case, or the stream stays unusable.
             let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0));
             let graph = ran.and(graph)?;
             graph.iter().try_for_each(CudaGraph::upload)?;

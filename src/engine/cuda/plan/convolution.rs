@@ -6,7 +6,7 @@ use super::builder::{Builder, Map};
 use crate::image::Size;
 use cudarc::driver::DriverError;
 
-/// How a convolution takes its input, as `Source` in `conv.cuh`.
+/// How a convolution reads its input, as `Source` in `conv.cuh`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Plain,

@@ -27,7 +27,7 @@ impl Builder<'_> {
         self.project_events(&features, shape.image)
     }
 
-    /// EGER from packed events, as the first convolution of weights that read it takes it.
+    /// EGER from packed events, as the first convolution reads it.
     pub(super) fn count(&mut self, shape: Shape, slot: &SlotMemory) -> Result<Map, DriverError> {
         let map = self.eger(shape, slot)?;
         if self.half() { Ok(map) } else { self.resize("single_counts", map, map.size) }

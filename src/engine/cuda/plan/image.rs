@@ -68,7 +68,7 @@ impl Builder<'_> {
         self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)
     }
 
-    /// The end of the network, whose inputs and outputs are not set yet; gives its arguments.
+    /// The end of the network, whose inputs and outputs are not set yet; returns its arguments.
     pub(super) fn head(&mut self, x: Map) -> Result<args::Head, DriverError> {
         let (weights, bias) = self.layers.of("dec.conv");
         let a = args::Head {

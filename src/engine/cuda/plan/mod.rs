@@ -23,7 +23,7 @@ pub(super) struct Shape {
     pub(super) image: Size,
     pub(super) sensor: Size,
     pub(super) padded: Size,
-    /// Events that there is room for; `None` where maps are handed over.
+    /// Events that there is room for; `None` if event tensors are uploaded instead.
     pub(super) events: Option<usize>,
 }
 
