@@ -4,6 +4,8 @@
 //! result does not depend on the number of threads. The algorithm is fixed here because data
 //! made from a seed must not change when a dependency is updated.
 
+#![allow(clippy::indexing_slicing, reason = "indices are taken modulo the table's length")]
+
 use std::sync::LazyLock;
 
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).

@@ -79,7 +79,7 @@ fn a_simulated_recording_is_played_exported_and_evaluated_with_its_truth() {
         ],
     );
     assert!(out.status.success(), "{}", output_text(&out));
-    assert!(output_text(&out).contains("4 pairs of"), "{}", output_text(&out));
+    assert!(output_text(&out).contains("4 pairs from"), "{}", output_text(&out));
     let manifest = Manifest::read(&base.path().join("desk")).unwrap();
     assert!(manifest.cameras().contains("simulated rig"), "{manifest:?}");
     assert!(manifest.session.settings["exposure_us"].is_number(), "{manifest:?}");

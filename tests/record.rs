@@ -417,7 +417,12 @@ fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
     // The lists name the first files; the last gap of each is extended to the last missing event.
     let files = progress["missing"].as_array().unwrap();
     assert_eq!(progress["lossy"].as_array().unwrap().len(), files.len());
-    let last = files.iter().map(|f| f[1].as_array().unwrap().last().unwrap()["until_us"].as_i64());
-    let ends = (0..files.len() as i64).map(|pair| Some((2 * pair + 1) * 10_000 + 2_950));
-    assert!(!files.is_empty() && last.eq(ends), "{files:?}");
+    assert!(!files.is_empty());
+    for file in files {
+        // Several threads write: files are listed as they are finished.
+        let name = file[0].as_str().unwrap();
+        let pair: i64 = name.trim_end_matches(".npz").rsplit('_').next().unwrap().parse().unwrap();
+        let end_us = file[1].as_array().unwrap().last().unwrap()["until_us"].as_i64();
+        assert_eq!(end_us, Some((2 * pair + 1) * 10_000 + 2_950), "{name}");
+    }
 }

@@ -7,6 +7,8 @@
 //! frames and real events; [`dataset_writer`](mod@set) stores all of them as a dataset in the
 //! MS-RBD format.
 
+#![allow(clippy::indexing_slicing, reason = "indices follow from sizes that are checked on entry")]
+
 pub mod dataset_writer;
 pub mod ev_reds;
 mod from_photos;

@@ -113,7 +113,7 @@ impl LiveContrast {
             }
             return;
         }
-        if state.known.is_none() && !state.last.is_some_and(|at| at.elapsed() < PAIR_INTERVAL) {
+        if state.known.is_none() && state.last.is_none_or(|at| at.elapsed() >= PAIR_INTERVAL) {
             state.last = Some(Instant::now());
             state.first = Some(synced.clone());
         }
