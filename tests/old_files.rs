@@ -1,5 +1,7 @@
 //! Files of earlier versions can still be read.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
 use gem_live::sequence::{Lost, Manifest, Shapes, StopReason};
 
 /// `session.json` as version 0.1.0 wrote it.
