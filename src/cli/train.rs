@@ -194,8 +194,8 @@ impl Train {
             None => layout.initial(self.seed),
         };
         let (batches, validation, data) = match self.recordings.is_empty() {
-            true => self.from_photos(&recipe)?,
-            false => self.from_recordings(recipe.event_input)?,
+            true => self.photo_batches(&recipe)?,
+            false => self.recording_batches(recipe.event_input)?,
         };
         let plan = format!(
             "{data}, seed {}, from {}",
@@ -251,7 +251,7 @@ impl Train {
     }
 
     /// Data loader and validation set from photographs, and a description of the data.
-    fn from_photos(
+    fn photo_batches(
         &self,
         recipe: &TrainingRecipe,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
@@ -284,7 +284,7 @@ impl Train {
     }
 
     /// Data loader from `train/` and validation set from `test/` of recordings with ground truth.
-    fn from_recordings(
+    fn recording_batches(
         &self,
         event_input: EventInput,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {

@@ -45,8 +45,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
                 finite(&got)?;
                 let db = agreement_db(&got, &want);
                 println!("random weights {seed}, {}, {precision:?}: {db:.1} dB", input.name());
-                // Negated, so that NaN fails too.
-                if !(db >= needed) {
+                if db.is_nan() || db < needed {
                     let text = format!("{db:.1} dB against the CPU ({needed} dB needed)");
                     return Err(format!("{} {precision:?} is {text}", input.name()).into());
                 }

@@ -88,7 +88,8 @@ impl Stills {
             "photographs_train": names(&training), "photographs_test": names(&held_out),
         });
         if self.perturbations.is_some() {
-            settings["perturbations"] = serde_json::to_value(&perturbations)?;
+            let value = serde_json::to_value(&perturbations)?;
+            settings.as_object_mut().map(|s| s.insert("perturbations".into(), value));
         }
         let set = DatasetWriter::open(&self.out, settings)?;
         let recipe = Recipe {

@@ -96,10 +96,7 @@ impl Test {
         if self.compare.is_some() && !config.has_gt {
             return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
         }
-        let comparison = match self.compare {
-            Some(Other::Edi) => Some(Comparison::default()),
-            None => None,
-        };
+        let comparison = self.compare.map(|Other::Edi| Comparison::default());
         let folders = Folders::new(&config);
         let run = Run { config: &config, folders, skip_invalid: self.skip_invalid };
         let contrasts = match self.estimate_thresholds {
