@@ -10,6 +10,8 @@
 //! Code under `#[cfg(test)]` must respect the order of the modules, but may import within its
 //! module as it likes.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -181,7 +183,7 @@ impl Reader<'_> {
             "self" => module.to_vec(),
             "super" => module[..module.len().saturating_sub(1)].to_vec(),
             _ => {
-                let child = [module, &[first.clone()]].concat();
+                let child = [module, std::slice::from_ref(first)].concat();
                 if self.modules.contains(&child) { child } else { self.aliases.get(first)?.clone() }
             }
         };
