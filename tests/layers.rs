@@ -364,7 +364,7 @@ fn target<'a>(
 ) -> Option<&'a File> {
     let mut here = Vec::new();
     for (n, segment) in path.iter().enumerate() {
-        let child = [&here[..], &[segment.clone()]].concat();
+        let child = [&here[..], std::slice::from_ref(segment)].concat();
         if modules.contains(&child) {
             here = child;
             continue;
