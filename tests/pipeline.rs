@@ -166,7 +166,8 @@ fn panics() {
 #[test]
 fn a_panic_in_a_pipeline_thread_is_reported_and_ends_the_pipeline() {
     let burst = || Burst { next: 0, count: u64::MAX, failing: Arc::default() };
-    let sources: [(Box<dyn ExposureSource>, Box<dyn Fn() + Send>); 2] = [
+    type Case = (Box<dyn ExposureSource>, Box<dyn Fn() + Send>);
+    let sources: [Case; 2] = [
         (Box::new(Panicking(burst())), Box::new(|| ())),
         // Called on the engine thread.
         (Box::new(burst()), Box::new(panics)),
