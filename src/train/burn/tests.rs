@@ -1,10 +1,10 @@
 //! Compares burn with the CPU kernels.
 
 use super::open;
-use crate::event::{CHANNELS, EventInput};
+use crate::event::EventInput;
 use crate::random::KeyedRng;
 use crate::train::cpu::{Input, Net, Offsets, Processor};
-use crate::train::loss::{Labelled, Objective, Unlabelled};
+use crate::train::loss::{Criterion, Labelled, Objective, Unlabelled};
 use crate::train::{Batch, Device, Gradients};
 
 fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
@@ -13,8 +13,8 @@ fn numbers(seed: u64, n: usize, low: f64, high: f64) -> Vec<f32> {
 }
 
 /// Offsets of up to two pixels, so that some samples lie outside the image.
-fn parameters(seed: u64) -> Vec<f32> {
-    let layout = Net::layout(EventInput::Counts);
+fn parameters(event_input: EventInput, seed: u64) -> Vec<f32> {
+    let layout = Net::layout(event_input);
     let mut all = layout.initial(seed);
     for (name, range) in layout.tensors() {
         if name.contains("conv_offset_mask") {
@@ -26,9 +26,14 @@ fn parameters(seed: u64) -> Vec<f32> {
     all
 }
 
-fn labelled(seed: u64, (eh, ew): (usize, usize), (height, width): (usize, usize)) -> Labelled {
+fn labelled(
+    event_input: EventInput,
+    seed: u64,
+    (eh, ew): (usize, usize),
+    (height, width): (usize, usize),
+) -> Labelled {
     let input = Input {
-        events: numbers(seed, CHANNELS * eh * ew, 0.0, 2.0),
+        events: numbers(seed, event_input.channels() * eh * ew, 0.0, 2.0),
         event_height: eh,
         event_width: ew,
         blur: numbers(seed + 1, 3 * height * width, 0.0, 1.0),
@@ -38,10 +43,10 @@ fn labelled(seed: u64, (eh, ew): (usize, usize), (height, width): (usize, usize)
     Labelled { input, sharp: numbers(seed + 2, 3 * height * width, 0.0, 1.0) }
 }
 
-fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
-    let parameters = parameters(3);
-    let mut burn = open(Device::BurnProcessor, offsets).unwrap();
-    let mut own = Processor::new(offsets);
+fn compare(event_input: EventInput, offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
+    let parameters = parameters(event_input, 3);
+    let mut burn = open(Device::BurnProcessor, event_input, offsets).unwrap();
+    let mut own = Processor::new(event_input, offsets);
     burn.set_teacher(teacher).unwrap();
     own.set_teacher(teacher).unwrap();
     let (losses, by_burn) = burn.gradients(&parameters, batch).unwrap();
@@ -57,7 +62,7 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
     }
     let length = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
     let whole = length(&mut by_own.iter().copied()).sqrt();
-    for (name, range) in Net::layout(EventInput::Counts).tensors() {
+    for (name, range) in Net::layout(event_input).tensors() {
         let (a, b) = (&by_burn[range.clone()], &by_own[range]);
         let norm = length(&mut b.iter().copied()).sqrt();
         let difference = length(&mut a.iter().zip(b).map(|(a, b)| a - b)).sqrt();
@@ -70,27 +75,36 @@ fn compare(offsets: Offsets, teacher: Option<&[f32]>, batch: Batch<'_>) {
 // kernels compute in milliseconds.
 const EVENTS: (usize, usize) = (16, 16);
 const IMAGE: (usize, usize) = (16, 32);
+/// What the published network reads.
+const INPUT: EventInput = EventInput::Counts;
 
 #[test]
 fn supervised_gradients_match_the_cpu_at_every_ratio() {
     // Two samples of one size and one of another: groups, ratios of 1, 2, 0.8 and 1.7, odd sizes.
-    let samples =
-        [labelled(10, EVENTS, IMAGE), labelled(20, (21, 19), IMAGE), labelled(30, EVENTS, IMAGE)];
+    let samples = [(10, EVENTS), (20, (21, 19)), (30, EVENTS)]
+        .map(|(seed, e)| labelled(INPUT, seed, e, IMAGE));
     let batch =
         Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
-    compare(Offsets::Free, None, batch);
+    compare(INPUT, Offsets::Free, None, batch);
     let batch = Batch::Labelled {
         samples: &samples[1..2],
         criterion: Criterion::L1 { motion_weight: 5.0 },
     };
-    compare(Offsets::Rigid, None, batch);
+    compare(INPUT, Offsets::Rigid, None, batch);
+}
+
+#[test]
+fn gradients_through_the_event_prior_match_the_cpu() {
+    let samples = [labelled(EventInput::Prior, 40, EVENTS, IMAGE)];
+    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::LogMse };
+    compare(EventInput::Prior, Offsets::Free, None, batch);
 }
 
 #[test]
 fn gradients_of_both_published_stages_match_the_cpu() {
     let ((event_height, event_width), (height, width)) = (EVENTS, IMAGE);
     let sample = |seed: u64| {
-        let events = |k| numbers(seed + k, CHANNELS * event_height * event_width, 0.0, 2.0);
+        let events = |k| numbers(seed + k, INPUT.channels() * event_height * event_width, 0.0, 2.0);
         let image = |k| numbers(seed + k, 3 * height * width, 0.0, 1.0);
         Unlabelled {
             blur: image(0),
@@ -107,7 +121,7 @@ fn gradients_of_both_published_stages_match_the_cpu() {
     };
     let samples = [sample(100), sample(200)];
     let objective = Objective::default();
-    compare(Offsets::Free, None, Batch::Unlabelled { samples: &samples[..1], objective });
+    compare(INPUT, Offsets::Free, None, Batch::Unlabelled { samples: &samples[..1], objective });
     let batch = Batch::Unlabelled { samples: &samples, objective };
-    compare(Offsets::Free, Some(&parameters(7)), batch);
+    compare(INPUT, Offsets::Free, Some(&parameters(INPUT, 7)), batch);
 }
