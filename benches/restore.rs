@@ -8,8 +8,10 @@ use gem_live::Deblurrer;
 use gem_live::deblur::edi;
 use gem_live::deblur::metrics::ssim;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::event::{CHANNELS, Event, Thresholds, eger_into};
-use gem_live::network::Weights;
+use gem_live::engine::{Engine, Events, Image};
+use gem_live::event::{CHANNELS, Event, EventInput, Thresholds, eger_into};
+use gem_live::image::Size;
+use gem_live::network::{Tensor, Weights};
 use gem_live::sequence::Clip;
 use gem_live::time::TimeRange;
 
@@ -63,5 +65,45 @@ fn restore(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, events, restore);
+/// The embedded weights, with weights of zero for the event prior: the same arithmetic as trained ones.
+fn with_prior() -> Weights {
+    let widen = |(name, tensor): (&str, &Tensor)| {
+        let mut tensor = tensor.clone();
+        if name == "ev_enc.conv1.weight" {
+            let outputs = tensor.data.chunks_exact(CHANNELS * 49);
+            tensor.data = outputs.flat_map(|o| o.iter().copied().chain([0.0; 2 * 49])).collect();
+            tensor.shape[1] = EventInput::Prior.channels();
+        }
+        (name.to_owned(), tensor)
+    };
+    Weights::from_tensors(Weights::embedded().unwrap().iter().map(widen).collect()).unwrap()
+}
+
+/// What the event prior costs, at the ratio where it costs most and at the beam splitter's.
+fn prior(c: &mut Criterion) {
+    let events = busiest();
+    let sensor = Size::new(288, 192);
+    for (image, samples) in [(sensor, 30), (Size::new(1152, 768), 10)] {
+        let mut group = c.benchmark_group(format!("event prior, {image}, events 288x192"));
+        group.sample_size(samples);
+        let data = vec![0.5; 3 * image.area()];
+        let image = Image { data: &data, height: image.height, width: image.width };
+        let input = Events {
+            events: &events,
+            exposure: TimeRange::new(0.0, 56_500.0),
+            targets: &[TimeRange::instant(20_000.0)],
+            sensor,
+            padded: sensor,
+            thresholds: Thresholds::DEFAULT,
+        };
+        for (name, weights) in [("without", Weights::embedded().unwrap()), ("with", with_prior())] {
+            let mut engine = CpuEngine::new(&weights, 0).unwrap();
+            group.bench_function(name, |b| {
+                b.iter(|| engine.restore_events(&image, &input).unwrap());
+            });
+        }
+    }
+}
+
+criterion_group!(benches, events, restore, prior);
 criterion_main!(benches);
