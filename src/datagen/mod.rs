@@ -1,10 +1,10 @@
 //! Generates training and test data: blurry frames, events and sharp images.
 //!
 //! [`Photographs`] are cut into the layers of random scenes ([`scene`](mod@scene)); a moving frame
-//! camera and an event camera record them ([`render_pair`](mod@film)). [`Sampler`] generates an
+//! camera and an event camera record them ([`render_pair`](mod@render_pair)). [`Sampler`] generates an
 //! endless sequence of training samples; [`still_pair`] generates recordings with ground truth.
-//! [`ev_reds`](mod@sequence) makes recordings from videos, [`hs_ergb`](mod@real) from high-speed
-//! frames and real events; [`dataset_writer`](mod@set) stores all of them as a dataset in the
+//! [`ev_reds`](mod@ev_reds) makes recordings from videos, [`hs_ergb`](mod@hs_ergb) from high-speed
+//! frames and real events; [`dataset_writer`](mod@dataset_writer) stores all of them as a dataset in the
 //! MS-RBD format.
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from sizes that are checked on entry")]

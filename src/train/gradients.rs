@@ -33,7 +33,7 @@ pub trait Gradients: Send {
     fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError>;
 
     /// Returns the mean losses of a batch and their derivatives with respect to the parameters.
-    /// Parameters and derivatives are in the order of [`Layout::tensors`].
+    /// Parameters and derivatives are in the order of [`super::layout::Layout::tensors`].
     ///
     /// # Errors
     /// The network cannot process a sample, or the device fails.
