@@ -6,7 +6,7 @@
 
 use super::render_pair::{EventView, Film};
 use crate::event::Event;
-use crate::image::{ImageF32, ImageU8, Size};
+use crate::image::{Planar, Size};
 use crate::random::KeyedRng;
 use crate::simulate::SensorSettings;
 use crate::time::TimeRange;
@@ -168,8 +168,10 @@ impl Drawn {
 
     /// Perturbs the recording of the time range `whole`, on a sensor of this size.
     pub(super) fn apply(&mut self, film: &mut Film, whole: TimeRange, sensor: Size) {
-        film.frames.iter_mut().for_each(|f| self.recolour_picture(f));
-        film.truth.iter_mut().for_each(|t| self.recolour_planes(t));
+        film.frames
+            .iter_mut()
+            .for_each(|f| self.recolour(f, |v, tint| (f64::from(v) * tint + 0.5) as u8));
+        film.truth.iter_mut().for_each(|t| self.recolour(t, |v, tint| v * tint as f32));
         let mut changed = false;
         if self.drop_share > 0.0 {
             let (share, random) = (self.drop_share, &mut self.random);
@@ -218,31 +220,17 @@ impl Drawn {
         self.planes != [0, 1, 2] || self.tint != [1.0; 3]
     }
 
-    fn recolour_picture(&self, frame: &mut ImageU8) {
-        if frame.channels() != 3 || !self.is_recoloured() {
+    /// Permutes and tints the colour planes; `tinted` multiplies a sample by a plane's tint.
+    fn recolour<T: Copy>(&self, image: &mut Planar<T>, tinted: impl Fn(T, f64) -> T) {
+        if image.channels() != 3 || !self.is_recoloured() {
             return;
         }
-        let source = frame.clone();
-        let area = frame.size().area();
-        for (c, plane) in frame.data_mut().chunks_exact_mut(area).enumerate() {
+        let source = image.clone();
+        let area = image.size().area();
+        for (c, plane) in image.data_mut().chunks_exact_mut(area).enumerate() {
             let from = source.plane(self.planes.get(c).copied().unwrap_or(c));
             let tint = self.tint.get(c).copied().unwrap_or(1.0);
-            for (to, v) in plane.iter_mut().zip(from) {
-                *to = (f64::from(*v) * tint + 0.5) as u8;
-            }
-        }
-    }
-
-    fn recolour_planes(&self, truth: &mut ImageF32) {
-        if truth.channels() != 3 || !self.is_recoloured() {
-            return;
-        }
-        let source = truth.clone();
-        let area = truth.size().area();
-        for (c, plane) in truth.data_mut().chunks_exact_mut(area).enumerate() {
-            let from = source.plane(self.planes.get(c).copied().unwrap_or(c));
-            let tint = self.tint.get(c).copied().unwrap_or(1.0) as f32;
-            plane.iter_mut().zip(from).for_each(|(to, v)| *to = *v * tint);
+            plane.iter_mut().zip(from).for_each(|(to, v)| *to = tinted(*v, tint));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The part of a recording that a sample is cut from.
 
-use crate::event::{EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger};
+use crate::engine::Events;
+use crate::event::{EgerError, Event, EventInput, Thresholds};
 use crate::exposure::Exposure;
 use crate::image::{ImageF32, Size};
 use crate::random::KeyedRng;
@@ -29,12 +30,9 @@ impl EventReader {
         target: TimeRange,
         sensor: Size,
     ) -> Result<Vec<f32>, EgerError> {
-        let mut tensor = eger(events, exposure, target, sensor.height, sensor.width)?;
-        if self.event_input == EventInput::Prior {
-            let bins = TargetBins::new(exposure, target);
-            append_prior(&mut tensor, sensor.area(), self.thresholds, &bins);
-        }
-        Ok(tensor)
+        let (thresholds, padded) = (self.thresholds, sensor);
+        Events { events, exposure, targets: &[], sensor, padded, thresholds }
+            .tensor(target, self.event_input)
     }
 }
 
