@@ -22,7 +22,7 @@ impl EventReader {
     /// The event input of an exposure, `(channels, sensor.height, sensor.width)` values.
     ///
     /// # Errors
-    /// As [`eger`].
+    /// As the event tensors of [`crate::exposure`].
     pub fn tensor(
         self,
         events: &[Event],

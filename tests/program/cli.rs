@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod common;
+use crate::common;
 
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};

@@ -7,7 +7,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod played;
+use crate::played;
 
 use crossbeam_channel::bounded;
 use gem_live::camera::{Drops, Packet};

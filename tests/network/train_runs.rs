@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-mod recordings;
+use crate::recordings;
 
 use gem_live::event::EventInput;
 use gem_live::formats::config::Config;

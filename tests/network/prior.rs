@@ -7,7 +7,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod common;
+use crate::common;
 
 use common::{random_weights, random_weights_for};
 use gem_live::deblur::edi;

@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod boards;
+use crate::boards;
 
 use boards::{EVENTS, FRAMES, event_camera, frame_camera, poses, rig};
 use gem_live::camera::split::split;

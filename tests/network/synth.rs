@@ -167,7 +167,7 @@ fn the_held_out_split_is_stable_and_complete() {
 /// The list of photographs that `scripts/fetch-photographs` downloads.
 #[test]
 fn the_photograph_list_has_free_licences_and_a_held_out_part() {
-    let list = include_str!("../assets/photographs.tsv");
+    let list = include_str!("../../assets/photographs.tsv");
     let mut rows = list.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let columns =
         ["file", "package", "version", "path", "author", "licence", "sha256", "stated_in"];

@@ -7,7 +7,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod played;
+use crate::played;
 
 use gem_live::rig::clock::{ClockSettings, SyncState};
 use gem_live::simulate::rig::RigModel;

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-mod recordings;
+use crate::recordings;
 
 use recordings::{BAD, pair, write, write_bad};
 use std::path::Path;

@@ -8,7 +8,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod recordings;
+use crate::recordings;
 
 use recordings::{sized, write};
 use std::path::Path;

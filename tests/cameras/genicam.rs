@@ -233,7 +233,7 @@ fn missing_driver_is_reported_with_build_instructions() {
 }
 
 #[cfg(all(feature = "genicam", unix))]
-mod gige;
+use crate::gige;
 
 #[cfg(all(feature = "genicam", unix))]
 mod driver {
@@ -258,7 +258,7 @@ mod driver {
             return true;
         }
         let program = std::env::current_exe().unwrap();
-        let arguments = ["--exact", &format!("driver::{test}"), "--nocapture"];
+        let arguments = ["--exact", &format!("genicam::driver::{test}"), "--nocapture"];
         let mut command = if network {
             let Some(options) = [["-n"].as_slice(), &["-r", "-n"]].into_iter().find(|options| {
                 let attempt =

@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod common;
+use crate::common;
 
 use common::random_weights;
 use gem_live::Deblurrer;

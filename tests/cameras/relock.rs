@@ -4,7 +4,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking, in its helpers too")]
 
-mod played;
+use crate::played;
 
 use gem_live::rig::clock::SyncState;
 use played::{AWAY_US, Fault, Play, Told, model, world, worst};

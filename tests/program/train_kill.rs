@@ -7,7 +7,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-mod recordings;
+use crate::recordings;
 
 use gem_live::event::EventInput;
 use gem_live::train::state::State;

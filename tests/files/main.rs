@@ -1,0 +1,10 @@
+//! Recordings, datasets and weights on disk.
+
+mod checkpoint;
+mod dataset;
+mod datasets;
+mod export;
+mod library;
+mod old_files;
+mod record;
+mod replay;

@@ -1,0 +1,7 @@
+//! The live path: simulated sources, the pipeline and the restored stream.
+
+mod pipeline;
+mod sim;
+mod simulate;
+mod soak;
+mod sources;

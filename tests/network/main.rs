@@ -1,0 +1,17 @@
+//! The network, its engines, its input, and its training.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../recordings/mod.rs"]
+mod recordings;
+
+mod engine;
+mod foundation;
+mod golden;
+mod golden_eger;
+mod prior;
+mod synth;
+mod thresholds;
+mod train_burn;
+mod train_gradients;
+mod train_runs;
