@@ -229,7 +229,13 @@ unsafe fn panel<S: Simd, const N: usize>(
         tiles!(12);
     }
     if N <= 2 {
-        tiles!(6);
+        // Eight rows are two tiles of four: after a tile of six, two rows would use a third of the
+        // accumulators.
+        while rows.count - row >= 6 && rows.count - row != 8 {
+            // SAFETY: rows row..row + 6 exist.
+            unsafe { tile::<S, 6, N>(b, bias, rows, row, out, out_step, post) };
+            row += 6;
+        }
     }
     tiles!(4);
     tiles!(2);

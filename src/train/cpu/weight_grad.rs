@@ -74,6 +74,12 @@ unsafe fn panel<S: Simd, const N: usize>(
             tiles!(24);
         }
         tiles!(12);
+    } else {
+        // Twelve accumulators cover the latency of the multiply-add; eight just do.
+        if N == 1 {
+            tiles!(12);
+        }
+        tiles!(6);
     }
     tiles!(4);
     tiles!(1);
