@@ -36,9 +36,14 @@ KERNEL(eger_count, 256)(EgerArgs a) {
         const size_t pixel = static_cast<size_t>(row) * a.width + column;
         unsigned* word = a.counts + (pixel * EGER_CHANNELS + channel) / 2;
         const int shift = channel % 2 * 16;
-        const unsigned before = atomicAdd(word, 1u << shift);
-        // A full count stays where it is: taking the one back undoes the carry, too.
-        if ((before >> shift & 0xffff) == 0xffff) atomicSub(word, 1u << shift);
+        // A full count stays as it is. An addition that is taken back afterwards would do for one
+        // thread, but not for several at once.
+        unsigned seen = *word, assumed;
+        do {
+            assumed = seen;
+            if ((assumed >> shift & 0xffff) == 0xffff) break;
+            seen = atomicCAS(word, assumed, assumed + (1u << shift));
+        } while (seen != assumed);
     }
 }
 

@@ -144,6 +144,8 @@ void Scheduler::block(Order how) {
     }
 }
 
+void give_way() { place.scheduler->wait(State::READY); }
+
 void block_barrier() { place.scheduler->wait(State::AT_BLOCK); }
 
 void collective(void (*op)(void**), void* mine) {

@@ -1,8 +1,9 @@
 // CUDA C++ on the processor: the kernels' sources compile as C++17 and run with the real barriers.
 //
 // Every thread of a block is a fiber. A fiber runs until it has to wait for its block or its warp;
-// the order in which fibers continue is forward, backward or random, so that a missing barrier
-// gives wrong numbers in one of them. Shared memory is allocated with its exact size and filled
+// it also stops before every atomic operation, as threads of a warp run in lock-step on a GPU. The
+// order in which fibers continue is forward, backward or random, so that a missing barrier gives
+// wrong numbers in one of them. Shared memory is allocated with its exact size and filled
 // with NaN before every block: reads of what nobody wrote, and (under AddressSanitizer) accesses
 // out of bounds, show.
 #pragma once
@@ -40,6 +41,8 @@ struct Place {
 extern __thread Place place;
 
 void block_barrier();
+// Lets the other threads of the block run up to their next stop.
+void give_way();
 // Waits until all 32 lanes of the warp have come with `mine`; the last one runs `op` for all.
 void collective(void (*op)(void** lanes), void* mine);
 // The block's memory for one SHARED declaration.
@@ -61,11 +64,10 @@ template <class T> T __ldg(const T* p) {
     if (reinterpret_cast<uintptr_t>(p) % alignof(T)) __builtin_trap();
     return *p;
 }
-inline unsigned atomicAdd(unsigned* p, unsigned v) {
-    return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
-}
-inline unsigned atomicSub(unsigned* p, unsigned v) {
-    return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED);
+inline unsigned atomicCAS(unsigned* p, unsigned expected, unsigned wanted) {
+    cpu::give_way();
+    __atomic_compare_exchange_n(p, &expected, wanted, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return expected;
 }
 // Through memory, so that the compiler cannot merge product and sum.
 inline float __fmul_rn(float a, float b) { volatile float v = a * b; return v; }
