@@ -4,7 +4,7 @@ use super::device::{Device, Memory};
 use super::{Precision, pack};
 use crate::event::EventInput;
 use crate::network::{FUSION_LEVELS, Weights, parameters};
-use cudarc::driver::DriverError;
+use cudarc::driver::{DriverError, sys};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(super) struct Layers {
     /// What the event encoder reads.
     pub(super) input: EventInput,
     /// The fusion's first layer on event features: its bias depends on the sizes.
-    pub(super) position: HashMap<String, Position>,
+    position: HashMap<String, Position>,
 }
 
 /// What the fusion's first layer does with a pixel's position.
@@ -118,12 +118,27 @@ impl Layers {
             let bias = get(0, "bias").to_vec();
             position.insert(name, Position { relative, bias, cell: [column(2), column(3)] });
         }
+        // Uploads from pageable memory may return before the copy has ended.
+        device.work.synchronize()?;
         Ok(Self { layers, input, position })
     }
 
-    /// Addresses of a layer's weights and bias; zero, which every kernel would refuse, for a
-    /// name that SAN does not have.
-    pub(super) fn of(&self, name: &str) -> (u64, u64) {
-        self.layers.get(name).map_or((0, 0), |l| (l.weights.at, l.bias.at))
+    /// Addresses of a layer's weights and bias.
+    ///
+    /// # Errors
+    /// SAN has no layer of that name. (A kernel would read address zero, and the whole context
+    /// would be lost.)
+    pub(super) fn of(&self, name: &str) -> Result<(u64, u64), DriverError> {
+        let layer = self.layers.get(name);
+        layer
+            .map(|l| (l.weights.at, l.bias.at))
+            .ok_or(DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))
+    }
+    /// The constants of the fusion's first layer of a level.
+    ///
+    /// # Errors
+    /// SAN has no level of that name.
+    pub(super) fn position(&self, level: &str) -> Result<&Position, DriverError> {
+        self.position.get(level).ok_or(DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))
     }
 }

@@ -43,7 +43,7 @@ impl Builder<'_> {
         source: Source,
         post: Post,
     ) -> Result<Map, DriverError> {
-        let (weights, bias) = self.layers.of(name);
+        let (weights, bias) = self.layers.of(name)?;
         self.conv_with(weights, bias, k, input, cout, source, post)
     }
 

@@ -100,9 +100,8 @@ impl Builder<'_> {
             let (h, w) = (image.height >> i, image.width >> i);
             let cell =
                 [2.0 * f.size.height as f32 / h as f32, 2.0 * f.size.width as f32 / w as f32];
-            let bias = self.layers.position.get(&name).map(|p| p.bias(cell)).unwrap_or_default();
-            let bias = self.upload(&bias)?;
-            let (weights, _) = self.layers.of(&format!("{name}.event"));
+            let bias = self.upload(&self.layers.position(&name)?.bias(cell))?;
+            let (weights, _) = self.layers.of(&format!("{name}.event"))?;
             out.push(self.conv_with(
                 weights,
                 bias,

@@ -29,13 +29,13 @@ impl Builder<'_> {
         };
         let (rows, columns) =
             (axis(size.height, event.size.height)?, axis(size.width, event.size.width)?);
-        let (weights, bias) = self.layers.of(&format!("{name}.mlp"));
+        let (weights, bias) = self.layers.of(&format!("{name}.mlp"))?;
         let a = args::Fuse {
             event: event.at,
             image: image.at,
             weights,
             bias,
-            position: self.layers.position.get(&name).map_or(0, |p| p.relative.at),
+            position: self.layers.position(&name)?.relative.at,
             rows,
             columns,
             output: output.at,
@@ -57,7 +57,7 @@ impl Builder<'_> {
     pub(super) fn deform(&mut self, level: usize, input: Map) -> Result<Map, DriverError> {
         let (c, size, k) = (input.channels, input.size, FUSION_LEVELS[level].kernel);
         let name = format!("msff{}.dcn", level + 1);
-        let (weights, bias) = self.layers.of(&name);
+        let (weights, bias) = self.layers.of(&name)?;
         let offsets = format!("{name}.conv_offset_mask");
         let (height, width) = (size.height as i32, size.width as i32);
         if !self.half() {
@@ -78,7 +78,7 @@ impl Builder<'_> {
             return Ok(output);
         }
         let output = self.map(size, c)?;
-        let (offset_weights, offset_bias) = self.layers.of(&offsets);
+        let (offset_weights, offset_bias) = self.layers.of(&offsets)?;
         let a = args::Deform {
             input: input.at,
             offset_weights,

@@ -31,7 +31,7 @@ impl Builder<'_> {
             return self.conv("im_enc.conv1", 7, input, 16, Source::Plain, Post::Relu);
         }
         let output = self.map(size, 16)?;
-        let (weights, bias) = self.layers.of("im_enc.conv1");
+        let (weights, bias) = self.layers.of("im_enc.conv1")?;
         let a = args::Stem {
             image: blur,
             weights,
@@ -70,7 +70,7 @@ impl Builder<'_> {
 
     /// The end of the network, whose inputs and outputs are not set yet; returns its arguments.
     pub(super) fn head(&mut self, x: Map) -> Result<args::Head, DriverError> {
-        let (weights, bias) = self.layers.of("dec.conv");
+        let (weights, bias) = self.layers.of("dec.conv")?;
         let a = args::Head {
             input: x.at,
             weights,
