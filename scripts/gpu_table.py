@@ -163,8 +163,10 @@ def section(report, torch):
     if ceilings:
         lines.append(f"Reached by PyTorch on this card: {ceilings[0] * 2 / 1e12:.4g} TFLOP/s in half "
                      f"precision, {ceilings[1] / 1e9:.0f} GB/s; the floors are made of these.")
-    if not all(row["graphs"] for row in rows):
-        lines.append("The driver captured no graphs: kernels were launched individually.")
+    refused = sorted({row["no_graphs"] for row in rows if row["no_graphs"]})
+    if refused:
+        lines.append(f"The driver captured no graphs ({'; '.join(refused)}): kernels were launched "
+                     "individually.")
     for g in report["golden"]:
         lines.append(f"Golden pass {g['name']}: float32 error {g['single_worst']:.1e}, half "
                      f"{g['half_psnr_db']:.1f} dB.")

@@ -84,7 +84,7 @@ impl Measurement<'_> {
             "sequence_ms": times.sequence_ms, "upload_ms": profile.upload_ms,
             "download_ms": profile.download_ms, "events_ms": profile.events_ms,
             "image_ms": profile.image_ms, "rest_ms": profile.rest_ms, "card_ms": card_ms,
-            "plan_bytes": engine.plan_bytes(), "graphs": profile.graphs,
+            "plan_bytes": engine.plan_bytes(), "no_graphs": profile.no_graphs,
             "kernels": report(&profile.kernels),
         }))
     }

@@ -38,9 +38,6 @@ use plan::Shape;
 use session::{DEPTH, Session};
 use std::collections::VecDeque;
 
-/// Events that a plan has room for at first; more than any MS-RBD frame has.
-const FIRST_EVENTS: usize = 1 << 18;
-
 /// The network on a card.
 pub struct CudaEngine {
     // Before the device: memory goes first when the engine is dropped.
@@ -101,19 +98,12 @@ impl CudaEngine {
 
     /// Device memory in bytes that the last restoration's plan holds, weights not counted.
     pub fn plan_bytes(&self) -> usize {
-        self.session.as_ref().map_or(0, |s| s.plan.bytes)
+        self.session.as_ref().map_or(0, Session::device_bytes)
     }
 
     /// Whether the plan that is there serves `shape`.
     fn serves(&self, shape: Shape) -> bool {
-        let Some(session) = &self.session else { return false };
-        let own = session.plan.shape;
-        match (own.events, shape.events) {
-            (Some(room), Some(events)) => {
-                room >= events && Shape { events: shape.events, ..own } == shape
-            }
-            _ => own == shape,
-        }
+        self.session.as_ref().is_some_and(|s| s.plan.shape == shape)
     }
 
     /// Makes a plan for `shape`, unless the last one serves.
@@ -123,8 +113,6 @@ impl CudaEngine {
         }
         // What the old plan holds is free before the new one asks.
         self.forget();
-        let room = shape.events.map(|n| n.next_power_of_two().max(FIRST_EVENTS));
-        let shape = Shape { events: room, ..shape };
         let session = Session::new(&self.device, &self.layers, self.precision, shape);
         match session {
             Ok(session) => self.session = Some(session),
@@ -216,7 +204,7 @@ impl Engine for CudaEngine {
             |a: &EventTensor<'_>, b: &EventTensor<'_>| (a.height, a.width) == (b.height, b.width);
         for run in targets.chunk_by(same) {
             let size = run.first().map_or(Size::new(16, 16), |v| Size::new(v.width, v.height));
-            self.prepare(Shape { image, sensor: size, padded: size, events: None })?;
+            self.prepare(Shape { image, sensor: size, padded: size, from_events: false })?;
             let restored = self.run_maps(blur, run);
             out.extend(restored.map_err(|e| self.fail(e))?);
         }

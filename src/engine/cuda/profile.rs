@@ -38,8 +38,8 @@ pub struct Profile {
     pub download_ms: f64,
     /// All kernels in order, each launched and timed alone.
     pub kernels: Vec<KernelTime>,
-    /// Whether the driver replays captured graphs.
-    pub graphs: bool,
+    /// Why the driver replays no captured graphs, if it does not.
+    pub no_graphs: Option<String>,
 }
 
 /// What is measured: pixels for a display.
@@ -48,10 +48,10 @@ const FORM: OutputFormat = OutputFormat::U8(Rounding::Nearest);
 const PARTS: [&str; 3] = ["events", "image", "rest"];
 
 impl Session {
-    fn part(&mut self, device: &Device, part: &str) -> &Work {
+    fn part(&mut self, device: &Device, part: &str) -> Result<&Work, DriverError> {
         match part {
-            "events" => &self.events[0],
-            "image" => &self.image[0],
+            "events" => Ok(&self.events[0]),
+            "image" => Ok(&self.image[0]),
             _ => self.rest(device, 0, 0, FORM),
         }
     }
@@ -91,7 +91,10 @@ impl CudaEngine {
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };
         let mut out = Vec::new();
         for part in PARTS {
-            let work = session.part(&self.device, part);
+            let work = match session.part(&self.device, part) {
+                Ok(work) => work,
+                Err(e) => return Err(self.fail(e)),
+            };
             out.extend(work.launches.iter().map(|launch| KernelTime {
                 name: launch.name.clone(),
                 part,
@@ -114,11 +117,10 @@ impl CudaEngine {
         let mut out = Profile {
             upload_ms: copies(None, &device.uploads)?,
             download_ms: copies(Some(FORM), &device.downloads)?,
-            graphs: true,
             ..Profile::default()
         };
         for part in PARTS {
-            let work = session.part(device, part);
+            let work = session.part(device, part)?;
             let stream = &work.stream;
             let ms = median(repeats, || timed(device, stream, || work.run()))?;
             match part {
@@ -126,7 +128,9 @@ impl CudaEngine {
                 "image" => out.image_ms = ms,
                 _ => out.rest_ms = ms,
             }
-            out.graphs &= work.graph.is_some();
+            if let (None, Err(why)) = (&out.no_graphs, &work.graph) {
+                out.no_graphs = Some(why.clone());
+            }
             for launch in &work.launches {
                 let ms = median(repeats, || timed(device, stream, || launch.run(stream)))?;
                 out.kernels.push(KernelTime {

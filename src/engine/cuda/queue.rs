@@ -71,7 +71,7 @@ pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, Engine
     }
     events::check(events)?;
     let (sensor, padded) = (events.sensor, events.padded);
-    Ok(Shape { image, sensor, padded, events: Some(events.events.len()) })
+    Ok(Shape { image, sensor, padded, from_events: true })
 }
 
 impl AsyncEngine for CudaEngine {
@@ -91,10 +91,15 @@ impl AsyncEngine for CudaEngine {
         }
         self.prepare(shape)?;
         let lane = self.next_lane;
-        let count = match self.session.as_mut().map(|s| s.lanes[lane].packed.as_mut_slice()) {
-            Some(Ok(staging)) => events::pack(events, staging)?,
-            Some(Err(e)) => return Err(self.fail(e)),
-            None => 0,
+        let device = &self.device;
+        let staging = match &mut self.session {
+            Some(session) => session.room_for(device, lane, events.events.len()).map(Some),
+            None => Ok(None),
+        };
+        let count = match staging {
+            Ok(Some(staging)) => events::pack(events, staging)?,
+            Ok(None) => 0,
+            Err(e) => return Err(self.fail(e)),
         };
         self.next_lane = (lane + 1) % DEPTH;
         let spare = self.spare_jobs.pop().map(|job| (job.left, job.started));

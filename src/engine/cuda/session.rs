@@ -30,19 +30,21 @@
 //! are put on their streams while the first runs, so the card does not wait for them.
 
 use super::Precision;
-use super::arguments::EgerHeader;
+use super::arguments::{Address, EgerHeader};
 use super::arrivals::Arrivals;
-use super::device::Device;
+use super::device::{Device, Memory};
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
-use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result};
+use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result, sys};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Lanes, and slots.
 pub(super) const DEPTH: usize = 2;
+/// Events that a lane has room for at first; more than any MS-RBD frame has.
+const FIRST_EVENTS: usize = 1 << 18;
 
 pub(super) struct Session {
     pub(super) events: [Work; DEPTH],
@@ -54,19 +56,43 @@ pub(super) struct Session {
     pub(super) plan: Plan,
 }
 
-/// Staging memory of one exposure.
+/// Staging memory of one exposure, and the device memory of its events.
 pub(super) struct Lane {
     blur: PinnedHostSlice<f32>,
-    pub(super) packed: PinnedHostSlice<u32>,
+    packed: Packed,
     events_sent: CudaEvent,
     blur_sent: CudaEvent,
+}
+
+/// Room for the packed events of one exposure, two words each.
+struct Packed {
+    staging: PinnedHostSlice<u32>,
+    device: Memory,
+    events: usize,
+}
+
+impl Packed {
+    fn new(device: &Device, events: usize) -> Result<Self, DriverError> {
+        Ok(Self {
+            staging: device.pinned(2 * events)?,
+            device: device.allocate(8 * events)?,
+            events,
+        })
+    }
+}
+
+/// Latent image and ratio of one target in single precision.
+struct Numbers {
+    staging: PinnedHostSlice<f32>,
+    device: Memory,
 }
 
 /// Staging memory of one target.
 struct Slot {
     header: PinnedHostSlice<u64>,
     voxels: PinnedHostSlice<f32>,
-    numbers: PinnedHostSlice<f32>,
+    /// Made when first needed: the window needs pixels alone.
+    numbers: Option<Numbers>,
     pixels: PinnedHostSlice<u8>,
     /// Its event features are there.
     encoded: CudaEvent,
@@ -75,6 +101,9 @@ struct Slot {
     /// The same, for a thread that sleeps until then.
     arrived: Arc<CudaEvent>,
 }
+
+/// A result was asked for that was never computed.
+const NOT_THERE: DriverError = DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND);
 
 impl Slot {
     /// Sends a result to the host.
@@ -85,14 +114,16 @@ impl Slot {
         form: OutputFormat,
     ) -> Result<(), DriverError> {
         let stream = device.downloads.cu_stream();
-        // SAFETY: the plan owns as much memory as each staging holds, which is not read before
+        // SAFETY: there is as much device memory as each staging holds, which is not read before
         // the copy has ended.
         unsafe {
-            match form {
-                OutputFormat::F32 => {
-                    result::memcpy_dtoh_async(self.numbers.as_mut_slice()?, from.numbers, stream)
+            match (form, &mut self.numbers) {
+                (OutputFormat::F32, Some(numbers)) => {
+                    let to = numbers.staging.as_mut_slice()?;
+                    result::memcpy_dtoh_async(to, numbers.device.at, stream)
                 }
-                OutputFormat::U8(_) => {
+                (OutputFormat::F32, None) => Err(NOT_THERE),
+                (OutputFormat::U8(_), _) => {
                     result::memcpy_dtoh_async(self.pixels.as_mut_slice()?, from.pixels, stream)
                 }
             }
@@ -109,12 +140,13 @@ impl Session {
     ) -> Result<Self, DriverError> {
         let mut plan = Plan::new(device, layers, precision, shape)?;
         let area = shape.image.area();
-        let maps = if shape.events.is_some() { 0 } else { shape.padded.area() };
+        let maps = if shape.from_events { 0 } else { shape.padded.area() };
+        let events = if shape.from_events { FIRST_EVENTS } else { 0 };
         let event = || device.context().new_event(None);
         let lane = || {
             Ok::<_, DriverError>(Lane {
                 blur: device.pinned(3 * area)?,
-                packed: device.pinned(2 * shape.events.unwrap_or(0))?,
+                packed: Packed::new(device, events)?,
                 events_sent: event()?,
                 blur_sent: event()?,
             })
@@ -123,7 +155,7 @@ impl Session {
             Ok::<_, DriverError>(Slot {
                 header: device.pinned(size_of::<EgerHeader>() / 8)?,
                 voxels: device.pinned(layers.input.channels() * maps)?,
-                numbers: device.pinned(6 * area)?,
+                numbers: None,
                 pixels: device.pinned(3 * area)?,
                 encoded: event()?,
                 computed: event()?,
@@ -136,7 +168,7 @@ impl Session {
         device.work.synchronize()?;
         let take = std::mem::take::<Vec<_>>;
         let [first, second] = &mut plan.events;
-        let cleared = |i: usize| shape.events.map(|_| plan.slots[i].counts);
+        let cleared = |i: usize| shape.from_events.then_some(plan.slots[i].counts);
         let events = [
             Work::capture(device, &device.events, cleared(0), take(first)),
             Work::capture(device, &device.events, cleared(1), take(second)),
@@ -149,6 +181,30 @@ impl Session {
         Ok(Self { events, image, finish: HashMap::new(), lanes, slots, plan })
     }
 
+    /// Device memory in bytes, weights not counted.
+    pub(super) fn device_bytes(&self) -> usize {
+        let events: usize = self.lanes.iter().map(|l| 8 * l.packed.events).sum();
+        let numbers = self.slots.iter().filter(|s| s.numbers.is_some()).count();
+        self.plan.bytes + events + numbers * 24 * self.plan.shape.image.area()
+    }
+
+    /// The staging memory of a lane's packed events, with room for `events`. More memory is taken
+    /// when needed; the plan, its graphs and the other lane stay as they are.
+    pub(super) fn room_for(
+        &mut self,
+        device: &Device,
+        lane: usize,
+        events: usize,
+    ) -> Result<&mut [u32], DriverError> {
+        let lane = &mut self.lanes[lane];
+        if lane.packed.events < events {
+            lane.packed = Packed::new(device, events.next_power_of_two())?;
+            // It was allocated on the work stream.
+            device.uploads.join(&device.work)?;
+        }
+        lane.packed.staging.as_mut_slice()
+    }
+
     /// Sends the first `words` of a lane's packed events on their way.
     pub(super) fn send_events(
         &mut self,
@@ -159,11 +215,12 @@ impl Session {
         let stream = &device.uploads;
         let staging = &mut self.lanes[lane];
         if words > 0 {
-            let from = &staging.packed.as_slice()?[..words];
-            let to = self.plan.lanes[lane].packed_events;
-            // SAFETY: the plan has room for as many events as the staging, which is written
-            // again only after all results of this lane have arrived.
-            unsafe { result::memcpy_htod_async(to, from, stream.cu_stream()) }?;
+            let from = &staging.packed.staging.as_slice()?[..words];
+            // SAFETY: the device memory has room for as many events as the staging, which is
+            // written again only after all results of this lane have arrived.
+            unsafe {
+                result::memcpy_htod_async(staging.packed.device.at, from, stream.cu_stream())
+            }?;
         }
         staging.events_sent.record(stream)
     }
@@ -202,7 +259,7 @@ impl Session {
         lane: usize,
         header: &EgerHeader,
     ) -> Result<(), DriverError> {
-        let packed = self.plan.lanes[lane].packed_events;
+        let packed = self.lanes[lane].packed.device.at;
         let staging = &mut self.slots[slot];
         let at = staging.header.as_mut_slice()?;
         at.copy_from_slice(bytemuck::cast_slice(&[EgerHeader { packed, ..*header }]));
@@ -242,11 +299,27 @@ impl Session {
         slot: usize,
         lane: usize,
         form: OutputFormat,
-    ) -> &Work {
+    ) -> Result<&Work, DriverError> {
+        let numbers = match form {
+            OutputFormat::F32 => self.numbers(device, slot)?,
+            OutputFormat::U8(_) => 0,
+        };
         let plan = &self.plan;
-        self.finish.entry((slot, lane, form)).or_insert_with(|| {
-            Work::capture(device, &device.work, None, plan.finish(slot, lane, form))
-        })
+        Ok(self.finish.entry((slot, lane, form)).or_insert_with(|| {
+            Work::capture(device, &device.work, None, plan.finish(slot, lane, form, numbers))
+        }))
+    }
+
+    /// Address of the device memory for a slot's results in single precision.
+    fn numbers(&mut self, device: &Device, slot: usize) -> Result<Address, DriverError> {
+        let slot = &mut self.slots[slot];
+        if let Some(numbers) = &slot.numbers {
+            return Ok(numbers.device.at);
+        }
+        let values = 6 * self.plan.shape.image.area();
+        let numbers =
+            Numbers { staging: device.pinned(values)?, device: device.allocate(4 * values)? };
+        Ok(slot.numbers.insert(numbers).device.at)
     }
 
     /// Computes the rest, and sends the result to the host.
@@ -259,7 +332,7 @@ impl Session {
         arrivals: Option<&Arrivals>,
     ) -> Result<(), DriverError> {
         device.work.wait(&self.slots[slot].encoded)?;
-        self.rest(device, slot, lane, form).run()?;
+        self.rest(device, slot, lane, form)?.run()?;
         let (staging, from) = (&mut self.slots[slot], self.plan.slots[slot]);
         staging.computed.record(&device.work)?;
         device.downloads.wait(&staging.computed)?;
@@ -304,7 +377,7 @@ impl Session {
         slot.copied.synchronize()?;
         Ok(match form {
             OutputFormat::F32 => {
-                let all = slot.numbers.as_slice()?;
+                let all = slot.numbers.as_mut().ok_or(NOT_THERE)?.staging.as_slice()?;
                 let (latent, ratio) = all.split_at(all.len() / 2);
                 OutputRef::F32 { latent, ratio }
             }

@@ -1,7 +1,7 @@
 //! Launches that follow one another, captured as one graph where the driver can.
 
 use super::arguments::Address;
-use super::device::{Device, Launch};
+use super::device::{Device, Launch, text};
 use cudarc::driver::{CudaGraph, CudaStream, DriverError, result, sys};
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ pub(super) struct Work {
     /// Memory that is zeroed first: address and bytes.
     clear: Option<(Address, usize)>,
     pub(super) launches: Vec<Launch>,
-    pub(super) graph: Option<Graph>,
+    /// The captured graph, or why there is none: then the launches run one by one.
+    pub(super) graph: Result<Graph, String>,
 }
 
 pub(super) struct Graph(CudaGraph);
@@ -28,7 +29,8 @@ impl Work {
         clear: Option<(Address, usize)>,
         launches: Vec<Launch>,
     ) -> Self {
-        let mut work = Self { stream: stream.clone(), clear, launches, graph: None };
+        let graph = Err("nothing was captured".to_owned());
+        let mut work = Self { stream: stream.clone(), clear, launches, graph };
         let record = || {
             let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
             stream.begin_capture(mode)?;
@@ -39,8 +41,11 @@ impl Work {
             graph.iter().try_for_each(CudaGraph::upload)?;
             Ok::<_, DriverError>(graph)
         };
-        // Without capture, the launches run one by one.
-        work.graph = record().ok().flatten().map(Graph);
+        work.graph = match record() {
+            Ok(Some(graph)) => Ok(Graph(graph)),
+            Ok(None) => work.graph,
+            Err(error) => Err(text(error)),
+        };
         // What a refused capture left behind is no failure of the work.
         let _ = device.context().check_err();
         work
@@ -49,8 +54,8 @@ impl Work {
     /// Puts everything on the stream.
     pub(super) fn run(&self) -> Result<(), DriverError> {
         match &self.graph {
-            Some(graph) => graph.0.launch(),
-            None => self.one_by_one(),
+            Ok(graph) => graph.0.launch(),
+            Err(_) => self.one_by_one(),
         }
     }
 

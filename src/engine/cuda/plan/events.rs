@@ -17,10 +17,10 @@ impl Builder<'_> {
         shape: Shape,
         slot: &SlotMemory,
     ) -> Result<Vec<Map>, DriverError> {
-        let (input, source) = match (shape.events, self.layers.input) {
-            (Some(_), EventInput::Counts) => (self.count(shape, slot)?, Source::Counts),
-            (Some(_), EventInput::Prior) => (self.prior(shape, slot)?, Source::Plain),
-            (None, _) => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
+        let (input, source) = match (shape.from_events, self.layers.input) {
+            (true, EventInput::Counts) => (self.count(shape, slot)?, Source::Counts),
+            (true, EventInput::Prior) => (self.prior(shape, slot)?, Source::Plain),
+            (false, _) => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
         };
         let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
         let features = self.encoder("ev_enc", stem)?;

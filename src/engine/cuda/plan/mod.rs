@@ -23,8 +23,8 @@ pub(super) struct Shape {
     pub(super) image: Size,
     pub(super) sensor: Size,
     pub(super) padded: Size,
-    /// Events that there is room for; `None` if event tensors are uploaded instead.
-    pub(super) events: Option<usize>,
+    /// Whether events are counted on the card; otherwise event tensors are uploaded.
+    pub(super) from_events: bool,
 }
 
 /// Launches and memory. Order: `events` and `image`, which are independent of each other, then
@@ -52,11 +52,10 @@ pub(super) struct Plan {
     _memory: Vec<Memory>,
 }
 
-/// One exposure's inputs: the blurry image, and packed events.
+/// One exposure's blurry image. Its packed events lie in memory of the session, which grows.
 #[derive(Clone, Copy)]
 pub(super) struct LaneMemory {
     pub(super) blur: Address,
-    pub(super) packed_events: Address,
 }
 
 /// One target's inputs and results.
@@ -67,8 +66,6 @@ pub(super) struct SlotMemory {
     pub(super) voxels: Address,
     /// Cleared before the events are counted: address and bytes.
     pub(super) counts: (Address, usize),
-    /// Latent image and ratio.
-    pub(super) numbers: Address,
     /// The latent image in eight bits.
     pub(super) pixels: Address,
 }
@@ -92,22 +89,16 @@ impl Plan {
         let input = layers.input;
         let (area, cells) = (shape.image.area(), shape.padded.area());
         let (lanes, slots) = (
-            twice(|_| {
-                Ok(LaneMemory {
-                    blur: b.allocate(3 * area * 4)?,
-                    packed_events: b.allocate(shape.events.unwrap_or(0) * 8)?,
-                })
-            })?,
+            twice(|_| Ok(LaneMemory { blur: b.allocate(3 * area * 4)? }))?,
             twice(|_| {
                 Ok(SlotMemory {
                     header: b.allocate(size_of::<args::EgerHeader>())?,
-                    voxels: b.allocate(if shape.events.is_some() {
+                    voxels: b.allocate(if shape.from_events {
                         0
                     } else {
                         input.channels() * cells * 4
                     })?,
                     counts: (b.allocate(CHANNELS * cells * 2)?, CHANNELS * cells * 2),
-                    numbers: b.allocate(6 * area * 4)?,
                     pixels: b.allocate(3 * area)?,
                 })
             })?,
@@ -155,13 +146,20 @@ impl Plan {
     }
 
     /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
-    pub(super) fn finish(&self, slot: usize, lane: usize, form: OutputFormat) -> Vec<Launch> {
+    /// `numbers` is where latent image and ratio go in single precision.
+    pub(super) fn finish(
+        &self,
+        slot: usize,
+        lane: usize,
+        form: OutputFormat,
+        numbers: Address,
+    ) -> Vec<Launch> {
         let to = &self.slots[slot];
         let mut head = args::Head { image: self.lanes[lane].blur, ..self.head_arguments };
         match form {
             OutputFormat::F32 => {
-                head.latent = to.numbers;
-                head.ratio = to.numbers + 12 * self.shape.image.area() as u64;
+                head.latent = numbers;
+                head.ratio = numbers + 12 * self.shape.image.area() as u64;
             }
             OutputFormat::U8(rounding) => {
                 head.pixels = to.pixels;
