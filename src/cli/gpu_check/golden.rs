@@ -17,7 +17,7 @@ pub(super) fn golden(
     folder: &Path,
     card: &DeviceInfo,
 ) -> Result<(Vec<Value>, Vec<String>), Failure> {
-    let weights = Weights::from_bytes(&read(&folder.join("san.safetensors"))?)?;
+    let weights = weights(folder)?;
     let mut single = CudaEngine::new(&weights, card, Precision::Single)?;
     let mut half = CudaEngine::new(&weights, card, Precision::Half)?;
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
@@ -37,6 +37,11 @@ pub(super) fn golden(
         rows.push(json!({ "name": name, "single_worst": worst, "half_psnr_db": psnr_db }));
     }
     Ok((rows, failures))
+}
+
+/// The weights of the golden passes.
+pub(super) fn weights(folder: &Path) -> Result<Weights, Failure> {
+    Ok(Weights::from_bytes(&read(&folder.join("san.safetensors"))?)?)
 }
 
 /// The `forward_*.safetensors` files in a folder, sorted by name.

@@ -1,15 +1,19 @@
 //! Measures the duration of a restoration at one pair of sizes, per part and kernel.
 
 use super::scene::{Scene, finite};
+use super::small::{HALF_DB, agreement_db};
 use crate::cli::failure::Failure;
 use gem_live::Deblurrer;
+use gem_live::engine::Engine;
+use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, KernelTime, Precision};
 use gem_live::exposure::Exposure;
 use gem_live::image::{Rounding, Size};
 use gem_live::network::Weights;
 use serde_json::{Value, json};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Events per exposure; MS-RBD has 19 to 226 thousand.
 const EVENTS: usize = 100_000;
@@ -24,6 +28,8 @@ pub(super) struct Measurement<'a> {
     pub(super) repeats: usize,
     /// Number of instants besides the first, to measure the cost of one more.
     pub(super) further: usize,
+    /// Whether to measure without waiting for the clocks of the device to settle.
+    pub(super) quick: bool,
     pub(super) image: Size,
     pub(super) sensor: Size,
 }
@@ -31,6 +37,7 @@ pub(super) struct Measurement<'a> {
 /// Milliseconds from frame and events in host memory to pixels in host memory, with padding.
 struct HostToHost {
     one_instant_ms: f64,
+    one_instant_p95_ms: f64,
     further_instant_ms: f64,
     sequence_ms: f64,
 }
@@ -62,6 +69,28 @@ impl Measurement<'_> {
         }))
     }
 
+    /// Compares two instants with the CPU, from events, at the network's own size.
+    pub(super) fn compare(&self) -> Result<(), Failure> {
+        let (image, sensor) = self.network();
+        let scene = Scene::new(image, sensor, EVENTS);
+        let mut cpu = CpuEngine::new(self.weights, 0)?;
+        let want = scene.with(2, |blur, events| cpu.restore_events(blur, events))?;
+        let got = scene.restore(&mut self.engine()?, 2)?;
+        finite(&got)?;
+        let db = agreement_db(&got, &want);
+        println!("{}, events {}: {db:.1} dB against the CPU", self.image, self.sensor);
+        if db.is_nan() || db < HALF_DB {
+            return Err(format!("{db:.1} dB against the CPU ({HALF_DB} dB needed)").into());
+        }
+        Ok(())
+    }
+
+    /// Restores one exposure.
+    pub(super) fn once(&self) -> Result<(), Failure> {
+        let (image, sensor) = self.network();
+        finite(&Scene::new(image, sensor, EVENTS).restore(&mut self.engine()?, 1)?)
+    }
+
     /// Runs all measurements and returns the report.
     pub(super) fn run(&self) -> Result<Value, Failure> {
         let times = self.host_to_host()?;
@@ -80,6 +109,8 @@ impl Measurement<'_> {
             "network_image": [image.width, image.height],
             "network_sensor": [sensor.width, sensor.height],
             "one_instant_ms": times.one_instant_ms,
+            "one_instant_p95_ms": times.one_instant_p95_ms,
+            "clocks": clocks(self.card.ordinal),
             "further_instant_ms": times.further_instant_ms,
             "sequence_ms": times.sequence_ms, "upload_ms": profile.upload_ms,
             "download_ms": profile.download_ms, "events_ms": profile.events_ms,
@@ -92,21 +123,23 @@ impl Measurement<'_> {
     fn host_to_host(&self) -> Result<HostToHost, Failure> {
         let exposure = Arc::new(Scene::new(self.image, self.sensor, EVENTS).exposure()?);
         let mut deblurrer = Deblurrer::new(Box::new(self.engine()?));
-        let one_instant_ms = self.median(&mut deblurrer, &exposure, &[0.5])?;
+        let one = self.times(&mut deblurrer, &exposure, &[0.5])?;
+        let (one_instant_ms, one_instant_p95_ms) = (quantile(&one, 0.5), quantile(&one, 0.95));
         let count = self.further + 1;
         let all: Vec<f64> = (0..count).map(|i| (i as f64 + 0.5) / count as f64).collect();
-        let all_ms = self.median(&mut deblurrer, &exposure, &all)?;
+        let all_ms = quantile(&self.times(&mut deblurrer, &exposure, &all)?, 0.5);
         let further_instant_ms = (all_ms - one_instant_ms) / self.further as f64;
         let sequence_ms = self.sequence(&mut deblurrer, &exposure)?;
-        Ok(HostToHost { one_instant_ms, further_instant_ms, sequence_ms })
+        Ok(HostToHost { one_instant_ms, one_instant_p95_ms, further_instant_ms, sequence_ms })
     }
 
-    fn median(
+    /// Milliseconds of each repetition, sorted, after the device's clocks have settled.
+    fn times(
         &self,
         deblurrer: &mut Deblurrer,
         exposure: &Arc<Exposure>,
         instants: &[f64],
-    ) -> Result<f64, Failure> {
+    ) -> Result<Vec<f64>, Failure> {
         let mut once = || {
             let start = Instant::now();
             deblurrer.submit(exposure.clone(), instants, Rounding::Nearest)?;
@@ -116,9 +149,12 @@ impl Measurement<'_> {
         // The first calls capture graphs, one per lane and slot.
         once()?;
         once()?;
+        if !self.quick {
+            settle(&mut once)?;
+        }
         let mut all: Vec<f64> = (0..self.repeats).map(|_| once()).collect::<Result<_, _>>()?;
         all.sort_by(f64::total_cmp);
-        Ok(all.get(all.len() / 2).copied().unwrap_or_default())
+        Ok(all)
     }
 
     /// Milliseconds per exposure of a sequence, with two in flight.
@@ -139,6 +175,42 @@ impl Measurement<'_> {
         }
         Ok(start.elapsed().as_secs_f64() * 1e3 / length as f64)
     }
+}
+
+/// An idle device runs at a fraction of its clock: repeats until the median of ten runs no longer
+/// falls by more than 2 %, for at most five seconds.
+fn settle(once: &mut impl FnMut() -> Result<f64, Failure>) -> Result<(), Failure> {
+    let start = Instant::now();
+    let mut before = f64::INFINITY;
+    while start.elapsed() < Duration::from_secs(5) {
+        let mut ten: Vec<f64> = (0..10).map(|_| once()).collect::<Result<_, _>>()?;
+        ten.sort_by(f64::total_cmp);
+        let now = quantile(&ten, 0.5);
+        if now > 0.98 * before {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
+}
+
+/// A quantile of sorted values; 0 without values.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((q * last as f64).round() as usize).copied().unwrap_or_default()
+}
+
+/// Clocks, power and temperature of the device, as nvidia-smi prints them.
+fn clocks(ordinal: usize) -> Option<String> {
+    let fields = "clocks.sm,clocks.mem,power.draw,temperature.gpu";
+    let query = [
+        format!("--query-gpu={fields}"),
+        "--format=csv,noheader".into(),
+        format!("--id={ordinal}"),
+    ];
+    let output = Command::new("nvidia-smi").args(query).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 fn report(kernels: &[KernelTime]) -> Vec<Value> {

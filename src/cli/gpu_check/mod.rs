@@ -2,6 +2,7 @@
 
 mod golden;
 mod measure;
+mod report;
 mod scene;
 mod small;
 
@@ -10,19 +11,22 @@ use super::failure::Failure;
 use gem_live::engine::cuda::{DeviceInfo, devices};
 use gem_live::event::EventInput;
 use gem_live::image::Size;
+use gem_live::network::Weights;
 use measure::Measurement;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde_json::{Value, json};
+use report::Steps;
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// Measured pairs of image and event size.
+/// Measured pairs of image and event size, the most important first.
 const SIZES: [(Size, Size); 6] = [
+    (Size::new(1152, 768), Size::new(288, 192)),
     (Size::new(288, 192), Size::new(288, 192)),
     (Size::new(346, 260), Size::new(346, 260)),
     (Size::new(640, 480), Size::new(640, 480)),
-    (Size::new(1152, 768), Size::new(288, 192)),
     (Size::new(1280, 640), Size::new(320, 160)),
     (Size::new(2048, 1536), Size::new(346, 260)),
 ];
@@ -35,7 +39,7 @@ pub(crate) struct GpuCheck {
     /// Index of the CUDA device.
     #[arg(long, alias = "device", default_value_t = 0)]
     gpu: usize,
-    /// Folder with san.safetensors and forward_*.safetensors.
+    /// Folder with san.safetensors and forward_*.safetensors; these weights are measured too.
     #[arg(long)]
     data: Option<PathBuf>,
     /// File for the measurements, as JSON.
@@ -57,6 +61,12 @@ pub(crate) struct GpuCheck {
     /// Only compute the memory layout and the operations of every kernel; measure nothing.
     #[arg(long)]
     plan_only: bool,
+    /// Restore one exposure and measure nothing: for profilers such as ncu.
+    #[arg(long)]
+    once: bool,
+    /// Seconds after which a step counts as hanging: the report is written and the program ends.
+    #[arg(long, default_value_t = 120)]
+    step_limit: u64,
     /// Measure only this size, IMAGE or IMAGE/EVENTS, such as 1152x768/288x192 (repeatable).
     #[arg(long, value_parser = pair)]
     size: Vec<(Size, Size)>,
@@ -68,85 +78,103 @@ fn pair(text: &str) -> Result<(Size, Size), String> {
     Ok((size(image)?, size(sensor)?))
 }
 
-/// Results and failures. A failure does not stop the remaining checks, because device time may be
-/// expensive.
-#[derive(Default)]
-struct Found {
-    golden: Vec<Value>,
-    sizes: Vec<Value>,
-    failures: Vec<String>,
-}
-
-impl Found {
-    /// Returns the value, or records and prints the failure.
-    fn keep<T>(&mut self, what: &str, result: Result<T, Failure>) -> Option<T> {
-        let fail = |e: Failure| {
-            eprintln!("gem-live: {what}: {e}");
-            self.failures.push(format!("{what}: {e}"));
-        };
-        result.map_err(fail).ok()
-    }
-}
-
 impl GpuCheck {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let cards = devices()?;
         let card = cards.iter().find(|c| c.ordinal == self.gpu);
         let card = card.ok_or_else(|| format!("there is no CUDA device {}", self.gpu))?;
         println!("{} (compute capability {}.{})", card.name, card.capability.0, card.capability.1);
-        let mut found = Found::default();
-        if !self.plan_only {
-            let small = small::small(card, self.quick);
-            found.keep("random weights, small image", small);
-        }
-        if !self.small {
-            self.check_all(card, &mut found)?;
-        }
-        if found.failures.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        Err(format!("{} of the checks failed, see above", found.failures.len()).into())
-    }
-
-    /// Runs the golden passes and the measurements, and writes the report.
-    fn check_all(&self, card: &DeviceInfo, found: &mut Found) -> Result<(), Failure> {
-        if let Some(folder) = self.data.as_deref() {
-            let golden = golden::golden(folder, card);
-            if let Some((rows, failures)) = found.keep("golden passes", golden) {
-                found.golden = rows;
-                for text in failures {
-                    found.keep("golden passes", Err::<(), _>(text.into()));
-                }
-            }
-        }
         let sizes = match (self.size.as_slice(), self.quick) {
             ([], false) => &SIZES[..],
             ([], true) => &[QUICK],
             (some, _) => some,
         };
-        let repeats = self.repeats.unwrap_or(if self.quick { 1 } else { 30 }).max(1);
-        let further = if self.quick { 1 } else { 4 };
-        let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
-        let weights = random_weights(input, &mut StdRng::seed_from_u64(1))?;
-        for (image, sensor) in sizes.iter().copied() {
-            let m = Measurement { weights: &weights, card, repeats, further, image, sensor };
-            let row = if self.plan_only { m.count() } else { m.run() };
-            let row = found.keep(&format!("{image}, events {sensor}"), row);
-            found.sizes.extend(row);
+        if self.once {
+            return self.run_once(card, sizes);
         }
+        let (weights, source) = self.weights()?;
         let (major, minor) = card.capability;
-        let report = json!({
+        let head = json!({
             "program": env!("CARGO_PKG_VERSION"), "device": card.ordinal, "card": card.name,
             "capability": format!("{major}.{minor}"), "memory_bytes": card.total_bytes,
-            "repeats": repeats, "event_input": input.name(), "golden": found.golden, "sizes": found.sizes,
-            "failures": found.failures,
+            "repeats": self.repeats(), "event_input": weights.event_input().name(),
+            "weights": source,
         });
-        if let Some(path) = &self.json {
-            gem_live::formats::atomic_file::write(
-                path,
-                serde_json::to_string_pretty(&report)?.as_bytes(),
-            )?;
+        let limit = Duration::from_secs(self.step_limit.max(1));
+        let steps = Steps::new(self.json.clone(), head, limit);
+        if !self.plan_only {
+            steps.run("random weights, small image", || small::small(card, self.quick))?;
+        }
+        if !self.small {
+            self.check_all(card, &weights, sizes, &steps)?;
+        }
+        match steps.failures() {
+            0 => Ok(ExitCode::SUCCESS),
+            n => Err(format!("{n} of the checks failed, see above").into()),
+        }
+    }
+
+    fn repeats(&self) -> usize {
+        self.repeats.unwrap_or(if self.quick { 1 } else { 30 }).max(1)
+    }
+
+    /// The weights that are measured, and where they come from. Trained weights displace the
+    /// samples of the deformable convolutions far less than random ones, which costs less time.
+    fn weights(&self) -> Result<(Weights, &'static str), Failure> {
+        if let (Some(folder), false) = (&self.data, self.prior) {
+            return Ok((golden::weights(folder)?, "golden"));
+        }
+        let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
+        Ok((random_weights(input, &mut StdRng::seed_from_u64(1))?, "random"))
+    }
+
+    /// Runs the golden passes and the measurements.
+    fn check_all(
+        &self,
+        card: &DeviceInfo,
+        weights: &Weights,
+        sizes: &[(Size, Size)],
+        steps: &Steps,
+    ) -> Result<(), Failure> {
+        if let Some(folder) = self.data.as_deref()
+            && let Some((rows, failures)) =
+                steps.run("golden passes", || golden::golden(folder, card))?
+        {
+            steps.add_golden(rows, &failures)?;
+        }
+        let further = if self.quick { 1 } else { 4 };
+        for (image, sensor) in sizes.iter().copied() {
+            let repeats = self.repeats();
+            let m =
+                Measurement { weights, card, repeats, further, quick: self.quick, image, sensor };
+            let what = format!("{image}, events {sensor}");
+            if !self.plan_only {
+                steps.run(&format!("{what}, against the CPU"), || m.compare())?;
+            }
+            let measured = || if self.plan_only { m.count() } else { m.run() };
+            if let Some(row) = steps.run(&what, measured)? {
+                steps.add_size(row)?;
+            }
         }
         Ok(())
+    }
+
+    /// Restores one exposure of each size and measures nothing: for profilers.
+    fn run_once(&self, card: &DeviceInfo, sizes: &[(Size, Size)]) -> Result<ExitCode, Failure> {
+        let (weights, _) = self.weights()?;
+        for (image, sensor) in sizes.iter().copied() {
+            let quick = self.quick;
+            let m = Measurement {
+                weights: &weights,
+                card,
+                repeats: 1,
+                further: 1,
+                quick,
+                image,
+                sensor,
+            };
+            m.once()?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const SEEDS: u64 = 4;
 /// Required agreement of the device with the CPU, in dB below the largest value.
 const SINGLE_DB: f64 = 90.0;
-const HALF_DB: f64 = 45.0;
+pub(super) const HALF_DB: f64 = 45.0;
 
 /// Runs every kernel, at sizes that are no multiples of a tile, for both kinds of weights, in both
 /// precisions, with several instants, with event tensors, and with two exposures in flight. Results
@@ -57,12 +57,12 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
 }
 
 /// Agreement of the device with the CPU over all targets, in dB below the largest value.
-fn agreement_db(got: &[Restored], want: &[Restored]) -> f64 {
+pub(super) fn agreement_db(got: &[Restored], want: &[Restored]) -> f64 {
     let numbers = |all: &[Restored]| -> Vec<f64> {
         all.iter().flat_map(|r| &r.latent).map(|v| f64::from(*v)).collect()
     };
     let (got, want) = (numbers(got), numbers(want));
-    if got.len() != want.len() {
+    if got.len() != want.len() || got.is_empty() {
         return f64::NAN;
     }
     let peak = want.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
