@@ -11,6 +11,7 @@
 // CUDA_STANDIN_STREAMS=SEED defers everything that a stream is given until somebody waits, and
 // then lets the streams go on in random order, as far as events allow: copies read and write as
 // late as they may, so that what is missing between streams gives wrong numbers.
+// CUDA_STANDIN_HANG=k makes the k-th kernel that runs never end.
 // CUDA_STANDIN_POOLS=1 offers memory that is allocated and freed in a stream's order.
 #include <atomic>
 #include <chrono>
@@ -29,7 +30,7 @@
 #include "kernels.h"
 
 namespace {
-enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NO_SUCH_DEVICE = 101, NOT_FOUND = 500, NOT_READY = 600,
+enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NO_SUCH_DEVICE = 101, NO_BINARY = 209, NOT_FOUND = 500, NOT_READY = 600,
        NOT_SUPPORTED = 801 };
 using Address = unsigned long long;
 
@@ -95,6 +96,9 @@ struct Launch {
     std::vector<char> arguments;
     uint3 grid, block;
     void run() const {
+        static std::atomic<int> runs{0};
+        if (++runs == number("CUDA_STANDIN_HANG", 0))
+            for (;;) std::this_thread::sleep_for(std::chrono::seconds(1));
         const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
         cpu::run(kernel->body, arguments.data(), grid, block,
                  static_cast<cpu::Order>(number("CUDA_STANDIN_ORDER", 0)), cores);
@@ -374,6 +378,8 @@ CALL(cuEventElapsedTime, float* ms, Event* a, Event* b) {
 }
 CALL(cuModuleLoadData, Module** m, const char* image) {
     CHECKED(cuModuleLoadData);
+    // Machine code cannot run here: the answer of a driver that knows no code for its device.
+    if (!memcmp(image, "\x7f" "ELF", 4)) return NO_BINARY;
     *m = new Module{image};
     return SUCCESS;
 }

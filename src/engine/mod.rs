@@ -3,8 +3,10 @@
 pub mod cpu;
 pub mod cuda;
 mod select;
+mod sparse;
 
 pub use select::{Choice, Failover, Notice, Selected, select};
+pub use sparse::SparseEngine;
 
 use crate::event::{
     CHANNELS, EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger_into,
@@ -229,8 +231,8 @@ pub enum OutputRef<'a> {
     U8(&'a [u8]),
 }
 
-/// A blurry image that is written directly to the engine's memory.
-pub trait Blurry {
+/// A blurry image that is written directly to the engine's memory, possibly by several threads.
+pub trait Blurry: Sync {
     /// Its size, both sides multiples of 16.
     fn size(&self) -> Size;
 

@@ -17,7 +17,10 @@ use std::process::{Command, Output};
 const SANITIZER: &str = r#"#!/usr/bin/env bash
 echo "$@" >> "$(dirname "$0")/sanitizer.log"
 while [[ "$1" == --* ]]; do shift 2; done
-exec "$@"
+"$@"
+status=$?
+echo "========= ERROR SUMMARY: 0 errors"
+exit $status
 "#;
 /// PyTorch's part as `gpu_table.py` calls it.
 const SAN_TORCH: &str = "
@@ -166,6 +169,7 @@ fn gpu_check_runs_to_its_end_and_its_table_has_every_column() {
     want.extend(
         [
             "one_instant_ms",
+            "one_instant_p95_ms",
             "further_instant_ms",
             "sequence_ms",
             "upload_ms",
@@ -194,6 +198,41 @@ fn gpu_check_runs_to_its_end_and_its_table_has_every_column() {
 }
 
 #[test]
+fn a_sanitizer_that_cannot_run_and_a_step_that_hangs_are_reported() {
+    let Some(packed) = packed() else { return };
+    std::fs::create_dir(packed.at("bin")).unwrap();
+    let broken = "#!/usr/bin/env bash\necho cannot attach >&2\nexit 255\n";
+    std::fs::write(packed.at("bin/compute-sanitizer"), broken).unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(packed.at("bin/compute-sanitizer"), executable).unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", packed.at("bin").display());
+    let (status, said) = packed.gpu_check(&path, "16x16");
+    println!("{said}");
+    assert_eq!(status, Some(4));
+    for tool in ["memcheck", "racecheck"] {
+        assert!(said.contains(&format!("NOT RUN: compute-sanitizer's {tool} could not run")));
+    }
+
+    // A kernel that never ends.
+    let report = packed.at("hanging.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["gpu-check", "--quick", "--step-limit", "3", "--size", "32x32", "--data"])
+        .arg(packed.at("pack/golden"))
+        .arg("--json")
+        .arg(&report)
+        .env("LD_LIBRARY_PATH", packed.driver)
+        .env("CUDA_STANDIN_HANG", "5")
+        .output()
+        .unwrap();
+    println!("{}", self::said(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let failure = report["failures"][0].as_str().unwrap();
+    assert!(failure.ends_with("did not end within 3 s"), "{failure}");
+    assert_eq!(report["card"], "stand-in");
+}
+
+#[test]
 fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     let Some(packed) = packed() else { return };
     // One number of one golden pass is another one.
@@ -217,7 +256,7 @@ fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     assert!(table.contains("**Failed:** golden passes: forward_1"), "{table}");
     let whole = rows(&table, &["image", "events", "one instant, host to host"]);
     assert_eq!(whole[0][..2], ["16x16", "16x16"]);
-    assert_eq!(whole[0][9..], ["not run"; 5]);
+    assert_eq!(whole[0][10..], ["not run"; 5]);
     assert!(said.contains("NOT RUN: the comparison with PyTorch"));
     // PyTorch is missing, unfit, or not the published network: the table alone, by its status.
     let unfit = SAN_TORCH.replace("return 2e-7", "raise RuntimeError('no such operator')");
@@ -230,7 +269,9 @@ fn gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
         std::fs::write(packed.at("pack/scripts/san_torch.py"), module).unwrap();
         let table = Command::new("python3")
             .arg(packed.at("pack/scripts/gpu_table.py"))
-            .args([packed.at("out/gpu-check.json"), packed.at("pack/golden")])
+            .arg(packed.at("out/gpu-check.json"))
+            .arg("--golden")
+            .arg(packed.at("pack/golden"))
             .output()
             .unwrap();
         let said = self::said(&table);

@@ -10,6 +10,7 @@ mod foundation;
 mod golden;
 mod golden_eger;
 mod prior;
+mod sparse;
 mod synth;
 mod thresholds;
 mod train_burn;

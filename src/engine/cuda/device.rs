@@ -1,13 +1,13 @@
 //! Cards: which there are, which can be used, and the opened one with its kernels.
 
 use super::arguments::{Address, Block};
+use super::modules::{self, ModuleError};
 use crate::engine::EngineError;
 use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError,
     LaunchConfig, PinnedHostSlice, PushKernelArg, result,
 };
-use std::io::Read;
 use std::sync::Arc;
 
 /// CUDA version that a driver has to support: the kernels' PTX is of version 8.0.
@@ -119,12 +119,18 @@ impl Device {
             let context = CudaContext::new(info.ordinal)?;
             // SAFETY: this engine orders its streams by events of its own.
             unsafe { context.disable_event_tracking() };
-            let module = context.load_module(cudarc::nvrtc::Ptx::from_src(ptx(info.capability)))?;
+            let module = modules::load(&context, info.capability)?;
             let stream = || context.new_stream();
             let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
             Ok(Self { name: name.clone(), context, module, uploads, events, work, downloads })
         };
-        open().map_err(|e| EngineError::Device(format!("{name} cannot be used: {}", text(e))))
+        let open: Result<Self, ModuleError> = open();
+        open.map_err(|e| {
+            EngineError::Device(match e {
+                ModuleError::Driver(e) => format!("{name} cannot be used: {}", text(e)),
+                ModuleError::File(why) => why,
+            })
+        })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -243,17 +249,4 @@ impl Launch {
         // and the parameter's layout is checked against the kernels' by a test.
         unsafe { launch.launch(config) }.map(|_| ())
     }
-}
-
-/// The kernels for a card: those for Ampere and newer use deeper products.
-fn ptx(capability: (i32, i32)) -> String {
-    let packed: &[u8] = if capability >= (8, 0) {
-        include_bytes!("../../../kernels/ptx/san_80.ptx.gz")
-    } else {
-        include_bytes!("../../../kernels/ptx/san_75.ptx.gz")
-    };
-    let mut text = String::new();
-    // A damaged file would have failed the build's checks; the driver refuses an empty text.
-    let _ = flate2::read::GzDecoder::new(packed).read_to_string(&mut text);
-    text
 }

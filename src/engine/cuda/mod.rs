@@ -12,6 +12,7 @@ mod device;
 mod events;
 mod job;
 mod layers;
+mod modules;
 mod pack;
 mod plan;
 mod precision;

@@ -38,6 +38,7 @@ use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result, sys};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ impl Session {
         staging.events_sent.record(stream)
     }
 
-    /// Writes an image to a lane, each plane on its way while the next is being written.
+    /// Writes an image to a lane, the planes in parallel, each on its way as soon as it is written.
     pub(super) fn send_image(
         &mut self,
         device: &Device,
@@ -234,14 +235,16 @@ impl Session {
     ) -> Result<(), DriverError> {
         let area = self.plan.shape.image.area();
         let staging = &mut self.lanes[lane];
-        let planes = staging.blur.as_mut_slice()?.chunks_exact_mut(area);
-        for (channel, plane) in planes.enumerate() {
+        let first = self.plan.lanes[lane].blur;
+        let planes = staging.blur.as_mut_slice()?.par_chunks_exact_mut(area);
+        planes.enumerate().try_for_each(|(channel, plane)| {
             blur.write_plane(channel, plane);
-            let to = self.plan.lanes[lane].blur + (channel * area * size_of::<f32>()) as u64;
+            device.context().bind_to_thread()?;
+            let to = first + (channel * area * size_of::<f32>()) as u64;
             // SAFETY: the plan owns three planes there, and the staging is written again only
             // after all results of this lane have arrived.
-            unsafe { result::memcpy_htod_async(to, plane, device.uploads.cu_stream()) }?;
-        }
+            unsafe { result::memcpy_htod_async(to, plane, device.uploads.cu_stream()) }
+        })?;
         staging.blur_sent.record(&device.uploads)
     }
 

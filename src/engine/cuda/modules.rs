@@ -1,0 +1,110 @@
+//! The kernels in the forms in which a driver loads them.
+
+use cudarc::driver::{CudaContext, CudaModule, DriverError};
+use cudarc::nvrtc::Ptx;
+use std::io::Read;
+use std::sync::Arc;
+
+/// Environment variable that names a module to load instead of the built-in one: a cubin or PTX
+/// file, to try a variant of the kernels without building the program.
+pub(super) const MODULE_VARIABLE: &str = "GEM_LIVE_CUBIN";
+
+/// Machine code by compute capability. A capability runs code of the same major number and a minor
+/// number that is not larger (CUDA C++ Programming Guide, "Binary Compatibility").
+const CUBINS: [((i32, i32), &[u8]); 6] = [
+    ((7, 5), include_bytes!("../../../kernels/cubin/san_75.cubin.gz")),
+    ((8, 0), include_bytes!("../../../kernels/cubin/san_80.cubin.gz")),
+    ((8, 6), include_bytes!("../../../kernels/cubin/san_86.cubin.gz")),
+    ((8, 9), include_bytes!("../../../kernels/cubin/san_89.cubin.gz")),
+    ((9, 0), include_bytes!("../../../kernels/cubin/san_90.cubin.gz")),
+    ((12, 0), include_bytes!("../../../kernels/cubin/san_120.cubin.gz")),
+];
+
+/// Why the kernels cannot be loaded.
+pub(super) enum ModuleError {
+    /// The driver refuses them.
+    Driver(DriverError),
+    /// The file that [`MODULE_VARIABLE`] names cannot be used.
+    File(String),
+}
+
+impl From<DriverError> for ModuleError {
+    fn from(error: DriverError) -> Self {
+        Self::Driver(error)
+    }
+}
+
+/// Loads the kernels: machine code for the device if there is some that the driver accepts,
+/// otherwise PTX, which the driver compiles. That takes seconds after every driver update, and
+/// needs the driver's compiler library, which minimal containers lack.
+pub(super) fn load(
+    context: &Arc<CudaContext>,
+    capability: (i32, i32),
+) -> Result<Arc<CudaModule>, ModuleError> {
+    if let Some(path) = std::env::var_os(MODULE_VARIABLE) {
+        let name = path.to_string_lossy().into_owned();
+        let file = |why: String| ModuleError::File(format!("{MODULE_VARIABLE}={name}: {why}"));
+        let mut bytes = std::fs::read(&path).map_err(|e| file(e.to_string()))?;
+        // PTX is text that ends with a zero; a cubin ignores it.
+        bytes.push(0);
+        let module = context.load_module(Ptx::from_binary(bytes));
+        return module.map_err(|e| file(super::device::text(e)));
+    }
+    if let Some(bytes) = cubin(capability)
+        && let Ok(module) = context.load_module(Ptx::from_binary(bytes))
+    {
+        return Ok(module);
+    }
+    context.load_module(Ptx::from_src(ptx(capability))).map_err(ModuleError::Driver)
+}
+
+/// The machine code that a device of this capability runs.
+fn cubin((major, minor): (i32, i32)) -> Option<Vec<u8>> {
+    let fits = |c: &&((i32, i32), &[u8])| c.0.0 == major && c.0.1 <= minor;
+    let (_, packed) = CUBINS.iter().filter(fits).max_by_key(|c| c.0.1)?;
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(*packed).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// PTX for a device: Ampere and newer use deeper products.
+fn ptx(capability: (i32, i32)) -> String {
+    let packed: &[u8] = if capability >= (8, 0) {
+        include_bytes!("../../../kernels/ptx/san_80.ptx.gz")
+    } else {
+        include_bytes!("../../../kernels/ptx/san_75.ptx.gz")
+    };
+    let mut text = String::new();
+    // A damaged file would have failed the build's checks; the driver refuses an empty text.
+    let _ = flate2::read::GzDecoder::new(packed).read_to_string(&mut text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn every_device_gets_machine_code_of_its_generation() {
+        // An ELF header names the architecture in its flags, from offset 48: in the first byte, or
+        // in the second one since the format of CUDA 12.8.
+        let sm = |capability| cubin(capability).map(|elf| u32::from(elf[48].max(elf[49])));
+        for (capability, wanted) in [
+            ((7, 5), Some(75)),
+            ((8, 0), Some(80)),
+            ((8, 6), Some(86)),
+            ((8, 7), Some(86)),
+            ((8, 9), Some(89)),
+            ((9, 0), Some(90)),
+            ((12, 0), Some(120)),
+            ((12, 1), Some(120)),
+            // Blackwell for data centres and what comes later: PTX.
+            ((10, 0), None),
+            ((13, 0), None),
+        ] {
+            assert_eq!(sm(capability), wanted, "{capability:?}");
+        }
+    }
+}

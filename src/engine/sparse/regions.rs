@@ -1,0 +1,294 @@
+//! Finds the rectangles of an image in which something moved.
+
+use crate::event::Event;
+use crate::image::Size;
+use crate::time::TimeRange;
+
+/// Distance in image pixels over which a region is extended around its active cells. The network's
+/// receptive field is larger, but what lies further away has little effect: with 48 pixels, regions
+/// differ from the whole computation by less than 45 dB (tests/network/sparse.rs).
+const MARGIN_PX: usize = 48;
+/// Width in image pixels of the transition at a region's border, the outer part of the margin.
+pub(super) const BLEND_PX: usize = 16;
+/// Largest side of a cell in image pixels.
+const MAX_CELL_PX: usize = 128;
+/// Largest number of regions: every one costs its margin.
+const MAX_REGIONS: usize = 4;
+/// Largest share of the image that the regions may cover; above it, computing the whole image is as
+/// fast.
+const MAX_SHARE: f64 = 0.7;
+/// Smallest side of a region on the event grid, which is what the network needs.
+const MIN_EVENT_SIDE: usize = 16;
+
+/// A rectangle of the image and the same rectangle of the event grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Region {
+    /// Left upper corner in image pixels.
+    pub(super) at: (usize, usize),
+    /// Size in image pixels, a multiple of 16.
+    pub(super) size: Size,
+    /// Left upper corner in event pixels.
+    pub(super) event_at: (usize, usize),
+    /// Size in event pixels.
+    pub(super) event_size: Size,
+}
+
+/// Half-open ranges of cells: columns and rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cells {
+    from: (usize, usize),
+    to: (usize, usize),
+}
+
+impl Cells {
+    fn area(self) -> usize {
+        (self.to.0 - self.from.0) * (self.to.1 - self.from.1)
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        self.from.0 < other.to.0
+            && other.from.0 < self.to.0
+            && self.from.1 < other.to.1
+            && other.from.1 < self.to.1
+    }
+
+    fn union(self, other: Self) -> Self {
+        Self {
+            from: (self.from.0.min(other.from.0), self.from.1.min(other.from.1)),
+            to: (self.to.0.max(other.to.0), self.to.1.max(other.to.1)),
+        }
+    }
+}
+
+/// Cells that cover whole pixels of the image and of the event grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grid {
+    /// A cell in image pixels, both sides multiples of 16.
+    cell: Size,
+    /// A cell in event pixels.
+    event_cell: Size,
+    columns: usize,
+    rows: usize,
+}
+
+impl Grid {
+    /// The finest grid for an image and its event grid; `None` if the ratio of their sides has no
+    /// cells of at most 128 pixels.
+    pub(super) fn new(image: Size, events: Size) -> Option<Self> {
+        let side = |image: usize, events: usize| {
+            let cells = (16..=MAX_CELL_PX.min(image)).step_by(16);
+            let whole = |c: &usize| {
+                image.is_multiple_of(*c)
+                    && (c * events).is_multiple_of(image)
+                    && c * events >= image
+            };
+            cells.clone().find(whole).map(|c| (c, c * events / image))
+        };
+        if image.area() == 0 {
+            return None;
+        }
+        let (width, event_width) = side(image.width, events.width)?;
+        let (height, event_height) = side(image.height, events.height)?;
+        Some(Self {
+            cell: Size::new(width, height),
+            event_cell: Size::new(event_width, event_height),
+            columns: image.width / width,
+            rows: image.height / height,
+        })
+    }
+
+    /// The regions in which something moved: disjoint, from top to bottom. `None` if they cover so
+    /// much of the image that it should be computed as a whole.
+    pub(super) fn regions(
+        &self,
+        events: &[Event],
+        exposure: TimeRange,
+        scratch: &mut Vec<u32>,
+    ) -> Option<Vec<Region>> {
+        let counts = scratch;
+        counts.clear();
+        counts.resize(self.columns * self.rows, 0);
+        for event in events {
+            let t_us = event.t_us as f64;
+            if t_us < exposure.start_us || t_us >= exposure.end_us {
+                continue;
+            }
+            let column = usize::from(event.x) / self.event_cell.width;
+            let row = usize::from(event.y) / self.event_cell.height;
+            if column >= self.columns {
+                continue;
+            }
+            if let Some(count) = counts.get_mut(row * self.columns + column) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let limit = noise_limit(counts);
+        let mut boxes: Vec<Cells> = Vec::new();
+        for (i, _) in counts.iter().enumerate().filter(|(_, n)| f64::from(**n) > limit) {
+            self.insert(&mut boxes, self.around(i % self.columns, i / self.columns));
+        }
+        while boxes.len() > MAX_REGIONS {
+            merge_cheapest(&mut boxes);
+        }
+        let boxes: Vec<Cells> = boxes.into_iter().map(|b| self.large_enough(b)).collect();
+        let mut disjoint = Vec::new();
+        boxes.into_iter().for_each(|b| self.insert(&mut disjoint, b));
+        let covered: usize = disjoint.iter().map(|b| b.area()).sum();
+        if covered as f64 > MAX_SHARE * (self.columns * self.rows) as f64 {
+            return None;
+        }
+        disjoint.sort_by_key(|b| (b.from.1, b.from.0));
+        Some(disjoint.into_iter().map(|b| self.region(b)).collect())
+    }
+
+    /// A cell with its margin.
+    fn around(&self, column: usize, row: usize) -> Cells {
+        let (x, y) = (MARGIN_PX.div_ceil(self.cell.width), MARGIN_PX.div_ceil(self.cell.height));
+        Cells {
+            from: (column.saturating_sub(x), row.saturating_sub(y)),
+            to: ((column + 1 + x).min(self.columns), (row + 1 + y).min(self.rows)),
+        }
+    }
+
+    /// Adds a box to disjoint ones; those that it overlaps become one with it.
+    fn insert(&self, boxes: &mut Vec<Cells>, mut new: Cells) {
+        while let Some(i) = boxes.iter().position(|b| b.overlaps(new)) {
+            new = new.union(boxes.swap_remove(i));
+        }
+        boxes.push(new);
+    }
+
+    /// Extends a box to the smallest side that the network can process.
+    fn large_enough(&self, b: Cells) -> Cells {
+        let extend = |from: usize, to: usize, all: usize, cell: usize| {
+            let cells = MIN_EVENT_SIDE.div_ceil(cell).min(all);
+            let from = from.min(all - cells);
+            (from, to.max(from + cells))
+        };
+        let (x0, x1) = extend(b.from.0, b.to.0, self.columns, self.event_cell.width);
+        let (y0, y1) = extend(b.from.1, b.to.1, self.rows, self.event_cell.height);
+        Cells { from: (x0, y0), to: (x1, y1) }
+    }
+
+    fn region(&self, b: Cells) -> Region {
+        let scaled = |cell: Size, (x, y): (usize, usize)| (x * cell.width, y * cell.height);
+        let size = (b.to.0 - b.from.0, b.to.1 - b.from.1);
+        let of = |cell: Size| Size::new(size.0 * cell.width, size.1 * cell.height);
+        Region {
+            at: scaled(self.cell, b.from),
+            size: of(self.cell),
+            event_at: scaled(self.event_cell, b.from),
+            event_size: of(self.event_cell),
+        }
+    }
+}
+
+/// The number of events in a cell that noise alone does not exceed. Most cells see no motion, so
+/// their median is the noise; three standard deviations of its counting statistics are added, and
+/// two events for sensors that hardly have any.
+fn noise_limit(counts: &[u32]) -> f64 {
+    let mut sorted = counts.to_vec();
+    let middle = sorted.len() / 2;
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    let median = f64::from(*sorted.select_nth_unstable(middle).1);
+    median + 3.0 * median.sqrt() + 2.0
+}
+
+/// Joins the two boxes whose union adds the least area.
+fn merge_cheapest(boxes: &mut Vec<Cells>) {
+    let mut best: Option<(usize, usize, usize)> = None;
+    for (j, b) in boxes.iter().enumerate() {
+        for (i, a) in boxes.iter().take(j).enumerate() {
+            let added = a.union(*b).area().saturating_sub(a.area() + b.area());
+            if best.is_none_or(|(least, ..)| added < least) {
+                best = Some((added, i, j));
+            }
+        }
+    }
+    let Some((_, i, j)) = best else { return };
+    let b = boxes.swap_remove(j);
+    let a = boxes.swap_remove(i);
+    let mut union = a.union(b);
+    // The union may overlap further boxes.
+    while let Some(k) = boxes.iter().position(|c| c.overlaps(union)) {
+        union = union.union(boxes.swap_remove(k));
+    }
+    boxes.push(union);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    const EXPOSURE: TimeRange = TimeRange::new(0.0, 1000.0);
+
+    /// Events of a block of event pixels, three per pixel.
+    fn block(x: u16, y: u16, side: u16) -> Vec<Event> {
+        let pixel = |i: u16| (x + i % side, y + i / side % side);
+        let event = |i: u16| Event { t_us: 5, x: pixel(i).0, y: pixel(i).1, polarity: true };
+        (0..3 * side * side).map(event).collect()
+    }
+
+    #[test]
+    fn cells_cover_whole_pixels_of_both_grids() {
+        let cell = |image: (usize, usize), events: (usize, usize)| {
+            Grid::new(Size::new(image.0, image.1), Size::new(events.0, events.1))
+                .map(|g| (g.cell, g.event_cell))
+        };
+        let (same, quarter) = (Size::new(16, 16), Size::new(4, 4));
+        assert_eq!(cell((1152, 768), (288, 192)), Some((same, quarter)));
+        assert_eq!(cell((352, 272), (352, 272)), Some((same, same)));
+        // Three image pixels per two event pixels: cells of 48.
+        assert_eq!(cell((480, 384), (320, 256)), Some((Size::new(48, 48), Size::new(32, 32))));
+        assert_eq!(cell((1152, 768), (346, 260)), None);
+    }
+
+    #[test]
+    fn motion_gives_disjoint_regions_with_margins() {
+        let image = Size::new(1152, 768);
+        let grid = Grid::new(image, Size::new(288, 192)).unwrap();
+        let mut events = block(20, 20, 8);
+        events.extend(block(200, 150, 8));
+        let regions = grid.regions(&events, EXPOSURE, &mut Vec::new()).unwrap();
+        assert_eq!(regions.len(), 2);
+        let first = regions[0];
+        // Event pixels 20 to 28 are image pixels 80 to 112; 48 pixels are added on every side.
+        assert_eq!((first.at, first.size), ((32, 32), Size::new(128, 128)));
+        assert_eq!((first.event_at, first.event_size), ((8, 8), Size::new(32, 32)));
+        // At the image's edge the margin ends.
+        let corner = grid.regions(&block(280, 184, 8), EXPOSURE, &mut Vec::new()).unwrap();
+        assert_eq!(corner[0].at, (1152 - 80, 768 - 80));
+        assert_eq!(corner[0].size, Size::new(80, 80));
+    }
+
+    #[test]
+    fn noise_and_events_of_other_exposures_are_no_motion() {
+        let grid = Grid::new(Size::new(256, 256), Size::new(256, 256)).unwrap();
+        let noise = |i: u16| Event { t_us: 5, x: i * 37 % 256, y: i * 91 % 256, polarity: true };
+        let mut events: Vec<Event> = (0..200).map(noise).collect();
+        events.extend(block(100, 100, 16).into_iter().map(|e| Event { t_us: 2000, ..e }));
+        assert_eq!(grid.regions(&events, EXPOSURE, &mut Vec::new()), Some(Vec::new()));
+    }
+
+    #[test]
+    fn motion_everywhere_is_computed_as_a_whole_and_many_spots_give_few_regions() {
+        let grid = Grid::new(Size::new(512, 512), Size::new(512, 512)).unwrap();
+        let spots = |step: usize| -> Vec<Event> {
+            let at = |i: usize| (i * step % 512, i * step / 512 * step);
+            let spot = |i| block(at(i).0 as u16, at(i).1 as u16, 4);
+            (0..(512 / step) * (512 / step)).flat_map(spot).collect()
+        };
+        assert_eq!(grid.regions(&spots(64), EXPOSURE, &mut Vec::new()), None);
+        let mut few: Vec<Event> = Vec::new();
+        for i in 0..6 {
+            few.extend(block(i * 20, 490, 4));
+            few.extend(block(470, i * 40, 4));
+        }
+        let regions = grid.regions(&few, EXPOSURE, &mut Vec::new()).unwrap();
+        assert!((1..=MAX_REGIONS).contains(&regions.len()), "{regions:?}");
+    }
+}

@@ -1,0 +1,212 @@
+//! Restoring only the moving parts gives the same picture there, and copies the rest.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use crate::common::random_weights;
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::{Engine, Events, Image, OutputFormat, OutputRef, SparseEngine};
+use gem_live::event::{Event, Thresholds};
+use gem_live::image::{Rounding, Size};
+use gem_live::network::Weights;
+use gem_live::time::TimeRange;
+
+const EXPOSURE: TimeRange = TimeRange::new(0.0, 20_000.0);
+const THRESHOLD: f64 = 0.2;
+
+/// A bright square that moves to the right over a still texture.
+struct Scene {
+    image: Size,
+    ratio: usize,
+    side: usize,
+    path_px: f64,
+    at: (usize, usize),
+}
+
+impl Scene {
+    /// Intensity at a fraction of the exposure.
+    fn value(&self, x: usize, y: usize, time: f64) -> f64 {
+        let texture = 0.3 + 0.1 * ((x as f64 / 7.0).sin() * (y as f64 / 5.0).cos());
+        let left = self.at.0 as f64 + self.path_px * time;
+        let covers = (x as f64 + 0.5 - left) / 1.0;
+        let inside = covers.clamp(0.0, 1.0) * (self.side as f64 - covers).clamp(0.0, 1.0);
+        let rows = (self.at.1..self.at.1 + self.side).contains(&y);
+        if rows { texture + (0.8 - texture) * inside } else { texture }
+    }
+
+    /// The blurry image: the mean of 33 instants, the same in all three planes.
+    fn blur(&self) -> Vec<f32> {
+        let mut plane = Vec::with_capacity(self.image.area());
+        for y in 0..self.image.height {
+            for x in 0..self.image.width {
+                let sum: f64 = (0..33).map(|i| self.value(x, y, f64::from(i) / 32.0)).sum();
+                plane.push((sum / 33.0) as f32);
+            }
+        }
+        plane.repeat(3)
+    }
+
+    fn sensor(&self) -> Size {
+        Size::new(self.image.width / self.ratio, self.image.height / self.ratio)
+    }
+
+    /// Events of an ideal sensor whose pixels average `ratio` by `ratio` image pixels.
+    fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let n = self.ratio;
+        let mean = |x: usize, y: usize, time: f64| {
+            let pixels = (0..n * n).map(|i| self.value(x * n + i % n, y * n + i / n, time));
+            (pixels.sum::<f64>() / (n * n) as f64).ln()
+        };
+        for y in 0..self.sensor().height {
+            for x in 0..self.sensor().width {
+                let mut level = mean(x, y, 0.0);
+                for step in 1..=100 {
+                    let time = f64::from(step) / 100.0;
+                    let now = mean(x, y, time);
+                    while (now - level).abs() >= THRESHOLD {
+                        let polarity = now > level;
+                        level += if polarity { THRESHOLD } else { -THRESHOLD };
+                        let t_us = (time * 19_999.0) as i64;
+                        events.push(Event { t_us, x: x as u16, y: y as u16, polarity });
+                    }
+                }
+            }
+        }
+        events.sort_by_key(|e| e.t_us);
+        events
+    }
+
+    /// The latent images of two instants.
+    fn restore(&self, engine: &mut dyn Engine) -> Vec<Vec<f32>> {
+        let (blur, events) = (self.blur(), self.events());
+        let targets = [TimeRange::instant(5_000.0), TimeRange::instant(12_000.0)];
+        let image = Image { data: &blur, height: self.image.height, width: self.image.width };
+        let events = Events {
+            events: &events,
+            exposure: EXPOSURE,
+            targets: &targets,
+            sensor: self.sensor(),
+            padded: self.sensor(),
+            thresholds: Thresholds::DEFAULT,
+        };
+        let restored = engine.restore_events(&image, &events).unwrap();
+        assert_eq!(restored.len(), 2);
+        restored.into_iter().map(|r| r.latent).collect()
+    }
+
+    /// PSNR in dB within the rows and columns of the moving square and its path.
+    fn psnr_of_motion(&self, a: &[f32], b: &[f32]) -> f64 {
+        let (mut sum, mut count) = (0.0, 0);
+        for channel in 0..3 {
+            for y in self.at.1..self.at.1 + self.side {
+                for x in self.at.0..self.at.0 + self.side + self.path_px as usize {
+                    let i = channel * self.image.area() + y * self.image.width + x;
+                    sum += f64::from(a[i] - b[i]).powi(2);
+                    count += 1;
+                }
+            }
+        }
+        -10.0 * (sum / f64::from(count)).log10()
+    }
+}
+
+fn shipped() -> Weights {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
+    Weights::from_bytes(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn moving_parts_equal_the_whole_computation_and_the_rest_is_the_frame() {
+    let weights = shipped();
+    for (ratio, at) in [(4, (160, 96)), (2, (160, 96)), (4, (0, 208))] {
+        let image = Size::new(448, 256);
+        let scene = Scene { image, ratio, side: 32, path_px: 12.0, at };
+        let whole = scene.restore(&mut CpuEngine::new(&weights, 0).unwrap());
+        let inner = Box::new(CpuEngine::new(&weights, 0).unwrap());
+        let mut sparse = SparseEngine::new(inner);
+        let parts = scene.restore(&mut sparse);
+        let share = sparse.computed_pixels() as f64 / image.area() as f64;
+        assert!(share > 0.02 && share < 0.35, "{share}");
+        let blur = scene.blur();
+        for (whole, parts) in whole.iter().zip(&parts) {
+            let psnr = scene.psnr_of_motion(whole, parts);
+            println!("1:{ratio} at {at:?}: {psnr:.1} dB, {share:.2} of the image computed");
+            assert!(psnr > 45.0, "{psnr}");
+            // Something was restored, and the far side was copied.
+            assert!(scene.psnr_of_motion(parts, &blur) < 40.0);
+            let far = if at.0 == 0 { image.width - 1 } else { 0 };
+            for y in 0..image.height {
+                assert_eq!(parts[y * image.width + far], blur[y * image.width + far]);
+            }
+            // No seam: no step between neighbours that neither picture has.
+            let seam = largest_extra_step(parts, whole, &blur, image);
+            assert!(seam < 0.01, "{seam}");
+        }
+    }
+}
+
+/// The largest difference of horizontal or vertical neighbours beyond what the whole computation
+/// or the frame has at the same place.
+fn largest_extra_step(parts: &[f32], whole: &[f32], blur: &[f32], image: Size) -> f32 {
+    let mut worst = 0.0_f32;
+    for i in 0..parts.len() {
+        let (x, y) = (i % image.width, i / image.width % image.height);
+        for (inside, j) in [(x + 1 < image.width, i + 1), (y + 1 < image.height, i + image.width)] {
+            if inside {
+                let step = |picture: &[f32]| (picture[j] - picture[i]).abs();
+                worst = worst.max(step(parts) - step(whole).max(step(blur)));
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn without_events_nothing_is_computed_and_with_events_everywhere_everything() {
+    let weights = random_weights(5);
+    let mut sparse = SparseEngine::new(Box::new(CpuEngine::new(&weights, 0).unwrap()));
+    let size = Size::new(64, 48);
+    let blur: Vec<f32> = (0..3 * size.area()).map(|i| (i % 97) as f32 / 97.0).collect();
+    let image = Image { data: &blur, height: size.height, width: size.width };
+    let targets = [TimeRange::instant(5_000.0)];
+    let all = |pixel: usize| Event {
+        t_us: 10 + pixel as i64,
+        x: (pixel % 64) as u16,
+        y: (pixel / 64 % 48) as u16,
+        polarity: pixel % 3 == 0,
+    };
+    let dense: Vec<Event> = (0..3 * size.area()).map(all).collect();
+    let events = |events| Events {
+        events,
+        exposure: EXPOSURE,
+        targets: &targets,
+        sensor: size,
+        padded: size,
+        thresholds: Thresholds::DEFAULT,
+    };
+    let still = sparse.restore_events(&image, &events(&[])).unwrap();
+    assert_eq!((&still[0].latent, sparse.computed_pixels()), (&blur, 0));
+    assert!(still[0].ratio.iter().all(|r| *r == 1.0));
+    let mut pixels = Vec::new();
+    let format = OutputFormat::U8(Rounding::Nearest);
+    sparse
+        .restore_lent(&image, &events(&[]), format, &mut |_, view| {
+            if let OutputRef::U8(bytes) = view {
+                pixels = bytes.to_vec();
+            }
+        })
+        .unwrap();
+    assert_eq!(pixels, still[0].pixels(Rounding::Nearest));
+
+    // Even noise everywhere would be a median; a gradient of activity is motion.
+    let ramp: Vec<Event> = dense.iter().filter(|e| (e.x * 7 + e.y) % 64 < e.x).copied().collect();
+    let got = sparse.restore_events(&image, &events(&ramp)).unwrap();
+    let mut whole = CpuEngine::new(&weights, 0).unwrap();
+    let want = whole.restore_events(&image, &events(&ramp)).unwrap();
+    assert_eq!(sparse.computed_pixels(), size.area());
+    assert_eq!(got[0].latent, want[0].latent);
+}
