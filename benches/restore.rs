@@ -8,7 +8,7 @@ use gem_live::Deblurrer;
 use gem_live::deblur::edi;
 use gem_live::deblur::metrics::ssim;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::{Engine, Events, Image};
+use gem_live::engine::{Engine, Events, Image, SparseEngine};
 use gem_live::event::{CHANNELS, Event, EventInput, Thresholds, eger_into};
 use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights};
@@ -105,5 +105,30 @@ fn prior(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, events, restore, prior);
+/// Restoring only what moved, where a tenth of the picture has all events.
+fn sparse(c: &mut Criterion) {
+    let (image, sensor) = (Size::new(1152, 768), Size::new(288, 192));
+    // A square of 91x61 event pixels is a tenth of the sensor.
+    let moving = |e: &Event| Event { x: 90 + e.x * 91 / 288, y: 60 + e.y * 61 / 192, ..*e };
+    let events: Vec<Event> = busiest().iter().map(moving).collect();
+    let data = vec![0.5; 3 * image.area()];
+    let image = Image { data: &data, height: image.height, width: image.width };
+    let input = Events {
+        events: &events,
+        exposure: TimeRange::new(0.0, 56_500.0),
+        targets: &[TimeRange::instant(20_000.0)],
+        sensor,
+        padded: sensor,
+        thresholds: Thresholds::DEFAULT,
+    };
+    let weights = Weights::embedded().unwrap();
+    let mut group = c.benchmark_group("a tenth of 1152x768 moves");
+    group.sample_size(10);
+    let mut whole = CpuEngine::new(&weights, 0).unwrap();
+    group.bench_function("whole", |b| b.iter(|| whole.restore_events(&image, &input).unwrap()));
+    let mut parts = SparseEngine::new(Box::new(CpuEngine::new(&weights, 0).unwrap()));
+    group.bench_function("sparse", |b| b.iter(|| parts.restore_events(&image, &input).unwrap()));
+}
+
+criterion_group!(benches, events, restore, prior, sparse);
 criterion_main!(benches);

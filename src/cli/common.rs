@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use gem_live::Deblurrer;
-use gem_live::engine::{self, Choice};
+use gem_live::engine::{self, Choice, SparseEngine};
 use gem_live::event::Thresholds;
 use gem_live::image::ImageU8;
 use gem_live::network::Weights;
@@ -32,6 +32,10 @@ pub(super) struct Compute {
     /// Index of the CUDA device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     pub(super) gpu: Option<usize>,
+    /// Restore only the parts of an exposure that have events, and copy the rest: faster where
+    /// little moves.
+    #[arg(long)]
+    pub(super) sparse: bool,
 }
 
 /// [`Choice`] as a command line value.
@@ -66,7 +70,7 @@ impl Compute {
         if self.engine != EngineName::Cpu {
             println!("computing on {}", selected.reason);
         }
-        Ok(selected.engine)
+        Ok(if self.sparse { Box::new(SparseEngine::new(selected.engine)) } else { selected.engine })
     }
 }
 
@@ -86,6 +90,7 @@ impl Network {
             ("--threads", self.threads.is_some()),
             ("--engine", self.compute.engine != EngineName::default()),
             ("--gpu", self.compute.gpu.is_some()),
+            ("--sparse", self.compute.sparse),
         ];
         without_effect(because, given)
     }

@@ -40,6 +40,10 @@ pub(crate) struct Live {
     /// Index of the CUDA device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     gpu: Option<usize>,
+    /// Restore only the parts of an exposure that have events, and copy the rest: faster where
+    /// little moves.
+    #[arg(long)]
+    sparse: bool,
     /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
     /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
@@ -94,7 +98,8 @@ impl Live {
             LiveEngine::None => {
                 let weights = ("--weights", self.weights.is_some());
                 let threads = ("--threads", self.threads.is_some());
-                without_effect("--engine none", [weights, threads, device])?;
+                let sparse = ("--sparse", self.sparse);
+                without_effect("--engine none", [weights, threads, device, sparse])?;
             }
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
             LiveEngine::Auto | LiveEngine::Cuda => {}
@@ -121,7 +126,8 @@ impl Live {
             LiveEngine::Cpu => Choice::Cpu,
             LiveEngine::None => return None,
         };
-        Some(Compute { choice, device: self.gpu, threads: self.threads.unwrap_or(0) })
+        let (device, threads) = (self.gpu, self.threads.unwrap_or(0));
+        Some(Compute { choice, device, threads, sparse: self.sparse })
     }
 
     fn without_window(&self, source: Box<dyn ExposureSource>) -> Result<ExitCode, Failure> {

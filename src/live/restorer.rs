@@ -1,7 +1,7 @@
 //! Restorers of exposures, and how they are created.
 
 use super::{Diagnostics, LiveFrame};
-use crate::engine::{Choice, Selected, select};
+use crate::engine::{Choice, Selected, SparseEngine, select};
 use crate::event::Thresholds;
 use crate::image::{ImageU8, Rounding};
 use crate::network::Weights;
@@ -119,6 +119,8 @@ pub struct Compute {
     pub device: Option<usize>,
     /// CPU threads; 0 for one per logical CPU.
     pub threads: usize,
+    /// Restore only the parts of an exposure in which something moved: see [`SparseEngine`].
+    pub sparse: bool,
 }
 
 /// SAN with these weights. If a GPU fails later, the CPU replaces it.
@@ -127,11 +129,14 @@ pub fn san(
     compute: Compute,
 ) -> MakeRestorer {
     Box::new(move |notices| {
-        let Compute { choice, device, threads } = compute;
+        let Compute { choice, device, threads, sparse } = compute;
         let notices = notices.clone();
         let notice = Box::new(move |line: &str| notices.notify("card", line.to_owned()));
         let selected = select(&weights()?, choice, device, threads, notice);
-        let Selected { engine, reason } = selected.map_err(|e| e.to_string())?;
+        let Selected { mut engine, reason } = selected.map_err(|e| e.to_string())?;
+        if sparse {
+            engine = Box::new(SparseEngine::new(engine));
+        }
         let deblurrer = crate::Deblurrer::new(engine);
         Ok(Box::new(San { deblurrer, description: reason }) as Box<dyn Restorer>)
     })

@@ -83,7 +83,7 @@ type Shown = Vec<(u64, Vec<ImageU8>)>;
 
 /// What the window shows, until it is enough.
 fn play(enough: impl Fn(&Pipeline, &Shown) -> bool) -> (Pipeline, Shown) {
-    let compute = Compute { choice: Choice::Auto, device: None, threads: 0 };
+    let compute = Compute { choice: Choice::Auto, ..Compute::default() };
     let pipeline = Pipeline::start(Parts {
         source: Box::new(Burst { next: 0, all: (0..DIFFERENT).map(exposure).collect() }),
         restorer: san(|| Ok(weights(3)), compute),
