@@ -1,13 +1,22 @@
 //! AEDAT4, iniVation's recording format: events, frames and triggers in FlatBuffers packets,
-//! compressed with LZ4 or Zstandard.
+//! compressed with LZ4 or Zstandard. A file has several streams, and every packet the number of
+//! its stream.
+//!
+//! Memory is bounded by one packet, of at most 256 MiB unpacked, and the index. All packets that
+//! are read between two calls of [`Reader::renew`] may together unpack to 1 GiB and 1000 times the
+//! file's size.
 
 mod flat;
+mod frame;
 mod index;
+mod streams;
 
-pub use index::{PacketKind, PacketPlace};
+pub use frame::{Aedat4Frame, FrameHead, FrameSource, SampleType, White};
+pub use index::{Index, PacketKind, PacketPlace, Peek};
+pub use streams::StreamInfo;
 
 use crate::event::{Event, Trigger, TriggerEdge};
-use crate::image::{ImageU8, Size};
+use crate::image::Size;
 use crate::time::Timestamp;
 use flat::Table;
 use std::fs::File;
@@ -15,9 +24,14 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The first bytes of every file.
-const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
+pub const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
 /// Largest accepted header or packet, compressed or not, in bytes.
 const LARGEST: u64 = 1 << 28;
+/// Bytes that a file of any size may unpack to, and those per byte of the file. Zstandard packs
+/// black pictures a few thousand times, but a recording is not made of them alone.
+const UNPACKED: (u64, u64) = (1 << 30, 1000);
+/// Bytes that are read from the file at once.
+const BUFFER: usize = 1 << 16;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +39,9 @@ pub enum Aedat4Error {
     /// An I/O error.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// A folder, a pipe or a device.
+    #[error("not a regular file")]
+    NoFile,
     /// The file does not start with the AEDAT4 magic bytes.
     #[error("not an AEDAT4 file")]
     Magic,
@@ -35,26 +52,25 @@ pub enum Aedat4Error {
     #[error("unknown compression method {0} (known: 0 none, 1-2 LZ4, 3-4 Zstandard)")]
     Compression(i32),
     /// A packet is damaged.
-    #[error("the packet at byte {0} is damaged: {1}")]
-    Packet(u64, String),
+    #[error("the packet at byte {at} is damaged: {why}")]
+    Packet {
+        /// Offset of the packet in the file.
+        at: u64,
+        /// The stream that it belongs to.
+        stream: i32,
+        /// What is wrong.
+        why: String,
+    },
+    /// The packets unpack to more than a recording of this size can hold.
+    #[error("it unpacks to more than {0} bytes, which no recording of its size does")]
+    Unpacked(u64),
 }
 
-/// A frame of a recording.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Aedat4Frame {
-    /// Start of the exposure, in microseconds.
-    pub start_us: i64,
-    /// End of the exposure, in microseconds.
-    pub end_us: i64,
-    /// The image, gray or in the order blue, green, red.
-    pub picture: ImageU8,
-}
-
-/// A packet of a recording.
+/// The content of a packet.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// Events in order of time, and the number of omitted events outside the sensor.
-    Events(Vec<Event>, u64),
+    /// Events as they are stored, which should be in order of time.
+    Events(Vec<Event>),
     /// A frame.
     Frame(Aedat4Frame),
     /// Trigger edges on the external input or of the generator.
@@ -63,23 +79,55 @@ pub enum Part {
     Other,
 }
 
+/// A packet of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packet {
+    /// Number of its stream.
+    pub stream: i32,
+    /// Its content.
+    pub part: Part,
+}
+
 /// Reads a recording packet by packet.
 pub struct Reader {
     file: BufReader<File>,
     compression: i32,
+    /// Offset of the first packet, and of the first byte after the last one.
     first: u64,
     end: u64,
+    /// Offset of the next packet.
     at: u64,
-    sensor: Size,
+    streams: Vec<StreamInfo>,
+    /// The event sensor's size, if the header is no valid XML but states one.
+    size_in_text: Option<Size>,
+    unpacked: u64,
+    may_unpack: u64,
+}
+
+/// The header of a packet.
+struct PacketHead {
+    at: u64,
+    stream: i32,
+    length: u64,
+}
+
+impl PacketHead {
+    fn damaged(&self, why: impl Into<String>) -> Aedat4Error {
+        Aedat4Error::Packet { at: self.at, stream: self.stream, why: why.into() }
+    }
 }
 
 impl Reader {
     /// Opens a recording.
     ///
     /// # Errors
-    /// Fails if the file cannot be read, is not an AEDAT4 file, or does not state its sensor size.
+    /// Fails if the file cannot be read or is not an AEDAT4 file.
     pub fn open(path: &Path) -> Result<Self, Aedat4Error> {
-        let mut file = BufReader::new(File::open(path)?);
+        // Opening a pipe would wait for its other end.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(Aedat4Error::NoFile);
+        }
+        let mut file = BufReader::with_capacity(BUFFER, File::open(path)?);
         let length = file.get_ref().metadata()?.len();
         let mut magic = [0; 14];
         match file.read_exact(&mut magic) {
@@ -88,9 +136,9 @@ impl Reader {
             _ => return Err(Aedat4Error::Magic),
         }
         let mut size = [0; 4];
-        file.read_exact(&mut size)?;
+        file.read_exact(&mut size).map_err(|_| Aedat4Error::Header("the file ends in it"))?;
         let header_length = u64::from(u32::from_le_bytes(size));
-        if header_length > LARGEST.min(length) {
+        if header_length > LARGEST.min(length.saturating_sub(18)) {
             return Err(Aedat4Error::Header("longer than the file, or than 256 MiB"));
         }
         // The size prefix is part of the buffer.
@@ -108,138 +156,142 @@ impl Reader {
         // The table of packets is optional; a truncated recording has none.
         let table_at = table.i64(1).and_then(|p| u64::try_from(p).ok());
         let end = table_at.filter(|p| (first..=length).contains(p)).unwrap_or(length);
-        let info = table.vector(2, 1).unwrap_or(&[]);
-        let sensor = sensor(&String::from_utf8_lossy(info))
-            .ok_or(Aedat4Error::Header("no size of the event sensor"))?;
-        Ok(Self { file, compression, first, end, at: first, sensor })
+        let info = String::from_utf8_lossy(table.vector(2, 1).unwrap_or(&[]));
+        let streams = streams::parse(&info);
+        let size_in_text = if streams.is_empty() { streams::size_in_text(&info) } else { None };
+        let may_unpack = UNPACKED.0.saturating_add(length.saturating_mul(UNPACKED.1));
+        let at = first;
+        let unpacked = 0;
+        Ok(Self {
+            file,
+            compression,
+            first,
+            end,
+            at,
+            streams,
+            size_in_text,
+            unpacked,
+            may_unpack,
+        })
     }
 
-    /// Size of the event sensor.
-    pub fn sensor(&self) -> Size {
-        self.sensor
+    /// The streams that the header lists, by number; none if the header cannot be read as XML.
+    pub fn streams(&self) -> &[StreamInfo] {
+        &self.streams
+    }
+
+    /// Size of the event sensor in a header that lists no streams.
+    pub fn size_in_text(&self) -> Option<Size> {
+        self.size_in_text
     }
 
     /// Seeks back to the first packet.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be read.
-    pub fn rewind(&mut self) -> Result<(), Aedat4Error> {
-        self.at = self.file.seek(SeekFrom::Start(self.first))?;
-        Ok(())
+    pub fn rewind(&mut self) {
+        self.at = self.first;
+    }
+
+    /// Seeks to the packet at this offset, as [`PacketPlace::at`] has it.
+    pub fn go(&mut self, at: u64) {
+        self.at = at.max(self.first);
+    }
+
+    /// Starts to count anew how much was unpacked. To be called where a user may read the file
+    /// again, for instance by playing it in a loop.
+    pub fn renew(&mut self) {
+        self.unpacked = 0;
     }
 
     /// The next packet; `None` at the end, also of a truncated recording.
     ///
     /// # Errors
-    /// Fails if the file cannot be read or a packet is damaged; the next call reads the packet
-    /// after it.
-    pub fn next_part(&mut self) -> Result<Option<Part>, Aedat4Error> {
-        if self.at + 8 > self.end {
-            return Ok(None);
-        }
-        let mut head = [0; 8];
-        self.file.read_exact(&mut head)?;
-        let [.., a, b, c, d] = head;
-        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-        let start = self.at + 8;
-        if length > self.end - start {
-            // Truncated while it was written.
-            self.at = self.end;
-            return Ok(None);
-        }
-        let damaged = |what: String| Aedat4Error::Packet(start - 8, what);
-        self.at = start + length;
-        if length > LARGEST {
-            self.file.seek(SeekFrom::Start(self.at))?;
-            return Err(damaged(format!("{length} bytes long")));
+    /// Fails if the file cannot be read, a packet is damaged, or too much was unpacked; after a
+    /// damaged packet, the next call reads the packet after it.
+    pub fn next_packet(&mut self) -> Result<Option<Packet>, Aedat4Error> {
+        let Some(head) = self.next_head()? else { return Ok(None) };
+        self.at = head.at + 8 + head.length;
+        if head.length > LARGEST {
+            return Err(head.damaged(format!("{} bytes long", head.length)));
         }
         let mut packed = Vec::new();
-        self.file.by_ref().take(length).read_to_end(&mut packed)?;
-        let bytes = self.unpack(packed).map_err(|e| damaged(e.to_string()))?;
-        let (table, kind) = Table::root(&bytes).ok_or_else(|| damaged("no table".into()))?;
-        let part = match &kind {
-            b"EVTS" => Some(events(&table, self.sensor)),
-            b"FRME" => frame(&table).map(Part::Frame),
-            b"TRIG" => edges(&table).map(Part::Edges),
-            _ => Some(Part::Other),
+        self.file.by_ref().take(head.length).read_to_end(&mut packed)?;
+        let bytes = self.unpack(packed).map_err(|e| head.damaged(e.to_string()))?;
+        self.unpacked = self.unpacked.saturating_add(bytes.len() as u64);
+        if self.unpacked > self.may_unpack {
+            return Err(Aedat4Error::Unpacked(self.may_unpack));
+        }
+        let (table, name) = Table::root(&bytes).ok_or_else(|| head.damaged("no table"))?;
+        let part = match streams::kind(&name) {
+            PacketKind::Events => events(&table).map(Part::Events),
+            PacketKind::Frame => Aedat4Frame::read(&table).map(Part::Frame),
+            PacketKind::Triggers => edges(&table).map(Part::Edges),
+            PacketKind::Other | PacketKind::Damaged => Some(Part::Other),
         };
-        part.map(Some).ok_or_else(|| damaged("fields are missing".into()))
+        let part = part.ok_or_else(|| head.damaged("fields are missing"))?;
+        Ok(Some(Packet { stream: head.stream, part }))
+    }
+
+    /// Reads the header of the next packet, and stays before its content. `None` at the end, or if
+    /// the file ends within the packet.
+    fn next_head(&mut self) -> Result<Option<PacketHead>, Aedat4Error> {
+        let at = self.at;
+        if at.checked_add(8).is_none_or(|content| content > self.end) {
+            return Ok(None);
+        }
+        self.move_to(at)?;
+        let mut head = [0; 8];
+        self.file.read_exact(&mut head)?;
+        let [s0, s1, s2, s3, a, b, c, d] = head;
+        let stream = i32::from_le_bytes([s0, s1, s2, s3]);
+        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+        Ok((length <= self.end - at - 8).then_some(PacketHead { at, stream, length }))
+    }
+
+    /// Moves within the buffer where that is possible.
+    fn move_to(&mut self, at: u64) -> std::io::Result<()> {
+        let now = self.file.stream_position()?;
+        match i64::try_from(i128::from(at) - i128::from(now)) {
+            Ok(by) => self.file.seek_relative(by),
+            Err(_) => self.file.seek(SeekFrom::Start(at)).map(drop),
+        }
     }
 
     fn unpack(&self, packed: Vec<u8>) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        match self.compression {
-            0 => return Ok(packed),
-            1 | 2 => {
-                lz4_flex::frame::FrameDecoder::new(packed.as_slice())
-                    .take(LARGEST)
-                    .read_to_end(&mut bytes)?;
-            }
-            _ => {
-                ruzstd::decoding::StreamingDecoder::new(packed.as_slice())
-                    .map_err(std::io::Error::other)?
-                    .take(LARGEST)
-                    .read_to_end(&mut bytes)?;
-            }
+        if self.compression == 0 {
+            return Ok(packed);
         }
+        let mut bytes = Vec::new();
+        unpacker(self.compression, packed.as_slice())?.take(LARGEST).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
 
-/// The event sensor's size, from the XML in the header.
-fn sensor(info: &str) -> Option<Size> {
-    let events = info.get(info.find(">EVTS<")?..)?;
-    let number = |name: &str| -> Option<usize> {
-        let after = events.get(events.find(&format!("key=\"{name}\""))?..)?;
-        let value = after.get(after.find('>')? + 1..after.find('<')?)?;
-        value.trim().parse().ok().filter(|n| (1..=8192).contains(n))
-    };
-    Some(Size::new(number("sizeX")?, number("sizeY")?))
-}
-
-fn events(table: &Table<'_>, sensor: Size) -> Part {
-    let raw = table.vector(0, 16).unwrap_or(&[]);
-    let mut outside = 0;
-    let mut events = Vec::with_capacity(raw.len() / 16);
-    for e in raw.chunks_exact(16) {
-        let [t0, t1, t2, t3, t4, t5, t6, t7, x0, x1, y0, y1, on, ..] = *e else { continue };
-        let (x, y) = (u16::from_le_bytes([x0, x1]), u16::from_le_bytes([y0, y1]));
-        if usize::from(x) >= sensor.width || usize::from(y) >= sensor.height {
-            outside += 1;
-            continue;
+/// The unpacked bytes of a packet.
+fn unpacker<'a, R: Read + 'a>(compression: i32, packed: R) -> std::io::Result<Box<dyn Read + 'a>> {
+    Ok(match compression {
+        0 => Box::new(packed),
+        1 | 2 => Box::new(lz4_flex::frame::FrameDecoder::new(packed)),
+        _ => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+            Box::new(decoder.map_err(std::io::Error::other)?)
         }
-        let t_us = i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
-        events.push(Event { t_us, x, y, polarity: on != 0 });
-    }
-    events.sort_by_key(|e| e.t_us);
-    Part::Events(events, outside)
+    })
 }
 
-fn frame(table: &Table<'_>) -> Option<Aedat4Frame> {
-    let t_us = table.i64(0).unwrap_or(0);
-    // Older files store both ends of the exposure, newer ones its duration.
-    let (start_us, end_us) = match (table.i64(3), table.i64(4), table.i64(11)) {
-        (Some(start), Some(end), _) if start > 0 && end > start => (start, end),
-        (_, _, Some(duration)) if duration > 0 => (t_us, t_us.checked_add(duration)?),
-        _ => return None,
-    };
-    let side = |i: usize| usize::try_from(table.i16(i)?).ok();
-    let size = Size::new(side(6)?, side(7)?);
-    let pixels = table.vector(10, 1)?;
-    // OpenCV's type codes: 8 bits, with one, three or four channels, blue first.
-    let channels = match table.i8(5).unwrap_or(0) {
-        0 => 1,
-        16 => 3,
-        24 => 4,
-        _ => return None,
-    };
-    if pixels.len() != size.area().checked_mul(channels)? {
-        return None;
+/// The events of a table of the type `EVTS`.
+fn events(table: &Table<'_>) -> Option<Vec<Event>> {
+    // A writer that has no events may leave out the vector.
+    if table.vector_start(0).is_none() {
+        return Some(Vec::new());
     }
-    let planes = 0..if channels == 1 { 1 } else { 3 };
-    let planes = planes.flat_map(|c| pixels.iter().skip(c).step_by(channels)).copied();
-    let picture = ImageU8::new(channels.min(3), size, planes.collect()).ok()?;
-    Some(Aedat4Frame { start_us, end_us, picture })
+    Some(table.vector(0, 16)?.chunks_exact(16).filter_map(event).collect())
+}
+
+/// One stored event.
+fn event(bytes: &[u8]) -> Option<Event> {
+    let [t0, t1, t2, t3, t4, t5, t6, t7, x0, x1, y0, y1, on, ..] = *bytes else { return None };
+    let t_us = i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
+    let (x, y) = (u16::from_le_bytes([x0, x1]), u16::from_le_bytes([y0, y1]));
+    Some(Event { t_us, x, y, polarity: on != 0 })
 }
 
 fn edges(table: &Table<'_>) -> Option<Vec<Trigger>> {
