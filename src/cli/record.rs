@@ -82,8 +82,6 @@ impl Record {
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         let ending = loop {
             std::thread::sleep(Duration::from_millis(20));
-            // Asked first: what is reported before the end is still printed.
-            let ended = pipeline.ended();
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !printed.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
@@ -103,7 +101,7 @@ impl Record {
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
             }
-            if ended || since.elapsed().as_secs_f64() > self.timeout {
+            if pipeline.ended() || since.elapsed().as_secs_f64() > self.timeout {
                 break None;
             }
         };

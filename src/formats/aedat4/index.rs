@@ -239,9 +239,10 @@ impl Reader {
                 _ => self.peek(head.at)?,
             };
             let kind = match (peek.kind, kind) {
-                (PacketKind::Damaged, Some(listed @ (PacketKind::Triggers | PacketKind::Other))) => {
-                    listed
-                }
+                (
+                    PacketKind::Damaged,
+                    Some(listed @ (PacketKind::Triggers | PacketKind::Other)),
+                ) => listed,
                 (found, _) => found,
             };
             let time_us = peek.time_us().unwrap_or(0);

@@ -162,17 +162,7 @@ impl Reader {
         let may_unpack = UNPACKED.0.saturating_add(length.saturating_mul(UNPACKED.1));
         let at = first;
         let unpacked = 0;
-        Ok(Self {
-            file,
-            compression,
-            first,
-            end,
-            at,
-            streams,
-            size_in_text,
-            unpacked,
-            may_unpack,
-        })
+        Ok(Self { file, compression, first, end, at, streams, size_in_text, unpacked, may_unpack })
     }
 
     /// The streams that the header lists, by number; none if the header cannot be read as XML.

@@ -80,7 +80,8 @@ mod tests {
         assert_eq!((options.exposure_us, options.sensor), (Some(9000), None));
         let (_, options) = split("x,sensor=346x260,bits=12");
         assert_eq!((options.sensor, options.bits), (Some(Size::new(346, 260)), Some(12)));
-        for bad in ["x,camera=", "x,exposure_us=0", "x,exposure_us=1s", "x,sensor=346", "x,bits=7"] {
+        for bad in ["x,camera=", "x,exposure_us=0", "x,exposure_us=1s", "x,sensor=346", "x,bits=7"]
+        {
             assert!(ReplayOptions::split(bad).is_err(), "{bad}");
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod timeline;
 use crate::camera::split::StreamKind;
 use crate::camera::{DeviceSelector, Drops};
 use crate::formats::aedat4::MAGIC;
-use crate::sequence::replay::ReplayOptions;
+use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::{Tape, TapeError};
 use std::fs::File;
 use std::io::Read;

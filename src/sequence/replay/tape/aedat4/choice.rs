@@ -31,9 +31,8 @@ impl Camera {
     /// Puts the camera's own streams before those of modules that process them.
     fn sort(&mut self) {
         let with_frames: Vec<String> = self.frames.iter().map(|s| s.module.clone()).collect();
-        self.events.sort_by_key(|s| {
-            (s.output != "events", !with_frames.contains(&s.module), s.number)
-        });
+        self.events
+            .sort_by_key(|s| (s.output != "events", !with_frames.contains(&s.module), s.number));
         let module = self.events.first().map(|s| s.module.clone()).unwrap_or_default();
         self.frames.sort_by_key(|s| (s.module != module, s.output != "frames", s.number));
         self.triggers.sort_by_key(|s| (s.module != module, s.number));
@@ -42,18 +41,17 @@ impl Camera {
     /// What it delivered, as text.
     pub(super) fn describe(&self) -> String {
         let has = |list: &[StreamInfo], name: &'static str| (!list.is_empty()).then_some(name);
-        let parts: Vec<&str> =
-            [has(&self.events, "events"), has(&self.frames, "frames")].into_iter().flatten().collect();
+        let parts: Vec<&str> = [has(&self.events, "events"), has(&self.frames, "frames")]
+            .into_iter()
+            .flatten()
+            .collect();
         if parts.is_empty() { "neither events nor frames".into() } else { parts.join(" and ") }
     }
 }
 
 /// The streams that have packets, by camera. `streams` are those of the header, and `found` the
 /// content of every stream that has a packet.
-pub(super) fn cameras(
-    streams: &[StreamInfo],
-    found: &BTreeMap<i32, PacketKind>,
-) -> Vec<Camera> {
+pub(super) fn cameras(streams: &[StreamInfo], found: &BTreeMap<i32, PacketKind>) -> Vec<Camera> {
     let mut present: Vec<StreamInfo> = Vec::new();
     for (number, kind) in found {
         let listed = streams.iter().find(|s| s.number == *number).cloned();
@@ -114,7 +112,9 @@ pub(super) fn named<'a>(cameras: &'a [Camera], name: &str) -> Result<&'a Camera,
     match found.as_slice() {
         [only] => Ok(only),
         [] => Err(format!("it has no camera named {name}, only {}", names.join(", "))),
-        several => Err(format!("{name} names {} of its cameras {}", several.len(), names.join(", "))),
+        several => {
+            Err(format!("{name} names {} of its cameras {}", several.len(), names.join(", ")))
+        }
     }
 }
 
@@ -163,7 +163,10 @@ mod tests {
         assert_eq!(cameras.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(numbers(&cameras[0].events), [0, 2]);
         assert_eq!(numbers(&cameras[0].frames), [1, 3]);
-        assert_eq!((numbers(&cameras[1].events), cameras[1].describe()), (vec![4], "events".into()));
+        assert_eq!(
+            (numbers(&cameras[1].events), cameras[1].describe()),
+            (vec![4], "events".into())
+        );
         assert_eq!(named(&cameras, "b").unwrap().name, "B");
         assert!(named(&cameras, "D").unwrap_err().contains("A, B"));
     }
@@ -177,7 +180,10 @@ mod tests {
             stream(3, Frame, "A", ("capture", "frames")),
         ];
         let cameras = cameras(&streams, &found(&streams));
-        assert_eq!((numbers(&cameras[0].events), numbers(&cameras[0].frames)), (vec![1, 0], vec![3, 2]));
+        assert_eq!(
+            (numbers(&cameras[0].events), numbers(&cameras[0].frames)),
+            (vec![1, 0], vec![3, 2])
+        );
     }
 
     #[test]

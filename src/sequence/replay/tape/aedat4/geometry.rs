@@ -69,9 +69,12 @@ impl Region {
                 outside += 1;
                 return false;
             }
-            let inside = |n: usize, from: usize, count: usize| n.checked_sub(from).filter(|n| *n < count);
+            let inside =
+                |n: usize, from: usize, count: usize| n.checked_sub(from).filter(|n| *n < count);
             let moved = inside(x, self.x, self.size.width).zip(inside(y, self.y, self.size.height));
-            let Some((x, y)) = moved.and_then(|(x, y)| Some((u16::try_from(x).ok()?, u16::try_from(y).ok()?))) else {
+            let Some((x, y)) =
+                moved.and_then(|(x, y)| Some((u16::try_from(x).ok()?, u16::try_from(y).ok()?)))
+            else {
                 return false;
             };
             (e.x, e.y) = (x, y);
@@ -197,7 +200,8 @@ mod tests {
     fn events_are_cut_to_a_region_and_moved() {
         let event = |x, y| Event { t_us: 5, x, y, polarity: true };
         let region = Region { x: 16, y: 8, size: Size::new(24, 16) };
-        let mut events = vec![event(15, 9), event(16, 8), event(39, 23), event(40, 9), event(48, 9)];
+        let mut events =
+            vec![event(15, 9), event(16, 8), event(39, 23), event(40, 9), event(48, 9)];
         assert_eq!(region.apply(SENSOR, &mut events), 1);
         assert_eq!(events, [event(0, 0), event(23, 15)]);
     }

@@ -16,7 +16,7 @@ use crate::event::{Event, EventBuffer, Trigger};
 use crate::formats::aedat4::{
     Aedat4Error, Aedat4Frame, PacketKind, Part, Reader, SampleType, White,
 };
-use crate::sequence::replay::ReplayOptions;
+use crate::sequence::replay::options::ReplayOptions;
 use crate::time::Timestamp;
 use geometry::{MAX_TIME_US, Placed, Region, Unusable};
 use plan::{Half, Plan, STEP_BACK_US, Step, What};

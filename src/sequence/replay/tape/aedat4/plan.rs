@@ -83,10 +83,7 @@ pub(super) struct Plan {
 impl Plan {
     /// From the packets of one camera in the order of the file. `stream_kind` tells the content of
     /// a stream, for its damaged packets.
-    pub(super) fn new(
-        places: &[PacketPlace],
-        stream_kind: impl Fn(i32) -> PacketKind,
-    ) -> Self {
+    pub(super) fn new(places: &[PacketPlace], stream_kind: impl Fn(i32) -> PacketKind) -> Self {
         let mut segments = segments(places);
         let numbers: Vec<usize> = places.iter().map(|p| segment_at(&segments, p.at)).collect();
         let owners = owners(places, &segments, &numbers);
@@ -180,7 +177,8 @@ fn segments(places: &[PacketPlace]) -> Vec<Segment> {
                 }
             }
         }
-        if kind == PacketKind::Events && place.from_us.saturating_sub(place.until_us) > STEP_BACK_US {
+        if kind == PacketKind::Events && place.from_us.saturating_sub(place.until_us) > STEP_BACK_US
+        {
             // Within the packet. How far its first part reaches is not known.
             let until_us = place.until_us;
             segments.push(Segment { at: place.at, within: true, from_us: until_us, until_us });
@@ -272,13 +270,14 @@ mod tests {
 
     /// Packets in the order of a file, 100 bytes long.
     fn places(list: &[(PacketKind, i64, i64)]) -> Vec<PacketPlace> {
-        let place = |(i, (kind, from_us, until_us)): (usize, &(PacketKind, i64, i64))| PacketPlace {
-            at: 100 * i as u64,
-            stream: 0,
-            kind: *kind,
-            from_us: *from_us,
-            until_us: *until_us,
-        };
+        let place =
+            |(i, (kind, from_us, until_us)): (usize, &(PacketKind, i64, i64))| PacketPlace {
+                at: 100 * i as u64,
+                stream: 0,
+                kind: *kind,
+                from_us: *from_us,
+                until_us: *until_us,
+            };
         list.iter().enumerate().map(place).collect()
     }
 
@@ -329,7 +328,10 @@ mod tests {
         ];
         assert_eq!(owners_of(&late), [0, 0, 1, 0, 1, 1, 1]);
         let plan = Plan::new(&places(&late), |_| EVENTS);
-        assert_eq!(plan.steps.iter().map(|p| p.at).collect::<Vec<_>>(), [0, 100, 300, 200, 400, 500, 600]);
+        assert_eq!(
+            plan.steps.iter().map(|p| p.at).collect::<Vec<_>>(),
+            [0, 100, 300, 200, 400, 500, 600]
+        );
         assert_eq!(plan.timeline.starts_us, [0, s, s + 2, 2 * s - 5]);
         assert_eq!((plan.timeline.end_us, plan.segments()), (3 * s - 5, 2));
         // Both clocks were at 10.2 s: the order of the frames decides.

@@ -60,9 +60,8 @@ impl Extent {
 
     /// Whether the events come from a sensor of this size, but for a few strays.
     fn fits(&self, size: Size) -> bool {
-        let beyond = |(x, y): &&(u16, u16)| {
-            usize::from(*x) >= size.width || usize::from(*y) >= size.height
-        };
+        let beyond =
+            |(x, y): &&(u16, u16)| usize::from(*x) >= size.width || usize::from(*y) >= size.height;
         let beyond = self.pixels.iter().filter(beyond).count();
         beyond as f64 <= STRAYS * self.pixels.len() as f64
     }

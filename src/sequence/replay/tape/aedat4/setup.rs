@@ -9,7 +9,7 @@ use crate::formats::aedat4::{
     Aedat4Error, FrameHead, FrameSource, Index, PacketKind, PacketPlace, Part, Reader, SampleType,
     StreamInfo, White,
 };
-use crate::sequence::replay::ReplayOptions;
+use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::TapeError;
 use std::collections::BTreeMap;
 
@@ -79,7 +79,8 @@ pub(super) fn setup(
     }
     let cameras = choice::cameras(&listed, &found);
     let (frames, events) = (needed != Some(StreamKind::Events), needed != Some(StreamKind::Frames));
-    let has_all = |c: &Camera| (!frames || !c.frames.is_empty()) && (!events || !c.events.is_empty());
+    let has_all =
+        |c: &Camera| (!frames || !c.frames.is_empty()) && (!events || !c.events.is_empty());
     let chosen: Vec<&Camera> = match &options.camera {
         Some(name) => vec![choice::named(&cameras, name).map_err(refused)?],
         None => cameras.iter().filter(|c| has_all(c)).collect(),
@@ -255,7 +256,9 @@ fn of_camera(
         .chain(camera.frames.iter().filter(|s| {
             frames && Some(s.number) != chosen.as_ref().map(|(stream, ..)| stream.number)
         }))
-        .map(|s| format!("{} ({})", s.number, if s.output.is_empty() { "unnamed" } else { &s.output }))
+        .map(|s| {
+            format!("{} ({})", s.number, if s.output.is_empty() { "unnamed" } else { &s.output })
+        })
         .collect();
     if !unused.is_empty() {
         warnings.push(format!("streams that are not used: {}", unused.join(", ")));
@@ -278,7 +281,9 @@ fn of_camera(
     let sensor_size = match chosen_events {
         Some(_) => sensor::size(&known, &used, &sample, &mut warnings).map_err(refused)?,
         // Frames alone lie on their own grid.
-        None => used.first().map(|h| h.size).or(frame_size).ok_or_else(|| refused("no frame in it"))?,
+        None => {
+            used.first().map(|h| h.size).or(frame_size).ok_or_else(|| refused("no frame in it"))?
+        }
     };
     if chosen_events.is_some() && sensor_size.width.max(sensor_size.height) > MAX_SENSOR_SIDE {
         return Err(refused(format!(
@@ -370,7 +375,9 @@ fn samples(
     let mut largest: Vec<(SampleType, f64)> = Vec::new();
     for place in places.iter().step_by(step) {
         let depth = reader.peek(place.at)?.frame.and_then(|head| head.samples());
-        let Some((depth, _)) = depth.filter(|(depth, _)| *depth != SampleType::U8) else { continue };
+        let Some((depth, _)) = depth.filter(|(depth, _)| *depth != SampleType::U8) else {
+            continue;
+        };
         reader.go(place.at);
         let max = match reader.next_packet() {
             Ok(Some(packet)) => match packet.part {
