@@ -3,6 +3,21 @@
 use crate::formats::aedat4::{PacketKind, StreamInfo};
 use std::collections::BTreeMap;
 
+/// Largest number of streams of one kind and camera, and of cameras; recordings have a few.
+const MAX_STREAMS: usize = 16;
+const MAX_CAMERAS: usize = 64;
+
+/// Names with commas between them, as many as can be read.
+pub(super) fn joined(names: &[impl AsRef<str>]) -> String {
+    const SHOWN: usize = 8;
+    let short = |name: &str| name.chars().take(60).collect::<String>();
+    let mut text: Vec<String> = names.iter().take(SHOWN).map(|n| short(n.as_ref())).collect();
+    if names.len() > SHOWN {
+        text.push(format!("and {} more", names.len() - SHOWN));
+    }
+    text.join(", ")
+}
+
 /// The streams of one camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Camera {
@@ -20,11 +35,14 @@ impl Camera {
     }
 
     fn add(&mut self, stream: StreamInfo) {
-        match stream.kind {
-            PacketKind::Events => self.events.push(stream),
-            PacketKind::Frame => self.frames.push(stream),
-            PacketKind::Triggers => self.triggers.push(stream),
-            PacketKind::Other | PacketKind::Damaged => {}
+        let list = match stream.kind {
+            PacketKind::Events => &mut self.events,
+            PacketKind::Frame => &mut self.frames,
+            PacketKind::Triggers => &mut self.triggers,
+            PacketKind::Other | PacketKind::Damaged => return,
+        };
+        if list.len() < MAX_STREAMS {
+            list.push(stream);
         }
     }
 
@@ -76,6 +94,7 @@ pub(super) fn cameras(streams: &[StreamInfo], found: &BTreeMap<i32, PacketKind>)
         [only] => unnamed.into_iter().for_each(|s| only.add(s)),
         _ => cameras.extend(unnamed_cameras(unnamed)),
     }
+    cameras.truncate(MAX_CAMERAS);
     cameras.iter_mut().for_each(Camera::sort);
     cameras
 }
@@ -85,7 +104,7 @@ pub(super) fn cameras(streams: &[StreamInfo], found: &BTreeMap<i32, PacketKind>)
 fn unnamed_cameras(streams: Vec<StreamInfo>) -> Vec<Camera> {
     let count = |kind| streams.iter().filter(|s| s.kind == kind).count();
     let (events, frames) = (count(PacketKind::Events), count(PacketKind::Frame));
-    let several = if events == frames { events } else { 1 };
+    let several = if events == frames { events.min(MAX_CAMERAS) } else { 1 };
     let mut cameras: Vec<Camera> =
         (0..several).map(|i| Camera::new(format!("{}", i + 1))).collect();
     let mut numbers: BTreeMap<PacketKind, usize> = BTreeMap::new();
@@ -111,10 +130,8 @@ pub(super) fn named<'a>(cameras: &'a [Camera], name: &str) -> Result<&'a Camera,
     let names: Vec<&str> = cameras.iter().map(|c| c.name.as_str()).collect();
     match found.as_slice() {
         [only] => Ok(only),
-        [] => Err(format!("it has no camera named {name}, only {}", names.join(", "))),
-        several => {
-            Err(format!("{name} names {} of its cameras {}", several.len(), names.join(", ")))
-        }
+        [] => Err(format!("it has no camera named {name}, only {}", joined(&names))),
+        several => Err(format!("{name} names {} of its cameras {}", several.len(), joined(&names))),
     }
 }
 

@@ -3,8 +3,10 @@
 mod choice;
 mod geometry;
 mod plan;
+mod refusal;
 mod sensor;
 mod setup;
+mod survey;
 
 use super::timeline::{Due, Tape, TapeError, Timeline};
 use crate::camera::joiner::PacketJoiner;
