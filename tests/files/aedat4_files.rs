@@ -529,7 +529,7 @@ fn a_damaged_packet_ends_nothing_and_is_counted_with_its_cause() {
         let complete: Vec<bool> =
             played.exposures.iter().map(SyncedExposure::is_complete).collect();
         assert_eq!(complete, [true, true, true, false, true, true]);
-        assert_eq!(played.exposures[3].exposure_events(), []);
+        assert!(played.exposures[3].exposure_events().is_empty());
     }
     // Cut off within the last frame.
     write(9, 9, &path, false);
@@ -571,7 +571,6 @@ fn events_beyond_the_sensor_and_late_ones_are_counted() {
     // The last event of the first packet was held back, so that it is counted as there twice.
     let late = first.len() as u64 - 1;
     assert_eq!(drops, [(DropCause::Malformed, 2), (DropCause::Late, late)]);
-    assert!(played.exposures[0].lossy || !played.exposures[0].is_complete());
 }
 
 #[test]

@@ -170,11 +170,10 @@ impl Player {
 
     /// Why a recording gave no frame although all of it was read.
     fn no_frame(&self) -> DeviceError {
-        let mut reasons: Vec<String> =
-            self.tape.skipped().iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        reasons.extend(self.tape.warnings().iter().cloned());
-        let why = match reasons.first() {
-            Some(first) => format!("no frame of it can be used: {first}"),
+        let skipped = self.tape.skipped().first().map(|(name, why)| format!("{name}: {why}"));
+        // The newest warning is about the frames that were read last.
+        let why = match skipped.or_else(|| self.tape.warnings().last().cloned()) {
+            Some(reason) => format!("no frame of it can be used: {reason}"),
             None => "no frame of it can be read: it is damaged".to_owned(),
         };
         DeviceError::Unusable(format!("{}: {why}", self.path))

@@ -62,7 +62,7 @@ pub(super) fn setup(
     }
     let listed = reader.streams().to_vec();
     // Of a stream whose packets are all damaged, only the header states the content.
-    for place in &index.packets {
+    for place in index.packets.iter().filter(|p| p.kind == PacketKind::Damaged) {
         if let Some(stream) = listed.iter().find(|s| s.number == place.stream) {
             found.entry(place.stream).or_insert(stream.kind);
         }
