@@ -2,28 +2,14 @@
 
 use super::flat::Table;
 use super::frame::FrameHead;
-use super::{Aedat4Error, LARGEST, Part, Reader, event, streams};
+use super::kind::{PacketKind, kind};
+use super::reader::{Aedat4Error, LARGEST, Part, Reader, event, unpacker};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
 /// Unpacked bytes at the start of a packet that hold its table. Writers store the vectors behind
 /// the table; of one that does not, the whole packet is read.
 const PEEK: u64 = 4096;
-
-/// The content of a packet or a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PacketKind {
-    /// Events.
-    Events,
-    /// A frame.
-    Frame,
-    /// Edges of external signals.
-    Triggers,
-    /// Anything else, such as inertial measurements.
-    Other,
-    /// A packet that cannot be read.
-    Damaged,
-}
 
 /// The position of a packet in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +58,7 @@ impl Peek {
     /// `None` if the bytes do not reach far enough.
     fn read(bytes: &[u8]) -> Option<Self> {
         let (table, name) = Table::root(bytes)?;
-        let kind = streams::kind(&name);
+        let kind = kind(&name);
         let (mut frame, mut first_us) = (None, None);
         match kind {
             PacketKind::Frame => frame = Some(FrameHead::read(&table)?),
@@ -117,7 +103,7 @@ impl Reader {
         let compression = self.compression;
         let read = {
             let source = self.file.by_ref().take(head.length);
-            super::unpacker(compression, source)
+            unpacker(compression, source)
                 .and_then(|unpacked| unpacked.take(PEEK).read_to_end(&mut packed))
         };
         if let Some(peek) = read.ok().and_then(|_| Peek::read(&packed)) {

@@ -1,6 +1,6 @@
 //! The streams of a file, as the XML in its header lists them.
 
-use super::PacketKind;
+use super::kind::{PacketKind, kind};
 use crate::image::Size;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -41,16 +41,6 @@ impl StreamInfo {
             output: empty(),
             size: None,
         }
-    }
-}
-
-/// The content that the four letters of a stream or packet stand for.
-pub(super) fn kind(name: &[u8]) -> PacketKind {
-    match name {
-        b"EVTS" => PacketKind::Events,
-        b"FRME" => PacketKind::Frame,
-        b"TRIG" => PacketKind::Triggers,
-        _ => PacketKind::Other,
     }
 }
 
