@@ -3,12 +3,14 @@
 use super::failure::Failure;
 use gem_live::live::{SourceName, Sources};
 use gem_live::rig::clock::ClockSettings;
+use gem_live::sequence::replay::MAX_EXPOSURE_US;
 
 /// One source for both frames and events, or one source for each.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
     /// Source of frames and events: clip (built in), sim, sim:WIDTHxHEIGHT@FRAMES, davis,
-    /// davis:SERIAL, replay:PATH (an AEDAT4 file or a folder of MS-RBD pairs), or
+    /// davis:SERIAL, replay:PATH (an AEDAT4 file or a folder of MS-RBD pairs; of several cameras
+    /// in a file, one is chosen by replay:PATH,camera=NAME), or
     /// loadgen:1152x768@60,12M (a rendered loop, to measure throughput).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"])]
     source: Option<SourceName>,
@@ -18,6 +20,10 @@ pub(super) struct SourceArguments {
     /// Event camera of two: davis, davis:SERIAL, sim, replay:PATH.
     #[arg(long, requires = "frame_source")]
     event_source: Option<SourceName>,
+    /// Exposure time in microseconds of a recording's frames that state none.
+    #[arg(long, value_name = "US")]
+    #[arg(value_parser = clap::value_parser!(i64).range(1..=MAX_EXPOSURE_US))]
+    exposure_us: Option<i64>,
     #[command(flatten)]
     delays: Delays,
 }
@@ -55,11 +61,15 @@ fn latency(text: &str) -> Result<f64, String> {
 impl SourceArguments {
     /// The sources given on the command line, if any.
     pub(super) fn sources(&self) -> Option<Sources> {
+        let named = |source: &SourceName| match self.exposure_us {
+            Some(us) => source.clone().with_exposure_us(us),
+            None => source.clone(),
+        };
         match (&self.frame_source, &self.event_source) {
             (Some(frames), Some(events)) => {
-                Some(Sources::Two { frames: frames.clone(), events: events.clone() })
+                Some(Sources::Two { frames: named(frames), events: named(events) })
             }
-            _ => self.source.clone().map(Sources::One),
+            _ => self.source.as_ref().map(|source| Sources::One(named(source))),
         }
     }
 

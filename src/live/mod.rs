@@ -332,6 +332,16 @@ impl SourceThread {
         }
     }
 
+    /// Reports the source's warnings, once each list of them.
+    fn warn(&self, reported: &mut usize) {
+        let warnings = self.source.warnings();
+        if warnings.len() != *reported {
+            *reported = warnings.len();
+            let text = format!("{}: {}", self.source.name(), warnings.join("; "));
+            self.notices.notify("recording", text);
+        }
+    }
+
     fn fault(&self, why: String) {
         self.notices.notify("source", format!("{}: {why}", self.source.name()));
     }
@@ -367,7 +377,7 @@ impl SourceThread {
     }
 
     fn run(mut self) {
-        let mut published = None;
+        let (mut published, mut warned) = (None, 0);
         while !self.stop.load(Ordering::Relaxed) {
             while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
@@ -378,6 +388,7 @@ impl SourceThread {
                         Some(why) => self.fault(why),
                         None => self.notices.settle("source"),
                     }
+                    self.warn(&mut warned);
                     self.stats.captured(captured.number, captured.event_rate());
                     if !self.put(*captured) {
                         return;
@@ -387,6 +398,7 @@ impl SourceThread {
                 // The last image stays on the screen; only a request, such as a restart, can bring
                 // more.
                 Ok(Next::End) => {
+                    self.warn(&mut warned);
                     self.ended.store(true, Ordering::Relaxed);
                     std::thread::sleep(TIMEOUT);
                 }

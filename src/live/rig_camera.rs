@@ -158,6 +158,11 @@ impl RigCamera {
         self.monitor.as_ref().map(Monitor::state).filter(|state| state.speed > 0.0)
     }
 
+    /// What the user should know about the recording, if it is one.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.monitor.as_ref().map(Monitor::warnings).unwrap_or_default()
+    }
+
     /// Whether it is a recording, which can be paused.
     pub(super) fn is_recording(&self) -> bool {
         self.monitor.is_some()

@@ -279,6 +279,10 @@ impl ExposureSource for RigSource {
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.cameras.iter().flat_map(RigCamera::warnings).collect()
+    }
+
     fn control(&mut self, control: Control) {
         if let Control::Set(name, value) = control {
             if let Some(set) = self.filters.set(&name, &value) {

@@ -152,6 +152,12 @@ pub trait ExposureSource: Send {
         None
     }
 
+    /// What the user should know about the source although nothing is wrong with it, such as a
+    /// camera of a recording that is not played. One sentence each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Handles a request.
     fn control(&mut self, control: Control) {
         let _ = control;

@@ -1,5 +1,8 @@
 //! Recordings, datasets and weights on disk.
 
+#[path = "../aedat4/mod.rs"]
+mod aedat4;
+mod aedat4_files;
 mod checkpoint;
 mod dataset;
 mod datasets;

@@ -10,7 +10,7 @@ use gem_live::camera::{
     CameraStream, DeviceSelector, DropCause, DropUnit, Drops, Packet, Settings, Status, Value,
 };
 use gem_live::event::Event;
-use gem_live::formats::aedat4::{Aedat4Error, PacketPlace, Part, Reader};
+use gem_live::formats::aedat4::{Aedat4Error, PacketKind, PacketPlace, Part, Reader, White};
 use gem_live::image::{ImageU8, Size};
 use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::sequence::replay::{Monitor, Replay, ReplaySettings, UNPACED};
@@ -103,20 +103,30 @@ fn pairs(folder: &Path, count: i64) -> Vec<Pair> {
 fn a_real_aedat4_recording_is_read_completely() {
     let Some(path) = real_aedat4() else { return };
     let mut reader = Reader::open(&path).unwrap();
-    assert_eq!(reader.sensor(), Size::new(346, 260));
+    let streams = reader.streams();
+    let kinds: Vec<PacketKind> = streams.iter().map(|s| s.kind).collect();
+    let expected = [PacketKind::Events, PacketKind::Frame, PacketKind::Other, PacketKind::Triggers];
+    assert_eq!(kinds, expected);
+    assert_eq!(streams[0].size, Some(Size::new(346, 260)));
+    assert!(streams.iter().all(|s| s.camera == "DAVIS346_00000002" && s.module == "capture"));
     let (mut events, mut frames, mut first, mut last) = (0, 0, i64::MAX, 0);
-    while let Some(part) = reader.next_part().unwrap() {
-        match part {
-            Part::Events(e, outside) => {
-                assert_eq!(outside, 0);
+    while let Some(packet) = reader.next_packet().unwrap() {
+        match packet.part {
+            Part::Events(e) => {
+                assert_eq!(packet.stream, 0);
+                assert!(e.is_sorted_by_key(|e| e.t_us));
+                assert!(e.iter().all(|e| e.x < 346 && e.y < 260));
                 events += e.len();
                 first = first.min(e[0].t_us);
                 last = last.max(e[e.len() - 1].t_us);
             }
             Part::Frame(f) => {
+                assert_eq!(packet.stream, 1);
                 frames += 1;
-                assert_eq!((f.picture.size(), f.picture.channels()), (Size::new(346, 260), 1));
-                assert!((400..700).contains(&(f.end_us - f.start_us)));
+                let picture = f.picture(White::EIGHT_BITS).unwrap();
+                assert_eq!((picture.size(), picture.channels()), (Size::new(346, 260), 1));
+                let (start, end) = f.head.exposure_us.unwrap();
+                assert!((400..700).contains(&(end - start)));
             }
             _ => {}
         }
@@ -145,7 +155,7 @@ fn damaged_and_truncated_recordings_are_errors_and_no_panics() {
     for length in [0, 10, 17, 500, 3_200, 10_000, 100_000] {
         std::fs::write(&file, &complete[..length]).unwrap();
         if let Ok(mut reader) = Reader::open(&file) {
-            while let Ok(Some(_)) = reader.next_part() {}
+            while let Ok(Some(_)) = reader.next_packet() {}
         }
     }
     std::fs::write(&file, b"PK\x03\x04 something else").unwrap();
@@ -157,7 +167,7 @@ fn damaged_and_truncated_recordings_are_errors_and_no_panics() {
         std::fs::write(&file, &damaged).unwrap();
         if let Ok(mut reader) = Reader::open(&file) {
             let mut parts = 0;
-            while !matches!(reader.next_part(), Ok(None)) && parts < 10_000 {
+            while !matches!(reader.next_packet(), Ok(None)) && parts < 10_000 {
                 parts += 1;
             }
         }
@@ -357,20 +367,20 @@ fn a_recorded_sequence_has_its_name_and_ground_truth() {
 fn a_real_aedat4_recording_is_sought_to_the_frame() {
     let Some(path) = real_aedat4() else { return };
     let mut reader = Reader::open(&path).unwrap();
-    let table = reader.index().unwrap();
+    let table = reader.index().unwrap().packets;
     // Without its table, the file is scanned, with the same result.
     let complete = std::fs::read(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let truncated = folder.path().join("truncated.aedat4");
     std::fs::write(&truncated, &complete[..6_122_043]).unwrap();
-    let read = Reader::open(&truncated).unwrap().index().unwrap();
+    let read = Reader::open(&truncated).unwrap().index().unwrap().packets;
     assert_eq!(table.len(), 708);
     let places = |p: &[PacketPlace]| p.iter().map(|p| (p.at, p.kind)).collect::<Vec<_>>();
     assert_eq!(places(&table), places(&read));
     let mut starts_us = Vec::new();
-    while let Some(part) = reader.next_part().unwrap() {
-        if let Part::Frame(f) = part {
-            starts_us.push(f.start_us);
+    while let Some(packet) = reader.next_packet().unwrap() {
+        if let Part::Frame(f) = packet.part {
+            starts_us.push(f.head.exposure_us.unwrap().0);
         }
     }
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };

@@ -1,10 +1,13 @@
 //! The program as a user runs it: commands, exit codes and the window.
 
+#[path = "../aedat4/mod.rs"]
+mod aedat4;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../recordings/mod.rs"]
 mod recordings;
 
+mod aedat4_files;
 mod bad_data;
 mod cli;
 mod host;

@@ -58,6 +58,20 @@ impl<'a> Table<'a> {
         Some(i8::from_le_bytes(array(self.bytes, self.field(index)?)?))
     }
 
+    /// A number within a structure that the table holds, `inside` bytes after its start.
+    pub(super) fn i32_inside(&self, index: usize, inside: usize) -> Option<i32> {
+        let at = self.field(index)?.checked_add(inside)?;
+        Some(i32::from_le_bytes(array(self.bytes, at)?))
+    }
+
+    /// The number of elements of a vector, and its bytes as far as the buffer has them. For the
+    /// beginning of a packet, which does not hold all of its vectors.
+    pub(super) fn vector_start(&self, index: usize) -> Option<(usize, &'a [u8])> {
+        let at = offset(self.bytes, self.field(index)?)?;
+        let count = u32::from_le_bytes(array(self.bytes, at)?) as usize;
+        Some((count, self.bytes.get(at.checked_add(4)?..)?))
+    }
+
     /// A vector of elements of `size` bytes each.
     pub(super) fn vector(&self, index: usize, size: usize) -> Option<&'a [u8]> {
         let at = offset(self.bytes, self.field(index)?)?;
@@ -71,6 +85,9 @@ impl<'a> Table<'a> {
         let start = self.field(index).and_then(|at| offset(self.bytes, at));
         let count = self.vector(index, 4).map_or(0, |v| v.len() / 4);
         let bytes = self.bytes;
-        (0..count).map(move |i| Self::new(bytes, offset(bytes, start? + 4 + 4 * i)?))
+        (0..count).map(move |i| {
+            let entry = start?.checked_add(4)?.checked_add(i.checked_mul(4)?)?;
+            Self::new(bytes, offset(bytes, entry)?)
+        })
     }
 }

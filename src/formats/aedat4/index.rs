@@ -1,61 +1,132 @@
-//! The index of an AEDAT4 file: position, kind and time range of every packet.
+//! The index of an AEDAT4 file: position, stream, kind and time range of every packet.
 
 use super::flat::Table;
-use super::{Aedat4Error, LARGEST, Part, Reader};
+use super::frame::FrameHead;
+use super::kind::{PacketKind, kind};
+use super::reader::{Aedat4Error, LARGEST, Part, Reader, event, unpacker};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
-/// The content of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PacketKind {
-    /// Events.
-    Events,
-    /// A frame.
-    Frame,
-    /// Triggers, inertial measurements, and damaged packets.
-    Other,
-}
+/// Unpacked bytes at the start of a packet that hold its table. Writers store the vectors behind
+/// the table; of one that does not, the whole packet is read.
+const PEEK: u64 = 4096;
 
 /// The position of a packet in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketPlace {
     /// Offset of the packet, in bytes from the start of the file.
     pub at: u64,
+    /// Number of its stream.
+    pub stream: i32,
     /// Its content.
     pub kind: PacketKind,
-    /// Time of the first element, in microseconds; for a frame, the start of its exposure.
+    /// Time of the first element, in microseconds; for a frame, its timestamp.
     pub from_us: i64,
-    /// Time of the last element, in microseconds.
+    /// Time of the last element, in microseconds. Earlier than the first one if the clock was set
+    /// back between them.
     pub until_us: i64,
+}
+
+/// The packets of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Every packet, in the order of the file.
+    pub packets: Vec<PacketPlace>,
+    /// The file ends within a packet, as when its recording was interrupted.
+    pub cut_off: bool,
+}
+
+/// What the beginning of a packet states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// The packet's content.
+    pub kind: PacketKind,
+    /// The numbers of the frame, if it is one.
+    pub frame: Option<FrameHead>,
+    /// Time of the first event, in microseconds.
+    first_us: Option<i64>,
+}
+
+impl Peek {
+    const DAMAGED: Self = Self { kind: PacketKind::Damaged, frame: None, first_us: None };
+
+    /// Time of the first element, in microseconds.
+    fn time_us(&self) -> Option<i64> {
+        self.frame.map(|frame| frame.t_us).or(self.first_us)
+    }
+
+    /// `None` if the bytes do not reach far enough.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (table, name) = Table::root(bytes)?;
+        let kind = kind(&name);
+        let (mut frame, mut first_us) = (None, None);
+        match kind {
+            PacketKind::Frame => frame = Some(FrameHead::read(&table)?),
+            PacketKind::Events => {
+                if let Some((1.., events)) = table.vector_start(0) {
+                    first_us = Some(event(events)?.t_us);
+                }
+            }
+            _ => {}
+        }
+        Some(Self { kind, frame, first_us })
+    }
 }
 
 impl Reader {
     /// Every packet in file order, from the table at the end of the file or, if that is missing or
-    /// invalid, by reading the whole file. Seeks back to the first packet.
+    /// does not fit the packets, by reading their beginnings. Seeks back to the first packet.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn index(&mut self) -> Result<Vec<PacketPlace>, Aedat4Error> {
-        let packets = match self.by_table() {
-            Some(packets) => packets,
+    pub fn index(&mut self) -> Result<Index, Aedat4Error> {
+        let index = match self.by_table() {
+            Some(packets) => Index { packets, cut_off: false },
             None => self.by_reading()?,
         };
-        self.rewind()?;
-        Ok(packets)
+        self.rewind();
+        Ok(index)
     }
 
-    /// Seeks to a packet of the index.
+    /// What the beginning of the packet at this offset states. A packet that cannot be read is
+    /// [`PacketKind::Damaged`].
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn go(&mut self, packet: &PacketPlace) -> Result<(), Aedat4Error> {
-        self.at = self.file.seek(SeekFrom::Start(packet.at.max(self.first)))?;
-        Ok(())
-    }
-
-    /// Offset of the next packet, in bytes from the start of the file.
-    pub fn place(&self) -> u64 {
-        self.at
+    pub fn peek(&mut self, at: u64) -> Result<Peek, Aedat4Error> {
+        self.go(at);
+        let Some(head) = self.next_head()? else { return Ok(Peek::DAMAGED) };
+        if head.length > LARGEST {
+            return Ok(Peek::DAMAGED);
+        }
+        let mut packed = Vec::new();
+        let compression = self.compression;
+        let read = {
+            let source = self.file.by_ref().take(head.length);
+            unpacker(compression, source)
+                .and_then(|unpacked| unpacked.take(PEEK).read_to_end(&mut packed))
+        };
+        if let Some(peek) = read.ok().and_then(|_| Peek::read(&packed)) {
+            return Ok(peek);
+        }
+        // The table lies further behind, or the packet is damaged.
+        self.go(at);
+        match self.next_packet() {
+            Ok(Some(packet)) => Ok(match packet.part {
+                Part::Events(events) => {
+                    let first_us = events.first().map(|e| e.t_us);
+                    Peek { kind: PacketKind::Events, frame: None, first_us }
+                }
+                Part::Frame(frame) => {
+                    let frame = Some(frame.head);
+                    Peek { kind: PacketKind::Frame, frame, first_us: None }
+                }
+                Part::Edges(_) => Peek { kind: PacketKind::Triggers, ..Peek::DAMAGED },
+                Part::Other => Peek { kind: PacketKind::Other, ..Peek::DAMAGED },
+            }),
+            Ok(None) | Err(Aedat4Error::Packet { .. }) => Ok(Peek::DAMAGED),
+            Err(e) => Err(e),
+        }
     }
 
     fn by_table(&mut self) -> Option<Vec<PacketPlace>> {
@@ -64,84 +135,151 @@ impl Reader {
         let mut packed = Vec::new();
         self.file.by_ref().take(LARGEST).read_to_end(&mut packed).ok()?;
         let bytes = self.unpack(packed).ok()?;
-        let (table, kind) = Table::root(&bytes)?;
-        if &kind != b"FTAB" {
+        let (table, name) = Table::root(&bytes)?;
+        if &name != b"FTAB" {
             return None;
         }
-        let mut kinds = BTreeMap::new();
-        let mut packets = Vec::new();
+        // Some writers store the offset of a packet's data, others that of its header.
+        let mut ahead = None;
+        let mut packets: Vec<(PacketPlace, u64)> = Vec::new();
         for entry in table.tables(0) {
             let entry = entry?;
             let (from_us, until_us) = (entry.i64(3).unwrap_or(0), entry.i64(4).unwrap_or(0));
             let offset = u64::try_from(entry.i64(0)?).ok()?;
             let stream = entry.i32(1).unwrap_or(0);
-            let kind = match kinds.get(&stream) {
-                Some((kind, _)) => *kind,
+            let length = u64::try_from(entry.i32_inside(1, 4)?).ok()?;
+            if ahead.is_none() {
+                ahead = [8, 0].into_iter().find(|a| self.is_packet(offset, *a, stream, length));
+            }
+            let at = offset.checked_sub(ahead?)?;
+            let kind = PacketKind::Other;
+            packets.push((PacketPlace { at, stream, kind, from_us, until_us }, length));
+        }
+        packets.sort_by_key(|(place, _)| place.at);
+        // The table must list all packets: what it leaves out would be lost silently.
+        let mut expected = self.first;
+        for (place, length) in &packets {
+            if place.at != expected {
+                return None;
+            }
+            expected = place.at.checked_add(8)?.checked_add(*length)?;
+        }
+        if expected != self.end {
+            return None;
+        }
+        let mut packets: Vec<PacketPlace> = packets.into_iter().map(|(place, _)| place).collect();
+        let mut kinds = BTreeMap::new();
+        for place in &mut packets {
+            place.kind = match kinds.get(&place.stream) {
+                Some(kind) => *kind,
                 None => {
-                    // Some writers store the offset of a packet's data, others that of its header.
-                    let ahead =
-                        [8, 0].into_iter().find(|a| self.stream_at(offset, *a) == Some(stream))?;
-                    let kind = self.kind_at(offset - ahead)?;
-                    kinds.insert(stream, (kind, ahead));
+                    let found = self.peek(place.at).ok()?.kind;
+                    // Of a damaged packet, another one of its stream, or the header, may state it.
+                    let listed = || self.listed(place.stream).unwrap_or(found);
+                    let kind = if found == PacketKind::Damaged { listed() } else { found };
+                    if kind != PacketKind::Damaged {
+                        kinds.insert(place.stream, kind);
+                    }
                     kind
                 }
             };
-            let ahead = kinds.get(&stream).map_or(0, |(_, ahead)| *ahead);
-            packets.push(PacketPlace { at: offset.checked_sub(ahead)?, kind, from_us, until_us });
+            let timed = matches!(place.kind, PacketKind::Events | PacketKind::Frame);
+            if timed && (place.from_us, place.until_us) == (0, 0) {
+                let peek = self.peek(place.at).ok()?;
+                match peek.kind {
+                    // A packet without an event has no time.
+                    PacketKind::Events if peek.first_us.is_none() => place.kind = PacketKind::Other,
+                    // Not every writer stores times in the table.
+                    _ if peek.time_us().is_some_and(|us| us != 0) => return None,
+                    _ => {}
+                }
+            }
         }
-        packets.sort_by_key(|p| p.at);
         Some(packets)
     }
 
-    /// The stream number in the packet header at `at - ahead`, if that is a plausible header.
-    fn stream_at(&mut self, at: u64, ahead: u64) -> Option<i32> {
-        let at = at.checked_sub(ahead).filter(|at| (self.first..self.end).contains(at))?;
-        self.file.seek(SeekFrom::Start(at)).ok()?;
-        let mut head = [0; 8];
-        self.file.read_exact(&mut head).ok()?;
-        let [a, b, c, d, length @ ..] = head;
-        let valid = u64::from(u32::from_le_bytes(length)) <= self.end - at - 8;
-        valid.then_some(i32::from_le_bytes([a, b, c, d]))
+    /// The content of a stream according to the header.
+    fn listed(&self, stream: i32) -> Option<PacketKind> {
+        self.streams.iter().find(|s| s.number == stream).map(|s| s.kind)
     }
 
-    fn kind_at(&mut self, at: u64) -> Option<PacketKind> {
-        self.at = self.file.seek(SeekFrom::Start(at)).ok()?;
-        match self.next_part() {
-            Ok(part) => Some(kind(&part?)),
-            Err(_) => Some(PacketKind::Other),
-        }
+    /// Whether the packet header at `at - ahead` has these numbers.
+    fn is_packet(&mut self, at: u64, ahead: u64, stream: i32, length: u64) -> bool {
+        let Some(at) = at.checked_sub(ahead).filter(|at| *at >= self.first) else { return false };
+        self.go(at);
+        matches!(self.next_head(), Ok(Some(h)) if (h.stream, h.length) == (stream, length))
     }
 
-    fn by_reading(&mut self) -> Result<Vec<PacketPlace>, Aedat4Error> {
-        self.rewind()?;
-        let mut packets = Vec::new();
-        loop {
-            let at = self.at;
-            let (kind, from_us, until_us) = match self.next_part() {
-                Ok(None) => return Ok(packets),
-                Ok(Some(part)) => {
-                    let (from_us, until_us) = match &part {
-                        Part::Events(events, _) => {
-                            let t = |e: Option<&crate::event::Event>| e.map_or(0, |e| e.t_us);
-                            (t(events.first()), t(events.last()))
-                        }
-                        Part::Frame(frame) => (frame.start_us, frame.end_us),
-                        Part::Edges(_) | Part::Other => (0, 0),
-                    };
-                    (kind(&part), from_us, until_us)
-                }
-                Err(Aedat4Error::Packet(..)) => (PacketKind::Other, 0, 0),
-                Err(e) => return Err(e),
+    fn by_reading(&mut self) -> Result<Index, Aedat4Error> {
+        self.rewind();
+        let mut packets: Vec<PacketPlace> = Vec::new();
+        // The last packet of events of every stream.
+        let mut previous: BTreeMap<i32, usize> = BTreeMap::new();
+        while let Some(head) = self.next_head()? {
+            let next = head.at + 8 + head.length;
+            let stream = head.stream;
+            let kind = self.listed(stream);
+            // Only times of events and frames matter.
+            let peek = match kind {
+                Some(PacketKind::Triggers | PacketKind::Other) => Peek::DAMAGED,
+                _ => self.peek(head.at)?,
             };
-            packets.push(PacketPlace { at, kind, from_us, until_us });
+            let kind = match (peek.kind, kind) {
+                (
+                    PacketKind::Damaged,
+                    Some(listed @ (PacketKind::Triggers | PacketKind::Other)),
+                ) => listed,
+                (found, _) => found,
+            };
+            let time_us = peek.time_us().unwrap_or(0);
+            let (from_us, mut until_us) = (time_us, time_us);
+            if let Some((start, end)) = peek.frame.and_then(|f| f.exposure_us) {
+                until_us = end.max(start);
+            }
+            // Events without an event tell no time.
+            if peek.first_us.is_some() {
+                if let Some(before) = previous.insert(stream, packets.len()) {
+                    self.complete(&mut packets, before, Some(from_us))?;
+                }
+            }
+            let kind = match kind {
+                PacketKind::Events if peek.first_us.is_none() => PacketKind::Other,
+                kind => kind,
+            };
+            packets.push(PacketPlace { at: head.at, stream, kind, from_us, until_us });
+            self.at = next;
         }
+        let cut_off = self.at < self.end;
+        for last in previous.into_values() {
+            self.complete(&mut packets, last, None)?;
+        }
+        Ok(Index { packets, cut_off })
     }
-}
 
-fn kind(part: &Part) -> PacketKind {
-    match part {
-        Part::Events(..) => PacketKind::Events,
-        Part::Frame(_) => PacketKind::Frame,
-        Part::Edges(_) | Part::Other => PacketKind::Other,
+    /// Sets the end of a packet of events: the start of the next one if that is later; otherwise
+    /// the whole packet is read.
+    fn complete(
+        &mut self,
+        packets: &mut [PacketPlace],
+        number: usize,
+        next_us: Option<i64>,
+    ) -> Result<(), Aedat4Error> {
+        let Some(place) = packets.get_mut(number) else { return Ok(()) };
+        match next_us {
+            Some(next_us) if next_us >= place.from_us => place.until_us = next_us,
+            _ => {
+                self.go(place.at);
+                match self.next_packet() {
+                    Ok(Some(packet)) => {
+                        if let Part::Events(events) = packet.part {
+                            place.until_us = events.last().map_or(place.from_us, |e| e.t_us);
+                        }
+                    }
+                    Ok(None) | Err(Aedat4Error::Packet { .. }) => place.kind = PacketKind::Damaged,
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -47,7 +47,19 @@ impl SourceName {
 
     /// The path, if it is a recording.
     pub fn recording(&self) -> Option<&Path> {
-        (self.kind().name == replay::KIND.name).then(|| self.argument().map(Path::new)).flatten()
+        let argument = self.argument().filter(|_| self.kind().name == replay::KIND.name)?;
+        let split = argument.to_str().and_then(|text| replay::split(text).ok());
+        Some(split.map_or(Path::new(argument), |(path, _)| path))
+    }
+
+    /// Sets the exposure time of frames that state none, if it is a recording.
+    pub fn with_exposure_us(self, exposure_us: i64) -> Self {
+        if self.recording().is_none() {
+            return self;
+        }
+        let mut argument = self.argument().unwrap_or_default().to_owned();
+        argument.push(format!(",exposure_us={exposure_us}"));
+        Self::new(self.kind(), Some(argument))
     }
 }
 

@@ -4,13 +4,16 @@
 //! clock epoch, so that the synchronisation of frames and events restarts too.
 
 mod monitor;
+mod options;
 mod player;
 mod settings;
 mod tape;
 
 pub use monitor::{Monitor, PlayState};
+pub use options::{MAX_EXPOSURE_US, ReplayOptions};
 pub use settings::{ReplaySettings, UNPACED};
 
+use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
 use crate::sequence::Manifest;
 use player::Player;
@@ -21,13 +24,31 @@ use std::path::{Path, PathBuf};
 pub struct Replay {
     path: PathBuf,
     settings: ReplaySettings,
+    options: ReplayOptions,
+    needed: Option<StreamKind>,
     monitor: Monitor,
 }
 
 impl Replay {
     /// A recording in a file or in a folder of npz files.
     pub fn new(path: impl Into<PathBuf>, settings: ReplaySettings) -> Self {
-        Self { path: path.into(), settings, monitor: Monitor::default() }
+        Self {
+            path: path.into(),
+            settings,
+            options: ReplayOptions::default(),
+            needed: None,
+            monitor: Monitor::default(),
+        }
+    }
+
+    /// With what the user states about the recording.
+    pub fn with_options(self, options: ReplayOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Needs this stream only, as the other one comes from another camera. `None` needs both.
+    pub fn only(self, needed: Option<StreamKind>) -> Self {
+        Self { needed, ..self }
     }
 
     /// The playback state from now on.
@@ -39,10 +60,15 @@ impl Replay {
 impl Driver for Replay {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let path = self.path.display().to_string();
-        let tape = tape::open(&self.path, wanted, drops)
+        let tape = tape::open(&self.path, &self.options, self.needed, wanted, drops)
             .map_err(|e| DeviceError::Unusable(format!("{path}: {e}")))?;
-        let model = format!("recording {}", describe(&self.path).unwrap_or(path.clone()));
-        Ok(Box::new(Player::new(path, model, tape, self.settings, self.monitor.clone())))
+        let mut model = format!("recording {}", describe(&self.path).unwrap_or(path.clone()));
+        if let Some(camera) = tape.camera() {
+            model += &format!(" ({camera})");
+        }
+        let frames = self.needed != Some(StreamKind::Events);
+        let monitor = self.monitor.clone();
+        Ok(Box::new(Player::new((path, model), tape, self.settings, frames, monitor)))
     }
 }
 

@@ -21,6 +21,8 @@ pub struct PlayState {
     pub looped: bool,
     /// Files that could not be read and were skipped, and the reasons.
     pub skipped: Vec<(String, String)>,
+    /// What the user should know about the recording, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Reads the playback state; clones belong to the same recording.
@@ -31,6 +33,11 @@ impl Monitor {
     /// The playback state; empty until the recording is open.
     pub fn state(&self) -> PlayState {
         self.lock().clone()
+    }
+
+    /// What the user should know about the recording, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.lock().warnings.clone()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, PlayState> {

@@ -33,17 +33,20 @@ pub(super) struct Player {
     timing: Option<(Instant, i64)>,
     /// The frame that was sent last, or requested since.
     frame: Option<usize>,
-    /// End of the events that were sent, in the camera's clock.
-    events_until_us: i64,
+    /// Epoch and end of the events that were sent, in the camera's clock.
+    events_until: Option<(u32, i64)>,
     rush: Rush,
+    /// The recording should have frames, and none was sent yet.
+    awaits_frame: bool,
 }
 
 impl Player {
+    /// Plays the recording of this path and title. `frames`: frames of it are needed.
     pub(super) fn new(
-        path: String,
-        model: String,
+        (path, model): (String, String),
         tape: Box<dyn Tape>,
         settings: ReplaySettings,
+        frames: bool,
         monitor: Monitor,
     ) -> Self {
         let player = Self {
@@ -57,8 +60,9 @@ impl Player {
             next: None,
             timing: None,
             frame: None,
-            events_until_us: i64::MIN,
+            events_until: None,
             rush: Rush::None,
+            awaits_frame: frames,
         };
         player.update_monitor();
         player
@@ -76,6 +80,9 @@ impl Player {
         state.looped = self.settings.looped;
         if state.skipped.len() != self.tape.skipped().len() {
             state.skipped = self.tape.skipped().to_vec();
+        }
+        if state.warnings.len() != self.tape.warnings().len() {
+            state.warnings = self.tape.warnings().to_vec();
         }
     }
 
@@ -96,7 +103,7 @@ impl Player {
             return Duration::ZERO;
         }
         let (since, from_us) = *self.timing.get_or_insert((Instant::now(), t_us));
-        let due = (t_us - from_us) as f64 / self.settings.speed;
+        let due = t_us.saturating_sub(from_us) as f64 / self.settings.speed;
         let wait_us = due - since.elapsed().as_micros() as f64;
         if !(0.0..LONGEST_PAUSE_US as f64).contains(&wait_us) {
             // Too slow to keep up, or a pause in the recording: restart the timing.
@@ -111,7 +118,7 @@ impl Player {
         self.tape.go(frame).map_err(|e| self.unusable(e))?;
         (self.next, self.timing, self.over) = (None, None, false);
         (self.rush, self.frame) = (Rush::Frame, Some(frame));
-        self.events_until_us = i64::MIN;
+        self.events_until = None;
         Ok(())
     }
 
@@ -144,18 +151,32 @@ impl Player {
     fn update_rush(&mut self, packet: &Packet) {
         match packet {
             Packet::Events(p) => {
-                self.events_until_us = self.events_until_us.max(p.until.us());
-                if matches!(self.rush, Rush::Events(us) if self.events_until_us >= us) {
+                let before = self.events_until.filter(|(epoch, _)| *epoch == p.epoch);
+                let until_us = before.map_or(p.until.us(), |(_, us)| us.max(p.until.us()));
+                self.events_until = Some((p.epoch, until_us));
+                if matches!(self.rush, Rush::Events(us) if until_us >= us) {
                     self.rush = Rush::None;
                 }
             }
             Packet::Frame(f) if self.rush == Rush::Frame => {
                 let FrameTiming::Events { end, .. } = f.span else { return };
-                let complete = self.events_until_us >= end.us();
+                let until = self.events_until.filter(|(epoch, _)| *epoch == f.epoch);
+                let complete = until.is_some_and(|(_, us)| us >= end.us());
                 self.rush = if complete { Rush::None } else { Rush::Events(end.us()) };
             }
             Packet::Frame(_) => {}
         }
+    }
+
+    /// Why a recording gave no frame although all of it was read.
+    fn no_frame(&self) -> DeviceError {
+        let skipped = self.tape.skipped().first().map(|(name, why)| format!("{name}: {why}"));
+        // The newest warning is about the frames that were read last.
+        let why = match skipped.or_else(|| self.tape.warnings().last().cloned()) {
+            Some(reason) => format!("no frame of it can be used: {reason}"),
+            None => "no frame of it can be read: it is damaged".to_owned(),
+        };
+        DeviceError::Unusable(format!("{}: {why}", self.path))
     }
 }
 
@@ -220,6 +241,10 @@ impl Device for Player {
             }
             let Some(due) = self.next()? else {
                 self.over = true;
+                self.update_monitor();
+                if self.awaits_frame {
+                    return Err(self.no_frame());
+                }
                 // Nothing can complete the frame any more.
                 if let Rush::Events(_) = self.rush {
                     self.rush = Rush::None;
@@ -246,6 +271,9 @@ impl Device for Player {
             if due.frame.is_some() {
                 self.frame = due.frame;
                 self.update_monitor();
+            }
+            if matches!(due.packet, Packet::Frame(_)) {
+                self.awaits_frame = false;
             }
             out.push(arriving_now(due.packet));
             if out.len() >= 64 {

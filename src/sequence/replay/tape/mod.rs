@@ -4,12 +4,21 @@ mod aedat4;
 mod pairs;
 pub(crate) mod timeline;
 
+use crate::camera::split::StreamKind;
 use crate::camera::{DeviceSelector, Drops};
+use crate::formats::aedat4::MAGIC;
+use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::{Tape, TapeError};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
+/// Opens a recording. `needed` is the only stream that is needed, if the other one comes from
+/// another camera.
 pub(super) fn open(
     path: &Path,
+    options: &ReplayOptions,
+    needed: Option<StreamKind>,
     wanted: &DeviceSelector,
     drops: &Drops,
 ) -> Result<Box<dyn Tape>, TapeError> {
@@ -17,9 +26,20 @@ pub(super) fn open(
     if path.is_dir() || is("npz") {
         return Ok(Box::new(pairs::Pairs::open(path, wanted.clone(), drops.clone())?));
     }
-    if is("aedat4") {
-        return Ok(Box::new(aedat4::Recording::open(path, wanted.clone(), drops.clone())?));
+    if is("aedat4") || is_aedat4(path)? {
+        let recording =
+            aedat4::Recording::open(path, options, needed, wanted.clone(), drops.clone())?;
+        return Ok(Box::new(recording));
     }
-    std::fs::metadata(path)?;
     Err(TapeError::Kind)
+}
+
+/// Whether a file of another name begins as AEDAT4 files do.
+fn is_aedat4(path: &Path) -> Result<bool, TapeError> {
+    // Opening a pipe would wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut start = [0; MAGIC.len()];
+    Ok(File::open(path)?.read_exact(&mut start).is_ok() && start == *MAGIC)
 }

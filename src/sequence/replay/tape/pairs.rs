@@ -102,16 +102,17 @@ impl Pairs {
             }
             // A new scene continues as if its first frame followed at the same interval.
             Some(([[_, end], [start, _]], _)) => {
-                (false, true, self.timeline.end_us + (start - end) - start1)
+                let next_us = self.timeline.end_us.saturating_add(start.saturating_sub(end));
+                (false, true, next_us.saturating_sub(start1))
             }
-            None => (false, true, -start1),
+            None => (false, true, 0_i64.saturating_sub(start1)),
         };
         let first_frame = self.timeline.starts_us.len() - usize::from(shared);
         if !shared {
-            self.timeline.starts_us.push(start1 + shift_us);
+            self.timeline.starts_us.push(start1.saturating_add(shift_us));
         }
-        self.timeline.starts_us.push(start2 + shift_us);
-        self.timeline.end_us = end2 + shift_us;
+        self.timeline.starts_us.push(start2.saturating_add(shift_us));
+        self.timeline.end_us = end2.saturating_add(shift_us);
         self.entries.push(Entry { path, first_frame, shift_us, unrelated });
         (header.exposures_us, shift_us)
     }
@@ -170,7 +171,7 @@ impl Pairs {
             sensor,
             lost_since: None,
         });
-        self.ready.push_back(Due { at_us: until + shift_us, frame: None, packet });
+        self.ready.push_back(Due { at_us: until.saturating_add(shift_us), frame: None, packet });
     }
 
     fn frame(
@@ -187,16 +188,21 @@ impl Pairs {
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
         let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
-        self.ready.push_back(Due { at_us: end + shift_us, frame: Some(number), packet });
+        self.ready.push_back(Due {
+            at_us: end.saturating_add(shift_us),
+            frame: Some(number),
+            packet,
+        });
     }
 }
 
 /// The ground truth image at the middle of an exposure.
 fn middle(truth: Option<&GroundTruth>, (start, end): (i64, i64)) -> Option<ImageU8> {
     let GroundTruth { images, timestamps_us } = truth?;
-    let distance = |t: i64| (t - start - (end - start) / 2).unsigned_abs();
+    let middle_us = start.saturating_add(end.saturating_sub(start) / 2);
+    let distance = |t: i64| t.saturating_sub(middle_us).unsigned_abs();
     let (image, t) = images.iter().zip(timestamps_us).min_by_key(|(_, t)| distance(**t))?;
-    (distance(*t) as f64 <= (end - start) as f64 * MAX_DISTANCE).then(|| image.clone())
+    (distance(*t) as f64 <= end.saturating_sub(start) as f64 * MAX_DISTANCE).then(|| image.clone())
 }
 
 impl Tape for Pairs {

@@ -14,6 +14,8 @@ pub(crate) enum TapeError {
     Unreadable(usize, String),
     #[error(transparent)]
     Aedat4(#[from] Aedat4Error),
+    #[error("{0}")]
+    Refused(String),
     #[error("neither a folder with .npz files nor a file named .npz or .aedat4")]
     Kind,
 }
@@ -61,6 +63,16 @@ pub(crate) trait Tape: Send {
     /// Seeks to a frame: it is the next frame to be returned, with all of its events before or
     /// after it, in a new clock epoch.
     fn go(&mut self, frame: usize) -> Result<(), TapeError>;
+
+    /// The camera that is played, if the recording names several.
+    fn camera(&self) -> Option<&str> {
+        None
+    }
+
+    /// What the user should know about the recording, one sentence each.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
 
     /// Files that cannot be read and are skipped, and the reasons.
     fn skipped(&self) -> &[(String, String)] {
