@@ -4,6 +4,7 @@ mod checkpoint;
 mod dataset;
 mod datasets;
 mod export;
+mod import;
 mod library;
 mod old_files;
 mod record;

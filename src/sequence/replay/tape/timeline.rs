@@ -2,6 +2,7 @@
 
 use crate::camera::Packet;
 use crate::formats::aedat4::Aedat4Error;
+use crate::sequence::import::ImportError;
 
 /// Why playback of a recording failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +15,12 @@ pub(crate) enum TapeError {
     Unreadable(usize, String),
     #[error(transparent)]
     Aedat4(#[from] Aedat4Error),
-    #[error("neither a folder with .npz files nor a file named .npz or .aedat4")]
+    #[error(transparent)]
+    Foreign(#[from] ImportError),
+    #[error(
+        "neither a folder with .npz files, nor a file named .npz or .aedat4, nor of a format that \
+         `gem-live import` reads"
+    )]
     Kind,
 }
 
