@@ -7,8 +7,8 @@ use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
 use gem_live::image::Size;
 use gem_live::sequence::import::{
-    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, find_foreign, pair,
-    pair_count,
+    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, find_foreign,
+    pair, pair_count,
 };
 use gem_live::sequence::{Entry, Pair};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -137,8 +137,7 @@ impl Import {
         // Hidden where stderr is no terminal.
         let bar = ProgressBar::new(0).with_style(style);
         let set = DatasetWriter::open(&self.out, self.settings(&sources))?;
-        let mut run =
-            Run { import: self, options: self.options(), set, scale_factor: None, bar };
+        let mut run = Run { import: self, options: self.options(), set, scale_factor: None, bar };
         let names = named(&sources.iter().map(|s| PathBuf::from(&s.name)).collect::<Vec<_>>());
         for (source, name) in sources.iter().zip(&names) {
             if let Err(error) = run.source(source, name) {
@@ -166,9 +165,10 @@ impl Import {
                 StampName::Middle => Stamp::Middle,
                 StampName::End => Stamp::End,
             },
-            columns: self.columns.clone().map(|names| {
-                names.iter().map(|n| n.trim().to_ascii_lowercase()).collect()
-            }),
+            columns: self
+                .columns
+                .clone()
+                .map(|names| names.iter().map(|n| n.trim().to_ascii_lowercase()).collect()),
             event_unit: self.event_unit,
             frame_unit: self.frame_unit,
             event_offset_us: self.event_offset_us,

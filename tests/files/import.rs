@@ -40,7 +40,7 @@ fn picture(of: &ImageU8, shift: usize) -> ImageU8 {
 
 /// Two pairs: blurry pictures of the clip, a sharp one for each, and events of a moving bar with one
 /// at the start and one at the end of every exposure.
-fn pairs() -> Vec<Pair> {
+pub(crate) fn pairs() -> Vec<Pair> {
     let clip = Clip::embedded().unwrap();
     let one = |number: usize| {
         let [a, b] = [2 * number, 2 * number + 1];
@@ -146,7 +146,10 @@ fn pictures_with_text_files_equal_ms_rbd_and_are_restored_alike() {
     let printed = run(&["import", "export", "--out", "set"], here).unwrap();
     same(&imported(&here.join("set")), &wanted, "csv");
     assert!(printed.contains("2 pairs in set (0 from earlier runs), 0 parts skipped"), "{printed}");
-    assert!(printed.contains("columns t x y p (from the header), times in us (guessed)"), "{printed}");
+    assert!(
+        printed.contains("columns t x y p (from the header), times in us (guessed)"),
+        "{printed}"
+    );
 
     // The same restoration as of the same data written as MS-RBD.
     for (i, pair) in wanted.iter().enumerate() {

@@ -4,6 +4,7 @@ mod checkpoint;
 mod dataset;
 mod datasets;
 mod export;
+mod film;
 mod import;
 mod library;
 mod old_files;

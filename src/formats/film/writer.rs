@@ -187,7 +187,10 @@ mod tests {
         assert_eq!(read.len(), 5);
         for (i, frame) in read.iter().enumerate() {
             assert_eq!(frame.delay().numer_denom_ms(), (100, 1));
-            assert_eq!(frame.buffer().get_pixel(3, 3).0, [50 * i as u8, 50 * i as u8, 50 * i as u8, 255]);
+            assert_eq!(
+                frame.buffer().get_pixel(3, 3).0,
+                [50 * i as u8, 50 * i as u8, 50 * i as u8, 255]
+            );
         }
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }

@@ -78,10 +78,8 @@ impl EfNet {
         let stored = stored.map_err(|why| bad(&format!("images/{first}: {why}")))?.size();
         let sensor = options.sensor.or_else(|| sensor(&file, stored)).unwrap_or(stored);
         let smaller = |a: usize, b: usize| if a > b && a < b + b / 8 { b } else { a };
-        let picture = Size::new(
-            smaller(stored.width, sensor.width),
-            smaller(stored.height, sensor.height),
-        );
+        let picture =
+            Size::new(smaller(stored.width, sensor.width), smaller(stored.height, sensor.height));
         if picture != stored {
             remarks.push(format!(
                 "pictures of {stored} pixels are cut off to the sensor's {picture}, at the right and \
@@ -95,8 +93,19 @@ impl EfNet {
         let has_sharp = !file.names("sharp_images").is_empty();
         let (path, bgr, offset_us) = (path.to_owned(), options.bgr, options.event_offset_us);
         Ok(Self {
-            path, file, frames, picture, sensor, count, unit, offset_us, bgr, has_sharp,
-            outside: 0, remarks, skipped,
+            path,
+            file,
+            frames,
+            picture,
+            sensor,
+            count,
+            unit,
+            offset_us,
+            bgr,
+            has_sharp,
+            outside: 0,
+            remarks,
+            skipped,
         })
     }
 
@@ -137,17 +146,18 @@ fn exposures(
     us: impl Fn(f64) -> i64,
     options: &ImportOptions,
 ) -> Result<Vec<Option<[i64; 2]>>, ImportError> {
-    let known: Option<Vec<_>> = stamps
-        .iter()
-        .map(|[_, start, end]| Some(Some([us((*start)?), us((*end)?)])))
-        .collect();
+    let known: Option<Vec<_>> =
+        stamps.iter().map(|[_, start, end]| Some(Some([us((*start)?), us((*end)?)]))).collect();
     if let Some(known) = known {
         return Ok(known);
     }
     let times: Option<Vec<i64>> = stamps.iter().map(|[t, ..]| t.map(&us)).collect();
     let times = times.ok_or_else(|| {
-        ImportError::content(path, "its images have neither exposure_start and exposure_end nor \
-                                    timestamp as attributes")
+        ImportError::content(
+            path,
+            "its images have neither exposure_start and exposure_end nor \
+                                    timestamp as attributes",
+        )
     })?;
     options.exposures(path, &times)
 }
@@ -166,16 +176,17 @@ fn sensor(file: &File, picture: Size) -> Option<Size> {
 
 /// A picture from an array of height, width and channels, in either order, or of height and width.
 fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
-    let planar = |channels: usize, width: usize, height: usize, at: &dyn Fn(usize, usize) -> usize| {
-        let order: Vec<usize> = (0..channels).collect();
-        // Planes are blue, green, red.
-        let order: Vec<usize> = if bgr { order } else { order.into_iter().rev().collect() };
-        let pixels = width * height;
-        let samples = order.iter().flat_map(|c| (0..pixels).map(move |i| (*c, i)));
-        let samples = samples.map(|(c, i)| values.data.get(at(c, i)).copied().unwrap_or(0.0));
-        let samples = samples.map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
-        ImageU8::new(channels, Size::new(width, height), samples).map_err(|e| e.to_string())
-    };
+    let planar =
+        |channels: usize, width: usize, height: usize, at: &dyn Fn(usize, usize) -> usize| {
+            let order: Vec<usize> = (0..channels).collect();
+            // Planes are blue, green, red.
+            let order: Vec<usize> = if bgr { order } else { order.into_iter().rev().collect() };
+            let pixels = width * height;
+            let samples = order.iter().flat_map(|c| (0..pixels).map(move |i| (*c, i)));
+            let samples = samples.map(|(c, i)| values.data.get(at(c, i)).copied().unwrap_or(0.0));
+            let samples = samples.map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+            ImageU8::new(channels, Size::new(width, height), samples).map_err(|e| e.to_string())
+        };
     match values.shape.as_slice() {
         [h, w] => planar(1, *w, *h, &|_, i| i),
         [h, w, c @ (1 | 3)] => planar(*c, *w, *h, &|channel, i| i * c + channel),
@@ -260,7 +271,8 @@ impl ForeignRecording for EfNet {
     }
 
     fn event_range_us(&self) -> Option<[i64; 2]> {
-        let at = |i: usize| self.file.slice("events/ts", i, i + 1).ok()?.first().map(|t| self.us(*t));
+        let at =
+            |i: usize| self.file.slice("events/ts", i, i + 1).ok()?.first().map(|t| self.us(*t));
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
     }
 }

@@ -46,10 +46,6 @@ impl EventStore {
         Some([self.events.first()?.t_us, self.events.last()?.t_us])
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.events.len()
-    }
-
     /// What was left out, one line each.
     pub(super) fn skipped(&self, name: &str) -> Vec<String> {
         let counts = [

@@ -12,15 +12,27 @@ use crate::formats::pictures::{is_picture, pictures};
 use std::path::{Path, PathBuf};
 
 /// Names of folders of pictures, in order of preference; the empty one is the folder itself.
-const PICTURES: [&str; 10] =
-    ["blur", "blurry", "images_corrected", "images", "image", "frames", "imgs", "rgb", "pictures", ""];
+const PICTURES: [&str; 10] = [
+    "blur",
+    "blurry",
+    "images_corrected",
+    "images",
+    "image",
+    "frames",
+    "imgs",
+    "rgb",
+    "pictures",
+    "",
+];
 const SHARP: [&str; 4] = ["sharp", "gt", "sharp_images", "ground_truth"];
 const TIMES: [&str; 5] = ["exposure", "stamp", "time", "image", "frame"];
 const EVENTS: [&str; 2] = ["event", "dvs"];
 
 /// Whether a folder looks like this format.
 pub(super) fn is(path: &Path) -> bool {
-    path.is_dir() && picture_folder(path).is_some() && text_file(&[path.into()], &EVENTS, &[]).is_some()
+    path.is_dir()
+        && picture_folder(path).is_some()
+        && text_file(&[path.into()], &EVENTS, &[]).is_some()
 }
 
 pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequence, ImportError> {

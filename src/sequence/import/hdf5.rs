@@ -3,7 +3,7 @@
 use super::error::ImportError;
 use hdf5_reader::error::Error;
 use hdf5_reader::{
-    ByteOrder, Datatype, Dataset, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
+    ByteOrder, Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
 };
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,8 @@ impl File {
         }
         let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
         let file = Hdf5File::open_with_options(path, options);
-        let file = file.map_err(|e| ImportError::content(path, format!("not readable HDF5: {e}")))?;
+        let file =
+            file.map_err(|e| ImportError::content(path, format!("not readable HDF5: {e}")))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -131,7 +132,11 @@ impl File {
     }
 
     /// A number that an array has as an attribute; `None` if there is none of this name.
-    pub(super) fn attribute(&self, name: &str, attribute: &str) -> Result<Option<f64>, ImportError> {
+    pub(super) fn attribute(
+        &self,
+        name: &str,
+        attribute: &str,
+    ) -> Result<Option<f64>, ImportError> {
         let dataset = self.dataset(name)?;
         let found = dataset.attributes().into_iter().find(|a| a.name == attribute);
         let Some(found) = found else { return Ok(None) };

@@ -164,10 +164,8 @@ mod tests {
         assert_eq!(one(Stamp::Start), [Some([1000, 1100])]);
         assert_eq!(one(Stamp::Middle), [Some([950, 1050])]);
         assert_eq!(one(Stamp::End), [Some([900, 1000])]);
-        let gapless = ImportOptions {
-            exposure: Some(FrameExposure::Contiguous),
-            ..ImportOptions::default()
-        };
+        let gapless =
+            ImportOptions { exposure: Some(FrameExposure::Contiguous), ..ImportOptions::default() };
         let found = gapless.exposures(path, &[0, 100, 300, 400]).unwrap();
         assert_eq!(found, [None, Some([50, 200]), Some([200, 350]), None]);
         assert_eq!(gapless.exposures(path, &[5]).unwrap(), [None]);

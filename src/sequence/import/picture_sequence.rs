@@ -54,7 +54,10 @@ impl PictureSequence {
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
         let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
-            remarks.push(format!("timestamps of frames are the {} of exposures", options.stamp.name()));
+            remarks.push(format!(
+                "timestamps of frames are the {} of exposures",
+                options.stamp.name()
+            ));
         }
         let mut frames = Vec::new();
         for (at, (file, time)) in timed.iter().enumerate() {
@@ -141,9 +144,8 @@ pub(super) fn sensor_of(
         (None, Some(sensor)) => (sensor, "from the file"),
         (None, None) => (picture, "as large as the pictures"),
     };
-    let outside = |e: &&Event| {
-        usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height
-    };
+    let outside =
+        |e: &&Event| usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height;
     if 2 * events.iter().filter(outside).count() > events.len() {
         let what = format!(
             "most events lie beyond a sensor of {sensor} pixels ({origin}): they reach {used}; \
@@ -152,7 +154,10 @@ pub(super) fn sensor_of(
         return Err(ImportError::content(path, what));
     }
     let mut remark = format!("event sensor of {sensor} pixels, {origin}; events reach {used}");
-    if origin.starts_with("as large") && 2 * used.width <= sensor.width && 2 * used.height <= sensor.height {
+    if origin.starts_with("as large")
+        && 2 * used.width <= sensor.width
+        && 2 * used.height <= sensor.height
+    {
         remark += ": if it is smaller, give its size with --sensor";
     }
     remarks.push(remark);
@@ -182,8 +187,10 @@ impl ForeignRecording for PictureSequence {
 
     fn truth(&mut self, frame: usize) -> Result<Option<GroundTruth>, ImportError> {
         let file = self.file(frame)?;
-        let sharp = self.sharp.as_ref().zip(file.file_name()).map(|(folder, name)| folder.join(name));
-        let (Some(sharp), Some(info)) = (sharp.filter(|p| p.is_file()), self.frames.get(frame)) else {
+        let sharp =
+            self.sharp.as_ref().zip(file.file_name()).map(|(folder, name)| folder.join(name));
+        let (Some(sharp), Some(info)) = (sharp.filter(|p| p.is_file()), self.frames.get(frame))
+        else {
             return Ok(None);
         };
         Ok(Some(middle_truth(read_picture(&sharp)?, info.exposure_us)))

@@ -65,7 +65,11 @@ pub(super) fn ordered(
     frames.retain(|(frame, _)| {
         let [start, end] = frame.exposure_us;
         if start >= end {
-            skipped.push(format!("{}: its exposure ends {} us before its start", frame.name, start - end));
+            skipped.push(format!(
+                "{}: its exposure ends {} us before its start",
+                frame.name,
+                start - end
+            ));
             return false;
         }
         if start < end_us {

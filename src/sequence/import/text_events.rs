@@ -168,11 +168,23 @@ mod tests {
             ..ImportOptions::default()
         };
         let cases = [
-            ("x,y,p,t_us\n30,4,1,1000000\n2,9,-1,1000250\n", &plain, "x y p t (from the header), times in us (from"),
+            (
+                "x,y,p,t_us\n30,4,1,1000000\n2,9,-1,1000250\n",
+                &plain,
+                "x y p t (from the header), times in us (from",
+            ),
             ("1.0 30 4 1\n1.00025 2 9 0\n", &plain, "t x y p (guessed), times in s (guessed)"),
             ("64 48\n1000000 30 4 1\n1000250 2 9 0\n", &plain, "t x y p (guessed), times in us"),
-            ("1 1000 4 30\n0 1000.25 9 2\n", &stated, "p t y x (as stated), times in ms (as stated)"),
-            ("timestamp [s];X;Y;polarity\n1.0;30;4;True\n1.00025;2;9;False\n", &plain, "in s (from"),
+            (
+                "1 1000 4 30\n0 1000.25 9 2\n",
+                &stated,
+                "p t y x (as stated), times in ms (as stated)",
+            ),
+            (
+                "timestamp [s];X;Y;polarity\n1.0;30;4;True\n1.00025;2;9;False\n",
+                &plain,
+                "in s (from",
+            ),
         ];
         for (text, options, remark) in cases {
             let read = parse(text, options).unwrap();

@@ -176,9 +176,8 @@ mod tests {
         assert_eq!(us("1700000000.123457", TimeUnit::Seconds), 1_700_000_000_123_457);
         assert_eq!(us("3", TimeUnit::Milliseconds), 3000);
         assert!(Number::parse("nan").is_none() && Number::parse("x.png").is_none());
-        let guess = |texts: &[&str]| {
-            guess_unit(texts.iter().map(|t| Number::parse(t).unwrap().value()))
-        };
+        let guess =
+            |texts: &[&str]| guess_unit(texts.iter().map(|t| Number::parse(t).unwrap().value()));
         assert_eq!(guess(&["0.5", "1.25"]), TimeUnit::Seconds);
         assert_eq!(guess(&["1700000000.5"]), TimeUnit::Seconds);
         assert_eq!(guess(&["500", "1250"]), TimeUnit::Microseconds);

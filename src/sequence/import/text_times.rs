@@ -94,9 +94,7 @@ pub(super) fn read(
 
 fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     if let Some(names) = &table.names {
-        let find = |known: &[&str]| {
-            names.iter().position(|n| known.iter().any(|k| is_named(n, k)))
-        };
+        let find = |known: &[&str]| names.iter().position(|n| known.iter().any(|k| is_named(n, k)));
         let start = find(START);
         let columns = Columns {
             name: find(NAME),
@@ -158,10 +156,26 @@ mod tests {
             ("timestamp.txt", "1000\n2000\n", time(None, 1000, None, None)),
             ("timestamps.txt", "1000 7\n2000 8\n", time(None, 1000, None, None)),
             ("exposures.txt", "1000 1500\n2000 2500\n", time(None, 1000, Some(1500), None)),
-            ("images.txt", "0.001 images/f_0.png\n0.002 images/f_1.png\n", time(Some("f_0.png"), 1000, None, None)),
-            ("frames.csv", "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000,400\n", time(Some("a.png"), 1000, None, Some(400))),
-            ("frames.csv", "t [s],exposure\n0.001,400\n0.002,400\n", time(None, 1000, None, Some(400))),
-            ("frames.csv", "exposure_start_ms,exposure_end_ms\n1,1.5\n2,2.5\n", time(None, 1000, Some(1500), None)),
+            (
+                "images.txt",
+                "0.001 images/f_0.png\n0.002 images/f_1.png\n",
+                time(Some("f_0.png"), 1000, None, None),
+            ),
+            (
+                "frames.csv",
+                "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000,400\n",
+                time(Some("a.png"), 1000, None, Some(400)),
+            ),
+            (
+                "frames.csv",
+                "t [s],exposure\n0.001,400\n0.002,400\n",
+                time(None, 1000, None, Some(400)),
+            ),
+            (
+                "frames.csv",
+                "exposure_start_ms,exposure_end_ms\n1,1.5\n2,2.5\n",
+                time(None, 1000, Some(1500), None),
+            ),
         ];
         for (file, text, first) in cases {
             let (times, remark) = parse(file, text).unwrap();

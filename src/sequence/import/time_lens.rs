@@ -68,9 +68,10 @@ pub(crate) fn read_events(
     for file in npz_files(folder)? {
         files.push(NpzEvents::read(&file)?);
     }
-    let reach = files.iter().map(NpzEvents::extent).fold([0.0, 0.0], |a, b| {
-        [f64::max(a[0], b[0]), f64::max(a[1], b[1])]
-    });
+    let reach = files
+        .iter()
+        .map(NpzEvents::extent)
+        .fold([0.0, 0.0], |a, b| [f64::max(a[0], b[0]), f64::max(a[1], b[1])]);
     // Alignment moves real coordinates a little beyond the picture, never to several times its size.
     let fine = reach[0] > 4.0 * sensor.width as f64 || reach[1] > 4.0 * sensor.height as f64;
     let per_pixel = if fine { STEPS } else { 1.0 };

@@ -29,8 +29,7 @@ pub(super) struct Place {
 }
 
 /// What a scan calls for every message.
-pub(super) type OnMessage<'a> =
-    dyn FnMut(&Topic, Place, &[u8]) -> Result<(), ImportError> + 'a;
+pub(super) type OnMessage<'a> = dyn FnMut(&Topic, Place, &[u8]) -> Result<(), ImportError> + 'a;
 
 /// A file of messages.
 pub(super) trait Container: Send {
@@ -93,9 +92,7 @@ pub(super) fn unpack(compression: &str, packed: Vec<u8>, size: u64) -> Result<Ve
         "" | "none" => return Ok(packed),
         "bz2" => Box::new(bzip2::read::BzDecoder::new(input)),
         "lz4" => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
-        "zstd" => {
-            Box::new(ruzstd::decoding::StreamingDecoder::new(input).map_err(|e| bad(&e))?)
-        }
+        "zstd" => Box::new(ruzstd::decoding::StreamingDecoder::new(input).map_err(|e| bad(&e))?),
         other => return Err(format!("chunks are compressed by {other}, which is not supported")),
     };
     let mut out = Vec::new();

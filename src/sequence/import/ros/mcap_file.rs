@@ -103,7 +103,9 @@ impl Container for McapFile {
         while at < self.input.length {
             let Some((kind, body)) = self.record(at)? else {
                 let left = self.input.length - at;
-                return Ok(Some(format!("the file is cut off: its last {left} bytes are left out")));
+                return Ok(Some(format!(
+                    "the file is cut off: its last {left} bytes are left out"
+                )));
             };
             if kind == FOOTER {
                 return Ok(None);

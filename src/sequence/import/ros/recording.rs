@@ -44,7 +44,6 @@ struct EventTopic {
     /// The smallest difference between the time of a message and that of its first event, if events
     /// have the camera's own time.
     shift_us: Option<i64>,
-    unreadable: Vec<String>,
 }
 
 /// What a scan of the file found.
@@ -173,7 +172,8 @@ impl RosRecording {
             true => Box::new(McapFile::open(path)?),
             false => Box::new(Bag::open(path)?),
         };
-        let (mut scan, mut unreadable) = (Scan::default(), BTreeMap::<String, (usize, String)>::new());
+        let (mut scan, mut unreadable) =
+            (Scan::default(), BTreeMap::<String, (usize, String)>::new());
         let cut_off = file.scan(&mut |topic, place, bytes| {
             if let Err(why) = scan.message(topic, place, bytes, options) {
                 unreadable.entry(topic.name.clone()).or_insert((0, why)).0 += 1;
@@ -223,7 +223,16 @@ impl RosRecording {
         let (path, events) = (path.to_owned(), events.messages);
         let shift_us = shift.saturating_add(options.event_offset_us);
         Ok(Self {
-            path, file, frames, pictures, events, sensor, shift_us, outside: 0, remarks, skipped,
+            path,
+            file,
+            frames,
+            pictures,
+            events,
+            sensor,
+            shift_us,
+            outside: 0,
+            remarks,
+            skipped,
         })
     }
 
@@ -243,7 +252,8 @@ impl RosRecording {
         remarks.push(format!("exposure times of {topic}, in us"));
         let first = frames.iter().find_map(|f| f.exposure_us);
         // Frames before the first message have its exposure.
-        let each = frames.iter().map(|f| Some(options.around(f.stamp_us, f.exposure_us.or(first)?)));
+        let each =
+            frames.iter().map(|f| Some(options.around(f.stamp_us, f.exposure_us.or(first)?)));
         Ok(each.collect())
     }
 }

@@ -129,7 +129,8 @@ impl Bag {
                 }
                 Some(MESSAGE) => {
                     let topic = record.number("conn").and_then(|c| self.topics.get(&c));
-                    let place_at = if chunk.is_some() { 0 } else { file_at } + record.data_at as u64;
+                    let place_at =
+                        if chunk.is_some() { 0 } else { file_at } + record.data_at as u64;
                     let place = Place { chunk, at: place_at, length: record.data.len() };
                     if let Some(topic) = topic.cloned() {
                         on(&topic, place, record.data)?;

@@ -66,16 +66,25 @@ impl Foreign {
         let origin_us = frames.first().map_or(0, |f| f.exposure_us[0]);
         let starts_us = frames.iter().map(|f| f.exposure_us[0] - origin_us).collect();
         let end_us = frames.last().map_or(0, |f| f.exposure_us[1] - origin_us);
-        let skipped = recording.skipped().iter().map(|line| match line.split_once(": ") {
+        let skipped = recording.skipped().into_iter().map(|line| match line.split_once(": ") {
             Some((name, why)) => (name.to_owned(), why.to_owned()),
-            None => (String::new(), line.clone()),
+            None => (String::new(), line),
         });
         let skipped = skipped.collect();
         let epoch = wanted.next_epoch();
         let timeline = Timeline { starts_us, end_us };
         Ok(Self {
-            recording, timeline, origin_us, at: 0, until_us: None, waiting: None, wanted, drops,
-            epoch, sent: 0, skipped,
+            recording,
+            timeline,
+            origin_us,
+            at: 0,
+            until_us: None,
+            waiting: None,
+            wanted,
+            drops,
+            epoch,
+            sent: 0,
+            skipped,
         })
     }
 }
@@ -127,7 +136,14 @@ impl Tape for Foreign {
             let (edges, sensor, arrived) = (Vec::new(), self.recording.sensor(), Timestamp::now());
             let events = events.into_iter().collect();
             let packet = Packet::Events(EventPacket {
-                epoch, from, until, arrived, events, edges, sensor, lost_since: None,
+                epoch,
+                from,
+                until,
+                arrived,
+                events,
+                edges,
+                sensor,
+                lost_since: None,
             });
             return Ok(Some(Due { at_us, frame: None, packet }));
         }
