@@ -146,3 +146,61 @@ impl Container for McapFile {
         found.map(<[u8]>::to_vec).ok_or_else(gone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use mcap::records::MessageHeader;
+
+    fn messages(path: &Path) -> (Vec<(String, String, Vec<u8>)>, Option<String>) {
+        let mut file = McapFile::open(path).unwrap();
+        let mut found = Vec::new();
+        let remark = file.scan(&mut |topic, place, bytes| {
+            found.push((topic.clone(), place, bytes.to_vec()));
+            Ok(())
+        });
+        let remark = remark.unwrap();
+        let each = found.into_iter().map(|(topic, place, bytes)| {
+            assert_eq!(file.message(place).unwrap(), bytes, "read again at its place");
+            assert!(topic.cdr);
+            (topic.name, topic.kind, bytes)
+        });
+        (each.collect(), remark)
+    }
+
+    #[test]
+    fn messages_are_found_in_chunks_and_outside() {
+        let folder = tempfile::tempdir().unwrap();
+        for chunks in [true, false] {
+            let path = folder.path().join(format!("{chunks}.mcap"));
+            let options = mcap::WriteOptions::new().compression(None).use_chunks(chunks);
+            let options = options.chunk_size(Some(100));
+            let mut writer = options.create(std::fs::File::create(&path).unwrap()).unwrap();
+            let schema = writer.add_schema("std_msgs/msg/Int32", "ros2msg", b"int32 data").unwrap();
+            let none = std::collections::BTreeMap::new();
+            let channel_id = writer.add_channel(schema, "/exposure", "cdr", &none).unwrap();
+            for sequence in 0..9_u8 {
+                let time = u64::from(sequence);
+                let (log_time, publish_time, sequence) = (time, time, sequence.into());
+                let header = MessageHeader { channel_id, sequence, log_time, publish_time };
+                writer.write_to_known_channel(&header, &[time as u8; 40]).unwrap();
+            }
+            writer.finish().unwrap();
+            drop(writer);
+            let (found, remark) = messages(&path);
+            assert_eq!((found.len(), remark), (9, None));
+            for (i, (topic, kind, bytes)) in found.iter().enumerate() {
+                assert_eq!((topic.as_str(), kind.as_str()), ("/exposure", "std_msgs/msg/Int32"));
+                assert_eq!(*bytes, [i as u8; 40]);
+            }
+            // Cut off: what is whole is read, and the rest is named.
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, bytes.get(..bytes.len() / 3).unwrap()).unwrap();
+            let (found, remark) = messages(&path);
+            assert!((1..9).contains(&found.len()), "{} messages", found.len());
+            assert!(remark.unwrap().contains("cut off"));
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod messages;
 mod packet;
 mod recording;
 mod rosbag;
+mod scan;
 mod wire;
 
 pub(super) use recording::{RosRecording, is};

@@ -1,10 +1,10 @@
 //! Frames and events in ROS messages.
 
-use super::container::{Container, Place, Topic};
+use super::container::Container;
 use super::mcap_file::{self, McapFile};
-use super::messages::{self, Kind, Packet};
-use super::packet::{Decoder, is_sensor_time};
+use super::messages::{self, Kind};
 use super::rosbag::{self, Bag};
+use super::scan::{EventMessage, FrameMessage, Scan, decode};
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::import::error::ImportError;
@@ -13,47 +13,6 @@ use crate::sequence::import::recording::{ForeignRecording, FrameInfo, ordered};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// A message with a frame.
-struct FrameMessage {
-    stamp_us: i64,
-    kind: Kind,
-    cdr: bool,
-    place: Place,
-    /// The exposure time that was sent last before it, in microseconds.
-    exposure_us: Option<i64>,
-}
-
-/// A message with events.
-struct EventMessage {
-    /// Times of its first and last event in microseconds, as they are stored.
-    range_us: [i64; 2],
-    kind: Kind,
-    cdr: bool,
-    place: Place,
-    /// The state of the decoder before it.
-    state: Decoder,
-}
-
-/// The messages of one topic of events.
-#[derive(Default)]
-struct EventTopic {
-    messages: Vec<EventMessage>,
-    sensor: Option<Size>,
-    state: Decoder,
-    /// The smallest difference between the time of a message and that of its first event, if events
-    /// have the camera's own time.
-    shift_us: Option<i64>,
-}
-
-/// What a scan of the file found.
-#[derive(Default)]
-struct Scan {
-    frames: BTreeMap<String, Vec<FrameMessage>>,
-    events: BTreeMap<String, EventTopic>,
-    exposure_us: Option<i64>,
-    exposure_topic: Option<String>,
-}
 
 /// A bag or an MCAP file.
 pub(in crate::sequence::import) struct RosRecording {
@@ -76,66 +35,6 @@ pub(in crate::sequence::import) fn is(path: &Path) -> bool {
     let file = std::fs::File::open(path).ok().filter(|_| path.is_file());
     let _ = file.map(|f| f.take(rosbag::MAGIC.len() as u64).read_to_end(&mut first));
     first.starts_with(rosbag::MAGIC) || first.starts_with(mcap_file::MAGIC)
-}
-
-impl Scan {
-    fn message(
-        &mut self,
-        topic: &Topic,
-        place: Place,
-        bytes: &[u8],
-        options: &ImportOptions,
-    ) -> Result<(), String> {
-        let Some(kind) = Kind::of(&topic.kind) else { return Ok(()) };
-        let wanted = |name: &Option<String>| name.as_ref().is_none_or(|n| *n == topic.name);
-        if kind == Kind::Number && topic.name.to_ascii_lowercase().ends_with("exposure") {
-            self.exposure_us = Some(messages::number(bytes, topic.cdr)?);
-            self.exposure_topic = Some(topic.name.clone());
-        } else if kind.is_frame() && wanted(&options.frame_topic) {
-            let stamp_us = messages::stamp_us(bytes, topic.cdr)?;
-            let (cdr, exposure_us) = (topic.cdr, self.exposure_us);
-            let frame = FrameMessage { stamp_us, kind, cdr, place, exposure_us };
-            self.frames.entry(topic.name.clone()).or_default().push(frame);
-        } else if kind.has_events() && wanted(&options.event_topic) {
-            let found = self.events.entry(topic.name.clone()).or_default();
-            found.message(kind, topic.cdr, place, bytes)?;
-        }
-        Ok(())
-    }
-}
-
-impl EventTopic {
-    fn message(&mut self, kind: Kind, cdr: bool, place: Place, bytes: &[u8]) -> Result<(), String> {
-        let (state, mut events) = (self.state, Vec::new());
-        let (sensor, stamp) = decode(kind, cdr, bytes, &mut self.state, &mut events)?;
-        self.sensor.get_or_insert(sensor);
-        let times = events.iter().map(|e| e.t_us);
-        let Some((first, last)) = times.clone().min().zip(times.max()) else { return Ok(()) };
-        if let Some(stamp_us) = stamp {
-            let shift = stamp_us.saturating_sub(first);
-            self.shift_us = Some(self.shift_us.map_or(shift, |known| known.min(shift)));
-        }
-        self.messages.push(EventMessage { range_us: [first, last], kind, cdr, place, state });
-        Ok(())
-    }
-}
-
-/// Decodes the events of a message. Also returns the size of the sensor and, if the events have the
-/// camera's own time, the time of the message.
-fn decode(
-    kind: Kind,
-    cdr: bool,
-    bytes: &[u8],
-    state: &mut Decoder,
-    out: &mut Vec<Event>,
-) -> Result<(Size, Option<i64>), String> {
-    if kind == Kind::EventArray {
-        return Ok((messages::event_array(bytes, cdr, out)?, None));
-    }
-    let packet = Packet::read(bytes, cdr)?;
-    packet.decode(state, out)?;
-    let stamp = is_sensor_time(&packet.encoding).then_some(packet.stamp_us);
-    Ok((packet.sensor, stamp))
 }
 
 /// The only entry, or an error that names all of them and the option that chooses.
