@@ -3,6 +3,7 @@
 use super::common::{Network, Progress, thresholds, write_png};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
+use super::film::{FilmMaker, FilmOptions};
 use gem_live::Deblurrer;
 use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
@@ -16,22 +17,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Restore recordings (MS-RBD npz files, or folders of them) to PNG images.
+/// Restore recordings (MS-RBD npz files, or folders of them) to PNG images or a film.
 ///
 /// Every npz holds two blurry frames. Each is restored at every requested instant and written as
-/// NAME_FRAME_INSTANT.png.
+/// NAME_FRAME_INSTANT.png, or appended to the film.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gem-live deblur RECORDING --out IMAGES
-  gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet")]
+  gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet
+  gem-live deblur RECORDING --film slow.mp4 --frames 16 --layout side")]
 pub(crate) struct Deblur {
     /// MS-RBD npz files, or folders to search for them.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Folder for the images.
-    #[arg(long)]
-    out: PathBuf,
+    /// Folder for the images; may be left out with --film.
+    #[arg(long, required_unless_present = "film")]
+    out: Option<PathBuf>,
     /// Instants as fractions of the exposure: 0 is its start, 1 its end.
     #[arg(long, value_delimiter = ',', default_value = "0.5", value_parser = fraction)]
     at: Vec<f64>,
@@ -53,8 +55,10 @@ pub(crate) struct Deblur {
     #[arg(long)]
     large_blur: bool,
     /// Also write NAME_FRAME_sheet.png: blurry image, events and restored images side by side.
-    #[arg(long)]
+    #[arg(long, requires = "out")]
     contact_sheet: bool,
+    #[command(flatten)]
+    film: FilmOptions,
     #[command(flatten)]
     network: Network,
 }
@@ -120,6 +124,7 @@ impl Deblur {
                 Restorer::Edi
             }
         };
+        let mut film = self.film.start()?;
         let mut contrasts = Contrasts::new(self.thresholds);
         let found = find(&self.inputs);
         let mut progress = Progress::new(found.len());
@@ -129,7 +134,8 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts)
+                    let film = film.as_mut();
+                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts, film)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -144,6 +150,9 @@ impl Deblur {
             }
         }
         progress.finish();
+        if let Some((film, path)) = film.zip(self.film.film.as_ref()) {
+            println!("{}", film.finish(path)?);
+        }
         if failed > 0 {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
         }
@@ -158,6 +167,7 @@ impl Deblur {
         instants: &[f64],
         restorer: &mut Restorer,
         contrasts: &mut Contrasts,
+        mut film: Option<&mut FilmMaker>,
     ) -> Result<String, Failure> {
         let pair = Pair::read(path)?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
@@ -173,13 +183,17 @@ impl Deblur {
             let reblurred = self.frames.is_some() && !self.no_reblur;
             let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
+            if let Some(film) = &mut film {
+                film.add(&exposure, instants, &pictures)?;
+            }
+            let Some(out) = &self.out else { continue };
             for (picture, instant) in pictures.iter().zip(instants) {
                 let file = format!("{name}_{suffix}_{instant:.3}.png");
-                write_png(&self.out.join(file), picture)?;
+                write_png(&out.join(file), picture)?;
             }
             if self.contact_sheet {
                 let sheet = contact_sheet(&exposure, &pictures);
-                write_png(&self.out.join(format!("{name}_{suffix}_sheet.png")), &sheet)?;
+                write_png(&out.join(format!("{name}_{suffix}_sheet.png")), &sheet)?;
             }
         }
         let count = blurs.len() * instants.len();

@@ -10,9 +10,11 @@ mod devices;
 mod export;
 mod export_weights;
 mod failure;
+mod film;
 mod filters;
 mod gpu_check;
 mod headless;
+mod import;
 mod infer;
 mod live;
 mod progress;
@@ -54,6 +56,7 @@ enum Command {
     ExportWeights(export_weights::ExportWeights),
     #[command(hide = true)]
     GpuCheck(gpu_check::GpuCheck),
+    Import(import::Import),
     Infer(infer::Infer),
     Live(live::Live),
     Record(record::Record),
@@ -76,6 +79,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::ExportWeights(export) => export.run(),
         Command::GpuCheck(check) => check.run(),
+        Command::Import(import) => import.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
         Command::Record(record) => record.run(),

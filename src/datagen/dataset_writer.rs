@@ -145,6 +145,23 @@ impl DatasetWriter {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
+    /// Ends without a dataset. If there is no recording, the journal is removed, so that the next run
+    /// may have other settings; otherwise the next run resumes. Returns the inputs that could not be
+    /// used.
+    ///
+    /// # Errors
+    /// The journal cannot be removed.
+    pub fn abandon(self) -> Result<Vec<String>, SetError> {
+        let (_, made) = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if made.is_empty() && self.earlier.is_empty() {
+            let path = self.folder.join(JOURNAL);
+            std::fs::remove_file(&path).map_err(|cause| SetError::Io { path, cause })?;
+        }
+        let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
+        skipped.sort();
+        Ok(skipped)
+    }
+
     /// Writes the manifest and the YAML files, which completes the dataset.
     ///
     /// # Errors

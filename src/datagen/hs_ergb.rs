@@ -4,24 +4,19 @@
 //! A sequence is a folder that contains an image folder and an event folder. The image folder holds
 //! timestamp.txt, with one time in microseconds per image; a second number in a line is ignored.
 //! The event folder holds npz files with `x`, `y`, `t` or `timestamp` in microseconds, and `p` or
-//! `polarity`. This is the layout of the Time Lens dataset (Tulyakov et al., CVPR 2021).
+//! `polarity`. This is the layout of the Time Lens datasets (Tulyakov et al., CVPR 2021 and 2022).
 
-use super::source::{SourceError, pictures, read_picture};
 use crate::event::Event;
-use crate::formats::npy::Array;
-use crate::formats::npz::{Npz, NpzError};
+use crate::formats::pictures::{PictureError, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use crate::sequence::Entry;
+use crate::sequence::import::{
+    ImportError, ImportOptions, read_time_lens_events, time_lens_folders,
+};
 use crate::sequence::{GroundTruth, Pair};
 use crate::simulate::{CameraSettings, LightImage, Shutter, Transfer};
 use std::path::{Path, PathBuf};
 
-/// Names of the image folder, in order of preference.
-const IMAGES: [&str; 3] = ["images_corrected", "images", "image"];
-/// Names of the event folder, in order of preference.
-const EVENTS: [&str; 3] = ["events_aligned", "events", "event"];
-/// Limit on the events of one file: far more than a camera sends in a second.
-const MAX_EVENTS: usize = 1 << 26;
 /// Largest relative difference between the two exposure times of a pair; more means lost frames.
 const MAX_DIFFERENCE: f64 = 0.1;
 
@@ -39,9 +34,12 @@ pub struct Recipe {
 /// Why a sequence, or a part of it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RealError {
-    /// A folder or an image cannot be read.
+    /// An image cannot be read.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Picture(#[from] PictureError),
+    /// The events cannot be read.
+    #[error(transparent)]
+    Events(#[from] ImportError),
     /// A file or folder cannot be read.
     #[error("{}: {cause}", path.display())]
     Io {
@@ -49,14 +47,6 @@ pub enum RealError {
         path: PathBuf,
         /// The system's error.
         cause: std::io::Error,
-    },
-    /// An event file is invalid.
-    #[error("{}: {why}", path.display())]
-    Events {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
     },
     /// The sequence invalid something that it needs, or its files contradict each other.
     #[error("{}: {what}", path.display())]
@@ -83,12 +73,9 @@ impl Sequence {
     /// A folder or file is missing or damaged; the error names it.
     pub fn open(path: &Path) -> Result<Self, RealError> {
         let invalid = |what: String| RealError::Lacks { path: path.to_owned(), what };
-        let folder = |names: &[&str]| {
-            names.iter().map(|n| path.join(n)).find(|p| p.is_dir()).ok_or_else(|| {
-                invalid(format!("the sequence has no folder named {}", names.join(" or ")))
-            })
-        };
-        let (images, events) = (folder(&IMAGES)?, folder(&EVENTS)?);
+        let (images, events) = time_lens_folders(path).ok_or_else(|| {
+            invalid("the sequence needs a folder images/ and a folder events/".into())
+        })?;
         let pictures = pictures(&images)?;
         let file = images.join("timestamp.txt");
         let text = std::fs::read_to_string(&file)
@@ -106,13 +93,9 @@ impl Sequence {
         if times_us.windows(2).any(|w| w[0] >= w[1]) {
             return Err(invalid("the times in timestamp.txt do not increase".into()));
         }
-        let mut all = Vec::new();
-        for file in npz_files(&events)? {
-            read_events(&file, &mut all)?;
-        }
-        if all.is_empty() {
-            return Err(invalid("the sequence has no events".into()));
-        }
+        let first = pictures.first().map(|file| read_picture(file)).transpose()?;
+        let size = first.map_or(Size::new(1, 1), |p| p.size());
+        let (mut all, ..) = read_time_lens_events(&events, size, &ImportOptions::default())?;
         all.sort_by_key(|e: &Event| e.t_us);
         Ok(Self { path: path.to_owned(), pictures, times_us, events: all })
     }
@@ -198,49 +181,4 @@ impl Sequence {
         let picture = shutter.read_out(0, &CameraSettings::noiseless(Transfer::Linear));
         Ok((picture, [begin - half, end + half]))
     }
-}
-
-fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, RealError> {
-    let io = |cause| RealError::Io { path: folder.to_owned(), cause };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read_events(file: &Path, out: &mut Vec<Event>) -> Result<(), RealError> {
-    let bad = |why: String| RealError::Events { path: file.to_owned(), why };
-    let bytes =
-        std::fs::read(file).map_err(|cause| RealError::Io { path: file.to_owned(), cause })?;
-    let mut npz = Npz::new(&bytes).map_err(|e| bad(e.to_string()))?;
-    let mut column = |names: &[&str]| -> Result<Vec<f64>, RealError> {
-        for name in names {
-            let array: Result<Option<Array>, NpzError> = npz.get(name, MAX_EVENTS);
-            if let Some(array) = array.map_err(|e| bad(e.to_string()))? {
-                return array
-                    .floats()
-                    .ok_or_else(|| bad(format!("{name} is not an array of numbers")));
-            }
-        }
-        Err(bad(format!("the file has no array named {}", names.join(" or "))))
-    };
-    let (x, y) = (column(&["x"])?, column(&["y"])?);
-    let (t, p) = (column(&["timestamp", "t"])?, column(&["polarity", "p"])?);
-    if x.len() != y.len() || x.len() != t.len() || x.len() != p.len() {
-        return Err(bad("the arrays differ in length".into()));
-    }
-    for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
-        // Coordinates are aligned to the frame: they can be fractional, or outside it.
-        let (x, y) = (x.round(), y.round());
-        if !(t.is_finite() && (0.0..65536.0).contains(&x) && (0.0..65536.0).contains(&y)) {
-            continue;
-        }
-        out.push(Event { t_us: *t as i64, x: x as u16, y: y as u16, polarity: *p > 0.0 });
-    }
-    Ok(())
 }

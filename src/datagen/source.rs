@@ -1,5 +1,6 @@
 //! Sources of sharp frames: folders of images, and videos through an installed ffmpeg.
 
+use crate::formats::pictures::{PictureError, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,17 +17,9 @@ pub enum SourceError {
         /// The system's error.
         cause: std::io::Error,
     },
-    /// An image cannot be decoded.
-    #[error("{}: {why}", path.display())]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A folder without images.
-    #[error("{}: the folder holds no jpg or png files", .0.display())]
-    Empty(PathBuf),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// ffmpeg or ffprobe cannot be started.
     #[error(
         "{}: {program} cannot be started ({cause}): install ffmpeg to read videos and to \
@@ -105,47 +98,10 @@ impl Source {
     /// a video does not.
     pub fn frame(&mut self) -> Option<Result<ImageU8, SourceError>> {
         match self {
-            Self::Folder(files) => files.next().map(|path| read_picture(&path)),
+            Self::Folder(files) => files.next().map(|path| Ok(read_picture(&path)?)),
             Self::Ffmpeg(ffmpeg) => ffmpeg.frame(),
         }
     }
-}
-
-/// The jpg and png files of a folder, sorted by name, numbers by value.
-///
-/// # Errors
-/// The folder cannot be listed, or holds none.
-pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let io = |cause| SourceError::Io { path: folder.to_owned(), cause };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
-        if ["jpg", "jpeg", "png"].iter().any(|k| kind == *k) {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        return Err(SourceError::Empty(folder.to_owned()));
-    }
-    // Numbers by value: names of equal length sort like their numbers.
-    files.sort_by_cached_key(|p| {
-        let name = p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        (digits.parse::<u64>().unwrap_or(u64::MAX), name)
-    });
-    Ok(files)
-}
-
-/// Reads an image file as blue, green and red planes.
-///
-/// # Errors
-/// The file is not an image.
-pub fn read_picture(path: &Path) -> Result<ImageU8, SourceError> {
-    let bad = |why: String| SourceError::Picture { path: path.to_owned(), why };
-    let rgb = image::open(path).map_err(|e| bad(e.to_string()))?.into_rgb8();
-    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
-    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| bad(e.to_string()))
 }
 
 /// Frames per second of a video.

@@ -3,7 +3,9 @@
 pub mod aedat4;
 pub mod atomic_file;
 pub mod config;
+pub mod film;
 pub mod npy;
 pub mod npz;
 pub mod pickle;
 pub(crate) mod pickle_dict;
+pub mod pictures;

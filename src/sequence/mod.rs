@@ -1,4 +1,4 @@
-//! Recordings on disk: recorder, catalog, reader, replay and export.
+//! Recordings on disk: recorder, catalog, reader, replay, export and import.
 
 pub mod catalog;
 mod clip;
@@ -8,6 +8,7 @@ mod discover;
 mod encode;
 pub mod export;
 mod header;
+pub mod import;
 mod known_thresholds;
 mod manifest;
 mod pair;

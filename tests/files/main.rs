@@ -7,6 +7,8 @@ mod checkpoint;
 mod dataset;
 mod datasets;
 mod export;
+mod film;
+mod import;
 mod library;
 mod old_files;
 mod record;

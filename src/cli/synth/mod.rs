@@ -2,7 +2,7 @@
 
 mod real;
 mod stills;
-mod target;
+pub(super) mod target;
 mod video;
 
 use super::failure::Failure;

@@ -1,6 +1,7 @@
 //! Reads recordings as packets, in order of their time.
 
 mod aedat4;
+mod foreign;
 mod pairs;
 pub(crate) mod timeline;
 
@@ -22,6 +23,10 @@ pub(super) fn open(
     wanted: &DeviceSelector,
     drops: &Drops,
 ) -> Result<Box<dyn Tape>, TapeError> {
+    if let Some(source) = foreign::source(path)? {
+        let tape = foreign::Foreign::open(&source, wanted.clone(), drops.clone())?;
+        return Ok(Box::new(tape));
+    }
     let is = |wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
     if path.is_dir() || is("npz") {
         return Ok(Box::new(pairs::Pairs::open(path, wanted.clone(), drops.clone())?));

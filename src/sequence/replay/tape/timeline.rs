@@ -2,6 +2,7 @@
 
 use crate::camera::Packet;
 use crate::formats::aedat4::Aedat4Error;
+use crate::sequence::import::ImportError;
 
 /// Why playback of a recording failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,12 @@ pub(crate) enum TapeError {
     Aedat4(#[from] Aedat4Error),
     #[error("{0}")]
     Refused(String),
-    #[error("neither a folder with .npz files nor a file named .npz or .aedat4")]
+    #[error(transparent)]
+    Foreign(#[from] ImportError),
+    #[error(
+        "neither a folder with .npz files, nor a file named .npz or .aedat4, nor of a format that \
+         `gem-live import` reads"
+    )]
     Kind,
 }
 

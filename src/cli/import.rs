@@ -1,0 +1,314 @@
+//! `gem-live import`: makes MS-RBD pairs of recordings of other programs and datasets.
+
+use super::common::without_effect;
+use super::failure::Failure;
+use super::synth::target::{Folder, named, size};
+use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
+use gem_live::datagen::hs_ergb::{Recipe, Sequence};
+use gem_live::image::Size;
+use gem_live::sequence::import::{
+    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, find_foreign,
+    pair, pair_count,
+};
+use gem_live::sequence::{Entry, Pair};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  gem-live import EXPORT --out SET --exposure-us 5000     pictures, timestamps.txt and events.csv
+  gem-live import HighREV/val --out SET                   HighREV, the data of NTIRE
+  gem-live import close/test --out SET --average 49       HS-ERGB: frames averaged into blurry ones
+  gem-live import REBlur/test --out SET                   EFNet's HDF5 files
+  gem-live import desk.bag --out SET --exposure-us 8000   a ROS 1 bag; MCAP files likewise
+  gem-live test --config SET/test.yaml                    PSNR and SSIM, where there are sharp images";
+
+/// Import recordings of other programs and datasets as MS-RBD pairs.
+///
+/// A source is a file or folder of a format that is read, or a folder of such; docs/IMPORTING.md has
+/// the formats. Consecutive frames become pairs, every frame once. What a format leaves open is
+/// stated by the options below; what was guessed is shown. Run the same command again to resume.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Import {
+    /// Files or folders.
+    #[arg(required = true)]
+    sources: Vec<PathBuf>,
+    /// Folder for the pairs, manifest.json, train.yaml and test.yaml.
+    #[arg(long)]
+    out: PathBuf,
+    /// Put the recordings into train/, test/, or split them: one in six, chosen by name, into test/.
+    #[arg(long, value_enum, default_value_t = Folder::Test)]
+    into: Folder,
+    /// Exposure time of all frames in microseconds, where the recording has none.
+    #[arg(long, value_name = "US", conflicts_with = "contiguous")]
+    #[arg(value_parser = clap::value_parser!(i64).range(1..=60_000_000))]
+    exposure_us: Option<i64>,
+    /// Exposures follow each other without a gap: from half way to the previous frame to half way to
+    /// the next, as in EFNet's GoPro. The first and the last frame are left out.
+    #[arg(long)]
+    contiguous: bool,
+    /// What the timestamps of frames refer to, where only an exposure time is known.
+    #[arg(long, value_enum, default_value_t = StampName::Start)]
+    stamp: StampName,
+    /// Columns of the text file of events in their order, of x, y, t, p; other names are ignored.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    columns: Option<Vec<String>>,
+    /// Unit of the times of events in text and npz files: s, ms, us or ns.
+    #[arg(long, value_name = "UNIT", value_parser = unit)]
+    event_unit: Option<TimeUnit>,
+    /// Unit of the times of frames in text files: s, ms, us or ns.
+    #[arg(long, value_name = "UNIT", value_parser = unit)]
+    frame_unit: Option<TimeUnit>,
+    /// Added to the times of events, in microseconds.
+    #[arg(long, value_name = "US", default_value_t = 0, allow_negative_numbers = true)]
+    event_offset_us: i64,
+    /// Size of the event sensor [default: from the recording, otherwise as large as the pictures].
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    sensor: Option<Size>,
+    /// The pictures of HDF5 files have their colours in the order blue, green, red.
+    #[arg(long)]
+    bgr: bool,
+    /// ROS topic of frames, if there are several.
+    #[arg(long, value_name = "TOPIC")]
+    frame_topic: Option<String>,
+    /// ROS topic of events, if there are several.
+    #[arg(long, value_name = "TOPIC")]
+    event_topic: Option<String>,
+    /// HS-ERGB and BS-ERGB: average this many sharp frames into a blurry one.
+    #[arg(long, value_name = "N", conflicts_with_all = ["exposure_us", "contiguous"])]
+    #[arg(value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    average: Option<u16>,
+    /// With --average: number of the frames that are kept as ground truth [default: 7].
+    #[arg(long, value_name = "N", requires = "average")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    truths: Option<u16>,
+    /// With --average: number of frames left out between two exposures [default: 0].
+    #[arg(long, value_name = "N", requires = "average")]
+    gap: Option<u16>,
+}
+
+/// [`Stamp`] as a command line value.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum StampName {
+    Start,
+    Middle,
+    End,
+}
+
+fn unit(text: &str) -> Result<TimeUnit, String> {
+    TimeUnit::from_symbol(text).ok_or_else(|| "expected s, ms, us or ns".into())
+}
+
+/// The recordings of one run, and what they have in common.
+struct Run<'a> {
+    import: &'a Import,
+    options: ImportOptions,
+    set: DatasetWriter,
+    /// Of the first recording; a dataset has one.
+    scale_factor: Option<f64>,
+    bar: ProgressBar,
+}
+
+impl Import {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let mut sources = Vec::new();
+        for path in &self.sources {
+            let found = find_foreign(path)?;
+            if found.is_empty() {
+                return Err(format!(
+                    "{}: no recording of a format that is read (pictures with csv or txt events, \
+                     HighREV, HS-ERGB, BS-ERGB, EFNet's HDF5, ROS 1 bags, MCAP). Folders of MS-RBD \
+                     pairs and AEDAT4 files need no import: give them to deblur and to live \
+                     --source replay:PATH",
+                    path.display()
+                )
+                .into());
+            }
+            sources.extend(found);
+        }
+        if !sources.iter().any(ForeignSource::is_time_lens) {
+            let because = "recordings other than HS-ERGB and BS-ERGB";
+            without_effect(because, [("--average", self.average.is_some())])?;
+        }
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        // Hidden where stderr is no terminal.
+        let bar = ProgressBar::new(0).with_style(style);
+        let set = DatasetWriter::open(&self.out, self.settings(&sources))?;
+        let mut run = Run { import: self, options: self.options(), set, scale_factor: None, bar };
+        let names = named(&sources.iter().map(|s| PathBuf::from(&s.name)).collect::<Vec<_>>());
+        for (source, name) in sources.iter().zip(&names) {
+            if let Err(error) = run.source(source, name) {
+                run.bar.finish_and_clear();
+                run.set.abandon()?;
+                return Err(error);
+            }
+        }
+        run.bar.finish_and_clear();
+        let Some(scale_factor) = run.scale_factor else {
+            // Without a pair there is no dataset; a next run begins anew.
+            return Err(format!("nothing was imported: {}", run.set.abandon()?.join("; ")).into());
+        };
+        let summary = run.set.finish(scale_factor)?;
+        self.report(&summary);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn options(&self) -> ImportOptions {
+        let exposure = self.exposure_us.map(FrameExposure::Us);
+        ImportOptions {
+            exposure: exposure.or(self.contiguous.then_some(FrameExposure::Contiguous)),
+            stamp: match self.stamp {
+                StampName::Start => Stamp::Start,
+                StampName::Middle => Stamp::Middle,
+                StampName::End => Stamp::End,
+            },
+            columns: self
+                .columns
+                .clone()
+                .map(|names| names.iter().map(|n| n.trim().to_ascii_lowercase()).collect()),
+            event_unit: self.event_unit,
+            frame_unit: self.frame_unit,
+            event_offset_us: self.event_offset_us,
+            sensor: self.sensor,
+            bgr: self.bgr,
+            frame_topic: self.frame_topic.clone(),
+            event_topic: self.event_topic.clone(),
+        }
+    }
+
+    /// What decides about the pairs: another run into the folder must state the same.
+    fn settings(&self, sources: &[ForeignSource]) -> serde_json::Value {
+        let paths: Vec<String> = sources.iter().map(|s| s.path.display().to_string()).collect();
+        serde_json::json!({
+            "recipe": "import", "inputs": paths, "into": self.into.name(),
+            "options": format!("{:?}", self.options()), "average": self.average,
+            "truths": self.truths, "gap": self.gap,
+        })
+    }
+
+    fn report(&self, summary: &Summary) {
+        let Summary { recordings, earlier, skipped } = summary;
+        for line in skipped {
+            eprintln!("gem-live: skipped {line}");
+        }
+        println!(
+            "{recordings} pairs in {} ({earlier} from earlier runs), {} parts skipped",
+            self.out.display(),
+            skipped.len()
+        );
+        let config = if matches!(self.into, Folder::Train) { "train.yaml" } else { "test.yaml" };
+        println!("evaluate with: gem-live test --config {}", self.out.join(config).display());
+    }
+}
+
+impl Run<'_> {
+    /// Imports one recording. What cannot be used is added to the summary. An error ends the run: an
+    /// exposure time is unknown, or the output cannot be written.
+    fn source(&mut self, source: &ForeignSource, name: &str) -> Result<(), Failure> {
+        let import = self.import;
+        let stem = format!("{}/{name}", import.into.folder(&source.path));
+        let path = source.path.display().to_string();
+        if let (Some(average), true) = (import.average, source.is_time_lens()) {
+            let recipe = Recipe {
+                average: average.into(),
+                truths: import.truths.unwrap_or(7).into(),
+                gap: import.gap.unwrap_or(0).into(),
+            };
+            let sequence = match Sequence::open(&source.path) {
+                Ok(sequence) => sequence,
+                Err(error) => {
+                    self.set.skip(error.to_string());
+                    return Ok(());
+                }
+            };
+            self.say(&format!("{path}: HS-ERGB or BS-ERGB, {average} frames averaged"));
+            return self.pairs(&path, &stem, sequence.pairs(&recipe), |number| {
+                sequence.pair(&recipe, number).map_err(|e| e.to_string())
+            });
+        }
+        self.bar.set_message(format!("reading {path}"));
+        let mut recording = match source.open(&self.options) {
+            Ok(recording) => recording,
+            Err(error @ ImportError::Exposure(_)) => return Err(error.into()),
+            Err(error) => {
+                self.set.skip(error.to_string());
+                return Ok(());
+            }
+        };
+        self.say(&format!(
+            "{path}: {}, {} frames, events of {} pixels",
+            recording.format(),
+            recording.frames().len(),
+            recording.sensor()
+        ));
+        for remark in recording.remarks() {
+            self.say(&format!("  {remark}"));
+        }
+        match check(recording.as_ref()) {
+            Ok(()) => {
+                let count = pair_count(recording.as_ref());
+                if recording.frames().len() % 2 == 1
+                    && let Some(last) = recording.frames().last()
+                {
+                    self.set.skip(format!("{path}: {}: it has no partner", last.name));
+                }
+                self.pairs(&path, &stem, count, |number| pair(recording.as_mut(), &path, number))?;
+            }
+            Err(why) => self.set.skip(format!("{path}: {why}")),
+        }
+        for line in recording.skipped() {
+            self.set.skip(format!("{path}: {line}"));
+        }
+        Ok(())
+    }
+
+    fn pairs(
+        &mut self,
+        path: &str,
+        stem: &str,
+        count: usize,
+        mut make: impl FnMut(usize) -> Result<(Pair, Entry), String>,
+    ) -> Result<(), Failure> {
+        self.bar.reset();
+        self.bar.set_length(count as u64);
+        self.bar.set_message(path.to_owned());
+        let (mut made, mut earlier) = (0, 0);
+        for number in 0..count {
+            self.bar.inc(1);
+            let file = format!("{stem}_{number:05}.npz");
+            if self.set.has(&file) && self.scale_factor.is_some() {
+                earlier += 1;
+                continue;
+            }
+            let (pair, entry) = match make(number) {
+                Ok(made) => made,
+                Err(why) => {
+                    self.set.skip(format!("{path}: pair {number}: {why}"));
+                    continue;
+                }
+            };
+            let scale = *self.scale_factor.get_or_insert(pair.scale_factor);
+            if scale != pair.scale_factor {
+                self.set.skip(format!(
+                    "{path}: pair {number}: its pictures have {} pixels per event pixel, the \
+                     dataset's {scale}: import it into another folder",
+                    pair.scale_factor
+                ));
+            } else if self.set.has(&file) {
+                earlier += 1;
+            } else {
+                self.set.add(&file, &pair, entry)?;
+                made += 1;
+            }
+        }
+        self.say(&format!("  {made} pairs written, {earlier} from earlier runs, of {count}"));
+        Ok(())
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+}

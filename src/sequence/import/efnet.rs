@@ -1,0 +1,278 @@
+//! The raw HDF5 files of EFNet (Sun et al., ECCV 2022): GoPro with simulated events, and REBlur.
+//!
+//! `/images/image000000000` and so on with the attributes `timestamp`, `exposure_start` and
+//! `exposure_end` (REBlur), `/sharp_images` of the same names, and `/events/{xs,ys,ts,ps}`. Pictures
+//! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
+
+use super::error::ImportError;
+use super::hdf5::{File, Values};
+use super::options::{ImportOptions, TimeUnit};
+use super::picture_sequence::middle_truth;
+use super::recording::{ForeignRecording, FrameInfo, ordered};
+use super::text_table::guess_unit;
+use crate::event::Event;
+use crate::image::{ImageU8, Size};
+use crate::sequence::GroundTruth;
+use std::path::{Path, PathBuf};
+
+/// Limit on the events of one request, as of a recording.
+const MAX_EVENTS: usize = 1 << 26;
+
+/// An open file.
+pub(super) struct EfNet {
+    path: PathBuf,
+    file: File,
+    frames: Vec<FrameInfo>,
+    /// Size of the pictures that are delivered.
+    picture: Size,
+    sensor: Size,
+    /// Number of events.
+    count: usize,
+    unit: TimeUnit,
+    offset_us: i64,
+    bgr: bool,
+    has_sharp: bool,
+    outside: usize,
+    remarks: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl EfNet {
+    pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
+        let file = File::open(path)?;
+        let names = file.names("images");
+        let bad = |why: &str| ImportError::content(path, why);
+        let first = names.first().ok_or_else(|| {
+            bad("no group /images: not a file of EFNet's (GoPro, REBlur), whose layout this reads")
+        })?;
+        let count = file.length("events/ts")?;
+        if count == 0 {
+            return Err(bad("the file has no events"));
+        }
+        let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
+        let ends = [file.slice("events/ts", 0, 1)?, file.slice("events/ts", count - 1, count)?];
+        let ends = ends.concat();
+        let mut stamps = Vec::new();
+        for name in &names {
+            let get = |attribute| file.attribute(&format!("images/{name}"), attribute);
+            stamps.push([get("timestamp")?, get("exposure_start")?, get("exposure_end")?]);
+        }
+        let all = stamps.iter().flatten().flatten().copied().chain(ends.iter().copied());
+        let unit = options.event_unit.unwrap_or_else(|| guess_unit(all));
+        let us = |t: f64| (t * unit.in_us()).round() as i64;
+        remarks.push(format!("times in {}", unit.symbol()));
+        let exposures = exposures(path, &stamps, us, options)?;
+        let infos = names.iter().zip(exposures).enumerate().filter_map(|(at, (name, exposure))| {
+            let name = name.clone();
+            match exposure {
+                Some(exposure_us) => Some((FrameInfo { name, exposure_us }, at)),
+                None => {
+                    skipped.push(format!("{name}: the first or last frame has no exposure"));
+                    None
+                }
+            }
+        });
+        let infos: Vec<_> = infos.collect();
+        let frames: Vec<_> = ordered(infos, &mut skipped).into_iter().map(|(f, _)| f).collect();
+        let stored = picture(&file.array(&format!("images/{first}"))?, options.bgr);
+        let stored = stored.map_err(|why| bad(&format!("images/{first}: {why}")))?.size();
+        let sensor = options.sensor.or_else(|| sensor(&file, stored)).unwrap_or(stored);
+        let smaller = |a: usize, b: usize| if a > b && a < b + b / 8 { b } else { a };
+        let picture =
+            Size::new(smaller(stored.width, sensor.width), smaller(stored.height, sensor.height));
+        if picture != stored {
+            remarks.push(format!(
+                "pictures of {stored} pixels are cut off to the sensor's {picture}, at the right and \
+                 at the bottom"
+            ));
+        }
+        remarks.push(format!(
+            "colours are taken as {}",
+            if options.bgr { "blue, green, red, as stated" } else { "red, green, blue" }
+        ));
+        let has_sharp = !file.names("sharp_images").is_empty();
+        let (path, bgr, offset_us) = (path.to_owned(), options.bgr, options.event_offset_us);
+        Ok(Self {
+            path,
+            file,
+            frames,
+            picture,
+            sensor,
+            count,
+            unit,
+            offset_us,
+            bgr,
+            has_sharp,
+            outside: 0,
+            remarks,
+            skipped,
+        })
+    }
+
+    /// Index of the first event at a time or later, by bisection.
+    fn index(&self, t_us: i64) -> Result<usize, ImportError> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let t = self.file.slice("events/ts", middle, middle + 1)?;
+            if t.first().is_some_and(|t| self.us(*t) < t_us) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    fn us(&self, t: f64) -> i64 {
+        ((t * self.unit.in_us()).round() as i64).saturating_add(self.offset_us)
+    }
+
+    fn read(&self, group: &str, frame: usize) -> Result<ImageU8, ImportError> {
+        let info = self.frames.get(frame);
+        let name = format!("{group}/{}", info.map_or("", |f| f.name.as_str()));
+        let bad = |why: String| ImportError::content(&self.path, format!("{name}: {why}"));
+        let stored = picture(&self.file.array(&name)?, self.bgr).map_err(bad)?;
+        cropped(&stored, self.picture).ok_or_else(|| {
+            ImportError::content(&self.path, format!("{name}: smaller than {}", self.picture))
+        })
+    }
+}
+
+/// Exposures by the attributes, or around the timestamps as stated.
+fn exposures(
+    path: &Path,
+    stamps: &[[Option<f64>; 3]],
+    us: impl Fn(f64) -> i64,
+    options: &ImportOptions,
+) -> Result<Vec<Option<[i64; 2]>>, ImportError> {
+    let known: Option<Vec<_>> =
+        stamps.iter().map(|[_, start, end]| Some(Some([us((*start)?), us((*end)?)]))).collect();
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let times: Option<Vec<i64>> = stamps.iter().map(|[t, ..]| t.map(&us)).collect();
+    let times = times.ok_or_else(|| {
+        ImportError::content(
+            path,
+            "its images have neither exposure_start and exposure_end nor \
+                                    timestamp as attributes",
+        )
+    })?;
+    options.exposures(path, &times)
+}
+
+/// The attribute `sensor_resolution`, in the order of its sides that fits the pictures.
+fn sensor(file: &File, picture: Size) -> Option<Size> {
+    let sides = file.file_attribute("sensor_resolution")?;
+    let (a, b) = (*sides.first()? as usize, *sides.get(1)? as usize);
+    let (long, short) = (a.max(b), a.min(b));
+    (short > 0).then_some(())?;
+    Some(match picture.width >= picture.height {
+        true => Size::new(long, short),
+        false => Size::new(short, long),
+    })
+}
+
+/// A picture from an array of height, width and channels, in either order, or of height and width.
+fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
+    let planar =
+        |channels: usize, width: usize, height: usize, at: &dyn Fn(usize, usize) -> usize| {
+            let order: Vec<usize> = (0..channels).collect();
+            // Planes are blue, green, red.
+            let order: Vec<usize> = if bgr { order } else { order.into_iter().rev().collect() };
+            let pixels = width * height;
+            let samples = order.iter().flat_map(|c| (0..pixels).map(move |i| (*c, i)));
+            let samples = samples.map(|(c, i)| values.data.get(at(c, i)).copied().unwrap_or(0.0));
+            let samples = samples.map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+            ImageU8::new(channels, Size::new(width, height), samples).map_err(|e| e.to_string())
+        };
+    match values.shape.as_slice() {
+        [h, w] => planar(1, *w, *h, &|_, i| i),
+        [h, w, c @ (1 | 3)] => planar(*c, *w, *h, &|channel, i| i * c + channel),
+        [c @ (1 | 3), h, w] => planar(*c, *w, *h, &|channel, i| channel * h * w + i),
+        other => Err(format!("of shape {other:?}, which is no picture")),
+    }
+}
+
+/// The upper left part; `None` if the picture is smaller.
+fn cropped(picture: &ImageU8, size: Size) -> Option<ImageU8> {
+    if picture.size() == size {
+        return Some(picture.clone());
+    }
+    let (width, mut data) = (picture.size().width, Vec::new());
+    for channel in 0..picture.channels() {
+        let rows = picture.plane(channel).chunks_exact(width).take(size.height);
+        for row in rows {
+            data.extend_from_slice(row.get(..size.width)?);
+        }
+    }
+    ImageU8::new(picture.channels(), size, data).ok()
+}
+
+impl ForeignRecording for EfNet {
+    fn format(&self) -> &str {
+        "EFNet's HDF5"
+    }
+
+    fn frames(&self) -> &[FrameInfo] {
+        &self.frames
+    }
+
+    fn sensor(&self) -> Size {
+        self.sensor
+    }
+
+    fn picture(&mut self, frame: usize) -> Result<ImageU8, ImportError> {
+        self.read("images", frame)
+    }
+
+    fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError> {
+        let (from, until) = (self.index(from_us)?, self.index(until_us)?.max(self.index(from_us)?));
+        if until - from > MAX_EVENTS {
+            let what = format!("{} events from {from_us} to {until_us} us: too many", until - from);
+            return Err(ImportError::content(&self.path, what));
+        }
+        let [x, y, t, p] = ["xs", "ys", "ts", "ps"]
+            .map(|name| self.file.slice(&format!("events/{name}"), from, until));
+        let (x, y, t, p) = (x?, y?, t?, p?);
+        let mut events = Vec::with_capacity(t.len());
+        for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
+            let (x, y) = (x.round(), y.round());
+            let within = (0.0..self.sensor.width as f64).contains(&x)
+                && (0.0..self.sensor.height as f64).contains(&y);
+            if within && t.is_finite() {
+                let t_us = self.us(*t);
+                events.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
+            } else {
+                self.outside += 1;
+            }
+        }
+        events.sort_by_key(|e| e.t_us);
+        Ok(events)
+    }
+
+    fn truth(&mut self, frame: usize) -> Result<Option<GroundTruth>, ImportError> {
+        let Some(info) = self.frames.get(frame).filter(|_| self.has_sharp) else { return Ok(None) };
+        let exposure_us = info.exposure_us;
+        Ok(Some(middle_truth(self.read("sharp_images", frame)?, exposure_us)))
+    }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    fn skipped(&self) -> Vec<String> {
+        let mut all = self.skipped.clone();
+        if self.outside > 0 {
+            all.push(format!("events: {} lie beyond the sensor", self.outside));
+        }
+        all
+    }
+
+    fn event_range_us(&self) -> Option<[i64; 2]> {
+        let at =
+            |i: usize| self.file.slice("events/ts", i, i + 1).ok()?.first().map(|t| self.us(*t));
+        Some([at(0)?, at(self.count.checked_sub(1)?)?])
+    }
+}

@@ -1,0 +1,177 @@
+//! Numbers from HDF5 files, of whatever type they are stored in.
+
+use super::error::ImportError;
+use hdf5_reader::error::Error;
+use hdf5_reader::{
+    ByteOrder, Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
+};
+use std::path::{Path, PathBuf};
+
+/// Largest array that is read at once, in bytes in the file: the times of 2^26 events.
+const MAX_READ: usize = 1 << 29;
+
+/// A number of any stored type, in double precision.
+#[derive(Clone, Copy, Debug)]
+struct Real(f64);
+
+impl H5Type for Real {
+    fn hdf5_type() -> Datatype {
+        f64::hdf5_type()
+    }
+
+    fn from_bytes(bytes: &[u8], dtype: &Datatype) -> Result<Self, Error> {
+        let (size, order) = match dtype {
+            Datatype::FixedPoint { size, byte_order, .. }
+            | Datatype::FloatingPoint { size, byte_order } => (*size as usize, *byte_order),
+            Datatype::Enum { base, .. } => return Self::from_bytes(bytes, base),
+            other => {
+                let (expected, actual) = ("a number".into(), format!("{other:?}"));
+                return Err(Error::TypeMismatch { expected, actual });
+            }
+        };
+        let mut wide = [0; 8];
+        let short = || Error::InvalidData(format!("a number of {size} bytes"));
+        let slot = wide.get_mut(..size).ok_or_else(short)?;
+        slot.copy_from_slice(bytes.get(..size).ok_or_else(short)?);
+        if order == ByteOrder::BigEndian {
+            slot.reverse();
+        }
+        let [a, b, c, d, ..] = wide;
+        let whole = u64::from_le_bytes(wide);
+        let value = match dtype {
+            Datatype::FloatingPoint { .. } if size == 8 => f64::from_bits(whole),
+            Datatype::FloatingPoint { .. } if size == 4 => f32::from_le_bytes([a, b, c, d]).into(),
+            Datatype::FloatingPoint { .. } => half::f16::from_le_bytes([a, b]).into(),
+            Datatype::FixedPoint { signed: true, .. } => {
+                let unused = 64 - 8 * size.clamp(1, 8);
+                ((whole << unused) as i64 >> unused) as f64
+            }
+            _ => whole as f64,
+        };
+        Ok(Self(value))
+    }
+
+    fn element_size(dtype: &Datatype) -> usize {
+        hdf5_reader::dtype_element_size(dtype).unwrap_or(8)
+    }
+}
+
+/// An open file. External files that it names are not opened.
+pub(super) struct File {
+    path: PathBuf,
+    file: Hdf5File,
+}
+
+/// An array in a file.
+pub(super) struct Values {
+    pub(super) shape: Vec<usize>,
+    pub(super) data: Vec<f64>,
+}
+
+impl File {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let io = |cause| ImportError::io(path, cause);
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(ImportError::content(path, "not a regular file"));
+        }
+        let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
+        let file = Hdf5File::open_with_options(path, options);
+        let file =
+            file.map_err(|e| ImportError::content(path, format!("not readable HDF5: {e}")))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn bad(&self, name: &str, e: impl std::fmt::Display) -> ImportError {
+        ImportError::content(&self.path, format!("{name}: {e}"))
+    }
+
+    /// The names of the arrays in a group, sorted; empty if there is no such group.
+    pub(super) fn names(&self, group: &str) -> Vec<String> {
+        let members = self.file.group(group).and_then(|g| g.member_names());
+        let mut names = members.map(|(_, datasets)| datasets).unwrap_or_default();
+        names.sort();
+        names
+    }
+
+    fn dataset(&self, name: &str) -> Result<Dataset, ImportError> {
+        self.file.dataset(name).map_err(|e| self.bad(name, e))
+    }
+
+    /// Number of elements along the first axis of an array.
+    pub(super) fn length(&self, name: &str) -> Result<usize, ImportError> {
+        let length = self.dataset(name)?.shape().first().copied().unwrap_or(0);
+        usize::try_from(length).map_err(|e| self.bad(name, e))
+    }
+
+    /// Elements `from..until` of a list.
+    pub(super) fn slice(
+        &self,
+        name: &str,
+        from: usize,
+        until: usize,
+    ) -> Result<Vec<f64>, ImportError> {
+        let dataset = self.dataset(name)?;
+        // Lists are stored as columns too.
+        let mut selection = SliceInfo::all(dataset.ndim());
+        let rows = SliceInfoElem::Slice { start: from as u64, end: until as u64, step: 1 };
+        match selection.selections.first_mut() {
+            Some(first) => *first = rows,
+            None => return Err(self.bad(name, "a single number instead of a list")),
+        }
+        let array = dataset.read_slice::<Real>(&selection).map_err(|e| self.bad(name, e))?;
+        if array.len() != until - from {
+            return Err(self.bad(name, "more than one number per event"));
+        }
+        Ok(array.iter().map(|v| v.0).collect())
+    }
+
+    /// A whole array.
+    pub(super) fn array(&self, name: &str) -> Result<Values, ImportError> {
+        let array = self.dataset(name)?.read_array::<Real>().map_err(|e| self.bad(name, e))?;
+        Ok(Values { shape: array.shape().to_vec(), data: array.iter().map(|v| v.0).collect() })
+    }
+
+    /// A number that an array has as an attribute; `None` if there is none of this name.
+    pub(super) fn attribute(
+        &self,
+        name: &str,
+        attribute: &str,
+    ) -> Result<Option<f64>, ImportError> {
+        let dataset = self.dataset(name)?;
+        let found = dataset.attributes().into_iter().find(|a| a.name == attribute);
+        let Some(found) = found else { return Ok(None) };
+        let value = found.read_as_f64().or_else(|_| {
+            let list = found.read_1d::<Real>()?;
+            list.first().map(|v| v.0).ok_or(Error::InvalidData("empty".into()))
+        });
+        value.map(Some).map_err(|e| self.bad(&format!("{name}.{attribute}"), e))
+    }
+
+    /// Numbers that the file itself has as an attribute.
+    pub(super) fn file_attribute(&self, attribute: &str) -> Option<Vec<f64>> {
+        let found = self.file.root_group().and_then(|root| root.attribute(attribute)).ok()?;
+        Some(found.read_1d::<Real>().ok()?.into_iter().map(|v| v.0).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_type_keep_their_value() {
+        let fixed = |size, signed, byte_order| Datatype::FixedPoint { size, signed, byte_order };
+        let read = |bytes: &[u8], dtype: &Datatype| Real::from_bytes(bytes, dtype).unwrap().0;
+        assert_eq!(read(&[0xfe], &fixed(1, true, ByteOrder::LittleEndian)), -2.0);
+        assert_eq!(read(&[0xfe], &fixed(1, false, ByteOrder::LittleEndian)), 254.0);
+        assert_eq!(read(&[0x01, 0x02], &fixed(2, true, ByteOrder::BigEndian)), 258.0);
+        let eight = fixed(8, true, ByteOrder::LittleEndian);
+        assert_eq!(read(&(-7_i64).to_le_bytes(), &eight), -7.0);
+        let float = |size| Datatype::FloatingPoint { size, byte_order: ByteOrder::BigEndian };
+        assert_eq!(read(&0.5_f64.to_be_bytes(), &float(8)), 0.5);
+        assert_eq!(read(&0.25_f32.to_be_bytes(), &float(4)), 0.25);
+        assert!(Real::from_bytes(&[1], &eight).is_err());
+    }
+}

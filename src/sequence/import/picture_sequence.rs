@@ -1,0 +1,217 @@
+//! Pictures in files with their times, and all events in memory.
+
+use super::error::ImportError;
+use super::event_store::{EventStore, extent};
+use super::options::ImportOptions;
+use super::recording::{ForeignRecording, FrameInfo, ordered};
+use super::text_times::FrameTime;
+use crate::event::Event;
+use crate::formats::pictures::read_picture;
+use crate::image::{ImageU8, Size};
+use crate::sequence::GroundTruth;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The parts that a format's reader found.
+pub(super) struct Parts {
+    /// The folder of the sequence.
+    pub(super) path: PathBuf,
+    pub(super) format: String,
+    pub(super) pictures: Vec<PathBuf>,
+    /// Folder of sharp pictures of the same names.
+    pub(super) sharp: Option<PathBuf>,
+    pub(super) times: Vec<FrameTime>,
+    pub(super) events: Vec<Event>,
+    /// Number of events that could not be read.
+    pub(super) unreadable: usize,
+    /// Size of the sensor, if a file has it.
+    pub(super) sensor: Option<Size>,
+    pub(super) remarks: Vec<String>,
+}
+
+/// A sequence of pictures in files.
+pub(super) struct PictureSequence {
+    format: String,
+    files: Vec<PathBuf>,
+    sharp: Option<PathBuf>,
+    frames: Vec<FrameInfo>,
+    store: EventStore,
+    sensor: Size,
+    remarks: Vec<String>,
+    skipped: Vec<String>,
+    path: PathBuf,
+}
+
+impl PictureSequence {
+    /// # Errors
+    /// The parts do not belong together, or the exposure is unknown.
+    pub(super) fn new(parts: Parts, options: &ImportOptions) -> Result<Self, ImportError> {
+        let Parts { path, format, pictures, sharp, times, events, unreadable, sensor, .. } = parts;
+        let mut remarks = parts.remarks;
+        let mut skipped = Vec::new();
+        let timed = matched(&path, pictures, times, &mut skipped)?;
+        let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
+        let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
+        let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
+        if timed.iter().all(|(_, t)| t.end_us.is_none()) {
+            remarks.push(format!(
+                "timestamps of frames are the {} of exposures",
+                options.stamp.name()
+            ));
+        }
+        let mut frames = Vec::new();
+        for (at, (file, time)) in timed.iter().enumerate() {
+            let name = name_of(file);
+            let exposure = match (time.end_us, time.exposure_us) {
+                (Some(end_us), _) => Some([time.stamp_us, end_us]),
+                (None, Some(us)) => Some(options.around(time.stamp_us, us)),
+                (None, None) => stated.get(at).copied().flatten(),
+            };
+            match exposure {
+                Some(exposure_us) => frames.push((FrameInfo { name, exposure_us }, at)),
+                None => skipped.push(format!("{name}: the first or last frame has no exposure")),
+            }
+        }
+        let frames = ordered(frames, &mut skipped);
+        let first = timed.first().map(|(file, _)| file);
+        let picture = first.map(|file| read_picture(file)).transpose()?.map(|p| p.size());
+        let picture = picture.unwrap_or(Size::new(0, 0));
+        let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
+        let store = EventStore::new(events, sensor, options).unreadable(unreadable);
+        remarks.extend(store.mended("events"));
+        let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+        let files = frames.iter().filter_map(|(_, at)| files.get(*at).cloned()).collect();
+        let frames = frames.into_iter().map(|(frame, _)| frame).collect();
+        Ok(Self { format, files, sharp, frames, store, sensor, remarks, skipped, path })
+    }
+
+    fn file(&self, frame: usize) -> Result<&Path, ImportError> {
+        let missing = || ImportError::content(&self.path, format!("there is no frame {frame}"));
+        self.files.get(frame).map(PathBuf::as_path).ok_or_else(missing)
+    }
+}
+
+/// Gives every picture its time: by name if the times have names, by order otherwise.
+fn matched(
+    path: &Path,
+    pictures: Vec<PathBuf>,
+    times: Vec<FrameTime>,
+    skipped: &mut Vec<String>,
+) -> Result<Vec<(PathBuf, FrameTime)>, ImportError> {
+    if times.iter().any(|t| t.name.is_none()) {
+        let (n, m) = (pictures.len(), times.len());
+        if n != m {
+            let what = format!("{n} pictures, but times of {m}: every picture needs one");
+            return Err(ImportError::content(path, what));
+        }
+        return Ok(pictures.into_iter().zip(times).collect());
+    }
+    let mut files: HashMap<String, PathBuf> =
+        pictures.into_iter().map(|file| (name_of(&file), file)).collect();
+    let mut out = Vec::new();
+    for time in times {
+        let name = time.name.clone().unwrap_or_default();
+        match files.remove(&name) {
+            Some(file) => out.push((file, time)),
+            None => skipped.push(format!("{name}: it has a time, but there is no such picture")),
+        }
+    }
+    let mut left: Vec<String> = files.into_keys().collect();
+    left.sort();
+    skipped.extend(left.into_iter().map(|name| format!("{name}: the picture has no time")));
+    if out.is_empty() {
+        return Err(ImportError::content(path, "no picture has one of the names that have times"));
+    }
+    Ok(out)
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The sensor as stated, as the file says, or as large as the pictures.
+pub(super) fn sensor_of(
+    path: &Path,
+    picture: Size,
+    in_file: Option<Size>,
+    events: &[Event],
+    options: &ImportOptions,
+    remarks: &mut Vec<String>,
+) -> Result<Size, ImportError> {
+    let used = extent(events);
+    let (sensor, origin) = match (options.sensor, in_file) {
+        (Some(sensor), _) => (sensor, "as stated"),
+        (None, Some(sensor)) => (sensor, "from the file"),
+        (None, None) => (picture, "as large as the pictures"),
+    };
+    let outside =
+        |e: &&Event| usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height;
+    if 2 * events.iter().filter(outside).count() > events.len() {
+        let what = format!(
+            "most events lie beyond a sensor of {sensor} pixels ({origin}): they reach {used}; \
+             give its size with --sensor WIDTHxHEIGHT"
+        );
+        return Err(ImportError::content(path, what));
+    }
+    let mut remark = format!("event sensor of {sensor} pixels, {origin}; events reach {used}");
+    if origin.starts_with("as large")
+        && 2 * used.width <= sensor.width
+        && 2 * used.height <= sensor.height
+    {
+        remark += ": if it is smaller, give its size with --sensor";
+    }
+    remarks.push(remark);
+    Ok(sensor)
+}
+
+impl ForeignRecording for PictureSequence {
+    fn format(&self) -> &str {
+        &self.format
+    }
+
+    fn frames(&self) -> &[FrameInfo] {
+        &self.frames
+    }
+
+    fn sensor(&self) -> Size {
+        self.sensor
+    }
+
+    fn picture(&mut self, frame: usize) -> Result<ImageU8, ImportError> {
+        Ok(read_picture(self.file(frame)?)?)
+    }
+
+    fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError> {
+        Ok(self.store.between(from_us, until_us))
+    }
+
+    fn truth(&mut self, frame: usize) -> Result<Option<GroundTruth>, ImportError> {
+        let file = self.file(frame)?;
+        let sharp =
+            self.sharp.as_ref().zip(file.file_name()).map(|(folder, name)| folder.join(name));
+        let (Some(sharp), Some(info)) = (sharp.filter(|p| p.is_file()), self.frames.get(frame))
+        else {
+            return Ok(None);
+        };
+        Ok(Some(middle_truth(read_picture(&sharp)?, info.exposure_us)))
+    }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    fn skipped(&self) -> Vec<String> {
+        let mut all = self.skipped.clone();
+        all.extend(self.store.skipped("events"));
+        all
+    }
+
+    fn event_range_us(&self) -> Option<[i64; 2]> {
+        self.store.range_us()
+    }
+}
+
+/// A sharp picture at the middle of an exposure.
+pub(super) fn middle_truth(picture: ImageU8, [start, end]: [i64; 2]) -> GroundTruth {
+    GroundTruth { images: vec![picture], timestamps_us: vec![start + (end - start) / 2] }
+}

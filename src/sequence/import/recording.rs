@@ -1,0 +1,87 @@
+//! The interface of the readers of foreign formats.
+
+use super::error::ImportError;
+use crate::event::Event;
+use crate::image::{ImageU8, Size};
+use crate::sequence::GroundTruth;
+
+/// A frame of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameInfo {
+    /// Its name in messages: a file name, or a number.
+    pub name: String,
+    /// Start and end of its exposure in microseconds, on the clock of the events.
+    pub exposure_us: [i64; 2],
+}
+
+/// One sequence of frames with events, in a foreign format. Frames and events are read on demand.
+pub trait ForeignRecording: Send {
+    /// Name of the format, with what it was recognised by.
+    fn format(&self) -> &str;
+
+    /// The frames, in order of time; no two exposures overlap.
+    fn frames(&self) -> &[FrameInfo];
+
+    /// Size of the event sensor in pixels.
+    fn sensor(&self) -> Size;
+
+    /// The picture of a frame.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn picture(&mut self, frame: usize) -> Result<ImageU8, ImportError>;
+
+    /// The events at `from_us` and later, before `until_us`, in order of time and within the sensor.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError>;
+
+    /// The sharp images that belong to the exposure of a frame, and their times.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn truth(&mut self, _frame: usize) -> Result<Option<GroundTruth>, ImportError> {
+        Ok(None)
+    }
+
+    /// What was guessed or taken from options, one line each.
+    fn remarks(&self) -> &[String];
+
+    /// What was left out, with the reasons, one line each.
+    fn skipped(&self) -> Vec<String>;
+
+    /// The range of the times of the events in microseconds, as far as it is known.
+    fn event_range_us(&self) -> Option<[i64; 2]>;
+}
+
+/// Sorts frames by time, and leaves out those that overlap with their predecessor.
+pub(super) fn ordered(
+    mut frames: Vec<(FrameInfo, usize)>,
+    skipped: &mut Vec<String>,
+) -> Vec<(FrameInfo, usize)> {
+    frames.sort_by_key(|(frame, _)| frame.exposure_us);
+    let mut end_us = i64::MIN;
+    frames.retain(|(frame, _)| {
+        let [start, end] = frame.exposure_us;
+        if start >= end {
+            skipped.push(format!(
+                "{}: its exposure ends {} us before its start",
+                frame.name,
+                start - end
+            ));
+            return false;
+        }
+        if start < end_us {
+            let by = end_us - start;
+            skipped.push(format!(
+                "{}: its exposure overlaps with the previous one by {by} us",
+                frame.name
+            ));
+            return false;
+        }
+        end_us = end;
+        true
+    });
+    frames
+}

@@ -1,0 +1,105 @@
+//! The interface of files that hold ROS messages.
+
+use crate::sequence::import::error::ImportError;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Largest part of a file that is unpacked at once: far more than writers put into a chunk.
+pub(super) const MAX_CHUNK: u64 = 1 << 29;
+
+/// A topic of messages of one type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    /// The type's name, such as `sensor_msgs/Image`.
+    pub(super) kind: String,
+    /// Whether messages are in CDR, as in ROS 2.
+    pub(super) cdr: bool,
+}
+
+/// Where a message is: within a chunk of the file, or in the file itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Position of the chunk in the file.
+    pub(super) chunk: Option<u64>,
+    /// Position of the message in the unpacked chunk, or in the file.
+    pub(super) at: u64,
+    pub(super) length: usize,
+}
+
+/// What a scan calls for every message.
+pub(super) type OnMessage<'a> = dyn FnMut(&Topic, Place, &[u8]) -> Result<(), ImportError> + 'a;
+
+/// A file of messages.
+pub(super) trait Container: Send {
+    /// Name of the format.
+    fn format(&self) -> &'static str;
+
+    /// Reads all messages in the order of the file. A file that is cut off ends the scan; the rest is
+    /// returned as a remark.
+    fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError>;
+
+    /// Reads one message.
+    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError>;
+}
+
+/// An open file.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    file: BufReader<File>,
+    pub(super) length: u64,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let io = |e| ImportError::io(path, e);
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(ImportError::content(path, "not a regular file"));
+        }
+        let file = BufReader::with_capacity(1 << 16, file);
+        Ok(Self { path: path.to_owned(), file, length: metadata.len() })
+    }
+
+    /// Bytes of the file; `None` if it ends before them.
+    pub(super) fn read(&mut self, at: u64, length: u64) -> Result<Option<Vec<u8>>, ImportError> {
+        if at.checked_add(length).is_none_or(|end| end > self.length) {
+            return Ok(None);
+        }
+        let path = self.path.clone();
+        let io = |e| ImportError::io(&path, e);
+        self.file.seek(SeekFrom::Start(at)).map_err(io)?;
+        let mut bytes = Vec::new();
+        self.file.by_ref().take(length).read_to_end(&mut bytes).map_err(io)?;
+        Ok((bytes.len() as u64 == length).then_some(bytes))
+    }
+
+    pub(super) fn bad(&self, why: impl Into<String>) -> ImportError {
+        ImportError::content(&self.path, why)
+    }
+}
+
+/// Unpacks a chunk to the size that the file states.
+pub(super) fn unpack(compression: &str, packed: Vec<u8>, size: u64) -> Result<Vec<u8>, String> {
+    if size > MAX_CHUNK {
+        return Err(format!("a chunk of {size} bytes, more than any writer makes"));
+    }
+    let bad = |e: &dyn std::fmt::Display| format!("a chunk cannot be unpacked: {e}");
+    let input = packed.as_slice();
+    let mut reader: Box<dyn Read> = match compression {
+        "" | "none" => return Ok(packed),
+        "bz2" => Box::new(bzip2::read::BzDecoder::new(input)),
+        "lz4" => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
+        "zstd" => Box::new(ruzstd::decoding::StreamingDecoder::new(input).map_err(|e| bad(&e))?),
+        other => return Err(format!("chunks are compressed by {other}, which is not supported")),
+    };
+    let mut out = Vec::new();
+    // One byte more shows that the stated size is too small.
+    reader.by_ref().take(size + 1).read_to_end(&mut out).map_err(|e| bad(&e))?;
+    if out.len() as u64 != size {
+        return Err(format!("a chunk unpacks to {} bytes instead of {size}", out.len()));
+    }
+    Ok(out)
+}

@@ -1,0 +1,206 @@
+//! MCAP files, as ROS 2 records them (mcap.dev).
+
+use super::container::{Container, Input, OnMessage, Place, Topic, unpack};
+use crate::sequence::import::error::ImportError;
+use mcap::records::Record;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The first bytes of a file.
+pub(super) const MAGIC: &[u8] = mcap::MAGIC;
+
+/// Bytes before a record: its kind and its length.
+const HEAD: u64 = 9;
+/// Bytes of a message before its data: channel, sequence number and two times.
+const MESSAGE_HEAD: usize = 22;
+/// Kinds of records.
+const FOOTER: u8 = 0x02;
+const SCHEMA: u8 = 0x03;
+const CHANNEL: u8 = 0x04;
+const MESSAGE: u8 = 0x05;
+const CHUNK: u8 = 0x06;
+
+/// A file.
+pub(super) struct McapFile {
+    input: Input,
+    schemas: HashMap<u16, String>,
+    topics: HashMap<u16, Topic>,
+    /// The chunk that was read last: neighbouring messages share it.
+    chunk: Option<(u64, Vec<u8>)>,
+}
+
+impl McapFile {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let mut input = Input::open(path)?;
+        if input.read(0, MAGIC.len() as u64)?.as_deref() != Some(MAGIC) {
+            return Err(input.bad("not an MCAP file"));
+        }
+        Ok(Self { input, schemas: HashMap::new(), topics: HashMap::new(), chunk: None })
+    }
+
+    /// Kind and body of a record of the file; `None` if it is cut off.
+    fn record(&mut self, at: u64) -> Result<Option<(u8, Vec<u8>)>, ImportError> {
+        let Some(head) = self.input.read(at, HEAD)? else { return Ok(None) };
+        let Some((kind, length)) = head_of(&head) else { return Ok(None) };
+        Ok(self.input.read(at + HEAD, length)?.map(|body| (kind, body)))
+    }
+
+    fn unpacked(&self, body: &[u8]) -> Result<Vec<u8>, ImportError> {
+        let record = mcap::parse_record(CHUNK, body).map_err(|e| self.input.bad(e.to_string()))?;
+        let Record::Chunk { header, data } = record else {
+            return Err(self.input.bad("a damaged chunk"));
+        };
+        let unpacked = unpack(&header.compression, data.into_owned(), header.uncompressed_size);
+        unpacked.map_err(|why| self.input.bad(why))
+    }
+
+    /// Handles one record; `at` is the position of its body in the chunk or in the file.
+    fn take(
+        &mut self,
+        (kind, body): (u8, &[u8]),
+        chunk: Option<u64>,
+        at: u64,
+        on: &mut OnMessage<'_>,
+    ) -> Result<(), ImportError> {
+        if ![SCHEMA, CHANNEL, MESSAGE].contains(&kind) {
+            return Ok(());
+        }
+        let record = mcap::parse_record(kind, body).map_err(|e| self.input.bad(e.to_string()))?;
+        match record {
+            Record::Schema { header, .. } => {
+                self.schemas.insert(header.id, header.name);
+            }
+            Record::Channel(channel) => {
+                let kind = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+                let cdr = channel.message_encoding != "ros1";
+                self.topics.insert(channel.id, Topic { name: channel.topic, kind, cdr });
+            }
+            Record::Message { header, data } => {
+                let at = at + MESSAGE_HEAD as u64;
+                let place = Place { chunk, at, length: data.len() };
+                if let Some(topic) = self.topics.get(&header.channel_id) {
+                    on(topic, place, &data)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn head_of(bytes: &[u8]) -> Option<(u8, u64)> {
+    let (kind, length) = bytes.split_first()?;
+    Some((*kind, u64::from_le_bytes(length.get(..8)?.try_into().ok()?)))
+}
+
+impl Container for McapFile {
+    fn format(&self) -> &'static str {
+        "MCAP"
+    }
+
+    fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError> {
+        let mut at = MAGIC.len() as u64;
+        while at < self.input.length {
+            let Some((kind, body)) = self.record(at)? else {
+                let left = self.input.length - at;
+                return Ok(Some(format!(
+                    "the file is cut off: its last {left} bytes are left out"
+                )));
+            };
+            if kind == FOOTER {
+                return Ok(None);
+            }
+            if kind == CHUNK {
+                let bytes = self.unpacked(&body)?;
+                let mut inner = 0;
+                while let Some(rest) = bytes.get(inner..).filter(|rest| !rest.is_empty()) {
+                    let damaged = || self.input.bad("a damaged record");
+                    let (kind, length) = head_of(rest).ok_or_else(damaged)?;
+                    let length = usize::try_from(length).unwrap_or(usize::MAX);
+                    let from = inner + HEAD as usize;
+                    let body = bytes.get(from..from.saturating_add(length)).ok_or_else(damaged)?;
+                    self.take((kind, body), Some(at), from as u64, on)?;
+                    inner = from + length;
+                }
+            } else {
+                self.take((kind, &body), None, at + HEAD, on)?;
+            }
+            at += HEAD + body.len() as u64;
+        }
+        Ok(Some("the file is cut off: it has no footer".into()))
+    }
+
+    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
+        let path = self.input.path.clone();
+        let gone = || ImportError::content(&path, "the file has changed");
+        let Some(chunk) = place.chunk else {
+            return self.input.read(place.at, place.length as u64)?.ok_or_else(gone);
+        };
+        if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
+            let (_, body) = self.record(chunk)?.ok_or_else(gone)?;
+            self.chunk = Some((chunk, self.unpacked(&body)?));
+        }
+        let from = usize::try_from(place.at).unwrap_or(usize::MAX);
+        let range = from..from.saturating_add(place.length);
+        let found = self.chunk.as_ref().and_then(|(_, bytes)| bytes.get(range));
+        found.map(<[u8]>::to_vec).ok_or_else(gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use mcap::records::MessageHeader;
+
+    fn messages(path: &Path) -> (Vec<(String, String, Vec<u8>)>, Option<String>) {
+        let mut file = McapFile::open(path).unwrap();
+        let mut found = Vec::new();
+        let remark = file.scan(&mut |topic, place, bytes| {
+            found.push((topic.clone(), place, bytes.to_vec()));
+            Ok(())
+        });
+        let remark = remark.unwrap();
+        let each = found.into_iter().map(|(topic, place, bytes)| {
+            assert_eq!(file.message(place).unwrap(), bytes, "read again at its place");
+            assert!(topic.cdr);
+            (topic.name, topic.kind, bytes)
+        });
+        (each.collect(), remark)
+    }
+
+    #[test]
+    fn messages_are_found_in_chunks_and_outside() {
+        let folder = tempfile::tempdir().unwrap();
+        for chunks in [true, false] {
+            let path = folder.path().join(format!("{chunks}.mcap"));
+            let options = mcap::WriteOptions::new().compression(None).use_chunks(chunks);
+            let options = options.chunk_size(Some(100));
+            let mut writer = options.create(std::fs::File::create(&path).unwrap()).unwrap();
+            let schema = writer.add_schema("std_msgs/msg/Int32", "ros2msg", b"int32 data").unwrap();
+            let none = std::collections::BTreeMap::new();
+            let channel_id = writer.add_channel(schema, "/exposure", "cdr", &none).unwrap();
+            for sequence in 0..9_u8 {
+                let time = u64::from(sequence);
+                let (log_time, publish_time, sequence) = (time, time, sequence.into());
+                let header = MessageHeader { channel_id, sequence, log_time, publish_time };
+                writer.write_to_known_channel(&header, &[time as u8; 40]).unwrap();
+            }
+            writer.finish().unwrap();
+            drop(writer);
+            let (found, remark) = messages(&path);
+            assert_eq!((found.len(), remark), (9, None));
+            for (i, (topic, kind, bytes)) in found.iter().enumerate() {
+                assert_eq!((topic.as_str(), kind.as_str()), ("/exposure", "std_msgs/msg/Int32"));
+                assert_eq!(*bytes, [i as u8; 40]);
+            }
+            // Cut off: what is whole is read, and the rest is named.
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, bytes.get(..bytes.len() / 3).unwrap()).unwrap();
+            let (found, remark) = messages(&path);
+            assert!((1..9).contains(&found.len()), "{} messages", found.len());
+            assert!(remark.unwrap().contains("cut off"));
+        }
+    }
+}

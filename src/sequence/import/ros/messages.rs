@@ -1,0 +1,188 @@
+//! The messages that are read: `sensor_msgs/Image` and `CompressedImage`, `dvs_msgs/EventArray`,
+//! `event_camera_msgs/EventPacket`, and `std_msgs/Int32` for exposure times.
+
+use super::packet::Decoder;
+use super::wire::{Bad, Wire};
+use crate::event::Event;
+use crate::image::{ImageU8, Size};
+
+/// What a message holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Image,
+    CompressedImage,
+    EventArray,
+    EventPacket,
+    Number,
+}
+
+impl Kind {
+    /// The kind of a type's name, of ROS 1 or 2.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name.replace("/msg/", "/").as_str() {
+            "sensor_msgs/Image" => Some(Self::Image),
+            "sensor_msgs/CompressedImage" => Some(Self::CompressedImage),
+            "dvs_msgs/EventArray" | "prophesee_event_msgs/EventArray" => Some(Self::EventArray),
+            "event_camera_msgs/EventPacket" | "event_array_msgs/EventArray" => {
+                Some(Self::EventPacket)
+            }
+            "std_msgs/Int32" => Some(Self::Number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_frame(self) -> bool {
+        matches!(self, Self::Image | Self::CompressedImage)
+    }
+
+    pub(super) fn has_events(self) -> bool {
+        matches!(self, Self::EventArray | Self::EventPacket)
+    }
+}
+
+/// The time in the header of a message, in microseconds.
+pub(super) fn stamp_us(bytes: &[u8], cdr: bool) -> Result<i64, Bad> {
+    Wire::new(bytes, cdr)?.header_us()
+}
+
+pub(super) fn number(bytes: &[u8], cdr: bool) -> Result<i64, Bad> {
+    Ok(i64::from(Wire::new(bytes, cdr)?.u32()? as i32))
+}
+
+pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
+    let mut wire = Wire::new(bytes, cdr)?;
+    wire.header_us()?;
+    wire.string()?;
+    let picture = image::load_from_memory(wire.bytes()?).map_err(|e| e.to_string())?.into_rgb8();
+    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    ImageU8::from_rgb(size, picture.as_raw()).map_err(|e| e.to_string())
+}
+
+pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
+    let mut wire = Wire::new(bytes, cdr)?;
+    wire.header_us()?;
+    let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
+    let encoding = wire.string()?;
+    let big_endian = wire.u8()? != 0;
+    let step = wire.u32()? as usize;
+    let data = wire.bytes()?;
+    // Positions of blue, green and red in a pixel, its bytes, and the byte of a sample that counts.
+    let (order, pixel, byte): (&[usize], usize, usize) = match encoding.as_str() {
+        "mono8" | "8UC1" => (&[0], 1, 0),
+        "mono16" | "16UC1" => (&[0], 2, usize::from(!big_endian)),
+        "bgr8" | "8UC3" => (&[0, 1, 2], 3, 0),
+        "rgb8" => (&[2, 1, 0], 3, 0),
+        "bgra8" | "8UC4" => (&[0, 1, 2], 4, 0),
+        "rgba8" => (&[2, 1, 0], 4, 0),
+        other => {
+            return Err(format!(
+                "images of encoding {other:?} are not read: republish them as bgr8 or mono8 \
+                 (image_proc)"
+            ));
+        }
+    };
+    let row = width.checked_mul(pixel).filter(|row| *row > 0 && *row <= step);
+    let row = row.ok_or_else(|| format!("{width} pixels do not fit in rows of {step} bytes"))?;
+    if step.checked_mul(height).is_none_or(|bytes| bytes > data.len()) {
+        return Err(format!("{} bytes are too few for {height} rows of {step}", data.len()));
+    }
+    let mut planes = Vec::with_capacity(order.len() * width * height);
+    for channel in order {
+        for row in data.chunks_exact(step).take(height).filter_map(|r| r.get(..row)) {
+            planes.extend(row.iter().skip(channel + byte).step_by(pixel));
+        }
+    }
+    ImageU8::new(order.len(), Size::new(width, height), planes).map_err(|e| e.to_string())
+}
+
+/// Appends the events of a message. Returns the size of its sensor.
+pub(super) fn event_array(bytes: &[u8], cdr: bool, out: &mut Vec<Event>) -> Result<Size, Bad> {
+    let mut wire = Wire::new(bytes, cdr)?;
+    wire.header_us()?;
+    let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
+    let count = wire.u32()? as usize;
+    // An event takes 13 bytes, in CDR up to 16 with its alignment.
+    if count > bytes.len() / if wire.is_cdr() { 12 } else { 13 } {
+        return Err("the message is cut off".into());
+    }
+    out.reserve(count);
+    for _ in 0..count {
+        let (x, y) = (wire.u16()?, wire.u16()?);
+        let t_us = wire.time_us()?;
+        out.push(Event { t_us, x, y, polarity: wire.u8()? != 0 });
+    }
+    Ok(Size::new(width, height))
+}
+
+/// A packet of encoded events.
+#[derive(Debug)]
+pub(super) struct Packet<'a> {
+    pub(super) sensor: Size,
+    pub(super) stamp_us: i64,
+    pub(super) encoding: String,
+    time_base_ns: u64,
+    big_endian: bool,
+    data: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    pub(super) fn read(bytes: &'a [u8], cdr: bool) -> Result<Self, Bad> {
+        let mut wire = Wire::new(bytes, cdr)?;
+        let stamp_us = wire.header_us()?;
+        let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
+        wire.u64()?;
+        let time_base_ns = wire.u64()?;
+        let encoding = wire.string()?;
+        let big_endian = wire.u8()? != 0;
+        let (sensor, data) = (Size::new(width, height), wire.bytes()?);
+        Ok(Self { sensor, stamp_us, encoding, time_base_ns, big_endian, data })
+    }
+
+    /// Appends the events. The state of the decoder goes on from packet to packet.
+    pub(super) fn decode(&self, state: &mut Decoder, out: &mut Vec<Event>) -> Result<(), Bad> {
+        let base_us = i64::try_from(self.time_base_ns / 1000).unwrap_or(i64::MAX);
+        state.decode(&self.encoding, base_us, self.big_endian, self.data, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    fn image_message(encoding: &str, step: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; 12];
+        bytes.extend(0_u32.to_le_bytes());
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend(2_u32.to_le_bytes());
+        bytes.extend((encoding.len() as u32).to_le_bytes());
+        bytes.extend(encoding.as_bytes());
+        bytes.push(0);
+        bytes.extend(step.to_le_bytes());
+        bytes.extend((data.len() as u32).to_le_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn pixels_of_every_encoding_become_planes() {
+        let planes = |encoding, step, data: &[u8]| {
+            image(&image_message(encoding, step, data), false).map(|p| p.data().to_vec())
+        };
+        assert_eq!(planes("mono8", 2, &[1, 2]).unwrap(), [1, 2]);
+        assert_eq!(planes("mono16", 4, &[0, 1, 0, 2]).unwrap(), [1, 2]);
+        assert_eq!(planes("bgr8", 8, &[1, 2, 3, 4, 5, 6, 0, 0]).unwrap(), [1, 4, 2, 5, 3, 6]);
+        assert_eq!(planes("rgb8", 6, &[1, 2, 3, 4, 5, 6]).unwrap(), [3, 6, 2, 5, 1, 4]);
+        assert_eq!(planes("rgba8", 8, &[1, 2, 3, 9, 4, 5, 6, 9]).unwrap(), [3, 6, 2, 5, 1, 4]);
+        assert!(planes("bayer_rggb8", 2, &[1, 2]).unwrap_err().contains("bayer_rggb8"));
+        assert!(planes("mono8", 1, &[1, 2]).is_err() && planes("bgr8", 6, &[1]).is_err());
+    }
+
+    #[test]
+    fn a_count_that_the_message_cannot_hold_is_refused() {
+        let mut bytes = vec![0; 24];
+        bytes.extend(u32::MAX.to_le_bytes());
+        assert!(event_array(&bytes, false, &mut Vec::new()).is_err());
+    }
+}

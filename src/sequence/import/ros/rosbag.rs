@@ -1,0 +1,283 @@
+//! ROS 1 bags, format 2.0 (wiki.ros.org/Bags/Format/2.0).
+
+use super::container::{Container, Input, OnMessage, Place, Topic, unpack};
+use crate::sequence::import::error::ImportError;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The first bytes of a file.
+pub(super) const MAGIC: &[u8] = b"#ROSBAG V2.0\n";
+
+/// Kinds of records.
+const MESSAGE: u8 = 2;
+const CHUNK: u8 = 5;
+const CONNECTION: u8 = 7;
+
+/// A bag.
+pub(super) struct Bag {
+    input: Input,
+    topics: HashMap<u32, Topic>,
+    /// The chunk that was read last: neighbouring messages share it.
+    chunk: Option<(u64, Vec<u8>)>,
+}
+
+/// A record: the fields of its header, and the range of its data.
+struct Record<'a> {
+    fields: Vec<(&'a [u8], &'a [u8])>,
+    data_at: usize,
+    data: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record at a position of `bytes`; `None` if it is cut off.
+    fn read(bytes: &'a [u8], at: usize) -> Option<Self> {
+        let header_length = length(bytes, at)?;
+        let header_at = at.checked_add(4)?;
+        let header = bytes.get(header_at..header_at.checked_add(header_length)?)?;
+        let data_length = length(bytes, header_at + header_length)?;
+        let data_at = header_at + header_length + 4;
+        let data = bytes.get(data_at..data_at.checked_add(data_length)?)?;
+        Some(Self { fields: fields(header)?, data_at, data })
+    }
+
+    fn field(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.iter().find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| *value)
+    }
+
+    fn number(&self, name: &str) -> Option<u32> {
+        Some(u32::from_le_bytes(self.field(name)?.try_into().ok()?))
+    }
+
+    fn op(&self) -> Option<u8> {
+        self.field("op")?.first().copied()
+    }
+}
+
+fn length(bytes: &[u8], at: usize) -> Option<usize> {
+    let four = bytes.get(at..at.checked_add(4)?)?;
+    usize::try_from(u32::from_le_bytes(four.try_into().ok()?)).ok()
+}
+
+/// The fields of a header, each a length and `name=value`.
+fn fields(header: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let (mut at, mut out) = (0, Vec::new());
+    while at < header.len() {
+        let field = header.get(at + 4..(at + 4).checked_add(length(header, at)?)?)?;
+        let equals = field.iter().position(|b| *b == b'=')?;
+        out.push((field.get(..equals)?, field.get(equals + 1..)?));
+        at += 4 + field.len();
+    }
+    Some(out)
+}
+
+impl Bag {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let mut input = Input::open(path)?;
+        let magic = input.read(0, MAGIC.len() as u64)?;
+        if magic.as_deref() != Some(MAGIC) {
+            return Err(input.bad("not a ROS 1 bag of version 2.0: convert it with rosbag fix"));
+        }
+        Ok(Self { input, topics: HashMap::new(), chunk: None })
+    }
+
+    /// The bytes of a record in the file; `None` if it is cut off.
+    fn record(&mut self, at: u64) -> Result<Option<Vec<u8>>, ImportError> {
+        let mut total = 0;
+        for _ in 0..2 {
+            let Some(four) = self.input.read(at.saturating_add(total), 4)? else { return Ok(None) };
+            total += 4 + length(&four, 0).unwrap_or(0) as u64;
+        }
+        self.input.read(at, total)
+    }
+
+    fn connection(&mut self, record: &Record<'_>) -> Option<()> {
+        let connection = fields(record.data)?;
+        let get = |name: &str| {
+            let found = connection.iter().find(|(n, _)| *n == name.as_bytes());
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
+        let name = String::from_utf8_lossy(record.field("topic")?).into_owned();
+        let topic = Topic { name, kind: get("type")?, cdr: false };
+        self.topics.insert(record.number("conn")?, topic);
+        Some(())
+    }
+
+    fn unpacked(&self, record: &Record<'_>) -> Result<Vec<u8>, ImportError> {
+        let compression = record.field("compression").unwrap_or(b"none");
+        let size = record.number("size").map_or(record.data.len() as u64, u64::from);
+        let compression = String::from_utf8_lossy(compression);
+        unpack(&compression, record.data.to_vec(), size).map_err(|why| self.input.bad(why))
+    }
+
+    /// Reads the records in `bytes`, which are a chunk or one record of the file.
+    fn records(
+        &mut self,
+        bytes: &[u8],
+        chunk: Option<u64>,
+        file_at: u64,
+        on: &mut OnMessage<'_>,
+    ) -> Result<(), ImportError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let damaged = || self.input.bad("a damaged record");
+            let record = Record::read(bytes, at).ok_or_else(damaged)?;
+            let end = record.data_at + record.data.len();
+            match record.op() {
+                Some(CONNECTION) => {
+                    let damaged = self.input.bad("a damaged description of a topic");
+                    self.connection(&record).ok_or(damaged)?;
+                }
+                Some(MESSAGE) => {
+                    let topic = record.number("conn").and_then(|c| self.topics.get(&c));
+                    let place_at =
+                        if chunk.is_some() { 0 } else { file_at } + record.data_at as u64;
+                    let place = Place { chunk, at: place_at, length: record.data.len() };
+                    if let Some(topic) = topic.cloned() {
+                        on(&topic, place, record.data)?;
+                    }
+                }
+                Some(CHUNK) if chunk.is_none() => {
+                    let unpacked = self.unpacked(&record)?;
+                    self.records(&unpacked, Some(file_at), file_at, on)?;
+                }
+                _ => {}
+            }
+            at = end;
+        }
+        Ok(())
+    }
+}
+
+impl Container for Bag {
+    fn format(&self) -> &'static str {
+        "ROS 1 bag"
+    }
+
+    fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError> {
+        let mut at = MAGIC.len() as u64;
+        while at < self.input.length {
+            let Some(bytes) = self.record(at)? else {
+                let left = self.input.length - at;
+                return Ok(Some(format!("the bag is cut off: its last {left} bytes are left out")));
+            };
+            self.records(&bytes, None, at, on)?;
+            at += bytes.len() as u64;
+        }
+        Ok(None)
+    }
+
+    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
+        let path = self.input.path.clone();
+        let gone = || ImportError::content(&path, "the file has changed");
+        let Some(chunk) = place.chunk else {
+            return self.input.read(place.at, place.length as u64)?.ok_or_else(gone);
+        };
+        if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
+            let bytes = self.record(chunk)?.ok_or_else(gone)?;
+            let record = Record::read(&bytes, 0).ok_or_else(gone)?;
+            self.chunk = Some((chunk, self.unpacked(&record)?));
+        }
+        let from = usize::try_from(place.at).unwrap_or(usize::MAX);
+        let range = from..from.saturating_add(place.length);
+        let found = self.chunk.as_ref().and_then(|(_, bytes)| bytes.get(range));
+        found.map(<[u8]>::to_vec).ok_or_else(gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    fn with_length(bytes: &[u8]) -> Vec<u8> {
+        [&(bytes.len() as u32).to_le_bytes(), bytes].concat()
+    }
+
+    fn header(fields: &[(&str, &[u8])]) -> Vec<u8> {
+        let each = fields
+            .iter()
+            .map(|(name, value)| with_length(&[name.as_bytes(), b"=", value].concat()));
+        each.flatten().collect()
+    }
+
+    fn record(fields: &[(&str, &[u8])], data: &[u8]) -> Vec<u8> {
+        [with_length(&header(fields)), with_length(data)].concat()
+    }
+
+    /// A bag of one topic with nine messages, three a chunk.
+    fn bag(compression: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+        let one = 1_u32.to_le_bytes();
+        let described = header(&[("topic", b"/exposure"), ("type", b"std_msgs/Int32")]);
+        let fields: [(&str, &[u8]); 3] =
+            [("op", &[CONNECTION]), ("conn", &one), ("topic", b"/exposure")];
+        let connection = record(&fields, &described);
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(record(&[("op", &[3]), ("index_pos", &[0; 8])], &[b' '; 50]));
+        for chunk in 0..3_u8 {
+            let mut inner = if chunk == 0 { connection.clone() } else { Vec::new() };
+            for number in 3 * chunk..3 * chunk + 3 {
+                let fields: [(&str, &[u8]); 3] =
+                    [("op", &[MESSAGE]), ("conn", &one), ("time", &[0; 8])];
+                inner.extend(record(&fields, &[number; 40]));
+            }
+            let size = (inner.len() as u32).to_le_bytes();
+            let fields: [(&str, &[u8]); 3] =
+                [("op", &[CHUNK]), ("compression", compression.as_bytes()), ("size", &size)];
+            bytes.extend(record(&fields, &pack(&inner)));
+            bytes.extend(record(&[("op", &[4]), ("conn", &one)], &[0; 12]));
+        }
+        bytes.extend(connection);
+        bytes
+    }
+
+    fn messages(path: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
+        let mut bag = Bag::open(path).map_err(|e| e.to_string())?;
+        let mut found = Vec::new();
+        let remark = bag.scan(&mut |topic, place, bytes| {
+            assert_eq!((topic.name.as_str(), topic.kind.as_str()), ("/exposure", "std_msgs/Int32"));
+            found.push((place, bytes.to_vec()));
+            Ok(())
+        });
+        let remark = remark.map_err(|e| e.to_string())?;
+        let each = found.into_iter().map(|(place, bytes)| {
+            assert_eq!(bag.message(place).unwrap(), bytes, "read again at its place");
+            bytes
+        });
+        Ok((each.collect(), remark))
+    }
+
+    #[test]
+    fn messages_are_found_in_chunks_of_every_compression() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bag");
+        let bz2 = |bytes: &[u8]| {
+            let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            packed.write_all(bytes).unwrap();
+            packed.finish().unwrap()
+        };
+        let lz4 = |bytes: &[u8]| {
+            let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            packed.write_all(bytes).unwrap();
+            packed.finish().unwrap()
+        };
+        for bytes in [bag("none", <[u8]>::to_vec), bag("bz2", bz2), bag("lz4", lz4)] {
+            std::fs::write(&path, &bytes).unwrap();
+            let wanted: Vec<Vec<u8>> = (0..9).map(|n| vec![n; 40]).collect();
+            assert_eq!(messages(&path).unwrap(), (wanted.clone(), None));
+            // Cut off within the second chunk.
+            std::fs::write(&path, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+            let (found, remark) = messages(&path).unwrap();
+            assert_eq!(Some(found.as_slice()), wanted.get(..3));
+            assert!(remark.unwrap().contains("cut off"));
+        }
+        let bytes = bag("xz", <[u8]>::to_vec);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(messages(&path).unwrap_err().contains("compressed by xz"));
+        // A chunk that unpacks to another size than is stated.
+        let bytes = bag("bz2", |inner| bz2(inner.get(1..).unwrap()));
+        std::fs::write(&path, bytes).unwrap();
+        assert!(messages(&path).unwrap_err().contains("unpacks to"));
+    }
+}

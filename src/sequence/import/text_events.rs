@@ -1,0 +1,207 @@
+//! Events in a text file, one a line.
+
+use super::error::ImportError;
+use super::options::{ImportOptions, TimeUnit};
+use super::text_table::{Number, Table, guess_unit, unit_in_name};
+use crate::event::Event;
+use crate::image::Size;
+use std::path::Path;
+
+/// The events of a file.
+#[derive(Debug)]
+pub(super) struct TextEvents {
+    pub(super) events: Vec<Event>,
+    /// Lines that are no event.
+    pub(super) unreadable: usize,
+    /// Size of the sensor, if the first line has it.
+    pub(super) sensor: Option<Size>,
+    /// How the columns and their unit were told.
+    pub(super) remark: String,
+}
+
+/// Positions of x, y, t and p in a row, and the unit of t if its name has one.
+struct Columns {
+    at: [usize; 4],
+    unit: Option<TimeUnit>,
+    origin: &'static str,
+}
+
+/// Names of x, y, t and p; a unit after the name is taken off first.
+const NAMES: [&[&str]; 4] = [
+    &["x", "xs", "col", "column", "u", "x_coordinate"],
+    &["y", "ys", "row", "v", "y_coordinate"],
+    &["t", "ts", "time", "times", "timestamp", "timestamps", "t_sec"],
+    &["p", "ps", "pol", "polarity", "polarities", "on"],
+];
+
+pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, ImportError> {
+    let mut table = Table::open(path)?;
+    let columns = columns(path, &table, options)?;
+    let times = table.sample.iter().filter_map(|row| Number::parse(row.get(columns.at[2])?));
+    let (unit, unit_origin) = match (options.event_unit, columns.unit) {
+        (Some(unit), _) => (unit, "as stated"),
+        (None, Some(unit)) => (unit, "from the header"),
+        (None, None) => (guess_unit(times.map(Number::value)), "guessed"),
+    };
+    let (mut events, mut unreadable) = (Vec::new(), 0);
+    while let Some(row) = table.row(path)? {
+        match event(&row, columns.at, unit) {
+            Some(event) => events.push(event),
+            None => unreadable += 1,
+        }
+    }
+    if events.is_empty() {
+        return Err(ImportError::content(path, format!("no events in its {unreadable} lines")));
+    }
+    let mut order: Vec<(usize, &str)> = columns.at.into_iter().zip(["x", "y", "t", "p"]).collect();
+    order.sort_unstable();
+    let order: Vec<&str> = order.into_iter().map(|(_, name)| name).collect();
+    let remark = format!(
+        "{}: columns {} ({}), times in {} ({unit_origin})",
+        path.display(),
+        order.join(" "),
+        columns.origin,
+        unit.symbol(),
+    );
+    let sensor = table.size.map(|(w, h)| Size::new(w, h));
+    Ok(TextEvents { events, unreadable, sensor, remark })
+}
+
+fn event(row: &[String], [x, y, t, p]: [usize; 4], unit: TimeUnit) -> Option<Event> {
+    let number = |at: usize| Number::parse(row.get(at)?);
+    let pixel = |at: usize| {
+        let v = number(at)?.value().round();
+        (0.0..65536.0).contains(&v).then_some(v as u16)
+    };
+    let polarity = match number(p)?.value() {
+        1.0 => true,
+        0.0 | -1.0 => false,
+        _ => return None,
+    };
+    Some(Event { t_us: number(t)?.us(unit), x: pixel(x)?, y: pixel(y)?, polarity })
+}
+
+fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Columns, ImportError> {
+    let unclear = |why: &str| {
+        ImportError::content(
+            path,
+            format!("{why}: name the columns in their order, for example --columns t,x,y,p"),
+        )
+    };
+    let stated = options.columns.as_ref();
+    if let Some(names) = stated.or(table.names.as_ref()) {
+        let find = |known: &[&str]| names.iter().position(|n| known.contains(&bare(n)));
+        if let [Some(x), Some(y), Some(t), Some(p)] = NAMES.map(find) {
+            let unit = names.get(t).and_then(|n| unit_in_name(n));
+            let origin = if stated.is_some() { "as stated" } else { "from the header" };
+            return Ok(Columns { at: [x, y, t, p], unit, origin });
+        }
+        if stated.is_some() {
+            return Err(unclear("the columns given lack one of x, y, t and p"));
+        }
+    }
+    let at = guess(&table.sample).ok_or_else(|| unclear("its columns cannot be told"))?;
+    Ok(Columns { at, unit: None, origin: "guessed" })
+}
+
+/// A column's name without its unit.
+fn bare(name: &str) -> &str {
+    let end = match unit_in_name(name) {
+        Some(_) => name.trim_end_matches([')', ']']).rfind(|c: char| !c.is_ascii_alphabetic()),
+        None => None,
+    };
+    name.get(..end.unwrap_or(name.len())).unwrap_or(name).trim_end_matches([' ', '_', '[', '('])
+}
+
+/// Tells four columns apart: the polarity has two values, the time never decreases and spans the most,
+/// and of the other two x comes first.
+fn guess(sample: &[Vec<String>]) -> Option<[usize; 4]> {
+    let numbers = |row: &Vec<String>| {
+        let numbers: Option<Vec<f64>> =
+            row.iter().map(|c| Number::parse(c).map(Number::value)).collect();
+        <[f64; 4]>::try_from(numbers?).ok()
+    };
+    let rows: Vec<[f64; 4]> = sample.iter().filter_map(numbers).collect();
+    // Single lines may be damaged.
+    (rows.len() > 1 && 2 * rows.len() > sample.len()).then_some(())?;
+    let column = |at: usize| rows.iter().filter_map(move |row| row.get(at).copied());
+    let is_sign = |at: &usize| column(*at).all(|v| v == 0.0 || v.abs() == 1.0);
+    let polarity = (0..4).rev().find(is_sign)?;
+    let rises = |at: &usize| column(*at).zip(column(*at).skip(1)).all(|(a, b)| a <= b);
+    let spread = |at: usize| {
+        let (low, high) = column(at).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let fractions = column(at).any(|v| v.fract() != 0.0);
+        (fractions, high - low)
+    };
+    let times = (0..4).filter(|at| *at != polarity).filter(rises);
+    let time = times.max_by(|a, b| {
+        let (a, b) = (spread(*a), spread(*b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })?;
+    let mut others = (0..4).filter(|at| *at != polarity && *at != time);
+    Some([others.next()?, others.next()?, time, polarity])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    fn parse(text: &str, options: &ImportOptions) -> Result<TextEvents, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.csv");
+        std::fs::write(&path, text).unwrap();
+        read(&path, options).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn columns_are_told_by_header_option_or_content() {
+        let wanted = [
+            Event { t_us: 1_000_000, x: 30, y: 4, polarity: true },
+            Event { t_us: 1_000_250, x: 2, y: 9, polarity: false },
+        ];
+        let plain = ImportOptions::default();
+        let stated = ImportOptions {
+            columns: Some(["p", "t", "y", "x"].map(String::from).to_vec()),
+            event_unit: Some(TimeUnit::Milliseconds),
+            ..ImportOptions::default()
+        };
+        let cases = [
+            (
+                "x,y,p,t_us\n30,4,1,1000000\n2,9,-1,1000250\n",
+                &plain,
+                "x y p t (from the header), times in us (from",
+            ),
+            ("1.0 30 4 1\n1.00025 2 9 0\n", &plain, "t x y p (guessed), times in s (guessed)"),
+            ("64 48\n1000000 30 4 1\n1000250 2 9 0\n", &plain, "t x y p (guessed), times in us"),
+            (
+                "1 1000 4 30\n0 1000.25 9 2\n",
+                &stated,
+                "p t y x (as stated), times in ms (as stated)",
+            ),
+            (
+                "timestamp [s];X;Y;polarity\n1.0;30;4;True\n1.00025;2;9;False\n",
+                &plain,
+                "in s (from",
+            ),
+        ];
+        for (text, options, remark) in cases {
+            let read = parse(text, options).unwrap();
+            assert_eq!(read.events, wanted, "{text}");
+            assert!(read.remark.contains(remark), "{}", read.remark);
+            assert_eq!(read.unreadable, 0);
+        }
+        assert_eq!(parse(cases[2].0, &plain).unwrap().sensor, Some(Size::new(64, 48)));
+    }
+
+    #[test]
+    fn what_cannot_be_told_or_read_is_said() {
+        let plain = ImportOptions::default();
+        let error = parse("5 9 30 4 1\n6 8 2 9 0\n", &plain).unwrap_err();
+        assert!(error.contains("--columns t,x,y,p"), "{error}");
+        let read = parse("t,x,y,p\n1,2,3,1\n2,-7,3,1\nend\n3,1,1,2\n", &plain).unwrap();
+        assert_eq!((read.events.len(), read.unreadable), (1, 3));
+        assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("no events"));
+    }
+}

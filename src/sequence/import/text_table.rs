@@ -1,0 +1,211 @@
+//! Text files of numbers: separated by commas, semicolons, tabs or blanks, with or without a header.
+
+use super::error::ImportError;
+use super::options::TimeUnit;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+
+/// Lines from which the form of a file is told.
+const SAMPLE: usize = 500;
+
+/// A number as it is written: whole numbers keep all digits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Whole(i64),
+    Fraction(f64),
+}
+
+impl Number {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_matches('"');
+        if let Ok(whole) = text.parse() {
+            return Some(Self::Whole(whole));
+        }
+        match text {
+            "True" | "true" | "TRUE" => return Some(Self::Whole(1)),
+            "False" | "false" | "FALSE" => return Some(Self::Whole(0)),
+            _ => {}
+        }
+        // "nan" and "inf" parse too.
+        text.parse().ok().filter(|f: &f64| f.is_finite()).map(Self::Fraction)
+    }
+
+    pub(super) fn value(self) -> f64 {
+        match self {
+            Self::Whole(n) => n as f64,
+            Self::Fraction(f) => f,
+        }
+    }
+
+    /// The time in whole microseconds, rounded down from nanoseconds and to the nearest otherwise.
+    pub(super) fn us(self, unit: TimeUnit) -> i64 {
+        match (self, unit) {
+            (Self::Whole(n), TimeUnit::Nanoseconds) => n.div_euclid(1000),
+            (Self::Whole(n), TimeUnit::Microseconds) => n,
+            (Self::Whole(n), TimeUnit::Milliseconds) => n.saturating_mul(1000),
+            (Self::Whole(n), TimeUnit::Seconds) => n.saturating_mul(1_000_000),
+            (Self::Fraction(f), unit) => (f * unit.in_us()).round() as i64,
+        }
+    }
+}
+
+/// The unit that times are in: fractions are seconds, unless they are far too large for them, and
+/// whole numbers microseconds, unless they are nanoseconds since 1970.
+pub(super) fn guess_unit(times: impl Iterator<Item = f64>) -> TimeUnit {
+    let (largest, fractions) = times.fold((0.0, false), |(largest, fractions), t| {
+        (f64::max(largest, t.abs()), fractions || t.fract() != 0.0)
+    });
+    match largest {
+        n if n >= 1e17 => TimeUnit::Nanoseconds,
+        n if fractions && n < 1e11 => TimeUnit::Seconds,
+        _ => TimeUnit::Microseconds,
+    }
+}
+
+/// The unit in the name of a column, such as `t_us`, `time [ms]` or `timestamp(s)`.
+pub(super) fn unit_in_name(name: &str) -> Option<TimeUnit> {
+    let parts = name.split(|c: char| !c.is_ascii_alphabetic());
+    // A single word is the name itself.
+    let last = parts.filter(|p| !p.is_empty()).skip(1).last()?;
+    let last = last.to_ascii_lowercase();
+    match last.as_str() {
+        "sec" | "second" | "seconds" => Some(TimeUnit::Seconds),
+        other => TimeUnit::from_symbol(other),
+    }
+}
+
+/// A text file, open after its header.
+pub(super) struct Table {
+    /// Names of the columns, in lower case, if the file has them.
+    pub(super) names: Option<Vec<String>>,
+    /// Two whole numbers alone in the first line: the size of the sensor, as `WIDTH HEIGHT`.
+    pub(super) size: Option<(usize, usize)>,
+    /// The first rows.
+    pub(super) sample: Vec<Vec<String>>,
+    separator: Option<char>,
+    lines: Lines<BufReader<File>>,
+    sent: usize,
+}
+
+impl Table {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let file = File::open(path).map_err(|e| ImportError::io(path, e))?;
+        if !file.metadata().map_err(|e| ImportError::io(path, e))?.is_file() {
+            return Err(ImportError::content(path, "not a regular file"));
+        }
+        let mut lines = BufReader::with_capacity(1 << 18, file).lines();
+        let (mut raw, mut comment) = (Vec::new(), None);
+        while raw.len() < SAMPLE {
+            let Some(line) = lines.next() else { break };
+            let line = line.map_err(|e| ImportError::io(path, e))?;
+            let text = line.trim_start_matches('\u{feff}').trim();
+            match text.strip_prefix(['#', '%']) {
+                Some(text) if raw.is_empty() => comment = Some(text.trim().to_owned()),
+                Some(_) => {}
+                None if text.is_empty() => {}
+                None => raw.push(text.to_owned()),
+            }
+        }
+        // A line in the middle is neither a header nor cut off.
+        let middle = raw.get(raw.len() / 2);
+        let separator = middle.and_then(|line| [',', ';'].into_iter().find(|c| line.contains(*c)));
+        let mut rows: Vec<Vec<String>> = raw.iter().map(|l| split(l, separator)).collect();
+        let columns = rows.get(rows.len() / 2).map_or(0, Vec::len);
+        let mut size = None;
+        if let [first, _, ..] = rows.as_slice()
+            && let [w, h] = first.as_slice()
+            && columns > 2
+            && let (Ok(w), Ok(h)) = (w.parse(), h.parse())
+        {
+            size = Some((w, h));
+            rows.remove(0);
+        }
+        let names = |row: &[String]| -> Vec<String> {
+            row.iter().map(|n| n.trim_matches('"').to_ascii_lowercase()).collect()
+        };
+        let mut header = None;
+        if let Some(first) = rows.first()
+            && rows.len() > 1
+            && first.len() == columns
+            && first.iter().all(|c| Number::parse(c).is_none())
+        {
+            header = Some(names(first));
+            rows.remove(0);
+        } else if let Some(comment) = comment {
+            let row = split(&comment, separator);
+            header = (row.len() == columns).then(|| names(&row));
+        }
+        Ok(Self { names: header, size, sample: rows, separator, lines, sent: 0 })
+    }
+
+    /// The next row; `None` at the end.
+    pub(super) fn row(&mut self, path: &Path) -> Result<Option<Vec<String>>, ImportError> {
+        if let Some(row) = self.sample.get(self.sent) {
+            self.sent += 1;
+            return Ok(Some(row.clone()));
+        }
+        for line in self.lines.by_ref() {
+            let line = line.map_err(|e| ImportError::io(path, e))?;
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with(['#', '%']) {
+                return Ok(Some(split(line, self.separator)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn split(line: &str, separator: Option<char>) -> Vec<String> {
+    match separator {
+        Some(c) => line.split(c).map(|s| s.trim().to_owned()).collect(),
+        None => line.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits_and_units_are_told() {
+        let us = |text, unit| Number::parse(text).unwrap().us(unit);
+        assert_eq!(us("1700000000123456789", TimeUnit::Nanoseconds), 1_700_000_000_123_456);
+        assert_eq!(us("1700000000.123457", TimeUnit::Seconds), 1_700_000_000_123_457);
+        assert_eq!(us("3", TimeUnit::Milliseconds), 3000);
+        assert!(Number::parse("nan").is_none() && Number::parse("x.png").is_none());
+        let guess =
+            |texts: &[&str]| guess_unit(texts.iter().map(|t| Number::parse(t).unwrap().value()));
+        assert_eq!(guess(&["0.5", "1.25"]), TimeUnit::Seconds);
+        assert_eq!(guess(&["1700000000.5"]), TimeUnit::Seconds);
+        assert_eq!(guess(&["500", "1250"]), TimeUnit::Microseconds);
+        assert_eq!(guess(&["1700000000123456"]), TimeUnit::Microseconds);
+        assert_eq!(guess(&["1700000000123456789"]), TimeUnit::Nanoseconds);
+        assert_eq!(unit_in_name("t_us"), Some(TimeUnit::Microseconds));
+        assert_eq!(unit_in_name("timestamp [ms]"), Some(TimeUnit::Milliseconds));
+        assert_eq!(unit_in_name("ts"), None);
+        assert_eq!(unit_in_name("s"), None);
+    }
+
+    #[test]
+    fn headers_sizes_and_separators_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.txt");
+        let open = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Table::open(&path).unwrap()
+        };
+        let mut plain = open("240 180\n0.1 3 4 1\n0.2 5 6 0\n");
+        assert_eq!((plain.size, plain.names.is_none()), (Some((240, 180)), true));
+        assert_eq!(plain.row(&path).unwrap().unwrap(), ["0.1", "3", "4", "1"]);
+        assert_eq!(plain.row(&path).unwrap().unwrap(), ["0.2", "5", "6", "0"]);
+        assert!(plain.row(&path).unwrap().is_none());
+        let named = open("\"T_us\", X ,y,P\r\n1,2,3,1\r\n\r\n4,5,6,0\r\n");
+        assert_eq!(named.names.unwrap(), ["t_us", "x", "y", "p"]);
+        assert_eq!(named.sample.len(), 2);
+        let commented = open("# file of events\n# t x y p\n1 2 3 1\n");
+        assert_eq!(commented.names.unwrap(), ["t", "x", "y", "p"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! HS-ERGB and BS-ERGB, the datasets of Time Lens and Time Lens++ (Tulyakov et al., CVPR 2021 and
+//! 2022): pictures with timestamp.txt, and npz files of events, whose coordinates can be fractional.
+//!
+//! BS-ERGB stores coordinates in 32nds of a pixel, which shows in their size.
+
+use super::error::ImportError;
+use super::folder::times_file;
+use super::npz_events::{NpzEvents, npz_files};
+use super::options::{ImportOptions, TimeUnit};
+use super::picture_sequence::{Parts, PictureSequence};
+use super::text_times;
+use crate::event::Event;
+use crate::formats::pictures::{pictures, read_picture};
+use crate::image::Size;
+use std::path::{Path, PathBuf};
+
+/// Names of the folder of pictures, in order of preference.
+const IMAGES: [&str; 3] = ["images_corrected", "images", "image"];
+/// Names of the folder of events, in order of preference.
+const EVENTS: [&str; 3] = ["events_aligned", "events", "event"];
+/// Steps of a pixel in coordinates of BS-ERGB.
+const STEPS: f64 = 32.0;
+
+/// The folders of pictures and of events of a sequence.
+pub(crate) fn folders(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let folder = |names: &[&str]| names.iter().map(|n| path.join(n)).find(|p| p.is_dir());
+    Some((folder(&IMAGES)?, folder(&EVENTS)?))
+}
+
+/// Whether a folder looks like this format.
+pub(super) fn is(path: &Path) -> bool {
+    folders(path).is_some_and(|(_, events)| npz_files(&events).is_ok_and(|f| !f.is_empty()))
+}
+
+pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequence, ImportError> {
+    let missing = || ImportError::content(path, "the folder has no images/ and events/");
+    let (images, events) = folders(path).ok_or_else(missing)?;
+    let pictures = pictures(&images)?;
+    let (times, remark) = text_times::read(&times_file(path, &images)?, options)?;
+    let first = pictures.first().map(|file| read_picture(file)).transpose()?;
+    let size = first.map_or(Size::new(1, 1), |p| p.size());
+    let (events, unreadable, note) = read_events(&events, options.sensor.unwrap_or(size), options)?;
+    let parts = Parts {
+        path: path.to_owned(),
+        format: "HS-ERGB or BS-ERGB".into(),
+        pictures,
+        sharp: None,
+        times,
+        events,
+        unreadable,
+        sensor: None,
+        remarks: [Some(remark), note].into_iter().flatten().collect(),
+    };
+    PictureSequence::new(parts, options)
+}
+
+/// All events of a folder, the number of those that are no events, and a remark if coordinates are in
+/// 32nds of a pixel.
+///
+/// # Errors
+/// A file cannot be read, or there are no events.
+pub(crate) fn read_events(
+    folder: &Path,
+    sensor: Size,
+    options: &ImportOptions,
+) -> Result<(Vec<Event>, usize, Option<String>), ImportError> {
+    let mut files = Vec::new();
+    for file in npz_files(folder)? {
+        files.push(NpzEvents::read(&file)?);
+    }
+    let reach = files
+        .iter()
+        .map(NpzEvents::extent)
+        .fold([0.0, 0.0], |a, b| [f64::max(a[0], b[0]), f64::max(a[1], b[1])]);
+    // Alignment moves real coordinates a little beyond the picture, never to several times its size.
+    let fine = reach[0] > 4.0 * sensor.width as f64 || reach[1] > 4.0 * sensor.height as f64;
+    let per_pixel = if fine { STEPS } else { 1.0 };
+    let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
+    let (mut events, mut unreadable) = (Vec::new(), 0);
+    for file in files {
+        unreadable += file.append(per_pixel, unit, &mut events);
+    }
+    if events.is_empty() {
+        return Err(ImportError::content(folder, "the npz files have no events"));
+    }
+    let note = fine.then(|| {
+        let [x, y] = reach;
+        format!("coordinates reach ({x}, {y}): taken as 32nds of a pixel, as BS-ERGB stores them")
+    });
+    Ok((events, unreadable, note))
+}

@@ -1,0 +1,161 @@
+//! Playback of recordings of foreign formats, as far as their exposure times are in the recording.
+
+use super::timeline::{Due, Tape, TapeError, Timeline};
+use crate::camera::{
+    DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
+};
+use crate::sequence::import::{
+    ForeignRecording, ForeignSource, ImportError, ImportOptions, check, foreign_at,
+};
+use crate::sequence::replay::settings::LONGEST_PAUSE_US;
+use crate::time::Timestamp;
+use std::path::Path;
+
+/// The recording at a path, if it is of a foreign format.
+///
+/// # Errors
+/// It holds several sequences.
+pub(super) fn source(path: &Path) -> Result<Option<ForeignSource>, TapeError> {
+    let mut found = foreign_at(path);
+    if found.len() > 1 {
+        let names: Vec<&str> = found.iter().map(|s| s.name.as_str()).collect();
+        return Err(TapeError::Find(format!(
+            "holds several sequences ({}): import them with `gem-live import`, and play the result",
+            names.join(", ")
+        )));
+    }
+    Ok(found.pop())
+}
+
+/// A recording that is being played.
+pub(super) struct Foreign {
+    recording: Box<dyn ForeignRecording>,
+    timeline: Timeline,
+    /// Start of the recording in the camera's clock.
+    origin_us: i64,
+    /// The next frame.
+    at: usize,
+    /// End of the events that were sent.
+    until_us: Option<i64>,
+    /// The frame whose events were sent, in its packet.
+    waiting: Option<Due>,
+    wanted: DeviceSelector,
+    drops: Drops,
+    epoch: u32,
+    sent: u64,
+    skipped: Vec<(String, String)>,
+}
+
+impl Foreign {
+    pub(super) fn open(
+        source: &ForeignSource,
+        wanted: DeviceSelector,
+        drops: Drops,
+    ) -> Result<Self, TapeError> {
+        let recording = source.open(&ImportOptions::default()).map_err(|error| match error {
+            // Playback has no such options.
+            ImportError::Exposure(_) => TapeError::Find(
+                "the exposure time of its frames is unknown: import it with `gem-live import \
+                 --exposure-us MICROSECONDS`, and play the result"
+                    .into(),
+            ),
+            other => other.into(),
+        })?;
+        check(recording.as_ref()).map_err(TapeError::Find)?;
+        let frames = recording.frames();
+        let origin_us = frames.first().map_or(0, |f| f.exposure_us[0]);
+        let starts_us = frames.iter().map(|f| f.exposure_us[0] - origin_us).collect();
+        let end_us = frames.last().map_or(0, |f| f.exposure_us[1] - origin_us);
+        let skipped = recording.skipped().into_iter().map(|line| match line.split_once(": ") {
+            Some((name, why)) => (name.to_owned(), why.to_owned()),
+            None => (String::new(), line),
+        });
+        let skipped = skipped.collect();
+        let epoch = wanted.next_epoch();
+        let timeline = Timeline { starts_us, end_us };
+        Ok(Self {
+            recording,
+            timeline,
+            origin_us,
+            at: 0,
+            until_us: None,
+            waiting: None,
+            wanted,
+            drops,
+            epoch,
+            sent: 0,
+            skipped,
+        })
+    }
+}
+
+impl Tape for Foreign {
+    fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    fn next(&mut self) -> Result<Option<Due>, TapeError> {
+        if let Some(frame) = self.waiting.take() {
+            return Ok(Some(frame));
+        }
+        loop {
+            let number = self.at;
+            let Some(info) = self.recording.frames().get(number) else { return Ok(None) };
+            let (name, [start, end]) = (info.name.clone(), info.exposure_us);
+            self.at += 1;
+            let from = match self.until_us {
+                Some(until) if start.saturating_sub(until) <= LONGEST_PAUSE_US => until,
+                // After a long pause nothing refers to what was before.
+                Some(_) => {
+                    self.epoch = self.wanted.next_epoch();
+                    start
+                }
+                None => start,
+            };
+            let events = self.recording.events(from, end)?;
+            let picture = match self.recording.picture(number) {
+                Ok(picture) => picture,
+                Err(error) => {
+                    self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
+                    if !self.skipped.iter().any(|(known, _)| *known == name) {
+                        self.skipped.push((name, error.to_string()));
+                    }
+                    continue;
+                }
+            };
+            self.until_us = Some(end);
+            let epoch = self.epoch;
+            let sequence = self.sent;
+            self.sent += 1;
+            let (from, until) = (Timestamp::from_us(from), Timestamp::from_us(end));
+            let at_us = end - self.origin_us;
+            let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
+            let arrived = Timestamp::now();
+            let frame = FramePacket { epoch, sequence, span, arrived, picture, truth: None };
+            self.waiting = Some(Due { at_us, frame: Some(number), packet: Packet::Frame(frame) });
+            let (edges, sensor, arrived) = (Vec::new(), self.recording.sensor(), Timestamp::now());
+            let events = events.into_iter().collect();
+            let packet = Packet::Events(EventPacket {
+                epoch,
+                from,
+                until,
+                arrived,
+                events,
+                edges,
+                sensor,
+                lost_since: None,
+            });
+            return Ok(Some(Due { at_us, frame: None, packet }));
+        }
+    }
+
+    fn go(&mut self, frame: usize) -> Result<(), TapeError> {
+        (self.at, self.until_us, self.waiting) = (frame, None, None);
+        self.epoch = self.wanted.next_epoch();
+        Ok(())
+    }
+
+    fn skipped(&self) -> &[(String, String)] {
+        &self.skipped
+    }
+}
