@@ -15,6 +15,7 @@ mod gpu_check;
 mod headless;
 mod infer;
 mod live;
+mod profile;
 mod progress;
 mod record;
 mod soak;

@@ -36,6 +36,14 @@ pub struct Found {
 }
 
 impl GenIcam {
+    /// Loads the library, if it was not loaded yet.
+    ///
+    /// # Errors
+    /// It cannot be loaded; the message names the package to install.
+    pub fn library() -> Result<(), String> {
+        library::aravis().map(|_| ())
+    }
+
     /// Lists all cameras that respond. Takes about a second if there is a network.
     ///
     /// # Errors

@@ -54,6 +54,8 @@ pub struct Listed {
     pub index: u32,
     /// Name reported by the camera.
     pub name: String,
+    /// Why it cannot be opened, and what to do, as far as is known without trying.
+    pub problem: Option<String>,
 }
 
 /// What the timestamps of a camera mark.

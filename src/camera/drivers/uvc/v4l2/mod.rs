@@ -48,22 +48,31 @@ impl V4l2 {
 
     /// What is known of a device; `None` if it is none that captures images.
     fn listed(&self, index: u32) -> Option<Listed> {
-        let named = |name: Option<String>| Listed {
+        let named = |name: Option<String>, problem| Listed {
             index,
             name: name.unwrap_or_else(|| format!("/dev/video{index}")),
+            problem,
         };
         match self.nodes.open(index) {
             Ok(node) => {
                 let capability = capability(node.as_ref()).ok()?;
-                captures(&capability).then(|| named(Some(text(&capability.card))))
+                captures(&capability).then(|| named(Some(text(&capability.card)), None))
             }
-            // Listed, so that opening it reports why it cannot be used.
+            // Listed, so that the user learns why it is not used.
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                Some(named(self.nodes.name(index)))
+                Some(named(self.nodes.name(index), Some(forbidden(index))))
             }
             Err(_) => None,
         }
     }
+}
+
+/// Message for a device that this user may not open.
+fn forbidden(index: u32) -> String {
+    format!(
+        "/dev/video{index} may not be opened: add yourself to the group video (sudo usermod -aG \
+         video USER) and log in again"
+    )
 }
 
 impl Webcams for V4l2 {
@@ -73,9 +82,7 @@ impl Webcams for V4l2 {
 
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
         let node = self.nodes.open(index).map_err(|e| match e.kind() {
-            io::ErrorKind::PermissionDenied => {
-                format!("/dev/video{index} may not be opened: add yourself to the group video")
-            }
+            io::ErrorKind::PermissionDenied => forbidden(index),
             _ => format!("/dev/video{index}: {e}"),
         })?;
         let capability = capability(node.as_ref()).map_err(|e| e.to_string())?;
