@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The value of a control.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// On or off.

@@ -4,6 +4,7 @@ use super::common::{read_weights, seconds, thresholds, without_effect};
 use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::headless;
+use super::profile::ProfileArguments;
 use super::sources::SourceArguments;
 use gem_live::engine::Choice;
 use gem_live::event::Thresholds;
@@ -28,6 +29,8 @@ pub(crate) struct Live {
     sources: SourceArguments,
     #[command(flatten)]
     filters: FilterArguments,
+    #[command(flatten)]
+    profile: ProfileArguments,
     /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl Live {
         let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
         let sources = self.sources.sources().unwrap_or_default();
+        self.profile.attach(&sources, &handle)?;
         let clock = self.sources.clock();
         let mut source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
         if let Some(size) = self.size {

@@ -17,6 +17,7 @@ mod headless;
 mod import;
 mod infer;
 mod live;
+mod profile;
 mod progress;
 mod record;
 mod soak;

@@ -3,6 +3,7 @@
 use super::common::{seconds, thresholds};
 use super::failure::Failure;
 use super::filters::FilterArguments;
+use super::profile::ProfileArguments;
 use super::sources::SourceArguments;
 use gem_live::event::Thresholds;
 use gem_live::formats::npz::Packing;
@@ -48,6 +49,8 @@ pub(crate) struct Record {
     thresholds: Option<Thresholds>,
     #[command(flatten)]
     filters: FilterArguments,
+    #[command(flatten)]
+    profile: ProfileArguments,
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
@@ -60,6 +63,7 @@ impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let (handle, sources) = (RigHandle::default(), self.sources.required()?);
         handle.contrast().set(self.thresholds);
+        self.profile.attach(&sources, &handle)?;
         let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,

@@ -4,8 +4,10 @@ use crate::camera::{Control, ControlError, EventPacket, Value};
 use crate::event::filter::{
     Activity, ActivitySettings, HotPixel, HotPixels, HotSettings, Refractory, RefractorySettings,
 };
-use crate::rig::EventStage;
+use crate::rig::{EventStage, hot_pixels};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The group name of the filters' controls.
 pub const FILTERS: &str = "noise filters";
@@ -51,6 +53,9 @@ pub struct FilterCount {
 /// Maximum number of hot pixels that are listed; a sensor with more has another fault.
 const MAX_LISTED: usize = 4096;
 
+/// How often the hot pixels are stored on disk while they change.
+const STORE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Names of the stages, as in their counters.
 pub const STAGES: [&str; 3] = ["hot pixels", "refractory time", "background activity"];
 
@@ -62,13 +67,96 @@ pub struct Filters(Arc<Mutex<State>>);
 struct State {
     report: FilterReport,
     forget: bool,
+    /// Serial number of the event camera, and the folder where its hot pixels are stored.
+    serial: Option<String>,
+    folder: Option<PathBuf>,
+    /// Hot pixels of a camera that was just connected, for the stage.
+    known: Option<Vec<HotPixel>>,
+    /// The hot pixels in the file: column and row.
+    stored: Vec<(u16, u16)>,
+    last_stored: Option<Instant>,
+}
+
+impl State {
+    /// What is to be stored now: the camera, its folder and its hot pixels.
+    fn unsaved(&mut self) -> Option<(PathBuf, String, Vec<HotPixel>)> {
+        // Without the filter nothing is learned; before the stage has taken over, nothing is known.
+        if !self.report.settings.hot_pixels || self.known.is_some() {
+            return None;
+        }
+        let places: Vec<_> = self.report.hot_pixels.iter().map(|p| (p.x, p.y)).collect();
+        let (folder, serial) =
+            (self.folder.clone().or_else(hot_pixels::folder)?, self.serial.clone()?);
+        if places == self.stored {
+            return None;
+        }
+        self.stored = places;
+        Some((folder, serial, self.report.hot_pixels.clone()))
+    }
+}
+
+/// Stores hot pixels. If that fails, they are learned again at the next start.
+fn store((folder, serial, pixels): (PathBuf, String, Vec<HotPixel>)) {
+    let _ = hot_pixels::save(&folder, &serial, &pixels);
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.unsaved().into_iter().for_each(store);
+    }
 }
 
 impl Filters {
     /// Filters with these settings.
     pub fn new(settings: FilterSettings) -> Self {
-        let report = FilterReport { settings, ..FilterReport::default() };
-        Self(Arc::new(Mutex::new(State { report, forget: false })))
+        let filters = Self::default();
+        filters.state().report.settings = settings;
+        filters
+    }
+
+    /// Filters that store hot pixels in this folder instead of the user's settings folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        let filters = Self::default();
+        filters.state().folder = Some(folder.to_owned());
+        filters
+    }
+
+    /// Switches to the event camera with this serial number, whose hot pixels were stored before.
+    /// `None` for one without a serial number, whose hot pixels are not kept.
+    pub fn camera(&self, serial: Option<&str>) {
+        let (unsaved, folder) = {
+            let mut state = self.state();
+            if state.serial.as_deref() == serial {
+                return;
+            }
+            let unsaved = state.unsaved();
+            state.serial = serial.map(str::to_owned);
+            (unsaved, state.folder.clone().or_else(hot_pixels::folder))
+        };
+        // On disk without the lock, which the rig thread needs.
+        unsaved.into_iter().for_each(store);
+        let known = folder.zip(serial).map(|(folder, serial)| hot_pixels::load(&folder, serial));
+        let mut state = self.state();
+        state.stored = known.iter().flatten().map(|p| (p.x, p.y)).collect();
+        state.known = Some(known.unwrap_or_default());
+    }
+
+    /// Stores hot pixels that were learned since, not too often. Called on a thread that may wait
+    /// for the disk.
+    pub(super) fn keep(&self, now: Instant) {
+        let unsaved = {
+            let mut state = self.state();
+            let recent = |at: Instant| now.saturating_duration_since(at) < STORE_INTERVAL;
+            if state.last_stored.is_some_and(recent) {
+                return;
+            }
+            // Not at once: a pixel that has just been learned may be a reflection.
+            if state.last_stored.replace(now).is_none() {
+                return;
+            }
+            state.unsaved()
+        };
+        unsaved.into_iter().for_each(store);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -215,10 +303,16 @@ impl EventStage for HotStage {
     }
 
     fn apply(&mut self, packet: &mut EventPacket) {
-        let (settings, forget) = {
+        let (settings, forget, known) = {
             let mut state = self.filters.state();
-            (state.report.settings, std::mem::take(&mut state.forget))
+            // Kept until the filter is on.
+            let known = if state.report.settings.hot_pixels { state.known.take() } else { None };
+            (state.report.settings, std::mem::take(&mut state.forget), known)
         };
+        if let Some(known) = known {
+            self.filter.forget();
+            self.filter.know(known);
+        }
         if forget {
             self.filter.forget();
         }

@@ -20,6 +20,7 @@ mod facts;
 mod filters;
 mod mailbox;
 mod open_source;
+pub mod profile;
 mod restorer;
 mod rig_camera;
 mod rig_handle;

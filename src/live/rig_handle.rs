@@ -1,5 +1,6 @@
 //! Connects a recorder to the rig, before exposures can be skipped.
 
+use super::profile::Profile;
 use super::{AlignmentHandle, Filters, LiveContrast};
 use crate::camera::{Control, Drops, Identity};
 use crate::event::ContrastSource;
@@ -23,6 +24,8 @@ struct State {
     camera: serde_json::Value,
     alignment: AlignmentHandle,
     contrast: LiveContrast,
+    /// The profile for the next source.
+    profile: Option<Profile>,
     /// When the recorder last received the rig's status.
     last_sent: Option<Instant>,
 }
@@ -53,6 +56,15 @@ impl RigHandle {
     /// Allows recordings from this source.
     pub fn enable(&self) {
         self.state().drops.get_or_insert_default();
+    }
+
+    /// Loads a profile into the cameras of the next source, and keeps its settings in it.
+    pub fn use_profile(&self, profile: Profile) {
+        self.state().profile = Some(profile);
+    }
+
+    pub(super) fn take_profile(&self) -> Option<Profile> {
+        self.state().profile.take()
     }
 
     /// The loss counters of the cameras, for the recording.

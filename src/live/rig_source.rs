@@ -1,5 +1,6 @@
 //! A source of exposures from synchronised cameras.
 
+use super::profile::Profile;
 use super::rig_camera::{RigCamera, model_and_serial};
 use super::{
     CameraChoice, Control, ExposureSource, Filters, LiveFrame, Next, RigHandle, Shape, SourceError,
@@ -10,7 +11,7 @@ use crate::event::EventPool;
 use crate::image::ImagePool;
 use crate::rig::align::store::Pair;
 use crate::rig::sync::SyncedExposure;
-use crate::rig::{Change, EventStage, Rig, RigSettings, Role};
+use crate::rig::{Change, EventStage, Rig, RigSettings, Role, contrast};
 use crate::sequence::replay::PlayState;
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
@@ -36,6 +37,7 @@ pub struct RigSource {
     before_skipped: Arc<AtomicU64>,
     handle: RigHandle,
     filters: Filters,
+    profile: Option<Profile>,
     controls: Vec<camera::Control>,
     refused: Option<String>,
     number: u64,
@@ -126,6 +128,7 @@ impl RigSource {
         }
         let filters = Filters::default();
         rig.changes().send(Change::Stages(filters.stages()));
+        let profile = handle.take_profile();
         Ok(Self {
             name,
             cameras,
@@ -135,6 +138,7 @@ impl RigSource {
             before_skipped,
             handle,
             filters,
+            profile,
             controls: Vec::new(),
             refused: None,
             number: 0,
@@ -158,7 +162,9 @@ impl RigSource {
 
     fn poll_cameras(&mut self) {
         let changed = self.cameras.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
+        self.filters.keep(Instant::now());
         if !changed {
+            self.keep_profile();
             return;
         }
         self.refused = None;
@@ -170,9 +176,33 @@ impl RigSource {
                 known.iter().map(|(_, identity)| model_and_serial(identity)).collect();
             self.name = names.join(" + ");
             self.handle.cameras(&known);
+            let events = known.iter().find(|(role, _)| *role != Role::Frames);
+            if let Some((_, identity)) = events {
+                self.filters.camera(contrast::key(identity).as_deref());
+            }
         }
         if let [(_, frames), (_, events)] = known.as_slice() {
             self.handle.alignment().pair(Pair::of(frames, events));
+        }
+        let wanted = self.profile.as_mut().map(|p| p.apply(&self.controls)).unwrap_or_default();
+        for (name, value) in wanted {
+            self.control(Control::Set(name.into(), value));
+        }
+        if self.cameras.iter().all(|camera| camera.identity.is_some()) {
+            let unknown = self.profile.as_mut().map(Profile::take_unknown).unwrap_or_default();
+            if !unknown.is_empty() {
+                let unknown = unknown.join(", ");
+                self.refused = Some(format!("settings of the profile that are unknown: {unknown}"));
+            }
+        }
+    }
+
+    /// Keeps the present settings in the profile.
+    fn keep_profile(&mut self) {
+        if let Some(profile) = &mut self.profile
+            && let Err(why) = profile.keep(&self.controls, Instant::now())
+        {
+            self.refused = Some(why);
         }
     }
 
@@ -234,6 +264,13 @@ impl RigSource {
         // Longer than any camera delays a frame: the clock was just reset.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))
+    }
+}
+
+impl Drop for RigSource {
+    fn drop(&mut self) {
+        // The user cannot see a failure any more.
+        let _ = self.profile.as_mut().map(Profile::write);
     }
 }
 

@@ -14,6 +14,14 @@ struct File {
     contrast: Contrast,
 }
 
+/// A file of other things that belong to an event camera.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeyedFile<T> {
+    /// Serial number of the event camera.
+    pub(super) camera: String,
+    pub(super) content: T,
+}
+
 /// The key under which a camera's thresholds are stored: its serial number. `None` for a device
 /// without a serial number: a recording, a simulation, or a camera that cannot be distinguished
 /// from others of its model.
@@ -27,7 +35,8 @@ pub fn folder() -> Option<PathBuf> {
     Some(folders.config_dir().join("thresholds"))
 }
 
-fn path(folder: &Path, serial: &str) -> PathBuf {
+/// The file of the camera with this serial number.
+pub(super) fn key_path(folder: &Path, serial: &str) -> PathBuf {
     let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let name: String = serial.chars().take(64).map(safe).collect();
     folder.join(format!("{name}.json"))
@@ -36,7 +45,7 @@ fn path(folder: &Path, serial: &str) -> PathBuf {
 /// Loads the thresholds of the camera with this serial number. Returns `None` if the file is
 /// missing or damaged; thresholds are then estimated again within seconds.
 pub fn load(folder: &Path, serial: &str) -> Option<Contrast> {
-    let bytes = std::fs::read(path(folder, serial)).ok()?;
+    let bytes = std::fs::read(key_path(folder, serial)).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
     // Two long serial numbers may map to the same file name.
     (file.camera == serial && file.contrast.thresholds.is_valid()).then_some(file.contrast)
@@ -47,7 +56,7 @@ pub fn load(folder: &Path, serial: &str) -> Option<Contrast> {
 /// # Errors
 /// The file cannot be written.
 pub fn save(folder: &Path, serial: &str, contrast: Contrast) -> Result<(), WriteError> {
-    let path = path(folder, serial);
+    let path = key_path(folder, serial);
     let file = File { camera: serial.to_owned(), contrast };
     let json = serde_json::to_vec_pretty(&file)
         .map_err(|e| WriteError { path: path.clone(), cause: std::io::Error::other(e) })?;
@@ -68,7 +77,7 @@ mod tests {
         save(folder.path(), "DAVIS 1/2", contrast).unwrap();
         assert_eq!(load(folder.path(), "DAVIS 1/2"), Some(contrast));
         assert_eq!(load(folder.path(), "DAVIS 1_2"), None, "another camera's file");
-        std::fs::write(path(folder.path(), "broken"), b"{").unwrap();
+        std::fs::write(key_path(folder.path(), "broken"), b"{").unwrap();
         assert_eq!(load(folder.path(), "broken"), None);
         let zero = Contrast::set(Thresholds::both(0.0));
         save(folder.path(), "zero", zero).unwrap();

@@ -6,6 +6,7 @@ mod change;
 pub mod clock;
 pub mod contrast;
 mod event_stage;
+pub mod hot_pixels;
 mod input;
 mod preprocess;
 mod rig_thread;

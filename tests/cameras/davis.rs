@@ -561,3 +561,35 @@ fn missing_library_is_reported_with_the_remedy() {
     assert!(why.contains("libcaer") && why.contains("GEM_LIVE_LIBCAER"), "{why}");
     assert!(why.contains("Install"));
 }
+
+struct Bench(Fake);
+
+impl crate::conformance::Bench for Bench {
+    fn driver(&self) -> Arc<dyn gem_live::camera::Driver> {
+        Arc::new(Davis::new(Some(self.0.file.clone())))
+    }
+
+    fn delivers(&self) -> (bool, bool) {
+        (true, true)
+    }
+
+    fn plug(&self, present: bool) {
+        self.0.set(UNPLUG, i64::from(!present));
+        self.0.set(PRESENT, i64::from(present));
+    }
+
+    fn lose(&self) -> (DropCause, DropUnit, u64) {
+        self.0.set(DEVICE_DROPPED, 77);
+        (DropCause::Usb, DropUnit::Events, 77)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.get(OPENED) > 0 && self.0.get(OPENED) == self.0.get(CLOSED)
+    }
+}
+
+#[test]
+fn davis_conforms() {
+    let Some(fake) = Fake::new() else { return };
+    crate::conformance::conforms(&Bench(fake));
+}

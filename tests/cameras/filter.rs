@@ -272,3 +272,47 @@ fn filters_are_set_as_controls_and_report_their_counts() {
     let shown = filters.controls();
     assert!(shown.iter().any(|c| c.name == "filter_activity" && c.value == on));
 }
+
+#[test]
+fn hot_pixels_are_kept_by_serial_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let sensor = Size::new(60, 40);
+    // One pixel fires 1000 times a second.
+    let packet = |from_us: i64| EventPacket {
+        epoch: 0,
+        from: Timestamp::from_us(from_us),
+        until: Timestamp::from_us(from_us + 100_000),
+        arrived: Timestamp::now(),
+        events: (0..100)
+            .map(|i| Event { t_us: from_us + i * 1_000, x: 7, y: 9, polarity: true })
+            .collect::<Vec<_>>()
+            .into(),
+        edges: Vec::new(),
+        sensor,
+        lost_since: None,
+    };
+    // Events of the first packet that pass, for a camera.
+    let first = |serial: Option<&str>, packets: i64| {
+        let filters = Filters::in_folder(folder.path());
+        filters.set("filter_hot", &Value::Bool(true)).unwrap().unwrap();
+        filters.camera(serial);
+        let mut stages = filters.stages();
+        let mut pass = |from_us: i64| {
+            let mut packet = packet(from_us);
+            stages.iter_mut().for_each(|stage| stage.apply(&mut packet));
+            packet.events.len()
+        };
+        let first = pass(0);
+        for i in 1..packets {
+            pass(i * 100_000);
+        }
+        first
+    };
+    assert_eq!(first(Some("00000042"), 20), 100, "nothing is known yet");
+    assert_eq!(first(Some("00000042"), 1), 0, "known from before");
+    assert_eq!(first(Some("00000043"), 1), 100, "another camera");
+    assert_eq!(first(None, 20), 100);
+    assert_eq!(first(Some("00000042"), 1), 0, "kept although it was only used");
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "only cameras with hot pixels and a serial number have a file");
+}

@@ -219,29 +219,16 @@ fn too_few_bytes_or_pixels_decode_to_none() {
     );
 }
 
-#[cfg(not(feature = "genicam"))]
-#[test]
-fn missing_driver_is_reported_with_build_instructions() {
-    use gem_live::camera::drivers::genicam::GenIcam;
-    use gem_live::camera::{DeviceError, DeviceSelector, Driver, Drops};
-    let Err(DeviceError::Unusable(why)) =
-        GenIcam::default().open(&DeviceSelector::default(), &Drops::default())
-    else {
-        panic!("opened without a driver");
-    };
-    assert!(why.contains("--features genicam") && why.contains("libaravis-dev"), "{why}");
-}
-
-#[cfg(all(feature = "genicam", unix))]
+#[cfg(unix)]
 use crate::gige;
 
-#[cfg(all(feature = "genicam", unix))]
+#[cfg(unix)]
 mod driver {
     use super::gige::{self, CHUNK_LATER_US, PERIOD_US, PULSES_US};
-    use gem_live::camera::drivers::genicam::{FAKE_VARIABLE, GenIcam};
+    use gem_live::camera::drivers::genicam::{FAKE_VARIABLE, GenIcam, LIBRARY_VARIABLE};
     use gem_live::camera::{
-        CameraStream, DeviceSelector, DropCause, DropUnit, Drops, FramePacket, FrameTiming, Packet,
-        Settings, Status, Value,
+        CameraStream, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops, FramePacket,
+        FrameTiming, Packet, Settings, Status, Value,
     };
     use gem_live::image::Size;
     use std::process::{Child, Command, Stdio};
@@ -257,6 +244,10 @@ mod driver {
         if std::env::var_os(INSIDE).is_some() {
             return true;
         }
+        if let Err(why) = GenIcam::library() {
+            println!("skipped: {test}: {why}");
+            return false;
+        }
         let program = std::env::current_exe().unwrap();
         let arguments = ["--exact", &format!("genicam::driver::{test}"), "--nocapture"];
         let mut command = if network {
@@ -265,11 +256,11 @@ mod driver {
                     Command::new("unshare").args(*options).args(["sh", "-c", UP]).output();
                 attempt.is_ok_and(|o| o.status.success())
             }) else {
-                println!("SKIPPED {test}: no network namespaces, or no iproute2, here");
+                println!("skipped: {test}: no network namespaces, or no iproute2, here");
                 return false;
             };
             if Command::new(CAMERA).arg("--help").output().is_err() {
-                println!("SKIPPED {test}: {CAMERA} is not installed (aravis-tools)");
+                println!("skipped: {test}: {CAMERA} is not installed (aravis-tools)");
                 return false;
             }
             let mut command = Command::new("unshare");
@@ -417,6 +408,27 @@ mod driver {
     }
 
     #[test]
+    fn missing_library_is_reported_with_the_packages_to_install() {
+        let test = "genicam::driver::missing_library_is_reported_with_the_packages_to_install";
+        if std::env::var_os(INSIDE).is_none() {
+            // In a process of its own, because a library stays loaded.
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", test]).env(INSIDE, "1");
+            let output = command.env(LIBRARY_VARIABLE, "/nonexistent.so").output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            return;
+        }
+        let opened = GenIcam::default().open(&DeviceSelector::default(), &Drops::default());
+        let Err(DeviceError::Unusable(why)) = opened else { panic!("opened without a library") };
+        for part in
+            ["libaravis-0.8-0", "Debian", "Fedora", "Arch", LIBRARY_VARIABLE, "/nonexistent"]
+        {
+            assert!(why.contains(part), "{part}: {why}");
+        }
+        assert!(GenIcam::list().is_err_and(|e| e.to_string() == why));
+    }
+
+    #[test]
     fn simulated_camera_in_this_process_is_listed_and_works() {
         if !inside("simulated_camera_in_this_process_is_listed_and_works", false) {
             return;
@@ -544,5 +556,42 @@ mod driver {
         assert_eq!(camera.modes(), (false, false));
         assert!(source.stop());
         assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Frames), 0);
+    }
+
+    /// Our own network camera.
+    struct Network(std::sync::Mutex<Option<gige::Camera>>);
+
+    impl crate::conformance::Bench for Network {
+        fn driver(&self) -> Arc<dyn Driver> {
+            Arc::new(GenIcam::default())
+        }
+
+        fn delivers(&self) -> (bool, bool) {
+            (true, false)
+        }
+
+        fn plug(&self, present: bool) {
+            let mut camera = self.0.lock().unwrap();
+            // The old one must have left its port before.
+            *camera = None;
+            *camera = present.then(gige::Camera::plug_in);
+        }
+
+        fn lose(&self) -> (DropCause, DropUnit, u64) {
+            self.0.lock().unwrap().as_ref().unwrap().lose(6);
+            (DropCause::Usb, DropUnit::Frames, 6)
+        }
+
+        fn is_closed(&self) -> bool {
+            self.0.lock().unwrap().as_ref().unwrap().is_released()
+        }
+    }
+
+    #[test]
+    fn network_camera_conforms() {
+        if !inside("network_camera_conforms", true) {
+            return;
+        }
+        crate::conformance::conforms(&Network(std::sync::Mutex::new(None)));
     }
 }

@@ -2,7 +2,7 @@
 
 #[path = "../boards/mod.rs"]
 mod boards;
-#[cfg(all(feature = "genicam", unix))]
+#[cfg(unix)]
 #[path = "../gige/mod.rs"]
 mod gige;
 #[path = "../played/mod.rs"]
@@ -11,9 +11,12 @@ mod played;
 mod align;
 mod aligned;
 mod clock;
+mod conformance;
 mod content;
 mod counted;
 mod davis;
+#[cfg(target_os = "linux")]
+mod fake_v4l2;
 mod filter;
 mod genicam;
 mod relock;
@@ -21,3 +24,5 @@ mod sync;
 mod two_cameras;
 mod unstamped;
 mod uvc;
+#[cfg(target_os = "linux")]
+mod v4l2;

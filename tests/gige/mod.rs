@@ -6,7 +6,7 @@ mod xml;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -219,6 +219,7 @@ fn send(socket: &UdpSocket, to: SocketAddr, registers: &Registers, frame: u64) {
 pub struct Camera {
     registers: Arc<Mutex<Registers>>,
     unplugged: Arc<AtomicBool>,
+    lose: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -229,9 +230,22 @@ impl Camera {
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let registers = Arc::new(Mutex::new(Registers::new()));
         let unplugged = Arc::new(AtomicBool::new(false));
+        let lose = Arc::new(AtomicU32::new(0));
         let (own, thread_unplugged) = (registers.clone(), unplugged.clone());
-        let thread = std::thread::spawn(move || run(&socket, &own, &thread_unplugged));
-        Self { registers, unplugged, thread: Some(thread) }
+        let thread_lose = lose.clone();
+        let thread =
+            std::thread::spawn(move || run(&socket, &own, &thread_unplugged, &thread_lose));
+        Self { registers, unplugged, lose, thread: Some(thread) }
+    }
+
+    /// Takes `count` frames that it does not send.
+    pub fn lose(&self, count: u32) {
+        self.lose.store(count, Ordering::Release);
+    }
+
+    /// Whether no program controls it.
+    pub fn is_released(&self) -> bool {
+        self.registers.lock().unwrap().word(CONTROL) == 0
     }
 
     /// Whether exposures follow the pulse width, and whether the trigger is on.
@@ -249,7 +263,7 @@ impl Drop for Camera {
     }
 }
 
-fn run(socket: &UdpSocket, registers: &Mutex<Registers>, unplugged: &AtomicBool) {
+fn run(socket: &UdpSocket, registers: &Mutex<Registers>, unplugged: &AtomicBool, lose: &AtomicU32) {
     let (mut request, mut frame, mut due) = ([0; 2048], 1, Instant::now());
     while !unplugged.load(Ordering::Acquire) {
         match socket.recv_from(&mut request) {
@@ -268,6 +282,7 @@ fn run(socket: &UdpSocket, registers: &Mutex<Registers>, unplugged: &AtomicBool)
         }
         let registers = registers.lock().unwrap();
         if let Some(to) = registers.stream_target().filter(|_| Instant::now() >= due) {
+            frame += u64::from(lose.swap(0, Ordering::AcqRel));
             send(socket, to, &registers, frame);
             frame += 1;
             due = Instant::now() + Duration::from_micros(PERIOD_US as u64);

@@ -1,5 +1,7 @@
 //! The camera drivers, one folder per kind of camera.
 
 pub mod davis;
+mod frame_numbers;
 pub mod genicam;
+mod library_file;
 pub mod uvc;

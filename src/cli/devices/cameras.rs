@@ -73,7 +73,7 @@ fn genicam() -> Vec<String> {
             };
             found.into_iter().map(line).collect()
         }
-        Err(why) => vec![not_built(&why)],
+        Err(why) => vec![missing(&why)],
     }
 }
 
@@ -81,12 +81,16 @@ fn webcams() -> Vec<String> {
     match Uvc::new().list() {
         Ok(found) if found.is_empty() => vec!["no web camera is connected".into()],
         Ok(found) => {
-            found.iter().map(|l| described("uvc", &l.name, &l.index.to_string(), "")).collect()
+            let line = |l: &gem_live::camera::drivers::uvc::Listed| {
+                let more = l.problem.as_deref().unwrap_or_default();
+                described("uvc", &l.name, &l.index.to_string(), more)
+            };
+            found.iter().map(line).collect()
         }
-        Err(why) => vec![not_built(&why)],
+        Err(why) => vec![missing(&why)],
     }
 }
 
-fn not_built(why: &DeviceError) -> String {
+fn missing(why: &DeviceError) -> String {
     format!("missing: {why}")
 }

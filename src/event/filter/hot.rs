@@ -32,7 +32,7 @@ const HOT: u8 = 2;
 const MOST: u8 = 4;
 
 /// A hot pixel.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct HotPixel {
     /// Column.
     pub x: u16,
@@ -59,12 +59,14 @@ pub struct HotPixels {
     began_us: Option<i64>,
     list: Vec<HotPixel>,
     judged: u64,
+    /// Hot pixels known from before, until the sensor's size is known.
+    known: Vec<HotPixel>,
 }
 
 impl Default for HotPixels {
     fn default() -> Self {
         let pixels = Grid::new(Pixel::default());
-        Self { pixels, began_us: None, list: Vec::new(), judged: 0 }
+        Self { pixels, began_us: None, list: Vec::new(), judged: 0, known: Vec::new() }
     }
 }
 
@@ -79,7 +81,12 @@ impl HotPixels {
         events: &mut Vec<Event>,
     ) {
         if self.pixels.fit(sensor) {
+            let known = std::mem::take(&mut self.known);
             self.forget();
+            self.known = known;
+        }
+        if !self.known.is_empty() {
+            self.accept_known();
         }
         if self.pixels.epoch.replace(epoch) != Some(epoch) {
             self.began_us = None;
@@ -98,6 +105,27 @@ impl HotPixels {
         });
     }
 
+    /// Starts with pixels that were hot in an earlier run. Those that no longer are, are accepted
+    /// again after some windows, as if they had been learned now.
+    pub fn know(&mut self, pixels: Vec<HotPixel>) {
+        self.known = pixels;
+    }
+
+    /// Marks the known pixels as hot.
+    fn accept_known(&mut self) {
+        let sensor = self.pixels.sensor;
+        self.known.retain(|p| usize::from(p.x) < sensor.width && usize::from(p.y) < sensor.height);
+        self.known.sort_by_key(|p| (p.y, p.x));
+        self.known.dedup_by_key(|p| (p.y, p.x));
+        for known in &self.known {
+            let at = (usize::from(known.y) + 1) * self.pixels.stride() + usize::from(known.x) + 1;
+            let pixel = &mut self.pixels.cells[at];
+            (pixel.score, pixel.hot) = (MOST, true);
+        }
+        self.list = std::mem::take(&mut self.known);
+        self.judged += 1;
+    }
+
     /// The pixels that are currently hot, row by row.
     pub fn list(&self) -> &[HotPixel] {
         &self.list
@@ -110,6 +138,7 @@ impl HotPixels {
 
     /// Resets the detection: no pixel is hot.
     pub fn forget(&mut self) {
+        self.known.clear();
         self.pixels.clear();
         self.list.clear();
         self.began_us = None;

@@ -1,6 +1,7 @@
 //! Bindings to libcaer, loaded at run time: the functions used, and ownership of their results.
 
 use super::wire::{CONTAINER, HEADER, Header, packets_in};
+use crate::camera::drivers::library_file;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::PathBuf;
@@ -112,26 +113,14 @@ unsafe extern "C" {
 impl Caer {
     /// Loads `file`, else the file named by [`LIBRARY_VARIABLE`], else one of the default names.
     pub(super) fn load(file: Option<PathBuf>) -> Result<Arc<Self>, String> {
-        let named = file.or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
-        let candidates =
-            named.map_or_else(|| NAMES.iter().map(PathBuf::from).collect(), |n| vec![n]);
-        let mut reasons = Vec::new();
-        for name in &candidates {
-            // SAFETY: loading runs the library's initialisers; libcaer's have no conditions.
-            match unsafe { Library::new(name) } {
-                Ok(library) => return Self::new(library).map(Arc::new),
-                Err(e) => {
-                    let cause = std::error::Error::source(&e).map(ToString::to_string);
-                    reasons.push(cause.unwrap_or_else(|| format!("{}: {e}", name.display())));
-                }
-            }
+        match library_file::load(file, LIBRARY_VARIABLE, NAMES) {
+            Ok(library) => Self::new(library).map(Arc::new),
+            Err(reasons) => Err(format!(
+                "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install it \
+                 (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
+                 set {LIBRARY_VARIABLE} to the path of its file"
+            )),
         }
-        let reasons = reasons.join("; ");
-        Err(format!(
-            "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install it \
-             (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
-             set {LIBRARY_VARIABLE} to the path of its file"
-        ))
     }
 
     fn new(library: Library) -> Result<Self, String> {

@@ -1,17 +1,17 @@
 //! One GenICam camera as a [`Device`].
 
 use super::features;
-use super::ffi::{Listed, Open, image, list};
-use super::ids::Ids;
+use super::open::{Listed, Open, image, list};
 use super::pixels::{Decoder, PixelFormat};
+use super::stream::Buffer;
+use crate::camera::drivers::frame_numbers::FrameNumbers;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
     FramePacket, FrameTiming, Identity, Packet, Value,
 };
 use crate::image::{ImageU8, Size};
 use crate::time::Timestamp;
-use aravis::prelude::*;
-use aravis::{Buffer, BufferStatus};
+use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
 /// Exposure time assumed if neither the camera nor the user provides one, in microseconds.
@@ -20,6 +20,19 @@ const DEFAULT_EXPOSURE_US: i64 = 10_000;
 const EXPOSURE_INTERVAL: Duration = Duration::from_millis(500);
 /// After this time without data, a USB camera is checked for a disconnect.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// `ArvBufferStatus`.
+mod status {
+    use std::ffi::c_int;
+
+    pub(super) const UNKNOWN: c_int = -1;
+    pub(super) const SUCCESS: c_int = 0;
+    pub(super) const CLEARED: c_int = 1;
+    pub(super) const TIMEOUT: c_int = 2;
+    pub(super) const MISSING_PACKETS: c_int = 3;
+    pub(super) const FILLING: c_int = 6;
+    pub(super) const ABORTED: c_int = 7;
+}
 
 const EXPOSURE: &str = "exposure_us";
 const TIMESTAMP: &str = "time_stamp";
@@ -32,7 +45,7 @@ pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, Dev
         Some(wanted) => [&l.serial, &l.id, &l.address].contains(&wanted),
         None => true,
     };
-    let listed = list();
+    let listed = list().map_err(DeviceError::Unusable)?;
     let Some(listed) = listed.iter().find(matches_selector) else {
         let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         return Err(DeviceError::NotFound(format!(
@@ -52,13 +65,13 @@ pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, Dev
     open.enable_chunks();
     open.start().map_err(failed)?;
     let firmware = ["DeviceFirmwareVersion", "DeviceVersion"].into_iter().find_map(|f| {
-        let known = open.device.is_feature_available(f).unwrap_or(false);
+        let known = open.device.is_feature_available(f);
         known.then(|| open.device.string_feature_value(f).ok()).flatten()
     });
     let identity = Identity {
         model: format!("{} {}", listed.vendor, listed.model),
         serial: if listed.serial.is_empty() { &listed.id } else { &listed.serial }.clone(),
-        firmware: firmware.map_or(String::new(), |f| f.to_string()),
+        firmware: firmware.unwrap_or_default(),
     };
     let (gige, usb) = (open.camera.is_gv_device(), open.camera.is_uv_device());
     let mut camera = Camera {
@@ -67,7 +80,7 @@ pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, Dev
         usb,
         drops: drops.clone(),
         epoch: wanted.next_epoch(),
-        ids: Ids::new(gige),
+        ids: FrameNumbers::new(gige),
         decoder: Decoder::default(),
         exposure_us: DEFAULT_EXPOSURE_US,
         reports_exposure: true,
@@ -83,12 +96,12 @@ pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, Dev
 /// Keeps the camera's pixel format if it is supported, else selects the first supported one.
 fn choose_format(open: &Open) -> Result<(), String> {
     let now = open.camera.pixel_format().ok();
-    if now.is_some_and(|f| PixelFormat::from_code(f.raw()).is_some()) {
+    if now.is_some_and(|code| PixelFormat::from_code(code).is_some()) {
         return Ok(());
     }
     let known = features::pixel_formats(open);
     let (name, _) = known.first().ok_or("it offers no supported pixel format")?;
-    open.camera.set_pixel_format_from_string(name).map_err(|e| e.message().to_owned())
+    open.camera.set_pixel_format(name)
 }
 
 /// An open, streaming camera.
@@ -98,7 +111,7 @@ pub(super) struct Camera {
     usb: bool,
     drops: Drops,
     epoch: u32,
-    ids: Ids,
+    ids: FrameNumbers,
     decoder: Decoder,
     exposure_us: i64,
     /// Whether the camera reports its exposure time; if not, the user sets it.
@@ -113,7 +126,7 @@ impl Camera {
     fn read_exposure(&mut self) {
         self.last_query = Instant::now();
         let reported = ["ExposureTime", "ExposureTimeAbs"].into_iter().find_map(|feature| {
-            let known = self.open.device.is_feature_available(feature).unwrap_or(false);
+            let known = self.open.device.is_feature_available(feature);
             known.then(|| self.open.device.float_feature_value(feature).ok()).flatten()
         });
         self.reports_exposure = reported.is_some();
@@ -133,12 +146,11 @@ impl Camera {
         self.last_data = Instant::now();
         let arrived = Timestamp::now();
         let cause = match buffer.status() {
-            BufferStatus::Success => None,
+            status::SUCCESS => None,
             // Returned because the stream was stopped: not a frame.
-            BufferStatus::Cleared | BufferStatus::Aborted | BufferStatus::Unknown => return,
-            BufferStatus::Timeout | BufferStatus::MissingPackets | BufferStatus::Filling => {
-                Some(DropCause::Usb)
-            }
+            status::CLEARED | status::ABORTED | status::UNKNOWN => return,
+            status::TIMEOUT | status::MISSING_PACKETS | status::FILLING => Some(DropCause::Usb),
+            // A wrong packet, or an image larger than the buffer.
             _ => Some(DropCause::Malformed),
         };
         let Some(place) = self.ids.place(buffer.frame_id()) else {
@@ -162,7 +174,7 @@ impl Camera {
         };
         let timestamp_ns = match self.open.chunk(buffer, "ChunkTimestamp") {
             Some(ns) => ns as u64,
-            None => buffer.timestamp(),
+            None => buffer.timestamp_ns(),
         };
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
@@ -185,10 +197,11 @@ impl Camera {
 
     fn picture(&mut self, buffer: &Buffer) -> Option<ImageU8> {
         let bytes = image(buffer)?;
-        let format = PixelFormat::from_code(buffer.image_pixel_format().raw())?;
-        let side = |v: i32| usize::try_from(v).ok();
-        let size = Size::new(side(buffer.image_width())?, side(buffer.image_height())?);
-        self.decoder.decode(format, size, side(buffer.image_padding().0)?, bytes)
+        let format = PixelFormat::from_code(buffer.pixel_format())?;
+        let side = |v: c_int| usize::try_from(v).ok();
+        let (width, height) = buffer.size_px();
+        let size = Size::new(side(width)?, side(height)?);
+        self.decoder.decode(format, size, side(buffer.row_padding_bytes())?, bytes)
     }
 }
 

@@ -1,10 +1,9 @@
 //! The controls of a GenICam camera. Features are found by their names in the GenICam Standard
 //! Features Naming Convention 2.7, and by the names of older cameras.
 
-use super::ffi::Open;
+use super::open::Open;
 use super::pixels::PixelFormat;
 use crate::camera::{Control, ControlError, Value};
-use aravis::prelude::*;
 
 /// A feature, by its name and type.
 #[derive(Clone, Copy)]
@@ -96,7 +95,7 @@ const FEATURES: &[Feature] = &[
 ];
 
 fn is_available(open: &Open, feature: &str) -> bool {
-    open.device.is_feature_available(feature).unwrap_or(false)
+    open.device.is_feature_available(feature)
 }
 
 fn node(open: &Open, feature: &Feature) -> Option<Node> {
@@ -141,7 +140,7 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
             } else {
                 entries(open, node)
             };
-            Control::choice(name, label, value.to_string(), choices)
+            Control::choice(name, label, value, choices)
         }
     };
     let control = if feature.expert { control.for_experts() } else { control };
@@ -149,24 +148,20 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
 }
 
 fn entries(open: &Open, node: &str) -> Vec<String> {
-    let entries = open.device.dup_available_enumeration_feature_values_as_strings(node);
-    entries.unwrap_or_default().iter().map(ToString::to_string).collect()
+    open.device.enumeration_values(node).unwrap_or_default()
 }
 
 /// The camera's supported pixel formats, with the camera's own names for them.
 pub(super) fn pixel_formats(open: &Open) -> Vec<(String, PixelFormat)> {
-    let codes = open.camera.dup_available_pixel_formats().unwrap_or_default();
-    let names = open.camera.dup_available_pixel_formats_as_strings().unwrap_or_default();
-    let known = |(name, code): (aravis::glib::GString, i64)| {
-        Some((name.to_string(), PixelFormat::from_code(u32::try_from(code).ok()?)?))
+    let known = |(name, code): (String, i64)| {
+        Some((name, PixelFormat::from_code(u32::try_from(code).ok()?)?))
     };
-    names.into_iter().zip(codes).filter_map(known).collect()
+    open.camera.pixel_formats().unwrap_or_default().into_iter().filter_map(known).collect()
 }
 
 /// Sets a control. [`needs_stop`] returns whether the stream must be stopped first.
 pub(super) fn set(open: &Open, name: &str, value: &Value) -> Result<(), ControlError> {
-    let rejected =
-        |e: aravis::glib::Error| ControlError::Refused(format!("{name}: {}", e.message()));
+    let rejected = |why: String| ControlError::Refused(format!("{name}: {why}"));
     if let (TRIGGER, Value::Enum(mode)) = (name, value) {
         return set_trigger(open, mode).map_err(rejected);
     }
@@ -214,9 +209,8 @@ fn trigger(open: &Open) -> Option<Control> {
     if entries(open, "ExposureMode").iter().any(|e| e == "TriggerWidth") {
         choices.push(WIDTH.to_owned());
     }
-    let is = |node: &str, value: &str| {
-        open.device.string_feature_value(node).is_ok_and(|v| v.as_str() == value)
-    };
+    let is =
+        |node: &str, value: &str| open.device.string_feature_value(node).is_ok_and(|v| v == value);
     let value = match (is("TriggerMode", "On"), is("ExposureMode", "TriggerWidth")) {
         (false, _) => FREE,
         (true, true) => WIDTH,
@@ -225,7 +219,7 @@ fn trigger(open: &Open) -> Option<Control> {
     Some(Control::choice(TRIGGER, "External trigger", value, choices))
 }
 
-fn set_trigger(open: &Open, mode: &str) -> Result<(), aravis::glib::Error> {
+fn set_trigger(open: &Open, mode: &str) -> Result<(), String> {
     // Features that the camera lacks are skipped.
     let set_if_available = |node: &str, value: &str| {
         if is_available(open, node) {

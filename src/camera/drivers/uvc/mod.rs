@@ -1,16 +1,17 @@
-//! Webcams: MJPEG or YUYV, without hardware timestamps; the arrival time is used.
+//! Web cameras: MJPEG, YUYV, UYVY or gray images, with the system's timestamps and frame numbers.
 //!
-//! The system's cameras are accessed through nokhwa, only with the cargo feature `uvc`, because
-//! its build on Linux needs libclang. The rest of the driver uses the trait [`Webcams`]. A webcam
-//! sends no frame numbers, so losses before the frames reach this computer cannot be detected.
+//! On Linux the kernel is asked directly (`v4l2`), on macOS and Windows through nokhwa. The rest
+//! of the driver uses the trait [`Webcams`]. Frames that never arrived are found by the kernel's
+//! frame numbers; the other systems number nothing, so that such losses cannot be detected there.
 
 mod reader;
+#[cfg(any(target_os = "macos", target_os = "windows"))]
+mod system;
+#[cfg(target_os = "linux")]
+pub mod v4l2;
 mod webcam;
 
-pub use webcam::{Coding, Listed, Mode, Webcam, Webcams, choose};
-
-#[cfg(feature = "uvc")]
-mod system;
+pub use webcam::{Coding, Listed, Mark, Mode, Stamp, Webcam, Webcams, choose};
 
 use crate::camera::drivers::genicam::pixels::yuv422;
 use crate::camera::{
@@ -18,8 +19,9 @@ use crate::camera::{
     FramePacket, FrameTiming, Identity, Packet, Value,
 };
 use crate::image::{ImagePool, ImageU8, Size};
+use crate::time::Timestamp;
 use crossbeam_channel::RecvTimeoutError;
-use reader::{Reader, Shot};
+use reader::{Reader, Shot, Start};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,10 +41,12 @@ pub struct Uvc {
 impl Uvc {
     /// Uses the system's webcams.
     pub fn new() -> Self {
-        #[cfg(feature = "uvc")]
+        #[cfg(target_os = "linux")]
+        let webcams = v4l2::V4l2::system();
+        #[cfg(any(target_os = "macos", target_os = "windows"))]
         let webcams = system::System {};
-        #[cfg(not(feature = "uvc"))]
-        let webcams = NotBuilt {};
+        #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+        let webcams = Unsupported {};
         Self::with(Arc::new(webcams))
     }
 
@@ -54,7 +58,7 @@ impl Uvc {
     /// Lists the connected webcams.
     ///
     /// # Errors
-    /// The system cannot list them, or the program was built without the cargo feature `uvc`.
+    /// The system cannot list them, or webcams are not supported on it.
     pub fn list(&self) -> Result<Vec<Listed>, DeviceError> {
         self.webcams.list()
     }
@@ -66,22 +70,19 @@ impl Default for Uvc {
     }
 }
 
-/// Replacement in a program that was built without webcam support.
-#[cfg(not(feature = "uvc"))]
-struct NotBuilt {}
+/// Stands in for webcams on other systems.
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+struct Unsupported {}
 
-#[cfg(not(feature = "uvc"))]
-impl Webcams for NotBuilt {
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+impl Webcams for Unsupported {
     fn list(&self) -> Result<Vec<Listed>, DeviceError> {
-        Err(DeviceError::Unusable(
-            "this program was built without webcam support: install libclang-dev, then \
-             cargo install --path . --features uvc"
-                .into(),
-        ))
+        let why = "web cameras are supported on Linux, macOS and Windows only";
+        Err(DeviceError::Unusable(why.into()))
     }
 
     fn open(&self, _: u32, _: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
-        Err("built without webcam support".into())
+        Err("web cameras are not supported on this system".into())
     }
 }
 
@@ -98,7 +99,14 @@ impl Driver for Uvc {
         };
         let mut why = None;
         for listed in listed.iter().filter(fits) {
-            match Reader::start(self.webcams.clone(), listed.index, None, drops.clone()) {
+            let start = Start {
+                webcams: self.webcams.clone(),
+                index: listed.index,
+                wanted: None,
+                first_number: 0,
+                drops: drops.clone(),
+            };
+            match Reader::start(start) {
                 Ok(reader) => {
                     return Ok(Box::new(Camera::new(self, listed, reader, wanted, drops)));
                 }
@@ -118,6 +126,9 @@ impl Driver for Uvc {
 
 const EXPOSURE: &str = "exposure_us";
 const MODE: &str = "mode";
+const TIMESTAMP: &str = "time_stamp";
+const AT_START: &str = "exposure's start";
+const AT_END: &str = "exposure's end";
 
 struct Camera {
     webcams: Arc<dyn Webcams>,
@@ -128,6 +139,8 @@ struct Camera {
     epoch: u32,
     sequence: u64,
     exposure_us: i64,
+    /// What the user has chosen that timestamps mark, instead of what the system reports.
+    mark: Option<Mark>,
     last_data: Instant,
     pictures: ImagePool<u8>,
 }
@@ -148,6 +161,7 @@ impl Camera {
             epoch: wanted.next_epoch(),
             sequence: 0,
             exposure_us: SUPPOSED_EXPOSURE_US,
+            mark: None,
             last_data: Instant::now(),
             pictures: ImagePool::default(),
         }
@@ -157,22 +171,57 @@ impl Camera {
         DeviceError::NotFound(format!("{} {why}", self.listed.name))
     }
 
+    /// What timestamps mark; `None` if there are none.
+    fn mark(&self) -> Option<Mark> {
+        let reported = self.reader.as_ref().and_then(Reader::mark)?;
+        Some(self.mark.unwrap_or(reported))
+    }
+
     fn process(&mut self, shot: Shot, mode: Mode, out: &mut Vec<Packet>) {
-        let Shot { bytes, arrived, number, exposure_us } = shot;
+        let Shot { bytes, arrived, taken_us, number, exposure_us } = shot;
         self.sequence = number;
         let Some(picture) = decode(mode, &bytes, &self.pictures) else {
             return self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
         };
         // A value from the driver takes precedence over the user's.
         self.exposure_us = exposure_us.unwrap_or(self.exposure_us);
+        let exposure_us = self.exposure_us;
+        let span = match (taken_us.map(Timestamp::from_us), self.mark()) {
+            (Some(start), Some(Mark::Start)) => FrameTiming::Frames { start, exposure_us },
+            (Some(end), Some(Mark::End)) => {
+                FrameTiming::Frames { start: end.plus_us(-exposure_us), exposure_us }
+            }
+            _ => FrameTiming::Arrival { exposure_us },
+        };
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: self.sequence,
-            span: FrameTiming::Arrival { exposure_us: self.exposure_us },
+            span,
             arrived,
             picture,
             truth: None,
         }));
+    }
+
+    /// Opens the camera in another mode. If that fails, the camera stays closed, is reported as
+    /// disconnected and opened again.
+    fn set_mode(&mut self, text: &str) -> Result<(), ControlError> {
+        let rejected = |why: String| ControlError::Refused(format!("{MODE}: {why}"));
+        let modes = self.reader.iter().flat_map(|r| r.modes().iter().copied());
+        let wanted = modes.into_iter().find(|m| m.to_string() == text);
+        let wanted = wanted.ok_or_else(|| rejected("the camera has no such mode".into()))?;
+        // Closed first: only one reader can open the camera.
+        self.reader = None;
+        let start = Start {
+            webcams: self.webcams.clone(),
+            index: self.listed.index,
+            wanted: Some(wanted),
+            first_number: self.sequence + 1,
+            drops: self.drops.clone(),
+        };
+        self.reader = Some(Reader::start(start).map_err(rejected)?);
+        self.last_data = Instant::now();
+        Ok(())
     }
 }
 
@@ -187,37 +236,44 @@ impl Device for Camera {
     }
 
     fn controls(&self) -> Vec<Control> {
-        let exposure = Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, (1, 1_000_000));
-        let Some(reader) = &self.reader else { return vec![exposure] };
+        let mut controls = self.reader.as_ref().map(Reader::controls).unwrap_or_default();
+        if !controls.iter().any(|c| c.name == EXPOSURE) {
+            // The camera does not report it, so the user says what it is.
+            let range = (1, 1_000_000);
+            controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
+        }
+        let Some(reader) = &self.reader else { return controls };
         let modes = reader.modes().iter().map(ToString::to_string).collect();
         let mode = Control::choice(MODE, "Size and rate", reader.mode().to_string(), modes);
-        vec![exposure, mode]
+        controls.push(mode.set_on_release());
+        if let Some(mark) = self.mark() {
+            let value = if mark == Mark::End { AT_END } else { AT_START };
+            let choices = vec![AT_START.into(), AT_END.into()];
+            let timestamp = Control::choice(TIMESTAMP, "Timestamp marks", value, choices);
+            controls.push(timestamp.for_experts());
+        }
+        controls
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        let rejected = |why: String| ControlError::Refused(format!("{name}: {why}"));
         match (name, value) {
-            (EXPOSURE, Value::Int(us)) => {
-                // If the driver cannot set it, the user's value is used.
-                self.exposure_us = *us;
-                self.reader.iter().for_each(|r| r.set_exposure_us(*us));
+            (MODE, Value::Enum(text)) => self.set_mode(text),
+            (TIMESTAMP, Value::Enum(text)) => {
+                self.mark = Some(if text == AT_END { Mark::End } else { Mark::Start });
                 Ok(())
             }
-            (MODE, Value::Enum(text)) => {
-                let reader = self.reader.take();
-                let modes = reader.iter().flat_map(|r| r.modes().iter().copied());
-                let wanted = modes.into_iter().find(|m| m.to_string() == *text);
-                // Closed first: only one reader can open the camera.
-                drop(reader);
-                let wanted =
-                    Some(wanted.ok_or_else(|| rejected("the camera has no such mode".into()))?);
-                let drops = self.drops.clone();
-                let reader = Reader::start(self.webcams.clone(), self.listed.index, wanted, drops);
-                self.reader = Some(reader.map_err(rejected)?.counting_from(self.sequence + 1));
-                self.last_data = Instant::now();
-                Ok(())
+            _ => {
+                let reader = self.reader.as_ref();
+                let known = reader.is_some_and(|r| r.controls().iter().any(|c| c.name == name));
+                match (reader.filter(|_| known), name, value) {
+                    (Some(reader), _, _) => reader.set(name, value),
+                    (None, EXPOSURE, Value::Int(us)) => {
+                        self.exposure_us = *us;
+                        Ok(())
+                    }
+                    _ => Err(ControlError::Unknown(name.into())),
+                }
             }
-            _ => Err(ControlError::Unknown(name.into())),
         }
     }
 
@@ -241,15 +297,23 @@ impl Device for Camera {
     }
 }
 
-/// Decodes an image to blue, green and red planes, in a buffer from `pictures`. `None` if `bytes`
-/// do not form an image.
+/// Decodes an image to blue, green and red planes, or to one gray plane, in a buffer from
+/// `pictures`. `None` if `bytes` do not form an image.
 pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<ImageU8> {
     match mode.coding {
-        Coding::Yuyv => {
-            let row = mode.size.width.checked_mul(2).filter(|w| *w > 0)?;
+        Coding::Yuyv | Coding::Uyvy | Coding::Grey => {
+            let row = mode.coding.row_bytes(mode.size.width).filter(|w| *w > 0)?;
             let bytes = bytes.get(..row.checked_mul(mode.size.height).filter(|n| *n > 0)?)?;
-            let picture = ImageU8::in_store(pictures, true, mode.size, 0);
-            yuv422(picture, [0, 1], bytes.chunks_exact(row))
+            let colour = mode.coding != Coding::Grey;
+            let mut picture = ImageU8::in_store(pictures, colour, mode.size, 0);
+            match mode.coding {
+                Coding::Yuyv => yuv422(picture, [0, 1], bytes.chunks_exact(row)),
+                Coding::Uyvy => yuv422(picture, [1, 0], bytes.chunks_exact(row)),
+                _ => {
+                    picture.data_mut().copy_from_slice(bytes);
+                    Some(picture)
+                }
+            }
         }
         Coding::Mjpeg => {
             let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));

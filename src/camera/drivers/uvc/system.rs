@@ -1,23 +1,20 @@
-//! The system's webcams, through nokhwa.
+//! Web cameras on macOS and Windows, through nokhwa.
 
-use super::{Coding, Listed, Mode, Webcam, Webcams, choose};
+use super::webcam::{Coding, Listed, Mark, Mode, Stamp, Webcam, Webcams, choose};
 use crate::camera::DeviceError;
 use crate::image::Size;
+use crate::time::Timestamp;
 use nokhwa::Camera;
 use nokhwa::utils::{
-    ApiBackend, CameraFormat, CameraIndex, ControlValueDescription, ControlValueSetter,
-    FrameFormat, KnownCameraControl, RequestedFormat, RequestedFormatType, Resolution,
+    ApiBackend, CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType,
+    Resolution,
 };
-
-/// `V4L2_CID_EXPOSURE_AUTO` of the kernel's `v4l2-controls.h`, and its value for manual.
-const EXPOSURE_AUTO: KnownCameraControl = KnownCameraControl::Other(0x009a_0901);
-const MANUAL: i64 = 1;
-/// `V4L2_CID_EXPOSURE_ABSOLUTE`, in units of 100 us.
-const EXPOSURE_ABSOLUTE: KnownCameraControl = KnownCameraControl::Other(0x009a_0902);
-const EXPOSURE_UNIT_US: i64 = 100;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Supported formats.
-const CODINGS: &[FrameFormat] = &[FrameFormat::YUYV, FrameFormat::MJPEG];
+const CODINGS: &[FrameFormat] = &[FrameFormat::YUYV, FrameFormat::MJPEG, FrameFormat::GRAY];
+/// An image older than this, or younger than now, has a timestamp that cannot be used.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
 pub(super) struct System {}
 
@@ -25,12 +22,11 @@ impl Webcams for System {
     fn list(&self) -> Result<Vec<Listed>, DeviceError> {
         let found = nokhwa::query(ApiBackend::Auto)
             .map_err(|e| DeviceError::NotFound(format!("cannot list the web cameras: {e}")))?;
-        let mut listed: Vec<Listed> = found
-            .iter()
-            .filter_map(|c| {
-                Some(Listed { index: c.index().as_index().ok()?, name: c.human_name() })
-            })
-            .collect();
+        let listed = |c: &nokhwa::utils::CameraInfo| {
+            let index = c.index().as_index().ok()?;
+            Some(Listed { index, name: c.human_name(), problem: None })
+        };
+        let mut listed: Vec<Listed> = found.iter().filter_map(listed).collect();
         listed.sort_by_key(|l| l.index);
         Ok(listed)
     }
@@ -40,10 +36,12 @@ impl Webcams for System {
         let message = |e: nokhwa::NokhwaError| e.to_string();
         let mut camera = Camera::new(CameraIndex::Index(index), any).map_err(message)?;
         let modes = modes(&mut camera);
-        let mode = wanted.or_else(|| choose(&modes)).ok_or("it sends neither YUYV nor MJPEG")?;
+        let mode = wanted.or_else(|| choose(&modes));
+        let mode = mode.ok_or("it offers none of YUYV, MJPEG and gray images")?;
         let side = |v: usize| u32::try_from(v).unwrap_or(u32::MAX);
         let resolution = Resolution::new(side(mode.size.width), side(mode.size.height));
-        let format = CameraFormat::new(resolution, frame_format(mode.coding), mode.rate_hz);
+        let wire = frame_format(mode.coding).ok_or("it has no such mode")?;
+        let format = CameraFormat::new(resolution, wire, mode.rate_hz);
         let exact = RequestedFormat::with_formats(RequestedFormatType::Exact(format), CODINGS);
         camera.set_camera_requset(exact).map_err(message)?;
         camera.open_stream().map_err(message)?;
@@ -54,10 +52,12 @@ impl Webcams for System {
     }
 }
 
-fn frame_format(coding: Coding) -> FrameFormat {
+fn frame_format(coding: Coding) -> Option<FrameFormat> {
     match coding {
-        Coding::Mjpeg => FrameFormat::MJPEG,
-        Coding::Yuyv => FrameFormat::YUYV,
+        Coding::Mjpeg => Some(FrameFormat::MJPEG),
+        Coding::Yuyv => Some(FrameFormat::YUYV),
+        Coding::Grey => Some(FrameFormat::GRAY),
+        Coding::Uyvy => None,
     }
 }
 
@@ -65,6 +65,7 @@ fn supported_mode(format: CameraFormat) -> Option<Mode> {
     let coding = match format.format() {
         FrameFormat::MJPEG => Coding::Mjpeg,
         FrameFormat::YUYV => Coding::Yuyv,
+        FrameFormat::GRAY => Coding::Grey,
         _ => return None,
     };
     let size = Size::new(format.width() as usize, format.height() as usize);
@@ -74,6 +75,13 @@ fn supported_mode(format: CameraFormat) -> Option<Mode> {
 fn modes(camera: &mut Camera) -> Vec<Mode> {
     let formats = camera.compatible_camera_formats().unwrap_or_default();
     formats.into_iter().filter_map(supported_mode).collect()
+}
+
+/// A time of day as a time on the monotonic clock, in microseconds; `None` if it is implausible.
+fn monotonic_us(since_1970: Duration) -> Option<i64> {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(since_1970)?;
+    let age_us = i64::try_from(age.as_micros()).ok().filter(|_| age <= MAX_AGE)?;
+    Some(Timestamp::now().plus_us(-age_us).us())
 }
 
 struct Open {
@@ -90,36 +98,15 @@ impl Webcam for Open {
         modes(&mut self.camera)
     }
 
-    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String> {
-        let frame = self.camera.frame_raw().map_err(|e| e.to_string())?;
-        bytes.extend_from_slice(&frame);
-        Ok(())
+    fn mark(&self) -> Option<Mark> {
+        // Both systems give the time at which the image was complete or began to arrive.
+        Some(Mark::End)
     }
 
-    fn exposure_us(&self) -> Option<i64> {
-        if !cfg!(target_os = "linux") {
-            // On other systems the unit depends on the driver.
-            return None;
-        }
-        let control = self.camera.camera_control(EXPOSURE_ABSOLUTE).ok()?;
-        match control.description() {
-            ControlValueDescription::Integer { value, .. }
-            | ControlValueDescription::IntegerRange { value, .. } => {
-                value.checked_mul(EXPOSURE_UNIT_US).filter(|us| *us > 0)
-            }
-            _ => None,
-        }
-    }
-
-    fn set_exposure_us(&mut self, us: i64) -> bool {
-        if !cfg!(target_os = "linux") {
-            return false;
-        }
-        let units = (us / EXPOSURE_UNIT_US).max(1);
-        let mut set = |control, value| {
-            let value = ControlValueSetter::Integer(value);
-            self.camera.set_camera_control(control, value).is_ok()
-        };
-        set(EXPOSURE_AUTO, MANUAL) && set(EXPOSURE_ABSOLUTE, units)
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Stamp>, String> {
+        let frame = self.camera.frame().map_err(|e| e.to_string())?;
+        bytes.extend_from_slice(frame.buffer());
+        let taken_us = frame.capture_timestamp().and_then(monotonic_us);
+        Ok(Some(Stamp { taken_us, number: None, incomplete: false }))
     }
 }

@@ -1,6 +1,6 @@
 //! The traits that connect the driver to the system's webcams.
 
-use crate::camera::DeviceError;
+use crate::camera::{Control, ControlError, DeviceError, Value};
 use crate::image::Size;
 
 /// Preferred size and frames per second, near the size that is restored live.
@@ -13,6 +13,21 @@ pub enum Coding {
     Mjpeg,
     /// Two pixels in four bytes: Y, U, Y, V.
     Yuyv,
+    /// Two pixels in four bytes: U, Y, V, Y.
+    Uyvy,
+    /// One byte per pixel, without colour.
+    Grey,
+}
+
+impl Coding {
+    /// Bytes of a row of `width` pixels; `None` for a compressed image.
+    pub fn row_bytes(self, width: usize) -> Option<usize> {
+        match self {
+            Self::Mjpeg => None,
+            Self::Yuyv | Self::Uyvy => width.checked_mul(2),
+            Self::Grey => Some(width),
+        }
+    }
 }
 
 /// A video mode of a camera.
@@ -39,6 +54,28 @@ pub struct Listed {
     pub index: u32,
     /// Name reported by the camera.
     pub name: String,
+    /// Why it cannot be opened, and what to do, as far as is known without trying.
+    pub problem: Option<String>,
+}
+
+/// What the timestamps of a camera mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The shutter opens.
+    Start,
+    /// The shutter closes, or the image begins to arrive.
+    End,
+}
+
+/// What the system reports about an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// When it was taken, in microseconds on the system's monotonic clock; `None` if unknown.
+    pub taken_us: Option<i64>,
+    /// Its number as the system counts images, lost ones included; `None` if it counts none.
+    pub number: Option<u64>,
+    /// Parts of it were lost, so that it must not be decoded.
+    pub incomplete: bool,
 }
 
 /// The system's webcams.
@@ -46,7 +83,7 @@ pub trait Webcams: Send + Sync + 'static {
     /// Lists the connected cameras.
     ///
     /// # Errors
-    /// The system cannot list them, or this program was built without webcam support.
+    /// The system cannot list them, or webcams are not supported on it.
     fn list(&self) -> Result<Vec<Listed>, DeviceError>;
 
     /// Opens a camera in the requested mode, or else in the mode that `choose` selects.
@@ -64,17 +101,36 @@ pub trait Webcam {
     /// All supported modes.
     fn modes(&mut self) -> Vec<Mode>;
 
-    /// Waits for the next image and appends its bytes.
+    /// What its timestamps mark; `None` if it has none.
+    fn mark(&self) -> Option<Mark> {
+        None
+    }
+
+    /// Waits for the next image and appends its bytes. `None` if there is none yet: it is asked
+    /// again.
     ///
     /// # Errors
     /// A message: the camera was disconnected.
-    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<(), String>;
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Stamp>, String>;
 
     /// Exposure time reported by the driver, in microseconds; `None` if unknown.
-    fn exposure_us(&self) -> Option<i64>;
+    fn exposure_us(&mut self) -> Option<i64> {
+        None
+    }
 
-    /// Sets the exposure time in microseconds; `false` if the driver cannot.
-    fn set_exposure_us(&mut self, us: i64) -> bool;
+    /// The camera's controls with their current values. The exposure time is `exposure_us`.
+    fn controls(&mut self) -> Vec<Control> {
+        Vec::new()
+    }
+
+    /// Sets one of the controls.
+    ///
+    /// # Errors
+    /// The camera has no such control, or rejects the value.
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        let _ = value;
+        Err(ControlError::Unknown(name.into()))
+    }
 }
 
 /// The default mode: nearest to the preferred rate and size, uncompressed before compressed.
@@ -85,7 +141,12 @@ pub fn choose(modes: &[Mode]) -> Option<Mode> {
         (
             rate_deficit,
             distance(m.size.area(), LIKED.0.area()),
-            m.coding == Coding::Mjpeg,
+            // Gray last: a camera that also has colour sends it in vain.
+            match m.coding {
+                Coding::Yuyv | Coding::Uyvy => 0,
+                Coding::Mjpeg => 1,
+                Coding::Grey => 2,
+            },
             m.rate_hz,
         )
     })

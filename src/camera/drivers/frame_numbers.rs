@@ -3,9 +3,9 @@
 /// Largest frame number in GigE Vision 1, after which the count wraps to 1.
 const MAX_ID: u64 = 0xffff;
 
-/// Tracks a camera's frame count.
+/// Tracks the numbers that a camera gives its frames.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
+pub(crate) struct FrameNumbers {
     /// Whether the count has 16 bits, as far as is known.
     sixteen: bool,
     last: Option<u64>,
@@ -14,21 +14,39 @@ pub(super) struct Ids {
 
 /// A frame's position in the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Frame number, which never restarts.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// Number of frames lost between the previous frame and this one.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
 }
 
-impl Ids {
+impl FrameNumbers {
     /// `sixteen`: whether the camera's count may have 16 bits.
-    pub(super) fn new(sixteen: bool) -> Self {
+    pub(crate) fn new(sixteen: bool) -> Self {
         Self { sixteen, ..Self::default() }
     }
 
+    /// For a camera whose count never wraps; the first frame gets the number `first`.
+    pub(crate) fn starting_at(first: u64) -> Self {
+        Self { next: first, ..Self::default() }
+    }
+
+    /// Position of a frame without a number.
+    pub(crate) fn next_place(&mut self) -> Place {
+        let sequence = self.next;
+        self.next += 1;
+        Place { sequence, lost: 0 }
+    }
+
+    /// As [`FrameNumbers::place`], for a system that never sends a frame twice: one that repeats a
+    /// number does not count at all.
+    pub(crate) fn place_or_next(&mut self, id: u64) -> Place {
+        self.place(id).unwrap_or_else(|| self.next_place())
+    }
+
     /// Position of the frame with number `id`; `None` for a duplicate of the previous frame.
-    pub(super) fn place(&mut self, id: u64) -> Option<Place> {
+    pub(crate) fn place(&mut self, id: u64) -> Option<Place> {
         self.sixteen &= id <= MAX_ID;
         let lost = match self.last {
             None => 0,
@@ -45,7 +63,7 @@ impl Ids {
     }
 
     /// The camera restarts its count without losing frames.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.last = None;
     }
 }
@@ -56,7 +74,7 @@ mod tests {
 
     #[test]
     fn gaps_in_frame_numbers_are_lost_frames() {
-        let mut ids = Ids::new(true);
+        let mut ids = FrameNumbers::new(true);
         let place = |sequence, lost| Some(Place { sequence, lost });
         assert_eq!(ids.place(7), place(0, 0));
         assert_eq!(ids.place(8), place(1, 0));
@@ -68,14 +86,14 @@ mod tests {
 
     #[test]
     fn sixteen_bit_counts_wrap_to_one_and_wider_counts_do_not() {
-        let mut ids = Ids::new(true);
-        let lost = |ids: &mut Ids, id| ids.place(id).unwrap().lost;
+        let mut ids = FrameNumbers::new(true);
+        let lost = |ids: &mut FrameNumbers, id| ids.place(id).unwrap().lost;
         assert_eq!(lost(&mut ids, 65_534), 0);
         assert_eq!(lost(&mut ids, 65_535), 0);
         assert_eq!(lost(&mut ids, 1), 0);
         assert_eq!(lost(&mut ids, 65_535), 65_533);
         assert_eq!(lost(&mut ids, 4), 3);
-        let mut ids = Ids::new(true);
+        let mut ids = FrameNumbers::new(true);
         assert_eq!(lost(&mut ids, 65_535), 0);
         assert_eq!(lost(&mut ids, 65_537), 1);
         assert_eq!(lost(&mut ids, 3), 0, "restarted, not wrapped");

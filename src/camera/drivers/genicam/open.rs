@@ -1,14 +1,11 @@
-//! Bindings to Aravis, and ownership of its results.
+//! One open camera of Aravis with its stream, and the list of cameras.
 
 use super::FAKE_VARIABLE;
-use aravis::glib::object::Cast;
-use aravis::glib::translate::ToGlibPtr;
-use aravis::prelude::*;
-use aravis::{
-    AcquisitionMode, Buffer, BufferPayloadType, Camera, ChunkParser, Device, GvStream,
-    GvStreamOption, GvStreamSocketBuffer, Stream,
-};
-use std::ffi::{CStr, c_char};
+use super::camera_handle::CameraHandle;
+use super::device::Device;
+use super::library::{aravis, text};
+use super::stream::{Buffer, ChunkParser, Stream};
+use std::ffi::{c_char, c_int, c_uint};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -33,39 +30,37 @@ pub(super) struct Listed {
 static LIST: Mutex<()> = Mutex::new(());
 
 /// Lists all cameras that respond. Takes about a second if there is a network.
-pub(super) fn list() -> Vec<Listed> {
+///
+/// # Errors
+/// libaravis is missing.
+pub(super) fn list() -> Result<Vec<Listed>, String> {
     static FAKE: Once = Once::new();
+    let functions = &aravis()?.functions;
     let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
     FAKE.call_once(|| {
         if std::env::var_os(FAKE_VARIABLE).is_some() {
             // SAFETY: the string is null-terminated; `LIST` is held.
-            unsafe { aravis_sys::arv_enable_interface(c"Fake".as_ptr()) };
+            unsafe { (functions.arv_enable_interface)(c"Fake".as_ptr()) };
         }
     });
-    let text = |get: unsafe extern "C" fn(u32) -> *const c_char, index: u32| {
+    let get = |get: unsafe extern "C" fn(c_uint) -> *const c_char, index| {
         // SAFETY: `LIST` is held, so that the list cannot change; the string belongs to it.
-        let text = unsafe { get(index) };
-        if text.is_null() {
-            return String::new();
-        }
-        // SAFETY: not null, null-terminated, and copied while `LIST` is held.
-        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        text(unsafe { get(index) }).unwrap_or_default()
     };
     // SAFETY: `LIST` is held.
     let count = unsafe {
-        aravis_sys::arv_update_device_list();
-        aravis_sys::arv_get_n_devices()
+        (functions.arv_update_device_list)();
+        (functions.arv_get_n_devices)()
     };
-    (0..count)
-        .map(|i| Listed {
-            id: text(aravis_sys::arv_get_device_id, i),
-            serial: text(aravis_sys::arv_get_device_serial_nbr, i),
-            vendor: text(aravis_sys::arv_get_device_vendor, i),
-            model: text(aravis_sys::arv_get_device_model, i),
-            protocol: text(aravis_sys::arv_get_device_protocol, i),
-            address: text(aravis_sys::arv_get_device_address, i),
-        })
-        .collect()
+    let listed = |i| Listed {
+        id: get(functions.arv_get_device_id, i),
+        serial: get(functions.arv_get_device_serial_nbr, i),
+        vendor: get(functions.arv_get_device_vendor, i),
+        model: get(functions.arv_get_device_model, i),
+        protocol: get(functions.arv_get_device_protocol, i),
+        address: get(functions.arv_get_device_address, i),
+    };
+    Ok((0..count).map(listed).collect())
 }
 
 /// An open camera.
@@ -74,7 +69,7 @@ pub(super) struct Open {
     stream: Option<Stream>,
     chunks: Option<ChunkParser>,
     pub(super) device: Device,
-    pub(super) camera: Camera,
+    pub(super) camera: CameraHandle,
     lost: Arc<AtomicBool>,
 }
 
@@ -87,46 +82,44 @@ impl Open {
     pub(super) fn new(id: &str) -> Result<Self, String> {
         let camera = {
             let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
-            Camera::new(Some(id)).map_err(|e| e.message().to_owned())?
+            CameraHandle::new(id)?
         };
         let device = camera.device().ok_or("it has no device")?;
         let lost = Arc::new(AtomicBool::new(false));
-        let lost_flag = lost.clone();
-        device.connect_control_lost(move |_| lost_flag.store(true, Ordering::Release));
+        device.on_control_lost(lost.clone());
         if camera.is_gv_device() {
             // Raw packet sockets need privileges and do not work on the loopback interface.
-            camera.gv_set_stream_options(GvStreamOption::PACKET_SOCKET_DISABLED);
+            camera.disable_packet_socket();
         }
         // Cameras that support only this mode reject the call.
-        let _ = camera.set_acquisition_mode(AcquisitionMode::Continuous);
+        let _ = camera.set_continuous();
         Ok(Self { stream: None, chunks: None, device, camera, lost })
     }
 
     /// Enables chunk data for timestamp, exposure time and frame number, where supported.
     pub(super) fn enable_chunks(&mut self) {
-        let known = |feature: &str| self.device.is_feature_available(feature).unwrap_or(false);
-        if !known("ChunkModeActive") || self.camera.set_chunk_mode(true).is_err() {
+        let known = self.device.is_feature_available("ChunkModeActive");
+        if !known || self.camera.enable_chunk_mode().is_err() {
             return;
         }
         for chunk in ["Timestamp", "ExposureTime", "FrameID"] {
             // Not every camera supports every chunk; other sources are used for missing ones.
-            let _ = self.camera.set_chunk_state(chunk, true);
+            let _ = self.camera.enable_chunk(chunk);
         }
         self.chunks = self.camera.create_chunk_parser();
     }
 
     /// Starts the stream.
     pub(super) fn start(&mut self) -> Result<(), String> {
-        let message = |e: aravis::glib::Error| e.message().to_owned();
-        let payload = self.camera.payload().map_err(message)?;
-        let stream = self.camera.create_stream().map_err(message)?;
-        if let Some(stream) = stream.downcast_ref::<GvStream>() {
-            stream.set_socket_buffer(GvStreamSocketBuffer::Auto);
+        let payload = self.camera.payload()?;
+        let stream = self.camera.create_stream()?;
+        if self.camera.is_gv_device() {
+            stream.set_socket_buffer_auto();
         }
         for _ in 0..BUFFERS {
-            stream.push_buffer(Buffer::new_allocate(payload as usize));
+            stream.add_buffer(payload);
         }
-        self.camera.start_acquisition().map_err(message)?;
+        self.camera.start_acquisition()?;
         self.stream = Some(stream);
         Ok(())
     }
@@ -147,26 +140,24 @@ impl Open {
     /// The next buffer, filled or failed; `None` after the timeout.
     pub(super) fn take(&self, timeout: Duration) -> Option<Buffer> {
         let us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
-        self.stream.as_ref()?.timeout_pop_buffer(us)
+        self.stream.as_ref()?.pop(us)
     }
 
     /// Returns a buffer to the stream.
     pub(super) fn return_buffer(&self, buffer: Buffer) {
         if let Some(stream) = &self.stream {
-            stream.push_buffer(buffer);
+            stream.push(buffer);
         }
     }
 
     /// Number of frames since the start for which no buffer was free.
     pub(super) fn underruns(&self) -> u64 {
-        self.stream.as_ref().map_or(0, |s| s.statistics().2)
+        self.stream.as_ref().map_or(0, |s| s.underruns())
     }
 
     /// A chunk value of the frame.
     pub(super) fn chunk(&self, buffer: &Buffer, name: &str) -> Option<f64> {
-        let chunks = self.chunks.as_ref().filter(|_| buffer.has_chunks())?;
-        let whole = || chunks.integer_value(buffer, name).ok().map(|v| v as f64);
-        chunks.float_value(buffer, name).ok().or_else(whole)
+        self.chunks.as_ref()?.value(buffer, name)
     }
 }
 
@@ -176,21 +167,11 @@ impl Drop for Open {
     }
 }
 
+/// `ARV_BUFFER_PAYLOAD_TYPE_*` of payloads that contain an image: image, extended chunk data and
+/// multipart.
+const IMAGES: [c_int; 3] = [1, 5, 10];
+
 /// The image bytes of a buffer.
 pub(super) fn image(buffer: &Buffer) -> Option<&[u8]> {
-    use BufferPayloadType as Payload;
-    let kind = buffer.payload_type();
-    if !matches!(kind, Payload::Image | Payload::ExtendedChunkData | Payload::Multipart) {
-        return None;
-    }
-    let mut length = 0;
-    // SAFETY: the buffer is a live object that contains an image.
-    let data =
-        unsafe { aravis_sys::arv_buffer_get_image_data(buffer.to_glib_none().0, &mut length) };
-    if data.is_null() {
-        return None;
-    }
-    // SAFETY: `data` points to `length` bytes, which belong to the buffer and change only
-    // after it was returned to the stream, which consumes it.
-    Some(unsafe { std::slice::from_raw_parts(data, length) })
+    IMAGES.contains(&buffer.payload_type()).then(|| buffer.image()).flatten()
 }

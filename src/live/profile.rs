@@ -1,0 +1,285 @@
+//! Named profiles: the settings of cameras and noise filters, kept in a file of their own.
+
+use crate::camera::{Control, Value};
+use crate::formats::atomic_file;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Maximum length of a name.
+const MAX_NAME: usize = 64;
+/// Changes are written once no other has followed for this long: a dragged slider changes often.
+const DEBOUNCE: Duration = Duration::from_secs(1);
+/// Controls that are actions or positions, not settings.
+const NOT_SETTINGS: &[&str] = &["filter_hot_forget", "paused", "position", "step"];
+/// Settings that an automatic control changes by itself: they are kept only while it is off.
+const AUTOMATIC: &[(&str, &str)] = &[
+    ("exposure_us", "auto_exposure"),
+    ("gain", "auto_gain"),
+    ("gain_db", "auto_gain"),
+    ("white_balance_k", "auto_white_balance"),
+    ("focus", "auto_focus"),
+];
+
+/// Content of a file. Unknown fields are ignored.
+#[derive(Default, Serialize, Deserialize)]
+struct File {
+    /// Values by the names of their controls.
+    controls: BTreeMap<String, Value>,
+}
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The name cannot be that of a file.
+    #[error("{0:?} is no name for a profile: use up to 64 letters, digits, - and _")]
+    Name(String),
+    /// The system has no folder for settings.
+    #[error("profiles cannot be kept: this system has no folder for settings")]
+    NoFolder,
+    /// There is no such profile.
+    #[error("there is no profile {name}{known}: make one with --save-profile {name}")]
+    Missing {
+        /// The name that was asked for.
+        name: String,
+        /// The known profiles, as text.
+        known: String,
+    },
+    /// The file cannot be read.
+    #[error("{path}: {why}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// The settings to load into the cameras, and the file to which changes are saved.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// Settings that were not applied yet: the camera may not be connected.
+    wanted: BTreeMap<String, Value>,
+    save_to: Option<PathBuf>,
+    /// What is in the file, and what is to be.
+    saved: BTreeMap<String, Value>,
+    changed: Option<(BTreeMap<String, Value>, Instant)>,
+}
+
+/// The folder for the current user's profiles.
+pub fn folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "gem-live")?;
+    Some(folders.config_dir().join("profiles"))
+}
+
+fn file(folder: &Path, name: &str) -> Result<PathBuf, ProfileError> {
+    let safe = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.chars().count() > MAX_NAME || !name.chars().all(safe) {
+        return Err(ProfileError::Name(name.to_owned()));
+    }
+    Ok(folder.join(format!("{name}.json")))
+}
+
+/// Names of the profiles in a folder, in order.
+pub fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let name = |entry: std::fs::DirEntry| {
+        Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned())
+    };
+    let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+impl Profile {
+    /// Reads the profile `load` and keeps later changes in the profile `save`.
+    ///
+    /// # Errors
+    /// See [`ProfileError`].
+    pub fn new(
+        folder: &Path,
+        load: Option<&str>,
+        save: Option<&str>,
+    ) -> Result<Self, ProfileError> {
+        let mut profile = Self::default();
+        if let Some(name) = load {
+            let path = file(folder, name)?;
+            let failed = |why: String| ProfileError::File { path: path.clone(), why };
+            let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => {
+                    let known = names(folder).join(", ");
+                    let known =
+                        if known.is_empty() { known } else { format!(" (there are: {known})") };
+                    ProfileError::Missing { name: name.to_owned(), known }
+                }
+                _ => failed(e.to_string()),
+            })?;
+            let file: File = serde_json::from_slice(&bytes).map_err(|e| failed(e.to_string()))?;
+            profile.wanted = file.controls;
+        }
+        if let Some(name) = save {
+            profile.save_to = Some(file(folder, name)?);
+        }
+        Ok(profile)
+    }
+
+    /// The settings to make now that these controls are known: switches and choices first, because
+    /// they decide which numbers can be set. Each is returned once.
+    pub(super) fn apply(&mut self, controls: &[Control]) -> Vec<(String, Value)> {
+        let mut settings = Vec::new();
+        for control in controls {
+            if let Some(value) = self.wanted.remove(control.name.as_ref()) {
+                // Setting one of these interrupts the stream.
+                if control.on_release && control.value == value {
+                    continue;
+                }
+                settings.push((control.name.to_string(), value));
+            }
+        }
+        settings.sort_by_key(|(_, value)| matches!(value, Value::Int(_) | Value::Float(_)));
+        settings
+    }
+
+    /// Names of the settings that no control has, now that all cameras are connected. They are
+    /// left out from now on.
+    pub(super) fn take_unknown(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.wanted).into_keys().collect()
+    }
+
+    /// Takes note of the present settings, and writes them when they have settled.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message is for the user.
+    pub(super) fn keep(&mut self, controls: &[Control], now: Instant) -> Result<(), String> {
+        // Before everything was applied, the old settings would be saved.
+        if self.save_to.is_none() || controls.is_empty() || !self.wanted.is_empty() {
+            return Ok(());
+        }
+        let settings = settings(controls);
+        if settings == self.saved {
+            self.changed = None;
+            return Ok(());
+        }
+        match &self.changed {
+            Some((same, since)) if *same == settings => {
+                if now.saturating_duration_since(*since) < DEBOUNCE {
+                    return Ok(());
+                }
+                self.write()
+            }
+            _ => {
+                self.changed = Some((settings, now));
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is not in the file yet.
+    pub(super) fn write(&mut self) -> Result<(), String> {
+        let (Some(path), Some((controls, _))) = (&self.save_to, self.changed.take()) else {
+            return Ok(());
+        };
+        self.saved = controls.clone();
+        let failed = |why: String| format!("the profile was not saved: {}: {why}", path.display());
+        let json =
+            serde_json::to_vec_pretty(&File { controls }).map_err(|e| failed(e.to_string()))?;
+        atomic_file::write(path, &json).map_err(|e| failed(e.cause.to_string()))
+    }
+}
+
+/// The settings among the controls' present values.
+fn settings(controls: &[Control]) -> BTreeMap<String, Value> {
+    let value = |name: &str| controls.iter().find(|c| c.name == name).map(|c| &c.value);
+    let is_automatic = |name: &str| {
+        // The names of two cameras' controls have a prefix.
+        let (prefix, own) = name.rsplit_once(':').map_or(("", name), |(p, n)| (p, n));
+        let automatic = AUTOMATIC.iter().find(|(number, _)| *number == own).map(|(_, by)| *by);
+        let separator = if prefix.is_empty() { "" } else { ":" };
+        automatic.and_then(|by| value(&format!("{prefix}{separator}{by}"))).is_some_and(|v| match v
+        {
+            Value::Bool(on) => *on,
+            Value::Enum(mode) => mode != "Off",
+            _ => false,
+        })
+    };
+    let is_setting = |c: &&Control| {
+        let own = c.name.rsplit_once(':').map_or(c.name.as_ref(), |(_, own)| own);
+        !NOT_SETTINGS.contains(&own) && !is_automatic(&c.name)
+    };
+    controls.iter().filter(is_setting).map(|c| (c.name.to_string(), c.value.clone())).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn controls(exposure_us: i64, automatic: bool) -> Vec<Control> {
+        vec![
+            Control::whole("frames:exposure_us", "", exposure_us, (1, 50_000)),
+            Control::switch("frames:auto_exposure", "", automatic),
+            Control::choice("frames:mode", "", "a", vec!["a".into(), "b".into()]).set_on_release(),
+            Control::number("events:bias", "", 0.5, (0.0, 1.0)),
+            Control::switch("filter_hot_forget", "", false),
+        ]
+    }
+
+    #[test]
+    fn settled_settings_are_saved_and_loaded_switches_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut profile = Profile::new(folder.path(), None, Some("bench")).unwrap();
+        let start = Instant::now();
+        profile.keep(&controls(4_000, false), start).unwrap();
+        profile.keep(&controls(5_000, false), start + DEBOUNCE).unwrap();
+        assert_eq!(names(folder.path()), [""; 0], "still changing");
+        profile.keep(&controls(5_000, false), start + 2 * DEBOUNCE).unwrap();
+        assert_eq!(names(folder.path()), ["bench"]);
+
+        let mut loaded = Profile::new(folder.path(), Some("bench"), None).unwrap();
+        assert_eq!(loaded.apply(&[]), [], "the cameras are not connected yet");
+        let expected = [
+            ("frames:auto_exposure".to_owned(), Value::Bool(false)),
+            ("frames:exposure_us".to_owned(), Value::Int(5_000)),
+            ("events:bias".to_owned(), Value::Float(0.5)),
+        ];
+        assert_eq!(loaded.apply(&controls(9, true)), expected, "the same mode is not set again");
+        assert_eq!(loaded.apply(&controls(9, true)), [], "once");
+    }
+
+    #[test]
+    fn numbers_that_a_camera_chooses_by_itself_are_not_saved() {
+        let saved = settings(&controls(4_000, true));
+        let names: Vec<&str> = saved.keys().map(String::as_str).collect();
+        assert_eq!(names, ["events:bias", "frames:auto_exposure", "frames:mode"]);
+    }
+
+    #[test]
+    fn old_settings_are_not_saved_over_a_profile_that_is_not_applied_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut profile = Profile::new(folder.path(), None, Some("one")).unwrap();
+        profile.keep(&controls(5_000, false), Instant::now()).unwrap();
+        profile.write().unwrap();
+        let mut again = Profile::new(folder.path(), Some("one"), Some("one")).unwrap();
+        let start = Instant::now();
+        again.keep(&controls(9, false), start).unwrap();
+        again.keep(&controls(9, false), start + DEBOUNCE).unwrap();
+        again.write().unwrap();
+        let read = Profile::new(folder.path(), Some("one"), None).unwrap();
+        assert_eq!(read.wanted.get("frames:exposure_us"), Some(&Value::Int(5_000)));
+    }
+
+    #[test]
+    fn names_and_files_that_cannot_be_used_are_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        for wrong in ["", "../x", "a/b", "a.b", &"x".repeat(65)] {
+            let error = Profile::new(folder.path(), None, Some(wrong)).unwrap_err();
+            assert!(matches!(error, ProfileError::Name(_)), "{wrong}");
+        }
+        std::fs::write(folder.path().join("day.json"), b"{").unwrap();
+        let error = Profile::new(folder.path(), Some("day"), None).unwrap_err();
+        assert!(error.to_string().contains("day.json"), "{error}");
+        let error = Profile::new(folder.path(), Some("night"), None).unwrap_err().to_string();
+        assert!(error.contains("night") && error.contains("there are: day"), "{error}");
+    }
+}

@@ -1,0 +1,183 @@
+//! What every camera must do, whatever its kind: it is waited for, opens, delivers in order,
+//! counts what it loses, is unplugged, returns as the same camera, and is closed.
+//!
+//! A kind of camera takes part with a [`Bench`]: its driver over a simulated device.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+use gem_live::camera::{
+    CameraStream, DeviceSelector, Driver, DropCause, DropUnit, Drops, EventPacket, FramePacket,
+    FrameTiming, Identity, Packet, Settings, Status,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A kind of camera over a simulated device.
+pub trait Bench {
+    /// The driver.
+    fn driver(&self) -> Arc<dyn Driver>;
+
+    /// Whether it delivers frames, and events.
+    fn delivers(&self) -> (bool, bool);
+
+    /// Plugs the device in, or unplugs it.
+    fn plug(&self, present: bool);
+
+    /// Loses data on the way to the driver. Returns how many must be counted, and as what.
+    fn lose(&self) -> (DropCause, DropUnit, u64);
+
+    /// Whether all devices that were opened are closed.
+    fn is_closed(&self) -> bool;
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn wait<T>(source: &CameraStream, what: &str, pick: impl Fn(Status) -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    let mut seen = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let Ok(status) = source.status.recv_timeout(left) else {
+            panic!("{what} was not reported, but {seen:?}")
+        };
+        seen.push(format!("{status:?}"));
+        if let Some(picked) = pick(status) {
+            return picked;
+        }
+    }
+}
+
+fn connected(source: &CameraStream) -> Identity {
+    wait(source, "the connection", |s| match s {
+        Status::Connected(identity, _) => Some(identity),
+        _ => None,
+    })
+}
+
+/// Follows the packets and checks their order.
+#[derive(Default)]
+struct Order {
+    frame: Option<FramePacket>,
+    events: Option<EventPacket>,
+    frames_seen: u64,
+    packets_seen: u64,
+}
+
+impl Order {
+    fn add(&mut self, packet: Packet) {
+        match packet {
+            Packet::Frame(frame) => {
+                let before = self.frame.as_ref().filter(|b| b.epoch == frame.epoch);
+                if let Some(before) = before {
+                    assert!(before.sequence < frame.sequence, "frames are numbered in order");
+                    assert!(before.arrived <= frame.arrived);
+                    if let (Some(before), Some(now)) = (start_us(before), start_us(&frame)) {
+                        assert!(before < now, "frames follow each other: {before} {now}");
+                    }
+                }
+                let last_epoch = self.frame.as_ref().map_or(0, |b| b.epoch);
+                assert!(last_epoch <= frame.epoch, "epochs ascend");
+                self.frames_seen += 1;
+                self.frame = Some(frame);
+            }
+            Packet::Events(packet) => {
+                let before = self.events.as_ref().filter(|b| b.epoch == packet.epoch);
+                assert!(before.is_none_or(|b| b.until <= packet.from), "time ranges follow");
+                assert!(packet.events.is_sorted_by_key(|e| e.t_us));
+                let range = packet.from.us()..packet.until.us();
+                assert!(packet.events.iter().all(|e| range.contains(&e.t_us)));
+                let last_epoch = self.events.as_ref().map_or(0, |b| b.epoch);
+                assert!(last_epoch <= packet.epoch, "epochs ascend");
+                self.packets_seen += 1;
+                self.events = Some(packet);
+            }
+        }
+    }
+
+    fn epoch(&self) -> u32 {
+        let frames = self.frame.as_ref().map(|f| f.epoch);
+        frames.max(self.events.as_ref().map(|e| e.epoch)).unwrap_or(0)
+    }
+
+    /// Receives until `done` or time is up.
+    fn follow(&mut self, source: &CameraStream, what: &str, done: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !done(self) {
+            let left = until.saturating_duration_since(Instant::now());
+            match source.packets.recv_timeout(left) {
+                Ok(packet) => self.add(packet),
+                Err(e) => panic!("{what}: {e}; drops {:?}", source.drops.snapshot()),
+            }
+        }
+    }
+
+    /// Receives some packets of every kind.
+    fn some(&mut self, source: &CameraStream, delivers: (bool, bool), what: &str) {
+        let until = (self.frames_seen + 3, self.packets_seen + 3);
+        self.follow(source, what, |o| {
+            (!delivers.0 || o.frames_seen >= until.0) && (!delivers.1 || o.packets_seen >= until.1)
+        });
+    }
+}
+
+/// When a frame's shutter opened, on whatever clock the camera has.
+fn start_us(frame: &FramePacket) -> Option<i64> {
+    match frame.span {
+        FrameTiming::Events { start, .. } => Some(start.us()),
+        FrameTiming::Frames { start, .. } => Some(start.us()),
+        FrameTiming::Arrival { .. } => None,
+    }
+}
+
+/// Takes a kind of camera through its life.
+pub fn conforms(bench: &dyn Bench) {
+    bench.plug(false);
+    let settings = Settings { retry: Duration::from_millis(50), ..Settings::default() };
+    let (wanted, drops) = (DeviceSelector::default(), Drops::default());
+    let mut source =
+        CameraStream::start("conformance", bench.driver(), wanted, settings, drops).unwrap();
+
+    // Waited for.
+    let why = wait(&source, "the missing camera", |s| match s {
+        Status::Waiting { why, .. } => Some(why),
+        _ => None,
+    });
+    assert!(why.contains(": ") && why.len() > 20, "says what is missing and what to do: {why}");
+
+    // Opened.
+    bench.plug(true);
+    let identity = connected(&source);
+    assert!(!identity.model.is_empty() && !identity.serial.is_empty(), "{identity:?}");
+
+    // In order.
+    let delivers = bench.delivers();
+    let mut order = Order::default();
+    order.some(&source, delivers, "the first packets");
+    assert_eq!(order.frames_seen > 0, delivers.0);
+    assert_eq!(order.packets_seen > 0, delivers.1);
+
+    // Losses are counted, and do not end the stream.
+    let counted = |(cause, unit, _)| source.drops.get(cause, unit);
+    let loss = bench.lose();
+    order.follow(&source, "the loss was not counted", |_| counted(loss) >= loss.2);
+    order.some(&source, delivers, "packets after a loss");
+
+    // Unplugged.
+    bench.plug(false);
+    wait(&source, "the lost camera", |s| matches!(s, Status::Lost(_)).then_some(()));
+    let epoch = order.epoch();
+
+    // Returned as the same camera; its clock may have started again.
+    bench.plug(true);
+    assert_eq!(connected(&source).serial, identity.serial);
+    order.follow(&source, "packets after the return", |o| o.epoch() > epoch);
+    order.some(&source, delivers, "packets after the return");
+
+    // Closed.
+    assert!(source.stop(), "its threads end");
+    let until = Instant::now() + PATIENCE;
+    while !bench.is_closed() {
+        assert!(Instant::now() < until, "a device was left open");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
