@@ -96,6 +96,9 @@ impl Sequence {
         let first = pictures.first().map(|file| read_picture(file)).transpose()?;
         let size = first.map_or(Size::new(1, 1), |p| p.size());
         let (mut all, ..) = read_time_lens_events(&events, size, &ImportOptions::default())?;
+        if all.is_empty() {
+            return Err(invalid("the sequence has no events".into()));
+        }
         all.sort_by_key(|e: &Event| e.t_us);
         Ok(Self { path: path.to_owned(), pictures, times_us, events: all })
     }

@@ -135,7 +135,7 @@ impl Window {
                 toast::Kind::Bad,
                 format!(
                     "{} is neither weights (.ckpt, .pth, .safetensors) nor a recording (a folder \
-                     of .npz pairs, or .aedat4)",
+                     of .npz pairs or of pictures with events, or .aedat4, .bag, .mcap, .h5)",
                     path.display()
                 ),
             ),
@@ -179,7 +179,7 @@ fn file_kind(path: &Path) -> FileKind {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
         "ckpt" | "pth" | "pt" | "safetensors" => FileKind::Weights,
-        "aedat4" | "npz" => FileKind::Recording,
+        "aedat4" | "npz" | "bag" | "mcap" | "h5" | "hdf5" => FileKind::Recording,
         _ => FileKind::Unknown,
     }
 }
@@ -193,6 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(file_kind(folder.path()), FileKind::Recording);
         assert_eq!(file_kind(Path::new("a/b.AEDAT4")), FileKind::Recording);
+        assert_eq!(file_kind(Path::new("desk.bag")), FileKind::Recording);
         assert_eq!(file_kind(Path::new("best.ckpt")), FileKind::Weights);
         assert_eq!(file_kind(Path::new("best.safetensors")), FileKind::Weights);
         assert_eq!(file_kind(Path::new("letter.odt")), FileKind::Unknown);

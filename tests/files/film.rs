@@ -72,8 +72,8 @@ fn y4m_has_the_restored_pictures_in_order_of_time() {
         }
     }
     // Side by side, without pictures.
-    let side = ["deblur", "in", "--method", "edi", "--film", "side.y4m", "--layout", "side"];
-    run(&side, here, None).unwrap();
+    let side = ["deblur", "in", "--method", "edi", "--thresholds", "0.2", "--layout", "side"];
+    run(&[&side[..], &["--film", "side.y4m"]].concat(), here, None).unwrap();
     let (header, frames) = y4m(&std::fs::read(here.join("side.y4m")).unwrap());
     assert!(header.contains("W100 H32 F25000:1000"), "{header}");
     assert_eq!(frames.len(), 4);
@@ -118,7 +118,7 @@ fn without_ffmpeg_the_error_comes_first_and_names_what_needs_none() {
     let here = folder.path();
     recordings(here);
     let film = |name: &str| {
-        let fixed = ["deblur", "in", "--method", "edi", "--film"];
+        let fixed = ["deblur", "in", "--method", "edi", "--thresholds", "0.2", "--film"];
         run(&[&fixed[..], &[name]].concat(), here, Some(here))
     };
     let error = film("a.mp4").unwrap_err();

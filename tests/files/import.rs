@@ -6,12 +6,15 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, FrameTiming, Packet};
 use gem_live::event::Event;
 use gem_live::formats::{npy, npz};
 use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::replay::{Replay, ReplaySettings, UNPACED};
 use gem_live::sequence::{Clip, GroundTruth, Pair};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const SIZE: Size = Size::new(48, 32);
 /// Start of frame `k`, and its exposure time, in microseconds.
@@ -181,6 +184,46 @@ fn pictures_with_text_files_equal_ms_rbd_and_are_restored_alike() {
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let printed = run(&[&test[..], &[weights]].concat(), here).unwrap();
     assert!(printed.to_lowercase().contains("psnr"), "{printed}");
+}
+
+fn player(path: &Path) -> Result<Box<dyn Device>, DeviceError> {
+    let once = ReplaySettings { looped: false, speed: UNPACED, end: true };
+    Replay::new(path, once).open(&DeviceSelector::default(), &Drops::default())
+}
+
+#[test]
+fn a_recording_whose_exposure_is_known_is_played_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let known = |_, [start, end]: [i64; 2]| format!("{start},{end}\n");
+    export(&here.join("known"), &wanted, "exposure_start_us,exposure_end_us\n", known);
+    let unknown = |_, [start, _]: [i64; 2]| format!("{start}\n");
+    export(&here.join("unknown"), &wanted, "", unknown);
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    for name in ["known", "unknown"] {
+        std::fs::write(here.join(name).join("events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+    }
+    let mut device = player(&here.join("known")).unwrap();
+    let mut packets = Vec::new();
+    while device.poll(Duration::from_millis(50), &mut packets).is_ok() {}
+    let (mut pictures, mut played) = (Vec::new(), Vec::new());
+    for packet in packets {
+        match packet {
+            Packet::Events(packet) => played.extend(packet.events.iter().copied()),
+            Packet::Frame(frame) => {
+                let FrameTiming::Events { start, end } = frame.span else { panic!() };
+                pictures.push((frame.picture, [start.us(), end.us()]));
+            }
+        }
+    }
+    let blurry: Vec<_> = frames(&wanted).into_iter().map(|(b, span, _)| (b, span)).collect();
+    assert!(pictures == blurry);
+    assert_eq!(played, events(&wanted));
+    let error = player(&here.join("unknown")).err().unwrap().to_string();
+    assert!(error.contains("gem-live import") && error.contains("--exposure-us"), "{error}");
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Chooser {
         let dialog = rfd::AsyncFileDialog::new();
         let dialog = match purpose {
             Purpose::Recording => {
-                dialog.set_title("Play a recording").add_filter("Recordings", &["aedat4", "npz"])
+                let kinds = ["aedat4", "npz", "bag", "mcap", "h5", "hdf5"];
+                dialog.set_title("Play a recording").add_filter("Recordings", &kinds)
             }
             Purpose::RecordingFolder => dialog.set_title("Play a folder of MS-RBD pairs"),
             Purpose::Weights => dialog

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest array that is read at once, in bytes in the file: the times of 2^26 events.
 const MAX_READ: usize = 1 << 29;
+/// Largest picture, in samples: 4096x4096 in colour.
+const MAX_SAMPLES: u64 = 3 << 24;
 
 /// A number of any stored type, in double precision.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +113,9 @@ impl File {
         until: usize,
     ) -> Result<Vec<f64>, ImportError> {
         let dataset = self.dataset(name)?;
+        if from >= until {
+            return Ok(Vec::new());
+        }
         // Lists are stored as columns too.
         let mut selection = SliceInfo::all(dataset.ndim());
         let rows = SliceInfoElem::Slice { start: from as u64, end: until as u64, step: 1 };
@@ -125,9 +130,14 @@ impl File {
         Ok(array.iter().map(|v| v.0).collect())
     }
 
-    /// A whole array.
+    /// A whole picture.
     pub(super) fn array(&self, name: &str) -> Result<Values, ImportError> {
-        let array = self.dataset(name)?.read_array::<Real>().map_err(|e| self.bad(name, e))?;
+        let dataset = self.dataset(name)?;
+        let samples = dataset.num_elements().map_err(|e| self.bad(name, e))?;
+        if samples > MAX_SAMPLES {
+            return Err(self.bad(name, format!("{samples} samples, more than any picture has")));
+        }
+        let array = dataset.read_array::<Real>().map_err(|e| self.bad(name, e))?;
         Ok(Values { shape: array.shape().to_vec(), data: array.iter().map(|v| v.0).collect() })
     }
 

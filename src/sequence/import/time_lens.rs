@@ -40,6 +40,9 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let first = pictures.first().map(|file| read_picture(file)).transpose()?;
     let size = first.map_or(Size::new(1, 1), |p| p.size());
     let (events, unreadable, note) = read_events(&events, options.sensor.unwrap_or(size), options)?;
+    if events.is_empty() {
+        return Err(ImportError::content(path, "the sequence has no events"));
+    }
     let parts = Parts {
         path: path.to_owned(),
         format: "HS-ERGB or BS-ERGB".into(),
@@ -58,7 +61,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
 /// 32nds of a pixel.
 ///
 /// # Errors
-/// A file cannot be read, or there are no events.
+/// A file cannot be read.
 pub(crate) fn read_events(
     folder: &Path,
     sensor: Size,
@@ -79,9 +82,6 @@ pub(crate) fn read_events(
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {
         unreadable += file.append(per_pixel, unit, &mut events);
-    }
-    if events.is_empty() {
-        return Err(ImportError::content(folder, "the npz files have no events"));
     }
     let note = fine.then(|| {
         let [x, y] = reach;

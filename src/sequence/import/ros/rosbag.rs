@@ -205,14 +205,14 @@ mod tests {
         [with_length(&header(fields)), with_length(data)].concat()
     }
 
-    /// A bag of one topic with nine messages, three a chunk.
-    fn bag(compression: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    /// A bag of one topic with nine messages, three a chunk, and the position of its second chunk.
+    fn bag(compression: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, usize) {
         let one = 1_u32.to_le_bytes();
         let described = header(&[("topic", b"/exposure"), ("type", b"std_msgs/Int32")]);
         let fields: [(&str, &[u8]); 3] =
             [("op", &[CONNECTION]), ("conn", &one), ("topic", b"/exposure")];
         let connection = record(&fields, &described);
-        let mut bytes = MAGIC.to_vec();
+        let (mut bytes, mut second) = (MAGIC.to_vec(), 0);
         bytes.extend(record(&[("op", &[3]), ("index_pos", &[0; 8])], &[b' '; 50]));
         for chunk in 0..3_u8 {
             let mut inner = if chunk == 0 { connection.clone() } else { Vec::new() };
@@ -221,6 +221,9 @@ mod tests {
                     [("op", &[MESSAGE]), ("conn", &one), ("time", &[0; 8])];
                 inner.extend(record(&fields, &[number; 40]));
             }
+            if chunk == 1 {
+                second = bytes.len();
+            }
             let size = (inner.len() as u32).to_le_bytes();
             let fields: [(&str, &[u8]); 3] =
                 [("op", &[CHUNK]), ("compression", compression.as_bytes()), ("size", &size)];
@@ -228,7 +231,7 @@ mod tests {
             bytes.extend(record(&[("op", &[4]), ("conn", &one)], &[0; 12]));
         }
         bytes.extend(connection);
-        bytes
+        (bytes, second)
     }
 
     fn messages(path: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
@@ -262,21 +265,21 @@ mod tests {
             packed.write_all(bytes).unwrap();
             packed.finish().unwrap()
         };
-        for bytes in [bag("none", <[u8]>::to_vec), bag("bz2", bz2), bag("lz4", lz4)] {
+        for (bytes, second) in [bag("none", <[u8]>::to_vec), bag("bz2", bz2), bag("lz4", lz4)] {
             std::fs::write(&path, &bytes).unwrap();
             let wanted: Vec<Vec<u8>> = (0..9).map(|n| vec![n; 40]).collect();
             assert_eq!(messages(&path).unwrap(), (wanted.clone(), None));
             // Cut off within the second chunk.
-            std::fs::write(&path, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+            std::fs::write(&path, bytes.get(..second + 60).unwrap()).unwrap();
             let (found, remark) = messages(&path).unwrap();
             assert_eq!(Some(found.as_slice()), wanted.get(..3));
             assert!(remark.unwrap().contains("cut off"));
         }
-        let bytes = bag("xz", <[u8]>::to_vec);
+        let (bytes, _) = bag("xz", <[u8]>::to_vec);
         std::fs::write(&path, bytes).unwrap();
         assert!(messages(&path).unwrap_err().contains("compressed by xz"));
         // A chunk that unpacks to another size than is stated.
-        let bytes = bag("bz2", |inner| bz2(inner.get(1..).unwrap()));
+        let (bytes, _) = bag("bz2", |inner| bz2(inner.get(1..).unwrap()));
         std::fs::write(&path, bytes).unwrap();
         assert!(messages(&path).unwrap_err().contains("unpacks to"));
     }
