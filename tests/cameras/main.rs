@@ -1,5 +1,7 @@
 //! Cameras, synchronisation of their clocks, and the alignment of frames with events.
 
+#[path = "../aedat4/mod.rs"]
+mod aedat4;
 #[path = "../boards/mod.rs"]
 mod boards;
 #[cfg(all(feature = "genicam", unix))]
@@ -14,6 +16,7 @@ mod clock;
 mod content;
 mod counted;
 mod davis;
+mod dv;
 mod filter;
 mod genicam;
 mod relock;

@@ -9,10 +9,12 @@
 mod flat;
 mod frame;
 mod index;
+mod live;
 mod streams;
 
 pub use frame::{Aedat4Frame, FrameHead, FrameSource, SampleType, White};
 pub use index::{Index, PacketKind, PacketPlace, Peek};
+pub use live::{LivePackets, LiveReadError};
 pub use streams::StreamInfo;
 
 use crate::event::{Event, Trigger, TriggerEdge};
@@ -77,6 +79,20 @@ pub enum Part {
     Edges(Vec<Trigger>),
     /// Anything else, such as inertial measurements.
     Other,
+}
+
+impl Part {
+    /// The content of an unpacked packet; the error says what is wrong with it.
+    fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
+        let (table, name) = Table::root(bytes).ok_or("no table")?;
+        let part = match streams::kind(&name) {
+            PacketKind::Events => events(&table).map(Self::Events),
+            PacketKind::Frame => Aedat4Frame::read(&table).map(Self::Frame),
+            PacketKind::Triggers => edges(&table).map(Self::Edges),
+            PacketKind::Other | PacketKind::Damaged => Some(Self::Other),
+        };
+        part.ok_or("fields are missing")
+    }
 }
 
 /// A packet of a recording.
@@ -209,14 +225,7 @@ impl Reader {
         if self.unpacked > self.may_unpack {
             return Err(Aedat4Error::Unpacked(self.may_unpack));
         }
-        let (table, name) = Table::root(&bytes).ok_or_else(|| head.damaged("no table"))?;
-        let part = match streams::kind(&name) {
-            PacketKind::Events => events(&table).map(Part::Events),
-            PacketKind::Frame => Aedat4Frame::read(&table).map(Part::Frame),
-            PacketKind::Triggers => edges(&table).map(Part::Edges),
-            PacketKind::Other | PacketKind::Damaged => Some(Part::Other),
-        };
-        let part = part.ok_or_else(|| head.damaged("fields are missing"))?;
+        let part = Part::parse(&bytes).map_err(|why| head.damaged(why))?;
         Ok(Some(Packet { stream: head.stream, part }))
     }
 
