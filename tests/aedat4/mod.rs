@@ -228,6 +228,15 @@ impl Writer {
         self
     }
 
+    /// Trigger edges: times and types.
+    pub fn triggers(&mut self, stream: i32, edges: &[(i64, i8)]) -> &mut Self {
+        let table = |(t_us, kind): &(i64, i8)| vec![(0, Field::I64(*t_us)), (1, Field::I8(*kind))];
+        let fields = [(0, Field::Tables(edges.iter().map(table).collect()))];
+        let bytes = self.packed(flat_buffer(b"TRIG", &fields));
+        self.packets.push((stream, bytes, (0, 0, edges.len())));
+        self
+    }
+
     /// A packet with any content.
     pub fn raw(&mut self, stream: i32, bytes: &[u8]) -> &mut Self {
         self.packets.push((stream, bytes.to_vec(), (0, 0, 0)));
@@ -243,6 +252,15 @@ impl Writer {
 
     /// Writes the file, with a table of packets at its end if `table`.
     pub fn write(&self, path: &Path, table: bool) {
+        std::fs::write(path, self.bytes(table)).unwrap();
+    }
+
+    /// The same as a live stream: the header and the packets, without the file's first bytes.
+    pub fn live(&self) -> Vec<u8> {
+        self.bytes(false).split_off(14)
+    }
+
+    fn bytes(&self, table: bool) -> Vec<u8> {
         let info = xml(&self.streams);
         let compression = i32::from(self.packing == Packing::Lz4);
         let header = |table_at: i64| {
@@ -273,6 +291,6 @@ impl Writer {
         if table {
             file.extend(self.packed(flat_buffer(b"FTAB", &[(0, Field::Tables(entries))])));
         }
-        std::fs::write(path, file).unwrap();
+        file
     }
 }

@@ -1,5 +1,7 @@
 //! Cameras, synchronisation of their clocks, and the alignment of frames with events.
 
+#[path = "../aedat4/mod.rs"]
+mod aedat4;
 #[path = "../boards/mod.rs"]
 mod boards;
 #[cfg(unix)]
@@ -15,6 +17,7 @@ mod conformance;
 mod content;
 mod counted;
 mod davis;
+mod dv;
 #[cfg(target_os = "linux")]
 mod fake_v4l2;
 mod filter;

@@ -1,6 +1,7 @@
 //! The camera drivers, one folder per kind of camera.
 
 pub mod davis;
+pub mod dv;
 mod frame_numbers;
 pub mod genicam;
 mod library_file;

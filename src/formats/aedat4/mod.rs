@@ -10,11 +10,13 @@ mod flat;
 mod frame;
 mod index;
 mod kind;
+mod live;
 mod reader;
 mod streams;
 
 pub use frame::{Aedat4Frame, FrameHead, FrameSource, SampleType, White};
 pub use index::{Index, PacketPlace, Peek};
 pub use kind::PacketKind;
+pub use live::{LivePackets, LiveReadError};
 pub use reader::{Aedat4Error, MAGIC, Packet, Part, Reader};
 pub use streams::StreamInfo;

@@ -67,6 +67,20 @@ pub enum Part {
     Other,
 }
 
+impl Part {
+    /// The content of an unpacked packet; the error is what is wrong with it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
+        let (table, name) = Table::root(bytes).ok_or("no table")?;
+        let part = match kind(&name) {
+            PacketKind::Events => events(&table).map(Self::Events),
+            PacketKind::Frame => Aedat4Frame::read(&table).map(Self::Frame),
+            PacketKind::Triggers => edges(&table).map(Self::Edges),
+            PacketKind::Other | PacketKind::Damaged => Some(Self::Other),
+        };
+        part.ok_or("fields are missing")
+    }
+}
+
 /// A packet of a recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packet {
@@ -197,14 +211,7 @@ impl Reader {
         if self.unpacked > self.may_unpack {
             return Err(Aedat4Error::Unpacked(self.may_unpack));
         }
-        let (table, name) = Table::root(&bytes).ok_or_else(|| head.damaged("no table"))?;
-        let part = match kind(&name) {
-            PacketKind::Events => events(&table).map(Part::Events),
-            PacketKind::Frame => Aedat4Frame::read(&table).map(Part::Frame),
-            PacketKind::Triggers => edges(&table).map(Part::Edges),
-            PacketKind::Other | PacketKind::Damaged => Some(Part::Other),
-        };
-        let part = part.ok_or_else(|| head.damaged("fields are missing"))?;
+        let part = Part::parse(&bytes).map_err(|why| head.damaged(why))?;
         Ok(Some(Packet { stream: head.stream, part }))
     }
 

@@ -3,6 +3,7 @@
 
 mod clip;
 mod davis;
+mod dv;
 mod genicam;
 mod loadgen;
 mod replay;
@@ -19,6 +20,7 @@ pub static KINDS: &[&SourceKind] = &[
     &sim::KIND,
     &loadgen::KIND,
     &davis::KIND,
+    &dv::KIND,
     &replay::KIND,
     &genicam::KIND,
     &uvc::KIND,

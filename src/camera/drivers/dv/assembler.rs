@@ -1,0 +1,188 @@
+//! Makes the packets of a camera from the packets of DV's streams.
+
+use crate::camera::joiner::PacketJoiner;
+use crate::camera::{
+    DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
+};
+use crate::event::{Event, EventPool, Trigger};
+use crate::formats::aedat4::{Aedat4Frame, White};
+use crate::image::Size;
+use crate::time::Timestamp;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Events that are this much older than those before them come from a clock that was reset; smaller
+/// differences are packets in the wrong order.
+const RESET_US: i64 = 1_000_000;
+/// How long events wait for triggers of the same time, which have a connection of their own.
+const TRIGGER_DELAY: Duration = Duration::from_millis(20);
+/// After a frame has arrived, events of its exposure can still be on their way for this long: DV
+/// sends events every ten milliseconds. If none come, nothing moved.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// Turns parts of several streams into packets.
+pub(super) struct Assembler {
+    selector: DeviceSelector,
+    drops: Drops,
+    sensor: Option<Size>,
+    has_triggers: bool,
+    /// Exposure time of frames that state none, in microseconds; 0 drops them.
+    pub(super) exposure_us: i64,
+    epoch: u32,
+    sequence: u64,
+    joiner: PacketJoiner,
+    pool: EventPool,
+    edges: Vec<Trigger>,
+    /// Packets that wait for triggers, with the time of their arrival.
+    waiting: VecDeque<(Instant, EventPacket)>,
+    /// End of the last frame, if no later events have arrived, and when it arrived.
+    frame_end: Option<(Instant, i64)>,
+}
+
+impl Assembler {
+    pub(super) fn new(
+        selector: DeviceSelector,
+        drops: Drops,
+        sensor: Option<Size>,
+        has_triggers: bool,
+    ) -> Self {
+        let epoch = selector.next_epoch();
+        Self {
+            selector,
+            drops,
+            sensor,
+            has_triggers,
+            exposure_us: 0,
+            epoch,
+            sequence: 0,
+            joiner: PacketJoiner::default(),
+            pool: EventPool::default(),
+            edges: Vec::new(),
+            waiting: VecDeque::new(),
+            frame_end: None,
+        }
+    }
+
+    /// Adds the events of a packet.
+    pub(super) fn events(&mut self, events: Vec<Event>, out: &mut Vec<Packet>) {
+        let Some(sensor) = self.sensor else { return };
+        let (mut list, total) = (self.pool.take(), events.len());
+        let inside =
+            |e: &Event| usize::from(e.x) < sensor.width && usize::from(e.y) < sensor.height;
+        list.extend(events.into_iter().filter(inside));
+        self.lost(DropCause::Malformed, total - list.len());
+        list.sort_by_key(|e| e.t_us);
+        let Some(last_us) = list.last().map(|e| e.t_us) else { return };
+        let before = self.joiner.until_us().is_some_and(|us| last_us < us.saturating_sub(RESET_US));
+        if before {
+            self.reset(out);
+        }
+        self.complete(last_us, list);
+        if self.frame_end.is_some_and(|(_, end_us)| last_us >= end_us) {
+            self.frame_end = None;
+        }
+    }
+
+    /// Completes the events up to this time.
+    fn complete(&mut self, until_us: i64, events: crate::event::EventBuffer) {
+        let Some(sensor) = self.sensor else { return };
+        match self.joiner.join(until_us, events) {
+            Ok((from_us, until_us, events)) => {
+                let packet = EventPacket {
+                    epoch: self.epoch,
+                    from: Timestamp::from_us(from_us),
+                    until: Timestamp::from_us(until_us),
+                    arrived: Timestamp::now(),
+                    events,
+                    edges: Vec::new(),
+                    sensor,
+                    lost_since: None,
+                };
+                self.waiting.push_back((Instant::now(), packet));
+            }
+            Err(lost) => self.lost(DropCause::Device, lost as usize),
+        }
+    }
+
+    /// Adds a frame.
+    pub(super) fn frame(&mut self, frame: &Aedat4Frame, out: &mut Vec<Packet>) {
+        self.sequence += 1;
+        let start_us = frame.head.t_us;
+        let stated = frame.head.exposure_us;
+        let assumed = || {
+            let end_us = start_us.checked_add(self.exposure_us)?;
+            (self.exposure_us > 0).then_some((start_us, end_us))
+        };
+        let white = frame.max().zip(frame.head.samples());
+        let white = white.and_then(|(max, (depth, _))| White::of(depth, max));
+        let picture = white.and_then(|white| frame.picture(white));
+        let (Some((start_us, end_us)), Some(picture)) = (stated.or_else(assumed), picture) else {
+            self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
+            return;
+        };
+        if self.joiner.until_us().is_some_and(|us| end_us < us.saturating_sub(RESET_US)) {
+            self.reset(out);
+        }
+        self.frame_end = Some((Instant::now(), end_us));
+        let (start, end) = (Timestamp::from_us(start_us), Timestamp::from_us(end_us));
+        out.push(Packet::Frame(FramePacket {
+            epoch: self.epoch,
+            sequence: self.sequence,
+            span: FrameTiming::Events { start, end },
+            arrived: Timestamp::now(),
+            picture,
+            truth: None,
+        }));
+    }
+
+    /// Adds trigger edges.
+    pub(super) fn edges(&mut self, edges: Vec<Trigger>) {
+        self.edges.extend(edges);
+        self.edges.sort_by_key(|e| e.t.us());
+    }
+
+    /// Passes on what no longer has to wait, and completes still scenes.
+    pub(super) fn pass_time(&mut self, out: &mut Vec<Packet>) {
+        if let Some((arrived, end_us)) = self.frame_end
+            && arrived.elapsed() >= SILENCE
+        {
+            self.frame_end = None;
+            // Without any event so far, nothing is known to be complete before the frame.
+            let until_us = end_us.saturating_add(1);
+            if self.joiner.until_us().is_none_or(|us| us < until_us) {
+                self.complete(until_us, self.pool.take());
+            }
+        }
+        while let Some((arrived, _)) = self.waiting.front() {
+            if self.has_triggers && arrived.elapsed() < TRIGGER_DELAY {
+                break;
+            }
+            let Some((_, mut packet)) = self.waiting.pop_front() else { break };
+            let due = self.edges.partition_point(|e| e.t.us() < packet.until.us());
+            packet.edges = self.edges.drain(..due).collect();
+            // An edge that came too late belongs to a packet that was passed on.
+            let late = packet.edges.partition_point(|e| e.t.us() < packet.from.us());
+            if late > 0 {
+                packet.edges.drain(..late);
+                self.drops.add(DropCause::Late, DropUnit::Gaps, late as u64);
+            }
+            out.push(Packet::Events(packet));
+        }
+    }
+
+    /// Begins a new epoch: the camera's clock was reset.
+    fn reset(&mut self, out: &mut Vec<Packet>) {
+        out.extend(self.waiting.drain(..).map(|(_, packet)| Packet::Events(packet)));
+        let held = self.joiner.clear();
+        self.lost(DropCause::Device, held as usize);
+        self.edges.clear();
+        self.frame_end = None;
+        self.epoch = self.selector.next_epoch();
+    }
+
+    fn lost(&self, cause: DropCause, events: usize) {
+        if events > 0 {
+            self.drops.add(cause, DropUnit::Events, events as u64);
+        }
+    }
+}
