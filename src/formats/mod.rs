@@ -3,7 +3,12 @@
 pub mod aedat4;
 pub mod atomic_file;
 pub mod config;
+pub mod file_kind;
+pub mod folder_lock;
+pub mod input;
+pub mod limits;
 pub mod npy;
 pub mod npz;
 pub mod pickle;
 pub(crate) mod pickle_dict;
+pub mod yaml;

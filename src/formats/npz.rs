@@ -1,25 +1,34 @@
 //! .npz archives: a zip of .npy files, with a limit on the unpacked size.
 
+use super::file_kind::{FileKind, HEAD_BYTES, Wanted};
+use super::input;
+use super::limits::{MAX_LZMA_DICTIONARY, MAX_NAME_BYTES, MAX_UNPACKED_BYTES};
 use super::npy::{self, Array, NpyError};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-
-/// Largest unpacked size of a recording's arrays, in bytes. Two frames and 49 sharp images of
-/// 2048x1536 pixels need half of it; larger archives are corrupt or malicious.
-const MAX_UNPACKED: u64 = 1 << 30;
+use zip::result::ZipError;
 
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The file is no zip archive; the text says what it is, and what to do.
+    #[error("not a readable npz archive: {0}")]
+    Kind(String),
     /// The zip archive is damaged or truncated.
     #[error("not a readable npz archive: {0}")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(#[from] ZipError),
     /// An entry is damaged or truncated.
     #[error("cannot unpack {0}: {1}")]
     Unpack(String, std::io::Error),
+    /// An entry is packed in a way that numpy does not read either.
+    #[error("{0} is packed with {1}, which is not supported: save it with numpy.savez_compressed")]
+    Method(String, String),
     /// The entries unpack to more than any recording needs.
-    #[error("unpacks to more than {} MiB, which no recording needs", MAX_UNPACKED >> 20)]
+    #[error("unpacks to more than {} MiB, which no recording needs", MAX_UNPACKED_BYTES >> 20)]
     TooLarge,
     /// An entry is not an array.
     #[error("{0}: {1}")]
@@ -30,16 +39,17 @@ pub enum NpzError {
 pub struct Npz<R> {
     zip: zip::ZipArchive<R>,
     left: u64,
+    /// The folder within the archive from which arrays were read; empty for the archive itself.
+    folder: String,
 }
 
 impl Npz<BufReader<File>> {
-    /// Opens a file; arrays are read only when requested.
+    /// Opens a regular file; arrays are read only when requested.
     ///
     /// # Errors
     /// Fails if the file cannot be read or is not an intact zip archive.
     pub fn open(path: &Path) -> Result<Self, NpzError> {
-        let file = File::open(path).map_err(zip::result::ZipError::Io)?;
-        Ok(Self { zip: zip::ZipArchive::new(BufReader::new(file))?, left: MAX_UNPACKED })
+        Self::from_reader(BufReader::new(input::open(path)?))
     }
 }
 
@@ -49,11 +59,97 @@ impl<'a> Npz<Cursor<&'a [u8]>> {
     /// # Errors
     /// Fails if the bytes are not an intact zip archive.
     pub fn new(bytes: &'a [u8]) -> Result<Self, NpzError> {
-        Ok(Self { zip: zip::ZipArchive::new(Cursor::new(bytes))?, left: MAX_UNPACKED })
+        Self::from_reader(Cursor::new(bytes))
     }
 }
 
 impl<R: Read + Seek> Npz<R> {
+    fn from_reader(mut reader: R) -> Result<Self, NpzError> {
+        let mut head = Vec::new();
+        reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        reader.seek(SeekFrom::Start(0))?;
+        let kind = FileKind::of(&head);
+        let zip = zip::ZipArchive::new(reader).map_err(|error| match (kind, error) {
+            (_, ZipError::Io(error)) if error.kind() != ErrorKind::UnexpectedEof => {
+                NpzError::Io(error)
+            }
+            (FileKind::Zip, ZipError::InvalidArchive(_) | ZipError::Io(_)) => {
+                NpzError::Kind("the archive is cut off or damaged: copy or download it again".into())
+            }
+            (FileKind::Zip, error) => NpzError::Zip(error),
+            (kind, _) => NpzError::Kind(kind.message(Wanted::Recording)),
+        })?;
+        Ok(Self { zip, left: MAX_UNPACKED_BYTES, folder: String::new() })
+    }
+
+    /// The names of the entries, without `.npy`.
+    pub fn names(&self) -> Vec<String> {
+        let short = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_owned();
+        let names = self.zip.file_names().filter_map(Result::ok);
+        names.filter(|n| n.len() <= MAX_NAME_BYTES).map(|n| short(&n)).collect()
+    }
+
+    /// The folder within the archive from which arrays were read; empty for the archive itself.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// The number of the entry with an array: in the archive itself, or in its only folder that has
+    /// an entry of this name.
+    fn find(&mut self, name: &str) -> Option<usize> {
+        if let Some(index) = self.zip.index_for_name(&format!("{}{name}.npy", self.folder)) {
+            return Some(index);
+        }
+        let ending = format!("/{name}.npy");
+        let names = self.zip.file_names().filter_map(Result::ok);
+        let mut folders = names.filter_map(|n| Some(n.strip_suffix(&ending)?.to_owned()));
+        let folder = format!("{}/", folders.next()?);
+        if folders.next().is_some() || (!self.folder.is_empty() && self.folder != folder) {
+            return None;
+        }
+        let index = self.zip.index_for_name(&format!("{folder}{name}.npy"));
+        self.folder = folder;
+        index
+    }
+
+    /// Refuses an LZMA stream that asks for much memory before it has unpacked anything.
+    fn check_dictionary(&mut self, index: usize, name: &str) -> Result<(), NpzError> {
+        // Version, size of the properties, properties: one byte, and the dictionary's size.
+        let mut start = [0; 9];
+        let mut raw = self.zip.by_index_raw(index)?;
+        if raw.compression() != zip::CompressionMethod::LZMA {
+            return Ok(());
+        }
+        raw.read_exact(&mut start).map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
+        let [_, _, _, _, _, a, b, c, d] = start;
+        if u32::from_le_bytes([a, b, c, d]) > MAX_LZMA_DICTIONARY {
+            return Err(NpzError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Unpacks the first `limit` bytes of an entry, or all if `limit` is `None`.
+    fn unpack(&mut self, name: &str, limit: Option<u64>) -> Result<Option<Vec<u8>>, NpzError> {
+        let Some(index) = self.find(name) else { return Ok(None) };
+        self.check_dictionary(index, name)?;
+        let entry = match self.zip.by_index(index) {
+            Ok(entry) => entry,
+            Err(ZipError::CompressionMethodNotSupported(method)) => {
+                return Err(NpzError::Method(name.to_owned(), format!("method {method}")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if limit.is_none() && entry.size() > self.left {
+            return Err(NpzError::TooLarge);
+        }
+        let mut bytes = Vec::new();
+        // The declared size is not trusted: the unpacked bytes are counted.
+        let limit = limit.unwrap_or_else(|| self.left.saturating_add(1));
+        let unpacked = entry.take(limit).read_to_end(&mut bytes);
+        unpacked.map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
+        Ok(Some(bytes))
+    }
+
     /// The shape of the array under `name`, without unpacking its data; `None` if there is no such
     /// array.
     ///
@@ -62,17 +158,18 @@ impl<R: Read + Seek> Npz<R> {
     pub fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, NpzError> {
         /// More than the header of any array needs, in bytes.
         const HEADER: u64 = 4096;
-        let entry = match self.zip.by_name(&format!("{name}.npy")) {
-            Ok(entry) => entry,
-            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let mut bytes = Vec::new();
-        entry
-            .take(HEADER)
-            .read_to_end(&mut bytes)
-            .map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
+        let Some(bytes) = self.unpack(name, Some(HEADER))? else { return Ok(None) };
         npy::shape(&bytes).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
+    }
+
+    /// The bytes of the .npy file under `name`; `None` if there is no such array.
+    ///
+    /// # Errors
+    /// Fails if the entry is damaged or unpacks to too much.
+    pub fn bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>, NpzError> {
+        let Some(bytes) = self.unpack(name, None)? else { return Ok(None) };
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(NpzError::TooLarge)?;
+        Ok(Some(bytes))
     }
 
     /// The array under `name`, of at most `limit` elements; `None` if there is no such array.
@@ -80,21 +177,7 @@ impl<R: Read + Seek> Npz<R> {
     /// # Errors
     /// Fails if the entry is damaged or unpacks to too much.
     pub fn get(&mut self, name: &str, limit: usize) -> Result<Option<Array>, NpzError> {
-        let entry = match self.zip.by_name(&format!("{name}.npy")) {
-            Ok(entry) => entry,
-            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        if entry.size() > self.left {
-            return Err(NpzError::TooLarge);
-        }
-        // The declared size is not trusted: the unpacked bytes are counted.
-        let mut bytes = Vec::new();
-        entry
-            .take(self.left + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(NpzError::TooLarge)?;
+        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
         npy::read(&bytes, limit).map(Some).map_err(|e| NpzError::Array(name.to_owned(), e))
     }
 }

@@ -12,8 +12,12 @@ mod known_thresholds;
 mod manifest;
 mod pair;
 mod pair_error;
+mod pair_events;
+mod pair_pictures;
+mod pair_reader;
 mod paths;
 pub mod recorder;
+mod repairs;
 pub mod replay;
 
 pub use clip::{Clip, ClipError};
@@ -32,3 +36,4 @@ pub use manifest::{
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use paths::{new_sequence, recordings};
+pub use repairs::{Repair, Repairs};
