@@ -8,8 +8,7 @@ use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Rounding};
-use gem_live::sequence::Contrasts;
-use gem_live::sequence::{Blur, Pair, find};
+use gem_live::sequence::{Blur, Contrasts, MendedFiles, Pair, ReadOptions, find_counted};
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -121,7 +120,8 @@ impl Deblur {
             }
         };
         let mut contrasts = Contrasts::new(self.thresholds);
-        let found = find(&self.inputs);
+        let (found, passed_over) = find_counted(&self.inputs);
+        let mut mended = MendedFiles::default();
         let mut progress = Progress::new(found.len());
         let mut failed = 0;
         let mut names = HashSet::new();
@@ -129,7 +129,16 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts)
+                    let read = Pair::read_mended(path, &ReadOptions::default());
+                    read.map_err(Failure::from)
+                        .and_then(|(pair, repairs)| {
+                            if !repairs.is_empty() {
+                                mended.add(&repairs);
+                                progress.notify(&format!("{}: {repairs}", path.display()));
+                            }
+                            let job = (path.as_path(), name.as_str(), &pair);
+                            self.restore_file(job, &instants, &mut restorer, &mut contrasts)
+                        })
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -144,6 +153,12 @@ impl Deblur {
             }
         }
         progress.finish();
+        if passed_over.count() > 0 {
+            eprintln!("gem-live: {passed_over}");
+        }
+        if !mended.is_empty() {
+            eprintln!("gem-live: {mended}");
+        }
         if failed > 0 {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
         }
@@ -153,19 +168,17 @@ impl Deblur {
     /// Restores one file and returns a summary line.
     fn restore_file(
         &self,
-        path: &Path,
-        name: &str,
+        (path, name, pair): (&Path, &str, &Pair),
         instants: &[f64],
         restorer: &mut Restorer,
         contrasts: &mut Contrasts,
     ) -> Result<String, Failure> {
-        let pair = Pair::read(path)?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
             &[(Blur::Large, "large")]
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let contrast = contrasts.of(path, &pair)?;
+        let contrast = contrasts.of(path, pair)?;
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;

@@ -11,8 +11,7 @@ use crate::event::Event;
 use crate::formats::npy::Array;
 use crate::formats::npz::{Npz, NpzError};
 use crate::image::{ImageU8, Size};
-use crate::sequence::Entry;
-use crate::sequence::{GroundTruth, Pair};
+use crate::sequence::{Entry, GroundTruth, Pair, recordings_in};
 use crate::simulate::{CameraSettings, LightImage, Shutter, Transfer};
 use std::path::{Path, PathBuf};
 
@@ -201,23 +200,15 @@ impl Sequence {
 }
 
 fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, RealError> {
-    let io = |cause| RealError::Io { path: folder.to_owned(), cause };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
-            files.push(path);
-        }
-    }
-    files.sort();
+    // Hidden files and dead links are no recordings.
+    let (files, _) = recordings_in(folder)
+        .map_err(|cause| RealError::Io { path: folder.to_owned(), cause })?;
     Ok(files)
 }
 
 fn read_events(file: &Path, out: &mut Vec<Event>) -> Result<(), RealError> {
     let bad = |why: String| RealError::Events { path: file.to_owned(), why };
-    let bytes =
-        std::fs::read(file).map_err(|cause| RealError::Io { path: file.to_owned(), cause })?;
-    let mut npz = Npz::new(&bytes).map_err(|e| bad(e.to_string()))?;
+    let mut npz = Npz::open(file).map_err(|e| bad(e.to_string()))?;
     let mut column = |names: &[&str]| -> Result<Vec<f64>, RealError> {
         for name in names {
             let array: Result<Option<Array>, NpzError> = npz.get(name, MAX_EVENTS);

@@ -2,7 +2,7 @@
 
 use super::pair_error::{field, sensor};
 use super::pair_pictures::Layout;
-use super::{PairError, Repairs, pair_reader};
+use super::{PairError, ReadOptions, Repairs, pair_reader};
 use crate::formats::npz::Npz;
 use crate::image::Size;
 use std::path::Path;
@@ -49,7 +49,7 @@ impl PairHeader {
         let layout = Layout::of_image("blur1", &shape)?;
         let scale_factor = match pair_reader::number(&mut npz, "scale_factor")? {
             Some(scale) => scale,
-            None => pair_reader::read(&mut npz, None)?.scale_factor,
+            None => pair_reader::read(&mut npz, &ReadOptions::default())?.scale_factor,
         };
         sensor(layout.size, scale_factor)?;
         let truths = npz.shape("sharp_imgs")?.and_then(|s| s.first().copied()).unwrap_or(0);

@@ -9,7 +9,7 @@ use crate::formats::npz::{Npz, Packing};
 use crate::image::{ImageU8, Size};
 use crate::sequence::pair_error::{field, sensor};
 use crate::sequence::pair_reader::{self, Contents};
-use crate::sequence::{PairError, Repairs};
+use crate::sequence::{PairError, ReadOptions, Repairs};
 use crate::time::TimeRange;
 use std::path::Path;
 
@@ -55,19 +55,18 @@ impl Pair {
     /// # Errors
     /// The file cannot be read or is not a valid recording; the error does not include the path.
     pub fn read(path: &Path) -> Result<Self, PairError> {
-        Self::read_mended(path, None).map(|(pair, _)| pair)
+        Self::read_mended(path, &ReadOptions::default()).map(|(pair, _)| pair)
     }
 
-    /// As [`Pair::read`]; also returns what was mended. `scale_factor`, such as a configuration's, is
-    /// used if the file has none.
+    /// As [`Pair::read`], with options; also returns what was mended.
     ///
     /// # Errors
     /// As [`Pair::read`].
     pub fn read_mended(
         path: &Path,
-        scale_factor: Option<f64>,
+        options: &ReadOptions,
     ) -> Result<(Self, Repairs), PairError> {
-        Self::checked(pair_reader::read(&mut Npz::open(path)?, scale_factor)?)
+        Self::checked(pair_reader::read(&mut Npz::open(path)?, options)?)
     }
 
     /// Decodes a recording from the bytes of an npz file.
@@ -75,18 +74,18 @@ impl Pair {
     /// # Errors
     /// The bytes are not a valid recording; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
-        Self::from_bytes_mended(bytes, None).map(|(pair, _)| pair)
+        Self::from_bytes_mended(bytes, &ReadOptions::default()).map(|(pair, _)| pair)
     }
 
-    /// As [`Pair::from_bytes`], with the report and the scale factor of [`Pair::read_mended`].
+    /// As [`Pair::from_bytes`], with the report and the options of [`Pair::read_mended`].
     ///
     /// # Errors
     /// As [`Pair::from_bytes`].
     pub fn from_bytes_mended(
         bytes: &[u8],
-        scale_factor: Option<f64>,
+        options: &ReadOptions,
     ) -> Result<(Self, Repairs), PairError> {
-        Self::checked(pair_reader::read(&mut Npz::new(bytes)?, scale_factor)?)
+        Self::checked(pair_reader::read(&mut Npz::new(bytes)?, options)?)
     }
 
     fn checked(contents: Contents) -> Result<(Self, Repairs), PairError> {

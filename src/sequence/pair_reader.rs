@@ -16,6 +16,13 @@ use std::io::{Read, Seek};
 /// Maximum number of sharp images of a recording.
 const MAX_TRUTHS: usize = 4096;
 
+/// What a recording is read with beside its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReadOptions {
+    /// The ratio of image to event resolution, such as a configuration's, if the file has none.
+    pub scale_factor: Option<f64>,
+}
+
 /// The contents of a recording.
 pub(super) struct Contents {
     pub(super) frames: [ImageU8; 2],
@@ -26,10 +33,10 @@ pub(super) struct Contents {
     pub(super) repairs: Repairs,
 }
 
-/// Reads a recording. `scale_factor` is used if the file has none.
+/// Reads a recording.
 pub(super) fn read<R: Read + Seek>(
     npz: &mut Npz<R>,
-    scale_factor: Option<f64>,
+    options: &ReadOptions,
 ) -> Result<Contents, PairError> {
     let mut repairs = Repairs::default();
     let exposures_us = exposures(npz, &mut repairs)?;
@@ -45,7 +52,7 @@ pub(super) fn read<R: Read + Seek>(
     let [first, _] = &frames;
     let image = first.size();
     let stated = number(npz, "scale_factor")?;
-    let known = stated.or(scale_factor);
+    let known = stated.or(options.scale_factor);
     if stated.is_none() && known.is_some() {
         repairs.add(Repair::ScaleFactor, 1);
     }

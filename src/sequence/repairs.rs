@@ -130,6 +130,40 @@ impl Display for Repairs {
     }
 }
 
+/// The repairs of several recordings, for a summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MendedFiles {
+    files: u64,
+    repairs: Repairs,
+}
+
+impl MendedFiles {
+    /// Adds the repairs of a file; nothing if it needed none.
+    pub fn add(&mut self, repairs: &Repairs) {
+        if !repairs.is_empty() {
+            self.files = self.files.saturating_add(1);
+            self.repairs.merge(repairs);
+        }
+    }
+
+    /// Whether no file was mended.
+    pub fn is_empty(&self) -> bool {
+        self.files == 0
+    }
+
+    /// Number of mended files.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+}
+
+/// The summary in one line.
+impl Display for MendedFiles {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} recordings were mended while they were read: {}", self.files, self.repairs)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

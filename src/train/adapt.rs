@@ -139,6 +139,7 @@ pub fn adapt(
     for (path, why) in &skipped {
         watch.notify(&format!("skipped {}: {why}", path.display()));
     }
+    all.remarks().iter().for_each(|line| watch.notify(line));
     if !skipped.is_empty() {
         watch.notify(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }

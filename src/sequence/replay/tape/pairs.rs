@@ -102,16 +102,17 @@ impl Pairs {
             }
             // A new scene continues as if its first frame followed at the same interval.
             Some(([[_, end], [start, _]], _)) => {
-                (false, true, self.timeline.end_us + (start - end) - start1)
+                let next_us = self.timeline.end_us.saturating_add(start.saturating_sub(end));
+                (false, true, next_us.saturating_sub(start1))
             }
-            None => (false, true, -start1),
+            None => (false, true, start1.saturating_neg()),
         };
-        let first_frame = self.timeline.starts_us.len() - usize::from(shared);
+        let first_frame = self.timeline.starts_us.len().saturating_sub(usize::from(shared));
         if !shared {
-            self.timeline.starts_us.push(start1 + shift_us);
+            self.timeline.starts_us.push(start1.saturating_add(shift_us));
         }
-        self.timeline.starts_us.push(start2 + shift_us);
-        self.timeline.end_us = end2 + shift_us;
+        self.timeline.starts_us.push(start2.saturating_add(shift_us));
+        self.timeline.end_us = end2.saturating_add(shift_us);
         self.entries.push(Entry { path, first_frame, shift_us, unrelated });
         (header.exposures_us, shift_us)
     }
@@ -170,7 +171,7 @@ impl Pairs {
             sensor,
             lost_since: None,
         });
-        self.ready.push_back(Due { at_us: until + shift_us, frame: None, packet });
+        self.ready.push_back(Due { at_us: until.saturating_add(shift_us), frame: None, packet });
     }
 
     fn frame(
@@ -187,7 +188,7 @@ impl Pairs {
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
         let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
-        self.ready.push_back(Due { at_us: end + shift_us, frame: Some(number), packet });
+        self.ready.push_back(Due { at_us: end.saturating_add(shift_us), frame: Some(number), packet });
     }
 }
 
