@@ -1,6 +1,8 @@
 //! Recognises files by their first bytes, so that a file of the wrong kind is named and the command
 //! that accepts it is told.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use std::path::Path;
 
 /// Number of first bytes that [`FileKind::of`] looks at.
@@ -265,6 +267,8 @@ impl FileKind {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[test]

@@ -1,6 +1,8 @@
 //! Opens files for reading: regular files only, and never more bytes than a limit. A named pipe, a
 //! device or a link to one would otherwise be read for ever.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::limits::MAX_TEXT_BYTES;
 use std::fs::{File, FileType};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -118,6 +120,8 @@ fn name(kind: FileType) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[test]

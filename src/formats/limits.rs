@@ -5,6 +5,8 @@
 //! ([`MAX_EVENTS`]) and the images as bytes; a pickle at most 60 bytes per part
 //! ([`MAX_PICKLE_PARTS`]).
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use crate::image::Size;
 
 /// Largest unpacked size of a file's contents, in bytes. Two frames and 49 sharp images of 2048x1536
@@ -73,6 +75,8 @@ fn check(size: Size, what: &str, side: usize, pixels: usize) -> Result<(), TooLa
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[test]

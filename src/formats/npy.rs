@@ -1,6 +1,8 @@
 //! The .npy format (numpy's NEP 1, versions 1.0 to 3.0): numeric arrays, and pickled objects as
 //! bytes.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use std::borrow::Cow;
 
 /// Why bytes cannot be read as an array.
@@ -519,6 +521,8 @@ pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[test]

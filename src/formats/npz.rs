@@ -1,5 +1,7 @@
 //! .npz archives: a zip of .npy files, with a limit on the unpacked size.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::file_kind::{FileKind, HEAD_BYTES, Wanted};
 use super::input;
 use super::limits::{MAX_LZMA_DICTIONARY, MAX_NAME_BYTES, MAX_UNPACKED_BYTES};

@@ -1,5 +1,7 @@
 //! YAML with a bounded nesting: the parser's time grows with the square of the depth.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::limits::MAX_NESTING;
 use serde::de::DeserializeOwned;
 
@@ -62,6 +64,8 @@ fn check_nesting(text: &str) -> Result<(), YamlError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[test]

@@ -1,6 +1,8 @@
 //! Finds the network's tensors in a file of weights, under whatever key and prefix a training
 //! program has stored them.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use crate::event::EventInput;
 use crate::formats::limits::MAX_NAME_BYTES;
 use crate::network::parameters;
@@ -124,6 +126,8 @@ fn split(full: &str, known: &HashSet<String>) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     fn names(prefixes: &[&str]) -> Vec<String> {

@@ -75,13 +75,13 @@ pub enum LibraryError {
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
     /// Not a sequence of this program; it is not changed.
-    #[error("{0} is not deleted: {1}")]
+    #[error("{0} is not deleted ({1}): delete the folder with the file manager")]
     Foreign(PathBuf, ManifestError),
     /// A symbolic link, which could lead anywhere.
-    #[error("{0} is not deleted: it is a link")]
+    #[error("{0} is not deleted, because it is a link: delete it with the file manager")]
     Link(PathBuf),
     /// There is no readable frame.
-    #[error("{0} has no frame that can be shown")]
+    #[error("{0} has no readable frame to show: see its faults, or record it again")]
     Picture(PathBuf),
 }
 

@@ -1,5 +1,7 @@
 //! Finds recordings in the files and folders that the user names.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -228,6 +230,8 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! Images of a recording: any numeric type and order of the axes, as bytes.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::pair_error::{PairError, field};
 use super::repairs::{Repair, Repairs};
 use crate::formats::limits;
@@ -176,6 +178,8 @@ impl Pictures<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
     use crate::formats::npy::{Content, open, write};
 

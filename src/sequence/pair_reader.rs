@@ -1,6 +1,8 @@
 //! Reads the arrays of a recording. What the authors' program reads is read, and what differs from
 //! the format is mended and counted; what cannot be understood is refused with the field.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::pair_error::{PairError, field, sensor};
 use super::pair_events::Columns;
 use super::pair_pictures::{Layout, Pictures, convert};
@@ -39,6 +41,11 @@ pub(super) fn read<R: Read + Seek>(
     options: &ReadOptions,
 ) -> Result<Contents, PairError> {
     let mut repairs = Repairs::default();
+    for name in ["blur1", "blur2"] {
+        if npz.shape(name)?.is_none() {
+            return Err(missing(npz, name));
+        }
+    }
     let exposures_us = exposures(npz, &mut repairs)?;
     let files = [bytes(npz, "blur1")?, bytes(npz, "blur2")?];
     let truth_files = match (npz.bytes("sharp_imgs")?, npz.bytes("sharp_timestamps")?) {

@@ -1,5 +1,7 @@
 //! The pickle stack machine: turns instructions into nodes.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use super::{Id, Node, Pickle, PickleError};
 use crate::formats::limits::MAX_PICKLE_PARTS;
 use std::collections::HashMap;

@@ -1,6 +1,8 @@
 //! Python pickles as data. Nothing is executed: calls become inert nodes, which the reader of a
 //! format (numpy's arrays, PyTorch's checkpoints) recognizes or rejects.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 mod machine;
 mod writer;
 
@@ -57,7 +59,7 @@ pub enum Node<'a> {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PickleError {
     /// The bytes end in the middle of an instruction.
-    #[error("the pickle is cut off at byte {0}")]
+    #[error("the pickle is cut off at byte {0}: copy or download the file again")]
     Truncated(usize),
     /// An instruction outside the dialect.
     #[error(
@@ -66,7 +68,7 @@ pub enum PickleError {
     )]
     Opcode(u8, usize),
     /// An instruction whose operands have the wrong type.
-    #[error("the pickle is damaged at byte {0}: {1}")]
+    #[error("the pickle is damaged at byte {0} ({1}): copy or download the file again")]
     Damaged(usize, &'static str),
     /// A name that is not data.
     #[error(
@@ -75,7 +77,7 @@ pub enum PickleError {
     )]
     Refused(String, String),
     /// More parts than any real file has.
-    #[error("the pickle has more than {0} parts")]
+    #[error("the pickle has more than {0} parts, which no recording or checkpoint needs")]
     TooLarge(usize),
 }
 
