@@ -40,8 +40,7 @@ impl Infer {
             let name = path.display().to_string();
             move |e: &dyn std::fmt::Display| format!("{name}: {e}")
         };
-        let read =
-            |path: &PathBuf| input::read(path, MAX_WEIGHTS_BYTES).map_err(|e| at(path)(&e));
+        let read = |path: &PathBuf| input::read(path, MAX_WEIGHTS_BYTES).map_err(|e| at(path)(&e));
         let weights = read_weights(&self.weights)?;
         let inputs = tensors(&read(&self.input)?).map_err(|e| at(&self.input)(&e))?;
         let input = |name: &str, channels: usize| match inputs.get(name) {

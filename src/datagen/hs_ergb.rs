@@ -201,8 +201,8 @@ impl Sequence {
 
 fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, RealError> {
     // Hidden files and dead links are no recordings.
-    let (files, _) = recordings_in(folder)
-        .map_err(|cause| RealError::Io { path: folder.to_owned(), cause })?;
+    let (files, _) =
+        recordings_in(folder).map_err(|cause| RealError::Io { path: folder.to_owned(), cause })?;
     Ok(files)
 }
 

@@ -125,9 +125,8 @@ impl FileKind {
         if let Some((_, kind)) = SIGNATURES.iter().find(|(start, _)| head.starts_with(start)) {
             return *kind;
         }
-        let at = |from: usize, what: &[u8]| {
-            head.get(from..).is_some_and(|rest| rest.starts_with(what))
-        };
+        let at =
+            |from: usize, what: &[u8]| head.get(from..).is_some_and(|rest| rest.starts_with(what));
         if head.iter().all(|b| *b == 0) {
             return Self::Zeros;
         }
@@ -220,7 +219,9 @@ impl FileKind {
     pub fn message(self, wanted: Wanted) -> String {
         let expected = match wanted {
             Wanted::Recording => "an MS-RBD recording (npz)",
-            Wanted::Source => "a recording that can be played (a folder of npz files, npz or aedat4)",
+            Wanted::Source => {
+                "a recording that can be played (a folder of npz files, npz or aedat4)"
+            }
             Wanted::Weights => "weights (ckpt, pth or safetensors)",
             Wanted::Config => "a YAML configuration",
         };
@@ -234,7 +235,9 @@ impl FileKind {
         match self {
             Self::Empty | Self::Zeros => "copy or download it again",
             Self::LfsPointer => "fetch the file itself with git lfs pull",
-            Self::Html => "the download failed: open the address in a browser, and download it again",
+            Self::Html => {
+                "the download failed: open the address in a browser, and download it again"
+            }
             Self::AppleDouble => "the file of the same name without ._ is the right one",
             Self::Archive => "unpack it, and give its contents",
             Self::Aedat4 if wanted == Wanted::Recording => {

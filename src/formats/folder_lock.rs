@@ -44,7 +44,8 @@ impl FolderLock {
                 let text = format!("{LOCK_FILE} is not a file: remove it");
                 return Err(io(std::io::Error::other(text)));
             }
-            let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+            let options =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
             let file = options.open(&path).map_err(io)?;
             match file.try_lock() {
                 Ok(()) if same(&file, &path) => return Ok(Self { path, file: Some(file) }),

@@ -419,15 +419,20 @@ impl<'a> View<'a> {
         let (mut rest, mut place, mut weight) = (index, 0_usize, self.count());
         for side in self.shape.iter().rev() {
             weight = weight.checked_div(*side).unwrap_or(0);
-            place = place.saturating_add(rest.checked_rem(*side).unwrap_or(0).saturating_mul(weight));
+            place =
+                place.saturating_add(rest.checked_rem(*side).unwrap_or(0).saturating_mul(weight));
             rest = rest.checked_div(*side).unwrap_or(0);
         }
         place
     }
 
     fn signed(&self, bits: u64) -> i64 {
-        let unused = 64_u32.saturating_sub(8 * self.scalar.width as u32);
-        (bits << unused) as i64 >> unused
+        match self.scalar.width {
+            1 => i64::from(bits as u8 as i8),
+            2 => i64::from(bits as u16 as i16),
+            4 => i64::from(bits as u32 as i32),
+            _ => bits as i64,
+        }
     }
 
     fn real(&self, bits: u64) -> f64 {
@@ -507,8 +512,8 @@ pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let mut header =
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}");
     const PREFIX: usize = 10;
-    let length = (PREFIX + header.len() + 1).next_multiple_of(64) - PREFIX;
-    while header.len() + 1 < length {
+    // With the prefix and the line break a multiple of 64.
+    while header.len().saturating_add(PREFIX).saturating_add(1) % 64 != 0 {
         header.push(' ');
     }
     header.push('\n');
@@ -542,7 +547,8 @@ mod tests {
             .iter()
             .map(|(name, view)| (name.as_str(), view.integer(0), view.integer(1)))
             .collect();
-        let expected = [("t", Some(-5), Some(7)), ("x", Some(300), Some(2)), ("on", Some(1), Some(0))];
+        let expected =
+            [("t", Some(-5), Some(7)), ("x", Some(300), Some(2)), ("on", Some(1), Some(0))];
         assert_eq!(values, expected);
         file.truncate(file.len() - 1);
         assert!(matches!(open(&file), Err(NpyError::Length { needed: 26, .. })));
@@ -555,7 +561,11 @@ mod tests {
             let mut file = b"\x93NUMPY\x01\x00".to_vec();
             file.extend((text.len() as u16).to_le_bytes());
             file.extend(text.as_bytes());
-            file.extend(if fortran == "True" { [0, 10, 1, 11, 2, 12] } else { [0, 1, 2, 10, 11, 12] });
+            file.extend(if fortran == "True" {
+                [0, 10, 1, 11, 2, 12]
+            } else {
+                [0, 1, 2, 10, 11, 12]
+            });
             let Content::Numbers(matrix) = open(&file).unwrap() else { panic!("no numbers") };
             let line = |axis, index| -> Vec<f64> {
                 let line = matrix.line(axis, index).unwrap();
@@ -589,7 +599,8 @@ mod tests {
         file.extend((text.len() as u16).to_le_bytes());
         file.extend(text.as_bytes());
         // The element (i, j, k) is 100 i + 10 j + k, stored with i running fastest.
-        let elements = (0..2).flat_map(|k| (0..3).flat_map(move |j| [10 * j + k, 100 + 10 * j + k]));
+        let elements =
+            (0..2).flat_map(|k| (0..3).flat_map(move |j| [10 * j + k, 100 + 10 * j + k]));
         file.extend(elements);
         let expected: Vec<u8> = (0..2)
             .flat_map(|i| (0..3).flat_map(move |j| (0..2).map(move |k| 100 * i + 10 * j + k)))

@@ -75,9 +75,9 @@ impl<R: Read + Seek> Npz<R> {
             (_, ZipError::Io(error)) if error.kind() != ErrorKind::UnexpectedEof => {
                 NpzError::Io(error)
             }
-            (FileKind::Zip, ZipError::InvalidArchive(_) | ZipError::Io(_)) => {
-                NpzError::Kind("the archive is cut off or damaged: copy or download it again".into())
-            }
+            (FileKind::Zip, ZipError::InvalidArchive(_) | ZipError::Io(_)) => NpzError::Kind(
+                "the archive is cut off or damaged: copy or download it again".into(),
+            ),
             (FileKind::Zip, error) => NpzError::Zip(error),
             (kind, _) => NpzError::Kind(kind.message(Wanted::Recording)),
         })?;

@@ -204,9 +204,9 @@ pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Written<'_>]) {
         let length_at = out.len();
         out.extend([0; 4]);
         data(out);
-        let length = (out.len() - length_at - 4) as u32;
-        if let Some(field) = out.get_mut(length_at..length_at + 4) {
-            field.copy_from_slice(&length.to_le_bytes());
+        let length = out.len().saturating_sub(length_at).saturating_sub(4) as u32;
+        if let Some(field) = out.get_mut(length_at..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = length.to_le_bytes();
         }
         out.extend(b"tb");
     }

@@ -24,8 +24,7 @@ fn bad(what: impl Into<String>) -> WeightsError {
 pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
     let zip = zip::ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| bad("the archive is cut off or damaged: copy or download it again"))?;
-    let names: Vec<String> =
-        zip.file_names().filter_map(Result::ok).map(Cow::into_owned).collect();
+    let names: Vec<String> = zip.file_names().filter_map(Result::ok).map(Cow::into_owned).collect();
     let mut archive = Archive { zip, folder: String::new(), left: MAX_UNPACKED_BYTES };
     let Some(name) = names.iter().find(|n| n.ends_with("/data.pkl")) else {
         return Err(bad(foreign(&names)));
@@ -60,7 +59,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
 fn foreign(names: &[String]) -> String {
     let ends = |endings: &[&str]| names.iter().find(|n| endings.iter().any(|e| n.ends_with(e)));
     if names.iter().any(|n| n == "blur1.npy") {
-        return "it contains no data.pkl: it is an MS-RBD recording, give it to gem-live deblur".into();
+        return "it contains no data.pkl: it is an MS-RBD recording, give it to gem-live deblur"
+            .into();
     }
     if let Some(inner) = ends(&[".ckpt", ".pth", ".pt", ".safetensors"]) {
         return format!("it contains no data.pkl, but {inner:?}: unpack the archive first");
@@ -162,9 +162,7 @@ fn weights<'a>(
     let tables: Vec<Table<'a>> = dictionaries
         .iter()
         .map(|(key, id)| {
-            let tensor = |(k, v): &(Id, Id)| {
-                pickle.text(*k).filter(|_| is_tensor(pickle, *v))
-            };
+            let tensor = |(k, v): &(Id, Id)| pickle.text(*k).filter(|_| is_tensor(pickle, *v));
             Table { key, names: pickle.entries(*id).iter().filter_map(tensor).collect() }
         })
         .collect();

@@ -110,7 +110,8 @@ fn split(full: &str, known: &HashSet<String>) -> Option<(String, String)> {
     if full.len() > MAX_NAME_BYTES {
         return None;
     }
-    let starts = std::iter::once(0).chain(full.match_indices('.').map(|(at, _)| at.saturating_add(1)));
+    let starts =
+        std::iter::once(0).chain(full.match_indices('.').map(|(at, _)| at.saturating_add(1)));
     for start in starts {
         let (prefix, name) = full.split_at_checked(start)?;
         if known.contains(name) {
@@ -144,8 +145,16 @@ mod tests {
     #[test]
     fn every_usual_prefix_is_found() {
         for prefix in [
-            "", "model.", "module.", "model.module.", "module.model.", "model._orig_mod.", "_orig_mod.",
-            "model.model.", "teacher_model.", "net.",
+            "",
+            "model.",
+            "module.",
+            "model.module.",
+            "module.model.",
+            "model._orig_mod.",
+            "_orig_mod.",
+            "model.model.",
+            "teacher_model.",
+            "net.",
         ] {
             let origin = found("", &[prefix]);
             assert_eq!((origin.prefix.as_str(), origin.others.len()), (prefix, 0));

@@ -258,13 +258,13 @@ impl Weights {
 /// Fails if the container is damaged or a data type is not supported.
 pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
     let file = safetensors::SafeTensors::deserialize(bytes)?;
-    file.tensors().into_iter().map(|(name, view)| Ok((name.clone(), tensor(&name, &view)?))).collect()
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| Ok((name.clone(), tensor(&name, &view)?)))
+        .collect()
 }
 
-fn tensor(
-    name: &str,
-    view: &safetensors::tensor::TensorView<'_>,
-) -> Result<Tensor, WeightsError> {
+fn tensor(name: &str, view: &safetensors::tensor::TensorView<'_>) -> Result<Tensor, WeightsError> {
     let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
         name: name.to_owned(),
         dtype: format!("{:?}", view.dtype()),

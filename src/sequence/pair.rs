@@ -62,10 +62,7 @@ impl Pair {
     ///
     /// # Errors
     /// As [`Pair::read`].
-    pub fn read_mended(
-        path: &Path,
-        options: &ReadOptions,
-    ) -> Result<(Self, Repairs), PairError> {
+    pub fn read_mended(path: &Path, options: &ReadOptions) -> Result<(Self, Repairs), PairError> {
         Self::checked(pair_reader::read(&mut Npz::open(path)?, options)?)
     }
 

@@ -34,6 +34,11 @@ pub(crate) fn field(name: &str, what: impl Into<String>) -> PairError {
 
 /// Size of the event sensor for images of `size`.
 pub(crate) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
+    if scale_factor > 0.0 && scale_factor < MIN_SCALE_FACTOR {
+        let what =
+            format!("{scale_factor} is below {MIN_SCALE_FACTOR}: events this fine are not read");
+        return Err(field("scale_factor", what));
+    }
     let scaled = |n: usize| (n as f64 / scale_factor).round();
     let (width, height) = (scaled(size.width), scaled(size.height));
     let valid = |n: f64| (1.0..=65536.0).contains(&n);
@@ -42,10 +47,6 @@ pub(crate) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
         return Err(field("scale_factor", what));
     }
     let sensor = Size::new(width as usize, height as usize);
-    if scale_factor < MIN_SCALE_FACTOR {
-        let what = format!("{scale_factor} is below {MIN_SCALE_FACTOR}: events this fine are not read");
-        return Err(field("scale_factor", what));
-    }
     limits::check_sensor(sensor)
         .map_err(|e| field("scale_factor", format!("{scale_factor} means {e}")))?;
     Ok(sensor)

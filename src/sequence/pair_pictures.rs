@@ -114,7 +114,9 @@ impl Range {
         // The cast saturates.
         match self {
             Self::Unit => (value * 255.0).round() as u8,
-            Self::Bits(bits) => (value / f64::from(1_u32 << bits.saturating_sub(8))).round() as u8,
+            Self::Bits(bits) => {
+                (value / f64::from(1_u32.wrapping_shl(bits.saturating_sub(8)))).round() as u8
+            }
         }
     }
 }

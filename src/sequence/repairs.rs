@@ -178,7 +178,10 @@ mod tests {
         one.add(Repair::Matrix, 0);
         all.merge(&one);
         all.merge(&one);
-        assert_eq!(all.to_string(), "6 events sorted by time, 20 events outside the sensor dropped");
+        assert_eq!(
+            all.to_string(),
+            "6 events sorted by time, 20 events outside the sensor dropped"
+        );
         assert_eq!((all.dropped_events(), all.count(Repair::Matrix)), (20, 0));
     }
 }

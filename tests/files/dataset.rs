@@ -130,10 +130,7 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
         ("not a readable npz", b"not an archive at all".to_vec()),
         ("rejected: it is not data", with_entry("events", object(evil))),
         ("more than 1024 MiB", with_entry("blur1", bomb)),
-        (
-            "shape [512] instead of channels",
-            with_entry("blur1", npy("|u1", &[512], &[7; 512])),
-        ),
+        ("shape [512] instead of channels", with_entry("blur1", npy("|u1", &[512], &[7; 512]))),
         ("2 channels", with_entry("blur1", npy("|u1", &[2, 16, 32], &[7; 1024]))),
         ("another shape", with_entry("blur1", npy("|u1", &[3, 8, 32], &[7; 768]))),
         ("needs 1536 bytes", with_entry("blur1", npy("|u1", &[3, 16, 32], &[7; 1535]))),

@@ -60,10 +60,14 @@ fn the_hostile_files_are_refused_or_read() {
     for name in ["npy_1e12.npz", "npy_hdrlen4g.npz", "npy_neg.npz", "npy_ovf.npz"] {
         refused(name);
     }
-    for name in ["npy_many.npz", "npy_sharp1e12.npz", "npy_u64.npz", "npy_zero.npz", "pickle_refs.npz"] {
+    for name in
+        ["npy_many.npz", "npy_sharp1e12.npz", "npy_u64.npz", "npy_zero.npz", "pickle_refs.npz"]
+    {
         let _ = Pair::read(&folder.join(name));
     }
-    for name in ["times_pair_day.npz", "times_pair_early.npz", "times_pair_late.npz", "times_pair_wide.npz"] {
+    for name in
+        ["times_pair_day.npz", "times_pair_early.npz", "times_pair_late.npz", "times_pair_wide.npz"]
+    {
         if let Ok(pair) = Pair::read(&folder.join(name)) {
             let _ = gem_live::train::recordings::fault(&pair, None);
         }
@@ -188,8 +192,8 @@ fn survives(name: u64, count: u64, valid: &[u8], read: impl Fn(&[u8])) {
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for i in 0..zip.len() {
         let mut file = zip.by_index(i).unwrap();
         let name = file.name().unwrap().to_string();
@@ -256,8 +260,8 @@ fn mutated_weights_and_pickles_do_no_harm() {
     let pickle = w.finish();
     survives(30, 2000, &pickle, |bytes| drop(load(bytes)));
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, bytes) in [("a/data.pkl", &pickle[..]), ("a/data/0", &[0; 64])] {
         zip.start_file(name, options).unwrap();
         std::io::Write::write_all(&mut zip, bytes).unwrap();

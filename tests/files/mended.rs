@@ -172,8 +172,13 @@ fn matrices_structured_arrays_and_separate_arrays_are_read() {
     let (pair, repairs) = read(&[("events", records)]);
     assert_eq!((pair, repairs.count(Repair::Records)), (sample(), 500));
     let column = |k: usize| npy("<f8", &[n], &f64s(rows.iter().map(|row| row[k])));
-    let separate =
-        [("events", Vec::new()), ("x", column(0)), ("y", column(1)), ("t", column(2)), ("p", column(3))];
+    let separate = [
+        ("events", Vec::new()),
+        ("x", column(0)),
+        ("y", column(1)),
+        ("t", column(2)),
+        ("p", column(3)),
+    ];
     let (pair, repairs) = read(&separate);
     assert_eq!((pair, repairs.count(Repair::TopLevel)), (sample(), 500));
 }
@@ -253,8 +258,7 @@ fn archives_of_every_packing_of_numpy_are_read() {
                 std::io::Write::write_all(&mut zip, &bytes).unwrap();
             }
             let bytes = zip.finish().unwrap().into_inner();
-            let (pair, repairs) =
-                Pair::from_bytes_mended(&bytes, &ReadOptions::default()).unwrap();
+            let (pair, repairs) = Pair::from_bytes_mended(&bytes, &ReadOptions::default()).unwrap();
             assert_eq!(pair, sample(), "{method:?} {folder}");
             assert_eq!(repairs.count(Repair::Folder), u64::from(!folder.is_empty()));
         }
@@ -306,8 +310,7 @@ fn the_reported_files_are_read_as_the_plain_one() {
     let Some(cases) = cases() else { return };
     let plain = Pair::read(&cases.join("npz-events-of-another-clock/plain.npz")).unwrap();
     let sorted = |pair: &Pair| {
-        let mut keys: Vec<_> =
-            pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.polarity)).collect();
+        let mut keys: Vec<_> = pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.polarity)).collect();
         keys.sort_unstable();
         keys
     };
@@ -326,7 +329,11 @@ fn the_reported_files_are_read_as_the_plain_one() {
         ("npz-objects-beside-events/ev_list_npscalars.npz", Repair::Outside, 0),
         ("npz-read-by-the-authors-refused-here/ev_fraction_xy.npz", Repair::FractionalPlace, 9033),
         ("npz-read-by-the-authors-refused-here/scale_missing.npz", Repair::ScaleFactor, 1),
-        ("npz-read-by-the-authors-refused-here/t_exposure_half_us.npz", Repair::FractionalExposure, 1),
+        (
+            "npz-read-by-the-authors-refused-here/t_exposure_half_us.npz",
+            Repair::FractionalExposure,
+            1,
+        ),
     ] {
         let (pair, repairs) = Pair::read_mended(&cases.join(file), &ReadOptions::default())
             .unwrap_or_else(|e| panic!("{file}: {e}"));

@@ -66,8 +66,8 @@ fn zipped(object: impl FnOnce(&mut Writer)) -> Vec<u8> {
 
 fn zipped_pickle(pickle: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut add = |name: String, bytes: &[u8]| {
         zip.start_file(format!("archive/{name}"), options).unwrap();
         zip.write_all(bytes).unwrap();
@@ -122,8 +122,15 @@ fn counter(w: &mut Writer) {
 #[test]
 fn every_prefix_and_key_is_found() {
     for prefix in [
-        "", "model.", "module.", "module.model.", "model.module.", "_orig_mod.", "model._orig_mod.",
-        "model.model.", "teacher_model.",
+        "",
+        "model.",
+        "module.",
+        "module.model.",
+        "model.module.",
+        "_orig_mod.",
+        "model._orig_mod.",
+        "model.model.",
+        "teacher_model.",
     ] {
         let bytes = zipped(|w| w.dict(|w| parameters_with(w, prefix)));
         assert_read(&bytes, "", prefix);
@@ -220,7 +227,9 @@ fn safetensors_follow_the_same_rules() {
     let weights = weights();
     let step = 3_i64.to_le_bytes();
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = (weights.iter())
-        .map(|(n, t)| (n.to_owned(), t.shape.clone(), t.data.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .map(|(n, t)| {
+            (n.to_owned(), t.shape.clone(), t.data.iter().flat_map(|v| v.to_le_bytes()).collect())
+        })
         .collect();
     let with = |prefixes: &[&str], extra: bool| {
         let mut views: Vec<(String, TensorView<'_>)> = Vec::new();
@@ -289,8 +298,13 @@ fn values_beyond_half_precision_are_refused_when_writing() {
         weights().iter().map(|(n, t)| (n.to_owned(), t.clone())).collect();
     tensors.get_mut("dec.conv.bias").unwrap().data[0] = 70_000.0;
     let weights = Weights::from_tensors(tensors).unwrap();
-    for error in [weights.to_safetensors(true).unwrap_err(), weights.to_checkpoint(true).unwrap_err()] {
-        assert!(matches!(&error, WeightsError::Half(name, _) if name == "dec.conv.bias"), "{error}");
+    for error in
+        [weights.to_safetensors(true).unwrap_err(), weights.to_checkpoint(true).unwrap_err()]
+    {
+        assert!(
+            matches!(&error, WeightsError::Half(name, _) if name == "dec.conv.bias"),
+            "{error}"
+        );
     }
     assert!(weights.to_safetensors(false).is_ok());
 }

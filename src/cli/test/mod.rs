@@ -67,8 +67,7 @@ enum Other {
 impl Test {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let name = self.config.display();
-        let (config, remarks) =
-            Config::read(&self.config).map_err(|e| format!("{name}: {e}"))?;
+        let (config, remarks) = Config::read(&self.config).map_err(|e| format!("{name}: {e}"))?;
         if !remarks.notes.is_empty() {
             println!("{name}: keys without effect here: {}", remarks.notes.join(", "));
         }

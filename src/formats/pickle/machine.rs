@@ -140,7 +140,9 @@ impl<'a> Machine<'a> {
             }
             0x85..=0x87 => {
                 let mut parts =
-                    (0..op - 0x84).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
+                    (0..op.saturating_sub(0x84))
+                        .map(|_| self.pop())
+                        .collect::<Result<Vec<_>, _>>()?;
                 parts.reverse();
                 self.push(Node::Tuple(parts))?;
             }

@@ -116,11 +116,7 @@ impl<'a> Pickle<'a> {
     /// The value under a text key of a dictionary, or of an object with entries such as an
     /// `OrderedDict`.
     pub fn get(&self, dict: Id, key: &str) -> Option<Id> {
-        self.entries(dict)
-            .iter()
-            .rev()
-            .find(|(k, _)| self.text(*k) == Some(key))
-            .map(|(_, v)| *v)
+        self.entries(dict).iter().rev().find(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| *v)
     }
 
     /// Keys and values of a dictionary, or of an object with entries.

@@ -133,7 +133,8 @@ impl Recordings {
         let mut files = MendedFiles::default();
         let mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
         mended.values().for_each(|repairs| files.add(repairs));
-        let passed_over = Some(self.passed_over.to_string()).filter(|_| self.passed_over.count() > 0);
+        let passed_over =
+            Some(self.passed_over.to_string()).filter(|_| self.passed_over.count() > 0);
         let mended = Some(files.to_string()).filter(|_| !files.is_empty());
         passed_over.into_iter().chain(mended).collect()
     }

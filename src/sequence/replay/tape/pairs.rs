@@ -188,7 +188,11 @@ impl Pairs {
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
         let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
-        self.ready.push_back(Due { at_us: end.saturating_add(shift_us), frame: Some(number), packet });
+        self.ready.push_back(Due {
+            at_us: end.saturating_add(shift_us),
+            frame: Some(number),
+            packet,
+        });
     }
 }
 
