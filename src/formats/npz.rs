@@ -9,6 +9,7 @@ use super::npy::{self, Array, NpyError};
 use std::fs::File;
 use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use zip::CompressionMethod;
 use zip::result::ZipError;
 
 /// Why an archive cannot be read.
@@ -114,13 +115,18 @@ impl<R: Read + Seek> Npz<R> {
         index
     }
 
-    /// Refuses an LZMA stream that asks for much memory before it has unpacked anything.
-    fn check_dictionary(&mut self, index: usize, name: &str) -> Result<(), NpzError> {
+    /// Refuses a packing that is not supported, and an LZMA stream that asks for much memory before
+    /// it has unpacked anything.
+    fn check_packing(&mut self, index: usize, name: &str) -> Result<(), NpzError> {
         // Version, size of the properties, properties: one byte, and the dictionary's size.
         let mut start = [0; 9];
         let mut raw = self.zip.by_index_raw(index)?;
-        if raw.compression() != zip::CompressionMethod::LZMA {
-            return Ok(());
+        match raw.compression() {
+            CompressionMethod::Stored | CompressionMethod::Deflated | CompressionMethod::BZIP2 => {
+                return Ok(());
+            }
+            CompressionMethod::LZMA => {}
+            other => return Err(NpzError::Method(name.to_owned(), other.to_string())),
         }
         raw.read_exact(&mut start).map_err(|e| NpzError::Unpack(name.to_owned(), e))?;
         let [_, _, _, _, _, a, b, c, d] = start;
@@ -133,14 +139,8 @@ impl<R: Read + Seek> Npz<R> {
     /// Unpacks the first `limit` bytes of an entry, or all if `limit` is `None`.
     fn unpack(&mut self, name: &str, limit: Option<u64>) -> Result<Option<Vec<u8>>, NpzError> {
         let Some(index) = self.find(name) else { return Ok(None) };
-        self.check_dictionary(index, name)?;
-        let entry = match self.zip.by_index(index) {
-            Ok(entry) => entry,
-            Err(ZipError::CompressionMethodNotSupported(method)) => {
-                return Err(NpzError::Method(name.to_owned(), format!("method {method}")));
-            }
-            Err(error) => return Err(error.into()),
-        };
+        self.check_packing(index, name)?;
+        let entry = self.zip.by_index(index)?;
         if limit.is_none() && entry.size() > self.left {
             return Err(NpzError::TooLarge);
         }
@@ -207,9 +207,9 @@ impl<'a> NpzWriter<'a> {
         let options =
             zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
         let options = match packing {
-            Packing::Stored => options.compression_method(zip::CompressionMethod::Stored),
+            Packing::Stored => options.compression_method(CompressionMethod::Stored),
             Packing::Deflated(level) => options
-                .compression_method(zip::CompressionMethod::Deflated)
+                .compression_method(CompressionMethod::Deflated)
                 .compression_level(Some(level.clamp(1, 9).into())),
         };
         Self { zip: zip::ZipWriter::new(Cursor::new(out)), options }
@@ -261,4 +261,50 @@ pub fn write_packed(entries: &[(&str, Vec<u8>)], level: u8) -> Result<Vec<u8>, N
     }
     npz.finish()?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    /// An archive that Python's zipfile packed with LZMA: the array 0, 9, 18, 27, 36 under `a`.
+    const LZMA: [&str; 5] = [
+        "504b03043f0002000e0000002100dc71d8275b0000008500000005000000612e6e7079090405005d00008000",
+        "00499386a4ded382796a5b0d233836ab9d9d4c4deee36dc331696bfb1134772c5d7e20338ead2c39772d8d6a",
+        "c52af3db77899e2dc6c2b34d9b46aba1b4122832329674e796514b434099cc383a9ffd6230c0504b01023f03",
+        "3f0002000e0000002100dc71d8275b00000085000000050000000000000000000000800100000000612e6e70",
+        "79504b05060000000001000100330000007e0000000000",
+    ];
+
+    fn lzma() -> Vec<u8> {
+        let text = LZMA.concat();
+        let digits = text.as_bytes().chunks(2).map(|c| std::str::from_utf8(c).unwrap());
+        digits.map(|d| u8::from_str_radix(d, 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn lzma_is_unpacked_with_a_bounded_dictionary() {
+        let good = lzma();
+        let array = Npz::new(&good).unwrap().get("a", 5).unwrap().unwrap();
+        assert_eq!(array.integers().unwrap(), [0, 9, 18, 27, 36]);
+        // Version 9.4, five bytes of properties, the first of them 0x5d: then the dictionary's size.
+        let mut greedy = good;
+        let at = greedy.windows(5).position(|w| w == [9, 4, 5, 0, 0x5d]).unwrap();
+        greedy[at + 5..at + 9].fill(0xff);
+        assert!(matches!(Npz::new(&greedy).unwrap().get("a", 5), Err(NpzError::TooLarge)));
+    }
+
+    #[test]
+    fn an_unknown_packing_is_named() {
+        let mut bytes = write(&[("a", npy::write("|u1", &[1], &[7]))]).unwrap();
+        // The method in the local and in the central header.
+        for (magic, offset) in [([0x50, 0x4b, 3, 4], 8), ([0x50, 0x4b, 1, 2], 10)] {
+            let at = bytes.windows(4).position(|w| w == magic).unwrap();
+            bytes[at + offset] = 97;
+        }
+        let error = Npz::new(&bytes).unwrap().get("a", 5).unwrap_err().to_string();
+        assert!(error.contains("97") && error.contains("numpy.savez"), "{error}");
+    }
 }

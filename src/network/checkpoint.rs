@@ -21,7 +21,7 @@ fn bad(what: impl Into<String>) -> WeightsError {
 }
 
 /// Reads the network's tensors in a checkpoint: of PyTorch 1.6 and later.
-pub(super) fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
+fn read(bytes: &[u8]) -> Result<Weights, WeightsError> {
     let zip = zip::ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| bad("the archive is cut off or damaged: copy or download it again"))?;
     let names: Vec<String> = zip.file_names().filter_map(Result::ok).map(Cow::into_owned).collect();
@@ -100,7 +100,7 @@ impl Archive<'_> {
 
 /// Reads the network's tensors in a checkpoint of PyTorch before 1.6: four pickles (a number, the
 /// version, facts of the system, the object), the list of storages, and the storages.
-pub(super) fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightsError> {
+fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightsError> {
     let damaged = |e: pickle::PickleError| bad(e.to_string());
     let cut_off = || bad("the file is cut off: copy or download it again");
     let mut rest = bytes;
@@ -279,7 +279,16 @@ impl Weights {
     /// Fails if the file is damaged, its pickle contains more than data, or the weights are of
     /// another network.
     pub fn from_checkpoint(bytes: &[u8]) -> Result<Self, WeightsError> {
-        crate::network::checkpoint::read(bytes)
+        read(bytes)
+    }
+
+    /// Reads the bytes of a checkpoint that PyTorch wrote before version 1.6, or was asked to write in
+    /// that format.
+    ///
+    /// # Errors
+    /// Like [`Weights::from_checkpoint`].
+    pub fn from_legacy_checkpoint(bytes: &[u8]) -> Result<Self, WeightsError> {
+        read_legacy(bytes)
     }
 
     /// The bytes of a PyTorch Lightning checkpoint with these weights, in single or half

@@ -180,7 +180,7 @@ impl Weights {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
         match FileKind::of(bytes.get(..HEAD_BYTES).unwrap_or(bytes)) {
             FileKind::Zip => Self::from_checkpoint(bytes),
-            FileKind::LegacyTorch => crate::network::checkpoint::read_legacy(bytes),
+            FileKind::LegacyTorch => Self::from_legacy_checkpoint(bytes),
             FileKind::Safetensors => Self::from_safetensors(bytes),
             kind => Err(WeightsError::Kind(kind.message(Wanted::Weights))),
         }

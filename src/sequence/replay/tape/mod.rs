@@ -5,6 +5,7 @@ mod pairs;
 pub(crate) mod timeline;
 
 use crate::camera::{DeviceSelector, Drops};
+use crate::formats::file_kind::{FileKind, Wanted};
 use crate::sequence::replay::tape::timeline::{Tape, TapeError};
 use std::path::Path;
 
@@ -20,6 +21,5 @@ pub(super) fn open(
     if is("aedat4") {
         return Ok(Box::new(aedat4::Recording::open(path, wanted.clone(), drops.clone())?));
     }
-    std::fs::metadata(path)?;
-    Err(TapeError::Kind)
+    Err(TapeError::Refused(FileKind::of_file(path)?.message(Wanted::Source)))
 }

@@ -14,6 +14,8 @@ pub(crate) enum TapeError {
     Unreadable(usize, String),
     #[error(transparent)]
     Aedat4(#[from] Aedat4Error),
+    #[error("{0}")]
+    Refused(String),
     #[error("neither a folder with .npz files nor a file named .npz or .aedat4")]
     Kind,
 }
