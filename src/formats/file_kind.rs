@@ -157,7 +157,10 @@ impl FileKind {
     fn of_text(head: &[u8]) -> Self {
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         let binary = |b: &u8| *b < 9 || (14..32).contains(b);
-        if head.iter().any(binary) {
+        // Other encodings are text too, if most of it is ASCII; the end may be cut within a character.
+        let utf8 = std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
+        let foreign = head.iter().filter(|b| !b.is_ascii()).count();
+        if head.iter().any(binary) || (!utf8 && foreign > head.len().wrapping_div(4)) {
             return Self::Unknown;
         }
         let text = String::from_utf8_lossy(head).to_lowercase();
@@ -277,7 +280,7 @@ mod tests {
     #[test]
     fn kinds_are_recognised_by_their_first_bytes() {
         let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 6050\n";
-        let cases: [(&[u8], FileKind); 22] = [
+        let cases: [(&[u8], FileKind); 23] = [
             (b"", FileKind::Empty),
             (&[0; 600], FileKind::Zeros),
             (lfs, FileKind::LfsPointer),
@@ -300,6 +303,7 @@ mod tests {
             (b"{\"psnr\": 3}", FileKind::Json),
             (b"x,y,timestamp,polarity\n1,2,100,1\n", FileKind::Text),
             (b"\x01\x02\x03\x04", FileKind::Unknown),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff{\"", FileKind::Unknown),
         ];
         for (head, kind) in cases {
             assert_eq!(FileKind::of(head), kind, "{:?}", String::from_utf8_lossy(head));

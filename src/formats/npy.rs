@@ -513,7 +513,7 @@ pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}");
     const PREFIX: usize = 10;
     // With the prefix and the line break a multiple of 64.
-    while header.len().saturating_add(PREFIX).saturating_add(1) % 64 != 0 {
+    while !header.len().saturating_add(PREFIX).saturating_add(1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');
