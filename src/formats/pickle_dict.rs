@@ -243,3 +243,21 @@ fn int(out: &mut Vec<u8>, n: usize) {
     out.extend([0x8a, 8]);
     out.extend((n as u64).to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_of_python_2_have_keys_of_bytes() {
+        // {'x': [1, 300], 'when': datetime.date(...)} in protocol 2.
+        let pickle = b"\x80\x02}(U\x01x](K\x01M\x2c\x01eU\x04whencdatetime\ndate\nU\x01d\x85Ru.";
+        let found = with_dict::<_, PickleError>(pickle, |dict| {
+            let keys: Vec<String> = dict.keys().map(str::to_owned).collect();
+            let column = dict.column("x").unwrap();
+            Ok((keys, column.len(), column.integer(1), dict.column("when").is_none()))
+        });
+        let expected = (vec!["x".to_owned(), "when".to_owned()], 2, Some(300), true);
+        assert_eq!(found.unwrap(), expected);
+    }
+}

@@ -96,7 +96,8 @@ pub(super) fn find<'a>(tables: &[Table<'a>]) -> Option<Found<'a>> {
     let mut best = all.next()?;
     let name = |o: &Origin| match o.table.as_str() {
         "" => o.prefix.clone(),
-        table if table == best.origin.table && !o.prefix.is_empty() => o.prefix.clone(),
+        table if o.prefix.is_empty() => table.to_owned(),
+        table if table == best.origin.table => o.prefix.clone(),
         table => format!("{table}:{}", o.prefix),
     };
     let others = all.filter(complete).map(|f| name(&f.origin)).filter(|n| !n.is_empty()).collect();
