@@ -1,4 +1,4 @@
-//! Weights of either format.
+//! Weights of every format.
 
 #![no_main]
 

@@ -135,10 +135,14 @@ pub(super) fn thresholds(text: &str) -> Result<Thresholds, String> {
     }
 }
 
-/// Reads weights in either file format. Errors name the file.
+/// Reads weights in any file format, and reports where in the file they were found unless that is
+/// the usual place. Errors name the file.
 pub(super) fn read_weights(path: &Path) -> Result<Weights, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))?)
+    let weights = Weights::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if !weights.origin().is_usual() {
+        eprintln!("gem-live: {}: {}", path.display(), weights.origin());
+    }
+    Ok(weights)
 }
 
 /// Writes an RGB PNG atomically.

@@ -9,8 +9,7 @@ use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Rounding};
-use gem_live::sequence::Contrasts;
-use gem_live::sequence::{Blur, Pair, find};
+use gem_live::sequence::{Blur, Contrasts, MendedFiles, Pair, ReadOptions, find_counted};
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -126,7 +125,8 @@ impl Deblur {
         };
         let mut film = self.film.start()?;
         let mut contrasts = Contrasts::new(self.thresholds);
-        let found = find(&self.inputs);
+        let (found, passed_over) = find_counted(&self.inputs);
+        let mut mended = MendedFiles::default();
         let mut progress = Progress::new(found.len());
         let mut failed = 0;
         let mut names = HashSet::new();
@@ -134,8 +134,17 @@ impl Deblur {
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    let film = film.as_mut();
-                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts, film)
+                    let read = Pair::read_mended(path, &ReadOptions::default());
+                    read.map_err(Failure::from)
+                        .and_then(|(pair, repairs)| {
+                            if !repairs.is_empty() {
+                                mended.add(&repairs);
+                                progress.notify(&format!("{}: {repairs}", path.display()));
+                            }
+                            let job = (path.as_path(), name.as_str(), &pair);
+                            let film = film.as_mut();
+                            self.restore_file(job, &instants, &mut restorer, &mut contrasts, film)
+                        })
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
@@ -153,6 +162,12 @@ impl Deblur {
         if let Some((film, path)) = film.zip(self.film.film.as_ref()) {
             println!("{}", film.finish(path)?);
         }
+        if passed_over.count() > 0 {
+            eprintln!("gem-live: {passed_over}");
+        }
+        if !mended.is_empty() {
+            eprintln!("gem-live: {mended}");
+        }
         if failed > 0 {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
         }
@@ -162,20 +177,18 @@ impl Deblur {
     /// Restores one file and returns a summary line.
     fn restore_file(
         &self,
-        path: &Path,
-        name: &str,
+        (path, name, pair): (&Path, &str, &Pair),
         instants: &[f64],
         restorer: &mut Restorer,
         contrasts: &mut Contrasts,
         mut film: Option<&mut FilmMaker>,
     ) -> Result<String, Failure> {
-        let pair = Pair::read(path)?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
             &[(Blur::Large, "large")]
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let contrast = contrasts.of(path, &pair)?;
+        let contrast = contrasts.of(path, pair)?;
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;

@@ -1,9 +1,11 @@
 //! `gem-live infer`: runs the network alone, from tensors to tensors.
 
-use super::common::Compute;
+use super::common::{Compute, read_weights};
 use super::failure::Failure;
 use gem_live::engine::{EventTensor, Image};
-use gem_live::network::{Tensor, Weights, tensors};
+use gem_live::formats::input;
+use gem_live::formats::limits::MAX_WEIGHTS_BYTES;
+use gem_live::network::{Tensor, tensors};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,9 +40,8 @@ impl Infer {
             let name = path.display().to_string();
             move |e: &dyn std::fmt::Display| format!("{name}: {e}")
         };
-        let read = |path: &PathBuf| std::fs::read(path).map_err(|e| at(path)(&e));
-        let weights =
-            Weights::from_bytes(&read(&self.weights)?).map_err(|e| at(&self.weights)(&e))?;
+        let read = |path: &PathBuf| input::read(path, MAX_WEIGHTS_BYTES).map_err(|e| at(path)(&e));
+        let weights = read_weights(&self.weights)?;
         let inputs = tensors(&read(&self.input)?).map_err(|e| at(&self.input)(&e))?;
         let input = |name: &str, channels: usize| match inputs.get(name) {
             Some(Tensor { shape, data }) => match shape.as_slice() {

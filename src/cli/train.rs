@@ -140,9 +140,8 @@ impl Train {
     }
 
     fn published(&self, path: &Path) -> Result<ExitCode, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
         let (config, remarks) =
-            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+            Config::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         for key in &remarks.warnings {
             eprintln!("gem-live: {}: unknown key {key} ignored", path.display());
         }

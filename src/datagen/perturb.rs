@@ -6,6 +6,7 @@
 
 use super::render_pair::{EventView, Film};
 use crate::event::Event;
+use crate::formats::{input, yaml};
 use crate::image::{Planar, Size};
 use crate::random::KeyedRng;
 use crate::simulate::SensorSettings;
@@ -98,8 +99,8 @@ impl Perturbations {
     /// The file cannot be read, or has fields that are unknown or of the wrong type.
     pub fn read(path: &Path) -> Result<Self, PerturbationsError> {
         let fail = |why: String| PerturbationsError { path: path.to_owned(), why };
-        let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
-        yaml_serde::from_str(&text).map_err(|e| fail(e.to_string()))
+        let text = input::read_text(path).map_err(|e| fail(e.to_string()))?;
+        yaml::parse(&text).map_err(|e| fail(e.to_string()))
     }
 
     /// Draws the perturbations of one sample; `scale` is the ratio of image to event resolution.

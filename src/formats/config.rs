@@ -1,5 +1,9 @@
 //! The YAML configuration files of the authors' code, accepted unchanged.
 
+use super::file_kind::{FileKind, HEAD_BYTES, Wanted};
+use super::input;
+use super::limits::MAX_TEXT_BYTES;
+use super::yaml::{self, YamlError};
 use std::path::{Path, PathBuf};
 use yaml_serde::Value;
 
@@ -8,7 +12,13 @@ use yaml_serde::Value;
 pub enum ConfigError {
     /// Not YAML.
     #[error("not a YAML file: {0}")]
-    Yaml(#[from] yaml_serde::Error),
+    Yaml(#[from] YamlError),
+    /// The file cannot be read.
+    #[error("{0}")]
+    Read(#[from] std::io::Error),
+    /// A file of another kind; what it is, and the command that accepts it.
+    #[error("{0}")]
+    Kind(String),
     /// Not a list of keys and values.
     #[error("not a list of keys and values")]
     Shape,
@@ -171,12 +181,26 @@ pub struct Remarks {
 }
 
 impl Config {
+    /// Reads a YAML file, with or without a byte order mark; every key is optional. A file of another
+    /// kind is named.
+    ///
+    /// # Errors
+    /// The file cannot be read, or as [`Config::parse`]. The error does not name the file.
+    pub fn read(path: &Path) -> Result<(Self, Remarks), ConfigError> {
+        match FileKind::of(&input::head(path, HEAD_BYTES)?) {
+            FileKind::Yaml | FileKind::Text | FileKind::Json | FileKind::Unknown => {}
+            kind => return Err(ConfigError::Kind(kind.message(Wanted::Config))),
+        }
+        let bytes = input::read(path, MAX_TEXT_BYTES)?;
+        Self::parse(&input::decode_text(&bytes)?)
+    }
+
     /// Parses the text of a YAML file; every key is optional.
     ///
     /// # Errors
     /// Fails if the text is not YAML, a value has the wrong type, or the network is not SAN.
     pub fn parse(text: &str) -> Result<(Self, Remarks), ConfigError> {
-        let Value::Mapping(entries) = yaml_serde::from_str::<Value>(text)? else {
+        let Value::Mapping(entries) = yaml::parse::<Value>(text)? else {
             return Err(ConfigError::Shape);
         };
         let (mut config, mut remarks) = (Self::default(), Remarks::default());

@@ -3,9 +3,14 @@
 pub mod aedat4;
 pub mod atomic_file;
 pub mod config;
+pub mod file_kind;
 pub mod film;
+pub mod folder_lock;
+pub mod input;
+pub mod limits;
 pub mod npy;
 pub mod npz;
 pub mod pickle;
 pub(crate) mod pickle_dict;
 pub mod pictures;
+pub mod yaml;

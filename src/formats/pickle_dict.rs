@@ -1,15 +1,59 @@
 //! The events of a recording: a Python dictionary of arrays, pickled by numpy.
 
-use super::npy::{Array, Values, decode};
-use crate::formats::pickle::{Dialect, Id, Node, Pickle, PickleError, load};
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
 
-/// Reads the arrays under `keys` from the dictionary in the pickle of a one-element object array.
-/// Other entries are ignored.
+use super::npy::View;
+use crate::formats::pickle::{Id, Node, Pickle, PickleError, load};
+use std::borrow::Cow;
+
+/// A column of numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Column<'a> {
+    /// A numpy array, whose elements are converted one by one.
+    Array(View<'a>),
+    /// A Python list.
+    List(Vec<f64>),
+}
+
+impl Column<'_> {
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Array(view) => view.count(),
+            Self::List(list) => list.len(),
+        }
+    }
+
+    /// An element; NaN beyond the end.
+    pub(crate) fn float(&self, index: usize) -> f64 {
+        match self {
+            Self::Array(view) => view.float(index),
+            Self::List(list) => list.get(index).copied().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// An element, if it is an integer.
+    pub(crate) fn integer(&self, index: usize) -> Option<i64> {
+        match self {
+            Self::Array(view) => view.integer(index),
+            Self::List(list) => {
+                list.get(index).filter(|v| v.fract() == 0.0 && v.abs() < 9e18).map(|v| *v as i64)
+            }
+        }
+    }
+}
+
+/// Passes the dictionary in the pickle of a one-element object array to `read`: the keys that it
+/// has, and a function that finds the column under a key. Other entries, of whatever kind, are
+/// ignored.
 ///
 /// # Errors
-/// Fails if the pickle is damaged or contains more than data.
-pub(crate) fn read_dict(bytes: &[u8], keys: &[&str]) -> Result<Vec<(String, Array)>, PickleError> {
-    let pickle = load(bytes, Dialect::Numpy)?;
+/// Fails if the pickle is damaged, contains more than data, or holds no dictionary; and as `read`.
+pub(crate) fn with_dict<T, E: From<PickleError>>(
+    bytes: &[u8],
+    read: impl FnOnce(Dict<'_, '_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let pickle = load(bytes)?;
     let damaged = |what| PickleError::Damaged(0, what);
     let mut id = pickle.root();
     // Unwrap the array, and lists around its only element.
@@ -18,102 +62,132 @@ pub(crate) fn read_dict(bytes: &[u8], keys: &[&str]) -> Result<Vec<(String, Arra
             Node::Dict(_) => break,
             Node::List(_) | Node::Tuple(_) => match pickle.parts(id) {
                 [only] => *only,
-                _ => return Err(damaged("the object is not a single dictionary")),
+                _ => return Err(damaged("the object is not a single dictionary").into()),
             },
+            // Such as an OrderedDict.
+            Node::Call { items, .. } if !items.is_empty() => break,
             _ => objects(&pickle, id).ok_or(damaged("the object is not a dictionary"))?,
         };
     }
-    let mut out = Vec::new();
-    for key in keys {
-        if let Some(value) = pickle.get(id, key) {
-            let array = array(&pickle, value).ok_or(damaged("an entry is not an array"))?;
-            out.push(((*key).to_owned(), array));
-        }
+    read(Dict { pickle: &pickle, id })
+}
+
+/// A dictionary in a pickle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dict<'p, 'a> {
+    pickle: &'p Pickle<'a>,
+    id: Id,
+}
+
+impl<'a> Dict<'_, 'a> {
+    /// The keys that are text.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.pickle.entries(self.id).iter().filter_map(|(key, _)| self.pickle.text(*key))
     }
-    Ok(out)
+
+    /// The column under a key; `None` if there is no such key, or its value holds no numbers.
+    pub(crate) fn column(&self, key: &str) -> Option<Column<'a>> {
+        column(self.pickle, self.pickle.get(self.id, key)?)
+    }
 }
 
 /// The pickled state of an array: version, shape, type, order, contents.
-fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
+fn state<'p>(pickle: &'p Pickle<'_>, id: Id) -> Option<&'p [Id]> {
     let (_, name, _, state) = pickle.call(id)?;
-    (name == "_reconstruct").then(|| pickle.parts(state.unwrap_or(usize::MAX)))
+    (name == "_reconstruct").then(|| pickle.parts(state.unwrap_or(Id::MAX)))
 }
 
 /// The list of objects in an object array.
-fn objects(pickle: &Pickle, id: Id) -> Option<Id> {
+fn objects(pickle: &Pickle<'_>, id: Id) -> Option<Id> {
     match state(pickle, id)? {
         [_, _, _, _, list] => Some(*list),
         _ => None,
     }
 }
 
-/// A numeric array, pickled as an array, a scalar, or a Python list.
-fn array(pickle: &Pickle, id: Id) -> Option<Array> {
+/// A numeric array, pickled as an array, a scalar, or a Python list of either.
+fn column<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Column<'a>> {
+    if let Some(view) = array(pickle, id) {
+        return Some(Column::Array(view));
+    }
+    if !matches!(pickle.node(id), Node::List(_) | Node::Tuple(_)) {
+        return None;
+    }
+    let value = |p: &Id| match pickle.node(*p) {
+        Node::Int(i) => Some(*i as f64),
+        Node::Float(f) => Some(*f),
+        Node::Bool(b) => Some(f64::from(u8::from(*b))),
+        _ => array(pickle, *p).filter(|view| view.count() == 1).map(|view| view.float(0)),
+    };
+    pickle.parts(id).iter().map(value).collect::<Option<Vec<f64>>>().map(Column::List)
+}
+
+fn array<'a>(pickle: &Pickle<'a>, id: Id) -> Option<View<'a>> {
     if let Some([_, shape, dtype, fortran, contents]) = state(pickle, id) {
         let fortran = *pickle.node(*fortran) == Node::Bool(true);
         return numbers(pickle, *shape, *dtype, fortran, *contents);
     }
-    if let Some((_, name, args, _)) = pickle.call(id) {
-        return match (name, args) {
-            ("_frombuffer", [contents, dtype, shape, order]) => {
-                let fortran = matches!(pickle.node(*order), Node::Str(o) if o == "F");
-                numbers(pickle, *shape, *dtype, fortran, *contents)
-            }
-            ("scalar", [dtype, contents]) => {
-                decode(&descr(pickle, *dtype)?, false, Vec::new(), &bytes(pickle, *contents)?).ok()
-            }
-            _ => None,
-        };
+    let (_, name, args, _) = pickle.call(id)?;
+    match (name, args) {
+        ("_frombuffer", [contents, dtype, shape, order]) => {
+            let fortran = matches!(pickle.node(*order), Node::Str("F"));
+            numbers(pickle, *shape, *dtype, fortran, *contents)
+        }
+        ("scalar", [dtype, contents]) => {
+            View::new(&descr(pickle, *dtype)?, false, Vec::new(), bytes(pickle, *contents)?).ok()
+        }
+        _ => None,
     }
-    let values = (pickle.parts(id).iter())
-        .map(|p| match pickle.node(*p) {
-            Node::Int(i) => Some(*i as f64),
-            Node::Float(f) => Some(*f),
-            Node::Bool(b) => Some(f64::from(u8::from(*b))),
-            _ => None,
-        })
-        .collect::<Option<Vec<f64>>>()?;
-    let list = matches!(pickle.node(id), Node::List(_) | Node::Tuple(_));
-    list.then(|| Array { shape: vec![values.len()], values: Values::Floats(values) })
 }
 
-fn numbers(pickle: &Pickle, shape: Id, dtype: Id, fortran: bool, contents: Id) -> Option<Array> {
+fn numbers<'a>(
+    pickle: &Pickle<'a>,
+    shape: Id,
+    dtype: Id,
+    fortran: bool,
+    contents: Id,
+) -> Option<View<'a>> {
     let shape = match pickle.node(shape) {
         Node::Int(_) => vec![pickle.index(shape)?],
         _ => pickle.parts(shape).iter().map(|p| pickle.index(*p)).collect::<Option<Vec<_>>>()?,
     };
-    decode(&descr(pickle, dtype)?, fortran, shape, &bytes(pickle, contents)?).ok()
+    View::new(&descr(pickle, dtype)?, fortran, shape, bytes(pickle, contents)?).ok()
 }
 
-/// The dtype string with its byte order, such as `<i8`.
-fn descr(pickle: &Pickle, id: Id) -> Option<String> {
+/// The dtype string with its byte order, such as `<i8`, and the unit of times, such as `<m8[us]`.
+fn descr(pickle: &Pickle<'_>, id: Id) -> Option<String> {
     let (_, name, args, state) = pickle.call(id)?;
-    let Node::Str(kind) = pickle.node(*args.first()?) else { return None };
-    let order = match state.and_then(|s| pickle.parts(s).get(1)).map(|o| pickle.node(*o)) {
-        Some(Node::Str(order)) => order.as_str(),
-        _ => "<",
-    };
-    (name == "dtype").then(|| format!("{order}{kind}"))
+    let kind = pickle.text(*args.first()?)?;
+    let state = state.map_or(&[][..], |s| pickle.parts(s));
+    let order = state.get(1).and_then(|o| pickle.text(*o)).unwrap_or("<");
+    // The last part of a time's state: a dictionary, and the unit with its multiple.
+    let unit = state.get(8).and_then(|metadata| {
+        let [_, unit] = pickle.parts(*metadata) else { return None };
+        let [unit, multiple, ..] = pickle.parts(*unit) else { return None };
+        (pickle.index(*multiple) == Some(1)).then(|| pickle.text(*unit)).flatten()
+    });
+    let unit = unit.map_or(String::new(), |unit| format!("[{unit}]"));
+    (name == "dtype").then(|| format!("{order}{kind}{unit}"))
 }
 
 /// Bytes, also in the form of protocol 2: Latin-1 text to be encoded.
-fn bytes(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
-    if let Node::Bytes(b) = pickle.node(id) {
-        return Some(b.clone());
+fn bytes<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Cow<'a, [u8]>> {
+    if let Node::Bytes(b) = *pickle.node(id) {
+        return Some(Cow::Borrowed(b));
     }
     let (_, name, args, _) = pickle.call(id)?;
     let Node::Str(text) = pickle.node(*args.first()?) else { return None };
-    let latin = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<_>>();
-    if name == "encode" { latin } else { None }
+    let latin = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>();
+    if name == "encode" { latin.map(Cow::Owned) } else { None }
 }
 
 /// An array of a dictionary: name, dtype such as `<i8`, length, and a function that appends its
 /// bytes.
-pub(crate) type Column<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
+pub(crate) type Written<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
 
 /// Appends the pickle (protocol 3, read by every numpy since 1.7 and Python since 3.0) of a 0-d
 /// object array with a dictionary of one-dimensional arrays.
-pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Column<'_>]) {
+pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Written<'_>]) {
     out.extend([0x80, 3]);
     // numpy 2 still accepts the module's old name; numpy 1 knows only that one.
     array_start(out, |out| out.push(b')'));
@@ -130,9 +204,9 @@ pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Column<'_>]) {
         let length_at = out.len();
         out.extend([0; 4]);
         data(out);
-        let length = (out.len() - length_at - 4) as u32;
-        if let Some(field) = out.get_mut(length_at..length_at + 4) {
-            field.copy_from_slice(&length.to_le_bytes());
+        let length = out.len().saturating_sub(length_at).saturating_sub(4) as u32;
+        if let Some(field) = out.get_mut(length_at..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = length.to_le_bytes();
         }
         out.extend(b"tb");
     }
@@ -168,4 +242,22 @@ fn int(out: &mut Vec<u8>, n: usize) {
     // A signed integer; the length of an array in memory stays positive.
     out.extend([0x8a, 8]);
     out.extend((n as u64).to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_of_python_2_have_keys_of_bytes() {
+        // {'x': [1, 300], 'when': datetime.date(...)} in protocol 2.
+        let pickle = b"\x80\x02}(U\x01x](K\x01M\x2c\x01eU\x04whencdatetime\ndate\nU\x01d\x85Ru.";
+        let found = with_dict::<_, PickleError>(pickle, |dict| {
+            let keys: Vec<String> = dict.keys().map(str::to_owned).collect();
+            let column = dict.column("x").unwrap();
+            Ok((keys, column.len(), column.integer(1), dict.column("when").is_none()))
+        });
+        let expected = (vec!["x".to_owned(), "when".to_owned()], 2, Some(300), true);
+        assert_eq!(found.unwrap(), expected);
+    }
 }

@@ -15,6 +15,9 @@ const FOLDER: &str = "san";
 
 pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsError> {
     let bad = |e: &dyn std::fmt::Display| WeightsError::Checkpoint(e.to_string());
+    if half {
+        weights.check_half()?;
+    }
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

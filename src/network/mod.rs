@@ -3,11 +3,13 @@
 mod checkpoint;
 mod cost;
 mod lightning;
+mod origin;
 mod reference;
 mod san;
 mod weights;
 
 pub use cost::operations;
+pub use origin::Origin;
 pub use reference::{Chw, ReferenceOutput, reference};
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
 pub use weights::{Tensor, Weights, WeightsError, tensors, to_safetensors};

@@ -1,8 +1,16 @@
 //! The network's weights, by name.
 
 use crate::event::EventInput;
-use crate::network::{EVENT_INPUT_KEY, EVENT_LAYER, parameters};
+use crate::formats::file_kind::{FileKind, HEAD_BYTES, Wanted};
+use crate::formats::input;
+use crate::formats::limits::MAX_WEIGHTS_BYTES;
+use crate::network::origin::{self, Found, Table};
+use crate::network::{EVENT_INPUT_KEY, EVENT_LAYER, Origin, parameters};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Number of faults that an error names; the others are counted.
+const LISTED_FAULTS: usize = 4;
 
 /// A dense tensor in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,16 +24,31 @@ pub struct Tensor {
 /// Why a set of weights is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// Tensors are missing, unknown or of another shape; the text names the first twelve.
+    /// Tensors are missing, unknown or of another shape; the text names the first few.
     #[error("these are not the weights of SAN: {0}")]
     Mismatch(String),
+    /// No tensor has the name of a parameter; the names that were found instead.
+    #[error(
+        "these are not the weights of SAN: no tensor has the name of one of its parameters{}",
+        listed(.0)
+    )]
+    NoTensors(String),
     /// A tensor contains a value that is not finite.
-    #[error("tensor {0} contains a value that is not finite")]
+    #[error("tensor {0} contains a value that is not finite: use weights from before it diverged")]
     NotFinite(String),
+    /// Half precision cannot hold a value of this tensor.
+    #[error("tensor {0} has the value {1}, which half precision cannot hold: leave --half out")]
+    Half(String, f32),
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The file is of another kind; what it is, and what to do.
+    #[error("{0}")]
+    Kind(String),
     /// The safetensors container is damaged.
-    #[error("not a readable safetensors file: {0}")]
+    #[error("the safetensors file is cut off or damaged ({0}): copy or download it again")]
     Safetensors(#[from] safetensors::SafeTensorError),
-    /// The Lightning checkpoint is damaged or not supported.
+    /// The checkpoint is damaged or not supported.
     #[error("not a readable checkpoint: {0}")]
     Checkpoint(String),
     /// A tensor is stored in an unsupported data type.
@@ -38,12 +61,17 @@ pub enum WeightsError {
     },
 }
 
+fn listed(names: &str) -> String {
+    if names.is_empty() { String::new() } else { format!("; it has {names}") }
+}
+
 /// A complete, validated set of SAN's parameters under their published names: 2,421,882 values in
 /// the published network, and a few more if the network also reads the event prior.
 #[derive(Clone, Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
     event_input: EventInput,
+    origin: Origin,
 }
 
 impl Weights {
@@ -51,7 +79,7 @@ impl Weights {
     ///
     /// # Errors
     /// Fails if a tensor is missing, unknown or of the wrong shape (the error names the first
-    /// twelve), or if a value is not finite.
+    /// few), or if a value is not finite.
     pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Result<Self, WeightsError> {
         let mut faults = Vec::new();
         let channels = tensors.get(EVENT_LAYER).and_then(|t| t.shape.get(1).copied());
@@ -70,8 +98,8 @@ impl Weights {
             faults.push(format!("{name} is not part of SAN"));
         }
         if !faults.is_empty() {
-            let more = faults.len().saturating_sub(12);
-            faults.truncate(12);
+            let more = faults.len().saturating_sub(LISTED_FAULTS);
+            faults.truncate(LISTED_FAULTS);
             let mut text = faults.join("; ");
             if more > 0 {
                 text.push_str(&format!("; and {more} more"));
@@ -82,18 +110,47 @@ impl Weights {
         {
             return Err(WeightsError::NotFinite(name.clone()));
         }
-        Ok(Self { tensors, event_input })
+        Ok(Self { tensors, event_input, origin: Origin::default() })
     }
 
-    /// Reads the bytes of a safetensors file: float32, float16, bfloat16 or float64.
+    /// The weights of a file, and where in it they were found.
+    pub(super) fn found(
+        tensors: BTreeMap<String, Tensor>,
+        origin: Origin,
+    ) -> Result<Self, WeightsError> {
+        match Self::from_tensors(tensors) {
+            Ok(weights) => Ok(Self { origin, ..weights }),
+            Err(WeightsError::Mismatch(what)) if !origin.is_usual() => {
+                Err(WeightsError::Mismatch(format!("{origin}, but {what}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where in a file they were found.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Reads the bytes of a safetensors file: float32, float16, bfloat16 or float64. As in a
+    /// checkpoint, the parameters may have a prefix, and other tensors are passed over.
     ///
     /// # Errors
     /// Fails if the container is damaged, a data type is unknown, or the weights are of another
     /// network.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let plain = |name: String| name.strip_prefix("model.").map(str::to_owned).unwrap_or(name);
-        let weights =
-            Self::from_tensors(tensors(bytes)?.into_iter().map(|(n, t)| (plain(n), t)).collect())?;
+        let file = safetensors::SafeTensors::deserialize(bytes)?;
+        let names = file.names();
+        let table = Table { key: "", names: names.clone() };
+        let Some(Found { origin, names: found }) = origin::find(&[table]) else {
+            let names: Vec<&str> = names.into_iter().take(6).collect();
+            return Err(WeightsError::NoTensors(names.join(", ")));
+        };
+        let mut tensors = BTreeMap::new();
+        for (name, full) in found {
+            tensors.insert(name, tensor(full, &file.tensor(full)?)?);
+        }
+        let weights = Self::found(tensors, origin)?;
         let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
         let metadata = header.metadata().as_ref();
         weights.check_event_input(metadata.and_then(|m| m.get(EVENT_INPUT_KEY)))
@@ -115,16 +172,26 @@ impl Weights {
         self.event_input
     }
 
-    /// Reads either format; a zip archive is read as a checkpoint.
+    /// Reads a checkpoint of any version of PyTorch, or a safetensors file.
     ///
     /// # Errors
-    /// Like [`Weights::from_checkpoint`] and [`Weights::from_safetensors`].
+    /// Like [`Weights::from_checkpoint`] and [`Weights::from_safetensors`]; a file of another kind is
+    /// named.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
-        if bytes.starts_with(b"PK") {
-            Self::from_checkpoint(bytes)
-        } else {
-            Self::from_safetensors(bytes)
+        match FileKind::of(bytes.get(..HEAD_BYTES).unwrap_or(bytes)) {
+            FileKind::Zip => Self::from_checkpoint(bytes),
+            FileKind::LegacyTorch => Self::from_legacy_checkpoint(bytes),
+            FileKind::Safetensors => Self::from_safetensors(bytes),
+            kind => Err(WeightsError::Kind(kind.message(Wanted::Weights))),
         }
+    }
+
+    /// Reads a regular file as [`Weights::from_bytes`] does. The error does not name the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or as [`Weights::from_bytes`].
+    pub fn read(path: &Path) -> Result<Self, WeightsError> {
+        Self::from_bytes(&input::read(path, MAX_WEIGHTS_BYTES)?)
     }
 
     /// The built-in weights; `assets/README.md` documents their origin.
@@ -138,15 +205,27 @@ impl Weights {
     /// The bytes of a safetensors file with these weights, in single or half precision.
     ///
     /// # Errors
-    /// Never fails for a complete set of weights.
+    /// Fails if half precision cannot hold a value.
     pub fn to_safetensors(&self, half: bool) -> Result<Vec<u8>, WeightsError> {
         if half {
+            self.check_half()?;
             let narrow = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
             let bytes = |v: &[f32]| v.iter().flat_map(narrow).collect();
             serialize(self.iter(), safetensors::Dtype::F16, bytes, self.metadata())
         } else {
             serialize(self.iter(), safetensors::Dtype::F32, wide, self.metadata())
         }
+    }
+
+    /// Checks that half precision can hold all values.
+    pub(super) fn check_half(&self) -> Result<(), WeightsError> {
+        for (name, tensor) in self.iter() {
+            let beyond = |x: &&f32| !half::f16::from_f32(**x).is_finite();
+            if let Some(value) = tensor.data.iter().find(beyond) {
+                return Err(WeightsError::Half(name.to_owned(), *value));
+            }
+        }
+        Ok(())
     }
 
     /// Metadata for the header; none for the published network, whose files stay unchanged.
@@ -159,7 +238,7 @@ impl Weights {
     #[cfg(test)]
     pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
         let tensors = tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
-        Self { tensors, event_input: EventInput::default() }
+        Self { tensors, event_input: EventInput::default(), origin: Origin::default() }
     }
 
     /// The values of a parameter by its published name; empty for an unknown name.
@@ -179,14 +258,18 @@ impl Weights {
 /// Fails if the container is damaged or a data type is not supported.
 pub fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
     let file = safetensors::SafeTensors::deserialize(bytes)?;
-    let one = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-        let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
-            name: name.clone(),
-            dtype: format!("{:?}", view.dtype()),
-        })?;
-        Ok((name, Tensor { shape: view.shape().to_vec(), data }))
-    };
-    file.tensors().into_iter().map(one).collect()
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| Ok((name.clone(), tensor(&name, &view)?)))
+        .collect()
+}
+
+fn tensor(name: &str, view: &safetensors::tensor::TensorView<'_>) -> Result<Tensor, WeightsError> {
+    let data = decode(view.dtype(), view.data()).ok_or_else(|| WeightsError::Dtype {
+        name: name.to_owned(),
+        dtype: format!("{:?}", view.dtype()),
+    })?;
+    Ok(Tensor { shape: view.shape().to_vec(), data })
 }
 
 /// The bytes of a safetensors file with the given tensors, in single precision.
@@ -217,6 +300,17 @@ pub(crate) fn serialize<'a>(
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(safetensors::serialize(views, metadata)?)
+}
+
+/// Bytes per value; `None` for unsupported data types.
+pub(crate) fn width(dtype: safetensors::Dtype) -> Option<usize> {
+    use safetensors::Dtype;
+    match dtype {
+        Dtype::F64 => Some(8),
+        Dtype::F32 => Some(4),
+        Dtype::F16 | Dtype::BF16 => Some(2),
+        _ => None,
+    }
 }
 
 /// Converts little-endian values to `f32`; `None` for unsupported data types.

@@ -3,6 +3,8 @@
 use crate::camera::Identity;
 use crate::event::Contrast;
 use crate::formats::atomic_file::{self, WriteError};
+use crate::formats::input;
+use crate::formats::limits::MAX_TEXT_BYTES;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -45,7 +47,7 @@ pub(super) fn key_path(folder: &Path, serial: &str) -> PathBuf {
 /// Loads the thresholds of the camera with this serial number. Returns `None` if the file is
 /// missing or damaged; thresholds are then estimated again within seconds.
 pub fn load(folder: &Path, serial: &str) -> Option<Contrast> {
-    let bytes = std::fs::read(key_path(folder, serial)).ok()?;
+    let bytes = input::read(&key_path(folder, serial), MAX_TEXT_BYTES).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
     // Two long serial numbers may map to the same file name.
     (file.camera == serial && file.contrast.thresholds.is_valid()).then_some(file.contrast)

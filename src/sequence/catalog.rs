@@ -3,12 +3,16 @@
 //! [`list`] and [`thumbnail`] read from the disk: call them on a worker thread.
 
 use super::{MANIFEST, Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
+use crate::formats::folder_lock::LOCK_FILE;
+use crate::formats::input;
 use crate::image::{ImageU8, Size};
 use crate::sequence::{Pair, PairHeader};
 use std::path::{Path, PathBuf};
 
 /// Longer side of a thumbnail in pixels.
 pub const THUMBNAIL_SIDE: usize = 192;
+/// Longest side of a stored thumbnail that is read, in pixels.
+const MAX_THUMBNAIL_SIDE: u32 = 2048;
 /// Maximum number of unreadable files that a sequence names; the others are only counted.
 const MAX_NAMED: usize = 20;
 
@@ -55,7 +59,7 @@ impl Sequence {
         // Frames that only the display skipped were recorded. Older versions counted them as
         // dropped by the engine.
         let kept = |cause: &str| ["skipped", "engine", "display"].contains(&cause);
-        frames.filter(|d| !kept(&d.cause)).map(|d| d.count).sum()
+        frames.filter(|d| !kept(&d.cause)).fold(0, |sum, d| sum.saturating_add(d.count))
     }
 
     /// Whether [`delete`] may delete it: only sequences with a manifest of this program.
@@ -71,13 +75,13 @@ pub enum LibraryError {
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
     /// Not a sequence of this program; it is not changed.
-    #[error("{0} is not deleted: {1}")]
+    #[error("{0} is not deleted ({1}): delete the folder with the file manager")]
     Foreign(PathBuf, ManifestError),
     /// A symbolic link, which could lead anywhere.
-    #[error("{0} is not deleted: it is a link")]
+    #[error("{0} is not deleted, because it is a link: delete it with the file manager")]
     Link(PathBuf),
     /// There is no readable frame.
-    #[error("{0} has no frame that can be shown")]
+    #[error("{0} has no readable frame to show: see its faults, or record it again")]
     Picture(PathBuf),
 }
 
@@ -139,13 +143,14 @@ pub fn read(folder: &Path) -> Option<Sequence> {
         return None;
     }
     files.sort();
-    let (mut frames, mut duration_us, mut image, mut truths) = (0, 0, None, 0);
+    let (mut frames, mut duration_us, mut image, mut truths) = (0, 0_i64, None, 0);
     let mut unreadable = 0;
     for path in &files {
         match PairHeader::read(path) {
             Ok(header) => {
                 frames += 2;
-                duration_us += header.exposures_us[1][1].saturating_sub(header.exposures_us[0][0]);
+                let [[start, _], [_, end]] = header.exposures_us;
+                duration_us = duration_us.saturating_add(end.saturating_sub(start));
                 image = image.or(Some(header.size));
                 truths += usize::from(header.truths > 0);
             }
@@ -202,9 +207,9 @@ pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
     let nothing = || LibraryError::Picture(sequence.folder.clone());
     let stored = sequence.folder.join(THUMBNAIL);
     if std::fs::symlink_metadata(&stored).is_ok_and(|m| m.is_file() && m.len() < 4 << 20)
-        && let Some(picture) = std::fs::read(stored).ok().and_then(|b| decode(&b))
+        && let Some(picture) = input::read(&stored, 4 << 20).ok().and_then(|b| decode(&b))
     {
-        return Ok(picture);
+        return Ok(shrink(&picture, THUMBNAIL_SIDE));
     }
     let entries = std::fs::read_dir(&sequence.folder).map_err(|_| nothing())?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
@@ -277,7 +282,7 @@ fn is_recorder_file(path: &Path, scene: &str) -> bool {
     let number = name.strip_prefix(scene).and_then(|n| n.strip_prefix('_'));
     let digits = number.and_then(|n| n.strip_suffix(".npz"));
     let pair = digits.is_some_and(|d| d.len() >= 5 && d.bytes().all(|b| b.is_ascii_digit()));
-    pair || name == MANIFEST || name == THUMBNAIL || is_partial(path)
+    pair || [MANIFEST, THUMBNAIL, LOCK_FILE].contains(&name.as_str()) || is_partial(path)
 }
 
 /// Whether it is the temporary name of a file that is not complete.
@@ -295,7 +300,15 @@ fn name(path: &Path) -> String {
 }
 
 fn decode(png: &[u8]) -> Option<ImageU8> {
-    let image = image::load_from_memory_with_format(png, image::ImageFormat::Png).ok()?;
+    let mut reader = image::ImageReader::new(std::io::Cursor::new(png));
+    reader.set_format(image::ImageFormat::Png);
+    // Before a pixel is decoded: a file of kilobytes may claim gigabytes.
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(MAX_THUMBNAIL_SIDE);
+    limits.max_image_height = Some(MAX_THUMBNAIL_SIDE);
+    limits.max_alloc = Some(64 << 20);
+    reader.limits(limits);
+    let image = reader.decode().ok()?;
     let size = Size::new(image.width() as usize, image.height() as usize);
     ImageU8::from_rgb(size, image.to_rgb8().as_raw()).ok()
 }

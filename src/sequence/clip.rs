@@ -2,6 +2,7 @@
 
 use crate::event::{Event, EventBuffer, Thresholds};
 use crate::exposure::Exposure;
+use crate::formats::limits::MAX_TIME_US;
 use crate::formats::npy::{self, Array, NpyError};
 use crate::formats::npz::{self, Npz, NpzError};
 use crate::image::{FrameError, ImageF32, ImageU8, Size};
@@ -29,6 +30,9 @@ pub enum ClipError {
 
 /// Maximum length of an array of a clip: bytes of an image, or events of an exposure.
 const MAX_NUMBERS: usize = 1 << 24;
+
+/// Maximum number of exposures of a clip.
+const MAX_EXPOSURES: i64 = 100_000;
 
 /// A sequence of exposures, which is played in a loop.
 #[derive(Clone, Debug)]
@@ -72,6 +76,10 @@ impl Clip {
             return Err(ClipError::Field("meta".to_owned()));
         };
         let (mut exposures, mut truth) = (Vec::new(), Vec::new());
+        let valid = |us: i64| (1..=MAX_TIME_US >> 32).contains(&us);
+        if !(0..=MAX_EXPOSURES).contains(&count) || !valid(exposure_us) || !valid(period_us) {
+            return Err(ClipError::Field("meta".to_owned()));
+        }
         for i in 0..count {
             let mut column = |name: &str| -> Result<Vec<i64>, ClipError> {
                 Ok(get(&format!("{name}{i}"))?.integers().unwrap_or_default())
@@ -133,7 +141,7 @@ impl Clip {
             let mut time_differences = Vec::new();
             for v in &e.events {
                 // Gaps over 65 ms are shortened; no exposure of a clip is that long.
-                let gap = u16::try_from(v.t_us - last_us).unwrap_or(u16::MAX);
+                let gap = u16::try_from(v.t_us.saturating_sub(last_us)).unwrap_or(u16::MAX);
                 time_differences.push(gap);
                 last_us += i64::from(gap);
             }

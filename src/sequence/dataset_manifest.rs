@@ -1,5 +1,7 @@
 //! `manifest.json` of a generated dataset: how it was made, and metadata of its recordings.
 
+use crate::formats::input;
+use crate::formats::limits::MAX_UNPACKED_BYTES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +57,7 @@ pub enum DatasetManifestError {
 impl DatasetManifest {
     pub(crate) fn read(path: &Path) -> Result<Self, DatasetManifestError> {
         let path = path.to_owned();
-        match std::fs::read(&path) {
+        match input::read(&path, MAX_UNPACKED_BYTES) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|cause| DatasetManifestError::Parse { path, cause }),
             Err(cause) => Err(DatasetManifestError::Io { path, cause }),

@@ -1,5 +1,7 @@
 //! Finds recordings in the files and folders that the user names.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -18,65 +20,192 @@ pub enum FindError {
     #[error("{}: nested more than {MAX_DEPTH} folders deep; not searched", .0.display())]
     Deep(PathBuf),
     /// A folder without npz files.
-    #[error("{}: the folder contains no npz files", .0.display())]
+    #[error("{}: the folder contains no npz files{}", .0.display(), hint(.0))]
     Empty(PathBuf),
+}
+
+/// Files named .npz in folders that are no recordings. They are passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Hidden files, such as the companion files `._NAME` of macOS.
+    pub hidden: usize,
+    /// Links to files that do not exist.
+    pub dead_links: usize,
+    /// Named pipes, devices and other things that are no files.
+    pub special: usize,
+}
+
+impl PassedOver {
+    /// Number of all of them.
+    pub fn count(&self) -> usize {
+        self.hidden.saturating_add(self.dead_links).saturating_add(self.special)
+    }
+
+    /// Adds the counts of another search.
+    pub fn merge(&mut self, other: Self) {
+        self.hidden = self.hidden.saturating_add(other.hidden);
+        self.dead_links = self.dead_links.saturating_add(other.dead_links);
+        self.special = self.special.saturating_add(other.special);
+    }
+
+    fn add(&mut self, kind: Kind) {
+        let counter = match kind {
+            Kind::Hidden => &mut self.hidden,
+            Kind::DeadLink => &mut self.dead_links,
+            Kind::Special => &mut self.special,
+            Kind::Recording | Kind::Other => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+/// The counts in one line.
+impl std::fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.hidden, "hidden files, such as those of macOS"),
+            (self.dead_links, "links to files that do not exist"),
+            (self.special, "that are no regular files"),
+        ];
+        let parts: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        write!(f, "{} npz files passed over: {}", self.count(), parts.join(", "))
+    }
+}
+
+/// What a path in a folder is.
+enum Kind {
+    Recording,
+    Hidden,
+    DeadLink,
+    Special,
+    /// Not named .npz.
+    Other,
+}
+
+fn kind(path: &Path) -> Kind {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+        return Kind::Other;
+    }
+    if path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
+        return Kind::Hidden;
+    }
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Kind::Recording,
+        Ok(_) => Kind::Special,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Kind::DeadLink,
+        // Reading it reports the reason.
+        Err(_) => Kind::Recording,
+    }
 }
 
 /// The npz files in `inputs`: files as given, folders with all subfolders, in the order of their
 /// names with numbers sorted by value. Each file or folder that cannot be read is an error in the
 /// list; the others are still returned.
 pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
-    let mut out = Vec::new();
+    find_counted(inputs).0
+}
+
+/// As [`find`]; also counts files in folders that are named as recordings and are none.
+pub fn find_counted(inputs: &[PathBuf]) -> (Vec<Result<PathBuf, FindError>>, PassedOver) {
+    let mut search = Search::default();
     for input in inputs {
         if input.is_dir() {
-            let before = out.len();
-            walk(input, 0, &mut HashSet::new(), &mut out);
-            if out.len() == before {
-                out.push(Err(FindError::Empty(input.clone())));
+            let before = search.found.len();
+            search.walk(input, 0);
+            if search.found.len() == before {
+                search.found.push(Err(FindError::Empty(input.clone())));
             }
+            // The same folder may be named twice.
+            search.seen.clear();
         } else {
-            out.push(Ok(input.clone()));
+            search.found.push(Ok(input.clone()));
         }
     }
-    out
+    (search.found, search.passed_over)
+}
+
+/// The npz files directly in a folder, sorted by name, as the authors' program lists them.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn recordings_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, PassedOver)> {
+    let (mut files, mut passed_over) = (Vec::new(), PassedOver::default());
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        match kind(&path) {
+            Kind::Recording => files.push(path),
+            other => passed_over.add(other),
+        }
+    }
+    files.sort();
+    Ok((files, passed_over))
 }
 
 /// Maximum depth of subfolders.
 const MAX_DEPTH: usize = 16;
 
-type Found = Vec<Result<PathBuf, FindError>>;
+/// A search in progress.
+#[derive(Default)]
+struct Search {
+    found: Vec<Result<PathBuf, FindError>>,
+    passed_over: PassedOver,
+    /// The real paths of the folders so far: links are followed, but no folder is listed twice.
+    seen: HashSet<PathBuf>,
+}
 
-/// Searches a folder. `seen` has the real paths of the folders so far: links are followed, but no
-/// folder is listed twice.
-fn walk(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, out: &mut Found) {
-    if folder.canonicalize().is_ok_and(|path| !seen.insert(path)) {
-        return;
-    }
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return out.push(Err(FindError::Io { path: folder.to_owned(), cause: error }));
+impl Search {
+    fn walk(&mut self, folder: &Path, depth: usize) {
+        if folder.canonicalize().is_ok_and(|path| !self.seen.insert(path)) {
+            return;
         }
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        match entry {
-            Ok(entry) => paths.push(entry.path()),
-            Err(error) => out.push(Err(FindError::Io { path: folder.to_owned(), cause: error })),
-        }
-    }
-    paths.sort_by_cached_key(|p| natural(&p.file_name().unwrap_or_default().to_string_lossy()));
-    for path in paths {
-        if path.is_dir() {
-            if depth < MAX_DEPTH {
-                walk(&path, depth + 1, seen, out);
-            } else {
-                out.push(Err(FindError::Deep(path)));
+        let fail = |cause| Err(FindError::Io { path: folder.to_owned(), cause });
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.found.push(fail(error)),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                Err(error) => self.found.push(fail(error)),
             }
-        } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
-            out.push(Ok(path));
+        }
+        paths.sort_by_cached_key(|p| natural(&p.file_name().unwrap_or_default().to_string_lossy()));
+        for path in paths {
+            if path.is_dir() {
+                if depth < MAX_DEPTH {
+                    self.walk(&path, depth.saturating_add(1));
+                } else {
+                    self.found.push(Err(FindError::Deep(path)));
+                }
+                continue;
+            }
+            match kind(&path) {
+                Kind::Recording => self.found.push(Ok(path)),
+                other => self.passed_over.add(other),
+            }
         }
     }
+}
+
+/// The command that accepts what a folder without npz files holds; empty if there is none.
+fn hint(folder: &Path) -> &'static str {
+    let has = |endings: &[&str]| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.take(1000).any(|entry| {
+            let path = entry.path();
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            endings.contains(&extension.as_str())
+        })
+    };
+    if has(&["aedat4"]) {
+        return "; convert AEDAT 4 recordings with gem-live record --source replay:FILE --out FOLDER";
+    }
+    if has(&["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"]) {
+        return "; gem-live import reads pictures with tables of events, HDF5, bags and MCAP files";
+    }
+    ""
 }
 
 /// A sort key by which `img2` comes before `img10`.
@@ -101,6 +230,8 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use super::*;
 
     #[cfg(unix)]
@@ -113,6 +244,34 @@ mod tests {
         let found = find(&[folder.path().to_owned()]);
         assert_eq!(found.len(), 1);
         assert!(found[0].as_ref().unwrap().ends_with("a/x.npz"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn companion_files_and_dead_links_are_passed_over_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.npz", "b.NPZ", "._a.npz", "session.json", "notes.txt"] {
+            std::fs::write(at(name), b"").unwrap();
+        }
+        std::os::unix::fs::symlink("/nonexistent/gone.npz", at("gone.npz")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero.npz")).unwrap();
+        let (found, passed_over) = find_counted(&[folder.path().to_owned()]);
+        let found: Vec<PathBuf> = found.into_iter().map(Result::unwrap).collect();
+        assert_eq!(found, [at("a.npz"), at("b.NPZ")]);
+        assert_eq!(passed_over, PassedOver { hidden: 1, dead_links: 1, special: 1 });
+        assert!(passed_over.to_string().starts_with("3 npz files passed over: 1 hidden"));
+        assert_eq!(recordings_in(folder.path()).unwrap().1, passed_over);
+        // Named by the user, it is an error when it is read.
+        assert!(find(&[at("gone.npz")])[0].is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_other_files_names_the_command_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("frame_0.png"), b"").unwrap();
+        let error = find(&[folder.path().to_owned()]).remove(0).unwrap_err().to_string();
+        assert!(error.contains("no npz files; gem-live import"), "{error}");
     }
 
     #[test]

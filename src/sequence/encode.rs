@@ -1,8 +1,9 @@
 //! Encodes MS-RBD recordings from borrowed parts, without copying them together first.
 
 use super::PairError;
-use super::pair_error::{MAX_EVENTS, field, sensor};
+use super::pair_error::{field, sensor};
 use crate::event::Event;
+use crate::formats::limits::MAX_EVENTS;
 use crate::formats::npy;
 use crate::formats::npz::{NpzWriter, Packing};
 use crate::formats::pickle_dict::write_dict;

@@ -1,7 +1,10 @@
 //! Reads the metadata of a recording without unpacking its images and events.
 
-use super::PairError;
-use super::pair_error::field;
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
+use super::pair_error::{field, sensor};
+use super::pair_pictures::Layout;
+use super::{PairError, ReadOptions, Repairs, pair_reader};
 use crate::formats::npz::Npz;
 use crate::image::Size;
 use std::path::Path;
@@ -23,36 +26,36 @@ pub struct PairHeader {
 
 impl PairHeader {
     /// Reads the header of a file: a few kilobytes, whatever the size of the file. A truncated file
-    /// is detected; damage within the images and events is not.
+    /// is detected; damage within the images and events is not. Of a file without a scale factor
+    /// everything is read, because the events may tell it.
     ///
     /// # Errors
     /// As [`super::Pair::read`], for the parts that are read.
     pub fn read(path: &Path) -> Result<Self, PairError> {
         let mut npz = Npz::open(path)?;
-        let missing = |name: &str| PairError::Missing(name.to_owned());
-        let mut time = |name: &str| -> Result<i64, PairError> {
-            let array = npz.get(name, 1)?.ok_or_else(|| missing(name))?;
-            match array.integers().as_deref() {
-                Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one integer in microseconds")),
-            }
-        };
-        let exposures_us =
-            [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
+        let mut repairs = Repairs::default();
+        let exposures_us = pair_reader::exposures(&mut npz, &mut repairs)?;
         let [[start1, end1], [start2, end2]] = exposures_us;
         if !(start1 < end1 && end1 <= start2 && start2 < end2) {
             return Err(field("exposures", format!("not in order: {exposures_us:?} us")));
         }
-        let scale_factor = npz.get("scale_factor", 1)?.ok_or_else(|| missing("scale_factor"))?;
-        let scale_factor =
-            scale_factor.scalar().ok_or_else(|| field("scale_factor", "not one number"))?;
-        npz.shape("events")?.ok_or_else(|| missing("events"))?;
-        npz.shape("blur2")?.ok_or_else(|| missing("blur2"))?;
-        let shape = npz.shape("blur1")?.ok_or_else(|| missing("blur1"))?;
-        let [channels, height, width] = *shape.as_slice() else {
-            return Err(field("blur1", format!("shape {shape:?}, not channels, height, width")));
+        for name in ["blur1", "blur2"] {
+            if npz.shape(name)?.is_none() {
+                return Err(pair_reader::missing(&npz, name));
+            }
+        }
+        if !pair_reader::has_events(&mut npz)? {
+            return Err(pair_reader::missing(&npz, "events"));
+        }
+        let shape = npz.shape("blur1")?.unwrap_or_default();
+        let layout = Layout::of_image("blur1", &shape)?;
+        let scale_factor = match pair_reader::number(&mut npz, "scale_factor")? {
+            Some(scale) => scale,
+            None => pair_reader::read(&mut npz, &ReadOptions::default())?.scale_factor,
         };
+        sensor(layout.size, scale_factor)?;
         let truths = npz.shape("sharp_imgs")?.and_then(|s| s.first().copied()).unwrap_or(0);
-        Ok(Self { exposures_us, size: Size::new(width, height), channels, scale_factor, truths })
+        let (size, channels) = (layout.size, layout.channels);
+        Ok(Self { exposures_us, size, channels, scale_factor, truths })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::camera::DropSnapshot;
 use crate::event::Contrast;
+use crate::formats::input;
 use crate::rig::sync::LostRange;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -223,7 +224,7 @@ impl Manifest {
         if bytes > MAX_BYTES {
             return Err(ManifestError::TooLarge(bytes));
         }
-        let mut manifest: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        let mut manifest: Self = serde_json::from_slice(&input::read(&path, MAX_BYTES)?)?;
         manifest.progress.bound_lists();
         if manifest.software != env!("CARGO_PKG_NAME") {
             return Err(ManifestError::Foreign);
@@ -276,9 +277,33 @@ fn collect_cameras(value: &serde_json::Value, found: &mut Vec<String>, depth: us
     }
 }
 
+/// Longest name of a scene in characters, and in bytes: file systems have names of up to 255 bytes,
+/// of which a date and a number need some.
+const MAX_NAME: (usize, usize) = (64, 160);
+
 /// Makes a portable file name: keeps letters, digits and `-`, and replaces the rest with `_`.
 pub fn file_name(scene: &str) -> String {
     let portable = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = scene.trim().chars().take(64).map(portable).collect();
+    let mut name = String::new();
+    for c in scene.trim().chars().take(MAX_NAME.0).map(portable) {
+        if name.len().saturating_add(c.len_utf8()) > MAX_NAME.1 {
+            break;
+        }
+        name.push(c);
+    }
     if name.is_empty() { "scene".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_scenes_fit_file_systems() {
+        assert_eq!(file_name(" my desk/2 "), "my_desk_2");
+        assert_eq!(file_name("  "), "scene");
+        let long = file_name(&"\u{20000}".repeat(64));
+        assert_eq!((long.len(), long.chars().count()), (160, 40));
+        assert_eq!(file_name(&"a".repeat(100)).len(), 64);
+    }
 }

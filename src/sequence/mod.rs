@@ -13,8 +13,12 @@ mod known_thresholds;
 mod manifest;
 mod pair;
 mod pair_error;
+mod pair_events;
+mod pair_pictures;
+mod pair_reader;
 mod paths;
 pub mod recorder;
+mod repairs;
 pub mod replay;
 
 pub use clip::{Clip, ClipError};
@@ -22,7 +26,7 @@ pub use crop::{PUBLISHED_CROP_PX, largest_crop};
 pub(crate) use crop::{published_crop, sensors};
 pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
-pub use discover::{FindError, find};
+pub use discover::{FindError, PassedOver, find, find_counted, recordings_in};
 pub use encode::PairRef;
 pub use header::PairHeader;
 pub use known_thresholds::Contrasts;
@@ -32,4 +36,6 @@ pub use manifest::{
 };
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
+pub use pair_reader::ReadOptions;
 pub use paths::{new_sequence, recordings};
+pub use repairs::{MendedFiles, Repair, Repairs};

@@ -5,12 +5,11 @@ use super::PairRef;
 use crate::event::Event;
 use crate::exposure::Exposure;
 use crate::formats::atomic_file::{self, WriteError};
-use crate::formats::npy::{Array, Values};
 use crate::formats::npz::{Npz, Packing};
-use crate::formats::pickle_dict::read_dict;
 use crate::image::{ImageU8, Size};
-use crate::sequence::PairError;
 use crate::sequence::pair_error::{field, sensor};
+use crate::sequence::pair_reader::{self, Contents};
+use crate::sequence::{PairError, ReadOptions, Repairs};
 use crate::time::TimeRange;
 use std::path::Path;
 
@@ -49,19 +48,22 @@ pub struct Pair {
     pub truth: Option<GroundTruth>,
 }
 
-/// Maximum samples of an image array: 128 images of 2048x1536 in 3 channels.
-const MAX_SAMPLES: usize = 128 * 3 * 2048 * 1536;
-
-/// Maximum number of sharp images of a recording.
-const MAX_TRUTHS: usize = 4096;
-
 impl Pair {
-    /// Reads a recording from a file.
+    /// Reads a recording from a file. What differs from the format is mended where that is possible
+    /// without doubt; [`Pair::read_mended`] reports it.
     ///
     /// # Errors
     /// The file cannot be read or is not a valid recording; the error does not include the path.
     pub fn read(path: &Path) -> Result<Self, PairError> {
-        Self::from_bytes(&std::fs::read(path)?)
+        Self::read_mended(path, &ReadOptions::default()).map(|(pair, _)| pair)
+    }
+
+    /// As [`Pair::read`], with options; also returns what was mended.
+    ///
+    /// # Errors
+    /// As [`Pair::read`].
+    pub fn read_mended(path: &Path, options: &ReadOptions) -> Result<(Self, Repairs), PairError> {
+        Self::checked(pair_reader::read(&mut Npz::open(path)?, options)?)
     }
 
     /// Decodes a recording from the bytes of an npz file.
@@ -69,39 +71,26 @@ impl Pair {
     /// # Errors
     /// The bytes are not a valid recording; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
-        let mut npz = Npz::new(bytes)?;
-        let mut required = |name: &str, limit: usize| -> Result<Array, PairError> {
-            npz.get(name, limit)?.ok_or_else(|| PairError::Missing(name.to_owned()))
-        };
-        let frames = [
-            picture("blur1", required("blur1", MAX_SAMPLES)?)?,
-            picture("blur2", required("blur2", MAX_SAMPLES)?)?,
-        ];
-        let mut time = |name: &str| -> Result<i64, PairError> {
-            match required(name, 1)?.integers().as_deref() {
-                Some([t]) => Ok(*t),
-                _ => Err(field(name, "not one integer in microseconds")),
-            }
-        };
-        let exposures_us =
-            [[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]];
-        let scale_factor = required("scale_factor", 1)?
-            .scalar()
-            .ok_or_else(|| field("scale_factor", "not one number"))?;
-        let events = match required("events", 1)?.values {
-            Values::Pickle(pickle) => self::events(read_dict(&pickle, &["x", "y", "t", "p"])?)?,
-            _ => return Err(field("events", "not a dictionary")),
-        };
-        let images = npz.get("sharp_imgs", MAX_SAMPLES)?;
-        let truth = match (images, npz.get("sharp_timestamps", MAX_TRUTHS)?) {
-            (Some(images), Some(times)) => Some(self::truth(images, times)?),
-            (None, None) => None,
-            (None, _) => return Err(PairError::Missing("sharp_imgs".into())),
-            (_, None) => return Err(PairError::Missing("sharp_timestamps".into())),
-        };
+        Self::from_bytes_mended(bytes, &ReadOptions::default()).map(|(pair, _)| pair)
+    }
+
+    /// As [`Pair::from_bytes`], with the report and the options of [`Pair::read_mended`].
+    ///
+    /// # Errors
+    /// As [`Pair::from_bytes`].
+    pub fn from_bytes_mended(
+        bytes: &[u8],
+        options: &ReadOptions,
+    ) -> Result<(Self, Repairs), PairError> {
+        Self::checked(pair_reader::read(&mut Npz::new(bytes)?, options)?)
+    }
+
+    fn checked(contents: Contents) -> Result<(Self, Repairs), PairError> {
+        let Contents { frames, exposures_us, events, scale_factor, truth, repairs } = contents;
+        let truth = truth.map(|(images, timestamps_us)| GroundTruth { images, timestamps_us });
         let pair = Self { frames, exposures_us, events, scale_factor, truth };
         pair.with_parts(|parts| parts.check())?;
-        Ok(pair)
+        Ok((pair, repairs))
     }
 
     /// Size of the event sensor: the image size divided by the scale factor.
@@ -187,63 +176,4 @@ pub enum SaveError {
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-}
-
-fn picture(name: &str, array: Array) -> Result<ImageU8, PairError> {
-    let (Values::Bytes(data), [c, h, w]) = (array.values, array.shape.as_slice()) else {
-        let what = format!("shape {:?} instead of channels, height, width as bytes", array.shape);
-        return Err(field(name, what));
-    };
-    ImageU8::new(*c, Size::new(*w, *h), data).map_err(|e| field(name, e.to_string()))
-}
-
-fn truth(images: Array, times: Array) -> Result<GroundTruth, PairError> {
-    let (Values::Bytes(data), [n, c, h, w]) = (&images.values, images.shape.as_slice()) else {
-        return Err(field("sharp_imgs", "not number, channels, height, width as bytes"));
-    };
-    let timestamps_us = times
-        .integers()
-        .filter(|t| t.len() == *n)
-        .ok_or_else(|| field("sharp_timestamps", "not one integer per sharp image"))?;
-    let size = Size::new(*w, *h);
-    let length = h.checked_mul(*w).and_then(|a| a.checked_mul(*c)).filter(|l| *l > 0);
-    let length = length.ok_or_else(|| field("sharp_imgs", format!("{n} images of {c}x{h}x{w}")))?;
-    let images = (data.chunks_exact(length))
-        .map(|d| ImageU8::new(*c, size, d.to_vec()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| field("sharp_imgs", e.to_string()))?;
-    Ok(GroundTruth { images, timestamps_us })
-}
-
-fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
-    let mut column = |key: &str| -> Result<Vec<f64>, PairError> {
-        let at = dict.iter().position(|(k, _)| k == key);
-        let at = at.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
-        let name = || format!("events[{key:?}]");
-        let values =
-            dict.swap_remove(at).1.floats().ok_or_else(|| field(&name(), "not numbers"))?;
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(field(&name(), "holds a number that is not finite"));
-        }
-        Ok(values)
-    };
-    let (x, y, t, p) = (column("x")?, column("y")?, column("t")?, column("p")?);
-    if x.len() != y.len() || x.len() != t.len() || x.len() != p.len() {
-        let lengths = [x.len(), y.len(), t.len(), p.len()];
-        return Err(field("events", format!("x, y, t, p differ in length: {lengths:?}")));
-    }
-    let coordinate = |v: f64| (v.fract() == 0.0 && (0.0..65536.0).contains(&v)).then_some(v as u16);
-    (x.iter().zip(&y).zip(&t).zip(&p))
-        .map(|(((x, y), t), p)| {
-            let on = match *p {
-                1.0 => true,
-                0.0 | -1.0 => false,
-                other => return Err(field("events[\"p\"]", format!("polarity {other}"))),
-            };
-            match (coordinate(*x), coordinate(*y)) {
-                (Some(x), Some(y)) => Ok(Event { t_us: t.floor() as i64, x, y, polarity: on }),
-                _ => Err(field("events", format!("({x}, {y}) is not a pixel of a sensor"))),
-            }
-        })
-        .collect()
 }

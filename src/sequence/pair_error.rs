@@ -1,5 +1,6 @@
 //! Errors of MS-RBD recordings, and their limits.
 
+use crate::formats::limits::{self, MIN_SCALE_FACTOR};
 use crate::formats::npz::NpzError;
 use crate::formats::pickle::PickleError;
 use crate::image::Size;
@@ -16,16 +17,16 @@ pub enum PairError {
     /// The dictionary of events cannot be read.
     #[error("events: {0}")]
     Pickle(#[from] PickleError),
-    /// A required array is missing.
-    #[error("{0} is missing: not an MS-RBD recording")]
-    Missing(String),
+    /// A required array is missing; what the file holds instead.
+    #[error("{0} is missing: not an MS-RBD recording; the file holds {1}")]
+    Missing(String, String),
+    /// An archive of another program; what it is, and the command that accepts it.
+    #[error("not an MS-RBD recording: {0}")]
+    Foreign(String),
     /// A field has an invalid value: its name, and what is wrong.
     #[error("{0}: {1}")]
     Field(String, String),
 }
-
-/// Maximum number of events of one recording: half a gigabyte of timestamps.
-pub(crate) const MAX_EVENTS: usize = 1 << 26;
 
 pub(crate) fn field(name: &str, what: impl Into<String>) -> PairError {
     PairError::Field(name.to_owned(), what.into())
@@ -33,6 +34,11 @@ pub(crate) fn field(name: &str, what: impl Into<String>) -> PairError {
 
 /// Size of the event sensor for images of `size`.
 pub(crate) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
+    if scale_factor > 0.0 && scale_factor < MIN_SCALE_FACTOR {
+        let what =
+            format!("{scale_factor} is below {MIN_SCALE_FACTOR}: events this fine are not read");
+        return Err(field("scale_factor", what));
+    }
     let scaled = |n: usize| (n as f64 / scale_factor).round();
     let (width, height) = (scaled(size.width), scaled(size.height));
     let valid = |n: f64| (1.0..=65536.0).contains(&n);
@@ -40,5 +46,8 @@ pub(crate) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
         let what = format!("{scale_factor} does not fit images of {size}");
         return Err(field("scale_factor", what));
     }
-    Ok(Size::new(width as usize, height as usize))
+    let sensor = Size::new(width as usize, height as usize);
+    limits::check_sensor(sensor)
+        .map_err(|e| field("scale_factor", format!("{scale_factor} means {e}")))?;
+    Ok(sensor)
 }

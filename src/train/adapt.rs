@@ -126,7 +126,9 @@ pub fn adapt(
     let Some(crop) = first else {
         let text = "no usable pair: pairs must be readable, with at least 16x16 event pixels and \
                     images a whole number of times as large";
-        return Err(TrainError::Data(format!("{}: {text}", recording.display())));
+        let why = all.files().iter().find_map(|path| Pair::read(path).err());
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        return Err(TrainError::Data(format!("{}: {text}{why}", recording.display())));
     };
     let all =
         Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
@@ -139,6 +141,7 @@ pub fn adapt(
     for (path, why) in &skipped {
         watch.notify(&format!("skipped {}: {why}", path.display()));
     }
+    all.remarks().iter().for_each(|line| watch.notify(line));
     if !skipped.is_empty() {
         watch.notify(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }

@@ -43,6 +43,7 @@ pub use validation::{Scores, Validation};
 
 use crate::engine::EngineError;
 use crate::formats::atomic_file::WriteError;
+use crate::formats::folder_lock::FolderLock;
 use crate::network::WeightsError;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +102,11 @@ pub enum TrainError {
     /// There is no usable training data, or a setting is invalid.
     #[error("{0}")]
     Data(String),
+}
+
+/// Takes the lock of a training's folder: two trainings in one folder would damage each other.
+fn lock(folder: &Path) -> Result<FolderLock, TrainError> {
+    FolderLock::take(folder).map_err(|e| TrainError::Data(e.to_string()))
 }
 
 impl TrainError {

@@ -158,6 +158,17 @@ fn prefix(stage: u32, cycle: u32) -> String {
     format!("best-stage={stage}-cycle={cycle:02}-epoch=")
 }
 
+/// Whether a name from a state file is one that this program gives to a checkpoint: it is joined to a
+/// folder, read and removed, so anything else is refused.
+fn is_checkpoint_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "=-.".contains(c);
+    name.starts_with("best-stage=")
+        && name.ends_with(".ckpt")
+        && name.len() < 128
+        && name.chars().all(plain)
+        && !name.contains("..")
+}
+
 /// Removes checkpoints of this cycle that a killed run left: only the best one is kept.
 fn remove_stale_checkpoints(folder: &Path, position: &Position) -> Result<(), TrainError> {
     let fail = |e: std::io::Error| TrainError::state(folder, e);
@@ -216,8 +227,13 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
         plan.push_str(&format!(", also at scale {scale}"));
     }
     let layout = Net::layout(EventInput::Counts);
+    let _lock = super::lock(&folder)?;
     let state = if path.exists() {
         let state = State::read(&path, EventInput::Counts)?;
+        if let Some(name) = state.position.best_file.as_ref().filter(|n| !is_checkpoint_name(n)) {
+            let why = format!("it names {name:?} as its best checkpoint, which is no such file");
+            return Err(TrainError::state(&path, why));
+        }
         if state.position.plan != plan {
             let found = state.position.plan;
             return Err(TrainError::Plan { path, found, expected: plan });
@@ -262,11 +278,13 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
                 run.begin(phase, watch)?;
             }
             if !run.phase(phase, before, watch)? {
+                recordings.remarks().iter().for_each(|line| watch.notify(line));
                 return Ok(false);
             }
         }
         before += phase.epochs;
     }
+    recordings.remarks().iter().for_each(|line| watch.notify(line));
     Ok(true)
 }
 
@@ -276,8 +294,8 @@ impl Run<'_> {
         let best = match &self.state.position.best_file {
             Some(name) => {
                 let path = self.folder.join(name);
-                let bytes = std::fs::read(&path).map_err(|e| TrainError::state(&path, e))?;
-                self.learner.layout.flatten(&Weights::from_bytes(&bytes)?)
+                let weights = Weights::read(&path).map_err(|e| TrainError::state(&path, e))?;
+                self.learner.layout.flatten(&weights)
             }
             // Without any epoch there is no checkpoint: use the current parameters.
             None => self.learner.adam.parameters.clone(),
@@ -461,5 +479,27 @@ impl Run<'_> {
         position.epoch += 1;
         (position.batch, position.samples, position.loss_sum) = (0, 0, 0.0);
         self.save()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_checkpoints_are_accepted_from_a_state_file() {
+        assert!(is_checkpoint_name("best-stage=2-cycle=03-epoch=012-loss=0.12.ckpt"));
+        assert!(is_checkpoint_name(&format!("{}012-loss=-1.50.ckpt", prefix(1, 0))));
+        for name in [
+            "/etc/passwd",
+            "best-stage=1/../../x.ckpt",
+            "best-stage=1-..\\x.ckpt",
+            "best-stage=..ckpt",
+            "last.ckpt",
+            "best-stage=1.safetensors",
+            "",
+        ] {
+            assert!(!is_checkpoint_name(name), "{name}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::loss::Criterion;
 use super::{ThresholdError, TrainError};
 use crate::datagen::Recipe;
 use crate::event::EventInput;
+use crate::formats::{input, yaml};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -57,8 +58,8 @@ impl TrainingRecipe {
     /// # Errors
     /// The file cannot be read, fields are unknown or missing, or values are invalid.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(|e| TrainError::state(path, e))?;
-        let recipe: Self = yaml_serde::from_str(&text).map_err(|e| TrainError::state(path, e))?;
+        let text = input::read_text(path).map_err(|e| TrainError::state(path, e))?;
+        let recipe: Self = yaml::parse(&text).map_err(|e| TrainError::state(path, e))?;
         recipe.check().map_err(|why| TrainError::state(path, why))?;
         Ok(recipe)
     }

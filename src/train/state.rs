@@ -4,7 +4,8 @@
 use super::TrainError;
 use super::adam::Adam;
 use crate::event::EventInput;
-use crate::formats::atomic_file;
+use crate::formats::limits::MAX_WEIGHTS_BYTES;
+use crate::formats::{atomic_file, input};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ impl State {
     /// # Errors
     /// The file cannot be read, or is not a training state of this network.
     pub fn read(path: &Path, event_input: EventInput) -> Result<Self, TrainError> {
-        let bytes = std::fs::read(path).map_err(|e| TrainError::state(path, e))?;
+        let bytes = input::read(path, MAX_WEIGHTS_BYTES).map_err(|e| TrainError::state(path, e))?;
         let wrong = |e: &dyn std::fmt::Display| TrainError::state(path, e);
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
         let notes = header.metadata().clone().unwrap_or_default();

@@ -4,6 +4,7 @@ use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::loss::Criterion;
 use super::metrics_file::Metrics;
+use super::recordings::Recordings;
 use super::schedule::by_step;
 use super::skipped::Skipped;
 use super::state::{Position, State};
@@ -98,6 +99,7 @@ pub fn run(
     watch: &mut dyn TrainObserver,
 ) -> Result<State, TrainError> {
     let files = Files::new(&settings.out);
+    let _lock = super::lock(&settings.out)?;
     let mut state = if files.state.exists() {
         let state = State::read(&files.state, settings.event_input)?;
         if state.position.plan != settings.plan() {
@@ -187,6 +189,8 @@ pub fn run(
         Ok(())
     });
     state.adam = learner.adam;
+    let remarks = batches.recordings().map(Recordings::remarks).unwrap_or_default();
+    remarks.iter().for_each(|line| watch.notify(line));
     result.map(|()| state)
 }
 

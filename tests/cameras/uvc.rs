@@ -239,6 +239,8 @@ fn invalid_bytes_decode_to_none() {
     }
     assert!(decoded(YUYV, &[0; 1023]).is_none());
     assert!(decoded(Mode { size: Size::new(0, 0), ..YUYV }, &[]).is_none());
+    // An image of another size than that of the mode.
+    assert!(decoded(MJPEG, &jpeg(Size::new(32, 48), [1, 2, 3])).is_none());
     // An image whose header claims 65535 x 65535 pixels.
     let mut oversized = whole;
     let at = oversized.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();

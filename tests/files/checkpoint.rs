@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::event::EventInput;
-use gem_live::formats::pickle::{Dialect, Node, load};
+use gem_live::formats::pickle::{Node, load};
 use gem_live::network::{Weights, parameters};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
@@ -50,7 +50,7 @@ fn the_archive_has_the_layout_of_pytorch() {
     for name in &names {
         assert!(text.contains(&format!("c{name}\n")), "{name}");
     }
-    let pickle = load(&pickle, Dialect::Checkpoint).unwrap();
+    let pickle = load(&pickle).unwrap();
     let state = pickle.get(pickle.root(), "state_dict").unwrap();
     let expected: Vec<String> = ["model", "teacher_model"]
         .iter()
@@ -60,7 +60,7 @@ fn the_archive_has_the_layout_of_pytorch() {
         .collect();
     let found: Vec<String> = (pickle.entries(state).iter())
         .map(|(key, _)| match pickle.node(*key) {
-            Node::Str(name) => name.clone(),
+            Node::Str(name) => (*name).to_owned(),
             other => panic!("{other:?} is no name"),
         })
         .collect();

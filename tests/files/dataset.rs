@@ -115,12 +115,12 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
     let mut cut = object(b"\x80\x03]");
     cut.truncate(cut.len() - 1);
     let huge = 1 << 32;
-    let parens = vec![b'('; 5_000_000];
+    let parens = vec![b'('; 17_000_000];
     let half = with_entry("sharp_imgs", npy("|u1", &[0, 1, huge, huge], &[]));
     let cases: [(&str, Vec<u8>); 15] = [
-        ("sharp_timestamps: not one integer", half),
+        ("sides from 1 to", half),
         (
-            "the array has 1048576 elements",
+            "exp_start1: not one integer in microseconds, but 1048576",
             with_entry("exp_start1", npy("|b1", &[1 << 20], &[0; 1 << 20])),
         ),
         ("sharp_imgs", with_entry("sharp_imgs", npy("|u1", &[2, 0, 16, 32], &[]))),
@@ -130,10 +130,7 @@ fn damaged_and_malicious_files_are_rejected_in_one_line() {
         ("not a readable npz", b"not an archive at all".to_vec()),
         ("rejected: it is not data", with_entry("events", object(evil))),
         ("more than 1024 MiB", with_entry("blur1", bomb)),
-        (
-            "shape [16, 32] instead of channels",
-            with_entry("blur1", npy("|u1", &[16, 32], &[7; 512])),
-        ),
+        ("shape [512] instead of channels", with_entry("blur1", npy("|u1", &[512], &[7; 512]))),
         ("2 channels", with_entry("blur1", npy("|u1", &[2, 16, 32], &[7; 1024]))),
         ("another shape", with_entry("blur1", npy("|u1", &[3, 8, 32], &[7; 768]))),
         ("needs 1536 bytes", with_entry("blur1", npy("|u1", &[3, 16, 32], &[7; 1535]))),
@@ -182,7 +179,7 @@ fn checkpoints_that_are_not_weights_are_rejected_without_running_code() {
     }
     assert!(!trace.exists());
     let empty = Weights::from_bytes(&checkpoint(b"\x80\x02}.")).unwrap_err().to_string();
-    assert!(empty.contains("no state_dict"), "{empty}");
+    assert!(empty.contains("no tensor has the name"), "{empty}");
     let none = Weights::from_bytes(&gem_live::formats::npz::write(&[]).unwrap()).unwrap_err();
     assert!(none.to_string().contains("no data.pkl"), "{none}");
 }
@@ -310,7 +307,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_parsers_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = gem_live::formats::npy::read(&bytes, 1 << 20);
-        let _ = gem_live::formats::pickle::load(&bytes, gem_live::formats::pickle::Dialect::Checkpoint);
+        let _ = gem_live::formats::pickle::load(&bytes);
         let _ = gem_live::network::Weights::from_bytes(&bytes);
         bytes.splice(0..0, *b"\x93NUMPY\x01\x00\x20\x00");
         let _ = gem_live::formats::npy::read(&bytes, 1 << 20);

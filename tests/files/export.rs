@@ -321,3 +321,58 @@ fn an_existing_configuration_is_not_replaced() {
     assert_eq!(std::fs::read(out.join("train.yaml")).unwrap(), b"# mine");
     assert!(!out.join("train").exists(), "nothing was created");
 }
+
+#[test]
+fn mended_recordings_are_exported_in_the_format_and_other_files_passed_over() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", 2, 2.0, false);
+    // Without its scale factor, which follows from the sizes only if the events reach the edges.
+    let size = Size::new(32, 32);
+    let frame = |value| ImageU8::filled(true, size, value);
+    let events = (0..256_i64).map(|i| Event {
+        t_us: i * 10,
+        x: (i % 16) as u16,
+        y: (i / 16) as u16,
+        polarity: true,
+    });
+    let pair = Pair {
+        frames: [frame(7), frame(9)],
+        exposures_us: [[0, 1_000], [1_500, 2_560]],
+        events: events.collect(),
+        scale_factor: 2.0,
+        truth: None,
+    };
+    let bytes = pair.to_bytes().unwrap();
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).unwrap();
+        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
+        let mut data = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
+        if name != "scale_factor" {
+            entries.push((name, data));
+        }
+    }
+    let entries: Vec<(&str, Vec<u8>)> =
+        entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
+    let bare = gem_live::formats::npz::write(&entries).unwrap();
+    std::fs::write(folder.join("mended.npz"), bare).unwrap();
+    std::fs::write(folder.join("._mended.npz"), b"Mac OS X").unwrap();
+    let out = base.path().join("out");
+    let order = Order {
+        sequences: vec![folder],
+        out: out.clone(),
+        split: Split::Pairs(0.0),
+        seed: 1,
+        transfer: Transfer::Link,
+    };
+    let made = run(&order, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((made.plan.counts(), made.copied), ((3, 0), 1));
+    assert_eq!(Pair::read(&out.join("train/a_mended.npz")).unwrap(), pair);
+    let remarks = made.remarks().join("\n");
+    assert!(remarks.contains("1 recordings were mended"), "{remarks}");
+    assert!(remarks.contains("1 npz files passed over: 1 hidden"), "{remarks}");
+    // Nothing but the dataset is there.
+    assert_eq!(names(&out), ["test", "test.yaml", "train", "train.yaml"]);
+}

@@ -292,6 +292,35 @@ fn frames_that_are_lost_because_of_a_slow_disk_are_counted() {
 }
 
 #[test]
+fn frames_beyond_the_requested_number_are_no_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let settings = RecordSettings { frames: Some(8), queue: 8, ..UNLIMITED };
+    let slow = FakeDisk::new(1 << 40, u64::MAX, Duration::from_millis(30));
+    let recorder = start(folder.path(), settings, &drops, slow);
+    // All that is needed has room in the queue; of the others most have not.
+    (0..60).for_each(|i| recorder.push(synced(i, 0)));
+    let progress = recorder.finish();
+    assert_eq!(progress.ending, Some(StopReason::Complete));
+    assert_eq!((progress.pairs, progress.lost), (4, 0), "{progress:?}");
+    assert_eq!(drops.get(DropCause::Disk, DropUnit::Frames), 0);
+}
+
+#[test]
+fn a_folder_has_one_recorder_and_is_left_without_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let drops = Drops::default();
+    let recorder = start(folder.path(), UNLIMITED, &drops, Box::new(Disk));
+    let (session, store) = (SessionInfo::default(), Box::new(Disk));
+    let second = Recorder::start(folder.path(), session, UNLIMITED, drops.clone(), store);
+    assert!(matches!(second, Err(RecordError::Lock(_))), "{second:?}");
+    (0..4).for_each(|i| recorder.push(synced(i, 0)));
+    recorder.finish();
+    let hidden = |e: std::fs::DirEntry| e.file_name().to_string_lossy().starts_with('.');
+    assert!(!std::fs::read_dir(folder.path()).unwrap().flatten().any(hidden));
+}
+
+#[test]
 fn the_memory_of_waiting_exposures_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let one = synced(0, 0);

@@ -141,7 +141,10 @@ fn invalid_files_are_reported_in_one_line() {
     std::fs::write(folder.path().join("half.yaml"), b"scale_factor: 2.5").unwrap();
     let cases: [(&[&str], &str); 9] = [
         (&["deblur", "a.npz", "--out", "taken/below"], "cannot write taken/below"),
-        (&["deblur", "a.npz", "--out", "o", "--weights", "text"], "text: not a readable"),
+        (
+            &["deblur", "a.npz", "--out", "o", "--weights", "text"],
+            "text: it is a text, not weights",
+        ),
         (&["deblur", "a.npz", "--out", "o", "--weights", "none"], "none: No such file"),
         (&["deblur", "a.npz", "--out", "o", "--weights", "other.safetensors"], "not the weights"),
         (&["test", "--config", "text"], "text: not a list of keys"),

@@ -12,8 +12,9 @@ use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
-use gem_live::sequence::Contrasts;
-use gem_live::sequence::{Blur, GroundTruth, Pair};
+use gem_live::sequence::{
+    Blur, Contrasts, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
+};
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
 use report::{Report, Score};
@@ -66,8 +67,7 @@ enum Other {
 impl Test {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let name = self.config.display();
-        let text = std::fs::read_to_string(&self.config).map_err(|e| format!("{name}: {e}"))?;
-        let (config, remarks) = Config::parse(&text).map_err(|e| format!("{name}: {e}"))?;
+        let (config, remarks) = Config::read(&self.config).map_err(|e| format!("{name}: {e}"))?;
         if !remarks.notes.is_empty() {
             println!("{name}: keys without effect here: {}", remarks.notes.join(", "));
         }
@@ -135,15 +135,28 @@ impl Run<'_> {
         mut comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
-        let files = recordings(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let (files, passed_over) =
+            recordings_in(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        if passed_over.count() > 0 {
+            eprintln!("gem-live: {}: {passed_over}", folder.display());
+        }
         if files.is_empty() {
             return Err(format!("{}: contains no npz files", folder.display()).into());
         }
         let mut progress = Progress::new(files.len());
         let mut report = Report::default();
         let (mut failed, mut invalid) = (0, 0);
+        let mut mended = MendedFiles::default();
+        let options = ReadOptions { scale_factor: Some(self.config.scale_factor) };
         for path in &files {
-            let pair = Pair::read(path).map_err(Failure::from);
+            let pair = Pair::read_mended(path, &options).map_err(Failure::from);
+            if let Ok((_, repairs)) = &pair
+                && !repairs.is_empty()
+            {
+                mended.add(repairs);
+                progress.notify(&format!("{}: {repairs}", path.display()));
+            }
+            let pair = pair.map(|(pair, _)| pair);
             let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
             if let Some(why) = why {
                 invalid += 1;
@@ -171,6 +184,9 @@ impl Run<'_> {
             }
         }
         progress.finish();
+        if !mended.is_empty() {
+            eprintln!("gem-live: {mended}");
+        }
         if self.config.has_gt {
             report.print();
         }
@@ -279,17 +295,4 @@ impl Run<'_> {
 
 fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {
     folder.as_ref().map_or(Ok(()), |f| write_png(&f.join(file), picture))
-}
-
-/// The npz files directly in a folder, sorted by name, as the authors list them.
-fn recordings(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "npz") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

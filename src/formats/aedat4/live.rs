@@ -2,8 +2,8 @@
 //! a file without its first 14 bytes and without the table at its end.
 
 use super::flat::Table;
-use super::streams::{self, StreamInfo};
 use super::reader::{LARGEST, Part, unpacker};
+use super::streams::{self, StreamInfo};
 use std::io::Read;
 
 /// Why a live stream cannot be read any further.

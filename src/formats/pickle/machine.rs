@@ -1,13 +1,17 @@
 //! The pickle stack machine: turns instructions into nodes.
 
-use super::{Dialect, Id, Node, Pickle, PickleError};
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
+use super::{Id, Node, Pickle, PickleError};
+use crate::formats::limits::MAX_PICKLE_PARTS;
 use std::collections::HashMap;
 
-/// Largest number of nodes: more than any checkpoint or recording has, and small enough for memory.
-const MAX_NODES: usize = 4_000_000;
+/// Maximum number of instructions, so that a pickle of instructions without effect ends too.
+const MAX_STEPS: usize = 8 * MAX_PICKLE_PARTS;
 
-/// Modules whose names are useful only for running code.
-const REFUSED_MODULES: [&str; 14] = [
+/// Modules whose names are useful only for running code. Nothing is ever executed here; such a file
+/// is refused because it is dangerous elsewhere.
+const REFUSED_MODULES: [&str; 13] = [
     "os",
     "posix",
     "nt",
@@ -21,69 +25,63 @@ const REFUSED_MODULES: [&str; 14] = [
     "webbrowser",
     "pty",
     "code",
-    "operator",
 ];
 
-/// Builtin names that are data classes.
-const BUILTIN_DATA: [&str; 12] = [
-    "set",
-    "frozenset",
-    "list",
-    "dict",
-    "tuple",
-    "complex",
-    "slice",
-    "range",
-    "int",
-    "float",
-    "object",
-    "bytearray",
-];
+/// Builtin names that are useful only for running code.
+const REFUSED_BUILTINS: [&str; 8] =
+    ["eval", "exec", "execfile", "compile", "__import__", "open", "input", "breakpoint"];
 
-fn accepted(dialect: Dialect, module: &str, name: &str) -> bool {
-    match dialect {
-        Dialect::Numpy => matches!(
-            (module, name),
-            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct" | "scalar")
-                | ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer")
-                | ("numpy", "ndarray" | "dtype")
-                | ("_codecs", "encode")
-        ),
-        Dialect::Checkpoint => {
-            let top = module.split('.').next().unwrap_or(module);
-            if matches!(top, "builtins" | "__builtin__") {
-                return BUILTIN_DATA.contains(&name);
-            }
-            !REFUSED_MODULES.contains(&top)
-        }
+fn accepted(module: &str, name: &str) -> bool {
+    let top = module.split('.').next().unwrap_or(module);
+    if matches!(top, "builtins" | "__builtin__") {
+        return !REFUSED_BUILTINS.contains(&name);
     }
+    !REFUSED_MODULES.contains(&top)
 }
 
-/// Interprets a pickle of protocol 2 to 5.
+/// Interprets a pickle of protocol 2 to 5. Names of classes and functions become inert nodes.
 ///
 /// # Errors
-/// Fails if the pickle is truncated or damaged, or has an instruction or a name outside the
-/// dialect.
-pub fn load(bytes: &[u8], dialect: Dialect) -> Result<Pickle, PickleError> {
+/// Fails if the pickle is truncated or damaged, or has an instruction that data do not need or a
+/// name that is useful only for running code.
+pub fn load(bytes: &[u8]) -> Result<Pickle<'_>, PickleError> {
+    load_first(bytes).map(|(pickle, _)| pickle)
+}
+
+/// Interprets the pickle at the start of `bytes`; also returns its length.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_first(bytes: &[u8]) -> Result<(Pickle<'_>, usize), PickleError> {
     let mut machine = Machine {
         bytes,
         at: 0,
-        dialect,
         nodes: Vec::new(),
+        pushed: 0,
+        small: HashMap::new(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
     };
-    while !machine.step()? {}
+    let mut steps = 0_usize;
+    while !machine.step()? {
+        steps = steps.saturating_add(1);
+        if steps > MAX_STEPS {
+            return Err(PickleError::TooLarge(MAX_STEPS));
+        }
+    }
     let root = machine.pop()?;
-    Ok(Pickle { nodes: machine.nodes, root })
+    Ok((Pickle { nodes: machine.nodes, root }, machine.at))
 }
 
 struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
-    dialect: Dialect,
-    nodes: Vec<Node>,
+    nodes: Vec<Node<'a>>,
+    /// Number of objects that were put on the stack, new ones and references.
+    pushed: usize,
+    /// Nodes of integers below 65536, which are shared: lists of coordinates have many.
+    small: HashMap<u16, Id>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
@@ -107,17 +105,18 @@ impl<'a> Machine<'a> {
             0x89 => self.push(Node::Bool(false))?,
             b'J' => {
                 let v = i32::from_le_bytes(self.array()?);
-                self.push(Node::Int(v.into()))?;
+                self.int(v.into())?;
             }
             b'K' => {
-                let [v] = self.array()?;
-                self.push(Node::Int(v.into()))?;
+                let [v] = self.array::<1>()?;
+                self.int(v.into())?;
             }
             b'M' => {
                 let v = u16::from_le_bytes(self.array()?);
-                self.push(Node::Int(v.into()))?;
+                self.int(v.into())?;
             }
-            0x8a => self.long()?,
+            0x8a => self.long::<1>()?,
+            0x8b => self.long::<4>()?,
             b'G' => {
                 let v = f64::from_be_bytes(self.array()?);
                 self.push(Node::Float(v))?;
@@ -141,7 +140,9 @@ impl<'a> Machine<'a> {
             }
             0x85..=0x87 => {
                 let mut parts =
-                    (0..op - 0x84).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
+                    (0..op.saturating_sub(0x84))
+                        .map(|_| self.pop())
+                        .collect::<Result<Vec<_>, _>>()?;
                 parts.reverse();
                 self.push(Node::Tuple(parts))?;
             }
@@ -149,8 +150,7 @@ impl<'a> Machine<'a> {
             b'1' => drop(self.marked()?),
             b'2' => {
                 let top = self.top()?;
-                self.check_limit(self.stack.len())?;
-                self.stack.push(top);
+                self.refer(top)?;
             }
             b'a' => {
                 let part = self.pop()?;
@@ -195,8 +195,11 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                match (self.nodes.get(module).cloned(), self.nodes.get(name).cloned()) {
-                    (Some(Node::Str(m)), Some(Node::Str(n))) => self.global(m, n)?,
+                match (self.node(module), self.node(name)) {
+                    (Some(Node::Str(m)), Some(Node::Str(n))) => {
+                        let (m, n) = (*m, *n);
+                        self.global(m, n)?;
+                    }
                     _ => return Err(PickleError::Damaged(start, "a name that is not text")),
                 }
             }
@@ -204,10 +207,14 @@ impl<'a> Machine<'a> {
                 let (args, callee) = (self.pop()?, self.pop()?);
                 self.push(Node::Call { callee, args, state: None, items: Vec::new() })?;
             }
+            0x92 => {
+                let (_, args, callee) = (self.pop()?, self.pop()?, self.pop()?);
+                self.push(Node::Call { callee, args, state: None, items: Vec::new() })?;
+            }
             b'b' => {
                 let argument = self.pop()?;
                 let top = self.top()?;
-                match self.nodes.get_mut(top) {
+                match self.nodes.get_mut(top as usize) {
                     Some(Node::Call { state, .. }) => *state = Some(argument),
                     _ => return Err(PickleError::Damaged(start, "state without an object")),
                 }
@@ -245,54 +252,79 @@ impl<'a> Machine<'a> {
 
     fn text<const N: usize>(&mut self) -> Result<(), PickleError> {
         let at = self.at;
-        let bytes = self.sized::<N>()?.to_vec();
-        let text = String::from_utf8(bytes)
+        let text = std::str::from_utf8(self.sized::<N>()?)
             .map_err(|_| PickleError::Damaged(at, "text that is not UTF-8"))?;
         self.push(Node::Str(text))
     }
 
     fn raw<const N: usize>(&mut self) -> Result<(), PickleError> {
-        let bytes = self.sized::<N>()?.to_vec();
+        let bytes = self.sized::<N>()?;
         self.push(Node::Bytes(bytes))
     }
 
-    fn long(&mut self) -> Result<(), PickleError> {
-        let at = self.at;
-        let digits = self.sized::<1>()?;
-        let negative = digits.last().is_some_and(|b| b & 0x80 != 0);
+    fn long<const N: usize>(&mut self) -> Result<(), PickleError> {
+        let digits = self.sized::<N>()?;
         if digits.len() > 8 {
-            return Err(PickleError::Damaged(at, "a number beyond 64 bits"));
+            return self.push(Node::Big(digits));
         }
+        let negative = digits.last().is_some_and(|b| b & 0x80 != 0);
         let mut wide = [if negative { 0xff } else { 0 }; 8];
         wide.iter_mut().zip(digits).for_each(|(w, b)| *w = *b);
-        self.push(Node::Int(i64::from_le_bytes(wide)))
+        self.int(i64::from_le_bytes(wide))
     }
 
-    fn line(&mut self) -> Result<String, PickleError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|b| *b == b'\n').ok_or(PickleError::Truncated(self.at))?;
+    /// An integer; small ones share a node.
+    fn int(&mut self, value: i64) -> Result<(), PickleError> {
+        let Ok(small) = u16::try_from(value) else { return self.push(Node::Int(value)) };
+        if let Some(id) = self.small.get(&small).copied() {
+            return self.refer(id);
+        }
+        self.push(Node::Int(value))?;
+        let id = self.top()?;
+        self.small.insert(small, id);
+        Ok(())
+    }
+
+    fn line(&mut self) -> Result<&'a str, PickleError> {
+        let at = self.at;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let end = rest.iter().position(|b| *b == b'\n').ok_or(PickleError::Truncated(at))?;
         let line = self.take(end)?;
         self.take(1)?;
-        Ok(String::from_utf8_lossy(line).into_owned())
+        std::str::from_utf8(line).map_err(|_| PickleError::Damaged(at, "a name that is not UTF-8"))
     }
 
-    fn global(&mut self, module: String, name: String) -> Result<(), PickleError> {
-        if !accepted(self.dialect, &module, &name) {
-            return Err(PickleError::Refused(module, name));
+    fn global(&mut self, module: &'a str, name: &'a str) -> Result<(), PickleError> {
+        if !accepted(module, name) {
+            return Err(PickleError::Refused(module.to_owned(), name.to_owned()));
         }
         self.push(Node::Global(module, name))
     }
 
-    fn push(&mut self, node: Node) -> Result<(), PickleError> {
-        self.check_limit(self.nodes.len())?;
-        self.stack.push(self.nodes.len());
+    /// Puts a new node on the stack.
+    fn push(&mut self, node: Node<'a>) -> Result<(), PickleError> {
+        let id = Id::try_from(self.nodes.len());
+        self.refer(id.map_err(|_| PickleError::TooLarge(MAX_PICKLE_PARTS))?)?;
         self.nodes.push(node);
         Ok(())
     }
 
+    /// Puts a node on the stack, which may be there already.
+    fn refer(&mut self, id: Id) -> Result<(), PickleError> {
+        self.check_limit(self.pushed)?;
+        self.pushed = self.pushed.saturating_add(1);
+        self.stack.push(id);
+        Ok(())
+    }
+
+    fn node(&self, id: Id) -> Option<&Node<'a>> {
+        self.nodes.get(id as usize)
+    }
+
     /// Fails if `count` has reached the limit.
     fn check_limit(&self, count: usize) -> Result<(), PickleError> {
-        if count >= MAX_NODES { Err(PickleError::TooLarge(MAX_NODES)) } else { Ok(()) }
+        let fits = count < MAX_PICKLE_PARTS;
+        if fits { Ok(()) } else { Err(PickleError::TooLarge(MAX_PICKLE_PARTS)) }
     }
 
     fn top(&self) -> Result<Id, PickleError> {
@@ -316,7 +348,7 @@ impl<'a> Machine<'a> {
 
     fn extend(&mut self, parts: &[Id]) -> Result<(), PickleError> {
         let (at, top) = (self.at, self.top()?);
-        match self.nodes.get_mut(top) {
+        match self.nodes.get_mut(top as usize) {
             Some(Node::List(list)) => list.extend_from_slice(parts),
             // A list subclass: its entries are never needed here.
             Some(Node::Call { .. }) => {}
@@ -331,7 +363,7 @@ impl<'a> Machine<'a> {
         if !rest.is_empty() {
             return Err(PickleError::Damaged(at, "a key without a value"));
         }
-        match self.nodes.get_mut(top) {
+        match self.nodes.get_mut(top as usize) {
             Some(Node::Dict(items) | Node::Call { items, .. }) => {
                 items.extend(pairs.iter().map(|[k, v]| (*k, *v)));
                 Ok(())
@@ -349,8 +381,6 @@ impl<'a> Machine<'a> {
     fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
         let id = self.memo.get(&slot);
         let id = id.copied().ok_or(PickleError::Damaged(self.at, "an unknown memo entry"))?;
-        self.check_limit(self.stack.len())?;
-        self.stack.push(id);
-        Ok(())
+        self.refer(id)
     }
 }

@@ -1,31 +1,36 @@
 //! Python pickles as data. Nothing is executed: calls become inert nodes, which the reader of a
 //! format (numpy's arrays, PyTorch's checkpoints) recognizes or rejects.
 
+#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+
 mod machine;
 mod writer;
 
-pub use machine::load;
+pub use machine::{load, load_first};
 pub use writer::Writer;
 
 /// Index of a node in its [`Pickle`].
-pub type Id = usize;
+pub type Id = u32;
 
 /// A node of a pickle. Containers refer to their parts by index, so that shared and cyclic
-/// structures need no recursion and cannot overflow the stack.
+/// structures need no recursion and cannot overflow the stack; text and bytes are borrowed from the
+/// pickle, so that they can be repeated without a copy.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Node {
+pub enum Node<'a> {
     /// `None`.
     None,
     /// `True` or `False`.
     Bool(bool),
     /// An integer of at most 64 bits.
     Int(i64),
+    /// An integer beyond 64 bits, little-endian in two's complement.
+    Big(&'a [u8]),
     /// A floating-point number.
     Float(f64),
     /// Text.
-    Str(String),
+    Str(&'a str),
     /// Raw bytes.
-    Bytes(Vec<u8>),
+    Bytes(&'a [u8]),
     /// A list or a set.
     List(Vec<Id>),
     /// A tuple.
@@ -33,7 +38,7 @@ pub enum Node {
     /// A dictionary in insertion order.
     Dict(Vec<(Id, Id)>),
     /// A name in a module: a class or a function.
-    Global(String, String),
+    Global(&'a str, &'a str),
     /// A call of `callee` with the tuple `args`, which is not executed; `state` is the argument
     /// of the `__setstate__` that would follow, `items` the entries that would be set.
     Call {
@@ -50,62 +55,68 @@ pub enum Node {
     Persistent(Id),
 }
 
-/// Which names a pickle may contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Names that numpy writes for object arrays; any other name is rejected.
-    Numpy,
-    /// Names that PyTorch Lightning writes: classes of other packages are accepted as inert nodes,
-    /// names that are useful only for running code are rejected.
-    Checkpoint,
-}
-
 /// Why a pickle was rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PickleError {
     /// The bytes end in the middle of an instruction.
-    #[error("the pickle is cut off at byte {0}")]
+    #[error("the pickle is cut off at byte {0}: copy or download the file again")]
     Truncated(usize),
     /// An instruction outside the dialect.
-    #[error("the pickle uses instruction 0x{0:02x} at byte {1}, which data never needs")]
+    #[error(
+        "the pickle uses instruction 0x{0:02x} at byte {1}, which no data needs: it is damaged, or \
+         was not written by numpy or PyTorch"
+    )]
     Opcode(u8, usize),
     /// An instruction whose operands have the wrong type.
-    #[error("the pickle is damaged at byte {0}: {1}")]
+    #[error("the pickle is damaged at byte {0} ({1}): copy or download the file again")]
     Damaged(usize, &'static str),
     /// A name that is not data.
-    #[error("the pickle contains {0}.{1}, which is rejected: it is not data")]
+    #[error(
+        "the pickle contains {0}.{1}, which is rejected: it is not data, but would run code where \
+         the file is loaded with Python"
+    )]
     Refused(String, String),
-    /// More nodes than any real file has.
-    #[error("the pickle has more than {0} parts")]
+    /// More parts than any real file has.
+    #[error("the pickle has more than {0} parts, which no recording or checkpoint needs")]
     TooLarge(usize),
 }
 
 /// An interpreted pickle.
 #[derive(Clone, Debug)]
-pub struct Pickle {
-    nodes: Vec<Node>,
+pub struct Pickle<'a> {
+    nodes: Vec<Node<'a>>,
     root: Id,
 }
 
-impl Pickle {
+impl<'a> Pickle<'a> {
     /// The outermost object.
     pub fn root(&self) -> Id {
         self.root
     }
 
     /// A node by its index; `Node::None` for an invalid index.
-    pub fn node(&self, id: Id) -> &Node {
-        self.nodes.get(id).unwrap_or(&Node::None)
+    pub fn node(&self, id: Id) -> &Node<'a> {
+        self.nodes.get(id as usize).unwrap_or(&Node::None)
+    }
+
+    /// All nodes, in the order of their creation.
+    pub fn nodes(&self) -> &[Node<'a>] {
+        &self.nodes
+    }
+
+    /// Text, also that of Python 2, which is stored as bytes.
+    pub fn text(&self, id: Id) -> Option<&'a str> {
+        match *self.node(id) {
+            Node::Str(text) => Some(text),
+            Node::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
     }
 
     /// The value under a text key of a dictionary, or of an object with entries such as an
     /// `OrderedDict`.
     pub fn get(&self, dict: Id, key: &str) -> Option<Id> {
-        self.entries(dict)
-            .iter()
-            .rev()
-            .find(|(k, _)| matches!(self.node(*k), Node::Str(s) if s == key))
-            .map(|(_, v)| *v)
+        self.entries(dict).iter().rev().find(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| *v)
     }
 
     /// Keys and values of a dictionary, or of an object with entries.
@@ -133,9 +144,9 @@ impl Pickle {
     }
 
     /// Module, name, arguments and state of a call.
-    pub fn call(&self, id: Id) -> Option<(&str, &str, &[Id], Option<Id>)> {
+    pub fn call(&self, id: Id) -> Option<(&'a str, &'a str, &[Id], Option<Id>)> {
         let Node::Call { callee, args, state, .. } = self.node(id) else { return None };
-        let Node::Global(module, name) = self.node(*callee) else { return None };
+        let Node::Global(module, name) = *self.node(*callee) else { return None };
         Some((module, name, self.parts(*args), *state))
     }
 }

@@ -138,8 +138,7 @@ impl Poller {
 /// # Errors
 /// The file cannot be read, or does not contain valid weights; the text names the file.
 pub(crate) fn read(path: &Path) -> Result<Weights, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Weights::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+    Weights::read(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 #[cfg(test)]

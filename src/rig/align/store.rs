@@ -2,6 +2,8 @@
 
 use super::{Alignment, Side};
 use crate::camera::Identity;
+use crate::formats::input;
+use crate::formats::limits::MAX_TEXT_BYTES;
 use std::path::{Path, PathBuf};
 
 /// Why a stored alignment cannot be used, or cannot be stored.
@@ -62,7 +64,7 @@ pub fn folder() -> Option<PathBuf> {
 /// The file cannot be read, or is not a valid alignment.
 pub fn load(folder: &Path, pair: &Pair) -> Result<Option<Alignment>, StoreError> {
     let path = folder.join(pair.file_name());
-    let bytes = match std::fs::read(&path) {
+    let bytes = match input::read(&path, MAX_TEXT_BYTES << 6) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(StoreError::Io(path, e.to_string())),

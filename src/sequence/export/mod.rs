@@ -1,15 +1,23 @@
 //! Exports sequences as a dataset: `train/` and `test/` with one npz file per pair, and the YAML
 //! files for them.
 
+mod error;
 mod run;
+mod staging;
 
+pub use error::ExportError;
 pub use run::{Exported, Order, Phase, Step, run};
 
-use super::{FindError, Pair, find, published_crop};
+use super::{FindError, MendedFiles, Pair, ReadOptions, find_counted, published_crop};
+use crate::formats::{atomic_file, input};
 use crate::image::{ImageU8, Size};
+use crate::sequence::discover::PassedOver;
+use error::{PARTS, YAML, io};
+use staging::Staging;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// How pairs are divided between `train/` and `test/`.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,47 +39,6 @@ pub enum Transfer {
     Copy,
 }
 
-/// Why an export failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The inputs have no readable pairs.
-    #[error("there are no readable pairs in the inputs{0}")]
-    Empty(String),
-    /// The folder exists and is not empty.
-    #[error("{0} is not empty: choose another folder")]
-    Taken(PathBuf),
-    /// The file exists.
-    #[error("{0} already exists: choose another folder")]
-    Exists(PathBuf),
-    /// Scale factors differ, and a YAML file has only one.
-    #[error(
-        "{first} has a scale factor of {first_scale} and {second} of \
-         {second_scale}: export them separately"
-    )]
-    Scale {
-        /// A sequence.
-        first: String,
-        /// Its scale factor.
-        first_scale: f64,
-        /// Another sequence.
-        second: String,
-        /// Its scale factor.
-        second_scale: f64,
-    },
-    /// A fraction outside 0 to 1.
-    #[error("the fraction {0} is invalid: use a number from 0 to 1")]
-    Fraction(f64),
-    /// No sequence has this name.
-    #[error("no sequence is named {0}: use one of {1}")]
-    Unknown(String, String),
-    /// The system reports an error.
-    #[error("{0}: {1}")]
-    Io(PathBuf, std::io::Error),
-    /// The user stopped it.
-    #[error("stopped: the unfinished dataset was removed")]
-    Stopped,
-}
-
 /// A file of the dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
@@ -83,12 +50,36 @@ pub struct Planned {
     pub test: bool,
     /// Whether it is gray: rewritten with three equal channels, which the network needs.
     pub gray: bool,
+    /// Whether something in it was mended while it was read: rewritten, so that other programs read
+    /// the same.
+    pub mended: bool,
+    /// Size in bytes and time of the last change when it was checked.
+    pub stamp: Option<(u64, SystemTime)>,
+}
+
+/// Size and time of the last change of a file.
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
+/// A dataset that was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Its folder, absolute.
+    pub root: PathBuf,
+    /// Number of files that were copied or rewritten.
+    pub copied: usize,
+    /// Paths and contents of the YAML files for testing and for training.
+    pub yaml: [(PathBuf, String); 2],
 }
 
 /// A pair of a sequence, before the division.
 struct Found {
     file: PathBuf,
     gray: bool,
+    mended: bool,
+    stamp: Option<(u64, SystemTime)>,
 }
 
 /// The planned contents of a dataset.
@@ -104,6 +95,10 @@ pub struct Plan {
     pub sizes: Vec<(Size, usize)>,
     /// Unreadable files and the reasons; they are skipped.
     pub broken: Vec<(PathBuf, String)>,
+    /// What was mended while the files were read.
+    pub mended: MendedFiles,
+    /// Files that are named as recordings and are none.
+    pub passed_over: PassedOver,
 }
 
 impl Plan {
@@ -129,30 +124,39 @@ impl Plan {
             truth: true,
             sizes: Vec::new(),
             broken: Vec::new(),
+            mended: MendedFiles::default(),
+            passed_over: PassedOver::default(),
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut first: Option<(String, f64)> = None;
         let mut sequences_found: Vec<(String, Vec<Found>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
-            for found in find(&[folder]) {
+            let (found, passed_over) = find_counted(&[folder]);
+            plan.passed_over.merge(passed_over);
+            for found in found {
                 let file = match found {
                     Ok(file) => file,
                     Err(FindError::Io { path, cause }) => {
                         plan.broken.push((path, cause.to_string()));
                         continue;
                     }
-                    Err(FindError::Deep(path) | FindError::Empty(path)) => {
+                    Err(FindError::Empty(path)) => {
                         plan.broken.push((path, "no npz files in it".into()));
                         continue;
                     }
+                    Err(FindError::Deep(path)) => {
+                        plan.broken.push((path, "nested too deeply; not searched".into()));
+                        continue;
+                    }
                 };
-                let read = Pair::read(&file);
+                let stamp = stamp(&file);
+                let read = Pair::read_mended(&file, &ReadOptions::default());
                 if step(&file).is_break() {
                     return Err(ExportError::Stopped);
                 }
-                let pair = match read {
-                    Ok(pair) => pair,
+                let (pair, repairs) = match read {
+                    Ok(read) => read,
                     Err(e) => {
                         plan.broken.push((file, e.to_string()));
                         continue;
@@ -170,7 +174,9 @@ impl Plan {
                 let size = pair.frames[0].size();
                 *sizes.entry((size.width, size.height)).or_default() += 1;
                 plan.truth &= pair.truth.is_some();
-                files.push(Found { file, gray: pair.frames[0].channels() == 1 });
+                plan.mended.add(&repairs);
+                let (gray, mended) = (pair.frames[0].channels() == 1, !repairs.is_empty());
+                files.push(Found { file, gray, mended, stamp });
             }
             if !files.is_empty() {
                 sequences_found.push((title, files));
@@ -207,7 +213,7 @@ impl Plan {
                 Split::Pairs(part) => select(&keys, *part, seed),
                 _ => Vec::new(),
             };
-            for (k, Found { file, gray }) in files.iter().enumerate() {
+            for (k, Found { file, gray, mended, stamp }) in files.iter().enumerate() {
                 let test = match split {
                     Split::Pairs(_) => chosen_pairs.contains(&k),
                     Split::Sequences(_) => selected.contains(&i),
@@ -216,7 +222,9 @@ impl Plan {
                 let stem = stem(file);
                 let name =
                     if stem.starts_with(title.as_str()) { stem } else { format!("{title}_{stem}") };
-                self.files.push(Planned { from: file.clone(), name, test, gray: *gray });
+                let (from, name) = (file.clone(), shortened(&name));
+                let (gray, mended, stamp) = (*gray, *mended, *stamp);
+                self.files.push(Planned { from, name, test, gray, mended, stamp });
             }
         }
         // Files of different subfolders of a sequence may share a name.
@@ -230,56 +238,42 @@ impl Plan {
         (self.files.len() - test, test)
     }
 
-    /// Creates the dataset in `out`. Its `train/` and `test/` must be missing or empty, and its
-    /// YAML files missing: nothing is overwritten. `step` is called after every file and can stop
-    /// the operation; then all files that were made are removed again. Returns the number of files
-    /// that were copied or rewritten.
+    /// Creates the dataset with its YAML files in `out`, all or nothing. Its `train/` and `test/` must
+    /// be missing or empty, and its YAML files missing: nothing is overwritten. `step` is called
+    /// after every file and can stop the operation.
     ///
     /// # Errors
-    /// The dataset exists, the system reports an error, or stopped by `step`.
+    /// The dataset exists or is being written, the system reports an error, a file was changed since
+    /// it was checked, or stopped by `step`.
     pub fn write(
         &self,
         out: &Path,
         transfer: Transfer,
         mut step: impl FnMut(&Path) -> ControlFlow<()>,
-    ) -> Result<usize, ExportError> {
+    ) -> Result<Written, ExportError> {
         check_free(out)?;
-        for part in PARTS {
-            let folder = out.join(part);
-            std::fs::create_dir_all(&folder).map_err(io(&folder))?;
-        }
-        let mut copied = 0;
-        let mut made = Vec::new();
+        let staging = Staging::new(out)?;
+        let mut copied = 0_usize;
         for planned in &self.files {
             let part = if planned.test { "test" } else { "train" };
-            let to = out.join(part).join(format!("{}.npz", planned.name));
-            // Link the target of a symbolic link, not the symbolic link.
-            let from = planned.from.canonicalize().map_err(io(&planned.from))?;
-            // Names are unique and the folders were empty, so another program made this file.
-            if std::fs::symlink_metadata(&to).is_ok() {
-                return Err(ExportError::Exists(to));
-            }
-            if planned.gray {
-                rewrite_in_colour(&from, &to)?;
-                copied += 1;
-            } else if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
-                let bytes = std::fs::read(&from).map_err(io(&from))?;
-                crate::formats::atomic_file::write(&to, &bytes)
-                    .map_err(|e| ExportError::Io(e.path, e.cause))?;
-                copied += 1;
-            }
-            made.push(to);
+            let to = staging.folder().join(part).join(format!("{}.npz", planned.name));
+            copied = copied.saturating_add(usize::from(planned.write(&to, transfer)?));
             if step(&planned.from).is_break() {
-                made.iter().try_for_each(std::fs::remove_file).map_err(io(out))?;
-                for folder in PARTS.map(|part| out.join(part)) {
-                    std::fs::remove_dir(&folder).map_err(io(&folder))?;
-                }
-                // Fails if it contains other files, and then it stays.
-                let _ = std::fs::remove_dir(out);
                 return Err(ExportError::Stopped);
             }
         }
-        Ok(copied)
+        let root = out.canonicalize().map_err(io(out))?;
+        let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
+        let [test, train] = self.yaml(&root, &name);
+        let mut yaml = Vec::new();
+        for (file, text) in YAML.into_iter().zip([test, train]) {
+            atomic_file::write(&staging.folder().join(file), text.as_bytes())
+                .map_err(|e| ExportError::Io(e.path, e.cause))?;
+            yaml.push((root.join(file), text));
+        }
+        staging.finish()?;
+        let [test, train] = <[_; 2]>::try_from(yaml).unwrap_or_default();
+        Ok(Written { root, copied, yaml: [test, train] })
     }
 
     /// The YAML files for testing and for training with the dataset in `root`, with the published
@@ -329,29 +323,66 @@ impl Plan {
     }
 }
 
-/// Rewrites a gray recording with three equal channels.
-fn rewrite_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
-    let fail = |path: &Path, e: &dyn std::fmt::Display| {
-        ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
-    };
-    let mut pair = Pair::read(from).map_err(|e| fail(from, &e))?;
-    let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
-    for picture in pair.frames.iter_mut().chain(truths) {
-        *picture =
-            ImageU8::from_rgb(picture.size(), &picture.to_rgb()).map_err(|e| fail(from, &e))?;
+impl Planned {
+    /// Writes the file of the dataset. Returns whether it was copied or rewritten instead of linked.
+    fn write(&self, to: &Path, transfer: Transfer) -> Result<bool, ExportError> {
+        // Link the target of a symbolic link, not the symbolic link.
+        let from = self.from.canonicalize().map_err(io(&self.from))?;
+        let copied = if self.gray || self.mended {
+            self.rewrite(&from, to)?;
+            true
+        } else {
+            let linked = transfer == Transfer::Link && std::fs::hard_link(&from, to).is_ok();
+            if !linked {
+                let mut file = input::open(&from).map_err(io(&from))?;
+                atomic_file::write_with(to, |to| std::io::copy(&mut file, to).map(drop))
+                    .map_err(|e| ExportError::Io(e.path, e.cause))?;
+            }
+            !linked
+        };
+        // What was checked must be what is in the dataset.
+        if self.stamp.is_none() || stamp(&from) != self.stamp {
+            return Err(ExportError::Changed(self.from.clone()));
+        }
+        Ok(copied)
     }
-    pair.write(to).map_err(|e| fail(to, &e))
+
+    /// Rewrites a recording without what was mended, and a gray one with three equal channels.
+    fn rewrite(&self, from: &Path, to: &Path) -> Result<(), ExportError> {
+        let fail = |path: &Path, e: &dyn std::fmt::Display| {
+            ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
+        };
+        let mut pair = Pair::read(from).map_err(|e| fail(from, &e))?;
+        let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
+        for picture in pair.frames.iter_mut().chain(truths).filter(|_| self.gray) {
+            *picture =
+                ImageU8::from_rgb(picture.size(), &picture.to_rgb()).map_err(|e| fail(from, &e))?;
+        }
+        pair.write(to).map_err(|e| fail(to, &e))
+    }
 }
 
-/// The subfolders of a dataset.
-const PARTS: [&str; 2] = ["train", "test"];
-/// The configuration files for testing and for training.
-const YAML: [&str; 2] = ["test.yaml", "train.yaml"];
+/// Longest name of a file without its number and extension, in bytes.
+const MAX_NAME: usize = 180;
+
+/// A name that file systems accept with a number and an extension.
+fn shortened(name: &str) -> String {
+    let end = (0..=MAX_NAME.min(name.len())).rev().find(|at| name.is_char_boundary(*at));
+    name.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+}
 
 /// Checks that no dataset exists in `out`.
 fn check_free(out: &Path) -> Result<(), ExportError> {
     for folder in PARTS.map(|part| out.join(part)) {
-        match std::fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
+        // What a killed program left of a file does not make it a dataset.
+        let is_fragment = |name: std::ffi::OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with('.') && name.ends_with(".part")
+        };
+        let taken = |entries: std::fs::ReadDir| {
+            entries.flatten().any(|entry| !is_fragment(entry.file_name()))
+        };
+        match std::fs::read_dir(&folder).map(taken) {
             Ok(true) => return Err(ExportError::Taken(folder)),
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(&folder)(e)),
             _ => {}
@@ -363,11 +394,6 @@ fn check_free(out: &Path) -> Result<(), ExportError> {
         }
     }
     Ok(())
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {
-    let path = path.to_owned();
-    move |e| ExportError::Io(path, e)
 }
 
 /// A unique name for every sequence.

@@ -1,6 +1,6 @@
 //! A complete export, step by step, for the command line and the window.
 
-use super::{ExportError, Plan, Split, Transfer, YAML, check_free, io};
+use super::{ExportError, Plan, Split, Transfer, Written, check_free, staging};
 use crate::sequence::find;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub struct Exported {
     pub plan: Plan,
     /// The folder of the dataset.
     pub root: PathBuf,
-    /// Files that were copied, or rewritten because they are gray; all others are links.
+    /// Files that were copied, or rewritten because they are gray or were mended; all others are links.
     pub copied: usize,
     /// Paths and contents of the YAML files for testing and for training.
     pub yaml: [(PathBuf, String); 2],
@@ -77,6 +77,12 @@ impl Exported {
                 "{n} recordings are gray: rewritten with three equal channels, which the network \
                  needs"
             )),
+        }
+        if !self.plan.mended.is_empty() {
+            remarks.push(format!("{}; they are rewritten", self.plan.mended));
+        }
+        if self.plan.passed_over.count() > 0 {
+            remarks.push(self.plan.passed_over.to_string());
         }
         if self.plan.scale_factor.fract() != 0.0 {
             let scale = self.plan.scale_factor;
@@ -108,21 +114,13 @@ pub fn run(
     order: &Order,
     mut step: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Exported, ExportError> {
+    staging::recover(&order.out)?;
     check_free(&order.out)?;
     let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
     let on_read = with_progress(&mut step, Phase::Looking, total);
     let plan = Plan::new(&order.sequences, &order.split, order.seed, on_read)?;
     let on_write = with_progress(&mut step, Phase::Writing, plan.files.len());
-    let copied = plan.write(&order.out, order.transfer, on_write)?;
-    let root = order.out.canonicalize().map_err(io(&order.out))?;
-    let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
-    let [test, train] = plan.yaml(&root, &name);
-    let [for_test, for_training] = YAML.map(|name| root.join(name));
-    let yaml = [(for_test, test), (for_training, train)];
-    for (file, text) in &yaml {
-        let written = crate::formats::atomic_file::write(file, text.as_bytes());
-        written.map_err(|e| ExportError::Io(e.path, e.cause))?;
-    }
+    let Written { root, copied, yaml } = plan.write(&order.out, order.transfer, on_write)?;
     Ok(Exported { plan, root, copied, yaml })
 }
 

@@ -15,6 +15,7 @@ pub use settings::RecordSettings;
 
 use crate::camera::Drops;
 use crate::event::Contrast;
+use crate::formats::folder_lock::{FolderLock, LOCK_FILE, LockError};
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
 use crossbeam_channel::{Sender, TrySendError, bounded};
@@ -33,6 +34,9 @@ pub enum RecordError {
     /// The folder is not empty.
     #[error("{0} already holds a recording: choose another folder")]
     Taken(PathBuf),
+    /// Another program writes into the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// There is too little free space.
     #[error("{path} has {free_mb} MB free and {reserve_mb} MB must stay free: free some space")]
     Full {
@@ -52,6 +56,8 @@ pub struct Recorder {
     shared: Arc<Shared>,
     folder: PathBuf,
     thread: Option<JoinHandle<()>>,
+    /// Released when everything was written.
+    _lock: FolderLock,
 }
 
 impl Recorder {
@@ -67,8 +73,9 @@ impl Recorder {
         store: Box<dyn Store>,
     ) -> Result<Self, RecordError> {
         let io = |e| RecordError::Io(folder.to_owned(), e);
-        std::fs::create_dir_all(folder).map_err(io)?;
-        if std::fs::read_dir(folder).map_err(io)?.next().is_some() {
+        let lock = FolderLock::take(folder)?;
+        let is_lock = |e: &std::fs::DirEntry| e.file_name() == LOCK_FILE;
+        if std::fs::read_dir(folder).map_err(io)?.flatten().any(|e| !is_lock(&e)) {
             return Err(RecordError::Taken(folder.to_owned()));
         }
         let free = store.free_bytes(folder).map_err(io)?;
@@ -77,7 +84,9 @@ impl Recorder {
             return Err(RecordError::Full { path: folder.to_owned(), free_mb, reserve_mb });
         }
         let (queue, exposures) = bounded(settings.queue.max(1));
-        let shared = Arc::new(Shared::new(settings.queue_bytes, drops));
+        // Pairs have two exposures.
+        let wanted = settings.frames.and_then(|n| n.checked_next_multiple_of(2));
+        let shared = Arc::new(Shared::new(settings.queue_bytes, wanted, drops));
         let manifest = Manifest::new(session);
         let mut pairing = Pairing::new(folder, manifest, settings, store.into(), shared.clone());
         pairing.write_manifest().map_err(|e| io(std::io::Error::other(e)))?;
@@ -92,7 +101,7 @@ impl Recorder {
             })
             .map_err(io)?;
         let folder = folder.to_owned();
-        Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread) })
+        Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread), _lock: lock })
     }
 
     /// The folder of the recording.
@@ -108,11 +117,14 @@ impl Recorder {
             return;
         }
         let Some(waiting) = self.shared.admit(synced) else {
-            return self.shared.count_lost(1);
+            return self.shared.reject();
         };
         match queue.try_send(waiting) {
-            Ok(()) => {}
-            Err(TrySendError::Full(lost)) => drop(lost),
+            Ok(()) => self.shared.admitted(),
+            Err(TrySendError::Full(rejected)) => {
+                rejected.settle();
+                self.shared.reject();
+            }
             // The recording ended after it was checked above.
             Err(TrySendError::Disconnected(unwanted)) => unwanted.settle(),
         }

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::rig::sync::{LostRange, SyncedExposure};
 use crate::sequence::manifest::bound_gaps;
 use crate::sequence::{LISTED_FILES, Progress, SessionInfo, StopReason};
+use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,13 @@ pub(super) struct Shared {
     waiting_bytes: AtomicU64,
     max_bytes: u64,
     failed: Mutex<Option<String>>,
+    /// Number of exposures after which the recording may be complete.
+    wanted: Option<u64>,
+    /// Number of exposures that were admitted.
+    admitted: AtomicU64,
+    /// Exposures that were rejected while enough were admitted: the number that was admitted before
+    /// them, and their number. They are losses only if a later exposure is needed.
+    surplus: Mutex<VecDeque<(u64, u64)>>,
 }
 
 /// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
@@ -33,7 +41,7 @@ struct Incomplete {
 }
 
 impl Shared {
-    pub(super) fn new(max_bytes: u64, drops: Drops) -> Self {
+    pub(super) fn new(max_bytes: u64, wanted: Option<u64>, drops: Drops) -> Self {
         Self {
             progress: Mutex::default(),
             incomplete: Mutex::default(),
@@ -44,6 +52,9 @@ impl Shared {
             waiting_bytes: AtomicU64::new(0),
             max_bytes,
             failed: Mutex::default(),
+            wanted,
+            admitted: AtomicU64::new(0),
+            surplus: Mutex::default(),
         }
     }
 
@@ -90,6 +101,37 @@ impl Shared {
     pub(super) fn count_lost(&self, frames: u64) {
         self.drops.add(DropCause::Disk, DropUnit::Frames, frames);
         self.lock().lost += frames;
+    }
+
+    /// Counts an exposure for which the queue has no room. It is no loss yet if the recording may be
+    /// complete without it.
+    pub(super) fn reject(&self) {
+        let admitted = self.admitted.load(Ordering::Acquire);
+        if self.wanted.is_none_or(|wanted| admitted < wanted) {
+            return self.count_lost(1);
+        }
+        let mut surplus = self.surplus.lock().unwrap_or_else(PoisonError::into_inner);
+        match surplus.back_mut() {
+            Some((before, count)) if *before == admitted => *count = count.saturating_add(1),
+            _ => surplus.push_back((admitted, 1)),
+        }
+    }
+
+    /// Counts an exposure as admitted once it is in the queue.
+    pub(super) fn admitted(&self) {
+        self.admitted.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts the rejected exposures before exposure `number` as losses, because it is needed; all of
+    /// them without a number.
+    pub(super) fn count_surplus(&self, number: Option<u64>) {
+        let mut surplus = self.surplus.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((before, count)) = surplus.front().copied()
+            && number.is_none_or(|number| before <= number)
+        {
+            surplus.pop_front();
+            self.count_lost(count);
+        }
     }
 
     pub(super) fn drops(&self) -> Vec<DropSnapshot> {
@@ -152,7 +194,8 @@ impl Shared {
             return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        Some(Waiting { synced, bytes, shared: self.clone(), settled: false })
+        let number = self.admitted.load(Ordering::Acquire);
+        Some(Waiting { synced, bytes, number, shared: self.clone(), settled: false })
     }
 }
 
@@ -162,11 +205,18 @@ impl Shared {
 pub(super) struct Waiting {
     synced: Arc<SyncedExposure>,
     bytes: u64,
+    /// Number of exposures that were admitted before it.
+    number: u64,
     shared: Arc<Shared>,
     settled: bool,
 }
 
 impl Waiting {
+    /// Number of exposures that were admitted before it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Marks it as written, or as not part of the recording.
     pub(super) fn settle(mut self) {
         self.settled = true;

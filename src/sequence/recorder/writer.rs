@@ -135,6 +135,9 @@ impl Pairing {
         {
             ending = StopReason::Failed(why);
         }
+        if ending != StopReason::Complete {
+            shared.count_surplus(None);
+        }
         self.count_remaining(exposures, &ending);
         shared.end(ending);
         if let Err(e) = caught(|| self.write_manifest()).and_then(|written| written) {
@@ -180,6 +183,7 @@ impl Pairing {
 
     fn take(&mut self, second: Waiting, jobs: &Sender<Job>) -> Option<StopReason> {
         let shared = self.target.shared.clone();
+        shared.count_surplus(Some(second.number()));
         shared.change(|p| p.exposures += 1);
         let Some(first) = self.first.take() else {
             self.first = Some(second);

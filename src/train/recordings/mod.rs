@@ -15,7 +15,9 @@ use super::TrainError;
 use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
-use crate::sequence::{Pair, PairHeader, find};
+use crate::sequence::{
+    MendedFiles, Pair, PairHeader, PassedOver, ReadOptions, Repairs, find_counted,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +30,8 @@ pub struct Recordings {
     others: Vec<usize>,
     reader: EventReader,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
+    mended: Mutex<BTreeMap<PathBuf, Repairs>>,
+    passed_over: PassedOver,
 }
 
 impl Recordings {
@@ -40,7 +44,8 @@ impl Recordings {
         crop.map_or(Ok(()), Crop::check)?;
         let mut files = Vec::new();
         let mut skipped = BTreeMap::new();
-        for found in find(&[folder.to_owned()]) {
+        let (found, passed_over) = find_counted(&[folder.to_owned()]);
+        for found in found {
             match found {
                 Ok(path) if path.exists() => files.push(path),
                 Ok(path) => return Err(TrainError::Data(format!("{}: not found", path.display()))),
@@ -49,7 +54,8 @@ impl Recordings {
             }
         }
         let (others, reader) = (Vec::new(), EventReader::default());
-        Ok(Self { files, crop, others, reader, skipped: Mutex::new(skipped) })
+        let (skipped, mended) = (Mutex::new(skipped), Mutex::default());
+        Ok(Self { files, crop, others, reader, skipped, mended, passed_over })
     }
 
     /// Finds the npz files below several folders, which may differ in their ratio of image to event
@@ -65,11 +71,14 @@ impl Recordings {
             others: others.to_vec(),
             reader: EventReader::default(),
             skipped: Mutex::default(),
+            mended: Mutex::default(),
+            passed_over: PassedOver::default(),
         };
         crop.check()?;
         for folder in folders {
             let part = Self::new(folder, Some(crop))?;
             all.files.extend(part.files);
+            all.passed_over.merge(part.passed_over);
             let skipped = part.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
             all.skipped.get_mut().unwrap_or_else(PoisonError::into_inner).extend(skipped);
         }
@@ -118,6 +127,18 @@ impl Recordings {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was mended in the recordings that were read so far, and which files are none; each in
+    /// one line.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut files = MendedFiles::default();
+        let mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
+        mended.values().for_each(|repairs| files.add(repairs));
+        let passed_over =
+            Some(self.passed_over.to_string()).filter(|_| self.passed_over.count() > 0);
+        let mended = Some(files.to_string()).filter(|_| !files.is_empty());
+        passed_over.into_iter().chain(mended).collect()
+    }
+
     /// The order of the files in an epoch: every one once, shuffled.
     pub fn order(&self, key: &[u64]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.files.len()).collect();
@@ -136,7 +157,15 @@ impl Recordings {
             list.entry(path.clone()).or_insert(why);
             None
         };
-        match Pair::read(path) {
+        let scale_factor = self.crop.map(|crop| crop.scale as f64);
+        let read = Pair::read_mended(path, &ReadOptions { scale_factor });
+        if let Ok((_, repairs)) = &read
+            && !repairs.is_empty()
+        {
+            let mut mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
+            mended.entry(path.clone()).or_insert_with(|| repairs.clone());
+        }
+        match read.map(|(pair, _)| pair) {
             Err(error) => skipped(error.to_string()),
             Ok(pair) => match fault(&pair, self.crop_of(&pair)) {
                 Some(why) => skipped(why),

@@ -12,8 +12,8 @@ const EXPOSURES_DIFFER: f64 = 0.01;
 /// Why a recording should not be used for training: exposures of different lengths, one without
 /// events, hot pixels, or images that the crop does not fit.
 pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
-    let [a, b] = pair.exposures_us.map(|[start, end]| end - start);
-    if (a - b).abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
+    let [a, b] = pair.exposures_us.map(|[start, end]| end.saturating_sub(start));
+    if a.saturating_sub(b).saturating_abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
         return Some(format!("exposures of different lengths, {a} us and {b} us"));
     }
     for (name, [start, end]) in ["first", "second"].into_iter().zip(pair.exposures_us) {

@@ -319,11 +319,12 @@ pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<Imag
             let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));
             reader.set_format(image::ImageFormat::Jpeg);
             let (width, height) = reader.into_dimensions().ok()?;
-            if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            let size = Size::new(width as usize, height as usize);
+            // A few bytes can claim an image that takes seconds to decode.
+            if size != mode.size || u64::from(width) * u64::from(height) > MAX_PIXELS {
                 return None;
             }
             let image = image::load_from_memory_with_format(bytes, image::ImageFormat::Jpeg);
-            let size = Size::new(width as usize, height as usize);
             ImageU8::from_rgb(size, image.ok()?.to_rgb8().as_raw()).ok()
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod timeline;
 use crate::camera::split::StreamKind;
 use crate::camera::{DeviceSelector, Drops};
 use crate::formats::aedat4::MAGIC;
+use crate::formats::file_kind::{FileKind, Wanted};
 use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::{Tape, TapeError};
 use std::fs::File;
@@ -36,7 +37,7 @@ pub(super) fn open(
             aedat4::Recording::open(path, options, needed, wanted.clone(), drops.clone())?;
         return Ok(Box::new(recording));
     }
-    Err(TapeError::Kind)
+    Err(TapeError::Refused(FileKind::of_file(path)?.message(Wanted::Source)))
 }
 
 /// Whether a file of another name begins as AEDAT4 files do.

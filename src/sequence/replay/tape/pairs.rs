@@ -105,9 +105,9 @@ impl Pairs {
                 let next_us = self.timeline.end_us.saturating_add(start.saturating_sub(end));
                 (false, true, next_us.saturating_sub(start1))
             }
-            None => (false, true, 0_i64.saturating_sub(start1)),
+            None => (false, true, start1.saturating_neg()),
         };
-        let first_frame = self.timeline.starts_us.len() - usize::from(shared);
+        let first_frame = self.timeline.starts_us.len().saturating_sub(usize::from(shared));
         if !shared {
             self.timeline.starts_us.push(start1.saturating_add(shift_us));
         }

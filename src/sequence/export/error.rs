@@ -1,0 +1,62 @@
+//! Why an export failed, and the names of a dataset's parts.
+
+use crate::formats::folder_lock::LockError;
+use std::path::{Path, PathBuf};
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The inputs have no readable pairs.
+    #[error("there are no readable pairs in the inputs{0}")]
+    Empty(String),
+    /// The folder exists and is not empty.
+    #[error("{0} is not empty: choose another folder")]
+    Taken(PathBuf),
+    /// The file exists.
+    #[error("{0} already exists: choose another folder")]
+    Exists(PathBuf),
+    /// Scale factors differ, and a YAML file has only one.
+    #[error(
+        "{first} has a scale factor of {first_scale} and {second} of \
+         {second_scale}: export them separately"
+    )]
+    Scale {
+        /// A sequence.
+        first: String,
+        /// Its scale factor.
+        first_scale: f64,
+        /// Another sequence.
+        second: String,
+        /// Its scale factor.
+        second_scale: f64,
+    },
+    /// A fraction outside 0 to 1.
+    #[error("the fraction {0} is invalid: use a number from 0 to 1")]
+    Fraction(f64),
+    /// No sequence has this name.
+    #[error("no sequence is named {0}: use one of {1}")]
+    Unknown(String, String),
+    /// A file was changed between its check and the export.
+    #[error("{0} was changed during the export: run the same command again")]
+    Changed(PathBuf),
+    /// Another program writes into the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The system reports an error.
+    #[error("{0}: {1}")]
+    Io(PathBuf, std::io::Error),
+    /// The user stopped it.
+    #[error("stopped: the unfinished dataset was removed")]
+    Stopped,
+}
+
+/// The subfolders of a dataset.
+pub(super) const PARTS: [&str; 2] = ["train", "test"];
+/// The configuration files for testing and for training.
+pub(super) const YAML: [&str; 2] = ["test.yaml", "train.yaml"];
+
+/// Adds the path to an error of the system.
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {
+    let path = path.to_owned();
+    move |e| ExportError::Io(path, e)
+}

@@ -1,0 +1,385 @@
+//! Recordings that differ from the format are read as the authors' program reads them, with a report;
+//! files of another kind are named with the command that accepts them.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::event::Event;
+use gem_live::formats::npy::write as npy;
+use gem_live::formats::pickle::Writer;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{Pair, ReadOptions, Repair, Repairs};
+use std::path::{Path, PathBuf};
+
+const SIZE: Size = Size::new(32, 16);
+
+/// A recording whose events reach every edge of the 16x8 sensor.
+fn sample() -> Pair {
+    let picture = |seed: usize| {
+        let data = (0..3 * SIZE.area()).map(|i| (i * 7 + seed * 31) as u8).collect();
+        ImageU8::new(3, SIZE, data).unwrap()
+    };
+    let event = |i: i64| Event {
+        t_us: 1_000 + i * 5,
+        x: (i * 3 % 16) as u16,
+        y: (i % 8) as u16,
+        polarity: i % 3 == 0,
+    };
+    Pair {
+        frames: [picture(0), picture(1)],
+        exposures_us: [[1_000, 2_000], [2_500, 3_500]],
+        events: (0..500).map(event).collect(),
+        scale_factor: 2.0,
+        truth: None,
+    }
+}
+
+/// The arrays of the sample's file.
+fn entries() -> Vec<(String, Vec<u8>)> {
+    let bytes = sample().to_bytes().unwrap();
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).unwrap();
+        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
+        let mut data = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
+        entries.push((name, data));
+    }
+    entries
+}
+
+/// The sample's file with some arrays replaced, added or (without bytes) removed.
+fn changed(changes: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut all = entries();
+    all.retain(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    let new = changes.iter().filter(|(_, bytes)| !bytes.is_empty());
+    all.extend(new.map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
+    let all: Vec<(&str, Vec<u8>)> = all.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
+    gem_live::formats::npz::write(&all).unwrap()
+}
+
+fn read(changes: &[(&str, Vec<u8>)]) -> (Pair, Repairs) {
+    Pair::from_bytes_mended(&changed(changes), &ReadOptions::default()).unwrap()
+}
+
+fn error(changes: &[(&str, Vec<u8>)]) -> String {
+    let text = Pair::from_bytes(&changed(changes)).unwrap_err().to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text
+}
+
+fn f64s(values: impl Iterator<Item = f64>) -> Vec<u8> {
+    values.flat_map(f64::to_le_bytes).collect()
+}
+
+/// The rows x, y, t, p of the sample's events.
+fn rows() -> Vec<[f64; 4]> {
+    let row = |e: &Event| {
+        let p = if e.polarity { 1.0 } else { 0.0 };
+        [f64::from(e.x), f64::from(e.y), e.t_us as f64, p]
+    };
+    sample().events.iter().map(row).collect()
+}
+
+/// The events as a dictionary of lists of numbers.
+fn dictionary(rows: &[[f64; 4]], more: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.list(|w| {
+        w.dict(|w| {
+            for (k, name) in ["x", "y", "t", "p"].into_iter().enumerate() {
+                w.text(name);
+                w.list(|w| {
+                    for row in rows {
+                        let value = row[k];
+                        if value.fract() == 0.0 { w.int(value as i64) } else { w.float(value) }
+                    }
+                });
+            }
+            more(w);
+        });
+    });
+    npy("|O", &[], &w.finish())
+}
+
+#[test]
+fn the_sample_needs_no_repair() {
+    let (pair, repairs) = read(&[]);
+    assert_eq!((pair, repairs.is_empty()), (sample(), true));
+}
+
+#[test]
+fn events_in_lists_with_other_entries_beside_them_are_read() {
+    let events = dictionary(&rows(), |w| {
+        w.text("recorded");
+        w.call("datetime", "datetime", |w| w.int(2024));
+        w.text("source");
+        w.call("pathlib", "PurePosixPath", |w| w.text("/data"));
+    });
+    let (pair, repairs) = read(&[("events", events)]);
+    assert_eq!((pair, repairs.to_string()), (sample(), String::new()));
+}
+
+#[test]
+fn unordered_stray_and_fractional_events_are_mended_and_counted() {
+    let mut rows = rows();
+    rows.rotate_left(100);
+    for row in &mut rows {
+        (row[0], row[1], row[2]) = (row[0] + 0.25, row[1] + 0.5, row[2] + 0.75);
+    }
+    rows.push([16.0, 0.0, 3_000.0, 1.0]);
+    rows.push([-1.0, 0.0, 3_000.0, 1.0]);
+    rows.push([f64::NAN, 0.0, 3_000.0, 1.0]);
+    let (pair, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
+    assert_eq!(pair, sample());
+    let expected = [
+        (Repair::Unordered, 100),
+        (Repair::Outside, 2),
+        (Repair::Invalid, 1),
+        (Repair::FractionalPlace, 500),
+        (Repair::FractionalTime, 500),
+    ];
+    assert_eq!(repairs.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(repairs.dropped_events(), 3);
+}
+
+#[test]
+fn matrices_structured_arrays_and_separate_arrays_are_read() {
+    let rows = rows();
+    let n = rows.len();
+    for order in [[0, 1, 2, 3], [2, 0, 1, 3], [0, 1, 3, 2], [2, 3, 0, 1]] {
+        let values = rows.iter().flat_map(|row| order.map(|k| row[k]));
+        let matrix = npy("<f8", &[n, 4], &f64s(values));
+        let (pair, repairs) = read(&[("events", matrix)]);
+        assert_eq!((pair, repairs.count(Repair::Matrix)), (sample(), 500), "{order:?}");
+    }
+    let text = format!(
+        "{{'descr': [('timestamp', '<i8'), ('x', '<u2'), ('y', '<u2'), ('polarity', '|b1')], \
+         'fortran_order': False, 'shape': ({n},), }}"
+    );
+    let mut records = b"\x93NUMPY\x01\x00".to_vec();
+    records.extend((text.len() as u16).to_le_bytes());
+    records.extend(text.as_bytes());
+    for e in sample().events {
+        records.extend(e.t_us.to_le_bytes());
+        records.extend(e.x.to_le_bytes());
+        records.extend(e.y.to_le_bytes());
+        records.push(e.polarity.into());
+    }
+    let (pair, repairs) = read(&[("events", records)]);
+    assert_eq!((pair, repairs.count(Repair::Records)), (sample(), 500));
+    let column = |k: usize| npy("<f8", &[n], &f64s(rows.iter().map(|row| row[k])));
+    let separate = [
+        ("events", Vec::new()),
+        ("x", column(0)),
+        ("y", column(1)),
+        ("t", column(2)),
+        ("p", column(3)),
+    ];
+    let (pair, repairs) = read(&separate);
+    assert_eq!((pair, repairs.count(Repair::TopLevel)), (sample(), 500));
+}
+
+#[test]
+fn polarities_of_every_convention_are_read() {
+    for (off, wrapped) in [(0.0, 0), (-1.0, 0), (255.0, 333)] {
+        let mut rows = rows();
+        rows.iter_mut().filter(|r| r[3] == 0.0).for_each(|r| r[3] = off);
+        let (pair, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
+        assert_eq!((pair, repairs.count(Repair::WrappedPolarity)), (sample(), wrapped), "{off}");
+    }
+    let mut rows = rows();
+    rows[3][3] = 2.0;
+    let text = error(&[("events", dictionary(&rows, |_| {}))]);
+    assert!(text.contains("polarity 2; expected 1 and 0"), "{text}");
+    rows.iter_mut().for_each(|r| r[3] = 255.0 * f64::from(u8::from(r[3] == 1.0)));
+    let text = error(&[("events", dictionary(&rows, |_| {}))]);
+    assert!(text.contains("not clear whether that is ON or OFF"), "{text}");
+}
+
+#[test]
+fn exposure_times_with_fractions_are_cut() {
+    let start = npy("<f8", &[1], &2_500.5_f64.to_le_bytes());
+    let (pair, repairs) = read(&[("exp_start2", start)]);
+    assert_eq!((pair, repairs.count(Repair::FractionalExposure)), (sample(), 1));
+}
+
+#[test]
+fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
+    let (pair, repairs) = read(&[("scale_factor", Vec::new())]);
+    assert_eq!((pair, repairs.count(Repair::ScaleFactor)), (sample(), 1));
+    // Events that do not reach the edges tell nothing.
+    let few: Vec<[f64; 4]> = rows().into_iter().filter(|r| r[0] < 8.0).collect();
+    let few = [("scale_factor", Vec::new()), ("events", dictionary(&few, |_| {}))];
+    let text = error(&few);
+    assert!(text.contains("scale_factor: it is missing"), "{text}");
+    let options = ReadOptions { scale_factor: Some(2.0) };
+    let (pair, repairs) = Pair::from_bytes_mended(&changed(&few), &options).unwrap();
+    assert_eq!((pair.scale_factor, repairs.count(Repair::ScaleFactor)), (2.0, 1));
+    // The file's own is kept.
+    let (pair, _) =
+        Pair::from_bytes_mended(&changed(&[]), &ReadOptions { scale_factor: Some(4.0) }).unwrap();
+    assert_eq!(pair.scale_factor, 2.0);
+}
+
+#[test]
+fn a_wrong_scale_factor_is_no_stray_event() {
+    let text = error(&[("scale_factor", npy("<i8", &[], &4_i64.to_le_bytes()))]);
+    assert!(text.contains("lie outside the 8x4 event sensor"), "{text}");
+    let text = error(&[("scale_factor", npy("<f8", &[], &(1.0 / 8192.0_f64).to_le_bytes()))]);
+    assert!(text.contains("scale_factor: ") && text.contains("0.0625"), "{text}");
+}
+
+#[test]
+fn images_beyond_the_limits_are_refused_before_they_are_read() {
+    let claim = |sides: [usize; 3]| npy("|u1", &sides, &[]);
+    let text = error(&[("blur1", claim([3, 9000, 10]))]);
+    assert!(text.contains("blur1: the shape") || text.contains("at most"), "{text}");
+    let wide = npy("|u1", &[1, 1, 8193], &[0; 8193]);
+    let text = error(&[("blur1", wide)]);
+    assert!(text.contains("sides from 1 to 8192"), "{text}");
+}
+
+#[test]
+fn archives_of_every_packing_of_numpy_are_read() {
+    for method in [
+        zip::CompressionMethod::Stored,
+        zip::CompressionMethod::Deflated,
+        zip::CompressionMethod::BZIP2,
+    ] {
+        for folder in ["", "scene/"] {
+            let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            let options = zip::write::SimpleFileOptions::default().compression_method(method);
+            for (name, bytes) in entries() {
+                zip.start_file(format!("{folder}{name}.npy"), options).unwrap();
+                std::io::Write::write_all(&mut zip, &bytes).unwrap();
+            }
+            let bytes = zip.finish().unwrap().into_inner();
+            let (pair, repairs) = Pair::from_bytes_mended(&bytes, &ReadOptions::default()).unwrap();
+            assert_eq!(pair, sample(), "{method:?} {folder}");
+            assert_eq!(repairs.count(Repair::Folder), u64::from(!folder.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npz");
+    let ours = sample().to_bytes().unwrap();
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 6050\n".to_vec();
+    let weights = gem_live::network::Weights::embedded().unwrap();
+    let cases: [(Vec<u8>, &str); 10] = [
+        (Vec::new(), "an empty file"),
+        (lfs, "git lfs pull"),
+        (b"<!DOCTYPE html><html></html>".to_vec(), "a web page"),
+        (ours[..ours.len() * 2 / 3].to_vec(), "cut off or damaged"),
+        (npy("|u1", &[3], &[1, 2, 3]), "a single numpy array"),
+        (b"#!AER-DAT4.0\r\n".to_vec(), "gem-live record --source replay:"),
+        (b"#!AER-DAT2.0\r\n".to_vec(), "no command reads this format"),
+        (b"root_path: data\n".to_vec(), "--config"),
+        (weights.to_checkpoint(false).unwrap(), "--weights"),
+        (weights.to_safetensors(true).unwrap(), "--weights"),
+    ];
+    for (bytes, expected) in cases {
+        std::fs::write(&path, bytes).unwrap();
+        let text = Pair::read(&path).unwrap_err().to_string();
+        assert!(text.contains(expected) && !text.contains('\n'), "{text:?}, not {expected:?}");
+    }
+    let foreign = [("x", npy("<u2", &[1], &[0, 0])), ("t", npy("<f8", &[1], &[0; 8]))];
+    let text = Pair::from_bytes(&gem_live::formats::npz::write(&foreign).unwrap());
+    let text = text.unwrap_err().to_string();
+    assert!(text.contains("is missing") && text.contains("the file holds x, t"), "{text}");
+}
+
+/// The cases of public reports beside the repository; `None` if they are not there.
+fn cases() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
+    if !folder.is_dir() {
+        println!("skipped: {} is missing", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+#[test]
+fn the_reported_files_are_read_as_the_plain_one() {
+    let Some(cases) = cases() else { return };
+    let plain = Pair::read(&cases.join("npz-events-of-another-clock/plain.npz")).unwrap();
+    let sorted = |pair: &Pair| {
+        let mut keys: Vec<_> = pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.polarity)).collect();
+        keys.sort_unstable();
+        keys
+    };
+    for (file, repair, count) in [
+        ("npz-events-not-a-dictionary/ev_matrix.npz", Repair::Matrix, 9033),
+        ("npz-events-not-a-dictionary/ev_structured.npz", Repair::Records, 9033),
+        ("npz-events-not-a-dictionary/ev_structured_aedat.npz", Repair::Records, 9033),
+        ("npz-images-not-bytes/im_float01.npz", Repair::UnitRange, 2),
+        ("npz-images-not-bytes/im_int64.npz", Repair::WideImage, 2),
+        ("npz-images-not-bytes/im_uint16_12bit.npz", Repair::DeepImage, 2),
+        ("npz-not-an-archive/zip_bzip2.npz", Repair::Folder, 0),
+        ("npz-not-an-archive/zip_in_folder.npz", Repair::Folder, 1),
+        ("npz-objects-beside-events/ev_datetime.npz", Repair::FractionalTime, 0),
+        ("npz-objects-beside-events/ev_extra_date.npz", Repair::Outside, 0),
+        ("npz-objects-beside-events/ev_extra_path.npz", Repair::Outside, 0),
+        ("npz-objects-beside-events/ev_list_npscalars.npz", Repair::Outside, 0),
+        ("npz-read-by-the-authors-refused-here/ev_fraction_xy.npz", Repair::FractionalPlace, 9033),
+        ("npz-read-by-the-authors-refused-here/scale_missing.npz", Repair::ScaleFactor, 1),
+        (
+            "npz-read-by-the-authors-refused-here/t_exposure_half_us.npz",
+            Repair::FractionalExposure,
+            1,
+        ),
+    ] {
+        let (pair, repairs) = Pair::read_mended(&cases.join(file), &ReadOptions::default())
+            .unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!((pair == plain, repairs.count(repair)), (true, count), "{file}: {repairs}");
+        assert!(repairs.iter().count() <= 1, "{file}: {repairs}");
+    }
+    for (file, repair) in [
+        ("npz-read-by-the-authors-refused-here/t_polarity_sorted.npz", Repair::Unordered),
+        ("npz-read-by-the-authors-refused-here/t_unsorted.npz", Repair::Unordered),
+        ("npz-objects-beside-events/ev_uint8_minus_one.npz", Repair::WrappedPolarity),
+    ] {
+        let (pair, repairs) =
+            Pair::read_mended(&cases.join(file), &ReadOptions::default()).unwrap();
+        assert!(pair.events.is_sorted_by_key(|e| e.t_us), "{file}");
+        assert_eq!(sorted(&pair), sorted(&plain), "{file}");
+        assert!(repairs.count(repair) > 0, "{file}: {repairs}");
+    }
+    let file = "npz-read-by-the-authors-refused-here/ev_outside_few.npz";
+    let (pair, repairs) = Pair::read_mended(&cases.join(file), &ReadOptions::default()).unwrap();
+    assert_eq!((repairs.count(Repair::Outside), pair.events.len()), (10, 9023));
+    let (pair, _) = Pair::read_mended(
+        &cases.join("npz-images-not-bytes/im_float255.npz"),
+        &ReadOptions::default(),
+    )
+    .unwrap();
+    let differs = |(a, b): (&u8, &u8)| a.abs_diff(*b) > 1;
+    assert!(!pair.frames[0].data().iter().zip(plain.frames[0].data()).any(differs));
+}
+
+#[test]
+fn headers_are_read_of_mended_files_too() {
+    use gem_live::sequence::PairHeader;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let floats: Vec<u8> = sample().frames[0]
+        .data()
+        .iter()
+        .flat_map(|v| (f32::from(*v) / 255.0).to_le_bytes())
+        .collect();
+    let changes = [
+        ("blur1", npy("<f4", &[3, 16, 32], &floats)),
+        ("scale_factor", Vec::new()),
+        ("exp_end1", npy("<f8", &[], &2_000.25_f64.to_le_bytes())),
+    ];
+    std::fs::write(&path, changed(&changes)).unwrap();
+    let header = PairHeader::read(&path).unwrap();
+    assert_eq!((header.size, header.channels, header.scale_factor), (SIZE, 3, 2.0));
+    assert_eq!(header.exposures_us, sample().exposures_us);
+}
