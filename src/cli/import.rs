@@ -26,8 +26,8 @@ Examples:
 
 /// Import recordings of other programs and datasets as MS-RBD pairs.
 ///
-/// A source is a file or folder of a format that is read, or a folder of such; docs/IMPORTING.md has
-/// the formats. Consecutive frames become pairs, every frame once. What a format leaves open is
+/// A source is a file or folder of a format that is read, or a folder of such; docs/IMPORTING.md
+/// has the formats. Consecutive frames become pairs, every frame once. What a format leaves open is
 /// stated by the options below; what was guessed is shown. Run the same command again to resume.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,15 +38,16 @@ pub(crate) struct Import {
     /// Folder for the pairs, manifest.json, train.yaml and test.yaml.
     #[arg(long)]
     out: PathBuf,
-    /// Put the recordings into train/, test/, or split them: one in six, chosen by name, into test/.
+    /// Put the recordings into train/, test/, or split them: one in six, chosen by name, into
+    /// test/.
     #[arg(long, value_enum, default_value_t = Folder::Test)]
     into: Folder,
     /// Exposure time of all frames in microseconds, where the recording has none.
     #[arg(long, value_name = "US", conflicts_with = "contiguous")]
     #[arg(value_parser = clap::value_parser!(i64).range(1..=60_000_000))]
     exposure_us: Option<i64>,
-    /// Exposures follow each other without a gap: from half way to the previous frame to half way to
-    /// the next, as in EFNet's GoPro. The first and the last frame are left out.
+    /// Exposures follow each other without a gap: from half way to the previous frame to half way
+    /// to the next, as in EFNet's GoPro. The first and the last frame are left out.
     #[arg(long)]
     contiguous: bool,
     /// What the timestamps of frames refer to, where only an exposure time is known.
@@ -205,8 +206,8 @@ impl Import {
 }
 
 impl Run<'_> {
-    /// Imports one recording. What cannot be used is added to the summary. An error ends the run: an
-    /// exposure time is unknown, or the output cannot be written.
+    /// Imports one recording. What cannot be used is added to the summary. An error ends the run:
+    /// an exposure time is unknown, or the output cannot be written.
     fn source(&mut self, source: &ForeignSource, name: &str) -> Result<(), Failure> {
         let import = self.import;
         let stem = format!("{}/{name}", import.into.folder(&source.path));

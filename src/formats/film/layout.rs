@@ -25,8 +25,8 @@ pub fn wipe_at(seconds: f64) -> f64 {
     0.5 - 0.5 * (std::f64::consts::TAU * seconds / WIPE_SECONDS).cos()
 }
 
-/// A frame in colour. `line` is the position of a wipe's line, from 0 to 1; the other layouts ignore
-/// it. Where the sizes differ, the restored picture alone is shown.
+/// A frame in colour. `line` is the position of a wipe's line, from 0 to 1; the other layouts
+/// ignore it. Where the sizes differ, the restored picture alone is shown.
 pub fn compose(layout: Layout, blurry: &ImageU8, restored: &ImageU8, line: f64) -> ImageU8 {
     let Size { width, height } = restored.size();
     let layout = if blurry.size() == restored.size() { layout } else { Layout::Restored };

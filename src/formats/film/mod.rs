@@ -1,5 +1,5 @@
-//! Films of pictures: through an installed ffmpeg (mp4, mkv, mov, webm, avi), as uncompressed YUV4MPEG2
-//! (.y4m) and as GIF, which need nothing installed.
+//! Films of pictures: through an installed ffmpeg (mp4, mkv, mov, webm, avi), as uncompressed
+//! YUV4MPEG2 (.y4m) and as GIF, which need nothing installed.
 //!
 //! ```no_run
 //! use gem_live::formats::film::{Film, Layout, compose};

@@ -1,8 +1,8 @@
 //! A folder of pictures with a text file of events and one of times, as people export them.
 //!
-//! The events are in a csv or txt file whose name has `event` or `dvs` in it, the times in one whose
-//! name has `exposure`, `time`, `stamp`, `image` or `frame` in it; both lie beside the pictures or
-//! beside their folder. A folder of sharp pictures of the same names is ground truth.
+//! The events are in a csv or txt file whose name has `event` or `dvs` in it, the times in one
+//! whose name has `exposure`, `time`, `stamp`, `image` or `frame` in it; both lie beside the
+//! pictures or beside their folder. A folder of sharp pictures of the same names is ground truth.
 
 use super::error::ImportError;
 use super::options::ImportOptions;

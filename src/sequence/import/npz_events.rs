@@ -58,7 +58,8 @@ impl NpzEvents {
     }
 
     /// Appends the events. Coordinates are divided by `per_pixel` and rounded to the nearest pixel.
-    /// Returns the number of those that are no events: coordinates that are negative or not numbers.
+    /// Returns the number of those that are no events: coordinates that are negative or not
+    /// numbers.
     pub(crate) fn append(&self, per_pixel: f64, unit: TimeUnit, out: &mut Vec<Event>) -> usize {
         let [x, y, t, p] = &self.columns;
         let mut unreadable = 0;

@@ -69,7 +69,8 @@ impl ForeignSource {
     }
 }
 
-/// The recordings that a path itself is, without a search in folders: several for a folder of HighREV.
+/// The recordings that a path itself is, without a search in folders: several for a folder of
+/// HighREV.
 pub fn foreign_at(path: &Path) -> Vec<ForeignSource> {
     formats(path).into_iter().map(|format| ForeignSource::new(path, format)).collect()
 }

@@ -74,8 +74,8 @@ impl Stamp {
 pub enum FrameExposure {
     /// All of them this long, in microseconds.
     Us(i64),
-    /// Without a gap: from half way to the previous frame to half way to the next. The first and the
-    /// last frame have no such exposure and are left out.
+    /// Without a gap: from half way to the previous frame to half way to the next. The first and
+    /// the last frame have no such exposure and are left out.
     Contiguous,
 }
 
@@ -87,7 +87,8 @@ pub struct ImportOptions {
     pub exposure: Option<FrameExposure>,
     /// What the timestamps of frames refer to.
     pub stamp: Stamp,
-    /// Names of the columns of the text file of events, in order, of x, y, t, p; others are ignored.
+    /// Names of the columns of the text file of events, in order, of x, y, t, p; others are
+    /// ignored.
     pub columns: Option<Vec<String>>,
     /// Unit of the times of events in text files and npz files.
     pub event_unit: Option<TimeUnit>,

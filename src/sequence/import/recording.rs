@@ -31,7 +31,8 @@ pub trait ForeignRecording: Send {
     /// It cannot be read.
     fn picture(&mut self, frame: usize) -> Result<ImageU8, ImportError>;
 
-    /// The events at `from_us` and later, before `until_us`, in order of time and within the sensor.
+    /// The events at `from_us` and later, before `until_us`, in order of time and within the
+    /// sensor.
     ///
     /// # Errors
     /// They cannot be read.

@@ -1,4 +1,5 @@
-//! Text files of numbers: separated by commas, semicolons, tabs or blanks, with or without a header.
+//! Text files of numbers: separated by commas, semicolons, tabs or blanks, with or without a
+//! header.
 
 use super::error::ImportError;
 use super::options::TimeUnit;

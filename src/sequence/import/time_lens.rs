@@ -1,5 +1,6 @@
 //! HS-ERGB and BS-ERGB, the datasets of Time Lens and Time Lens++ (Tulyakov et al., CVPR 2021 and
-//! 2022): pictures with timestamp.txt, and npz files of events, whose coordinates can be fractional.
+//! 2022): pictures with timestamp.txt, and npz files of events, whose coordinates can be
+//! fractional.
 //!
 //! BS-ERGB stores coordinates in 32nds of a pixel, which shows in their size.
 
@@ -57,8 +58,8 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     PictureSequence::new(parts, options)
 }
 
-/// All events of a folder, the number of those that are no events, and a remark if coordinates are in
-/// 32nds of a pixel.
+/// All events of a folder, the number of those that are no events, and a remark if coordinates are
+/// in 32nds of a pixel.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -75,7 +76,8 @@ pub(crate) fn read_events(
         .iter()
         .map(NpzEvents::extent)
         .fold([0.0, 0.0], |a, b| [f64::max(a[0], b[0]), f64::max(a[1], b[1])]);
-    // Alignment moves real coordinates a little beyond the picture, never to several times its size.
+    // Alignment moves real coordinates a little beyond the picture, never to several times its
+    // size.
     let fine = reach[0] > 4.0 * sensor.width as f64 || reach[1] > 4.0 * sensor.height as f64;
     let per_pixel = if fine { STEPS } else { 1.0 };
     let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);

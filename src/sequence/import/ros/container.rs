@@ -36,8 +36,8 @@ pub(super) trait Container: Send {
     /// Name of the format.
     fn format(&self) -> &'static str;
 
-    /// Reads all messages in the order of the file. A file that is cut off ends the scan; the rest is
-    /// returned as a remark.
+    /// Reads all messages in the order of the file. A file that is cut off ends the scan; the rest
+    /// is returned as a remark.
     fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError>;
 
     /// Reads one message.
