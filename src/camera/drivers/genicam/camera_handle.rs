@@ -139,10 +139,13 @@ impl CameraHandle {
         let get = functions.arv_camera_dup_available_pixel_formats;
         // SAFETY: the camera is a live object; `count` lives until the call returns.
         let codes = aravis.checked(|e| unsafe { get(self.0.raw(), &mut count, e) })?;
-        let codes = aravis.numbers(codes, count);
+        // SAFETY: the result of this call, with this length.
+        let codes = unsafe { aravis.numbers(codes, count) };
         let get = functions.arv_camera_dup_available_pixel_formats_as_strings;
         // SAFETY: as above.
         let names = aravis.checked(|e| unsafe { get(self.0.raw(), &mut count, e) })?;
-        Ok(aravis.texts(names, count).into_iter().zip(codes).collect())
+        // SAFETY: as above.
+        let names = unsafe { aravis.texts(names, count) };
+        Ok(names.into_iter().zip(codes).collect())
     }
 }

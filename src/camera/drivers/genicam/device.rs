@@ -46,7 +46,8 @@ impl Device {
         let get = self.0.aravis.functions.arv_device_get_string_feature_value;
         // SAFETY: as in `is_feature_available`.
         let value = self.feature(feature, |d, f, e| unsafe { get(d, f, e) })?;
-        text(value).ok_or_else(|| format!("{feature} has no value"))
+        // SAFETY: the value belongs to the device, which is not called before it is copied.
+        unsafe { text(value) }.ok_or_else(|| format!("{feature} has no value"))
     }
 
     pub(super) fn set_string_feature_value(&self, feature: &str, v: &str) -> Result<(), String> {
@@ -108,7 +109,8 @@ impl Device {
         let mut count = 0;
         // SAFETY: as in `integer_feature_bounds`.
         let values = self.feature(feature, |d, f, e| unsafe { get(d, f, &mut count, e) })?;
-        Ok(self.0.aravis.texts(values, count))
+        // SAFETY: the result of this call, with this length.
+        Ok(unsafe { self.0.aravis.texts(values, count) })
     }
 
     /// Sets `lost` when the connection is lost. The library calls back from a thread of its own.

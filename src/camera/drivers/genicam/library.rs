@@ -179,7 +179,7 @@ fn symbol<T: Copy>(library: &Library, glib: &Library, name: &str) -> Result<T, S
     // because the library is never unloaded.
     let found = unsafe { library.get::<T>(name).or_else(|_| glib.get::<T>(name)) };
     found.map(|symbol| *symbol).map_err(|e| {
-        format!("this libaravis lacks {name} ({e}); version 0.8.20 or later is required")
+        format!("this libaravis lacks {name} ({e}); install a later version of Aravis 0.8")
     })
 }
 
@@ -231,20 +231,23 @@ impl Aravis {
             return Ok(result);
         }
         // SAFETY: a call that sets the error hands over a valid one.
-        let message = text(unsafe { (*error).message }).unwrap_or_else(|| "unknown error".into());
+        let message = unsafe { text((*error).message) }.unwrap_or_else(|| "unknown error".into());
         // SAFETY: the error is ours, and not used again.
         unsafe { (self.functions.g_error_free)(error) };
         Err(message)
     }
 
     /// Takes over an array of strings, whose `container` is ours.
-    pub(super) fn texts(&self, array: *mut Text, count: c_uint) -> Vec<String> {
+    ///
+    /// # Safety
+    /// `array` is null, or a result of the library with `count` strings that nobody has freed.
+    pub(super) unsafe fn texts(&self, array: *mut Text, count: c_uint) -> Vec<String> {
         if array.is_null() {
             return Vec::new();
         }
         let item = |i| {
-            // SAFETY: the library has returned an array of this length.
-            text(unsafe { *array.add(i) }).unwrap_or_default()
+            // SAFETY: the array has this length, and contains strings of the library or null.
+            unsafe { text(*array.add(i)) }.unwrap_or_default()
         };
         let texts = (0..count as usize).map(item).collect();
         // SAFETY: the array is ours, and not used again.
@@ -253,11 +256,14 @@ impl Aravis {
     }
 
     /// Takes over an array of numbers.
-    pub(super) fn numbers(&self, array: *mut i64, count: c_uint) -> Vec<i64> {
+    ///
+    /// # Safety
+    /// `array` is null, or a result of the library with `count` numbers that nobody has freed.
+    pub(super) unsafe fn numbers(&self, array: *mut i64, count: c_uint) -> Vec<i64> {
         if array.is_null() {
             return Vec::new();
         }
-        // SAFETY: the library has returned an array of this length.
+        // SAFETY: the array has this length.
         let numbers = (0..count as usize).map(|i| unsafe { *array.add(i) }).collect();
         // SAFETY: the array is ours, and not used again.
         unsafe { (self.functions.g_free)(array.cast()) };
@@ -266,12 +272,15 @@ impl Aravis {
 }
 
 /// Copies a string of the library; `None` if there is none.
-pub(super) fn text(text: Text) -> Option<String> {
+///
+/// # Safety
+/// `text` is null, or a string that ends with a zero and lives until this call returns. Results of
+/// the library live until its next call.
+pub(super) unsafe fn text(text: Text) -> Option<String> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: not null; the library's strings end with a zero, and live at least until its next
-    // call, while this one is copied at once.
+    // SAFETY: not null, and a string: see above.
     Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 

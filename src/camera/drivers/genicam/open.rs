@@ -45,7 +45,7 @@ pub(super) fn list() -> Result<Vec<Listed>, String> {
     });
     let get = |get: unsafe extern "C" fn(c_uint) -> *const c_char, index| {
         // SAFETY: `LIST` is held, so that the list cannot change; the string belongs to it.
-        text(unsafe { get(index) }).unwrap_or_default()
+        unsafe { text(get(index)) }.unwrap_or_default()
     };
     // SAFETY: `LIST` is held.
     let count = unsafe {

@@ -4,6 +4,7 @@
 //! of the driver uses the trait [`Webcams`]. Frames that never arrived are found by the kernel's
 //! frame numbers; the other systems number nothing, so that such losses cannot be detected there.
 
+mod mjpeg;
 mod reader;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 mod system;
@@ -316,6 +317,7 @@ pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<Imag
             }
         }
         Coding::Mjpeg => {
+            let bytes = &*mjpeg::with_tables(bytes);
             let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes));
             reader.set_format(image::ImageFormat::Jpeg);
             let (width, height) = reader.into_dimensions().ok()?;

@@ -76,7 +76,11 @@ impl Stream {
         }
         let mut buffer = slot(0);
         match call(self.node(), Request::DequeueBuffer, &mut buffer) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                // Ready without an image; a driver that stays so must not keep a processor busy.
+                std::thread::sleep(Duration::from_millis(1));
+                return Ok(None);
+            }
             other => other?,
         }
         let mapping = usize::try_from(buffer.index).ok().and_then(|i| self.buffers.get(i));
