@@ -2,7 +2,10 @@
 
 pub mod cpu;
 pub mod cuda;
+mod mlp;
 mod select;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 
 pub use select::{Choice, Failover, Notice, Selected, select};
 
