@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod cuda;
+mod graphics;
 mod mlp;
 mod select;
 #[cfg(feature = "wgpu")]

@@ -85,12 +85,13 @@ impl Mapped {
         self.here.load(Ordering::Acquire)
     }
 
-    /// Waits until the buffer is the host's. False after a failure.
-    pub(super) fn wait(&self, device: &wgpu::Device) -> bool {
+    /// Waits until the buffer is the host's, which it is after `submission` (`None`: after all
+    /// that was submitted). False after a failure.
+    pub(super) fn wait(&self, device: &wgpu::Device, submission: Option<SubmissionIndex>) -> bool {
         if !self.is_here() {
             let _ = device.poll(PollType::Poll);
         }
-        self.is_here() || (wait(device, None) && self.is_here())
+        self.is_here() || (wait(device, submission) && self.is_here())
     }
 
     /// Gives the buffer to the device.

@@ -12,7 +12,7 @@ use super::parameters::Target;
 use super::plan::{Plan, Shape};
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use crate::time::TimeRange;
-use wgpu::{BufferUsages, MapMode};
+use wgpu::{BufferUsages, MapMode, SubmissionIndex};
 
 /// Lanes, and slots.
 pub(super) const DEPTH: usize = 2;
@@ -32,6 +32,8 @@ struct Slot {
     /// The target, then places of counts or an event tensor.
     upload: Mapped,
     download: Mapped,
+    /// After which `download` holds the result.
+    submission: Option<SubmissionIndex>,
 }
 
 /// What a target is restored from.
@@ -71,6 +73,7 @@ impl Session {
         let slot = |_| Slot {
             upload: Mapped::new(device.buffer("event upload", bytes, to), true),
             download: Mapped::new(device.buffer("download", result, from), false),
+            submission: None,
         };
         let (lanes, slots) = (std::array::from_fn(lane), std::array::from_fn(slot));
         let plane = vec![0.0; shape.image.area()];
@@ -80,7 +83,7 @@ impl Session {
     /// Writes an image to a lane. False if the device failed.
     pub(super) fn write_image(&mut self, device: &Device, lane: usize, blur: &dyn Blurry) -> bool {
         let lane = &self.lanes[lane];
-        if !lane.wait(&device.device) {
+        if !lane.wait(&device.device, None) {
             return false;
         }
         let bytes = 4 * self.plane.len();
@@ -97,7 +100,7 @@ impl Session {
     /// Writes a target to a slot, and returns the bytes of its input.
     fn write_target(&mut self, device: &Device, work: &Work<'_>) -> Option<u64> {
         let slot = &self.slots[work.slot];
-        if !slot.upload.wait(&device.device) {
+        if !slot.upload.wait(&device.device, None) {
             return None;
         }
         let mut target = work.target;
@@ -160,7 +163,8 @@ impl Session {
             lane.request(MapMode::Write, lane.buffer.size(), &device.faults, None);
         }
         slot.download.request(MapMode::Read, bytes, &device.faults, Some(arrivals));
-        arrivals.expect(submission);
+        arrivals.expect(submission.clone());
+        self.slots[work.slot].submission = Some(submission);
         true
     }
 
@@ -178,8 +182,8 @@ impl Session {
         form: OutputFormat,
         take: &mut dyn FnMut(OutputRef<'_>),
     ) -> bool {
-        let download = &self.slots[slot].download;
-        if !download.wait(&device.device) {
+        let Slot { download, submission, .. } = &mut self.slots[slot];
+        if !download.wait(&device.device, submission.take()) {
             return false;
         }
         let bytes = result_bytes(self.plan.shape, form);
