@@ -4,7 +4,8 @@ use super::device::Faults;
 use crate::engine::EngineError;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 use wgpu::{Buffer, MapMode, PollType, SubmissionIndex};
 
 /// Submissions in flight; never more than a few.
@@ -50,14 +51,21 @@ fn wait(device: &wgpu::Device, submission_index: Option<SubmissionIndex>) -> boo
 /// A buffer that belongs to the host and to the device in turn.
 pub(super) struct Mapped {
     pub(super) buffer: Buffer,
-    /// Whether the host may access it.
-    here: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
 }
+
+/// States of a buffer: the device's, the host's, or lost with its device.
+const AWAY: u8 = 0;
+const HERE: u8 = 1;
+const LOST: u8 = 2;
+
+/// How long to wait for a callback after the device has finished.
+const CALLBACK: Duration = Duration::from_secs(5);
 
 impl Mapped {
     /// `here`: whether the buffer was mapped when it was made.
     pub(super) fn new(buffer: Buffer, here: bool) -> Self {
-        Self { buffer, here: Arc::new(AtomicBool::new(here)) }
+        Self { buffer, state: Arc::new(AtomicU8::new(if here { HERE } else { AWAY })) }
     }
 
     /// Asks for the buffer's first bytes, as soon as what was submitted so far is done with it.
@@ -69,34 +77,43 @@ impl Mapped {
         faults: &Arc<Faults>,
         arrivals: Option<&Arrivals>,
     ) {
-        let (here, faults) = (Arc::clone(&self.here), Arc::clone(faults));
+        let (state, faults) = (Arc::clone(&self.state), Arc::clone(faults));
         let notify = arrivals.map(|a| a.notify.clone());
         self.buffer.map_async(mode, ..bytes, move |outcome| {
             if outcome.is_err() {
                 faults.report("the device was lost while a result was expected");
             }
-            here.store(outcome.is_ok(), Ordering::Release);
+            state.store(if outcome.is_ok() { HERE } else { LOST }, Ordering::Release);
             // If the channel is full, the receiver has been notified already.
             let _ = notify.map(|n| n.try_send(()));
         });
     }
 
+    /// Whether the host may access it.
     pub(super) fn is_here(&self) -> bool {
-        self.here.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) == HERE
     }
 
     /// Waits until the buffer is the host's, which it is after `submission` (`None`: after all
     /// that was submitted). False after a failure.
     pub(super) fn wait(&self, device: &wgpu::Device, submission: Option<SubmissionIndex>) -> bool {
-        if !self.is_here() {
+        let away = || self.state.load(Ordering::Acquire) == AWAY;
+        if away() {
             let _ = device.poll(PollType::Poll);
         }
-        self.is_here() || (wait(device, submission) && self.is_here())
+        if away() && wait(device, submission) {
+            // The other thread may have taken the callback, and be about to call it.
+            let start = Instant::now();
+            while away() && start.elapsed() < CALLBACK {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+        self.is_here()
     }
 
     /// Gives the buffer to the device.
     pub(super) fn give(&self) {
-        self.here.store(false, Ordering::Release);
+        self.state.store(AWAY, Ordering::Release);
         self.buffer.unmap();
     }
 }
