@@ -229,7 +229,7 @@ impl Report {
             self.median_ms, self.runs, self.min_ms, self.max_ms, self.gflop, self.gflop_per_s
         );
         let total: f64 = self.parts_ms.iter().map(|(_, ms)| ms).sum();
-        for (name, ms) in self.parts_ms {
+        for (name, ms) in &self.parts_ms {
             println!("  {name:<14}{ms:>9.1} ms  {:>3.0} %", 100.0 * ms / total);
         }
         if let Some(mb) = self.peak_memory_mb {

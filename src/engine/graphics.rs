@@ -1,6 +1,7 @@
 //! Opens an engine on a graphics device through wgpu, if this program was built with it.
 
 use super::Engine;
+#[cfg(not(feature = "wgpu"))]
 use crate::network::Weights;
 
 /// An engine, and its device's name.
@@ -65,6 +66,9 @@ mod with_wgpu {
         weights: &Weights,
         threads: usize,
     ) -> Result<Opened, String> {
+        if !may_have_graphics() {
+            return Err("this computer has no graphics device that a driver serves".into());
+        }
         let found = adapters()?;
         let Some(best) = found.iter().find(|a| a.kind != DeviceKind::Software) else {
             return Err("wgpu finds only software devices".into());
@@ -81,6 +85,20 @@ mod with_wgpu {
             return Err(format!("{name} is slower: {times}"));
         }
         Ok(Opened { engine: Box::new(engine), reason: format!("{name} ({times})") })
+    }
+
+    /// Whether it is worth asking the drivers, which takes a tenth of a second, and more memory
+    /// where there is only a software driver.
+    fn may_have_graphics() -> bool {
+        if !cfg!(target_os = "linux") {
+            return true;
+        }
+        let render_node = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with("renderD"))
+        };
+        let nodes = std::fs::read_dir("/dev/dri").is_ok_and(|mut all| all.any(render_node));
+        // NVIDIA's own driver, and Windows' below WSL.
+        nodes || ["/dev/nvidiactl", "/dev/dxg"].iter().any(|p| std::path::Path::new(p).exists())
     }
 
     /// The shortest duration of a restoration, after one that is not measured. It does not depend

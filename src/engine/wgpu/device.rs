@@ -9,20 +9,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
 
-/// The first fault of a device. wgpu reports most of them through a callback.
+/// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
 #[derive(Default)]
-pub(super) struct Faults(Mutex<Option<String>>);
+pub(super) struct Faults {
+    first: Mutex<Option<String>>,
+    lost: Mutex<Option<String>>,
+}
+
+/// Keeps the first message, in one line: wgpu's have several.
+fn keep(place: &Mutex<Option<String>>, why: &str) {
+    let lines: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let mut first = place.lock().unwrap_or_else(PoisonError::into_inner);
+    first.get_or_insert_with(|| lines.join(" "));
+}
+
+fn read(place: &Mutex<Option<String>>) -> Option<String> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 impl Faults {
     pub(super) fn report(&self, why: &str) {
-        // wgpu's messages have several lines.
-        let lines: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| lines.join(" "));
-    }
-
-    fn first(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        keep(&self.first, why);
     }
 }
 
@@ -66,7 +73,7 @@ impl Device {
         }));
         let to = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, why| {
-            to.report(&format!("the device was lost: {why}"));
+            keep(&to.lost, &format!("the device was lost: {why}"));
         });
         Ok(Self { name, precision, device, queue, faults, pipelines: HashMap::new() })
     }
@@ -77,10 +84,11 @@ impl Device {
 
     /// An error if anything has failed so far.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        match self.faults.first() {
-            Some(why) => Err(EngineError::Device(format!("{} failed: {why}", self.name))),
-            None => Ok(()),
-        }
+        let Some(first) = read(&self.faults.first) else { return Ok(()) };
+        // Calls that fail because the device is lost are noticed before the loss.
+        let _ = self.device.poll(wgpu::PollType::Poll);
+        let why = read(&self.faults.lost).unwrap_or(first);
+        Err(EngineError::Device(format!("{} failed: {why}", self.name)))
     }
 
     /// A buffer of at least `bytes`; one that is too large is a fault, and the buffer is small.
