@@ -120,6 +120,8 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     var b1 = bias_b;
     var b2 = bias_b;
     var b3 = bias_b;
+    // Small maps leave most of a tile empty.
+    let busy = y0 + row < layer.first_row + layer.rows && x0 + column < layer.width;
     var matrix = layer.weights + output;
     for (var input = 0u; input < layer.inputs; input++) {
         for (var i = thread; i < SIDE * SIDE; i += THREADS) {
@@ -128,24 +130,26 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
             window[i] = input_at(y, x, input);
         }
         workgroupBarrier();
-        for (var ky = 0u; ky < KERNEL; ky++) {
-            for (var kx = 0u; kx < KERNEL; kx++) {
-                let place = (row + ky) * SIDE + column + kx;
-                let a = weights[matrix];
-                let b = weights[matrix + 1u];
-                let v0 = window[place];
-                let v1 = window[place + 4u];
-                let v2 = window[place + 8u];
-                let v3 = window[place + 12u];
-                a0 += a * v0;
-                b0 += b * v0;
-                a1 += a * v1;
-                b1 += b * v1;
-                a2 += a * v2;
-                b2 += b * v2;
-                a3 += a * v3;
-                b3 += b * v3;
-                matrix += layer.outputs;
+        if (busy) {
+            for (var ky = 0u; ky < KERNEL; ky++) {
+                for (var kx = 0u; kx < KERNEL; kx++) {
+                    let place = (row + ky) * SIDE + column + kx;
+                    let a = weights[matrix];
+                    let b = weights[matrix + 1u];
+                    let v0 = window[place];
+                    let v1 = window[place + 4u];
+                    let v2 = window[place + 8u];
+                    let v3 = window[place + 12u];
+                    a0 += a * v0;
+                    b0 += b * v0;
+                    a1 += a * v1;
+                    b1 += b * v1;
+                    a2 += a * v2;
+                    b2 += b * v2;
+                    a3 += a * v3;
+                    b3 += b * v3;
+                    matrix += layer.outputs;
+                }
             }
         }
         workgroupBarrier();

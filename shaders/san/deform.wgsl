@@ -43,10 +43,13 @@ fn bounded(i: i32, length: u32) -> u32 {
     return u32(clamp(i, 0, i32(length) - 1));
 }
 
+// Whether a pixel of the tile belongs to the rows to compute.
+fn computed(y: u32, x: u32) -> bool {
+    return y < layer.first_row + layer.rows && x < layer.width;
+}
+
 fn find(pixel: u32, y: u32, x: u32, tap: u32) {
-    if (y >= layer.first_row + layer.rows || x >= layer.width) {
-        places[pixel] = vec4<u32>();
-        parts[pixel] = vec4<f32>();
+    if (!computed(y, x)) {
         return;
     }
     let given = ((y - layer.first_row) * layer.width + x) * layer.stride;
@@ -74,7 +77,7 @@ fn find(pixel: u32, y: u32, x: u32, tap: u32) {
 }
 
 fn store(y: u32, x: u32, output: u32, sum: vec4<f32>) {
-    if (y < layer.first_row + layer.rows && x < layer.width) {
+    if (computed(y, x)) {
         result[(y * layer.width + x) * VECTORS + output] = narrow(sum);
     }
 }
@@ -95,6 +98,10 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     var b1 = bias_b;
     var b2 = bias_b;
     var b3 = bias_b;
+    // Four pixels of a thread are two rows apart. Small maps leave most of a tile empty.
+    let y = y0 + first / 16u;
+    let x = x0 + first % 16u;
+    let busy = computed(y, x);
     var matrix = layer.weights + output;
     for (var tap = 0u; tap < TAPS; tap++) {
         for (var pixel = thread; pixel < PIXELS; pixel += THREADS) {
@@ -105,6 +112,9 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
             for (var i = thread; i < PIXELS * 4u; i += THREADS) {
                 let pixel = i / 4u;
                 let vector = i % 4u;
+                if (!computed(y0 + pixel / 16u, x0 + pixel % 16u)) {
+                    continue;
+                }
                 let place = places[pixel] * VECTORS + vec4<u32>(input + vector);
                 let part = parts[pixel];
                 samples[vector * PIXELS + pixel] = part.x * vec4<f32>(source[place.x])
@@ -112,30 +122,29 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
                     + part.w * vec4<f32>(source[place.w]);
             }
             workgroupBarrier();
-            for (var vector = 0u; vector < 4u; vector++) {
-                let place = vector * PIXELS + first;
-                let a = weights[matrix];
-                let b = weights[matrix + 1u];
-                let v0 = samples[place];
-                let v1 = samples[place + 32u];
-                let v2 = samples[place + 64u];
-                let v3 = samples[place + 96u];
-                a0 += a * v0;
-                b0 += b * v0;
-                a1 += a * v1;
-                b1 += b * v1;
-                a2 += a * v2;
-                b2 += b * v2;
-                a3 += a * v3;
-                b3 += b * v3;
-                matrix += VECTORS;
+            if (busy) {
+                for (var vector = 0u; vector < 4u; vector++) {
+                    let place = vector * PIXELS + first;
+                    let a = weights[matrix];
+                    let b = weights[matrix + 1u];
+                    let v0 = samples[place];
+                    let v1 = samples[place + 32u];
+                    let v2 = samples[place + 64u];
+                    let v3 = samples[place + 96u];
+                    a0 += a * v0;
+                    b0 += b * v0;
+                    a1 += a * v1;
+                    b1 += b * v1;
+                    a2 += a * v2;
+                    b2 += b * v2;
+                    a3 += a * v3;
+                    b3 += b * v3;
+                    matrix += VECTORS;
+                }
             }
             workgroupBarrier();
         }
     }
-    // Four pixels of a thread: two rows apart.
-    let y = y0 + first / 16u;
-    let x = x0 + first % 16u;
     store(y, x, output, a0);
     store(y, x, output + 1u, b0);
     store(y + 2u, x, output, a1);

@@ -50,11 +50,14 @@ struct Sums {
     b3: vec4<f32>,
 }
 
-// One layer on `values`, for one thread's part.
-fn multiply(index: u32, first: u32, output: u32) -> Sums {
+// One layer on `values`, for one thread's part. A thread without pixels is not busy.
+fn multiply(index: u32, first: u32, output: u32, busy: bool) -> Sums {
     let bias_a = bias[layer.bias + index * VECTORS + output];
     let bias_b = bias[layer.bias + index * VECTORS + output + 1u];
     var s = Sums(bias_a, bias_a, bias_a, bias_a, bias_b, bias_b, bias_b, bias_b);
+    if (!busy) {
+        return s;
+    }
     var matrix = layer.weights + index * VECTORS * VECTORS + output;
     for (var input = 0u; input < VECTORS; input++) {
         let place = input * PIXELS + first;
@@ -145,6 +148,7 @@ fn main(
     let first = thread % STEP;
     let output = thread / STEP * 2u;
     let start = (block.y * blocks.x + block.x) * PIXELS + first;
+    let busy = start < layer.height * layer.width;
     let p0 = bounded(start);
     let p1 = bounded(start + STEP);
     let p2 = bounded(start + 2u * STEP);
@@ -157,11 +161,11 @@ fn main(
         gather(p2, corner, first + 2u * STEP, output);
         gather(p3, corner, first + 3u * STEP, output);
         workgroupBarrier();
-        let one = rectified(multiply(0u, first, output));
+        let one = rectified(multiply(0u, first, output, busy));
         workgroupBarrier();
         keep(one, first, output);
         workgroupBarrier();
-        let two = rectified(multiply(1u, first, output));
+        let two = rectified(multiply(1u, first, output, busy));
         workgroupBarrier();
         let w = vec4<f32>(area(p0, corner), area(p1, corner), area(p2, corner), area(p3, corner));
         total += w;
@@ -179,7 +183,7 @@ fn main(
         blend.b0 * share.x, blend.b1 * share.y, blend.b2 * share.z, blend.b3 * share.w),
         first, output);
     workgroupBarrier();
-    let last = multiply(2u, first, output);
+    let last = multiply(2u, first, output, busy);
     store(start, output, last.a0, last.b0);
     store(start + STEP, output, last.a1, last.b1);
     store(start + 2u * STEP, output, last.a2, last.b2);

@@ -107,9 +107,11 @@ impl WgpuEngine {
         self.session.as_ref().map_or(0, |s| s.plan.bytes)
     }
 
-    /// Ends the device, as a driver's reset does; everything fails from now on. For tests.
-    pub fn lose_device(&self) {
-        self.device.device.destroy();
+    /// A function that ends the device, as a driver's reset does: everything fails after it. For
+    /// tests.
+    pub fn device_loss(&self) -> impl Fn() + Send + 'static {
+        let device = self.device.device.clone();
+        move || device.destroy()
     }
 
     fn serves(&self, shape: Shape) -> bool {
