@@ -35,7 +35,7 @@ fn graphics() -> String {
         let status = match (&a.unusable, a.kind) {
             (Some(why), _) => format!("not used: {why}"),
             (None, DeviceKind::Software) => "software, used only with --engine wgpu".to_owned(),
-            (None, _) => "used where there is no CUDA device, if faster than the CPU".to_owned(),
+            (None, _) => "used by --engine auto if faster than the CPU".to_owned(),
         };
         let half = if a.half { "half" } else { "single" };
         let (ordinal, name, mib) = (a.ordinal, &a.name, a.binding_bytes >> 20);
