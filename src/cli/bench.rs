@@ -62,17 +62,17 @@ enum BenchEngine {
 
 /// An engine that is measured.
 enum Measured {
-    Cpu(CpuEngine),
+    Cpu(Box<CpuEngine>),
     #[cfg(feature = "wgpu")]
-    Wgpu(gem_live::engine::wgpu::WgpuEngine),
+    Wgpu(Box<gem_live::engine::wgpu::WgpuEngine>),
 }
 
 impl Measured {
     fn engine(&mut self) -> &mut dyn Engine {
         match self {
-            Self::Cpu(engine) => engine,
+            Self::Cpu(engine) => engine.as_mut(),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu(engine) => engine,
+            Self::Wgpu(engine) => engine.as_mut(),
         }
     }
 
@@ -197,7 +197,7 @@ impl Bench {
             BenchEngine::Cpu => {
                 let options = [("--gpu", self.gpu.is_some()), ("--single", self.single)];
                 without_effect("--engine cpu", options)?;
-                Ok(Measured::Cpu(CpuEngine::new(weights, self.threads)?))
+                Ok(Measured::Cpu(Box::new(CpuEngine::new(weights, self.threads)?)))
             }
             #[cfg(feature = "wgpu")]
             BenchEngine::Wgpu => {
@@ -206,11 +206,12 @@ impl Bench {
                 let index = self.gpu.unwrap_or(0);
                 let found = adapters()?.into_iter().find(|a| a.ordinal == index);
                 let device = found.ok_or_else(|| format!("there is no wgpu device {index}"))?;
-                Ok(Measured::Wgpu(if self.single {
+                let engine = if self.single {
                     WgpuEngine::with_precision(weights, &device, Precision::Single)?
                 } else {
                     WgpuEngine::new(weights, &device)?
-                }))
+                };
+                Ok(Measured::Wgpu(Box::new(engine)))
             }
             #[cfg(not(feature = "wgpu"))]
             BenchEngine::Wgpu => Err("this program was built without the feature wgpu".into()),

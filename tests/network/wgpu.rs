@@ -223,11 +223,11 @@ fn submit(
 fn collect(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let ready = queue.ready_channel();
     while !queue.is_ready() {
-        ready.recv_timeout(Duration::from_secs(60)).expect("no notification");
+        ready.recv_timeout(Duration::from_secs(60)).unwrap();
     }
     let mut left = want.iter();
     let mut compare = |one: OutputRef<'_>| {
-        let want = left.next().expect("one too many");
+        let Some(want) = left.next() else { panic!("one too many") };
         match (one, form) {
             (OutputRef::F32 { latent, ratio }, OutputFormat::F32) => {
                 assert!(latent == want.latent && ratio == want.ratio, "other numbers");

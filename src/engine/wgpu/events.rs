@@ -39,7 +39,7 @@ pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// The events of the exposure, sorted into bins as [`crate::event::eger`] does.
+/// The events of the exposure, sorted into bins as `src/event/eger.rs` does.
 pub(super) fn pack(events: &Events<'_>, to: &mut Vec<Packed>) -> Result<(), EngineError> {
     let (span, Size { width, height }) = (events.exposure, events.sensor);
     let bin_us = span.duration_us() / BINS as f64;
