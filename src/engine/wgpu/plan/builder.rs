@@ -1,6 +1,6 @@
 //! Memory and dispatches, one after the other.
 
-use super::Step;
+use super::step::Step;
 use crate::engine::wgpu::Precision;
 use crate::engine::wgpu::device::Device;
 use crate::engine::wgpu::layers::Layers;

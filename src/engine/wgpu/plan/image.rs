@@ -1,8 +1,8 @@
 //! From the image to what the fusion reads of it, and from the fusion to images.
 
-use super::Step;
 use super::builder::{Builder, Map};
 use super::convolution::Post;
+use super::step::Step;
 use crate::engine::wgpu::parameters::Head;
 use crate::engine::wgpu::shaders::{KernelName, Source};
 use crate::image::Size;

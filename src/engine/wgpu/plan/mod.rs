@@ -5,6 +5,7 @@ mod convolution;
 mod events;
 mod fusion;
 mod image;
+mod step;
 
 use super::device::Device;
 use super::layers::Layers;
@@ -12,7 +13,8 @@ use crate::event::CHANNELS;
 use crate::image::Size;
 use builder::Builder;
 use std::mem::take;
-use wgpu::{BindGroup, Buffer, BufferUsages, ComputePass, ComputePipeline};
+use step::Step;
+use wgpu::{Buffer, BufferUsages};
 
 /// Sizes that a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +34,6 @@ impl Shape {
             (own, other) => own == other,
         };
         enough && Self { events: None, ..self } == Self { events: None, ..wanted }
-    }
-}
-
-/// One dispatch.
-pub(super) struct Step {
-    pipeline: ComputePipeline,
-    group: BindGroup,
-    groups: [u32; 3],
-}
-
-impl Step {
-    pub(super) fn run(&self, pass: &mut ComputePass<'_>) {
-        let [x, y, z] = self.groups;
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.group, &[]);
-        pass.dispatch_workgroups(x, y, z);
     }
 }
 
