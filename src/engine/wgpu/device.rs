@@ -7,6 +7,7 @@ use crate::engine::EngineError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
 
 /// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
@@ -73,7 +74,7 @@ impl Device {
         }));
         let to = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, why| {
-            keep(&to.lost, &format!("the device was lost: {why}"));
+            keep(&to.lost, &format!("the device was lost {why}"));
         });
         Ok(Self { name, precision, device, queue, faults, pipelines: HashMap::new() })
     }
@@ -85,9 +86,19 @@ impl Device {
     /// An error if anything has failed so far.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         let Some(first) = read(&self.faults.first) else { return Ok(()) };
-        // Calls that fail because the device is lost are noticed before the loss.
-        let _ = self.device.poll(wgpu::PollType::Poll);
-        let why = read(&self.faults.lost).unwrap_or(first);
+        // Calls that fail because the device is lost are noticed before the loss, which wgpu reports
+        // when nothing runs any more, perhaps in the other thread.
+        let timeout = Some(Duration::from_secs(1));
+        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
+        let mut lost = read(&self.faults.lost);
+        for _ in 0..20 {
+            if lost.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            lost = read(&self.faults.lost);
+        }
+        let why = lost.unwrap_or(first);
         Err(EngineError::Device(format!("{} failed: {why}", self.name)))
     }
 
