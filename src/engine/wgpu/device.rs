@@ -73,8 +73,9 @@ impl Device {
             error => to.report(&error.to_string()),
         }));
         let to = Arc::clone(&faults);
-        device.set_device_lost_callback(move |_, why| {
-            keep(&to.lost, &format!("the device was lost {why}"));
+        device.set_device_lost_callback(move |_, why| match why.trim() {
+            "" => keep(&to.lost, "the device was lost"),
+            why => keep(&to.lost, &format!("the device was lost: {why}")),
         });
         Ok(Self { name, precision, device, queue, faults, pipelines: HashMap::new() })
     }
