@@ -1,5 +1,6 @@
-//! `gem-live bench`: measures the duration of one restoration on the CPU and of its parts.
+//! `gem-live bench`: measures the duration of one restoration, and on the CPU of its parts.
 
+use super::common::without_effect;
 use super::failure::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
 use gem_live::engine::{Engine, EventTensor, Image};
@@ -11,12 +12,13 @@ use serde::Serialize;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Measure one restoration on the CPU: time per part, GFLOP/s and peak memory.
+/// Measure one restoration: time (on the CPU per part), GFLOP/s and peak memory.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gem-live bench
-  gem-live bench --size 1152x768 --scale 4 --prior --json")]
+  gem-live bench --size 1152x768 --scale 4 --prior --json
+  gem-live bench --engine wgpu --gpu 0    on the first device that `gem-live devices` shows")]
 pub(crate) struct Bench {
     /// Image size; both sides are multiples of 16.
     #[arg(long, default_value = "288x192", value_parser = size)]
@@ -30,6 +32,15 @@ pub(crate) struct Bench {
     /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Engine: cpu or wgpu. `gem-live gpu-check` measures CUDA devices.
+    #[arg(long, value_enum, default_value_t)]
+    engine: BenchEngine,
+    /// Index of the wgpu device, as shown by `gem-live devices` [default: 0].
+    #[arg(long)]
+    gpu: Option<usize>,
+    /// Store feature maps in single precision also where the wgpu device has half precision.
+    #[arg(long)]
+    single: bool,
     /// Use weights that read the event prior, as the built-in ones do.
     #[arg(long)]
     prior: bool,
@@ -39,6 +50,49 @@ pub(crate) struct Bench {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// The engine to measure.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum BenchEngine {
+    #[default]
+    Cpu,
+    Wgpu,
+}
+
+/// An engine that is measured.
+enum Measured {
+    Cpu(Box<CpuEngine>),
+    #[cfg(feature = "wgpu")]
+    Wgpu(Box<gem_live::engine::wgpu::WgpuEngine>),
+}
+
+impl Measured {
+    fn engine(&mut self) -> &mut dyn Engine {
+        match self {
+            Self::Cpu(engine) => engine.as_mut(),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(engine) => engine.as_mut(),
+        }
+    }
+
+    /// Durations of the last restoration's parts, where they are known.
+    fn parts(&self) -> Option<Parts> {
+        match self {
+            Self::Cpu(engine) => Some(engine.parts()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(_) => None,
+        }
+    }
+
+    /// Number of CPU threads, and what computes.
+    fn describe(&self) -> (usize, String) {
+        match self {
+            Self::Cpu(engine) => (engine.threads(), format!("{:?}", engine.isa())),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(engine) => (1, format!("{}, {:?}", engine.name(), engine.precision())),
+        }
+    }
 }
 
 /// Parses `WIDTHxHEIGHT`.
@@ -68,7 +122,8 @@ struct Report {
     max_ms: f64,
     gflop: f64,
     gflop_per_s: f64,
-    parts_ms: [(&'static str, f64); 5],
+    /// Empty where the engine does not know them.
+    parts_ms: Vec<(&'static str, f64)>,
     peak_memory_mb: Option<f64>,
 }
 
@@ -79,7 +134,7 @@ impl Bench {
         let events = Size::new(cells(image.width), cells(image.height));
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
         let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
-        let mut engine = CpuEngine::new(&random_weights(input, &mut rng)?, self.threads)?;
+        let mut measured = self.open(&random_weights(input, &mut rng)?)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
             .map(|_| {
@@ -92,38 +147,41 @@ impl Bench {
         let voxels: Vec<EventTensor<'_>> = (maps.iter())
             .map(|data| EventTensor { data, height: events.height, width: events.width })
             .collect();
-        engine.restore(&blur, &voxels)?;
+        measured.engine().restore(&blur, &voxels)?;
         let mut runs = Vec::new();
         for _ in 0..self.runs.max(1) {
             let start = Instant::now();
-            engine.restore(&blur, &voxels)?;
-            runs.push((start.elapsed(), engine.parts()));
+            measured.engine().restore(&blur, &voxels)?;
+            runs.push((start.elapsed(), measured.parts()));
         }
         runs.sort_by_key(|(time, _)| *time);
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let time = |i: usize| runs.get(i).map_or(0.0, |(t, _)| ms(*t));
         let (median, parts) = runs.get(runs.len() / 2).copied().unwrap_or_default();
         let gflop = operations(input, image, events, self.instants) / 1e9;
-        let Parts { image_encoder, event_encoder, fusion, deformable, decoder } = parts;
+        let named = |Parts { image_encoder, event_encoder, fusion, deformable, decoder }| {
+            vec![
+                ("image encoder", ms(image_encoder)),
+                ("event encoder", ms(event_encoder)),
+                ("fusion", ms(fusion)),
+                ("deformable", ms(deformable)),
+                ("decoder", ms(decoder)),
+            ]
+        };
+        let (threads, instructions) = measured.describe();
         let report = Report {
             image: image.to_string(),
             events: events.to_string(),
             instants: self.instants,
-            threads: engine.threads(),
-            instructions: format!("{:?}", engine.isa()),
+            threads,
+            instructions,
             runs: runs.len(),
             median_ms: ms(median),
             min_ms: time(0),
             max_ms: time(runs.len() - 1),
             gflop,
             gflop_per_s: gflop / median.as_secs_f64(),
-            parts_ms: [
-                ("image encoder", ms(image_encoder)),
-                ("event encoder", ms(event_encoder)),
-                ("fusion", ms(fusion)),
-                ("deformable", ms(deformable)),
-                ("decoder", ms(decoder)),
-            ],
+            parts_ms: parts.map(named).unwrap_or_default(),
             peak_memory_mb: peak_memory_mb(),
         };
         if self.json {
@@ -132,6 +190,32 @@ impl Bench {
             report.print();
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn open(&self, weights: &Weights) -> Result<Measured, Failure> {
+        match self.engine {
+            BenchEngine::Cpu => {
+                let options = [("--gpu", self.gpu.is_some()), ("--single", self.single)];
+                without_effect("--engine cpu", options)?;
+                Ok(Measured::Cpu(Box::new(CpuEngine::new(weights, self.threads)?)))
+            }
+            #[cfg(feature = "wgpu")]
+            BenchEngine::Wgpu => {
+                use gem_live::engine::wgpu::{Precision, WgpuEngine, adapters};
+                without_effect("--engine wgpu", [("--threads", self.threads != 0)])?;
+                let index = self.gpu.unwrap_or(0);
+                let found = adapters()?.into_iter().find(|a| a.ordinal == index);
+                let device = found.ok_or_else(|| format!("there is no wgpu device {index}"))?;
+                let engine = if self.single {
+                    WgpuEngine::with_precision(weights, &device, Precision::Single)?
+                } else {
+                    WgpuEngine::new(weights, &device)?
+                };
+                Ok(Measured::Wgpu(Box::new(engine)))
+            }
+            #[cfg(not(feature = "wgpu"))]
+            BenchEngine::Wgpu => Err("this program was built without the feature wgpu".into()),
+        }
     }
 }
 
@@ -146,7 +230,7 @@ impl Report {
             self.median_ms, self.runs, self.min_ms, self.max_ms, self.gflop, self.gflop_per_s
         );
         let total: f64 = self.parts_ms.iter().map(|(_, ms)| ms).sum();
-        for (name, ms) in self.parts_ms {
+        for (name, ms) in &self.parts_ms {
             println!("  {name:<14}{ms:>9.1} ms  {:>3.0} %", 100.0 * ms / total);
         }
         if let Some(mb) = self.peak_memory_mb {

@@ -26,10 +26,11 @@ pub(super) struct Network {
 /// The engine to compute on.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(super) struct Compute {
-    /// Engine: auto (the first usable CUDA device, otherwise the CPU), cuda or cpu.
+    /// Engine: auto (the first usable CUDA device, otherwise a faster graphics card through wgpu,
+    /// otherwise the CPU), cuda, wgpu or cpu.
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineName,
-    /// Index of the CUDA device, as shown by `gem-live devices`.
+    /// Index of the CUDA or wgpu device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     pub(super) gpu: Option<usize>,
     /// Restore only the parts of an exposure that have events, and copy the rest: faster where
@@ -44,6 +45,7 @@ pub(super) enum EngineName {
     #[default]
     Auto,
     Cuda,
+    Wgpu,
     Cpu,
 }
 
@@ -52,6 +54,7 @@ impl Compute {
         match self.engine {
             EngineName::Auto => Choice::Auto,
             EngineName::Cuda => Choice::Cuda,
+            EngineName::Wgpu => Choice::Wgpu,
             EngineName::Cpu => Choice::Cpu,
         }
     }

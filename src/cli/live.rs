@@ -37,10 +37,11 @@ pub(crate) struct Live {
     /// Number of CPU threads; 0 uses one per processor [default: 0].
     #[arg(long)]
     threads: Option<usize>,
-    /// Engine: auto, cuda or cpu; none shows frames unrestored, to measure the pipeline itself.
+    /// Engine: auto, cuda, wgpu or cpu; none shows frames unrestored, to measure the pipeline
+    /// itself.
     #[arg(long, value_enum, default_value_t)]
     engine: LiveEngine,
-    /// Index of the CUDA device, as shown by `gem-live devices`.
+    /// Index of the CUDA or wgpu device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     gpu: Option<usize>,
     /// Restore only the parts of an exposure that have events, and copy the rest: faster where
@@ -74,6 +75,7 @@ enum LiveEngine {
     #[default]
     Auto,
     Cuda,
+    Wgpu,
     Cpu,
     #[value(alias = "null")]
     None,
@@ -106,7 +108,7 @@ impl Live {
                 without_effect("--engine none", [weights, threads, device, sparse])?;
             }
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
-            LiveEngine::Auto | LiveEngine::Cuda => {}
+            LiveEngine::Auto | LiveEngine::Cuda | LiveEngine::Wgpu => {}
         }
         if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
             // Filters are stages of the rig, and the built-in clip does not use a rig.
@@ -127,6 +129,7 @@ impl Live {
         let choice = match self.engine {
             LiveEngine::Auto => Choice::Auto,
             LiveEngine::Cuda => Choice::Cuda,
+            LiveEngine::Wgpu => Choice::Wgpu,
             LiveEngine::Cpu => Choice::Cpu,
             LiveEngine::None => return None,
         };

@@ -2,8 +2,12 @@
 
 pub mod cpu;
 pub mod cuda;
+mod graphics;
+mod mlp;
 mod select;
 mod sparse;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 
 pub use select::{Choice, Failover, Notice, Selected, select};
 pub use sparse::SparseEngine;

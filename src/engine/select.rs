@@ -1,7 +1,8 @@
-//! Selects the engine, and replaces it when a CUDA device fails.
+//! Selects the engine, and replaces it when its device fails.
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
+use super::graphics::{self, Opened};
 use super::{
     AsyncEngine, Blurry, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef,
     Restored,
@@ -13,11 +14,15 @@ use crossbeam_channel::{Receiver, never};
 /// The requested engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first usable CUDA device, otherwise the CPU.
+    /// The first usable CUDA device, otherwise a graphics card through wgpu if it is faster than
+    /// the CPU, otherwise the CPU.
     #[default]
     Auto,
     /// A CUDA device; an error if none is usable.
     Cuda,
+    /// A device through wgpu; an error if none is usable. The CPU as a software device is used
+    /// only if there is no other, or if its index is given.
+    Wgpu,
     /// The CPU.
     Cpu,
 }
@@ -26,20 +31,19 @@ pub enum Choice {
 pub struct Selected {
     /// The engine.
     pub engine: Box<dyn Engine>,
-    /// One line, such as `CUDA device 0 (...)`, or the CPU and why no CUDA device is used.
+    /// One line, such as `CUDA device 0 (...)`, or the CPU and why no other device is used.
     pub reason: String,
 }
 
 /// Called with one line for the user when an engine is replaced by another.
 pub type Notice = Box<dyn FnMut(&str) + Send>;
 
-/// Selects an engine. `device` is the index of a CUDA device in [`devices`]; `threads` is the
-/// number of CPU threads (0: one per processor). A CUDA device that fails later is replaced by the
-/// CPU, and `notice` is called once.
+/// Selects an engine. `device` is the index of a CUDA device in [`devices`], or with
+/// [`Choice::Wgpu`] of a device in `wgpu::adapters`; `threads` is the number of CPU threads (0: one
+/// per processor). A device that fails later is replaced by the CPU, and `notice` is called once.
 ///
 /// # Errors
-/// Fails if [`Choice::Cuda`] is requested and no device is usable, or if the threads cannot be
-/// started.
+/// Fails if the requested device is not usable, or if the threads cannot be started.
 pub fn select(
     weights: &Weights,
     choice: Choice,
@@ -47,38 +51,41 @@ pub fn select(
     threads: usize,
     notice: Notice,
 ) -> Result<Selected, EngineError> {
-    let card = match choice {
-        Choice::Cpu => Err("as requested".to_owned()),
-        Choice::Auto | Choice::Cuda => open(weights, device),
+    let cpu = |why: &str| {
+        let engine = CpuEngine::new(weights, threads)?;
+        let reason = format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+        Ok(Selected { engine: Box::new(engine), reason })
     };
-    match card {
-        Ok(card) => {
-            let reason = card.name().to_owned();
-            let weights = weights.clone();
-            let fallback =
-                Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
-            Ok(Selected {
-                engine: Box::new(Failover::new(Box::new(card), fallback, notice)),
-                reason,
-            })
-        }
-        Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),
-        Err(why) => {
-            let engine = CpuEngine::new(weights, threads)?;
-            let reason =
-                format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
-            Ok(Selected { engine: Box::new(engine), reason })
-        }
-    }
+    let found = match choice {
+        Choice::Cpu => return cpu("as requested"),
+        Choice::Cuda => open(weights, device).map_err(EngineError::Device)?,
+        Choice::Wgpu => graphics::open(weights, device).map_err(EngineError::Device)?,
+        Choice::Auto => match open(weights, device) {
+            Ok(selected) => selected,
+            // The index is one of a CUDA device.
+            Err(why) if device.is_some() => return cpu(&why),
+            Err(cuda) => match graphics::open_if_faster(weights, threads) {
+                Ok(selected) => selected,
+                Err(why) => return cpu(&format!("{cuda}; {why}")),
+            },
+        },
+    };
+    let weights = weights.clone();
+    let fallback = Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
+    let engine = Box::new(Failover::new(found.engine, fallback, notice));
+    Ok(Selected { engine, reason: found.reason })
 }
 
-fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> {
+fn open(weights: &Weights, device: Option<usize>) -> Result<Opened, String> {
     let cards = devices()?;
     let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
     let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
     for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
         match CudaEngine::new(weights, card, Precision::Half) {
-            Ok(engine) => return Ok(engine),
+            Ok(engine) => {
+                let reason = engine.name().to_owned();
+                return Ok(Opened { engine: Box::new(engine), reason });
+            }
             Err(error) => why = error.to_string(),
         }
     }

@@ -5,3 +5,4 @@ mod sim;
 mod simulate;
 mod soak;
 mod sources;
+mod wgpu;

@@ -16,3 +16,4 @@ mod thresholds;
 mod train_burn;
 mod train_gradients;
 mod train_runs;
+mod wgpu;

@@ -7,7 +7,7 @@ use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
 use std::process::ExitCode;
 
-/// List cameras and CUDA devices, and what is missing to use them.
+/// List cameras, CUDA devices and other graphics devices, and what is missing to use them.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,11 +19,40 @@ impl Devices {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         print!("{}", super::devices::cameras::report());
         print!("{}", cards());
+        print!("{}", graphics());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let isa = Isa::available().first().copied().unwrap_or(Isa::Portable);
         println!("processor: {threads} threads, {isa:?} instructions");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// One line per wgpu device, or one line with the reason why there is none.
+#[cfg(feature = "wgpu")]
+fn graphics() -> String {
+    use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, adapters};
+    let line = |a: &AdapterInfo| {
+        let status = match (&a.unusable, a.kind) {
+            (Some(why), _) => format!("not used: {why}"),
+            (None, DeviceKind::Software) => "software, used only with --engine wgpu".to_owned(),
+            (None, _) => "used by --engine auto if faster than the CPU".to_owned(),
+        };
+        let half = if a.half { "half" } else { "single" };
+        let (ordinal, name, mib) = (a.ordinal, &a.name, a.binding_bytes >> 20);
+        format!(
+            "wgpu device {ordinal}: {name}, {half} precision, buffers up to {mib} MiB; {status}\n"
+        )
+    };
+    match adapters() {
+        Ok(all) => all.iter().map(line).collect(),
+        Err(why) => format!("no wgpu device: {why}\n"),
+    }
+}
+
+/// This program was built without the engine.
+#[cfg(not(feature = "wgpu"))]
+fn graphics() -> String {
+    String::new()
 }
 
 /// One line per CUDA device, or one line with the reason why there is none.

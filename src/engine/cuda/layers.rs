@@ -2,6 +2,7 @@
 
 use super::device::{Device, Memory};
 use super::{Precision, pack};
+use crate::engine::mlp::FirstLayer;
 use crate::event::EventInput;
 use crate::network::{FUSION_LEVELS, Weights, parameters};
 use cudarc::driver::{DriverError, sys};
@@ -34,16 +35,13 @@ pub(super) struct Layers {
 pub(super) struct Position {
     /// Weights of relative row and column, on the card.
     pub(super) relative: Memory,
-    bias: Vec<f32>,
-    cell: [Vec<f32>; 2],
+    first: FirstLayer,
 }
 
 impl Position {
     /// The first layer's bias where an event cell has the given height and width.
     pub(super) fn bias(&self, cell: [f32; 2]) -> Vec<f32> {
-        (self.bias.iter().zip(&self.cell[0]).zip(&self.cell[1]))
-            .map(|((b, h), w)| b + h * cell[0] + w * cell[1])
-            .collect()
+        self.first.bias(cell)
     }
 }
 
@@ -92,16 +90,12 @@ impl Layers {
             let get = |layer: usize, what: &str| {
                 weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
             };
-            let (w0, inputs) = (get(0, "weight"), 2 * c + 4);
-            let columns = |from: usize| -> Vec<f32> {
-                (0..c).flat_map(|o| w0[o * inputs + from..][..c].iter().copied()).collect()
-            };
-            for (what, from) in [("event", 0), ("image", c + 4)] {
-                let w = columns(from);
+            let first = FirstLayer::new(weights, &name, c);
+            for (what, w) in [("event", &first.event), ("image", &first.image)] {
                 add(
                     format!("{name}.{what}"),
-                    &|| pack::conv(&w, 1, c, c, false),
-                    &pack::plain(&w, 1, c, c),
+                    &|| pack::conv(w, 1, c, c, false),
+                    &pack::plain(w, 1, c, c),
                     &vec![0.0; c],
                 )?;
             }
@@ -112,11 +106,8 @@ impl Layers {
                 later.iter().flat_map(|l| pack::plain(get(*l, "weight"), 1, c, c)).collect();
             let bias: Vec<f32> = later.iter().flat_map(|l| get(*l, "bias").to_vec()).collect();
             add(format!("{name}.mlp"), &halves, &plain, &bias)?;
-            let column =
-                |p: usize| -> Vec<f32> { (0..c).map(|o| w0[o * inputs + c + p]).collect() };
-            let relative = device.upload(&[column(0), column(1)].concat())?;
-            let bias = get(0, "bias").to_vec();
-            position.insert(name, Position { relative, bias, cell: [column(2), column(3)] });
+            let relative = device.upload(&first.relative)?;
+            position.insert(name, Position { relative, first });
         }
         // Uploads from pageable memory may return before the copy has ended.
         device.work.synchronize()?;

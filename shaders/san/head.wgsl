@@ -1,0 +1,102 @@
+// The end of the network: a 3x3 convolution of 16 channels to three, softplus (the ratio of sharp
+// to blurry), and the product with the blurry image. PIXELS: whether the result is the sharp image
+// in eight bits, or both in single precision, the sharp image first.
+//
+// A workgroup computes 16x16 pixels, a thread four neighbouring ones of a row.
+
+struct Layer {
+    height: u32,
+    width: u32,     // a multiple of 16
+    weights: u32,   // [input][kernel position], a fourth output of zeros
+    bias: u32,
+}
+
+struct Target {
+    overlap: array<vec4<f32>, 4>,
+    total: f32,
+    off_scale: f32,
+    on_scale: f32,
+    events: u32,
+    rounding: f32,
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
+}
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<storage, read> source: array<Map>;
+@group(0) @binding(2) var<storage, read> weights: array<mat4x4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> blurry: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<u32>;
+@group(0) @binding(6) var<uniform> target_: Target;
+
+const VECTORS: u32 = 4u;
+const SIDE: u32 = 18u;
+const THREADS: u32 = 64u;
+
+var<workgroup> window: array<vec4<f32>, SIDE * SIDE>;
+
+fn input_at(y: i32, x: i32, input: u32) -> vec4<f32> {
+    if (y < 0 || x < 0 || y >= i32(layer.height) || x >= i32(layer.width)) {
+        return vec4<f32>();
+    }
+    return vec4<f32>(source[(u32(y) * layer.width + u32(x)) * VECTORS + input]);
+}
+
+fn softplus(v: vec4<f32>) -> vec4<f32> {
+    return max(v, vec4<f32>()) + log(1.0 + exp(-abs(v)));
+}
+
+// Four neighbouring pixels of one channel.
+fn finish(place: u32, channel: u32, sums: vec4<f32>) {
+    let area = layer.height * layer.width;
+    let at = channel * area + place;
+    let ratio = softplus(sums);
+    let sharp = ratio * vec4<f32>(blurry[at], blurry[at + 1u], blurry[at + 2u], blurry[at + 3u]);
+    if (PIXELS) {
+        let byte = vec4<u32>(clamp(sharp, vec4<f32>(), vec4<f32>(1.0)) * 255.0 + target_.rounding);
+        result[at / 4u] = byte.x | byte.y << 8u | byte.z << 16u | byte.w << 24u;
+    } else {
+        for (var i = 0u; i < 4u; i++) {
+            result[at + i] = bitcast<u32>(sharp[i]);
+            result[3u * area + at + i] = bitcast<u32>(ratio[i]);
+        }
+    }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let y0 = block.y * 16u;
+    let x0 = block.x * 16u;
+    let row = thread / 4u;
+    let column = thread % 4u * 4u;
+    var s0 = bias[layer.bias];
+    var s1 = s0;
+    var s2 = s0;
+    var s3 = s0;
+    var matrix = layer.weights;
+    for (var input = 0u; input < VECTORS; input++) {
+        for (var i = thread; i < SIDE * SIDE; i += THREADS) {
+            window[i] = input_at(i32(y0 + i / SIDE) - 1, i32(x0 + i % SIDE) - 1, input);
+        }
+        workgroupBarrier();
+        for (var ky = 0u; ky < 3u; ky++) {
+            for (var kx = 0u; kx < 3u; kx++) {
+                let place = (row + ky) * SIDE + column + kx;
+                let m = weights[matrix];
+                s0 += m * window[place];
+                s1 += m * window[place + 1u];
+                s2 += m * window[place + 2u];
+                s3 += m * window[place + 3u];
+                matrix += 1u;
+            }
+        }
+        workgroupBarrier();
+    }
+    // Sides are multiples of 16: every pixel is inside.
+    let place = (y0 + row) * layer.width + x0 + column;
+    finish(place, 0u, vec4<f32>(s0.x, s1.x, s2.x, s3.x));
+    finish(place, 1u, vec4<f32>(s0.y, s1.y, s2.y, s3.y));
+    finish(place, 2u, vec4<f32>(s0.z, s1.z, s2.z, s3.z));
+}

@@ -1,0 +1,120 @@
+//! Opens an engine on a graphics device through wgpu, if this program was built with it.
+
+use super::Engine;
+#[cfg(not(feature = "wgpu"))]
+use crate::network::Weights;
+
+/// An engine, and its device's name.
+pub(super) struct Opened {
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) reason: String,
+}
+
+#[cfg(feature = "wgpu")]
+pub(super) use with_wgpu::{open, open_if_faster};
+
+/// An engine on a device, or why there is none.
+#[cfg(not(feature = "wgpu"))]
+pub(super) fn open(_: &Weights, _: Option<usize>) -> Result<Opened, String> {
+    Err("this program was built without the feature wgpu".into())
+}
+
+/// An engine on a graphics device that is faster than the CPU, or why there is none.
+#[cfg(not(feature = "wgpu"))]
+pub(super) fn open_if_faster(_: &Weights, _: usize) -> Result<Opened, String> {
+    Err("this program was built without the feature wgpu".into())
+}
+
+#[cfg(feature = "wgpu")]
+mod with_wgpu {
+    use super::Opened;
+    use crate::engine::cpu::CpuEngine;
+    use crate::engine::wgpu::{DeviceKind, WgpuEngine, adapters};
+    use crate::engine::{Engine, EngineError, EventTensor, Image};
+    use crate::image::Size;
+    use crate::network::Weights;
+    use std::time::{Duration, Instant};
+
+    /// Sizes and number of measured runs of the comparison, about a quarter of a second for two
+    /// CPU cores.
+    const IMAGE: Size = Size::new(288, 192);
+    const EVENTS: Size = Size::new(72, 48);
+    const RUNS: usize = 2;
+
+    /// An engine on a device, or why there is none.
+    pub(in crate::engine) fn open(
+        weights: &Weights,
+        device: Option<usize>,
+    ) -> Result<Opened, String> {
+        let found = adapters()?;
+        let mut why = format!("there is no wgpu device {}", device.unwrap_or(0));
+        for one in found.iter().filter(|a| device.is_none_or(|d| d == a.ordinal)) {
+            match WgpuEngine::new(weights, one) {
+                Ok(engine) => {
+                    let reason = engine.name().to_owned();
+                    return Ok(Opened { engine: Box::new(engine), reason });
+                }
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(why)
+    }
+
+    /// An engine on a graphics device that is faster than the CPU, or why there is none. The
+    /// result is `Err` on computers without graphics devices, too.
+    pub(in crate::engine) fn open_if_faster(
+        weights: &Weights,
+        threads: usize,
+    ) -> Result<Opened, String> {
+        if !may_have_graphics() {
+            return Err("this computer has no graphics device that a driver serves".into());
+        }
+        let found = adapters()?;
+        let Some(best) = found.iter().find(|a| a.kind != DeviceKind::Software) else {
+            return Err("wgpu finds only software devices".into());
+        };
+        let mut engine = WgpuEngine::new(weights, best).map_err(|e| e.to_string())?;
+        let name = engine.name().to_owned();
+        let device = duration(&mut engine).map_err(|e| e.to_string())?;
+        let cpu = CpuEngine::new(weights, threads)
+            .and_then(|mut cpu| duration(&mut cpu))
+            .map_err(|e| e.to_string())?;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let times = format!("{:.1} ms at {IMAGE}, the CPU {:.1} ms", ms(device), ms(cpu));
+        if device >= cpu {
+            return Err(format!("{name} is slower: {times}"));
+        }
+        Ok(Opened { engine: Box::new(engine), reason: format!("{name} ({times})") })
+    }
+
+    /// Whether it is worth asking the drivers, which takes a tenth of a second, and more memory
+    /// where there is only a software driver.
+    fn may_have_graphics() -> bool {
+        if !cfg!(target_os = "linux") {
+            return true;
+        }
+        let render_node = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with("renderD"))
+        };
+        let nodes = std::fs::read_dir("/dev/dri").is_ok_and(|mut all| all.any(render_node));
+        // NVIDIA's own driver, and Windows' below WSL.
+        nodes || ["/dev/nvidiactl", "/dev/dxg"].iter().any(|p| std::path::Path::new(p).exists())
+    }
+
+    /// The shortest duration of a restoration, after one that is not measured. It does not depend
+    /// on the values.
+    fn duration(engine: &mut dyn Engine) -> Result<Duration, EngineError> {
+        let image = vec![0.5; 3 * IMAGE.area()];
+        let events = vec![0.0; engine.event_input().channels() * EVENTS.area()];
+        let image = Image { data: &image, height: IMAGE.height, width: IMAGE.width };
+        let events = EventTensor { data: &events, height: EVENTS.height, width: EVENTS.width };
+        engine.restore(&image, &[events])?;
+        let mut best = Duration::MAX;
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            engine.restore(&image, &[events])?;
+            best = best.min(start.elapsed());
+        }
+        Ok(best)
+    }
+}

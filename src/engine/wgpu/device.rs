@@ -1,0 +1,188 @@
+//! An opened device: buffers, pipelines, and the first thing that went wrong.
+
+use super::Precision;
+use super::adapters::{AdapterInfo, needed};
+use super::shaders::{self, Kernel};
+use crate::engine::EngineError;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
+
+/// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
+#[derive(Default)]
+pub(super) struct Faults {
+    first: Mutex<Option<String>>,
+    lost: Mutex<Option<String>>,
+}
+
+/// Keeps the first message, in one line: wgpu's have several.
+fn keep(place: &Mutex<Option<String>>, why: &str) {
+    let lines: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let mut first = place.lock().unwrap_or_else(PoisonError::into_inner);
+    first.get_or_insert_with(|| lines.join(" "));
+}
+
+fn read(place: &Mutex<Option<String>>) -> Option<String> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl Faults {
+    pub(super) fn report(&self, why: &str) {
+        keep(&self.first, why);
+    }
+}
+
+pub(super) struct Device {
+    name: String,
+    pub(super) precision: Precision,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) faults: Arc<Faults>,
+    pipelines: HashMap<Kernel, ComputePipeline>,
+}
+
+impl Device {
+    pub(super) fn open(info: &AdapterInfo, precision: Precision) -> Result<Self, EngineError> {
+        let name = format!("wgpu device {}, {}", info.ordinal, info.name);
+        let refused =
+            |why: &str| EngineError::Device(format!("{name} cannot be used: {}", why.trim()));
+        if let Some(why) = &info.unusable {
+            return Err(refused(why));
+        }
+        if precision == Precision::Half && !info.half {
+            return Err(refused("its shaders have no half precision"));
+        }
+        let features =
+            if precision == Precision::Half { Features::SHADER_F16 } else { Features::empty() };
+        let adapter = info.adapter();
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("gem-live engine"),
+            required_features: features,
+            required_limits: needed(&adapter.limits()),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        });
+        let (device, queue) =
+            pollster::block_on(request).map_err(|error| refused(&error.to_string()))?;
+        let faults = Arc::new(Faults::default());
+        let to = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| match error {
+            wgpu::Error::OutOfMemory { .. } => to.report("it has too little memory"),
+            error => to.report(&error.to_string()),
+        }));
+        let to = Arc::clone(&faults);
+        device.set_device_lost_callback(move |_, why| match why.trim() {
+            "" => keep(&to.lost, "the device was lost"),
+            why => keep(&to.lost, &format!("the device was lost: {why}")),
+        });
+        Ok(Self { name, precision, device, queue, faults, pipelines: HashMap::new() })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An error if anything has failed so far.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        let Some(first) = read(&self.faults.first) else { return Ok(()) };
+        // Calls that fail because the device is lost are noticed before the loss, which wgpu reports
+        // when nothing runs any more, perhaps in the other thread.
+        let timeout = Some(Duration::from_secs(1));
+        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
+        let mut lost = read(&self.faults.lost);
+        for _ in 0..20 {
+            if lost.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            lost = read(&self.faults.lost);
+        }
+        let why = lost.unwrap_or(first);
+        Err(EngineError::Device(format!("{} failed: {why}", self.name)))
+    }
+
+    /// A buffer of at least `bytes`; one that is too large is a fault, and the buffer is small.
+    pub(super) fn buffer(&self, label: &str, bytes: u64, usage: BufferUsages) -> Buffer {
+        let limits = self.device.limits();
+        let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+        let mut size = bytes.max(16).next_multiple_of(16);
+        if size > most {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            self.faults.report(&format!(
+                "these sizes need a buffer of {} MiB, and its shaders read at most {} MiB",
+                mib(size),
+                mib(most)
+            ));
+            size = 16;
+        }
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: usage.contains(BufferUsages::MAP_WRITE),
+        })
+    }
+
+    /// A buffer that shaders read, with these contents.
+    pub(super) fn upload<T: bytemuck::Pod>(&self, label: &str, data: &[T]) -> Buffer {
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+        let buffer = self.buffer(label, bytes.len() as u64, usage);
+        if buffer.size() >= bytes.len() as u64 {
+            self.queue.write_buffer(&buffer, 0, bytes);
+        }
+        buffer
+    }
+
+    /// The pipeline of a kernel, compiled when first needed.
+    pub(super) fn pipeline(&mut self, kernel: &Kernel) -> ComputePipeline {
+        let (device, precision) = (&self.device, self.precision);
+        let make = || compile(device, kernel, precision);
+        self.pipelines.entry(kernel.clone()).or_insert_with(make).clone()
+    }
+}
+
+fn compile(device: &wgpu::Device, kernel: &Kernel, precision: Precision) -> ComputePipeline {
+    let label = Some(kernel.name.file());
+    let source = shaders::source(kernel, precision);
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label,
+        source: wgpu::ShaderSource::Wgsl(Cow::Owned(source)),
+    });
+    let entry = |(binding, kind): (usize, char)| wgpu::BindGroupLayoutEntry {
+        binding: binding as u32,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: match kind {
+                'u' => wgpu::BufferBindingType::Uniform,
+                'w' => wgpu::BufferBindingType::Storage { read_only: false },
+                _ => wgpu::BufferBindingType::Storage { read_only: true },
+            },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
+    };
+    let entries: Vec<_> = kernel.name.bindings().chars().enumerate().map(entry).collect();
+    let group = device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label,
+        bind_group_layouts: &[Some(&group)],
+        immediate_size: 0,
+    });
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label,
+        layout: Some(&layout),
+        module: &module,
+        entry_point: Some(kernel.name.entry()),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &[],
+            // Every shader writes its own before it reads it.
+            zero_initialize_workgroup_memory: false,
+        },
+        cache: None,
+    })
+}

@@ -1,0 +1,114 @@
+//! SAN's weights on a device.
+
+use super::device::Device;
+use super::pack::{Matrix, Order, Vector, matrices, vectors};
+use crate::engine::mlp::FirstLayer;
+use crate::event::EventInput;
+use crate::network::{FUSION_LEVELS, Weights, parameters};
+use std::collections::HashMap;
+use wgpu::Buffer;
+
+/// Where a layer's weights are, and its sizes in vectors of four channels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Layer {
+    pub(super) kernel: u32,
+    pub(super) inputs: u32,
+    pub(super) outputs: u32,
+    /// Its first matrix and vector.
+    pub(super) weights: u32,
+    pub(super) bias: u32,
+}
+
+/// All layers: convolutions by their published names; those of the fusion by the level's name and
+/// `.event`, `.image` (the two halves of the first layer), `.mlp` (the other three).
+pub(super) struct Layers {
+    layers: HashMap<String, Layer>,
+    pub(super) input: EventInput,
+    pub(super) weights: Buffer,
+    pub(super) bias: Buffer,
+    /// The fusion's first layers, by level.
+    pub(super) first: Vec<FirstLayer>,
+    /// First vector in `bias` of each level's weights of a pixel's position.
+    pub(super) position: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Packing {
+    layers: HashMap<String, Layer>,
+    weights: Vec<Matrix>,
+    bias: Vec<Vector>,
+}
+
+impl Packing {
+    fn add(&mut self, name: String, layer: Layer, weights: Vec<Matrix>, bias: Vec<Vector>) {
+        let at = (self.weights.len() as u32, self.bias.len() as u32);
+        self.layers.insert(name, Layer { weights: at.0, bias: at.1, ..layer });
+        self.weights.extend(weights);
+        self.bias.extend(bias);
+    }
+}
+
+impl Layers {
+    pub(super) fn new(device: &Device, weights: &Weights) -> Self {
+        let mut all = Packing::default();
+        let input = weights.event_input();
+        for (name, shape) in parameters(input) {
+            let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
+            else {
+                continue;
+            };
+            let (cout, cin, k) = (*cout, *cin, *k);
+            let order = if name.ends_with(".dcn") { Order::TapFirst } else { Order::InputFirst };
+            let inputs = cin.div_ceil(4);
+            // A workgroup of the convolution computes 16 outputs; the last one has a shader of
+            // its own.
+            let outputs = if name == "dec.conv" { 1 } else { cout.div_ceil(16) * 4 };
+            let [w, b] = ["weight", "bias"].map(|what| weights.get(&format!("{name}.{what}")));
+            let (kernel, shape) = (k as u32, [cout, cin, k * k]);
+            let layer = Layer {
+                kernel,
+                inputs: inputs as u32,
+                outputs: outputs as u32,
+                ..Layer::default()
+            };
+            let w = matrices(w, shape, [inputs, outputs], order);
+            all.add(name.to_owned(), layer, w, vectors(b, outputs));
+        }
+        let (mut first, mut position) = (Vec::new(), Vec::new());
+        for (i, level) in FUSION_LEVELS.iter().enumerate() {
+            let (c, name) = (level.channels, format!("msff{}", i + 1));
+            let v = c / 4;
+            let layer =
+                Layer { kernel: 1, inputs: v as u32, outputs: v as u32, ..Layer::default() };
+            let square = |w: &[f32]| matrices(w, [c, c, 1], [v, v], Order::InputFirst);
+            let own = FirstLayer::new(weights, &name, c);
+            for (what, w) in [("event", &own.event), ("image", &own.image)] {
+                all.add(format!("{name}.{what}"), layer, square(w), vectors(&[], v));
+            }
+            let get = |layer: usize, what: &str| {
+                weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
+            };
+            let later = [2, 4, 6];
+            let w = later.iter().flat_map(|l| square(get(*l, "weight"))).collect();
+            let b = later.iter().flat_map(|l| vectors(get(*l, "bias"), v)).collect();
+            all.add(format!("{name}.mlp"), layer, w, b);
+            position.push(all.bias.len() as u32);
+            all.bias.extend(vectors(&own.relative, 2 * v));
+            first.push(own);
+        }
+        let Packing { layers, weights, bias } = all;
+        Self {
+            layers,
+            input,
+            weights: device.upload("weights", &weights),
+            bias: device.upload("bias", &bias),
+            first,
+            position,
+        }
+    }
+
+    /// A layer; one without inputs and outputs for a name that SAN does not have.
+    pub(super) fn of(&self, name: &str) -> Layer {
+        self.layers.get(name).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,119 @@
+//! Buffers that the host writes or reads, and the thread that finds out when it may.
+
+use super::device::Faults;
+use crate::engine::EngineError;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+use wgpu::{Buffer, MapMode, PollType, SubmissionIndex};
+
+/// Submissions in flight; never more than a few.
+const MOST: usize = 16;
+
+/// Waits for submissions in its own thread, which lets wgpu call back, and so tells a channel
+/// when a result has arrived.
+pub(super) struct Arrivals {
+    submissions: Sender<SubmissionIndex>,
+    notify: Sender<()>,
+    pub(super) ready: Receiver<()>,
+}
+
+impl Arrivals {
+    /// Starts the thread, which ends when this is dropped.
+    pub(super) fn start(device: &wgpu::Device) -> Result<Self, EngineError> {
+        let (submissions, waiting) = bounded(MOST);
+        let (notify, ready) = bounded(MOST);
+        let device = device.clone();
+        std::thread::Builder::new()
+            .name("wgpu-arrivals".into())
+            .spawn(move || {
+                for index in waiting {
+                    // A failure is reported when the result is collected.
+                    let _ = wait(&device, Some(index));
+                }
+            })
+            .map_err(|e| EngineError::Threads(e.to_string()))?;
+        Ok(Self { submissions, notify, ready })
+    }
+
+    /// Waits for `submission`.
+    pub(super) fn expect(&self, submission: SubmissionIndex) {
+        // Never full: as many results are in flight as there are slots.
+        let _ = self.submissions.try_send(submission);
+    }
+}
+
+fn wait(device: &wgpu::Device, submission_index: Option<SubmissionIndex>) -> bool {
+    device.poll(PollType::Wait { submission_index, timeout: None }).is_ok()
+}
+
+/// A buffer that belongs to the host and to the device in turn.
+pub(super) struct Mapped {
+    pub(super) buffer: Buffer,
+    state: Arc<AtomicU8>,
+}
+
+/// States of a buffer: the device's, the host's, or lost with its device.
+const AWAY: u8 = 0;
+const HERE: u8 = 1;
+const LOST: u8 = 2;
+
+/// How long to wait for a callback after the device has finished.
+const CALLBACK: Duration = Duration::from_secs(5);
+
+impl Mapped {
+    /// `here`: whether the buffer was mapped when it was made.
+    pub(super) fn new(buffer: Buffer, here: bool) -> Self {
+        Self { buffer, state: Arc::new(AtomicU8::new(if here { HERE } else { AWAY })) }
+    }
+
+    /// Asks for the buffer's first bytes, as soon as what was submitted so far is done with it.
+    /// With `arrivals`, their channel is notified.
+    pub(super) fn request(
+        &self,
+        mode: MapMode,
+        bytes: u64,
+        faults: &Arc<Faults>,
+        arrivals: Option<&Arrivals>,
+    ) {
+        let (state, faults) = (Arc::clone(&self.state), Arc::clone(faults));
+        let notify = arrivals.map(|a| a.notify.clone());
+        self.buffer.map_async(mode, ..bytes, move |outcome| {
+            if outcome.is_err() {
+                faults.report("the device was lost while a result was expected");
+            }
+            state.store(if outcome.is_ok() { HERE } else { LOST }, Ordering::Release);
+            // If the channel is full, the receiver has been notified already.
+            let _ = notify.map(|n| n.try_send(()));
+        });
+    }
+
+    /// Whether the host may access it.
+    pub(super) fn is_here(&self) -> bool {
+        self.state.load(Ordering::Acquire) == HERE
+    }
+
+    /// Waits until the buffer is the host's, which it is after `submission` (`None`: after all
+    /// that was submitted). False after a failure.
+    pub(super) fn wait(&self, device: &wgpu::Device, submission: Option<SubmissionIndex>) -> bool {
+        let away = || self.state.load(Ordering::Acquire) == AWAY;
+        if away() {
+            let _ = device.poll(PollType::Poll);
+        }
+        if away() && wait(device, submission) {
+            // The other thread may have taken the callback, and be about to call it.
+            let start = Instant::now();
+            while away() && start.elapsed() < CALLBACK {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+        self.is_here()
+    }
+
+    /// Gives the buffer to the device.
+    pub(super) fn give(&self) {
+        self.state.store(AWAY, Ordering::Release);
+        self.buffer.unmap();
+    }
+}

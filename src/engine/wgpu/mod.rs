@@ -1,0 +1,274 @@
+//! SAN on any graphics device, by the WGSL shaders in `shaders/san/` through wgpu: Vulkan, Metal or
+//! DirectX 12.
+//!
+//! A plan holds all memory and dispatches for one pair of sizes; a session runs it, two exposures
+//! in flight; the queue in `queue.rs` is what the engine's other methods are made of.
+
+#![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
+
+mod adapters;
+mod device;
+mod events;
+mod job;
+mod layers;
+mod mapped;
+mod pack;
+mod parameters;
+mod plan;
+mod precision;
+mod queue;
+mod session;
+mod shaders;
+
+pub use adapters::{AdapterInfo, DeviceKind, adapters};
+pub use precision::Precision;
+
+use super::{
+    AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
+};
+use crate::event::EventInput;
+use crate::image::Size;
+use crate::network::Weights;
+use device::Device;
+use job::Job;
+use layers::Layers;
+use mapped::Arrivals;
+use parameters::Target;
+use plan::{Plan, Shape};
+use session::{DEPTH, Input, Session, Work};
+use std::collections::VecDeque;
+
+/// Events that a plan has space for at first; more than any MS-RBD frame has.
+const FIRST_EVENTS: usize = 1 << 18;
+
+/// The network on a graphics device.
+pub struct WgpuEngine {
+    session: Option<Session>,
+    jobs: VecDeque<Job>,
+    /// Finished jobs, for their memory.
+    spare_jobs: Vec<Job>,
+    /// The next exposure's lane, the next target's slot, and how many slots are in use.
+    next_lane: usize,
+    next_slot: usize,
+    busy_slots: usize,
+    layers: Layers,
+    arrivals: Arrivals,
+    device: Device,
+}
+
+impl WgpuEngine {
+    /// An engine on the given device, with maps in half precision where its shaders have it.
+    ///
+    /// # Errors
+    /// The device cannot be used or has too little memory; see [`AdapterInfo::unusable`].
+    pub fn new(weights: &Weights, info: &AdapterInfo) -> Result<Self, EngineError> {
+        let precision = if info.half { Precision::Half } else { Precision::Single };
+        Self::with_precision(weights, info, precision)
+    }
+
+    /// Like [`WgpuEngine::new`], with maps stored in the given precision.
+    ///
+    /// # Errors
+    /// Like [`WgpuEngine::new`], and if half precision is asked for where there is none.
+    pub fn with_precision(
+        weights: &Weights,
+        info: &AdapterInfo,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
+        let device = Device::open(info, precision)?;
+        let layers = Layers::new(&device, weights);
+        device.check()?;
+        let arrivals = Arrivals::start(&device.device)?;
+        Ok(Self {
+            session: None,
+            jobs: VecDeque::new(),
+            spare_jobs: Vec::new(),
+            next_lane: 0,
+            next_slot: 0,
+            busy_slots: 0,
+            layers,
+            arrivals,
+            device,
+        })
+    }
+
+    /// The device's index and name.
+    pub fn name(&self) -> &str {
+        self.device.name()
+    }
+
+    /// How feature maps are stored.
+    pub fn precision(&self) -> Precision {
+        self.device.precision
+    }
+
+    /// Device memory in bytes that the last restoration's plan holds, weights not counted.
+    pub fn plan_bytes(&self) -> u64 {
+        self.session.as_ref().map_or(0, |s| s.plan.bytes)
+    }
+
+    /// A function that ends the device, as a driver's reset does: everything fails after it. For
+    /// tests.
+    pub fn device_loss(&self) -> impl Fn() + Send + 'static {
+        let device = self.device.device.clone();
+        move || device.destroy()
+    }
+
+    fn serves(&self, shape: Shape) -> bool {
+        self.session.as_ref().is_some_and(|s| s.plan.shape.serves(shape))
+    }
+
+    /// Makes a plan for `shape`, unless the last one serves.
+    fn prepare(&mut self, shape: Shape) -> Result<(), EngineError> {
+        self.device.check()?;
+        if self.serves(shape) {
+            return Ok(());
+        }
+        // What the old plan holds is free before the new one asks.
+        self.forget();
+        let events = shape.events.map(|n| n.next_power_of_two().max(FIRST_EVENTS));
+        let plan = Plan::new(&mut self.device, &self.layers, Shape { events, ..shape });
+        let session = Session::new(&self.device, plan);
+        self.device.check()?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Drops the plan and everything in flight.
+    fn forget(&mut self) {
+        (self.session, self.busy_slots) = (None, 0);
+        self.spare_jobs.extend(self.jobs.drain(..));
+        for job in &mut self.spare_jobs {
+            job.left.clear();
+        }
+    }
+
+    /// Drops what is in flight after a failure, and returns its first cause.
+    fn fail(&mut self) -> EngineError {
+        self.forget();
+        self.device.faults.report("it does not answer");
+        match self.device.check() {
+            Err(error) => error,
+            Ok(()) => EngineError::Device(format!("{} failed", self.device.name())),
+        }
+    }
+
+    /// Refuses while exposures are in flight.
+    fn idle(&self) -> Result<(), EngineError> {
+        if self.jobs.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::Shape("exposures are in flight: collect them first".into()))
+    }
+
+    /// One image with event tensors of one size, both slots in turn.
+    fn run_tensors(
+        &mut self,
+        blur: &Image<'_>,
+        tensors: &[EventTensor<'_>],
+    ) -> Option<Vec<Restored>> {
+        let session = self.session.as_mut()?;
+        let (device, form) = (&self.device, OutputFormat::F32);
+        let mut out = Vec::with_capacity(tensors.len());
+        let mut collect = |session: &mut Session, i: usize| {
+            session.collect(device, i % DEPTH, form, &mut |one| out.extend(owned(one)))
+        };
+        if !session.write_image(device, 0, blur) {
+            return None;
+        }
+        for (i, tensor) in tensors.iter().enumerate() {
+            if i >= DEPTH && !collect(session, i - DEPTH) {
+                return None;
+            }
+            let work = Work {
+                slot: i % DEPTH,
+                lane: 0,
+                encode: i == 0,
+                target: Target::default(),
+                input: Input::Tensor(tensor.data),
+                form,
+            };
+            if !session.submit(device, &work, &self.arrivals) {
+                return None;
+            }
+        }
+        for i in tensors.len().saturating_sub(DEPTH)..tensors.len() {
+            if !collect(session, i) {
+                return None;
+            }
+        }
+        Some(out)
+    }
+}
+
+/// A copy of borrowed numbers.
+fn owned(one: OutputRef<'_>) -> Option<Restored> {
+    match one {
+        OutputRef::F32 { latent, ratio } => {
+            Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
+        }
+        OutputRef::U8(_) => None,
+    }
+}
+
+impl Engine for WgpuEngine {
+    fn event_input(&self) -> EventInput {
+        self.layers.input
+    }
+
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.idle()?;
+        blur.check()?;
+        targets.iter().try_for_each(|t| t.check(self.layers.input))?;
+        let image = Size::new(blur.width, blur.height);
+        let mut out = Vec::with_capacity(targets.len());
+        // Tensors may differ in size; runs of one size share an image encoding.
+        let same =
+            |a: &EventTensor<'_>, b: &EventTensor<'_>| (a.height, a.width) == (b.height, b.width);
+        for run in targets.chunk_by(same) {
+            let size = run.first().map_or(Size::new(16, 16), |v| Size::new(v.width, v.height));
+            self.prepare(Shape { image, sensor: size, padded: size, events: None })?;
+            match self.run_tensors(blur, run) {
+                Some(restored) => out.extend(restored),
+                None => return Err(self.fail()),
+            }
+        }
+        Ok(out)
+    }
+
+    fn restore_events(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+    ) -> Result<Vec<Restored>, EngineError> {
+        let mut out = Vec::with_capacity(events.targets.len());
+        let take = &mut |_, one: OutputRef<'_>| out.extend(owned(one));
+        self.restore_lent(blur, events, OutputFormat::F32, take)?;
+        Ok(out)
+    }
+
+    fn restore_lent(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+        form: OutputFormat,
+        take: &mut dyn FnMut(usize, OutputRef<'_>),
+    ) -> Result<(), EngineError> {
+        self.idle()?;
+        blur.check()?;
+        self.submit(blur, events, form)?;
+        let mut index = 0;
+        self.collect(&mut |one| {
+            take(index, one);
+            index += 1;
+        })
+    }
+
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
+        Some(self)
+    }
+}

@@ -1,0 +1,160 @@
+//! Memory and dispatches, one after the other.
+
+use super::step::Step;
+use crate::engine::wgpu::Precision;
+use crate::engine::wgpu::device::Device;
+use crate::engine::wgpu::layers::Layers;
+use crate::engine::wgpu::shaders::{Kernel, KernelName};
+use crate::image::Size;
+use bytemuck::Pod;
+use wgpu::{Buffer, BufferBinding, BufferUsages};
+
+/// Distance of uniform blocks in their buffer, the largest alignment that a device asks for.
+const BLOCK_BYTES: u64 = 256;
+/// Uniform blocks that there is space for. Images of 2048x1536 need 80.
+const BLOCKS: u64 = 1024;
+/// Most groups along one axis of a dispatch that every device allows, as a power of two.
+const MOST_GROUPS: usize = 32_768;
+
+/// A feature map on the device, channels last.
+#[derive(Clone, Debug)]
+pub(super) struct Map {
+    pub(super) buffer: Buffer,
+    pub(super) size: Size,
+    /// Channels of a pixel in vectors of four.
+    pub(super) vectors: u32,
+}
+
+/// Makes a plan. The network's parts are methods of it in this folder's other files.
+pub(super) struct Builder<'a> {
+    pub(super) device: &'a mut Device,
+    pub(super) layers: &'a Layers,
+    pub(super) steps: Vec<Step>,
+    /// Memory whose contents are no longer needed by later dispatches.
+    free: Vec<Buffer>,
+    blocks: Buffer,
+    used_blocks: u64,
+    pub(super) bytes: u64,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(device: &'a mut Device, layers: &'a Layers) -> Self {
+        let usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
+        let blocks = device.buffer("parameters", BLOCKS * BLOCK_BYTES, usage);
+        Self {
+            device,
+            layers,
+            steps: Vec::new(),
+            free: Vec::new(),
+            blocks,
+            used_blocks: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn buffer(&mut self, label: &str, bytes: u64, usage: BufferUsages) -> Buffer {
+        let buffer = self.device.buffer(label, bytes, usage);
+        self.bytes += buffer.size();
+        buffer
+    }
+
+    /// Memory for maps: what was released, if it is large enough and not much too large.
+    pub(super) fn scratch(&mut self, bytes: u64) -> Buffer {
+        let fits = |b: &&Buffer| b.size() >= bytes && b.size() / 2 <= bytes;
+        let best = self.free.iter().filter(fits).min_by_key(|b| b.size()).cloned();
+        match best {
+            Some(buffer) => {
+                self.free.retain(|b| *b != buffer);
+                buffer
+            }
+            None => self.buffer("map", bytes, BufferUsages::STORAGE),
+        }
+    }
+
+    pub(super) fn map(&mut self, size: Size, vectors: u32) -> Map {
+        let vector = if self.device.precision == Precision::Half { 8 } else { 16 };
+        let buffer = self.scratch(size.area() as u64 * u64::from(vectors) * vector);
+        Map { buffer, size, vectors }
+    }
+
+    /// Gives memory to the maps that follow. Nothing that follows may read it.
+    pub(super) fn release(&mut self, buffer: Buffer) {
+        self.free.push(buffer);
+    }
+
+    /// A dispatch: its uniform block, and its other bindings in order.
+    pub(super) fn step<T: Pod>(
+        &mut self,
+        kernel: impl Into<Kernel>,
+        groups: [usize; 3],
+        block: &T,
+        bindings: &[&Buffer],
+    ) -> Step {
+        let bytes = bytemuck::bytes_of(block);
+        if self.used_blocks == BLOCKS {
+            self.device.faults.report("the images are too large");
+            self.used_blocks = 0;
+        }
+        let offset = self.used_blocks * BLOCK_BYTES;
+        self.used_blocks += 1;
+        let buffer = self.blocks.clone();
+        self.device.queue.write_buffer(&buffer, offset, bytes);
+        let size = wgpu::BufferSize::new(bytes.len() as u64);
+        self.step_of(
+            kernel.into(),
+            groups,
+            BufferBinding { buffer: &buffer, offset, size },
+            bindings,
+        )
+    }
+
+    /// The same with a uniform block that is written elsewhere.
+    pub(super) fn step_of(
+        &mut self,
+        kernel: Kernel,
+        groups: [usize; 3],
+        block: BufferBinding<'_>,
+        bindings: &[&Buffer],
+    ) -> Step {
+        let first =
+            wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(block) };
+        let others = bindings.iter().enumerate().map(|(i, buffer)| wgpu::BindGroupEntry {
+            binding: i as u32 + 1,
+            resource: buffer.as_entire_binding(),
+        });
+        let entries: Vec<_> = std::iter::once(first).chain(others).collect();
+        let pipeline = self.device.pipeline(&kernel);
+        let group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name.file()),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Step { pipeline, group, groups: groups.map(|n| n as u32) }
+    }
+
+    /// Appends a dispatch.
+    pub(super) fn launch<T: Pod>(
+        &mut self,
+        kernel: impl Into<Kernel>,
+        groups: [usize; 3],
+        block: &T,
+        bindings: &[&Buffer],
+    ) {
+        let step = self.step(kernel, groups, block, bindings);
+        self.steps.push(step);
+    }
+
+    /// Appends a dispatch with one thread per item, `threads` in a group.
+    pub(super) fn flat<T: Pod>(
+        &mut self,
+        name: KernelName,
+        items: usize,
+        threads: usize,
+        block: &T,
+        bindings: &[&Buffer],
+    ) {
+        let groups = items.div_ceil(threads).max(1);
+        let groups = [groups.min(MOST_GROUPS), groups.div_ceil(MOST_GROUPS), 1];
+        self.launch(name, groups, block, bindings);
+    }
+}

@@ -1,0 +1,56 @@
+//! From the image to what the fusion reads of it, and from the fusion to images.
+
+use super::builder::{Builder, Map};
+use super::convolution::Post;
+use super::step::Step;
+use crate::engine::wgpu::parameters::Head;
+use crate::engine::wgpu::shaders::{KernelName, Source};
+use crate::image::Size;
+use wgpu::Buffer;
+
+impl Builder<'_> {
+    pub(super) fn image_part(&mut self, size: Size, blurry: &Buffer) -> Vec<Map> {
+        let input = self.planes(size, 3, blurry, 0.5, 2.0);
+        self.encoder("im_enc", input, |b, level, features| {
+            b.conv(&format!("msff{}.image", level + 1), features, Source::Plain, Post::Linear)
+        })
+    }
+
+    /// From the fused levels, finest first, to the head's input.
+    pub(super) fn decode(&mut self, mut fused: Vec<Map>) -> Map {
+        let mut x = fused.pop();
+        for level in 1..=4 {
+            let (Some(coarse), Some(skip)) = (x.take(), fused.pop()) else { break };
+            let layer = |j: usize| format!("dec.up{level}.conv{j}");
+            let sum = self.conv(&layer(1), &coarse, Source::Upsampled, Post::ReluAdd(&skip));
+            self.release(coarse.buffer);
+            self.release(skip.buffer);
+            x = Some(self.conv(&layer(2), &sum, Source::Plain, Post::Relu));
+            self.release(sum.buffer);
+        }
+        x.unwrap_or_else(|| self.map(Size::new(16, 16), 4))
+    }
+
+    /// The end of the network, as a dispatch of its own for each form of the result.
+    pub(super) fn head(
+        &mut self,
+        x: &Map,
+        blurry: &Buffer,
+        target: &Buffer,
+        to: &Buffer,
+        pixels: bool,
+    ) -> Step {
+        let layer = self.layers.of("dec.conv");
+        let Size { width, height } = x.size;
+        let block = Head {
+            height: height as u32,
+            width: width as u32,
+            weights: layer.weights,
+            bias: layer.bias,
+        };
+        let (weights, bias) = (self.layers.weights.clone(), self.layers.bias.clone());
+        let bindings = [&x.buffer, &weights, &bias, blurry, to, target];
+        let groups = [width.div_ceil(16), height.div_ceil(16), 1];
+        self.step(KernelName::Head { pixels }, groups, &block, &bindings)
+    }
+}

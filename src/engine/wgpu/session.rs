@@ -1,0 +1,203 @@
+//! A plan at work: memory that host and device exchange, for the exposures in flight.
+//!
+//! What the host writes of an exposure lies in one of two lanes, what it exchanges for a target in
+//! one of two slots; everything else is the plan's, since a queue executes in order. Every target
+//! is one submission: copies to the device, the image's encoder if the exposure is new, events,
+//! fusion, decoder, and the copy of the result.
+
+use super::device::Device;
+use super::events::Packed;
+use super::mapped::{Arrivals, Mapped};
+use super::parameters::Target;
+use super::plan::{Plan, Shape};
+use crate::engine::{Blurry, OutputFormat, OutputRef};
+use crate::time::TimeRange;
+use wgpu::{BufferUsages, MapMode, SubmissionIndex};
+
+/// Lanes, and slots.
+pub(super) const DEPTH: usize = 2;
+const TARGET_BYTES: u64 = size_of::<Target>() as u64;
+
+pub(super) struct Session {
+    pub(super) plan: Plan,
+    lanes: [Mapped; DEPTH],
+    slots: [Slot; DEPTH],
+    /// One plane of an image, since mapped memory can only be written.
+    plane: Vec<f32>,
+    keys: Vec<u32>,
+}
+
+/// Memory of one target.
+struct Slot {
+    /// The target, then places of counts or an event tensor.
+    upload: Mapped,
+    download: Mapped,
+    /// After which `download` holds the result.
+    submission: Option<SubmissionIndex>,
+}
+
+/// What a target is restored from.
+pub(super) enum Input<'a> {
+    Events(&'a [Packed], TimeRange),
+    Tensor(&'a [f32]),
+}
+
+/// A target to submit.
+pub(super) struct Work<'a> {
+    pub(super) slot: usize,
+    pub(super) lane: usize,
+    /// The lane's image has to be encoded first.
+    pub(super) encode: bool,
+    pub(super) target: Target,
+    pub(super) input: Input<'a>,
+    pub(super) form: OutputFormat,
+}
+
+fn result_bytes(shape: Shape, form: OutputFormat) -> u64 {
+    let area = shape.image.area() as u64;
+    match form {
+        OutputFormat::F32 => 24 * area,
+        OutputFormat::U8(_) => 3 * area,
+    }
+}
+
+impl Session {
+    pub(super) fn new(device: &Device, plan: Plan) -> Self {
+        let shape = plan.shape;
+        let to = BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC;
+        let from = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+        let image = 12 * shape.image.area() as u64;
+        let bytes = TARGET_BYTES + plan.input.size();
+        let result = result_bytes(shape, OutputFormat::F32);
+        let lane = |_| Mapped::new(device.buffer("image upload", image, to), true);
+        let slot = |_| Slot {
+            upload: Mapped::new(device.buffer("event upload", bytes, to), true),
+            download: Mapped::new(device.buffer("download", result, from), false),
+            submission: None,
+        };
+        let (lanes, slots) = (std::array::from_fn(lane), std::array::from_fn(slot));
+        let plane = vec![0.0; shape.image.area()];
+        Self { plan, lanes, slots, plane, keys: Vec::new() }
+    }
+
+    /// Writes an image to a lane. False if the device failed.
+    pub(super) fn write_image(&mut self, device: &Device, lane: usize, blur: &dyn Blurry) -> bool {
+        let lane = &self.lanes[lane];
+        if !lane.wait(&device.device, None) {
+            return false;
+        }
+        let bytes = 4 * self.plane.len();
+        for channel in 0..3 {
+            blur.write_plane(channel, &mut self.plane);
+            let range = (channel * bytes) as u64..((channel + 1) * bytes) as u64;
+            let Ok(mut view) = lane.buffer.get_mapped_range_mut(range) else { return false };
+            view.copy_from_slice(bytemuck::cast_slice(&self.plane));
+        }
+        lane.give();
+        true
+    }
+
+    /// Writes a target to a slot, and returns the bytes of its input.
+    fn write_target(&mut self, device: &Device, work: &Work<'_>) -> Option<u64> {
+        let slot = &self.slots[work.slot];
+        if !slot.upload.wait(&device.device, None) {
+            return None;
+        }
+        let mut target = work.target;
+        let input: &[u8] = match work.input {
+            Input::Events(packed, span) => {
+                super::events::keys(packed, span, &mut self.keys);
+                target.events = self.keys.len() as u32;
+                bytemuck::cast_slice(&self.keys)
+            }
+            Input::Tensor(data) => bytemuck::cast_slice(data),
+        };
+        let buffer = &slot.upload.buffer;
+        let end = TARGET_BYTES + input.len() as u64;
+        buffer
+            .get_mapped_range_mut(..TARGET_BYTES)
+            .ok()?
+            .copy_from_slice(bytemuck::bytes_of(&target));
+        if !input.is_empty() {
+            buffer.get_mapped_range_mut(TARGET_BYTES..end).ok()?.copy_from_slice(input);
+        }
+        slot.upload.give();
+        Some(input.len() as u64)
+    }
+
+    /// Submits a target. False if the device failed.
+    pub(super) fn submit(&mut self, device: &Device, work: &Work<'_>, arrivals: &Arrivals) -> bool {
+        let Some(input) = self.write_target(device, work) else { return false };
+        let (plan, slot) = (&self.plan, &self.slots[work.slot]);
+        let lane = &self.lanes[work.lane];
+        let mut encoder = device
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("target") });
+        let upload = &slot.upload.buffer;
+        encoder.copy_buffer_to_buffer(upload, 0, &plan.target, 0, TARGET_BYTES);
+        if input > 0 {
+            encoder.copy_buffer_to_buffer(upload, TARGET_BYTES, &plan.input, 0, input);
+        }
+        if work.encode {
+            encoder.copy_buffer_to_buffer(&lane.buffer, 0, &plan.blurry, 0, plan.blurry.size());
+        }
+        if !plan.count.is_empty() {
+            encoder.clear_buffer(&plan.counts, 0, None);
+        }
+        let (head, result) = match work.form {
+            OutputFormat::F32 => &plan.numbers,
+            OutputFormat::U8(_) => &plan.pixels,
+        };
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        if work.encode {
+            plan.image.iter().for_each(|step| step.run(&mut pass));
+        }
+        let steps = plan.count.iter().chain(&plan.events).chain(&plan.body).chain([head]);
+        steps.for_each(|step| step.run(&mut pass));
+        drop(pass);
+        let bytes = result_bytes(plan.shape, work.form);
+        encoder.copy_buffer_to_buffer(result, 0, &slot.download.buffer, 0, bytes);
+        let submission = device.queue.submit([encoder.finish()]);
+        slot.upload.request(MapMode::Write, upload.size(), &device.faults, None);
+        if work.encode {
+            lane.request(MapMode::Write, lane.buffer.size(), &device.faults, None);
+        }
+        slot.download.request(MapMode::Read, bytes, &device.faults, Some(arrivals));
+        arrivals.expect(submission.clone());
+        self.slots[work.slot].submission = Some(submission);
+        true
+    }
+
+    /// Whether a slot's result has arrived.
+    pub(super) fn is_ready(&self, device: &Device, slot: usize) -> bool {
+        let _ = device.device.poll(wgpu::PollType::Poll);
+        self.slots[slot].download.is_here()
+    }
+
+    /// Waits for a slot's result and passes it to `take`. False if the device failed.
+    pub(super) fn collect(
+        &mut self,
+        device: &Device,
+        slot: usize,
+        form: OutputFormat,
+        take: &mut dyn FnMut(OutputRef<'_>),
+    ) -> bool {
+        let Slot { download, submission, .. } = &mut self.slots[slot];
+        if !download.wait(&device.device, submission.take()) {
+            return false;
+        }
+        let bytes = result_bytes(self.plan.shape, form);
+        let Ok(view) = download.buffer.get_mapped_range(..bytes) else { return false };
+        match form {
+            OutputFormat::F32 => {
+                let all: &[f32] = bytemuck::cast_slice(&view);
+                let (latent, ratio) = all.split_at(all.len() / 2);
+                take(OutputRef::F32 { latent, ratio });
+            }
+            OutputFormat::U8(_) => take(OutputRef::U8(&view)),
+        }
+        drop(view);
+        download.give();
+        true
+    }
+}
