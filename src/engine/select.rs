@@ -54,6 +54,7 @@ pub fn select(
     match card {
         Ok(card) => {
             let reason = card.name().to_owned();
+            tracing::info!("engine: {reason}");
             let weights = weights.clone();
             let fallback =
                 Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
@@ -67,6 +68,7 @@ pub fn select(
             let engine = CpuEngine::new(weights, threads)?;
             let reason =
                 format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+            tracing::info!("engine: {reason}");
             Ok(Selected { engine: Box::new(engine), reason })
         }
     }
@@ -117,6 +119,7 @@ impl Failover {
     /// [`EngineError::Replaced`] on success, otherwise the error to report.
     fn replace(&mut self, why: String) -> EngineError {
         let Some(fallback) = self.fallback.take() else { return EngineError::Device(why) };
+        tracing::error!("the engine failed: {why}; continuing on the CPU");
         (self.notice)(&format!("{why}; continuing on the CPU"));
         match fallback() {
             Ok(engine) => {
