@@ -1,5 +1,8 @@
 //! Recordings, datasets and weights on disk.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod checkpoint;
 mod dataset;
 mod datasets;
