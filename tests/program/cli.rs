@@ -35,7 +35,7 @@ fn messages(output: &Output) -> Vec<String> {
 }
 
 /// A recording of a size that needs padding on both axes, blue on its left, red on its right.
-fn recording(channels: usize) -> Pair {
+pub(crate) fn recording(channels: usize) -> Pair {
     let size = Size::new(50, 36);
     let colour = |c: usize, x: usize| match (c, x < 25) {
         (0, true) | (2, false) => 200,
