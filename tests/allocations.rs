@@ -42,6 +42,9 @@ fn bytes_per_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
 
 #[test]
 fn frames_events_and_event_maps_are_not_allocated_again() {
+    // As in the program: the spans of the stages are compiled in and disabled.
+    let level = tracing_subscriber::filter::LevelFilter::INFO;
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::sink).init();
     let _profiler = dhat::Profiler::builder().testing().build();
     // The events of one frame need more than twice the memory of its image.
     let per_frame = bytes_per_frame("load:192x128@50,500k", nothing(), 100);

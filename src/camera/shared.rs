@@ -104,10 +104,34 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) fn send_status(&self, status: Status) {
+        self.log(&status);
         let mut status = status;
         while let Err(TrySendError::Full(returned)) = self.status.0.try_send(status) {
             let _ = self.status.1.try_recv();
             status = returned;
+        }
+    }
+
+    fn log(&self, status: &Status) {
+        let camera = self.name.as_str();
+        match status {
+            Status::Connected(Identity { model, serial, firmware, .. }, _) => {
+                tracing::info!(camera, model, serial, firmware, "connected");
+            }
+            Status::Waiting { serial, why } => {
+                tracing::warn!(camera, serial, "waiting for the camera: {why}");
+            }
+            Status::Lost(why) => tracing::warn!(camera, "disconnected: {why}"),
+            Status::Stalled(time) => {
+                tracing::error!(camera, "no response for {time:?}: opening the camera again");
+            }
+            Status::Refused(error) => tracing::warn!(camera, "control not set: {error}"),
+            Status::Controls(_) => tracing::debug!(camera, "controls changed"),
+            Status::Pace(SimulationRate { real_time, slipped }) => {
+                tracing::debug!(camera, real_time, ?slipped, "simulation rate");
+            }
+            Status::Ended => tracing::info!(camera, "ended"),
+            Status::Failed(why) => tracing::error!(camera, "failed: {why}"),
         }
     }
 

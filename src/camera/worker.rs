@@ -96,7 +96,10 @@ impl Worker<'_> {
                 last_sent = Some(rate);
                 self.send_status(Status::Pace(rate));
             }
-            let result = device.poll(POLL, &mut packets);
+            let result = {
+                let _span = tracing::trace_span!("poll", camera = %self.shared.name).entered();
+                device.poll(POLL, &mut packets)
+            };
             for packet in packets.drain(..) {
                 self.deliver(packet);
             }

@@ -1,7 +1,7 @@
 //! `gem-live live --headless`: runs the live pipeline without a window and prints statistics.
 
 use super::failure::Failure;
-use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times};
+use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times, describe};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
         psnr_db: quality.psnr.get(),
         ssim: quality.ssim.get(),
         sharpness_gain: quality.gain.get().map(|[gain]| gain),
-        facts: pipeline.facts(),
+        facts: pipeline.facts().iter().map(describe).collect(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
     print_report(report, json, pipeline.failure())

@@ -17,6 +17,7 @@ mod headless;
 mod import;
 mod infer;
 mod live;
+mod logging;
 mod profile;
 mod progress;
 mod record;
@@ -40,6 +41,9 @@ Examples:
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Also print the log: -v, -vv with details, -vvv with the duration of every stage.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
     /// The options of `live`, used when no subcommand is given.
     #[command(flatten)]
     live: live::Live,
@@ -51,7 +55,7 @@ enum Command {
     Adapt(adapt::Adapt),
     Bench(bench::Bench),
     Deblur(deblur::Deblur),
-    #[command(aliases = ["cameras", "doctor"])]
+    #[command(alias = "cameras", visible_alias = "doctor")]
     Devices(devices::Devices),
     Export(export::Export),
     ExportWeights(export_weights::ExportWeights),
@@ -69,7 +73,9 @@ enum Command {
 
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn run() -> ExitCode {
-    let Arguments { command, live } = Arguments::parse();
+    let Arguments { command, verbose, live } = Arguments::parse();
+    // The log is complete when this is dropped.
+    let _log = logging::start(verbose);
     let command = command.unwrap_or(Command::Live(live));
     let result = match command {
         Command::Align(align) => align.run(),
@@ -92,6 +98,7 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
+            tracing::error!("{failure}");
             eprintln!("gem-live: {failure}");
             ExitCode::FAILURE
         }

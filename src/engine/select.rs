@@ -54,6 +54,7 @@ pub fn select(
     let cpu = |why: &str| {
         let engine = CpuEngine::new(weights, threads)?;
         let reason = format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
+        tracing::info!("engine: {reason}");
         Ok(Selected { engine: Box::new(engine), reason })
     };
     let found = match choice {
@@ -70,6 +71,7 @@ pub fn select(
             },
         },
     };
+    tracing::info!("engine: {}", found.reason);
     let weights = weights.clone();
     let fallback = Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
     let engine = Box::new(Failover::new(found.engine, fallback, notice));
@@ -124,6 +126,7 @@ impl Failover {
     /// [`EngineError::Replaced`] on success, otherwise the error to report.
     fn replace(&mut self, why: String) -> EngineError {
         let Some(fallback) = self.fallback.take() else { return EngineError::Device(why) };
+        tracing::error!("the engine failed: {why}; continuing on the CPU");
         (self.notice)(&format!("{why}; continuing on the CPU"));
         match fallback() {
             Ok(engine) => {

@@ -3,9 +3,9 @@
 use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, MakeRestorer, Notice, Parts, Pipeline, Playback,
-    RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources, Transport, nothing,
-    open_with_clock, san,
+    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, Parts, Pipeline,
+    Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources, Transport,
+    nothing, open_with_clock, san,
 };
 use crate::network::Weights;
 use crate::rig::clock::ClockSettings;
@@ -280,8 +280,8 @@ impl Session {
         self.pipeline.as_ref().map(Pipeline::controls).unwrap_or_default()
     }
 
-    /// Status of the source as names and values.
-    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+    /// Status of the source.
+    pub(super) fn facts(&self) -> Vec<Fact> {
         self.pipeline.as_ref().map(Pipeline::facts).unwrap_or_default()
     }
 

@@ -1,5 +1,6 @@
 //! The alignment of a rig's two cameras: loaded when both are connected, measured on request.
 
+use super::fact::AlignmentStatus;
 use crate::rig::align::store::{self, Pair};
 use crate::rig::align::{AlignRun, AlignSettings, Alignment};
 use crate::rig::{Change, Changes};
@@ -95,19 +96,17 @@ impl AlignmentHandle {
         self.state().fault.clone()
     }
 
-    /// Status as text for the user.
-    pub(super) fn describe(&self) -> String {
+    /// Whether the cameras are aligned.
+    pub(super) fn status(&self) -> AlignmentStatus {
         let state = self.state();
         match (&state.used, &state.pair) {
-            (Some(used), _) => {
-                let (image, sensor) = (used.target.image(), used.target.sensor());
-                format!(
-                    "{image} and {sensor}, residual {:.2} px of the events",
-                    used.residual.event_px
-                )
-            }
-            (None, Some(_)) => "no: run gem-live align to align the cameras".into(),
-            (None, None) => "waiting for both cameras".into(),
+            (Some(used), _) => AlignmentStatus::Used {
+                image: used.target.image(),
+                sensor: used.target.sensor(),
+                residual_px: used.residual.event_px,
+            },
+            (None, Some(_)) => AlignmentStatus::Missing,
+            (None, None) => AlignmentStatus::Waiting,
         }
     }
 

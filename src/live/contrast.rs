@@ -162,7 +162,7 @@ impl State {
         if let Some(folder) = self.folder()
             && let Err(e) = contrast::save(&folder, &serial, self.estimated)
         {
-            eprintln!("gem-live: cannot store the contrast thresholds: {e}");
+            tracing::warn!("cannot store the contrast thresholds: {e}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Messages about faults; a repeated message is shown once and counted.
+//! Messages about faults; a repeated message is shown and logged once, and counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,6 +36,7 @@ impl Diagnostics {
                 n.active = true;
             }
             known => {
+                tracing::warn!(part, "{text}");
                 let new = Notice { part, text, count: 1, since: Instant::now(), active: true };
                 match known {
                     Some(n) => *n = new,
@@ -47,7 +48,12 @@ impl Diagnostics {
 
     /// Marks a part's message as no longer active.
     pub fn settle(&self, part: &'static str) {
-        self.with(|list| list.iter_mut().filter(|n| n.part == part).for_each(|n| n.active = false));
+        self.with(|list| {
+            for notice in list.iter_mut().filter(|n| n.part == part && n.active) {
+                notice.active = false;
+                tracing::info!(part, count = notice.count, "no longer: {}", notice.text);
+            }
+        });
     }
 
     /// Removes a part's message.

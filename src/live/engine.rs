@@ -260,7 +260,10 @@ impl EngineThread {
         let exposure = &captured.exposure;
         let result = match refused {
             Some(text) => Err(text),
-            None => catch_panic(|| restorer.collect()),
+            None => {
+                let _span = tracing::trace_span!("collect", frame = captured.number).entered();
+                catch_panic(|| restorer.collect())
+            }
         };
         let restore_time = start.elapsed();
         // Exposures in flight share the engine: each is charged only the time since the previous
@@ -292,6 +295,7 @@ impl EngineThread {
             }
             false => Vec::new(),
         };
+        let _span = tracing::trace_span!("score", frame = captured.number).entered();
         let known = restored.first().zip(request.instants.first());
         let known = known.and_then(|(image, at)| Some((captured.truth_at(*at)?, image)));
         let psnr_db = known.and_then(|(truth, image)| {
@@ -369,6 +373,7 @@ fn submit_to(
     request: &RestoreRequest,
     repeated: bool,
 ) -> InFlight {
+    let _span = tracing::trace_span!("submit", frame = captured.number).entered();
     let start = Instant::now();
     restorer.set_thresholds(request.thresholds(captured));
     let refused = catch_panic(|| restorer.submit(captured, &request.instants)).err();

@@ -1,5 +1,6 @@
 //! The noise filters of a source: stages on the rig thread that are controlled from other threads.
 
+use super::fact::Fact;
 use crate::camera::{Control, ControlError, EventPacket, Value};
 use crate::event::filter::{
     Activity, ActivitySettings, HotPixel, HotPixels, HotSettings, Refractory, RefractorySettings,
@@ -174,7 +175,7 @@ impl Filters {
     }
 
     /// Event counts of the filters that are on, as text for the user.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
+    pub fn facts(&self) -> Vec<Fact> {
         let state = self.state();
         let FilterReport { settings: s, counts, hot_pixels } = &state.report;
         let on = [s.hot_pixels, s.refractory, s.background_activity];
@@ -184,13 +185,8 @@ impl Filters {
                 continue;
             }
             let FilterCount { events_in, events_out } = *count;
-            let removed = events_in - events_out;
-            let percent = 100.0 * removed as f64 / events_in.max(1) as f64;
-            let mut text = format!("{events_in} events in, {events_out} out ({percent:.1} % less)");
-            if *name == STAGES[0] {
-                text += &format!(", {} pixels", hot_pixels.len());
-            }
-            facts.push((*name, text));
+            let hot_pixels = (*name == STAGES[0]).then_some(hot_pixels.len());
+            facts.push(Fact::Filter { name, events_in, events_out, hot_pixels });
         }
         facts
     }

@@ -14,8 +14,10 @@ mod aligning;
 mod clip_size;
 mod clip_source;
 mod contrast;
+mod describe;
 mod diagnostics;
 mod engine;
+mod fact;
 mod facts;
 mod filters;
 mod mailbox;
@@ -35,8 +37,10 @@ pub use aligning::{AlignmentHandle, AlignmentHandleError};
 pub use clip_size::SizeChoice;
 pub use clip_source::ClipSource;
 pub use contrast::LiveContrast;
+pub use describe::describe;
 pub use diagnostics::{Diagnostics, Notice};
 pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
+pub use fact::{AlignmentStatus, Fact};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
 pub use open_source::{open, open_with_clock};
@@ -105,7 +109,7 @@ pub struct Pipeline {
 type Failure = Arc<Mutex<Option<String>>>;
 type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
-type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
+type Facts = Arc<Mutex<Vec<Fact>>>;
 
 impl Pipeline {
     /// Starts the threads.
@@ -122,7 +126,15 @@ impl Pipeline {
         let (newest, exposures) = mailbox();
         let (requests, requests_out) = mailbox();
         let (results_in, results) = mailbox();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a few requests of the user, emptied by the engine thread"
+        )]
         let (swaps, swaps_out) = crossbeam_channel::unbounded();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a few requests of the user, emptied by the source thread"
+        )]
         let (controls, controls_out) = crossbeam_channel::unbounded();
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
@@ -143,6 +155,7 @@ impl Pipeline {
             last_ssim: None,
         };
         let name = Arc::new(Mutex::new(source.name()));
+        tracing::info!(source = source.name(), "the live pipeline starts");
         let facts = Facts::default();
         let report = Report::default();
         let controlled = Controlled::default();
@@ -276,8 +289,8 @@ impl Pipeline {
         self.controlled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The status of the source as names and values for the user.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
+    /// The status of the source, for [`describe`](describe()).
+    pub fn facts(&self) -> Vec<Fact> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -296,6 +309,8 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         (self.requests, self.swaps, self.results) = (None, None, None);
+        let Snapshot { captured, restored, shown, drops, .. } = self.stats.snapshot();
+        tracing::info!(captured, restored, shown, ?drops, "the live pipeline ends");
         for thread in self.threads.drain(..) {
             // Panics were caught and reported when they occurred.
             let _ = thread.join();

@@ -1,5 +1,6 @@
 //! A source of exposures from synchronised cameras.
 
+use super::fact::Fact;
 use super::profile::Profile;
 use super::rig_camera::{RigCamera, model_and_serial};
 use super::{
@@ -215,6 +216,7 @@ impl RigSource {
     }
 
     fn captured(&mut self, synced: Arc<SyncedExposure>) -> LiveFrame {
+        let _span = tracing::trace_span!("convert", frame = self.number).entered();
         let start_us = synced.frame.start.us();
         if let Some(last_start_us) = self.last_start_us.replace(start_us) {
             let us = u64::try_from(start_us.saturating_sub(last_start_us)).unwrap_or(0);
@@ -371,19 +373,14 @@ impl ExposureSource for RigSource {
         Some(Transport { position, paused, speed })
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    fn facts(&self) -> Vec<Fact> {
         let mut facts = facts::of_rig(&self.rig.state());
         // Small timer delays are not worth a message.
         if let Some(simulation_rate) = self.simulation_rate().filter(|p| p.real_time < 0.97) {
-            let ratio = simulation_rate.real_time;
-            let text = format!(
-                "runs at {ratio:.2} of real time, too much for this computer: use a smaller image \
-                 or a lower frame rate, such as sim:640x480@10"
-            );
-            facts.push(("simulation", text));
+            facts.push(Fact::SlowSimulation { real_time: simulation_rate.real_time });
         }
         if self.cameras.len() > 1 {
-            facts.push(("aligned", self.handle.alignment().describe()));
+            facts.push(Fact::Alignment(self.handle.alignment().status()));
         }
         facts.extend(self.cameras.iter().filter_map(RigCamera::playing).flat_map(facts::of_play));
         facts.extend(self.filters.facts());

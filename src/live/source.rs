@@ -1,5 +1,6 @@
 //! The interface of exposure sources.
 
+use super::fact::Fact;
 use crate::camera::{self, DropSnapshot, Value};
 use crate::event::Contrast;
 use crate::exposure::Exposure;
@@ -168,8 +169,8 @@ pub trait ExposureSource: Send {
         &[]
     }
 
-    /// Status as names and values for the user.
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    /// Status, for [`describe`](super::describe()).
+    fn facts(&self) -> Vec<Fact> {
         Vec::new()
     }
 

@@ -5,6 +5,7 @@ pub mod align;
 mod change;
 pub mod clock;
 pub mod contrast;
+mod drop_log;
 mod event_stage;
 pub mod hot_pixels;
 mod input;

@@ -2,6 +2,7 @@
 
 use super::Preprocessed;
 use super::clock::{ClockSettings, FrameTimer, SyncState};
+use super::drop_log::DropLog;
 use super::preprocess::Preprocessor;
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, SyncedExposure};
 use crate::camera::{DropCause, DropUnit, Drops, Packet};
@@ -73,8 +74,13 @@ impl Rig {
     ) -> std::io::Result<Self> {
         let mut clocks = FrameTimer::new(settings.clock, drops.clone());
         let unread = drops.clone();
+        let mut drop_log = DropLog::new(drops.clone());
         let mut buffer = SyncBuffer::new(settings.sync, drops);
         let mut preprocessor = Preprocessor::default();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a few requests of the user, emptied with every packet"
+        )]
         let (changes, requests) = unbounded();
         let state = Arc::new(Mutex::new(read_state(&clocks, &buffer, &preprocessor)));
         let stop = Arc::new(AtomicBool::new(false));
@@ -90,6 +96,7 @@ impl Rig {
                 }
                 match receive(&sources) {
                     Received::Packet(index, packet) => {
+                        let _span = tracing::trace_span!("preprocess").entered();
                         let input = sources.get(index);
                         match input.and_then(|input| preprocessor.apply(input, packet)) {
                             Some(Packet::Events(packet)) => {
@@ -110,10 +117,12 @@ impl Rig {
                     buffer.push_frame(frame);
                 }
                 while let Some(synced) = buffer.pop(now) {
+                    let _span = tracing::trace_span!("exposure").entered();
                     sink(Arc::new(synced));
                 }
                 if published.is_none_or(|at: Timestamp<_>| now.since_us(at) > STATUS_INTERVAL_US) {
                     published = Some(now);
+                    drop_log.update();
                     *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
                         read_state(&clocks, &buffer, &preprocessor);
                 }
@@ -121,6 +130,7 @@ impl Rig {
             sources.iter().for_each(|input| count_unread(input, &unread));
             clocks.finish().into_iter().for_each(|frame| buffer.push_frame(frame));
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
+            drop_log.finish();
             *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
                 read_state(&clocks, &buffer, &preprocessor);
         })?;

@@ -175,6 +175,10 @@ impl Sim {
 impl Driver for Sim {
     fn open(&self, selector: &DeviceSelector, _: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let world = RigWorld::new(self.model).map_err(|e| DeviceError::Unusable(e.to_string()))?;
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a few requests of the user, emptied with every period"
+        )]
         let (settings, settings_out) = unbounded();
         // One period waits in the channel while the next is rendered.
         let (periods_in, periods) = bounded(1);

@@ -13,7 +13,7 @@ use gem_live::camera::split::split;
 use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Packet, wrap};
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
-use gem_live::live::{CameraChoice, ExposureSource, Next, RigHandle, RigSource};
+use gem_live::live::{CameraChoice, ExposureSource, Next, RigHandle, RigSource, describe};
 use gem_live::rig::RigSettings;
 use gem_live::rig::align::store::{Pair, load, save};
 use gem_live::rig::align::{AlignSession, AlignSettings, Alignment, Crop, Target, Warp};
@@ -190,7 +190,7 @@ fn a_stored_alignment_is_applied_to_the_rig_of_this_camera_pair() {
     }
     println!("{near} of {all} events within a cell of where they were");
     assert!(near * 100 >= all * 98, "{near} of {all}");
-    let facts = source.facts();
+    let facts: Vec<_> = source.facts().iter().map(describe).collect();
     let fact = |name: &str| facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
     assert!(fact("aligned").unwrap().starts_with("192x128 and 96x64"), "{facts:?}");
     assert!(!fact("outside").unwrap().starts_with("0.0 %"), "{facts:?}");

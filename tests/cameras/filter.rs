@@ -12,7 +12,7 @@ use gem_live::event::filter::{
     Activity, ActivitySettings, HotPixels, HotSettings, Refractory, RefractorySettings,
 };
 use gem_live::image::Size;
-use gem_live::live::Filters;
+use gem_live::live::{Fact, Filters};
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use gem_live::simulate::{EventSensor, SensorSettings};
 use gem_live::time::Timestamp;
@@ -264,9 +264,13 @@ fn filters_are_set_as_controls_and_report_their_counts() {
     assert!(filters.set("exposure_us", &on).is_none(), "a camera's");
     let passed = pass(1);
     assert!(passed < 20, "{passed}");
-    let facts = filters.facts();
-    assert_eq!(facts.len(), 1);
-    assert!(facts[0].1.starts_with(&format!("100 events in, {passed} out")), "{facts:?}");
+    let fact = Fact::Filter {
+        name: "background activity",
+        events_in: 100,
+        events_out: passed as u64,
+        hot_pixels: None,
+    };
+    assert_eq!(filters.facts(), [fact]);
     let counts = filters.report().counts[2];
     assert_eq!((counts.events_in, counts.events_out), (100, passed as u64));
     let shown = filters.controls();

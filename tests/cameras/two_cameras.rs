@@ -15,8 +15,8 @@ use gem_live::camera::{
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::{
-    CameraChoice, Control as LiveControl, ExposureSource, Next, OpenError, Parts, Pipeline,
-    Playback, RigHandle, RigSource, Sources, nothing, open,
+    CameraChoice, Control as LiveControl, ExposureSource, Fact, Next, OpenError, Parts, Pipeline,
+    Playback, RigHandle, RigSource, Sources, describe, nothing, open,
 };
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::sequence::Pair;
@@ -103,8 +103,8 @@ impl Rig {
     }
 
     fn fact(&self, name: &str) -> String {
-        let facts = self.source.facts();
-        facts.into_iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default()
+        let mut facts = self.source.facts().into_iter().map(|fact| describe(&fact));
+        facts.find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default()
     }
 }
 
@@ -326,7 +326,7 @@ fn recording_split_into_two_cameras_pauses_and_seeks_without_a_fault() {
     source.control(LiveControl::Pause(true));
     run(&mut source, "the pause", &|_| true);
     assert!(source.transport().unwrap().paused);
-    let playing = source.facts().iter().filter(|(name, _)| *name == "playing").count();
+    let playing = source.facts().iter().filter(|f| matches!(f, Fact::Playing { .. })).count();
     assert_eq!(playing, 1, "reported only once");
     source.control(LiveControl::Pause(false));
     // Forwards and back: frames from before the seek may still be in transit.

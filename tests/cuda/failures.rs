@@ -11,16 +11,26 @@ use gem_live::time::TimeRange;
 use std::sync::{Arc, Mutex};
 
 #[test]
-fn every_kind_of_failure_is_survived() {
+fn failures_while_loading_launching_and_waiting_are_survived() {
+    let failures = [
+        "cuMemAlloc_v2:150:2",       // while a plan is made
+        "cuGraphLaunch:5:719",       // in the middle of an exposure
+        "cuEventSynchronize:21:719", // the card is lost while the host waits
+    ];
+    for failure in failures {
+        on_stand_in("failures::case_failure", &[("CUDA_STANDIN_FAIL", failure)]);
+    }
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
+fn sweep_every_kind_of_failure_is_survived() {
     let failures = [
         "cuMemAlloc_v2:5:2",   // while weights are uploaded
-        "cuMemAlloc_v2:150:2", // while a plan is made
         "cuGraphLaunch:1:719", // the first launch
-        "cuGraphLaunch:5:719", // in the middle of an exposure
         "cuMemcpyHtoDAsync_v2:131:999",
         "cuMemcpyHtoDAsync_v2:140:719",
         "cuEventRecord:3:719",
-        "cuEventSynchronize:21:719", // the card is lost while the host waits
         "cuStreamWaitEvent:2:700",
         "cuMemsetD8Async:1:2",  // while a graph is captured
         "cuLaunchKernel:1:701", // likewise, and the card is lost
@@ -40,7 +50,8 @@ fn every_kind_of_failure_is_survived() {
 }
 
 #[test]
-fn a_failure_at_any_use_of_any_call_is_an_error_and_gives_all_memory_back() {
+#[ignore = "sweep; CI runs it"]
+fn sweep_a_failure_at_any_use_of_any_call_is_an_error_and_gives_all_memory_back() {
     // Out of memory where memory is asked for, otherwise an unknown error of a card that lives.
     for (call, code) in [
         ("cuMemAlloc_v2", 2),

@@ -16,7 +16,13 @@ use std::time::Duration;
 fn exposures_in_flight_give_what_they_give_one_by_one() {
     on_stand_in("flight::case_flight", &[]);
     // Deferred streams: what is not ordered by an event happens out of order.
-    for seed in ["1", "2", "3"] {
+    on_stand_in("flight::case_flight", &[("CUDA_STANDIN_STREAMS", "1")]);
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
+fn sweep_exposures_in_flight_with_streams_in_other_orders() {
+    for seed in ["2", "3"] {
         on_stand_in("flight::case_flight", &[("CUDA_STANDIN_STREAMS", seed)]);
     }
     on_stand_in(

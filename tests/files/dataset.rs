@@ -6,6 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::common::shared;
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{Blur, GroundTruth, Pair};
@@ -185,14 +186,10 @@ fn checkpoints_that_are_not_weights_are_rejected_without_running_code() {
 }
 
 #[test]
-fn golden_and_real_recordings_are_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+#[ignore = "needs ../shared: recordings of the MS-RBD dataset, which may not be passed on"]
+fn shared_golden_and_real_recordings_are_read() {
     for folder in ["golden/dataset/test", "real/cups"] {
-        let found = gem_live::sequence::find(&[root.join(folder)]);
-        if !root.join(folder).is_dir() {
-            println!("skipped: {folder} is missing");
-            continue;
-        }
+        let found = gem_live::sequence::find(&[shared(folder)]);
         assert!(found.len() >= 3);
         for path in found {
             let path = path.unwrap();
@@ -203,8 +200,8 @@ fn golden_and_real_recordings_are_read() {
     }
 }
 
-/// Runs `script` with the given numpy version; `None` (skipped) if that cannot be installed.
-fn with_numpy(version: &str, script: &str, folder: &Path) -> Option<std::process::Output> {
+/// Runs `script` with the given numpy version, which is installed if it is missing.
+fn with_numpy(version: &str, script: &str, folder: &Path) -> std::process::Output {
     let environment = std::env::temp_dir().join(format!("gem-live-numpy-{version}"));
     let python = environment.join("bin/python");
     let ready = || {
@@ -220,22 +217,14 @@ fn with_numpy(version: &str, script: &str, folder: &Path) -> Option<std::process
         };
         let made = run(Path::new("python3"), &["-m", "venv", &environment.to_string_lossy()])
             && run(&python, &["-m", "pip", "install", "-q", &format!("numpy=={version}.*")]);
-        if !made {
-            println!("skipped: no Python with numpy {version} could be made");
-            return None;
-        }
+        assert!(made, "no Python with numpy {version} could be made");
     }
-    Some(
-        std::process::Command::new(&python)
-            .args(["-c", script])
-            .current_dir(folder)
-            .output()
-            .unwrap(),
-    )
+    std::process::Command::new(&python).args(["-c", script]).current_dir(folder).output().unwrap()
 }
 
 #[test]
-fn numpy_1_and_2_read_what_is_written_and_write_what_is_read() {
+#[ignore = "installs two versions of numpy"]
+fn tools_numpy_1_and_2_read_what_is_written_and_write_what_is_read() {
     const SCRIPT: &str = r#"
 import numpy as np, pickle, io, zipfile
 d = np.load("ours.npz", allow_pickle=True)
@@ -261,11 +250,10 @@ for protocol in (2, 3, 4, 5):
                 data = head.getvalue() + pickle.dumps(np.array(e, dtype=object), protocol=protocol)
             out.writestr(name, data)
 "#;
-    let mut tried = 0;
     for version in ["1.26", "2.2"] {
         let folder = tempfile::tempdir().unwrap();
         sample().write(&folder.path().join("ours.npz")).unwrap();
-        let Some(output) = with_numpy(version, SCRIPT, folder.path()) else { continue };
+        let output = with_numpy(version, SCRIPT, folder.path());
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "numpy {version}: {stderr}");
         let mut read: Vec<PathBuf> =
@@ -276,9 +264,7 @@ for protocol in (2, 3, 4, 5):
             let pair = Pair::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             assert_eq!(pair, sample(), "numpy {version}, {}", path.display());
         }
-        tried += 1;
     }
-    println!("{tried} versions of numpy tried");
 }
 
 proptest! {

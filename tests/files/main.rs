@@ -3,6 +3,9 @@
 #[path = "../aedat4/mod.rs"]
 mod aedat4;
 mod aedat4_files;
+#[path = "../common/mod.rs"]
+mod common;
+
 mod checkpoint;
 mod dataset;
 mod datasets;

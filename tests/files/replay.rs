@@ -6,6 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::common::shared;
 use gem_live::camera::{
     CameraStream, DeviceSelector, DropCause, DropUnit, Drops, Packet, Settings, Status, Value,
 };
@@ -20,13 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn real_aedat4() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/davis346.aedat4");
-    if !path.exists() {
-        println!("skipped: {} does not exist", path.display());
-        return None;
-    }
-    Some(path)
+fn real_aedat4() -> PathBuf {
+    shared("real/davis346.aedat4")
 }
 
 fn play(path: &Path, settings: ReplaySettings) -> CameraStream {
@@ -100,8 +96,9 @@ fn pairs(folder: &Path, count: i64) -> Vec<Pair> {
 }
 
 #[test]
-fn a_real_aedat4_recording_is_read_completely() {
-    let Some(path) = real_aedat4() else { return };
+#[ignore = "needs ../shared/real: a recording of a DAVIS346, which may not be passed on"]
+fn shared_a_real_aedat4_recording_is_read_completely() {
+    let path = real_aedat4();
     let mut reader = Reader::open(&path).unwrap();
     let streams = reader.streams();
     let kinds: Vec<PacketKind> = streams.iter().map(|s| s.kind).collect();
@@ -136,8 +133,9 @@ fn a_real_aedat4_recording_is_read_completely() {
 }
 
 #[test]
-fn a_real_aedat4_recording_yields_exposures() {
-    let Some(path) = real_aedat4() else { return };
+#[ignore = "needs ../shared/real: a recording of a DAVIS346, which may not be passed on"]
+fn shared_a_real_aedat4_recording_yields_exposures() {
+    let path = real_aedat4();
     let source = play(&path, ONCE);
     let out = exposures(&source);
     assert_eq!(out.len(), 59);
@@ -148,7 +146,7 @@ fn a_real_aedat4_recording_yields_exposures() {
 
 #[test]
 fn damaged_and_truncated_recordings_are_errors_and_no_panics() {
-    let Some(path) = real_aedat4() else { return };
+    let path = real_aedat4();
     let complete = std::fs::read(path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("truncated.aedat4");
@@ -364,8 +362,9 @@ fn a_recorded_sequence_has_its_name_and_ground_truth() {
 }
 
 #[test]
-fn a_real_aedat4_recording_is_sought_to_the_frame() {
-    let Some(path) = real_aedat4() else { return };
+#[ignore = "needs ../shared/real: a recording of a DAVIS346, which may not be passed on"]
+fn shared_a_real_aedat4_recording_is_sought_to_the_frame() {
+    let path = real_aedat4();
     let mut reader = Reader::open(&path).unwrap();
     let table = reader.index().unwrap().packets;
     // Without its table, the file is scanned, with the same result.
@@ -401,12 +400,9 @@ fn a_real_aedat4_recording_is_sought_to_the_frame() {
 }
 
 #[test]
-fn a_real_sequence_of_pairs_is_played_without_loss() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/cups");
-    if !path.exists() {
-        println!("skipped: {} does not exist", path.display());
-        return;
-    }
+#[ignore = "needs ../shared/real: recordings of the MS-RBD dataset, which may not be passed on"]
+fn shared_a_real_sequence_of_pairs_is_played_without_loss() {
+    let path = shared("real/cups");
     let (source, monitor) = play_with_monitor(&path, ONCE);
     let out = exposures(&source);
     assert_eq!((out.len(), monitor.state().frames), (30, 30));

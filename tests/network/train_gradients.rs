@@ -1,11 +1,10 @@
-//! Gradients of the training: against PyTorch's where the reference data exist, and always against
-//! finite differences of SAN in scalar double precision.
+//! Gradients of the training: against PyTorch's, and against finite differences of SAN in scalar double precision.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use crate::common;
 
-use common::random_weights;
+use common::{random_weights, shared};
 use gem_live::event::EventInput;
 use gem_live::network::{Chw, ReferenceOutput, reference};
 use gem_live::network::{Tensor, Weights, tensors};
@@ -15,15 +14,6 @@ use gem_live::train::loss::{Objective, Unlabelled, unlabelled};
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
-fn golden(name: &str) -> Option<Vec<u8>> {
-    let path = format!("{}/../shared/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(&path).ok();
-    if bytes.is_none() {
-        println!("skipped: {path} was not found");
-    }
-    bytes
-}
-
 /// Sample `i` of a batch.
 fn part<'a>(file: &'a BTreeMap<String, Tensor>, name: &str, i: usize) -> &'a [f32] {
     let tensor = &file[name];
@@ -32,7 +22,8 @@ fn part<'a>(file: &'a BTreeMap<String, Tensor>, name: &str, i: usize) -> &'a [f3
 }
 
 fn check_stage(name: &str, second: bool) {
-    let (Some(bytes), Some(weights)) = (golden(name), golden("san.ckpt")) else { return };
+    let read = |name: &str| std::fs::read(shared(&format!("golden/{name}"))).unwrap();
+    let (bytes, weights) = (read(name), read("san.ckpt"));
     let file = tensors(&bytes).unwrap();
     let weights = Weights::from_checkpoint(&weights).unwrap();
     let layout = Net::layout(EventInput::Counts);
@@ -91,12 +82,14 @@ fn check_stage(name: &str, second: bool) {
 }
 
 #[test]
-fn one_step_of_the_first_stage_matches_pytorch() {
+#[ignore = "needs ../shared/golden: PyTorch's gradients and its checkpoint, 13 MB"]
+fn shared_one_step_of_the_first_stage_matches_pytorch() {
     check_stage("train_stage1.safetensors", false);
 }
 
 #[test]
-fn one_step_of_the_second_stage_matches_pytorch() {
+#[ignore = "needs ../shared/golden: PyTorch's gradients and its checkpoint, 13 MB"]
+fn shared_one_step_of_the_second_stage_matches_pytorch() {
     check_stage("train_stage2.safetensors", true);
 }
 

@@ -12,5 +12,6 @@ mod bad_data;
 mod cli;
 mod host;
 mod loader;
+mod log;
 mod train_kill;
 mod window;

@@ -51,14 +51,11 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 impl Driven {
-    /// Opens the window on its own virtual screen; `None` if a required program is missing.
-    fn open(display: &str, settings: &str, arguments: &[&str]) -> Option<Self> {
+    /// Opens the window on its own virtual screen.
+    fn open(display: &str, settings: &str, arguments: &[&str]) -> Self {
         for program in ["Xvfb", "xdotool", "import"] {
             let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
-            if !found.is_ok_and(|s| s.success()) {
-                println!("skipped: {program} is not installed");
-                return None;
-            }
+            assert!(found.is_ok_and(|s| s.success()), "{program} is not installed");
         }
         let lock = WINDOW_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
@@ -94,7 +91,7 @@ impl Driven {
         });
         // Refused until the window is on the screen.
         wait("the focus", || run(&["windowfocus", "--sync", &id]).status.success());
-        Some(driven)
+        driven
     }
 
     fn pointer(&self, arguments: &[&str]) {
@@ -170,8 +167,9 @@ const LEFT: [u32; 4] = [30, 105, 560, 320];
 const RIGHT: [u32; 4] = [646, 105, 560, 320];
 
 #[test]
-fn the_restored_picture_is_sharper_and_a_key_closes_the_window() {
-    let Some(driven) = Driven::open(":83", "{}", &[]) else { return };
+#[ignore = "needs Xvfb, xdotool and ImageMagick"]
+fn tools_the_restored_picture_is_sharper_and_a_key_closes_the_window() {
+    let driven = Driven::open(":83", "{}", &[]);
     wait("a picture", || sharpness_of(&driven.shot(), LEFT) > 0.0);
     // Paused and stepped, so that the whole clip is seen on any machine.
     driven.key("space");
@@ -199,10 +197,11 @@ fn the_restored_picture_is_sharper_and_a_key_closes_the_window() {
 }
 
 #[test]
-fn the_wipe_recording_and_library_work_in_one_session() {
+#[ignore = "needs Xvfb, xdotool and ImageMagick"]
+fn tools_the_wipe_recording_and_library_work_in_one_session() {
     // Recordings go into a temporary folder and run until they are stopped.
     let settings = r#"{"open_ended": true, "folder": "FOLDER/recordings", "scene": "drive"}"#;
-    let Some(driven) = Driven::open(":84", settings, &["live", "--source", "sim"]) else { return };
+    let driven = Driven::open(":84", settings, &["live", "--source", "sim"]);
     let middle = [330, 120, 580, 320];
     wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
 

@@ -1,28 +1,38 @@
 //! `gem-live devices`: lists connected devices and whether they are usable.
 
+mod bundle;
 mod cameras;
+mod redact;
 
 use super::failure::Failure;
+use super::logging;
 use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
 /// List cameras, CUDA devices and other graphics devices, and what is missing to use them.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gem-live devices
+  gem-live doctor --bundle report.zip    versions, devices, settings and logs in one file
   gem-live live --gpu 1    use the CUDA device with index 1")]
-pub(crate) struct Devices {}
+pub(crate) struct Devices {
+    /// Write this report, versions, settings and the last logs to a zip file, to be sent with a
+    /// question. It has no pictures, and names of files are removed.
+    #[arg(long, value_name = "OUT.zip")]
+    bundle: Option<PathBuf>,
+}
 
 impl Devices {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        print!("{}", super::devices::cameras::report());
-        print!("{}", cards());
-        print!("{}", graphics());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let isa = Isa::available().first().copied().unwrap_or(Isa::Portable);
-        println!("processor: {threads} threads, {isa:?} instructions");
+        let report = cameras::report() + &cards() + &graphics() + &computer();
+        print!("{report}");
+        if let Some(path) = &self.bundle {
+            bundle::write(path, &report)?;
+            println!("written: {}", path.display());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -53,6 +63,26 @@ fn graphics() -> String {
 #[cfg(not(feature = "wgpu"))]
 fn graphics() -> String {
     String::new()
+}
+
+/// What else the program uses: the processor, ffmpeg, the window, and where the logs are.
+fn computer() -> String {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let isa = Isa::available().first().copied().unwrap_or(Isa::Portable);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let ffmpeg = match ffmpeg.status() {
+        Ok(status) if status.success() => "ffmpeg: installed",
+        _ => "missing: ffmpeg, which `gem-live synth` reads videos with: install ffmpeg",
+    };
+    let window = match cfg!(feature = "app") {
+        true => "window: built in",
+        false => "missing: the window: build with `--features app`",
+    };
+    let logs = logging::folder().map_or("nowhere".into(), |f| f.display().to_string());
+    format!(
+        "processor: {threads} threads, {isa:?} instructions\n{ffmpeg}\n{window}\nlogs: {logs}\n"
+    )
 }
 
 /// One line per CUDA device, or one line with the reason why there is none.

@@ -4,7 +4,7 @@ use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use crate::gui::state::Window;
 use crate::gui::theme;
 use crate::gui::widgets::{counted, group, hint, row, thousands, title};
-use crate::live::{Snapshot, SourceReport, Times};
+use crate::live::{Fact, Snapshot, SourceReport, Times, describe};
 use crate::rig::clock::SyncState;
 use crate::rig::sync::SyncStats;
 use eframe::egui::{RichText, Ui};
@@ -45,8 +45,9 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
         // The synchronisation has its own group.
-        for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
-        {
+        let has_group = |fact: &Fact| matches!(fact, Fact::Synchronisation(_));
+        for fact in window.session.facts().iter().filter(|fact| !has_group(fact)) {
+            let (name, value) = describe(fact);
             row(ui, name, value);
         }
     });

@@ -90,6 +90,7 @@ impl Recorder {
         let manifest = Manifest::new(session);
         let mut pairing = Pairing::new(folder, manifest, settings, store.into(), shared.clone());
         pairing.write_manifest().map_err(|e| io(std::io::Error::other(e)))?;
+        tracing::info!(folder = %std::path::absolute(folder).map_err(io)?.display(), "recording");
         let running_shared = shared.clone();
         let thread = Builder::new()
             .name("recorder".into())

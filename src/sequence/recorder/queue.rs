@@ -169,7 +169,15 @@ impl Shared {
     }
 
     pub(super) fn end(&self, ending: StopReason) {
-        self.lock().ending = Some(ending);
+        match &ending {
+            StopReason::Failed(why) => tracing::error!("the recording failed: {why}"),
+            StopReason::DiskFull => tracing::error!("the recording ended: the disk is full"),
+            reason => tracing::info!(?reason, "the recording ended"),
+        }
+        let mut progress = self.lock();
+        let Progress { pairs, lost, .. } = *progress;
+        tracing::info!(pairs, lost, "recorded");
+        progress.ending = Some(ending);
     }
 
     /// Stores a failure; the first one is reported.

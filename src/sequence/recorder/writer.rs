@@ -317,6 +317,7 @@ impl Target {
 
     fn write(&self, job: &Job, buffer: &mut Vec<u8>) -> Result<(), String> {
         let Job { name, first, second, .. } = job;
+        let _span = tracing::trace_span!("write pair", name = name.as_str()).entered();
         with_parts(first, second, |parts| parts.encode(self.packing, buffer))
             .map_err(|e| format!("{name}: {e}"))?;
         self.store.write(&self.folder.join(name), buffer)?;
