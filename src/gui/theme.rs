@@ -52,8 +52,23 @@ pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
 }
 
-/// A modal dialog with margins.
-pub(super) fn modal(ui: &egui::Ui, name: &str) -> egui::Modal {
+/// Room around the content of a dialog, in points: its margins and a rim of the window.
+const AROUND_DIALOG: egui::Vec2 = egui::vec2(56.0, 48.0);
+
+/// Draws a modal dialog of this width, in points. It scrolls where the window is too small.
+pub(super) fn dialog(
+    ui: &egui::Ui,
+    name: &str,
+    width: f32,
+    content: impl FnOnce(&mut egui::Ui),
+) -> egui::ModalResponse<()> {
     let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
-    egui::Modal::new(egui::Id::unique(name)).frame(frame)
+    let room = ui.ctx().content_rect().size() - AROUND_DIALOG;
+    egui::Modal::new(egui::Id::unique(name)).frame(frame).show(ui, |ui| {
+        let scroll = egui::ScrollArea::both().max_width(room.x).max_height(room.y);
+        scroll.show(ui, |ui| {
+            ui.set_width(width.min(room.x));
+            content(ui);
+        });
+    })
 }

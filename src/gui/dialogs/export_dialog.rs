@@ -45,8 +45,7 @@ impl Window {
     /// Draws the dialog.
     pub(crate) fn export_dialog(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
-        let response = theme::modal(ui, "export").show(ui, |ui| {
-            ui.set_width(520.0);
+        let response = theme::dialog(ui, "export", 520.0, |ui| {
             let count = self.export.sequences.len();
             let plural = if count == 1 { "" } else { "s" };
             ui.heading(format!("Export {count} recording{plural} as a dataset"));

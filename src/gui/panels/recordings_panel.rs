@@ -219,8 +219,7 @@ impl Window {
         let Some(sequence) = all.iter().find(|s| doomed == Some(&s.folder)).cloned() else {
             return vec![Action::Close];
         };
-        let response = theme::modal(ui, "delete").show(ui, |ui| {
-            ui.set_width(420.0);
+        let response = theme::dialog(ui, "delete", 420.0, |ui| {
             ui.heading(format!("Delete {}?", sequence.scene()));
             ui.add_space(4.0);
             ui.add(egui::Label::new(sequence.folder.display().to_string()).wrap());

@@ -6,6 +6,7 @@
 mod aligning;
 mod card;
 mod exporting;
+mod first_run;
 mod layout;
 mod old_settings;
 mod panels;
@@ -48,6 +49,8 @@ struct Script {
     recording: bool,
     /// Its frames have no ground truth.
     no_truth: bool,
+    /// Its frames are gray.
+    gray: bool,
     controls: Vec<camera::Control>,
     /// Number of frames that are missing after the first one.
     gap: u64,
@@ -84,6 +87,12 @@ impl ExposureSource for Fake {
         self.number += if self.number == 1 { 1 + self.script.gap } else { 1 };
         let mut captured = captured(self.number);
         if self.script.no_truth {
+            captured.truth.clear();
+        }
+        if self.script.gray {
+            let data = captured.picture.plane(0).to_vec();
+            captured.picture = ImageU8::new(1, SIZE, data).unwrap();
+            captured.exposure.frame = captured.picture.to_planes();
             captured.truth.clear();
         }
         Ok(Next::Exposure(Box::new(captured)))
