@@ -5,9 +5,12 @@ use crate::rig::RigState;
 use crate::rig::clock::SyncState;
 use crate::sequence::replay::PlayState;
 
+/// Name of the synchronisation's status among the facts of a source.
+pub const SYNCHRONISED_BY: &str = "synchronised by";
+
 /// Status of a rig as names and values for the user.
 pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("synchronised by", sync(&state.sync))];
+    let mut facts = vec![(SYNCHRONISED_BY, sync(&state.sync))];
     // The noise filters report their own counts.
     let is_noise_filter = |name: &str| STAGES.contains(&name);
     let filters =

@@ -38,6 +38,7 @@ pub use clip_source::ClipSource;
 pub use contrast::LiveContrast;
 pub use diagnostics::{Diagnostics, Notice};
 pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
+pub use facts::SYNCHRONISED_BY;
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
 pub use open_source::{open, open_with_clock};

@@ -5,7 +5,7 @@ use crate::gui::describe;
 use crate::gui::state::Window;
 use crate::gui::theme;
 use crate::gui::widgets::{counted, group, hint, row, thousands, title};
-use crate::live::{Snapshot, SourceReport, Times};
+use crate::live::{SYNCHRONISED_BY, Snapshot, SourceReport, Times};
 use crate::rig::clock::SyncState;
 use crate::rig::sync::SyncStats;
 use eframe::egui::{RichText, Ui};
@@ -46,8 +46,8 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
         row(ui, "Engine", window.session.engine());
         row(ui, "Weights", window.session.weights());
         // The synchronisation has its own group.
-        for (name, value) in window.session.facts().into_iter().filter(|f| f.0 != "synchronised by")
-        {
+        let others = window.session.facts().into_iter().filter(|f| f.0 != SYNCHRONISED_BY);
+        for (name, value) in others {
             row(ui, name, value);
         }
     });
