@@ -1,6 +1,7 @@
 //! What a new user sees, and what a user without a mouse can reach.
 
 use super::*;
+use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use crate::gui::intro::Intro;
 use crate::gui::settings::View;
 use crate::gui::state::Dialog;
@@ -97,4 +98,16 @@ fn record_is_disabled_where_nothing_can_be_recorded() {
     w.state_mut().open(SourceName::davis(Some("none")).into());
     w.run_steps(3);
     assert!(disabled(&w), "there is no picture of it");
+}
+
+#[test]
+fn a_recording_without_a_usable_frame_says_so() {
+    let lost = DropSnapshot { cause: DropCause::Malformed, unit: DropUnit::Frames, count: 164 };
+    let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
+    let mut w = opened_at(window(&script), 1240.0, 540.0);
+    until(&mut w, "the reason", |w| w.played.fault().is_some());
+    w.run_steps(2);
+    assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
+    click(&mut w, "Choose another source");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
 }

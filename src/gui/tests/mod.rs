@@ -51,6 +51,8 @@ struct Script {
     no_truth: bool,
     /// Its frames are gray.
     gray: bool,
+    /// It was played to its end and delivers nothing.
+    silent: bool,
     controls: Vec<camera::Control>,
     /// Number of frames that are missing after the first one.
     gap: u64,
@@ -84,6 +86,9 @@ impl ExposureSource for Fake {
 
     fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
         std::thread::sleep(Duration::from_millis(3));
+        if self.script.silent {
+            return Ok(Next::Waiting);
+        }
         self.number += if self.number == 1 { 1 + self.script.gap } else { 1 };
         let mut captured = captured(self.number);
         if self.script.no_truth {
@@ -112,7 +117,8 @@ impl ExposureSource for Fake {
 
     fn transport(&self) -> Option<Transport> {
         let at = |position| Transport { position, paused: false, speed: 1.0 };
-        self.script.recording.then(|| at(0.25))
+        let position = if self.script.silent { 1.0 } else { 0.25 };
+        self.script.recording.then(|| at(position))
     }
 }
 
@@ -212,11 +218,17 @@ fn window(script: &Script) -> Window {
 
 type Shown = Harness<'static, Window>;
 
-fn shown_at(window: Window, width: f32, height: f32) -> Shown {
-    let mut harness = Harness::builder()
+/// The window, maybe before its first picture.
+fn opened_at(window: Window, width: f32, height: f32) -> Shown {
+    let harness = Harness::builder()
         .with_size(egui::vec2(width, height))
         .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
     theme::apply(&harness.ctx);
+    harness
+}
+
+fn shown_at(window: Window, width: f32, height: f32) -> Shown {
+    let mut harness = opened_at(window, width, height);
     until(&mut harness, "a picture", |w| w.latest.is_some());
     harness
 }
