@@ -65,8 +65,9 @@ pub(super) fn dialog(
     let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
     let room = ui.ctx().content_rect().size() - AROUND_DIALOG;
     egui::Modal::new(egui::Id::unique(name)).frame(frame).show(ui, |ui| {
-        let scroll = egui::ScrollArea::both().max_width(room.x).max_height(room.y);
-        scroll.show(ui, |ui| {
+        // A dialog would otherwise begin with a default size, and scroll within that.
+        ui.set_max_size(room);
+        egui::ScrollArea::both().max_width(room.x).max_height(room.y).show(ui, |ui| {
             ui.set_width(width.min(room.x));
             content(ui);
         });

@@ -62,12 +62,12 @@ mod linux {
             }
         }
         if let Some(name) = value("DISPLAY") {
-            match RustConnection::connect(Some(&name)) {
-                Ok((server, screen)) => {
+            match connect(&name) {
+                Some((server, screen)) => {
                     let depth = server.setup().roots.get(screen).map_or(DEEP, |s| s.root_depth);
                     return Ok(Display::X11 { shallow: depth < DEEP });
                 }
-                Err(_) => failed.push(format!("DISPLAY={name}")),
+                None => failed.push(format!("DISPLAY={name}")),
             }
         }
         Err(if failed.is_empty() {
@@ -75,6 +75,15 @@ mod linux {
         } else {
             format!("no display server answers at {}", failed.join(" or "))
         })
+    }
+
+    /// Connects to an X server; none if it does not answer.
+    fn connect(name: &str) -> Option<(RustConnection, usize)> {
+        /// The largest number of a display: its TCP port is this number plus 6000.
+        const LARGEST: u32 = 65_535 - 6_000;
+        let number = name.rsplit(':').next()?.split('.').next()?;
+        (number.parse::<u32>().ok()? <= LARGEST).then_some(())?;
+        RustConnection::connect(Some(name)).ok()
     }
 
     /// The socket of a compositor. A relative name is one in the runtime folder.
@@ -100,9 +109,11 @@ mod tests {
                 _ => None,
             }
         };
-        let both = linux::find_in(environment(Some(":65321"))).unwrap_err();
-        let text = "no display server answers at WAYLAND_DISPLAY=wayland-9 or DISPLAY=:65321";
-        assert_eq!(both, text);
+        for name in [":59321", ":65321", "nonsense", ":", "nowhere.invalid:1.0"] {
+            let both = linux::find_in(environment(Some(name))).unwrap_err();
+            let text = "no display server answers at WAYLAND_DISPLAY=wayland-9 or DISPLAY=";
+            assert_eq!(both, format!("{text}{name}"));
+        }
         // A compositor that answers is taken, whatever DISPLAY says.
         let socket = folder.path().join("wayland-9");
         let _listener = std::os::unix::net::UnixListener::bind(socket).unwrap();

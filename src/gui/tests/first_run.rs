@@ -49,6 +49,8 @@ fn a_path_is_pasted_into_the_source_dialog() {
         pair(&picture, i).write(&path.join(format!("pair_{i:05}.npz"))).unwrap();
     }
     let mut w = shown(window(&Script::default()));
+    // The fonts of the system, which the program uses, are not part of the test.
+    w.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
     // As a screen reader does: by roles and names.
     w.get_by_role_and_label(Role::Button, "Source: DAVIS").click_accesskit();
     w.run_steps(3);
