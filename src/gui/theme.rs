@@ -52,6 +52,14 @@ pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
 }
 
+/// Draws the row of buttons at the end of a dialog, from right to left.
+pub(super) fn buttons(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
+    // Within a row: otherwise the buttons are centred in all the height that is left.
+    ui.horizontal(|ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), content);
+    });
+}
+
 /// Room around the content of a dialog, in points: its margins and a rim of the window.
 const AROUND_DIALOG: egui::Vec2 = egui::vec2(56.0, 48.0);
 

@@ -23,7 +23,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
         }
         ui.label(RichText::new("Instant").color(theme::QUIET));
         let mut shown = shown_instant(window);
-        ui.spacing_mut().slider_width = (ui.available_width() * 0.2).clamp(80.0, 200.0);
+        ui.spacing_mut().slider_width = (ui.available_width() * 0.25).clamp(80.0, 200.0);
         let slider = egui::Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(2);
         let slider = ui.add_enabled(!window.slow, slider);
         slider.widget_info(|| WidgetInfo::slider(!window.slow, window.instant, "Instant"));

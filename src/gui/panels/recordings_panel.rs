@@ -225,7 +225,7 @@ impl Window {
             ui.add(egui::Label::new(sequence.folder.display().to_string()).wrap());
             ui.label(format!("{}. This cannot be undone.", about(&sequence)));
             ui.add_space(8.0);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            theme::buttons(ui, |ui| {
                 let text = RichText::new("Delete permanently").strong().color(egui::Color32::WHITE);
                 if ui.add(egui::Button::new(text).fill(theme::ALERT)).clicked() {
                     self.delete(&sequence.folder);

@@ -82,7 +82,9 @@ mod linux {
         /// The largest number of a display: its TCP port is this number plus 6000.
         const LARGEST: u32 = 65_535 - 6_000;
         let number = name.rsplit(':').next()?.split('.').next()?;
-        (number.parse::<u32>().ok()? <= LARGEST).then_some(())?;
+        if !name.starts_with('/') && number.parse::<u32>().ok()? > LARGEST {
+            return None;
+        }
         RustConnection::connect(Some(name)).ok()
     }
 
@@ -109,7 +111,7 @@ mod tests {
                 _ => None,
             }
         };
-        for name in [":59321", ":65321", "nonsense", ":", "nowhere.invalid:1.0"] {
+        for name in [":59321", ":65321", "nonsense", ":", "/nonexistent:0"] {
             let both = linux::find_in(environment(Some(name))).unwrap_err();
             let text = "no display server answers at WAYLAND_DISPLAY=wayland-9 or DISPLAY=";
             assert_eq!(both, format!("{text}{name}"));

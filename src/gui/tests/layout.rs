@@ -116,6 +116,7 @@ fn dialogs_stay_within_a_small_window() {
                     unit: egui::MouseWheelUnit::Point,
                     delta: delta.min(egui::Vec2::ZERO) - egui::vec2(8.0, 8.0),
                     phase: egui::TouchPhase::Move,
+                    source: egui::MouseWheelSource::Unknown,
                     modifiers,
                 });
                 w.run_steps(20);
