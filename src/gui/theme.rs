@@ -76,7 +76,8 @@ pub(super) fn dialog(
         // A dialog would otherwise begin with a default size, and scroll within that.
         ui.set_max_size(room);
         egui::ScrollArea::both().max_width(room.x).max_height(room.y).show(ui, |ui| {
-            ui.set_width(width.min(room.x));
+            // Less than the room where a scroll bar is shown.
+            ui.set_width(width.min(ui.available_width()));
             content(ui);
         });
     })
