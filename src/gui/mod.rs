@@ -123,36 +123,44 @@ fn silence_panics_of_this_thread() {
 }
 
 fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
+    // A window with transparency has 32 bits per pixel, also on a screen of 16 bits, for which
+    // graphics drivers have no format. Nothing in it is transparent.
+    let transparent = match display {
+        #[cfg(target_os = "linux")]
+        Display::X11 { shallow } => shallow,
+        _ => false,
+    };
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
         .with_app_id("gem-live")
         .with_inner_size([1240.0, 540.0])
         .with_min_inner_size(MIN_SIZE)
+        .with_transparent(transparent)
         .with_fullscreen(fullscreen);
     // The window also works without its icon.
-    let mut viewport = match eframe::icon_data::from_png_bytes(ICON) {
+    let viewport = match eframe::icon_data::from_png_bytes(ICON) {
         Ok(icon) => viewport.with_icon(icon),
         Err(_) => viewport,
     };
-    let mut native = eframe::NativeOptions::default();
+    let event_loop_builder = event_loop(display);
+    eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() }
+}
+
+/// Makes winit use the display that answers.
+#[cfg(target_os = "linux")]
+fn event_loop(display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11;
     match display {
-        #[cfg(not(target_os = "linux"))]
-        Display::System => {}
-        #[cfg(target_os = "linux")]
-        Display::Wayland => {}
-        #[cfg(target_os = "linux")]
-        Display::X11 { shallow } => {
-            use winit::platform::x11::EventLoopBuilderExtX11;
-            // A window with transparency has 32 bits per pixel, also on a screen of 16 bits, for
-            // which graphics drivers have no format. Nothing in it is transparent.
-            viewport = viewport.with_transparent(shallow);
-            native.event_loop_builder = Some(Box::new(|builder| {
-                builder.with_x11();
-            }));
-        }
+        Display::Wayland => None,
+        Display::X11 { .. } => Some(Box::new(|builder| {
+            builder.with_x11();
+        })),
     }
-    native.viewport = viewport;
-    native
+}
+
+#[cfg(not(target_os = "linux"))]
+fn event_loop(_: Display) -> Option<eframe::EventLoopBuilderHook> {
+    None
 }
 
 /// Builds the window's state and starts the pipeline.

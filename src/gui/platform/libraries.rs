@@ -10,6 +10,7 @@ struct Library {
     arch: &'static str,
 }
 
+#[cfg(any(target_os = "linux", test))]
 const fn library(
     file: &'static str,
     debian: &'static str,
@@ -19,15 +20,18 @@ const fn library(
     Library { file, debian, fedora, arch }
 }
 
+#[cfg(any(target_os = "linux", test))]
 /// Keyboard layouts.
 const KEYBOARD: Library =
     library("libxkbcommon.so.0", "libxkbcommon0", "libxkbcommon", "libxkbcommon");
 
+#[cfg(any(target_os = "linux", test))]
 const WAYLAND: [Library; 2] = [
     library("libwayland-client.so.0", "libwayland-client0", "libwayland-client", "wayland"),
     KEYBOARD,
 ];
 
+#[cfg(any(target_os = "linux", test))]
 /// What winit opens on X11, and the packages as of 2026.
 const X11: [Library; 7] = [
     library("libX11.so.6", "libx11-6", "libX11", "libx11"),
