@@ -1,8 +1,9 @@
-//! PSNR of the clip's frames against the ground truth, blurry and restored:
+//! PSNR of a clip's frames against the ground truth, blurry and restored:
 //!
-//!     cargo run --release --example clip_quality [SHEET.png [EXPOSURE]]
+//!     cargo run --release --example clip_quality [CLIP.npz [SHEET.png [EXPOSURE]]]
 //!
-//! The contact sheet shows one exposure: blurry, restored, ground truth.
+//! Without a file it is the built-in clip. The contact sheet shows one exposure: blurry,
+//! restored, ground truth.
 
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::psnr;
@@ -12,9 +13,12 @@ use gem_live::sequence::Clip;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
+    let clip = match arguments.next() {
+        Some(path) => Clip::from_bytes(&std::fs::read(path)?)?,
+        None => Clip::embedded()?,
+    };
     let sheet = arguments.next();
     let wanted: usize = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let clip = Clip::embedded()?;
     let mut deblurrer = Deblurrer::new(Box::new(CpuEngine::new(&Weights::embedded()?, 0)?));
     let (mut before, mut after) = (0.0, 0.0);
     for (i, (exposure, truth)) in clip.exposures.iter().zip(&clip.truth).enumerate() {

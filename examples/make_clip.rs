@@ -1,8 +1,8 @@
-//! Generates the built-in clip from photographs (see assets/README.md):
+//! Generates the built-in clip from a photograph and two drawings (see assets/README.md):
 //!
-//!     cargo run --release --example make_clip BACK.jpg FRONT.jpg assets/clip/friends.npz
+//!     cargo run --release --example make_clip BACK.jpg SIGN.png BALL.png assets/clip/dogs.npz
 //!
-//! The same photographs produce the same clip for any number of threads.
+//! The same pictures produce the same clip for any number of threads.
 
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
@@ -16,57 +16,86 @@ use std::path::Path;
 
 const IMAGE: Size = Size::new(576, 384);
 const SENSOR: Size = Size::new(288, 192);
-const EXPOSURES: i64 = 16;
+const EXPOSURES: i64 = 10;
 const PERIOD_US: i64 = 80_000;
 const EXPOSURE_US: i64 = 60_000;
 /// Images per exposure: more than twice the largest motion in pixels.
 const MOMENTS: i64 = 60;
 /// Oscillations per loop of the clip, so that its end joins its start.
 const LOOP_HZ: f64 = 1e6 / (EXPOSURES * PERIOD_US) as f64;
+/// The photograph as reduced for the background, in texels; one texel is one pixel of the view.
+const BACK: Size = Size::new(860, 1292);
+/// The drawings, in texels.
+const SIGN: Size = Size::new(600, 330);
+const BALL: Size = Size::new(240, 240);
 
-fn photo(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
+fn picture(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
     let rgb = image::open(path).map_err(|e| format!("{}: {e}", path.display()))?.into_rgb8();
     let size = Size::new(rgb.width() as usize, rgb.height() as usize);
     Ok(ImageU8::from_rgb(size, rgb.as_raw())?)
 }
 
-/// A hand-held camera in front of a house, and a ball in the foreground.
-fn scene(back: &ImageU8, front: &ImageU8) -> Scene {
-    let hand = |k: f64, px: f64, phase: f64| {
-        Motion::default()
-            .with(px, k * LOOP_HZ, phase)
-            .with(px * 0.22, (k + 2.0) * LOOP_HZ, phase + 1.0)
-            .with(px * 0.06, (k + 6.0) * LOOP_HZ, phase + 2.0)
+/// A hand-held camera before two dogs at a house, a sign on its wall, and a ball that flies by.
+fn scene(back: &ImageU8, sign: &ImageU8, ball: &ImageU8) -> Scene {
+    // Nearly a circle, so that no exposure is without motion.
+    let hand = |px: f64, phase: f64| {
+        Motion::default().with(px, LOOP_HZ, phase).with(px * 0.05, 3.0 * LOOP_HZ, phase + 1.0).with(
+            px * 0.02,
+            7.0 * LOOP_HZ,
+            phase + 2.0,
+        )
     };
     let backdrop = Layer {
-        texture: Texture::backdrop(Texture::photograph(back, Size::new(960, 1442))),
+        texture: Texture::backdrop(Texture::photograph(back, BACK)),
         texels_per_px: 1.0,
         depth: 1.0,
-        motion: PlaneMotion { y_px: Motion::still(130.0), ..PlaneMotion::default() },
+        motion: PlaneMotion {
+            x_px: Motion::still(-10.0),
+            y_px: Motion::still(170.0),
+            ..PlaneMotion::default()
+        },
+    };
+    let (w, h) = (SIGN.width as f32, SIGN.height as f32);
+    let sign = Layer {
+        texture: Texture::cutout(Texture::photograph(sign, SIGN), move |x, y| {
+            // Distance to the edge of a rectangle with rounded corners.
+            const RADIUS: f32 = 24.0;
+            let x = (x - 0.5).abs() * w - w / 2.0 + RADIUS + 1.0;
+            let y = (y - 0.5).abs() * h - h / 2.0 + RADIUS + 1.0;
+            RADIUS - x.max(0.0).hypot(y.max(0.0)) - x.max(y).min(0.0)
+        }),
+        texels_per_px: 2.2,
+        depth: 0.97,
+        motion: PlaneMotion {
+            x_px: Motion::still(128.0),
+            y_px: Motion::still(-62.0),
+            turn: Motion::still(0.03).with(0.03, 2.0 * LOOP_HZ, 0.5),
+            log_scale: Motion::default(),
+        },
     };
     let ball = Layer {
-        texture: Texture::cutout(Texture::photograph(front, Size::new(150, 150)), |x, y| {
-            (0.48 - (x - 0.5).hypot(y - 0.5)) * 60.0
+        texture: Texture::cutout(Texture::photograph(ball, BALL), |x, y| {
+            (0.48 - (x - 0.5).hypot(y - 0.5)) * BALL.width as f32
         }),
-        texels_per_px: 1.2,
-        depth: 0.8,
+        texels_per_px: 2.4,
+        depth: 0.9,
         motion: PlaneMotion {
-            x_px: Motion::still(-40.0).with(150.0, LOOP_HZ, 1.2),
-            y_px: Motion::still(80.0).with(40.0, 2.0 * LOOP_HZ, 0.4),
+            x_px: Motion::still(60.0).with(40.0, LOOP_HZ, 1.2),
+            y_px: Motion::still(112.0).with(10.0, 2.0 * LOOP_HZ, 0.4),
             turn: Motion::default().with(0.6, LOOP_HZ, 0.0),
             log_scale: Motion::default(),
         },
     };
     Scene {
         view: IMAGE,
-        layers: vec![backdrop, ball],
+        layers: vec![backdrop, sign, ball],
         camera: CameraMotion {
-            x_px: hand(1.0, 46.0, 0.0),
-            y_px: hand(2.0, 24.0, 0.7),
-            z: Motion::default().with(0.03, 2.0 * LOOP_HZ, 2.2),
-            pitch: Motion::default().with(0.004, 3.0 * LOOP_HZ, 0.2),
-            yaw: Motion::default().with(0.004, 2.0 * LOOP_HZ, 1.4),
-            roll: Motion::default().with(0.02, 3.0 * LOOP_HZ, 0.4),
+            x_px: hand(22.0, 0.0),
+            y_px: hand(17.0, 1.4),
+            z: Motion::default().with(0.02, 2.0 * LOOP_HZ, 2.2),
+            pitch: Motion::default().with(0.003, 3.0 * LOOP_HZ, 0.2),
+            yaw: Motion::default().with(0.003, 2.0 * LOOP_HZ, 1.4),
+            roll: Motion::default().with(0.015, 3.0 * LOOP_HZ, 0.4),
         },
         gain: 0.9,
     }
@@ -74,10 +103,11 @@ fn scene(back: &ImageU8, front: &ImageU8) -> Scene {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paths: Vec<_> = std::env::args_os().skip(1).collect();
-    let [back, front, out] = paths.as_slice() else {
-        return Err("usage: make_clip BACK.jpg FRONT.jpg CLIP.npz".into());
+    let [back, sign, ball, out] = paths.as_slice() else {
+        return Err("usage: make_clip BACK.jpg SIGN.png BALL.png CLIP.npz".into());
     };
-    let scene = scene(&photo(back.as_ref())?, &photo(front.as_ref())?);
+    let [back, sign, ball] = [back, sign, ball].map(|path| picture(path.as_ref()));
+    let scene = scene(&back?, &sign?, &ball?);
     let settings = SensorSettings { on: 0.25, off: 0.25, ..SensorSettings::default() };
     let mut sensor = EventSensor::new(SENSOR, settings);
     let (mut light, mut seen) = (LightImage::dark(IMAGE), Vec::new());

@@ -13,6 +13,8 @@ struct View {
     gain: f32,
     mode: u32,
     flags: u32,
+    // OpenGL requires a multiple of 16 bytes.
+    unused: vec2u,
 }
 
 const SINGLE = 0u;
@@ -24,15 +26,18 @@ const NEAREST = 2u;
 const CLIPPING = 4u;
 // The render target converts linear values to sRGB, so that the shader must output linear ones.
 const LINEAR_TARGET = 8u;
+// The first or the second picture is gray: only its layer 0 is used.
+const FIRST_GRAY = 16u;
+const SECOND_GRAY = 32u;
 
 @group(0) @binding(0) var<uniform> view: View;
+// The only sampler: OpenGL allows one per texture. Single pixels are loaded instead.
 @group(0) @binding(1) var smooth_sampler: sampler;
-@group(0) @binding(2) var nearest_sampler: sampler;
 // Layers in blue, green, red order, or a single gray layer.
-@group(0) @binding(3) var first: texture_2d_array<f32>;
-@group(0) @binding(4) var second: texture_2d_array<f32>;
+@group(0) @binding(2) var first: texture_2d_array<f32>;
+@group(0) @binding(3) var second: texture_2d_array<f32>;
 // OFF and ON event counts per pixel, divided by 255.
-@group(0) @binding(5) var events: texture_2d<f32>;
+@group(0) @binding(4) var events: texture_2d<f32>;
 
 struct Corner {
     @builtin(position) position: vec4f,
@@ -45,9 +50,14 @@ fn corner(@builtin(vertex_index) index: u32) -> Corner {
     return Corner(vec4f(at.x * 2.0 - 1.0, 1.0 - at.y * 2.0, 0.0, 1.0), at);
 }
 
+// The pixel of an image of this size that contains a position.
+fn texel(uv: vec2f, size: vec2u) -> vec2i {
+    return clamp(vec2i(uv * vec2f(size)), vec2i(0), vec2i(size) - 1);
+}
+
 fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
     if (view.flags & NEAREST) != 0u {
-        return textureSampleLevel(picture, nearest_sampler, uv, layer, 0.0).r;
+        return textureLoad(picture, texel(uv, textureDimensions(picture)), layer, 0).r;
     }
     // Minification: average four samples to reduce aliasing.
     let footprint = view.extent / view.pixels;
@@ -62,8 +72,8 @@ fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
         + textureSampleLevel(picture, smooth_sampler, uv + vec2f(-d.x, d.y), layer, 0.0).r);
 }
 
-fn colour(picture: texture_2d_array<f32>, uv: vec2f) -> vec3f {
-    if textureNumLayers(picture) == 1u {
+fn colour(picture: texture_2d_array<f32>, uv: vec2f, gray: u32) -> vec3f {
+    if (view.flags & gray) != 0u {
         return vec3f(plane(picture, uv, 0));
     }
     return vec3f(plane(picture, uv, 2), plane(picture, uv, 1), plane(picture, uv, 0));
@@ -82,7 +92,7 @@ fn clipped(value: vec3f, position: vec2f) -> vec3f {
 }
 
 fn with_events(under: vec3f, uv: vec2f) -> vec3f {
-    let counts = textureSampleLevel(events, nearest_sampler, uv, 0.0).rg * 255.0;
+    let counts = textureLoad(events, texel(uv, textureDimensions(events)), 0).rg * 255.0;
     // A single event is visible; five reach the maximum opacity.
     let strength = min((counts.r + counts.g) * 0.18, 0.8);
     let paint = select(vec3f(0.24, 0.35, 1.0), vec3f(1.0, 0.27, 0.22), counts.g >= counts.r);
@@ -97,15 +107,15 @@ fn pixel(in: Corner) -> @location(0) vec4f {
     }
     var out: vec3f;
     if view.mode == WIPE && in.at.x >= view.divider {
-        out = colour(second, uv);
+        out = colour(second, uv, SECOND_GRAY);
     } else {
-        out = colour(first, uv);
+        out = colour(first, uv, FIRST_GRAY);
     }
     if (view.flags & CLIPPING) != 0u && view.mode != DIFFERENCE {
         out = clipped(out, in.position.xy);
     }
     if view.mode == DIFFERENCE {
-        out = clamp(vec3f(0.5) + view.gain * (colour(second, uv) - out), vec3f(0.0), vec3f(1.0));
+        out = clamp(vec3f(0.5) + view.gain * (colour(second, uv, SECOND_GRAY) - out), vec3f(0.0), vec3f(1.0));
     }
     if (view.flags & EVENTS) != 0u {
         out = with_events(out, uv);

@@ -1,6 +1,7 @@
 //! `gem-live live`, and `gem-live` without a subcommand: the live pipeline, with or without window.
 
 use super::common::{read_weights, seconds, thresholds, without_effect};
+use super::demo;
 use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::headless;
@@ -150,12 +151,16 @@ impl Live {
         headless::run(parts, self.seconds, self.json)
     }
 
+    /// Opens the window. The built-in clip is restored without one if there is no display.
     #[cfg(feature = "app")]
     fn window(
         &self,
         source: Box<dyn ExposureSource>,
         handle: RigHandle,
     ) -> Result<ExitCode, Failure> {
+        if let Err(e) = gem_live::gui::check_display() {
+            return self.without_display(&e.to_string());
+        }
         gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
@@ -174,7 +179,19 @@ impl Live {
     #[cfg(not(feature = "app"))]
     fn window(&self, _: Box<dyn ExposureSource>, _: RigHandle) -> Result<ExitCode, Failure> {
         let _ = self.fullscreen;
-        Err("this program was built without its window (cargo feature app): use --headless".into())
+        self.without_display("this program was built without its window (cargo feature app)")
+    }
+
+    /// What the first command does where no window can be opened: it restores the built-in clip
+    /// to a picture. Every other source is an error.
+    fn without_display(&self, why: &str) -> Result<ExitCode, Failure> {
+        let sources = self.sources.sources().unwrap_or_default();
+        match self.compute() {
+            Some(compute) if sources == Sources::One(SourceName::clip()) && !self.fullscreen => {
+                demo::run(why, compute, &self.weights()?)
+            }
+            _ => Err(format!("{why}; gem-live live --headless needs no window").into()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod common;
 mod contact_sheet;
 mod deblur;
+mod demo;
 mod devices;
 mod export;
 mod export_weights;

@@ -1,5 +1,6 @@
 //! Executes the actions of keys, buttons and dialogs.
 
+use super::played::Played;
 use super::snapshot;
 use super::state::{Dialog, Window};
 use super::widgets::pan_zoom::PanZoom;
@@ -115,6 +116,7 @@ impl Window {
         self.held = false;
         (self.stepping, self.slow, self.eye) = (false, false, PanZoom::default());
         self.latest = None;
+        self.played = Played::default();
         self.pictures.clear();
         self.quality.reset();
         self.edits.clear();
@@ -149,10 +151,11 @@ impl Window {
         };
         let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
-            let (kind, message) = match snapshot::save(&outcome, index, &snapshot::folder()) {
-                Ok(message) => (toast::Kind::Good, message),
-                Err(e) => (toast::Kind::Bad, e),
-            };
+            let (kind, message) =
+                match snapshot::save(&outcome, index, &crate::sequence::snapshots()) {
+                    Ok(message) => (toast::Kind::Good, message),
+                    Err(e) => (toast::Kind::Bad, e),
+                };
             // The window may have been closed meanwhile; then the message is dropped.
             let _ = sender.send((kind, message));
             // While paused, nothing else triggers a repaint.

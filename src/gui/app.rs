@@ -39,6 +39,10 @@ impl Window {
             None => {}
         }
         self.receive(ui);
+        let restored = self.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
+        if let Some(divider) = self.intro.divider(ui, restored) {
+            self.settings.divider = divider;
+        }
         if let Some(outcome) = &self.latest {
             self.quality.update(outcome, self.index.0);
             // A paused picture is scored as soon as the scoring thread is free.
@@ -159,10 +163,11 @@ impl Window {
     }
 
     /// Content of the central area while there is no picture: progress or the fault.
-    fn placeholder(&self, ui: &mut egui::Ui) -> Vec<Action> {
+    fn placeholder(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.played.look(&self.session);
         let notice = self.session.notices().into_iter().next().map(|n| n.text);
-        let fault = self.session.fault.clone().or(notice);
+        let fault = self.session.fault.clone().or(notice).or_else(|| self.played.fault());
         ui.vertical_centered(|ui| {
             ui.add_space((ui.available_height() / 2.0 - 60.0).max(0.0));
             match fault {
@@ -310,6 +315,11 @@ impl Window {
 impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.show(ui);
+    }
+
+    fn clear_color(&self, _: &egui::Visuals) -> [f32; 4] {
+        // Opaque: on some screens the window is one that could be transparent.
+        theme::SURROUND.to_normalized_gamma_f32()
     }
 
     fn on_exit(&mut self) {

@@ -11,6 +11,8 @@ const EVENTS: u32 = 1;
 const NEAREST: u32 = 2;
 const CLIPPING: u32 = 4;
 const LINEAR_TARGET: u32 = 8;
+const FIRST_GRAY: u32 = 16;
+const SECOND_GRAY: u32 = 32;
 
 /// How a view combines its pictures; the values match those in the shader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ struct View {
     gain: f32,
     mode: u32,
     flags: u32,
+    /// OpenGL requires a multiple of 16 bytes.
+    unused: [u32; 2],
 }
 
 /// A picture in GPU memory.
@@ -55,6 +59,8 @@ struct View {
 pub(super) struct GpuImage {
     texture: wgpu::Texture,
     view: wgpu::TextureView,
+    /// Only the first layer is used.
+    gray: bool,
 }
 
 /// GPU resources that draw the views.
@@ -63,7 +69,7 @@ pub(super) struct Gpu {
     queue: wgpu::Queue,
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
-    samplers: [wgpu::Sampler; 2],
+    sampler: wgpu::Sampler,
     /// Shader flags that depend on the render target.
     flags: u32,
     no_events: GpuImage,
@@ -106,15 +112,12 @@ impl Gpu {
             multiview_mask: None,
             cache: None,
         });
-        let sampler = |filter| {
-            device.create_sampler(&wgpu::SamplerDescriptor {
-                label: Some("view"),
-                mag_filter: filter,
-                min_filter: filter,
-                ..Default::default()
-            })
-        };
-        let samplers = [sampler(wgpu::FilterMode::Linear), sampler(wgpu::FilterMode::Nearest)];
+        let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
+            label: Some("view"),
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
+        });
         let no_events = create_image(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
         Self {
             flags: if state.target_format.is_srgb() { LINEAR_TARGET } else { 0 },
@@ -122,7 +125,7 @@ impl Gpu {
             queue,
             pipeline,
             layout,
-            samplers,
+            sampler,
             no_events,
             uniforms: Vec::new(),
         }
@@ -161,7 +164,10 @@ impl Gpu {
             height: side(size.height),
             depth_or_array_layers: side(layers),
         };
-        let fits = |p: &GpuImage| p.texture.size() == extent && p.texture.format() == format;
+        let whole = extent_of(size, layers, format);
+        let fits = |p: &GpuImage| {
+            p.texture.size() == whole && p.texture.format() == format && p.gray == (layers == 1)
+        };
         if !target.as_ref().is_some_and(fits) {
             *target = Some(create_image(&self.device, size, layers, format));
         }
@@ -205,7 +211,10 @@ impl Gpu {
             divider: (look.divider - visible.left()) / visible.width().max(1e-3),
             gain: look.gain,
             mode: look.mode as u32,
+            unused: [0; 2],
             flags: self.flags
+                | flag(first.gray, FIRST_GRAY)
+                | flag(second.gray, SECOND_GRAY)
                 | flag(events.is_some(), EVENTS)
                 | flag(look.nearest, NEAREST)
                 | flag(look.clipping, CLIPPING),
@@ -214,8 +223,7 @@ impl Gpu {
         let texture = wgpu::BindingResource::TextureView;
         let resources = [
             uniform.as_entire_binding(),
-            wgpu::BindingResource::Sampler(&self.samplers[0]),
-            wgpu::BindingResource::Sampler(&self.samplers[1]),
+            wgpu::BindingResource::Sampler(&self.sampler),
             texture(&first.view),
             texture(&second.view),
             texture(&events.unwrap_or(&self.no_events).view),
@@ -241,14 +249,9 @@ fn create_image(
     layers: usize,
     format: wgpu::TextureFormat,
 ) -> GpuImage {
-    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let texture = device.create_texture(&wgpu::TextureDescriptor {
         label: Some("picture"),
-        size: wgpu::Extent3d {
-            width: side(size.width),
-            height: side(size.height),
-            depth_or_array_layers: side(layers),
-        },
+        size: extent_of(size, layers, format),
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
@@ -264,7 +267,19 @@ fn create_image(
         dimension: Some(dimension),
         ..Default::default()
     });
-    GpuImage { texture, view }
+    GpuImage { texture, view, gray: layers == 1 }
+}
+
+/// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is no array,
+/// so that gray pictures have a second, unused layer.
+fn extent_of(size: Size, layers: usize, format: wgpu::TextureFormat) -> wgpu::Extent3d {
+    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let is_array = format == wgpu::TextureFormat::R8Unorm;
+    wgpu::Extent3d {
+        width: side(size.width),
+        height: side(size.height),
+        depth_or_array_layers: side(if is_array { layers.max(2) } else { layers }),
+    }
 }
 
 fn bind_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
@@ -281,7 +296,6 @@ fn bind_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     };
     let kinds = [
         uniform,
-        sampler,
         sampler,
         texture(wgpu::TextureViewDimension::D2Array),
         texture(wgpu::TextureViewDimension::D2Array),

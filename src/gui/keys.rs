@@ -58,6 +58,9 @@ static TOOLS: [Binding; 13] = [
     key("Q", Key::Q, Action::Quit, "quit"),
 ];
 
+/// Width of the help's three columns, in points.
+const HELP_WIDTH: f32 = 800.0;
+
 const MOUSE: [(&str, &str); 4] = [
     ("Wheel", "zoom all pictures"),
     ("Drag", "pan, or move the divider"),
@@ -84,7 +87,7 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
 /// Draws the help dialog with all key bindings.
 pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
-    let response = theme::modal(ui, "keys").show(ui, |ui| {
+    let response = theme::dialog(ui, "keys", HELP_WIDTH, |ui| {
         ui.horizontal(|ui| {
             ui.heading("Keys");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -94,22 +97,17 @@ pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
             });
         });
         ui.separator();
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 110.0).show(
-            ui,
-            |ui| {
-                ui.horizontal_top(|ui| {
-                    column(ui, "Pictures", PICTURES.iter().map(|b| (b.name, b.meaning)));
-                    ui.add_space(18.0);
-                    column(ui, "Tools", TOOLS.iter().map(|b| (b.name, b.meaning)));
-                    ui.add_space(18.0);
-                    ui.vertical(|ui| {
-                        column(ui, "Time", TIME.iter().map(|b| (b.name, b.meaning)));
-                        ui.add_space(10.0);
-                        column(ui, "Mouse", MOUSE.into_iter());
-                    });
-                });
-            },
-        );
+        ui.horizontal_top(|ui| {
+            column(ui, "Pictures", PICTURES.iter().map(|b| (b.name, b.meaning)));
+            ui.add_space(18.0);
+            column(ui, "Tools", TOOLS.iter().map(|b| (b.name, b.meaning)));
+            ui.add_space(18.0);
+            ui.vertical(|ui| {
+                column(ui, "Time", TIME.iter().map(|b| (b.name, b.meaning)));
+                ui.add_space(10.0);
+                column(ui, "Mouse", MOUSE.into_iter());
+            });
+        });
     });
     if response.should_close() {
         actions.push(Action::Close);

@@ -7,11 +7,15 @@ mod action;
 mod actions;
 mod app;
 mod contrast;
+mod describe;
 mod dialogs;
 mod gpu;
+mod intro;
 mod keys;
 mod panels;
 mod pictures;
+mod platform;
+mod played;
 mod scores;
 mod session;
 mod settings;
@@ -27,19 +31,32 @@ mod tests;
 use crate::event::Thresholds;
 use crate::live::{Compute, ExposureSource, RigHandle, Sources};
 use crate::network::Weights;
+use crate::panics::caught;
 use crate::rig::clock::ClockSettings;
 use eframe::egui;
+use platform::Display;
 use session::{Recipe, Session};
 use state::Window;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// Errors of [`run`].
+/// Errors of [`run`]; each is one line for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The window cannot be opened, usually because there is no display.
-    #[error("cannot open a window: {0} (without a display, use gem-live live --headless)")]
+    /// There is no display, or it cannot be reached.
+    #[error("cannot open a window: {0}")]
+    NoDisplay(String),
+    /// A system library or a graphics driver is missing, or the window cannot be created.
+    #[error("{0}")]
     Window(String),
+}
+
+/// Checks whether there is a display for the window, without opening one.
+///
+/// # Errors
+/// [`AppError::NoDisplay`] if there is none.
+pub fn check_display() -> Result<(), AppError> {
+    platform::find().map(|_| ()).map_err(AppError::NoDisplay)
 }
 
 /// Configuration of the window.
@@ -68,57 +85,106 @@ pub struct Options {
 
 /// Application icon, 256x256 pixels, rendered from the drawing beside it.
 const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
+/// Smallest size of the window, in points: a screen of 1920x1080 at 250 % has 768x432.
+const MIN_SIZE: [f32; 2] = [640.0, 360.0];
 
 /// Opens the window and shows it until it is closed.
 ///
 /// # Errors
-/// [`AppError::Window`] if there is no display or the window cannot be created.
+/// [`AppError::NoDisplay`] if there is no display, [`AppError::Window`] if a system library or a
+/// graphics driver is missing, or the window cannot be created.
 pub fn run(options: Options) -> Result<(), AppError> {
+    let display = platform::find().map_err(AppError::NoDisplay)?;
+    if let Some(line) = platform::missing(display) {
+        return Err(AppError::Window(line));
+    }
+    let native = native_options(display, options.fullscreen);
+    silence_panics_of_this_thread();
+    let result = caught(|| {
+        eframe::run_native("GEM Live", native, Box::new(move |creation| start(options, creation)))
+    });
+    match result {
+        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e))),
+        Err(why) => Err(AppError::Window(why)),
+    }
+}
+
+/// The libraries of the window panic where the system is not as they expect it. [`run`] reports
+/// that as an error; the default message would name files of the machine that built the program.
+fn silence_panics_of_this_thread() {
+    let (thread, hook) = (std::thread::current().id(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() != thread {
+            hook(panic);
+        } else if let Some(place) = panic.location().filter(|p| p.file().starts_with("src")) {
+            eprintln!("gem-live: internal error at {place}");
+        }
+    }));
+}
+
+fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
+    // A window with transparency has 32 bits per pixel, also on a screen of 16 bits, for which
+    // graphics drivers have no format. Nothing in it is transparent.
+    let transparent = match display {
+        #[cfg(target_os = "linux")]
+        Display::X11 { shallow } => shallow,
+        _ => false,
+    };
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
         .with_app_id("gem-live")
         .with_inner_size([1240.0, 540.0])
-        .with_min_inner_size([900.0, 400.0])
-        .with_fullscreen(options.fullscreen);
+        .with_min_inner_size(MIN_SIZE)
+        .with_transparent(transparent)
+        .with_fullscreen(fullscreen);
     // The window also works without its icon.
     let viewport = match eframe::icon_data::from_png_bytes(ICON) {
         Ok(icon) => viewport.with_icon(icon),
         Err(_) => viewport,
     };
-    let native = eframe::NativeOptions { viewport, ..Default::default() };
-    eframe::run_native(
-        "GEM Live",
-        native,
-        Box::new(move |creation| {
-            let context = creation.egui_ctx.clone();
-            theme::apply(&context);
-            let Options {
-                source,
-                name,
-                tap,
-                weights,
-                weights_file,
-                compute,
-                adapt,
-                clock,
-                thresholds,
-                ..
-            } = options;
-            let recipe = Recipe {
-                open: session::opener(clock),
-                restorer: session::restoring(compute),
-                weights: Arc::new(Mutex::new(Arc::new(weights))),
-                adapt,
-                wake: Arc::new(move || context.request_repaint()),
-            };
-            let wake = recipe.wake.clone();
-            let pipeline = recipe.start(source)?;
-            let session = Session::new(pipeline, tap, name, recipe, weights_file);
-            let render = creation.wgpu_render_state.as_ref();
-            let mut window = Window::new(session, settings::file(), render, wake);
-            window.thresholds = thresholds.or(window.thresholds);
-            Ok(Box::new(window))
-        }),
-    )
-    .map_err(|e| AppError::Window(e.to_string()))
+    let event_loop_builder = event_loop(display);
+    eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() }
+}
+
+/// Makes winit use the display that answers.
+#[cfg(target_os = "linux")]
+fn event_loop(display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11;
+    match display {
+        Display::Wayland => None,
+        Display::X11 { .. } => Some(Box::new(|builder| {
+            builder.with_x11();
+        })),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn event_loop(_: Display) -> Option<eframe::EventLoopBuilderHook> {
+    None
+}
+
+/// Builds the window's state and starts the pipeline.
+fn start(
+    options: Options,
+    creation: &eframe::CreationContext<'_>,
+) -> Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
+    let context = creation.egui_ctx.clone();
+    theme::apply(&context);
+    let Options {
+        source, name, tap, weights, weights_file, compute, adapt, clock, thresholds, ..
+    } = options;
+    let recipe = Recipe {
+        open: session::opener(clock),
+        restorer: session::restoring(compute),
+        weights: Arc::new(Mutex::new(Arc::new(weights))),
+        adapt,
+        wake: Arc::new(move || context.request_repaint()),
+    };
+    let wake = recipe.wake.clone();
+    let pipeline = recipe.start(source)?;
+    let session = Session::new(pipeline, tap, name, recipe, weights_file);
+    let render = creation.wgpu_render_state.as_ref();
+    let mut window = Window::new(session, settings::file(), render, wake);
+    window.thresholds = thresholds.or(window.thresholds);
+    Ok(Box::new(window))
 }

@@ -295,6 +295,11 @@ impl Session {
         self.pipeline.as_ref().and_then(Pipeline::transport)
     }
 
+    /// Whether the source has ended.
+    pub(super) fn ended(&self) -> bool {
+        self.pipeline.as_ref().is_some_and(Pipeline::ended)
+    }
+
     /// Active faults.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let list = self.pipeline.as_ref().map(|p| p.notices().list()).unwrap_or_default();

@@ -5,12 +5,14 @@ use crate::gui::dialogs::alignment_state::AlignmentDialog;
 use crate::gui::dialogs::export_state::ExportDialog;
 use crate::gui::dialogs::file_dialog::Chooser;
 use crate::gui::dialogs::source_dialog::Chosen;
+use crate::gui::intro::Intro;
 use crate::gui::panels::recorder_state::RecorderPanel;
 use crate::gui::panels::recordings_state::RecordingsPanel;
 use crate::gui::pictures::Pictures;
+use crate::gui::played::Played;
 use crate::gui::scores::Quality;
 use crate::gui::session::Session;
-use crate::gui::settings::Settings;
+use crate::gui::settings::{Settings, View};
 use crate::gui::settings_file::SettingsFile;
 use crate::gui::widgets::histogram::Histogram;
 use crate::gui::widgets::pan_zoom::PanZoom;
@@ -23,8 +25,9 @@ use std::time::Instant;
 
 /// Message that is shown when the program runs for the first time.
 pub(crate) const WELCOME: &str = "Left: the camera frame. Right: the same exposure with its \
-                                  motion blur removed. Press O to open a camera or a recording, \
-                                  F for full screen, H for all keys. (Click to dismiss.)";
+                                  motion blur removed. Drag the line between them. Press O to \
+                                  open a camera or a recording, F for full screen, H for all \
+                                  keys. (Click to dismiss.)";
 
 /// Dialog that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,10 @@ pub(crate) struct Window {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     pub(crate) file: SettingsFile,
     pub settings: Settings,
+    /// The wipe that moves by itself when the program runs for the first time.
+    pub intro: Intro,
+    /// Whether the source was played to its end before it delivered a picture.
+    pub played: Played,
     /// Contrast thresholds that are set in the settings or on the command line; none if they
     /// are estimated.
     pub thresholds: Option<Thresholds>,
@@ -92,10 +99,12 @@ impl Window {
         render: Option<&RenderState>,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
-        let (file, settings, warnings) = SettingsFile::open(file);
+        let (file, mut settings, warnings) = SettingsFile::open(file);
+        let mut intro = Intro::Over;
         let mut toast = Toast::default();
         if file.is_new() {
             toast.notify(toast::Kind::Welcome, WELCOME);
+            (intro, settings.view) = (Intro::Waiting, View::Wipe);
         }
         if !warnings.is_empty() {
             let text = format!("Some settings were ignored: {}", warnings.join("; "));
@@ -108,6 +117,8 @@ impl Window {
             file,
             thresholds: settings.thresholds,
             settings,
+            intro,
+            played: Played::default(),
             pictures: Pictures::new(render),
             latest: None,
             index: (0, Instant::now()),

@@ -52,8 +52,33 @@ pub(super) fn bar() -> egui::Frame {
     egui::Frame::new().fill(PANEL).inner_margin(egui::Margin::symmetric(10, 7))
 }
 
-/// A modal dialog with margins.
-pub(super) fn modal(ui: &egui::Ui, name: &str) -> egui::Modal {
+/// Draws the row of buttons at the end of a dialog, from right to left.
+pub(super) fn buttons(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
+    // Within a row: otherwise the buttons are centred in all the height that is left.
+    ui.horizontal(|ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), content);
+    });
+}
+
+/// Room around the content of a dialog, in points: its margins and a rim of the window.
+const AROUND_DIALOG: egui::Vec2 = egui::vec2(56.0, 48.0);
+
+/// Draws a modal dialog of this width, in points. It scrolls where the window is too small.
+pub(super) fn dialog(
+    ui: &egui::Ui,
+    name: &str,
+    width: f32,
+    content: impl FnOnce(&mut egui::Ui),
+) -> egui::ModalResponse<()> {
     let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(18, 14));
-    egui::Modal::new(egui::Id::unique(name)).frame(frame)
+    let room = ui.ctx().content_rect().size() - AROUND_DIALOG;
+    egui::Modal::new(egui::Id::unique(name)).frame(frame).show(ui, |ui| {
+        // A dialog would otherwise begin with a default size, and scroll within that.
+        ui.set_max_size(room);
+        egui::ScrollArea::both().max_width(room.x).max_height(room.y).show(ui, |ui| {
+            // Less than the room where a scroll bar is shown.
+            ui.set_width(width.min(ui.available_width()));
+            content(ui);
+        });
+    })
 }

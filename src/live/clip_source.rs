@@ -1,16 +1,14 @@
-//! The embedded clip as an endless camera.
+//! The embedded clip as an endless camera, which waits for a slow machine.
 
 use super::{
     Control, ExposureSource, LiveContrast, LiveFrame, Next, PlaybackClock, Shape, SourceError,
     Transport,
 };
+use crate::image::Size;
 use crate::sequence::Clip;
 use std::time::{Duration, Instant};
 
-/// Reduction factors that are offered; the smallest image comes first.
-const FACTORS: [usize; 3] = [3, 2, 1];
-
-/// Plays a clip in a loop at the selected size.
+/// Plays a clip in a loop at the selected size, at most at the speed at which it was taken.
 pub struct ClipSource {
     clips: Vec<Clip>,
     shape: usize,
@@ -20,16 +18,22 @@ pub struct ClipSource {
 }
 
 impl ClipSource {
-    /// Plays `clip`, starting with the smallest of its sizes.
+    /// Plays `clip`, starting with the smaller of its two sizes.
     pub fn new(clip: &Clip) -> Self {
         let interval = Duration::from_secs_f64((clip.period_us / 1e6).clamp(1e-3, 10.0));
         Self {
-            clips: FACTORS.iter().map(|factor| clip.reduced(*factor)).collect(),
+            clips: vec![Self::small(clip), clip.clone()],
             shape: 0,
             clock: PlaybackClock::new(interval),
             number: 0,
             contrast: LiveContrast::default(),
         }
+    }
+
+    /// The clip at the smaller of its two sizes: two thirds of its own.
+    pub fn small(clip: &Clip) -> Clip {
+        let size = clip.exposures.first().map_or(Size::new(0, 0), |e| e.frame.size());
+        clip.with_images(Size::new(size.width * 2 / 3, size.height * 2 / 3))
     }
 
     /// Attaches these contrast thresholds to all exposures.
@@ -46,7 +50,11 @@ impl ClipSource {
 
 impl ExposureSource for ClipSource {
     fn name(&self) -> String {
-        "sample clip".to_owned()
+        "built-in clip".to_owned()
+    }
+
+    fn waits(&self) -> bool {
+        true
     }
 
     fn shapes(&self) -> Vec<Shape> {

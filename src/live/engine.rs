@@ -14,6 +14,7 @@ use crate::time::TimeRange;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Which exposures are restored.
@@ -99,6 +100,8 @@ pub(super) struct EngineThread {
     pub controls: Sender<Control>,
     pub size: Option<SizeChoice>,
     pub interval: Duration,
+    /// Counts the exposures that were taken from the mailbox.
+    pub taken: Arc<AtomicU64>,
     pub stats: Stats,
     pub notices: Diagnostics,
     pub description: Arc<std::sync::Mutex<String>>,
@@ -164,6 +167,7 @@ impl EngineThread {
                 },
                 recv(exposures) -> captured => match captured {
                     Ok(captured) => {
+                        self.taken.fetch_add(1, Ordering::Relaxed);
                         last = Some(Arc::new(captured));
                         fresh = true;
                         if let FramePolicy::One(number) = request.take {

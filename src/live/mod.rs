@@ -4,7 +4,8 @@
 //! forwards it, and `engine` restores it. Between `source` and `exposures` is a bounded queue that
 //! drops the oldest exposure, followed by mailboxes that keep only the newest: a slow engine or
 //! window skips exposures and never falls behind. Every skipped exposure is counted at the place
-//! where it was dropped.
+//! where it was dropped. A source that waits ([`ExposureSource::waits`]) is only asked for an
+//! exposure when the engine has taken the last one.
 //!
 //! The cameras of a [`RigSource`] and the rig that synchronises them have their own threads, see
 //! [`crate::camera::CameraStream`] and [`crate::rig::Rig`]. A recorder gets its exposures on the
@@ -60,7 +61,7 @@ use crate::camera;
 use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use engine::EngineThread;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -71,6 +72,10 @@ const PUBLISH_INTERVAL: Duration = Duration::from_millis(200);
 const QUEUE: usize = 4;
 /// Maximum time that a source blocks, which bounds how long the program takes to stop.
 const TIMEOUT: Duration = Duration::from_millis(50);
+/// Interval at which a source that waits checks whether the engine has taken the last exposure.
+const WAIT: Duration = Duration::from_millis(2);
+/// A source that waits has the largest images of which the engine restores one in this time.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(250);
 /// Delay before a failed source is asked again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -139,6 +144,8 @@ impl Pipeline {
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();
+        let taken = Arc::new(AtomicU64::new(0));
+        let interval = source.interval();
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
             requests: requests_out,
@@ -146,7 +153,8 @@ impl Pipeline {
             results: results_in,
             controls: controls.clone(),
             size: (adapt && shapes.len() > 1).then(|| SizeChoice::new(shapes)),
-            interval: source.interval(),
+            interval: if source.waits() { interval.max(LONGEST_INTERVAL) } else { interval },
+            taken: taken.clone(),
             stats: stats.clone(),
             notices: notices.clone(),
             description: engine.clone(),
@@ -176,6 +184,8 @@ impl Pipeline {
             controlled: controlled.clone(),
             ended: ended.clone(),
             failure: failure.clone(),
+            sent: 0,
+            taken,
         };
         let mut pipeline = Self {
             results: Some(results),
@@ -334,6 +344,9 @@ struct SourceThread {
     controlled: Controlled,
     ended: Arc<AtomicBool>,
     failure: Failure,
+    /// Exposures that were delivered, and those that the engine has taken.
+    sent: u64,
+    taken: Arc<AtomicU64>,
 }
 
 impl SourceThread {
@@ -398,7 +411,13 @@ impl SourceThread {
             while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
             }
-            match self.source.next(TIMEOUT) {
+            let next = if self.source.waits() && self.taken.load(Ordering::Relaxed) < self.sent {
+                std::thread::sleep(WAIT);
+                Ok(Next::Waiting)
+            } else {
+                self.source.next(TIMEOUT)
+            };
+            match next {
                 Ok(Next::Exposure(captured)) => {
                     match self.source.fault() {
                         Some(why) => self.fault(why),
@@ -406,6 +425,7 @@ impl SourceThread {
                     }
                     self.warn(&mut warned);
                     self.stats.captured(captured.number, captured.event_rate());
+                    self.sent += 1;
                     if !self.put(*captured) {
                         return;
                     }

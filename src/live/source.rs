@@ -148,6 +148,12 @@ pub trait ExposureSource: Send {
     /// A temporary fault that the user should know, such as a camera that is unplugged.
     fn next(&mut self, timeout: Duration) -> Result<Next, SourceError>;
 
+    /// Whether the next exposure is only asked for once the engine has taken the last one, so that
+    /// a slow machine skips none. A camera does not wait; a clip can.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// A fault that does not stop the exposures, such as one of two cameras that is missing.
     fn fault(&self) -> Option<String> {
         None

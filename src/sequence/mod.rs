@@ -37,5 +37,5 @@ pub use manifest::{
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use pair_reader::ReadOptions;
-pub use paths::{new_sequence, recordings};
+pub use paths::{new_sequence, recordings, snapshots};
 pub use repairs::{MendedFiles, Repair, Repairs};

@@ -3,11 +3,24 @@
 use super::file_name;
 use std::path::{Path, PathBuf};
 
-/// The folder of recordings: `GEM Live` in the user's documents, else in the current folder.
+/// Name of the program's folder in the user's folders.
+const FOLDER: &str = "GEM Live";
+
+/// The folder of recordings: `GEM Live` in the user's documents. Without such a folder it is in
+/// the home folder, and without a home folder in the current one.
 pub fn recordings() -> PathBuf {
+    in_folder_of(directories::UserDirs::document_dir)
+}
+
+/// The folder of snapshots: `GEM Live` in the user's pictures, else as for [`recordings`].
+pub fn snapshots() -> PathBuf {
+    in_folder_of(directories::UserDirs::picture_dir)
+}
+
+fn in_folder_of(kind: impl Fn(&directories::UserDirs) -> Option<&Path>) -> PathBuf {
     let user = directories::UserDirs::new();
-    let documents = user.as_ref().and_then(|d| d.document_dir());
-    documents.unwrap_or(Path::new("")).join("GEM Live")
+    let base = user.as_ref().map(|user| kind(user).unwrap_or_else(|| user.home_dir()));
+    base.unwrap_or(Path::new("")).join(FOLDER)
 }
 
 /// A path in `base` for a new sequence, named by the local time and the scene:

@@ -99,10 +99,10 @@ impl SimName {
     /// The default frame rate, that of MS-RBD.
     const FRAMES_HZ: u32 = 15;
 
-    /// A size that a laptop can render and restore at the same time.
+    /// The rig of the name `sim`: two processor cores render and restore every frame of it.
     pub fn small() -> Self {
-        let sizes = Sizes::of(Size::new(288, 192));
-        Self { sizes, frames_hz: Self::FRAMES_HZ, seed: Self::SEED }
+        let sizes = Sizes::of(Size::new(384, 256));
+        Self { sizes, frames_hz: 5, seed: Self::SEED }
     }
 
     /// The rig model of these parameters.

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Exposures of the built-in clip.
-const EXPOSURES: usize = 16;
+const EXPOSURES: usize = 10;
 
 /// A process that is killed when the test ends.
 struct KillOnDrop(Child);
@@ -53,6 +53,17 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) {
 impl Driven {
     /// Opens the window on its own virtual screen.
     fn open(display: &str, settings: &str, arguments: &[&str]) -> Self {
+        Self::open_on(display, 24, &[], settings, arguments)
+    }
+
+    /// As `open`, on a screen of `depth` bits per pixel, with environment variables.
+    fn open_on(
+        display: &str,
+        depth: u32,
+        environment: &[(&str, &str)],
+        settings: &str,
+        arguments: &[&str],
+    ) -> Self {
         for program in ["Xvfb", "xdotool", "import"] {
             let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
             assert!(found.is_ok_and(|s| s.success()), "{program} is not installed");
@@ -63,7 +74,7 @@ impl Driven {
         let settings = settings.replace("FOLDER", &folder.path().to_string_lossy());
         std::fs::write(folder.path().join("gem-live/settings.json"), settings).unwrap();
         let screen = Command::new("Xvfb")
-            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            .args([display, "-screen", "0", &format!("1280x800x{depth}"), "-nolisten", "tcp"])
             .stderr(Stdio::null())
             .spawn();
         let screen = KillOnDrop(screen.unwrap());
@@ -72,6 +83,7 @@ impl Driven {
             .args(arguments)
             .env("DISPLAY", display)
             .env_remove("WAYLAND_DISPLAY")
+            .envs(environment.iter().copied())
             // Keep away from the user's settings.
             .env("XDG_CONFIG_HOME", folder.path())
             .stderr(Stdio::null());
@@ -298,21 +310,64 @@ fn endings(recordings: &Path) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs Xvfb, xdotool and ImageMagick"]
+fn tools_the_window_opens_without_vulkan_on_poor_screens_and_beside_a_dead_compositor() {
+    let cases: [(&str, u32, &[(&str, &str)]); 4] = [
+        ("OpenGL", 24, &[("WGPU_BACKEND", "gl")]),
+        ("no Vulkan driver", 24, &[("VK_DRIVER_FILES", "/nonexistent")]),
+        ("16 bits per pixel", 16, &[]),
+        ("a compositor that is gone", 24, &[("WAYLAND_DISPLAY", "wayland-9")]),
+    ];
+    for (i, (name, depth, environment)) in cases.into_iter().enumerate() {
+        let display = format!(":{}", 85 + i);
+        let driven = Driven::open_on(&display, depth, environment, "{}", &[]);
+        println!("{name}");
+        // The photograph has colours; the window itself is gray.
+        wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
+        driven.quit();
+    }
+}
+
+/// Runs the program without a display, in an empty folder.
+fn without_display(arguments: &[&str], folder: &Path) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn without_a_display_the_clip_is_restored_to_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = without_display(&[], folder.path());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["is set; the built-in clip", "frames per second", "dB restored: +", "ssh -X"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let picture = image::open(folder.path().join("gem-live-clip.png")).unwrap().into_rgb8();
+    // Blurry, events and restored side by side, with gaps of 8 pixels.
+    assert_eq!(picture.dimensions(), (3 * 384 + 16, 256));
+    let [blurry, restored] = [0, 2 * 392].map(|x| sharpness_of(&picture, [x, 0, 384, 256]));
+    assert!(restored > 1.1 * blurry, "restored {restored:e}, blurry {blurry:e}");
+}
+
+#[test]
 fn without_a_display_one_line_reports_it() {
     // The subcommand is optional, with and without its options.
-    for arguments in [vec![], vec!["--source", "sim"], vec!["live", "--source", "sim"]] {
-        let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
-            .args(&arguments)
-            .env_remove("DISPLAY")
-            .env_remove("WAYLAND_DISPLAY")
-            .env_remove("WAYLAND_SOCKET")
-            .output()
-            .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--source", "sim"][..], &["live", "--source", "sim"], &["--fullscreen"]] {
+        let output = without_display(arguments, folder.path());
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
         let lines: Vec<&str> = stderr.lines().filter(|l| l.starts_with("gem-live:")).collect();
         assert_eq!(lines.len(), 1, "{arguments:?}: {stderr}");
-        assert!(lines[0].contains("cannot open a window"), "{stderr}");
+        assert!(lines[0].contains("cannot open a window: neither DISPLAY"), "{stderr}");
+        assert!(lines[0].contains("--headless"), "{stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
 }

@@ -25,8 +25,7 @@ impl Window {
     pub(crate) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         self.wizard.poll(ui);
-        let response = theme::modal(ui, "align").show(ui, |ui| {
-            ui.set_width(760.0);
+        let response = theme::dialog(ui, "align", 760.0, |ui| {
             ui.horizontal(|ui| {
                 ui.heading("Align the two cameras");
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -45,8 +45,7 @@ impl Window {
     /// Draws the dialog.
     pub(crate) fn export_dialog(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
-        let response = theme::modal(ui, "export").show(ui, |ui| {
-            ui.set_width(520.0);
+        let response = theme::dialog(ui, "export", 520.0, |ui| {
             let count = self.export.sequences.len();
             let plural = if count == 1 { "" } else { "s" };
             ui.heading(format!("Export {count} recording{plural} as a dataset"));
@@ -100,7 +99,7 @@ impl Window {
         ui.checkbox(&mut export.copy, "Copy the files");
         hint(ui, "Otherwise hard links are used where possible, which take no space.");
         ui.add_space(8.0);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        theme::buttons(ui, |ui| {
             let ready = !export.out.trim().is_empty() && !export.sequences.is_empty();
             if widgets::primary(ui, ready, "Export").clicked() {
                 export.start(self.wake.clone());
@@ -114,7 +113,7 @@ impl Window {
     fn export_progress(&self, ui: &mut Ui, far: Far, actions: &mut Vec<Action>) {
         bar(ui, far);
         ui.add_space(8.0);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        theme::buttons(ui, |ui| {
             if ui.button("Run in background").clicked() {
                 actions.push(Action::Close);
             }
@@ -141,7 +140,7 @@ impl Window {
         }
         ui.add_space(8.0);
         let mut edit = false;
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        theme::buttons(ui, |ui| {
             if widgets::primary(ui, true, "Done").clicked() {
                 actions.push(Action::Close);
             }

@@ -77,8 +77,14 @@ const KINDS: [Kind; 6] = [
     },
 ];
 
-/// Frame sizes of the simulated rig; the last one is that of the published rig.
-const SIZES: [&str; 4] = ["288x192", "384x256", "576x384", "1152x768"];
+/// Frame sizes and rates of the simulated rig: as on the command line, and in words. The first one
+/// is the default, the last one has the size of the published rig.
+const SIZES: [(&str, &str); 4] = [
+    ("384x256@5", "384x256, 5 fps"),
+    ("288x192", "288x192, 15 fps"),
+    ("576x384", "576x384, 15 fps"),
+    ("1152x768", "1152x768, 15 fps"),
+];
 
 /// State of the dialog.
 #[derive(Default)]
@@ -112,7 +118,7 @@ impl Chosen {
     }
 
     fn sources(&self) -> Result<Sources, String> {
-        let [first, second] = &self.specs;
+        let [first, second] = &self.specs.each_ref().map(|spec| tidy(spec));
         if !self.two {
             return Ok(Sources::One(first.parse()?));
         }
@@ -122,8 +128,7 @@ impl Chosen {
     /// Draws the dialog.
     pub(crate) fn show(&mut self, ui: &mut Ui, fault: Option<&str>) -> Vec<Action> {
         let mut actions = Vec::new();
-        let response = theme::modal(ui, "sources").show(ui, |ui| {
-            ui.set_width(640.0);
+        let response = theme::dialog(ui, "sources", 640.0, |ui| {
             self.head(ui);
             ui.separator();
             ui.horizontal_top(|ui| {
@@ -224,10 +229,10 @@ impl Chosen {
         match kind.argument {
             Some(Argument::Size) => {
                 ui.label(RichText::new("Frame size").color(theme::QUIET));
-                ui.horizontal(|ui| {
-                    for size in SIZES {
-                        let chosen = argument == size || (argument.is_empty() && size == SIZES[0]);
-                        if ui.selectable_label(chosen, size).clicked() {
+                ui.horizontal_wrapped(|ui| {
+                    for (i, (size, name)) in SIZES.into_iter().enumerate() {
+                        let chosen = argument == size || (argument.is_empty() && i == 0);
+                        if ui.selectable_label(chosen, name).clicked() {
                             size.clone_into(&mut argument);
                         }
                     }
@@ -273,6 +278,14 @@ impl Chosen {
     }
 }
 
+/// The name of a source without what a pasted path may have around it: spaces, line breaks, quotes.
+fn tidy(spec: &str) -> String {
+    let Some(path) = spec.trim().strip_prefix("replay:") else { return spec.trim().to_owned() };
+    let path = path.trim();
+    let quoted = ['"', '\''].into_iter().find_map(|q| path.strip_prefix(q)?.strip_suffix(q));
+    format!("replay:{}", quoted.unwrap_or(path))
+}
+
 fn labelled(role: Role, name: &str) -> WidgetInfo {
     WidgetInfo::labeled(role, true, name)
 }
@@ -307,21 +320,24 @@ fn one(name: &SourceName) -> String {
         "replay" => {
             let path = std::path::Path::new(argument);
             let last = path.file_name().map_or(argument.into(), |n| n.to_string_lossy());
-            shortened(&last)
+            shortened(&last, LONGEST)
         }
         _ => {
             let known = KINDS.iter().find(|k| k.prefix == prefix);
-            known.map_or_else(|| shortened(&text), |k| k.short.into())
+            known.map_or_else(|| shortened(&text, LONGEST), |k| k.short.into())
         }
     }
 }
 
-fn shortened(name: &str) -> String {
-    const LONGEST: usize = 22;
-    if name.chars().count() <= LONGEST {
+/// Longest name of one source, in characters.
+const LONGEST: usize = 22;
+
+/// A name that is cut off after this many characters.
+pub(crate) fn shortened(name: &str, longest: usize) -> String {
+    if name.chars().count() <= longest {
         return name.to_owned();
     }
-    name.chars().take(LONGEST - 1).chain(['…']).collect()
+    name.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

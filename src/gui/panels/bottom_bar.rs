@@ -23,6 +23,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
         }
         ui.label(RichText::new("Instant").color(theme::QUIET));
         let mut shown = shown_instant(window);
+        ui.spacing_mut().slider_width = (ui.available_width() * 0.25).clamp(80.0, 200.0);
         let slider = egui::Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(2);
         let slider = ui.add_enabled(!window.slow, slider);
         slider.widget_info(|| WidgetInfo::slider(!window.slow, window.instant, "Instant"));
@@ -54,19 +55,34 @@ fn shown_instant(window: &Window) -> f64 {
     played.copied().filter(|_| window.slow).unwrap_or(window.instant)
 }
 
+/// Rates and times, as many as fit; the rate is the most important.
 fn speed(window: &Window, ui: &mut Ui) {
     let stats = window.session.snapshot();
     let Some(o) = &window.latest else { return };
-    ui.label(o.captured.exposure.frame.size().to_string());
-    if !o.restored.is_empty() {
-        let ms = o.restore_time.as_secs_f64() * 1e3 / o.instants.len().max(1) as f64;
-        ui.label(format!("restored in {ms:.0} ms"));
-    }
-    ui.label(RichText::new(format!("{:.1} fps", stats.rate_out)).strong())
-        .on_hover_text("displayed frames per second");
+    let rate = RichText::new(format!("{:.1} fps", stats.rate_out)).strong();
+    let ms = o.restore_time.as_secs_f64() * 1e3 / o.instants.len().max(1) as f64;
     let skipped = stats.drops.total();
-    if skipped > 0 && ui.available_width() > 120.0 {
-        ui.label(RichText::new(format!("{skipped} skipped")).color(theme::QUIET))
-            .on_hover_text("exposures that were not displayed; see the Statistics panel (I)");
+    let items = [
+        (true, rate, "displayed frames per second"),
+        (!o.restored.is_empty(), RichText::new(format!("restored in {ms:.0} ms")), ""),
+        (true, RichText::new(o.captured.exposure.frame.size().to_string()), "size of the frames"),
+        (
+            skipped > 0,
+            RichText::new(format!("{skipped} skipped")).color(theme::QUIET),
+            "exposures that were not displayed; see the Statistics panel (I)",
+        ),
+    ];
+    for (_, text, about) in items.into_iter().filter(|(shown, ..)| *shown) {
+        let width = egui::WidgetText::from(text.clone())
+            .into_galley(ui, Some(egui::TextWrapMode::Extend), f32::INFINITY, egui::TextStyle::Body)
+            .size()
+            .x;
+        if width > ui.available_width() {
+            return;
+        }
+        let label = ui.label(text);
+        if !about.is_empty() {
+            label.on_hover_text(about);
+        }
     }
 }

@@ -28,14 +28,8 @@ impl Window {
             self.finish_recording();
             return;
         }
-        if !self.session.tap.can_record() {
-            self.toast.notify(
-                toast::Kind::Bad,
-                format!(
-                    "{} cannot be recorded: choose a camera or the simulated rig (O).",
-                    crate::gui::dialogs::source_dialog::called(&self.session.name)
-                ),
-            );
+        if let Some(why) = self.unrecordable() {
+            self.toast.notify(toast::Kind::Bad, why);
             return;
         }
         let folder = new_sequence(&self.settings.recordings(), &self.settings.scene);
@@ -63,6 +57,20 @@ impl Window {
                 let text = format!("Cannot record: the thread did not start ({e})");
                 self.toast.notify(toast::Kind::Bad, text);
             }
+        }
+    }
+
+    /// Why no recording can be started now; none if one can.
+    pub(crate) fn unrecordable(&self) -> Option<String> {
+        let source = crate::gui::dialogs::source_dialog::called(&self.session.name);
+        if self.session.opening() {
+            Some(format!("{source} is being opened."))
+        } else if !self.session.tap.can_record() {
+            Some(format!("{source} cannot be recorded: choose a camera or the simulated rig (O)."))
+        } else if self.latest.is_none() {
+            Some(format!("{source} has delivered no picture yet."))
+        } else {
+            None
         }
     }
 
@@ -157,11 +165,15 @@ impl Window {
             let white = egui::Color32::WHITE;
             let colours = [theme::ALERT, white, white];
             let name = "Stop recording";
-            if widgets::signed(ui, Icon::Stop, name, name, colours).clicked() {
+            if widgets::signed(ui, true, Icon::Stop, name, name, colours).clicked() {
                 actions.push(Action::Record);
             }
-        } else if widgets::primary(ui, true, "Start recording").clicked() {
-            actions.push(Action::Record);
+        } else {
+            let why = self.unrecordable();
+            let button = widgets::primary(ui, why.is_none(), "Start recording");
+            if button.on_disabled_hover_text(why.unwrap_or_default()).clicked() {
+                actions.push(Action::Record);
+            }
         }
         if let Some(progress) = self.session.tap.progress().filter(|_| running) {
             self.progress(ui, &progress);

@@ -219,14 +219,13 @@ impl Window {
         let Some(sequence) = all.iter().find(|s| doomed == Some(&s.folder)).cloned() else {
             return vec![Action::Close];
         };
-        let response = theme::modal(ui, "delete").show(ui, |ui| {
-            ui.set_width(420.0);
+        let response = theme::dialog(ui, "delete", 420.0, |ui| {
             ui.heading(format!("Delete {}?", sequence.scene()));
             ui.add_space(4.0);
             ui.add(egui::Label::new(sequence.folder.display().to_string()).wrap());
             ui.label(format!("{}. This cannot be undone.", about(&sequence)));
             ui.add_space(8.0);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            theme::buttons(ui, |ui| {
                 let text = RichText::new("Delete permanently").strong().color(egui::Color32::WHITE);
                 if ui.add(egui::Button::new(text).fill(theme::ALERT)).clicked() {
                     self.delete(&sequence.folder);

@@ -1,6 +1,7 @@
 //! The statistics panel: quality, rates, times, drops, synchronisation, plots.
 
-use crate::camera::{DropCause, DropSnapshot, DropUnit};
+use crate::camera::{DropCause, DropSnapshot};
+use crate::gui::describe;
 use crate::gui::state::Window;
 use crate::gui::theme;
 use crate::gui::widgets::{counted, group, hint, row, thousands, title};
@@ -152,36 +153,13 @@ fn drops(window: &Window, ui: &mut Ui, stats: &Snapshot) {
     }
     group(ui, "Dropped upstream", |ui| {
         for DropSnapshot { cause, unit, count } in lost {
-            let text = format!("{} {}", thousands(*count), unit_name(*unit));
-            row(ui, cause_name(*cause), warning(text));
+            let text = format!("{} {}", thousands(*count), describe::unit(*unit));
+            row(ui, describe::cause(*cause), warning(text));
         }
         if incomplete > 0 {
             row(ui, "Missing events", warning(counted(incomplete, "frame")));
         }
     });
-}
-
-fn cause_name(cause: DropCause) -> &'static str {
-    match cause {
-        DropCause::Usb => "USB or network",
-        DropCause::Device => "Camera",
-        DropCause::Malformed => "Malformed",
-        DropCause::Queue => "Driver queue full",
-        DropCause::Buffer => "Sync buffer full",
-        DropCause::Late => "Late",
-        DropCause::Duplicate => "Duplicate",
-        DropCause::Clock => "No timestamp",
-        DropCause::Skipped => "Pipeline behind",
-        DropCause::Disk => "Disk too slow",
-    }
-}
-
-fn unit_name(unit: DropUnit) -> &'static str {
-    match unit {
-        DropUnit::Frames => "frames",
-        DropUnit::Events => "events",
-        DropUnit::Gaps => "gaps",
-    }
 }
 
 /// Event rate over the last exposures; `current` and `rates` are in events per second.

@@ -21,7 +21,7 @@ fn interactive(w: &Shown) -> Vec<(String, egui::Rect)> {
 
 fn check_layout(w: &Shown, size: egui::Vec2, what: &str) {
     let all = interactive(w);
-    assert!(all.len() > 8, "{what}: {all:?}");
+    assert!(all.len() > 5, "{what}: {all:?}");
     let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, size).expand(0.5);
     for (i, (name, rect)) in all.iter().enumerate() {
         assert!(screen.contains_rect(*rect), "{what}: {name} at {rect:?} is cut off");
@@ -34,9 +34,21 @@ fn check_layout(w: &Shown, size: egui::Vec2, what: &str) {
     }
 }
 
+/// Window sizes in points: the smallest one, a screen of 800x480, one of 1920x1080 at 250 %,
+/// others.
+const SIZES: [(f32, f32); 7] = [
+    (640.0, 360.0),
+    (800.0, 480.0),
+    (768.0, 432.0),
+    (900.0, 400.0),
+    (1024.0, 600.0),
+    (1240.0, 540.0),
+    (1920.0, 1080.0),
+];
+
 #[test]
 fn bars_fit_at_every_size() {
-    for (width, height) in [(900.0, 400.0), (1240.0, 540.0), (1920.0, 1080.0)] {
+    for (width, height) in SIZES {
         for recording in [false, true] {
             let script = Script { recording, ..Script::default() };
             let mut w = shown_at(window(&script), width, height);
@@ -44,9 +56,75 @@ fn bars_fit_at_every_size() {
             for (view, edi) in [(View::SideBySide, true), (View::Difference, false)] {
                 w.state_mut().settings.view = view;
                 w.state_mut().settings.edi = edi;
+                w.state_mut().slow = edi;
                 w.run_steps(3);
                 check_layout(&w, egui::vec2(width, height), &format!("{width}x{height} {view:?}"));
             }
+        }
+    }
+}
+
+#[test]
+fn a_screen_at_250_percent_has_room_for_everything() {
+    let size = egui::vec2(768.0, 432.0);
+    let mut w = Harness::builder()
+        .with_size(size)
+        .with_pixels_per_point(2.5)
+        .build_ui_state(|ui, window: &mut Window| window.show(ui), window(&Script::default()));
+    theme::apply(&w.ctx);
+    until(&mut w, "a picture", |w| w.latest.is_some());
+    w.run_steps(3);
+    check_layout(&w, size, "250 %");
+}
+
+#[test]
+fn what_a_small_window_has_no_room_for_is_in_a_menu() {
+    let mut w = shown_at(window(&Script::default()), 768.0, 432.0);
+    assert!(w.query_by_label("Snapshot").is_none());
+    for (name, done) in [
+        ("Events", (|w| w.settings.events) as fn(&Window) -> bool),
+        ("1:1", |w| w.eye.actual),
+        ("Recordings", |w| w.settings.side && w.settings.tab == Tab::Library),
+        ("Help", |w| w.dialog.is_some()),
+    ] {
+        click(&mut w, "Menu");
+        click(&mut w, name);
+        assert!(done(w.state()), "{name}");
+        press(&mut w, Key::Escape);
+    }
+}
+
+#[test]
+fn dialogs_stay_within_a_small_window() {
+    for (width, height) in [(640.0, 360.0), (768.0, 432.0)] {
+        let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(width, height));
+        for (key, button) in [(Key::O, "Cancel"), (Key::H, "Close"), (Key::A, "Close")] {
+            let mut w = shown_at(window(&Script::default()), width, height);
+            press(&mut w, key);
+            w.run_steps(5);
+            // What does not fit is scrolled to with the wheel.
+            for _ in 0..4 {
+                let rect = w.get_by_label(button).rect();
+                if screen.contains_rect(rect) {
+                    break;
+                }
+                let modifiers = egui::Modifiers::NONE;
+                let delta =
+                    egui::vec2(screen.right() - rect.right(), screen.bottom() - rect.bottom());
+                w.hover_at(screen.center());
+                w.event(egui::Event::MouseWheel {
+                    unit: egui::MouseWheelUnit::Point,
+                    delta: delta.min(egui::Vec2::ZERO) - egui::vec2(8.0, 8.0),
+                    phase: egui::TouchPhase::Move,
+                    source: egui::MouseWheelSource::Unknown,
+                    modifiers,
+                });
+                w.run_steps(20);
+            }
+            let rect = w.get_by_label(button).rect();
+            assert!(screen.contains_rect(rect), "{key:?}, {width}x{height}: {button} at {rect:?}");
+            click(&mut w, button);
+            assert_eq!(w.state().dialog, None, "{key:?}");
         }
     }
 }

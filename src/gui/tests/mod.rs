@@ -6,6 +6,7 @@
 mod aligning;
 mod card;
 mod exporting;
+mod first_run;
 mod layout;
 mod old_settings;
 mod panels;
@@ -48,6 +49,10 @@ struct Script {
     recording: bool,
     /// Its frames have no ground truth.
     no_truth: bool,
+    /// Its frames are gray.
+    gray: bool,
+    /// It was played to its end and delivers nothing.
+    silent: bool,
     controls: Vec<camera::Control>,
     /// Number of frames that are missing after the first one.
     gap: u64,
@@ -81,9 +86,18 @@ impl ExposureSource for Fake {
 
     fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
         std::thread::sleep(Duration::from_millis(3));
+        if self.script.silent {
+            return Ok(Next::Waiting);
+        }
         self.number += if self.number == 1 { 1 + self.script.gap } else { 1 };
         let mut captured = captured(self.number);
         if self.script.no_truth {
+            captured.truth.clear();
+        }
+        if self.script.gray {
+            let data = captured.picture.plane(0).to_vec();
+            captured.picture = ImageU8::new(1, SIZE, data).unwrap();
+            captured.exposure.frame = captured.picture.to_planes();
             captured.truth.clear();
         }
         Ok(Next::Exposure(Box::new(captured)))
@@ -103,7 +117,8 @@ impl ExposureSource for Fake {
 
     fn transport(&self) -> Option<Transport> {
         let at = |position| Transport { position, paused: false, speed: 1.0 };
-        self.script.recording.then(|| at(0.25))
+        let position = if self.script.silent { 1.0 } else { 0.25 };
+        self.script.recording.then(|| at(position))
     }
 }
 
@@ -203,11 +218,17 @@ fn window(script: &Script) -> Window {
 
 type Shown = Harness<'static, Window>;
 
-fn shown_at(window: Window, width: f32, height: f32) -> Shown {
-    let mut harness = Harness::builder()
+/// The window, maybe before its first picture.
+fn opened_at(window: Window, width: f32, height: f32) -> Shown {
+    let harness = Harness::builder()
         .with_size(egui::vec2(width, height))
         .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
     theme::apply(&harness.ctx);
+    harness
+}
+
+fn shown_at(window: Window, width: f32, height: f32) -> Shown {
+    let mut harness = opened_at(window, width, height);
     until(&mut harness, "a picture", |w| w.latest.is_some());
     harness
 }

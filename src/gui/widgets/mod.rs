@@ -54,6 +54,7 @@ pub(super) fn sign(ui: &mut Ui, enabled: bool, icon: Icon, name: &str, tip: &str
 /// and the icon.
 pub(super) fn signed(
     ui: &mut Ui,
+    enabled: bool,
     icon: Icon,
     text: &str,
     name: &str,
@@ -61,10 +62,11 @@ pub(super) fn signed(
 ) -> Response {
     // The spaces leave room for the icon.
     let text = RichText::new(format!("     {text}")).color(ink);
-    let response = ui.add(egui::Button::new(text).fill(fill));
+    let response = ui.add_enabled(enabled, egui::Button::new(text).fill(fill));
+    let dot = if enabled { dot } else { dot.gamma_multiply(0.35) };
     let left = response.rect.left_center() + egui::vec2(icons::SIDE / 2.0 + 8.0, 0.0);
     icons::draw(ui.painter(), icon, left, dot);
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     response
 }
 

@@ -71,7 +71,7 @@ impl Toast {
                     .corner_radius(6)
                     .inner_margin(egui::Margin::symmetric(12, 8))
                     .show(ui, |ui| {
-                        ui.set_max_width(520.0);
+                        ui.set_max_width(520.0_f32.min(ui.ctx().content_rect().width() - 60.0));
                         ui.add(egui::Label::new(RichText::new(text)).wrap());
                     });
             })

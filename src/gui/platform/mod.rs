@@ -1,0 +1,61 @@
+//! What the window needs of the system, checked before it is opened: a display, libraries, a
+//! graphics driver. The libraries of the window would panic, or name files of their own source.
+
+mod display;
+mod libraries;
+
+pub(super) use display::{Display, find};
+pub(super) use libraries::{graphics_driver, missing};
+
+use eframe::egui_wgpu::WgpuError;
+
+/// Why the window could not be opened, in one line.
+pub(super) fn explain(error: &eframe::Error) -> String {
+    match error {
+        eframe::Error::AppCreation(why) => format!("cannot start the pipeline: {why}"),
+        eframe::Error::Wgpu(
+            WgpuError::RequestAdapterError(_) | WgpuError::CreateSurfaceError(_),
+        ) => graphics_driver(),
+        eframe::Error::Wgpu(WgpuError::NoSurfaceFormatsAvailable) => {
+            "cannot open a window: the screen has too few colours for this graphics driver: set it \
+             to 24 bits"
+                .to_owned()
+        }
+        other => format!("cannot open a window: {}", without_source(&other.to_string())),
+    }
+}
+
+/// A message of winit without the source file and line that it begins with.
+fn without_source(text: &str) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, after)) = rest.split_once("os error at ") {
+        out.push_str(before);
+        // PATH:LINE: message
+        let message = after.split_once(".rs:").and_then(|(_, line)| line.split_once(": "));
+        rest = message.map_or("", |(_, message)| message);
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_no_source_file() {
+        let text = "winit EventLoopError: os error at /home/ci/winit-0.30/src/linux/mod.rs:765: \
+                    Could not find wayland compositor";
+        let plain = without_source(text);
+        assert_eq!(plain, "winit EventLoopError: Could not find wayland compositor");
+        assert_eq!(without_source("nothing to remove"), "nothing to remove");
+        assert_eq!(without_source("os error at the end"), "");
+    }
+
+    #[test]
+    fn a_missing_driver_is_explained_with_its_packages() {
+        let error = eframe::Error::Wgpu(WgpuError::NoSurfaceFormatsAvailable);
+        assert!(explain(&error).contains("24 bits"));
+        assert!(graphics_driver().contains("mesa-vulkan-drivers"));
+    }
+}

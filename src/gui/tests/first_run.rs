@@ -1,0 +1,115 @@
+//! What a new user sees, and what a user without a mouse can reach.
+
+use super::*;
+use crate::camera::{DropCause, DropSnapshot, DropUnit};
+use crate::gui::intro::Intro;
+use crate::gui::settings::View;
+use crate::gui::state::Dialog;
+use egui::Role;
+
+/// A window whose settings file does not exist yet.
+fn new_user(folder: &std::path::Path) -> Shown {
+    let w = window(&Script::default());
+    let file = folder.join("settings.json");
+    shown(Window::new(w.session, Some(file), None, Arc::new(|| ())))
+}
+
+#[test]
+fn the_first_run_shows_a_wipe_that_moves_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = new_user(folder.path());
+    assert_eq!(w.state().settings.view, View::Wipe);
+    until(&mut w, "the start", |w| matches!(w.intro, Intro::Running(_)));
+    until(&mut w, "a blurry picture", |w| w.settings.divider > 0.9);
+    until(&mut w, "a restored picture", |w| w.settings.divider < 0.1);
+    until(&mut w, "the end", |w| w.intro == Intro::Over);
+    assert!((w.state().settings.divider - 0.5).abs() < 0.1, "{}", w.state().settings.divider);
+}
+
+#[test]
+fn a_key_stops_the_moving_wipe_and_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = new_user(folder.path());
+    press(&mut w, Key::Num1);
+    assert_eq!((w.state().intro, w.state().settings.view), (Intro::Over, View::SideBySide));
+}
+
+#[test]
+fn later_runs_begin_as_the_last_one_ended() {
+    let w = shown(window(&Script::default()));
+    assert_eq!((w.state().intro, w.state().settings.view), (Intro::Over, View::SideBySide));
+}
+
+#[test]
+fn a_path_is_pasted_into_the_source_dialog() {
+    let recording = tempfile::tempdir().unwrap();
+    let path = recording.path().join("\u{8857}\u{9053} street");
+    for i in 0..3 {
+        let picture = captured(0).picture;
+        pair(&picture, i).write(&path.join(format!("pair_{i:05}.npz"))).unwrap();
+    }
+    let mut w = shown(window(&Script::default()));
+    // The fonts of the system, which the program uses, are not part of the test.
+    w.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
+    // As a screen reader does: by roles and names.
+    w.get_by_role_and_label(Role::Button, "Source: DAVIS").click_accesskit();
+    w.run_steps(3);
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    w.get_by_role_and_label(Role::Button, "Recording").click_accesskit();
+    w.run_steps(3);
+    w.get_by_role_and_label(Role::TextInput, "Path of the recording").focus();
+    w.run_steps(3);
+    w.event(egui::Event::Paste(path.display().to_string()));
+    w.run_steps(3);
+    w.get_by_role_and_label(Role::Button, "Open").click_accesskit();
+    w.run_steps(3);
+    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().session.name, Sources::One(SourceName::replay(&path)));
+    until(&mut w, "a picture of the recording", |w| w.latest.is_some());
+}
+
+#[test]
+fn quotes_and_spaces_around_a_pasted_path_are_removed() {
+    let mut w = shown(window(&Script::default()));
+    press(&mut w, Key::O);
+    click(&mut w, "Recording");
+    w.get_by_role_and_label(Role::TextInput, "Path of the recording").focus();
+    w.run_steps(2);
+    // As file managers and terminals put it on the clipboard.
+    w.event(egui::Event::Paste(" '/data/walk 3.aedat4'\n".into()));
+    w.run_steps(3);
+    click(&mut w, "Open");
+    let name = SourceName::replay(std::path::Path::new("/data/walk 3.aedat4"));
+    assert_eq!(w.state().session.name, Sources::One(name));
+}
+
+#[test]
+fn record_is_disabled_where_nothing_can_be_recorded() {
+    // The fake source has no rig, like the built-in clip.
+    let mut w = shown(window(&Script::default()));
+    let disabled = |w: &Shown| w.get_by_label("Record").accesskit_node().is_disabled();
+    assert!(disabled(&w));
+    w.get_by_label("Record").hover();
+    w.run_steps(30);
+    assert!(shows(&w, "DAVIS cannot be recorded"), "the tooltip says why");
+    w.state_mut().open("sim:64x48".parse::<SourceName>().unwrap().into());
+    until(&mut w, "the simulated rig", |w| w.latest.is_some());
+    w.run_steps(2);
+    assert!(!disabled(&w));
+    // A camera that is not there.
+    w.state_mut().open(SourceName::davis(Some("none")).into());
+    w.run_steps(3);
+    assert!(disabled(&w), "there is no picture of it");
+}
+
+#[test]
+fn a_recording_without_a_usable_frame_says_so() {
+    let lost = DropSnapshot { cause: DropCause::Malformed, unit: DropUnit::Frames, count: 164 };
+    let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
+    let mut w = opened_at(window(&script), 1240.0, 540.0);
+    until(&mut w, "the reason", |w| w.played.fault().is_some());
+    w.run_steps(2);
+    assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
+    click(&mut w, "Choose another source");
+    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+}
