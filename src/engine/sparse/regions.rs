@@ -183,17 +183,24 @@ impl Grid {
     }
 }
 
-/// The number of events in a cell that noise alone does not exceed. Most cells see no motion, so
-/// their median is the noise; three standard deviations of its counting statistics are added, and
-/// two events for sensors that hardly have any.
+/// The number of events in a cell that noise alone does not exceed. Noise is a Poisson process, and
+/// most cells see no motion: the share of empty cells, or where there are hardly any the median,
+/// gives the mean. Four standard deviations are added, and two events for sensors without noise.
 fn noise_limit(counts: &[u32]) -> f64 {
+    /// Below this share of empty cells, the median is the better estimate.
+    const MIN_EMPTY: f64 = 0.05;
     let mut sorted = counts.to_vec();
     let middle = sorted.len() / 2;
     if sorted.is_empty() {
         return 0.0;
     }
-    let median = f64::from(*sorted.select_nth_unstable(middle).1);
-    median + 3.0 * median.sqrt() + 2.0
+    let empty = counts.iter().filter(|n| **n == 0).count() as f64 / counts.len() as f64;
+    let mean = if empty > MIN_EMPTY {
+        -empty.ln()
+    } else {
+        f64::from(*sorted.select_nth_unstable(middle).1)
+    };
+    mean + 4.0 * mean.sqrt() + 2.0
 }
 
 /// Joins the two boxes whose union adds the least area.
@@ -268,8 +275,13 @@ mod tests {
     #[test]
     fn noise_and_events_of_other_exposures_are_no_motion() {
         let grid = Grid::new(Size::new(256, 256), Size::new(256, 256)).unwrap();
-        let noise = |i: u16| Event { t_us: 5, x: i * 37 % 256, y: i * 91 % 256, polarity: true };
-        let mut events: Vec<Event> = (0..200).map(noise).collect();
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 20) as u16 % 256
+        };
+        let mut noise = |_| Event { t_us: 5, x: random(), y: random(), polarity: true };
+        let mut events: Vec<Event> = (0..300).map(&mut noise).collect();
         events.extend(block(100, 100, 16).into_iter().map(|e| Event { t_us: 2000, ..e }));
         assert_eq!(grid.regions(&events, EXPOSURE, &mut Vec::new()), Some(Vec::new()));
     }
