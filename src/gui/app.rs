@@ -307,6 +307,7 @@ impl Window {
         self.end_recording();
         self.export.end();
         if let Err(e) = self.file.end(&self.settings) {
+            tracing::warn!("cannot save the settings: {e}");
             eprintln!("gem-live: cannot save the settings: {e}");
         }
     }

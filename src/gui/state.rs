@@ -108,6 +108,7 @@ impl Window {
         }
         if !warnings.is_empty() {
             let text = format!("Some settings were ignored: {}", warnings.join("; "));
+            tracing::warn!("{text}");
             eprintln!("gem-live: {text}");
             toast.notify(toast::Kind::Bad, text);
         }
