@@ -8,6 +8,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[allow(dead_code, reason = "this test uses only a part")]
 #[path = "../cuda/scene.rs"]
 mod scene;
 
@@ -111,7 +112,7 @@ fn exposures_come_restored_and_in_order() {
     if let Err(why) = adapters() {
         return println!("skipped: {why}");
     }
-    let compute = Compute { choice: Choice::Wgpu, device: None, threads: 0 };
+    let compute = Compute { choice: Choice::Wgpu, ..Compute::default() };
     let pipeline = play(san(|| Ok(weights(3)), compute), 5, |_| ());
     assert!(pipeline.engine().starts_with("wgpu device 0, "), "{}", pipeline.engine());
     assert!(pipeline.notices().list().is_empty(), "{:?}", pipeline.notices().list());

@@ -11,6 +11,7 @@
 #[path = "../cuda/scene.rs"]
 mod scene;
 
+use crate::common::{golden_passes, hashed_weights, shared};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, Precision, WgpuEngine, adapters};
 use gem_live::engine::{
@@ -22,7 +23,6 @@ use gem_live::image::{Rounding, Size};
 use gem_live::network::Weights;
 use gem_live::time::TimeRange;
 use scene::{EXPOSURE, Scene, weights, weights_for};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -75,15 +75,6 @@ fn check(what: &str, precision: Precision, got: &Restored, want: &Restored) {
     }
 }
 
-fn shared(name: &str) -> Option<Vec<u8>> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
-    let bytes = std::fs::read(&path).ok();
-    if bytes.is_none() {
-        println!("skipped: {name} is missing");
-    }
-    bytes
-}
-
 fn tensor(file: &safetensors::SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f32>) {
     let view = file.tensor(name).unwrap();
     let data = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
@@ -91,16 +82,34 @@ fn tensor(file: &safetensors::SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f
 }
 
 #[test]
-fn forward_passes_equal_pytorch() {
+fn golden_passes_give_the_golden_results() {
     let Some(device) = device() else { return };
-    let Some(checkpoint) = shared("golden/san.ckpt") else { return };
-    let weights = Weights::from_bytes(&checkpoint).unwrap();
+    let weights = hashed_weights();
+    for precision in precisions(&device) {
+        let mut engine = WgpuEngine::with_precision(&weights, &device, precision).unwrap();
+        for (name, pass) in golden_passes() {
+            let ([height, width], [rows, columns]) = (pass.image, pass.event);
+            let image = Image { data: &pass.blur, height, width };
+            let voxels = [EventTensor { data: &pass.events, height: rows, width: columns }];
+            let got = engine.restore(&image, &voxels).unwrap().remove(0);
+            let want = Restored { latent: pass.latent, ratio: pass.ratio };
+            check(name, precision, &got, &want);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs ../shared/golden: PyTorch's results and its checkpoint, 20 MB"]
+fn shared_forward_passes_equal_pytorch() {
+    let Some(device) = device() else { return };
+    let read = |name: &str| std::fs::read(shared(name)).unwrap();
+    let weights = Weights::from_bytes(&read("golden/san.ckpt")).unwrap();
     for precision in precisions(&device) {
         let mut engine = WgpuEngine::with_precision(&weights, &device, precision).unwrap();
         // The largest pass takes a software driver too long.
         for k in 0..3 {
             let name = format!("golden/forward_{k}.safetensors");
-            let Some(golden) = shared(&name) else { return };
+            let golden = read(&name);
             let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
             let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
             let image = Image { data: &blur, height: bs[2], width: bs[3] };
