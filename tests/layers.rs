@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// The modules, lowest first. Each may use those before it.
 const FLOORS: &[&str] = &[
-    "time", "random", "panics", "image", "event", "exposure", "formats", "network", "engine",
+    "time", "random", "panics", "program", "image", "event", "exposure", "formats", "network", "engine",
     "deblur", "camera", "rig", "sequence", "simulate", "datagen", "train", "live", "gui", "cli",
 ];
 

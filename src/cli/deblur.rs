@@ -1,8 +1,10 @@
 //! `gem-live deblur`: restores recordings to PNG images.
 
 use super::common::{Network, Progress, thresholds, write_png};
+use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
+use super::interrupt::Finishing;
 use gem_live::Deblurrer;
 use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
@@ -19,7 +21,7 @@ use std::time::Instant;
 /// Restore recordings (MS-RBD npz files, or folders of them) to PNG images.
 ///
 /// Every npz holds two blurry frames. Each is restored at every requested instant and written as
-/// NAME_FRAME_INSTANT.png.
+/// NAME_FRAME_INSTANT.png, with as many digits as distinguish the instants.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -55,6 +57,8 @@ pub(crate) struct Deblur {
     /// Also write NAME_FRAME_sheet.png: blurry image, events and restored images side by side.
     #[arg(long)]
     contact_sheet: bool,
+    #[command(flatten)]
+    events: EventOptions,
     #[command(flatten)]
     network: Network,
 }
@@ -113,27 +117,38 @@ impl Deblur {
             Some(n) => (0..n).map(|i| (f64::from(i) + 0.5) / f64::from(n)).collect(),
             None => self.at.clone(),
         };
-        let mut restorer = match self.method {
+        let restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
             Method::Edi => {
                 self.network.reject_options("--method edi")?;
                 Restorer::Edi
             }
         };
-        let mut contrasts = Contrasts::new(self.thresholds);
         let found = find(&self.inputs);
-        let mut progress = Progress::new(found.len());
-        let mut failed = 0;
+        let mut job = Job {
+            instants: instant_names(&instants),
+            contrasts: Contrasts::new(self.thresholds).timed(self.events.times()),
+            findings: Findings::new(self.events),
+            restorer,
+            progress: Progress::new(found.len()),
+        };
+        let finishing = Finishing::new();
+        let (mut failed, mut done) = (0, 0);
         let mut names = HashSet::new();
         for input in &found {
+            if finishing.requested() {
+                break;
+            }
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    self.restore_file(path, &name, &instants, &mut restorer, &mut contrasts)
+                    self.restore_file(path, &name, &mut job)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
             };
+            done += 1;
+            let progress = &mut job.progress;
             match result {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
@@ -143,7 +158,13 @@ impl Deblur {
                 }
             }
         }
-        progress.finish();
+        job.progress.finish();
+        job.findings.print();
+        if finishing.requested() {
+            let all = found.len();
+            eprintln!("gem-live: interrupted: {} of {all} inputs restored", done - failed);
+            return Ok(ExitCode::SUCCESS);
+        }
         if failed > 0 {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
         }
@@ -155,26 +176,27 @@ impl Deblur {
         &self,
         path: &Path,
         name: &str,
-        instants: &[f64],
-        restorer: &mut Restorer,
-        contrasts: &mut Contrasts,
+        job: &mut Job,
     ) -> Result<String, Failure> {
-        let pair = Pair::read(path)?;
+        let pair = Pair::read_timed(path, self.events.times())?;
+        job.findings.add(path, &pair.findings(), |line| job.progress.notify(line))?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
             &[(Blur::Large, "large")]
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let contrast = contrasts.of(path, &pair)?;
+        let contrast = job.contrasts.of(path, &pair)?;
+        let instants: Vec<f64> = job.instants.iter().map(|(instant, _)| *instant).collect();
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
             let reblurred = self.frames.is_some() && !self.no_reblur;
-            let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
+            let pictures =
+                job.restorer.run(&exposure, &instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
-            for (picture, instant) in pictures.iter().zip(instants) {
-                let file = format!("{name}_{suffix}_{instant:.3}.png");
+            for (picture, (_, instant)) in pictures.iter().zip(&job.instants) {
+                let file = format!("{name}_{suffix}_{instant}.png");
                 write_png(&self.out.join(file), picture)?;
             }
             if self.contact_sheet {
@@ -188,12 +210,50 @@ impl Deblur {
     }
 }
 
+/// What is shared by the files.
+struct Job {
+    /// The instants, and how they are written in names of files.
+    instants: Vec<(f64, String)>,
+    contrasts: Contrasts,
+    findings: Findings,
+    restorer: Restorer,
+    progress: Progress,
+}
+
+/// Digits of an instant in the name of a file.
+const DIGITS: std::ops::RangeInclusive<usize> = 3..=9;
+
+/// The instants without repetitions, each with the text that stands for it in the names of files:
+/// three digits, or as many more as distinguish all of them. Instants that are closer than a
+/// billionth get their number among the instants.
+fn instant_names(instants: &[f64]) -> Vec<(f64, String)> {
+    let mut different: Vec<f64> = Vec::new();
+    let mut seen = HashSet::new();
+    // -0.0 and 0.0 are one instant.
+    different.extend(instants.iter().map(|i| i + 0.0).filter(|i| seen.insert(i.to_bits())));
+    let texts = |digits| different.iter().map(move |i| format!("{i:.digits$}"));
+    let distinct = |digits: &usize| {
+        let mut seen = HashSet::new();
+        texts(*digits).all(|text| seen.insert(text))
+    };
+    let texts: Vec<String> = match DIGITS.into_iter().find(distinct) {
+        Some(digits) => texts(digits).collect(),
+        None => {
+            let width = different.len().to_string().len();
+            let numbered = |(n, text): (usize, String)| format!("{text}_{:0width$}", n + 1);
+            texts(3).enumerate().map(numbered).collect()
+        }
+    };
+    different.into_iter().zip(texts).collect()
+}
+
 /// The file's stem, made unique among `taken` by prepending its folders or appending a number.
+/// Names that differ only in case are equal, as in the file systems of Windows and macOS.
 fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
     let part = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut name = part(path);
     for folder in path.ancestors().skip(1) {
-        if !taken.contains(&name) {
+        if !taken.contains(&name.to_lowercase()) {
             break;
         }
         if let Some(folder) = folder.file_name() {
@@ -202,17 +262,33 @@ fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
     }
     let plain = name.clone();
     let mut number = 2;
-    while taken.contains(&name) {
+    while taken.contains(&name.to_lowercase()) {
         name = format!("{plain}_{number}");
         number += 1;
     }
-    taken.insert(name.clone());
+    taken.insert(name.to_lowercase());
     name
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_have_names_of_their_own() {
+        let names = |instants: &[f64]| -> Vec<String> {
+            instant_names(instants).into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(names(&[0.5, 0.25, 0.5]), ["0.500", "0.250"]);
+        assert_eq!(names(&[0.5001, 0.5002, 0.5003]), ["0.5001", "0.5002", "0.5003"]);
+        assert_eq!(names(&[0.5, 0.5 + 1e-12]), ["0.500_1", "0.500_2"]);
+        for count in [1000, 3000, 65_535] {
+            let instants: Vec<f64> =
+                (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect();
+            let different: HashSet<String> = names(&instants).into_iter().collect();
+            assert_eq!(different.len(), instants.len());
+        }
+    }
 
     #[test]
     fn files_of_one_name_are_distinguished_by_their_folders() {
@@ -222,5 +298,6 @@ mod tests {
         assert_eq!(name("b/x.npz"), "b_x");
         assert_eq!(name("c/b/x.npz"), "c_b_x");
         assert_eq!(name("b/x.npz"), "b_x_2");
+        assert_eq!(name("d/X.npz"), "d_X");
     }
 }

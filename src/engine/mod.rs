@@ -4,7 +4,7 @@ pub mod cpu;
 pub mod cuda;
 mod select;
 
-pub use select::{Choice, Failover, Notice, Selected, select};
+pub use select::{Choice, Failover, Notice, Selected, is_available, select};
 
 use crate::event::{
     CHANNELS, EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger_into,

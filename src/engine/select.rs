@@ -38,7 +38,7 @@ pub type Notice = Box<dyn FnMut(&str) + Send>;
 /// CPU, and `notice` is called once.
 ///
 /// # Errors
-/// Fails if [`Choice::Cuda`] is requested and no device is usable, or if the threads cannot be
+/// Fails if [`Choice::Cuda`] or an index is requested and no such device is usable, or if the threads cannot be
 /// started.
 pub fn select(
     weights: &Weights,
@@ -62,7 +62,9 @@ pub fn select(
                 reason,
             })
         }
-        Err(why) if choice == Choice::Cuda => Err(EngineError::Device(why)),
+        Err(why) if choice == Choice::Cuda || (choice == Choice::Auto && device.is_some()) => {
+            Err(EngineError::Device(why))
+        }
         Err(why) => {
             let engine = CpuEngine::new(weights, threads)?;
             let reason =
@@ -72,10 +74,34 @@ pub fn select(
     }
 }
 
+/// Whether a device is there that was asked for by name. The CPU always is; [`Choice::Auto`]
+/// without an index asks for nothing. [`select`] may still find that the device does not work.
+///
+/// # Errors
+/// Why there is no such device.
+pub fn is_available(choice: Choice, device: Option<usize>) -> Result<(), EngineError> {
+    if choice == Choice::Cpu || (choice == Choice::Auto && device.is_none()) {
+        return Ok(());
+    }
+    let cards = devices().map_err(EngineError::Device)?;
+    let mut why = missing(device);
+    for card in cards.iter().filter(|c| device.is_none_or(|d| d == c.ordinal)) {
+        match &card.unusable {
+            None => return Ok(()),
+            Some(reason) => why.clone_from(reason),
+        }
+    }
+    Err(EngineError::Device(why))
+}
+
+fn missing(device: Option<usize>) -> String {
+    format!("there is no CUDA device {}", device.unwrap_or(0))
+}
+
 fn open(weights: &Weights, device: Option<usize>) -> Result<CudaEngine, String> {
     let cards = devices()?;
     let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
-    let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
+    let mut why = missing(device);
     for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
         match CudaEngine::new(weights, card, Precision::Half) {
             Ok(engine) => return Ok(engine),

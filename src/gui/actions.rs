@@ -149,7 +149,7 @@ impl Window {
         };
         let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
-            let (kind, message) = match snapshot::save(&outcome, index, &snapshot::folder()) {
+            let (kind, message) = match snapshot::save(&outcome, index, &crate::sequence::snapshots()) {
                 Ok(message) => (toast::Kind::Good, message),
                 Err(e) => (toast::Kind::Bad, e),
             };

@@ -25,9 +25,8 @@ mod widgets;
 mod tests;
 
 use crate::event::Thresholds;
-use crate::live::{Compute, ExposureSource, RigHandle, Sources};
+use crate::live::{Compute, ExposureSource, OpenSettings, RigHandle, Sources};
 use crate::network::Weights;
-use crate::rig::clock::ClockSettings;
 use eframe::egui;
 use session::{Recipe, Session};
 use state::Window;
@@ -38,7 +37,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The window cannot be opened, usually because there is no display.
-    #[error("cannot open a window: {0} (without a display, use gem-live live --headless)")]
+    #[error("cannot open a window: {0} (without a display, use {program} live --headless)", program = crate::program::command())]
     Window(String),
 }
 
@@ -62,8 +61,9 @@ pub struct Options {
     pub adapt: bool,
     /// Contrast thresholds of the event camera for this run; they override the settings.
     pub thresholds: Option<Thresholds>,
-    /// Delays of two cameras and of their sync cable, also for sources chosen later.
-    pub clock: ClockSettings,
+    /// How sources are opened, also those chosen later: the delays of two cameras and of their sync
+    /// cable, and the times of a recording's events.
+    pub open: OpenSettings,
 }
 
 /// Application icon, 256x256 pixels, rendered from the drawing beside it.
@@ -100,12 +100,12 @@ pub fn run(options: Options) -> Result<(), AppError> {
                 weights_file,
                 compute,
                 adapt,
-                clock,
+                open,
                 thresholds,
                 ..
             } = options;
             let recipe = Recipe {
-                open: session::opener(clock),
+                open: session::opener(open),
                 restorer: session::restoring(compute),
                 weights: Arc::new(Mutex::new(Arc::new(weights))),
                 adapt,

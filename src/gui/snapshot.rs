@@ -4,14 +4,7 @@ use crate::event::render;
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-
-/// Folder for snapshots: `GEM Live` in the user's pictures folder, or the current folder.
-pub(super) fn folder() -> PathBuf {
-    let pictures = directories::UserDirs::new();
-    let pictures = pictures.as_ref().and_then(|d| d.picture_dir()).map(|p| p.join("GEM Live"));
-    pictures.unwrap_or_else(|| PathBuf::from("."))
-}
+use std::path::Path;
 
 /// Writes the files of instant `index` of a restored frame; returns a message that says where.
 ///

@@ -106,7 +106,9 @@ impl AlignmentHandle {
                     used.residual.event_px
                 )
             }
-            (None, Some(_)) => "no: run gem-live align to align the cameras".into(),
+            (None, Some(_)) => {
+                format!("no: run {} align to align the cameras", crate::program::command())
+            }
             (None, None) => "waiting for both cameras".into(),
         }
     }

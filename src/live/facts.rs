@@ -20,8 +20,10 @@ pub(super) fn of_rig(state: &RigState) -> Vec<(&'static str, String)> {
         let percent = 100.0 * aligned.outside as f64 / aligned.events.max(1) as f64;
         facts.push(("outside", format!("{percent:.1} % of events, not seen by the frame camera")));
         if aligned.unfit > 0 {
-            let why =
-                "frames or events have another size than the alignment: run gem-live align again";
+            let program = crate::program::command();
+            let why = format!(
+                "frames or events have another size than the alignment: run {program} align again"
+            );
             facts.push(("not aligned", format!("{} packets: {why}", aligned.unfit)));
         }
     }

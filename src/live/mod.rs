@@ -38,7 +38,7 @@ pub use diagnostics::{Diagnostics, Notice};
 pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
-pub use open_source::{open, open_with_clock};
+pub use open_source::{OpenSettings, open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
@@ -99,9 +99,12 @@ pub struct Pipeline {
     controlled: Controlled,
     ended: Arc<AtomicBool>,
     failure: Failure,
+    engine_failure: Failure,
+    remarks: Remarks,
 }
 
 type Failure = Arc<Mutex<Option<String>>>;
+type Remarks = Arc<Mutex<Vec<String>>>;
 type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<(&'static str, String)>>>;
@@ -126,6 +129,7 @@ impl Pipeline {
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();
+        let (engine_failure, remarks) = (Failure::default(), Remarks::default());
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
             requests: requests_out,
@@ -138,6 +142,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            failure: engine_failure.clone(),
             last_collected: None,
             last_ssim: None,
         };
@@ -162,6 +167,7 @@ impl Pipeline {
             controlled: controlled.clone(),
             ended: ended.clone(),
             failure: failure.clone(),
+            remarks: remarks.clone(),
         };
         let mut pipeline = Self {
             results: Some(results),
@@ -180,6 +186,8 @@ impl Pipeline {
             controlled,
             ended,
             failure,
+            engine_failure,
+            remarks,
         };
         pipeline.spawn("engine", move || {
             // This thread owns the mailbox's reader: when it ends, `exposures` ends too.
@@ -260,6 +268,17 @@ impl Pipeline {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why the first restorer could not be created; then nothing is restored until another one is
+    /// given.
+    pub fn engine_failure(&self) -> Option<String> {
+        self.engine_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What contradicts between the source's events and exposures.
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The engine in use, and why it was selected.
     pub fn engine(&self) -> String {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -318,11 +337,17 @@ struct SourceThread {
     controlled: Controlled,
     ended: Arc<AtomicBool>,
     failure: Failure,
+    remarks: Remarks,
 }
 
 impl SourceThread {
     /// Publishes the status of the source, which need not be updated with every frame.
     fn publish(&self) {
+        let remarks = self.source.remarks();
+        if !remarks.is_empty() {
+            self.notices.notify("events", remarks.join("; "));
+            *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
+        }
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
@@ -387,6 +412,9 @@ impl SourceThread {
                 // The last image stays on the screen; only a request, such as a restart, can bring
                 // more.
                 Ok(Next::End) => {
+                    if !self.ended.load(Ordering::Relaxed) {
+                        self.publish();
+                    }
                     self.ended.store(true, Ordering::Relaxed);
                     std::thread::sleep(TIMEOUT);
                 }

@@ -38,6 +38,8 @@ pub struct RigSource {
     filters: Filters,
     controls: Vec<camera::Control>,
     refused: Option<String>,
+    /// What contradicts in the recording that is played.
+    remarks: Vec<String>,
     number: u64,
     last_start_us: Option<i64>,
     /// Pooled memory of `f32` frames.
@@ -137,6 +139,7 @@ impl RigSource {
             filters,
             controls: Vec::new(),
             refused: None,
+            remarks: Vec::new(),
             number: 0,
             last_start_us: None,
             f32_images: ImagePool::default(),
@@ -144,6 +147,12 @@ impl RigSource {
             event_pool: EventPool::default(),
             interval: ASSUMED_INTERVAL,
         })
+    }
+
+    /// Adds what contradicts in the recording that is played.
+    pub(super) fn with_remarks(mut self, remarks: Vec<String>) -> Self {
+        self.remarks = remarks;
+        self
     }
 
     /// The loss counters of the cameras and the rig.
@@ -277,6 +286,14 @@ impl ExposureSource for RigSource {
         faults.extend(self.refused.clone());
         faults.extend(self.handle.alignment().fault());
         (!faults.is_empty()).then(|| faults.join("; "))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        if !self.remarks.is_empty() {
+            return self.remarks.clone();
+        }
+        let ended = self.cameras.iter().all(|camera| camera.ended);
+        self.handle.contradiction(ended).into_iter().collect()
     }
 
     fn control(&mut self, control: Control) {

@@ -152,6 +152,11 @@ pub trait ExposureSource: Send {
         None
     }
 
+    /// What contradicts between events and exposures; empty if nothing does.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Handles a request.
     fn control(&mut self, control: Control) {
         let _ = control;

@@ -15,6 +15,7 @@ mod pair_error;
 mod paths;
 pub mod recorder;
 pub mod replay;
+mod sample_check;
 
 pub use clip::{Clip, ClipError};
 pub use crop::{PUBLISHED_CROP_PX, largest_crop};
@@ -31,4 +32,5 @@ pub use manifest::{
 };
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
-pub use paths::{new_sequence, recordings};
+pub use paths::{adapted_weights, new_path, new_sequence, recordings, snapshots};
+pub use sample_check::check_recording;

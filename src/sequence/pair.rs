@@ -4,6 +4,7 @@
 use super::PairRef;
 use crate::event::Event;
 use crate::exposure::Exposure;
+use crate::exposure::consistency::{self, Finding};
 use crate::formats::atomic_file::{self, WriteError};
 use crate::formats::npy::{Array, Values};
 use crate::formats::npz::{Npz, Packing};
@@ -11,7 +12,7 @@ use crate::formats::pickle_dict::read_dict;
 use crate::image::{ImageU8, Size};
 use crate::sequence::PairError;
 use crate::sequence::pair_error::{field, sensor};
-use crate::time::TimeRange;
+use crate::time::{EventTimes, TimeRange};
 use std::path::Path;
 
 /// Sharp images of the scene at known times.
@@ -61,7 +62,16 @@ impl Pair {
     /// # Errors
     /// The file cannot be read or is not a valid recording; the error does not include the path.
     pub fn read(path: &Path) -> Result<Self, PairError> {
-        Self::from_bytes(&std::fs::read(path)?)
+        Self::read_timed(path, EventTimes::default())
+    }
+
+    /// As [`Self::read`], with events whose times are in another unit or on another clock than the
+    /// exposures.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_timed(path: &Path, times: EventTimes) -> Result<Self, PairError> {
+        Self::decode(&std::fs::read(path)?, times)
     }
 
     /// Decodes a recording from the bytes of an npz file.
@@ -69,6 +79,10 @@ impl Pair {
     /// # Errors
     /// The bytes are not a valid recording; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
+        Self::decode(bytes, EventTimes::default())
+    }
+
+    fn decode(bytes: &[u8], times: EventTimes) -> Result<Self, PairError> {
         let mut npz = Npz::new(bytes)?;
         let mut required = |name: &str, limit: usize| -> Result<Array, PairError> {
             npz.get(name, limit)?.ok_or_else(|| PairError::Missing(name.to_owned()))
@@ -89,7 +103,9 @@ impl Pair {
             .scalar()
             .ok_or_else(|| field("scale_factor", "not one number"))?;
         let events = match required("events", 1)?.values {
-            Values::Pickle(pickle) => self::events(read_dict(&pickle, &["x", "y", "t", "p"])?)?,
+            Values::Pickle(pickle) => {
+                self::events(read_dict(&pickle, &["x", "y", "t", "p"])?, times)?
+            }
             _ => return Err(field("events", "not a dictionary")),
         };
         let images = npz.get("sharp_imgs", MAX_SAMPLES)?;
@@ -110,6 +126,12 @@ impl Pair {
     /// [`PairError::Field`] if the scale factor is not a positive number or the sensor is empty.
     pub fn sensor(&self) -> Result<Size, PairError> {
         sensor(self.frames[0].size(), self.scale_factor)
+    }
+
+    /// What contradicts between the events and the exposures or the sensor; empty if nothing does.
+    pub fn findings(&self) -> Vec<Finding> {
+        let sensor = self.sensor().unwrap_or(self.frames[0].size());
+        consistency::check(&self.events, &self.exposures_us, sensor)
     }
 
     /// One of the blurry images with its exposure and events.
@@ -215,7 +237,7 @@ fn truth(images: Array, times: Array) -> Result<GroundTruth, PairError> {
     Ok(GroundTruth { images, timestamps_us })
 }
 
-fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
+fn events(mut dict: Vec<(String, Array)>, times: EventTimes) -> Result<Vec<Event>, PairError> {
     let mut column = |key: &str| -> Result<Vec<f64>, PairError> {
         let at = dict.iter().position(|(k, _)| k == key);
         let at = at.ok_or_else(|| PairError::Missing(format!("events[{key:?}]")))?;
@@ -241,7 +263,7 @@ fn events(mut dict: Vec<(String, Array)>) -> Result<Vec<Event>, PairError> {
                 other => return Err(field("events[\"p\"]", format!("polarity {other}"))),
             };
             match (coordinate(*x), coordinate(*y)) {
-                (Some(x), Some(y)) => Ok(Event { t_us: t.floor() as i64, x, y, polarity: on }),
+                (Some(x), Some(y)) => Ok(Event { t_us: times.to_us(*t), x, y, polarity: on }),
                 _ => Err(field("events", format!("({x}, {y}) is not a pixel of a sensor"))),
             }
         })

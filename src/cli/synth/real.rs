@@ -44,8 +44,7 @@ impl RealEvents {
             let made = self.sequence(&set, path, &stem)?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(1.0)?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.target.out, &set.finish(1.0)?)
     }
 
     fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {

@@ -123,7 +123,6 @@ impl Stills {
             set.add(file, &pair, entry).map_err(|e| e.to_string())?;
             Ok(line)
         })?;
-        report(&self.out, &set.finish(scale as f64)?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.out, &set.finish(scale as f64)?)
     }
 }

@@ -84,8 +84,7 @@ impl Video {
             let made = self.sequence(&set, path, &format!("{folder}/{name}"))?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(f64::from(self.scale))?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.target.out, &set.finish(f64::from(self.scale))?)
     }
 
     /// Generates the pairs of one input and returns their number. Unusable inputs are recorded as

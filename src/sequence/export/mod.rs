@@ -3,10 +3,12 @@
 
 mod run;
 
-pub use run::{Exported, Order, Phase, Step, run};
+pub use run::{EventCheck, Exported, Order, Phase, Step, run, run_checked};
 
 use super::{FindError, Pair, find, published_crop};
+use crate::exposure::consistency::Finding;
 use crate::image::{ImageU8, Size};
+use crate::time::EventTimes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -61,6 +63,15 @@ pub enum ExportError {
     /// A fraction outside 0 to 1.
     #[error("the fraction {0} is invalid: use a number from 0 to 1")]
     Fraction(f64),
+    /// The path of the dataset is no text, which its YAML files need.
+    #[error(
+        "{}: the path is not valid UTF-8, which YAML files cannot contain: choose another folder",
+        .0.display()
+    )]
+    Path(PathBuf),
+    /// Events do not belong to the exposures or to the sensor, and strictness was requested.
+    #[error("{}: {1}", .0.display())]
+    Inconsistent(PathBuf, Finding),
     /// No sequence has this name.
     #[error("no sequence is named {0}: use one of {1}")]
     Unknown(String, String),
@@ -104,6 +115,10 @@ pub struct Plan {
     pub sizes: Vec<(Size, usize)>,
     /// Unreadable files and the reasons; they are skipped.
     pub broken: Vec<(PathBuf, String)>,
+    /// Files whose events do not belong to their exposures, or to the sensor.
+    pub findings: Vec<(PathBuf, Finding)>,
+    /// How the events' times are read; if not as they are, all files are rewritten.
+    pub times: EventTimes,
 }
 
 impl Plan {
@@ -116,6 +131,20 @@ impl Plan {
         sequences: &[PathBuf],
         split: &Split,
         seed: u64,
+        step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<Self, ExportError> {
+        Self::timed(sequences, split, seed, EventTimes::default(), step)
+    }
+
+    /// As [`Self::new`], with events whose times are in another unit or on another clock.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn timed(
+        sequences: &[PathBuf],
+        split: &Split,
+        seed: u64,
+        times: EventTimes,
         mut step: impl FnMut(&Path) -> ControlFlow<()>,
     ) -> Result<Self, ExportError> {
         if let Split::Pairs(part) | Split::Sequences(part) = split
@@ -129,6 +158,8 @@ impl Plan {
             truth: true,
             sizes: Vec::new(),
             broken: Vec::new(),
+            findings: Vec::new(),
+            times,
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut first: Option<(String, f64)> = None;
@@ -147,7 +178,7 @@ impl Plan {
                         continue;
                     }
                 };
-                let read = Pair::read(&file);
+                let read = Pair::read_timed(&file, times);
                 if step(&file).is_break() {
                     return Err(ExportError::Stopped);
                 }
@@ -158,6 +189,7 @@ impl Plan {
                         continue;
                     }
                 };
+                plan.findings.extend(pair.findings().into_iter().map(|f| (file.clone(), f)));
                 let (known, scale) = first.get_or_insert((title.clone(), pair.scale_factor));
                 if *scale != pair.scale_factor {
                     return Err(ExportError::Scale {
@@ -224,6 +256,15 @@ impl Plan {
         Ok(())
     }
 
+    /// Number of files with a finding, for every kind of finding.
+    pub fn findings_by_kind(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, finding) in &self.findings {
+            *counts.entry(finding.kind()).or_default() += 1;
+        }
+        counts
+    }
+
     /// Number of pairs for training and for testing.
     pub fn counts(&self) -> (usize, usize) {
         let test = self.files.iter().filter(|f| f.test).count();
@@ -259,8 +300,8 @@ impl Plan {
             if std::fs::symlink_metadata(&to).is_ok() {
                 return Err(ExportError::Exists(to));
             }
-            if planned.gray {
-                rewrite_in_colour(&from, &to)?;
+            if planned.gray || !self.times.is_default() {
+                self.rewrite(planned, &from, &to)?;
                 copied += 1;
             } else if transfer == Transfer::Copy || std::fs::hard_link(&from, &to).is_err() {
                 let bytes = std::fs::read(&from).map_err(io(&from))?;
@@ -320,6 +361,9 @@ impl Plan {
                 "predict_ts: null     # at the sharp images' times".into()
             }
             Some("save_path") => format!("save_path: {}", quoted(format!("results/{name}"))),
+            Some("load_dir") if title == "Evaluation" => {
+                "load_dir: null       # the built-in weights; or the folder of a checkpoint".into()
+            }
             Some(key @ ("load_dir" | "checkpoint_root")) => {
                 format!("{key}: {}", quoted(format!("checkpoint/{name}")))
             }
@@ -329,18 +373,21 @@ impl Plan {
     }
 }
 
-/// Rewrites a gray recording with three equal channels.
-fn rewrite_in_colour(from: &Path, to: &Path) -> Result<(), ExportError> {
-    let fail = |path: &Path, e: &dyn std::fmt::Display| {
-        ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
-    };
-    let mut pair = Pair::read(from).map_err(|e| fail(from, &e))?;
-    let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
-    for picture in pair.frames.iter_mut().chain(truths) {
-        *picture =
-            ImageU8::from_rgb(picture.size(), &picture.to_rgb()).map_err(|e| fail(from, &e))?;
+impl Plan {
+    /// Rewrites a recording: a gray one with three equal channels, and all times as microseconds on
+    /// the exposures' clock.
+    fn rewrite(&self, planned: &Planned, from: &Path, to: &Path) -> Result<(), ExportError> {
+        let fail = |path: &Path, e: &dyn std::fmt::Display| {
+            ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
+        };
+        let mut pair = Pair::read_timed(from, self.times).map_err(|e| fail(from, &e))?;
+        let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
+        for picture in pair.frames.iter_mut().chain(truths).filter(|_| planned.gray) {
+            *picture =
+                ImageU8::from_rgb(picture.size(), &picture.to_rgb()).map_err(|e| fail(from, &e))?;
+        }
+        pair.write(to).map_err(|e| fail(to, &e))
     }
-    pair.write(to).map_err(|e| fail(to, &e))
 }
 
 /// The subfolders of a dataset.

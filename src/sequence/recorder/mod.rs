@@ -5,12 +5,14 @@
 //! recordings.
 
 mod disk;
+mod folder;
 mod queue;
 mod settings;
 mod writer;
 
 use crate::sequence::{Manifest, Progress, SessionInfo, StopReason};
 pub use disk::{Disk, Store};
+pub use folder::discard_empty;
 pub use settings::RecordSettings;
 
 use crate::camera::Drops;
@@ -30,18 +32,21 @@ pub enum RecordError {
     /// The system cannot start a thread, create the folder or report the free space.
     #[error("cannot record to {0}: {1}")]
     Io(PathBuf, std::io::Error),
-    /// The folder is not empty.
+    /// The folder holds a recording.
     #[error("{0} already holds a recording: choose another folder")]
     Taken(PathBuf),
+    /// The folder holds something else: its path, and the name of a file in it.
+    #[error("{0} is not empty, it contains {1}: choose another folder")]
+    NotEmpty(PathBuf, String),
     /// There is too little free space.
-    #[error("{path} has {free_mb} MB free and {reserve_mb} MB must stay free: free some space")]
+    #[error("{path} has {free_mib} MiB free and {reserve_mib} MiB must stay free: free some space")]
     Full {
         /// The folder.
         path: PathBuf,
-        /// Free space in MB.
-        free_mb: u64,
-        /// Space that must stay free in MB.
-        reserve_mb: u64,
+        /// Free space in MiB.
+        free_mib: u64,
+        /// Space that must stay free in MiB.
+        reserve_mib: u64,
     },
 }
 
@@ -55,7 +60,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts a recording in `folder`, which must be new or empty.
+    /// Starts a recording in `folder`, which must be new or empty, or hold nothing but what a
+    /// recording without a single pair has left.
     ///
     /// # Errors
     /// The folder cannot be used, or the disk is full.
@@ -67,14 +73,13 @@ impl Recorder {
         store: Box<dyn Store>,
     ) -> Result<Self, RecordError> {
         let io = |e| RecordError::Io(folder.to_owned(), e);
-        std::fs::create_dir_all(folder).map_err(io)?;
-        if std::fs::read_dir(folder).map_err(io)?.next().is_some() {
-            return Err(RecordError::Taken(folder.to_owned()));
-        }
+        folder::prepare(folder)?;
         let free = store.free_bytes(folder).map_err(io)?;
         if free <= settings.reserve_bytes {
-            let (free_mb, reserve_mb) = (free >> 20, settings.reserve_bytes >> 20);
-            return Err(RecordError::Full { path: folder.to_owned(), free_mb, reserve_mb });
+            // Removes the folder only if it is empty.
+            let _ = std::fs::remove_dir(folder);
+            let (free_mib, reserve_mib) = (free >> 20, settings.reserve_bytes >> 20);
+            return Err(RecordError::Full { path: folder.to_owned(), free_mib, reserve_mib });
         }
         let (queue, exposures) = bounded(settings.queue.max(1));
         let shared = Arc::new(Shared::new(settings.queue_bytes, drops));
@@ -141,6 +146,11 @@ impl Recorder {
     /// Sets the event camera's contrast thresholds; replaces an earlier value.
     pub fn contrast(&self, contrast: Contrast) {
         self.shared.update_session(|session| session.thresholds = Some(contrast));
+    }
+
+    /// Lets the recording end as an interrupted one; [`Self::finish`] ends it.
+    pub fn interrupt(&self) {
+        self.shared.interrupt();
     }
 
     /// The progress in counts. The lists of files are empty, so that frequent calls are cheap.

@@ -23,6 +23,7 @@ pub(super) struct Shared {
     waiting_bytes: AtomicU64,
     max_bytes: u64,
     failed: Mutex<Option<String>>,
+    interrupted: AtomicBool,
 }
 
 /// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
@@ -44,6 +45,7 @@ impl Shared {
             waiting_bytes: AtomicU64::new(0),
             max_bytes,
             failed: Mutex::default(),
+            interrupted: AtomicBool::new(false),
         }
     }
 
@@ -120,6 +122,19 @@ impl Shared {
     /// Stops accepting exposures.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Lets the recording end as an interrupted one.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+    }
+
+    /// Why a recording ends whose exposures end.
+    pub(super) fn requested(&self) -> StopReason {
+        match self.interrupted.load(Ordering::Acquire) {
+            true => StopReason::Interrupted,
+            false => StopReason::Requested,
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

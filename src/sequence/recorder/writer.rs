@@ -130,9 +130,8 @@ impl Pairing {
             // Panics are caught in `write_all`.
             let _ = thread.join();
         }
-        if let (Some(why), StopReason::Requested | StopReason::Complete) =
-            (shared.failure(), &ending)
-        {
+        let failed = matches!(ending, StopReason::DiskFull | StopReason::Failed(_));
+        if let Some(why) = shared.failure().filter(|_| !failed) {
             ending = StopReason::Failed(why);
         }
         self.count_remaining(exposures, &ending);
@@ -164,7 +163,7 @@ impl Pairing {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return StopReason::Requested,
+                Err(RecvTimeoutError::Disconnected) => return self.target.shared.requested(),
             }
             if let Some(why) = self.target.shared.failure() {
                 return StopReason::Failed(why);

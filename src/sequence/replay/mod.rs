@@ -13,6 +13,7 @@ pub use settings::{ReplaySettings, UNPACED};
 
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
 use crate::sequence::Manifest;
+use crate::time::EventTimes;
 use player::Player;
 use std::path::{Path, PathBuf};
 
@@ -21,13 +22,21 @@ use std::path::{Path, PathBuf};
 pub struct Replay {
     path: PathBuf,
     settings: ReplaySettings,
+    times: EventTimes,
     monitor: Monitor,
 }
 
 impl Replay {
     /// A recording in a file or in a folder of npz files.
     pub fn new(path: impl Into<PathBuf>, settings: ReplaySettings) -> Self {
-        Self { path: path.into(), settings, monitor: Monitor::default() }
+        let (times, monitor) = (EventTimes::default(), Monitor::default());
+        Self { path: path.into(), settings, times, monitor }
+    }
+
+    /// Reads the events of MS-RBD pairs with these times. AEDAT4 files state their unit.
+    pub fn timed(mut self, times: EventTimes) -> Self {
+        self.times = times;
+        self
     }
 
     /// The playback state from now on.
@@ -39,7 +48,7 @@ impl Replay {
 impl Driver for Replay {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let path = self.path.display().to_string();
-        let tape = tape::open(&self.path, wanted, drops)
+        let tape = tape::open(&self.path, self.times, wanted, drops)
             .map_err(|e| DeviceError::Unusable(format!("{path}: {e}")))?;
         let model = format!("recording {}", describe(&self.path).unwrap_or(path.clone()));
         Ok(Box::new(Player::new(path, model, tape, self.settings, self.monitor.clone())))

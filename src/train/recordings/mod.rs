@@ -16,6 +16,7 @@ use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
 use crate::sequence::{Pair, PairHeader, find};
+use crate::time::EventTimes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -27,6 +28,7 @@ pub struct Recordings {
     /// Ratios of image to event resolution besides the crop's.
     others: Vec<usize>,
     reader: EventReader,
+    times: EventTimes,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
 }
 
@@ -48,8 +50,9 @@ impl Recordings {
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
         }
-        let (others, reader) = (Vec::new(), EventReader::default());
-        Ok(Self { files, crop, others, reader, skipped: Mutex::new(skipped) })
+        let (others, reader, times) =
+            (Vec::new(), EventReader::default(), EventTimes::default());
+        Ok(Self { files, crop, others, reader, times, skipped: Mutex::new(skipped) })
     }
 
     /// Finds the npz files below several folders, which may differ in their ratio of image to event
@@ -64,6 +67,7 @@ impl Recordings {
             crop: Some(crop),
             others: others.to_vec(),
             reader: EventReader::default(),
+            times: EventTimes::default(),
             skipped: Mutex::default(),
         };
         crop.check()?;
@@ -80,6 +84,12 @@ impl Recordings {
     /// samples hold event counts.
     pub fn reading(mut self, event_input: EventInput, thresholds: Thresholds) -> Self {
         self.reader = EventReader { event_input, thresholds };
+        self
+    }
+
+    /// Reads the events with these times.
+    pub fn timed(mut self, times: EventTimes) -> Self {
+        self.times = times;
         self
     }
 
@@ -136,7 +146,7 @@ impl Recordings {
             list.entry(path.clone()).or_insert(why);
             None
         };
-        match Pair::read(path) {
+        match Pair::read_timed(path, self.times) {
             Err(error) => skipped(error.to_string()),
             Ok(pair) => match fault(&pair, self.crop_of(&pair)) {
                 Some(why) => skipped(why),
