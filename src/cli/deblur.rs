@@ -26,7 +26,10 @@ use std::time::Instant;
 #[command(after_help = "\
 Examples:
   gem-live deblur RECORDING --out IMAGES
-  gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet")]
+  gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet
+  gem-live deblur pair.npz --out IMAGES --time-unit ns
+
+Ctrl-C ends the work after the present file.")]
 pub(crate) struct Deblur {
     /// MS-RBD npz files, or folders to search for them.
     #[arg(required = true)]

@@ -81,7 +81,8 @@ impl Export {
             println!("# {}\n{text}", file.display());
         }
         println!("{}", exported.summary());
-        if let [(test, _), _] = &exported.yaml {
+        let [(test, _), _] = &exported.yaml;
+        if exported.plan.counts().1 > 0 {
             let file = program::quoted(&test.display().to_string());
             println!("evaluate with: {} test --config {file}", program::command());
         }

@@ -154,7 +154,8 @@ impl DatasetWriter {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
-    /// Writes the manifest and the YAML files, which completes the dataset.
+    /// Writes the manifest and the YAML files, which completes the dataset. Of a dataset without a
+    /// recording nothing remains.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -168,6 +169,10 @@ impl DatasetWriter {
         let test = recordings.keys().filter(|file| file.starts_with("test/")).count();
         let summary =
             Summary { recordings: recordings.len(), test, earlier, skipped: skipped.clone() };
+        if recordings.is_empty() {
+            remove_empty(&self.folder);
+            return Ok(summary);
+        }
         // Absolute, so that the configuration works from any working folder.
         let folder = absolute(&self.folder)?;
         let training = recordings.keys().filter(|file| file.starts_with("train/"));
@@ -186,6 +191,16 @@ impl DatasetWriter {
         let journal = self.folder.join(JOURNAL);
         std::fs::remove_file(&journal).map_err(|cause| SetError::Io { path: journal, cause })?;
         Ok(summary)
+    }
+}
+
+/// Removes the beginning of a dataset without a recording, so that it does not stand in the way of
+/// one with other settings.
+fn remove_empty(folder: &Path) {
+    // What cannot be removed is in no one's way, or is not ours.
+    let _ = std::fs::remove_file(folder.join(JOURNAL));
+    for path in [folder.join("train"), folder.join("test"), folder.to_owned()] {
+        let _ = std::fs::remove_dir(path);
     }
 }
 

@@ -7,6 +7,8 @@ mod recordings;
 
 mod bad_data;
 mod cli;
+mod commands;
+mod ends;
 mod host;
 mod loader;
 mod train_kill;

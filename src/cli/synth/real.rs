@@ -13,6 +13,9 @@ use std::process::ExitCode;
 /// time in microseconds per image, and events/ (or events_aligned/) with npz files of x, y,
 /// timestamp and polarity. Frames are averaged; events are unchanged; the scale is 1.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  gem-live synth real-events SCENE1 SCENE2 --out DATA")]
 pub(super) struct RealEvents {
     /// Folders of sequences.
     #[arg(required = true)]

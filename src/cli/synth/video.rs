@@ -17,6 +17,10 @@ use std::process::ExitCode;
 /// frame, and every eighth of them, an original one, is kept as ground truth. Events are simulated
 /// from the frames, downscaled by the scale factor.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live synth video film.mp4 --out DATA
+  gem-live synth video FRAMES --fps 240 --interpolate 4 --out DATA --into train")]
 pub(super) struct Video {
     /// Video files, and folders of JPEG or PNG frames.
     #[arg(required = true)]

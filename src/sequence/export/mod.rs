@@ -70,7 +70,7 @@ pub enum ExportError {
     )]
     Path(PathBuf),
     /// Events do not belong to the exposures or to the sensor, and strictness was requested.
-    #[error("{}: {1}", .0.display())]
+    #[error("{path}: {finding}", path = .0.display(), finding = .1)]
     Inconsistent(PathBuf, Finding),
     /// No sequence has this name.
     #[error("no sequence is named {0}: use one of {1}")]

@@ -1,6 +1,6 @@
 //! The folder of a recording: it must be new, or hold nothing that could be lost.
 
-use super::RecordError;
+use super::error::RecordError;
 use crate::formats::atomic_file;
 use crate::sequence::{MANIFEST, Manifest, THUMBNAIL};
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! recordings.
 
 mod disk;
+mod error;
 mod folder;
 mod queue;
 mod settings;
@@ -12,6 +13,7 @@ mod writer;
 
 use crate::sequence::{Manifest, Progress, SessionInfo, StopReason};
 pub use disk::{Disk, Store};
+pub use error::RecordError;
 pub use folder::discard_empty;
 pub use settings::RecordSettings;
 
@@ -25,30 +27,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use writer::Pairing;
-
-/// Why a recording could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The system cannot start a thread, create the folder or report the free space.
-    #[error("cannot record to {0}: {1}")]
-    Io(PathBuf, std::io::Error),
-    /// The folder holds a recording.
-    #[error("{0} already holds a recording: choose another folder")]
-    Taken(PathBuf),
-    /// The folder holds something else: its path, and the name of a file in it.
-    #[error("{0} is not empty, it contains {1}: choose another folder")]
-    NotEmpty(PathBuf, String),
-    /// There is too little free space.
-    #[error("{path} has {free_mib} MiB free and {reserve_mib} MiB must stay free: free some space")]
-    Full {
-        /// The folder.
-        path: PathBuf,
-        /// Free space in MiB.
-        free_mib: u64,
-        /// Space that must stay free in MiB.
-        reserve_mib: u64,
-    },
-}
 
 /// A running recording.
 #[derive(Debug)]
