@@ -60,7 +60,7 @@ fn an_interrupted_recording_is_whole_and_its_manifest_true() {
     assert_eq!(progress["pairs"], files(&out, ".npz"), "{progress}");
     assert_eq!(files(&out, ".part"), 0);
     // Before the first pair, nothing remains.
-    let child = start(here.path(), "record --source sim:96x64@0.2 --frames 20000 --out none");
+    let child = start(here.path(), "record --source sim:96x64@1 --frames 20000 --out none");
     wait("the beginning", || here.path().join("none/session.json").exists());
     interrupt(child);
     assert!(!here.path().join("none").exists());
