@@ -47,7 +47,10 @@ impl EventOptions {
     pub(super) fn check_recording(self, path: &Path) -> Result<(), Failure> {
         let mut findings = Findings::new(self);
         for (file, finding) in check_recording(path, self.times()) {
-            findings.add(&file, &[finding], |line| eprintln!("gem-live: {line}"))?;
+            let warn = |line: &str| eprintln!("gem-live: {line}");
+            findings
+                .add(&file, &[finding], warn)
+                .map_err(|e| format!("{}: {e}", file.display()))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! any other ends at once, without leaving temporary files.
 
 use gem_live::formats::atomic_file;
+use gem_live::sequence::recorder;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// Exit status of an interrupted command, as shells report one that a signal has ended.
 const STATUS: u8 = 130;
+/// How long a recording may take to write what waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a signal is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -57,6 +60,8 @@ fn handle() {
         eprintln!("gem-live: stopping; press Ctrl-C again to end at once");
         return;
     }
+    // One that the window has started. The second request does not wait.
+    recorder::interrupt_all(if finishing { Duration::ZERO } else { PATIENCE });
     atomic_file::remove_unfinished();
     std::process::exit(STATUS.into());
 }

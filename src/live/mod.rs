@@ -129,7 +129,10 @@ impl Pipeline {
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();
-        let (engine_failure, remarks) = (Failure::default(), Remarks::default());
+        let engine_failure = Failure::default();
+        let remarks = Remarks::default();
+        // What is known from the start is told before the first exposure.
+        tell_remarks(source.as_ref(), &notices, &remarks);
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
             requests: requests_out,
@@ -340,14 +343,19 @@ struct SourceThread {
     remarks: Remarks,
 }
 
+/// Publishes what contradicts between a source's events and exposures.
+fn tell_remarks(source: &dyn ExposureSource, notices: &Diagnostics, to: &Remarks) {
+    let remarks = source.remarks();
+    if !remarks.is_empty() {
+        notices.notify("events", remarks.join("; "));
+        *to.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
+    }
+}
+
 impl SourceThread {
     /// Publishes the status of the source, which need not be updated with every frame.
     fn publish(&self) {
-        let remarks = self.source.remarks();
-        if !remarks.is_empty() {
-            self.notices.notify("events", remarks.join("; "));
-            *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
-        }
+        tell_remarks(self.source.as_ref(), &self.notices, &self.remarks);
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();

@@ -128,6 +128,10 @@ fn events_on_another_clock_are_named_and_mended() {
         assert!(line.contains("1050 events lie from") && line.contains(mend), "{text}");
         let text = fails(here, &format!("{command} --strict"));
         assert!(text.contains(cause) && text.contains("1 of 1 inputs failed"), "{text}");
+        if name == "s" {
+            // Whole seconds: the file has lost the times.
+            continue;
+        }
         let text = succeeds(here, &format!("{command} --strict {mend}"));
         assert!(!text.contains("gem-live:"), "{text}");
         if ["ns", "unix"].contains(&name) {
@@ -193,12 +197,12 @@ fn recordings_are_checked_when_they_are_played_trained_on_and_exported() {
     let text = succeeds(here, record);
     assert!(text.contains(cause), "{text}");
     // The events could not be recorded, which is said too.
-    assert!(text.contains("lost: 1050 events (of another time than the exposures)"), "{text}");
+    assert!(text.contains("1050 events (of another time than the exposures)"), "{text}");
     std::fs::remove_dir_all(here.join("out")).unwrap();
     assert!(fails(here, &format!("{record} --strict")).contains(cause));
     assert!(!here.join("out").exists());
     let text = succeeds(here, &format!("{record} --time-offset {UNIX_US}"));
-    assert!(text.contains("nothing lost") && !text.contains(cause), "{text}");
+    assert!(!text.contains("of another time") && !text.contains(cause), "{text}");
     let recorded = Pair::read(&here.join("out/scene_00000.npz")).unwrap();
     assert_eq!(recorded.events.len(), 1050);
     assert!(fails(here, "adapt in --minutes 0.01 --strict").contains(cause));

@@ -35,10 +35,11 @@ fn start(folder: &Path, arguments: &str) -> Child {
         .unwrap()
 }
 
-/// Presses Ctrl-C and waits for the end.
+/// Requests the end, as Ctrl-C does, and waits for it. (A test that runs in the background inherits
+/// that Ctrl-C is ignored.)
 fn interrupt(child: Child) -> Output {
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", printed(&output));
     output
@@ -120,14 +121,14 @@ fn a_closed_pipe_does_not_stop_the_work() {
         pair().write(&here.path().join(format!("in/{i}.npz"))).unwrap();
     }
     let deblur = "deblur in --out out --method edi --thresholds 0.2";
-    for (arguments, made) in [(deblur, 8), ("devices", 0), ("bench --size 32x32 --runs 1", 0)] {
+    for arguments in [deblur, "devices", "bench --size 32x32 --runs 1"] {
         let mut child = start(here.path(), arguments);
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{arguments}: {}", printed(&output));
         assert!(output.stderr.is_empty(), "{arguments}: {}", printed(&output));
-        assert_eq!(files(&here.path().join("out"), ".png"), if made > 0 { made } else { 8 });
     }
+    assert_eq!(files(&here.path().join("out"), ".png"), 8);
     // Both outputs.
     let mut child = start(here.path(), "deblur in nosuch.npz --out out2 --method edi");
     drop((child.stdout.take(), child.stderr.take()));

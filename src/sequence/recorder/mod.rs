@@ -24,9 +24,28 @@ use crate::rig::sync::SyncedExposure;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use queue::{Shared, Waiting};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 use writer::Pairing;
+
+/// The recordings of this process that may be running.
+static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all recordings of this process as interrupted ones, and waits until everything is written,
+/// but not longer than `patience`. For a program that ends at once.
+pub fn interrupt_all(patience: Duration) {
+    let all: Vec<Arc<Shared>> = running().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(|shared| shared.interrupt());
+    let until = Instant::now() + patience;
+    while all.iter().any(|shared| !shared.is_finished()) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A running recording.
 #[derive(Debug)]
@@ -72,8 +91,13 @@ impl Recorder {
                     running_shared.close();
                     running_shared.end(StopReason::Failed(why));
                 }
+                running_shared.finish();
             })
             .map_err(io)?;
+        let mut running = running();
+        running.retain(|known| known.strong_count() > 0);
+        running.push(Arc::downgrade(&shared));
+        drop(running);
         let folder = folder.to_owned();
         Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread) })
     }
@@ -126,7 +150,7 @@ impl Recorder {
         self.shared.update_session(|session| session.thresholds = Some(contrast));
     }
 
-    /// Lets the recording end as an interrupted one; [`Self::finish`] ends it.
+    /// Lets the recording end as an interrupted one; [`Self::finish`] waits for that.
     pub fn interrupt(&self) {
         self.shared.interrupt();
     }

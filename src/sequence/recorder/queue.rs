@@ -24,6 +24,8 @@ pub(super) struct Shared {
     max_bytes: u64,
     failed: Mutex<Option<String>>,
     interrupted: AtomicBool,
+    /// Everything is written, the manifest too.
+    finished: AtomicBool,
 }
 
 /// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
@@ -46,6 +48,7 @@ impl Shared {
             max_bytes,
             failed: Mutex::default(),
             interrupted: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
         }
     }
 
@@ -124,14 +127,28 @@ impl Shared {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Lets the recording end as an interrupted one.
+    /// Lets the recording end as an interrupted one, after everything in the queue was written.
     pub(super) fn interrupt(&self) {
         self.interrupted.store(true, Ordering::Release);
+        self.close();
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
+    /// Marks everything as written.
+    pub(super) fn finish(&self) {
+        self.finished.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
     }
 
     /// Why a recording ends whose exposures end.
     pub(super) fn requested(&self) -> StopReason {
-        match self.interrupted.load(Ordering::Acquire) {
+        match self.is_interrupted() {
             true => StopReason::Interrupted,
             false => StopReason::Requested,
         }

@@ -162,6 +162,9 @@ impl Pairing {
                         return ending;
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if self.target.shared.is_interrupted() => {
+                    return StopReason::Interrupted;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.target.shared.requested(),
             }
