@@ -175,12 +175,7 @@ impl Deblur {
     }
 
     /// Restores one file and returns a summary line.
-    fn restore_file(
-        &self,
-        path: &Path,
-        name: &str,
-        job: &mut Job,
-    ) -> Result<String, Failure> {
+    fn restore_file(&self, path: &Path, name: &str, job: &mut Job) -> Result<String, Failure> {
         let pair = Pair::read_timed(path, self.events.times())?;
         job.findings.add(path, &pair.findings(), |line| job.progress.notify(line))?;
         let blurs: &[(Blur, &str)] = if self.large_blur {

@@ -46,7 +46,7 @@ fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
+    (mask >> (signal - 1)) & 1 == 1
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -60,6 +60,7 @@ fn handle() {
         eprintln!("gem-live: stopping; press Ctrl-C again to end at once");
         return;
     }
+    eprintln!("gem-live: interrupted");
     // One that the window has started. The second request does not wait.
     recorder::interrupt_all(if finishing { Duration::ZERO } else { PATIENCE });
     atomic_file::remove_unfinished();

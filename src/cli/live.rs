@@ -10,8 +10,8 @@ use gem_live::engine::{Choice, is_available};
 use gem_live::event::Thresholds;
 use gem_live::image::Size;
 use gem_live::live::{
-    Compute, Control, ExposureSource, OpenSettings, Parts, Playback, RigHandle, SourceName, Sources,
-    nothing, open_with_clock, san,
+    Compute, Control, ExposureSource, OpenSettings, Parts, Playback, RigHandle, SourceName,
+    Sources, nothing, open_with_clock, san,
 };
 use gem_live::network::Weights;
 use std::path::PathBuf;

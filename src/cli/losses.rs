@@ -51,6 +51,9 @@ mod tests {
             lost(DropCause::Disk, DropUnit::Frames, 2),
         ];
         let text = losses(&all);
-        assert_eq!(text, "lost: 51300 events (malformed), 2 frames (the disk was too slow or full)");
+        assert_eq!(
+            text,
+            "lost: 51300 events (malformed), 2 frames (the disk was too slow or full)"
+        );
     }
 }

@@ -76,8 +76,7 @@ impl TrainObserver for TrainingBar {
             0 => f64::INFINITY,
             steps => step_seconds * steps.saturating_sub(p.step) as f64,
         };
-        let by_limit =
-            self.limit.map(|limit| limit.saturating_sub(elapsed).as_secs_f64());
+        let by_limit = self.limit.map(|limit| limit.saturating_sub(elapsed).as_secs_f64());
         let interrupted = self.finishing.get_or_insert_with(Finishing::new).requested();
         let is_last = interrupted || by_limit == Some(0.0) || p.step == p.steps;
         let left = match is_last {

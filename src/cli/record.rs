@@ -203,11 +203,10 @@ impl Record {
             Some(StopReason::Failed(why)) => Err(why.into()),
             _ if interrupted => Ok(ExitCode::SUCCESS),
             _ => match failure {
-                Some(why) => Err(format!(
-                    "stopped before {} frames were received: {why}",
-                    self.frames
-                )
-                .into()),
+                Some(why) => {
+                    Err(format!("stopped before {} frames were received: {why}", self.frames)
+                        .into())
+                }
                 None if progress.pairs > 0 => {
                     eprintln!(
                         "gem-live: the source ended before {} frames were received",

@@ -169,9 +169,8 @@ pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<F
     };
     let Some(extent) = Extent::of(events) else { return vec![Finding::NoEvents] };
     let whole = [first[0], last[1]];
-    let during = |[start, end]: [i64; 2]| {
-        events.iter().filter(|e| (start..end).contains(&e.t_us)).count()
-    };
+    let during =
+        |[start, end]: [i64; 2]| events.iter().filter(|e| (start..end).contains(&e.t_us)).count();
     let empty = exposures_us.iter().position(|exposure| during(*exposure) == 0);
     let within = during(whole);
     let mut findings = Vec::new();
@@ -198,11 +197,8 @@ struct Extent {
 impl Extent {
     fn of(events: &[Event]) -> Option<Self> {
         let first = events.first()?;
-        let mut extent = Self {
-            times_us: [first.t_us; 2],
-            least: (first.x, first.y),
-            most: (first.x, first.y),
-        };
+        let mut extent =
+            Self { times_us: [first.t_us; 2], least: (first.x, first.y), most: (first.x, first.y) };
         for e in events {
             let [from, until] = &mut extent.times_us;
             (*from, *until) = ((*from).min(e.t_us), (*until).max(e.t_us));

@@ -149,10 +149,11 @@ impl Window {
         };
         let (sender, index, wake) = (self.toast.sender(), self.index.0, self.wake.clone());
         let save = move || {
-            let (kind, message) = match snapshot::save(&outcome, index, &crate::sequence::snapshots()) {
-                Ok(message) => (toast::Kind::Good, message),
-                Err(e) => (toast::Kind::Bad, e),
-            };
+            let (kind, message) =
+                match snapshot::save(&outcome, index, &crate::sequence::snapshots()) {
+                    Ok(message) => (toast::Kind::Good, message),
+                    Err(e) => (toast::Kind::Bad, e),
+                };
             // The window may have been closed meanwhile; then the message is dropped.
             let _ = sender.send((kind, message));
             // While paused, nothing else triggers a repaint.

@@ -3,9 +3,9 @@
 use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, MakeRestorer, Notice, OpenSettings, Parts, Pipeline,
-    Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources, Transport, nothing,
-    open_with_clock, san,
+    Compute, Control, Diagnostics, ExposureSource, MakeRestorer, Notice, OpenSettings, Parts,
+    Pipeline, Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources,
+    Transport, nothing, open_with_clock, san,
 };
 use crate::network::Weights;
 use std::path::{Path, PathBuf};

@@ -101,7 +101,9 @@ impl Contrasts {
         }
         let mut contrast = Contrast::default();
         for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
-            if let Ok(found) = Pair::read_timed(path, self.times).and_then(|pair| self.of(path, &pair)) {
+            if let Ok(found) =
+                Pair::read_timed(path, self.times).and_then(|pair| self.of(path, &pair))
+            {
                 contrast = found;
             }
         }

@@ -318,9 +318,24 @@ fn results_never_go_into_the_current_folder_by_default() {
 fn help_is_wrapped_and_has_examples() {
     let here = tempfile::tempdir().unwrap();
     let commands = [
-        "", "align", "adapt", "bench", "deblur", "devices", "export", "export-weights", "infer",
-        "live", "record", "soak", "synth", "synth stills", "synth video", "synth real-events",
-        "test", "train",
+        "",
+        "align",
+        "adapt",
+        "bench",
+        "deblur",
+        "devices",
+        "export",
+        "export-weights",
+        "infer",
+        "live",
+        "record",
+        "soak",
+        "synth",
+        "synth stills",
+        "synth video",
+        "synth real-events",
+        "test",
+        "train",
     ];
     for command in commands {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

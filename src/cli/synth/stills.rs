@@ -3,9 +3,7 @@
 use super::target::{report, size, work};
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
-use gem_live::datagen::{
-    Part, Perturbations, Photographs, PhotographsError, Recipe, still_pair,
-};
+use gem_live::datagen::{Part, Perturbations, Photographs, PhotographsError, Recipe, still_pair};
 use gem_live::image::Size;
 use std::path::PathBuf;
 use std::process::ExitCode;

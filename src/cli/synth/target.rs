@@ -2,7 +2,6 @@
 
 use crate::cli::common::Progress;
 use crate::cli::failure::Failure;
-use crate::cli::interrupt::Finishing;
 use gem_live::datagen::dataset_writer::Summary;
 use gem_live::datagen::is_held_out;
 use gem_live::image::Size;
@@ -65,9 +64,6 @@ pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
     inputs.iter().map(unique).collect()
 }
 
-/// Why the work ends before its end.
-const INTERRUPTED: &str = "interrupted: run the same command again to resume";
-
 /// Runs all jobs in parallel with a progress bar. `one` returns a summary line for its job.
 pub(crate) fn work<J: Sync>(
     jobs: &[J],
@@ -75,11 +71,7 @@ pub(crate) fn work<J: Sync>(
     one: impl Fn(&J) -> Result<String, String> + Sync,
 ) -> Result<(), Failure> {
     let progress = Mutex::new(Progress::new(jobs.len()));
-    let finishing = Finishing::new();
     let done = |job| {
-        if finishing.requested() {
-            return Err(INTERRUPTED.to_owned());
-        }
         let line = one(job)?;
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&line);
         Ok::<(), String>(())

@@ -96,7 +96,8 @@ impl Exported {
         }
         for (kind, count) in self.plan.findings_by_kind() {
             let named = self.plan.findings.iter().find(|(_, finding)| finding.kind() == kind);
-            let first = named.map_or_else(String::new, |(path, f)| format!("{}: {f}", path.display()));
+            let first =
+                named.map_or_else(String::new, |(path, f)| format!("{}: {f}", path.display()));
             remarks.push(format!("{count} recordings {kind}, such as {first}"));
         }
         let broken = self.plan.broken.iter();
@@ -142,8 +143,7 @@ pub fn run_checked(
     check_free(&order.out)?;
     let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
     let on_read = with_progress(&mut step, Phase::Looking, total);
-    let mut plan =
-        Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
+    let mut plan = Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
     if events.strict && !plan.findings.is_empty() {
         let (path, finding) = plan.findings.swap_remove(0);
         return Err(ExportError::Inconsistent(path, finding));

@@ -50,8 +50,7 @@ impl Recordings {
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
         }
-        let (others, reader, times) =
-            (Vec::new(), EventReader::default(), EventTimes::default());
+        let (others, reader, times) = (Vec::new(), EventReader::default(), EventTimes::default());
         Ok(Self { files, crop, others, reader, times, skipped: Mutex::new(skipped) })
     }
 
