@@ -144,6 +144,7 @@ pub mod image;
 pub mod live;
 pub mod network;
 mod panics;
+pub mod program;
 pub mod random;
 pub mod rig;
 pub mod sequence;

@@ -17,8 +17,9 @@ use std::path::Path;
 
 /// The modules, lowest first. Each may use those before it.
 const FLOORS: &[&str] = &[
-    "time", "random", "panics", "image", "event", "exposure", "formats", "network", "engine",
-    "deblur", "camera", "rig", "sequence", "simulate", "datagen", "train", "live", "gui", "cli",
+    "time", "random", "panics", "program", "image", "event", "exposure", "formats", "network",
+    "engine", "deblur", "camera", "rig", "sequence", "simulate", "datagen", "train", "live", "gui",
+    "cli",
 ];
 
 type Segments = Vec<String>;

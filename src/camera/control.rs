@@ -1,6 +1,7 @@
 //! Camera controls described as data, so that the window can draw them.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 
 /// The value of a control.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -14,6 +15,18 @@ pub enum Value {
     Float(f64),
     /// One of the control's choices.
     Enum(String),
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(true) => f.write_str("on"),
+            Self::Bool(false) => f.write_str("off"),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Enum(value) => f.write_str(value),
+        }
+    }
 }
 
 /// A camera setting that can be changed.
@@ -130,7 +143,7 @@ pub enum ControlError {
     #[error("this camera has no control named {0}")]
     Unknown(String),
     /// The value has the wrong type, for example a number for a switch.
-    #[error("{name} does not accept a value of this type: {value:?}")]
+    #[error("{name} does not accept a value of this type: {value}")]
     Kind {
         /// Name of the control.
         name: String,
@@ -138,7 +151,7 @@ pub enum ControlError {
         value: Value,
     },
     /// The value is outside the control's range or choices.
-    #[error("{name} cannot be set to {value:?}: out of range")]
+    #[error("{name} cannot be set to {value}: out of range")]
     Range {
         /// Name of the control.
         name: String,
@@ -148,4 +161,20 @@ pub enum ControlError {
     /// The camera rejected the value.
     #[error("the camera rejected the setting {0}")]
     Refused(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_value_is_named_as_the_user_knows_it() {
+        let control = Control::whole("exposure_us", "Exposure", 5, (1, 10));
+        let refused = |value| control.check(&value).err().map(|e| e.to_string());
+        let message = "exposure_us cannot be set to 20: out of range";
+        assert_eq!(refused(Value::Int(20)).as_deref(), Some(message));
+        let message = "exposure_us does not accept a value of this type: off";
+        assert_eq!(refused(Value::Bool(false)).as_deref(), Some(message));
+        assert_eq!(Value::Enum("fast".into()).to_string(), "fast");
+    }
 }

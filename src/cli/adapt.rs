@@ -1,11 +1,13 @@
 //! `gem-live adapt`: fine-tunes the network on a recording of the user's own rig.
 
 use super::common::{minutes, read_weights, thresholds};
+use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
 use gem_live::event::Thresholds;
 use gem_live::network::Weights;
-use gem_live::sequence::Contrasts;
+use gem_live::program;
+use gem_live::sequence::{Contrasts, adapted_weights, new_path};
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
 use std::path::PathBuf;
@@ -27,10 +29,11 @@ pub(crate) struct Adapt {
     /// Weights to start from [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// File for the adapted weights. To use them, start the window with `--weights FILE`, or drop
-    /// the file onto it.
-    #[arg(long, default_value = "adapted.safetensors")]
-    out: PathBuf,
+    /// File for the adapted weights [default: named by time and recording, in the folder of this
+    /// program's data]. To use them, start the window with `--weights FILE`, or drop the file onto
+    /// it.
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Learning rate.
     #[arg(long, alias = "rate", default_value_t = Settings::default().rate)]
     learning_rate: f64,
@@ -48,6 +51,8 @@ pub(crate) struct Adapt {
     /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
+    #[command(flatten)]
+    events: EventOptions,
     /// Random seed.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
@@ -63,7 +68,9 @@ impl Adapt {
             Some(path) => read_weights(path)?,
             None => Weights::embedded()?,
         };
-        let contrast = Contrasts::new(self.thresholds).of_recording(&self.recording);
+        self.events.check_recording(&self.recording)?;
+        let times = self.events.times();
+        let contrast = Contrasts::new(self.thresholds).timed(times).of_recording(&self.recording);
         println!("contrast thresholds {contrast}");
         let settings = Settings {
             time: Duration::from_secs_f64(self.minutes * 60.0),
@@ -73,6 +80,7 @@ impl Adapt {
             seed: self.seed,
             device: self.device,
             thresholds: contrast.thresholds,
+            times,
         };
         let mut bar = TrainingBar::new(Some(self.minutes));
         let outcome = adapt::adapt(&self.recording, &weights, settings, &mut bar)?;
@@ -99,11 +107,24 @@ impl Adapt {
         println!("sharpness of the blurry images: {:.5}", outcome.blurry_sharpness);
         match outcome.weights {
             Ok(weights) => {
-                gem_live::formats::atomic_file::write(&self.out, &weights.to_safetensors(false)?)?;
-                println!("adapted weights in {}", self.out.display());
+                let out = self.out();
+                gem_live::formats::atomic_file::write(&out, &weights.to_safetensors(false)?)?;
+                println!("adapted weights in {}", out.display());
+                let file = program::quoted(&out.display().to_string());
+                println!("use them with: {} live --weights {file}", program::command());
                 Ok(ExitCode::SUCCESS)
             }
             Err(why) => Err(format!("{why}; no weights were written").into()),
         }
+    }
+
+    /// The file to write: the given one, or a new one.
+    fn out(&self) -> PathBuf {
+        let name = || self.recording.canonicalize().ok()?.file_stem()?.to_str().map(str::to_owned);
+        let new = || {
+            let name = name().unwrap_or_else(|| "recording".to_owned());
+            new_path(&adapted_weights(), &name, ".safetensors")
+        };
+        self.out.clone().unwrap_or_else(new)
     }
 }

@@ -1,9 +1,11 @@
 //! `gem-live deblur`: restores recordings to PNG images.
 
 use super::common::{Network, Progress, thresholds, write_png};
+use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
 use super::film::{FilmMaker, FilmOptions};
+use super::interrupt::Finishing;
 use gem_live::Deblurrer;
 use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
@@ -19,13 +21,17 @@ use std::time::Instant;
 /// Restore recordings (MS-RBD npz files, or folders of them) to PNG images or a film.
 ///
 /// Every npz holds two blurry frames. Each is restored at every requested instant and written as
-/// NAME_FRAME_INSTANT.png, or appended to the film.
+/// NAME_FRAME_INSTANT.png, with as many digits as distinguish the instants, or appended to the
+/// film.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gem-live deblur RECORDING --out IMAGES
   gem-live deblur pair.npz --out IMAGES --frames 7 --contact-sheet
-  gem-live deblur RECORDING --film slow.mp4 --frames 16 --layout side")]
+  gem-live deblur RECORDING --film slow.mp4 --frames 16 --layout side
+  gem-live deblur pair.npz --out IMAGES --time-unit ns
+
+Ctrl-C ends the work after the present file.")]
 pub(crate) struct Deblur {
     /// MS-RBD npz files, or folders to search for them.
     #[arg(required = true)]
@@ -58,6 +64,8 @@ pub(crate) struct Deblur {
     contact_sheet: bool,
     #[command(flatten)]
     film: FilmOptions,
+    #[command(flatten)]
+    events: EventOptions,
     #[command(flatten)]
     network: Network,
 }
@@ -116,39 +124,40 @@ impl Deblur {
             Some(n) => (0..n).map(|i| (f64::from(i) + 0.5) / f64::from(n)).collect(),
             None => self.at.clone(),
         };
-        let mut restorer = match self.method {
+        let restorer = match self.method {
             Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
             Method::Edi => {
                 self.network.reject_options("--method edi")?;
                 Restorer::Edi
             }
         };
-        let mut film = self.film.start()?;
-        let mut contrasts = Contrasts::new(self.thresholds);
         let (found, passed_over) = find_counted(&self.inputs);
-        let mut mended = MendedFiles::default();
-        let mut progress = Progress::new(found.len());
-        let mut failed = 0;
+        let mut job = Job {
+            instants: instant_names(&instants),
+            contrasts: Contrasts::new(self.thresholds).timed(self.events.times()),
+            findings: Findings::new(self.events),
+            restorer,
+            progress: Progress::new(found.len()),
+            film: self.film.start()?,
+            mended: MendedFiles::default(),
+        };
+        let finishing = Finishing::new();
+        let (mut failed, mut done) = (0, 0);
         let mut names = HashSet::new();
         for input in &found {
+            if finishing.requested() {
+                break;
+            }
             let result = match input {
                 Ok(path) => {
                     let name = unique(path, &mut names);
-                    let read = Pair::read_mended(path, &ReadOptions::default());
-                    read.map_err(Failure::from)
-                        .and_then(|(pair, repairs)| {
-                            if !repairs.is_empty() {
-                                mended.add(&repairs);
-                                progress.notify(&format!("{}: {repairs}", path.display()));
-                            }
-                            let job = (path.as_path(), name.as_str(), &pair);
-                            let film = film.as_mut();
-                            self.restore_file(job, &instants, &mut restorer, &mut contrasts, film)
-                        })
+                    self.restore_file(path, &name, &mut job)
                         .map_err(|e| format!("{}: {e}", path.display()))
                 }
                 Err(error) => Err(error.to_string()),
             };
+            done += 1;
+            let progress = &mut job.progress;
             match result {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
@@ -158,15 +167,21 @@ impl Deblur {
                 }
             }
         }
-        progress.finish();
-        if let Some((film, path)) = film.zip(self.film.film.as_ref()) {
+        job.progress.finish();
+        job.findings.print();
+        if let Some((film, path)) = job.film.zip(self.film.film.as_ref()) {
             println!("{}", film.finish(path)?);
         }
         if passed_over.count() > 0 {
             eprintln!("gem-live: {passed_over}");
         }
-        if !mended.is_empty() {
-            eprintln!("gem-live: {mended}");
+        if !job.mended.is_empty() {
+            eprintln!("gem-live: {}", job.mended);
+        }
+        if finishing.requested() {
+            let all = found.len();
+            eprintln!("gem-live: interrupted: {} of {all} inputs restored", done - failed);
+            return Ok(ExitCode::SUCCESS);
         }
         if failed > 0 {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
@@ -175,33 +190,35 @@ impl Deblur {
     }
 
     /// Restores one file and returns a summary line.
-    fn restore_file(
-        &self,
-        (path, name, pair): (&Path, &str, &Pair),
-        instants: &[f64],
-        restorer: &mut Restorer,
-        contrasts: &mut Contrasts,
-        mut film: Option<&mut FilmMaker>,
-    ) -> Result<String, Failure> {
+    fn restore_file(&self, path: &Path, name: &str, job: &mut Job) -> Result<String, Failure> {
+        let options = ReadOptions { times: self.events.times(), ..ReadOptions::default() };
+        let (pair, repairs) = Pair::read_mended(path, &options)?;
+        if !repairs.is_empty() {
+            job.mended.add(&repairs);
+            job.progress.notify(&format!("{}: {repairs}", path.display()));
+        }
+        job.findings.add(path, &pair.findings(), |line| job.progress.notify(line))?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
             &[(Blur::Large, "large")]
         } else {
             &[(Blur::First, "1"), (Blur::Second, "2")]
         };
-        let contrast = contrasts.of(path, pair)?;
+        let contrast = job.contrasts.of(path, &pair)?;
+        let instants: Vec<f64> = job.instants.iter().map(|(instant, _)| *instant).collect();
         let mut seconds = 0.0;
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
             let reblurred = self.frames.is_some() && !self.no_reblur;
-            let pictures = restorer.run(&exposure, instants, contrast.thresholds, reblurred)?;
+            let pictures =
+                job.restorer.run(&exposure, &instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
-            if let Some(film) = &mut film {
-                film.add(&exposure, instants, &pictures)?;
+            if let Some(film) = &mut job.film {
+                film.add(&exposure, &instants, &pictures)?;
             }
             let Some(out) = &self.out else { continue };
-            for (picture, instant) in pictures.iter().zip(instants) {
-                let file = format!("{name}_{suffix}_{instant:.3}.png");
+            for (picture, (_, instant)) in pictures.iter().zip(&job.instants) {
+                let file = format!("{name}_{suffix}_{instant}.png");
                 write_png(&out.join(file), picture)?;
             }
             if self.contact_sheet {
@@ -215,12 +232,52 @@ impl Deblur {
     }
 }
 
+/// What is shared by the files.
+struct Job {
+    /// The instants, and how they are written in names of files.
+    instants: Vec<(f64, String)>,
+    contrasts: Contrasts,
+    findings: Findings,
+    restorer: Restorer,
+    progress: Progress,
+    film: Option<FilmMaker>,
+    mended: MendedFiles,
+}
+
+/// Digits of an instant in the name of a file.
+const DIGITS: std::ops::RangeInclusive<usize> = 3..=9;
+
+/// The instants without repetitions, each with the text that stands for it in the names of files:
+/// three digits, or as many more as distinguish all of them. Instants that are closer than a
+/// billionth get their number among the instants.
+fn instant_names(instants: &[f64]) -> Vec<(f64, String)> {
+    let mut different: Vec<f64> = Vec::new();
+    let mut seen = HashSet::new();
+    // -0.0 and 0.0 are one instant.
+    different.extend(instants.iter().map(|i| i + 0.0).filter(|i| seen.insert(i.to_bits())));
+    let texts = |digits| different.iter().map(move |i| format!("{i:.digits$}"));
+    let distinct = |digits: &usize| {
+        let mut seen = HashSet::new();
+        texts(*digits).all(|text| seen.insert(text))
+    };
+    let texts: Vec<String> = match DIGITS.into_iter().find(distinct) {
+        Some(digits) => texts(digits).collect(),
+        None => {
+            let width = different.len().to_string().len();
+            let numbered = |(n, text): (usize, String)| format!("{text}_{:0width$}", n + 1);
+            texts(3).enumerate().map(numbered).collect()
+        }
+    };
+    different.into_iter().zip(texts).collect()
+}
+
 /// The file's stem, made unique among `taken` by prepending its folders or appending a number.
+/// Names that differ only in case are equal, as in the file systems of Windows and macOS.
 fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
     let part = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut name = part(path);
     for folder in path.ancestors().skip(1) {
-        if !taken.contains(&name) {
+        if !taken.contains(&name.to_lowercase()) {
             break;
         }
         if let Some(folder) = folder.file_name() {
@@ -229,17 +286,33 @@ fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
     }
     let plain = name.clone();
     let mut number = 2;
-    while taken.contains(&name) {
+    while taken.contains(&name.to_lowercase()) {
         name = format!("{plain}_{number}");
         number += 1;
     }
-    taken.insert(name.clone());
+    taken.insert(name.to_lowercase());
     name
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_have_names_of_their_own() {
+        let names = |instants: &[f64]| -> Vec<String> {
+            instant_names(instants).into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(names(&[0.5, 0.25, 0.5]), ["0.500", "0.250"]);
+        assert_eq!(names(&[0.5001, 0.5002, 0.5003]), ["0.5001", "0.5002", "0.5003"]);
+        assert_eq!(names(&[0.5, 0.5 + 1e-12]), ["0.500_1", "0.500_2"]);
+        for count in [1000, 3000, 65_535] {
+            let instants: Vec<f64> =
+                (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect();
+            let different: HashSet<String> = names(&instants).into_iter().collect();
+            assert_eq!(different.len(), instants.len());
+        }
+    }
 
     #[test]
     fn files_of_one_name_are_distinguished_by_their_folders() {
@@ -249,5 +322,6 @@ mod tests {
         assert_eq!(name("b/x.npz"), "b_x");
         assert_eq!(name("c/b/x.npz"), "c_b_x");
         assert_eq!(name("b/x.npz"), "b_x_2");
+        assert_eq!(name("d/X.npz"), "d_X");
     }
 }

@@ -1,8 +1,11 @@
 //! `gem-live export`: converts recorded sequences to a dataset.
 
 use super::common::Progress;
+use super::consistency::EventOptions;
 use super::failure::Failure;
-use gem_live::sequence::export::{Order, Phase, Split, Transfer, run};
+use super::interrupt::Finishing;
+use gem_live::program;
+use gem_live::sequence::export::{EventCheck, Order, Phase, Split, Transfer, run_checked};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +41,8 @@ pub(crate) struct Export {
     /// Copy the files instead of linking them.
     #[arg(long)]
     copy: bool,
+    #[command(flatten)]
+    events: EventOptions,
 }
 
 impl Export {
@@ -57,13 +62,18 @@ impl Export {
             transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
         };
         let mut progress: Option<Progress> = None;
-        let exported = run(&order, |step| {
+        let finishing = Finishing::new();
+        let check = EventCheck { times: self.events.times(), strict: self.events.strict };
+        let exported = run_checked(&order, check, |step| {
             // Linking is too fast to need a progress bar.
             if step.phase == Phase::Looking {
                 let progress = progress.get_or_insert_with(|| Progress::new(step.total));
                 progress.step(&step.file.display().to_string());
             }
-            ControlFlow::Continue(())
+            match finishing.requested() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         });
         progress.into_iter().for_each(Progress::finish);
         let exported = exported?;
@@ -71,6 +81,11 @@ impl Export {
             println!("# {}\n{text}", file.display());
         }
         println!("{}", exported.summary());
+        let [(test, _), _] = &exported.yaml;
+        if exported.plan.counts().1 > 0 {
+            let file = program::quoted(&test.display().to_string());
+            println!("evaluate with: {} test --config {file}", program::command());
+        }
         for remark in exported.remarks() {
             eprintln!("gem-live: {remark}");
         }

@@ -33,6 +33,14 @@ impl ExportWeights {
             false => weights.to_safetensors(self.half)?,
         };
         gem_live::formats::atomic_file::write(&self.output, &bytes)?;
+        println!(
+            "{}: {} with {}, {} precision, {:.1} MB",
+            self.output.display(),
+            if checkpoint { "Lightning checkpoint" } else { "safetensors" },
+            weights.event_input().name(),
+            if self.half { "half" } else { "single" },
+            bytes.len() as f64 / 1e6
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,7 +1,11 @@
 //! `gem-live live --headless`: runs the live pipeline without a window and prints statistics.
 
 use super::failure::Failure;
-use gem_live::live::{Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times, describe};
+use super::interrupt::Finishing;
+use super::losses::list;
+use gem_live::live::{
+    Drops, Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times, describe,
+};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -75,8 +79,22 @@ impl Quality {
     }
 }
 
-/// Runs for `seconds`, receiving every restored frame as the window would, and prints statistics.
-pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode, Failure> {
+/// How a run without a window is reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    /// How long to run.
+    pub(super) seconds: f64,
+    /// Print JSON.
+    pub(super) json: bool,
+    /// Fail if events and exposures contradict each other.
+    pub(super) strict: bool,
+}
+
+/// Runs until the time is up or Ctrl-C is pressed, receiving every restored frame as the window
+/// would, and prints statistics.
+pub(super) fn run(mut parts: Parts, options: Options) -> Result<ExitCode, Failure> {
+    let Options { seconds, json, strict } = options;
+    let finishing = Finishing::new();
     let this = std::thread::current();
     parts.notify = Box::new(move || this.unpark());
     let pipeline = Pipeline::start(parts)?;
@@ -84,7 +102,7 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
     let warm_up = if duration < SHORT { Duration::ZERO } else { WARM_UP };
     let (start, mut first, mut warm) = (Instant::now(), None::<Instant>, warm_up.is_zero());
     let mut quality = Quality::default();
-    while !pipeline.ended() {
+    while !pipeline.ended() && pipeline.engine_failure().is_none() && !finishing.requested() {
         if first.unwrap_or(start).elapsed() >= duration {
             break;
         }
@@ -113,18 +131,31 @@ pub(super) fn run(mut parts: Parts, seconds: f64, json: bool) -> Result<ExitCode
         facts: pipeline.facts().iter().map(describe).collect(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
-    print_report(report, json, pipeline.failure())
+    if let Some(why) = pipeline.engine_failure() {
+        return Err(why.into());
+    }
+    let remarks = pipeline.remarks();
+    let code = print_report(report, json, pipeline.failure(), finishing.requested())?;
+    match remarks.first().filter(|_| strict) {
+        Some(remark) => Err(remark.as_str().into()),
+        None => Ok(code),
+    }
 }
 
 /// Prints the report. A source that failed for good, or that delivered nothing, is an error.
-fn print_report(report: Report, json: bool, failure: Option<String>) -> Result<ExitCode, Failure> {
+fn print_report(
+    report: Report,
+    json: bool,
+    failure: Option<String>,
+    interrupted: bool,
+) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print_text(&report)?;
+        print_text(&report);
     }
     // Without a single exposure the first notice is the reason, and becomes the error.
-    let failed = report.numbers.captured == 0;
+    let failed = report.numbers.captured == 0 && !interrupted;
     let is_failure = |notice: &&String| failure.as_ref().is_some_and(|why| notice.contains(why));
     let skipped = usize::from(failed);
     for notice in report.notices.iter().skip(skipped).filter(|n| !is_failure(n)) {
@@ -139,7 +170,7 @@ fn print_report(report: Report, json: bool, failure: Option<String>) -> Result<E
 }
 
 /// Prints the report as text.
-fn print_text(report: &Report) -> Result<(), Failure> {
+fn print_text(report: &Report) {
     let (n, r) = (&report.numbers, &report.report);
     let ms = |t: Times| format!("{:.1} / {:.1} / {:.1} ms", t.p50_ms, t.p95_ms, t.max_ms);
     println!("source      {}", report.source);
@@ -154,8 +185,9 @@ fn print_text(report: &Report) -> Result<(), Failure> {
         "queued      {} packets, {} + {} exposures",
         r.packets_queued, r.exposures_queued, n.queued
     );
-    println!("skipped     {}", serde_json::to_string(&n.drops.unexplained(&r.lost))?);
-    println!("lost        {}", serde_json::to_string(&r.lost)?);
+    println!("skipped     {}", skipped(&n.drops.unexplained(&r.lost)));
+    let lost = if r.lost.is_empty() { "nothing".to_owned() } else { list(&r.lost) };
+    println!("lost        {lost}");
     if let Some([before, after]) = report.psnr_db {
         println!("PSNR        {before:.2} dB blurry, {after:.2} restored");
     }
@@ -168,5 +200,19 @@ fn print_text(report: &Report) -> Result<(), Failure> {
     for (name, value) in &report.facts {
         println!("{name}: {value}");
     }
-    Ok(())
+}
+
+/// Exposures that were not shown, by the place where they were dropped.
+fn skipped(drops: &Drops) -> String {
+    let places = [
+        (drops.source, "lost before this program for an unknown cause"),
+        (drops.queue, "the queue was full"),
+        (drops.engine, "a newer one was restored"),
+        (drops.display, "a newer one was shown"),
+        (drops.failed, "could not be restored"),
+    ];
+    let some = places.into_iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> =
+        some.map(|(count, why)| format!("{count} exposures ({why})")).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }

@@ -64,6 +64,7 @@ impl Infer {
             .collect();
         let bytes = gem_live::network::to_safetensors(&outputs)?;
         gem_live::formats::atomic_file::write(&self.output, &bytes)?;
+        println!("latent and ratio, {width}x{height} pixels, in {}", self.output.display());
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,18 +1,19 @@
 //! `gem-live live`, and `gem-live` without a subcommand: the live pipeline, with or without window.
 
 use super::common::{read_weights, seconds, thresholds, without_effect};
+use super::consistency::EventOptions;
 use super::demo;
 use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::headless;
 use super::profile::ProfileArguments;
 use super::sources::SourceArguments;
-use gem_live::engine::Choice;
+use gem_live::engine::{Choice, is_available};
 use gem_live::event::Thresholds;
 use gem_live::image::Size;
 use gem_live::live::{
-    Compute, Control, ExposureSource, Parts, Playback, RigHandle, SourceName, Sources, nothing,
-    open_with_clock, san,
+    Compute, Control, ExposureSource, OpenSettings, Parts, Playback, RigHandle, SourceName,
+    Sources, nothing, open_with_clock, san,
 };
 use gem_live::network::Weights;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub(crate) struct Live {
     filters: FilterArguments,
     #[command(flatten)]
     profile: ProfileArguments,
+    events: EventOptions,
     /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -87,15 +89,32 @@ impl Live {
         self.check()?;
         let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
+        self.check_engine()?;
         let sources = self.sources.sources().unwrap_or_default();
         self.profile.attach(&sources, &handle)?;
-        let clock = self.sources.clock();
-        let mut source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
+        let open = self.open_settings();
+        let mut source = open_with_clock(&sources, Playback::Loop, open, &handle, |_| Ok(()))?;
         if let Some(size) = self.size {
             choose(source.as_mut(), size)?;
         }
         self.filters.switch_on(source.as_mut());
         if self.headless { self.without_window(source) } else { self.window(source, handle) }
+    }
+
+    fn open_settings(&self) -> OpenSettings {
+        OpenSettings {
+            clock: self.sources.clock(),
+            times: self.events.times(),
+            strict: self.events.strict,
+        }
+    }
+
+    /// Returns an error if the engine was asked for by name and cannot be had.
+    fn check_engine(&self) -> Result<(), Failure> {
+        match self.compute() {
+            Some(Compute { choice, device, .. }) => Ok(is_available(choice, device)?),
+            None => Ok(()),
+        }
     }
 
     /// Returns an error for options that would have no effect.
@@ -112,6 +131,7 @@ impl Live {
             LiveEngine::Auto | LiveEngine::Cuda | LiveEngine::Wgpu => {}
         }
         if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
+            without_effect("the built-in clip", self.events.given())?;
             // Filters are stages of the rig, and the built-in clip does not use a rig.
             without_effect("the built-in clip", [("--filter", self.filters.any())])?;
         }
@@ -148,7 +168,8 @@ impl Live {
         };
         let adapt = self.size.is_none();
         let parts = Parts { source, restorer, adapt, notify: Box::new(|| ()) };
-        headless::run(parts, self.seconds, self.json)
+        let Self { seconds, json, events: EventOptions { strict, .. }, .. } = *self;
+        headless::run(parts, headless::Options { seconds, json, strict })
     }
 
     /// Opens the window. The built-in clip is restored without one if there is no display.
@@ -171,7 +192,7 @@ impl Live {
             fullscreen: self.fullscreen,
             adapt: self.size.is_none(),
             thresholds: self.thresholds,
-            clock: self.sources.clock(),
+            open: self.open_settings(),
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,13 @@
 //! The command line: one file per subcommand.
 
+#[macro_use]
+mod output;
+
 mod adapt;
 mod align;
 mod bench;
 mod common;
+mod consistency;
 mod contact_sheet;
 mod deblur;
 mod demo;
@@ -17,8 +21,10 @@ mod gpu_check;
 mod headless;
 mod import;
 mod infer;
+mod interrupt;
 mod live;
 mod logging;
+mod losses;
 mod profile;
 mod progress;
 mod record;
@@ -29,16 +35,21 @@ mod test;
 mod train;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Remove motion blur from a live camera with the help of an event camera.
 #[derive(Parser)]
 #[command(name = "gem-live", version, about, args_conflicts_with_subcommands = true)]
+#[command(max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   gem-live                                  show the built-in clip in the window
   gem-live --source davis                   deblur a connected DAVIS camera
-  gem-live deblur RECORDING --out IMAGES    restore a recording to PNG images")]
+  gem-live deblur RECORDING --out IMAGES    restore a recording to PNG images
+
+Exit status: 0 if everything was done, 1 if something failed or nothing was made, 2 for wrong
+arguments, 130 if it was interrupted. A closed pipe does not stop the work.")]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -74,9 +85,13 @@ enum Command {
 
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn run() -> ExitCode {
-    let Arguments { command, verbose, live } = Arguments::parse();
+    let Arguments { command, verbose, live } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(help) => return print_help(&help),
+    };
     // The log is complete when this is dropped.
     let _log = logging::start(verbose);
+    interrupt::install();
     let command = command.unwrap_or(Command::Live(live));
     let result = match command {
         Command::Align(align) => align.run(),
@@ -96,12 +111,28 @@ pub(crate) fn run() -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Train(train) => train.run(),
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(failure) => {
             tracing::error!("{failure}");
             eprintln!("gem-live: {failure}");
             ExitCode::FAILURE
         }
+    };
+    interrupt::status(output::status(code))
+}
+
+/// Prints the help, the version, or what is wrong with the arguments.
+fn print_help(help: &clap::Error) -> ExitCode {
+    if help.use_stderr() {
+        // There is no place to report a failure.
+        let _ = help.print();
+        return ExitCode::from(2);
     }
+    let styled = std::io::stdout().is_terminal();
+    match styled {
+        true => print!("{}", help.render().ansi()),
+        false => print!("{}", help.render()),
+    }
+    output::status(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! Training progress: a bar with losses and remaining time on a terminal, lines elsewhere.
 
+use super::interrupt::Finishing;
 use gem_live::train::Scores;
 use gem_live::train::watch::{Progress, TrainObserver};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +16,10 @@ pub(super) struct TrainingBar {
     first_step: Option<u64>,
     /// A running mean: the loss of a single batch is too noisy.
     loss: Option<f64>,
+    /// Whether it was explained why restored images are worse than the blurry ones.
+    explained: bool,
+    /// From the first step on, whose state can be saved.
+    finishing: Option<Finishing>,
 }
 
 impl TrainingBar {
@@ -27,7 +32,16 @@ impl TrainingBar {
         });
         let limit = minutes.map(|m| Duration::from_secs_f64(m * 60.0));
         let started = Instant::now();
-        Self { bar, started, limit, last_printed: None, first_step: None, loss: None }
+        Self {
+            bar,
+            started,
+            limit,
+            last_printed: None,
+            first_step: None,
+            loss: None,
+            explained: false,
+            finishing: None,
+        }
     }
 
     pub(super) fn finish(self) {
@@ -62,9 +76,13 @@ impl TrainObserver for TrainingBar {
             0 => f64::INFINITY,
             steps => step_seconds * steps.saturating_sub(p.step) as f64,
         };
-        let left = self
-            .limit
-            .map_or(by_steps, |limit| by_steps.min(limit.saturating_sub(elapsed).as_secs_f64()));
+        let by_limit = self.limit.map(|limit| limit.saturating_sub(elapsed).as_secs_f64());
+        let interrupted = self.finishing.get_or_insert_with(Finishing::new).requested();
+        let is_last = interrupted || by_limit == Some(0.0) || p.step == p.steps;
+        let left = match is_last {
+            true => "finishing".to_owned(),
+            false => format!("{} left", span(by_limit.map_or(by_steps, |l| l.min(by_steps)))),
+        };
         let named = [
             ("blur", p.losses.blur),
             ("scale", p.losses.scale),
@@ -80,10 +98,8 @@ impl TrainObserver for TrainingBar {
             n => format!("stage {n} cycle {} epoch {} ", p.cycle, p.epoch),
         };
         let text = format!(
-            "{stage}loss {loss:.4}{parts} lr {:.1e} {:.2} s/step {} left",
+            "{stage}loss {loss:.4}{parts} lr {:.1e} {step_seconds:.2} s/step {left}",
             p.rate,
-            step_seconds,
-            span(left)
         );
         match &self.bar {
             Some(bar) => {
@@ -97,7 +113,7 @@ impl TrainObserver for TrainingBar {
             }
             None => {}
         }
-        self.limit.is_none_or(|limit| elapsed < limit)
+        !interrupted && self.limit.is_none_or(|limit| elapsed < limit)
     }
 
     fn validated(&mut self, step: u64, s: &Scores) {
@@ -116,6 +132,12 @@ impl TrainObserver for TrainingBar {
             gains.join(", "),
             s.sharpness
         ));
+        if restored < blurry && !std::mem::replace(&mut self.explained, true) {
+            self.notify(
+                "below the blurry images, as expected early in a training that starts from random \
+                 weights: it takes thousands of steps to get above them",
+            );
+        }
     }
 
     fn notify(&mut self, text: &str) {

@@ -1,17 +1,23 @@
 //! `gem-live record`: records an MS-RBD sequence without a window.
 
-use super::common::{seconds, thresholds};
+use super::common::{seconds, thresholds, without_effect};
+use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::filters::FilterArguments;
+use super::interrupt::Finishing;
+use super::losses::losses;
 use super::profile::ProfileArguments;
 use super::sources::SourceArguments;
 use gem_live::event::Thresholds;
 use gem_live::formats::npz::Packing;
-use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
-use gem_live::sequence::recorder::RecordSettings;
-use gem_live::sequence::{SessionInfo, StopReason, new_sequence, recordings};
+use gem_live::live::{
+    OpenSettings, Parts, Pipeline, Playback, RigHandle, Sources, nothing, open_with_clock,
+};
+use gem_live::sequence::recorder::{RecordSettings, discard_empty};
+use gem_live::sequence::{Progress, SessionInfo, StopReason, new_sequence, recordings};
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -23,12 +29,16 @@ const REMEMBERED: usize = 64;
 #[command(after_help = "\
 Examples:
   gem-live record --source davis --frames 600 --scene street
-  gem-live record --frame-source genicam --event-source davis --out SEQUENCE")]
+  gem-live record --frame-source genicam --event-source davis --out SEQUENCE
+  gem-live record --source replay:FILE.aedat4 --frames 1000 --out SEQUENCE
+
+Ctrl-C ends the recording; what was recorded is kept.")]
 pub(crate) struct Record {
     #[command(flatten)]
     sources: SourceArguments,
-    /// Number of frames to record; two frames make a pair.
-    #[arg(long, alias = "count", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Number of frames to record, at least 2; two frames make a pair.
+    #[arg(long, alias = "count", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(2..))]
     frames: u64,
     /// Folder for the sequence, new or empty [default: named by time and scene, in the folder of
     /// the window's recordings].
@@ -51,6 +61,7 @@ pub(crate) struct Record {
     filters: FilterArguments,
     #[command(flatten)]
     profile: ProfileArguments,
+    events: EventOptions,
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
@@ -59,9 +70,45 @@ pub(crate) struct Record {
     timeout: f64,
 }
 
+/// How a recording ended.
+struct Ended {
+    ending: Option<StopReason>,
+    progress: Progress,
+    /// Why the source failed for good.
+    failure: Option<String>,
+    /// What contradicts between events and exposures.
+    remarks: Vec<String>,
+    interrupted: bool,
+}
+
 impl Record {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let (handle, sources) = (RigHandle::default(), self.sources.required()?);
+        let sources = self.sources.required()?;
+        if sources.recording().is_none() {
+            without_effect("a camera", self.events.given())?;
+        }
+        let folder = match &self.out {
+            Some(folder) => folder.clone(),
+            None => new_sequence(&recordings(), &self.scene),
+        };
+        let (created, started) = (!folder.exists(), Cell::new(false));
+        let result = self.record(&sources, &folder, &started);
+        let empty = !matches!(&result, Ok(ended) if ended.progress.pairs > 0);
+        if started.get() && empty {
+            // A recording of nothing must not stand in the way of the next one.
+            let _ = discard_empty(&folder, created);
+        }
+        self.conclude(&sources, result?)
+    }
+
+    /// Records into a folder; sets `started` once it holds the beginning of a recording.
+    fn record(
+        &self,
+        sources: &Sources,
+        folder: &Path,
+        started: &Cell<bool>,
+    ) -> Result<Ended, Failure> {
+        let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
         self.profile.attach(&sources, &handle)?;
         let session = SessionInfo {
@@ -73,18 +120,54 @@ impl Record {
         let packing = self.deflate.map_or(Packing::Stored, Packing::Deflated);
         let settings =
             RecordSettings { frames: Some(self.frames), packing, ..RecordSettings::default() };
-        let folder = self.out.clone().unwrap_or_else(|| new_sequence(&recordings(), &self.scene));
+        let open = OpenSettings {
+            clock: self.sources.clock(),
+            times: self.events.times(),
+            strict: self.events.strict,
+        };
+        let finishing = Finishing::new();
         // Start recording before the camera, so that no frame is missed.
-        let mut source =
-            open_with_clock(&sources, Playback::Once, self.sources.clock(), &handle, |handle| {
-                handle.record(&folder, session, settings)
-            })?;
+        let mut source = open_with_clock(sources, Playback::Once, open, &handle, |handle| {
+            handle.record(folder, session, settings)?;
+            started.set(true);
+            Ok(())
+        })?;
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
+        let ending = self.wait(&pipeline, &handle, &finishing);
+        let (failure, remarks) = (pipeline.failure(), pipeline.remarks());
+        // Stop the camera first: frames that it has already sent are still written.
+        drop(pipeline);
+        let interrupted = finishing.requested();
+        let progress = if interrupted { handle.interrupt() } else { handle.stop() };
+        let progress = progress.unwrap_or_default();
+        if progress.pairs > 0 {
+            println!(
+                "{} pairs from {} exposures in {}: {} unpaired, {} files with missing events, {}",
+                progress.pairs,
+                progress.exposures,
+                folder.display(),
+                progress.unpaired,
+                progress.missing_total,
+                losses(&handle.losses()),
+            );
+        } else {
+            println!("nothing was recorded; {}", losses(&handle.losses()));
+        }
+        Ok(Ended { ending, progress, failure, remarks, interrupted })
+    }
+
+    /// Waits for the end of the recording, of the source, or of the user's patience.
+    fn wait(
+        &self,
+        pipeline: &Pipeline,
+        handle: &RigHandle,
+        finishing: &Finishing,
+    ) -> Option<StopReason> {
         let mut printed = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
-        let ending = loop {
+        loop {
             std::thread::sleep(Duration::from_millis(20));
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
                 if !printed.contains(&notice.text) {
@@ -94,9 +177,9 @@ impl Record {
                     printed.push_front(notice.text);
                 }
             }
-            let Some(progress) = handle.progress() else { break None };
+            let progress = handle.progress()?;
             if let Some(ending) = progress.ending {
-                break Some(ending);
+                return Some(ending);
             }
             if let Some(warning) = progress.warning.filter(|_| !warned) {
                 warned = true;
@@ -105,40 +188,37 @@ impl Record {
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
             }
-            if pipeline.ended() || since.elapsed().as_secs_f64() > self.timeout {
-                break None;
+            let impatient = since.elapsed().as_secs_f64() > self.timeout;
+            if pipeline.ended() || impatient || finishing.requested() {
+                return None;
             }
-        };
-        let failure = pipeline.failure();
-        // Stop the camera first: frames that it has already sent are still written.
-        drop(pipeline);
-        let progress = handle.stop().unwrap_or_default();
-        println!(
-            "{} pairs from {} exposures in {} ({} lost, {} unpaired, {} files with missing events)",
-            progress.pairs,
-            progress.exposures,
-            folder.display(),
-            progress.lost,
-            progress.unpaired,
-            progress.missing_total,
-        );
+        }
+    }
+
+    fn conclude(&self, sources: &Sources, ended: Ended) -> Result<ExitCode, Failure> {
+        let Ended { ending, progress, failure, remarks, interrupted } = ended;
+        if let (true, Some(remark)) = (self.events.strict, remarks.first()) {
+            return Err(remark.as_str().into());
+        }
         match ending.or(progress.ending) {
             Some(StopReason::Complete) => Ok(ExitCode::SUCCESS),
             Some(StopReason::DiskFull) => Err("the disk is full: free some space".into()),
             Some(StopReason::Failed(why)) => Err(why.into()),
-            Some(StopReason::Requested) | None if failure.is_some() => Err(format!(
-                "stopped before {} frames were received: {}",
-                self.frames,
-                failure.unwrap_or_default()
-            )
-            .into()),
-            Some(StopReason::Requested) | None if progress.pairs > 0 => {
-                eprintln!("gem-live: the source ended before {} frames were received", self.frames);
-                Ok(ExitCode::SUCCESS)
-            }
-            Some(StopReason::Requested) | None => {
-                Err(format!("{sources}: no pair could be recorded").into())
-            }
+            _ if interrupted => Ok(ExitCode::SUCCESS),
+            _ => match failure {
+                Some(why) => {
+                    Err(format!("stopped before {} frames were received: {why}", self.frames)
+                        .into())
+                }
+                None if progress.pairs > 0 => {
+                    eprintln!(
+                        "gem-live: the source ended before {} frames were received",
+                        self.frames
+                    );
+                    Ok(ExitCode::SUCCESS)
+                }
+                None => Err(format!("{sources}: no pair could be recorded").into()),
+            },
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::common::minutes;
 use super::failure::Failure;
+use super::interrupt::Finishing;
+use super::losses::list;
 use gem_live::camera::testing::faults::{FaultCounts, FaultInjector, FaultPlan};
 use gem_live::camera::{DropCause, DropUnit, Drops, Settings};
 use gem_live::live::{Parts, Pipeline, RigHandle, RigSource, nothing};
@@ -90,6 +92,8 @@ impl Soak {
         })?;
         let (mut memory, mut memory_least) = ([0; 3], [u64::MAX; 3]);
         let (start, step) = (Instant::now(), length / SAMPLES);
+        let finishing = Finishing::new();
+        let mut end = length;
         let mut sampled = Instant::now();
         let balance = || Balance::new(&pipeline, &drops, ledger.read());
         loop {
@@ -106,8 +110,10 @@ impl Soak {
                 }
             }
             let since = start.elapsed();
-            if since > length && (balance().violations().is_empty() || since > length + DRAIN_TIME)
-            {
+            if finishing.requested() {
+                end = end.min(since);
+            }
+            if since > end && (balance().violations().is_empty() || since > end + DRAIN_TIME) {
                 break;
             }
         }
@@ -198,7 +204,7 @@ fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(report)?);
     } else {
-        let (f, mb) = (&report.faults, report.memory.map(|bytes| bytes >> 20));
+        let (f, mib) = (&report.faults, report.memory.map(|bytes| bytes >> 20));
         println!("ran         {:.1} minutes", report.minutes);
         println!("unplugged   {} times, silent {}, flooded {}", f.unplugged, f.stalled, f.floods);
         println!("clocks      {} resets, {} jumps", f.new_epochs, f.jumps);
@@ -210,10 +216,11 @@ fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
             "exposures   {}, of which {} are marked as lacking events; {} shown",
             report.exposures, report.incomplete, report.shown
         );
-        println!("lost        {}", serde_json::to_string(&report.lost)?);
+        let lost = if report.lost.is_empty() { "nothing".to_owned() } else { list(&report.lost) };
+        println!("lost        {lost}");
         println!("skipped     {}", serde_json::to_string(&report.skipped)?);
         let least = report.memory_least.map(|bytes| bytes >> 20);
-        println!("memory      {mb:?} MB maximum in each third, {least:?} MB minimum");
+        println!("memory      {mib:?} MiB maximum in each third, {least:?} MiB minimum");
     }
     if report.violations.is_empty() {
         return Ok(ExitCode::SUCCESS);

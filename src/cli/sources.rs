@@ -1,6 +1,7 @@
 //! Camera sources: the options that `live`, `record` and `align` share.
 
 use super::failure::Failure;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use gem_live::live::{SourceName, Sources};
 use gem_live::rig::clock::ClockSettings;
 use gem_live::sequence::replay::MAX_EXPOSURE_US;
@@ -12,13 +13,13 @@ pub(super) struct SourceArguments {
     /// davis:SERIAL, replay:PATH (an AEDAT4 file or a folder of MS-RBD pairs; of several cameras
     /// in a file, one is chosen by replay:PATH,camera=NAME), or
     /// loadgen:1152x768@60,12M (a rendered loop, to measure throughput).
-    #[arg(long, conflicts_with_all = ["frame_source", "event_source"])]
+    #[arg(long, conflicts_with_all = ["frame_source", "event_source"], value_parser = name())]
     source: Option<SourceName>,
     /// Frame camera of two: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.
-    #[arg(long, requires = "event_source")]
+    #[arg(long, requires = "event_source", value_parser = name())]
     frame_source: Option<SourceName>,
     /// Event camera of two: davis, davis:SERIAL, sim, replay:PATH.
-    #[arg(long, requires = "frame_source")]
+    #[arg(long, requires = "frame_source", value_parser = name())]
     event_source: Option<SourceName>,
     /// Exposure time in microseconds of a recording's frames that state none.
     #[arg(long, value_name = "US")]
@@ -51,6 +52,11 @@ struct Delays {
     #[arg(long, value_name = "US", requires = "frame_source", value_parser = latency)]
     #[arg(conflicts_with = "source")]
     event_latency_us: Option<f64>,
+}
+
+/// Parses the name of a source, whose path need not be valid UTF-8.
+fn name() -> impl TypedValueParser<Value = SourceName> {
+    OsStringValueParser::new().try_map(|name| SourceName::from_os(&name))
 }
 
 fn latency(text: &str) -> Result<f64, String> {

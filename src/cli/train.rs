@@ -2,9 +2,10 @@
 //! photographs or recordings.
 
 use super::common::{minutes, read_weights};
+use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
-use gem_live::datagen::{Part, Photographs, Recipe, Sampler};
+use gem_live::datagen::{Part, Photographs, PhotographsError, Recipe, Sampler};
 use gem_live::event::{EventInput, Thresholds};
 use gem_live::formats::config::Config;
 use gem_live::image::Size;
@@ -41,7 +42,10 @@ const SUPERVISED: [&str; 10] = [
 #[command(after_help = "\
 Examples:
   gem-live train --config configs/ms_rbd_train.yaml
-  gem-live train --recordings DATA --out RUN --minutes 60")]
+  gem-live train --recordings DATA --out RUN --minutes 60
+
+Ctrl-C stops the training after its state was written. Weights that start at random make images
+worse than the blurry ones at first; that is expected for the first thousands of steps.")]
 #[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// Run the published stages of one of the authors' YAML files. Steps, sizes, rates and seed
@@ -52,6 +56,10 @@ pub(crate) struct Train {
     /// photograph in six, chosen by file name, is held out for validation.
     #[arg(long)]
     photos: Vec<PathBuf>,
+    /// With --photos: hold out no photograph. All are used for training and for validation, whose
+    /// scores then say little about other photographs.
+    #[arg(long, requires = "photos", conflicts_with_all = ["config", "recordings"])]
+    no_held_out: bool,
     /// With --photos: file with the whole schedule, such as configs/train_weights.yaml. Replaces
     /// the options for steps, sizes, rates and losses.
     #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "motion_weight", "offsets"])]
@@ -107,6 +115,8 @@ pub(crate) struct Train {
     /// Number of CPU threads; 0 uses one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    events: EventOptions,
 }
 
 /// [`Offsets`] as a command line value.
@@ -145,6 +155,9 @@ impl Train {
         for key in &remarks.warnings {
             eprintln!("gem-live: {}: unknown key {key} ignored", path.display());
         }
+        for root in std::iter::once(&config.root_path).chain(&config.more_roots) {
+            self.events.check_recording(&root.join("train"))?;
+        }
         let folder = config.checkpoint_root.clone();
         let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
         let settings = published::Settings {
@@ -152,13 +165,14 @@ impl Train {
             offsets,
             device: self.device,
             save_every: Duration::from_secs(self.save_every),
+            times: self.events.times(),
         };
         let mut bar = TrainingBar::new(self.minutes);
         let finished = published::run(&settings, &mut bar)?;
         bar.finish();
         let how = match finished {
             true => "all stages and cycles are done",
-            false => "stopped: run the same command again to resume",
+            false => "not complete: run the same command again to resume",
         };
         println!("{how}; checkpoints in {}", folder.display());
         Ok(ExitCode::SUCCESS)
@@ -225,6 +239,9 @@ impl Train {
             steps,
             out.join("weights.safetensors").display()
         );
+        if state.adam.steps < steps {
+            println!("not complete: run the same command again to resume");
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -249,19 +266,42 @@ impl Train {
         }
     }
 
+    /// The photographs for training and for validation.
+    fn photographs(&self) -> Result<(Photographs, Photographs), Failure> {
+        if self.no_held_out {
+            let all = Photographs::read(&self.photos, Part::All)?;
+            all.skipped().iter().for_each(|s| eprintln!("gem-live: skipped {s}"));
+            return Ok((all.clone(), all));
+        }
+        let read = |part| -> Result<Photographs, Failure> {
+            Photographs::read(&self.photos, part).map_err(|error| match error {
+                PhotographsError::Part { .. } => {
+                    format!("{error}, or use all of them for both with --no-held-out").into()
+                }
+                other => other.into(),
+            })
+        };
+        let (training, held) = (read(Part::Training)?, read(Part::HeldOut)?);
+        for skipped in training.skipped().iter().chain(held.skipped()) {
+            eprintln!("gem-live: skipped {skipped}");
+        }
+        Ok((training, held))
+    }
+
     /// Data loader and validation set from photographs, and a description of the data.
     fn photo_batches(
         &self,
         recipe: &TrainingRecipe,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
-        let training = Photographs::read(&self.photos, Part::Training)?;
-        let held = Photographs::read(&self.photos, Part::HeldOut)?;
-        for skipped in training.skipped().iter().chain(held.skipped()) {
-            eprintln!("gem-live: skipped {skipped}");
-        }
+        let (training, held) = self.photographs()?;
         let number = training.names().len();
         let names = held.names();
-        println!("{number} photographs, {} held out: {}", names.len(), names.join(", "));
+        match self.no_held_out {
+            true => println!("{number} photographs, none held out"),
+            false => {
+                println!("{number} photographs, {} held out: {}", names.len(), names.join(", "));
+            }
+        }
         // Hash the inputs of the training, so that a changed file starts a different training.
         let text = format!("{recipe:?} {:?}", training.names());
         let key: Vec<u64> = text.bytes().map(u64::from).collect();
@@ -292,6 +332,9 @@ impl Train {
         let roots = names.join(" and ");
         let folders =
             |part: &str| self.recordings.iter().map(|r| r.join(part)).collect::<Vec<PathBuf>>();
+        for folder in folders("train") {
+            self.events.check_recording(&folder)?;
+        }
         let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.crop);
         let all = (folders("train").iter())
             .map(|folder| Recordings::new(folder, None))
@@ -308,7 +351,7 @@ impl Train {
         });
         let open = |part: &str| {
             Recordings::mixed(&folders(part), crop, &scales)
-                .map(|r| r.reading(event_input, Thresholds::DEFAULT))
+                .map(|r| r.reading(event_input, Thresholds::DEFAULT).timed(self.events.times()))
         };
         let (recordings, test) = (open("train")?, open("test")?);
         let count = test.files().len();

@@ -43,6 +43,12 @@ pub enum SetError {
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] DatasetManifestError),
+    /// The path is no text, which its configuration files need.
+    #[error(
+        "{}: the path is not valid UTF-8, which YAML files cannot contain: choose another folder",
+        .0.display()
+    )]
+    Path(PathBuf),
     /// The folder holds a dataset made with other settings.
     #[error(
         "{}: holds a dataset made with other settings; choose another folder, or delete this one",
@@ -65,6 +71,8 @@ pub struct DatasetWriter {
 pub struct Summary {
     /// Recordings in the dataset.
     pub recordings: usize,
+    /// Recordings among them that are for testing.
+    pub test: usize,
     /// Recordings among them that an earlier run wrote.
     pub earlier: usize,
     /// Inputs that could not be used, each with the reason.
@@ -77,6 +85,7 @@ impl DatasetWriter {
     /// # Errors
     /// The folder cannot be written, or holds a dataset with other settings.
     pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
+        absolute(folder)?;
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
@@ -162,7 +171,8 @@ impl DatasetWriter {
         Ok(skipped)
     }
 
-    /// Writes the manifest and the YAML files, which completes the dataset.
+    /// Writes the manifest and the YAML files, which completes the dataset. Of a dataset without a
+    /// recording nothing remains.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -173,10 +183,15 @@ impl DatasetWriter {
         let earlier = self.earlier.len();
         let mut recordings = self.earlier;
         recordings.extend(made);
-        let summary = Summary { recordings: recordings.len(), earlier, skipped: skipped.clone() };
+        let test = recordings.keys().filter(|file| file.starts_with("test/")).count();
+        let summary =
+            Summary { recordings: recordings.len(), test, earlier, skipped: skipped.clone() };
+        if recordings.is_empty() {
+            remove_empty(&self.folder);
+            return Ok(summary);
+        }
         // Absolute, so that the configuration works from any working folder.
-        let folder = std::path::absolute(&self.folder)
-            .map_err(|cause| SetError::Io { path: self.folder.clone(), cause })?;
+        let folder = absolute(&self.folder)?;
         let training = recordings.keys().filter(|file| file.starts_with("train/"));
         let crop = published_crop(sensors(training.map(|file| folder.join(file))), scale_factor);
         for train in [true, false] {
@@ -196,6 +211,26 @@ impl DatasetWriter {
     }
 }
 
+/// Removes the beginning of a dataset without a recording, so that it does not stand in the way of
+/// one with other settings.
+fn remove_empty(folder: &Path) {
+    // What cannot be removed is in no one's way, or is not ours.
+    let _ = std::fs::remove_file(folder.join(JOURNAL));
+    for path in [folder.join("train"), folder.join("test"), folder.to_owned()] {
+        let _ = std::fs::remove_dir(path);
+    }
+}
+
+/// The absolute path of a folder, which must be text.
+fn absolute(folder: &Path) -> Result<PathBuf, SetError> {
+    let path = std::path::absolute(folder)
+        .map_err(|cause| SetError::Io { path: folder.to_owned(), cause })?;
+    if path.to_str().is_none() {
+        return Err(SetError::Path(path));
+    }
+    Ok(path)
+}
+
 fn journal_line(file: &str, entry: &Entry) -> String {
     let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
     // Strings and numbers always serialise to JSON.
@@ -210,11 +245,17 @@ fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> 
     let root = quoted(&folder.to_string_lossy());
     let (save, checkpoint) =
         (quoted(&format!("results/{name}")), quoted(&format!("checkpoint/{name}")));
+    // Testing works at once; the weights of a training are given with --weights, or here.
+    let load = if train {
+        format!("load_dir: {checkpoint}")
+    } else {
+        "load_dir: null  # the built-in weights; or the folder of a checkpoint".to_owned()
+    };
     let batch = if train { 4 } else { 1 };
     let (rows, columns) = crop;
     format!(
         "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: true\n\
-         predict_ts: null\nsave_path: {save}\nload_dir: {checkpoint}\nload_stage: 2\n\
+         predict_ts: null\nsave_path: {save}\n{load}\nload_stage: 2\n\
          load_cycle: 15\n\nmodel_name: san\nnum_bins: 16\nev_in_channel: 96\nim_in_channel: 3\n\
          out_channel: 3\ninitializor: kaiming\n\ncheckpoint_root: {checkpoint}\n\
          dataset: deblur_data\nseed: 1226\nbatch_size: {batch}\nnum_workers: 0\n\

@@ -58,6 +58,19 @@ pub enum PhotographsError {
         /// Files that could not be used.
         skipped: usize,
     },
+    /// All usable photographs are on the other side of the split.
+    #[error(
+        "{folders}: none of the {others} photographs is {part}: one photograph in \
+         {HELD_OUT_ONE_IN}, chosen by its file name, is held out from training; add photographs"
+    )]
+    Part {
+        /// The folders that were searched.
+        folders: String,
+        /// The side that has none, in words.
+        part: &'static str,
+        /// Number of photographs on the other side.
+        others: usize,
+    },
 }
 
 /// Photographs in memory.
@@ -84,7 +97,9 @@ impl Photographs {
         }
         let kind = |p: &PathBuf| p.extension().unwrap_or_default().to_ascii_lowercase();
         files.retain(|p| ["jpg", "jpeg", "png"].iter().any(|k| kind(p) == *k));
+        let all = files.len();
         files.retain(|p| part == Part::All || is_held_out(p) == (part == Part::HeldOut));
+        let others = all - files.len();
         files.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
         let mut out = Self { pictures: Vec::new(), names: Vec::new(), skipped: Vec::new() };
         let read: Vec<_> = files.par_iter().map(|p| read_one(p)).collect();
@@ -100,8 +115,15 @@ impl Photographs {
         }
         if out.pictures.is_empty() {
             let folders: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
-            let skipped = out.skipped.len();
-            return Err(PhotographsError::None { folders: folders.join(", "), skipped });
+            let (folders, skipped) = (folders.join(", "), out.skipped.len());
+            if skipped == 0 && others > 0 {
+                let part = match part {
+                    Part::HeldOut => "held out for tests",
+                    Part::Training | Part::All => "for training",
+                };
+                return Err(PhotographsError::Part { folders, part, others });
+            }
+            return Err(PhotographsError::None { folders, skipped });
         }
         Ok(out)
     }
@@ -129,7 +151,9 @@ impl Photographs {
 }
 
 fn read_one(file: &Path) -> Result<ImageU8, String> {
-    let image = image::open(file).map_err(|e| e.to_string())?;
+    // The contents decide, not the name: a PNG file may be named .jpg.
+    let reader = image::ImageReader::open(file).and_then(|r| r.with_guessed_format());
+    let image = reader.map_err(|e| e.to_string())?.decode().map_err(|e| e.to_string())?;
     let (width, height) = (image.width(), image.height());
     if width.min(height) < SHORTEST_PX {
         return Err(format!("{width}x{height} is too small"));

@@ -9,7 +9,7 @@ mod sparse;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
-pub use select::{Choice, Failover, Notice, Selected, select};
+pub use select::{Choice, Failover, Notice, Selected, is_available, select};
 pub use sparse::SparseEngine;
 
 use crate::event::{

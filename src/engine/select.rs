@@ -43,7 +43,8 @@ pub type Notice = Box<dyn FnMut(&str) + Send>;
 /// per processor). A device that fails later is replaced by the CPU, and `notice` is called once.
 ///
 /// # Errors
-/// Fails if the requested device is not usable, or if the threads cannot be started.
+/// Fails if a device is requested, by its kind or its index, and is not usable, or if the threads
+/// cannot be started.
 pub fn select(
     weights: &Weights,
     choice: Choice,
@@ -64,7 +65,7 @@ pub fn select(
         Choice::Auto => match open(weights, device) {
             Ok(selected) => selected,
             // The index is one of a CUDA device.
-            Err(why) if device.is_some() => return cpu(&why),
+            Err(why) if device.is_some() => return Err(EngineError::Device(why)),
             Err(cuda) => match graphics::open_if_faster(weights, threads) {
                 Ok(selected) => selected,
                 Err(why) => return cpu(&format!("{cuda}; {why}")),
@@ -78,10 +79,36 @@ pub fn select(
     Ok(Selected { engine, reason: found.reason })
 }
 
+/// Whether a CUDA device is there that was asked for by name or index. The CPU always is;
+/// [`Choice::Auto`] without an index asks for nothing. [`select`] may still find that the device
+/// does not work.
+///
+/// # Errors
+/// Why there is no such device.
+pub fn is_available(choice: Choice, device: Option<usize>) -> Result<(), EngineError> {
+    let named = choice == Choice::Cuda || (choice == Choice::Auto && device.is_some());
+    if !named {
+        return Ok(());
+    }
+    let cards = devices().map_err(EngineError::Device)?;
+    let mut why = missing(device);
+    for card in cards.iter().filter(|c| device.is_none_or(|d| d == c.ordinal)) {
+        match &card.unusable {
+            None => return Ok(()),
+            Some(reason) => why.clone_from(reason),
+        }
+    }
+    Err(EngineError::Device(why))
+}
+
+fn missing(device: Option<usize>) -> String {
+    format!("there is no CUDA device {}", device.unwrap_or(0))
+}
+
 fn open(weights: &Weights, device: Option<usize>) -> Result<Opened, String> {
     let cards = devices()?;
     let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
-    let mut why = format!("there is no CUDA device {}", device.unwrap_or(0));
+    let mut why = missing(device);
     for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
         match CudaEngine::new(weights, card, Precision::Half) {
             Ok(engine) => {

@@ -1,8 +1,38 @@
 //! Atomic file writes: a temporary file, a flush to disk, a rename, and a flush of the folder. The
 //! file is either complete or absent.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Temporary files that are being written.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A temporary file in [`UNFINISHED`].
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn new(path: &Path) -> Self {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Removes the temporary files that this process is writing, which then fails. For a program that
+/// ends at once.
+pub fn remove_unfinished() {
+    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // It may have been renamed meanwhile.
+        let _ = std::fs::remove_file(path);
+    }
+}
 
 /// A file could not be written. The target is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +71,7 @@ pub fn write_with(
             builder.permissions(std::fs::Permissions::from_mode(0o644));
         }
         let mut file = builder.prefix(".").suffix(".part").tempfile_in(folder)?;
+        let _unfinished = Unfinished::new(file.path());
         fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
@@ -88,5 +119,18 @@ mod tests {
         assert!(error.contains("whole.bin"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"before");
         assert_eq!(std::fs::read_dir(folder.path().join("sub")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_program_that_ends_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("whole.bin");
+        let result = write_with(&path, |file| {
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+            remove_unfinished();
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            file.write_all(b"too late")
+        });
+        assert!(result.is_err() && !path.exists());
     }
 }

@@ -73,8 +73,9 @@ pub struct Config {
     pub predict_ts: Option<f64>,
     /// Folder for results; with `None` no results are written.
     pub save_path: Option<PathBuf>,
-    /// Folder of the checkpoint to load.
-    pub load_dir: PathBuf,
+    /// Folder of the checkpoint to load; with `None` the built-in weights are used, which the
+    /// authors' program does not have.
+    pub load_dir: Option<PathBuf>,
     /// Training stage of the checkpoint to load.
     pub load_stage: u32,
     /// Cycle of the second stage of the checkpoint to load.
@@ -125,7 +126,7 @@ impl Default for Config {
             has_gt: false,
             predict_ts: Some(0.5),
             save_path: Some("results/MS-RBD".into()),
-            load_dir: "checkpoint/MS-RBD".into(),
+            load_dir: Some("checkpoint/MS-RBD".into()),
             load_stage: 2,
             load_cycle: 15,
             checkpoint_root: "checkpoint/MS-RBD".into(),
@@ -228,7 +229,7 @@ impl Config {
             "has_gt" => self.has_gt = entry.boolean()?,
             "predict_ts" => self.predict_ts = entry.optional(Entry::number)?,
             "save_path" => self.save_path = entry.optional(Entry::text)?.map(PathBuf::from),
-            "load_dir" => self.load_dir = entry.text()?.into(),
+            "load_dir" => self.load_dir = entry.optional(Entry::text)?.map(PathBuf::from),
             "load_stage" => self.load_stage = entry.count()? as u32,
             "load_cycle" => self.load_cycle = entry.count()? as u32,
             "checkpoint_root" => self.checkpoint_root = entry.text()?.into(),
@@ -263,14 +264,15 @@ impl Config {
 
     /// The checkpoint selected by `load_dir`, `load_stage` and `load_cycle`: of the files whose
     /// name starts with the stage and cycle, the one with the highest epoch. Stage 1 always has
-    /// cycle 0. (The authors sort by a number that is the same for all of these names.)
+    /// cycle 0. (The authors sort by a number that is the same for all of these names.) `None` if
+    /// there is no `load_dir`.
     ///
     /// # Errors
     /// Fails if the folder cannot be read or contains no such file.
-    pub fn checkpoint(&self) -> Result<PathBuf, ConfigError> {
+    pub fn checkpoint(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(folder) = self.load_dir.clone() else { return Ok(None) };
         let cycle = if self.load_stage == 1 { 0 } else { self.load_cycle };
         let prefix = format!("best-stage={}-cycle={cycle:02}", self.load_stage);
-        let folder = self.load_dir.clone();
         let entries = std::fs::read_dir(&folder)
             .map_err(|cause| ConfigError::Io { folder: folder.clone(), cause })?;
         let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -281,7 +283,8 @@ impl Config {
             let after = name.split("epoch=").nth(1)?;
             after.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok()
         };
-        fits.max_by_key(|p| (epoch(p), name(p))).ok_or(ConfigError::Checkpoint { folder, prefix })
+        let best = fits.max_by_key(|p| (epoch(p), name(p)));
+        best.map(Some).ok_or(ConfigError::Checkpoint { folder, prefix })
     }
 }
 

@@ -29,10 +29,9 @@ mod widgets;
 mod tests;
 
 use crate::event::Thresholds;
-use crate::live::{Compute, ExposureSource, RigHandle, Sources};
+use crate::live::{Compute, ExposureSource, OpenSettings, RigHandle, Sources};
 use crate::network::Weights;
 use crate::panics::caught;
-use crate::rig::clock::ClockSettings;
 use eframe::egui;
 use platform::Display;
 use session::{Recipe, Session};
@@ -79,8 +78,9 @@ pub struct Options {
     pub adapt: bool,
     /// Contrast thresholds of the event camera for this run; they override the settings.
     pub thresholds: Option<Thresholds>,
-    /// Delays of two cameras and of their sync cable, also for sources chosen later.
-    pub clock: ClockSettings,
+    /// How sources are opened, also those chosen later: the delays of two cameras and of their sync
+    /// cable, and the times of a recording's events.
+    pub open: OpenSettings,
 }
 
 /// Application icon, 256x256 pixels, rendered from the drawing beside it.
@@ -171,10 +171,10 @@ fn start(
     let context = creation.egui_ctx.clone();
     theme::apply(&context);
     let Options {
-        source, name, tap, weights, weights_file, compute, adapt, clock, thresholds, ..
+        source, name, tap, weights, weights_file, compute, adapt, open, thresholds, ..
     } = options;
     let recipe = Recipe {
-        open: session::opener(clock),
+        open: session::opener(open),
         restorer: session::restoring(compute),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,

@@ -3,12 +3,11 @@
 use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, Parts, Pipeline,
-    Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources, Transport,
-    nothing, open_with_clock, san,
+    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts,
+    Pipeline, Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources,
+    Transport, nothing, open_with_clock, san,
 };
 use crate::network::Weights;
-use crate::rig::clock::ClockSettings;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -66,9 +65,9 @@ pub(super) fn restoring(
 }
 
 /// Opens sources as the command line does; recordings loop.
-pub(super) fn opener(clock: ClockSettings) -> Open {
+pub(super) fn opener(settings: OpenSettings) -> Open {
     Arc::new(move |name, tap| {
-        open_with_clock(name, Playback::Loop, clock, tap, |_| Ok(())).map_err(|e| e.to_string())
+        open_with_clock(name, Playback::Loop, settings, tap, |_| Ok(())).map_err(|e| e.to_string())
     })
 }
 

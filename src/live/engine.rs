@@ -106,6 +106,8 @@ pub(super) struct EngineThread {
     pub notices: Diagnostics,
     pub description: Arc<std::sync::Mutex<String>>,
     pub notify: Box<dyn Fn() + Send>,
+    /// Why the first restorer could not be created.
+    pub failure: Arc<std::sync::Mutex<Option<String>>>,
     /// When SSIM was last computed, and how long it took.
     pub last_ssim: Option<(Instant, Duration)>,
     /// When the last exposure was collected.
@@ -245,6 +247,11 @@ impl EngineThread {
                 Some(new)
             }
             Err(text) => {
+                if restorer.is_none() {
+                    let mut failure =
+                        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *failure = Some(text.clone());
+                }
                 self.notices.notify("weights", text);
                 // Blurry images are better than none.
                 restorer.is_none().then(|| Box::new(PassThrough) as Box<dyn Restorer>)

@@ -44,7 +44,7 @@ pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
 pub use fact::{AlignmentStatus, Fact};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
-pub use open_source::{open, open_with_clock};
+pub use open_source::{OpenSettings, open, open_with_clock};
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
@@ -109,9 +109,12 @@ pub struct Pipeline {
     controlled: Controlled,
     ended: Arc<AtomicBool>,
     failure: Failure,
+    engine_failure: Failure,
+    remarks: Remarks,
 }
 
 type Failure = Arc<Mutex<Option<String>>>;
+type Remarks = Arc<Mutex<Vec<String>>>;
 type Report = Arc<Mutex<SourceReport>>;
 type Controlled = Arc<Mutex<Vec<camera::Control>>>;
 type Facts = Arc<Mutex<Vec<Fact>>>;
@@ -146,6 +149,10 @@ impl Pipeline {
         let shapes = source.shapes();
         let taken = Arc::new(AtomicU64::new(0));
         let interval = source.interval();
+        let engine_failure = Failure::default();
+        let remarks = Remarks::default();
+        // What is known from the start is told before the first exposure.
+        tell_remarks(source.as_ref(), &notices, &remarks);
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
             requests: requests_out,
@@ -159,6 +166,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            failure: engine_failure.clone(),
             last_collected: None,
             last_ssim: None,
         };
@@ -186,6 +194,7 @@ impl Pipeline {
             failure: failure.clone(),
             sent: 0,
             taken,
+            remarks: remarks.clone(),
         };
         let mut pipeline = Self {
             results: Some(results),
@@ -204,6 +213,8 @@ impl Pipeline {
             controlled,
             ended,
             failure,
+            engine_failure,
+            remarks,
         };
         pipeline.spawn("engine", move || {
             // This thread owns the mailbox's reader: when it ends, `exposures` ends too.
@@ -284,6 +295,17 @@ impl Pipeline {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why the first restorer could not be created; then nothing is restored until another one is
+    /// given.
+    pub fn engine_failure(&self) -> Option<String> {
+        self.engine_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What contradicts between the source's events and exposures.
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The engine in use, and why it was selected.
     pub fn engine(&self) -> String {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -347,11 +369,22 @@ struct SourceThread {
     /// Exposures that were delivered, and those that the engine has taken.
     sent: u64,
     taken: Arc<AtomicU64>,
+    remarks: Remarks,
+}
+
+/// Publishes what contradicts between a source's events and exposures.
+fn tell_remarks(source: &dyn ExposureSource, notices: &Diagnostics, to: &Remarks) {
+    let remarks = source.remarks();
+    if !remarks.is_empty() {
+        notices.notify("events", remarks.join("; "));
+        *to.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
+    }
 }
 
 impl SourceThread {
     /// Publishes the status of the source, which need not be updated with every frame.
     fn publish(&self) {
+        tell_remarks(self.source.as_ref(), &self.notices, &self.remarks);
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
@@ -435,6 +468,9 @@ impl SourceThread {
                 // more.
                 Ok(Next::End) => {
                     self.warn(&mut warned);
+                    if !self.ended.load(Ordering::Relaxed) {
+                        self.publish();
+                    }
                     self.ended.store(true, Ordering::Relaxed);
                     std::thread::sleep(TIMEOUT);
                 }

@@ -6,9 +6,12 @@ use super::{CameraChoice, ClipSource, ExposureSource, RigHandle, RigHandleError,
 use crate::camera::split::{StreamKind, split_wanted};
 use crate::camera::{DeviceSelector, Driver};
 use crate::event::Contrast;
+use crate::exposure::consistency::Finding;
 use crate::rig::RigSettings;
 use crate::rig::clock::ClockSettings;
-use crate::sequence::{Clip, Manifest};
+use crate::sequence::{Clip, Manifest, check_recording};
+use crate::time::EventTimes;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Controls of the simulated rig that belong to its event camera.
@@ -25,23 +28,45 @@ pub fn open(
     handle: &RigHandle,
     before: impl FnOnce(&RigHandle) -> Result<(), RigHandleError>,
 ) -> Result<Box<dyn ExposureSource>, OpenError> {
-    open_with_clock(sources, playback, ClockSettings::default(), handle, before)
+    open_with_clock(sources, playback, OpenSettings::default(), handle, before)
 }
 
-/// As [`open`], with the settings of the clock, such as the delays of the two cameras and of the
-/// cable between them.
+/// How a source is opened, besides its name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenSettings {
+    /// Settings of the clock, such as the delays of two cameras and of the cable between them.
+    pub clock: ClockSettings,
+    /// Unit and offset of the events' times in a recording of MS-RBD pairs.
+    pub times: EventTimes,
+    /// Refuse a recording whose events do not belong to its exposures, instead of a message.
+    pub strict: bool,
+}
+
+impl From<ClockSettings> for OpenSettings {
+    fn from(clock: ClockSettings) -> Self {
+        Self { clock, ..Self::default() }
+    }
+}
+
+/// As [`open`], with further settings.
 ///
 /// # Errors
 /// See [`OpenError`].
 pub fn open_with_clock(
     sources: &Sources,
     playback: Playback,
-    clock: ClockSettings,
+    settings: impl Into<OpenSettings>,
     handle: &RigHandle,
     before: impl FnOnce(&RigHandle) -> Result<(), RigHandleError>,
 ) -> Result<Box<dyn ExposureSource>, OpenError> {
     let title = sources.to_string();
+    let OpenSettings { clock, times, strict } = settings.into();
     let mut rig = RigSettings { clock, ..RigSettings::default() };
+    let remarks = remarks(sources, times);
+    if let (true, Some(first)) = (strict, remarks.first()) {
+        return Err(OpenError::Inconsistent(first.clone()));
+    }
+    let play = Play { playback, times };
     match sources {
         Sources::One(name) if name.is_clip() => {
             before(handle)?;
@@ -52,11 +77,12 @@ pub fn open_with_clock(
             if !name.has_events() {
                 return Err(OpenError::NoEvents(name.clone()));
             }
-            let camera = camera(name, None, playback, &mut rig)?;
+            let camera = camera(name, None, play, &mut rig)?;
             use_recorded_thresholds(name, handle);
             handle.enable();
             before(handle)?;
-            Ok(Box::new(RigSource::one(title, camera, rig, handle.clone())?))
+            let source = RigSource::one(title, camera, rig, handle.clone())?;
+            Ok(Box::new(source.with_remarks(remarks)))
         }
         Sources::Two { frames, events } => {
             if !events.has_events() {
@@ -69,18 +95,39 @@ pub fn open_with_clock(
             }
             use_recorded_thresholds(events, handle);
             let (frames, events) = if frames == events {
-                split_camera(frames, playback, &mut rig)?
+                split_camera(frames, play, &mut rig)?
             } else {
                 (
-                    camera(frames, Some(StreamKind::Frames), playback, &mut rig)?,
-                    camera(events, Some(StreamKind::Events), playback, &mut rig)?,
+                    camera(frames, Some(StreamKind::Frames), play, &mut rig)?,
+                    camera(events, Some(StreamKind::Events), play, &mut rig)?,
                 )
             };
             handle.enable();
             before(handle)?;
-            Ok(Box::new(RigSource::two(title, frames, events, rig, handle.clone())?))
+            let source = RigSource::two(title, frames, events, rig, handle.clone())?;
+            Ok(Box::new(source.with_remarks(remarks)))
         }
     }
+}
+
+/// How a recording is played.
+#[derive(Clone, Copy)]
+struct Play {
+    playback: Playback,
+    times: EventTimes,
+}
+
+/// What contradicts in a recording of MS-RBD pairs. Two sources are not compared: their clocks are
+/// synchronised while they play.
+fn remarks(sources: &Sources, times: EventTimes) -> Vec<String> {
+    let Sources::One(name) = sources else { return Vec::new() };
+    let Some(path) = name.recording() else { return Vec::new() };
+    let is_pairs = |p: &Path| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+    if !path.is_dir() && !is_pairs(path) {
+        return Vec::new();
+    }
+    let line = |(file, finding): (PathBuf, Finding)| format!("{}: {finding}", file.display());
+    check_recording(path, times).into_iter().map(line).collect()
 }
 
 /// Uses the contrast thresholds of a recording's manifest.
@@ -96,10 +143,10 @@ fn use_recorded_thresholds(events: &SourceName, handle: &RigHandle) {
 /// Splits one device into a frame camera and an event camera, each with its own threads.
 fn split_camera(
     name: &SourceName,
-    playback: Playback,
+    play: Play,
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
-    let CameraChoice { opener, serial, settings, monitor } = camera(name, None, playback, rig)?;
+    let CameraChoice { opener, serial, settings, monitor } = camera(name, None, play, rig)?;
     let (frames, events) =
         split_wanted(opener, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
     let camera_choice = |opener: Arc<dyn Driver>| CameraChoice {
@@ -118,8 +165,8 @@ fn split_camera(
 fn camera(
     name: &SourceName,
     stream: Option<StreamKind>,
-    playback: Playback,
+    Play { playback, times }: Play,
     rig: &mut RigSettings,
 ) -> Result<CameraChoice, OpenError> {
-    (name.kind().open)(&mut OpenRequest { name, stream, playback, rig })
+    (name.kind().open)(&mut OpenRequest { name, stream, playback, times, rig })
 }

@@ -2,8 +2,9 @@
 
 use super::profile::Profile;
 use super::{AlignmentHandle, Filters, LiveContrast};
-use crate::camera::{Control, Drops, Identity};
+use crate::camera::{Control, DropCause, DropSnapshot, Drops, Identity};
 use crate::event::ContrastSource;
+use crate::exposure::consistency::Watch;
 use crate::rig::sync::SyncedExposure;
 use crate::rig::{RigState, Role, contrast};
 use crate::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
@@ -26,6 +27,8 @@ struct State {
     contrast: LiveContrast,
     /// The profile for the next source.
     profile: Option<Profile>,
+    /// Compares the first exposures with their events.
+    watch: Watch,
     /// When the recorder last received the rig's status.
     last_sent: Option<Instant>,
 }
@@ -120,11 +123,24 @@ impl RigHandle {
     }
 
     pub(super) fn push(&self, synced: &Arc<SyncedExposure>) {
-        let state = self.state();
+        let mut state = self.state();
+        state.watch.observe(synced.exposure_events(), synced.sensor);
         state.contrast.push(synced);
         if let Some(recorder) = &state.recorder {
             recorder.push(synced.clone());
         }
+    }
+
+    /// What contradicts between the exposures so far and their events.
+    pub(super) fn contradiction(&self, ended: bool) -> Option<String> {
+        self.state().watch.finding(ended)
+    }
+
+    /// What was lost so far, per cause. Exposures that only the restoration skipped are recorded,
+    /// and not among them.
+    pub fn losses(&self) -> Vec<DropSnapshot> {
+        let drops = self.state().drops.clone().unwrap_or_default();
+        drops.snapshot().into_iter().filter(|d| d.cause != DropCause::Skipped).collect()
     }
 
     /// The event camera's contrast thresholds.
@@ -191,6 +207,15 @@ impl RigHandle {
     /// The recording's progress, running or finished, if there is one.
     pub fn progress(&self) -> Option<Progress> {
         self.state().recorder.as_ref().map(Recorder::progress)
+    }
+
+    /// As [`Self::stop`]; the manifest states that the recording was interrupted.
+    pub fn interrupt(&self) -> Option<Progress> {
+        let recorder = self.state().recorder.take();
+        recorder.map(|recorder| {
+            recorder.interrupt();
+            recorder.finish()
+        })
     }
 
     /// Ends the recording after everything in its queue was written.

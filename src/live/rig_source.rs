@@ -41,6 +41,8 @@ pub struct RigSource {
     profile: Option<Profile>,
     controls: Vec<camera::Control>,
     refused: Option<String>,
+    /// What contradicts in the recording that is played.
+    remarks: Vec<String>,
     number: u64,
     last_start_us: Option<i64>,
     /// Pooled memory of `f32` frames.
@@ -142,6 +144,7 @@ impl RigSource {
             profile,
             controls: Vec::new(),
             refused: None,
+            remarks: Vec::new(),
             number: 0,
             last_start_us: None,
             f32_images: ImagePool::default(),
@@ -149,6 +152,12 @@ impl RigSource {
             event_pool: EventPool::default(),
             interval: ASSUMED_INTERVAL,
         })
+    }
+
+    /// Adds what contradicts in the recording that is played.
+    pub(super) fn with_remarks(mut self, remarks: Vec<String>) -> Self {
+        self.remarks = remarks;
+        self
     }
 
     /// The loss counters of the cameras and the rig.
@@ -320,6 +329,14 @@ impl ExposureSource for RigSource {
 
     fn warnings(&self) -> Vec<String> {
         self.cameras.iter().flat_map(RigCamera::warnings).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        if !self.remarks.is_empty() {
+            return self.remarks.clone();
+        }
+        let ended = self.cameras.iter().all(|camera| camera.ended);
+        self.handle.contradiction(ended).into_iter().collect()
     }
 
     fn control(&mut self, control: Control) {

@@ -165,6 +165,11 @@ pub trait ExposureSource: Send {
         Vec::new()
     }
 
+    /// What contradicts between events and exposures; empty if nothing does.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Handles a request.
     fn control(&mut self, control: Control) {
         let _ = control;

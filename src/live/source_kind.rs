@@ -4,6 +4,7 @@ use super::{CameraChoice, RigHandleError};
 use crate::camera::split::StreamKind;
 use crate::rig::RigSettings;
 use crate::sequence::ClipError;
+use crate::time::EventTimes;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct OpenRequest<'a> {
     pub stream: Option<StreamKind>,
     /// How often a recording is played.
     pub playback: Playback,
+    /// Unit and offset of the events' times in a recording of MS-RBD pairs.
+    pub times: EventTimes,
     /// Settings of the rig, which the source may adjust.
     pub rig: &'a mut RigSettings,
 }
@@ -121,6 +124,9 @@ pub enum OpenError {
     /// The argument cannot be used.
     #[error("{0}")]
     Argument(String),
+    /// The events of a recording do not belong to its exposures, and strictness was requested.
+    #[error("{0}")]
+    Inconsistent(String),
     /// The system cannot start a thread.
     #[error("cannot start a camera thread: {0}")]
     Thread(#[from] std::io::Error),

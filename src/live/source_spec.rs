@@ -2,6 +2,7 @@
 
 use super::source_kind::SourceName;
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 
 /// One source for frames and events, or one source for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,16 @@ pub enum Sources {
         /// The source of the events.
         events: SourceName,
     },
+}
+
+impl Sources {
+    /// The path, if it is one recording.
+    pub fn recording(&self) -> Option<&Path> {
+        match self {
+            Self::One(name) => name.recording(),
+            Self::Two { .. } => None,
+        }
+    }
 }
 
 impl Default for Sources {

@@ -172,7 +172,7 @@ pub fn read(folder: &Path) -> Option<Sequence> {
             None => broken.push("the recording was cut off, or is still running".into()),
             Some(StopReason::Failed(why)) => broken.push(format!("the recording failed: {why}")),
             Some(StopReason::DiskFull) => broken.push("the disk was full".into()),
-            Some(StopReason::Requested | StopReason::Complete) => {}
+            Some(StopReason::Requested | StopReason::Complete | StopReason::Interrupted) => {}
         }
         if progress.ending.is_some() && present < progress.pairs {
             broken.push(format!(

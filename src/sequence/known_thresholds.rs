@@ -13,7 +13,7 @@ use crate::sequence::discover::find;
 use crate::sequence::manifest::Manifest;
 use crate::sequence::pair::Pair;
 use crate::sequence::pair_error::PairError;
-use crate::time::TimeRange;
+use crate::time::{EventTimes, TimeRange};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,7 @@ pub struct Contrasts {
     given: Option<Thresholds>,
     /// Ignore manifests and stored values.
     estimate: bool,
+    times: EventTimes,
     folders: BTreeMap<PathBuf, Folder>,
 }
 
@@ -46,6 +47,12 @@ impl Contrasts {
     /// Estimates the thresholds of every file, ignoring known values, to evaluate the estimator.
     pub fn estimated() -> Self {
         Self { estimate: true, ..Self::default() }
+    }
+
+    /// Reads the events of recordings with these times.
+    pub fn timed(mut self, times: EventTimes) -> Self {
+        self.times = times;
+        self
     }
 
     /// The thresholds of a file.
@@ -94,7 +101,9 @@ impl Contrasts {
         }
         let mut contrast = Contrast::default();
         for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
-            if let Ok(found) = Pair::read(path).and_then(|pair| self.of(path, &pair)) {
+            if let Ok(found) =
+                Pair::read_timed(path, self.times).and_then(|pair| self.of(path, &pair))
+            {
                 contrast = found;
             }
         }

@@ -53,6 +53,8 @@ pub enum StopReason {
     Requested,
     /// All requested frames were recorded.
     Complete,
+    /// The program was interrupted, for example with Ctrl-C.
+    Interrupted,
     /// The disk has reached its reserve of free space.
     DiskFull,
     /// A file could not be written.

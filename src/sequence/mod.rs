@@ -20,6 +20,7 @@ mod paths;
 pub mod recorder;
 mod repairs;
 pub mod replay;
+mod sample_check;
 
 pub use clip::{Clip, ClipError};
 pub use crop::{PUBLISHED_CROP_PX, largest_crop};
@@ -37,5 +38,6 @@ pub use manifest::{
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use pair_reader::ReadOptions;
-pub use paths::{new_sequence, recordings, snapshots};
+pub use paths::{adapted_weights, new_path, new_sequence, recordings, snapshots};
 pub use repairs::{MendedFiles, Repair, Repairs};
+pub use sample_check::check_recording;

@@ -4,13 +4,14 @@
 use super::PairRef;
 use crate::event::Event;
 use crate::exposure::Exposure;
+use crate::exposure::consistency::{self, Finding};
 use crate::formats::atomic_file::{self, WriteError};
 use crate::formats::npz::{Npz, Packing};
 use crate::image::{ImageU8, Size};
 use crate::sequence::pair_error::{field, sensor};
 use crate::sequence::pair_reader::{self, Contents};
 use crate::sequence::{PairError, ReadOptions, Repairs};
-use crate::time::TimeRange;
+use crate::time::{EventTimes, TimeRange};
 use std::path::Path;
 
 /// Sharp images of the scene at known times.
@@ -55,7 +56,17 @@ impl Pair {
     /// # Errors
     /// The file cannot be read or is not a valid recording; the error does not include the path.
     pub fn read(path: &Path) -> Result<Self, PairError> {
-        Self::read_mended(path, &ReadOptions::default()).map(|(pair, _)| pair)
+        Self::read_timed(path, EventTimes::default())
+    }
+
+    /// As [`Self::read`], with events whose times are in another unit or on another clock than the
+    /// exposures.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_timed(path: &Path, times: EventTimes) -> Result<Self, PairError> {
+        let options = ReadOptions { times, ..ReadOptions::default() };
+        Self::read_mended(path, &options).map(|(pair, _)| pair)
     }
 
     /// As [`Pair::read`], with options; also returns what was mended.
@@ -99,6 +110,12 @@ impl Pair {
     /// [`PairError::Field`] if the scale factor is not a positive number or the sensor is empty.
     pub fn sensor(&self) -> Result<Size, PairError> {
         sensor(self.frames[0].size(), self.scale_factor)
+    }
+
+    /// What contradicts between the events and the exposures or the sensor; empty if nothing does.
+    pub fn findings(&self) -> Vec<Finding> {
+        let sensor = self.sensor().unwrap_or(self.frames[0].size());
+        consistency::check(&self.events, &self.exposures_us, sensor)
     }
 
     /// One of the blurry images with its exposure and events.

@@ -9,6 +9,7 @@ use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US};
 use crate::formats::npy::View;
 use crate::formats::pickle_dict::{Column, Dict};
 use crate::image::Size;
+use crate::time::EventTimes;
 
 /// Names of the columns in files of this format and of others.
 const NAMES: [&[&str]; 4] = [
@@ -134,10 +135,11 @@ impl<'a> Columns<'a> {
         (scale >= 1.0 && covered).then_some(scale)
     }
 
-    /// The events within `sensor`, in order of time.
+    /// The events within `sensor`, in order of time, with their times read as `times` says.
     pub(super) fn events(
         &self,
         sensor: Size,
+        times: EventTimes,
         repairs: &mut Repairs,
     ) -> Result<Vec<Event>, PairError> {
         let [x, y, t, p] = &self.columns;
@@ -147,7 +149,12 @@ impl<'a> Columns<'a> {
         for i in 0..self.count() {
             let polarity = polarities.take(p.float(i))?;
             let (column, row) = (x.float(i), y.float(i));
-            let exact = t.integer(i);
+            let exact = if times.is_default() {
+                t.integer(i)
+            } else {
+                // The unit of the user's decides: fractions of seconds are no repair.
+                Some(times.to_us(t.float(i)))
+            };
             // Cut as by a cast of numpy, which the authors' program uses.
             let time = exact.or_else(|| {
                 let time = t.float(i).trunc();

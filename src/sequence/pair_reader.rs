@@ -13,6 +13,7 @@ use crate::formats::npy::{Content, View, open};
 use crate::formats::npz::{Npz, NpzError};
 use crate::formats::pickle_dict::with_dict;
 use crate::image::{ImageU8, Size};
+use crate::time::EventTimes;
 use std::io::{Read, Seek};
 
 /// Maximum number of sharp images of a recording.
@@ -23,6 +24,8 @@ const MAX_TRUTHS: usize = 4096;
 pub struct ReadOptions {
     /// The ratio of image to event resolution, such as a configuration's, if the file has none.
     pub scale_factor: Option<f64>,
+    /// Unit and offset of the events' times.
+    pub times: EventTimes,
 }
 
 /// The contents of a recording.
@@ -63,7 +66,7 @@ pub(super) fn read<R: Read + Seek>(
     if stated.is_none() && known.is_some() {
         repairs.add(Repair::ScaleFactor, 1);
     }
-    let (events, scale_factor) = events(npz, known, image, &mut repairs)?;
+    let (events, scale_factor) = events(npz, known, options.times, image, &mut repairs)?;
     repairs.add(Repair::Folder, u64::from(!npz.folder().is_empty()));
     Ok(Contents { frames, exposures_us, events, scale_factor, truth, repairs })
 }
@@ -161,6 +164,7 @@ fn pictures(
 fn events<R: Read + Seek>(
     npz: &mut Npz<R>,
     scale_factor: Option<f64>,
+    times: EventTimes,
     image: Size,
     repairs: &mut Repairs,
 ) -> Result<(Vec<Event>, f64), PairError> {
@@ -176,7 +180,7 @@ fn events<R: Read + Seek>(
                 })?
             }
         };
-        Ok::<_, PairError>((columns.events(sensor(image, scale)?, repairs)?, scale))
+        Ok::<_, PairError>((columns.events(sensor(image, scale)?, times, repairs)?, scale))
     };
     let Some(file) = npz.bytes("events")? else {
         let names = [["x", "xs"], ["y", "ys"], ["t", "timestamp"], ["p", "polarity"]];

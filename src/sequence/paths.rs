@@ -1,36 +1,64 @@
-//! The default paths of recordings, shared by the window and the command line.
+//! The default paths of recordings and of other results, shared by the window and the command line.
+//! None of them is in the current folder, which may be anything.
 
 use super::file_name;
 use std::path::{Path, PathBuf};
 
-/// Name of the program's folder in the user's folders.
-const FOLDER: &str = "GEM Live";
+/// The name of the folder in the user's documents and pictures.
+const TITLE: &str = "GEM Live";
 
-/// The folder of recordings: `GEM Live` in the user's documents. Without such a folder it is in
-/// the home folder, and without a home folder in the current one.
+/// The folder of recordings: `GEM Live` in the user's documents. Systems without a folder of
+/// documents have one for the data of programs.
 pub fn recordings() -> PathBuf {
-    in_folder_of(directories::UserDirs::document_dir)
-}
-
-/// The folder of snapshots: `GEM Live` in the user's pictures, else as for [`recordings`].
-pub fn snapshots() -> PathBuf {
-    in_folder_of(directories::UserDirs::picture_dir)
-}
-
-fn in_folder_of(kind: impl Fn(&directories::UserDirs) -> Option<&Path>) -> PathBuf {
     let user = directories::UserDirs::new();
-    let base = user.as_ref().map(|user| kind(user).unwrap_or_else(|| user.home_dir()));
-    base.unwrap_or(Path::new("")).join(FOLDER)
+    let documents = user.as_ref().and_then(|d| d.document_dir());
+    documents.map_or_else(|| data().join("recordings"), |d| d.join(TITLE))
+}
+
+/// The folder of snapshots: `GEM Live` in the user's pictures, else as [`recordings`].
+pub fn snapshots() -> PathBuf {
+    let user = directories::UserDirs::new();
+    let pictures = user.as_ref().and_then(|d| d.picture_dir());
+    pictures.map_or_else(|| data().join("snapshots"), |d| d.join(TITLE))
+}
+
+/// The folder of adapted weights.
+pub fn adapted_weights() -> PathBuf {
+    data().join("weights")
+}
+
+/// The folder of this program in the user's data, else in the system's temporary files.
+fn data() -> PathBuf {
+    let user = directories::ProjectDirs::from("", "", "gem-live");
+    user.map_or_else(|| std::env::temp_dir().join(TITLE), |d| d.data_local_dir().to_owned())
 }
 
 /// A path in `base` for a new sequence, named by the local time and the scene:
 /// `2026-11-25_14-03-22_desk`. A number is appended if the path exists.
 pub fn new_sequence(base: &Path, scene: &str) -> PathBuf {
+    new_path(base, scene, "")
+}
+
+/// As [`new_sequence`], for a file with this extension, which begins with a dot.
+pub fn new_path(base: &Path, scene: &str, extension: &str) -> PathBuf {
     let zone = jiff::tz::TimeZone::system();
     let now =
         jiff::Timestamp::now().to_zoned_datetime(zone).strftime("%Y-%m-%d_%H-%M-%S").to_string();
     let name = format!("{now}_{}", file_name(scene));
     let numbered = (2..).map(|n| format!("{name}_{n}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered).map(|name| base.join(name));
-    names.find(|path| !path.exists()).unwrap_or_else(|| base.join(name))
+    let paths = std::iter::once(name.clone()).chain(numbered);
+    let mut paths = paths.map(|name| base.join(name + extension));
+    paths.find(|path| !path.exists()).unwrap_or_else(|| base.join(name + extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_have_absolute_default_folders() {
+        for folder in [recordings(), snapshots(), adapted_weights()] {
+            assert!(folder.is_absolute(), "{}", folder.display());
+        }
+    }
 }

@@ -4,8 +4,10 @@
 //! between them.
 
 pub mod range;
+mod units;
 
 pub use range::TimeRange;
+pub use units::{EventTimes, TimeUnit};
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -13,6 +13,7 @@ use crate::image::{ImageF32, Size};
 use crate::network::Weights;
 use crate::random::KeyedRng;
 use crate::sequence::Pair;
+use crate::time::EventTimes;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub struct Settings {
     pub seed: u64,
     /// Device that computes gradients; evaluation runs on the CPU.
     pub device: Device,
+    /// Unit and offset of the events' times.
+    pub times: EventTimes,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             side: 128,
             seed: 1226,
             device: Device::Processor,
+            times: EventTimes::default(),
         }
     }
 }
@@ -115,7 +119,7 @@ pub fn adapt(
     settings: Settings,
     watch: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
-    let all = Recordings::new(recording, None)?;
+    let all = Recordings::new(recording, None)?.timed(settings.times);
     // The ratio that most files have: the first file may be an exception.
     let scale = all.scales().into_iter().max_by_key(|(_, count)| *count).map(|(scale, _)| scale);
     let fitting = |path: &PathBuf| {
@@ -132,6 +136,7 @@ pub fn adapt(
     };
     let all =
         Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
+    let all = all.timed(settings.times);
     // Held-out pairs are evenly spaced over the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()

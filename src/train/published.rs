@@ -16,6 +16,7 @@ use crate::formats::atomic_file;
 use crate::formats::config::Config;
 use crate::network::Weights;
 use crate::random::KeyedRng;
+use crate::time::EventTimes;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub device: Device,
     /// Time between two writes of the state.
     pub save_every: Duration,
+    /// Unit and offset of the events' times in the recordings.
+    pub times: EventTimes,
 }
 
 /// One stage or cycle.
@@ -121,7 +124,12 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
 }
 
 /// The recordings in the subfolder `part` of all folders of a configuration.
-fn recordings(config: &Config, crop: Crop, part: &str) -> Result<Recordings, TrainError> {
+fn recordings(
+    config: &Config,
+    crop: Crop,
+    part: &str,
+    times: EventTimes,
+) -> Result<Recordings, TrainError> {
     let roots = std::iter::once(&config.root_path).chain(&config.more_roots);
     let mut folders: Vec<PathBuf> = roots.map(|root| root.join(part)).collect();
     if part == "test" {
@@ -133,12 +141,12 @@ fn recordings(config: &Config, crop: Crop, part: &str) -> Result<Recordings, Tra
             .ok_or_else(|| TrainError::Data(format!("scale_factor: {scale} is not a whole number")))
     };
     let others = config.more_scales.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
-    Recordings::mixed(&folders, crop, &others)
+    Ok(Recordings::mixed(&folders, crop, &others)?.timed(times))
 }
 
 /// Crops of recordings in test/, evenly spread over them; none if there is no such folder.
-fn validation(config: &Config, crop: Crop) -> Result<Validation, TrainError> {
-    let recordings = recordings(config, crop, "test")?;
+fn validation(config: &Config, crop: Crop, times: EventTimes) -> Result<Validation, TrainError> {
+    let recordings = recordings(config, crop, "test", times)?;
     let all = recordings.files().len();
     let count = all.min(VALIDATE_ON);
     let files = (0..count).map(|i| i * all / count);
@@ -209,7 +217,7 @@ struct Run<'a> {
 pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, TrainError> {
     let config = &settings.config;
     let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
-    let recordings = recordings(config, crop, "train")?;
+    let recordings = recordings(config, crop, "train", settings.times)?;
     let folder = config.checkpoint_root.clone();
     let path = folder.join("state.safetensors");
     let mut plan = format!(
@@ -266,7 +274,7 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
         learner: Learner::new(adam, EventInput::Counts, settings.offsets, settings.device)?,
         metrics,
         saved: Instant::now(),
-        validation: validation(config, crop)?,
+        validation: validation(config, crop, settings.times)?,
         epochs: phases.iter().map(|p| p.epochs).sum(),
         skipped: Skipped::default(),
     };

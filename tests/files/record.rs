@@ -108,6 +108,21 @@ fn recordings_contain_exactly_what_was_pushed() {
 }
 
 #[test]
+fn an_interrupted_recording_writes_what_waits_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = start(folder.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
+    (0..5).for_each(|i| recorder.push(synced(i, 0)));
+    recorder.interrupt();
+    // It belongs to no recording any more.
+    recorder.push(synced(5, 0));
+    let progress = recorder.finish();
+    assert_eq!((progress.pairs, progress.unpaired, progress.lost), (2, 1, 0));
+    assert_eq!(progress.ending, Some(StopReason::Interrupted));
+    let manifest = Manifest::read(folder.path()).unwrap();
+    assert_eq!((manifest.progress.pairs, manifest.progress.ending), (2, progress.ending));
+}
+
+#[test]
 fn a_recording_stops_after_the_requested_number_of_frames() {
     let folder = tempfile::tempdir().unwrap();
     let settings = RecordSettings { frames: Some(6), ..UNLIMITED };

@@ -7,6 +7,7 @@ use crate::recordings;
 use gem_live::event::EventInput;
 use gem_live::formats::config::Config;
 use gem_live::network::Weights;
+use gem_live::time::EventTimes;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
@@ -184,7 +185,7 @@ fn config(root: &Path, checkpoints: &Path) -> Config {
         train: true,
         root_path: root.to_owned(),
         checkpoint_root: checkpoints.to_owned(),
-        load_dir: checkpoints.to_owned(),
+        load_dir: Some(checkpoints.to_owned()),
         scale_factor: 2.0,
         batch_size: 2,
         roi_size: vec![16, 16],
@@ -211,6 +212,7 @@ fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
         offsets: Offsets::Rigid,
         device: Device::Processor,
         save_every: Duration::from_secs(3600),
+        times: EventTimes::default(),
     };
     let mut watch = steps(1000);
     assert!(published::run(&settings("a"), &mut watch).unwrap());
@@ -315,7 +317,8 @@ fn recordings_of_several_folders_and_scales_train_together() {
     let run = |config: &Config, watch: &mut Steps| {
         let (config, offsets, device) = (config.clone(), Offsets::Rigid, Device::Processor);
         let save_every = Duration::from_secs(3600);
-        published::run(&published::Settings { config, offsets, device, save_every }, watch)
+        let times = EventTimes::default();
+        published::run(&published::Settings { config, offsets, device, save_every, times }, watch)
     };
     let mut watch = steps(100);
     assert!(run(&config, &mut watch).unwrap());

@@ -333,7 +333,10 @@ fn numbers_out_of_range_are_rejected_with_the_range() {
         rejected(&format!("record --source sim --out o --timeout={number}"), seconds);
         rejected(&format!("align --source sim --timeout={number}"), seconds);
     }
-    rejected("record --source sim --out o --frames 0", "'--frames <FRAMES>'");
+    for frames in ["0", "1"] {
+        let record = format!("record --source sim --out o --frames {frames}");
+        rejected(&record, "'--frames <FRAMES>'");
+    }
     rejected("deblur a.npz --out o --frames 0", "'--frames <N>'");
     rejected("bench --scale 0", "expected a scale from 0.1 to 64");
 }

@@ -10,6 +10,8 @@ mod recordings;
 mod aedat4_files;
 mod bad_data;
 mod cli;
+mod commands;
+mod ends;
 mod host;
 mod loader;
 mod log;

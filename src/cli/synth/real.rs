@@ -13,6 +13,9 @@ use std::process::ExitCode;
 /// time in microseconds per image, and events/ (or events_aligned/) with npz files of x, y,
 /// timestamp and polarity. Frames are averaged; events are unchanged; the scale is 1.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  gem-live synth real-events SCENE1 SCENE2 --out DATA")]
 pub(super) struct RealEvents {
     /// Folders of sequences.
     #[arg(required = true)]
@@ -44,8 +47,7 @@ impl RealEvents {
             let made = self.sequence(&set, path, &stem)?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(1.0)?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.target.out, &set.finish(1.0)?)
     }
 
     fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {

@@ -3,7 +3,7 @@
 use super::target::{report, size, work};
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
-use gem_live::datagen::{Part, Perturbations, Photographs, Recipe, still_pair};
+use gem_live::datagen::{Part, Perturbations, Photographs, PhotographsError, Recipe, still_pair};
 use gem_live::image::Size;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +12,10 @@ use std::process::ExitCode;
 ///
 /// One photograph in six, chosen by file name, is held out for test/ and never used for train/.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live synth stills PHOTOS --out DATA --train 400 --test 50
+  gem-live synth stills PHOTOS --out NOISY --perturbations configs/held_out_noisy.yaml")]
 pub(super) struct Stills {
     /// Folders of JPEG and PNG files.
     #[arg(required = true)]
@@ -72,7 +76,18 @@ impl Stills {
             return Err(format!("--size {}: not a multiple of --scale {scale}", self.size).into());
         }
         let read = |part, count| -> Result<Option<Photographs>, Failure> {
-            Ok(if count > 0 { Some(Photographs::read(&self.photographs, part)?) } else { None })
+            if count == 0 {
+                return Ok(None);
+            }
+            Photographs::read(&self.photographs, part).map(Some).map_err(|error| match error {
+                PhotographsError::Part { .. } if part == Part::HeldOut => {
+                    format!("{error}, or make no test pairs with --test 0").into()
+                }
+                PhotographsError::Part { .. } => {
+                    format!("{error}, or make no training pairs with --train 0").into()
+                }
+                other => other.into(),
+            })
         };
         let training = read(Part::Training, self.train)?;
         let held_out = read(Part::HeldOut, self.test)?;
@@ -123,7 +138,6 @@ impl Stills {
             set.add(file, &pair, entry).map_err(|e| e.to_string())?;
             Ok(line)
         })?;
-        report(&self.out, &set.finish(scale as f64)?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.out, &set.finish(scale as f64)?)
     }
 }

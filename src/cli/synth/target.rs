@@ -5,9 +5,11 @@ use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::Summary;
 use gem_live::datagen::is_held_out;
 use gem_live::image::Size;
+use gem_live::program;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 /// Output options of a dataset made of sequences.
@@ -89,8 +91,11 @@ pub(crate) fn size(text: &str) -> Result<Size, String> {
 }
 
 /// Prints a summary of the dataset.
-pub(crate) fn report(out: &Path, summary: &Summary) {
-    let Summary { recordings, earlier, skipped } = summary;
+///
+/// # Errors
+/// It holds no recording.
+pub(crate) fn report(out: &Path, summary: &Summary) -> Result<ExitCode, Failure> {
+    let Summary { recordings, earlier, skipped, .. } = summary;
     for line in skipped {
         eprintln!("gem-live: skipped {line}");
     }
@@ -99,5 +104,14 @@ pub(crate) fn report(out: &Path, summary: &Summary) {
         out.display(),
         skipped.len()
     );
-    println!("evaluate with: gem-live test --config {}", out.join("test.yaml").display());
+    if *recordings == 0 {
+        return Err(format!("{}: no recording could be made", out.display()).into());
+    }
+    let file = |name: &str| program::quoted(&out.join(name).display().to_string());
+    let program = program::command();
+    match summary.test {
+        0 => println!("train with: {program} train --config {}", file("train.yaml")),
+        _ => println!("evaluate with: {program} test --config {}", file("test.yaml")),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -17,6 +17,10 @@ use std::process::ExitCode;
 /// frame, and every eighth of them, an original one, is kept as ground truth. Events are simulated
 /// from the frames, downscaled by the scale factor.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gem-live synth video film.mp4 --out DATA
+  gem-live synth video FRAMES --fps 240 --interpolate 4 --out DATA --into train")]
 pub(super) struct Video {
     /// Video files, and folders of JPEG or PNG frames.
     #[arg(required = true)]
@@ -84,8 +88,7 @@ impl Video {
             let made = self.sequence(&set, path, &format!("{folder}/{name}"))?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(f64::from(self.scale))?);
-        Ok(ExitCode::SUCCESS)
+        report(&self.target.out, &set.finish(f64::from(self.scale))?)
     }
 
     /// Generates the pairs of one input and returns their number. Unusable inputs are recorded as

@@ -50,6 +50,9 @@ impl Comparison {
 
     /// Prints the comparison table.
     pub(super) fn print(&self, network: &Report) {
+        if network.is_empty() {
+            return;
+        }
         if self.estimated > 0 {
             let n = self.estimated;
             println!("contrast thresholds were unknown and estimated for {n} recordings");

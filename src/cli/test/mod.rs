@@ -4,14 +4,18 @@ mod compare;
 mod report;
 
 use super::common::{Compute, Progress, read_weights, thresholds, write_png};
+use super::consistency::{EventOptions, Findings};
 use super::failure::Failure;
+use super::interrupt::Finishing;
 use compare::Comparison;
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::{psnr, ssim};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
+use gem_live::exposure::consistency::Finding;
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
+use gem_live::network::Weights;
 use gem_live::sequence::{
     Blur, Contrasts, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
 };
@@ -56,6 +60,8 @@ pub(crate) struct Test {
     #[arg(long, alias = "skip-odd")]
     skip_invalid: bool,
     #[command(flatten)]
+    events: EventOptions,
+    #[command(flatten)]
     compute: Compute,
 }
 
@@ -87,22 +93,30 @@ impl Test {
                  regardless of their time, as in the authors' code"
             );
         }
-        let weights = match &self.weights {
-            Some(path) => path.clone(),
-            None => config.checkpoint().map_err(|e| format!("{name}: {e}"))?,
+        let file = match &self.weights {
+            Some(path) => Some(path.clone()),
+            None => config
+                .checkpoint()
+                .map_err(|e| format!("{name}: {e} (use --weights, or load_dir: null)"))?,
         };
-        println!("weights from {}", weights.display());
-        let engine = self.compute.engine(&read_weights(&weights)?, self.threads)?;
+        let weights = match &file {
+            Some(path) => read_weights(path)?,
+            None => Weights::embedded()?,
+        };
+        println!("weights: {}", file.map_or("built in".into(), |f| f.display().to_string()));
+        let engine = self.compute.engine(&weights, self.threads)?;
         if self.compare.is_some() && !config.has_gt {
             return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
         }
         let comparison = self.compare.map(|Other::Edi| Comparison::default());
         let folders = Folders::new(&config);
-        let run = Run { config: &config, folders, skip_invalid: self.skip_invalid };
+        let run =
+            Run { config: &config, folders, skip_invalid: self.skip_invalid, events: self.events };
         let contrasts = match self.estimate_thresholds {
             true => Contrasts::estimated(),
             false => Contrasts::new(self.thresholds),
         };
+        let contrasts = contrasts.timed(self.events.times());
         run.evaluate_all(Deblurrer::new(engine), contrasts, comparison)
     }
 }
@@ -125,6 +139,7 @@ struct Run<'a> {
     config: &'a Config,
     folders: Folders,
     skip_invalid: bool,
+    events: EventOptions,
 }
 
 impl Run<'_> {
@@ -145,10 +160,18 @@ impl Run<'_> {
         }
         let mut progress = Progress::new(files.len());
         let mut report = Report::default();
-        let (mut failed, mut invalid) = (0, 0);
+        let (mut failed, mut invalid, mut evaluated) = (0, 0, 0);
+        let mut findings = Findings::new(self.events);
+        let finishing = Finishing::new();
         let mut mended = MendedFiles::default();
-        let options = ReadOptions { scale_factor: Some(self.config.scale_factor) };
+        let options = ReadOptions {
+            scale_factor: Some(self.config.scale_factor),
+            times: self.events.times(),
+        };
         for path in &files {
+            if finishing.requested() {
+                break;
+            }
             let pair = Pair::read_mended(path, &options).map_err(Failure::from);
             if let Ok((_, repairs)) = &pair
                 && !repairs.is_empty()
@@ -158,7 +181,14 @@ impl Run<'_> {
             }
             let pair = pair.map(|(pair, _)| pair);
             let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
-            if let Some(why) = why {
+            let pair = pair.and_then(|pair| {
+                let mut found = self.findings(&pair);
+                // Reported below.
+                found.retain(|f| self.events.strict || Some(f.to_string()) != why);
+                findings.add(path, &found, |line| progress.notify(line))?;
+                Ok(pair)
+            });
+            if let Some(why) = why.filter(|_| pair.is_ok()) {
                 invalid += 1;
                 progress.notify(&format!("{}: {why}", path.display()));
                 if self.skip_invalid {
@@ -175,7 +205,10 @@ impl Run<'_> {
                 self.evaluate_file(path, &pair, &mut deblurrer, &mut report, &mut comparison)
             });
             match done {
-                Ok(line) => progress.step(&line),
+                Ok(line) => {
+                    evaluated += 1;
+                    progress.step(&line);
+                }
                 Err(error) => {
                     failed += 1;
                     progress.notify(&format!("{}: {error}", path.display()));
@@ -187,6 +220,7 @@ impl Run<'_> {
         if !mended.is_empty() {
             eprintln!("gem-live: {mended}");
         }
+        findings.print();
         if self.config.has_gt {
             report.print();
         }
@@ -195,11 +229,19 @@ impl Run<'_> {
             comparison.print(&report);
             others.extend([("blurry", &comparison.blurry), ("edi", &comparison.edi)]);
         }
-        if let Some(path) = &self.config.save_path {
-            report.write(path, &others)?;
-            println!("pictures and results in {}", path.display());
-        }
         let all = files.len();
+        match &self.config.save_path {
+            Some(path) if evaluated > 0 => {
+                report.write(path, &others)?;
+                let what = if report.is_empty() { "pictures" } else { "pictures and results" };
+                println!("{what} in {}", path.display());
+            }
+            _ => {}
+        }
+        if finishing.requested() {
+            eprintln!("gem-live: interrupted: the results are those of a part of {all} recordings");
+            return Ok(ExitCode::SUCCESS);
+        }
         if invalid > 0 {
             let what = if self.skip_invalid { "skipped" } else { "included in the scores" };
             eprintln!("gem-live: {invalid} of {all} recordings are invalid and {what}");
@@ -207,7 +249,30 @@ impl Run<'_> {
         if failed > 0 {
             return Err(format!("{failed} of {all} recordings failed").into());
         }
+        if evaluated == 0 {
+            return Err("no recording was evaluated".into());
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What contradicts in a recording, or between it and the configuration.
+    fn findings(&self, pair: &Pair) -> Vec<Finding> {
+        let mut findings = pair.findings();
+        let (file, configured) = (pair.scale_factor, self.config.scale_factor);
+        if (file - configured).abs() > 1e-6 * file {
+            let size = pair.frames.first().map_or(Size::new(0, 0), ImageU8::size);
+            let sensor = self.sensor(size);
+            let outside = pair.events.iter().filter(|e| !inside(sensor, e.x, e.y)).count();
+            let outside = (pair.events.len(), outside);
+            findings.push(Finding::Scale { file, configured, outside });
+        }
+        findings
+    }
+
+    /// The sensor's size by the configuration's scale factor.
+    fn sensor(&self, size: Size) -> Size {
+        let cells = |n: usize| (n as f64 / self.config.scale_factor).floor() as usize;
+        Size::new(cells(size.width), cells(size.height))
     }
 
     /// Restores one recording, adds its scores, and returns a summary line.
@@ -279,18 +344,19 @@ impl Run<'_> {
     fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
         let mut exposure = pair.exposure(blur)?;
         let size = exposure.frame.size();
-        let cells = |n: usize| (n as f64 / self.config.scale_factor).floor() as usize;
-        let sensor = Size::new(cells(size.width), cells(size.height));
+        let sensor = self.sensor(size);
         if sensor.area() == 0 || sensor.width > size.width.saturating_mul(16) {
             let scale = self.config.scale_factor;
             return Err(format!("scale_factor {scale} does not fit images of {size}").into());
         }
-        let inside =
-            |x: u16, y: u16| usize::from(x) < sensor.width && usize::from(y) < sensor.height;
-        exposure.events.retain(|e| inside(e.x, e.y));
+        exposure.events.retain(|e| inside(sensor, e.x, e.y));
         exposure.sensor = sensor;
         Ok(exposure)
     }
+}
+
+fn inside(sensor: Size, x: u16, y: u16) -> bool {
+    usize::from(x) < sensor.width && usize::from(y) < sensor.height
 }
 
 fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {

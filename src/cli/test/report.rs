@@ -57,6 +57,10 @@ impl Report {
         mean("overall", &self.scores.iter().collect::<Vec<_>>())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
     /// Mean PSNR in dB and mean SSIM over all images.
     pub(super) fn means(&self) -> (f64, f64) {
         let Mean { psnr, ssim, .. } = self.overall();
@@ -76,6 +80,10 @@ impl Report {
     }
 
     pub(super) fn print(&self) {
+        if self.scores.is_empty() {
+            println!("no scores: no image could be compared with its ground truth");
+            return;
+        }
         let widest = self.scores.iter().map(|s| s.sequence.len() + 4).max().unwrap_or(0).max(8);
         println!("{:<widest$}  {:>8}  {:>7}", "image", "PSNR/dB", "SSIM");
         for Score { sequence, index, psnr, ssim } in &self.scores {
@@ -88,15 +96,18 @@ impl Report {
         }
     }
 
-    /// Writes results.json and results.csv. The scores of the compared methods, `others`, go into
+    /// Writes results.json and results.csv; nothing if there are no scores. The scores of the compared methods, `others`, go into
     /// results.json only.
     pub(super) fn write(&self, folder: &Path, others: &[(&str, &Self)]) -> Result<(), Failure> {
+        if self.scores.is_empty() {
+            return Ok(());
+        }
         let mut json = serde_json::json!({
             "images": self.scores,
             "sequences": self.sequences(),
             "overall": self.overall(),
         });
-        for (name, other) in others {
+        for (name, other) in others.iter().filter(|(_, other)| !other.scores.is_empty()) {
             let value = serde_json::json!({ "overall": other.overall(), "images": other.scores });
             json.as_object_mut().and_then(|j| j.insert((*name).to_owned(), value));
         }

@@ -11,6 +11,7 @@ mod sim;
 mod uvc;
 
 use super::source_kind::{SourceKind, SourceName};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -40,6 +41,24 @@ impl SourceName {
     /// A DAVIS; with a serial number, only that device.
     pub fn davis(serial: Option<&str>) -> Self {
         Self::new(&davis::KIND, serial.map(Into::into))
+    }
+
+    /// As [`FromStr`], for arguments that need not be text: the path of a recording may be any.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn from_os(name: &OsStr) -> Result<Self, String> {
+        if let Some(text) = name.to_str() {
+            return text.parse();
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            if let Some(path) = name.as_bytes().strip_prefix(b"replay:") {
+                return Ok(Self::replay(Path::new(OsStr::from_bytes(path))));
+            }
+        }
+        Err(format!("{} is not valid UTF-8", name.display()))
     }
 
     /// Whether it is the embedded clip.

@@ -41,7 +41,8 @@ pub(super) static KIND: SourceKind = SourceKind {
         request.rig.sync.max_wait_us = None;
         // No event of a recording is late: what is missing is not in it.
         request.rig.sync.patience_us = 0;
-        let replay = Replay::new(path, play).with_options(options).only(request.stream);
+        let replay =
+            Replay::new(path, play).with_options(options).timed(request.times).only(request.stream);
         let monitor = Some(replay.monitor());
         Ok(CameraChoice { settings, monitor, ..CameraChoice::new(replay) })
     },

@@ -13,7 +13,7 @@ pub enum StoreError {
     #[error("{0}: {1}")]
     Io(PathBuf, String),
     /// The file is damaged or was written by another program.
-    #[error("{0} is not a valid alignment ({1}): delete it and run gem-live align again")]
+    #[error("{0} is not a valid alignment ({1}): delete it and run {program} align again", program = crate::program::command())]
     Broken(PathBuf, String),
     /// The system has no folder for settings.
     #[error("there is no folder for settings: set HOME")]

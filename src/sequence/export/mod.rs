@@ -6,12 +6,14 @@ mod run;
 mod staging;
 
 pub use error::ExportError;
-pub use run::{Exported, Order, Phase, Step, run};
+pub use run::{EventCheck, Exported, Order, Phase, Step, run, run_checked};
 
 use super::{FindError, MendedFiles, Pair, ReadOptions, find_counted, published_crop};
+use crate::exposure::consistency::Finding;
 use crate::formats::{atomic_file, input};
 use crate::image::{ImageU8, Size};
 use crate::sequence::discover::PassedOver;
+use crate::time::EventTimes;
 use error::{PARTS, YAML, io};
 use staging::Staging;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +101,10 @@ pub struct Plan {
     pub mended: MendedFiles,
     /// Files that are named as recordings and are none.
     pub passed_over: PassedOver,
+    /// Files whose events do not belong to their exposures, or to the sensor.
+    pub findings: Vec<(PathBuf, Finding)>,
+    /// How the events' times are read; if not as they are, all files are rewritten.
+    pub times: EventTimes,
 }
 
 impl Plan {
@@ -111,6 +117,20 @@ impl Plan {
         sequences: &[PathBuf],
         split: &Split,
         seed: u64,
+        step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<Self, ExportError> {
+        Self::timed(sequences, split, seed, EventTimes::default(), step)
+    }
+
+    /// As [`Self::new`], with events whose times are in another unit or on another clock.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn timed(
+        sequences: &[PathBuf],
+        split: &Split,
+        seed: u64,
+        times: EventTimes,
         mut step: impl FnMut(&Path) -> ControlFlow<()>,
     ) -> Result<Self, ExportError> {
         if let Split::Pairs(part) | Split::Sequences(part) = split
@@ -126,6 +146,8 @@ impl Plan {
             broken: Vec::new(),
             mended: MendedFiles::default(),
             passed_over: PassedOver::default(),
+            findings: Vec::new(),
+            times,
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut first: Option<(String, f64)> = None;
@@ -151,7 +173,8 @@ impl Plan {
                     }
                 };
                 let stamp = stamp(&file);
-                let read = Pair::read_mended(&file, &ReadOptions::default());
+                let read =
+                    Pair::read_mended(&file, &ReadOptions { times, ..ReadOptions::default() });
                 if step(&file).is_break() {
                     return Err(ExportError::Stopped);
                 }
@@ -162,6 +185,7 @@ impl Plan {
                         continue;
                     }
                 };
+                plan.findings.extend(pair.findings().into_iter().map(|f| (file.clone(), f)));
                 let (known, scale) = first.get_or_insert((title.clone(), pair.scale_factor));
                 if *scale != pair.scale_factor {
                     return Err(ExportError::Scale {
@@ -232,6 +256,15 @@ impl Plan {
         Ok(())
     }
 
+    /// Number of files with a finding, for every kind of finding.
+    pub fn findings_by_kind(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, finding) in &self.findings {
+            *counts.entry(finding.kind()).or_default() += 1;
+        }
+        counts
+    }
+
     /// Number of pairs for training and for testing.
     pub fn counts(&self) -> (usize, usize) {
         let test = self.files.iter().filter(|f| f.test).count();
@@ -257,7 +290,8 @@ impl Plan {
         for planned in &self.files {
             let part = if planned.test { "test" } else { "train" };
             let to = staging.folder().join(part).join(format!("{}.npz", planned.name));
-            copied = copied.saturating_add(usize::from(planned.write(&to, transfer)?));
+            let rewritten = planned.write(&to, transfer, self.times)?;
+            copied = copied.saturating_add(usize::from(rewritten));
             if step(&planned.from).is_break() {
                 return Err(ExportError::Stopped);
             }
@@ -314,6 +348,9 @@ impl Plan {
                 "predict_ts: null     # at the sharp images' times".into()
             }
             Some("save_path") => format!("save_path: {}", quoted(format!("results/{name}"))),
+            Some("load_dir") if title == "Evaluation" => {
+                "load_dir: null       # the built-in weights; or the folder of a checkpoint".into()
+            }
             Some(key @ ("load_dir" | "checkpoint_root")) => {
                 format!("{key}: {}", quoted(format!("checkpoint/{name}")))
             }
@@ -325,11 +362,11 @@ impl Plan {
 
 impl Planned {
     /// Writes the file of the dataset. Returns whether it was copied or rewritten instead of linked.
-    fn write(&self, to: &Path, transfer: Transfer) -> Result<bool, ExportError> {
+    fn write(&self, to: &Path, transfer: Transfer, times: EventTimes) -> Result<bool, ExportError> {
         // Link the target of a symbolic link, not the symbolic link.
         let from = self.from.canonicalize().map_err(io(&self.from))?;
-        let copied = if self.gray || self.mended {
-            self.rewrite(&from, to)?;
+        let copied = if self.gray || self.mended || !times.is_default() {
+            self.rewrite(&from, to, times)?;
             true
         } else {
             let linked = transfer == Transfer::Link && std::fs::hard_link(&from, to).is_ok();
@@ -347,12 +384,13 @@ impl Planned {
         Ok(copied)
     }
 
-    /// Rewrites a recording without what was mended, and a gray one with three equal channels.
-    fn rewrite(&self, from: &Path, to: &Path) -> Result<(), ExportError> {
+    /// Rewrites a recording without what was mended, a gray one with three equal channels, and all
+    /// times as microseconds on the exposures' clock.
+    fn rewrite(&self, from: &Path, to: &Path, times: EventTimes) -> Result<(), ExportError> {
         let fail = |path: &Path, e: &dyn std::fmt::Display| {
             ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))
         };
-        let mut pair = Pair::read(from).map_err(|e| fail(from, &e))?;
+        let mut pair = Pair::read_timed(from, times).map_err(|e| fail(from, &e))?;
         let truths = pair.truth.iter_mut().flat_map(|t| &mut t.images);
         for picture in pair.frames.iter_mut().chain(truths).filter(|_| self.gray) {
             *picture =

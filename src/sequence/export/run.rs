@@ -2,6 +2,7 @@
 
 use super::{ExportError, Plan, Split, Transfer, Written, check_free, staging};
 use crate::sequence::find;
+use crate::time::EventTimes;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -87,7 +88,7 @@ impl Exported {
         if self.plan.scale_factor.fract() != 0.0 {
             let scale = self.plan.scale_factor;
             remarks.push(format!(
-                "the scale factor is {scale}: gem-live test can evaluate that, \
+                "the scale factor is {scale}: the test command can evaluate that, \
                  training and the authors' program need an integer"
             ));
         }
@@ -99,10 +100,25 @@ impl Exported {
                 "frames have different sizes, so train with a batch size of 1: {sizes}"
             ));
         }
+        for (kind, count) in self.plan.findings_by_kind() {
+            let named = self.plan.findings.iter().find(|(_, finding)| finding.kind() == kind);
+            let first =
+                named.map_or_else(String::new, |(path, f)| format!("{}: {f}", path.display()));
+            remarks.push(format!("{count} recordings {kind}, such as {first}"));
+        }
         let broken = self.plan.broken.iter();
         remarks.extend(broken.map(|(path, why)| format!("{} is skipped: {why}", path.display())));
         remarks
     }
+}
+
+/// How events are read and compared with their exposures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventCheck {
+    /// Unit and offset of the events' times.
+    pub times: EventTimes,
+    /// Refuse files whose events do not belong to their exposures or to the sensor.
+    pub strict: bool,
 }
 
 /// Creates a dataset with its YAML files. `step` can stop it after any file; then nothing of the
@@ -112,13 +128,33 @@ impl Exported {
 /// As [`Plan::new`] and [`Plan::write`]. If the dataset exists already, nothing is read.
 pub fn run(
     order: &Order,
+    step: impl FnMut(Step<'_>) -> ControlFlow<()>,
+) -> Result<Exported, ExportError> {
+    run_checked(order, EventCheck::default(), step)
+}
+
+/// As [`run`], with the times of the events and strictness.
+///
+/// # Errors
+/// As [`run`], and [`ExportError::Inconsistent`].
+pub fn run_checked(
+    order: &Order,
+    events: EventCheck,
     mut step: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Exported, ExportError> {
+    let path = std::path::absolute(&order.out).map_err(io(&order.out))?;
+    if path.to_str().is_none() {
+        return Err(ExportError::Path(path));
+    }
     staging::recover(&order.out)?;
     check_free(&order.out)?;
     let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
     let on_read = with_progress(&mut step, Phase::Looking, total);
-    let plan = Plan::new(&order.sequences, &order.split, order.seed, on_read)?;
+    let mut plan = Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
+    if events.strict && !plan.findings.is_empty() {
+        let (path, finding) = plan.findings.swap_remove(0);
+        return Err(ExportError::Inconsistent(path, finding));
+    }
     let on_write = with_progress(&mut step, Phase::Writing, plan.files.len());
     let Written { root, copied, yaml } = plan.write(&order.out, order.transfer, on_write)?;
     Ok(Exported { plan, root, copied, yaml })

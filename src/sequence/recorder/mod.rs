@@ -5,48 +5,47 @@
 //! recordings.
 
 mod disk;
+mod error;
+mod folder;
 mod queue;
 mod settings;
 mod writer;
 
 use crate::sequence::{Manifest, Progress, SessionInfo, StopReason};
 pub use disk::{Disk, Store};
+pub use error::RecordError;
+pub use folder::discard_empty;
 pub use settings::RecordSettings;
 
 use crate::camera::Drops;
 use crate::event::Contrast;
-use crate::formats::folder_lock::{FolderLock, LOCK_FILE, LockError};
+use crate::formats::folder_lock::FolderLock;
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use queue::{Shared, Waiting};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 use writer::Pairing;
 
-/// Why a recording could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The system cannot start a thread, create the folder or report the free space.
-    #[error("cannot record to {0}: {1}")]
-    Io(PathBuf, std::io::Error),
-    /// The folder is not empty.
-    #[error("{0} already holds a recording: choose another folder")]
-    Taken(PathBuf),
-    /// Another program writes into the folder.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// There is too little free space.
-    #[error("{path} has {free_mb} MB free and {reserve_mb} MB must stay free: free some space")]
-    Full {
-        /// The folder.
-        path: PathBuf,
-        /// Free space in MB.
-        free_mb: u64,
-        /// Space that must stay free in MB.
-        reserve_mb: u64,
-    },
+/// The recordings of this process that may be running.
+static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all recordings of this process as interrupted ones, and waits until everything is written,
+/// but not longer than `patience`. For a program that ends at once.
+pub fn interrupt_all(patience: Duration) {
+    let all: Vec<Arc<Shared>> = running().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(|shared| shared.interrupt());
+    let until = Instant::now() + patience;
+    while all.iter().any(|shared| !shared.is_finished()) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A running recording.
@@ -61,7 +60,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts a recording in `folder`, which must be new or empty.
+    /// Starts a recording in `folder`, which must be new or empty, or hold nothing but what a
+    /// recording without a single pair has left.
     ///
     /// # Errors
     /// The folder cannot be used, or the disk is full.
@@ -73,15 +73,15 @@ impl Recorder {
         store: Box<dyn Store>,
     ) -> Result<Self, RecordError> {
         let io = |e| RecordError::Io(folder.to_owned(), e);
-        let lock = FolderLock::take(folder)?;
-        let is_lock = |e: &std::fs::DirEntry| e.file_name() == LOCK_FILE;
-        if std::fs::read_dir(folder).map_err(io)?.flatten().any(|e| !is_lock(&e)) {
-            return Err(RecordError::Taken(folder.to_owned()));
-        }
+        // A folder that was not there before is removed if the recording cannot begin.
+        let lock = folder::prepare(folder)?;
         let free = store.free_bytes(folder).map_err(io)?;
         if free <= settings.reserve_bytes {
-            let (free_mb, reserve_mb) = (free >> 20, settings.reserve_bytes >> 20);
-            return Err(RecordError::Full { path: folder.to_owned(), free_mb, reserve_mb });
+            drop(lock);
+            // Removes the folder only if it is empty.
+            let _ = std::fs::remove_dir(folder);
+            let (free_mib, reserve_mib) = (free >> 20, settings.reserve_bytes >> 20);
+            return Err(RecordError::Full { path: folder.to_owned(), free_mib, reserve_mib });
         }
         let (queue, exposures) = bounded(settings.queue.max(1));
         // Pairs have two exposures.
@@ -99,8 +99,13 @@ impl Recorder {
                     running_shared.close();
                     running_shared.end(StopReason::Failed(why));
                 }
+                running_shared.finish();
             })
             .map_err(io)?;
+        let mut running = running();
+        running.retain(|known| known.strong_count() > 0);
+        running.push(Arc::downgrade(&shared));
+        drop(running);
         let folder = folder.to_owned();
         Ok(Self { queue: Some(queue), shared, folder, thread: Some(thread), _lock: lock })
     }
@@ -154,6 +159,11 @@ impl Recorder {
     /// Sets the event camera's contrast thresholds; replaces an earlier value.
     pub fn contrast(&self, contrast: Contrast) {
         self.shared.update_session(|session| session.thresholds = Some(contrast));
+    }
+
+    /// Lets the recording end as an interrupted one; [`Self::finish`] waits for that.
+    pub fn interrupt(&self) {
+        self.shared.interrupt();
     }
 
     /// The progress in counts. The lists of files are empty, so that frequent calls are cheap.

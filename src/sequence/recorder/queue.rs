@@ -31,6 +31,9 @@ pub(super) struct Shared {
     /// Exposures that were rejected while enough were admitted: the number that was admitted before
     /// them, and their number. They are losses only if a later exposure is needed.
     surplus: Mutex<VecDeque<(u64, u64)>>,
+    interrupted: AtomicBool,
+    /// Everything is written, the manifest too.
+    finished: AtomicBool,
 }
 
 /// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
@@ -55,6 +58,8 @@ impl Shared {
             wanted,
             admitted: AtomicU64::new(0),
             surplus: Mutex::default(),
+            interrupted: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
         }
     }
 
@@ -162,6 +167,33 @@ impl Shared {
     /// Stops accepting exposures.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Lets the recording end as an interrupted one, after everything in the queue was written.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+        self.close();
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
+    /// Marks everything as written.
+    pub(super) fn finish(&self) {
+        self.finished.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    /// Why a recording ends whose exposures end.
+    pub(super) fn requested(&self) -> StopReason {
+        match self.is_interrupted() {
+            true => StopReason::Interrupted,
+            false => StopReason::Requested,
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

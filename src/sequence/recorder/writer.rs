@@ -130,9 +130,8 @@ impl Pairing {
             // Panics are caught in `write_all`.
             let _ = thread.join();
         }
-        if let (Some(why), StopReason::Requested | StopReason::Complete) =
-            (shared.failure(), &ending)
-        {
+        let failed = matches!(ending, StopReason::DiskFull | StopReason::Failed(_));
+        if let Some(why) = shared.failure().filter(|_| !failed) {
             ending = StopReason::Failed(why);
         }
         if ending != StopReason::Complete {
@@ -166,8 +165,11 @@ impl Pairing {
                         return ending;
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if self.target.shared.is_interrupted() => {
+                    return StopReason::Interrupted;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return StopReason::Requested,
+                Err(RecvTimeoutError::Disconnected) => return self.target.shared.requested(),
             }
             if let Some(why) = self.target.shared.failure() {
                 return StopReason::Failed(why);

@@ -16,6 +16,7 @@ pub use settings::{ReplaySettings, UNPACED};
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
 use crate::sequence::Manifest;
+use crate::time::EventTimes;
 use player::Player;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ pub struct Replay {
     settings: ReplaySettings,
     options: ReplayOptions,
     needed: Option<StreamKind>,
+    times: EventTimes,
     monitor: Monitor,
 }
 
@@ -37,6 +39,7 @@ impl Replay {
             settings,
             options: ReplayOptions::default(),
             needed: None,
+            times: EventTimes::default(),
             monitor: Monitor::default(),
         }
     }
@@ -51,6 +54,12 @@ impl Replay {
         Self { needed, ..self }
     }
 
+    /// Reads the events of MS-RBD pairs with these times. AEDAT4 files state their unit.
+    pub fn timed(mut self, times: EventTimes) -> Self {
+        self.times = times;
+        self
+    }
+
     /// The playback state from now on.
     pub fn monitor(&self) -> Monitor {
         self.monitor.clone()
@@ -60,7 +69,7 @@ impl Replay {
 impl Driver for Replay {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let path = self.path.display().to_string();
-        let tape = tape::open(&self.path, &self.options, self.needed, wanted, drops)
+        let tape = tape::open(&self.path, (&self.options, self.times), self.needed, wanted, drops)
             .map_err(|e| DeviceError::Unusable(format!("{path}: {e}")))?;
         let mut model = format!("recording {}", describe(&self.path).unwrap_or(path.clone()));
         if let Some(camera) = tape.camera() {

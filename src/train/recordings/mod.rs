@@ -18,6 +18,7 @@ use crate::random::KeyedRng;
 use crate::sequence::{
     MendedFiles, Pair, PairHeader, PassedOver, ReadOptions, Repairs, find_counted,
 };
+use crate::time::EventTimes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -29,6 +30,7 @@ pub struct Recordings {
     /// Ratios of image to event resolution besides the crop's.
     others: Vec<usize>,
     reader: EventReader,
+    times: EventTimes,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
     mended: Mutex<BTreeMap<PathBuf, Repairs>>,
     passed_over: PassedOver,
@@ -53,9 +55,9 @@ impl Recordings {
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
         }
-        let (others, reader) = (Vec::new(), EventReader::default());
+        let (others, reader, times) = (Vec::new(), EventReader::default(), EventTimes::default());
         let (skipped, mended) = (Mutex::new(skipped), Mutex::default());
-        Ok(Self { files, crop, others, reader, skipped, mended, passed_over })
+        Ok(Self { files, crop, others, reader, times, skipped, mended, passed_over })
     }
 
     /// Finds the npz files below several folders, which may differ in their ratio of image to event
@@ -70,6 +72,7 @@ impl Recordings {
             crop: Some(crop),
             others: others.to_vec(),
             reader: EventReader::default(),
+            times: EventTimes::default(),
             skipped: Mutex::default(),
             mended: Mutex::default(),
             passed_over: PassedOver::default(),
@@ -89,6 +92,12 @@ impl Recordings {
     /// samples hold event counts.
     pub fn reading(mut self, event_input: EventInput, thresholds: Thresholds) -> Self {
         self.reader = EventReader { event_input, thresholds };
+        self
+    }
+
+    /// Reads the events with these times.
+    pub fn timed(mut self, times: EventTimes) -> Self {
+        self.times = times;
         self
     }
 
@@ -158,7 +167,7 @@ impl Recordings {
             None
         };
         let scale_factor = self.crop.map(|crop| crop.scale as f64);
-        let read = Pair::read_mended(path, &ReadOptions { scale_factor });
+        let read = Pair::read_mended(path, &ReadOptions { scale_factor, times: self.times });
         if let Ok((_, repairs)) = &read
             && !repairs.is_empty()
         {

@@ -1,6 +1,7 @@
 //! Validates recordings that could be read.
 
 use super::Crop;
+use crate::exposure::consistency::Finding;
 use crate::sequence::Pair;
 
 /// Share of a recording's events, and share of the sensor's pixels: if this few pixels cause this
@@ -10,16 +11,15 @@ const STORM: (f64, f64) = (0.5, 0.001);
 const EXPOSURES_DIFFER: f64 = 0.01;
 
 /// Why a recording should not be used for training: exposures of different lengths, one without
-/// events, hot pixels, or images that the crop does not fit.
+/// events or with events at other times, hot pixels, or images that the crop does not fit.
 pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
     let [a, b] = pair.exposures_us.map(|[start, end]| end.saturating_sub(start));
     if a.saturating_sub(b).saturating_abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
         return Some(format!("exposures of different lengths, {a} us and {b} us"));
     }
-    for (name, [start, end]) in ["first", "second"].into_iter().zip(pair.exposures_us) {
-        if !pair.events.iter().any(|e| (start..end).contains(&e.t_us)) {
-            return Some(format!("no events during the {name} exposure"));
-        }
+    let misplaced = |f: &Finding| matches!(f, Finding::NoEvents | Finding::Times { .. });
+    if let Some(finding) = pair.findings().into_iter().find(misplaced) {
+        return Some(finding.to_string());
     }
     let sensor = pair.sensor().ok()?;
     let mut counts = vec![0_usize; sensor.area()];

@@ -11,6 +11,7 @@ use crate::formats::aedat4::MAGIC;
 use crate::formats::file_kind::{FileKind, Wanted};
 use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::{Tape, TapeError};
+use crate::time::EventTimes;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -19,7 +20,7 @@ use std::path::Path;
 /// another camera.
 pub(super) fn open(
     path: &Path,
-    options: &ReplayOptions,
+    (options, times): (&ReplayOptions, EventTimes),
     needed: Option<StreamKind>,
     wanted: &DeviceSelector,
     drops: &Drops,
@@ -30,7 +31,7 @@ pub(super) fn open(
     }
     let is = |wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
     if path.is_dir() || is("npz") {
-        return Ok(Box::new(pairs::Pairs::open(path, wanted.clone(), drops.clone())?));
+        return Ok(Box::new(pairs::Pairs::open(path, times, wanted.clone(), drops.clone())?));
     }
     if is("aedat4") || is_aedat4(path)? {
         let recording =

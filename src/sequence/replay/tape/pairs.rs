@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
 use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find};
-use crate::time::{EventClock, Timestamp};
+use crate::time::{EventClock, EventTimes, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,7 @@ struct Entry {
 pub(super) struct Pairs {
     entries: Vec<Entry>,
     timeline: Timeline,
+    times: EventTimes,
     skipped: Vec<(String, String)>,
     at: usize,
     /// Skip the first frame of the next file.
@@ -48,12 +49,14 @@ pub(super) struct Pairs {
 impl Pairs {
     pub(super) fn open(
         path: &Path,
+        times: EventTimes,
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
         let mut pairs = Self {
             entries: Vec::new(),
             timeline: Timeline::default(),
+            times,
             skipped: Vec::new(),
             at: 0,
             second_only: false,
@@ -143,6 +146,9 @@ impl Pairs {
         let [frame1, frame2] = pair.frames;
         let split = pair.events.partition_point(|e| e.t_us < end1);
         let (events1, events2) = pair.events.split_at(split);
+        // Events of another time than both exposures would never be played.
+        let elsewhere = pair.events.iter().filter(|e| !(start1..end2).contains(&e.t_us)).count();
+        self.drops.add(DropCause::Clock, DropUnit::Events, elsewhere as u64);
         if !shared && !second_only {
             let truth_image = middle(truth.as_ref(), (start1, end1));
             self.events(epoch, shift_us, (start1, end1), events1, sensor);
@@ -216,7 +222,8 @@ impl Tape for Pairs {
             let Some(Entry { path, .. }) = self.entries.get(at) else { return Ok(None) };
             let path = path.clone();
             self.at += 1;
-            match Pair::read(&path).and_then(|pair| pair.sensor().map(|sensor| (pair, sensor))) {
+            let read = Pair::read_timed(&path, self.times);
+            match read.and_then(|pair| pair.sensor().map(|sensor| (pair, sensor))) {
                 Ok((pair, sensor)) => self.take(at, pair, sensor),
                 Err(e) => {
                     self.second_only = false;

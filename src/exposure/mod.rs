@@ -1,5 +1,7 @@
 //! One exposure: a blurry frame and its events.
 
+pub mod consistency;
+
 use crate::event::EventBuffer;
 use crate::image::{ImageF32, Size};
 use crate::time::TimeRange;

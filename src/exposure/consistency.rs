@@ -1,0 +1,334 @@
+//! Whether events belong to the exposures that they were recorded with.
+//!
+//! A file can be valid and wrong nevertheless: events on another clock or in another unit than the
+//! exposures, or on another grid than the sensor. Restored images then look plausible and are those
+//! of a camera without events. [`check`] compares ranges and names the likely cause.
+
+use crate::event::Event;
+use crate::image::Size;
+use crate::time::{EventTimes, TimeUnit};
+use std::fmt::{self, Display, Formatter};
+
+/// Share of the events below which they do not belong to the exposures. Events of a whole recording
+/// beside a short exposure are far more.
+const MIN_SHARE: f64 = 0.01;
+/// Share of the events, and of the exposures' time, from which on a unit explains them.
+const FITTING_SHARE: f64 = 0.25;
+/// Number of events from which on their places are judged.
+const MIN_EVENTS: usize = 500;
+/// Events that reach no further than this share of both sides of the sensor are on another grid.
+const PART: f64 = 0.6;
+/// Times from here on, in microseconds, are counted from 1970 rather than from a start: three years.
+const UNIX_US: i64 = 100_000_000_000_000;
+
+/// Why the times of events and exposures differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The events are in another unit.
+    Unit(TimeUnit),
+    /// The events are on another clock, in this unit: this many microseconds added to them move
+    /// them to the exposures.
+    Clock {
+        /// The unit of the events.
+        unit: TimeUnit,
+        /// The exposures' time less the events'.
+        offset_us: i64,
+    },
+    /// Unknown: another clock or another recording.
+    Unknown,
+    /// Clock and unit agree: nothing moved, or events were lost.
+    Still,
+}
+
+/// A contradiction between events and exposures.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// There is no event at all.
+    NoEvents,
+    /// An exposure has no events, or hardly any event lies within an exposure.
+    Times {
+        /// Index of the first exposure without events.
+        empty: Option<usize>,
+        /// Number of events, and how many of them lie within the exposures or between them.
+        events: (usize, usize),
+        /// First and last time of the events, in microseconds.
+        events_us: [i64; 2],
+        /// Start of the first exposure and end of the last one, in microseconds.
+        exposures_us: [i64; 2],
+        /// The likely cause.
+        cause: Cause,
+    },
+    /// The events fill only the upper left part of the sensor.
+    Part {
+        /// The largest coordinates.
+        reached: (u16, u16),
+        /// The sensor.
+        sensor: Size,
+    },
+    /// The file and the configuration have different ratios of image to event resolution.
+    Scale {
+        /// Of the file.
+        file: f64,
+        /// Of the configuration.
+        configured: f64,
+        /// Number of events, and how many of them lie outside the configuration's sensor.
+        outside: (usize, usize),
+    },
+}
+
+impl Finding {
+    /// A word per kind, to count findings of a kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoEvents => "without events",
+            Self::Times { .. } => "with events at other times than the exposures",
+            Self::Part { .. } => "with events on a part of the sensor",
+            Self::Scale { .. } => "with another scale factor than the configuration",
+        }
+    }
+}
+
+/// A time in microseconds or seconds, whichever is shorter to read.
+struct Time(i64);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let us = self.0;
+        if us.unsigned_abs() < 100_000 {
+            return write!(f, "{us} us");
+        }
+        let (sign, us) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
+        let text = format!("{sign}{}.{:06}", us / 1_000_000, us % 1_000_000);
+        write!(f, "{} s", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEvents => f.write_str("no events at all"),
+            Self::Times { empty, events: (all, within), events_us, exposures_us, cause } => {
+                match empty {
+                    Some(0) => f.write_str("no events during the first exposure")?,
+                    Some(1) => f.write_str("no events during the second exposure")?,
+                    Some(i) => write!(f, "no events during exposure {}", i + 1)?,
+                    None => write!(f, "only {within} events lie within the exposures")?,
+                }
+                let [from, until] = events_us.map(Time);
+                write!(f, "; {all} events lie from {from} to {until}")?;
+                let [from, until] = exposures_us.map(Time);
+                write!(f, ", the exposures from {from} to {until}{}", describe(*cause, events_us))
+            }
+            Self::Part { reached: (x, y), sensor } => {
+                let ratio = |side: usize, most: u16| side as f64 / (f64::from(most) + 1.0);
+                let (a, b) = (ratio(sensor.width, *x), ratio(sensor.height, *y));
+                write!(
+                    f,
+                    "no event lies beyond ({x}, {y}) of the {sensor} sensor: the scale factor may \
+                     be {:.0} times as large",
+                    a.min(b).max(2.0)
+                )
+            }
+            Self::Scale { file, configured, outside: (all, outside) } => write!(
+                f,
+                "the scale factor is {file} in the file and {configured} in the configuration; \
+                 {outside} of {all} events lie outside the configuration's sensor"
+            ),
+        }
+    }
+}
+
+fn describe(cause: Cause, events_us: &[i64; 2]) -> String {
+    match cause {
+        Cause::Unit(unit) => {
+            format!(": events in {}? (--time-unit {unit})", unit.name())
+        }
+        Cause::Clock { unit, offset_us } => {
+            let zero = match (events_us[0].saturating_abs() < UNIX_US, offset_us.abs() > UNIX_US) {
+                (true, true) => "events counted from zero, exposures from 1970 (Unix time)?",
+                (false, true) => "events counted from 1970 (Unix time), exposures from zero?",
+                _ => "events on another clock?",
+            };
+            let unit = match unit {
+                TimeUnit::Microseconds => String::new(),
+                other => format!("--time-unit {other} "),
+            };
+            format!(": {zero} ({unit}--time-offset {offset_us}, to about an exposure)")
+        }
+        Cause::Unknown => {
+            ": another clock or unit? (--time-unit and --time-offset convert them)".to_owned()
+        }
+        Cause::Still => String::new(),
+    }
+}
+
+/// Compares events with exposures (start and end in microseconds, in order of time) and a sensor.
+pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<Finding> {
+    let (Some(first), Some(last)) = (exposures_us.first(), exposures_us.last()) else {
+        return Vec::new();
+    };
+    let Some(extent) = Extent::of(events) else { return vec![Finding::NoEvents] };
+    let whole = [first[0], last[1]];
+    let during =
+        |[start, end]: [i64; 2]| events.iter().filter(|e| (start..end).contains(&e.t_us)).count();
+    let empty = exposures_us.iter().position(|exposure| during(*exposure) == 0);
+    let within = during(whole);
+    let mut findings = Vec::new();
+    if empty.is_some() || (within as f64) < MIN_SHARE * events.len() as f64 {
+        findings.push(Finding::Times {
+            empty,
+            events: (events.len(), within),
+            events_us: extent.times_us,
+            exposures_us: whole,
+            cause: cause(events, extent.times_us, exposures_us, whole),
+        });
+    }
+    findings.extend(extent.part_of(sensor, events.len()));
+    findings
+}
+
+/// Range of times and places.
+struct Extent {
+    times_us: [i64; 2],
+    least: (u16, u16),
+    most: (u16, u16),
+}
+
+impl Extent {
+    fn of(events: &[Event]) -> Option<Self> {
+        let first = events.first()?;
+        let mut extent =
+            Self { times_us: [first.t_us; 2], least: (first.x, first.y), most: (first.x, first.y) };
+        for e in events {
+            let [from, until] = &mut extent.times_us;
+            (*from, *until) = ((*from).min(e.t_us), (*until).max(e.t_us));
+            extent.least = (extent.least.0.min(e.x), extent.least.1.min(e.y));
+            extent.most = (extent.most.0.max(e.x), extent.most.1.max(e.y));
+        }
+        Some(extent)
+    }
+
+    /// Events of a smaller grid begin at its first pixels and end far from the sensor's last ones.
+    fn part_of(&self, sensor: Size, count: usize) -> Option<Finding> {
+        let is_part = |least: u16, most: u16, side: usize| {
+            let end = f64::from(most) + 1.0;
+            end <= PART * side as f64 && f64::from(least) * 8.0 <= end
+        };
+        let part = count >= MIN_EVENTS
+            && is_part(self.least.0, self.most.0, sensor.width)
+            && is_part(self.least.1, self.most.1, sensor.height);
+        part.then_some(Finding::Part { reached: self.most, sensor })
+    }
+}
+
+fn cause(
+    events: &[Event],
+    events_us: [i64; 2],
+    exposures_us: &[[i64; 2]],
+    whole: [i64; 2],
+) -> Cause {
+    if fits(TimeUnit::Microseconds, events, events_us, exposures_us, whole) {
+        return Cause::Still;
+    }
+    let others = [TimeUnit::Nanoseconds, TimeUnit::Milliseconds, TimeUnit::Seconds];
+    if let Some(unit) =
+        others.into_iter().find(|unit| fits(*unit, events, events_us, exposures_us, whole))
+    {
+        return Cause::Unit(unit);
+    }
+    // The same length of time, elsewhere.
+    let length = length(whole);
+    let units = [TimeUnit::Microseconds, TimeUnit::Nanoseconds, TimeUnit::Milliseconds];
+    let similar = |unit: &TimeUnit| {
+        let share = self::length(events_us) * unit.microseconds() / length;
+        (FITTING_SHARE..=1.0 / FITTING_SHARE).contains(&share)
+    };
+    let Some(unit) = units.into_iter().find(similar) else { return Cause::Unknown };
+    let first_us = EventTimes { unit, offset_us: 0 }.to_us(events_us[0] as f64);
+    // Events that are counted from zero begin with the first exposure.
+    let zero = (0.0..length).contains(&(first_us as f64));
+    let from_us = if zero { 0 } else { first_us };
+    Cause::Clock { unit, offset_us: whole[0].saturating_sub(from_us) }
+}
+
+fn length([from, until]: [i64; 2]) -> f64 {
+    (until as f64 - from as f64).max(1.0)
+}
+
+/// Whether events in this unit reach into every exposure, mostly lie within them, and cover a part
+/// of their time.
+fn fits(
+    unit: TimeUnit,
+    events: &[Event],
+    events_us: [i64; 2],
+    exposures_us: &[[i64; 2]],
+    whole: [i64; 2],
+) -> bool {
+    let us = unit.microseconds();
+    // Times were rounded down to whole units when they were read.
+    let rounding = if us > 1.0 { us } else { 0.0 };
+    let [from, until] = [events_us[0] as f64 * us, events_us[1] as f64 * us + us];
+    let reached = |[start, end]: &[i64; 2]| from < *end as f64 && until > *start as f64;
+    let within = |e: &&Event| {
+        let t = e.t_us as f64 * us;
+        t + rounding >= whole[0] as f64 && t < whole[1] as f64
+    };
+    exposures_us.iter().all(reached)
+        && until - from >= FITTING_SHARE * length(whole)
+        && events.iter().filter(within).count() as f64 >= FITTING_SHARE * events.len() as f64
+}
+
+/// Compares the exposures of a live source with their events, one after the other. Judges once,
+/// after [`Watch::EXPOSURES`] of them.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    exposures: usize,
+    without_events: usize,
+    events: usize,
+    extent: Option<((u16, u16), (u16, u16))>,
+    sensor: Option<Size>,
+}
+
+impl Watch {
+    /// Number of exposures that are judged together.
+    pub const EXPOSURES: usize = 24;
+
+    /// Adds the events of an exposure. Does nothing once enough exposures were seen.
+    pub fn observe(&mut self, events: &[Event], sensor: Size) {
+        if self.is_full() || self.sensor.is_some_and(|known| known != sensor) {
+            return;
+        }
+        self.sensor = Some(sensor);
+        self.exposures += 1;
+        self.without_events += usize::from(events.is_empty());
+        self.events += events.len();
+        if let Some(Extent { least, most, .. }) = Extent::of(events) {
+            let (a, b) = self.extent.get_or_insert((least, most));
+            (*a, *b) = ((a.0.min(least.0), a.1.min(least.1)), (b.0.max(most.0), b.1.max(most.1)));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.exposures >= Self::EXPOSURES
+    }
+
+    /// What contradicts, as one line for the user; nothing before enough exposures were seen,
+    /// unless the source has `ended`.
+    pub fn finding(&self, ended: bool) -> Option<String> {
+        let n = self.exposures;
+        if !(self.is_full() || ended && n > 1) {
+            return None;
+        }
+        if self.events == 0 {
+            return Some(format!(
+                "none of {n} exposures has an event: events on another clock, or none arrive"
+            ));
+        }
+        let ((least, most), sensor) = (self.extent?, self.sensor?);
+        let extent = Extent { times_us: [0; 2], least, most };
+        extent.part_of(sensor, self.events).map(|finding| finding.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Tests of the comparison of events with exposures.
+
+use super::*;
+
+const EXPOSURES: [[i64; 2]; 2] = [[0, 20_000], [22_000, 42_000]];
+const SENSOR: Size = Size::new(48, 32);
+
+/// Events over the whole sensor, every 10 us, at these times.
+fn events(time: impl Fn(i64) -> i64) -> Vec<Event> {
+    let event = |i: i64| Event {
+        t_us: time(i * 10),
+        x: (i % 48) as u16,
+        y: (i / 48 % 32) as u16,
+        polarity: i % 2 == 0,
+    };
+    (0..4200).map(event).collect()
+}
+
+fn cause_of(time: impl Fn(i64) -> i64, exposures: &[[i64; 2]]) -> Option<Cause> {
+    match check(&events(time), exposures, SENSOR).as_slice() {
+        [Finding::Times { cause, .. }] => Some(*cause),
+        [] => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn matching_events_have_no_finding() {
+    assert_eq!(check(&events(|t| t), &EXPOSURES, SENSOR), []);
+    // Events of a minute around a pair of short exposures.
+    let long = |t: i64| t * 1400;
+    assert_eq!(check(&events(long), &[[20_000_000, 22_000_000]], SENSOR), []);
+}
+
+#[test]
+fn another_unit_is_named() {
+    for (time, unit) in [
+        ((|t| t * 1000) as fn(i64) -> i64, TimeUnit::Nanoseconds),
+        (|t| t / 1000, TimeUnit::Milliseconds),
+        (|_| 0, TimeUnit::Seconds),
+    ] {
+        assert_eq!(cause_of(time, &EXPOSURES), Some(Cause::Unit(unit)));
+    }
+}
+
+#[test]
+fn another_zero_is_named_and_the_offset_mends_it() {
+    let unix = 1_700_000_000_000_000;
+    let exposures = EXPOSURES.map(|e| e.map(|t| t + unix));
+    let clock = Cause::Clock { unit: TimeUnit::Microseconds, offset_us: unix };
+    assert_eq!(cause_of(|t| t + 100, &exposures), Some(clock));
+    let text = check(&events(|t| t + 100), &exposures, SENSOR)[0].to_string();
+    assert!(text.contains("no events during the first exposure; 4200 events lie from 100 us"));
+    assert!(text.contains("1700000000 s to 1700000000.042 s"), "{text}");
+    assert!(text.contains("from 1970") && text.contains(&format!("--time-offset {unix}")));
+    assert_eq!(check(&events(|t| t + unix), &exposures, SENSOR), []);
+    // The other way round.
+    let back = Cause::Clock { unit: TimeUnit::Microseconds, offset_us: -unix };
+    assert_eq!(cause_of(|t| t + unix, &EXPOSURES), Some(back));
+    // Nanoseconds from zero.
+    let both = Cause::Clock { unit: TimeUnit::Nanoseconds, offset_us: unix };
+    assert_eq!(cause_of(|t| t * 1000, &exposures), Some(both));
+}
+
+#[test]
+fn a_still_scene_has_no_suspected_clock() {
+    let late = |t: i64| 21_000 + t / 2;
+    assert_eq!(cause_of(late, &EXPOSURES), Some(Cause::Still));
+    assert_eq!(check(&[], &EXPOSURES, SENSOR), [Finding::NoEvents]);
+    assert_eq!(cause_of(|_| 7, &[[5_000_000, 5_020_000]]), Some(Cause::Unknown));
+}
+
+#[test]
+fn a_grid_that_is_a_part_of_the_sensor_is_found() {
+    let sensor = Size::new(96, 64);
+    let found = check(&events(|t| t), &EXPOSURES, sensor);
+    assert_eq!(found, [Finding::Part { reached: (47, 31), sensor }]);
+    assert!(found[0].to_string().contains("beyond (47, 31) of the 96x64 sensor"));
+    // A moving thing in a corner does not begin at the first pixels, or reaches one far side.
+    assert_eq!(check(&events(|t| t), &EXPOSURES, Size::new(48, 128)), []);
+}
+
+#[test]
+fn a_live_source_is_judged_after_enough_exposures() {
+    let mut watch = Watch::default();
+    for _ in 0..Watch::EXPOSURES {
+        assert_eq!(watch.finding(false), None);
+        watch.observe(&[], SENSOR);
+    }
+    assert!(watch.finding(false).is_some_and(|text| text.contains("none of 24 exposures")));
+    let mut watch = Watch::default();
+    watch.observe(&events(|t| t), SENSOR);
+    watch.observe(&events(|t| t), SENSOR);
+    assert_eq!(watch.finding(true), None);
+}

@@ -1,0 +1,25 @@
+//! Checks a few files of a recording for events that do not belong to its exposures.
+
+use super::{Pair, find};
+use crate::exposure::consistency::Finding;
+use crate::time::EventTimes;
+use std::path::{Path, PathBuf};
+
+/// Number of files that are read: those of one recording usually have the same fault.
+const FILES: usize = 4;
+
+/// What contradicts in a file of MS-RBD pairs or in evenly spread files of a folder: one finding of
+/// each kind, with its file. Files that cannot be read are left out.
+pub fn check_recording(path: &Path, times: EventTimes) -> Vec<(PathBuf, Finding)> {
+    let files: Vec<PathBuf> = find(&[path.to_owned()]).into_iter().flatten().collect();
+    let mut findings: Vec<(PathBuf, Finding)> = Vec::new();
+    for file in files.iter().step_by(files.len().div_ceil(FILES).max(1)) {
+        let Ok(pair) = Pair::read_timed(file, times) else { continue };
+        for finding in pair.findings() {
+            if !findings.iter().any(|(_, known)| known.kind() == finding.kind()) {
+                findings.push((file.clone(), finding));
+            }
+        }
+    }
+    findings
+}
