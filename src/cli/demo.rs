@@ -21,7 +21,8 @@ const PICTURE: &str = "gem-live-clip.png";
 pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<ExitCode, Failure> {
     let clip = ClipSource::small(&Clip::embedded()?);
     let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));
-    let Compute { choice, device, threads } = compute;
+    // The clip moves everywhere.
+    let Compute { choice, device, threads, sparse: _ } = compute;
     let selected = engine::select(weights, choice, device, threads, notice)?;
     let size = clip.exposures.first().map(|e| e.frame.size().to_string()).unwrap_or_default();
     println!("{}; the built-in clip is restored without one.", capital(why));

@@ -191,7 +191,7 @@ impl Import {
     }
 
     fn report(&self, summary: &Summary) {
-        let Summary { recordings, earlier, skipped } = summary;
+        let Summary { recordings, earlier, skipped, .. } = summary;
         for line in skipped {
             eprintln!("gem-live: skipped {line}");
         }
@@ -201,7 +201,11 @@ impl Import {
             skipped.len()
         );
         let config = if matches!(self.into, Folder::Train) { "train.yaml" } else { "test.yaml" };
-        println!("evaluate with: gem-live test --config {}", self.out.join(config).display());
+        println!(
+            "evaluate with: {} test --config {}",
+            gem_live::program::command(),
+            self.out.join(config).display()
+        );
     }
 }
 

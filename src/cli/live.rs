@@ -33,6 +33,7 @@ pub(crate) struct Live {
     filters: FilterArguments,
     #[command(flatten)]
     profile: ProfileArguments,
+    #[command(flatten)]
     events: EventOptions,
     /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]

@@ -61,6 +61,7 @@ pub(crate) struct Record {
     filters: FilterArguments,
     #[command(flatten)]
     profile: ProfileArguments,
+    #[command(flatten)]
     events: EventOptions,
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]

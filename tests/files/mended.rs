@@ -216,12 +216,15 @@ fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
     let few = [("scale_factor", Vec::new()), ("events", dictionary(&few, |_| {}))];
     let text = error(&few);
     assert!(text.contains("scale_factor: it is missing"), "{text}");
-    let options = ReadOptions { scale_factor: Some(2.0) };
+    let options = ReadOptions { scale_factor: Some(2.0), ..ReadOptions::default() };
     let (pair, repairs) = Pair::from_bytes_mended(&changed(&few), &options).unwrap();
     assert_eq!((pair.scale_factor, repairs.count(Repair::ScaleFactor)), (2.0, 1));
     // The file's own is kept.
-    let (pair, _) =
-        Pair::from_bytes_mended(&changed(&[]), &ReadOptions { scale_factor: Some(4.0) }).unwrap();
+    let (pair, _) = Pair::from_bytes_mended(
+        &changed(&[]),
+        &ReadOptions { scale_factor: Some(4.0), ..ReadOptions::default() },
+    )
+    .unwrap();
     assert_eq!(pair.scale_factor, 2.0);
 }
 

@@ -226,7 +226,7 @@ fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
     assert!(watch.messages.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.messages);
     for (stage, cycle) in [(1, 0), (2, 1), (2, 2)] {
         let read = Config { load_stage: stage, load_cycle: cycle, ..settings("a").config };
-        let path = read.checkpoint().unwrap();
+        let path = read.checkpoint().unwrap().unwrap();
         let weights = Weights::from_bytes(&std::fs::read(&path).unwrap());
         assert!(weights.is_ok(), "{}", path.display());
         let beginning = format!("best-stage={stage}-cycle={cycle:02}-epoch=");

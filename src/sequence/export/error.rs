@@ -1,5 +1,6 @@
 //! Why an export failed, and the names of a dataset's parts.
 
+use crate::exposure::consistency::Finding;
 use crate::formats::folder_lock::LockError;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,15 @@ pub enum ExportError {
     /// A fraction outside 0 to 1.
     #[error("the fraction {0} is invalid: use a number from 0 to 1")]
     Fraction(f64),
+    /// The path of the dataset is no text, which its YAML files need.
+    #[error(
+        "{}: the path is not valid UTF-8, which YAML files cannot contain: choose another folder",
+        .0.display()
+    )]
+    Path(PathBuf),
+    /// Events do not belong to the exposures or to the sensor, and strictness was requested.
+    #[error("{path}: {finding}", path = .0.display(), finding = .1)]
+    Inconsistent(PathBuf, Finding),
     /// No sequence has this name.
     #[error("no sequence is named {0}: use one of {1}")]
     Unknown(String, String),

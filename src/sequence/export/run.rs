@@ -1,5 +1,6 @@
 //! A complete export, step by step, for the command line and the window.
 
+use super::error::io;
 use super::{ExportError, Plan, Split, Transfer, Written, check_free, staging};
 use crate::sequence::find;
 use crate::time::EventTimes;
