@@ -64,6 +64,10 @@ fn handle() {
     // One that the window has started. The second request does not wait.
     recorder::interrupt_all(if finishing { Duration::ZERO } else { PATIENCE });
     atomic_file::remove_unfinished();
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "other threads go on working; what they have written is complete"
+    )]
     std::process::exit(STATUS.into());
 }
 

@@ -111,7 +111,7 @@ impl Record {
     ) -> Result<Ended, Failure> {
         let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
-        self.profile.attach(&sources, &handle)?;
+        self.profile.attach(sources, &handle)?;
         let session = SessionInfo {
             scene: self.scene.clone(),
             indoor: self.indoor,

@@ -244,7 +244,7 @@ fn records<'a>(
     }
     let stride = widths.iter().try_fold(0_usize, |sum, w| sum.checked_add(*w));
     let stride = stride.filter(|s| *s > 0).ok_or_else(|| dtype("an empty structure"))?;
-    let needed = count(shape).checked_mul(stride).unwrap_or(usize::MAX);
+    let needed = count(shape).saturating_mul(stride);
     if data.len() < needed {
         return Err(NpyError::Length { shape: shape.to_vec(), needed, found: data.len() });
     }
@@ -354,7 +354,7 @@ impl<'a> View<'a> {
         data: Cow<'a, [u8]>,
     ) -> Result<Self, NpyError> {
         let scalar = Scalar::parse(descr).ok_or_else(|| NpyError::Dtype(descr.to_owned()))?;
-        let needed = count(&shape).checked_mul(scalar.width).unwrap_or(usize::MAX);
+        let needed = count(&shape).saturating_mul(scalar.width);
         if data.len() < needed {
             return Err(NpyError::Length { shape, needed, found: data.len() });
         }

@@ -169,11 +169,14 @@ pub enum Packing {
     Lz4,
 }
 
+/// Stream, bytes, and what the table says of it: first and last time, and count.
+type Packet = (i32, Vec<u8>, (i64, i64, usize));
+
 /// A file that is being written.
 pub struct Writer {
     packing: Packing,
     streams: Vec<Stream>,
-    packets: Vec<(i32, Vec<u8>, (i64, i64, usize))>,
+    packets: Vec<Packet>,
 }
 
 impl Writer {

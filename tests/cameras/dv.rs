@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const CAMERA: &str = "DAVIS346_00000007";
 
 fn event(t_us: i64, x: u16) -> Event {
-    Event { t_us, x, y: 3, polarity: x % 2 == 0 }
+    Event { t_us, x, y: 3, polarity: x.is_multiple_of(2) }
 }
 
 fn frame(t_us: i64, exposure_us: i64) -> Frame {

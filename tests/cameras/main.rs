@@ -1,5 +1,12 @@
 //! Cameras, synchronisation of their clocks, and the alignment of frames with events.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 #[path = "../aedat4/mod.rs"]
 mod aedat4;
 #[path = "../boards/mod.rs"]

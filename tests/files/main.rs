@@ -1,5 +1,12 @@
 //! Recordings, datasets and weights on disk.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 #[path = "../aedat4/mod.rs"]
 mod aedat4;
 mod aedat4_files;

@@ -1,5 +1,12 @@
 //! The network, its engines, its input, and its training.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../recordings/mod.rs"]

@@ -177,7 +177,7 @@ fn without_events_nothing_is_computed_and_with_events_everywhere_everything() {
         t_us: 10 + pixel as i64,
         x: (pixel % 64) as u16,
         y: (pixel / 64 % 48) as u16,
-        polarity: pixel % 3 == 0,
+        polarity: pixel.is_multiple_of(3),
     };
     let dense: Vec<Event> = (0..3 * size.area()).map(all).collect();
     let events = |events| Events {

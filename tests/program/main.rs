@@ -1,5 +1,12 @@
 //! The program as a user runs it: commands, exit codes and the window.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
 #[path = "../aedat4/mod.rs"]
 mod aedat4;
 #[path = "../common/mod.rs"]

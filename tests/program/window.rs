@@ -312,7 +312,8 @@ fn endings(recordings: &Path) -> Vec<String> {
 #[test]
 #[ignore = "needs Xvfb, xdotool and ImageMagick"]
 fn tools_the_window_opens_without_vulkan_on_poor_screens_and_beside_a_dead_compositor() {
-    let cases: [(&str, u32, &[(&str, &str)]); 4] = [
+    type Case = (&'static str, u32, &'static [(&'static str, &'static str)]);
+    let cases: [Case; 4] = [
         ("OpenGL", 24, &[("WGPU_BACKEND", "gl")]),
         ("no Vulkan driver", 24, &[("VK_DRIVER_FILES", "/nonexistent")]),
         ("16 bits per pixel", 16, &[]),

@@ -237,10 +237,10 @@ impl Reader {
                 until_us = end.max(start);
             }
             // Events without an event tell no time.
-            if peek.first_us.is_some() {
-                if let Some(before) = previous.insert(stream, packets.len()) {
-                    self.complete(&mut packets, before, Some(from_us))?;
-                }
+            if peek.first_us.is_some()
+                && let Some(before) = previous.insert(stream, packets.len())
+            {
+                self.complete(&mut packets, before, Some(from_us))?;
             }
             let kind = match kind {
                 PacketKind::Events if peek.first_us.is_none() => PacketKind::Other,

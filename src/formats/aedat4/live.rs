@@ -70,7 +70,7 @@ impl<R: Read> LivePackets<R> {
     ///
     /// # Errors
     /// The connection fails or was closed, or the packet's length is impossible.
-    pub fn next(&mut self) -> Result<Result<Part, String>, LiveReadError> {
+    pub fn read_packet(&mut self) -> Result<Result<Part, String>, LiveReadError> {
         let mut head = [0; 8];
         self.from.read_exact(&mut head)?;
         let [_, _, _, _, a, b, c, d] = head;

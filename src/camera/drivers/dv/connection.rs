@@ -147,7 +147,7 @@ impl Connection {
         let title = address.to_string();
         let read = move || loop {
             let delivery =
-                packets.next().map_err(|e| format!("the DV stream at {title} ended: {e}"));
+                packets.read_packet().map_err(|e| format!("the DV stream at {title} ended: {e}"));
             let ended = delivery.is_err();
             if sender.send(delivery).is_err() || ended {
                 return;

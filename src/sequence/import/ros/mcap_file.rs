@@ -154,7 +154,10 @@ mod tests {
     use super::*;
     use mcap::records::MessageHeader;
 
-    fn messages(path: &Path) -> (Vec<(String, String, Vec<u8>)>, Option<String>) {
+    /// Topic, type and bytes.
+    type Message = (String, String, Vec<u8>);
+
+    fn messages(path: &Path) -> (Vec<Message>, Option<String>) {
         let mut file = McapFile::open(path).unwrap();
         let mut found = Vec::new();
         let remark = file.scan(&mut |topic, place, bytes| {
