@@ -380,7 +380,7 @@ fn a_full_disk_and_a_folder_with_files_are_refused() {
     };
     assert!(matches!(start_with(settings), Err(RecordError::Full { .. })));
     std::fs::write(folder.path().join("something"), b"").unwrap();
-    assert!(matches!(start_with(UNLIMITED), Err(RecordError::Taken(_))));
+    assert!(matches!(start_with(UNLIMITED), Err(RecordError::NotEmpty(..))));
 }
 
 #[test]

@@ -380,7 +380,7 @@ fn profiles_are_loaded_into_cameras_and_kept() {
     let (recorded, manifest) = run("day", &["--profile", "day", "--save-profile", "night"]);
     let text = printed(&recorded);
     assert!(recorded.status.success() && text.contains("unknown: no_such"), "{text}");
-    assert_eq!(manifest["settings"]["exposure_us"], 7_000, "{manifest:#}");
+    assert_eq!(manifest["session"]["settings"]["exposure_us"], 7_000, "{manifest:#}");
     let night = std::fs::read(profiles.join("night.json")).unwrap();
     let night: serde_json::Value = serde_json::from_slice(&night).unwrap();
     assert_eq!(night["controls"]["exposure_us"], 7_000, "{night:#}");

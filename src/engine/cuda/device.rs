@@ -1,6 +1,7 @@
 //! Cards: which there are, which can be used, and the opened one with its kernels.
 
 use super::arguments::{Address, Block};
+use super::error_text::text;
 use super::modules::{self, ModuleError};
 use crate::engine::EngineError;
 use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute};
@@ -83,15 +84,6 @@ fn describe(ordinal: usize) -> Result<DeviceInfo, DriverError> {
     let name = result::device::get_name(card)?;
     let free_bytes = free.ok().map(|(free, _)| free);
     Ok(DeviceInfo { ordinal, name, capability, total_bytes, free_bytes, unusable })
-}
-
-/// The driver's short description of an error.
-pub(super) fn text(error: DriverError) -> String {
-    let name = format!("{:?}", error.0);
-    match error.error_string() {
-        Ok(words) => format!("{} ({name})", words.to_string_lossy()),
-        Err(_) => name,
-    }
 }
 
 /// An opened card: its kernels, and streams for what is to overlap.

@@ -9,6 +9,7 @@
 mod arguments;
 mod arrivals;
 mod device;
+mod error_text;
 mod events;
 mod job;
 mod layers;

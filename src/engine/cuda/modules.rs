@@ -48,7 +48,7 @@ pub(super) fn load(
         // PTX is text that ends with a zero; a cubin ignores it.
         bytes.push(0);
         let module = context.load_module(Ptx::from_binary(bytes));
-        return module.map_err(|e| file(super::device::text(e)));
+        return module.map_err(|e| file(super::error_text::text(e)));
     }
     if let Some(bytes) = cubin(capability)
         && let Ok(module) = context.load_module(Ptx::from_binary(bytes))

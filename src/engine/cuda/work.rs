@@ -1,7 +1,8 @@
 //! Launches that follow one another, captured as one graph where the driver can.
 
 use super::arguments::Address;
-use super::device::{Device, Launch, text};
+use super::device::{Device, Launch};
+use super::error_text::text;
 use cudarc::driver::{CudaGraph, CudaStream, DriverError, result, sys};
 use std::sync::Arc;
 

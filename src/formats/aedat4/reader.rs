@@ -182,7 +182,7 @@ impl Reader {
         self.at = self.first;
     }
 
-    /// Seeks to the packet at this offset, as [`PacketPlace::at`] has it.
+    /// Seeks to the packet at this offset, as [`super::PacketPlace::at`] has it.
     pub fn go(&mut self, at: u64) {
         self.at = at.max(self.first);
     }

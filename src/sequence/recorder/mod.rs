@@ -74,12 +74,15 @@ impl Recorder {
     ) -> Result<Self, RecordError> {
         let io = |e| RecordError::Io(folder.to_owned(), e);
         // A folder that was not there before is removed if the recording cannot begin.
+        let created = !folder.exists();
         let lock = folder::prepare(folder)?;
         let free = store.free_bytes(folder).map_err(io)?;
         if free <= settings.reserve_bytes {
             drop(lock);
-            // Removes the folder only if it is empty.
-            let _ = std::fs::remove_dir(folder);
+            if created {
+                // Fails if something else is in it, and then it stays.
+                let _ = std::fs::remove_dir(folder);
+            }
             let (free_mib, reserve_mib) = (free >> 20, settings.reserve_bytes >> 20);
             return Err(RecordError::Full { path: folder.to_owned(), free_mib, reserve_mib });
         }
