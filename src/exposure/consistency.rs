@@ -248,7 +248,11 @@ fn cause(
     // Events that are counted from zero begin with the first exposure.
     let zero = (0.0..length).contains(&(first_us as f64));
     let from_us = if zero { 0 } else { first_us };
-    Cause::Clock { unit, offset_us: whole[0].saturating_sub(from_us) }
+    let offset_us = whole[0].saturating_sub(from_us);
+    match (EventTimes { unit, offset_us }).is_default() {
+        true => Cause::Still,
+        false => Cause::Clock { unit, offset_us },
+    }
 }
 
 fn length([from, until]: [i64; 2]) -> f64 {

@@ -126,6 +126,10 @@ impl<R: Read + Seek> Npz<R> {
                 return Ok(());
             }
             CompressionMethod::LZMA => {}
+            #[allow(deprecated, reason = "nothing else tells the number of an unknown method")]
+            CompressionMethod::Unsupported(method) => {
+                return Err(NpzError::Method(name.to_owned(), format!("method {method}")));
+            }
             other => return Err(NpzError::Method(name.to_owned(), other.to_string())),
         }
         raw.read_exact(&mut start).map_err(|e| NpzError::Unpack(name.to_owned(), e))?;

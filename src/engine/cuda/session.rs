@@ -54,38 +54,31 @@ pub(super) struct Session {
     finish: HashMap<(usize, usize, OutputFormat), Work>,
     pub(super) lanes: [Lane; DEPTH],
     slots: [Slot; DEPTH],
+    /// Staging memory that was too small: freed with the session, because freeing it earlier would
+    /// wait for the work in flight. It doubles each time, so there are few.
+    retired: Vec<PinnedHostSlice<u32>>,
     pub(super) plan: Plan,
+    // Device memory comes last: it is freed in the order of a stream, host memory at once.
+    memory: LateMemory,
 }
 
-/// Staging memory of one exposure, and the device memory of its events.
+/// Device memory that is not part of the plan.
+struct LateMemory {
+    /// Packed events by lane.
+    events: [Memory; DEPTH],
+    /// Latent image and ratio in single precision by slot, made when first needed.
+    numbers: [Option<Memory>; DEPTH],
+    retired: Vec<Memory>,
+}
+
+/// Staging memory of one exposure.
 pub(super) struct Lane {
     blur: PinnedHostSlice<f32>,
-    packed: Packed,
+    packed: PinnedHostSlice<u32>,
+    /// Number of events that there is room for.
+    room: usize,
     events_sent: CudaEvent,
     blur_sent: CudaEvent,
-}
-
-/// Room for the packed events of one exposure, two words each.
-struct Packed {
-    staging: PinnedHostSlice<u32>,
-    device: Memory,
-    events: usize,
-}
-
-impl Packed {
-    fn new(device: &Device, events: usize) -> Result<Self, DriverError> {
-        Ok(Self {
-            staging: device.pinned(2 * events)?,
-            device: device.allocate(8 * events)?,
-            events,
-        })
-    }
-}
-
-/// Latent image and ratio of one target in single precision.
-struct Numbers {
-    staging: PinnedHostSlice<f32>,
-    device: Memory,
 }
 
 /// Staging memory of one target.
@@ -93,7 +86,7 @@ struct Slot {
     header: PinnedHostSlice<u64>,
     voxels: PinnedHostSlice<f32>,
     /// Made when first needed: the window needs pixels alone.
-    numbers: Option<Numbers>,
+    numbers: Option<PinnedHostSlice<f32>>,
     pixels: PinnedHostSlice<u8>,
     /// Its event features are there.
     encoded: CudaEvent,
@@ -112,19 +105,19 @@ impl Slot {
         &mut self,
         device: &Device,
         from: SlotMemory,
+        numbers: Option<&Memory>,
         form: OutputFormat,
     ) -> Result<(), DriverError> {
         let stream = device.downloads.cu_stream();
         // SAFETY: there is as much device memory as each staging holds, which is not read before
         // the copy has ended.
         unsafe {
-            match (form, &mut self.numbers) {
-                (OutputFormat::F32, Some(numbers)) => {
-                    let to = numbers.staging.as_mut_slice()?;
-                    result::memcpy_dtoh_async(to, numbers.device.at, stream)
+            match (form, &mut self.numbers, numbers) {
+                (OutputFormat::F32, Some(staging), Some(numbers)) => {
+                    result::memcpy_dtoh_async(staging.as_mut_slice()?, numbers.at, stream)
                 }
-                (OutputFormat::F32, None) => Err(NOT_THERE),
-                (OutputFormat::U8(_), _) => {
+                (OutputFormat::F32, ..) => Err(NOT_THERE),
+                (OutputFormat::U8(_), ..) => {
                     result::memcpy_dtoh_async(self.pixels.as_mut_slice()?, from.pixels, stream)
                 }
             }
@@ -147,7 +140,8 @@ impl Session {
         let lane = || {
             Ok::<_, DriverError>(Lane {
                 blur: device.pinned(3 * area)?,
-                packed: Packed::new(device, events)?,
+                packed: device.pinned(2 * events)?,
+                room: events,
                 events_sent: event()?,
                 blur_sent: event()?,
             })
@@ -165,6 +159,11 @@ impl Session {
             })
         };
         let (lanes, slots) = ([lane()?, lane()?], [slot()?, slot()?]);
+        let memory = LateMemory {
+            events: [device.allocate(8 * events)?, device.allocate(8 * events)?],
+            numbers: [None, None],
+            retired: Vec::new(),
+        };
         // Memory was allocated on the work stream; from here on all streams use it.
         device.work.synchronize()?;
         let take = std::mem::take::<Vec<_>>;
@@ -179,13 +178,14 @@ impl Session {
             Work::capture(device, &device.work, None, take(first)),
             Work::capture(device, &device.work, None, take(second)),
         ];
-        Ok(Self { events, image, finish: HashMap::new(), lanes, slots, plan })
+        let (finish, retired) = (HashMap::new(), Vec::new());
+        Ok(Self { events, image, finish, lanes, slots, retired, plan, memory })
     }
 
     /// Device memory in bytes, weights not counted.
     pub(super) fn device_bytes(&self) -> usize {
-        let events: usize = self.lanes.iter().map(|l| 8 * l.packed.events).sum();
-        let numbers = self.slots.iter().filter(|s| s.numbers.is_some()).count();
+        let events: usize = self.lanes.iter().map(|l| 8 * l.room).sum();
+        let numbers = self.memory.numbers.iter().flatten().count();
         self.plan.bytes + events + numbers * 24 * self.plan.shape.image.area()
     }
 
@@ -197,13 +197,17 @@ impl Session {
         lane: usize,
         events: usize,
     ) -> Result<&mut [u32], DriverError> {
-        let lane = &mut self.lanes[lane];
-        if lane.packed.events < events {
-            lane.packed = Packed::new(device, events.next_power_of_two())?;
+        let (i, lane) = (lane, &mut self.lanes[lane]);
+        if lane.room < events {
+            let room = events.next_power_of_two();
+            let (staging, memory) = (device.pinned(2 * room)?, device.allocate(8 * room)?);
             // It was allocated on the work stream.
             device.uploads.join(&device.work)?;
+            self.retired.push(std::mem::replace(&mut lane.packed, staging));
+            self.memory.retired.push(std::mem::replace(&mut self.memory.events[i], memory));
+            lane.room = room;
         }
-        lane.packed.staging.as_mut_slice()
+        lane.packed.as_mut_slice()
     }
 
     /// Sends the first `words` of a lane's packed events on their way.
@@ -214,14 +218,12 @@ impl Session {
         words: usize,
     ) -> Result<(), DriverError> {
         let stream = &device.uploads;
-        let staging = &mut self.lanes[lane];
+        let (staging, to) = (&mut self.lanes[lane], self.memory.events[lane].at);
         if words > 0 {
-            let from = &staging.packed.staging.as_slice()?[..words];
+            let from = &staging.packed.as_slice()?[..words];
             // SAFETY: the device memory has room for as many events as the staging, which is
             // written again only after all results of this lane have arrived.
-            unsafe {
-                result::memcpy_htod_async(staging.packed.device.at, from, stream.cu_stream())
-            }?;
+            unsafe { result::memcpy_htod_async(to, from, stream.cu_stream()) }?;
         }
         staging.events_sent.record(stream)
     }
@@ -262,7 +264,7 @@ impl Session {
         lane: usize,
         header: &EgerHeader,
     ) -> Result<(), DriverError> {
-        let packed = self.lanes[lane].packed.device.at;
+        let packed = self.memory.events[lane].at;
         let staging = &mut self.slots[slot];
         let at = staging.header.as_mut_slice()?;
         at.copy_from_slice(bytemuck::cast_slice(&[EgerHeader { packed, ..*header }]));
@@ -315,14 +317,12 @@ impl Session {
 
     /// Address of the device memory for a slot's results in single precision.
     fn numbers(&mut self, device: &Device, slot: usize) -> Result<Address, DriverError> {
-        let slot = &mut self.slots[slot];
-        if let Some(numbers) = &slot.numbers {
-            return Ok(numbers.device.at);
+        if let Some(memory) = &self.memory.numbers[slot] {
+            return Ok(memory.at);
         }
         let values = 6 * self.plan.shape.image.area();
-        let numbers =
-            Numbers { staging: device.pinned(values)?, device: device.allocate(4 * values)? };
-        Ok(slot.numbers.insert(numbers).device.at)
+        self.slots[slot].numbers = Some(device.pinned(values)?);
+        Ok(self.memory.numbers[slot].insert(device.allocate(4 * values)?).at)
     }
 
     /// Computes the rest, and sends the result to the host.
@@ -337,9 +337,10 @@ impl Session {
         device.work.wait(&self.slots[slot].encoded)?;
         self.rest(device, slot, lane, form)?.run()?;
         let (staging, from) = (&mut self.slots[slot], self.plan.slots[slot]);
+        let numbers = self.memory.numbers[slot].as_ref();
         staging.computed.record(&device.work)?;
         device.downloads.wait(&staging.computed)?;
-        staging.fetch(device, from, form)?;
+        staging.fetch(device, from, numbers, form)?;
         staging.copied.record(&device.downloads)?;
         if let Some(arrivals) = arrivals {
             staging.arrived.record(&device.downloads)?;
@@ -357,7 +358,8 @@ impl Session {
         form: Option<OutputFormat>,
     ) -> Result<(), DriverError> {
         if let Some(form) = form {
-            return self.slots[0].fetch(device, self.plan.slots[0], form);
+            let numbers = self.memory.numbers[0].as_ref();
+            return self.slots[0].fetch(device, self.plan.slots[0], numbers, form);
         }
         let (blur, to) = (self.lanes[0].blur.as_slice()?, self.plan.lanes[0].blur);
         // SAFETY: the plan owns as much memory as the staging holds, and nothing is in flight.
@@ -380,7 +382,7 @@ impl Session {
         slot.copied.synchronize()?;
         Ok(match form {
             OutputFormat::F32 => {
-                let all = slot.numbers.as_mut().ok_or(NOT_THERE)?.staging.as_slice()?;
+                let all = slot.numbers.as_ref().ok_or(NOT_THERE)?.as_slice()?;
                 let (latent, ratio) = all.split_at(all.len() / 2);
                 OutputRef::F32 { latent, ratio }
             }

@@ -178,8 +178,9 @@ mod tests {
         present.insert(9, Triggers);
         let cameras = cameras(&streams, &present);
         assert_eq!(cameras.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-        assert_eq!(numbers(&cameras[0].events), [0, 2]);
-        assert_eq!(numbers(&cameras[0].frames), [1, 3]);
+        // Those of the module that delivers both come first: they are the camera's own.
+        assert_eq!(numbers(&cameras[0].events), [2, 0]);
+        assert_eq!(numbers(&cameras[0].frames), [3, 1]);
         assert_eq!(
             (numbers(&cameras[1].events), cameras[1].describe()),
             (vec![4], "events".into())
