@@ -121,7 +121,7 @@ fn a_closed_pipe_does_not_stop_the_work() {
         pair().write(&here.path().join(format!("in/{i}.npz"))).unwrap();
     }
     let deblur = "deblur in --out out --method edi --thresholds 0.2";
-    for arguments in [deblur, "devices", "bench --size 32x32 --runs 1"] {
+    for arguments in [deblur, "devices", "bench --size 32x32 --scale 2 --runs 1"] {
         let mut child = start(here.path(), arguments);
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
