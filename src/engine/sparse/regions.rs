@@ -125,14 +125,14 @@ impl Grid {
         let limit = noise_limit(counts);
         let mut boxes: Vec<Cells> = Vec::new();
         for (i, _) in counts.iter().enumerate().filter(|(_, n)| f64::from(**n) > limit) {
-            self.insert(&mut boxes, self.around(i % self.columns, i / self.columns));
+            insert(&mut boxes, self.around(i % self.columns, i / self.columns));
         }
         while boxes.len() > MAX_REGIONS {
             merge_cheapest(&mut boxes);
         }
         let boxes: Vec<Cells> = boxes.into_iter().map(|b| self.large_enough(b)).collect();
         let mut disjoint = Vec::new();
-        boxes.into_iter().for_each(|b| self.insert(&mut disjoint, b));
+        boxes.into_iter().for_each(|b| insert(&mut disjoint, b));
         let covered: usize = disjoint.iter().map(|b| b.area()).sum();
         if covered as f64 > MAX_SHARE * (self.columns * self.rows) as f64 {
             return None;
@@ -148,14 +148,6 @@ impl Grid {
             from: (column.saturating_sub(x), row.saturating_sub(y)),
             to: ((column + 1 + x).min(self.columns), (row + 1 + y).min(self.rows)),
         }
-    }
-
-    /// Adds a box to disjoint ones; those that it overlaps become one with it.
-    fn insert(&self, boxes: &mut Vec<Cells>, mut new: Cells) {
-        while let Some(i) = boxes.iter().position(|b| b.overlaps(new)) {
-            new = new.union(boxes.swap_remove(i));
-        }
-        boxes.push(new);
     }
 
     /// Extends a box to the smallest side that the network can process.
@@ -189,15 +181,15 @@ impl Grid {
 fn noise_limit(counts: &[u32]) -> f64 {
     /// Below this share of empty cells, the median is the better estimate.
     const MIN_EMPTY: f64 = 0.05;
-    let mut sorted = counts.to_vec();
-    let middle = sorted.len() / 2;
-    if sorted.is_empty() {
+    if counts.is_empty() {
         return 0.0;
     }
     let empty = counts.iter().filter(|n| **n == 0).count() as f64 / counts.len() as f64;
     let mean = if empty > MIN_EMPTY {
         -empty.ln()
     } else {
+        let mut sorted = counts.to_vec();
+        let middle = sorted.len() / 2;
         f64::from(*sorted.select_nth_unstable(middle).1)
     };
     mean + 4.0 * mean.sqrt() + 2.0
@@ -217,12 +209,16 @@ fn merge_cheapest(boxes: &mut Vec<Cells>) {
     let Some((_, i, j)) = best else { return };
     let b = boxes.swap_remove(j);
     let a = boxes.swap_remove(i);
-    let mut union = a.union(b);
     // The union may overlap further boxes.
-    while let Some(k) = boxes.iter().position(|c| c.overlaps(union)) {
-        union = union.union(boxes.swap_remove(k));
+    insert(boxes, a.union(b));
+}
+
+/// Adds a box to disjoint ones; those that it overlaps become one with it.
+fn insert(boxes: &mut Vec<Cells>, mut new: Cells) {
+    while let Some(i) = boxes.iter().position(|b| b.overlaps(new)) {
+        new = new.union(boxes.swap_remove(i));
     }
-    boxes.push(union);
+    boxes.push(new);
 }
 
 #[cfg(test)]

@@ -11,12 +11,10 @@ use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_table::guess_unit;
 use crate::event::Event;
+use crate::formats::limits::MAX_EVENTS;
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::path::{Path, PathBuf};
-
-/// Limit on the events of one request, as of a recording.
-const MAX_EVENTS: usize = 1 << 26;
 
 /// An open file.
 pub(super) struct EfNet {

@@ -3,11 +3,9 @@
 use super::error::ImportError;
 use super::options::TimeUnit;
 use crate::event::Event;
+use crate::formats::limits::MAX_EVENTS;
 use crate::formats::npz::Npz;
 use std::path::{Path, PathBuf};
-
-/// Limit on the events of one file: far more than a camera sends in a second.
-const MAX_EVENTS: usize = 1 << 26;
 
 /// Names of the arrays of x, y, t and p.
 const NAMES: [&[&str]; 4] =
