@@ -23,6 +23,6 @@ pub use control::{Control, ControlError, Value};
 pub use device::{Device, DeviceError, DeviceSelector, Driver, Identity, SimulationRate};
 pub use drops::{DropCause, DropSnapshot, DropUnit, Drops};
 pub use packet::{EventPacket, FramePacket, FrameTiming, Packet};
-pub use shared::{Settings, Status};
+pub use shared::{Status, StreamSettings};
 pub use stream::{CameraStream, Commands};
 pub use wrap::wrap;

@@ -40,7 +40,7 @@ pub enum Status {
 
 /// Settings of a camera stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct StreamSettings {
     /// Maximum number of packets queued in the channel.
     pub queue: usize,
     /// Maximum number of bytes queued in the channel. This is the effective limit, because the
@@ -56,7 +56,7 @@ pub struct Settings {
     pub retry: Duration,
 }
 
-impl Default for Settings {
+impl Default for StreamSettings {
     fn default() -> Self {
         Self {
             queue: 4096,
@@ -83,7 +83,7 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) opener: Arc<dyn Driver>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: StreamSettings,
     pub(crate) drops: Drops,
     pub(crate) packets: Sender<Packet>,
     pub(crate) status: (Sender<Status>, Receiver<Status>),

@@ -6,7 +6,7 @@
 use super::{Drops, Packet, Value};
 use crate::camera::shared::{FAREWELL, POLL, Shared};
 use crate::camera::watchdog::{join, watch};
-use crate::camera::{DeviceSelector, Driver, Settings, Status};
+use crate::camera::{DeviceSelector, Driver, Status, StreamSettings};
 use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +49,7 @@ impl CameraStream {
         name: &str,
         opener: Arc<dyn Driver>,
         wanted: DeviceSelector,
-        settings: Settings,
+        settings: StreamSettings,
         drops: Drops,
     ) -> std::io::Result<Self> {
         let (packet_sender, packets) = bounded(settings.queue.max(1));

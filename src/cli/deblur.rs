@@ -11,7 +11,7 @@ use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Rounding};
-use gem_live::sequence::{Blur, Contrasts, MendedFiles, Pair, ReadOptions, find_counted};
+use gem_live::sequence::{Blur, FileThresholds, MendedFiles, Pair, ReadOptions, find_counted};
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -134,7 +134,7 @@ impl Deblur {
         let (found, passed_over) = find_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
-            contrasts: Contrasts::new(self.thresholds).timed(self.events.times()),
+            contrasts: FileThresholds::new(self.thresholds).timed(self.events.times()),
             findings: Findings::new(self.events),
             restorer,
             progress: Progress::new(found.len()),
@@ -236,7 +236,7 @@ impl Deblur {
 struct Job {
     /// The instants, and how they are written in names of files.
     instants: Vec<(f64, String)>,
-    contrasts: Contrasts,
+    contrasts: FileThresholds,
     findings: Findings,
     restorer: Restorer,
     progress: Progress,

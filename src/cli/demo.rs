@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// The picture, in the current folder.
 const PICTURE: &str = "gem-live-clip.png";
 
-/// Restores the clip and prints what came out; `why` is the reason why there is no window.
+/// Restores the clip and prints the result; `why` is the reason why there is no window.
 pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<ExitCode, Failure> {
     let clip = ClipSource::small(&Clip::embedded()?);
     let notice = Box::new(|line: &str| eprintln!("gem-live: {line}"));

@@ -229,7 +229,7 @@ impl Run<'_> {
                     return Ok(());
                 }
             };
-            self.say(&format!("{path}: HS-ERGB or BS-ERGB, {average} frames averaged"));
+            self.print(&format!("{path}: HS-ERGB or BS-ERGB, {average} frames averaged"));
             return self.pairs(&path, &stem, sequence.pairs(&recipe), |number| {
                 sequence.pair(&recipe, number).map_err(|e| e.to_string())
             });
@@ -243,14 +243,14 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        self.say(&format!(
+        self.print(&format!(
             "{path}: {}, {} frames, events of {} pixels",
             recording.format(),
             recording.frames().len(),
             recording.sensor()
         ));
         for remark in recording.remarks() {
-            self.say(&format!("  {remark}"));
+            self.print(&format!("  {remark}"));
         }
         match check(recording.as_ref()) {
             Ok(()) => {
@@ -309,11 +309,11 @@ impl Run<'_> {
                 made += 1;
             }
         }
-        self.say(&format!("  {made} pairs written, {earlier} from earlier runs, of {count}"));
+        self.print(&format!("  {made} pairs written, {earlier} from earlier runs, of {count}"));
         Ok(())
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         self.bar.suspend(|| println!("{line}"));
     }
 }

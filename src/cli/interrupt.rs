@@ -1,4 +1,4 @@
-//! Ctrl-C and requests to end: a command that has something to finish is told once and finishes;
+//! Ctrl-C and requests to end: a command that has something to finish is notified once and finishes;
 //! any other ends at once, without leaving temporary files.
 
 use gem_live::formats::atomic_file;

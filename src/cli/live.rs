@@ -186,7 +186,7 @@ impl Live {
         gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources().unwrap_or_default(),
-            tap: handle,
+            rig_handle: handle,
             weights: self.weights()?,
             weights_file: self.weights.clone(),
             compute: self.compute(),

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::interrupt::Finishing;
 use super::losses::list;
 use gem_live::camera::testing::faults::{FaultCounts, FaultInjector, FaultPlan};
-use gem_live::camera::{DropCause, DropUnit, Drops, Settings};
+use gem_live::camera::{DropCause, DropUnit, Drops, StreamSettings};
 use gem_live::live::{Parts, Pipeline, RigHandle, RigSource, nothing};
 use gem_live::rig::RigSettings;
 use gem_live::simulate::sim_camera::{Sim, SimName};
@@ -81,7 +81,7 @@ impl Soak {
         handle.enable();
         let name = format!("soak of sim:{}", self.rig);
         // The same watchdog settings as for real cameras.
-        let (settings, rig) = (Settings::default(), RigSettings::default());
+        let (settings, rig) = (StreamSettings::default(), RigSettings::default());
         let source = RigSource::start(name, Arc::new(faulty), None, settings, rig, handle)?;
         let drops = source.drops();
         let pipeline = Pipeline::start(Parts {

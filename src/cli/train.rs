@@ -131,8 +131,8 @@ pub(super) enum OffsetsName {
 impl From<OffsetsName> for Offsets {
     fn from(name: OffsetsName) -> Self {
         match name {
-            OffsetsName::Learned => Self::Free,
-            OffsetsName::Zero => Self::Rigid,
+            OffsetsName::Learned => Self::Learned,
+            OffsetsName::Zero => Self::Zero,
         }
     }
 }
@@ -159,7 +159,7 @@ impl Train {
             self.events.check_recording(&root.join("train"))?;
         }
         let folder = config.checkpoint_root.clone();
-        let offsets = self.offsets.map_or(Offsets::Free, Offsets::from);
+        let offsets = self.offsets.map_or(Offsets::Learned, Offsets::from);
         let settings = published::Settings {
             config,
             offsets,
@@ -181,7 +181,7 @@ impl Train {
     fn supervised(&self) -> Result<ExitCode, Failure> {
         // Clap requires --out unless --config is given.
         let out = self.out.clone().unwrap_or_default();
-        let offsets = self.offsets.map_or(Offsets::Rigid, Offsets::from);
+        let offsets = self.offsets.map_or(Offsets::Zero, Offsets::from);
         if self.crop < 64 || !self.crop.is_multiple_of(16) {
             return Err(
                 format!("--crop {}: must be a multiple of 16, and at least 64", self.crop).into()

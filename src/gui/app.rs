@@ -8,7 +8,7 @@ use super::widgets::image_view::{self, Labels};
 use super::widgets::{self, toast};
 use super::{keys, theme};
 use crate::gui::state::{Dialog, Window};
-use crate::live::{FramePolicy, RestoreRequest};
+use crate::live::{RestorePolicy, RestoreRequest};
 use eframe::egui::{self, RichText};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Window {
         let mut actions = self.files(ui);
         actions.extend(keys::pressed(ui).into_iter().filter(|a| self.allowed(a)));
         if self.session.poll_opening() {
-            self.wish = None;
+            self.sent_request = None;
         }
         match self.session.poll_weights() {
             Some(Ok(name)) => {
@@ -279,12 +279,12 @@ impl Window {
         // A paused replay only delivers frames for steps and seeks. The last of them is to be
         // shown, also when several are in flight.
         let paused = self.session.transport().is_some_and(|t| t.paused);
-        let take = match (self.held, self.slow) {
-            (true, _) if paused => FramePolicy::Follow,
-            (true, _) if self.stepping => FramePolicy::One(self.request_id),
-            (true, _) => FramePolicy::Hold,
-            (false, true) => FramePolicy::One(self.request_id + 1),
-            (false, false) => FramePolicy::Newest,
+        let policy = match (self.held, self.slow) {
+            (true, _) if paused => RestorePolicy::Follow,
+            (true, _) if self.stepping => RestorePolicy::One(self.request_id),
+            (true, _) => RestorePolicy::Hold,
+            (false, true) => RestorePolicy::One(self.request_id + 1),
+            (false, false) => RestorePolicy::Newest,
         };
         let instants = if self.slow {
             let last = self.settings.slow_instants.max(2) - 1;
@@ -293,11 +293,15 @@ impl Window {
             vec![self.instant]
         };
         // The thresholds also apply to recordings and to the next source.
-        self.session.tap.contrast().set(self.thresholds);
-        let request =
-            RestoreRequest { instants, take, edi: self.settings.edi, thresholds: self.thresholds };
-        if self.wish.as_ref() != Some(&request) && self.session.wish(request.clone()) {
-            self.wish = Some(request);
+        self.session.rig_handle.contrast().set(self.thresholds);
+        let request = RestoreRequest {
+            instants,
+            policy,
+            edi: self.settings.edi,
+            thresholds: self.thresholds,
+        };
+        if self.sent_request.as_ref() != Some(&request) && self.session.request(request.clone()) {
+            self.sent_request = Some(request);
         }
     }
 

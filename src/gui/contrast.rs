@@ -24,7 +24,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui) {
                 choose(window, Some(thresholds));
             }
         });
-        let estimated = window.session.tap.contrast().estimated();
+        let estimated = window.session.rig_handle.contrast().estimated();
         if estimated.source == ContrastSource::Estimated {
             hint(ui, format!("estimated: {}", value(estimated.thresholds)));
         }
@@ -54,7 +54,7 @@ pub(super) fn one(window: &mut Window, ui: &mut Ui) {
 fn current(window: &Window) -> Contrast {
     match window.thresholds {
         Some(thresholds) => Contrast::set(thresholds),
-        None => window.session.tap.contrast().now(),
+        None => window.session.rig_handle.contrast().now(),
     }
 }
 

@@ -4,8 +4,8 @@
 //! the pipeline by itself: it returns an `action::Action`, as a key does.
 
 mod action;
-mod actions;
 mod app;
+mod apply_action;
 mod contrast;
 mod describe;
 mod dialogs;
@@ -65,7 +65,7 @@ pub struct Options {
     /// Name of the source; another one can be chosen in the window.
     pub name: Sources,
     /// Handle of the rig, through which it is recorded and aligned.
-    pub tap: RigHandle,
+    pub rig_handle: RigHandle,
     /// The network's weights.
     pub weights: Weights,
     /// File of the weights, if any: it is watched and reloaded when it changes.
@@ -171,7 +171,16 @@ fn start(
     let context = creation.egui_ctx.clone();
     theme::apply(&context);
     let Options {
-        source, name, tap, weights, weights_file, compute, adapt, open, thresholds, ..
+        source,
+        name,
+        rig_handle,
+        weights,
+        weights_file,
+        compute,
+        adapt,
+        open,
+        thresholds,
+        ..
     } = options;
     let recipe = Recipe {
         open: session::opener(open),
@@ -182,7 +191,7 @@ fn start(
     };
     let wake = recipe.wake.clone();
     let pipeline = recipe.start(source)?;
-    let session = Session::new(pipeline, tap, name, recipe, weights_file);
+    let session = Session::new(pipeline, rig_handle, name, recipe, weights_file);
     let render = creation.wgpu_render_state.as_ref();
     let mut window = Window::new(session, settings::file(), render, wake);
     window.thresholds = thresholds.or(window.thresholds);

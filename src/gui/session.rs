@@ -66,8 +66,9 @@ pub(super) fn restoring(
 
 /// Opens sources as the command line does; recordings loop.
 pub(super) fn opener(settings: OpenSettings) -> Open {
-    Arc::new(move |name, tap| {
-        open_with_clock(name, Playback::Loop, settings, tap, |_| Ok(())).map_err(|e| e.to_string())
+    Arc::new(move |name, rig_handle| {
+        open_with_clock(name, Playback::Loop, settings, rig_handle, |_| Ok(()))
+            .map_err(|e| e.to_string())
     })
 }
 
@@ -77,7 +78,7 @@ type Opened = Result<(Pipeline, RigHandle), String>;
 pub(super) struct Session {
     pipeline: Option<Pipeline>,
     /// Handle of the rig, through which it is recorded and aligned.
-    pub tap: RigHandle,
+    pub rig_handle: RigHandle,
     /// Name of the source that is open or being opened.
     pub name: Sources,
     /// Result of the thread that opens a source and starts its pipeline.
@@ -105,7 +106,7 @@ impl Session {
     /// Wraps a running pipeline whose source is `name` and whose weights were read from `file`.
     pub(super) fn new(
         pipeline: Pipeline,
-        tap: RigHandle,
+        rig_handle: RigHandle,
         name: Sources,
         recipe: Recipe,
         file: Option<PathBuf>,
@@ -119,7 +120,7 @@ impl Session {
         let watch = Watch::start(origin.clone(), recipe.wake.clone()).ok();
         Self {
             pipeline: Some(pipeline),
-            tap,
+            rig_handle,
             name,
             pending: None,
             fault: None,
@@ -137,17 +138,17 @@ impl Session {
         let previous = self.pending.take();
         self.name = name;
         self.fault = None;
-        self.tap = RigHandle::default();
+        self.rig_handle = RigHandle::default();
         let work = move || {
             // Stop the old one first: it may hold the camera that is to be opened again.
             drop(old);
             if let Some(previous) = previous {
                 drop(previous.recv());
             }
-            let tap = RigHandle::default();
-            let opened = (recipe.open)(&source, &tap)
+            let rig_handle = RigHandle::default();
+            let opened = (recipe.open)(&source, &rig_handle)
                 .and_then(|source| recipe.start(source).map_err(|e| e.to_string()))
-                .map(|pipeline| (pipeline, tap));
+                .map(|pipeline| (pipeline, rig_handle));
             // If the window was closed meanwhile, the pipeline is dropped.
             let _ = send.send(opened);
             (recipe.wake)();
@@ -170,8 +171,8 @@ impl Session {
         };
         self.pending = None;
         match opened {
-            Ok((pipeline, tap)) => {
-                (self.pipeline, self.tap) = (Some(pipeline), tap);
+            Ok((pipeline, rig_handle)) => {
+                (self.pipeline, self.rig_handle) = (Some(pipeline), rig_handle);
                 if let Some(swap) = self.swapping.take_if(|s| !s.done.load(Ordering::Acquire)) {
                     self.swap(&swap.path);
                 }
@@ -195,8 +196,8 @@ impl Session {
     }
 
     /// Sends the restore request; returns `false` if no pipeline runs yet.
-    pub(super) fn wish(&self, request: RestoreRequest) -> bool {
-        self.pipeline.as_ref().map(|p| p.wish(request)).is_some()
+    pub(super) fn request(&self, request: RestoreRequest) -> bool {
+        self.pipeline.as_ref().map(|p| p.request(request)).is_some()
     }
 
     /// Sends a control to the source.

@@ -73,7 +73,7 @@ pub(crate) struct Window {
     /// Number of exposures that slow motion and steps have requested.
     pub request_id: u64,
     /// Last request that was sent to the engine; none after another source was opened.
-    pub wish: Option<RestoreRequest>,
+    pub sent_request: Option<RestoreRequest>,
     /// Position of the seek handle while it is dragged, as a fraction of the recording.
     pub seeking: Option<f64>,
     /// Controls that were set a moment ago.
@@ -129,7 +129,7 @@ impl Window {
             stepping: false,
             slow: false,
             request_id: 0,
-            wish: None,
+            sent_request: None,
             seeking: None,
             edits: Vec::new(),
             dialog: None,

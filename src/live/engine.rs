@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Which exposures are restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FramePolicy {
+pub enum RestorePolicy {
     /// Always the newest.
     #[default]
     Newest,
@@ -27,7 +27,7 @@ pub enum FramePolicy {
     Hold,
     /// One exposure for every new number.
     One(u64),
-    /// Every exposure that arrives; in between as [`FramePolicy::Hold`]. For a paused recording,
+    /// Every exposure that arrives; in between as [`RestorePolicy::Hold`]. For a paused recording,
     /// which delivers only the exposures that were requested.
     Follow,
 }
@@ -38,7 +38,7 @@ pub struct RestoreRequest {
     /// Instants as fractions of the exposure.
     pub instants: Vec<f64>,
     /// Which exposures are restored.
-    pub take: FramePolicy,
+    pub policy: RestorePolicy,
     /// Compute the event-based double integral (EDI) too, for comparison.
     pub edi: bool,
     /// Contrast thresholds that replace those of the exposures.
@@ -47,7 +47,7 @@ pub struct RestoreRequest {
 
 impl Default for RestoreRequest {
     fn default() -> Self {
-        Self { instants: vec![0.5], take: FramePolicy::Newest, edi: false, thresholds: None }
+        Self { instants: vec![0.5], policy: RestorePolicy::Newest, edi: false, thresholds: None }
     }
 }
 
@@ -139,11 +139,11 @@ impl EngineThread {
         // The last submitted request; a held exposure is restored again only if it changes.
         let mut last_request: Option<RestoreRequest> = None;
         loop {
-            let take = match request.take {
-                FramePolicy::Newest | FramePolicy::Follow => true,
+            let take = match request.policy {
+                RestorePolicy::Newest | RestorePolicy::Follow => true,
                 // The first exposure is always needed, to have something to hold.
-                FramePolicy::Hold => last.is_none(),
-                FramePolicy::One(number) => number != served,
+                RestorePolicy::Hold => last.is_none(),
+                RestorePolicy::One(number) => number != served,
             };
             let free_slots = restorer.as_mut().map_or(0, |r| r.free_slots());
             let none = never();
@@ -172,7 +172,7 @@ impl EngineThread {
                         self.taken.fetch_add(1, Ordering::Relaxed);
                         last = Some(Arc::new(captured));
                         fresh = true;
-                        if let FramePolicy::One(number) = request.take {
+                        if let RestorePolicy::One(number) = request.policy {
                             served = number;
                         }
                     }
@@ -197,7 +197,7 @@ impl EngineThread {
             let stale = || last_request.as_ref().is_none_or(|s| !s.same_picture(&request));
             if !fresh
                 && in_flight.is_empty()
-                && matches!(request.take, FramePolicy::Hold | FramePolicy::Follow)
+                && matches!(request.policy, RestorePolicy::Hold | RestorePolicy::Follow)
                 && (swapped || stale())
                 && let Some(flight) = submit(&mut restorer)
             {
@@ -345,7 +345,7 @@ impl EngineThread {
 
     fn choose_size(&mut self, exposure: &Exposure, request: &RestoreRequest, time: Duration) {
         let shape = Shape { image: exposure.frame.size(), sensor: exposure.sensor };
-        let Some(choice) = self.size.as_mut().filter(|_| request.take == FramePolicy::Newest)
+        let Some(choice) = self.size.as_mut().filter(|_| request.policy == RestorePolicy::Newest)
         else {
             return;
         };

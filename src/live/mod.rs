@@ -40,7 +40,7 @@ pub use clip_source::ClipSource;
 pub use contrast::LiveContrast;
 pub use describe::describe;
 pub use diagnostics::{Diagnostics, Notice};
-pub use engine::{FramePolicy, RestoreRequest, RestoredFrame};
+pub use engine::{RestorePolicy, RestoreRequest, RestoredFrame};
 pub use fact::{AlignmentStatus, Fact};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
@@ -151,7 +151,7 @@ impl Pipeline {
         let interval = source.interval();
         let engine_failure = Failure::default();
         let remarks = Remarks::default();
-        // What is known from the start is told before the first exposure.
+        // What is known from the start is reported before the first exposure.
         tell_remarks(source.as_ref(), &notices, &remarks);
         let engine_thread = EngineThread {
             exposures: exposures.channel().clone(),
@@ -254,7 +254,7 @@ impl Pipeline {
     }
 
     /// Sets what is restored from now on.
-    pub fn wish(&self, request: RestoreRequest) {
+    pub fn request(&self, request: RestoreRequest) {
         if let Some(requests) = &self.requests {
             requests.put(request);
         }

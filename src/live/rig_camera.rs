@@ -1,8 +1,8 @@
 //! One camera of a rig: its threads, its status and its controls.
 
 use crate::camera::{
-    self, CameraStream as Camera, Control, DeviceSelector, Driver, Drops, Identity, Settings,
-    SimulationRate, Status, Value,
+    self, CameraStream as Camera, Control, DeviceSelector, Driver, Drops, Identity, SimulationRate,
+    Status, StreamSettings, Value,
 };
 use crate::rig::{Input, Role};
 use crate::sequence::replay::{Monitor, PlayState};
@@ -18,8 +18,8 @@ pub struct CameraChoice {
     pub opener: Arc<dyn Driver>,
     /// Accept only the device with this serial number.
     pub serial: Option<String>,
-    /// Settings of the camera threads.
-    pub settings: Settings,
+    /// StreamSettings of the camera threads.
+    pub settings: StreamSettings,
     /// Playback status, if it is a recording.
     pub monitor: Option<Monitor>,
 }
@@ -30,7 +30,7 @@ impl CameraChoice {
         Self {
             opener: Arc::new(opener),
             serial: None,
-            settings: Settings::default(),
+            settings: StreamSettings::default(),
             monitor: None,
         }
     }

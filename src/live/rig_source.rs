@@ -7,7 +7,9 @@ use super::{
     CameraChoice, Control, ExposureSource, Filters, LiveFrame, Next, RigHandle, Shape, SourceError,
     SourceReport, Transport, facts,
 };
-use crate::camera::{self, Driver, DropCause, DropUnit, Drops, Settings, SimulationRate, Value};
+use crate::camera::{
+    self, Driver, DropCause, DropUnit, Drops, SimulationRate, StreamSettings, Value,
+};
 use crate::event::EventPool;
 use crate::image::ImagePool;
 use crate::rig::align::store::Pair;
@@ -62,7 +64,7 @@ impl RigSource {
         name: String,
         opener: Arc<dyn Driver>,
         serial: Option<String>,
-        settings: Settings,
+        settings: StreamSettings,
         rig: RigSettings,
         handle: RigHandle,
     ) -> std::io::Result<Self> {

@@ -7,9 +7,9 @@ mod dataset_manifest;
 mod discover;
 mod encode;
 pub mod export;
+mod file_thresholds;
 mod header;
 pub mod import;
-mod known_thresholds;
 mod manifest;
 mod pair;
 mod pair_error;
@@ -29,8 +29,8 @@ pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
 pub use discover::{FindError, PassedOver, find, find_counted, recordings_in};
 pub use encode::PairRef;
+pub use file_thresholds::FileThresholds;
 pub use header::PairHeader;
-pub use known_thresholds::Contrasts;
 pub use manifest::{
     FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
     SessionInfo, Shapes, StopReason, THUMBNAIL, file_name,

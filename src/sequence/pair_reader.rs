@@ -175,7 +175,7 @@ fn events<R: Read + Seek>(
                 repairs.add(Repair::ScaleFactor, 1);
                 columns.scale_factor(image).ok_or_else(|| {
                     let what = "it is missing, and the events do not reach the edges of the sensor, \
-                                which would tell it";
+                                which would show it";
                     field("scale_factor", what)
                 })?
             }

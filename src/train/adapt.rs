@@ -100,12 +100,12 @@ const EVALUATIONS: u32 = 4;
 const SAMPLE: u64 = 0x6164_6170;
 const EVALUATION: u64 = 0x6a75_6467;
 
-/// [`Offsets::Free`] if any parameter of the deformable convolutions' offsets is not zero.
+/// [`Offsets::Learned`] if any parameter of the deformable convolutions' offsets is not zero.
 pub fn offsets_of(weights: &Weights) -> Offsets {
     let is_zero = |(name, t): (&str, &crate::network::Tensor)| {
         !name.contains("conv_offset_mask") || t.data.iter().all(|v| *v == 0.0)
     };
-    if weights.iter().all(is_zero) { Offsets::Rigid } else { Offsets::Free }
+    if weights.iter().all(is_zero) { Offsets::Zero } else { Offsets::Learned }
 }
 
 /// Trains on the pairs below `recording` for the given time.

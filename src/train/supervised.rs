@@ -49,7 +49,7 @@ pub struct Settings {
 impl Settings {
     fn offsets_at(&self, step: u64) -> Offsets {
         let begun = self.offsets.iter().rev().find(|(first, _)| *first <= step);
-        begun.map_or(Offsets::Free, |(_, offsets)| *offsets)
+        begun.map_or(Offsets::Learned, |(_, offsets)| *offsets)
     }
 
     fn plan(&self) -> String {

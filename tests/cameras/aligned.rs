@@ -131,14 +131,14 @@ fn a_stored_alignment_is_applied_to_the_rig_of_this_camera_pair() {
 
     let (frames, events) = split(Arc::new(Sim::new(model(), true)), &["cable"]);
     let (frames, events) = (Misaligned::new(frames, &truth), Misaligned::new(events, &truth));
-    let tap = RigHandle::default();
-    tap.alignment().set_folder(folder.path().into());
+    let rig_handle = RigHandle::default();
+    rig_handle.alignment().set_folder(folder.path().into());
     let mut source = RigSource::two(
         "misaligned".into(),
         CameraChoice::new(frames),
         CameraChoice::new(events),
         RigSettings::default(),
-        tap.clone(),
+        rig_handle.clone(),
     )
     .unwrap();
     // A second instance of the same world, as the reference.
@@ -195,7 +195,7 @@ fn a_stored_alignment_is_applied_to_the_rig_of_this_camera_pair() {
     assert!(fact("aligned").unwrap().starts_with("192x128 and 96x64"), "{facts:?}");
     assert!(!fact("outside").unwrap().starts_with("0.0 %"), "{facts:?}");
     assert!(fact("not aligned").is_none(), "{facts:?}");
-    let used = tap.alignment().used().unwrap();
+    let used = rig_handle.alignment().used().unwrap();
     assert_eq!((used.target, used.crop), (alignment.target, alignment.crop));
 }
 

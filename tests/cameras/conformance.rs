@@ -7,7 +7,7 @@
 
 use gem_live::camera::{
     CameraStream, DeviceSelector, Driver, DropCause, DropUnit, Drops, EventPacket, FramePacket,
-    FrameTiming, Identity, Packet, Settings, Status,
+    FrameTiming, Identity, Packet, Status, StreamSettings,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,7 +132,7 @@ fn start_us(frame: &FramePacket) -> Option<i64> {
 /// Takes a kind of camera through its life.
 pub fn conforms(bench: &dyn Bench) {
     bench.plug(false);
-    let settings = Settings { retry: Duration::from_millis(50), ..Settings::default() };
+    let settings = StreamSettings { retry: Duration::from_millis(50), ..StreamSettings::default() };
     let (wanted, drops) = (DeviceSelector::default(), Drops::default());
     let mut source =
         CameraStream::start("conformance", bench.driver(), wanted, settings, drops).unwrap();

@@ -11,7 +11,7 @@ use crate::played;
 
 use gem_live::rig::clock::{ClockSettings, SyncState};
 use gem_live::simulate::rig::RigModel;
-use played::{Play, Told, model, world, worst};
+use played::{Play, TimedFrame, model, world, worst};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ use rayon::prelude::*;
 /// timer.
 const READOUT_US: i64 = 11_000;
 
-fn state(timed: &[Told]) -> SyncState {
+fn state(timed: &[TimedFrame]) -> SyncState {
     timed.last().unwrap().state
 }
 

@@ -10,7 +10,8 @@
 use crossbeam_channel::unbounded;
 use gem_live::camera::{
     CameraStream, Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause,
-    DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Settings, Value,
+    DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, StreamSettings,
+    Value,
 };
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
@@ -81,7 +82,7 @@ impl Device for Sender {
 /// Sends everything without a reader. Returns the number of waiting events, the number of waiting
 /// packets, and the drops.
 fn unread(sender: Sender, queue_bytes: usize) -> (usize, usize, Drops) {
-    let settings = Settings { queue_bytes, ..Settings::default() };
+    let settings = StreamSettings { queue_bytes, ..StreamSettings::default() };
     let drops = Drops::default();
     let source =
         CameraStream::start("test", Arc::new(sender), DeviceSelector::default(), settings, drops);

@@ -12,7 +12,7 @@ use gem_live::camera::drivers::davis::Davis;
 use gem_live::camera::split::StreamKind;
 use gem_live::camera::{
     CameraStream, DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket,
-    FrameTiming, Packet, Settings, Status, Value,
+    FrameTiming, Packet, Status, StreamSettings, Value,
 };
 use gem_live::event::TriggerEdge;
 use std::path::PathBuf;
@@ -94,11 +94,11 @@ impl Fake {
         }
     }
 
-    fn start(&self, settings: Settings) -> CameraStream {
+    fn start(&self, settings: StreamSettings) -> CameraStream {
         self.start_only(None, settings)
     }
 
-    fn start_only(&self, part: Option<StreamKind>, settings: Settings) -> CameraStream {
+    fn start_only(&self, part: Option<StreamKind>, settings: StreamSettings) -> CameraStream {
         let davis = Davis::new(Some(self.file.clone()));
         let opener = Arc::new(match part {
             Some(part) => davis.only(part),
@@ -109,12 +109,12 @@ impl Fake {
     }
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> StreamSettings {
+    StreamSettings {
         stall: Duration::from_millis(300),
         retry: Duration::from_millis(50),
         queue: 4096,
-        ..Settings::default()
+        ..StreamSettings::default()
     }
 }
 
@@ -532,7 +532,7 @@ fn event_flood_is_delivered_and_drops_of_a_slow_reader_are_counted() {
     assert_eq!(source.drops.snapshot(), []);
     drop(source);
 
-    let mut source = fake.start(Settings { queue: 4, ..settings() });
+    let mut source = fake.start(StreamSettings { queue: 4, ..settings() });
     connected(&source);
     let sent_before = fake.get(SENT_EVENTS) as u64;
     std::thread::sleep(Duration::from_millis(300));

@@ -228,7 +228,7 @@ mod driver {
     use gem_live::camera::drivers::genicam::{FAKE_VARIABLE, GenIcam, LIBRARY_VARIABLE};
     use gem_live::camera::{
         CameraStream, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops, FramePacket,
-        FrameTiming, Packet, Settings, Status, Value,
+        FrameTiming, Packet, Status, StreamSettings, Value,
     };
     use gem_live::image::Size;
     use std::process::{Child, Command, Stdio};
@@ -304,7 +304,8 @@ mod driver {
     }
 
     fn start(serial: Option<&str>) -> CameraStream {
-        let settings = Settings { retry: Duration::from_millis(100), ..Settings::default() };
+        let settings =
+            StreamSettings { retry: Duration::from_millis(100), ..StreamSettings::default() };
         let wanted = DeviceSelector::new(serial.map(str::to_owned));
         let opener = Arc::new(GenIcam::default());
         CameraStream::start("genicam", opener, wanted, settings, Drops::default()).unwrap()

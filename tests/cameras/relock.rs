@@ -7,7 +7,7 @@
 use crate::played;
 
 use gem_live::rig::clock::SyncState;
-use played::{AWAY_US, Fault, Play, Told, model, world, worst};
+use played::{AWAY_US, Fault, Play, TimedFrame, model, world, worst};
 
 /// Longest time until the delay is estimated again from image content, in microseconds.
 const CONTENT_AGAIN_US: i64 = 10_000_000;
@@ -19,16 +19,16 @@ const NOTICED_US: i64 = 800_000;
 
 const S: i64 = 1_000_000;
 
-fn between(timed: &[Told], from_us: i64, until_us: i64) -> &[Told] {
+fn between(timed: &[TimedFrame], from_us: i64, until_us: i64) -> &[TimedFrame] {
     let at = |us: i64| timed.partition_point(|t| t.true_us < us);
     &timed[at(from_us)..at(until_us)]
 }
 
-fn is_content(t: &Told) -> bool {
+fn is_content(t: &TimedFrame) -> bool {
     matches!(t.state, SyncState::Content { .. })
 }
 
-fn is_edges(t: &Told) -> bool {
+fn is_edges(t: &TimedFrame) -> bool {
     matches!(t.state, SyncState::Edges { .. })
 }
 

@@ -9,8 +9,8 @@
 use gem_live::camera::split::split;
 use gem_live::camera::{
     CameraStream as Camera, Control, ControlError, Device, DeviceError, DeviceSelector, Driver,
-    DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Settings,
-    Status, Value, wrap,
+    DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Status,
+    StreamSettings, Value, wrap,
 };
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
@@ -72,7 +72,8 @@ impl Rig {
         let (frames, events) = split(Arc::new(Sim::new(model(), cable)), &["cable"]);
         let unplug = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
         let camera = |inner: Arc<dyn Driver>, out: &Arc<AtomicBool>| {
-            let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
+            let settings =
+                StreamSettings { retry: Duration::from_millis(20), ..StreamSettings::default() };
             CameraChoice { settings, ..CameraChoice::new(Plug { inner, out: out.clone() }) }
         };
         let (frames, events) =
@@ -212,7 +213,7 @@ fn unsuitable_sources_are_rejected_with_a_message() {
 #[test]
 fn panic_of_a_driver_is_reported_as_a_failed_camera() {
     let faulty = Faulty(Arc::new(Sim::new(model(), true)));
-    let (wanted, settings) = (DeviceSelector::default(), Settings::default());
+    let (wanted, settings) = (DeviceSelector::default(), StreamSettings::default());
     let source =
         Camera::start("camera", Arc::new(faulty), wanted, settings, Drops::default()).unwrap();
     let why = loop {
@@ -455,10 +456,10 @@ impl Device for Burst {
 fn queue_stays_within_its_byte_limit_when_the_camera_is_reopened() {
     let opened = Arc::new(AtomicUsize::new(0));
     let packet_bytes = BURST.1 * size_of::<Event>();
-    let settings = Settings {
+    let settings = StreamSettings {
         queue_bytes: BURST.0 * packet_bytes / 2,
         retry: Duration::from_millis(1),
-        ..Settings::default()
+        ..StreamSettings::default()
     };
     let opener = Arc::new(Bursts(opened.clone()));
     let source = gem_live::camera::CameraStream::start(

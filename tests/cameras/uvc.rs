@@ -12,7 +12,7 @@ use gem_live::camera::drivers::uvc::{
 };
 use gem_live::camera::{
     CameraStream, Control, ControlError, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
-    FramePacket, FrameTiming, Packet, Settings, Status, Value,
+    FramePacket, FrameTiming, Packet, Status, StreamSettings, Value,
 };
 use gem_live::image::{ImagePool, ImageU8, Size};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -48,7 +48,8 @@ impl Fake {
     }
 
     fn start(&self, wanted: Option<&str>) -> CameraStream {
-        let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
+        let settings =
+            StreamSettings { retry: Duration::from_millis(20), ..StreamSettings::default() };
         let wanted = DeviceSelector::new(wanted.map(str::to_owned));
         let opener = Arc::new(Uvc::with(Arc::new(self.clone())));
         CameraStream::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
@@ -369,7 +370,7 @@ fn missing_camera_or_driver_is_reported_with_the_remedy() {
         "uvc",
         Arc::new(Uvc::new()),
         DeviceSelector::new(Some("No such camera".into())),
-        Settings::default(),
+        StreamSettings::default(),
         Drops::default(),
     )
     .unwrap();

@@ -12,7 +12,7 @@ use gem_live::camera::drivers::uvc::v4l2::{V4l2, abi};
 use gem_live::camera::drivers::uvc::{Coding, Mode, Uvc, Webcams};
 use gem_live::camera::{
     CameraStream, Control, DeviceSelector, Driver, DropCause, DropUnit, Drops, FramePacket,
-    FrameTiming, Packet, Settings, Status, Value,
+    FrameTiming, Packet, Status, StreamSettings, Value,
 };
 use gem_live::image::Size;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn driver(fake: &FakeV4l2) -> Arc<dyn Driver> {
 }
 
 fn start(fake: &FakeV4l2) -> CameraStream {
-    let settings = Settings { retry: Duration::from_millis(20), ..Settings::default() };
+    let settings = StreamSettings { retry: Duration::from_millis(20), ..StreamSettings::default() };
     let (wanted, drops) = (DeviceSelector::default(), Drops::default());
     CameraStream::start("v4l2", driver(fake), wanted, settings, drops).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Which card is taken, and what is said of the others.
+//! Which card is taken, and what is reported about the others.
 
 use crate::scene::weights;
 use crate::stand_in::{on_stand_in, stand_in};
@@ -19,7 +19,7 @@ fn cards_and_drivers_that_do_not_serve_are_named() {
 
 #[test]
 fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
-    let told = |variables: &[(&str, &str)]| -> Option<Vec<String>> {
+    let listed = |variables: &[(&str, &str)]| -> Option<Vec<String>> {
         let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
             .arg("devices")
             .env("LD_LIBRARY_PATH", stand_in()?)
@@ -29,7 +29,7 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Some(text.lines().filter(|l| l.contains("CUDA")).map(str::to_owned).collect())
     };
-    let Some(two) = told(&[("CUDA_STANDIN_CARDS", "2")]) else { return };
+    let Some(two) = listed(&[("CUDA_STANDIN_CARDS", "2")]) else { return };
     let line = |n: usize, capability: &str, used: &str| {
         format!(
             "CUDA device {n}: stand-in, compute capability {capability}, 12288 MiB of 12288 MiB \
@@ -38,12 +38,12 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
     };
     assert_eq!(two, [line(0, "8.0", "used"), line(1, "8.0", "not used: select it with --gpu 1")]);
     let old = [("CUDA_STANDIN_MAJOR", "6"), ("CUDA_STANDIN_MINOR", "1")];
-    let two = told(&[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]).unwrap();
+    let two = listed(&[old[0], old[1], ("CUDA_STANDIN_CARDS", "2")]).unwrap();
     let why = "not used: its compute capability is 6.1, and 7.5 (Turing) is needed";
     assert_eq!(two, [line(0, "6.1", why), line(1, "8.0", "used")]);
-    let none = told(&[("CUDA_STANDIN_CARDS", "0")]).unwrap();
+    let none = listed(&[("CUDA_STANDIN_CARDS", "0")]).unwrap();
     assert_eq!(none, ["no CUDA device: the NVIDIA driver finds no card"]);
-    let old = told(&[("CUDA_STANDIN_DRIVER", "11080")]).unwrap();
+    let old = listed(&[("CUDA_STANDIN_DRIVER", "11080")]).unwrap();
     assert!(old[0].contains("supports CUDA 11.8, and 12.0 is needed: update it"), "{old:?}");
 }
 
@@ -75,20 +75,20 @@ fn the_program_computes_on_the_card_that_was_asked_for_or_says_in_one_line_why_n
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, error) = (text(&output.stdout), text(&output.stderr));
-        let said: Vec<String> = error.lines().map(str::to_owned).collect();
+        let stderr: Vec<String> = error.lines().map(str::to_owned).collect();
         assert!(!error.contains("panicked"), "{error}");
-        (output.status.success(), out, said)
+        (output.status.success(), out, stderr)
     };
-    let (done, out, said) = run("--engine cuda --device 1", "2");
-    assert!(done && out.contains("computing on CUDA device 1 (stand-in)"), "{out} {said:?}");
-    let (done, out, said) = run("--engine auto", "1");
-    assert!(done && out.contains("the CPU") && out.contains("is 7.0"), "{out} {said:?}");
+    let (done, out, stderr) = run("--engine cuda --device 1", "2");
+    assert!(done && out.contains("computing on CUDA device 1 (stand-in)"), "{out} {stderr:?}");
+    let (done, out, stderr) = run("--engine auto", "1");
+    assert!(done && out.contains("the CPU") && out.contains("is 7.0"), "{out} {stderr:?}");
     for (device, why) in [
         ("0", "cannot be used: its compute capability is 7.0, and 7.5 (Turing) is needed"),
         ("4", "there is no CUDA device 4"),
     ] {
-        let (done, _, said) = run(&format!("--engine cuda --device {device}"), "2");
-        assert!(!done && said.len() == 1 && said[0].ends_with(why), "{said:?}");
+        let (done, _, stderr) = run(&format!("--engine cuda --device {device}"), "2");
+        assert!(!done && stderr.len() == 1 && stderr[0].ends_with(why), "{stderr:?}");
     }
 }
 

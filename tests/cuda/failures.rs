@@ -1,4 +1,4 @@
-//! A card that fails: at any call, in any way, it is said once and the processor goes on.
+//! A card that fails: at any call, in any way: reported once, and the processor takes over.
 
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
@@ -66,7 +66,7 @@ fn sweep_a_failure_at_any_use_of_any_call_is_an_error_and_gives_all_memory_back(
         ("cuGraphLaunch", 999),
     ] {
         let failure = format!("{call}:next:{code}");
-        let said = on_stand_in("failures::case_every", &[("CUDA_STANDIN_FAIL", &failure)]);
+        let messages = on_stand_in("failures::case_every", &[("CUDA_STANDIN_FAIL", &failure)]);
         let least = match call {
             "cuMemAlloc_v2" => 150, // weights, then maps
             "cuMemcpyHtoDAsync_v2" => 100,
@@ -75,8 +75,8 @@ fn sweep_a_failure_at_any_use_of_any_call_is_an_error_and_gives_all_memory_back(
             "cuMemcpyDtoHAsync_v2" => 2,
             _ => 5,
         };
-        let Some(said) = said else { return };
-        let failed = said.lines().find_map(|l| l.strip_suffix(" failures"));
+        let Some(messages) = messages else { return };
+        let failed = messages.lines().find_map(|l| l.strip_suffix(" failures"));
         let failed: usize = failed.and_then(|n| n.parse().ok()).unwrap_or_default();
         assert!(failed >= least, "{call}: only {failed} uses failed");
     }
@@ -96,8 +96,8 @@ fn targets() -> [TimeRange; 3] {
 #[ignore = "runs on the stand-in"]
 fn case_failure() {
     let weights = weights(3);
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let notice = Arc::clone(&said);
+    let messages = Arc::new(Mutex::new(Vec::new()));
+    let notice = Arc::clone(&messages);
     let notice = Box::new(move |line: &str| notice.lock().unwrap().push(line.to_owned()));
     let mut selected = select(&weights, Choice::Auto, None, 0, notice).unwrap();
     println!("chosen: {}", selected.reason);
@@ -111,11 +111,11 @@ fn case_failure() {
         }
         assert_eq!(got.len(), 3);
     }
-    let said = said.lock().unwrap();
-    println!("said: {said:?}");
-    // Either the card was not taken in the first place, or it was said once that it failed.
+    let messages = messages.lock().unwrap();
+    println!("messages: {messages:?}");
+    // Either the card was not taken in the first place, or its failure was reported once.
     let on_cpu = selected.reason.starts_with("the CPU");
-    assert_eq!(said.len(), usize::from(!on_cpu));
+    assert_eq!(messages.len(), usize::from(!on_cpu));
 }
 
 /// An engine from nothing to a result in either slot.

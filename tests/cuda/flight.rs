@@ -102,7 +102,7 @@ fn case_flight() {
         jobs.iter().map(|(scene, targets, _)| scene.restore(&mut cuda, targets)).collect();
     assert!(want[0][0].latent != want[1][0].latent, "the exposures do not differ");
     let queue = cuda.queue().unwrap();
-    let told = queue.ready_channel();
+    let ready = queue.ready_channel();
     let mut next = 0;
     for (i, want) in want.iter().enumerate() {
         while queue.free_slots() > 0 && next < jobs.len() {
@@ -112,7 +112,7 @@ fn case_flight() {
         }
         assert_eq!(next, (i + 2).min(jobs.len()), "two are in flight");
         while !queue.is_ready() {
-            told.recv_timeout(Duration::from_secs(60)).expect("nobody tells of the arrival");
+            ready.recv_timeout(Duration::from_secs(60)).expect("no notification of the result");
         }
         check(queue, want, jobs[i].2);
     }

@@ -79,7 +79,7 @@ fn packed() -> Option<Packed> {
         .env("GEM_LIVE_PACK_LIMIT", "400000000")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     Some(Packed { root, driver })
 }
 
@@ -87,7 +87,7 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     let text = [&output.stdout, &output.stderr].map(|t| String::from_utf8_lossy(t).into_owned());
     text.concat()
 }
@@ -97,7 +97,7 @@ impl Packed {
         self.root.path().join(path)
     }
 
-    /// Runs the packed script; output goes to `out`, and what is said comes back with the status.
+    /// Runs the packed script; output goes to `out`, and its messages come back with the status.
     fn gpu_check(&self, path: &str, size: &str) -> (Option<i32>, String) {
         let output = Command::new(self.at("pack/scripts/gpu-check"))
             .arg("--out")
@@ -107,7 +107,7 @@ impl Packed {
             .env("PATH", path)
             .output()
             .unwrap();
-        (output.status.code(), said(&output))
+        (output.status.code(), text_of(&output))
     }
 
     fn table(&self) -> String {
@@ -136,10 +136,13 @@ fn sweep_gpu_check_runs_to_its_end_and_its_table_has_every_column() {
     std::fs::set_permissions(packed.at("bin/compute-sanitizer"), executable).unwrap();
     let old = std::env::var("PATH").unwrap();
     let path = format!("{}:{old}", packed.at("bin").display());
-    let (status, said) = packed.gpu_check(&path, "16x16/17x16");
-    println!("{said}");
+    let (status, output_text) = packed.gpu_check(&path, "16x16/17x16");
+    println!("{output_text}");
     assert_eq!(status, Some(0));
-    assert!(said.contains("CUDA device 0: stand-in") && said.contains("all checks ran and passed"));
+    assert!(
+        output_text.contains("CUDA device 0: stand-in")
+            && output_text.contains("all checks ran and passed")
+    );
 
     let calls = std::fs::read_to_string(packed.at("bin/sanitizer.log")).unwrap();
     let program = packed.at("pack/gem-live");
@@ -208,11 +211,13 @@ fn sweep_a_sanitizer_that_cannot_run_and_a_step_that_hangs_are_reported() {
     let executable = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(packed.at("bin/compute-sanitizer"), executable).unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", packed.at("bin").display());
-    let (status, said) = packed.gpu_check(&path, "16x16");
-    println!("{said}");
+    let (status, output_text) = packed.gpu_check(&path, "16x16");
+    println!("{output_text}");
     assert_eq!(status, Some(4));
     for tool in ["memcheck", "racecheck"] {
-        assert!(said.contains(&format!("NOT RUN: compute-sanitizer's {tool} could not run")));
+        assert!(
+            output_text.contains(&format!("NOT RUN: compute-sanitizer's {tool} could not run"))
+        );
     }
 
     // A kernel that never ends.
@@ -226,7 +231,7 @@ fn sweep_a_sanitizer_that_cannot_run_and_a_step_that_hangs_are_reported() {
         .env("CUDA_STANDIN_HANG", "5")
         .output()
         .unwrap();
-    println!("{}", self::said(&output));
+    println!("{}", text_of(&output));
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     let failure = report["failures"][0].as_str().unwrap();
@@ -244,15 +249,16 @@ fn sweep_gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     let at = bytes.len() - 4;
     bytes[at..].copy_from_slice(&7.0_f32.to_le_bytes());
     std::fs::write(&file, bytes).unwrap();
-    let (status, said) = packed.gpu_check("/usr/local/bin:/usr/bin:/bin", "16x16");
-    println!("{said}");
+    let (status, output_text) = packed.gpu_check("/usr/local/bin:/usr/bin:/bin", "16x16");
+    println!("{output_text}");
     assert_eq!(status, Some(1));
     assert!(
-        said.contains("forward_1 differs from the golden pass")
-            && !said.contains("forward_0 differs")
+        output_text.contains("forward_1 differs from the golden pass")
+            && !output_text.contains("forward_0 differs")
     );
     assert!(
-        said.contains("FAILED: gem-live gpu-check") && !said.contains("all checks ran and passed")
+        output_text.contains("FAILED: gem-live gpu-check")
+            && !output_text.contains("all checks ran and passed")
     );
     // The rest was measured all the same.
     let table = packed.table();
@@ -260,7 +266,7 @@ fn sweep_gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
     let whole = rows(&table, &["image", "events", "one instant, host to host"]);
     assert_eq!(whole[0][..2], ["16x16", "16x16"]);
     assert_eq!(whole[0][10..], ["not run"; 5]);
-    assert!(said.contains("NOT RUN: the comparison with PyTorch"));
+    assert!(output_text.contains("NOT RUN: the comparison with PyTorch"));
     // PyTorch is missing, unfit, or not the published network: the table alone, by its status.
     let unfit = SAN_TORCH.replace("return 2e-7", "raise RuntimeError('no such operator')");
     let another = SAN_TORCH.replace("return 2e-7", "return 0.1");
@@ -277,8 +283,8 @@ fn sweep_gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
             .arg(packed.at("pack/golden"))
             .output()
             .unwrap();
-        let said = self::said(&table);
-        assert_eq!(table.status.code(), Some(status), "{said}");
-        assert!(said.contains(why) && said.contains("| not run |"), "{said}");
+        let output_text = text_of(&table);
+        assert_eq!(table.status.code(), Some(status), "{output_text}");
+        assert!(output_text.contains(why) && output_text.contains("| not run |"), "{output_text}");
     }
 }

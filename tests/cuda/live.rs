@@ -8,8 +8,8 @@ use gem_live::engine::cpu::CpuEngine;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
 use gem_live::live::{
-    Compute, ExposureSource, FramePolicy, LiveFrame, Next, Parts, Pipeline, RestoreRequest, Shape,
-    SourceError, san,
+    Compute, ExposureSource, LiveFrame, Next, Parts, Pipeline, RestorePolicy, RestoreRequest,
+    Shape, SourceError, san,
 };
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,7 @@ fn play(enough: impl Fn(&Pipeline, &Shown) -> bool) -> (Pipeline, Shown) {
     let pipeline = pipeline.unwrap();
     let (mut shown, start) = (Vec::new(), Instant::now());
     while !enough(&pipeline, &shown) {
-        assert!(start.elapsed() < Duration::from_secs(120), "only {} came", shown.len());
+        assert!(start.elapsed() < Duration::from_secs(120), "only {} arrived", shown.len());
         if let Some(outcome) = pipeline.take() {
             assert!(!outcome.failed, "{:?}", pipeline.notices().list());
             shown.push((outcome.captured.number, outcome.restored));
@@ -118,12 +118,12 @@ fn differ(a: &[ImageU8], b: &[ImageU8]) -> u8 {
 #[test]
 #[ignore = "runs on the stand-in"]
 fn case_live_failure() {
-    let said = std::cell::Cell::new(None);
+    let reported_at = std::cell::Cell::new(None);
     let (pipeline, shown) = play(|pipeline, shown| {
-        if said.get().is_none() && !pipeline.notices().list().is_empty() {
-            said.set(Some(shown.len()));
+        if reported_at.get().is_none() && !pipeline.notices().list().is_empty() {
+            reported_at.set(Some(shown.len()));
         }
-        said.get().is_some_and(|at| shown.len() >= at + 4)
+        reported_at.get().is_some_and(|at| shown.len() >= at + 4)
     });
     assert!(pipeline.engine().contains("stand-in"), "the card was taken at first");
     let notices = pipeline.notices().list();
@@ -146,9 +146,9 @@ fn case_live() {
         assert!(differ(pictures, &on_the_processor(*number)) <= 3, "exposure {number}");
     }
     assert_eq!(pipeline.stats().snapshot().drops.failed, 0);
-    pipeline.wish(RestoreRequest {
+    pipeline.request(RestoreRequest {
         instants: vec![0.1, 0.9],
-        take: FramePolicy::Hold,
+        policy: RestorePolicy::Hold,
         edi: false,
         thresholds: None,
     });

@@ -30,7 +30,7 @@ pub fn stand_in() -> Option<&'static Path> {
 }
 
 /// Runs one of the ignored tests below on the stand-in, with the given variables. Gives what was
-/// said; `None` without a C++ compiler.
+/// printed; `None` without a C++ compiler.
 pub fn on_stand_in(case: &str, variables: &[(&str, &str)]) -> Option<String> {
     let folder = stand_in()?;
     let output = Command::new(std::env::current_exe().unwrap())

@@ -17,11 +17,11 @@ const INSTANTS: &str = "GEM_LIVE_TEST_INSTANTS";
 fn uses(exposures: usize, instants: usize) -> Option<BTreeMap<String, usize>> {
     let (exposures, instants) = (exposures.to_string(), instants.to_string());
     let variables = [(EXPOSURES, exposures.as_str()), (INSTANTS, &instants)];
-    let said = on_stand_in(
+    let output = on_stand_in(
         "steady::case_steady",
         &[variables[0], variables[1], ("CUDA_STANDIN_COUNT", "1")],
     )?;
-    let lines = said.lines().filter_map(|l| l.strip_prefix("stand-in: ")?.split_once(' '));
+    let lines = output.lines().filter_map(|l| l.strip_prefix("stand-in: ")?.split_once(' '));
     Some(lines.map(|(times, call)| (call.to_owned(), times.parse().unwrap())).collect())
 }
 
@@ -76,9 +76,9 @@ fn case_steady() {
         }
         assert_eq!(deblurrer.collect().unwrap().len(), instants);
     }
-    // The thread that waits for arrivals has been told of all of them.
-    let told = deblurrer.ready_channel();
+    // The thread that waits for arrivals has been notified of all of them.
+    let ready = deblurrer.ready_channel();
     for _ in 0..exposures {
-        told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        ready.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     }
 }

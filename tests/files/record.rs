@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops, Settings};
+use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops, StreamSettings};
 use gem_live::event::Event;
 use gem_live::formats::npz::Packing;
 use gem_live::image::{ImageU8, Size};
@@ -393,7 +393,7 @@ fn a_recording_that_is_played_and_recorded_again_is_identical() {
     let settings = ReplaySettings { looped: false, speed: UNPACED, end: true };
     let opener = Arc::new(Replay::new(first.path(), settings));
     let drops = Drops::default();
-    let lossless = Settings { lossless: true, ..Settings::default() };
+    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
     let source =
         CameraStream::start("replay", opener, DeviceSelector::default(), lossless, drops.clone())
             .unwrap();

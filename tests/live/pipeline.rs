@@ -15,7 +15,7 @@ use gem_live::event::{Contrast, EventInput};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
 use gem_live::live::{
-    ExposureSource, FramePolicy, LiveFrame, Next, Parts, Pipeline, RestoreRequest, Restorer, San,
+    ExposureSource, LiveFrame, Next, Parts, Pipeline, RestorePolicy, RestoreRequest, Restorer, San,
     Shape, SourceError, nothing,
 };
 use gem_live::time::TimeRange;
@@ -215,19 +215,19 @@ fn a_held_exposure_is_restored_again_for_another_request_and_no_other_is_used() 
     wait("an image", || pipeline.take().is_some());
     let hold = |at| RestoreRequest {
         instants: vec![at],
-        take: FramePolicy::Hold,
+        policy: RestorePolicy::Hold,
         edi: false,
         thresholds: None,
     };
     let mut held = None;
-    pipeline.wish(hold(0.25));
+    pipeline.request(hold(0.25));
     wait("the held one", || {
         held = pipeline.take().filter(|o| o.instants == [0.25]).or(held.take());
         held.is_some()
     });
     let held = held.unwrap();
     let mut again = None;
-    pipeline.wish(hold(0.75));
+    pipeline.request(hold(0.75));
     wait("the other instant", || {
         again = pipeline.take();
         again.is_some()
@@ -248,9 +248,9 @@ fn on_demand_every_number_returns_one_newer_exposure_with_all_instants() {
     let mut last = 0;
     for number in 1..4 {
         let instants = vec![0.1, 0.5, 0.9];
-        pipeline.wish(RestoreRequest {
+        pipeline.request(RestoreRequest {
             instants,
-            take: FramePolicy::One(number),
+            policy: RestorePolicy::One(number),
             edi: false,
             thresholds: None,
         });

@@ -81,7 +81,7 @@ fn play(restorer: MakeRestorer, count: usize, each: impl Fn(usize)) -> Pipeline 
     .unwrap();
     let (mut shown, mut last, start) = (0, None, Instant::now());
     while shown < count {
-        assert!(start.elapsed() < Duration::from_secs(240), "only {shown} came");
+        assert!(start.elapsed() < Duration::from_secs(240), "only {shown} arrived");
         if let Some(outcome) = pipeline.take() {
             assert!(!outcome.failed, "{:?}", pipeline.notices().list());
             let number = outcome.captured.number;

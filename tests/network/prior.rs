@@ -221,7 +221,7 @@ fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
         height: size.height,
         width: size.width,
     };
-    let net = Net::new(&layout, &parameters, Offsets::Free);
+    let net = Net::new(&layout, &parameters, Offsets::Learned);
     let output = net.forward(&input).unwrap();
     let image = Image { data: &data, height: size.height, width: size.width };
     let voxels = [EventTensor { data: &tensor, height: 16, width: 32 }];
@@ -245,7 +245,7 @@ fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
         for i in &of_prior {
             moved[*i] += sign * 3e-4 * flat[*i].signum();
         }
-        let latent = Net::new(&layout, &moved, Offsets::Free).forward(&input).unwrap().latent;
+        let latent = Net::new(&layout, &moved, Offsets::Learned).forward(&input).unwrap().latent;
         latent.iter().map(|v| f64::from(*v)).sum::<f64>()
     };
     let expected: f64 = of_prior.iter().map(|i| f64::from(flat[*i].abs()) * 6e-4).sum();

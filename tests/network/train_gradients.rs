@@ -28,7 +28,7 @@ fn check_stage(name: &str, second: bool) {
     let weights = Weights::from_checkpoint(&weights).unwrap();
     let layout = Net::layout(EventInput::Counts);
     let parameters = layout.flatten(&weights);
-    let net = Net::new(&layout, &parameters, Offsets::Free);
+    let net = Net::new(&layout, &parameters, Offsets::Learned);
     let mut gradient = Gradient::zeros(&layout);
     let mut losses = gem_live::train::loss::Losses::default();
     for i in 0..2 {
@@ -135,7 +135,7 @@ fn every_part_of_the_gradient_matches_finite_differences() {
         latent: random(3 * 16 * 32, 4, -1.0, 1.0),
         ratio: random(3 * 16 * 32, 5, -1.0, 1.0),
     };
-    let net = Net::new(&layout, &parameters, Offsets::Free);
+    let net = Net::new(&layout, &parameters, Offsets::Learned);
     let output = net.forward(&input).unwrap();
     let mut gradient = Gradient::zeros(&layout);
     net.backward(&input, &output, &probe.latent, &probe.ratio, &mut gradient);
@@ -212,7 +212,7 @@ fn rigid_offsets_equal_free_offsets_of_zero() {
         net.backward(&input, &output, &d, &d, &mut gradient);
         (output.latent, gradient.flatten(&layout))
     };
-    let ((free, by_free), (rigid, by_rigid)) = (run(Offsets::Free), run(Offsets::Rigid));
+    let ((free, by_free), (rigid, by_rigid)) = (run(Offsets::Learned), run(Offsets::Zero));
     let worst = free.iter().zip(&rigid).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");
     for (name, range) in layout.tensors() {

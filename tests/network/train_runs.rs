@@ -91,7 +91,7 @@ fn labelled(samples: &[Labelled]) -> Batch<'_> {
 fn fifty_steps_on_one_batch_overfit_it() {
     let adam = Adam::new(Net::layout(EventInput::Counts).initial(5));
     let mut learner =
-        Learner::new(adam, EventInput::Counts, Offsets::Free, Device::Processor).unwrap();
+        Learner::new(adam, EventInput::Counts, Offsets::Learned, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let step_settings =
         StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
@@ -120,7 +120,7 @@ fn settings(out: &Path) -> Settings {
         mean_keeps: 0.998,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,
-        offsets: vec![(0, Offsets::Rigid)],
+        offsets: vec![(0, Offsets::Zero)],
         device: Device::Processor,
         validate_every: 100,
         save_every: Duration::from_secs(3600),
@@ -209,7 +209,7 @@ fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
 
     let settings = |checkpoints: &str| published::Settings {
         config: config(folder.path(), &folder.path().join(checkpoints)),
-        offsets: Offsets::Rigid,
+        offsets: Offsets::Zero,
         device: Device::Processor,
         save_every: Duration::from_secs(3600),
         times: EventTimes::default(),
@@ -315,7 +315,7 @@ fn recordings_of_several_folders_and_scales_train_together() {
     assert_eq!((config.scale_factor, &config.more_scales[..]), (2.0, &[1.0][..]));
     let config = Config { checkpoint_root: folder.path().join("c"), ..config };
     let run = |config: &Config, watch: &mut Steps| {
-        let (config, offsets, device) = (config.clone(), Offsets::Rigid, Device::Processor);
+        let (config, offsets, device) = (config.clone(), Offsets::Zero, Device::Processor);
         let save_every = Duration::from_secs(3600);
         let times = EventTimes::default();
         published::run(&published::Settings { config, offsets, device, save_every, times }, watch)

@@ -65,7 +65,7 @@ pub struct Play<'a> {
 
 /// One frame with its estimated time.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct TimedFrame {
     /// Start of its exposure in true time.
     pub true_us: i64,
     /// Error of its estimated start, in the event camera's clock.
@@ -113,7 +113,7 @@ impl Play<'_> {
     }
 
     /// Runs for this many frames.
-    pub fn run(&self, frames: usize) -> Vec<Told> {
+    pub fn run(&self, frames: usize) -> Vec<TimedFrame> {
         let mut clocks = FrameTimer::new(self.settings, Drops::default());
         let (mut timed_frames, mut expected) = (Vec::new(), VecDeque::new());
         self.send(0..frames, |now_us, sent| {
@@ -128,7 +128,7 @@ impl Play<'_> {
                 // Frames are returned in order, and none is lost.
                 let (true_us, expected_us) = expected.pop_front().unwrap();
                 let error_us = (timed.start.us() - expected_us) as f64;
-                timed_frames.push(Told { true_us, error_us, state: clocks.state() });
+                timed_frames.push(TimedFrame { true_us, error_us, state: clocks.state() });
             }
         });
         timed_frames
@@ -222,6 +222,6 @@ impl Play<'_> {
 }
 
 /// The largest error, in microseconds.
-pub fn worst(timed_frames: &[Told]) -> f64 {
+pub fn worst(timed_frames: &[TimedFrame]) -> f64 {
     timed_frames.iter().map(|t| t.error_us.abs()).fold(0.0, f64::max)
 }

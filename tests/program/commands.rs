@@ -1,4 +1,4 @@
-//! What commands say and return: events that do not belong to their exposures, losses, names of
+//! What commands print and return: events that do not belong to their exposures, losses, names of
 //! files, advice that works, exit codes.
 
 #![allow(
@@ -198,7 +198,7 @@ fn recordings_are_checked_when_they_are_played_trained_on_and_exported() {
     let record = "record --source replay:in --frames 2 --timeout 3 --out out";
     let text = succeeds(here, record);
     assert!(text.contains(cause), "{text}");
-    // The events could not be recorded, which is said too.
+    // The events could not be recorded, which is reported too.
     assert!(text.contains("1050 events (of another time than the exposures)"), "{text}");
     std::fs::remove_dir_all(here.join("out")).unwrap();
     assert!(fails(here, &format!("{record} --strict")).contains(cause));

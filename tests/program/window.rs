@@ -126,15 +126,18 @@ impl Driven {
         image::open(file).unwrap().into_rgb8()
     }
 
-    /// Waits until two screenshots in a row are equal in `place`; returns the last one.
+    /// Waits until six screenshots in a row are equal in `place`; returns the last one. Fewer do
+    /// not suffice: a busy machine may draw two frames a second, and a key pressed before is then
+    /// handled late.
     fn still(&self, place: [u32; 4]) -> RgbImage {
         let mut last = self.shot();
+        let mut equal = 0;
         wait("a still picture", || {
             std::thread::sleep(Duration::from_millis(400));
             let now = self.shot();
-            let same = part(&now, place) == part(&last, place);
+            equal = if part(&now, place) == part(&last, place) { equal + 1 } else { 0 };
             last = now;
-            same
+            equal >= 5
         });
         last
     }

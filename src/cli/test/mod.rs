@@ -17,7 +17,7 @@ use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::network::Weights;
 use gem_live::sequence::{
-    Blur, Contrasts, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
+    Blur, FileThresholds, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -113,8 +113,8 @@ impl Test {
         let run =
             Run { config: &config, folders, skip_invalid: self.skip_invalid, events: self.events };
         let contrasts = match self.estimate_thresholds {
-            true => Contrasts::estimated(),
-            false => Contrasts::new(self.thresholds),
+            true => FileThresholds::estimated(),
+            false => FileThresholds::new(self.thresholds),
         };
         let contrasts = contrasts.timed(self.events.times());
         run.evaluate_all(Deblurrer::new(engine), contrasts, comparison)
@@ -146,7 +146,7 @@ impl Run<'_> {
     fn evaluate_all(
         &self,
         mut deblurrer: Deblurrer,
-        mut contrasts: Contrasts,
+        mut contrasts: FileThresholds,
         mut comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");

@@ -11,7 +11,7 @@ use wgpu::{Buffer, MapMode, PollType, SubmissionIndex};
 /// Submissions in flight; never more than a few.
 const MOST: usize = 16;
 
-/// Waits for submissions in its own thread, which lets wgpu call back, and so tells a channel
+/// Waits for submissions in its own thread, which lets wgpu call back, and so notifies a channel
 /// when a result has arrived.
 pub(super) struct Arrivals {
     submissions: Sender<SubmissionIndex>,

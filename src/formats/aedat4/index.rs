@@ -236,7 +236,7 @@ impl Reader {
             if let Some((start, end)) = peek.frame.and_then(|f| f.exposure_us) {
                 until_us = end.max(start);
             }
-            // Events without an event tell no time.
+            // An empty event packet has no timestamp.
             if peek.first_us.is_some()
                 && let Some(before) = previous.insert(stream, packets.len())
             {

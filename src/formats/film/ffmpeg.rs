@@ -28,7 +28,7 @@ impl Encoder {
         command.status().map(|_| ()).map_err(missing)
     }
 
-    /// Starts ffmpeg, which writes to `file`; its extension tells the format.
+    /// Starts ffmpeg, which writes to `file`; its extension selects the format.
     pub(super) fn start(
         path: &Path,
         file: &Path,
@@ -68,7 +68,7 @@ impl Encoder {
         };
         match written {
             Ok(()) => Ok(()),
-            // ffmpeg is gone: its own message tells why.
+            // ffmpeg is gone: its own message gives the reason.
             Err(_) => Err(self.failure()),
         }
     }

@@ -46,7 +46,7 @@ pub struct FilmSummary {
 }
 
 impl Film {
-    /// A film at a path, whose extension tells the format, of this many frames per second. Nothing
+    /// A film at a path, whose extension selects the format, of this many frames per second. Nothing
     /// is written before the first frame.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ fn start(path: &Path, size: Size, rate_hz: f64) -> Result<Open, FilmError> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o644));
     }
-    // ffmpeg tells the format by the extension.
+    // ffmpeg selects the format by the extension.
     let suffix = format!(".part.{kind}");
     let (file, temporary) =
         builder.prefix(".").suffix(&suffix).tempfile_in(folder).map_err(io)?.into_parts();

@@ -66,7 +66,7 @@ impl Window {
     }
 
     fn prepare(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let alignment = self.session.tap.alignment();
+        let alignment = self.session.rig_handle.alignment();
         let used = alignment.used();
         ui.label(match &used {
             None if alignment.cameras().is_none() => "This source has one camera, which needs no \
@@ -114,7 +114,7 @@ impl Window {
 
     fn begin_search(&mut self, board: Board) {
         let settings = AlignSettings { board, ..AlignSettings::default() };
-        let run = self.session.tap.alignment().begin(settings, self.wizard.flashing);
+        let run = self.session.rig_handle.alignment().begin(settings, self.wizard.flashing);
         let search = run.map_err(|e| e.to_string()).and_then(|run| {
             Search::start(run, self.wake.clone())
                 .map_err(|e| AlignmentHandleError::from(e).to_string())
@@ -176,7 +176,7 @@ impl Window {
 
     fn store_alignment(&mut self) {
         let Some(alignment) = self.wizard.seen.alignment.clone() else { return };
-        match self.session.tap.alignment().accept(alignment) {
+        match self.session.rig_handle.alignment().accept(alignment) {
             Ok(path) => {
                 let text = format!("Alignment applied and saved to {}", path.display());
                 self.toast.notify(toast::Kind::Good, text);

@@ -45,7 +45,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
 }
 
 fn is_pair(window: &Window) -> bool {
-    window.session.tap.alignment().cameras().is_some()
+    window.session.rig_handle.alignment().cameras().is_some()
 }
 
 /// Draws the section of one camera under its name.

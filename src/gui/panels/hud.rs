@@ -66,8 +66,8 @@ fn items(window: &Window) -> Vec<Item> {
     let item =
         |value: String, label: &str| Item { value, label: label.into(), colour: Color32::WHITE };
     let mut items = Vec::new();
-    if window.recorder.running(&window.session.tap) {
-        let frames = window.recorder.frames(&window.session.tap);
+    if window.recorder.running(&window.session.rig_handle) {
+        let frames = window.recorder.frames(&window.session.rig_handle);
         items.push(Item { colour: theme::ALERT, ..item(frames, "frames recorded") });
     }
     if window.held {

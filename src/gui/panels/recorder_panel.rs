@@ -24,7 +24,7 @@ impl Window {
         if self.recorder.starting.is_some() || self.recorder.finishing.is_some() {
             return;
         }
-        if self.recorder.running(&self.session.tap) {
+        if self.recorder.running(&self.session.rig_handle) {
             self.finish_recording();
             return;
         }
@@ -43,9 +43,10 @@ impl Window {
         let settings = RecordSettings { frames: wanted, ..RecordSettings::default() };
         // On a worker thread: a slow disk must not block the window.
         let (send, receive) = channel();
-        let (tap, wake, to) = (self.session.tap.clone(), self.wake.clone(), folder.clone());
+        let (rig_handle, wake, to) =
+            (self.session.rig_handle.clone(), self.wake.clone(), folder.clone());
         let work = move || {
-            let _ = send.send(tap.record(&to, session, settings).map_err(|e| e.to_string()));
+            let _ = send.send(rig_handle.record(&to, session, settings).map_err(|e| e.to_string()));
             wake();
         };
         match std::thread::Builder::new().name("recording starts".into()).spawn(work) {
@@ -65,7 +66,7 @@ impl Window {
         let source = crate::gui::dialogs::source_dialog::called(&self.session.name);
         if self.session.opening() {
             Some(format!("{source} is being opened."))
-        } else if !self.session.tap.can_record() {
+        } else if !self.session.rig_handle.can_record() {
             Some(format!("{source} cannot be recorded: choose a camera or the simulated rig (O)."))
         } else if self.latest.is_none() {
             Some(format!("{source} has delivered no picture yet."))
@@ -95,16 +96,16 @@ impl Window {
             // It must have started before it can be stopped.
             let _ = starting.recv();
         }
-        self.session.tap.stop();
+        self.session.rig_handle.stop();
     }
 
     /// Stops the recording on a worker thread, which writes the queued frames: a slow disk must
     /// not block the window.
     fn finish_recording(&mut self) {
         let (send, receive) = channel();
-        let (tap, wake) = (self.session.tap.clone(), self.wake.clone());
+        let (rig_handle, wake) = (self.session.rig_handle.clone(), self.wake.clone());
         let work = move || {
-            let _ = send.send(tap.stop());
+            let _ = send.send(rig_handle.stop());
             wake();
         };
         match std::thread::Builder::new().name("recording ends".into()).spawn(work) {
@@ -119,7 +120,7 @@ impl Window {
     /// Checks whether the recording has ended, and reports the result.
     pub(crate) fn watch_recording(&mut self, ui: &egui::Ui) {
         self.watch_start();
-        let over = self.session.tap.progress().is_some_and(|p| p.ending.is_some());
+        let over = self.session.rig_handle.progress().is_some_and(|p| p.ending.is_some());
         if self.recorder.current.is_some() && over && self.recorder.finishing.is_none() {
             self.finish_recording();
         }
@@ -144,12 +145,12 @@ impl Window {
     /// Draws the tab of the recorder.
     pub(crate) fn recorder_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
-        let running = self.recorder.running(&self.session.tap);
+        let running = self.recorder.running(&self.session.rig_handle);
         ui.add_enabled_ui(!running, |ui| self.recording_settings(ui, &mut actions));
         ui.separator();
         self.free_space(ui);
         ui.add_space(4.0);
-        if !self.session.tap.can_record() && !self.session.opening() {
+        if !self.session.rig_handle.can_record() && !self.session.opening() {
             hint(ui, "This source cannot be recorded: choose a camera or the simulated rig.");
             if ui.button("Choose another source").clicked() {
                 actions.push(Action::Sources);
@@ -175,7 +176,7 @@ impl Window {
                 actions.push(Action::Record);
             }
         }
-        if let Some(progress) = self.session.tap.progress().filter(|_| running) {
+        if let Some(progress) = self.session.rig_handle.progress().filter(|_| running) {
             self.progress(ui, &progress);
         } else if let Some((folder, progress)) = &self.recorder.last {
             ui.add_space(8.0);

@@ -31,14 +31,14 @@ pub(crate) struct RecorderPanel {
 
 impl RecorderPanel {
     /// Whether a recording is running or starting.
-    pub(crate) fn running(&self, tap: &RigHandle) -> bool {
+    pub(crate) fn running(&self, rig_handle: &RigHandle) -> bool {
         self.starting.is_some()
-            || self.current.is_some() && tap.progress().is_some_and(|p| p.ending.is_none())
+            || self.current.is_some() && rig_handle.progress().is_some_and(|p| p.ending.is_none())
     }
 
     /// Frames recorded so far, with the total if it is limited.
-    pub(crate) fn frames(&self, tap: &RigHandle) -> String {
-        let so_far = tap.progress().map_or(0, |p| p.exposures);
+    pub(crate) fn frames(&self, rig_handle: &RigHandle) -> String {
+        let so_far = rig_handle.progress().map_or(0, |p| p.exposures);
         match self.current.as_ref().and_then(|(_, wanted)| *wanted) {
             Some(wanted) => format!("{so_far}/{wanted}"),
             None => so_far.to_string(),

@@ -129,8 +129,8 @@ fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
 }
 
 fn record(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let running = window.recorder.running(&window.session.tap);
-    let (name, text) = match (running, window.recorder.frames(&window.session.tap)) {
+    let running = window.recorder.running(&window.session.rig_handle);
+    let (name, text) = match (running, window.recorder.frames(&window.session.rig_handle)) {
         (true, frames) => ("Stop", format!("Stop  {frames}")),
         (false, _) => ("Record", "Record".to_owned()),
     };

@@ -117,16 +117,17 @@ fn board_window(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
         });
     // Both clocks start at the same moment.
     let events = BoardCamera { zero: frames.zero, ..events };
-    let tap = RigHandle::default();
-    tap.alignment().set_folder(folder.to_owned());
+    let rig_handle = RigHandle::default();
+    rig_handle.alignment().set_folder(folder.to_owned());
     let [frames, events] = [frames, events].map(CameraChoice::new);
     let settings = RigSettings::default();
-    let source = RigSource::two("two".into(), frames, events, settings, tap.clone()).unwrap();
+    let source =
+        RigSource::two("two".into(), frames, events, settings, rig_handle.clone()).unwrap();
     let recipe = recipe(session::opener(Default::default()));
     let pipeline = recipe.start(Box::new(source)).unwrap();
     let half = SourceName::davis(None);
     let name = Sources::Two { frames: half.clone(), events: half };
-    let session = Session::new(pipeline, tap, name, recipe, None);
+    let session = Session::new(pipeline, rig_handle, name, recipe, None);
     shown_at(Window::new(session, None, None, Arc::new(|| ())), 1240.0, 720.0)
 }
 
@@ -141,7 +142,7 @@ fn a_board_shown_to_both_cameras_aligns_them_and_the_result_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let pose = Arc::new(AtomicUsize::new(0));
     let mut w = board_window(folder.path(), &pose);
-    until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
+    until(&mut w, "both cameras", |w| w.session.rig_handle.alignment().cameras().is_some());
     assert_eq!(w.state().latest.as_ref().unwrap().captured.picture.size(), FRAMES);
     press(&mut w, Key::A);
     assert!(shows(&w, "These cameras are not aligned"));

@@ -353,7 +353,7 @@ fn the_alignment_shows_previews_and_ends_with_its_dialog() {
     let mut w = shown(window(&Script::default()));
     let half: SourceName = "sim:64x48".parse().unwrap();
     w.state_mut().open(Sources::Two { frames: half.clone(), events: half });
-    until(&mut w, "both cameras", |w| w.session.tap.alignment().cameras().is_some());
+    until(&mut w, "both cameras", |w| w.session.rig_handle.alignment().cameras().is_some());
     press(&mut w, Key::A);
     w.get_by_label("A chessboard flashing on this screen").click();
     w.run_steps(2);

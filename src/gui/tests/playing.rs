@@ -12,18 +12,19 @@ const FRAMES: u64 = 8;
 /// Records the simulated rig into a folder in `base`; returns the folder.
 fn make_recording(base: &Path) -> PathBuf {
     let folder = base.join("desk");
-    let tap = RigHandle::default();
+    let rig_handle = RigHandle::default();
     let name: SourceName = "sim:64x48,seed=3".parse().unwrap();
-    let mut source = crate::live::open(&name.into(), Playback::Loop, &tap, |_| Ok(())).unwrap();
+    let mut source =
+        crate::live::open(&name.into(), Playback::Loop, &rig_handle, |_| Ok(())).unwrap();
     let about = About { scene: "desk".into(), ..About::default() };
     let settings = RecordSettings { frames: Some(FRAMES), ..RecordSettings::default() };
-    tap.record(&folder, about, settings).unwrap();
+    rig_handle.record(&folder, about, settings).unwrap();
     let start = Instant::now();
-    while tap.progress().is_some_and(|p| p.ending.is_none()) {
+    while rig_handle.progress().is_some_and(|p| p.ending.is_none()) {
         assert!(start.elapsed() < Duration::from_secs(30), "the recording does not end");
         source.next(Duration::from_millis(20)).unwrap();
     }
-    assert_eq!(tap.stop().unwrap().exposures, FRAMES);
+    assert_eq!(rig_handle.stop().unwrap().exposures, FRAMES);
     folder
 }
 

@@ -8,10 +8,10 @@ use crate::sequence::StopReason;
 fn rig(folder: &std::path::Path) -> Shown {
     let recipe = recipe(session::opener(Default::default()));
     let name: SourceName = "sim:64x48".parse().unwrap();
-    let tap = RigHandle::default();
-    let source = (recipe.open)(&name.clone().into(), &tap).unwrap();
+    let rig_handle = RigHandle::default();
+    let source = (recipe.open)(&name.clone().into(), &rig_handle).unwrap();
     let pipeline = recipe.start(source).unwrap();
-    let session = Session::new(pipeline, tap, name.into(), recipe, None);
+    let session = Session::new(pipeline, rig_handle, name.into(), recipe, None);
     let mut window = Window::new(session, None, None, Arc::new(|| ()));
     window.settings.folder = Some(folder.to_owned());
     window.settings.scene = "desk".into();
@@ -60,7 +60,9 @@ fn a_key_starts_and_stops_recording_and_the_source_cannot_change_meanwhile() {
     let mut w = rig(folder.path());
     w.state_mut().settings.open_ended = true;
     press(&mut w, Key::R);
-    until(&mut w, "some frames", |w| w.session.tap.progress().is_some_and(|p| p.exposures >= 3));
+    until(&mut w, "some frames", |w| {
+        w.session.rig_handle.progress().is_some_and(|p| p.exposures >= 3)
+    });
     let before = w.state().session.name.clone();
     w.state_mut().open(SourceName::clip().into());
     w.run_steps(2);
@@ -78,7 +80,7 @@ fn closing_the_window_finishes_the_recording() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = rig(folder.path());
     press(&mut w, Key::R);
-    until(&mut w, "a pair", |w| w.session.tap.progress().is_some_and(|p| p.pairs >= 1));
+    until(&mut w, "a pair", |w| w.session.rig_handle.progress().is_some_and(|p| p.pairs >= 1));
     w.state_mut().end();
     let found = crate::sequence::catalog::list(folder.path()).unwrap();
     assert_eq!(found.len(), 1);
@@ -90,5 +92,5 @@ fn recording_an_unsuitable_source_shows_a_message() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::R);
     assert!(shows(&w, "cannot be recorded"));
-    assert!(!w.state().recorder.running(&w.state().session.tap));
+    assert!(!w.state().recorder.running(&w.state().session.rig_handle));
 }

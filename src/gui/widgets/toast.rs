@@ -25,12 +25,12 @@ impl Kind {
 }
 
 /// A message from another thread.
-pub(crate) type Said = (Kind, String);
+pub(crate) type Message = (Kind, String);
 
 /// The current message, and the channel for messages from other threads.
 pub(crate) struct Toast {
     shown: Option<(Kind, String, Instant)>,
-    channel: (mpsc::Sender<Said>, mpsc::Receiver<Said>),
+    channel: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
 }
 
 impl Default for Toast {
@@ -46,7 +46,7 @@ impl Toast {
     }
 
     /// Sender for messages from another thread.
-    pub(crate) fn sender(&self) -> mpsc::Sender<Said> {
+    pub(crate) fn sender(&self) -> mpsc::Sender<Message> {
         self.channel.0.clone()
     }
 

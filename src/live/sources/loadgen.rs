@@ -2,7 +2,7 @@
 
 use super::super::CameraChoice;
 use super::super::source_kind::{OpenError, SourceKind};
-use crate::camera::Settings;
+use crate::camera::StreamSettings;
 use crate::simulate::load_generator::{Load, LoadModel};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) static KIND: SourceKind = SourceKind {
     open: |request| {
         let model: LoadModel =
             request.text().unwrap_or_default().parse().map_err(OpenError::Argument)?;
-        let settings = Settings { open_stall: OPEN_TIMEOUT, ..Settings::default() };
+        let settings = StreamSettings { open_stall: OPEN_TIMEOUT, ..StreamSettings::default() };
         Ok(CameraChoice { settings, ..CameraChoice::new(Load::new(model)) })
     },
 };

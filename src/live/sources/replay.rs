@@ -2,7 +2,7 @@
 
 use super::super::CameraChoice;
 use super::super::source_kind::{OpenError, Playback, SourceKind};
-use crate::camera::Settings;
+use crate::camera::StreamSettings;
 use crate::sequence::replay::{Replay, ReplayOptions, ReplaySettings};
 use std::path::Path;
 use std::time::Duration;
@@ -31,11 +31,11 @@ pub(super) static KIND: SourceKind = SourceKind {
         }
         let once = request.playback == Playback::Once;
         let play = ReplaySettings { looped: !once, end: once, speed: 1.0 };
-        let settings = Settings {
+        let settings = StreamSettings {
             lossless: true,
             stall: PATIENCE,
             open_stall: PATIENCE,
-            ..Settings::default()
+            ..StreamSettings::default()
         };
         // It may be paused for any time.
         request.rig.sync.max_wait_us = None;

@@ -25,7 +25,7 @@ pub enum ImportError {
         /// What is wrong with it, and what to do.
         why: String,
     },
-    /// Nothing in the format tells how long the frames were exposed.
+    /// Nothing in the format states how long the frames were exposed.
     #[error(
         "{}: the exposure time of its frames is unknown: give it with --exposure-us MICROSECONDS, \
          or with --contiguous if the exposures follow each other without a gap",

@@ -69,7 +69,7 @@ impl Stamp {
     }
 }
 
-/// How long frames were exposed, where the recording does not tell.
+/// How long frames were exposed, where the recording does not state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameExposure {
     /// All of them this long, in microseconds.
@@ -80,7 +80,7 @@ pub enum FrameExposure {
 }
 
 /// What a user states about a recording. The default states nothing: what the format leaves open
-/// is an error where it cannot be told from the data.
+/// is an error where the data do not show it.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// How long frames were exposed. Exposures that the recording has come first.

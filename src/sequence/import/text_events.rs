@@ -15,7 +15,7 @@ pub(super) struct TextEvents {
     pub(super) unreadable: usize,
     /// Size of the sensor, if the first line has it.
     pub(super) sensor: Option<Size>,
-    /// How the columns and their unit were told.
+    /// How the columns and their unit were recognised.
     pub(super) remark: String,
 }
 
@@ -100,7 +100,7 @@ fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Column
             return Err(unclear("the columns given lack one of x, y, t and p"));
         }
     }
-    let at = guess(&table.sample).ok_or_else(|| unclear("its columns cannot be told"))?;
+    let at = guess(&table.sample).ok_or_else(|| unclear("its columns cannot be recognised"))?;
     Ok(Columns { at, unit: None, origin: "guessed" })
 }
 

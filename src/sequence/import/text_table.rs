@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 
-/// Lines from which the form of a file is told.
+/// Lines from which the format of a file is guessed.
 const SAMPLE: usize = 500;
 
 /// A number as it is written: whole numbers keep all digits.

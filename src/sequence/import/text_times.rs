@@ -33,7 +33,7 @@ const END: &[&str] = &["exposure_end", "end", "exp_end", "t_end", "end_timestamp
 const STAMP: &[&str] = &["t", "ts", "time", "timestamp", "timestamps", "stamp"];
 const EXPOSURE: &[&str] = &["exposure", "exposure_time", "exp", "exposure_duration"];
 
-/// Reads a file; also returns how its columns and their unit were told.
+/// Reads a file; also returns how its columns and their unit were recognised.
 pub(super) fn read(
     path: &Path,
     options: &ImportOptions,
@@ -109,7 +109,7 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     let unclear = || {
         ImportError::content(
             path,
-            "its columns cannot be told: give it a header, such as name,timestamp_us,exposure_us",
+            "its columns cannot be recognised: give it a header, such as name,timestamp_us,exposure_us",
         )
     };
     let first = table.sample.first().ok_or_else(unclear)?;

@@ -150,7 +150,7 @@ impl<B: AutodiffBackend> San<B> {
         let Some(layer) = self.layer(name) else { return x };
         let (k, pad) = (layer.kernel, layer.kernel / 2);
         let (weight, bias) = (layer.weight.clone(), Some(layer.bias.clone()));
-        if self.offsets == Offsets::Rigid {
+        if self.offsets == Offsets::Zero {
             let options = ConvOptions::new([1, 1], [pad, pad], [1, 1], 1);
             // The sigmoid of a zero logit is one half.
             return conv2d(x, weight.mul_scalar(0.5), bias, options);

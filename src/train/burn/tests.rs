@@ -85,19 +85,19 @@ fn supervised_gradients_match_the_cpu_at_every_ratio() {
         .map(|(seed, e)| labelled(INPUT, seed, e, IMAGE));
     let batch =
         Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 5.0 } };
-    compare(INPUT, Offsets::Free, None, batch);
+    compare(INPUT, Offsets::Learned, None, batch);
     let batch = Batch::Labelled {
         samples: &samples[1..2],
         criterion: Criterion::L1 { motion_weight: 5.0 },
     };
-    compare(INPUT, Offsets::Rigid, None, batch);
+    compare(INPUT, Offsets::Zero, None, batch);
 }
 
 #[test]
 fn gradients_through_the_event_prior_match_the_cpu() {
     let samples = [labelled(EventInput::Prior, 40, EVENTS, IMAGE)];
     let batch = Batch::Labelled { samples: &samples, criterion: Criterion::LogMse };
-    compare(EventInput::Prior, Offsets::Free, None, batch);
+    compare(EventInput::Prior, Offsets::Learned, None, batch);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn gradients_of_both_published_stages_match_the_cpu() {
     };
     let samples = [sample(100), sample(200)];
     let objective = Objective::default();
-    compare(INPUT, Offsets::Free, None, Batch::Unlabelled { samples: &samples[..1], objective });
+    compare(INPUT, Offsets::Learned, None, Batch::Unlabelled { samples: &samples[..1], objective });
     let batch = Batch::Unlabelled { samples: &samples, objective };
-    compare(INPUT, Offsets::Free, Some(&parameters(INPUT, 7)), batch);
+    compare(INPUT, Offsets::Learned, Some(&parameters(INPUT, 7)), batch);
 }

@@ -33,11 +33,11 @@ use resample::{downsample, pool, unpool, upsample};
 pub enum Offsets {
     /// Learned offsets, as published.
     #[serde(rename = "learned", alias = "free", alias = "Free")]
-    Free,
+    Learned,
     /// Offsets fixed at zero, whatever the parameters are: plain convolutions with half their
     /// weight (the mask of a zero logit), which cost less. The offset parameters get no derivative.
     #[serde(rename = "zero", alias = "rigid", alias = "Rigid")]
-    Rigid,
+    Zero,
 }
 
 /// One input of the network.
@@ -155,8 +155,8 @@ impl Encoder {
 
 /// The convolution after the fusion: deformable, or with zero offsets.
 enum Joint {
-    Rigid(Box<Conv>),
-    Free(Box<(Conv, Deform)>),
+    Plain(Box<Conv>),
+    Deformable(Box<(Conv, Deform)>),
 }
 
 /// Intermediate results that the backward pass reads.
@@ -205,8 +205,8 @@ impl Net {
             let dcn = format!("{name}.dcn");
             let joint = match offsets {
                 // The sigmoid of a zero logit is one half.
-                Offsets::Rigid => Joint::Rigid(Box::new(conv(&dcn, 0.5))),
-                Offsets::Free => Joint::Free(Box::new((
+                Offsets::Zero => Joint::Plain(Box::new(conv(&dcn, 0.5))),
+                Offsets::Learned => Joint::Deformable(Box::new((
                     conv(&format!("{dcn}.conv_offset_mask"), 1.0),
                     Deform::new(isa, parameters, layout.slot(&dcn)),
                 ))),
@@ -245,8 +245,8 @@ impl Net {
         for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
             let (out, fused) = fusion.run(&events.features[i], &image.features[i], *pad);
             let (skip, offsets) = match joint {
-                Joint::Rigid(conv) => (conv.run(&out, 0, false), None),
-                Joint::Free(both) => {
+                Joint::Plain(conv) => (conv.run(&out, 0, false), None),
+                Joint::Deformable(both) => {
                     let (offsets, deform) = both.as_ref();
                     let offsets = offsets.run(&out, 0, false);
                     (deform.run(&out, &offsets), Some(offsets))
@@ -323,18 +323,18 @@ impl Net {
             let (fused, out, offsets) = &saved.joined[i];
             let d = skips[i].padded(*pad);
             let by_out = match (joint, offsets) {
-                (Joint::Free(both), Some(offsets)) => {
+                (Joint::Deformable(both), Some(offsets)) => {
                     let (conv, deform) = both.as_ref();
                     let (mut by_out, shifts) = deform.backward(out, offsets, &d, *pad, gradient);
                     conv.weights(out, &shifts, gradient);
                     by_out.add(&conv.input(&shifts, 0));
                     by_out
                 }
-                (Joint::Rigid(conv), _) => {
+                (Joint::Plain(conv), _) => {
                     conv.weights(out, &d, gradient);
                     conv.input(&d, 0)
                 }
-                (Joint::Free(_), None) => continue,
+                (Joint::Deformable(_), None) => continue,
             };
             let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
             let (to_event, to_image) = fusion.backward(events, image, fused, &by_out, gradient);

@@ -103,7 +103,7 @@ pub(super) fn size(
     let Some(stated) = known.stated else {
         let Some(candidate) = known.frame_size.or(shown) else {
             // Events alone.
-            return extent.ok_or_else(|| format!("nothing tells the event sensor's size: {add}"));
+            return extent.ok_or_else(|| format!("the event sensor's size is unknown: {add}"));
         };
         let Some(extent) = extent else { return Ok(candidate) };
         let within = Size::new(extent.width * 2, extent.height * 2);
@@ -181,7 +181,7 @@ mod tests {
         // The header states too little; the frames agree with the events.
         assert_eq!(found(Some(Size::new(24, 16)), &[frame(48, 32)], &all), Ok(sensor));
         assert!(found(Some(Size::new(24, 16)), &[frame(24, 16)], &all).is_err());
-        // Nothing tells whether a frame's pixel is an event's.
+        // It is unknown whether a frame's pixel is an event's.
         assert!(found(None, &[frame(96, 64)], &all).is_err());
         assert!(found(None, &[frame(24, 16)], &all).is_err());
         assert!(found(None, &[], &Extent::default()).is_err());

@@ -107,7 +107,7 @@ impl Window {
 
     /// Replaces the current source.
     pub(super) fn open(&mut self, name: Sources) {
-        if self.recorder.running(&self.session.tap) {
+        if self.recorder.running(&self.session.rig_handle) {
             self.toast.notify(toast::Kind::Bad, "Stop the recording before you change the source.");
             return;
         }
@@ -120,7 +120,7 @@ impl Window {
         self.pictures.clear();
         self.quality.reset();
         self.edits.clear();
-        self.wish = None;
+        self.sent_request = None;
         self.session.open(name);
     }
 

@@ -30,7 +30,7 @@ struct Folder {
 
 /// Determines the contrast thresholds of files.
 #[derive(Debug, Default)]
-pub struct Contrasts {
+pub struct FileThresholds {
     given: Option<Thresholds>,
     /// Ignore manifests and stored values.
     estimate: bool,
@@ -38,7 +38,7 @@ pub struct Contrasts {
     folders: BTreeMap<PathBuf, Folder>,
 }
 
-impl Contrasts {
+impl FileThresholds {
     /// Uses the thresholds `given` by the user, if any, for all files.
     pub fn new(given: Option<Thresholds>) -> Self {
         Self { given, ..Self::default() }
@@ -87,7 +87,7 @@ impl Contrasts {
 /// Number of pairs that the thresholds of a whole recording are estimated from.
 const PAIRS: usize = 24;
 
-impl Contrasts {
+impl FileThresholds {
     /// The thresholds of a recording: a file, or a folder whose files come from one camera.
     /// Unreadable pairs are skipped.
     pub fn of_recording(&mut self, recording: &Path) -> Contrast {
