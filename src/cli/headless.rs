@@ -181,10 +181,7 @@ fn print_text(report: &Report) {
     println!("restoration {} (p50 / p95 / max)", ms(n.restore));
     println!("latency     {} from the end of the exposure", ms(n.latency));
     println!("path        {} from the arrival of the frame", ms(n.path));
-    println!(
-        "queued      {} packets, {} + {} exposures",
-        r.packets_queued, r.exposures_queued, n.queued
-    );
+    println!("queued      {} packets, {} exposures", r.packets_queued, r.exposures_queued);
     println!("skipped     {}", skipped(&n.drops.unexplained(&r.lost)));
     let lost = if r.lost.is_empty() { "nothing".to_owned() } else { list(&r.lost) };
     println!("lost        {lost}");
@@ -206,7 +203,6 @@ fn print_text(report: &Report) {
 fn skipped(drops: &Drops) -> String {
     let places = [
         (drops.source, "lost before this program for an unknown cause"),
-        (drops.queue, "the queue was full"),
         (drops.engine, "a newer one was restored"),
         (drops.display, "a newer one was shown"),
         (drops.failed, "could not be restored"),

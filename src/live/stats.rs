@@ -23,8 +23,6 @@ const MAX_US: u64 = 60_000_000;
 pub struct Drops {
     /// Missing in the source's sequence numbers: lost in the camera or on the bus.
     pub source: u64,
-    /// Dropped because the queue behind the source was full.
-    pub queue: u64,
     /// Dropped because the engine was busy with an earlier exposure.
     pub engine: u64,
     /// Restored, but dropped because the window was busy.
@@ -47,7 +45,7 @@ impl Drops {
 
     /// The sum of all drops.
     pub fn total(&self) -> u64 {
-        self.source + self.queue + self.engine + self.display + self.failed
+        self.source + self.engine + self.display + self.failed
     }
 }
 
@@ -83,8 +81,6 @@ pub struct Snapshot {
     pub path: Times,
     /// Lost exposures, by place.
     pub drops: Drops,
-    /// Exposures that wait in the queue behind the source.
-    pub queued: usize,
     /// Events per second in the last exposure.
     pub event_rate: f64,
 }
@@ -162,11 +158,6 @@ impl Stats {
     /// Lets `count` add to the drop counters.
     pub fn dropped(&self, count: impl FnOnce(&mut Drops)) {
         self.with(|s| count(&mut s.snapshot.drops));
-    }
-
-    /// Sets the number of exposures that wait behind the source.
-    pub fn queued(&self, count: usize) {
-        self.with(|s| s.snapshot.queued = count);
     }
 
     /// Clears the time histograms, for example after the image size changed.

@@ -3,7 +3,7 @@
 use crate::camera::DropSnapshot;
 use crate::event::Contrast;
 use crate::formats::input;
-use crate::rig::sync::LostRange;
+use crate::time::RangeUs;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -86,7 +86,7 @@ pub struct Progress {
     /// The first [`LISTED_FILES`] of them, with the time ranges in which events are missing. If
     /// there are more than [`LISTED_GAPS`] gaps, the last one is extended to cover the rest. Empty
     /// while a recording runs: [`super::recorder::Recorder::progress`] has counts only.
-    pub missing: Vec<(String, Vec<LostRange>)>,
+    pub missing: Vec<(String, Vec<RangeUs>)>,
     /// Number of files with an exposure in which the camera itself lost events, at unknown times.
     pub lossy_total: u64,
     /// The first [`LISTED_FILES`] of them; empty while a recording runs.
@@ -111,7 +111,7 @@ impl Progress {
 }
 
 /// Keeps [`LISTED_GAPS`] gaps; the last one is extended to cover the rest.
-pub(crate) fn bound_gaps(gaps: &mut Vec<LostRange>) {
+pub(crate) fn bound_gaps(gaps: &mut Vec<RangeUs>) {
     let end = gaps.iter().map(|gap| gap.until_us).max();
     gaps.truncate(LISTED_GAPS);
     if let (Some(last), Some(end)) = (gaps.last_mut(), end) {

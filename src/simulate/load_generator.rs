@@ -1,7 +1,7 @@
 //! A load generator: a simulated rig at any data rate. It renders a loop in advance and plays it
 //! through the same threads, channels and clocks as a real camera, to measure the data path.
 
-use super::sim_camera::Sizes;
+use super::sim_name::Sizes;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
     EventPacket, FramePacket, FrameTiming, Identity, Packet, Value,

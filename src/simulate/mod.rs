@@ -19,6 +19,7 @@ mod sampling;
 mod scene;
 mod sensor_settings;
 pub mod sim_camera;
+pub mod sim_name;
 mod texture;
 
 pub use demo_scene::demo_scene;

@@ -6,7 +6,7 @@
 pub mod range;
 mod units;
 
-pub use range::TimeRange;
+pub use range::{RangeUs, TimeRange};
 pub use units::{EventTimes, TimeUnit};
 
 use std::cmp::Ordering;

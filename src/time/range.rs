@@ -1,4 +1,4 @@
-//! A range of time.
+//! Ranges of time.
 
 /// A time range in microseconds; the start is inclusive, the end exclusive.
 ///
@@ -31,4 +31,14 @@ impl TimeRange {
     pub fn at(self, fraction: f64) -> f64 {
         self.start_us + fraction * self.duration_us()
     }
+}
+
+/// A time range in whole microseconds of one clock, `[from_us, until_us)`: of stored events, and
+/// of those that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RangeUs {
+    /// First microsecond of the range.
+    pub from_us: i64,
+    /// First microsecond after the range.
+    pub until_us: i64,
 }

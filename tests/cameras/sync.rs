@@ -9,8 +9,8 @@
 use gem_live::camera::{DropCause, DropUnit, Drops, EventPacket};
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
-use gem_live::rig::sync::{LostRange, SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
-use gem_live::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp, Unwrap};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
+use gem_live::time::{ClockMap, EventClock, FrameClock, HostClock, RangeUs, Timestamp, Unwrap};
 use proptest::prelude::*;
 
 const SENSOR: Size = Size::new(8, 4);
@@ -29,7 +29,7 @@ fn event(t_us: i64) -> Event {
 }
 
 /// One event every 7 us.
-fn truth(span: LostRange) -> Vec<Event> {
+fn truth(span: RangeUs) -> Vec<Event> {
     (span.from_us..span.until_us).filter(|t| t % 7 == 0).map(event).collect()
 }
 
@@ -39,7 +39,7 @@ fn packet(epoch: u32, from_us: i64, until_us: i64) -> EventPacket {
         from: at(from_us),
         until: at(until_us),
         arrived: host(0),
-        events: truth(LostRange { from_us, until_us }).into(),
+        events: truth(RangeUs { from_us, until_us }).into(),
         edges: Vec::new(),
         sensor: SENSOR,
         lost_since: None,
@@ -63,22 +63,22 @@ fn settings() -> SyncSettings {
 }
 
 /// The missing parts of `span` after the packets `received`: a model with a resolution of 1 us.
-fn missing_ranges(span: LostRange, received: &[LostRange]) -> Vec<LostRange> {
-    let mut gaps: Vec<LostRange> = Vec::new();
+fn missing_ranges(span: RangeUs, received: &[RangeUs]) -> Vec<RangeUs> {
+    let mut gaps: Vec<RangeUs> = Vec::new();
     for us in span.from_us..span.until_us {
         if received.iter().any(|g| (g.from_us..g.until_us).contains(&us)) {
             continue;
         }
         match gaps.last_mut() {
             Some(gap) if gap.until_us == us => gap.until_us = us + 1,
-            _ => gaps.push(LostRange { from_us: us, until_us: us + 1 }),
+            _ => gaps.push(RangeUs { from_us: us, until_us: us + 1 }),
         }
     }
     gaps
 }
 
-fn check(synced: &SyncedExposure, received: &[LostRange]) {
-    let span = LostRange { from_us: synced.from.us(), until_us: synced.frame.end.us() };
+fn check(synced: &SyncedExposure, received: &[RangeUs]) {
+    let span = RangeUs { from_us: synced.from.us(), until_us: synced.frame.end.us() };
     let gaps = missing_ranges(span, received);
     assert_eq!(synced.missing, gaps, "frame {}", synced.frame.sequence);
     let inside = |e: &Event| gaps.iter().any(|g| (g.from_us..g.until_us).contains(&e.t_us));
@@ -193,13 +193,13 @@ proptest! {
     fn each_frame_is_output_once_in_order_with_its_available_events(pushes in stream()) {
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let mut received: Vec<LostRange> = Vec::new();
+        let mut received: Vec<RangeUs> = Vec::new();
         let mut out: Vec<SyncedExposure> = Vec::new();
         let (mut frames_in, mut until) = (0_u64, i64::MIN);
         for push in pushes {
             match push {
                 Push::Events(from_us, until_us) => {
-                    received.push(LostRange { from_us, until_us });
+                    received.push(RangeUs { from_us, until_us });
                     until = until.max(until_us);
                     buffer.push_events(packet(0, from_us, until_us));
                 }
@@ -262,7 +262,7 @@ proptest! {
         }
         let drops = Drops::default();
         let mut buffer = SyncBuffer::new(settings(), drops.clone());
-        let mut received: Vec<Vec<LostRange>> = vec![Vec::new(); 4];
+        let mut received: Vec<Vec<RangeUs>> = vec![Vec::new(); 4];
         let (mut frames_in, mut now, mut out) = (0_u64, 0, Vec::<SyncedExposure>::new());
         for (epoch, push) in all {
             match push {
@@ -270,7 +270,7 @@ proptest! {
                     // Packets from an earlier epoch are late.
                     if epoch >= now {
                         now = epoch;
-                        received[epoch as usize].push(LostRange { from_us, until_us });
+                        received[epoch as usize].push(RangeUs { from_us, until_us });
                     }
                     buffer.push_events(packet(epoch, from_us, until_us));
                 }
@@ -364,7 +364,7 @@ fn a_full_buffer_counts_drops_and_marks_the_exposure_incomplete() {
         assert!(buffer.stats().held_events <= 20_000);
     }
     let lost = drops.get(DropCause::Buffer, DropUnit::Events);
-    let all = truth(LostRange { from_us: 0, until_us: 1_000_000 }).len() as u64;
+    let all = truth(RangeUs { from_us: 0, until_us: 1_000_000 }).len() as u64;
     assert_eq!(lost + buffer.stats().held_events as u64 + buffer.stats().unused_events, all);
     assert!(lost > 0);
     buffer.push_frame(frame(0, 0, 10_000, 990_000));
@@ -382,8 +382,8 @@ fn a_clock_reset_releases_old_frames_with_their_available_events() {
     assert!(buffer.pop(host(0)).is_none());
     buffer.push_events(packet(1, 0, 700));
     let old = buffer.pop(host(0)).unwrap();
-    assert_eq!(old.missing, [LostRange { from_us: 500, until_us: 900 }]);
-    assert_eq!(old.events, truth(LostRange { from_us: 100, until_us: 500 }));
+    assert_eq!(old.missing, [RangeUs { from_us: 500, until_us: 900 }]);
+    assert_eq!(old.events, truth(RangeUs { from_us: 100, until_us: 500 }));
     buffer.push_frame(frame(1, 0, 50, 600));
     let new = buffer.pop(host(0)).unwrap();
     assert!(new.is_complete());
@@ -398,7 +398,7 @@ fn a_frame_without_events_is_released_after_the_maximum_wait() {
     buffer.push_frame(frame(0, 0, 0, 100));
     assert!(buffer.pop(host(1000)).is_none());
     let synced = buffer.pop(host(1001)).unwrap();
-    assert_eq!(synced.missing, [LostRange { from_us: 0, until_us: 100 }]);
+    assert_eq!(synced.missing, [RangeUs { from_us: 0, until_us: 100 }]);
     assert_eq!(buffer.stats().incomplete, 1);
 }
 

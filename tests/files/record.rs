@@ -10,12 +10,12 @@ use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops,
 use gem_live::event::Event;
 use gem_live::formats::npz::Packing;
 use gem_live::image::{ImageU8, Size};
-use gem_live::rig::sync::{LostRange, SyncSettings, SyncedExposure, TimedFrame};
+use gem_live::rig::sync::{SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
 use gem_live::sequence::replay::{Replay, ReplaySettings, UNPACED};
 use gem_live::sequence::{Manifest, Pair, SessionInfo, StopReason};
-use gem_live::time::Timestamp;
+use gem_live::time::{RangeUs, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -143,7 +143,7 @@ fn exposures_of_two_epochs_are_not_paired_and_gaps_are_listed() {
     recorder.push(synced(0, 0));
     recorder.push(synced(1, 1));
     let mut incomplete = Arc::unwrap_or_clone(synced(2, 1));
-    let gap = LostRange { from_us: 21_000, until_us: 22_000 };
+    let gap = RangeUs { from_us: 21_000, until_us: 22_000 };
     incomplete.missing.push(gap);
     incomplete.events.retain(|e| !(gap.from_us..gap.until_us).contains(&e.t_us));
     incomplete.lossy = true;
@@ -443,7 +443,7 @@ fn the_manifest_of_a_long_recording_stays_small_and_counts_everything() {
     for i in 0..3000 {
         let mut incomplete = Arc::unwrap_or_clone(synced(i, 0));
         let start = incomplete.frame.start.us();
-        let gap = |k: i64| LostRange { from_us: start + k * 100, until_us: start + k * 100 + 50 };
+        let gap = |k: i64| RangeUs { from_us: start + k * 100, until_us: start + k * 100 + 50 };
         incomplete.missing = (0..30).map(gap).collect();
         incomplete.lossy = true;
         recorder.push(Arc::new(incomplete));

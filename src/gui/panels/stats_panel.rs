@@ -31,7 +31,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
         if let Some(buffer) = &report.buffer {
             row(ui, "Sync buffer", buffered(buffer));
         }
-        row(ui, "Engine queue", counted((report.exposures_queued + stats.queued) as u64, "frame"));
+        row(ui, "Engine queue", counted(report.exposures_queued as u64, "frame"));
     });
     synchronisation(&report, ui);
     drops(window, ui, &stats);
@@ -132,7 +132,6 @@ fn drops(window: &Window, ui: &mut Ui, stats: &Snapshot) {
     let causes = [
         ("Camera or cable", d.source),
         ("Pipeline behind", skipped),
-        ("Queue full", d.queue),
         ("Engine busy", d.engine),
         ("Window busy", d.display),
         ("Restore failed", d.failed),

@@ -2,7 +2,8 @@
 
 use super::super::CameraChoice;
 use super::super::source_kind::{OpenError, SourceKind};
-use crate::simulate::sim_camera::{Sim, SimName};
+use crate::simulate::sim_camera::Sim;
+use crate::simulate::sim_name::SimName;
 
 pub(super) static KIND: SourceKind = SourceKind {
     name: "sim",

@@ -16,7 +16,7 @@ use super::offset_search::{Best, Comparison, Row, Seen};
 use super::pixel_history::Samples;
 use crate::camera::EventPacket;
 use crate::image::ImageU8;
-use crate::time::{ClockMap, EventClock, FrameClock, Timestamp};
+use crate::time::{ClockMap, EventClock, FrameClock, TimeRange, Timestamp};
 use std::collections::VecDeque;
 
 /// Step between the offsets that are tried before and after a first result, in microseconds: up to
@@ -169,20 +169,20 @@ impl ContentSync {
         };
         let span = |seen: &Seen| {
             let start_us = rough.map_us(seen.start.us() as f64);
-            (start_us, start_us + seen.exposure_us as f64)
+            TimeRange::new(start_us, start_us + seen.exposure_us as f64)
         };
         let (early, late) = (span(first), span(second));
-        if (self.until_us as f64) < late.1 + row.reach_us() + LONGEST_US as f64 {
+        if (self.until_us as f64) < late.end_us + row.reach_us() + LONGEST_US as f64 {
             return None;
         }
         let frames = self.pending.take()?;
         // With missing events, a pixel would show a wrong change.
-        let whole = early.0 + row.first_us() >= self.from_us as f64;
+        let whole = early.start_us + row.first_us() >= self.from_us as f64;
         whole.then(|| Comparison::new(frames, (early, late), row))
     }
 
     fn conclude(&mut self, comparison: Comparison) {
-        let (early_us, best) = (comparison.early.0, comparison.best());
+        let (early_us, best) = (comparison.early.start_us, comparison.best());
         let (first, second) = comparison.frames;
         if let Some(Best { offset_us, weight }) = best
             && weight * WORST_US * WORST_US >= 1.0

@@ -5,6 +5,8 @@
 //! half a step after the last event. Holding the intensity at the last event, as a plain sum of
 //! events does, makes it late by half a threshold, which is milliseconds at slow edges.
 
+use crate::time::TimeRange;
+
 /// An event of one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fired {
@@ -14,9 +16,6 @@ pub(super) struct Fired {
 
 /// Longest time that the change of one threshold step is assumed to take, in microseconds.
 pub(super) const LONGEST_US: i64 = 100_000;
-
-/// A time range, in microseconds.
-pub(super) type Stretch = (f64, f64);
 
 /// A linear change of log intensity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,8 +67,8 @@ fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
 
 /// Two time ranges, shifted together by `N` offsets.
 pub(super) struct Shifted<'a, const N: usize> {
-    pub(super) early: Stretch,
-    pub(super) late: Stretch,
+    pub(super) early: TimeRange,
+    pub(super) late: TimeRange,
     /// Offsets in microseconds, ascending.
     pub(super) by_us: &'a [f64; N],
 }
@@ -86,8 +85,9 @@ pub(super) fn changes<const N: usize>(
 ) -> bool {
     let Shifted { early, late, by_us } = *shifted;
     let (Some(first_us), Some(last_us)) = (by_us.first(), by_us.last()) else { return false };
-    let (begin_us, end_us) = (early.0 + first_us, late.1 + last_us);
-    let mut notes = [early.0, early.1, late.0, late.1].map(|us| Note::<N>::new(us, by_us));
+    let (begin_us, end_us) = (early.start_us + first_us, late.end_us + last_us);
+    let mut notes = [early.start_us, early.end_us, late.start_us, late.end_us]
+        .map(|us| Note::<N>::new(us, by_us));
     let (mut touched, mut light) = (false, Light { at_us: begin_us, ..Light::default() });
     ramps(fired, |ramp| {
         if ramp.until_us <= begin_us || ramp.from_us >= end_us {
@@ -113,7 +113,7 @@ pub(super) fn changes<const N: usize>(
     }
     light.walk(f64::INFINITY, &mut notes);
     let [a, b, c, d] = &notes;
-    let per_us = (1.0 / (early.1 - early.0), 1.0 / (late.1 - late.0));
+    let per_us = (1.0 / early.duration_us(), 1.0 / late.duration_us());
     let areas = a.areas.iter().zip(&b.areas).zip(c.areas.iter().zip(&d.areas));
     for (change, ((a, b), (c, d))) in out.iter_mut().zip(areas) {
         let of = |a: f64, b: f64, c: f64, d: f64| (d - c) * per_us.1 - (b - a) * per_us.0;
@@ -187,7 +187,7 @@ mod tests {
 
     const BY_US: [f64; 3] = [-5_000.0, 0.0, 5_000.0];
 
-    fn changed(fired: &[(i64, bool)], early: Stretch, late: Stretch) -> Option<[[f64; 2]; 3]> {
+    fn changed(fired: &[(i64, bool)], early: TimeRange, late: TimeRange) -> Option<[[f64; 2]; 3]> {
         let fired: Vec<Fired> =
             fired.iter().map(|(t_us, on)| Fired { t_us: *t_us, on: *on }).collect();
         let (shifted, mut out) = (Shifted { early, late, by_us: &BY_US }, [[0.0; 2]; 3]);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn events_far_from_both_exposures_change_nothing() {
-        let (early, late) = ((0.0, 20_000.0), (40_000.0, 60_000.0));
+        let (early, late) = (TimeRange::new(0.0, 20_000.0), TimeRange::new(40_000.0, 60_000.0));
         assert_eq!(changed(&[], early, late), None);
         assert_eq!(changed(&[(-300_000, true), (500_000, false)], early, late), None);
     }
@@ -230,11 +230,12 @@ mod tests {
             let climbed = |r: &Ramp| ((us - r.from_us) / (r.until_us - r.from_us)).clamp(0.0, 1.0);
             all.iter().map(|r| climbed(r) * r.steps[side]).sum()
         };
-        let mean = |(from, until): Stretch, by: f64, side| {
-            let n = (until - from) as usize;
-            (0..n).map(|i| level(from + by + i as f64 + 0.5, side)).sum::<f64>() / n as f64
+        let mean = |range: TimeRange, by: f64, side| {
+            let n = range.duration_us() as usize;
+            (0..n).map(|i| level(range.start_us + by + i as f64 + 0.5, side)).sum::<f64>()
+                / n as f64
         };
-        let (early, late) = ((5_000.0, 15_000.0), (26_000.0, 46_000.0));
+        let (early, late) = (TimeRange::new(5_000.0, 15_000.0), TimeRange::new(26_000.0, 46_000.0));
         let out = changed(&fired.map(|f| (f.t_us, f.on)), early, late).unwrap();
         for (by_us, change) in BY_US.iter().zip(out) {
             for (side, change) in change.into_iter().enumerate() {

@@ -4,9 +4,9 @@
 //! computed from events, is compared with the change between the frames, pixel by pixel. The offset
 //! with the smallest residual is the result.
 
-use super::intensity::{Fired, LONGEST_US, Shifted, Stretch, changes};
+use super::intensity::{Fired, LONGEST_US, Shifted, changes};
 use super::pixel_history::Samples;
-use crate::time::{FrameClock, Timestamp};
+use crate::time::{FrameClock, TimeRange, Timestamp};
 
 /// Number of offsets on either side of the centre.
 pub(super) const SIDE: usize = 20;
@@ -61,8 +61,8 @@ pub(super) struct Best {
 pub(super) struct Comparison {
     pub(super) frames: (Seen, Seen),
     /// The exposures according to arrival times.
-    pub(super) early: Stretch,
-    late: Stretch,
+    pub(super) early: TimeRange,
+    late: TimeRange,
     row: Row,
     by_us: [f64; TRIED],
     sums: [Sums; TRIED],
@@ -70,7 +70,11 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(frames: (Seen, Seen), (early, late): (Stretch, Stretch), row: Row) -> Self {
+    pub(super) fn new(
+        frames: (Seen, Seen),
+        (early, late): (TimeRange, TimeRange),
+        row: Row,
+    ) -> Self {
         let mut by_us = [0.0; TRIED];
         for (j, by_us) in by_us.iter_mut().enumerate() {
             *by_us = row.around_us + (j as f64 - SIDE as f64) * row.step_us;
@@ -85,7 +89,7 @@ impl Comparison {
         budget: usize,
         scratch: &mut Vec<Fired>,
     ) -> bool {
-        let since_us = self.early.0 + self.by_us[0] - LONGEST_US as f64;
+        let since_us = self.early.start_us + self.by_us[0] - LONGEST_US as f64;
         let shifted = Shifted { early: self.early, late: self.late, by_us: &self.by_us };
         let (first, second) = (&self.frames.0.logs, &self.frames.1.logs);
         let (mut spent, mut steps) = (0, [[0.0; 2]; TRIED]);

@@ -1,23 +1,15 @@
 //! Events, stored by the time ranges that their packets cover.
 
 use crate::event::{Event, EventBuffer, EventPool};
+use crate::time::RangeUs;
 use std::collections::VecDeque;
-
-/// A time range on the event clock, `[from_us, until_us)`, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LostRange {
-    /// First microsecond of the range.
-    pub from_us: i64,
-    /// First microsecond after the range.
-    pub until_us: i64,
-}
 
 /// Neighbouring packets are joined up to this number of events.
 const JOIN: usize = 4096;
 
 #[derive(Debug)]
 struct Chunk {
-    span: LostRange,
+    span: RangeUs,
     events: EventBuffer,
 }
 
@@ -44,7 +36,7 @@ pub(super) struct EventHistory {
 
 impl EventHistory {
     /// Stores the events of a time range, except for parts that are already covered.
-    pub(super) fn insert(&mut self, span: LostRange, mut events: EventBuffer) -> Inserted {
+    pub(super) fn insert(&mut self, span: RangeUs, mut events: EventBuffer) -> Inserted {
         let mut done = Inserted::default();
         let received = events.len();
         events.retain(|e| (span.from_us..span.until_us).contains(&e.t_us));
@@ -57,7 +49,7 @@ impl EventHistory {
         let late = events.partition_point(|e| e.t_us < floor_us);
         done.late = late as u64;
         let mut kept = 0;
-        let fresh = self.missing(LostRange { from_us, until_us: span.until_us });
+        let fresh = self.missing(RangeUs { from_us, until_us: span.until_us });
         // The usual packet follows all others and is stored without a copy.
         if let [only] = fresh.as_slice()
             && *only == span
@@ -76,7 +68,7 @@ impl EventHistory {
         done
     }
 
-    fn place(&mut self, span: LostRange, events: EventBuffer) {
+    fn place(&mut self, span: RangeUs, events: EventBuffer) {
         self.events += events.len();
         let at = self.chunks.partition_point(|c| c.span.from_us < span.from_us);
         if let Some(before) = at.checked_sub(1).and_then(|i| self.chunks.get_mut(i))
@@ -91,7 +83,7 @@ impl EventHistory {
     }
 
     /// The parts of `span` that no packet covers.
-    pub(super) fn missing(&self, span: LostRange) -> Vec<LostRange> {
+    pub(super) fn missing(&self, span: RangeUs) -> Vec<RangeUs> {
         let mut gaps = Vec::new();
         let mut from_us = span.from_us;
         let first = self.chunks.partition_point(|c| c.span.until_us <= span.from_us);
@@ -100,18 +92,18 @@ impl EventHistory {
                 break;
             }
             if chunk.span.from_us > from_us {
-                gaps.push(LostRange { from_us, until_us: chunk.span.from_us });
+                gaps.push(RangeUs { from_us, until_us: chunk.span.from_us });
             }
             from_us = from_us.max(chunk.span.until_us);
         }
         if from_us < span.until_us {
-            gaps.push(LostRange { from_us, until_us: span.until_us });
+            gaps.push(RangeUs { from_us, until_us: span.until_us });
         }
         gaps
     }
 
     /// The events of a time range, in order.
-    pub(super) fn events(&self, span: LostRange) -> EventBuffer {
+    pub(super) fn events(&self, span: RangeUs) -> EventBuffer {
         let first = self.chunks.partition_point(|c| c.span.until_us <= span.from_us);
         let parts = || {
             let chunks = self.chunks.range(first..);
@@ -162,7 +154,7 @@ impl EventHistory {
 }
 
 /// The part of sorted events that lies in `span`.
-pub(super) fn within(events: &[Event], span: LostRange) -> &[Event] {
+pub(super) fn within(events: &[Event], span: RangeUs) -> &[Event] {
     let start = events.partition_point(|e| e.t_us < span.from_us);
     let end = events.partition_point(|e| e.t_us < span.until_us);
     events.get(start..end).unwrap_or(&[])

@@ -4,9 +4,9 @@
 //! by one that is newer than all others. After a clock went back, each packet follows the previous
 //! one, and all of them are older than the newest.
 
-use super::LostRange;
 use super::event_history::Inserted;
 use crate::camera::{DropCause, DropUnit, Drops};
+use crate::time::RangeUs;
 
 /// Largest gap between two successive packets, in microseconds. The packets of a working camera are
 /// never further apart.
@@ -26,7 +26,7 @@ impl LateClassifier {
     /// packets.
     pub(super) fn count(
         &mut self,
-        span: LostRange,
+        span: RangeUs,
         newest_us: Option<i64>,
         done: Inserted,
         drops: &Drops,

@@ -2,9 +2,10 @@
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Drops};
 use crate::event::Event;
-use crate::rig::sync::{LostRange, SyncedExposure};
+use crate::rig::sync::SyncedExposure;
 use crate::sequence::manifest::bound_gaps;
 use crate::sequence::{LISTED_FILES, Progress, SessionInfo, StopReason};
+use crate::time::RangeUs;
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,7 +40,7 @@ pub(super) struct Shared {
 /// Files with missing events, as in [`Progress::missing`] and [`Progress::lossy`].
 #[derive(Debug, Default)]
 struct Incomplete {
-    missing: Vec<(String, Vec<LostRange>)>,
+    missing: Vec<(String, Vec<RangeUs>)>,
     lossy: Vec<String>,
 }
 
@@ -80,7 +81,7 @@ impl Shared {
     }
 
     /// Counts and lists a file with missing events.
-    pub(super) fn add_missing(&self, name: &str, mut gaps: Vec<LostRange>) {
+    pub(super) fn add_missing(&self, name: &str, mut gaps: Vec<RangeUs>) {
         let mut incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
         if incomplete.missing.len() < LISTED_FILES {
             bound_gaps(&mut gaps);

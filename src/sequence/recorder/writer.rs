@@ -6,11 +6,12 @@ use crate::event::Event;
 use crate::formats::npz::Packing;
 use crate::image::ImageU8;
 use crate::panics::caught;
-use crate::rig::sync::{LostRange, SyncedExposure};
+use crate::rig::sync::SyncedExposure;
 use crate::sequence::catalog::{THUMBNAIL_SIDE, shrink};
 use crate::sequence::{
     Lost, MANIFEST, Manifest, PairRef, Shapes, StopReason, THUMBNAIL, file_name,
 };
+use crate::time::RangeUs;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -325,7 +326,7 @@ impl Target {
         self.store.write(&self.folder.join(name), buffer)?;
         let start = first.frame.start.us();
         let gaps = first.missing.iter().filter(|g| g.until_us > start).chain(&second.missing);
-        let gaps: Vec<LostRange> = gaps.copied().collect();
+        let gaps: Vec<RangeUs> = gaps.copied().collect();
         if !gaps.is_empty() {
             self.shared.add_missing(name, gaps);
         }
@@ -366,7 +367,7 @@ fn with_parts<T>(
     let since = second.events.partition_point(|e| e.t_us < a.until_us);
     let events: [&[Event]; 2] =
         [first.exposure_events(), second.events.get(since..).unwrap_or(&[])];
-    let middle = |span: LostRange| span.from_us + (span.until_us - span.from_us) / 2;
+    let middle = |span: RangeUs| span.from_us + (span.until_us - span.from_us) / 2;
     let truths: Vec<(i64, &ImageU8)> = match (&first.frame.truth, &second.frame.truth) {
         (Some(one), Some(two)) => vec![(middle(a), one), (middle(b), two)],
         _ => Vec::new(),

@@ -2,6 +2,7 @@
 
 mod biases;
 mod ffi;
+mod heartbeat;
 mod log;
 mod registers;
 mod wire;
@@ -19,6 +20,7 @@ use crate::image::{ImagePool, Size};
 use crate::time::{EventClock, Timestamp};
 use biases::{Addresses, BiasDials};
 use ffi::{Caer, Info, Open};
+use heartbeat::ImuHeartbeat;
 use registers::{DVS_DROPPED, EDGES_DROPPED, HOST_LOG, MUX, Register};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -196,34 +198,6 @@ struct Camera {
     heartbeat: ImuHeartbeat,
     /// Number of containers dropped by libcaer according to its log.
     log_drops: u64,
-}
-
-/// The steady sample rate of the inertial sensor, whose interruption reveals missing containers.
-#[derive(Debug, Default)]
-struct ImuHeartbeat {
-    last_us: Option<i64>,
-    period_us: Option<i64>,
-}
-
-/// Smallest plausible sample period, in microseconds.
-const MIN_PERIOD_US: i64 = 100;
-
-impl ImuHeartbeat {
-    /// Updates the state with the first and last sample time of a container, in microseconds.
-    /// Returns the last sample time before a gap if the gap is too long for the sensor.
-    fn gap(&mut self, first_us: i64, last_us: i64, samples: usize) -> Option<i64> {
-        let previous_us = self.last_us.replace(last_us);
-        let known = self.period_us;
-        if let Some(steps) = i64::try_from(samples).ok().filter(|n| *n > 1) {
-            let period = ((last_us - first_us) / (steps - 1)).max(MIN_PERIOD_US);
-            self.period_us = Some(period);
-        }
-        // Use the longer period of two containers: a truncated container is unreliable.
-        let (previous_us, period) = (previous_us?, self.period_us?.max(known.unwrap_or(0)));
-        let step = first_us - previous_us;
-        // One or two samples may be late; a container holds at least two.
-        (step * 2 > period * 5).then_some(previous_us)
-    }
 }
 
 fn identity(info: &Info) -> Identity {
