@@ -108,7 +108,7 @@ impl Window {
 
     fn dialogs(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
         match self.dialog {
-            Some(Dialog::Help) => keys::help(ui),
+            Some(Dialog::Help) => super::dialogs::help_dialog::HelpDialog.show(ui),
             Some(Dialog::Sources) => self.sources.show(ui, self.session.fault.as_deref()),
             Some(Dialog::Delete) => self.confirm_delete(ui),
             Some(Dialog::Export) => self.export_dialog(ui),
@@ -174,7 +174,7 @@ impl Window {
                 None => {
                     ui.spinner();
                     ui.add_space(6.0);
-                    let source = super::dialogs::source_dialog::called(&self.session.name);
+                    let source = super::source_kinds::short_name(&self.session.name);
                     ui.label(RichText::new(format!("Opening: {source}")).size(16.0));
                     if self.session.engine() == "starting" {
                         widgets::hint(ui, "Starting the engine.");
@@ -182,13 +182,13 @@ impl Window {
                     ui.request_repaint_after(Duration::from_millis(200));
                 }
                 Some(why) => {
-                    let source = super::dialogs::source_dialog::called(&self.session.name);
+                    let source = super::source_kinds::short_name(&self.session.name);
                     ui.label(RichText::new(format!("No picture from: {source}")).size(16.0));
                     ui.add_space(4.0);
                     ui.set_max_width(640.0);
                     ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
                     ui.add_space(10.0);
-                    if widgets::primary(ui, true, "Choose another source").clicked() {
+                    if widgets::primary_button(ui, true, "Choose another source").clicked() {
                         actions.push(Action::Sources);
                     }
                     ui.request_repaint_after(Duration::from_millis(500));

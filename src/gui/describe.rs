@@ -1,6 +1,6 @@
 //! Reports of the pipeline as words for people.
 
-use super::widgets::thousands;
+use super::text_format::thousands;
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
 
 /// Name of the cause of a drop, for a row of the statistics.

@@ -1,22 +1,25 @@
-//! Keyboard bindings, and the help dialog that lists them.
+//! Keyboard bindings.
 
 use super::action::Action;
 use super::settings::{Tab, View};
-use super::theme;
-use eframe::egui::{self, Key, RichText, Ui};
+use eframe::egui::{Key, Ui};
 
-struct Binding {
-    name: &'static str,
+/// A key and what it does.
+pub(super) struct Binding {
+    /// Name of the key.
+    pub name: &'static str,
     key: Key,
     action: Action,
-    meaning: &'static str,
+    /// What it does, for the help.
+    pub meaning: &'static str,
 }
 
 const fn key(name: &'static str, key: Key, action: Action, meaning: &'static str) -> Binding {
     Binding { name, key, action, meaning }
 }
 
-static PICTURES: [Binding; 14] = [
+/// Keys that change what is shown.
+pub(super) static PICTURES: [Binding; 14] = [
     key("1", Key::Num1, Action::View(View::SideBySide), "side by side"),
     key("2", Key::Num2, Action::View(View::Wipe), "wipe with a draggable divider"),
     key("3", Key::Num3, Action::View(View::Blurry), "blurry only"),
@@ -33,7 +36,8 @@ static PICTURES: [Binding; 14] = [
     key("0", Key::Num0, Action::Fit, "fit to window"),
 ];
 
-static TIME: [Binding; 6] = [
+/// Keys for pausing, stepping and the instant.
+pub(super) static TIME: [Binding; 6] = [
     key("Space", Key::Space, Action::Pause, "pause or resume"),
     key("Right", Key::ArrowRight, Action::Step(1), "next exposure, while paused"),
     key("Left", Key::ArrowLeft, Action::Step(-1), "previous one, in a recording"),
@@ -42,7 +46,8 @@ static TIME: [Binding; 6] = [
     key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
 ];
 
-static TOOLS: [Binding; 13] = [
+/// Keys for panels, dialogs and the program.
+pub(super) static TOOLS: [Binding; 13] = [
     key("O", Key::O, Action::Sources, "open a camera or a recording"),
     key("R", Key::R, Action::Record, "start or stop recording"),
     key("S", Key::S, Action::Snapshot, "save blurry, restored, events"),
@@ -56,16 +61,6 @@ static TOOLS: [Binding; 13] = [
     key("H", Key::H, Action::Help, "this help"),
     key("Esc", Key::Escape, Action::Close, "close dialog or full screen"),
     key("Q", Key::Q, Action::Quit, "quit"),
-];
-
-/// Width of the help's three columns, in points.
-const HELP_WIDTH: f32 = 800.0;
-
-const MOUSE: [(&str, &str); 4] = [
-    ("Wheel", "zoom all pictures"),
-    ("Drag", "pan, or move the divider"),
-    ("Double click", "fit to window"),
-    ("Drop a file", "play a recording or load weights"),
 ];
 
 /// Actions of the keys that were pressed; none while a text field has the focus.
@@ -82,54 +77,6 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
         actions.push(Action::Zoom(1.25));
     }
     actions
-}
-
-/// Draws the help dialog with all key bindings.
-pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let response = theme::dialog(ui, "keys", HELP_WIDTH, |ui| {
-        ui.horizontal(|ui| {
-            ui.heading("Keys");
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Close").clicked() {
-                    actions.push(Action::Close);
-                }
-            });
-        });
-        ui.separator();
-        ui.horizontal_top(|ui| {
-            column(ui, "Pictures", PICTURES.iter().map(|b| (b.name, b.meaning)));
-            ui.add_space(18.0);
-            column(ui, "Tools", TOOLS.iter().map(|b| (b.name, b.meaning)));
-            ui.add_space(18.0);
-            ui.vertical(|ui| {
-                column(ui, "Time", TIME.iter().map(|b| (b.name, b.meaning)));
-                ui.add_space(10.0);
-                column(ui, "Mouse", MOUSE.into_iter());
-            });
-        });
-    });
-    if response.should_close() {
-        actions.push(Action::Close);
-    }
-    actions
-}
-
-fn column<'a>(ui: &mut Ui, name: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {
-    ui.vertical(|ui| {
-        ui.label(RichText::new(name).strong().color(theme::RESTORED));
-        egui::Grid::new(name).num_columns(2).min_row_height(17.0).spacing([12.0, 3.0]).show(
-            ui,
-            |ui| {
-                ui.spacing_mut().interact_size.y = 17.0;
-                for (name, meaning) in rows {
-                    ui.label(RichText::new(name).strong());
-                    ui.label(meaning);
-                    ui.end_row();
-                }
-            },
-        );
-    });
 }
 
 #[cfg(test)]

@@ -21,8 +21,12 @@ mod session;
 mod settings;
 mod settings_file;
 mod snapshot;
+mod source_kinds;
 mod state;
+mod text_format;
 mod theme;
+mod wake;
+mod weights_watch;
 mod widgets;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The running pipeline, and its replacement when another source is chosen.
 
-use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
+use super::wake::Wake;
+use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
     Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts,
@@ -32,7 +33,7 @@ pub(super) struct Recipe {
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
     /// Requests a repaint of the window.
-    pub wake: Arc<dyn Fn() + Send + Sync>,
+    pub wake: Wake,
 }
 
 impl Recipe {
@@ -87,9 +88,9 @@ pub(super) struct Session {
     pub fault: Option<String>,
     recipe: Recipe,
     /// File of the weights; none for the built-in ones.
-    origin: Origin,
+    weights_file: WeightsFile,
     /// Watches that file for changes.
-    watch: Option<Watch>,
+    watch: Option<WeightsWatch>,
     /// Requested weights that may not have been read yet.
     swapping: Option<Swap>,
 }
@@ -111,13 +112,13 @@ impl Session {
         recipe: Recipe,
         file: Option<PathBuf>,
     ) -> Self {
-        let origin = Origin::default();
+        let weights_file = WeightsFile::default();
         if let Some(path) = file {
-            let stamp = Stamp::of(&path);
-            origin.set(path, stamp);
+            let stamp = FileStamp::of(&path);
+            weights_file.set(path, stamp);
         }
         // If the thread cannot be started, weights are only reloaded on request.
-        let watch = Watch::start(origin.clone(), recipe.wake.clone()).ok();
+        let watch = WeightsWatch::start(weights_file.clone(), recipe.wake.clone()).ok();
         Self {
             pipeline: Some(pipeline),
             rig_handle,
@@ -125,7 +126,7 @@ impl Session {
             pending: None,
             fault: None,
             recipe,
-            origin,
+            weights_file,
             watch,
             swapping: None,
         }
@@ -213,13 +214,13 @@ impl Session {
         let done = Arc::new(AtomicBool::new(false));
         self.swapping = Some(Swap { path: path.to_owned(), done: done.clone() });
         let path = path.to_owned();
-        let (weights, origin) = (self.recipe.weights.clone(), self.origin.clone());
+        let (weights, weights_file) = (self.recipe.weights.clone(), self.weights_file.clone());
         let read = move || {
-            let stamp = Stamp::of(&path);
-            let new = weights_dialog::read(&path);
+            let stamp = FileStamp::of(&path);
+            let new = weights_watch::read(&path);
             if let Ok(new) = &new {
                 *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
-                origin.set(path, stamp);
+                weights_file.set(path, stamp);
             }
             done.store(true, Ordering::Release);
             new
@@ -234,8 +235,8 @@ impl Session {
     pub(super) fn poll_weights(&self) -> Option<Result<String, String>> {
         match self.watch.as_ref()?.take()? {
             // The user may have chosen other weights meanwhile.
-            News::Fresh(path, _) if self.origin.path().as_ref() != Some(&path) => None,
-            News::Fresh(path, new) => {
+            Reload::Loaded(path, _) if self.weights_file.path().as_ref() != Some(&path) => None,
+            Reload::Loaded(path, new) => {
                 let mut current =
                     self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new((*new).clone());
@@ -244,13 +245,13 @@ impl Session {
                 }
                 Some(Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned()))
             }
-            News::Broken(why) => Some(Err(why)),
+            Reload::Failed(why) => Some(Err(why)),
         }
     }
 
     /// Name of the weights: their file name, or "built-in".
     pub(super) fn weights(&self) -> String {
-        let file = self.origin.path();
+        let file = self.weights_file.path();
         let name = file.as_ref().and_then(|p| p.file_name());
         name.map_or_else(|| "built-in".to_owned(), |n| n.to_string_lossy().into_owned())
     }

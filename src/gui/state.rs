@@ -4,7 +4,7 @@ use crate::event::Thresholds;
 use crate::gui::dialogs::alignment_state::AlignmentDialog;
 use crate::gui::dialogs::export_state::ExportDialog;
 use crate::gui::dialogs::file_dialog::Chooser;
-use crate::gui::dialogs::source_dialog::Chosen;
+use crate::gui::dialogs::source_dialog::SourceDialog;
 use crate::gui::intro::Intro;
 use crate::gui::panels::recorder_state::RecorderPanel;
 use crate::gui::panels::recordings_state::RecordingsPanel;
@@ -85,7 +85,7 @@ pub(crate) struct Window {
     pub recorder: RecorderPanel,
     pub library: RecordingsPanel,
     pub export: ExportDialog,
-    pub sources: Chosen,
+    pub sources: SourceDialog,
     pub wizard: AlignmentDialog,
     pub chooser: Chooser,
 }
@@ -139,7 +139,7 @@ impl Window {
             recorder: RecorderPanel::default(),
             library: RecordingsPanel::default(),
             export: ExportDialog::default(),
-            sources: Chosen::default(),
+            sources: SourceDialog::default(),
             wizard: AlignmentDialog::default(),
             chooser: Chooser::default(),
         }

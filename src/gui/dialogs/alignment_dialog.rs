@@ -3,8 +3,9 @@
 use super::alignment_run::{Order, Search};
 use crate::gui::action::Action;
 use crate::gui::state::Window;
+use crate::gui::text_format::capitalized;
 use crate::gui::theme;
-use crate::gui::widgets::{self, capital, hint, title, toast};
+use crate::gui::widgets::{self, hint, title, toast};
 use crate::image::Size;
 use crate::live::AlignmentHandleError;
 use crate::rig::align::{AlignSettings, Board};
@@ -101,7 +102,7 @@ impl Window {
         }
         ui.add_space(8.0);
         ui.horizontal(|ui| {
-            if widgets::primary(ui, board.is_some(), "Start").clicked()
+            if widgets::primary_button(ui, board.is_some(), "Start").clicked()
                 && let Some(board) = board
             {
                 self.begin_search(board);
@@ -128,7 +129,7 @@ impl Window {
     fn capture(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let progress = self.wizard.seen.progress.clone();
         let hint_text = if progress.hint.is_empty() { "waiting for frames" } else { progress.hint };
-        title(ui, &capital(hint_text));
+        title(ui, &capitalized(hint_text));
         let found = [Some(progress.in_frame), Some(progress.in_events), None];
         let shown = if self.wizard.seen.alignment.is_some() { 3 } else { 2 };
         ui.horizontal(|ui| {
@@ -166,7 +167,7 @@ impl Window {
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let ready = self.wizard.seen.alignment.is_some();
-                if widgets::primary(ui, ready, "Save and apply").clicked() {
+                if widgets::primary_button(ui, ready, "Save and apply").clicked() {
                     self.store_alignment();
                     actions.push(Action::Close);
                 }

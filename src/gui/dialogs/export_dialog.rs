@@ -101,7 +101,7 @@ impl Window {
         ui.add_space(8.0);
         theme::buttons(ui, |ui| {
             let ready = !export.out.trim().is_empty() && !export.sequences.is_empty();
-            if widgets::primary(ui, ready, "Export").clicked() {
+            if widgets::primary_button(ui, ready, "Export").clicked() {
                 export.start(self.wake.clone());
             }
             if ui.button("Cancel").clicked() {
@@ -141,7 +141,7 @@ impl Window {
         ui.add_space(8.0);
         let mut edit = false;
         theme::buttons(ui, |ui| {
-            if widgets::primary(ui, true, "Done").clicked() {
+            if widgets::primary_button(ui, true, "Done").clicked() {
                 actions.push(Action::Close);
             }
             edit = *kind == Kind::Bad && ui.button("Back to options").clicked();

@@ -2,80 +2,10 @@
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
+use crate::gui::source_kinds::{Argument, SOURCE_KINDS};
 use crate::gui::{theme, widgets};
-use crate::live::{SourceName, Sources};
+use crate::live::Sources;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
-
-/// A kind of source that can be chosen.
-struct Kind {
-    /// Prefix of its name on the command line.
-    prefix: &'static str,
-    /// Name in the dialog.
-    name: &'static str,
-    /// Name in the top bar.
-    short: &'static str,
-    /// Description in the dialog.
-    about: &'static str,
-    /// What may follow the prefix and a colon, if anything.
-    argument: Option<Argument>,
-}
-
-/// Argument of a source.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Argument {
-    Size,
-    Serial,
-    Number,
-    Path,
-}
-
-const KINDS: [Kind; 6] = [
-    Kind {
-        prefix: "sim",
-        name: "Simulated rig",
-        short: "Simulated rig",
-        about: "A moving scene, captured by two simulated cameras with independent clocks. It \
-                has ground truth and needs no hardware.",
-        argument: Some(Argument::Size),
-    },
-    Kind {
-        prefix: "davis",
-        name: "DAVIS camera",
-        short: "DAVIS",
-        about: "Frames and events of one DAVIS346, through libcaer. If it is not connected, the \
-                program waits for it.",
-        argument: Some(Argument::Serial),
-    },
-    Kind {
-        prefix: "genicam",
-        name: "GenICam camera",
-        short: "GenICam",
-        about: "A FLIR or another machine-vision camera, through Aravis.",
-        argument: Some(Argument::Serial),
-    },
-    Kind {
-        prefix: "uvc",
-        name: "Webcam (UVC)",
-        short: "Webcam",
-        about: "Any camera that the operating system lists as a webcam.",
-        argument: Some(Argument::Number),
-    },
-    Kind {
-        prefix: "replay",
-        name: "Recording",
-        short: "Recording",
-        about: "A folder of MS-RBD pairs, or an AEDAT4 file. Files can also be dropped onto the \
-                window.",
-        argument: Some(Argument::Path),
-    },
-    Kind {
-        prefix: "clip",
-        name: "Built-in clip",
-        short: "Built-in clip",
-        about: "A short sequence that is included in the program.",
-        argument: None,
-    },
-];
 
 /// Frame sizes and rates of the simulated rig: as on the command line, and in words. The first one
 /// is the default, the last one has the size of the published rig.
@@ -88,7 +18,7 @@ const SIZES: [(&str, &str); 4] = [
 
 /// State of the dialog.
 #[derive(Default)]
-pub(crate) struct Chosen {
+pub(crate) struct SourceDialog {
     /// Frames and events come from two separate cameras.
     two: bool,
     /// Source names as on the command line: for both or for frames, and for events.
@@ -97,7 +27,7 @@ pub(crate) struct Chosen {
     edited: usize,
 }
 
-impl Chosen {
+impl SourceDialog {
     /// Initialises the dialog with the current source.
     pub(crate) fn begin(&mut self, now: &Sources) {
         self.edited = 0;
@@ -189,7 +119,7 @@ impl Chosen {
                 enter |= edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let open = widgets::primary(ui, sources.is_ok(), "Open").clicked();
+                let open = widgets::primary_button(ui, sources.is_ok(), "Open").clicked();
                 if ui.button("Cancel").clicked() {
                     actions.push(Action::Close);
                 }
@@ -206,7 +136,7 @@ impl Chosen {
         let spec = self.spec().clone();
         let current = spec.split(':').next().unwrap_or_default().to_owned();
         let (two, events) = (self.two, self.two && self.edited == 1);
-        for kind in KINDS.iter().filter(|k| k.fits(two, events)) {
+        for kind in SOURCE_KINDS.iter().filter(|k| k.fits(two, events)) {
             let width = egui::vec2(ui.available_width(), 26.0);
             let selected = current == kind.prefix;
             let label = egui::Button::selectable(selected, kind.name).min_size(width);
@@ -222,7 +152,7 @@ impl Chosen {
     fn options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let spec = self.spec().clone();
         let (prefix, argument) = spec.split_once(':').unwrap_or((&spec, ""));
-        let Some(kind) = KINDS.iter().find(|k| k.prefix == prefix) else { return };
+        let Some(kind) = SOURCE_KINDS.iter().find(|k| k.prefix == prefix) else { return };
         let mut argument = argument.to_owned();
         ui.add(egui::Label::new(kind.about).wrap());
         ui.add_space(8.0);
@@ -288,70 +218,4 @@ fn tidy(spec: &str) -> String {
 
 fn labelled(role: Role, name: &str) -> WidgetInfo {
     WidgetInfo::labeled(role, true, name)
-}
-
-impl Kind {
-    /// Whether it can be used: as the only source, or for frames or events of two cameras.
-    fn fits(&self, two: bool, events: bool) -> bool {
-        let candidates = [self.prefix.to_owned(), format!("{}:x", self.prefix)];
-        let name = candidates.iter().find_map(|name| name.parse::<SourceName>().ok());
-        let fits = |n: &SourceName| match (two, events) {
-            (false, _) => n.has_events(),
-            (true, false) => !n.is_clip(),
-            (true, true) => n.has_events() && !n.is_clip(),
-        };
-        name.is_some_and(|n| fits(&n))
-    }
-}
-
-/// Short name of the sources, for the top bar and messages.
-pub(crate) fn called(sources: &Sources) -> String {
-    match sources {
-        Sources::One(name) => one(name),
-        Sources::Two { frames, events } if frames == events => one(frames),
-        Sources::Two { frames, events } => format!("{} + {}", one(frames), one(events)),
-    }
-}
-
-fn one(name: &SourceName) -> String {
-    let text = name.to_string();
-    let (prefix, argument) = text.split_once(':').unwrap_or((&text, ""));
-    match prefix {
-        "replay" => {
-            let path = std::path::Path::new(argument);
-            let last = path.file_name().map_or(argument.into(), |n| n.to_string_lossy());
-            shortened(&last, LONGEST)
-        }
-        _ => {
-            let known = KINDS.iter().find(|k| k.prefix == prefix);
-            known.map_or_else(|| shortened(&text, LONGEST), |k| k.short.into())
-        }
-    }
-}
-
-/// Longest name of one source, in characters.
-const LONGEST: usize = 22;
-
-/// A name that is cut off after this many characters.
-pub(crate) fn shortened(name: &str, longest: usize) -> String {
-    if name.chars().count() <= longest {
-        return name.to_owned();
-    }
-    name.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn source_names_are_shortened_for_the_top_bar() {
-        let one = |name: &str| Sources::One(name.parse().unwrap());
-        let called = |name: &str| called(&one(name));
-        assert_eq!(called("sim:576x384"), "Simulated rig");
-        assert_eq!(called("clip"), "Built-in clip");
-        assert_eq!(called("replay:/data/walk-003"), "walk-003");
-        let long = called("replay:/data/a-very-long-name-of-a-recording.aedat4");
-        assert_eq!(long.chars().count(), 22, "{long}");
-    }
 }

@@ -2,8 +2,9 @@
 
 use crate::camera::{Control, Value};
 use crate::gui::state::Window;
+use crate::gui::text_format::capitalized;
 use crate::gui::theme;
-use crate::gui::widgets::{capital, hint, title};
+use crate::gui::widgets::{hint, title};
 use crate::live::{self, FILTERS};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ fn is_pair(window: &Window) -> bool {
 /// Draws the section of one camera under its name.
 fn section_of(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
     let source = window.session.source();
-    title(ui, &capital(if group.is_empty() { &source } else { group }));
+    title(ui, &capitalized(if group.is_empty() { &source } else { group }));
     let (advanced, basic): (Vec<Control>, Vec<Control>) =
         section.into_iter().partition(|c| c.expert);
     basic.into_iter().for_each(|control| control_row(window, ui, control));

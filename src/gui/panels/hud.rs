@@ -99,7 +99,7 @@ fn items(window: &Window) -> Vec<Item> {
 /// Name of an engine without the reason why it was chosen.
 fn short(engine: &str) -> String {
     let name = engine.split(" (").next().unwrap_or(engine);
-    crate::gui::widgets::capital(name.strip_prefix("the ").unwrap_or(name))
+    crate::gui::text_format::capitalized(name.strip_prefix("the ").unwrap_or(name))
 }
 
 /// Frame of the strip.

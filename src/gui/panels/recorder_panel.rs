@@ -4,6 +4,7 @@ use crate::gui::action::Action;
 use crate::gui::dialogs::file_dialog::Purpose;
 use crate::gui::settings::Tab;
 use crate::gui::state::Window;
+use crate::gui::text_format;
 use crate::gui::theme;
 use crate::gui::widgets::icons::Icon;
 use crate::gui::widgets::{self, hint, title, toast};
@@ -63,7 +64,7 @@ impl Window {
 
     /// Why no recording can be started now; none if one can.
     pub(crate) fn unrecordable(&self) -> Option<String> {
-        let source = crate::gui::dialogs::source_dialog::called(&self.session.name);
+        let source = crate::gui::source_kinds::short_name(&self.session.name);
         if self.session.opening() {
             Some(format!("{source} is being opened."))
         } else if !self.session.rig_handle.can_record() {
@@ -166,12 +167,12 @@ impl Window {
             let white = egui::Color32::WHITE;
             let colours = [theme::ALERT, white, white];
             let name = "Stop recording";
-            if widgets::signed(ui, true, Icon::Stop, name, name, colours).clicked() {
+            if widgets::labelled_icon_button(ui, true, Icon::Stop, name, name, colours).clicked() {
                 actions.push(Action::Record);
             }
         } else {
             let why = self.unrecordable();
-            let button = widgets::primary(ui, why.is_none(), "Start recording");
+            let button = widgets::primary_button(ui, why.is_none(), "Start recording");
             if button.on_disabled_hover_text(why.unwrap_or_default()).clicked() {
                 actions.push(Action::Record);
             }
@@ -248,9 +249,9 @@ impl Window {
                 let wanted = if self.settings.open_ended { 0 } else { self.settings.frames };
                 let low = frames.is_some_and(|n| n < wanted.max(200));
                 let estimate = frames
-                    .map(|n| format!(", about {}", widgets::counted(n, "frame")))
+                    .map(|n| format!(", about {}", text_format::counted(n, "frame")))
                     .unwrap_or_default();
-                let text = format!("{} free on disk{estimate}", widgets::bytes(free));
+                let text = format!("{} free on disk{estimate}", text_format::bytes(free));
                 let colour = if low { theme::WARNING } else { theme::QUIET };
                 ui.label(RichText::new(text).size(11.5).color(colour));
             }
@@ -266,14 +267,17 @@ impl Window {
             let bar = egui::ProgressBar::new(fraction.min(1.0)).fill(theme::ALERT);
             ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
         } else {
-            ui.label(format!("{} so far", widgets::counted(progress.exposures, "frame")));
+            ui.label(format!("{} so far", text_format::counted(progress.exposures, "frame")));
         }
-        let size = widgets::bytes(progress.bytes);
+        let size = text_format::bytes(progress.bytes);
         let waiting = match progress.waiting {
             0 => String::new(),
-            n => format!(", {} queued", widgets::counted(n, "frame")),
+            n => format!(", {} queued", text_format::counted(n, "frame")),
         };
-        hint(ui, format!("{} written, {size}{waiting}", widgets::counted(progress.pairs, "pair")));
+        hint(
+            ui,
+            format!("{} written, {size}{waiting}", text_format::counted(progress.pairs, "pair")),
+        );
         let problems = [
             (progress.lost, "frames dropped: the disk is too slow"),
             (progress.unpaired, "frames unpaired"),
@@ -300,9 +304,9 @@ fn describe(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
     let place = folder.display();
     let missing = match progress.lost + progress.unpaired {
         0 => String::new(),
-        n => format!(", {} missing", widgets::counted(n, "frame")),
+        n => format!(", {} missing", text_format::counted(n, "frame")),
     };
-    let pairs = format!("{} in {place}{missing}", widgets::counted(progress.pairs, "pair"));
+    let pairs = format!("{} in {place}{missing}", text_format::counted(progress.pairs, "pair"));
     match &progress.ending {
         Some(StopReason::DiskFull) => {
             (toast::Kind::Bad, format!("The disk is full: free some space. {pairs}"))

@@ -3,6 +3,7 @@
 use crate::gui::action::Action;
 use crate::gui::settings::Settings;
 use crate::gui::state::{Dialog, Window};
+use crate::gui::text_format;
 use crate::gui::theme;
 use crate::gui::widgets::{self, hint, toast};
 use crate::live::{SourceName, Sources};
@@ -173,7 +174,7 @@ impl Window {
         }
         if sequence.lost_frames() > 0 {
             line(
-                format!("dropped: {}", widgets::counted(sequence.lost_frames(), "frame")),
+                format!("dropped: {}", text_format::counted(sequence.lost_frames(), "frame")),
                 theme::WARNING,
             );
         }
@@ -181,7 +182,7 @@ impl Window {
             line(broken.clone(), theme::WARNING);
         }
         ui.horizontal(|ui| {
-            if widgets::primary(ui, sequence.frames > 0, "Play").clicked() {
+            if widgets::primary_button(ui, sequence.frames > 0, "Play").clicked() {
                 actions.push(play(&sequence.folder));
             }
             if ui.add_enabled(sequence.frames > 0, egui::Button::new("Export...")).clicked() {
@@ -280,14 +281,14 @@ impl Window {
 fn delete_recording(folder: &Path) -> (toast::Kind, String) {
     match catalog::delete(folder) {
         Ok(deleted) if deleted.kept.is_empty() => {
-            let files = widgets::counted(deleted.files, "file");
-            (toast::Kind::Good, format!("Deleted {files}, {}", widgets::bytes(deleted.bytes)))
+            let files = text_format::counted(deleted.files, "file");
+            (toast::Kind::Good, format!("Deleted {files}, {}", text_format::bytes(deleted.bytes)))
         }
         Ok(deleted) => {
             let text = format!(
                 "Deleted {}; kept {} of other programs in {}",
-                widgets::counted(deleted.files, "file"),
-                widgets::counted(deleted.kept.len() as u64, "file"),
+                text_format::counted(deleted.files, "file"),
+                text_format::counted(deleted.kept.len() as u64, "file"),
                 folder.display()
             );
             (toast::Kind::Good, text)
@@ -304,8 +305,8 @@ fn play(folder: &Path) -> Action {
 fn about(sequence: &Sequence) -> String {
     let seconds = sequence.duration_us as f64 / 1e6;
     {
-        let frames = widgets::counted(sequence.frames, "frame");
-        format!("{frames}, {seconds:.1} s, {}", widgets::bytes(sequence.bytes))
+        let frames = text_format::counted(sequence.frames, "frame");
+        format!("{frames}, {seconds:.1} s, {}", text_format::bytes(sequence.bytes))
     }
 }
 

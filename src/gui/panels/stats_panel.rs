@@ -3,8 +3,9 @@
 use crate::camera::{DropCause, DropSnapshot};
 use crate::gui::describe;
 use crate::gui::state::Window;
+use crate::gui::text_format::{counted, thousands};
 use crate::gui::theme;
-use crate::gui::widgets::{counted, group, hint, row, thousands, title};
+use crate::gui::widgets::{group, hint, row, title};
 use crate::live::{Fact, Snapshot, SourceReport, Times, describe};
 use crate::rig::clock::SyncState;
 use crate::rig::sync::SyncStats;

@@ -1,8 +1,8 @@
 //! The top bar: source, views and tools.
 
 use crate::gui::action::Action;
-use crate::gui::dialogs::source_dialog;
 use crate::gui::settings::{Tab, View};
+use crate::gui::source_kinds;
 use crate::gui::state::{Dialog, Window};
 use crate::gui::theme;
 use crate::gui::widgets;
@@ -35,9 +35,8 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
         _ => longest,
     };
     ui.horizontal(|ui| {
-        let name = source_dialog::called(&window.session.name);
-        let button =
-            egui::Button::new(format!("{}     ", source_dialog::shortened(&name, longest)));
+        let name = source_kinds::short_name(&window.session.name);
+        let button = egui::Button::new(format!("{}     ", source_kinds::truncated(&name, longest)));
         let open = ui.add(button).on_hover_text("open a camera or a recording (O)");
         let ink = ui.style().interact(&open).text_color();
         icons::draw(ui.painter(), Icon::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
@@ -141,7 +140,7 @@ fn record(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         (Icon::Record, [Color32::TRANSPARENT, Color32::from_gray(208), theme::ALERT])
     };
     let why = window.unrecordable().filter(|_| !running);
-    let response = widgets::signed(ui, why.is_none(), icon, &text, name, colours);
+    let response = widgets::labelled_icon_button(ui, why.is_none(), icon, &text, name, colours);
     let response = response
         .on_hover_text("record in the MS-RBD format (R)")
         .on_disabled_hover_text(why.unwrap_or_default());

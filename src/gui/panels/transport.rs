@@ -16,15 +16,17 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, transport: Transport) -> Ve
     let mut actions = Vec::new();
     let paused = window.held;
     ui.horizontal(|ui| {
-        if widgets::sign(ui, true, Icon::Back, "Step back", "Left, while paused").clicked() {
+        if widgets::icon_button(ui, true, Icon::Back, "Step back", "Left, while paused").clicked() {
             pause_first(window, &mut actions);
             actions.push(Action::Step(-1));
         }
         let (icon, name) = if paused { (Icon::Play, "Play") } else { (Icon::Pause, "Pause") };
-        if widgets::sign(ui, true, icon, name, "Space").clicked() {
+        if widgets::icon_button(ui, true, icon, name, "Space").clicked() {
             actions.push(Action::Pause);
         }
-        if widgets::sign(ui, true, Icon::Forward, "Step forward", "Right, while paused").clicked() {
+        if widgets::icon_button(ui, true, Icon::Forward, "Step forward", "Right, while paused")
+            .clicked()
+        {
             pause_first(window, &mut actions);
             actions.push(Action::Step(1));
         }
