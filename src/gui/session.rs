@@ -4,9 +4,9 @@ use super::wake::Wake;
 use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts,
-    Pipeline, Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources,
-    Transport, nothing, open_with_clock, san,
+    Compute, Control, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts, Pipeline,
+    Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources, Transport,
+    nothing, open_with_clock, san,
 };
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,8 @@ pub(super) fn opener(settings: OpenSettings) -> Open {
 
 type Opened = Result<(Pipeline, RigHandle), String>;
 
-/// The running pipeline, if any, with its source and weights.
+/// The running pipeline, if any, with its source and weights. Panels read it; what changes it
+/// takes `&mut self`.
 pub(super) struct Session {
     pipeline: Option<Pipeline>,
     /// Handle of the rig, through which it is recorded and aligned.
@@ -92,12 +93,12 @@ pub(super) struct Session {
     /// Watches that file for changes.
     watch: Option<WeightsWatch>,
     /// Requested weights that may not have been read yet.
-    swapping: Option<Swap>,
+    pending_weights: Option<PendingWeights>,
 }
 
 /// Weights that the user chose. The pipeline reads them on its own thread. If it is replaced
 /// before it has done so, the next pipeline reads them.
-struct Swap {
+struct PendingWeights {
     path: PathBuf,
     /// A pipeline has read the file, or failed to read it.
     done: Arc<AtomicBool>,
@@ -128,7 +129,7 @@ impl Session {
             recipe,
             weights_file,
             watch,
-            swapping: None,
+            pending_weights: None,
         }
     }
 
@@ -174,8 +175,10 @@ impl Session {
         match opened {
             Ok((pipeline, rig_handle)) => {
                 (self.pipeline, self.rig_handle) = (Some(pipeline), rig_handle);
-                if let Some(swap) = self.swapping.take_if(|s| !s.done.load(Ordering::Acquire)) {
-                    self.swap(&swap.path);
+                if let Some(pending) =
+                    self.pending_weights.take_if(|p| !p.done.load(Ordering::Acquire))
+                {
+                    self.load_weights(&pending.path);
                 }
                 true
             }
@@ -192,17 +195,17 @@ impl Session {
     }
 
     /// The newest restored frame, once.
-    pub(super) fn take(&self) -> Option<RestoredFrame> {
+    pub(super) fn take_frame(&mut self) -> Option<RestoredFrame> {
         self.pipeline.as_ref()?.take()
     }
 
     /// Sends the restore request; returns `false` if no pipeline runs yet.
-    pub(super) fn request(&self, request: RestoreRequest) -> bool {
+    pub(super) fn request(&mut self, request: RestoreRequest) -> bool {
         self.pipeline.as_ref().map(|p| p.request(request)).is_some()
     }
 
     /// Sends a control to the source.
-    pub(super) fn control(&self, control: Control) {
+    pub(super) fn control(&mut self, control: Control) {
         if let Some(pipeline) = &self.pipeline {
             pipeline.control(control);
         }
@@ -210,9 +213,9 @@ impl Session {
 
     /// Loads weights from a file, also for the next sources. While a source is being opened,
     /// they are loaded once it is open.
-    pub(super) fn swap(&mut self, path: &Path) {
+    pub(super) fn load_weights(&mut self, path: &Path) {
         let done = Arc::new(AtomicBool::new(false));
-        self.swapping = Some(Swap { path: path.to_owned(), done: done.clone() });
+        self.pending_weights = Some(PendingWeights { path: path.to_owned(), done: done.clone() });
         let path = path.to_owned();
         let (weights, weights_file) = (self.recipe.weights.clone(), self.weights_file.clone());
         let read = move || {
@@ -307,8 +310,12 @@ impl Session {
         list.into_iter().filter(|n| n.active).collect()
     }
 
-    /// The pipeline's diagnostics, to dismiss faults.
-    pub(super) fn diagnostics(&self) -> Option<&Diagnostics> {
-        self.pipeline.as_ref().map(Pipeline::notices)
+    /// Removes the fault of this part of the pipeline, or that of the source if none.
+    pub(super) fn dismiss(&mut self, part: Option<&'static str>) {
+        match (part, &self.pipeline) {
+            (None, _) => self.fault = None,
+            (Some(part), Some(pipeline)) => pipeline.notices().dismiss(part),
+            (Some(_), None) => {}
+        }
     }
 }

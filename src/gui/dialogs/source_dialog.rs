@@ -2,6 +2,7 @@
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
+use crate::gui::session::Session;
 use crate::gui::source_kinds::{Argument, SOURCE_KINDS};
 use crate::gui::{theme, widgets};
 use crate::live::Sources;
@@ -16,13 +17,13 @@ const SIZES: [(&str, &str); 4] = [
     ("1152x768", "1152x768, 15 fps"),
 ];
 
-/// State of the dialog.
+/// The dialog.
 #[derive(Default)]
 pub(crate) struct SourceDialog {
     /// Frames and events come from two separate cameras.
     two: bool,
     /// Source names as on the command line: for both or for frames, and for events.
-    specs: [String; 2],
+    names: [String; 2],
     /// Index of the source that is being edited.
     edited: usize,
 }
@@ -31,24 +32,24 @@ impl SourceDialog {
     /// Initialises the dialog with the current source.
     pub(crate) fn begin(&mut self, now: &Sources) {
         self.edited = 0;
-        (self.two, self.specs) = match now {
+        (self.two, self.names) = match now {
             Sources::One(name) => (false, [name.to_string(), "davis".into()]),
             Sources::Two { frames, events } => (true, [frames.to_string(), events.to_string()]),
         };
     }
 
     /// Sets the recording that was chosen in the system's file dialog.
-    pub(crate) fn choose(&mut self, path: &std::path::Path) {
-        *self.spec() = format!("replay:{}", path.display());
+    pub(crate) fn set_recording(&mut self, path: &std::path::Path) {
+        *self.edited_name() = format!("replay:{}", path.display());
     }
 
-    fn spec(&mut self) -> &mut String {
-        let [first, second] = &mut self.specs;
+    fn edited_name(&mut self) -> &mut String {
+        let [first, second] = &mut self.names;
         if self.two && self.edited == 1 { second } else { first }
     }
 
     fn sources(&self) -> Result<Sources, String> {
-        let [first, second] = &self.specs.each_ref().map(|spec| tidy(spec));
+        let [first, second] = &self.names.each_ref().map(|name| tidy(name));
         if !self.two {
             return Ok(Sources::One(first.parse()?));
         }
@@ -56,10 +57,10 @@ impl SourceDialog {
     }
 
     /// Draws the dialog.
-    pub(crate) fn show(&mut self, ui: &mut Ui, fault: Option<&str>) -> Vec<Action> {
+    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::dialog(ui, "sources", 640.0, |ui| {
-            self.head(ui);
+            self.cameras(ui);
             ui.separator();
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
@@ -74,10 +75,11 @@ impl SourceDialog {
             });
             ui.separator();
             let sources = self.sources();
+            let fault = session.fault.as_deref();
             if let Some(why) = fault.or(sources.as_ref().err().map(String::as_str)) {
                 ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
             }
-            self.foot(ui, sources, &mut actions);
+            self.name_fields(ui, sources, &mut actions);
         });
         if response.should_close() {
             actions.push(Action::Close);
@@ -85,7 +87,7 @@ impl SourceDialog {
         actions
     }
 
-    fn head(&mut self, ui: &mut Ui) {
+    fn cameras(&mut self, ui: &mut Ui) {
         ui.heading("Choose a source");
         ui.horizontal(|ui| {
             ui.radio_value(&mut self.two, false, "One camera for frames and events");
@@ -102,7 +104,12 @@ impl SourceDialog {
     }
 
     /// Draws the source names of the command line as text fields, for sources without a button.
-    fn foot(&mut self, ui: &mut Ui, sources: Result<Sources, String>, actions: &mut Vec<Action>) {
+    fn name_fields(
+        &mut self,
+        ui: &mut Ui,
+        sources: Result<Sources, String>,
+        actions: &mut Vec<Action>,
+    ) {
         ui.horizontal(|ui| {
             let options = if self.two {
                 ["--frame-source", "--event-source"].as_slice()
@@ -111,9 +118,9 @@ impl SourceDialog {
             };
             let width = if self.two { 112.0 } else { 360.0 };
             let mut enter = false;
-            for (option, spec) in options.iter().zip(&mut self.specs) {
+            for (option, name) in options.iter().zip(&mut self.names) {
                 ui.label(RichText::new(*option).monospace().color(theme::QUIET));
-                let edit = egui::TextEdit::singleline(spec).desired_width(width);
+                let edit = egui::TextEdit::singleline(name).desired_width(width);
                 let edit = ui.add(edit.font(egui::TextStyle::Monospace));
                 edit.widget_info(|| labelled(Role::TextInput, option));
                 enter |= edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
@@ -133,15 +140,15 @@ impl SourceDialog {
     /// Draws the kinds of sources that fit: for example only those with events for the event
     /// camera of two.
     fn kinds(&mut self, ui: &mut Ui) {
-        let spec = self.spec().clone();
-        let current = spec.split(':').next().unwrap_or_default().to_owned();
+        let name = self.edited_name().clone();
+        let current = name.split(':').next().unwrap_or_default().to_owned();
         let (two, events) = (self.two, self.two && self.edited == 1);
         for kind in SOURCE_KINDS.iter().filter(|k| k.fits(two, events)) {
             let width = egui::vec2(ui.available_width(), 26.0);
             let selected = current == kind.prefix;
             let label = egui::Button::selectable(selected, kind.name).min_size(width);
             if ui.add(label).clicked() && !selected {
-                *self.spec() = match kind.argument {
+                *self.edited_name() = match kind.argument {
                     Some(Argument::Path) => format!("{}:", kind.prefix),
                     _ => kind.prefix.to_owned(),
                 };
@@ -150,8 +157,8 @@ impl SourceDialog {
     }
 
     fn options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let spec = self.spec().clone();
-        let (prefix, argument) = spec.split_once(':').unwrap_or((&spec, ""));
+        let name = self.edited_name().clone();
+        let (prefix, argument) = name.split_once(':').unwrap_or((&name, ""));
         let Some(kind) = SOURCE_KINDS.iter().find(|k| k.prefix == prefix) else { return };
         let mut argument = argument.to_owned();
         ui.add(egui::Label::new(kind.about).wrap());
@@ -191,16 +198,16 @@ impl SourceDialog {
                 edit.widget_info(|| labelled(Role::TextInput, "Path of the recording"));
                 ui.horizontal(|ui| {
                     if ui.button("File...").clicked() {
-                        actions.push(Action::Choose(Purpose::Recording));
+                        actions.push(Action::ChooseFile(Purpose::Recording));
                     }
                     if ui.button("Folder...").clicked() {
-                        actions.push(Action::Choose(Purpose::RecordingFolder));
+                        actions.push(Action::ChooseFile(Purpose::RecordingFolder));
                     }
                 });
             }
             None => {}
         }
-        *self.spec() = if argument.is_empty() && kind.argument != Some(Argument::Path) {
+        *self.edited_name() = if argument.is_empty() && kind.argument != Some(Argument::Path) {
             kind.prefix.to_owned()
         } else {
             format!("{}:{argument}", kind.prefix)
@@ -209,8 +216,8 @@ impl SourceDialog {
 }
 
 /// The name of a source without what a pasted path may have around it: spaces, line breaks, quotes.
-fn tidy(spec: &str) -> String {
-    let Some(path) = spec.trim().strip_prefix("replay:") else { return spec.trim().to_owned() };
+fn tidy(name: &str) -> String {
+    let Some(path) = name.trim().strip_prefix("replay:") else { return name.trim().to_owned() };
     let path = path.trim();
     let quoted = ['"', '\''].into_iter().find_map(|q| path.strip_prefix(q)?.strip_suffix(q));
     format!("replay:{}", quoted.unwrap_or(path))

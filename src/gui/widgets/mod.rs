@@ -1,8 +1,6 @@
-//! Small widgets and text formats that several panels share.
+//! Small widgets that several panels share.
 
-pub(crate) mod histogram;
 pub(crate) mod icons;
-pub(crate) mod image_view;
 pub(crate) mod pan_zoom;
 pub(crate) mod toast;
 
