@@ -216,6 +216,29 @@ pub(super) fn alignment<E: std::fmt::Display>(result: &Result<PathBuf, E>) -> Me
     }
 }
 
+/// Result of saving the profile `name`.
+pub(super) fn profile_saved<E: std::fmt::Display>(name: &str, result: &Result<(), E>) -> Message {
+    match result {
+        Ok(()) => (ToastKind::Success, format!("The settings are saved as profile {name}")),
+        Err(e) => (ToastKind::Error, format!("The profile is not saved: {e}")),
+    }
+}
+
+/// A profile was loaded, and these of its settings have no control.
+pub(super) fn profile_loaded(name: &str, unknown: &[String]) -> Message {
+    if unknown.is_empty() {
+        return (ToastKind::Success, format!("The settings of profile {name} are in use"));
+    }
+    let unknown = unknown.join(", ");
+    let text = format!("Profile {name} is in use, but the source has no settings named: {unknown}");
+    (ToastKind::Error, text)
+}
+
+/// A profile cannot be loaded.
+pub(super) fn profile_failed(error: &impl std::fmt::Display) -> Message {
+    (ToastKind::Error, format!("The profile is not loaded: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

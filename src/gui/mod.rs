@@ -18,6 +18,7 @@ mod panels;
 mod pictures;
 mod platform;
 mod player;
+mod profile_job;
 mod recording;
 mod recording_list;
 mod scores;

@@ -114,6 +114,7 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
     if app.recording.is_active() {
         ui.request_repaint_after(Duration::from_millis(100));
     }
+    actions.extend(app.panels.camera.profiles.poll());
     actions.extend(app.panels.recordings.list.poll_deletion());
     actions.extend(app.dialogs.poll_export());
     actions

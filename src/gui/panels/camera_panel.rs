@@ -1,11 +1,13 @@
 //! The controls of the source.
 
+use super::profile_menu::ProfileMenu;
 use crate::camera::{Control, Value};
 use crate::gui::action::Action;
 use crate::gui::dialogs::file_dialog::Purpose;
 use crate::gui::session::Session;
 use crate::gui::text_format::capitalized;
 use crate::gui::theme;
+use crate::gui::wake::Wake;
 use crate::gui::widgets::{hint, title};
 use crate::live::{self, FILTERS};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
@@ -30,15 +32,20 @@ struct PendingValue {
 }
 
 /// The panel.
-#[derive(Default)]
 pub(crate) struct CameraPanel {
     pending: Vec<PendingValue>,
+    pub profiles: ProfileMenu,
 }
 
 impl CameraPanel {
+    pub(crate) fn new(wake: Wake) -> Self {
+        Self { pending: Vec::new(), profiles: ProfileMenu::new(wake) }
+    }
+
     /// Forgets the values that were set, for when another source is opened.
     pub(crate) fn reset(&mut self) {
         self.pending.clear();
+        self.profiles.reset();
     }
 
     /// Draws one section per camera and one for the filters, with a widget per control. Advanced
@@ -46,7 +53,8 @@ impl CameraPanel {
     pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
         let mut controls = session.controls();
-        if session.transport().is_some() {
+        let is_recording = session.transport().is_some();
+        if is_recording {
             controls.retain(|c| !TRANSPORT.contains(&&*c.name));
         }
         self.pending.retain(|pending| pending.set.elapsed() < SETTLING);
@@ -65,6 +73,10 @@ impl CameraPanel {
                 title(ui, &capitalized(&name));
                 self.section(ui, group == FILTERS, section, &mut actions);
             });
+        }
+        // A recording is played with the settings that it was made with.
+        if !is_recording {
+            actions.extend(self.profiles.show(ui, session));
         }
         let is_pair = session.rig_handle.alignment().cameras().is_some();
         if is_pair && ui.button("Align the two cameras...").clicked() {

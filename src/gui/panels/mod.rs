@@ -6,6 +6,7 @@ pub(crate) mod fault_bar;
 mod histogram;
 pub(crate) mod image_view;
 pub(crate) mod placeholder;
+pub(crate) mod profile_menu;
 pub(crate) mod recorder_panel;
 pub(crate) mod recordings_panel;
 pub(crate) mod side_bar;
@@ -42,7 +43,7 @@ impl Panels {
             bottom_bar: Default::default(),
             side_bar: Default::default(),
             statistics: Default::default(),
-            camera: Default::default(),
+            camera: camera_panel::CameraPanel::new(wake.clone()),
             recorder: Default::default(),
             recordings: recordings_panel::RecordingsPanel::new(wake.clone()),
             statistics_strip: Default::default(),

@@ -414,3 +414,38 @@ fn frames_dropped_for_a_known_cause_are_listed_once() {
         assert!(!unexplained || w.query_all_by_label("3 frames").next().is_some());
     }
 }
+
+#[test]
+fn settings_are_saved_as_a_profile_and_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let controls = vec![
+        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::switch("auto_gain", "Automatic gain", true),
+    ];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown_at(window(&script), 1240.0, 900.0);
+    w.state_mut().panels.camera.profiles.folder = Some(folder.path().to_owned());
+    until(&mut w, "the controls", |w| w.session.controls().len() == 2);
+    press(&mut w, Key::K);
+    w.get_by_label("Profiles").click();
+    w.run_steps(20);
+    w.get_by_role_and_label(egui::Role::TextInput, "Profile name").focus();
+    w.run_steps(2);
+    w.event(egui::Event::Text("bench".into()));
+    w.run_steps(2);
+    click(&mut w, "Save profile");
+    until(&mut w, "the file", |_| folder.path().join("bench.json").exists());
+    until(&mut w, "its name", |w| w.panels.camera.profiles.names() == ["bench"]);
+    w.run_steps(2);
+    assert!(shows(&w, "The settings are saved as profile bench"));
+    assert_eq!(script.received(), [], "saving sets nothing");
+    click(&mut w, "Load profile bench");
+    until(&mut w, "the settings", |_| script.received().len() == 2);
+    let wanted = [
+        Control::Set("auto_gain".into(), Value::Bool(true)),
+        Control::Set("exposure_us".into(), Value::Int(1000)),
+    ];
+    assert_eq!(script.received(), wanted, "switches first");
+    w.run_steps(2);
+    assert!(shows(&w, "The settings of profile bench are in use"));
+}
