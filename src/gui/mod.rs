@@ -19,6 +19,7 @@ mod pictures;
 mod platform;
 mod player;
 mod profile_job;
+mod recipe;
 mod recording;
 mod recording_list;
 mod scores;
@@ -45,7 +46,8 @@ use crate::panics::caught;
 use app::App;
 use eframe::egui;
 use platform::Display;
-use session::{Recipe, Session};
+use recipe::Recipe;
+use session::Session;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -193,8 +195,8 @@ fn start(
         ..
     } = options;
     let recipe = Recipe {
-        open: session::opener(open),
-        restorer: session::restoring(compute),
+        open: recipe::opener(open),
+        restorer: recipe::restoring(compute),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,
         wake: Arc::new(move || context.request_repaint()),

@@ -123,7 +123,7 @@ fn board_window(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     let settings = RigSettings::default();
     let source =
         RigSource::two("two".into(), frames, events, settings, rig_handle.clone()).unwrap();
-    let recipe = recipe(session::opener(Default::default()));
+    let recipe = recipe(recipe::opener(Default::default()));
     let pipeline = recipe.start(Box::new(source)).unwrap();
     let half = SourceName::davis(None);
     let name = Sources::Two { frames: half.clone(), events: half };

@@ -19,7 +19,8 @@ mod views;
 mod boards;
 
 use super::app::App;
-use super::session::{self, Recipe, Session};
+use super::recipe::{self, Recipe};
+use super::session::Session;
 use super::theme;
 use crate::camera;
 use crate::event::{Contrast, Event};
@@ -190,7 +191,7 @@ fn first(weights: &Weights) -> f32 {
     weights.iter().next().unwrap().1.data[0]
 }
 
-fn recipe(open: session::Open) -> Recipe {
+fn recipe(open: recipe::Open) -> Recipe {
     Recipe {
         open,
         restorer: Arc::new(|weights| {
@@ -208,7 +209,7 @@ fn recipe(open: session::Open) -> Recipe {
 
 /// A window with a fake source; other sources are opened as in the program.
 fn window(script: &Script) -> App {
-    let recipe = recipe(session::opener(Default::default()));
+    let recipe = recipe(recipe::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::davis(None));

@@ -373,7 +373,7 @@ fn the_alignment_shows_previews_and_ends_with_its_dialog() {
 fn weights_dropped_while_a_source_opens_are_used_with_it() {
     let (open_now, opening) = std::sync::mpsc::channel::<()>();
     let opening = Mutex::new(opening);
-    let slow: session::Open = Arc::new(move |_, _| {
+    let slow: recipe::Open = Arc::new(move |_, _| {
         // Like a camera whose library opens slowly.
         let _ = opening.lock().unwrap().recv();
         Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn ExposureSource>)

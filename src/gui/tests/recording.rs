@@ -6,7 +6,7 @@ use crate::sequence::StopReason;
 
 /// A window with a small simulated rig, which records into `folder`.
 fn rig(folder: &std::path::Path) -> Shown {
-    let recipe = recipe(session::opener(Default::default()));
+    let recipe = recipe(recipe::opener(Default::default()));
     let name: SourceName = "sim:64x48".parse().unwrap();
     let rig_handle = RigHandle::default();
     let source = (recipe.open)(&name.clone().into(), &rig_handle).unwrap();
