@@ -1,6 +1,7 @@
 //! Watches the weights file: training and `adapt` replace it, and the window reloads it without
 //! a restart.
 
+use super::wake::Wake;
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
@@ -18,7 +19,7 @@ pub(super) struct FileStamp {
 }
 
 impl FileStamp {
-    /// FileStamp of a file; none if it does not exist.
+    /// The stamp of a file; none if it does not exist.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let about = std::fs::metadata(path).ok()?;
         Some(Self { modified: about.modified().ok(), bytes: about.len() })
@@ -65,14 +66,11 @@ pub(super) struct WeightsWatch {
 }
 
 impl WeightsWatch {
-    /// Watches the current file of `file`; `wake` is called after every reload.
+    /// Watches this file; `wake` is called after every reload.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(super) fn start(
-        file: WeightsFile,
-        wake: Arc<dyn Fn() + Send + Sync>,
-    ) -> std::io::Result<Self> {
+    pub(super) fn start(file: WeightsFile, wake: Wake) -> std::io::Result<Self> {
         // A minimised window does not receive: one result is queued, and the thread blocks on the
         // next.
         let (results, reloads) = sync_channel(1);

@@ -34,6 +34,12 @@ impl ProfileMenu {
         self.job = None;
     }
 
+    /// Whether the profiles are listed and nothing is being loaded or saved.
+    #[cfg(test)]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.names.is_some() && self.job.is_none()
+    }
+
     /// Names of the profiles that are listed.
     #[cfg(test)]
     pub(crate) fn names(&self) -> &[String] {
@@ -59,11 +65,12 @@ impl ProfileMenu {
 
     fn content(&mut self, ui: &mut Ui, session: &Session) -> Option<Action> {
         let mut job = self.names.is_none().then_some(Job::List);
+        let is_idle = self.job.is_none();
         for name in self.names.iter().flatten() {
             ui.horizontal(|ui| {
-                let load = ui.small_button("Load");
+                let load = ui.add_enabled(is_idle, egui::Button::new("Load").small());
                 let label = format!("Load profile {name}");
-                load.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+                load.widget_info(|| WidgetInfo::labeled(Role::Button, is_idle, &label));
                 if load.clicked() {
                     job = Some(Job::Load(name.clone()));
                 }
@@ -75,10 +82,9 @@ impl ProfileMenu {
             let edit = ui.add(edit.desired_width(170.0));
             edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Profile name"));
             let name = self.new_name.trim();
-            let save = ui.add_enabled(!name.is_empty(), egui::Button::new("Save"));
-            save.widget_info(|| {
-                WidgetInfo::labeled(Role::Button, !name.is_empty(), "Save profile")
-            });
+            let can_save = is_idle && !name.is_empty();
+            let save = ui.add_enabled(can_save, egui::Button::new("Save"));
+            save.widget_info(|| WidgetInfo::labeled(Role::Button, can_save, "Save profile"));
             if save.clicked() {
                 job = Some(Job::Save(name.to_owned()));
             }

@@ -428,6 +428,7 @@ fn settings_are_saved_as_a_profile_and_loaded_again() {
     until(&mut w, "the controls", |w| w.session.controls().len() == 2);
     press(&mut w, Key::K);
     w.get_by_label("Profiles").click();
+    until(&mut w, "the list", |w| w.panels.camera.profiles.is_ready());
     w.run_steps(20);
     w.get_by_role_and_label(egui::Role::TextInput, "Profile name").focus();
     w.run_steps(2);
