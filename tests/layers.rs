@@ -5,7 +5,8 @@
 //! It points to the file that defines the item; `pub use` is followed. What does not count:
 //! * `mod x;`, and `pub use` itself: a `mod.rs` that re-exports its children is no circle.
 //!   Whatever else a `mod.rs` shares with its children in both directions is one.
-//! * Calls of methods and traits in scope: they name no file.
+//! * Calls of methods and traits in scope: they name no file. So that they hide no circle between
+//!   the files of the window, methods of a type in `src/gui` are in the file that defines it.
 //!
 //! Code under `#[cfg(test)]` must respect the order of the modules, but may import within its
 //! module as it likes.
@@ -38,6 +39,8 @@ struct File {
     name: String,
     module: Segments,
     arrows: Vec<Arrow>,
+    /// `impl` blocks without a trait, of types that were imported: line and type.
+    imported_impls: Vec<(usize, Segments)>,
     /// Names that `pub use` shows, and where they come from.
     shown: BTreeMap<String, Segments>,
 }
@@ -131,6 +134,8 @@ struct Reader<'a> {
     file: File,
     /// Modules that were imported, by the name they have here.
     aliases: BTreeMap<String, Segments>,
+    /// Everything that was imported, by the name it has here.
+    imports: BTreeMap<String, Segments>,
 }
 
 impl Reader<'_> {
@@ -168,6 +173,46 @@ impl Reader<'_> {
             }
         }
         i
+    }
+
+    /// Past the generics at `i`, if there are any.
+    fn generics(&self, mut i: usize) -> usize {
+        let mut depth = 0;
+        while let Some(c) = self.code.get(i) {
+            match c {
+                '<' => depth += 1,
+                // An arrow is no bracket.
+                '>' if self.code[i - 1] != '-' => depth -= 1,
+                _ => (),
+            }
+            if depth == 0 {
+                return if *c == '>' { i + 1 } else { i };
+            }
+            i += 1;
+        }
+        i
+    }
+
+    /// The type of the `impl` block without a trait whose first word is at `i`, if it is one.
+    fn implemented(&self, i: usize) -> Option<Segments> {
+        let before = self.code[..i].iter().rfind(|c| !c.is_whitespace());
+        if before.is_some_and(|c| !matches!(c, ';' | '}' | '{' | ']')) {
+            return None;
+        }
+        let mut at = self.skip_space(self.generics(self.skip_space(i + "impl".len())));
+        let mut path = Vec::new();
+        loop {
+            let word: String = self.word_at(at).iter().collect();
+            at += word.len();
+            path.push(word);
+            if !self.code[at..].starts_with(&[':', ':']) {
+                break;
+            }
+            at += 2;
+        }
+        at = self.skip_space(self.generics(at));
+        let next: String = self.word_at(at).iter().collect();
+        (self.code.get(at) == Some(&'{') || next == "where").then_some(path)
     }
 
     /// The absolute form of a path, if its beginning is one of ours.
@@ -322,6 +367,9 @@ impl Reader<'_> {
                         if self.modules.contains(&path) && name != "*" {
                             self.aliases.insert(name.clone(), path.clone());
                         }
+                        if !in_test {
+                            self.imports.insert(name.clone(), path.clone());
+                        }
                         if public && !in_test && module == self.file.module {
                             self.file.shown.insert(name, path.clone());
                         }
@@ -329,6 +377,18 @@ impl Reader<'_> {
                     }
                     public = false;
                     i = at;
+                }
+                "impl" => {
+                    if !in_test && let Some(path) = self.implemented(i) {
+                        let imported = path.first().and_then(|first| self.imports.get(first));
+                        let path = match imported {
+                            Some(base) => Some([&base[..], &path[1..]].concat()),
+                            None => self.absolute(module, &path),
+                        };
+                        let line = self.line(i);
+                        self.file.imported_impls.extend(path.map(|path| (line, path)));
+                    }
+                    i = after;
                 }
                 _ => {
                     let (mut path, mut at) = (vec![word], after);
@@ -392,8 +452,8 @@ fn check(sources: &BTreeMap<String, String>) -> Vec<String> {
             let code = code(text);
             let own = module(name);
             let file = File { name: name.clone(), module: own.clone(), ..File::default() };
-            let mut reader =
-                Reader { code: &code, modules: &modules, file, aliases: BTreeMap::new() };
+            let (aliases, imports) = (BTreeMap::new(), BTreeMap::new());
+            let mut reader = Reader { code: &code, modules: &modules, file, aliases, imports };
             let whole_test = own.iter().any(|part| part == "tests");
             reader.read(0, code.len(), &own, whole_test);
             (own, reader.file)
@@ -409,6 +469,14 @@ fn check(sources: &BTreeMap<String, String>) -> Vec<String> {
             }
             continue;
         };
+        for (line, path) in file.imported_impls.iter().filter(|_| file.module[0] == "gui") {
+            if let Some(to) = target(&files, &modules, path, 0)
+                && to.name != file.name
+            {
+                let (name, path, to) = (&file.name, path.join("::"), &to.name);
+                wrong.push(format!("{name}:{line}: methods of {path} belong to {to}"));
+            }
+        }
         for arrow in &file.arrows {
             let Some(to) = target(&files, &modules, &arrow.path, 0) else { continue };
             let path = arrow.path.join("::");
@@ -456,6 +524,9 @@ fn modules_use_only_what_lies_below_and_no_files_import_in_a_circle() {
     let mut all = BTreeMap::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "src", &mut all);
     assert!(all.len() > 200, "only {} files were found", all.len());
+    for folder in ["src/gui/panels/", "src/gui/dialogs/", "src/gui/widgets/"] {
+        assert!(all.keys().any(|name| name.starts_with(folder)), "{folder} was not found");
+    }
     let wrong = check(&all);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -512,4 +583,33 @@ fn a_circle_of_files_is_found_but_a_re_export_is_none() {
     let test =
         ("src/rig/b.rs", "pub struct B;\n#[cfg(test)]\nmod tests { use super::super::A; }\n");
     assert_eq!(made(&[a, test, parent]), Vec::<String>::new());
+}
+
+#[test]
+fn a_panel_and_the_window_cannot_know_each_other() {
+    let panels = ("src/gui/panels/mod.rs", "pub mod camera_panel;\n");
+    let plain = ("src/gui/panels/camera_panel.rs", "pub struct CameraPanel;\n");
+    let app = ("src/gui/app.rs", "use super::panels::camera_panel::CameraPanel;\npub struct App;");
+    assert_eq!(made(&[panels, plain, app]), Vec::<String>::new());
+    let knows = "use crate::gui::app::App;\npub struct CameraPanel;\nfn show(_: &mut App) {}";
+    let found = made(&[panels, ("src/gui/panels/camera_panel.rs", knows), app]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    // The same, hidden behind a method.
+    for methods in [
+        "use super::app::App;\nimpl App {\n}",
+        "pub struct A;\nimpl super::app::App {\n}",
+        "use super::app;\nimpl<'a, T: Fn(u8) -> u8> app::App<T> where T: Copy {\n}",
+    ] {
+        let found = made(&[("src/gui/actions.rs", methods), app, panels, plain]);
+        assert_eq!(found.len(), 1, "{methods}: {found:?}");
+        assert!(found[0].ends_with("belong to src/gui/app.rs"), "{found:?}");
+    }
+    for fine in [
+        "use super::app::App;\nimpl Drop for App {\n}",
+        "pub struct A<T>(T);\nimpl<T> A<T> {\n fn f() -> impl Iterator<Item = T> {} \n}",
+        "use super::app::App;\nfn f() -> impl App {}",
+    ] {
+        let found = made(&[("src/gui/actions.rs", fine), app, panels, plain]);
+        assert_eq!(found, Vec::<String>::new(), "{fine}");
+    }
 }

@@ -1,10 +1,18 @@
-//! Reports of the pipeline as words for people.
+//! Reports of the pipeline and of the window's jobs as sentences for people. What the command line
+//! prints too is in `live/describe.rs`.
 
-use super::widgets::thousands;
+use super::text_format::{bytes, capitalized, counted, thousands};
+use super::widgets::toast::{Message, ToastKind};
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
+use crate::event::{Contrast, ContrastSource, Thresholds};
+use crate::rig::clock::SyncState;
+use crate::sequence::catalog::{Deleted, Sequence};
+use crate::sequence::export::{ExportError, Exported};
+use crate::sequence::{Progress, StopReason};
+use std::path::{Path, PathBuf};
 
 /// Name of the cause of a drop, for a row of the statistics.
-pub(crate) fn cause(cause: DropCause) -> &'static str {
+pub(super) fn cause(cause: DropCause) -> &'static str {
     match cause {
         DropCause::Usb => "USB or network",
         DropCause::Device => "Camera",
@@ -20,7 +28,7 @@ pub(crate) fn cause(cause: DropCause) -> &'static str {
 }
 
 /// Name of what was dropped, in plural.
-pub(crate) fn unit(unit: DropUnit) -> &'static str {
+pub(super) fn unit(unit: DropUnit) -> &'static str {
     match unit {
         DropUnit::Frames => "frames",
         DropUnit::Events => "events",
@@ -29,9 +37,251 @@ pub(crate) fn unit(unit: DropUnit) -> &'static str {
 }
 
 /// Drops as a phrase: 164 frames (malformed).
-pub(crate) fn drops(drops: &DropSnapshot) -> String {
+fn drops(drops: &DropSnapshot) -> String {
     let cause = cause(drops.cause);
     // An abbreviation stays in capitals.
     let cause = if cause.starts_with("USB") { cause.to_owned() } else { cause.to_lowercase() };
     format!("{} {} ({cause})", thousands(drops.count), unit(drops.unit))
+}
+
+/// A recording that was played to its end without a picture, and its drops.
+pub(super) fn empty_recording(lost: &[DropSnapshot]) -> String {
+    let counts: Vec<String> = lost.iter().map(drops).collect();
+    let why = match counts.is_empty() {
+        true => "it has no frames with their exposure times and events".to_owned(),
+        false => format!("dropped: {}", counts.join(", ")),
+    };
+    format!("The recording was played to its end without a usable frame: {why}.")
+}
+
+/// A value of the statistics, and whether it is a warning.
+pub(super) struct Row {
+    pub name: &'static str,
+    pub value: String,
+    pub is_warning: bool,
+}
+
+/// Synchronisation of the cameras' clocks.
+pub(super) fn synchronisation(state: &SyncState) -> Vec<Row> {
+    let row = |name, value: String| Row { name, value, is_warning: false };
+    let status = |value: &str| row("Status", value.to_owned());
+    let warning = |value: &str| Row { is_warning: true, ..status(value) };
+    let drift = |ppm: f64| row("Drift", format!("{ppm:.1} ppm"));
+    match *state {
+        SyncState::Unknown => vec![warning("not synchronised yet")],
+        SyncState::OneClock => vec![status("one shared clock")],
+        SyncState::Edges { residual_us, drift_ppm, .. } => {
+            let residual = row("Residual", format!("{residual_us:.1} us"));
+            vec![status("by sync cable pulses"), residual, drift(drift_ppm)]
+        }
+        SyncState::Content { residual_us, drift_ppm, .. } => {
+            let residual = row("Residual", format!("{residual_us:.0} us"));
+            vec![status("by image content"), residual, drift(drift_ppm)]
+        }
+        SyncState::Held { silent_s, drift_ppm } => {
+            let last = row("Last pulse", format!("{silent_s:.0} s ago"));
+            vec![warning("sync pulses lost: check the sync cable"), last, drift(drift_ppm)]
+        }
+        SyncState::Arrival { residual_us, drift_ppm } => {
+            let residual = row("Residual", format!("{residual_us:.0} us"));
+            vec![warning("by arrival time only"), residual, drift(drift_ppm)]
+        }
+    }
+}
+
+/// The thresholds for ON and OFF.
+pub(super) fn thresholds(Thresholds { on, off }: Thresholds) -> String {
+    format!("{on:.2}, {off:.2}")
+}
+
+/// Source and confidence of the contrast thresholds.
+pub(super) fn confidence(contrast: &Contrast) -> String {
+    match (contrast.source, contrast.uncertainty) {
+        (ContrastSource::Default, _) => "default: not estimated yet".into(),
+        (ContrastSource::Known, _) => "known".into(),
+        (ContrastSource::Set, _) => "set".into(),
+        (ContrastSource::Estimated, None) => "estimated".into(),
+        (ContrastSource::Estimated, Some(uncertainty)) => {
+            let word = match uncertainty {
+                u if u <= 0.05 => "high",
+                u if u <= 0.15 => "medium",
+                _ => "low",
+            };
+            format!("{word}: +-{:.0} %", uncertainty * 100.0)
+        }
+    }
+}
+
+/// Name of an engine without the reason why it was chosen.
+pub(super) fn engine(engine: &str) -> String {
+    let name = engine.split(" (").next().unwrap_or(engine);
+    capitalized(name.strip_prefix("the ").unwrap_or(name))
+}
+
+/// Why no recording can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The source is being opened.
+    Opening,
+    /// The source is no camera.
+    NoCamera,
+    /// The source has delivered no picture yet.
+    NoPicture,
+}
+
+/// Why no recording of the source with this name can be started.
+pub(super) fn obstacle(obstacle: Obstacle, source: &str) -> String {
+    match obstacle {
+        Obstacle::Opening => format!("{source} is being opened."),
+        Obstacle::NoCamera => {
+            format!("{source} cannot be recorded: choose a camera or the simulated rig (O).")
+        }
+        Obstacle::NoPicture => format!("{source} has delivered no picture yet."),
+    }
+}
+
+/// Result of a recording.
+pub(super) fn recording(progress: &Progress, folder: &Path) -> Message {
+    let place = folder.display();
+    let missing = match progress.lost + progress.unpaired {
+        0 => String::new(),
+        n => format!(", {} missing", counted(n, "frame")),
+    };
+    let pairs = format!("{} in {place}{missing}", counted(progress.pairs, "pair"));
+    match &progress.ending {
+        Some(StopReason::DiskFull) => {
+            (ToastKind::Error, format!("The disk is full: free some space. {pairs}"))
+        }
+        Some(StopReason::Failed(why)) => {
+            (ToastKind::Error, format!("Recording failed: {why}. {pairs}"))
+        }
+        _ if progress.pairs == 0 => {
+            let text = format!("Nothing was recorded: fewer than two frames arrived ({place})");
+            (ToastKind::Error, text)
+        }
+        _ if !missing.is_empty() => (ToastKind::Error, format!("Recorded {pairs}")),
+        _ => (ToastKind::Success, format!("Recorded {pairs}")),
+    }
+}
+
+/// Frames, duration and size of a recording.
+pub(super) fn sequence(sequence: &Sequence) -> String {
+    let seconds = sequence.duration_us as f64 / 1e6;
+    let frames = counted(sequence.frames, "frame");
+    format!("{frames}, {seconds:.1} s, {}", bytes(sequence.bytes))
+}
+
+/// Result of deleting the recording in `folder`.
+pub(super) fn deleted<E: std::fmt::Display>(result: &Result<Deleted, E>, folder: &Path) -> Message {
+    match result {
+        Ok(deleted) if deleted.kept.is_empty() => {
+            let files = counted(deleted.files, "file");
+            (ToastKind::Success, format!("Deleted {files}, {}", bytes(deleted.bytes)))
+        }
+        Ok(deleted) => {
+            let text = format!(
+                "Deleted {}; kept {} of other programs in {}",
+                counted(deleted.files, "file"),
+                counted(deleted.kept.len() as u64, "file"),
+                folder.display()
+            );
+            (ToastKind::Success, text)
+        }
+        Err(e) => (ToastKind::Error, e.to_string()),
+    }
+}
+
+/// Result of an export.
+pub(super) fn export(result: &Result<Exported, ExportError>) -> Message {
+    match result {
+        Ok(exported) if exported.plan.broken.is_empty() => {
+            (ToastKind::Success, format!("Exported {}", exported.summary()))
+        }
+        Ok(exported) => (ToastKind::Error, format!("Exported {}", exported.summary())),
+        Err(ExportError::Stopped) => {
+            (ToastKind::Success, "Stopped: nothing was exported.".to_owned())
+        }
+        Err(e) => (ToastKind::Error, format!("Export failed: {e}")),
+    }
+}
+
+/// Result of saving an alignment.
+pub(super) fn alignment<E: std::fmt::Display>(result: &Result<PathBuf, E>) -> Message {
+    match result {
+        Ok(path) => {
+            let text = format!("Alignment applied and saved to {}", path.display());
+            (ToastKind::Success, text)
+        }
+        Err(e) => (ToastKind::Error, format!("Alignment applied until the program exits: {e}")),
+    }
+}
+
+/// Result of saving the profile `name`.
+pub(super) fn profile_saved<E: std::fmt::Display>(name: &str, result: &Result<(), E>) -> Message {
+    match result {
+        Ok(()) => (ToastKind::Success, format!("The settings are saved as profile {name}")),
+        Err(e) => (ToastKind::Error, format!("The profile is not saved: {e}")),
+    }
+}
+
+/// A profile was loaded, and these of its settings have no control.
+pub(super) fn profile_loaded(name: &str, unknown: &[String]) -> Message {
+    if unknown.is_empty() {
+        return (ToastKind::Success, format!("The settings of profile {name} are in use"));
+    }
+    let unknown = unknown.join(", ");
+    let text = format!("Profile {name} is in use, but the source has no settings named: {unknown}");
+    (ToastKind::Error, text)
+}
+
+/// A profile cannot be loaded.
+pub(super) fn profile_failed(error: &impl std::fmt::Display) -> Message {
+    (ToastKind::Error, format!("The profile is not loaded: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_name_is_shortened() {
+        let long = "the processor, 2 threads, Avx512 (there is no CUDA device 0)";
+        assert_eq!(engine(long), "Processor, 2 threads, Avx512");
+        assert_eq!(engine("NVIDIA H100"), "NVIDIA H100");
+    }
+
+    #[test]
+    fn the_confidence_is_described_with_its_source_and_uncertainty() {
+        let with = |u| Contrast {
+            source: ContrastSource::Estimated,
+            uncertainty: Some(u),
+            ..Contrast::default()
+        };
+        assert_eq!(confidence(&Contrast::default()), "default: not estimated yet");
+        assert_eq!(
+            [0.03, 0.1, 0.4].map(|u| confidence(&with(u))),
+            ["high: +-3 %", "medium: +-10 %", "low: +-40 %"]
+        );
+    }
+
+    #[test]
+    fn missing_frames_and_a_full_disk_are_reported_with_the_result() {
+        let folder = Path::new("/r/x-001");
+        let good = Progress { pairs: 30, exposures: 60, ..Progress::default() };
+        let text = "Recorded 30 pairs in /r/x-001".to_owned();
+        assert_eq!(recording(&good, folder), (ToastKind::Success, text));
+        let (kind, text) = recording(&Progress { lost: 4, ..good.clone() }, folder);
+        assert!(kind == ToastKind::Error && text.contains("4 frames missing"), "{text}");
+        let full = Progress { ending: Some(StopReason::DiskFull), ..good };
+        assert!(recording(&full, folder).1.contains("disk is full"));
+        assert_eq!(recording(&Progress::default(), folder).0, ToastKind::Error);
+    }
+
+    #[test]
+    fn lost_pulses_and_arrival_times_are_warnings() {
+        let warns = |state: &SyncState| synchronisation(state).iter().any(|f| f.is_warning);
+        assert!(warns(&SyncState::Held { silent_s: 3.0, drift_ppm: 1.0 }));
+        assert!(warns(&SyncState::Arrival { residual_us: 300.0, drift_ppm: 1.0 }));
+        assert!(!warns(&SyncState::OneClock));
+    }
 }

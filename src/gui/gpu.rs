@@ -27,7 +27,7 @@ pub(super) enum Mode {
 
 /// Display options of a view.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct DrawOptions {
     pub mode: Mode,
     /// Gain of the difference.
     pub gain: f32,
@@ -190,7 +190,7 @@ impl Gpu {
         pixels_per_point: f32,
         [first, second]: [&GpuImage; 2],
         events: Option<&GpuImage>,
-        look: Look,
+        options: DrawOptions,
     ) -> egui::Shape {
         while self.uniforms.len() <= slot {
             self.uniforms.push(self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -208,16 +208,16 @@ impl Gpu {
             origin: origin.into(),
             extent: extent.into(),
             pixels: (visible.size() * pixels_per_point).into(),
-            divider: (look.divider - visible.left()) / visible.width().max(1e-3),
-            gain: look.gain,
-            mode: look.mode as u32,
+            divider: (options.divider - visible.left()) / visible.width().max(1e-3),
+            gain: options.gain,
+            mode: options.mode as u32,
             unused: [0; 2],
             flags: self.flags
                 | flag(first.gray, FIRST_GRAY)
                 | flag(second.gray, SECOND_GRAY)
                 | flag(events.is_some(), EVENTS)
-                | flag(look.nearest, NEAREST)
-                | flag(look.clipping, CLIPPING),
+                | flag(options.nearest, NEAREST)
+                | flag(options.clipping, CLIPPING),
         };
         self.queue.write_buffer(uniform, 0, bytemuck::bytes_of(&view));
         let texture = wgpu::BindingResource::TextureView;

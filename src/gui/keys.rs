@@ -1,71 +1,72 @@
-//! Keyboard bindings, and the help dialog that lists them.
+//! Keyboard bindings.
 
 use super::action::Action;
 use super::settings::{Tab, View};
-use super::theme;
-use eframe::egui::{self, Key, RichText, Ui};
+use super::settings_change::{Setting, Toggle};
+use eframe::egui::{Key, Ui};
 
-struct Binding {
-    name: &'static str,
+/// A key and what it does.
+pub(super) struct Binding {
+    /// Name of the key.
+    pub name: &'static str,
     key: Key,
     action: Action,
-    meaning: &'static str,
+    /// What it does, for the help.
+    pub meaning: &'static str,
 }
 
 const fn key(name: &'static str, key: Key, action: Action, meaning: &'static str) -> Binding {
     Binding { name, key, action, meaning }
 }
 
-static PICTURES: [Binding; 14] = [
-    key("1", Key::Num1, Action::View(View::SideBySide), "side by side"),
-    key("2", Key::Num2, Action::View(View::Wipe), "wipe with a draggable divider"),
-    key("3", Key::Num3, Action::View(View::Blurry), "blurry only"),
-    key("4", Key::Num4, Action::View(View::Restored), "restored only"),
-    key("5", Key::Num5, Action::View(View::Difference), "difference restored - blurry"),
-    key("E", Key::E, Action::Events, "event overlay"),
-    key("D", Key::D, Action::Edi, "EDI, the classical method"),
-    key("X", Key::X, Action::Truth, "ground truth, where available"),
-    key("C", Key::C, Action::Clipping, "mark clipped pixels"),
-    key("N", Key::N, Action::Smooth, "linear or nearest-neighbour scaling"),
-    key("Z", Key::Z, Action::Actual, "1:1 pixels, or fit to window"),
+/// Keys that change what is shown.
+pub(super) static PICTURES: [Binding; 14] = [
+    key("1", Key::Num1, Action::Set(Setting::View(View::SideBySide)), "side by side"),
+    key("2", Key::Num2, Action::Set(Setting::View(View::Wipe)), "wipe with a draggable divider"),
+    key("3", Key::Num3, Action::Set(Setting::View(View::Blurry)), "blurry only"),
+    key("4", Key::Num4, Action::Set(Setting::View(View::Restored)), "restored only"),
+    key(
+        "5",
+        Key::Num5,
+        Action::Set(Setting::View(View::Difference)),
+        "difference restored - blurry",
+    ),
+    key("E", Key::E, Action::Toggle(Toggle::Events), "event overlay"),
+    key("D", Key::D, Action::Toggle(Toggle::Edi), "EDI, the classical method"),
+    key("X", Key::X, Action::Toggle(Toggle::Truth), "ground truth, where available"),
+    key("C", Key::C, Action::Toggle(Toggle::Clipping), "mark clipped pixels"),
+    key("N", Key::N, Action::Toggle(Toggle::Smooth), "linear or nearest-neighbour scaling"),
+    key("Z", Key::Z, Action::ToggleOneToOne, "1:1 pixels, or fit to window"),
     key("+", Key::Plus, Action::Zoom(1.25), "zoom in"),
     key("-", Key::Minus, Action::Zoom(0.8), "zoom out"),
-    key("0", Key::Num0, Action::Fit, "fit to window"),
+    key("0", Key::Num0, Action::FitToWindow, "fit to window"),
 ];
 
-static TIME: [Binding; 6] = [
-    key("Space", Key::Space, Action::Pause, "pause or resume"),
+/// Keys for pausing, stepping and the instant.
+pub(super) static TIME: [Binding; 6] = [
+    key("Space", Key::Space, Action::TogglePause, "pause or resume"),
     key("Right", Key::ArrowRight, Action::Step(1), "next exposure, while paused"),
     key("Left", Key::ArrowLeft, Action::Step(-1), "previous one, in a recording"),
-    key(".", Key::Period, Action::Scrub(0.05), "later instant of the exposure"),
-    key(",", Key::Comma, Action::Scrub(-0.05), "earlier instant"),
-    key("M", Key::M, Action::SlowMotion, "slow motion through each exposure"),
+    key(".", Key::Period, Action::MoveInstant(0.05), "later instant of the exposure"),
+    key(",", Key::Comma, Action::MoveInstant(-0.05), "earlier instant"),
+    key("M", Key::M, Action::ToggleSlowMotion, "slow motion through each exposure"),
 ];
 
-static TOOLS: [Binding; 13] = [
-    key("O", Key::O, Action::Sources, "open a camera or a recording"),
-    key("R", Key::R, Action::Record, "start or stop recording"),
-    key("S", Key::S, Action::Snapshot, "save blurry, restored, events"),
-    key("I", Key::I, Action::Side(Tab::Numbers), "statistics and plots"),
-    key("K", Key::K, Action::Side(Tab::Camera), "camera controls"),
-    key("T", Key::T, Action::Side(Tab::Record), "recorder settings"),
-    key("B", Key::B, Action::Side(Tab::Library), "browse recordings"),
+/// Keys for panels, dialogs and the program.
+pub(super) static TOOLS: [Binding; 13] = [
+    key("O", Key::O, Action::ChooseSource, "open a camera or a recording"),
+    key("R", Key::R, Action::ToggleRecording, "start or stop recording"),
+    key("S", Key::S, Action::SaveSnapshot, "save blurry, restored, events"),
+    key("I", Key::I, Action::Toggle(Toggle::Tab(Tab::Statistics)), "statistics and plots"),
+    key("K", Key::K, Action::Toggle(Toggle::Tab(Tab::Camera)), "camera controls"),
+    key("T", Key::T, Action::Toggle(Toggle::Tab(Tab::Recorder)), "recorder settings"),
+    key("B", Key::B, Action::Toggle(Toggle::Tab(Tab::Recordings)), "browse recordings"),
     key("A", Key::A, Action::Align, "align two cameras"),
-    key("F", Key::F, Action::FullScreen, "full screen"),
-    key("L", Key::L, Action::Large, "large statistics strip"),
-    key("H", Key::H, Action::Help, "this help"),
+    key("F", Key::F, Action::ToggleFullScreen, "full screen"),
+    key("L", Key::L, Action::ToggleLargeStatistics, "large statistics strip"),
+    key("H", Key::H, Action::ToggleHelp, "this help"),
     key("Esc", Key::Escape, Action::Close, "close dialog or full screen"),
     key("Q", Key::Q, Action::Quit, "quit"),
-];
-
-/// Width of the help's three columns, in points.
-const HELP_WIDTH: f32 = 800.0;
-
-const MOUSE: [(&str, &str); 4] = [
-    ("Wheel", "zoom all pictures"),
-    ("Drag", "pan, or move the divider"),
-    ("Double click", "fit to window"),
-    ("Drop a file", "play a recording or load weights"),
 ];
 
 /// Actions of the keys that were pressed; none while a text field has the focus.
@@ -82,54 +83,6 @@ pub(super) fn pressed(ui: &Ui) -> Vec<Action> {
         actions.push(Action::Zoom(1.25));
     }
     actions
-}
-
-/// Draws the help dialog with all key bindings.
-pub(super) fn help(ui: &mut Ui) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let response = theme::dialog(ui, "keys", HELP_WIDTH, |ui| {
-        ui.horizontal(|ui| {
-            ui.heading("Keys");
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Close").clicked() {
-                    actions.push(Action::Close);
-                }
-            });
-        });
-        ui.separator();
-        ui.horizontal_top(|ui| {
-            column(ui, "Pictures", PICTURES.iter().map(|b| (b.name, b.meaning)));
-            ui.add_space(18.0);
-            column(ui, "Tools", TOOLS.iter().map(|b| (b.name, b.meaning)));
-            ui.add_space(18.0);
-            ui.vertical(|ui| {
-                column(ui, "Time", TIME.iter().map(|b| (b.name, b.meaning)));
-                ui.add_space(10.0);
-                column(ui, "Mouse", MOUSE.into_iter());
-            });
-        });
-    });
-    if response.should_close() {
-        actions.push(Action::Close);
-    }
-    actions
-}
-
-fn column<'a>(ui: &mut Ui, name: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {
-    ui.vertical(|ui| {
-        ui.label(RichText::new(name).strong().color(theme::RESTORED));
-        egui::Grid::new(name).num_columns(2).min_row_height(17.0).spacing([12.0, 3.0]).show(
-            ui,
-            |ui| {
-                ui.spacing_mut().interact_size.y = 17.0;
-                for (name, meaning) in rows {
-                    ui.label(RichText::new(name).strong());
-                    ui.label(meaning);
-                    ui.end_row();
-                }
-            },
-        );
-    });
 }
 
 #[cfg(test)]

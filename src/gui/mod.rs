@@ -1,29 +1,40 @@
 //! The desktop window: shows blurry and restored pictures live, with panels and dialogs.
 //!
-//! There is one file per panel and dialog. `app` draws them in order. A panel does not change
-//! the pipeline by itself: it returns an `action::Action`, as a key does.
+//! There is one file per panel and dialog. `window` draws them in order, and `app` applies the
+//! actions that they return. A panel reads the session, the settings and the player, and changes
+//! nothing outside of itself: it returns an `action::Action`, as a key does.
 
 mod action;
 mod app;
-mod apply_action;
-mod contrast;
+mod board_search;
 mod describe;
 mod dialogs;
+mod export_job;
+mod file_kind;
 mod gpu;
 mod intro;
 mod keys;
 mod panels;
 mod pictures;
 mod platform;
-mod played;
+mod player;
+mod profile_job;
+mod recipe;
+mod recording;
+mod recording_list;
 mod scores;
 mod session;
 mod settings;
+mod settings_change;
 mod settings_file;
 mod snapshot;
-mod state;
+mod source_kinds;
+mod text_format;
 mod theme;
+mod wake;
+mod weights_watch;
 mod widgets;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -32,10 +43,11 @@ use crate::event::Thresholds;
 use crate::live::{Compute, ExposureSource, OpenSettings, RigHandle, Sources};
 use crate::network::Weights;
 use crate::panics::caught;
+use app::App;
 use eframe::egui;
 use platform::Display;
-use session::{Recipe, Session};
-use state::Window;
+use recipe::Recipe;
+use session::Session;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -183,8 +195,8 @@ fn start(
         ..
     } = options;
     let recipe = Recipe {
-        open: session::opener(open),
-        restorer: session::restoring(compute),
+        open: recipe::opener(open),
+        restorer: recipe::restoring(compute),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,
         wake: Arc::new(move || context.request_repaint()),
@@ -193,7 +205,7 @@ fn start(
     let pipeline = recipe.start(source)?;
     let session = Session::new(pipeline, rig_handle, name, recipe, weights_file);
     let render = creation.wgpu_render_state.as_ref();
-    let mut window = Window::new(session, settings::file(), render, wake);
-    window.thresholds = thresholds.or(window.thresholds);
-    Ok(Box::new(window))
+    let mut app = App::new(session, settings::default_file(), render, wake);
+    app.player.thresholds = thresholds.or(app.player.thresholds);
+    Ok(Box::new(app))
 }

@@ -2,21 +2,21 @@
 
 use super::gpu::{Gpu, GpuImage};
 use crate::exposure::Exposure;
-use crate::image::{ImageU8, Size};
+use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use crate::time::TimeRange;
 use eframe::egui_wgpu::RenderState;
 
 /// Kind of picture of an exposure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum PictureKind {
     Blurry,
     Edi,
     Restored,
     Truth,
 }
 
-impl Kind {
+impl PictureKind {
     /// Label on the screen.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -46,7 +46,6 @@ pub(super) struct Pictures {
     slots: [Slot; 4],
     events: Slot,
     counts: Vec<u8>,
-    size: Option<Size>,
 }
 
 impl Pictures {
@@ -54,18 +53,17 @@ impl Pictures {
     pub(super) fn new(state: Option<&RenderState>) -> Self {
         let gpu = state.map(Gpu::new);
         let (slots, events) = (Default::default(), Slot::default());
-        Self { gpu, slots, events, counts: Vec::new(), size: None }
+        Self { gpu, slots, events, counts: Vec::new() }
     }
 
     /// Uploads the pictures of instant `index` of a restored frame, and its events if `events`.
-    pub(super) fn set(&mut self, outcome: &RestoredFrame, index: usize, events: bool) {
-        let at = outcome.instants.get(index).copied().unwrap_or(0.5);
-        let captured = &outcome.captured;
-        self.size = Some(captured.picture.size());
-        self.put(Kind::Blurry, Some(&captured.picture));
-        self.put(Kind::Restored, outcome.restored.get(index));
-        self.put(Kind::Edi, outcome.edi.get(index));
-        self.put(Kind::Truth, captured.truth_at(at));
+    pub(super) fn set(&mut self, frame: &RestoredFrame, index: usize, events: bool) {
+        let at = frame.instants.get(index).copied().unwrap_or(0.5);
+        let captured = &frame.captured;
+        self.put(PictureKind::Blurry, Some(&captured.picture));
+        self.put(PictureKind::Restored, frame.restored.get(index));
+        self.put(PictureKind::Edi, frame.edi.get(index));
+        self.put(PictureKind::Truth, captured.truth_at(at));
         self.events.present = events;
         if events {
             count(&captured.exposure, &mut self.counts);
@@ -75,7 +73,7 @@ impl Pictures {
         }
     }
 
-    fn put(&mut self, kind: Kind, picture: Option<&ImageU8>) {
+    fn put(&mut self, kind: PictureKind, picture: Option<&ImageU8>) {
         let Some(slot) = self.slots.get_mut(kind.index()) else { return };
         slot.present = picture.is_some();
         if let (Some(gpu), Some(picture)) = (&self.gpu, picture) {
@@ -83,26 +81,15 @@ impl Pictures {
         }
     }
 
-    /// Removes all pictures, for when another source is opened.
-    pub(super) fn clear(&mut self) {
-        self.slots.iter_mut().for_each(|p| p.present = false);
-        (self.events.present, self.size) = (false, None);
-    }
-
-    /// Size of the pictures in pixels; none before the first one.
-    pub(super) fn size(&self) -> Option<Size> {
-        self.size
-    }
-
     /// Whether there is a picture of this kind.
-    pub(super) fn has(&self, kind: Kind) -> bool {
+    pub(super) fn has(&self, kind: PictureKind) -> bool {
         self.slots.get(kind.index()).is_some_and(|p| p.present)
     }
 
     /// Borrows the GPU, the images of two pictures and the event counts; none if one of the
     /// pictures is missing.
-    pub(super) fn plates(&mut self, kinds: [Kind; 2]) -> Option<Plates<'_>> {
-        let image = |kind: Kind| self.slots.get(kind.index()).and_then(|s| s.image.as_ref());
+    pub(super) fn on_gpu(&mut self, kinds: [PictureKind; 2]) -> Option<GpuPictures<'_>> {
+        let image = |kind: PictureKind| self.slots.get(kind.index()).and_then(|s| s.image.as_ref());
         let pictures = [image(kinds[0])?, image(kinds[1])?];
         let events = self.events.image.as_ref().filter(|_| self.events.present);
         Some((self.gpu.as_mut()?, pictures, events))
@@ -110,7 +97,7 @@ impl Pictures {
 }
 
 /// The GPU, two pictures, and the event counts of the overlay.
-pub(super) type Plates<'a> = (&'a mut Gpu, [&'a GpuImage; 2], Option<&'a GpuImage>);
+pub(super) type GpuPictures<'a> = (&'a mut Gpu, [&'a GpuImage; 2], Option<&'a GpuImage>);
 
 /// Counts OFF and ON events per sensor pixel within the exposure: `counts` becomes
 /// height x width x 2, row by row, saturating at 255.
@@ -133,7 +120,7 @@ fn count(exposure: &Exposure, counts: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::event::Event;
-    use crate::image::ImageF32;
+    use crate::image::{ImageF32, Size};
 
     #[test]
     fn events_are_counted_per_pixel_and_polarity_within_the_exposure_and_the_sensor() {

@@ -1,5 +1,6 @@
 //! PSNR and SSIM of the shown picture where ground truth is known, computed on a worker thread.
 
+use super::wake::Wake;
 use crate::deblur::metrics::{psnr, ssim};
 use crate::image::ImageU8;
 use crate::live::{LiveFrame, RestoredFrame};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Interval between two scores; SSIM of a large picture takes longer than showing it.
-const EVERY: Duration = Duration::from_millis(400);
+const INTERVAL: Duration = Duration::from_millis(400);
 
 /// Scores of the blurry and the restored picture against ground truth, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,8 +26,8 @@ struct Job {
     instant: f64,
 }
 
-/// The worker thread and its latest result.
-pub(super) struct Quality {
+/// The worker thread that scores pictures, and its latest result.
+pub(super) struct Scorer {
     jobs: Option<Sender<Job>>,
     results: Receiver<Option<Scores>>,
     last: Option<Instant>,
@@ -36,14 +37,14 @@ pub(super) struct Quality {
     pub scores: Option<Scores>,
 }
 
-impl Quality {
+impl Scorer {
     /// Starts the worker thread; if that fails there are no scores.
-    pub(super) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        let (jobs, todo) = bounded::<Job>(1);
-        let (done, results) = bounded(1);
+    pub(super) fn new(wake: Wake) -> Self {
+        let (jobs, queue) = bounded::<Job>(1);
+        let (send, results) = bounded(1);
         let run = move || {
-            for job in todo {
-                if done.send(score(&job)).is_err() {
+            for job in queue {
+                if send.send(score(&job)).is_err() {
                     return;
                 }
                 wake();
@@ -54,24 +55,24 @@ impl Quality {
     }
 
     /// Receives finished scores, and requests those of instant `index` of a frame when due.
-    pub(super) fn update(&mut self, outcome: &RestoredFrame, index: usize) {
+    pub(super) fn update(&mut self, frame: &RestoredFrame, index: usize) {
         while let Ok(scores) = self.results.try_recv() {
             self.scores = scores;
         }
-        let instant = outcome.instants.get(index).copied().unwrap_or(0.5);
-        let known = outcome.captured.truth_at(instant).is_some();
-        let Some(restored) = outcome.restored.get(index).filter(|_| known) else {
+        let instant = frame.instants.get(index).copied().unwrap_or(0.5);
+        let known = frame.captured.truth_at(instant).is_some();
+        let Some(restored) = frame.restored.get(index).filter(|_| known) else {
             (self.scores, self.requested) = (None, None);
             return;
         };
         // A paused picture is scored once.
-        let this = (outcome.captured.number, instant.to_bits());
+        let this = (frame.captured.number, instant.to_bits());
         if self.requested == Some(this) {
             return;
         }
-        let due = self.last.is_none_or(|at| at.elapsed() >= EVERY);
+        let due = self.last.is_none_or(|at| at.elapsed() >= INTERVAL);
         let Some(jobs) = self.jobs.as_ref().filter(|jobs| due && jobs.is_empty()) else { return };
-        let (captured, restored) = (outcome.captured.clone(), restored.clone());
+        let (captured, restored) = (frame.captured.clone(), restored.clone());
         // If the worker is busy, the next picture tries again.
         if jobs.try_send(Job { captured, restored, instant }).is_ok() {
             (self.last, self.requested) = (Some(Instant::now()), Some(this));

@@ -1,80 +1,21 @@
 //! The running pipeline, and its replacement when another source is chosen.
 
-use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
+use super::recipe::Recipe;
+use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts,
-    Pipeline, Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources,
-    Transport, nothing, open_with_clock, san,
+    Control, Fact, Notice, Pipeline, RestoreRequest, RestoredFrame, RigHandle, Snapshot,
+    SourceReport, Sources, Transport,
 };
-use crate::network::Weights;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Opens a source by its name.
-pub(super) type Open =
-    Arc<dyn Fn(&Sources, &RigHandle) -> Result<Box<dyn ExposureSource>, String> + Send + Sync>;
-
-/// Reads weights; runs on the engine's thread.
-pub(super) type GetWeights = Box<dyn FnOnce() -> Result<Weights, String> + Send>;
-
-/// Settings of every pipeline, independent of its source.
-#[derive(Clone)]
-pub(super) struct Recipe {
-    /// Opens sources; tests inject their own.
-    pub open: Open,
-    /// Creates the restorer from weights.
-    pub restorer: Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>,
-    /// The weights in use.
-    pub weights: Arc<Mutex<Arc<Weights>>>,
-    /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
-    pub adapt: bool,
-    /// Requests a repaint of the window.
-    pub wake: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl Recipe {
-    fn restorer(&self) -> MakeRestorer {
-        let weights = self.weights.clone();
-        let current =
-            move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
-        (self.restorer)(Box::new(move || Ok(current())))
-    }
-
-    /// Starts a pipeline that reads from `source`.
-    ///
-    /// # Errors
-    /// A thread cannot be started.
-    pub(super) fn start(&self, source: Box<dyn ExposureSource>) -> std::io::Result<Pipeline> {
-        let wake = self.wake.clone();
-        let notify = Box::new(move || wake());
-        Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
-    }
-}
-
-/// Creates SAN restorers on `compute`, or ones that restore nothing if none.
-pub(super) fn restoring(
-    compute: Option<Compute>,
-) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
-    Arc::new(move |weights| match compute {
-        Some(compute) => san(weights, compute),
-        None => nothing(),
-    })
-}
-
-/// Opens sources as the command line does; recordings loop.
-pub(super) fn opener(settings: OpenSettings) -> Open {
-    Arc::new(move |name, rig_handle| {
-        open_with_clock(name, Playback::Loop, settings, rig_handle, |_| Ok(()))
-            .map_err(|e| e.to_string())
-    })
-}
+use std::sync::{Arc, PoisonError};
 
 type Opened = Result<(Pipeline, RigHandle), String>;
 
-/// The running pipeline, if any, with its source and weights.
+/// The running pipeline, if any, with its source and weights. Panels read it; what changes it
+/// takes `&mut self`.
 pub(super) struct Session {
     pipeline: Option<Pipeline>,
     /// Handle of the rig, through which it is recorded and aligned.
@@ -87,16 +28,16 @@ pub(super) struct Session {
     pub fault: Option<String>,
     recipe: Recipe,
     /// File of the weights; none for the built-in ones.
-    origin: Origin,
+    weights_file: WeightsFile,
     /// Watches that file for changes.
-    watch: Option<Watch>,
+    watch: Option<WeightsWatch>,
     /// Requested weights that may not have been read yet.
-    swapping: Option<Swap>,
+    pending_weights: Option<PendingWeights>,
 }
 
 /// Weights that the user chose. The pipeline reads them on its own thread. If it is replaced
 /// before it has done so, the next pipeline reads them.
-struct Swap {
+struct PendingWeights {
     path: PathBuf,
     /// A pipeline has read the file, or failed to read it.
     done: Arc<AtomicBool>,
@@ -111,13 +52,13 @@ impl Session {
         recipe: Recipe,
         file: Option<PathBuf>,
     ) -> Self {
-        let origin = Origin::default();
+        let weights_file = WeightsFile::default();
         if let Some(path) = file {
-            let stamp = Stamp::of(&path);
-            origin.set(path, stamp);
+            let stamp = FileStamp::of(&path);
+            weights_file.set(path, stamp);
         }
         // If the thread cannot be started, weights are only reloaded on request.
-        let watch = Watch::start(origin.clone(), recipe.wake.clone()).ok();
+        let watch = WeightsWatch::start(weights_file.clone(), recipe.wake.clone()).ok();
         Self {
             pipeline: Some(pipeline),
             rig_handle,
@@ -125,9 +66,9 @@ impl Session {
             pending: None,
             fault: None,
             recipe,
-            origin,
+            weights_file,
             watch,
-            swapping: None,
+            pending_weights: None,
         }
     }
 
@@ -173,8 +114,10 @@ impl Session {
         match opened {
             Ok((pipeline, rig_handle)) => {
                 (self.pipeline, self.rig_handle) = (Some(pipeline), rig_handle);
-                if let Some(swap) = self.swapping.take_if(|s| !s.done.load(Ordering::Acquire)) {
-                    self.swap(&swap.path);
+                if let Some(pending) =
+                    self.pending_weights.take_if(|p| !p.done.load(Ordering::Acquire))
+                {
+                    self.load_weights(&pending.path);
                 }
                 true
             }
@@ -191,17 +134,17 @@ impl Session {
     }
 
     /// The newest restored frame, once.
-    pub(super) fn take(&self) -> Option<RestoredFrame> {
+    pub(super) fn take_frame(&mut self) -> Option<RestoredFrame> {
         self.pipeline.as_ref()?.take()
     }
 
     /// Sends the restore request; returns `false` if no pipeline runs yet.
-    pub(super) fn request(&self, request: RestoreRequest) -> bool {
+    pub(super) fn request(&mut self, request: RestoreRequest) -> bool {
         self.pipeline.as_ref().map(|p| p.request(request)).is_some()
     }
 
     /// Sends a control to the source.
-    pub(super) fn control(&self, control: Control) {
+    pub(super) fn control(&mut self, control: Control) {
         if let Some(pipeline) = &self.pipeline {
             pipeline.control(control);
         }
@@ -209,17 +152,17 @@ impl Session {
 
     /// Loads weights from a file, also for the next sources. While a source is being opened,
     /// they are loaded once it is open.
-    pub(super) fn swap(&mut self, path: &Path) {
+    pub(super) fn load_weights(&mut self, path: &Path) {
         let done = Arc::new(AtomicBool::new(false));
-        self.swapping = Some(Swap { path: path.to_owned(), done: done.clone() });
+        self.pending_weights = Some(PendingWeights { path: path.to_owned(), done: done.clone() });
         let path = path.to_owned();
-        let (weights, origin) = (self.recipe.weights.clone(), self.origin.clone());
+        let (weights, weights_file) = (self.recipe.weights.clone(), self.weights_file.clone());
         let read = move || {
-            let stamp = Stamp::of(&path);
-            let new = weights_dialog::read(&path);
+            let stamp = FileStamp::of(&path);
+            let new = weights_watch::read(&path);
             if let Ok(new) = &new {
                 *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
-                origin.set(path, stamp);
+                weights_file.set(path, stamp);
             }
             done.store(true, Ordering::Release);
             new
@@ -234,8 +177,8 @@ impl Session {
     pub(super) fn poll_weights(&self) -> Option<Result<String, String>> {
         match self.watch.as_ref()?.take()? {
             // The user may have chosen other weights meanwhile.
-            News::Fresh(path, _) if self.origin.path().as_ref() != Some(&path) => None,
-            News::Fresh(path, new) => {
+            Reload::Loaded(path, _) if self.weights_file.path().as_ref() != Some(&path) => None,
+            Reload::Loaded(path, new) => {
                 let mut current =
                     self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new((*new).clone());
@@ -244,13 +187,13 @@ impl Session {
                 }
                 Some(Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned()))
             }
-            News::Broken(why) => Some(Err(why)),
+            Reload::Failed(why) => Some(Err(why)),
         }
     }
 
     /// Name of the weights: their file name, or "built-in".
     pub(super) fn weights(&self) -> String {
-        let file = self.origin.path();
+        let file = self.weights_file.path();
         let name = file.as_ref().and_then(|p| p.file_name());
         name.map_or_else(|| "built-in".to_owned(), |n| n.to_string_lossy().into_owned())
     }
@@ -306,8 +249,12 @@ impl Session {
         list.into_iter().filter(|n| n.active).collect()
     }
 
-    /// The pipeline's diagnostics, to dismiss faults.
-    pub(super) fn diagnostics(&self) -> Option<&Diagnostics> {
-        self.pipeline.as_ref().map(Pipeline::notices)
+    /// Removes the fault of this part of the pipeline, or that of the source if none.
+    pub(super) fn dismiss(&mut self, part: Option<&'static str>) {
+        match (part, &self.pipeline) {
+            (None, _) => self.fault = None,
+            (Some(part), Some(pipeline)) => pipeline.notices().dismiss(part),
+            (Some(_), None) => {}
+        }
     }
 }

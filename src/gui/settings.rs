@@ -25,13 +25,15 @@ pub(super) enum View {
 pub(super) enum Tab {
     /// Statistics: rates, times, drops, plots.
     #[default]
-    Numbers,
+    #[serde(rename = "numbers")]
+    Statistics,
     /// Controls of the source.
     Camera,
-    /// The recorder.
-    Record,
-    /// Recorded sequences.
-    Library,
+    #[serde(rename = "record")]
+    Recorder,
+    /// The list of recordings.
+    #[serde(rename = "library")]
+    Recordings,
 }
 
 /// The user's settings.
@@ -88,7 +90,7 @@ impl Default for Settings {
             large: None,
             gain: 2.0,
             side: false,
-            tab: Tab::Numbers,
+            tab: Tab::Statistics,
             divider: 0.5,
             slow_instants: 9,
             scene: "scene".into(),
@@ -172,6 +174,17 @@ impl Settings {
         number(("frames", &mut self.frames), 2..=1_000_000, frames, warnings);
     }
 
+    /// Whether the large statistics strip is visible: as set by the user, otherwise in full
+    /// screen only.
+    pub(super) fn large_in(&self, full_screen: bool) -> bool {
+        self.large.unwrap_or(full_screen)
+    }
+
+    /// Folder of the recordings.
+    pub(super) fn recordings_folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(crate::sequence::recordings)
+    }
+
     /// Writes the settings to a file.
     ///
     /// # Errors
@@ -183,7 +196,7 @@ impl Settings {
 }
 
 /// Path of the settings file; none if the platform has no config folder.
-pub(super) fn file() -> Option<PathBuf> {
+pub(super) fn default_file() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "gem-live")?;
     Some(folders.config_dir().join("settings.json"))
 }

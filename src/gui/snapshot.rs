@@ -1,25 +1,51 @@
 //! Snapshots: blurry, restored and events as PNG files, and the events as CSV.
 
+use super::wake::Wake;
+use super::widgets::toast::{Message, ToastKind};
 use crate::event::render;
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::mpsc::Sender;
+
+/// Saves instant `index` of a restored frame on a worker thread, and reports the result.
+///
+/// # Errors
+/// The thread cannot be started.
+pub(super) fn save_in_background(
+    frame: RestoredFrame,
+    index: usize,
+    messages: Sender<Message>,
+    wake: Wake,
+) -> std::io::Result<()> {
+    let work = move || {
+        let message = match save(&frame, index, &crate::sequence::snapshots()) {
+            Ok(text) => (ToastKind::Success, text),
+            Err(why) => (ToastKind::Error, why),
+        };
+        // The window may have been closed meanwhile; then the message is dropped.
+        let _ = messages.send(message);
+        // While paused, nothing else triggers a repaint.
+        wake();
+    };
+    std::thread::Builder::new().name("snapshot".into()).spawn(work)?;
+    Ok(())
+}
 
 /// Writes the files of instant `index` of a restored frame; returns a message that says where.
 ///
 /// # Errors
 /// A file cannot be encoded or written; the text names it.
-pub(super) fn save(outcome: &RestoredFrame, index: usize, folder: &Path) -> Result<String, String> {
-    let exposure = &outcome.captured.exposure;
+fn save(frame: &RestoredFrame, index: usize, folder: &Path) -> Result<String, String> {
+    let exposure = &frame.captured.exposure;
     let seconds = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |d| d.as_secs());
-    let name = |what: &str| {
-        folder.join(format!("snapshot-{seconds}-{:06}-{what}", outcome.captured.number))
-    };
+    let name =
+        |what: &str| folder.join(format!("snapshot-{seconds}-{:06}-{what}", frame.captured.number));
     let events = render(&exposure.events, exposure.span, exposure.sensor, exposure.frame.size());
-    png(&name("blurry.png"), &outcome.captured.picture)?;
+    png(&name("blurry.png"), &frame.captured.picture)?;
     png(&name("events.png"), &events)?;
     let mut table = String::from("t_us,x,y,p\n");
     for e in &exposure.events {
@@ -28,7 +54,7 @@ pub(super) fn save(outcome: &RestoredFrame, index: usize, folder: &Path) -> Resu
     }
     crate::formats::atomic_file::write(&name("events.csv"), table.as_bytes())
         .map_err(|e| e.to_string())?;
-    if let Some(restored) = outcome.restored.get(index) {
+    if let Some(restored) = frame.restored.get(index) {
         png(&name("restored.png"), restored)?;
     }
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

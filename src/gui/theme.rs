@@ -19,7 +19,7 @@ pub(super) const WARNING: Color32 = Color32::from_rgb(238, 160, 92);
 /// Recording and deleting.
 pub(super) const ALERT: Color32 = Color32::from_rgb(232, 92, 84);
 /// Width of the side panel, in points.
-pub(super) const SIDE: f32 = 312.0;
+pub(super) const SIDE_WIDTH: f32 = 312.0;
 
 /// Applies the style to the whole window.
 pub(super) fn apply(context: &egui::Context) {

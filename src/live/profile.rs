@@ -92,6 +92,41 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Settings of a profile for the present controls.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// Names and values of controls, in the order in which they are to be set: switches and
+    /// choices first, because they decide which numbers can be set.
+    pub settings: Vec<(String, Value)>,
+    /// Settings of the profile for which there is no control.
+    pub unknown: Vec<String>,
+}
+
+/// Reads the profile `name` for cameras that are connected and have these controls.
+///
+/// # Errors
+/// See [`ProfileError`].
+pub fn load(folder: &Path, name: &str, controls: &[Control]) -> Result<Loaded, ProfileError> {
+    let mut profile = Profile::new(folder, Some(name), None)?;
+    let settings = profile.apply(controls);
+    Ok(Loaded { settings, unknown: profile.take_unknown() })
+}
+
+/// Saves the present values of these controls as the profile `name`, which is replaced if it
+/// exists.
+///
+/// # Errors
+/// See [`ProfileError`].
+pub fn save(folder: &Path, name: &str, controls: &[Control]) -> Result<(), ProfileError> {
+    write(&file(folder, name)?, settings(controls))
+}
+
+fn write(path: &Path, controls: BTreeMap<String, Value>) -> Result<(), ProfileError> {
+    let failed = |why: String| ProfileError::File { path: path.to_owned(), why };
+    let json = serde_json::to_vec_pretty(&File { controls }).map_err(|e| failed(e.to_string()))?;
+    atomic_file::write(path, &json).map_err(|e| failed(e.cause.to_string()))
+}
+
 impl Profile {
     /// Reads the profile `load` and keeps later changes in the profile `save`.
     ///
@@ -181,10 +216,7 @@ impl Profile {
             return Ok(());
         };
         self.saved = controls.clone();
-        let failed = |why: String| format!("the profile was not saved: {}: {why}", path.display());
-        let json =
-            serde_json::to_vec_pretty(&File { controls }).map_err(|e| failed(e.to_string()))?;
-        atomic_file::write(path, &json).map_err(|e| failed(e.cause.to_string()))
+        write(path, controls).map_err(|e| format!("the profile was not saved: {e}"))
     }
 }
 
@@ -245,6 +277,17 @@ mod tests {
         ];
         assert_eq!(loaded.apply(&controls(9, true)), expected, "the same mode is not set again");
         assert_eq!(loaded.apply(&controls(9, true)), [], "once");
+    }
+
+    #[test]
+    fn a_profile_is_saved_and_loaded_while_the_cameras_are_connected() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "bench", &controls(5_000, false)).unwrap();
+        let other = [Control::switch("frames:auto_exposure", "", true)];
+        let loaded = load(folder.path(), "bench", &other).unwrap();
+        assert_eq!(loaded.settings, [("frames:auto_exposure".to_owned(), Value::Bool(false))]);
+        assert_eq!(loaded.unknown, ["events:bias", "frames:exposure_us", "frames:mode"]);
+        assert!(save(folder.path(), "a/b", &other).is_err());
     }
 
     #[test]

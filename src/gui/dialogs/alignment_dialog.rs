@@ -1,30 +1,114 @@
 //! The alignment dialog: prepare, capture views of the board, check the result, save it.
 
-use super::alignment_run::{Order, Search};
 use crate::gui::action::Action;
-use crate::gui::state::Window;
+use crate::gui::board_search::{BoardSearch, SearchCommand, SearchState};
+use crate::gui::session::Session;
+use crate::gui::text_format::capitalized;
 use crate::gui::theme;
-use crate::gui::widgets::{self, capital, hint, title, toast};
-use crate::image::Size;
-use crate::live::AlignmentHandleError;
-use crate::rig::align::{AlignSettings, Board};
+use crate::gui::wake::Wake;
+use crate::gui::widgets::{self, hint, title};
+use crate::live::{AlignmentHandle, AlignmentHandleError, RigHandle};
+use crate::rig::align::{AlignProgress, AlignSettings, Board};
 use eframe::egui::{
-    self, Color32, ColorImage, Rect, RichText, Role, Sense, TextureHandle, Ui, WidgetInfo, vec2,
+    self, ColorImage, Rect, RichText, Role, Sense, TextureHandle, Ui, WidgetInfo, vec2,
 };
-use std::time::Duration;
 
-/// Half a period of the flashing board: slow enough for every screen, fast enough for the user.
-const FLASH: Duration = Duration::from_millis(250);
 /// Height of the previews, in points.
-const HEIGHT: f32 = 190.0;
+const PREVIEW_HEIGHT: f32 = 190.0;
 /// Names of the three previews.
-const NAMES: [&str; 3] = ["Frame camera", "Event camera", "Event overlay"];
+const PREVIEW_NAMES: [&str; 3] = ["Frame camera", "Event camera", "Event overlay"];
 
-impl Window {
+/// The user's choices, and the search while it runs.
+pub(crate) struct AlignmentDialog {
+    wake: Wake,
+    /// Inner corners of the board, across and down.
+    corners: [usize; 2],
+    /// The board flashes on a screen and is detected in the events.
+    flashing: bool,
+    search: Option<BoardSearch>,
+    /// Latest state of the search.
+    state: SearchState,
+    /// Previews of that state.
+    textures: [Option<TextureHandle>; 3],
+    /// Why the search could not be started.
+    fault: Option<String>,
+}
+
+impl AlignmentDialog {
+    pub(crate) fn new(wake: Wake) -> Self {
+        let board = Board::default();
+        Self {
+            wake,
+            corners: [board.columns(), board.rows()],
+            flashing: false,
+            search: None,
+            state: SearchState::default(),
+            textures: Default::default(),
+            fault: None,
+        }
+    }
+
+    /// Starts the search for the board in what the cameras of this rig see.
+    pub(crate) fn begin(&mut self, rig: &RigHandle) {
+        let [columns, rows] = self.corners;
+        let Some(board) = Board::new(columns, rows) else { return };
+        let settings = AlignSettings { board, ..AlignSettings::default() };
+        let search = rig.alignment().begin(settings, self.flashing).and_then(|run| {
+            BoardSearch::start(run, self.wake.clone()).map_err(AlignmentHandleError::from)
+        });
+        match search {
+            Ok(search) => (self.search, self.fault) = (Some(search), None),
+            Err(e) => self.fault = Some(e.to_string()),
+        }
+    }
+
+    /// Ends the search and discards its state.
+    pub(crate) fn end(&mut self) {
+        (self.search, self.state, self.fault) = (None, SearchState::default(), None);
+        self.textures = Default::default();
+    }
+
+    /// The board to search; none if the numbers of corners do not describe one.
+    pub(crate) fn board(&self) -> Option<Board> {
+        let [columns, rows] = self.corners;
+        Board::new(columns, rows)
+    }
+
+    /// Progress of the search at the last poll.
+    pub(crate) fn progress(&self) -> &AlignProgress {
+        &self.state.progress
+    }
+
+    /// Whether the frame camera's preview is shown.
+    #[cfg(test)]
+    pub(crate) fn has_preview(&self) -> bool {
+        self.textures[0].is_some()
+    }
+
+    /// Takes the newest state of the search and uploads its previews.
+    pub(crate) fn poll(&mut self, ui: &Ui) {
+        let Some(state) = self.search.as_ref().and_then(BoardSearch::take) else { return };
+        for (texture, preview) in self.textures.iter_mut().zip(&state.previews) {
+            *texture = preview.as_ref().map(|preview| {
+                let size = [preview.size().width, preview.size().height];
+                let image = ColorImage::from_rgb(size, &preview.to_rgb());
+                ui.load_texture("align", image, Default::default())
+            });
+        }
+        self.state = state;
+    }
+
+    /// Sends a command to the search, if one runs.
+    fn send(&self, command: SearchCommand) {
+        if let Some(search) = &self.search {
+            search.send(command);
+        }
+    }
+
     /// Draws the dialog.
-    pub(crate) fn align(&mut self, ui: &mut Ui) -> Vec<Action> {
+    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
-        self.wizard.poll(ui);
+        self.poll(ui);
         let response = theme::dialog(ui, "align", 760.0, |ui| {
             ui.horizontal(|ui| {
                 ui.heading("Align the two cameras");
@@ -36,8 +120,8 @@ impl Window {
             });
             self.steps(ui);
             ui.separator();
-            if self.wizard.search.is_none() {
-                self.prepare(ui, &mut actions);
+            if self.search.is_none() {
+                self.prepare(ui, &session.rig_handle.alignment(), &mut actions);
             } else {
                 self.capture(ui, &mut actions);
             }
@@ -50,7 +134,7 @@ impl Window {
 
     /// Draws the list of steps with the current one highlighted.
     fn steps(&self, ui: &mut Ui) {
-        let current = match (&self.wizard.search, &self.wizard.seen.alignment) {
+        let current = match (&self.search, &self.state.alignment) {
             (None, _) => 0,
             (Some(_), None) => 1,
             (Some(_), Some(_)) => 2,
@@ -65,10 +149,8 @@ impl Window {
         });
     }
 
-    fn prepare(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let alignment = self.session.rig_handle.alignment();
-        let used = alignment.used();
-        ui.label(match &used {
+    fn prepare(&mut self, ui: &mut Ui, alignment: &AlignmentHandle, actions: &mut Vec<Action>) {
+        ui.label(match &alignment.used() {
             None if alignment.cameras().is_none() => "This source has one camera, which needs no \
                 alignment, or its cameras are not connected yet."
                 .to_owned(),
@@ -78,65 +160,51 @@ impl Window {
             }
         });
         ui.add_space(8.0);
-        let w = &mut self.wizard;
-        ui.radio_value(&mut w.flashing, false, "A printed chessboard, seen by both cameras");
+        let flashing = &mut self.flashing;
+        ui.radio_value(flashing, false, "A printed chessboard, seen by both cameras");
         hint(ui, "The event camera must also output frames, as a DAVIS does.");
-        ui.radio_value(&mut w.flashing, true, "A chessboard flashing on this screen");
+        ui.radio_value(flashing, true, "A chessboard flashing on this screen");
         hint(ui, "Works with every event camera: the flashing squares trigger events.");
         ui.add_space(8.0);
+        let [columns, rows] = &mut self.corners;
         ui.horizontal(|ui| {
             ui.label("Inner corners");
-            let columns = ui.add(egui::DragValue::new(&mut w.columns).range(3..=40));
+            let columns = ui.add(egui::DragValue::new(columns).range(3..=40));
             columns.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Corners across"));
             ui.label("by");
-            let rows = ui.add(egui::DragValue::new(&mut w.rows).range(3..=40));
+            let rows = ui.add(egui::DragValue::new(rows).range(3..=40));
             rows.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Corners down"));
         });
-        let board = Board::new(w.columns, w.rows);
-        if board.is_none() {
+        let is_board = self.board().is_some();
+        if !is_board {
             hint(ui, "One number must be odd and the other even, to tell which side is up.");
         }
-        if let Some(why) = &w.fault {
+        if let Some(why) = &self.fault {
             ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
         }
         ui.add_space(8.0);
         ui.horizontal(|ui| {
-            if widgets::primary(ui, board.is_some(), "Start").clicked()
-                && let Some(board) = board
-            {
-                self.begin_search(board);
+            if widgets::primary_button(ui, is_board, "Start").clicked() {
+                actions.push(Action::StartAlignment);
             }
-            if self.wizard.fault.is_some() && ui.button("Choose two cameras").clicked() {
-                actions.push(Action::Sources);
+            if self.fault.is_some() && ui.button("Choose two cameras").clicked() {
+                actions.push(Action::ChooseSource);
             }
         });
     }
 
-    fn begin_search(&mut self, board: Board) {
-        let settings = AlignSettings { board, ..AlignSettings::default() };
-        let run = self.session.rig_handle.alignment().begin(settings, self.wizard.flashing);
-        let search = run.map_err(|e| e.to_string()).and_then(|run| {
-            Search::start(run, self.wake.clone())
-                .map_err(|e| AlignmentHandleError::from(e).to_string())
-        });
-        match search {
-            Ok(search) => (self.wizard.search, self.wizard.fault) = (Some(search), None),
-            Err(why) => self.wizard.fault = Some(why),
-        }
-    }
-
-    fn capture(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let progress = self.wizard.seen.progress.clone();
+    fn capture(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let SearchState { progress, alignment, .. } = &self.state;
         let hint_text = if progress.hint.is_empty() { "waiting for frames" } else { progress.hint };
-        title(ui, &capital(hint_text));
+        title(ui, &capitalized(hint_text));
         let found = [Some(progress.in_frame), Some(progress.in_events), None];
-        let shown = if self.wizard.seen.alignment.is_some() { 3 } else { 2 };
+        let shown = if alignment.is_some() { 3 } else { 2 };
         ui.horizontal(|ui| {
             let width = (ui.available_width() - 8.0 * (shown as f32 - 1.0)) / shown as f32;
             for ((texture, name), found) in
-                self.wizard.textures.iter().zip(NAMES).zip(found).take(shown)
+                self.textures.iter().zip(PREVIEW_NAMES).zip(found).take(shown)
             {
-                ui.vertical(|ui| picture(ui, texture.as_ref(), name, found, width));
+                ui.vertical(|ui| preview(ui, texture.as_ref(), name, found, width));
             }
         });
         ui.add_space(4.0);
@@ -152,82 +220,38 @@ impl Window {
         ui.add_space(4.0);
         ui.horizontal(|ui| {
             if ui.add_enabled(progress.views > 0, egui::Button::new("Undo last view")).clicked() {
-                self.wizard.order(Order::Undo);
+                self.send(SearchCommand::Undo);
             }
             if ui.button("Restart").clicked() {
-                self.wizard.order(Order::Restart);
+                self.send(SearchCommand::Restart);
             }
             let solvable = progress.views > 0 && progress.residual.is_none();
             if ui.add_enabled(solvable, egui::Button::new("Solve now")).clicked() {
-                self.wizard.order(Order::Solve);
+                self.send(SearchCommand::Solve);
             }
-            if self.wizard.flashing && ui.button("Flash the board full screen").clicked() {
-                actions.push(Action::Board);
+            if self.flashing && ui.button("Flash the board full screen").clicked() {
+                actions.push(Action::ShowBoard);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let ready = self.wizard.seen.alignment.is_some();
-                if widgets::primary(ui, ready, "Save and apply").clicked() {
-                    self.store_alignment();
+                let save = widgets::primary_button(ui, alignment.is_some(), "Save and apply");
+                if let Some(alignment) = alignment.as_ref().filter(|_| save.clicked()) {
+                    actions.push(Action::UseAlignment(Box::new(alignment.clone())));
                     actions.push(Action::Close);
                 }
             });
         });
     }
-
-    fn store_alignment(&mut self) {
-        let Some(alignment) = self.wizard.seen.alignment.clone() else { return };
-        match self.session.rig_handle.alignment().accept(alignment) {
-            Ok(path) => {
-                let text = format!("Alignment applied and saved to {}", path.display());
-                self.toast.notify(toast::Kind::Good, text);
-            }
-            Err(e) => {
-                let text = format!("Alignment applied until the program exits: {e}");
-                self.toast.notify(toast::Kind::Bad, text);
-            }
-        }
-    }
-
-    /// Draws the flashing board over the whole window.
-    pub(crate) fn flash(&mut self, ui: &mut Ui) -> Vec<Action> {
-        self.wizard.poll(ui);
-        let screen = ui.ctx().content_rect();
-        let size = Size::new(screen.width().max(64.0) as usize, screen.height().max(64.0) as usize);
-        let (columns, rows) = (self.wizard.columns, self.wizard.rows);
-        let board = self.wizard.board.get_or_insert_with(|| {
-            let picture = Board::new(columns, rows).unwrap_or_default().paint(size);
-            let image = ColorImage::from_rgb([size.width, size.height], &picture.to_rgb());
-            ui.load_texture("board", image, egui::TextureOptions::NEAREST)
-        });
-        let on = (self.wizard.since.elapsed().as_millis() / FLASH.as_millis()).is_multiple_of(2);
-        let painter = ui.ctx().layer_painter(egui::LayerId::new(
-            egui::Order::Foreground,
-            egui::Id::unique("flashing board"),
-        ));
-        painter.rect_filled(screen, 0.0, Color32::BLACK);
-        if on {
-            let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
-            painter.image(board.id(), screen, whole, Color32::WHITE);
-        }
-        let p = &self.wizard.seen.progress;
-        let text = format!("{} of {} views: {} (Esc)", p.views, p.wanted, p.hint);
-        // A static line of text causes no events.
-        let at = screen.center_bottom() - vec2(0.0, 4.0);
-        let font = egui::FontId::proportional(13.0);
-        painter.text(at, egui::Align2::CENTER_BOTTOM, text, font, Color32::from_gray(128));
-        ui.request_repaint_after(FLASH / 2);
-        Vec::new()
-    }
 }
 
-fn picture(
+/// Draws what one camera sees, and whether the board was found in it.
+fn preview(
     ui: &mut Ui,
     texture: Option<&TextureHandle>,
     name: &str,
     found: Option<bool>,
     width: f32,
 ) {
-    let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(width, PREVIEW_HEIGHT), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     ui.painter().rect_filled(rect, 4.0, theme::SURROUND);
     if let Some(texture) = texture {

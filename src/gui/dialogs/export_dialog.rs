@@ -2,51 +2,141 @@
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
-use crate::gui::dialogs::export_state::Far;
-use crate::gui::state::{Dialog, Window};
-use crate::gui::theme;
-use crate::gui::widgets::toast::Kind;
+use crate::gui::export_job::{ExportJob, ExportProgress, ExportResult};
+use crate::gui::wake::Wake;
+use crate::gui::widgets::toast::ToastKind;
 use crate::gui::widgets::{self, hint};
-use crate::sequence::export::Phase;
+use crate::gui::{describe, theme};
+use crate::sequence::export::{Order, Split, Transfer};
 use crate::sequence::new_sequence;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
-impl Window {
-    /// Opens the dialog for these sequences, or shows the progress of a running export.
-    pub(crate) fn begin_export(&mut self, sequences: Vec<PathBuf>) {
-        self.dialog = Some(Dialog::Export);
-        if self.export.running.is_some() {
-            return;
-        }
-        let scene = match sequences.as_slice() {
-            [one] => self.library.scene(one).unwrap_or_else(|| "dataset".to_owned()),
-            _ => "dataset".to_owned(),
+/// Remarks that are shown, so that the dialog fits on the screen.
+const MAX_REMARKS: usize = 5;
+
+/// Options of the export, the running export and the last result.
+pub(crate) struct ExportDialog {
+    wake: Wake,
+    /// Folders of the recordings to export.
+    sequences: Vec<PathBuf>,
+    /// Folder of the dataset, as typed.
+    folder: String,
+    /// Share of the test set, in percent.
+    test_percent: u32,
+    /// Split by whole recordings instead of by pairs.
+    split_by_recording: bool,
+    /// Copy the files instead of linking them.
+    copy: bool,
+    job: Option<ExportJob>,
+    report: Option<Report>,
+}
+
+/// What is shown after an export.
+struct Report {
+    kind: ToastKind,
+    text: String,
+    /// Warnings about single files.
+    remarks: Vec<String>,
+}
+
+impl Report {
+    fn new(result: &ExportResult) -> Self {
+        let ((kind, text), remarks) = match result {
+            Ok(result) => {
+                let remarks = result.as_ref().map(|exported| exported.remarks());
+                (describe::export(result), remarks.unwrap_or_default())
+            }
+            Err(_) => {
+                let text = "Export failed with an internal error: please report it.";
+                ((ToastKind::Error, text.to_owned()), Vec::new())
+            }
         };
-        let mut base = self.settings.recordings().into_os_string();
-        base.push(" datasets");
-        let export = &mut self.export;
-        export.out = new_sequence(Path::new(&base), &scene).display().to_string();
-        (export.sequences, export.ended) = (sequences, None);
-        export.whole &= export.sequences.len() > 1;
+        Self { kind, text, remarks }
+    }
+}
+
+impl ExportDialog {
+    pub(crate) fn new(wake: Wake) -> Self {
+        Self {
+            wake,
+            sequences: Vec::new(),
+            folder: String::new(),
+            // The default of the command line.
+            test_percent: 20,
+            split_by_recording: false,
+            copy: false,
+            job: None,
+            report: None,
+        }
     }
 
-    /// Checks whether the export has ended; shows a message if its dialog is closed.
-    pub(crate) fn watch_export(&mut self) {
-        if self.export.poll()
-            && self.dialog != Some(Dialog::Export)
-            && let Some((kind, text, _)) = &self.export.ended
-        {
-            self.toast.notify(*kind, text);
+    /// Offers to export these recordings, into a new folder beside the one of the recordings.
+    /// While an export runs, the dialog keeps showing its progress.
+    pub(crate) fn begin(&mut self, sequences: Vec<PathBuf>, recordings: &Path, scene: &str) {
+        if self.job.is_some() {
+            return;
+        }
+        let mut base = recordings.as_os_str().to_owned();
+        base.push(" datasets");
+        self.folder = new_sequence(Path::new(&base), scene).display().to_string();
+        self.split_by_recording &= sequences.len() > 1;
+        (self.sequences, self.report) = (sequences, None);
+    }
+
+    /// Sets the folder that was chosen in the system's file dialog.
+    pub(crate) fn set_folder(&mut self, folder: &Path) {
+        self.folder = folder.display().to_string();
+    }
+
+    /// Progress of the running export; none if none runs.
+    pub(crate) fn progress(&self) -> Option<ExportProgress> {
+        self.job.as_ref().map(ExportJob::progress)
+    }
+
+    /// Checks whether the export has ended; returns a message unless the dialog `is_open` and
+    /// shows it.
+    pub(crate) fn poll(&mut self, is_open: bool) -> Option<Action> {
+        let job = self.job.take_if(|job| job.is_finished())?;
+        let report = self.report.insert(Report::new(&job.join()));
+        (!is_open).then(|| Action::Notify(report.kind, report.text.clone()))
+    }
+
+    /// Stops the export and waits for its thread, for when the window is closed.
+    pub(crate) fn end(&mut self) {
+        if let Some(job) = self.job.take() {
+            job.stop();
+            let _ = job.join();
+        }
+    }
+
+    fn start(&mut self) {
+        let fraction = f64::from(self.test_percent) / 100.0;
+        let split = match self.split_by_recording {
+            true => Split::Sequences(fraction),
+            false => Split::Pairs(fraction),
+        };
+        let order = Order {
+            sequences: self.sequences.clone(),
+            out: PathBuf::from(self.folder.trim()),
+            split,
+            seed: 1,
+            transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
+        };
+        match ExportJob::start(order, self.wake.clone()) {
+            Ok(job) => self.job = Some(job),
+            Err(e) => {
+                let text = format!("Cannot start the export thread: {e}");
+                self.report = Some(Report { kind: ToastKind::Error, text, remarks: Vec::new() });
+            }
         }
     }
 
     /// Draws the dialog.
-    pub(crate) fn export_dialog(&mut self, ui: &mut Ui) -> Vec<Action> {
+    pub(crate) fn show(&mut self, ui: &mut Ui) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::dialog(ui, "export", 520.0, |ui| {
-            let count = self.export.sequences.len();
+            let count = self.sequences.len();
             let plural = if count == 1 { "" } else { "s" };
             ui.heading(format!("Export {count} recording{plural} as a dataset"));
             hint(
@@ -54,12 +144,12 @@ impl Window {
                 "Writes train/ and test/ with YAML files, as gem-live train and test read them.",
             );
             ui.separator();
-            if let Some(far) = self.export.far() {
-                self.export_progress(ui, far, &mut actions);
-            } else if self.export.ended.is_some() {
-                self.export_result(ui, &mut actions);
+            if let Some(job) = &self.job {
+                show_progress(ui, job, &mut actions);
+            } else if self.report.is_some() {
+                self.show_report(ui, &mut actions);
             } else {
-                self.export_options(ui, &mut actions);
+                self.show_options(ui, &mut actions);
             }
         });
         if response.should_close() {
@@ -68,41 +158,37 @@ impl Window {
         actions
     }
 
-    fn export_options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let export = &mut self.export;
+    fn show_options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         ui.horizontal(|ui| {
             ui.label("Folder");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.small_button("Choose...").clicked() {
-                    actions.push(Action::Choose(Purpose::Dataset));
+                    actions.push(Action::ChooseFile(Purpose::DatasetFolder));
                 }
             });
         });
-        let edit = egui::TextEdit::singleline(&mut export.out).desired_width(f32::INFINITY);
+        let edit = egui::TextEdit::singleline(&mut self.folder).desired_width(f32::INFINITY);
         ui.add(edit).widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Dataset folder"));
         ui.add_space(4.0);
         ui.horizontal(|ui| {
             ui.label("Test split");
-            let split = egui::Slider::new(&mut export.part, 0..=100).suffix(" %");
+            let split = egui::Slider::new(&mut self.test_percent, 0..=100).suffix(" %");
             let split = ui.add(split);
-            split.widget_info(|| WidgetInfo::slider(true, export.part.into(), "Test split"));
+            split.widget_info(|| WidgetInfo::slider(true, self.test_percent.into(), "Test split"));
         });
-        ui.add_enabled_ui(export.sequences.len() > 1, |ui| {
-            ui.radio_value(&mut export.whole, false, "split by pairs within every recording");
-            ui.radio_value(
-                &mut export.whole,
-                true,
-                "split by recordings: no scene is in both sets",
-            );
+        ui.add_enabled_ui(self.sequences.len() > 1, |ui| {
+            let by_recording = &mut self.split_by_recording;
+            ui.radio_value(by_recording, false, "split by pairs within every recording");
+            ui.radio_value(by_recording, true, "split by recordings: no scene is in both sets");
         });
         ui.add_space(4.0);
-        ui.checkbox(&mut export.copy, "Copy the files");
+        ui.checkbox(&mut self.copy, "Copy the files");
         hint(ui, "Otherwise hard links are used where possible, which take no space.");
         ui.add_space(8.0);
         theme::buttons(ui, |ui| {
-            let ready = !export.out.trim().is_empty() && !export.sequences.is_empty();
-            if widgets::primary(ui, ready, "Export").clicked() {
-                export.start(self.wake.clone());
+            let ready = !self.folder.trim().is_empty() && !self.sequences.is_empty();
+            if widgets::primary_button(ui, ready, "Export").clicked() {
+                self.start();
             }
             if ui.button("Cancel").clicked() {
                 actions.push(Action::Close);
@@ -110,55 +196,40 @@ impl Window {
         });
     }
 
-    fn export_progress(&self, ui: &mut Ui, far: Far, actions: &mut Vec<Action>) {
-        bar(ui, far);
-        ui.add_space(8.0);
-        theme::buttons(ui, |ui| {
-            if ui.button("Run in background").clicked() {
-                actions.push(Action::Close);
-            }
-            if let Some(running) = &self.export.running
-                && ui.button("Stop").clicked()
-            {
-                running.stop.store(true, Ordering::Relaxed);
-            }
-        });
-    }
-
-    fn export_result(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let Some((kind, text, remarks)) = &self.export.ended else { return };
-        let colour = if *kind == Kind::Good { theme::RESTORED } else { theme::WARNING };
+    fn show_report(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let Some(Report { kind, text, remarks }) = &self.report else { return };
+        let warning = |text: &str| egui::Label::new(RichText::new(text).color(theme::WARNING));
+        let colour = if *kind == ToastKind::Success { theme::RESTORED } else { theme::WARNING };
         ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
-        // At most five remarks, so that the dialog fits on the screen.
-        for remark in remarks.iter().take(5) {
-            ui.add(egui::Label::new(RichText::new(remark).color(theme::WARNING)).wrap());
+        for remark in remarks.iter().take(MAX_REMARKS) {
+            ui.add(warning(remark).wrap());
         }
-        if remarks.len() > 5 {
-            ui.label(
-                RichText::new(format!("and {} more", remarks.len() - 5)).color(theme::WARNING),
-            );
+        if remarks.len() > MAX_REMARKS {
+            ui.add(warning(&format!("and {} more", remarks.len() - MAX_REMARKS)));
         }
         ui.add_space(8.0);
         let mut edit = false;
         theme::buttons(ui, |ui| {
-            if widgets::primary(ui, true, "Done").clicked() {
+            if widgets::primary_button(ui, true, "Done").clicked() {
                 actions.push(Action::Close);
             }
-            edit = *kind == Kind::Bad && ui.button("Back to options").clicked();
+            edit = *kind == ToastKind::Error && ui.button("Back to options").clicked();
         });
         if edit {
-            self.export.ended = None;
+            self.report = None;
         }
     }
 }
 
-/// Draws the progress of an export as a bar.
-pub(crate) fn bar(ui: &mut Ui, (phase, done, total): Far) {
-    let verb = match phase {
-        Phase::Looking => "Checking",
-        Phase::Writing => "Writing",
-    };
-    let fraction = done as f32 / total.max(1) as f32;
-    let text = format!("{verb} pair {done} of {total}");
-    ui.add(egui::ProgressBar::new(fraction.min(1.0)).text(text).fill(theme::ACCENT));
+fn show_progress(ui: &mut Ui, job: &ExportJob, actions: &mut Vec<Action>) {
+    job.progress().show_bar(ui);
+    ui.add_space(8.0);
+    theme::buttons(ui, |ui| {
+        if ui.button("Run in background").clicked() {
+            actions.push(Action::Close);
+        }
+        if ui.button("Stop").clicked() {
+            job.stop();
+        }
+    });
 }

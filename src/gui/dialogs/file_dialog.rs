@@ -14,21 +14,21 @@ pub(crate) enum Purpose {
     /// A weights file to load.
     Weights,
     /// Folder for recordings.
-    Folder,
+    RecordingsFolder,
     /// Folder for a dataset.
-    Dataset,
+    DatasetFolder,
 }
 
 /// The file dialog; one at a time.
 #[derive(Default)]
-pub(crate) struct Chooser {
+pub(crate) struct FileDialog {
     pending: Option<(Purpose, Receiver<Option<PathBuf>>)>,
 }
 
-impl Chooser {
+impl FileDialog {
     /// Opens the dialog. If the system has none, nothing is chosen: every place that opens it
     /// also has another way to enter a path.
-    pub(crate) fn ask(&mut self, purpose: Purpose, context: &egui::Context) {
+    pub(crate) fn open(&mut self, purpose: Purpose, context: &egui::Context) {
         let dialog = rfd::AsyncFileDialog::new();
         let dialog = match purpose {
             Purpose::Recording => {
@@ -39,8 +39,8 @@ impl Chooser {
             Purpose::Weights => dialog
                 .set_title("Load weights")
                 .add_filter("Weights", &["ckpt", "pth", "pt", "safetensors"]),
-            Purpose::Folder => dialog.set_title("Folder for recordings"),
-            Purpose::Dataset => dialog.set_title("Folder for the dataset"),
+            Purpose::RecordingsFolder => dialog.set_title("Folder for recordings"),
+            Purpose::DatasetFolder => dialog.set_title("Folder for the dataset"),
         };
         let folder = !matches!(purpose, Purpose::Recording | Purpose::Weights);
         let (send, receive) = channel();

@@ -2,80 +2,11 @@
 
 use super::file_dialog::Purpose;
 use crate::gui::action::Action;
+use crate::gui::session::Session;
+use crate::gui::source_kinds::{Argument, SOURCE_KINDS};
 use crate::gui::{theme, widgets};
-use crate::live::{SourceName, Sources};
+use crate::live::Sources;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
-
-/// A kind of source that can be chosen.
-struct Kind {
-    /// Prefix of its name on the command line.
-    prefix: &'static str,
-    /// Name in the dialog.
-    name: &'static str,
-    /// Name in the top bar.
-    short: &'static str,
-    /// Description in the dialog.
-    about: &'static str,
-    /// What may follow the prefix and a colon, if anything.
-    argument: Option<Argument>,
-}
-
-/// Argument of a source.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Argument {
-    Size,
-    Serial,
-    Number,
-    Path,
-}
-
-const KINDS: [Kind; 6] = [
-    Kind {
-        prefix: "sim",
-        name: "Simulated rig",
-        short: "Simulated rig",
-        about: "A moving scene, captured by two simulated cameras with independent clocks. It \
-                has ground truth and needs no hardware.",
-        argument: Some(Argument::Size),
-    },
-    Kind {
-        prefix: "davis",
-        name: "DAVIS camera",
-        short: "DAVIS",
-        about: "Frames and events of one DAVIS346, through libcaer. If it is not connected, the \
-                program waits for it.",
-        argument: Some(Argument::Serial),
-    },
-    Kind {
-        prefix: "genicam",
-        name: "GenICam camera",
-        short: "GenICam",
-        about: "A FLIR or another machine-vision camera, through Aravis.",
-        argument: Some(Argument::Serial),
-    },
-    Kind {
-        prefix: "uvc",
-        name: "Webcam (UVC)",
-        short: "Webcam",
-        about: "Any camera that the operating system lists as a webcam.",
-        argument: Some(Argument::Number),
-    },
-    Kind {
-        prefix: "replay",
-        name: "Recording",
-        short: "Recording",
-        about: "A folder of MS-RBD pairs, or an AEDAT4 file. Files can also be dropped onto the \
-                window.",
-        argument: Some(Argument::Path),
-    },
-    Kind {
-        prefix: "clip",
-        name: "Built-in clip",
-        short: "Built-in clip",
-        about: "A short sequence that is included in the program.",
-        argument: None,
-    },
-];
 
 /// Frame sizes and rates of the simulated rig: as on the command line, and in words. The first one
 /// is the default, the last one has the size of the published rig.
@@ -86,39 +17,39 @@ const SIZES: [(&str, &str); 4] = [
     ("1152x768", "1152x768, 15 fps"),
 ];
 
-/// State of the dialog.
+/// The dialog.
 #[derive(Default)]
-pub(crate) struct Chosen {
+pub(crate) struct SourceDialog {
     /// Frames and events come from two separate cameras.
     two: bool,
     /// Source names as on the command line: for both or for frames, and for events.
-    specs: [String; 2],
+    names: [String; 2],
     /// Index of the source that is being edited.
     edited: usize,
 }
 
-impl Chosen {
+impl SourceDialog {
     /// Initialises the dialog with the current source.
     pub(crate) fn begin(&mut self, now: &Sources) {
         self.edited = 0;
-        (self.two, self.specs) = match now {
+        (self.two, self.names) = match now {
             Sources::One(name) => (false, [name.to_string(), "davis".into()]),
             Sources::Two { frames, events } => (true, [frames.to_string(), events.to_string()]),
         };
     }
 
     /// Sets the recording that was chosen in the system's file dialog.
-    pub(crate) fn choose(&mut self, path: &std::path::Path) {
-        *self.spec() = format!("replay:{}", path.display());
+    pub(crate) fn set_recording(&mut self, path: &std::path::Path) {
+        *self.edited_name() = format!("replay:{}", path.display());
     }
 
-    fn spec(&mut self) -> &mut String {
-        let [first, second] = &mut self.specs;
+    fn edited_name(&mut self) -> &mut String {
+        let [first, second] = &mut self.names;
         if self.two && self.edited == 1 { second } else { first }
     }
 
     fn sources(&self) -> Result<Sources, String> {
-        let [first, second] = &self.specs.each_ref().map(|spec| tidy(spec));
+        let [first, second] = &self.names.each_ref().map(|name| tidy(name));
         if !self.two {
             return Ok(Sources::One(first.parse()?));
         }
@@ -126,10 +57,10 @@ impl Chosen {
     }
 
     /// Draws the dialog.
-    pub(crate) fn show(&mut self, ui: &mut Ui, fault: Option<&str>) -> Vec<Action> {
+    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::dialog(ui, "sources", 640.0, |ui| {
-            self.head(ui);
+            self.cameras(ui);
             ui.separator();
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
@@ -144,10 +75,11 @@ impl Chosen {
             });
             ui.separator();
             let sources = self.sources();
+            let fault = session.fault.as_deref();
             if let Some(why) = fault.or(sources.as_ref().err().map(String::as_str)) {
                 ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
             }
-            self.foot(ui, sources, &mut actions);
+            self.name_fields(ui, sources, &mut actions);
         });
         if response.should_close() {
             actions.push(Action::Close);
@@ -155,7 +87,7 @@ impl Chosen {
         actions
     }
 
-    fn head(&mut self, ui: &mut Ui) {
+    fn cameras(&mut self, ui: &mut Ui) {
         ui.heading("Choose a source");
         ui.horizontal(|ui| {
             ui.radio_value(&mut self.two, false, "One camera for frames and events");
@@ -172,7 +104,12 @@ impl Chosen {
     }
 
     /// Draws the source names of the command line as text fields, for sources without a button.
-    fn foot(&mut self, ui: &mut Ui, sources: Result<Sources, String>, actions: &mut Vec<Action>) {
+    fn name_fields(
+        &mut self,
+        ui: &mut Ui,
+        sources: Result<Sources, String>,
+        actions: &mut Vec<Action>,
+    ) {
         ui.horizontal(|ui| {
             let options = if self.two {
                 ["--frame-source", "--event-source"].as_slice()
@@ -181,15 +118,15 @@ impl Chosen {
             };
             let width = if self.two { 112.0 } else { 360.0 };
             let mut enter = false;
-            for (option, spec) in options.iter().zip(&mut self.specs) {
+            for (option, name) in options.iter().zip(&mut self.names) {
                 ui.label(RichText::new(*option).monospace().color(theme::QUIET));
-                let edit = egui::TextEdit::singleline(spec).desired_width(width);
+                let edit = egui::TextEdit::singleline(name).desired_width(width);
                 let edit = ui.add(edit.font(egui::TextStyle::Monospace));
                 edit.widget_info(|| labelled(Role::TextInput, option));
                 enter |= edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let open = widgets::primary(ui, sources.is_ok(), "Open").clicked();
+                let open = widgets::primary_button(ui, sources.is_ok(), "Open").clicked();
                 if ui.button("Cancel").clicked() {
                     actions.push(Action::Close);
                 }
@@ -203,15 +140,15 @@ impl Chosen {
     /// Draws the kinds of sources that fit: for example only those with events for the event
     /// camera of two.
     fn kinds(&mut self, ui: &mut Ui) {
-        let spec = self.spec().clone();
-        let current = spec.split(':').next().unwrap_or_default().to_owned();
+        let name = self.edited_name().clone();
+        let current = name.split(':').next().unwrap_or_default().to_owned();
         let (two, events) = (self.two, self.two && self.edited == 1);
-        for kind in KINDS.iter().filter(|k| k.fits(two, events)) {
+        for kind in SOURCE_KINDS.iter().filter(|k| k.fits(two, events)) {
             let width = egui::vec2(ui.available_width(), 26.0);
             let selected = current == kind.prefix;
             let label = egui::Button::selectable(selected, kind.name).min_size(width);
             if ui.add(label).clicked() && !selected {
-                *self.spec() = match kind.argument {
+                *self.edited_name() = match kind.argument {
                     Some(Argument::Path) => format!("{}:", kind.prefix),
                     _ => kind.prefix.to_owned(),
                 };
@@ -220,9 +157,9 @@ impl Chosen {
     }
 
     fn options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let spec = self.spec().clone();
-        let (prefix, argument) = spec.split_once(':').unwrap_or((&spec, ""));
-        let Some(kind) = KINDS.iter().find(|k| k.prefix == prefix) else { return };
+        let name = self.edited_name().clone();
+        let (prefix, argument) = name.split_once(':').unwrap_or((&name, ""));
+        let Some(kind) = SOURCE_KINDS.iter().find(|k| k.prefix == prefix) else { return };
         let mut argument = argument.to_owned();
         ui.add(egui::Label::new(kind.about).wrap());
         ui.add_space(8.0);
@@ -261,16 +198,16 @@ impl Chosen {
                 edit.widget_info(|| labelled(Role::TextInput, "Path of the recording"));
                 ui.horizontal(|ui| {
                     if ui.button("File...").clicked() {
-                        actions.push(Action::Choose(Purpose::Recording));
+                        actions.push(Action::ChooseFile(Purpose::Recording));
                     }
                     if ui.button("Folder...").clicked() {
-                        actions.push(Action::Choose(Purpose::RecordingFolder));
+                        actions.push(Action::ChooseFile(Purpose::RecordingFolder));
                     }
                 });
             }
             None => {}
         }
-        *self.spec() = if argument.is_empty() && kind.argument != Some(Argument::Path) {
+        *self.edited_name() = if argument.is_empty() && kind.argument != Some(Argument::Path) {
             kind.prefix.to_owned()
         } else {
             format!("{}:{argument}", kind.prefix)
@@ -279,8 +216,8 @@ impl Chosen {
 }
 
 /// The name of a source without what a pasted path may have around it: spaces, line breaks, quotes.
-fn tidy(spec: &str) -> String {
-    let Some(path) = spec.trim().strip_prefix("replay:") else { return spec.trim().to_owned() };
+fn tidy(name: &str) -> String {
+    let Some(path) = name.trim().strip_prefix("replay:") else { return name.trim().to_owned() };
     let path = path.trim();
     let quoted = ['"', '\''].into_iter().find_map(|q| path.strip_prefix(q)?.strip_suffix(q));
     format!("replay:{}", quoted.unwrap_or(path))
@@ -288,70 +225,4 @@ fn tidy(spec: &str) -> String {
 
 fn labelled(role: Role, name: &str) -> WidgetInfo {
     WidgetInfo::labeled(role, true, name)
-}
-
-impl Kind {
-    /// Whether it can be used: as the only source, or for frames or events of two cameras.
-    fn fits(&self, two: bool, events: bool) -> bool {
-        let candidates = [self.prefix.to_owned(), format!("{}:x", self.prefix)];
-        let name = candidates.iter().find_map(|name| name.parse::<SourceName>().ok());
-        let fits = |n: &SourceName| match (two, events) {
-            (false, _) => n.has_events(),
-            (true, false) => !n.is_clip(),
-            (true, true) => n.has_events() && !n.is_clip(),
-        };
-        name.is_some_and(|n| fits(&n))
-    }
-}
-
-/// Short name of the sources, for the top bar and messages.
-pub(crate) fn called(sources: &Sources) -> String {
-    match sources {
-        Sources::One(name) => one(name),
-        Sources::Two { frames, events } if frames == events => one(frames),
-        Sources::Two { frames, events } => format!("{} + {}", one(frames), one(events)),
-    }
-}
-
-fn one(name: &SourceName) -> String {
-    let text = name.to_string();
-    let (prefix, argument) = text.split_once(':').unwrap_or((&text, ""));
-    match prefix {
-        "replay" => {
-            let path = std::path::Path::new(argument);
-            let last = path.file_name().map_or(argument.into(), |n| n.to_string_lossy());
-            shortened(&last, LONGEST)
-        }
-        _ => {
-            let known = KINDS.iter().find(|k| k.prefix == prefix);
-            known.map_or_else(|| shortened(&text, LONGEST), |k| k.short.into())
-        }
-    }
-}
-
-/// Longest name of one source, in characters.
-const LONGEST: usize = 22;
-
-/// A name that is cut off after this many characters.
-pub(crate) fn shortened(name: &str, longest: usize) -> String {
-    if name.chars().count() <= longest {
-        return name.to_owned();
-    }
-    name.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn source_names_are_shortened_for_the_top_bar() {
-        let one = |name: &str| Sources::One(name.parse().unwrap());
-        let called = |name: &str| called(&one(name));
-        assert_eq!(called("sim:576x384"), "Simulated rig");
-        assert_eq!(called("clip"), "Built-in clip");
-        assert_eq!(called("replay:/data/walk-003"), "walk-003");
-        let long = called("replay:/data/a-very-long-name-of-a-recording.aedat4");
-        assert_eq!(long.chars().count(), 22, "{long}");
-    }
 }

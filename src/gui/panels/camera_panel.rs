@@ -1,94 +1,134 @@
 //! The controls of the source.
 
+use super::profile_menu::ProfileMenu;
 use crate::camera::{Control, Value};
-use crate::gui::state::Window;
+use crate::gui::action::Action;
+use crate::gui::dialogs::file_dialog::Purpose;
+use crate::gui::session::Session;
+use crate::gui::text_format::capitalized;
 use crate::gui::theme;
-use crate::gui::widgets::{capital, hint, title};
+use crate::gui::wake::Wake;
+use crate::gui::widgets::{hint, title};
 use crate::live::{self, FILTERS};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 /// How long a value that was set is shown before the camera's own value replaces it.
 const SETTLING: Duration = Duration::from_secs(1);
 /// A slider whose range spans more than this factor is logarithmic.
 const WIDE: f64 = 200.0;
+/// Controls of a recording that are in the transport row.
+const TRANSPORT: [&str; 7] = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
 /// Space between two sections, in points.
 const SPACE: f32 = 10.0;
 
-/// Draws one section per camera and one for the filters, with a widget per control. Advanced
-/// controls are collapsed.
-pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
-    let mut controls = window.session.controls();
-    // The transport row has these controls of a recording.
-    let transport = ["paused", "step", "loop", "speed", "position_us", "back", "position"];
-    if window.session.transport().is_some() {
-        controls.retain(|c| !transport.contains(&&*c.name));
+/// A value that was set a moment ago.
+struct PendingValue {
+    /// Name of the control.
+    name: Cow<'static, str>,
+    value: Value,
+    set: Instant,
+}
+
+/// The panel.
+pub(crate) struct CameraPanel {
+    pending: Vec<PendingValue>,
+    pub profiles: ProfileMenu,
+}
+
+impl CameraPanel {
+    pub(crate) fn new(wake: Wake) -> Self {
+        Self { pending: Vec::new(), profiles: ProfileMenu::new(wake) }
     }
-    window.edits.retain(|(.., since)| since.elapsed() < SETTLING);
-    if controls.iter().all(|c| c.group == FILTERS) {
-        title(ui, &window.session.source());
-        hint(ui, "This source has no controls of its own.");
+
+    /// Forgets the values that were set, for when another source is opened.
+    pub(crate) fn reset(&mut self) {
+        self.pending.clear();
+        self.profiles.reset();
+    }
+
+    /// Draws one section per camera and one for the filters, with a widget per control. Advanced
+    /// controls are collapsed.
+    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut controls = session.controls();
+        let is_recording = session.transport().is_some();
+        if is_recording {
+            controls.retain(|c| !TRANSPORT.contains(&&*c.name));
+        }
+        self.pending.retain(|pending| pending.set.elapsed() < SETTLING);
+        if controls.iter().all(|c| c.group == FILTERS) {
+            title(ui, &session.source());
+            hint(ui, "This source has no controls of its own.");
+            ui.add_space(SPACE);
+        }
+        while let Some(first) = controls.first() {
+            let group = first.group.clone();
+            // Controls of a group need not be adjacent.
+            let (section, others) = controls.into_iter().partition(|c| c.group == group);
+            controls = others;
+            let name = if group.is_empty() { session.source() } else { group.to_string() };
+            ui.push_id(&group, |ui| {
+                title(ui, &capitalized(&name));
+                self.section(ui, group == FILTERS, section, &mut actions);
+            });
+        }
+        // A recording is played with the settings that it was made with.
+        if !is_recording {
+            actions.extend(self.profiles.show(ui, session));
+        }
+        let is_pair = session.rig_handle.alignment().cameras().is_some();
+        if is_pair && ui.button("Align the two cameras...").clicked() {
+            actions.push(Action::Align);
+        }
+        ui.separator();
+        title(ui, "Weights");
+        ui.label(session.weights());
+        if ui.button("Load weights...").clicked() {
+            actions.push(Action::ChooseFile(Purpose::Weights));
+        }
+        hint(ui, "Or drop a .ckpt or .safetensors file onto the window to load it at once.");
+        actions
+    }
+
+    /// Draws the controls of one camera or of the filters.
+    fn section(
+        &mut self,
+        ui: &mut Ui,
+        is_filters: bool,
+        controls: Vec<Control>,
+        actions: &mut Vec<Action>,
+    ) {
+        let (advanced, basic): (Vec<Control>, Vec<Control>) =
+            controls.into_iter().partition(|c| c.expert);
+        actions.extend(basic.into_iter().filter_map(|control| self.control_row(ui, control)));
+        if !advanced.is_empty() {
+            ui.add_space(2.0);
+            ui.collapsing("Advanced", |ui| {
+                if !is_filters {
+                    hint(ui, "Wrong values can make the camera unusable until they are reset.");
+                }
+                let rows = advanced.into_iter().filter_map(|c| self.control_row(ui, c));
+                actions.extend(rows);
+            });
+        }
         ui.add_space(SPACE);
     }
-    while let Some(first) = controls.first() {
-        let group = first.group.clone();
-        // Controls of a group need not be adjacent.
-        let (section, others) = controls.into_iter().partition(|c| c.group == group);
-        controls = others;
-        ui.push_id(&group, |ui| section_of(window, ui, &group, section));
-    }
-    if is_pair(window) && ui.button("Align the two cameras...").clicked() {
-        window.dialog = Some(crate::gui::state::Dialog::Align);
-    }
-    ui.separator();
-    weights(window, ui);
-}
 
-fn is_pair(window: &Window) -> bool {
-    window.session.rig_handle.alignment().cameras().is_some()
-}
-
-/// Draws the section of one camera under its name.
-fn section_of(window: &mut Window, ui: &mut Ui, group: &str, section: Vec<Control>) {
-    let source = window.session.source();
-    title(ui, &capital(if group.is_empty() { &source } else { group }));
-    let (advanced, basic): (Vec<Control>, Vec<Control>) =
-        section.into_iter().partition(|c| c.expert);
-    basic.into_iter().for_each(|control| control_row(window, ui, control));
-    if !advanced.is_empty() {
-        ui.add_space(2.0);
-        ui.collapsing("Advanced", |ui| {
-            if group != FILTERS {
-                hint(ui, "Wrong values can make the camera unusable until they are reset.");
-            }
-            advanced.into_iter().for_each(|control| control_row(window, ui, control));
-        });
-    }
-    ui.add_space(SPACE);
-}
-
-fn weights(window: &mut Window, ui: &mut Ui) {
-    title(ui, "Weights");
-    ui.label(window.session.weights());
-    if ui.button("Load weights...").clicked() {
-        window.chooser.ask(crate::gui::dialogs::file_dialog::Purpose::Weights, ui);
-    }
-    hint(ui, "Or drop a .ckpt or .safetensors file onto the window to load it at once.");
-}
-
-/// Draws one control and sends its new value to the camera.
-fn control_row(window: &mut Window, ui: &mut Ui, control: Control) {
-    let recent = window.edits.iter().find(|(name, ..)| *name == control.name);
-    let mut value = recent.map_or_else(|| control.value.clone(), |(_, value, _)| value.clone());
-    let Interaction { changed, dragging, released } = widget(ui, &control, &mut value);
-    if !(changed || dragging || released) {
-        return;
-    }
-    window.edits.retain(|(name, ..)| *name != control.name);
-    window.edits.push((control.name.clone(), value.clone(), Instant::now()));
-    let due = if control.on_release { released || changed && !dragging } else { changed };
-    if due {
-        window.session.control(live::Control::Set(control.name, value));
+    /// Draws one control; returns the action that sets it.
+    fn control_row(&mut self, ui: &mut Ui, control: Control) -> Option<Action> {
+        let pending = self.pending.iter().find(|pending| pending.name == control.name);
+        let mut value = pending.map_or_else(|| control.value.clone(), |p| p.value.clone());
+        let Interaction { changed, dragging, released } = widget(ui, &control, &mut value);
+        if !(changed || dragging || released) {
+            return None;
+        }
+        self.pending.retain(|pending| pending.name != control.name);
+        let (name, set) = (control.name.clone(), Instant::now());
+        self.pending.push(PendingValue { name, value: value.clone(), set });
+        let due = if control.on_release { released || changed && !dragging } else { changed };
+        due.then(|| Action::Control(live::Control::Set(control.name, value)))
     }
 }
 

@@ -1,163 +1,73 @@
 //! The recorder panel: settings, progress, drops and the last result.
 
 use crate::gui::action::Action;
+use crate::gui::describe;
 use crate::gui::dialogs::file_dialog::Purpose;
-use crate::gui::settings::Tab;
-use crate::gui::state::Window;
+use crate::gui::player::Player;
+use crate::gui::recording::Recording;
+use crate::gui::session::Session;
+use crate::gui::settings::{Settings, Tab};
+use crate::gui::settings_change::{Setting, Toggle};
+use crate::gui::text_format::{bytes, counted};
 use crate::gui::theme;
 use crate::gui::widgets::icons::Icon;
-use crate::gui::widgets::{self, hint, title, toast};
+use crate::gui::widgets::toast::ToastKind;
+use crate::gui::widgets::{self, hint, title};
 use crate::live::{RestoredFrame, SourceName};
-use crate::sequence::recorder::RecordSettings;
-use crate::sequence::{Progress, SessionInfo, StopReason, new_sequence};
+use crate::sequence::Progress;
+use crate::sequence::recorder::{Disk, Store};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{TryRecvError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// Interval between two queries of the free disk space.
+const QUERY_INTERVAL: Duration = Duration::from_secs(2);
 /// Bytes of one event in an npz file: an eight-byte timestamp, x, y and polarity.
 const EVENT_BYTES: usize = 8 + 2 + 2 + 1;
 
-impl Window {
-    /// Starts a recording, or stops the running one.
-    pub(crate) fn record(&mut self) {
-        if self.recorder.starting.is_some() || self.recorder.finishing.is_some() {
-            return;
-        }
-        if self.recorder.running(&self.session.rig_handle) {
-            self.finish_recording();
-            return;
-        }
-        if let Some(why) = self.unrecordable() {
-            self.toast.notify(toast::Kind::Bad, why);
-            return;
-        }
-        let folder = new_sequence(&self.settings.recordings(), &self.settings.scene);
-        let session = SessionInfo {
-            scene: self.settings.scene.clone(),
-            indoor: self.settings.indoor,
-            notes: self.recorder.notes.clone(),
-            ..SessionInfo::default()
-        };
-        let wanted = (!self.settings.open_ended).then_some(self.settings.frames);
-        let settings = RecordSettings { frames: wanted, ..RecordSettings::default() };
-        // On a worker thread: a slow disk must not block the window.
-        let (send, receive) = channel();
-        let (rig_handle, wake, to) =
-            (self.session.rig_handle.clone(), self.wake.clone(), folder.clone());
-        let work = move || {
-            let _ = send.send(rig_handle.record(&to, session, settings).map_err(|e| e.to_string()));
-            wake();
-        };
-        match std::thread::Builder::new().name("recording starts".into()).spawn(work) {
-            Ok(_) => {
-                self.recorder.starting = Some(receive);
-                self.recorder.current = Some((folder, wanted));
-            }
-            Err(e) => {
-                let text = format!("Cannot record: the thread did not start ({e})");
-                self.toast.notify(toast::Kind::Bad, text);
-            }
-        }
-    }
+/// The panel; the recording itself is a [`Recording`].
+#[derive(Default)]
+pub(crate) struct RecorderPanel {
+    /// Notes that are stored with the next recording.
+    pub notes: String,
+    /// The folder as typed, while it is being edited.
+    folder_text: Option<String>,
+    free_space: Option<FreeSpace>,
+}
 
-    /// Why no recording can be started now; none if one can.
-    pub(crate) fn unrecordable(&self) -> Option<String> {
-        let source = crate::gui::dialogs::source_dialog::called(&self.session.name);
-        if self.session.opening() {
-            Some(format!("{source} is being opened."))
-        } else if !self.session.rig_handle.can_record() {
-            Some(format!("{source} cannot be recorded: choose a camera or the simulated rig (O)."))
-        } else if self.latest.is_none() {
-            Some(format!("{source} has delivered no picture yet."))
-        } else {
-            None
-        }
-    }
+/// Free space on the disk of a folder.
+struct FreeSpace {
+    queried: Instant,
+    folder: PathBuf,
+    /// None if unknown.
+    bytes: Option<u64>,
+}
 
-    /// Checks whether the recording has started or failed to start.
-    fn watch_start(&mut self) {
-        let Some(starting) = &self.recorder.starting else { return };
-        let started = match starting.try_recv() {
-            Err(TryRecvError::Empty) => return,
-            Ok(started) => started,
-            Err(TryRecvError::Disconnected) => Err("Cannot record: internal error".into()),
-        };
-        self.recorder.starting = None;
-        if let Err(why) = started {
-            self.recorder.current = None;
-            self.toast.notify(toast::Kind::Bad, why);
-        }
-    }
-
-    /// Ends the recording when the window closes; waits until everything is written.
-    pub(crate) fn end_recording(&mut self) {
-        if let Some(starting) = self.recorder.starting.take() {
-            // It must have started before it can be stopped.
-            let _ = starting.recv();
-        }
-        self.session.rig_handle.stop();
-    }
-
-    /// Stops the recording on a worker thread, which writes the queued frames: a slow disk must
-    /// not block the window.
-    fn finish_recording(&mut self) {
-        let (send, receive) = channel();
-        let (rig_handle, wake) = (self.session.rig_handle.clone(), self.wake.clone());
-        let work = move || {
-            let _ = send.send(rig_handle.stop());
-            wake();
-        };
-        match std::thread::Builder::new().name("recording ends".into()).spawn(work) {
-            Ok(_) => self.recorder.finishing = Some(receive),
-            Err(e) => {
-                let text = format!("Cannot stop recording: the thread did not start ({e})");
-                self.toast.notify(toast::Kind::Bad, text);
-            }
-        }
-    }
-
-    /// Checks whether the recording has ended, and reports the result.
-    pub(crate) fn watch_recording(&mut self, ui: &egui::Ui) {
-        self.watch_start();
-        let over = self.session.rig_handle.progress().is_some_and(|p| p.ending.is_some());
-        if self.recorder.current.is_some() && over && self.recorder.finishing.is_none() {
-            self.finish_recording();
-        }
-        if self.recorder.current.is_some() {
-            ui.request_repaint_after(Duration::from_millis(100));
-        }
-        let Some(finishing) = &self.recorder.finishing else { return };
-        let progress = match finishing.try_recv() {
-            Err(TryRecvError::Empty) => return,
-            Ok(progress) => progress.unwrap_or_default(),
-            Err(TryRecvError::Disconnected) => Progress::default(),
-        };
-        self.recorder.finishing = None;
-        if let Some((folder, _)) = self.recorder.current.take() {
-            let (kind, text) = describe(&progress, &folder);
-            self.toast.notify(kind, text);
-            self.recorder.last = Some((folder, progress));
-            self.library.stale();
-        }
-    }
-
-    /// Draws the tab of the recorder.
-    pub(crate) fn recorder_panel(&mut self, ui: &mut Ui) -> Vec<Action> {
+impl RecorderPanel {
+    /// Draws the panel.
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        settings: &Settings,
+        player: &Player,
+        recording: &Recording,
+    ) -> Vec<Action> {
         let mut actions = Vec::new();
-        let running = self.recorder.running(&self.session.rig_handle);
-        ui.add_enabled_ui(!running, |ui| self.recording_settings(ui, &mut actions));
+        let rig = &session.rig_handle;
+        let running = recording.is_running(rig);
+        ui.add_enabled_ui(!running, |ui| self.form(ui, settings, &mut actions));
         ui.separator();
-        self.free_space(ui);
+        self.free_space(ui, settings, player.latest.as_ref());
         ui.add_space(4.0);
-        if !self.session.rig_handle.can_record() && !self.session.opening() {
+        if !rig.can_record() && !session.opening() {
             hint(ui, "This source cannot be recorded: choose a camera or the simulated rig.");
             if ui.button("Choose another source").clicked() {
-                actions.push(Action::Sources);
+                actions.push(Action::ChooseSource);
             }
             return actions;
         }
-        if self.recorder.finishing.is_some() {
+        if recording.is_finishing() {
             ui.horizontal(|ui| {
                 ui.spinner();
                 ui.label("Writing queued frames...");
@@ -166,175 +76,168 @@ impl Window {
             let white = egui::Color32::WHITE;
             let colours = [theme::ALERT, white, white];
             let name = "Stop recording";
-            if widgets::signed(ui, true, Icon::Stop, name, name, colours).clicked() {
-                actions.push(Action::Record);
+            let stop = widgets::labelled_icon_button(ui, true, Icon::Stop, name, name, colours);
+            if stop.clicked() {
+                actions.push(Action::ToggleRecording);
             }
         } else {
-            let why = self.unrecordable();
-            let button = widgets::primary(ui, why.is_none(), "Start recording");
+            let why = Recording::obstacle(session, player);
+            let button = widgets::primary_button(ui, why.is_none(), "Start recording");
             if button.on_disabled_hover_text(why.unwrap_or_default()).clicked() {
-                actions.push(Action::Record);
+                actions.push(Action::ToggleRecording);
             }
         }
-        if let Some(progress) = self.session.rig_handle.progress().filter(|_| running) {
-            self.progress(ui, &progress);
-        } else if let Some((folder, progress)) = &self.recorder.last {
-            ui.add_space(8.0);
-            title(ui, "Last recording");
-            let (kind, text) = describe(progress, folder);
-            let colour = if kind == toast::Kind::Good { theme::RESTORED } else { theme::WARNING };
-            ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
-            ui.horizontal(|ui| {
-                if progress.pairs > 0 && ui.button("Play").clicked() {
-                    actions.push(Action::Open(SourceName::replay(folder).into()));
-                }
-                if ui.button("All recordings").clicked() {
-                    actions.push(Action::Side(Tab::Library));
-                }
-            });
+        if let Some(progress) = rig.progress().filter(|_| running) {
+            show_progress(ui, &progress, recording.wanted_frames());
+        } else if let Some((folder, progress)) = recording.last() {
+            show_result(ui, folder, progress, &mut actions);
         }
         actions
     }
 
-    fn recording_settings(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let s = &mut self.settings;
+    /// Draws the settings of the next recording.
+    fn form(&mut self, ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
         let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).color(theme::QUIET));
+        let mut set = |setting| actions.push(Action::Set(setting));
         name(ui, "Scene");
-        let scene = ui.add(egui::TextEdit::singleline(&mut s.scene).desired_width(f32::INFINITY));
-        scene.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Scene"));
+        let mut scene = settings.scene.clone();
+        let edit = ui.add(egui::TextEdit::singleline(&mut scene).desired_width(f32::INFINITY));
+        edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Scene"));
+        if edit.changed() {
+            set(Setting::Scene(scene));
+        }
         ui.horizontal(|ui| {
-            ui.radio_value(&mut s.indoor, true, "Indoors");
-            ui.radio_value(&mut s.indoor, false, "Outdoors");
+            for (indoor, name) in [(true, "Indoors"), (false, "Outdoors")] {
+                if ui.radio(settings.indoor == indoor, name).clicked() {
+                    set(Setting::Indoor(indoor));
+                }
+            }
         });
         name(ui, "Notes");
-        let notes = egui::TextEdit::multiline(&mut self.recorder.notes).desired_rows(2);
+        let notes = egui::TextEdit::multiline(&mut self.notes).desired_rows(2);
         let notes = ui.add(notes.desired_width(f32::INFINITY));
         notes.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Notes"));
         name(ui, "Length");
         ui.horizontal(|ui| {
-            ui.radio_value(&mut s.open_ended, false, "Frames");
-            let frames = egui::DragValue::new(&mut s.frames).range(2..=1_000_000).speed(0.5);
-            let frames = ui.add_enabled(!s.open_ended, frames);
-            frames.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Number of frames"));
-            ui.radio_value(&mut s.open_ended, true, "Until stopped");
+            if ui.radio(!settings.open_ended, "Frames").clicked() {
+                set(Setting::OpenEnded(false));
+            }
+            let mut frames = settings.frames;
+            let drag = egui::DragValue::new(&mut frames).range(2..=1_000_000).speed(0.5);
+            let drag = ui.add_enabled(!settings.open_ended, drag);
+            drag.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Number of frames"));
+            if drag.changed() {
+                set(Setting::RecordFrames(frames));
+            }
+            if ui.radio(settings.open_ended, "Until stopped").clicked() {
+                set(Setting::OpenEnded(true));
+            }
         });
-        ui.horizontal(|ui| {
-            name(ui, "Folder");
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.small_button("Choose...").clicked() {
-                    actions.push(Action::Choose(Purpose::Folder));
-                }
-            });
-        });
-        let shown = s.recordings().display().to_string();
-        let mut text = self.recorder.folder.clone().unwrap_or(shown);
+        let choose = ui
+            .horizontal(|ui| {
+                name(ui, "Folder");
+                let right_to_left = egui::Layout::right_to_left(egui::Align::Center);
+                ui.with_layout(right_to_left, |ui| ui.small_button("Choose...").clicked()).inner
+            })
+            .inner;
+        let shown = settings.recordings_folder().display().to_string();
+        let mut text = self.folder_text.clone().unwrap_or(shown);
         let edit = ui.add(egui::TextEdit::singleline(&mut text).desired_width(f32::INFINITY));
         edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Folder"));
         if edit.changed() {
-            s.folder = (!text.trim().is_empty()).then(|| PathBuf::from(text.trim()));
-            self.recorder.folder = Some(text);
+            let folder = (!text.trim().is_empty()).then(|| PathBuf::from(text.trim()));
+            set(Setting::Folder(folder));
+            self.folder_text = Some(text);
         } else if !edit.has_focus() {
-            self.recorder.folder = None;
+            self.folder_text = None;
+        }
+        if choose {
+            actions.push(Action::ChooseFile(Purpose::RecordingsFolder));
         }
     }
 
     /// Draws the free disk space and how many frames fit.
-    fn free_space(&mut self, ui: &mut Ui) {
-        let folder = self.settings.recordings();
-        match self.recorder.space(&folder) {
-            Some(free) => {
-                let per_frame = self.latest.as_ref().map_or(0, frame_bytes);
-                let frames = free.checked_div(per_frame).filter(|_| per_frame > 0);
-                let wanted = if self.settings.open_ended { 0 } else { self.settings.frames };
-                let low = frames.is_some_and(|n| n < wanted.max(200));
-                let estimate = frames
-                    .map(|n| format!(", about {}", widgets::counted(n, "frame")))
-                    .unwrap_or_default();
-                let text = format!("{} free on disk{estimate}", widgets::bytes(free));
-                let colour = if low { theme::WARNING } else { theme::QUIET };
-                ui.label(RichText::new(text).size(11.5).color(colour));
-            }
-            None => hint(ui, "The free disk space is unknown."),
-        }
+    fn free_space(&mut self, ui: &mut Ui, settings: &Settings, frame: Option<&RestoredFrame>) {
+        let Some(free) = self.free_bytes(&settings.recordings_folder()) else {
+            return hint(ui, "The free disk space is unknown.");
+        };
+        let per_frame = frame.map_or(0, frame_bytes);
+        let frames = free.checked_div(per_frame).filter(|_| per_frame > 0);
+        let wanted = if settings.open_ended { 0 } else { settings.frames };
+        let low = frames.is_some_and(|n| n < wanted.max(200));
+        let estimate =
+            frames.map(|n| format!(", about {}", counted(n, "frame"))).unwrap_or_default();
+        let text = format!("{} free on disk{estimate}", bytes(free));
+        let colour = if low { theme::WARNING } else { theme::QUIET };
+        ui.label(RichText::new(text).size(11.5).color(colour));
     }
 
-    fn progress(&self, ui: &mut Ui, progress: &Progress) {
-        let wanted = self.recorder.current.as_ref().and_then(|(_, wanted)| *wanted);
-        ui.add_space(4.0);
-        if let Some(wanted) = wanted {
-            let fraction = progress.exposures as f32 / wanted.max(1) as f32;
-            let bar = egui::ProgressBar::new(fraction.min(1.0)).fill(theme::ALERT);
-            ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
-        } else {
-            ui.label(format!("{} so far", widgets::counted(progress.exposures, "frame")));
+    /// Free bytes on the disk of `folder`, queried at most every [`QUERY_INTERVAL`]; none if
+    /// unknown.
+    fn free_bytes(&mut self, folder: &Path) -> Option<u64> {
+        let fresh =
+            |known: &FreeSpace| known.queried.elapsed() < QUERY_INTERVAL && known.folder == folder;
+        if !self.free_space.as_ref().is_some_and(fresh) {
+            // The folder may not exist yet: use the nearest parent that does.
+            let here = |f| if f == Path::new("") { Path::new(".") } else { f };
+            let there = folder.ancestors().map(here).find(|f| f.is_dir());
+            let bytes = there.and_then(|f| Disk.free_bytes(f).ok());
+            let (queried, folder) = (Instant::now(), folder.to_owned());
+            self.free_space = Some(FreeSpace { queried, folder, bytes });
         }
-        let size = widgets::bytes(progress.bytes);
-        let waiting = match progress.waiting {
-            0 => String::new(),
-            n => format!(", {} queued", widgets::counted(n, "frame")),
-        };
-        hint(ui, format!("{} written, {size}{waiting}", widgets::counted(progress.pairs, "pair")));
-        let problems = [
-            (progress.lost, "frames dropped: the disk is too slow"),
-            (progress.unpaired, "frames unpaired"),
-            (progress.missing_total, "pairs with missing events"),
-        ];
-        for (count, what) in problems.into_iter().filter(|(count, _)| *count > 0) {
-            ui.label(RichText::new(format!("{count} {what}")).color(theme::WARNING));
-        }
-        if let Some(warning) = &progress.warning {
-            ui.add(egui::Label::new(RichText::new(warning).color(theme::WARNING)).wrap());
-        }
+        self.free_space.as_ref().and_then(|known| known.bytes)
     }
+}
+
+/// Draws the progress of the running recording.
+fn show_progress(ui: &mut Ui, progress: &Progress, wanted: Option<u64>) {
+    ui.add_space(4.0);
+    if let Some(wanted) = wanted {
+        let fraction = progress.exposures as f32 / wanted.max(1) as f32;
+        let bar = egui::ProgressBar::new(fraction.min(1.0)).fill(theme::ALERT);
+        ui.add(bar.text(format!("{} of {wanted} frames", progress.exposures)));
+    } else {
+        ui.label(format!("{} so far", counted(progress.exposures, "frame")));
+    }
+    let size = bytes(progress.bytes);
+    let waiting = match progress.waiting {
+        0 => String::new(),
+        n => format!(", {} queued", counted(n, "frame")),
+    };
+    hint(ui, format!("{} written, {size}{waiting}", counted(progress.pairs, "pair")));
+    let problems = [
+        (progress.lost, "frames dropped: the disk is too slow"),
+        (progress.unpaired, "frames unpaired"),
+        (progress.missing_total, "pairs with missing events"),
+    ];
+    for (count, what) in problems.into_iter().filter(|(count, _)| *count > 0) {
+        ui.label(RichText::new(format!("{count} {what}")).color(theme::WARNING));
+    }
+    if let Some(warning) = &progress.warning {
+        ui.add(egui::Label::new(RichText::new(warning).color(theme::WARNING)).wrap());
+    }
+}
+
+/// Draws the result of the last recording.
+fn show_result(ui: &mut Ui, folder: &Path, progress: &Progress, actions: &mut Vec<Action>) {
+    ui.add_space(8.0);
+    title(ui, "Last recording");
+    let (kind, text) = describe::recording(progress, folder);
+    let colour = if kind == ToastKind::Success { theme::RESTORED } else { theme::WARNING };
+    ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
+    ui.horizontal(|ui| {
+        if progress.pairs > 0 && ui.button("Play").clicked() {
+            actions.push(Action::Open(SourceName::replay(folder).into()));
+        }
+        if ui.button("All recordings").clicked() {
+            actions.push(Action::Toggle(Toggle::Tab(Tab::Recordings)));
+        }
+    });
 }
 
 /// Approximate bytes of a frame and its events on disk.
-fn frame_bytes(outcome: &RestoredFrame) -> u64 {
-    let captured = &outcome.captured;
+fn frame_bytes(frame: &RestoredFrame) -> u64 {
+    let captured = &frame.captured;
     let events = captured.exposure.events.len() * EVENT_BYTES;
     (captured.picture.data().len() + events) as u64
-}
-
-/// Result of a recording as a message.
-fn describe(progress: &Progress, folder: &Path) -> (toast::Kind, String) {
-    let place = folder.display();
-    let missing = match progress.lost + progress.unpaired {
-        0 => String::new(),
-        n => format!(", {} missing", widgets::counted(n, "frame")),
-    };
-    let pairs = format!("{} in {place}{missing}", widgets::counted(progress.pairs, "pair"));
-    match &progress.ending {
-        Some(StopReason::DiskFull) => {
-            (toast::Kind::Bad, format!("The disk is full: free some space. {pairs}"))
-        }
-        Some(StopReason::Failed(why)) => {
-            (toast::Kind::Bad, format!("Recording failed: {why}. {pairs}"))
-        }
-        _ if progress.pairs == 0 => {
-            let text = format!("Nothing was recorded: fewer than two frames arrived ({place})");
-            (toast::Kind::Bad, text)
-        }
-        _ if !missing.is_empty() => (toast::Kind::Bad, format!("Recorded {pairs}")),
-        _ => (toast::Kind::Good, format!("Recorded {pairs}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn missing_frames_and_a_full_disk_are_reported_with_the_result() {
-        let folder = Path::new("/r/x-001");
-        let good = Progress { pairs: 30, exposures: 60, ..Progress::default() };
-        assert_eq!(
-            describe(&good, folder),
-            (toast::Kind::Good, "Recorded 30 pairs in /r/x-001".into())
-        );
-        let (kind, text) = describe(&Progress { lost: 4, ..good.clone() }, folder);
-        assert!(kind == toast::Kind::Bad && text.contains("4 frames missing"), "{text}");
-        let full = Progress { ending: Some(StopReason::DiskFull), ..good };
-        assert!(describe(&full, folder).1.contains("disk is full"));
-        assert_eq!(describe(&Progress::default(), folder).0, toast::Kind::Bad);
-    }
 }

@@ -1,57 +1,93 @@
 //! The statistics panel: quality, rates, times, drops, synchronisation, plots.
 
+use super::histogram::Histogram;
+use super::threshold_group;
 use crate::camera::{DropCause, DropSnapshot};
+use crate::gui::action::Action;
 use crate::gui::describe;
-use crate::gui::state::Window;
+use crate::gui::player::Player;
+use crate::gui::scores::Scores;
+use crate::gui::session::Session;
+use crate::gui::settings::Settings;
+use crate::gui::settings_change::Toggle;
+use crate::gui::text_format::{counted, thousands};
 use crate::gui::theme;
-use crate::gui::widgets::{counted, group, hint, row, thousands, title};
-use crate::live::{Fact, Snapshot, SourceReport, Times, describe};
+use crate::gui::widgets::{group, hint, row, title};
+use crate::live::{self, Fact, Snapshot, SourceReport, Times};
 use crate::rig::clock::SyncState;
-use crate::rig::sync::SyncStats;
 use eframe::egui::{RichText, Ui};
 use egui_plot::{Line, Plot, PlotPoints};
 
-/// Draws the panel.
-pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
-    let stats = window.session.snapshot();
-    quality(window, ui);
-    group(ui, "Rates and times", |ui| {
-        row(ui, "Camera", format!("{:.1} fps", stats.rate_in));
-        row(ui, "Display", RichText::new(format!("{:.1} fps", stats.rate_out)).strong());
-        row(ui, "Restore time", times(stats.restore));
-        row(ui, "Shutter to screen", times(stats.latency));
-        ui.label("");
-        ui.label(RichText::new("p50 / p95 / max").color(theme::QUIET).size(11.5));
-        ui.end_row();
-    });
-    crate::gui::contrast::show(window, ui);
-    let report = window.session.report();
-    group(ui, "Queues", |ui| {
-        row(ui, "Camera queue", format!("{} packets", report.packets_queued));
-        if let Some(buffer) = &report.buffer {
-            row(ui, "Sync buffer", buffered(buffer));
+/// The panel.
+#[derive(Default)]
+pub(crate) struct StatsPanel {
+    histogram: Histogram,
+    /// [`Player::revision`] of the picture in the histogram.
+    revision: u64,
+}
+
+impl StatsPanel {
+    /// Draws the panel.
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        settings: &Settings,
+        player: &Player,
+        scores: Option<Scores>,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let stats = session.snapshot();
+        quality(ui, player, scores);
+        group(ui, "Rates and times", |ui| {
+            row(ui, "Camera", format!("{:.1} fps", stats.rate_in));
+            row(ui, "Display", RichText::new(format!("{:.1} fps", stats.rate_out)).strong());
+            row(ui, "Restore time", times(stats.restore));
+            row(ui, "Shutter to screen", times(stats.latency));
+            ui.label("");
+            ui.label(RichText::new("p50 / p95 / max").color(theme::QUIET).size(11.5));
+            ui.end_row();
+        });
+        actions.extend(threshold_group::show(ui, session, player.thresholds));
+        let report = session.report();
+        group(ui, "Queues", |ui| {
+            row(ui, "Camera queue", format!("{} packets", report.packets_queued));
+            if let Some(buffer) = &report.buffer {
+                let frames = counted(buffer.held_frames as u64, "frame");
+                let events = counted(buffer.held_events as u64, "event");
+                row(ui, "Sync buffer", format!("{frames}, {events}"));
+            }
+            row(ui, "Engine queue", counted(report.exposures_queued as u64, "frame"));
+        });
+        if let Some(state) = &report.sync {
+            synchronisation(ui, state);
         }
-        row(ui, "Engine queue", counted(report.exposures_queued as u64, "frame"));
-    });
-    synchronisation(&report, ui);
-    drops(window, ui, &stats);
-    let rates = window.session.event_rates();
-    event_rate(ui, stats.event_rate, &rates);
-    title(ui, "Brightness histogram");
-    window.histogram.show(ui);
-    ui.checkbox(&mut window.settings.clipping, "Mark clipped pixels (C)");
-    ui.add_space(8.0);
-    group(ui, "System", |ui| {
-        row(ui, "Source", window.session.source());
-        row(ui, "Engine", window.session.engine());
-        row(ui, "Weights", window.session.weights());
-        // The synchronisation has its own group.
-        let has_group = |fact: &Fact| matches!(fact, Fact::Synchronisation(_));
-        for fact in window.session.facts().iter().filter(|fact| !has_group(fact)) {
-            let (name, value) = describe(fact);
-            row(ui, name, value);
+        drops(ui, &report, &stats);
+        event_rate(ui, stats.event_rate, &session.event_rates());
+        title(ui, "Brightness histogram");
+        if let Some(frame) = player.latest.as_ref().filter(|_| self.revision != player.revision()) {
+            self.histogram.set(frame, player.index);
+            self.revision = player.revision();
         }
-    });
+        self.histogram.show(ui);
+        let mut clipping = settings.clipping;
+        if ui.checkbox(&mut clipping, "Mark clipped pixels (C)").changed() {
+            actions.push(Action::Toggle(Toggle::Clipping));
+        }
+        ui.add_space(8.0);
+        group(ui, "System", |ui| {
+            row(ui, "Source", session.source());
+            row(ui, "Engine", session.engine());
+            row(ui, "Weights", session.weights());
+            // The synchronisation has its own group.
+            let has_group = |fact: &Fact| matches!(fact, Fact::Synchronisation(_));
+            for fact in session.facts().iter().filter(|fact| !has_group(fact)) {
+                let (name, value) = live::describe(fact);
+                row(ui, name, value);
+            }
+        });
+        actions
+    }
 }
 
 fn times(t: Times) -> String {
@@ -59,10 +95,10 @@ fn times(t: Times) -> String {
 }
 
 /// Image quality, against ground truth where available, and the current exposure.
-fn quality(window: &Window, ui: &mut Ui) {
-    let Some(o) = &window.latest else { return };
+fn quality(ui: &mut Ui, player: &Player, scores: Option<Scores>) {
+    let Some(frame) = &player.latest else { return };
     group(ui, "Image", |ui| {
-        if let Some(scores) = window.quality.scores {
+        if let Some(scores) = scores {
             let (before, after) = scores.psnr_db;
             let value = format!("{before:.1} to {after:.1} dB");
             row(ui, "PSNR", RichText::new(value).strong().color(theme::RESTORED));
@@ -70,50 +106,21 @@ fn quality(window: &Window, ui: &mut Ui) {
                 row(ui, "SSIM", format!("{before:.3} to {after:.3}"));
             }
         }
-        if let Some(gain) = o.sharpness_gain {
+        if let Some(gain) = frame.sharpness_gain {
             row(ui, "Sharpness", format!("{gain:.1} x blurry"));
         }
-        let e = &o.captured.exposure;
+        let e = &frame.captured.exposure;
         row(ui, "Frame", e.frame.size().to_string());
         row(ui, "Exposure", format!("{:.1} ms", e.span.duration_us() / 1e3));
         row(ui, "Events", format!("{} from {}", thousands(e.events.len() as u64), e.sensor));
     });
 }
 
-/// Contents of the synchronisation buffer.
-fn buffered(buffer: &SyncStats) -> String {
-    format!(
-        "{}, {}",
-        counted(buffer.held_frames as u64, "frame"),
-        counted(buffer.held_events as u64, "event")
-    )
-}
-
 /// Synchronisation of the cameras' clocks.
-fn synchronisation(report: &SourceReport, ui: &mut Ui) {
-    let Some(sync) = &report.sync else { return };
-    group(ui, "Clock synchronisation", |ui| match sync {
-        SyncState::Unknown => row(ui, "Status", warning("not synchronised yet")),
-        SyncState::OneClock => row(ui, "Status", "one shared clock"),
-        SyncState::Edges { residual_us, drift_ppm, .. } => {
-            row(ui, "Status", "by sync cable pulses");
-            row(ui, "Residual", format!("{residual_us:.1} us"));
-            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
-        }
-        SyncState::Content { residual_us, drift_ppm, .. } => {
-            row(ui, "Status", "by image content");
-            row(ui, "Residual", format!("{residual_us:.0} us"));
-            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
-        }
-        SyncState::Held { silent_s, drift_ppm } => {
-            row(ui, "Status", warning("sync pulses lost: check the sync cable"));
-            row(ui, "Last pulse", format!("{silent_s:.0} s ago"));
-            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
-        }
-        SyncState::Arrival { residual_us, drift_ppm } => {
-            row(ui, "Status", warning("by arrival time only"));
-            row(ui, "Residual", format!("{residual_us:.0} us"));
-            row(ui, "Drift", format!("{drift_ppm:.1} ppm"));
+fn synchronisation(ui: &mut Ui, state: &SyncState) {
+    group(ui, "Clock synchronisation", |ui| {
+        for describe::Row { name, value, is_warning } in describe::synchronisation(state) {
+            row(ui, name, if is_warning { warning(value) } else { RichText::new(value) });
         }
     });
 }
@@ -123,8 +130,7 @@ fn warning(text: impl Into<String>) -> RichText {
 }
 
 /// Exposures that were not displayed and drops of the source, per cause.
-fn drops(window: &Window, ui: &mut Ui, stats: &Snapshot) {
-    let report = window.session.report();
+fn drops(ui: &mut Ui, report: &SourceReport, stats: &Snapshot) {
     let is_skipped = |d: &&DropSnapshot| d.cause == DropCause::Skipped;
     let skipped: u64 = report.lost.iter().filter(is_skipped).map(|d| d.count).sum();
     // Drops that the source has counted are listed under their causes below.

@@ -1,9 +1,13 @@
 //! The top bar: source, views and tools.
 
+use super::threshold_group;
 use crate::gui::action::Action;
-use crate::gui::dialogs::source_dialog;
-use crate::gui::settings::{Tab, View};
-use crate::gui::state::{Dialog, Window};
+use crate::gui::player::Player;
+use crate::gui::recording::Recording;
+use crate::gui::session::Session;
+use crate::gui::settings::{Settings, Tab, View};
+use crate::gui::settings_change::{Setting, Toggle};
+use crate::gui::source_kinds;
 use crate::gui::theme;
 use crate::gui::widgets;
 use crate::gui::widgets::icons::{self, Icon};
@@ -24,86 +28,128 @@ const COMPACT: f32 = 880.0;
 /// Longest name of a source, in characters: in a compact bar, in a narrow one and otherwise.
 const NAMES: [usize; 3] = [20, 24, 40];
 
-/// Draws the source and views on the left, the tools on the right.
-pub(crate) fn show(window: &mut Window, ui: &mut Ui) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let (narrow, compact) = (ui.available_width() < NARROW, ui.available_width() < COMPACT);
+/// What the buttons show of the rest of the window.
+#[derive(Clone, Copy)]
+pub(crate) struct ButtonState {
+    /// Pictures are shown at 1:1.
+    pub one_to_one: bool,
+    /// The help is open.
+    pub help: bool,
+}
+
+/// The bar.
+#[derive(Default)]
+pub(crate) struct TopBar;
+
+impl TopBar {
+    /// Draws the source and views on the left, the tools on the right.
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        settings: &Settings,
+        player: &Player,
+        recording: &Recording,
+        state: ButtonState,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let (narrow, compact) = (ui.available_width() < NARROW, ui.available_width() < COMPACT);
+        ui.horizontal(|ui| {
+            actions.extend(source(ui, session, narrow, compact));
+            ui.separator();
+            actions.extend(views(ui, settings.view, narrow));
+            let overlays = |ui: &mut Ui, actions: &mut Vec<Action>| {
+                overlays(ui, settings, player, state.one_to_one, actions);
+            };
+            if !compact {
+                ui.separator();
+                overlays(ui, &mut actions);
+            }
+            if settings.view == View::Difference {
+                actions.extend(gain(ui, settings.gain));
+            } else if settings.edi && !narrow {
+                actions.extend(threshold_group::show_mean(ui, session, player.thresholds));
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if compact {
+                    let menu = ui.menu_button("Menu", |ui| {
+                        overlays(ui, &mut actions);
+                        ui.separator();
+                        tools(ui, settings, state.help, &mut actions);
+                    });
+                    menu.response.on_hover_text("overlays, panels, snapshot, help");
+                } else {
+                    tools(ui, settings, state.help, &mut actions);
+                }
+                actions.extend(record(ui, session, player, recording));
+            });
+        });
+        actions
+    }
+}
+
+/// The button with the source's name.
+fn source(ui: &mut Ui, session: &Session, narrow: bool, compact: bool) -> Option<Action> {
     let [longest_compact, longest_narrow, longest] = NAMES;
     let longest = match (compact, narrow) {
         (true, _) => longest_compact,
         (_, true) => longest_narrow,
         _ => longest,
     };
-    ui.horizontal(|ui| {
-        let name = source_dialog::called(&window.session.name);
-        let button =
-            egui::Button::new(format!("{}     ", source_dialog::shortened(&name, longest)));
-        let open = ui.add(button).on_hover_text("open a camera or a recording (O)");
-        let ink = ui.style().interact(&open).text_color();
-        icons::draw(ui.painter(), Icon::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
-        open.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Source: {name}"))
-        });
-        if open.clicked() {
-            actions.push(Action::Sources);
-        }
-        ui.separator();
-        views(window, ui, narrow, &mut actions);
-        if !compact {
-            ui.separator();
-            overlays(window, ui, &mut actions);
-        }
-        let s = &mut window.settings;
-        if s.view == View::Difference {
-            let drag = egui::DragValue::new(&mut s.gain).range(0.5..=16.0).speed(0.05).prefix("x ");
-            ui.add(drag).on_hover_text("gain of the difference");
-        } else if s.edi && !narrow {
-            crate::gui::contrast::one(window, ui);
-        }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if compact {
-                let menu = ui.menu_button("Menu", |ui| {
-                    overlays(window, ui, &mut actions);
-                    ui.separator();
-                    tools(window, ui, &mut actions);
-                });
-                menu.response.on_hover_text("overlays, panels, snapshot, help");
-            } else {
-                tools(window, ui, &mut actions);
-            }
-            record(window, ui, &mut actions);
-        });
+    let name = source_kinds::short_name(&session.name);
+    let button = egui::Button::new(format!("{}     ", source_kinds::truncated(&name, longest)));
+    let open = ui.add(button).on_hover_text("open a camera or a recording (O)");
+    let ink = ui.style().interact(&open).text_color();
+    icons::draw(ui.painter(), Icon::Down, open.rect.right_center() - vec2(13.0, 0.0), ink);
+    open.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Source: {name}"))
     });
-    actions
+    open.clicked().then_some(Action::ChooseSource)
+}
+
+/// The gain of the difference.
+fn gain(ui: &mut Ui, mut gain: f32) -> Option<Action> {
+    let drag = egui::DragValue::new(&mut gain).range(0.5..=16.0).speed(0.05).prefix("x ");
+    let changed = ui.add(drag).on_hover_text("gain of the difference").changed();
+    changed.then_some(Action::Set(Setting::Gain(gain)))
+}
+
+/// Draws a button that is highlighted while `on`.
+fn toggle(ui: &mut Ui, on: bool, name: &str, action: Action, tip: &str) -> Option<Action> {
+    ui.selectable_label(on, name).on_hover_text(tip).clicked().then_some(action)
 }
 
 /// What is shown over or beside the pictures.
-fn overlays(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let mut toggle = |ui: &mut Ui, on: bool, name: &str, action, tip: &str| {
-        if ui.selectable_label(on, name).on_hover_text(tip).clicked() {
-            actions.push(action);
-        }
-    };
-    let s = &window.settings;
-    toggle(ui, s.events, "Events", Action::Events, "event overlay: red ON, blue OFF (E)");
-    toggle(ui, s.edi, "EDI", Action::Edi, "EDI, the classical method, for comparison (D)");
-    if window.latest.as_ref().is_some_and(|o| !o.captured.truth.is_empty()) {
-        toggle(ui, s.truth, "Truth", Action::Truth, "ground-truth sharp image (X)");
+fn overlays(
+    ui: &mut Ui,
+    settings: &Settings,
+    player: &Player,
+    one_to_one: bool,
+    actions: &mut Vec<Action>,
+) {
+    let (events, edi, truth) = (Toggle::Events, Toggle::Edi, Toggle::Truth);
+    let tip = "event overlay: red ON, blue OFF (E)";
+    actions.extend(toggle(ui, settings.events, "Events", Action::Toggle(events), tip));
+    let tip = "EDI, the classical method, for comparison (D)";
+    actions.extend(toggle(ui, settings.edi, "EDI", Action::Toggle(edi), tip));
+    if player.latest.as_ref().is_some_and(|frame| !frame.captured.truth.is_empty()) {
+        let tip = "ground-truth sharp image (X)";
+        actions.extend(toggle(ui, settings.truth, "Truth", Action::Toggle(truth), tip));
     }
-    toggle(ui, window.eye.actual, "1:1", Action::Actual, "1:1 pixels (Z)");
+    actions.extend(toggle(ui, one_to_one, "1:1", Action::ToggleOneToOne, "1:1 pixels (Z)"));
 }
 
-fn views(window: &Window, ui: &mut Ui, narrow: bool, actions: &mut Vec<Action>) {
-    let current = window.settings.view;
+fn views(ui: &mut Ui, current: View, narrow: bool) -> Option<Action> {
+    let mut action = None;
     let mut one = |ui: &mut Ui, (view, name, key): (View, &str, &str)| {
         let label = ui.selectable_label(current == view, name);
         if label.on_hover_text(format!("key {key}")).clicked() {
-            actions.push(Action::View(view));
+            action = Some(Action::Set(Setting::View(view)));
         }
     };
     if !narrow {
         VIEWS.into_iter().for_each(|view| one(ui, view));
-        return;
+        return action;
     }
     let name = VIEWS.iter().find(|(view, ..)| *view == current).map_or("", |(_, name, _)| name);
     egui::ComboBox::from_id_salt("view")
@@ -112,25 +158,30 @@ fn views(window: &Window, ui: &mut Ui, narrow: bool, actions: &mut Vec<Action>) 
         .show_ui(ui, |ui| VIEWS.into_iter().for_each(|view| one(ui, view)))
         .response
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "View"));
+    action
 }
 
-fn tools(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let mut toggle = |ui: &mut Ui, on: bool, name: &str, action, tip: &str| {
-        if ui.selectable_label(on, name).on_hover_text(tip).clicked() {
-            actions.push(action);
-        }
-    };
-    let (side, tab) = (window.settings.side, window.settings.tab);
-    toggle(ui, window.dialog == Some(Dialog::Help), "Help", Action::Help, "keys (H)");
-    toggle(ui, side, "Panel", Action::SideToggle, "statistics, camera, recorder, recordings (I)");
-    let library = side && tab == Tab::Library;
-    toggle(ui, library, "Recordings", Action::Side(Tab::Library), "browse and play recordings (B)");
-    toggle(ui, false, "Snapshot", Action::Snapshot, "save blurry, restored and events (S)");
+fn tools(ui: &mut Ui, settings: &Settings, help: bool, actions: &mut Vec<Action>) {
+    let (side, tab) = (settings.side, settings.tab);
+    actions.extend(toggle(ui, help, "Help", Action::ToggleHelp, "keys (H)"));
+    let tip = "statistics, camera, recorder, recordings (I)";
+    actions.extend(toggle(ui, side, "Panel", Action::Toggle(Toggle::SidePanel), tip));
+    let recordings = Action::Toggle(Toggle::Tab(Tab::Recordings));
+    let is_shown = side && tab == Tab::Recordings;
+    let tip = "browse and play recordings (B)";
+    actions.extend(toggle(ui, is_shown, "Recordings", recordings, tip));
+    let tip = "save blurry, restored and events (S)";
+    actions.extend(toggle(ui, false, "Snapshot", Action::SaveSnapshot, tip));
 }
 
-fn record(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let running = window.recorder.running(&window.session.rig_handle);
-    let (name, text) = match (running, window.recorder.frames(&window.session.rig_handle)) {
+fn record(
+    ui: &mut Ui,
+    session: &Session,
+    player: &Player,
+    recording: &Recording,
+) -> Option<Action> {
+    let running = recording.is_running(&session.rig_handle);
+    let (name, text) = match (running, recording.frames(&session.rig_handle)) {
         (true, frames) => ("Stop", format!("Stop  {frames}")),
         (false, _) => ("Record", "Record".to_owned()),
     };
@@ -140,12 +191,10 @@ fn record(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     } else {
         (Icon::Record, [Color32::TRANSPARENT, Color32::from_gray(208), theme::ALERT])
     };
-    let why = window.unrecordable().filter(|_| !running);
-    let response = widgets::signed(ui, why.is_none(), icon, &text, name, colours);
+    let why = Recording::obstacle(session, player).filter(|_| !running);
+    let response = widgets::labelled_icon_button(ui, why.is_none(), icon, &text, name, colours);
     let response = response
         .on_hover_text("record in the MS-RBD format (R)")
         .on_disabled_hover_text(why.unwrap_or_default());
-    if response.clicked() {
-        actions.push(Action::Record);
-    }
+    response.clicked().then_some(Action::ToggleRecording)
 }

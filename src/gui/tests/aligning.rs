@@ -6,7 +6,7 @@ use crate::camera::{
     ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket, FramePacket,
     FrameTiming, Identity, Packet, Value,
 };
-use crate::gui::state::Dialog;
+use crate::gui::dialogs::Dialog;
 use crate::live::{CameraChoice, RigSource};
 use crate::rig::RigSettings;
 use crate::rig::align::store::{Pair, load};
@@ -123,12 +123,12 @@ fn board_window(folder: &Path, pose: &Arc<AtomicUsize>) -> Shown {
     let settings = RigSettings::default();
     let source =
         RigSource::two("two".into(), frames, events, settings, rig_handle.clone()).unwrap();
-    let recipe = recipe(session::opener(Default::default()));
+    let recipe = recipe(recipe::opener(Default::default()));
     let pipeline = recipe.start(Box::new(source)).unwrap();
     let half = SourceName::davis(None);
     let name = Sources::Two { frames: half.clone(), events: half };
     let session = Session::new(pipeline, rig_handle, name, recipe, None);
-    shown_at(Window::new(session, None, None, Arc::new(|| ())), 1240.0, 720.0)
+    shown_at(App::new(session, None, None, Arc::new(|| ())), 1240.0, 720.0)
 }
 
 /// Whether the event overlay is shown.
@@ -143,50 +143,50 @@ fn a_board_shown_to_both_cameras_aligns_them_and_the_result_is_saved() {
     let pose = Arc::new(AtomicUsize::new(0));
     let mut w = board_window(folder.path(), &pose);
     until(&mut w, "both cameras", |w| w.session.rig_handle.alignment().cameras().is_some());
-    assert_eq!(w.state().latest.as_ref().unwrap().captured.picture.size(), FRAMES);
+    assert_eq!(w.state().player.latest.as_ref().unwrap().captured.picture.size(), FRAMES);
     press(&mut w, Key::A);
     assert!(shows(&w, "These cameras are not aligned"));
     click(&mut w, "Start");
-    until(&mut w, "a view", |w| w.wizard.progress().views == 1);
+    until(&mut w, "a view", |w| w.dialogs.alignment.progress().views == 1);
     w.run_steps(2);
     assert!(shows(&w, "Frame camera: board found") && shows(&w, "Event camera: board found"));
     assert!(shows(&w, "1 of 6 views"));
     pose.store(1, Ordering::Relaxed);
-    until(&mut w, "another view", |w| w.wizard.progress().views == 2);
+    until(&mut w, "another view", |w| w.dialogs.alignment.progress().views == 2);
     // The view is undone while the board is out of sight, and captured again.
     pose.store(VIEWS, Ordering::Relaxed);
     until(&mut w, "no board", |w| {
-        let p = w.wizard.progress();
+        let p = w.dialogs.alignment.progress();
         !p.in_frame && !p.in_events
     });
     click(&mut w, "Undo last view");
-    until(&mut w, "one view less", |w| w.wizard.progress().views == 1);
+    until(&mut w, "one view less", |w| w.dialogs.alignment.progress().views == 1);
     w.run_steps(2);
     assert!(shows(&w, "Frame camera: no board") && shows(&w, "Event camera: no board"));
     pose.store(1, Ordering::Relaxed);
-    until(&mut w, "the view again", |w| w.wizard.progress().views == 2);
+    until(&mut w, "the view again", |w| w.dialogs.alignment.progress().views == 2);
     pose.store(2, Ordering::Relaxed);
-    until(&mut w, "the last view", |w| w.wizard.progress().views == VIEWS);
+    until(&mut w, "the last view", |w| w.dialogs.alignment.progress().views == VIEWS);
     assert!(!shows_overlay(&w), "there is no result yet");
     click(&mut w, "Save and apply");
-    assert_eq!(w.state().dialog, Some(Dialog::Align), "there is nothing to save");
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Alignment), "there is nothing to save");
     click(&mut w, "Solve now");
-    until(&mut w, "the solution", |w| w.wizard.progress().residual.is_some());
-    let residual = w.state().wizard.progress().residual.unwrap();
+    until(&mut w, "the solution", |w| w.dialogs.alignment.progress().residual.is_some());
+    let residual = w.state().dialogs.alignment.progress().residual.unwrap();
     assert_eq!((residual.views, residual.corners), (VIEWS, 54 * VIEWS));
     assert!(residual.event_px < 0.1, "{residual}");
     w.run_steps(2);
     assert!(shows(&w, &format!("Residual: {residual}")));
     assert!(shows_overlay(&w), "the overlay for visual inspection");
     click(&mut w, "Save and apply");
-    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().dialogs.open, None);
     assert!(shows(&w, "Alignment applied and saved to"));
     let pair = Pair { frames: "F1".into(), events: "E2".into() };
     let stored = load(folder.path(), &pair).unwrap().unwrap();
     assert_eq!(stored.residual, residual);
     // From now on frames are on the common grid.
     until(&mut w, "an aligned frame", |w| {
-        let outcome = w.latest.as_ref().unwrap();
+        let outcome = w.player.latest.as_ref().unwrap();
         outcome.captured.picture.size() == stored.target.image()
             && outcome.captured.exposure.sensor == stored.target.sensor()
     });

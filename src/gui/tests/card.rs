@@ -34,11 +34,7 @@ fn state_on(backends: wgpu::Backends) -> Option<RenderState> {
 
 /// Renders the window with every kind of driver, and gives `check` the image and the rectangles of
 /// the views.
-fn render(
-    script: &Script,
-    settings: impl Fn(&mut Window),
-    check: impl Fn(&RgbaImage, &[egui::Rect]),
-) {
+fn render(script: &Script, settings: impl Fn(&mut App), check: impl Fn(&RgbaImage, &[egui::Rect])) {
     for (name, backends) in DRIVERS {
         let Some(state) = state_on(backends) else {
             println!("skipped: no {name} (install mesa-vulkan-drivers and libegl1)");
@@ -46,15 +42,15 @@ fn render(
         };
         println!("with {name}: {}", state.adapter.get_info().name);
         let w = window(script);
-        let mut window = Window::new(w.session, None, Some(&state), Arc::new(|| ()));
-        window.eye.actual = true;
+        let mut window = App::new(w.session, None, Some(&state), Arc::new(|| ()));
+        window.panels.image_view.pan_zoom.one_to_one = true;
         settings(&mut window);
         let mut harness = Harness::builder()
             .with_size(egui::vec2(1000.0, 400.0))
             .renderer(WgpuTestRenderer::from_render_state(state))
-            .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
+            .build_ui_state(|ui, app: &mut App| crate::gui::window::show(app, ui), window);
         theme::apply(&harness.ctx);
-        let restored = |w: &Window| w.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
+        let restored = |w: &App| w.player.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
         until(&mut harness, "a picture", restored);
         harness.run_steps(3);
         let images: Vec<egui::Rect> =
@@ -107,7 +103,7 @@ fn gray_pictures_are_shown_like_coloured_ones() {
 
 #[test]
 fn pixels_can_be_shown_as_squares() {
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         (w.settings.smooth, w.settings.view) = (false, View::Blurry);
     };
     render(&Script::default(), settings, |image, cells| {
@@ -117,7 +113,7 @@ fn pixels_can_be_shown_as_squares() {
 
 #[test]
 fn the_wipe_is_blurry_left_and_restored_right_of_the_divider() {
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         w.settings.view = View::Wipe;
         w.settings.divider = 0.25;
     };
@@ -131,7 +127,7 @@ fn the_wipe_is_blurry_left_and_restored_right_of_the_divider() {
 
 #[test]
 fn the_difference_is_gray_where_nothing_changed() {
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         w.settings.view = View::Difference;
         w.settings.gain = 1.0;
     };
@@ -145,7 +141,7 @@ fn the_difference_is_gray_where_nothing_changed() {
 
 #[test]
 fn events_are_drawn_at_their_pixels() {
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         w.settings.view = View::Blurry;
         w.settings.events = true;
     };

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::formats::config::Config;
+use crate::gui::dialogs::Dialog;
 use crate::gui::settings::Tab;
-use crate::gui::state::Dialog;
 use crate::image::ImageU8;
 use crate::sequence::find;
 use std::path::Path;
@@ -22,9 +22,9 @@ fn sequence(base: &Path, name: &str, pairs: i64) {
 fn browsing(recordings: &Path, count: usize) -> Shown {
     let mut w = window(&Script::default());
     w.settings.folder = Some(recordings.to_owned());
-    (w.settings.side, w.settings.tab) = (true, Tab::Library);
+    (w.settings.side, w.settings.tab) = (true, Tab::Recordings);
     let mut w = shown_at(w, 1240.0, 900.0);
-    until(&mut w, "the list", |w| w.library.sequences().len() == count);
+    until(&mut w, "the list", |w| w.panels.recordings.list.sequences().len() == count);
     w.run_steps(2);
     w
 }
@@ -40,10 +40,10 @@ fn selected_recordings_are_exported_as_a_dataset_that_the_loader_reads() {
     click(&mut w, "Select desk");
     click(&mut w, "Select street");
     click(&mut w, "Export 2 selected...");
-    assert_eq!(w.state().dialog, Some(Dialog::Export));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Export));
     assert!(shows(&w, "Export 2 recordings as a dataset"));
     click(&mut w, "Export");
-    until(&mut w, "the end", |w| w.export.far().is_none());
+    until(&mut w, "the end", |w| w.dialogs.export.progress().is_none());
     w.run_steps(3);
     assert!(shows(&w, "Exported 8 pairs for training and 2 for testing in "));
     // The dataset is beside the recordings, in a new folder.
@@ -66,7 +66,7 @@ fn selected_recordings_are_exported_as_a_dataset_that_the_loader_reads() {
         }
     }
     click(&mut w, "Done");
-    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().dialogs.open, None);
     click(&mut w, "Clear selection");
     assert!(w.query_by_label("Export all...").is_some());
 }
@@ -82,18 +82,18 @@ fn a_failed_export_reports_why_and_its_options_can_be_changed() {
     let mut w = browsing(&recordings, 1);
     click(&mut w, "Recording desk");
     click(&mut w, "Export...");
-    w.state_mut().export.choose(&occupied);
+    w.state_mut().dialogs.export.set_folder(&occupied);
     w.run_steps(2);
     click(&mut w, "Export");
-    until(&mut w, "the end", |w| w.export.far().is_none());
+    until(&mut w, "the end", |w| w.dialogs.export.progress().is_none());
     w.run_steps(3);
     assert!(shows(&w, "train is not empty: choose another folder"));
     assert!(!occupied.join("test").exists(), "nothing was written");
     click(&mut w, "Back to options");
-    w.state_mut().export.choose(&base.path().join("free"));
+    w.state_mut().dialogs.export.set_folder(&base.path().join("free"));
     w.run_steps(2);
     click(&mut w, "Export");
-    until(&mut w, "the end", |w| w.export.far().is_none());
+    until(&mut w, "the end", |w| w.dialogs.export.progress().is_none());
     w.run_steps(3);
     assert!(shows(&w, "Exported 2 pairs for training and 1 for testing"));
     assert!(shows(&w, "desk_00002.npz is skipped"));
@@ -105,8 +105,8 @@ fn thumbnails_of_removed_recordings_are_released() {
     sequence(recordings.path(), "desk", 1);
     sequence(recordings.path(), "street", 1);
     let mut w = browsing(recordings.path(), 2);
-    until(&mut w, "the thumbnails", |w| w.library.complete(2));
+    until(&mut w, "the thumbnails", |w| w.panels.recordings.list.is_complete(2));
     std::fs::remove_dir_all(recordings.path().join("street")).unwrap();
     click(&mut w, "Refresh");
-    until(&mut w, "one recording with its thumbnail", |w| w.library.complete(1));
+    until(&mut w, "one recording with its thumbnail", |w| w.panels.recordings.list.is_complete(1));
 }

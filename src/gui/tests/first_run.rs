@@ -2,16 +2,16 @@
 
 use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
+use crate::gui::dialogs::Dialog;
 use crate::gui::intro::Intro;
 use crate::gui::settings::View;
-use crate::gui::state::Dialog;
 use egui::Role;
 
 /// A window whose settings file does not exist yet.
 fn new_user(folder: &std::path::Path) -> Shown {
     let w = window(&Script::default());
     let file = folder.join("settings.json");
-    shown(Window::new(w.session, Some(file), None, Arc::new(|| ())))
+    shown(App::new(w.session, Some(file), None, Arc::new(|| ())))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_path_is_pasted_into_the_source_dialog() {
     // As a screen reader does: by roles and names.
     w.get_by_role_and_label(Role::Button, "Source: DAVIS").click_accesskit();
     w.run_steps(3);
-    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
     w.get_by_role_and_label(Role::Button, "Recording").click_accesskit();
     w.run_steps(3);
     w.get_by_role_and_label(Role::TextInput, "Path of the recording").focus();
@@ -63,9 +63,9 @@ fn a_path_is_pasted_into_the_source_dialog() {
     w.run_steps(3);
     w.get_by_role_and_label(Role::Button, "Open").click_accesskit();
     w.run_steps(3);
-    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().dialogs.open, None);
     assert_eq!(w.state().session.name, Sources::One(SourceName::replay(&path)));
-    until(&mut w, "a picture of the recording", |w| w.latest.is_some());
+    until(&mut w, "a picture of the recording", |w| w.player.latest.is_some());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn record_is_disabled_where_nothing_can_be_recorded() {
     w.run_steps(30);
     assert!(shows(&w, "DAVIS cannot be recorded"), "the tooltip says why");
     w.state_mut().open("sim:64x48".parse::<SourceName>().unwrap().into());
-    until(&mut w, "the simulated rig", |w| w.latest.is_some());
+    until(&mut w, "the simulated rig", |w| w.player.latest.is_some());
     w.run_steps(2);
     assert!(!disabled(&w));
     // A camera that is not there.
@@ -107,9 +107,9 @@ fn a_recording_without_a_usable_frame_says_so() {
     let lost = DropSnapshot { cause: DropCause::Malformed, unit: DropUnit::Frames, count: 164 };
     let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
     let mut w = opened_at(window(&script), 1240.0, 540.0);
-    until(&mut w, "the reason", |w| w.played.fault().is_some());
+    until(&mut w, "the reason", |w| w.panels.placeholder.fault().is_some());
     w.run_steps(2);
     assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
     click(&mut w, "Choose another source");
-    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
 }

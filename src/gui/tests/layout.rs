@@ -56,7 +56,7 @@ fn bars_fit_at_every_size() {
             for (view, edi) in [(View::SideBySide, true), (View::Difference, false)] {
                 w.state_mut().settings.view = view;
                 w.state_mut().settings.edi = edi;
-                w.state_mut().slow = edi;
+                w.state_mut().player.slow_motion = edi;
                 w.run_steps(3);
                 check_layout(&w, egui::vec2(width, height), &format!("{width}x{height} {view:?}"));
             }
@@ -67,12 +67,12 @@ fn bars_fit_at_every_size() {
 #[test]
 fn a_screen_at_250_percent_has_room_for_everything() {
     let size = egui::vec2(768.0, 432.0);
-    let mut w = Harness::builder()
-        .with_size(size)
-        .with_pixels_per_point(2.5)
-        .build_ui_state(|ui, window: &mut Window| window.show(ui), window(&Script::default()));
+    let mut w = Harness::builder().with_size(size).with_pixels_per_point(2.5).build_ui_state(
+        |ui, app: &mut App| crate::gui::window::show(app, ui),
+        window(&Script::default()),
+    );
     theme::apply(&w.ctx);
-    until(&mut w, "a picture", |w| w.latest.is_some());
+    until(&mut w, "a picture", |w| w.player.latest.is_some());
     w.run_steps(3);
     check_layout(&w, size, "250 %");
 }
@@ -82,10 +82,10 @@ fn what_a_small_window_has_no_room_for_is_in_a_menu() {
     let mut w = shown_at(window(&Script::default()), 768.0, 432.0);
     assert!(w.query_by_label("Snapshot").is_none());
     for (name, done) in [
-        ("Events", (|w| w.settings.events) as fn(&Window) -> bool),
-        ("1:1", |w| w.eye.actual),
-        ("Recordings", |w| w.settings.side && w.settings.tab == Tab::Library),
-        ("Help", |w| w.dialog.is_some()),
+        ("Events", (|w| w.settings.events) as fn(&App) -> bool),
+        ("1:1", |w| w.panels.image_view.pan_zoom.one_to_one),
+        ("Recordings", |w| w.settings.side && w.settings.tab == Tab::Recordings),
+        ("Help", |w| w.dialogs.open.is_some()),
     ] {
         click(&mut w, "Menu");
         click(&mut w, name);
@@ -124,7 +124,7 @@ fn dialogs_stay_within_a_small_window() {
             let rect = w.get_by_label(button).rect();
             assert!(screen.contains_rect(rect), "{key:?}, {width}x{height}: {button} at {rect:?}");
             click(&mut w, button);
-            assert_eq!(w.state().dialog, None, "{key:?}");
+            assert_eq!(w.state().dialogs.open, None, "{key:?}");
         }
     }
 }
@@ -132,7 +132,7 @@ fn dialogs_stay_within_a_small_window() {
 #[test]
 fn every_interactive_widget_has_a_name() {
     let mut w = shown_at(window(&Script { recording: true, ..Script::default() }), 1240.0, 900.0);
-    for tab in [Tab::Numbers, Tab::Camera, Tab::Record, Tab::Library] {
+    for tab in [Tab::Statistics, Tab::Camera, Tab::Recorder, Tab::Recordings] {
         (w.state_mut().settings.side, w.state_mut().settings.tab) = (true, tab);
         w.run_steps(3);
         let nameless: Vec<_> = interactive(&w).into_iter().filter(|(n, _)| n.is_empty()).collect();

@@ -18,8 +18,9 @@ mod views;
 #[path = "../../../tests/boards/mod.rs"]
 mod boards;
 
-use super::session::{self, Recipe, Session};
-use super::state::Window;
+use super::app::App;
+use super::recipe::{self, Recipe};
+use super::session::Session;
 use super::theme;
 use crate::camera;
 use crate::event::{Contrast, Event};
@@ -190,7 +191,7 @@ fn first(weights: &Weights) -> f32 {
     weights.iter().next().unwrap().1.data[0]
 }
 
-fn recipe(open: session::Open) -> Recipe {
+fn recipe(open: recipe::Open) -> Recipe {
     Recipe {
         open,
         restorer: Arc::new(|weights| {
@@ -207,39 +208,39 @@ fn recipe(open: session::Open) -> Recipe {
 }
 
 /// A window with a fake source; other sources are opened as in the program.
-fn window(script: &Script) -> Window {
-    let recipe = recipe(session::opener(Default::default()));
+fn window(script: &Script) -> App {
+    let recipe = recipe(recipe::opener(Default::default()));
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::davis(None));
     let session = Session::new(pipeline, RigHandle::default(), name, recipe, None);
-    Window::new(session, None, None, Arc::new(|| ()))
+    App::new(session, None, None, Arc::new(|| ()))
 }
 
-type Shown = Harness<'static, Window>;
+type Shown = Harness<'static, App>;
 
 /// The window, maybe before its first picture.
-fn opened_at(window: Window, width: f32, height: f32) -> Shown {
+fn opened_at(window: App, width: f32, height: f32) -> Shown {
     let harness = Harness::builder()
         .with_size(egui::vec2(width, height))
-        .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
+        .build_ui_state(|ui, app: &mut App| crate::gui::window::show(app, ui), window);
     theme::apply(&harness.ctx);
     harness
 }
 
-fn shown_at(window: Window, width: f32, height: f32) -> Shown {
+fn shown_at(window: App, width: f32, height: f32) -> Shown {
     let mut harness = opened_at(window, width, height);
-    until(&mut harness, "a picture", |w| w.latest.is_some());
+    until(&mut harness, "a picture", |w| w.player.latest.is_some());
     harness
 }
 
 /// The window at its default size, with a first picture.
-fn shown(window: Window) -> Shown {
+fn shown(window: App) -> Shown {
     shown_at(window, 1240.0, 540.0)
 }
 
 /// Draws frames until `done`, for at most 30 s on slow machines.
-fn until(harness: &mut Shown, what: &str, done: impl Fn(&Window) -> bool) {
+fn until(harness: &mut Shown, what: &str, done: impl Fn(&App) -> bool) {
     let start = Instant::now();
     loop {
         harness.step();

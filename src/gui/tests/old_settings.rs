@@ -23,7 +23,7 @@ fn every_setting_of_version_0_1_0_is_kept() {
         large: Some(true),
         gain: 2.0,
         side: true,
-        tab: Tab::Library,
+        tab: Tab::Recordings,
         divider: 0.25,
         slow_instants: 5,
         scene: "desk".into(),

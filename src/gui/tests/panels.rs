@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Value};
+use crate::gui::dialogs::Dialog;
 use crate::gui::settings::Tab;
-use crate::gui::state::Dialog;
 use std::path::PathBuf;
 
 #[test]
 fn help_shows_every_key_and_escape_closes_it() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::H);
-    assert_eq!(w.state().dialog, Some(Dialog::Help));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Help));
     assert!(shows(&w, "slow motion through each exposure"));
     press(&mut w, Key::Num2);
     assert_ne!(
@@ -19,20 +19,20 @@ fn help_shows_every_key_and_escape_closes_it() {
         "other keys are inactive meanwhile"
     );
     press(&mut w, Key::Escape);
-    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().dialogs.open, None);
 }
 
 #[test]
 fn another_source_replaces_the_first() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::O);
-    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
     click(&mut w, "Built-in clip");
     click(&mut w, "Open");
-    assert_eq!(w.state().dialog, None);
+    assert_eq!(w.state().dialogs.open, None);
     assert_eq!(w.state().session.name, Sources::One(SourceName::clip()));
     until(&mut w, "a picture of the clip", |w| {
-        w.latest.as_ref().is_some_and(|o| o.captured.picture.size() != SIZE)
+        w.player.latest.as_ref().is_some_and(|o| o.captured.picture.size() != SIZE)
     });
     assert!(w.query_by_label("Source: Built-in clip").is_some());
 }
@@ -46,7 +46,7 @@ fn a_source_that_cannot_be_opened_shows_the_reason_and_offers_another() {
     w.run_steps(2);
     assert!(shows(&w, "/nowhere/at-all: no such recording"));
     click(&mut w, "Choose another source");
-    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn an_invalid_source_name_cannot_be_opened() {
     assert!(shows(&w, "hologram is not a source: use one of clip, sim"));
     let before = w.state().session.name.clone();
     press(&mut w, Key::Enter);
-    assert_eq!((w.state().dialog, &w.state().session.name), (Some(Dialog::Sources), &before));
+    assert_eq!((w.state().dialogs.open, &w.state().session.name), (Some(Dialog::Source), &before));
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn weights_with(offset: f32) -> Vec<u8> {
 }
 
 /// Brightness of the restored picture minus that of the blurry one, in levels.
-fn brightening(w: &Window) -> Option<u8> {
-    let outcome = w.latest.as_ref()?;
+fn brightening(w: &App) -> Option<u8> {
+    let outcome = w.player.latest.as_ref()?;
     let restored = outcome.restored.first()?.data().first()?;
     Some(restored - outcome.captured.picture.data().first()?)
 }
@@ -169,7 +169,7 @@ fn a_recording_has_a_transport_row() {
     until(&mut w, "the transport", |w| w.session.transport().is_some());
     w.run_steps(2);
     click(&mut w, "Step forward");
-    assert!(w.state().held, "a step pauses first");
+    assert!(w.state().player.paused, "a step pauses first");
     click(&mut w, "Step back");
     w.get_by_label("Position").set_value_accesskit(0.75);
     w.run_steps(3);
@@ -299,7 +299,7 @@ fn settings_persist_between_windows() {
     let file = folder.path().join("settings.json");
     let with_settings = |script: &Script| {
         let w = window(script);
-        Window::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
+        App::new(w.session, Some(file.clone()), None, Arc::new(|| ()))
     };
     let mut w = shown(with_settings(&Script::default()));
     w.run_steps(2);
@@ -319,7 +319,7 @@ fn settings_are_saved_without_a_clean_end_of_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     let w = window(&Script::default());
-    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    let mut w = shown(App::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
     press(&mut w, Key::Num2);
     let stored = || std::fs::read_to_string(&file).unwrap_or_default();
     until(&mut w, "the file", |_| stored().contains("wipe"));
@@ -331,7 +331,7 @@ fn invalid_settings_are_reported_in_the_window() {
     let file = folder.path().join("settings.json");
     std::fs::write(&file, br#"{"gain": -3, "hologram": true, "events": true}"#).unwrap();
     let w = window(&Script::default());
-    let mut w = shown(Window::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
+    let mut w = shown(App::new(w.session, Some(file.clone()), None, Arc::new(|| ())));
     w.run_steps(2);
     assert!(shows(&w, "gain must be 0.5 to 16, not -3") && shows(&w, "hologram is not a setting"));
     assert!(w.state().settings.events, "the other settings are used");
@@ -341,11 +341,11 @@ fn invalid_settings_are_reported_in_the_window() {
 fn a_single_camera_cannot_be_aligned_and_the_dialog_offers_two() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::A);
-    assert_eq!(w.state().dialog, Some(Dialog::Align));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Alignment));
     click(&mut w, "Start");
     assert!(shows(&w, "there are no two cameras to align"));
     click(&mut w, "Choose two cameras");
-    assert_eq!(w.state().dialog, Some(Dialog::Sources));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
 }
 
 #[test]
@@ -358,22 +358,22 @@ fn the_alignment_shows_previews_and_ends_with_its_dialog() {
     w.get_by_label("A chessboard flashing on this screen").click();
     w.run_steps(2);
     click(&mut w, "Start");
-    until(&mut w, "the frame camera's picture", |w| w.wizard.pictured());
+    until(&mut w, "the frame camera's picture", |w| w.dialogs.alignment.has_preview());
     w.run_steps(2);
     assert!(shows(&w, "Frame camera: no board"));
     click(&mut w, "Flash the board full screen");
-    assert_eq!(w.state().dialog, Some(Dialog::Board));
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Board));
     press(&mut w, Key::Escape);
-    assert_eq!(w.state().dialog, Some(Dialog::Align), "back to the steps");
+    assert_eq!(w.state().dialogs.open, Some(Dialog::Alignment), "back to the steps");
     press(&mut w, Key::Escape);
-    assert!(w.state().dialog.is_none() && !w.state().wizard.pictured());
+    assert!(w.state().dialogs.open.is_none() && !w.state().dialogs.alignment.has_preview());
 }
 
 #[test]
 fn weights_dropped_while_a_source_opens_are_used_with_it() {
     let (open_now, opening) = std::sync::mpsc::channel::<()>();
     let opening = Mutex::new(opening);
-    let slow: session::Open = Arc::new(move |_, _| {
+    let slow: recipe::Open = Arc::new(move |_, _| {
         // Like a camera whose library opens slowly.
         let _ = opening.lock().unwrap().recv();
         Ok(Box::new(Fake { script: Script::default(), number: 0 }) as Box<dyn ExposureSource>)
@@ -383,7 +383,7 @@ fn weights_dropped_while_a_source_opens_are_used_with_it() {
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::davis(None));
     let session = Session::new(pipeline, RigHandle::default(), name, recipe, None);
-    let mut w = shown(Window::new(session, None, None, Arc::new(|| ())));
+    let mut w = shown(App::new(session, None, None, Arc::new(|| ())));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.safetensors");
     crate::formats::atomic_file::write(&path, &weights_with(20.0)).unwrap();
@@ -413,4 +413,40 @@ fn frames_dropped_for_a_known_cause_are_listed_once() {
         // A busy machine also lists skipped frames, which may be three.
         assert!(!unexplained || w.query_all_by_label("3 frames").next().is_some());
     }
+}
+
+#[test]
+fn settings_are_saved_as_a_profile_and_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let controls = vec![
+        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::switch("auto_gain", "Automatic gain", true),
+    ];
+    let script = Script { controls, ..Script::default() };
+    let mut w = shown_at(window(&script), 1240.0, 900.0);
+    w.state_mut().panels.camera.profiles.folder = Some(folder.path().to_owned());
+    until(&mut w, "the controls", |w| w.session.controls().len() == 2);
+    press(&mut w, Key::K);
+    w.get_by_label("Profiles").click();
+    until(&mut w, "the list", |w| w.panels.camera.profiles.is_ready());
+    w.run_steps(20);
+    w.get_by_role_and_label(egui::Role::TextInput, "Profile name").focus();
+    w.run_steps(2);
+    w.event(egui::Event::Text("bench".into()));
+    w.run_steps(2);
+    click(&mut w, "Save profile");
+    until(&mut w, "the file", |_| folder.path().join("bench.json").exists());
+    until(&mut w, "its name", |w| w.panels.camera.profiles.names() == ["bench"]);
+    w.run_steps(2);
+    assert!(shows(&w, "The settings are saved as profile bench"));
+    assert_eq!(script.received(), [], "saving sets nothing");
+    click(&mut w, "Load profile bench");
+    until(&mut w, "the settings", |_| script.received().len() == 2);
+    let wanted = [
+        Control::Set("auto_gain".into(), Value::Bool(true)),
+        Control::Set("exposure_us".into(), Value::Int(1000)),
+    ];
+    assert_eq!(script.received(), wanted, "switches first");
+    w.run_steps(2);
+    assert!(shows(&w, "The settings of profile bench are in use"));
 }

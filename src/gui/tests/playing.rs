@@ -29,20 +29,22 @@ fn make_recording(base: &Path) -> PathBuf {
 }
 
 /// Start of the shown exposure on the recording's clock, in microseconds.
-fn shown_us(w: &Window) -> Option<i64> {
-    Some(w.latest.as_ref()?.captured.exposure.span.start_us.round() as i64)
+fn shown_us(w: &App) -> Option<i64> {
+    Some(w.player.latest.as_ref()?.captured.exposure.span.start_us.round() as i64)
 }
 
 /// The shown frame; its pixels identify it.
-fn picture(w: &Window) -> Option<ImageU8> {
-    Some(w.latest.as_ref()?.captured.picture.clone())
+fn picture(w: &App) -> Option<ImageU8> {
+    Some(w.player.latest.as_ref()?.captured.picture.clone())
 }
 
 /// A window that plays the recording.
 fn playing(folder: &Path) -> Shown {
     let mut w = shown(window(&Script::default()));
     w.state_mut().open(SourceName::replay(folder).into());
-    until(&mut w, "the recording", |w| w.latest.is_some() && w.session.transport().is_some());
+    until(&mut w, "the recording", |w| {
+        w.player.latest.is_some() && w.session.transport().is_some()
+    });
     w.run_steps(2);
     w
 }
@@ -54,7 +56,7 @@ fn frames(folder: &Path) -> Vec<ImageU8> {
     pairs.flat_map(|pair| pair.frames).collect()
 }
 
-fn position(w: &Window) -> f64 {
+fn position(w: &App) -> f64 {
     w.session.transport().unwrap().position
 }
 
@@ -97,7 +99,7 @@ fn a_recording_can_be_paused_stepped_and_sought() {
     click(&mut w, "Play");
     until(&mut w, "playing", |w| w.session.transport().is_some_and(|t| !t.paused));
     until(&mut w, "another frame", |w| picture(w).as_ref() != Some(&all[0]));
-    assert!(shown_us(w.state()).is_some() && !w.state().held);
+    assert!(shown_us(w.state()).is_some() && !w.state().player.paused);
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn a_recording_restarts_if_it_loops_and_stops_at_its_end_otherwise() {
     let folder = make_recording(base.path());
     let all = frames(&folder);
     let mut w = playing(&folder);
-    let loops = |w: &Window| super::super::panels::transport::loops(w);
+    let loops = |w: &App| super::super::panels::transport_row::loops(&w.session);
     until(&mut w, "its controls", |w| loops(w) == Some(true));
     w.run_steps(2);
     choose_speed(&mut w, "10x");
@@ -128,7 +130,7 @@ fn choose_speed(w: &mut Shown, speed: &str) {
     w.run_steps(3);
     click(w, speed);
     let wanted: f64 = speed.trim_end_matches('x').parse().unwrap();
-    let same = move |w: &Window| w.session.transport().is_some_and(|t| t.speed == wanted);
+    let same = move |w: &App| w.session.transport().is_some_and(|t| t.speed == wanted);
     until(w, "the speed", same);
     w.run_steps(2);
 }

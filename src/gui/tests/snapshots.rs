@@ -22,18 +22,18 @@ struct Still {
 
 impl Still {
     /// None if there is no renderer.
-    fn new(settings: impl Fn(&mut Window)) -> Option<Self> {
+    fn new(settings: impl Fn(&mut App)) -> Option<Self> {
         let state = card::state()?;
         let script = Script { no_truth: true, ..Script::default() };
         let w = window(&script);
-        let mut window = Window::new(w.session, None, Some(&state), Arc::new(|| ()));
+        let mut window = App::new(w.session, None, Some(&state), Arc::new(|| ()));
         settings(&mut window);
         let mut shown = Harness::builder()
             .with_size(egui::vec2(WIDTH, HEIGHT))
             .renderer(WgpuTestRenderer::from_render_state(state))
-            .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
+            .build_ui_state(|ui, app: &mut App| crate::gui::window::show(app, ui), window);
         theme::apply(&shown.ctx);
-        let restored = |w: &Window| w.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
+        let restored = |w: &App| w.player.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
         until(&mut shown, "a picture", restored);
         Some(Self { shown, hidden: Vec::new() })
     }
@@ -85,7 +85,7 @@ fn snapshot_of_the_start() {
 
 #[test]
 fn snapshot_of_the_wipe() {
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         w.settings.view = View::Wipe;
         w.settings.divider = 0.4;
         w.settings.events = true;
@@ -100,12 +100,12 @@ fn snapshot_of_the_library() {
     for (i, name) in ["desk", "street"].into_iter().enumerate() {
         store(&folder.path().join(name), 2 + i as i64);
     }
-    let settings = |w: &mut Window| {
+    let settings = |w: &mut App| {
         w.settings.folder = Some(folder.path().to_owned());
-        (w.settings.side, w.settings.tab) = (true, Tab::Library);
+        (w.settings.side, w.settings.tab) = (true, Tab::Recordings);
     };
     let Some(mut still) = Still::new(settings) else { return };
-    until(&mut still.shown, "the thumbnails", |w| w.library.complete(2));
+    until(&mut still.shown, "the thumbnails", |w| w.panels.recordings.list.is_complete(2));
     still.shown.run_steps(3);
     click(&mut still.shown, "Recording desk");
     click(&mut still.shown, "Select street");
@@ -114,10 +114,10 @@ fn snapshot_of_the_library() {
 }
 
 #[test]
-fn snapshot_of_the_wizard() {
+fn snapshot_of_the_alignment() {
     let Some(mut still) = Still::new(|_| ()) else { return };
     press(&mut still.shown, Key::A);
-    still.compare("wizard");
+    still.compare("alignment");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn overlays_and_comparisons_can_be_switched_on_and_off() {
     press(&mut w, Key::D);
     let s = &w.state().settings;
     assert!(s.events && s.clipping && !s.smooth && s.truth && s.edi);
-    until(&mut w, "EDI", |w| w.latest.as_ref().is_some_and(|o| o.edi.len() == 1));
+    until(&mut w, "EDI", |w| w.player.latest.as_ref().is_some_and(|o| o.edi.len() == 1));
     w.run_steps(2);
     // All four are shown side by side, each with its name.
     for name in ["Blurry", "EDI", "Restored", "Ground truth"] {
@@ -41,7 +41,7 @@ fn overlays_and_comparisons_can_be_switched_on_and_off() {
         assert_eq!(images.count(), 1, "{name}");
     }
     press(&mut w, Key::D);
-    until(&mut w, "no EDI", |w| w.latest.as_ref().is_some_and(|o| o.edi.is_empty()));
+    until(&mut w, "no EDI", |w| w.player.latest.as_ref().is_some_and(|o| o.edi.is_empty()));
 }
 
 #[test]
@@ -67,28 +67,32 @@ fn the_divider_of_the_wipe_follows_the_pointer() {
 fn any_instant_of_the_exposure_can_be_requested() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::Period);
-    assert!((w.state().instant - 0.55).abs() < 1e-9);
+    assert!((w.state().player.instant - 0.55).abs() < 1e-9);
     until(&mut w, "the instant", |w| {
-        w.latest.as_ref().is_some_and(|o| (o.instants[0] - 0.55).abs() < 1e-9)
+        w.player.latest.as_ref().is_some_and(|o| (o.instants[0] - 0.55).abs() < 1e-9)
     });
     for _ in 0..20 {
         press(&mut w, Key::Comma);
     }
-    assert_eq!(w.state().instant, 0.0);
+    assert_eq!(w.state().player.instant, 0.0);
 }
 
 #[test]
 fn slow_motion_plays_every_instant_in_order() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::M);
-    until(&mut w, "nine instants", |w| w.latest.as_ref().is_some_and(|o| o.restored.len() == 9));
-    let number = w.state().latest.as_ref().unwrap().captured.number;
-    until(&mut w, "the last instant", |w| w.index.0 == 8);
-    assert_eq!(w.state().latest.as_ref().unwrap().captured.number, number);
-    let first = w.state().latest.as_ref().unwrap().instants.clone();
+    until(&mut w, "nine instants", |w| {
+        w.player.latest.as_ref().is_some_and(|o| o.restored.len() == 9)
+    });
+    let number = w.state().player.latest.as_ref().unwrap().captured.number;
+    until(&mut w, "the last instant", |w| w.player.index == 8);
+    assert_eq!(w.state().player.latest.as_ref().unwrap().captured.number, number);
+    let first = w.state().player.latest.as_ref().unwrap().instants.clone();
     assert_eq!((first[0], first[4], first[8]), (0.0, 0.5, 1.0));
     press(&mut w, Key::M);
-    until(&mut w, "one instant", |w| w.latest.as_ref().is_some_and(|o| o.restored.len() == 1));
+    until(&mut w, "one instant", |w| {
+        w.player.latest.as_ref().is_some_and(|o| o.restored.len() == 1)
+    });
 }
 
 #[test]
@@ -102,12 +106,12 @@ fn a_paused_picture_stays_and_a_step_shows_the_next_one() {
     // A frame in flight still arrives.
     std::thread::sleep(Duration::from_millis(100));
     w.run_steps(4);
-    let held = w.state().latest.as_ref().unwrap().captured.number;
+    let held = w.state().player.latest.as_ref().unwrap().captured.number;
     std::thread::sleep(Duration::from_millis(100));
     w.run_steps(4);
-    assert_eq!(w.state().latest.as_ref().unwrap().captured.number, held);
+    assert_eq!(w.state().player.latest.as_ref().unwrap().captured.number, held);
     press(&mut w, Key::ArrowRight);
-    until(&mut w, "a step", |w| w.latest.as_ref().is_some_and(|o| o.captured.number > held));
+    until(&mut w, "a step", |w| w.player.latest.as_ref().is_some_and(|o| o.captured.number > held));
     until(&mut w, "the source's step", |_| script.received().contains(&Control::Step(1)));
     press(&mut w, Key::Space);
     until(&mut w, "resuming", |_| script.received().contains(&Control::Pause(false)));
@@ -117,11 +121,17 @@ fn a_paused_picture_stays_and_a_step_shows_the_next_one() {
 fn zoom_can_be_one_to_one_larger_and_reset() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::Z);
-    assert!(w.state().eye.actual);
+    assert!(w.state().panels.image_view.pan_zoom.one_to_one);
     press(&mut w, Key::Plus);
-    assert!(!w.state().eye.actual && w.state().eye.zoom >= 1.0);
+    assert!(
+        !w.state().panels.image_view.pan_zoom.one_to_one
+            && w.state().panels.image_view.pan_zoom.zoom >= 1.0
+    );
     press(&mut w, Key::Num0);
-    assert_eq!(w.state().eye, crate::gui::widgets::pan_zoom::PanZoom::default());
+    assert_eq!(
+        w.state().panels.image_view.pan_zoom,
+        crate::gui::widgets::pan_zoom::PanZoom::default()
+    );
 }
 
 #[test]
@@ -140,9 +150,9 @@ fn a_key_toggles_the_large_statistics_strip() {
 fn quality_is_measured_if_ground_truth_is_available() {
     let mut w = shown(window(&Script::default()));
     press(&mut w, Key::I);
-    assert!(w.state().settings.side && w.state().settings.tab == Tab::Numbers);
-    until(&mut w, "the scores", |w| w.quality.scores.is_some());
-    let scores = w.state().quality.scores.unwrap();
+    assert!(w.state().settings.side && w.state().settings.tab == Tab::Statistics);
+    until(&mut w, "the scores", |w| w.scorer.scores.is_some());
+    let scores = w.state().scorer.scores.unwrap();
     // Blurry is 20 levels too dark, restored 30 levels too bright.
     let db = |step: f64| 20.0 * (255.0 / step).log10();
     assert!((scores.psnr_db.0 - db(20.0)).abs() < 0.01, "{scores:?}");
@@ -151,5 +161,5 @@ fn quality_is_measured_if_ground_truth_is_available() {
     w.run_steps(2);
     assert!(shows(&w, "22.1 to 18.6 dB"), "the scores are on the screen");
     press(&mut w, Key::Period);
-    until(&mut w, "no scores at another instant", |w| w.quality.scores.is_none());
+    until(&mut w, "no scores at another instant", |w| w.scorer.scores.is_none());
 }

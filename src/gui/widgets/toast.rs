@@ -7,29 +7,29 @@ use std::time::{Duration, Instant};
 
 /// Kind of message; it determines the colour and the duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Good,
-    Bad,
+pub(crate) enum ToastKind {
+    Success,
+    Error,
     /// Shown on the first run.
     Welcome,
 }
 
-impl Kind {
+impl ToastKind {
     fn duration(self) -> Duration {
         match self {
-            Self::Good => Duration::from_secs(5),
-            Self::Bad => Duration::from_secs(12),
+            Self::Success => Duration::from_secs(5),
+            Self::Error => Duration::from_secs(12),
             Self::Welcome => Duration::from_secs(25),
         }
     }
 }
 
 /// A message from another thread.
-pub(crate) type Message = (Kind, String);
+pub(crate) type Message = (ToastKind, String);
 
 /// The current message, and the channel for messages from other threads.
 pub(crate) struct Toast {
-    shown: Option<(Kind, String, Instant)>,
+    shown: Option<(ToastKind, String, Instant)>,
     channel: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
 }
 
@@ -41,7 +41,7 @@ impl Default for Toast {
 
 impl Toast {
     /// Shows `text` in place of the current message.
-    pub(crate) fn notify(&mut self, kind: Kind, text: impl Into<String>) {
+    pub(crate) fn notify(&mut self, kind: ToastKind, text: impl Into<String>) {
         self.shown = Some((kind, text.into(), Instant::now()));
     }
 
@@ -58,7 +58,7 @@ impl Toast {
         self.shown = self.shown.take().filter(|(kind, _, since)| since.elapsed() < kind.duration());
         let Some((kind, text, since)) = &self.shown else { return };
         ui.request_repaint_after(kind.duration().saturating_sub(since.elapsed()));
-        let colour = if *kind == Kind::Bad { theme::WARNING } else { theme::RESTORED };
+        let colour = if *kind == ToastKind::Error { theme::WARNING } else { theme::RESTORED };
         let area = egui::Area::new(egui::Id::unique("toast"))
             .order(egui::Order::Foreground)
             .anchor(Align2::LEFT_BOTTOM, [14.0, -bottom - 14.0])

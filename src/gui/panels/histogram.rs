@@ -50,9 +50,9 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     /// Computes the histograms; called once per shown picture, not per repaint.
-    pub(crate) fn set(&mut self, outcome: &RestoredFrame, index: usize) {
-        self.blurry = Some(Curve::of(&outcome.captured.picture));
-        self.restored = outcome.restored.get(index).map(Curve::of);
+    pub(crate) fn set(&mut self, frame: &RestoredFrame, index: usize) {
+        self.blurry = Some(Curve::of(&frame.captured.picture));
+        self.restored = frame.restored.get(index).map(Curve::of);
     }
 
     /// Draws the curves and the shares of clipped samples.

@@ -1,14 +1,18 @@
 //! The central area: pictures side by side or combined by a wipe, with a common zoom.
 
-use super::pan_zoom::{MOST, PanZoom};
-use crate::gui::gpu::{Look, Mode, snapped};
-use crate::gui::pictures::{Kind, Pictures};
+use crate::gui::action::Action;
+use crate::gui::gpu::{DrawOptions, Mode, snapped};
+use crate::gui::pictures::{PictureKind, Pictures};
+use crate::gui::player::Player;
 use crate::gui::settings::{Settings, View};
+use crate::gui::settings_change::Setting;
 use crate::gui::theme;
+use crate::gui::widgets::pan_zoom::{MAX_ZOOM, PanZoom};
 use eframe::egui::{
     self, Align2, Color32, FontId, Pos2, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2,
     vec2,
 };
+use eframe::egui_wgpu::RenderState;
 
 /// Gap between two pictures, in points.
 const GAP: f32 = 6.0;
@@ -20,62 +24,119 @@ const SQUARE: f32 = 6.0;
 pub(crate) struct Labels {
     /// PSNR of blurry and restored in dB.
     pub psnr_db: Option<(f64, f64)>,
-    /// Font size, in points.
-    pub letters: f32,
+    /// In points.
+    pub font_size: f32,
 }
 
-/// Draws the view and handles zoom, pan and the wipe's divider.
-pub(crate) fn show(
-    ui: &mut Ui,
-    pictures: &mut Pictures,
-    settings: &mut Settings,
-    eye: &mut PanZoom,
-    labels: Labels,
-) {
-    let place = ui.available_rect_before_wrap();
-    let Some(size) = pictures.size() else { return };
-    let size = vec2(size.width as f32, size.height as f32);
-    let restored = if pictures.has(Kind::Restored) { Kind::Restored } else { Kind::Blurry };
-    let kinds = match settings.view {
-        View::SideBySide => {
-            let optional = [(Kind::Edi, settings.edi), (Kind::Truth, settings.truth)];
-            let enabled = |kind: Kind| optional.iter().all(|(k, on)| *k != kind || *on);
-            let all = [Kind::Blurry, Kind::Edi, Kind::Restored, Kind::Truth];
-            all.into_iter().filter(|k| pictures.has(*k) && enabled(*k)).collect()
+/// The central area.
+pub(crate) struct ImageView {
+    /// Zoom and pan, common to all pictures.
+    pub pan_zoom: PanZoom,
+    pictures: Pictures,
+    /// [`Player::revision`] of the pictures, and whether the event overlay is among them.
+    uploaded: Option<(u64, bool)>,
+}
+
+impl ImageView {
+    /// Pictures are drawn with the GPU of `render`; without one, only their labels are.
+    pub(crate) fn new(render: Option<&RenderState>) -> Self {
+        let pan_zoom = PanZoom::default();
+        Self { pan_zoom, pictures: Pictures::new(render), uploaded: None }
+    }
+
+    /// Draws the pictures of the shown frame, and handles zoom, pan and the wipe's divider.
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        player: &Player,
+        settings: &Settings,
+        labels: Labels,
+    ) -> Option<Action> {
+        let frame = player.latest.as_ref()?;
+        let current = (player.revision(), settings.events);
+        if self.uploaded.replace(current) != Some(current) {
+            self.pictures.set(frame, player.index, settings.events);
         }
-        View::Wipe | View::Difference | View::Blurry => vec![Kind::Blurry],
-        View::Restored => vec![restored],
-    };
-    for (slot, cell) in cells(kinds.len(), size, place).into_iter().enumerate() {
-        let Some(kind) = kinds.get(slot).copied() else { continue };
-        let cell = snapped(cell, ui.pixels_per_point());
-        if eye.actual {
-            let pixel = size / ui.pixels_per_point();
-            eye.zoom = (pixel.x / eye.fitted(size, cell).x).clamp(0.05, MOST);
+        let size = frame.captured.picture.size();
+        let size = vec2(size.width as f32, size.height as f32);
+        let kinds = self.kinds(settings);
+        let place = ui.available_rect_before_wrap();
+        let mut action = None;
+        for (slot, (cell, kind)) in
+            cells(kinds.len(), size, place).into_iter().zip(kinds).enumerate()
+        {
+            let cell = snapped(cell, ui.pixels_per_point());
+            action = self.picture(ui, (slot, kind), cell, size, settings, labels).or(action);
+        }
+        action
+    }
+
+    /// The pictures side by side, or the one below the wipe or the difference.
+    fn kinds(&self, settings: &Settings) -> Vec<PictureKind> {
+        match settings.view {
+            View::SideBySide => {
+                let optional =
+                    [(PictureKind::Edi, settings.edi), (PictureKind::Truth, settings.truth)];
+                let enabled = |kind: PictureKind| optional.iter().all(|(k, on)| *k != kind || *on);
+                let all = [
+                    PictureKind::Blurry,
+                    PictureKind::Edi,
+                    PictureKind::Restored,
+                    PictureKind::Truth,
+                ];
+                all.into_iter().filter(|k| self.pictures.has(*k) && enabled(*k)).collect()
+            }
+            View::Wipe | View::Difference | View::Blurry => vec![PictureKind::Blurry],
+            View::Restored if self.pictures.has(PictureKind::Restored) => {
+                vec![PictureKind::Restored]
+            }
+            View::Restored => vec![PictureKind::Blurry],
+        }
+    }
+
+    /// Draws one picture, of `size` pixels, with its labels.
+    fn picture(
+        &mut self,
+        ui: &mut Ui,
+        (slot, kind): (usize, PictureKind),
+        cell: Rect,
+        size: Vec2,
+        settings: &Settings,
+        labels: Labels,
+    ) -> Option<Action> {
+        let scale = ui.pixels_per_point();
+        if self.pan_zoom.one_to_one {
+            let pixel = size / scale;
+            let fitted = self.pan_zoom.fitted(size, cell);
+            self.pan_zoom.zoom = (pixel.x / fitted.x).clamp(0.05, MAX_ZOOM);
         }
         let drag =
             ui.interact(cell, ui.scope_id().with(("picture", slot)), Sense::click_and_drag());
         drag.widget_info(|| WidgetInfo::labeled(Role::Image, true, kind.name()));
-        interact(ui, &drag, eye, size, cell);
-        let whole = snapped_corner(eye.rect(size, cell), ui.pixels_per_point());
-        let visible = snapped(whole.intersect(cell), ui.pixels_per_point());
+        interact(ui, &drag, &mut self.pan_zoom, size, cell);
+        let whole = snapped_corner(self.pan_zoom.rect(size, cell), scale);
+        let visible = snapped(whole.intersect(cell), scale);
         let divider = visible.left() + settings.divider * visible.width();
-        let pair = pictures.has(Kind::Restored);
         let (mode, second) = match settings.view {
-            View::Wipe if pair => (Mode::Wipe, Kind::Restored),
-            View::Difference if pair => (Mode::Difference, Kind::Restored),
+            View::Wipe if self.pictures.has(PictureKind::Restored) => {
+                (Mode::Wipe, PictureKind::Restored)
+            }
+            View::Difference if self.pictures.has(PictureKind::Restored) => {
+                (Mode::Difference, PictureKind::Restored)
+            }
             _ => (Mode::Single, kind),
         };
-        let look = Look {
+        // Screen pixels per pixel of the picture.
+        let magnification = whole.width() * scale / size.x;
+        let options = DrawOptions {
             mode,
             gain: settings.gain,
             divider,
-            nearest: !settings.smooth || (whole.width() * ui.pixels_per_point() / size.x >= SQUARE),
+            nearest: !settings.smooth || magnification >= SQUARE,
             clipping: settings.clipping,
         };
-        if let Some((gpu, plates, events)) = pictures.plates([kind, second]) {
-            let shape =
-                gpu.draw(slot, [visible, whole], ui.pixels_per_point(), plates, events, look);
+        if let Some((gpu, images, events)) = self.pictures.on_gpu([kind, second]) {
+            let shape = gpu.draw(slot, [visible, whole], scale, images, events, options);
             ui.painter().add(shape);
         }
         let name = if mode == Mode::Difference {
@@ -83,30 +144,29 @@ pub(crate) fn show(
         } else {
             label(kind, labels)
         };
-        tag(ui, visible.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, labels.letters, &name);
+        let font_size = labels.font_size;
+        tag(ui, visible.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, font_size, &name);
+        let mut action = None;
         if mode == Mode::Wipe {
-            let name = label(second, labels);
-            tag(
-                ui,
-                visible.right_top() - vec2(8.0, -8.0),
-                Align2::RIGHT_TOP,
-                labels.letters,
-                &name,
-            );
-            handle(ui, divider, visible, settings);
+            let at = visible.right_top() - vec2(8.0, -8.0);
+            tag(ui, at, Align2::RIGHT_TOP, font_size, &label(second, labels));
+            action = handle(ui, divider, visible, settings.divider);
         }
-        let shown = whole.width() * ui.pixels_per_point() / size.x;
-        if slot == 0 && (eye.zoom != 1.0 || eye.actual) {
+        if slot == 0 && (self.pan_zoom.zoom != 1.0 || self.pan_zoom.one_to_one) {
             let at = visible.left_bottom() + vec2(8.0, -8.0);
-            tag(ui, at, Align2::LEFT_BOTTOM, labels.letters, &format!("{:.0} %", shown * 100.0));
+            let percent = format!("{:.0} %", magnification * 100.0);
+            tag(ui, at, Align2::LEFT_BOTTOM, font_size, &percent);
         }
+        action
     }
 }
 
 /// Name of a picture, with its PSNR if known.
-fn label(kind: Kind, labels: Labels) -> String {
+fn label(kind: PictureKind, labels: Labels) -> String {
     match (kind, labels.psnr_db) {
-        (Kind::Blurry, Some((db, _))) | (Kind::Restored, Some((_, db))) if db.is_finite() => {
+        (PictureKind::Blurry, Some((db, _))) | (PictureKind::Restored, Some((_, db)))
+            if db.is_finite() =>
+        {
             format!("{}   {db:.1} dB", kind.name())
         }
         _ => kind.name().to_owned(),
@@ -146,32 +206,33 @@ fn snapped_corner(rect: Rect, pixels_per_point: f32) -> Rect {
     Rect::from_min_size(pos2(round(rect.left()), round(rect.top())), rect.size())
 }
 
-fn interact(ui: &Ui, drag: &egui::Response, eye: &mut PanZoom, size: Vec2, cell: Rect) {
+fn interact(ui: &Ui, drag: &egui::Response, view: &mut PanZoom, size: Vec2, cell: Rect) {
     if drag.dragged() {
-        eye.shift(-drag.drag_delta(), size, cell);
+        view.shift(-drag.drag_delta(), size, cell);
     }
     if drag.double_clicked() {
-        *eye = PanZoom::default();
+        *view = PanZoom::default();
     }
     if let Some(at) = drag.hover_pos() {
         let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
         let factor = pinch * (scroll / 240.0).exp();
         if factor != 1.0 {
-            eye.magnify(factor, at, size, cell);
+            view.magnify(factor, at, size, cell);
         }
     }
 }
 
 /// Draws the divider between blurry and restored with its handle, and moves it when dragged.
-fn handle(ui: &Ui, x: f32, visible: Rect, settings: &mut Settings) {
+/// Returns the action that moves it.
+fn handle(ui: &Ui, x: f32, visible: Rect, divider: f32) -> Option<Action> {
     let grip = Rect::from_center_size(pos2(x, visible.center().y), vec2(22.0, visible.height()));
     let response = ui.interact(grip, ui.scope_id().with("divider"), Sense::drag());
-    response.widget_info(|| {
-        WidgetInfo::slider(true, f64::from(settings.divider), "Divider of the wipe")
+    response.widget_info(|| WidgetInfo::slider(true, f64::from(divider), "Divider of the wipe"));
+    let pointer = response.interact_pointer_pos().filter(|_| response.dragged());
+    let action = pointer.map(|at| {
+        let divider = ((at.x - visible.left()) / visible.width().max(1.0)).clamp(0.0, 1.0);
+        Action::Set(Setting::Divider(divider))
     });
-    if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
-        settings.divider = ((at.x - visible.left()) / visible.width().max(1.0)).clamp(0.0, 1.0);
-    }
     let hot = response.hovered() || response.dragged();
     if hot {
         ui.set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
@@ -190,14 +251,15 @@ fn handle(ui: &Ui, x: f32, visible: Rect, settings: &mut Settings) {
         let points = vec![tip, tip - vec2(back, 3.5), tip - vec2(back, -3.5)];
         painter.add(egui::Shape::convex_polygon(points, ink, Stroke::NONE));
     }
+    action
 }
 
 /// Draws a label in a corner of a picture.
-fn tag(ui: &Ui, at: Pos2, align: Align2, letters: f32, text: &str) {
+fn tag(ui: &Ui, at: Pos2, align: Align2, font_size: f32, text: &str) {
     let colour = Color32::from_gray(240);
     let galley =
-        ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(letters), colour);
-    let room = vec2(letters * 0.54, letters * 0.23);
+        ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(font_size), colour);
+    let room = vec2(font_size * 0.54, font_size * 0.23);
     let box_size = galley.size() + room * 2.0;
     let rect = align.anchor_size(at, box_size);
     ui.painter().rect_filled(rect, 4.0, Color32::from_black_alpha(165));

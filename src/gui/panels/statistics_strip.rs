@@ -1,7 +1,10 @@
 //! The large statistics strip, readable from two metres away.
 
-use crate::gui::state::Window;
-use crate::gui::theme;
+use crate::gui::player::Player;
+use crate::gui::recording::Recording;
+use crate::gui::scores::Scores;
+use crate::gui::session::Session;
+use crate::gui::{describe, theme};
 use eframe::egui::{self, Align2, Color32, FontId, Role, Sense, Ui, WidgetInfo, pos2};
 
 /// A value and its label.
@@ -12,29 +15,45 @@ struct Item {
 }
 
 /// Font size of the values on a screen of this height, both in points.
-pub(crate) fn letters(screen: f32) -> f32 {
+pub(crate) fn font_size(screen: f32) -> f32 {
     (screen / 27.0).clamp(20.0, 60.0)
 }
 
 /// Height of the strip on a screen of this height, both in points.
 pub(crate) fn height(screen: f32) -> f32 {
     // Two lines and the margins.
-    letters(screen) * 1.95 + 16.0
+    font_size(screen) * 1.95 + 16.0
 }
 
-/// Draws the items side by side, as many as fit.
-pub(crate) fn show(window: &Window, ui: &mut Ui) {
-    let letters = letters(ui.ctx().content_rect().height());
+/// The strip.
+#[derive(Default)]
+pub(crate) struct StatisticsStrip;
+
+impl StatisticsStrip {
+    /// Draws the items side by side, as many as fit.
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        player: &Player,
+        recording: &Recording,
+        scores: Option<Scores>,
+    ) {
+        draw(ui, items(session, player, recording, scores));
+    }
+}
+
+fn draw(ui: &mut Ui, items: Vec<Item>) {
+    let font_size = font_size(ui.ctx().content_rect().height());
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
-    let items = items(window);
     response.widget_info(|| {
         let all: Vec<String> = items.iter().map(|i| format!("{} {}", i.value, i.label)).collect();
         WidgetInfo::labeled(Role::Label, true, all.join(", "))
     });
     let painter = ui.painter();
-    let large = FontId::proportional(letters);
-    let small = FontId::proportional((letters * 0.42).max(12.0));
-    let gap = letters * 1.1;
+    let large = FontId::proportional(font_size);
+    let small = FontId::proportional((font_size * 0.42).max(12.0));
+    let gap = font_size * 1.1;
     let laid = items.into_iter().map(|item| {
         let value = painter.layout_no_wrap(item.value, large.clone(), item.colour);
         let label = painter.layout_no_wrap(item.label, small.clone(), theme::QUIET);
@@ -61,58 +80,46 @@ pub(crate) fn show(window: &Window, ui: &mut Ui) {
     }
 }
 
-fn items(window: &Window) -> Vec<Item> {
-    let stats = window.session.snapshot();
+fn items(
+    session: &Session,
+    player: &Player,
+    recording: &Recording,
+    scores: Option<Scores>,
+) -> Vec<Item> {
+    let stats = session.snapshot();
     let item =
         |value: String, label: &str| Item { value, label: label.into(), colour: Color32::WHITE };
     let mut items = Vec::new();
-    if window.recorder.running(&window.session.rig_handle) {
-        let frames = window.recorder.frames(&window.session.rig_handle);
+    if recording.is_running(&session.rig_handle) {
+        let frames = recording.frames(&session.rig_handle);
         items.push(Item { colour: theme::ALERT, ..item(frames, "frames recorded") });
     }
-    if window.held {
+    if player.paused {
         items.push(Item { colour: theme::WARNING, ..item("paused".into(), "Space to resume") });
     } else {
         items.push(item(format!("{:.1} fps", stats.rate_out), "restored and shown"));
     }
-    let restored = window.latest.as_ref().is_some_and(|o| !o.restored.is_empty());
-    if restored {
+    if player.is_restored() {
         items.push(item(format!("{:.0} ms", stats.restore.p50_ms), "restore time"));
     }
-    if !window.held {
+    if !player.paused {
         items.push(item(format!("{:.0} ms", stats.latency.p50_ms), "shutter to screen"));
     }
-    let scores = window.quality.scores.map(|s| s.psnr_db.1 - s.psnr_db.0);
-    let gain = window.latest.as_ref().and_then(|o| o.sharpness_gain);
-    let improvement = match (scores.filter(|db| db.is_finite()), gain) {
+    let psnr_gain_db = scores.map(|s| s.psnr_db.1 - s.psnr_db.0).filter(|db| db.is_finite());
+    let sharpness_gain = player.latest.as_ref().and_then(|frame| frame.sharpness_gain);
+    let improvement = match (psnr_gain_db, sharpness_gain) {
         (Some(db), _) => Some((format!("{db:+.1} dB"), "PSNR gain")),
         (None, Some(gain)) => Some((format!("{gain:.1} x"), "sharper")),
         (None, None) => None,
     };
-    if let Some((value, label)) = improvement.filter(|_| restored) {
+    if let Some((value, label)) = improvement.filter(|_| player.is_restored()) {
         items.push(Item { colour: theme::RESTORED, ..item(value, label) });
     }
-    items.push(item(short(&window.session.engine()), "engine"));
+    items.push(item(describe::engine(&session.engine()), "engine"));
     items
-}
-
-/// Name of an engine without the reason why it was chosen.
-fn short(engine: &str) -> String {
-    let name = engine.split(" (").next().unwrap_or(engine);
-    crate::gui::widgets::capital(name.strip_prefix("the ").unwrap_or(name))
 }
 
 /// Frame of the strip.
 pub(crate) fn frame() -> egui::Frame {
     egui::Frame::new().fill(theme::SURROUND).inner_margin(egui::Margin::symmetric(8, 8))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_engine_name_is_shortened() {
-        let long = "the processor, 2 threads, Avx512 (there is no CUDA device 0)";
-        assert_eq!(super::short(long), "Processor, 2 threads, Avx512");
-        assert_eq!(super::short("NVIDIA H100"), "NVIDIA H100");
-    }
 }

@@ -1,6 +1,7 @@
 //! Watches the weights file: training and `adapt` replace it, and the window reloads it without
 //! a restart.
 
+use super::wake::Wake;
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
@@ -12,14 +13,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Modification time and size, to detect changes of a file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(super) struct FileStamp {
     modified: Option<SystemTime>,
     bytes: u64,
 }
 
-impl Stamp {
-    /// Stamp of a file; none if it does not exist.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
+impl FileStamp {
+    /// The stamp of a file; none if it does not exist.
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let about = std::fs::metadata(path).ok()?;
         Some(Self { modified: about.modified().ok(), bytes: about.len() })
     }
@@ -27,61 +28,58 @@ impl Stamp {
 
 /// File of the weights in use, with its stamp when it was read; none for the built-in weights.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origin(Arc<Mutex<Option<Stamped>>>);
+pub(super) struct WeightsFile(Arc<Mutex<Option<StampedFile>>>);
 
 /// A file and its stamp.
-type Stamped = (PathBuf, Option<Stamp>);
+type StampedFile = (PathBuf, Option<FileStamp>);
 
-impl Origin {
+impl WeightsFile {
     /// Sets the file whose weights are in use, and the stamp that it had when it was read.
-    pub(crate) fn set(&self, path: PathBuf, stamp: Option<Stamp>) {
+    pub(super) fn set(&self, path: PathBuf, stamp: Option<FileStamp>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((path, stamp));
     }
 
     /// The file; none for the built-in weights.
-    pub(crate) fn path(&self) -> Option<PathBuf> {
+    pub(super) fn path(&self) -> Option<PathBuf> {
         self.get().map(|(path, _)| path)
     }
 
-    fn get(&self) -> Option<Stamped> {
+    fn get(&self) -> Option<StampedFile> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// Result of reloading a changed file.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(super) enum Reload {
     /// New weights.
-    Fresh(PathBuf, Box<Weights>),
+    Loaded(PathBuf, Box<Weights>),
     /// The file cannot be read as weights; reported once until it is valid again.
-    Broken(String),
+    Failed(String),
 }
 
 /// The watching thread; dropping this ends it.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    news: Receiver<News>,
+pub(super) struct WeightsWatch {
+    reloads: Receiver<Reload>,
     _stop: Sender<()>,
 }
 
-impl Watch {
-    /// Watches the current file of `origin`; `wake` is called after every reload.
+impl WeightsWatch {
+    /// Watches this file; `wake` is called after every reload.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn start(
-        origin: Origin,
-        wake: Arc<dyn Fn() + Send + Sync>,
-    ) -> std::io::Result<Self> {
+    pub(super) fn start(file: WeightsFile, wake: Wake) -> std::io::Result<Self> {
         // A minimised window does not receive: one result is queued, and the thread blocks on the
         // next.
-        let (results, news) = sync_channel(1);
+        let (results, reloads) = sync_channel(1);
         let (stop, stopped) = channel::<()>();
-        let mut poller = Poller { origin, before: None, broken: false };
+        let mut poller = Poller { file, before: None, broken: false };
         let work = move || {
             while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if let Some(news) = poller.poll() {
-                    if results.send(news).is_err() {
+                if let Some(reload) = poller.poll() {
+                    if results.send(reload).is_err() {
                         return;
                     }
                     wake();
@@ -89,20 +87,20 @@ impl Watch {
             }
         };
         std::thread::Builder::new().name("weights watch".into()).spawn(work)?;
-        Ok(Self { news, _stop: stop })
+        Ok(Self { reloads, _stop: stop })
     }
 
     /// The next result, if any.
-    pub(crate) fn take(&self) -> Option<News> {
-        self.news.try_recv().ok()
+    pub(super) fn take(&self) -> Option<Reload> {
+        self.reloads.try_recv().ok()
     }
 }
 
 /// State of the thread between two checks.
 struct Poller {
-    origin: Origin,
+    file: WeightsFile,
     /// File and stamp at the last check.
-    before: Option<(PathBuf, Stamp)>,
+    before: Option<(PathBuf, FileStamp)>,
     /// The broken file was already reported.
     broken: bool,
 }
@@ -110,25 +108,25 @@ struct Poller {
 impl Poller {
     /// Reads the file once it has changed and then stayed the same for one interval: it may
     /// still be being written.
-    fn poll(&mut self) -> Option<News> {
-        let (path, used) = self.origin.get()?;
-        let stamp = Stamp::of(&path)?;
+    fn poll(&mut self) -> Option<Reload> {
+        let (path, used) = self.file.get()?;
+        let stamp = FileStamp::of(&path)?;
         let before = self.before.replace((path.clone(), stamp));
         if used == Some(stamp) || before != Some((path.clone(), stamp)) {
             return None;
         }
         let read = read(&path);
-        if Stamp::of(&path) != Some(stamp) {
+        if FileStamp::of(&path) != Some(stamp) {
             return None;
         }
         // Valid or not, this content is not read again.
-        self.origin.set(path.clone(), Some(stamp));
+        self.file.set(path.clone(), Some(stamp));
         match read {
             Ok(weights) => {
                 self.broken = false;
-                Some(News::Fresh(path, Box::new(weights)))
+                Some(Reload::Loaded(path, Box::new(weights)))
             }
-            Err(why) => (!std::mem::replace(&mut self.broken, true)).then_some(News::Broken(why)),
+            Err(why) => (!std::mem::replace(&mut self.broken, true)).then_some(Reload::Failed(why)),
         }
     }
 }
@@ -137,7 +135,7 @@ impl Poller {
 ///
 /// # Errors
 /// The file cannot be read, or does not contain valid weights; the text names the file.
-pub(crate) fn read(path: &Path) -> Result<Weights, String> {
+pub(super) fn read(path: &Path) -> Result<Weights, String> {
     Weights::read(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
@@ -151,15 +149,15 @@ mod tests {
         let path = folder.path().join("mine.safetensors");
         let good = std::fs::read("assets/weights.safetensors").unwrap();
         std::fs::write(&path, &good).unwrap();
-        let origin = Origin::default();
-        let mut poller = Poller { origin: origin.clone(), before: None, broken: false };
+        let file = WeightsFile::default();
+        let mut poller = Poller { file: file.clone(), before: None, broken: false };
         assert!(poller.poll().is_none(), "there is no file yet");
-        origin.set(path.clone(), Stamp::of(&path));
+        file.set(path.clone(), FileStamp::of(&path));
         assert!((0..3).all(|_| poller.poll().is_none()), "nothing has changed");
         // A truncated file is reported, but only once.
         std::fs::write(&path, &good[..1000]).unwrap();
         assert!(poller.poll().is_none(), "it may still be written");
-        let Some(News::Broken(why)) = poller.poll() else {
+        let Some(Reload::Failed(why)) = poller.poll() else {
             panic!("the broken file was not reported")
         };
         assert!(why.contains("mine.safetensors"), "{why}");
@@ -169,7 +167,7 @@ mod tests {
         assert!(poller.poll().is_none(), "a missing file is not an error");
         std::fs::write(&path, &good).unwrap();
         assert!(poller.poll().is_none());
-        assert!(matches!(poller.poll(), Some(News::Fresh(p, _)) if p == path));
+        assert!(matches!(poller.poll(), Some(Reload::Loaded(p, _)) if p == path));
         assert!((0..3).all(|_| poller.poll().is_none()), "loaded twice");
     }
 }

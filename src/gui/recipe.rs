@@ -1,0 +1,68 @@
+//! How pipelines are made: the same way for every source that is chosen.
+
+use super::wake::Wake;
+use crate::live::{
+    Compute, ExposureSource, MakeRestorer, OpenSettings, Parts, Pipeline, Playback, RigHandle,
+    Sources, nothing, open_with_clock, san,
+};
+use crate::network::Weights;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Opens a source by its name.
+pub(super) type Open =
+    Arc<dyn Fn(&Sources, &RigHandle) -> Result<Box<dyn ExposureSource>, String> + Send + Sync>;
+
+/// Reads weights; runs on the engine's thread.
+pub(super) type GetWeights = Box<dyn FnOnce() -> Result<Weights, String> + Send>;
+
+/// Settings of every pipeline, independent of its source.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    /// Opens sources; tests inject their own.
+    pub open: Open,
+    /// Creates the restorer from weights.
+    pub restorer: Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>,
+    /// The weights in use.
+    pub weights: Arc<Mutex<Arc<Weights>>>,
+    /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
+    pub adapt: bool,
+    /// Requests a repaint of the window.
+    pub wake: Wake,
+}
+
+impl Recipe {
+    fn restorer(&self) -> MakeRestorer {
+        let weights = self.weights.clone();
+        let current =
+            move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
+        (self.restorer)(Box::new(move || Ok(current())))
+    }
+
+    /// Starts a pipeline that reads from `source`.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub(super) fn start(&self, source: Box<dyn ExposureSource>) -> std::io::Result<Pipeline> {
+        let wake = self.wake.clone();
+        let notify = Box::new(move || wake());
+        Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
+    }
+}
+
+/// Creates SAN restorers on `compute`, or ones that restore nothing if none.
+pub(super) fn restoring(
+    compute: Option<Compute>,
+) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
+    Arc::new(move |weights| match compute {
+        Some(compute) => san(weights, compute),
+        None => nothing(),
+    })
+}
+
+/// Opens sources as the command line does; recordings loop.
+pub(super) fn opener(settings: OpenSettings) -> Open {
+    Arc::new(move |name, rig_handle| {
+        open_with_clock(name, Playback::Loop, settings, rig_handle, |_| Ok(()))
+            .map_err(|e| e.to_string())
+    })
+}
