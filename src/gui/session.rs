@@ -3,9 +3,9 @@
 use super::dialogs::weights_dialog::{self, News, Origin, Stamp, Watch};
 use crate::camera;
 use crate::live::{
-    Compute, Control, Diagnostics, ExposureSource, Fact, MakeRestorer, Notice, OpenSettings, Parts,
-    Pipeline, Playback, RestoreRequest, RestoredFrame, RigHandle, Snapshot, SourceReport, Sources,
-    Transport, nothing, open_with_clock, san,
+    Compute, Control, Diagnostics, ExposureSource, Fact, FrameOutput, MakeRestorer, Notice,
+    OpenSettings, OutputStatus, Parts, Pipeline, Playback, RestoreRequest, RestoredFrame,
+    RigHandle, Snapshot, SourceReport, Sources, Transport, nothing, open_with_clock, san,
 };
 use crate::network::Weights;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub(super) struct Recipe {
     pub weights: Arc<Mutex<Arc<Weights>>>,
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
+    /// Where restored frames are sent, whatever the source.
+    pub outputs: Vec<Arc<dyn FrameOutput>>,
     /// Requests a repaint of the window.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -50,7 +52,8 @@ impl Recipe {
     pub(super) fn start(&self, source: Box<dyn ExposureSource>) -> std::io::Result<Pipeline> {
         let wake = self.wake.clone();
         let notify = Box::new(move || wake());
-        Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
+        let parts = Parts { source, restorer: self.restorer(), adapt: self.adapt, notify };
+        Pipeline::start_with_outputs(parts, self.outputs.clone())
     }
 }
 
@@ -288,6 +291,11 @@ impl Session {
     /// Counters and measurements of the source.
     pub(super) fn report(&self) -> SourceReport {
         self.pipeline.as_ref().map(Pipeline::report).unwrap_or_default()
+    }
+
+    /// What was sent to other programs, one entry per stream.
+    pub(super) fn outputs(&self) -> Vec<OutputStatus> {
+        self.recipe.outputs.iter().flat_map(|output| output.status()).collect()
     }
 
     /// Position and speed of a replay; none for a camera.

@@ -23,11 +23,14 @@ mod facts;
 mod filters;
 mod mailbox;
 mod open_source;
+mod output;
 pub mod profile;
+mod restored_frame;
 mod restorer;
 mod rig_camera;
 mod rig_handle;
 mod rig_source;
+pub mod serve;
 mod source;
 mod source_kind;
 mod source_spec;
@@ -40,11 +43,13 @@ pub use clip_source::ClipSource;
 pub use contrast::LiveContrast;
 pub use describe::describe;
 pub use diagnostics::{Diagnostics, Notice};
-pub use engine::{RestorePolicy, RestoreRequest, RestoredFrame};
+pub use engine::{RestorePolicy, RestoreRequest};
 pub use fact::{AlignmentStatus, Fact};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
 pub use open_source::{OpenSettings, open, open_with_clock};
+pub use output::{FrameOutput, OutputStatus};
+pub use restored_frame::RestoredFrame;
 pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
@@ -125,6 +130,17 @@ impl Pipeline {
     /// # Errors
     /// The system cannot start a thread.
     pub fn start(parts: Parts) -> std::io::Result<Self> {
+        Self::start_with_outputs(parts, Vec::new())
+    }
+
+    /// Starts the threads; restored frames are also sent to these outputs.
+    ///
+    /// # Errors
+    /// The system cannot start a thread.
+    pub fn start_with_outputs(
+        parts: Parts,
+        outputs: Vec<Arc<dyn FrameOutput>>,
+    ) -> std::io::Result<Self> {
         let Parts { source, restorer, adapt, notify } = parts;
         let (stats, notices) = (Stats::default(), Diagnostics::default());
         let stop = Arc::new(AtomicBool::new(false));
@@ -166,6 +182,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            outputs: outputs.clone(),
             failure: engine_failure.clone(),
             last_collected: None,
             last_ssim: None,
@@ -195,6 +212,7 @@ impl Pipeline {
             sent: 0,
             taken,
             remarks: remarks.clone(),
+            outputs,
         };
         let mut pipeline = Self {
             results: Some(results),
@@ -370,6 +388,7 @@ struct SourceThread {
     sent: u64,
     taken: Arc<AtomicU64>,
     remarks: Remarks,
+    outputs: Vec<Arc<dyn FrameOutput>>,
 }
 
 /// Publishes what contradicts between a source's events and exposures.
@@ -385,6 +404,7 @@ impl SourceThread {
     /// Publishes the status of the source, which need not be updated with every frame.
     fn publish(&self) {
         tell_remarks(self.source.as_ref(), &self.notices, &self.remarks);
+        output::report_faults(&self.outputs, &self.notices);
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();

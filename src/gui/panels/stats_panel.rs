@@ -35,6 +35,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui) {
     });
     synchronisation(&report, ui);
     drops(window, ui, &stats);
+    outputs(window, ui);
     let rates = window.session.event_rates();
     event_rate(ui, stats.event_rate, &rates);
     title(ui, "Brightness histogram");
@@ -158,6 +159,21 @@ fn drops(window: &Window, ui: &mut Ui, stats: &Snapshot) {
         }
         if incomplete > 0 {
             row(ui, "Missing events", warning(counted(incomplete, "frame")));
+        }
+    });
+}
+
+/// What other programs receive.
+fn outputs(window: &Window, ui: &mut Ui) {
+    let outputs = window.session.outputs();
+    if outputs.is_empty() {
+        return;
+    }
+    group(ui, "Sent", |ui| {
+        for output in outputs {
+            let text = format!("{}, {}", output.place, output.counters());
+            let is_behind = output.dropped > 0 || output.fault.is_some();
+            row(ui, output.content, if is_behind { warning(text) } else { RichText::new(text) });
         }
     });
 }

@@ -202,13 +202,17 @@ fn recipe(open: session::Open) -> Recipe {
         }),
         weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),
         adapt: false,
+        outputs: Vec::new(),
         wake: Arc::new(|| ()),
     }
 }
 
 /// A window with a fake source; other sources are opened as in the program.
 fn window(script: &Script) -> Window {
-    let recipe = recipe(session::opener(Default::default()));
+    window_with(script, recipe(session::opener(Default::default())))
+}
+
+fn window_with(script: &Script, recipe: Recipe) -> Window {
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::davis(None));

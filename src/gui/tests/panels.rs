@@ -4,6 +4,7 @@ use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Value};
 use crate::gui::settings::Tab;
 use crate::gui::state::Dialog;
+use crate::live::{FrameOutput, OutputStatus, RestoredFrame};
 use std::path::PathBuf;
 
 #[test]
@@ -413,4 +414,38 @@ fn frames_dropped_for_a_known_cause_are_listed_once() {
         // A busy machine also lists skipped frames, which may be three.
         assert!(!unexplained || w.query_all_by_label("3 frames").next().is_some());
     }
+}
+
+/// Another program that was sent frames, and was too slow for some.
+struct SlowClient {}
+
+impl FrameOutput for SlowClient {
+    fn put(&self, _: &RestoredFrame) {}
+
+    fn status(&self) -> Vec<OutputStatus> {
+        vec![OutputStatus {
+            content: "restored frames",
+            place: "127.0.0.1:7".into(),
+            clients: Some(1),
+            sent: 30,
+            dropped: 4,
+            fault: Some("the client is made of paper".into()),
+        }]
+    }
+}
+
+#[test]
+fn what_other_programs_receive_is_shown_with_drops_and_faults() {
+    let script = Script::default();
+    let mut w = shown(window(&script));
+    press(&mut w, Key::I);
+    assert!(w.query_by_label("Sent").is_none());
+    let mut recipe = recipe(session::opener(Default::default()));
+    recipe.outputs = vec![Arc::new(SlowClient {})];
+    let mut w = shown(window_with(&script, recipe));
+    press(&mut w, Key::I);
+    assert!(shows(&w, "127.0.0.1:7, 1 client, 30 sent, 4 dropped"));
+    until(&mut w, "the fault", |w| {
+        w.session.notices().iter().any(|n| n.text == "the client is made of paper")
+    });
 }
