@@ -207,10 +207,11 @@ impl VideoOutput {
             }
             // A driver may choose another format or size.
             let taken = Size::new(format.width as usize, format.height as usize);
-            let row = taken.width * pixel_bytes;
+            let row = taken.width.saturating_mul(pixel_bytes);
             let stride = (format.bytesperline as usize).max(row);
-            let bytes = (format.sizeimage as usize).max(stride * taken.height);
-            let fits = taken.area() > 0 && taken.area() <= MAX_PIXELS && bytes <= 8 * MAX_PIXELS;
+            let bytes = (format.sizeimage as usize).max(stride.saturating_mul(taken.height));
+            let pixels = taken.width.saturating_mul(taken.height);
+            let fits = (1..=MAX_PIXELS).contains(&pixels) && bytes <= 8 * MAX_PIXELS;
             if format.pixelformat == coding && fits {
                 return Ok(Layout { given: size, taken, coding, stride, bytes });
             }
