@@ -4,9 +4,11 @@ use super::failure::Failure;
 use super::interrupt::Finishing;
 use super::losses::list;
 use gem_live::live::{
-    Drops, Parts, Pipeline, RestoredFrame, Snapshot, SourceReport, Times, describe,
+    Drops, FrameOutput, OutputStatus, Parts, Pipeline, RestoredFrame, Snapshot, SourceReport,
+    Times, describe,
 };
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time excluded from the statistics: clocks synchronize and memory is first touched in it.
@@ -33,6 +35,8 @@ struct Report {
     /// SSIM of the blurry and of the restored image.
     ssim: Option<[f64; 2]>,
     sharpness_gain: Option<f64>,
+    /// What was sent to other programs, one entry per stream.
+    outputs: Vec<OutputStatus>,
     facts: Vec<(&'static str, String)>,
     notices: Vec<String>,
 }
@@ -92,12 +96,16 @@ pub(super) struct Options {
 
 /// Runs until the time is up or Ctrl-C is pressed, receiving every restored frame as the window
 /// would, and prints statistics.
-pub(super) fn run(mut parts: Parts, options: Options) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    mut parts: Parts,
+    outputs: Vec<Arc<dyn FrameOutput>>,
+    options: Options,
+) -> Result<ExitCode, Failure> {
     let Options { seconds, json, strict } = options;
     let finishing = Finishing::new();
     let this = std::thread::current();
     parts.notify = Box::new(move || this.unpark());
-    let pipeline = Pipeline::start(parts)?;
+    let pipeline = Pipeline::start_with_outputs(parts, outputs.clone())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--seconds: {e}"))?;
     let warm_up = if duration < SHORT { Duration::ZERO } else { WARM_UP };
     let (start, mut first, mut warm) = (Instant::now(), None::<Instant>, warm_up.is_zero());
@@ -128,6 +136,7 @@ pub(super) fn run(mut parts: Parts, options: Options) -> Result<ExitCode, Failur
         psnr_db: quality.psnr.get(),
         ssim: quality.ssim.get(),
         sharpness_gain: quality.gain.get().map(|[gain]| gain),
+        outputs: outputs.iter().flat_map(|output| output.status()).collect(),
         facts: pipeline.facts().iter().map(describe).collect(),
         notices: pipeline.notices().list().into_iter().map(|n| n.text).collect(),
     };
@@ -193,6 +202,9 @@ fn print_text(report: &Report) {
     }
     if let Some(gain) = report.sharpness_gain {
         println!("sharpness   {gain:.2} times that of the blurry image");
+    }
+    for output in &report.outputs {
+        println!("sent        {output}");
     }
     for (name, value) in &report.facts {
         println!("{name}: {value}");

@@ -6,18 +6,20 @@ use super::demo;
 use super::failure::Failure;
 use super::filters::FilterArguments;
 use super::headless;
+use super::outputs::OutputArguments;
 use super::profile::ProfileArguments;
 use super::sources::SourceArguments;
 use gem_live::engine::{Choice, is_available};
 use gem_live::event::Thresholds;
 use gem_live::image::Size;
 use gem_live::live::{
-    Compute, Control, ExposureSource, OpenSettings, Parts, Playback, RigHandle, SourceName,
-    Sources, nothing, open_with_clock, san,
+    Compute, Control, ExposureSource, FrameOutput, OpenSettings, Parts, Playback, RigHandle,
+    SourceName, Sources, nothing, open_with_clock, san,
 };
 use gem_live::network::Weights;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Deblur a live camera in a window: blurry on the left, restored on the right (the default).
 #[derive(clap::Args, Default)]
@@ -25,7 +27,8 @@ use std::process::ExitCode;
 Examples:
   gem-live live --source davis
   gem-live live --frame-source genicam --event-source davis
-  gem-live live --source sim --headless --seconds 10 --json")]
+  gem-live live --source sim --headless --seconds 10 --json
+  gem-live live --source davis --serve dv:10101")]
 pub(crate) struct Live {
     #[command(flatten)]
     sources: SourceArguments,
@@ -35,6 +38,8 @@ pub(crate) struct Live {
     profile: ProfileArguments,
     #[command(flatten)]
     events: EventOptions,
+    #[command(flatten)]
+    outputs: OutputArguments,
     /// Weights: a Lightning checkpoint or a safetensors file [default: the built-in weights].
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -73,6 +78,9 @@ pub(crate) struct Live {
     json: bool,
 }
 
+/// Where restored frames are sent, beside the window.
+type Outputs = Vec<Arc<dyn FrameOutput>>;
+
 /// The engine of the live pipeline, or none.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LiveEngine {
@@ -91,6 +99,7 @@ impl Live {
         let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
         self.check_engine()?;
+        let outputs = self.outputs.open()?;
         let sources = self.sources.sources().unwrap_or_default();
         self.profile.attach(&sources, &handle)?;
         let open = self.open_settings();
@@ -99,7 +108,11 @@ impl Live {
             choose(source.as_mut(), size)?;
         }
         self.filters.switch_on(source.as_mut());
-        if self.headless { self.without_window(source) } else { self.window(source, handle) }
+        if self.headless {
+            self.without_window(source, outputs)
+        } else {
+            self.window(source, handle, outputs)
+        }
     }
 
     fn open_settings(&self) -> OpenSettings {
@@ -159,7 +172,11 @@ impl Live {
         Some(Compute { choice, device, threads, sparse: self.sparse })
     }
 
-    fn without_window(&self, source: Box<dyn ExposureSource>) -> Result<ExitCode, Failure> {
+    fn without_window(
+        &self,
+        source: Box<dyn ExposureSource>,
+        outputs: Outputs,
+    ) -> Result<ExitCode, Failure> {
         let restorer = match self.compute() {
             Some(compute) => {
                 let weights = self.weights()?;
@@ -170,7 +187,7 @@ impl Live {
         let adapt = self.size.is_none();
         let parts = Parts { source, restorer, adapt, notify: Box::new(|| ()) };
         let Self { seconds, json, events: EventOptions { strict, .. }, .. } = *self;
-        headless::run(parts, headless::Options { seconds, json, strict })
+        headless::run(parts, outputs, headless::Options { seconds, json, strict })
     }
 
     /// Opens the window. The built-in clip is restored without one if there is no display.
@@ -179,6 +196,7 @@ impl Live {
         &self,
         source: Box<dyn ExposureSource>,
         handle: RigHandle,
+        outputs: Outputs,
     ) -> Result<ExitCode, Failure> {
         if let Err(e) = gem_live::gui::check_display() {
             return self.without_display(&e.to_string());
@@ -194,12 +212,18 @@ impl Live {
             adapt: self.size.is_none(),
             thresholds: self.thresholds,
             open: self.open_settings(),
+            outputs,
         })?;
         Ok(ExitCode::SUCCESS)
     }
 
     #[cfg(not(feature = "app"))]
-    fn window(&self, _: Box<dyn ExposureSource>, _: RigHandle) -> Result<ExitCode, Failure> {
+    fn window(
+        &self,
+        _: Box<dyn ExposureSource>,
+        _: RigHandle,
+        _: Outputs,
+    ) -> Result<ExitCode, Failure> {
         let _ = self.fullscreen;
         self.without_display("this program was built without its window (cargo feature app)")
     }

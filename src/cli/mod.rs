@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod output;
+mod outputs;
 
 mod adapt;
 mod align;

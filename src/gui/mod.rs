@@ -40,7 +40,7 @@ mod window;
 mod tests;
 
 use crate::event::Thresholds;
-use crate::live::{Compute, ExposureSource, OpenSettings, RigHandle, Sources};
+use crate::live::{Compute, ExposureSource, FrameOutput, OpenSettings, RigHandle, Sources};
 use crate::network::Weights;
 use crate::panics::caught;
 use app::App;
@@ -93,6 +93,8 @@ pub struct Options {
     /// How sources are opened, also those chosen later: the delays of two cameras and of their sync
     /// cable, and the times of a recording's events.
     pub open: OpenSettings,
+    /// Where restored frames are sent, beside the window.
+    pub outputs: Vec<Arc<dyn FrameOutput>>,
 }
 
 /// Application icon, 256x256 pixels, rendered from the drawing beside it.
@@ -192,6 +194,7 @@ fn start(
         adapt,
         open,
         thresholds,
+        outputs,
         ..
     } = options;
     let recipe = Recipe {
@@ -199,6 +202,7 @@ fn start(
         restorer: recipe::restoring(compute),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,
+        outputs,
         wake: Arc::new(move || context.request_repaint()),
     };
     let wake = recipe.wake.clone();

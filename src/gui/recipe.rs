@@ -2,8 +2,8 @@
 
 use super::wake::Wake;
 use crate::live::{
-    Compute, ExposureSource, MakeRestorer, OpenSettings, Parts, Pipeline, Playback, RigHandle,
-    Sources, nothing, open_with_clock, san,
+    Compute, ExposureSource, FrameOutput, MakeRestorer, OpenSettings, Parts, Pipeline, Playback,
+    RigHandle, Sources, nothing, open_with_clock, san,
 };
 use crate::network::Weights;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,8 @@ pub(super) struct Recipe {
     pub weights: Arc<Mutex<Arc<Weights>>>,
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
+    /// Where restored frames are sent, whatever the source.
+    pub outputs: Vec<Arc<dyn FrameOutput>>,
     /// Requests a repaint of the window.
     pub wake: Wake,
 }
@@ -45,7 +47,8 @@ impl Recipe {
     pub(super) fn start(&self, source: Box<dyn ExposureSource>) -> std::io::Result<Pipeline> {
         let wake = self.wake.clone();
         let notify = Box::new(move || wake());
-        Pipeline::start(Parts { source, restorer: self.restorer(), adapt: self.adapt, notify })
+        let parts = Parts { source, restorer: self.restorer(), adapt: self.adapt, notify };
+        Pipeline::start_with_outputs(parts, self.outputs.clone())
     }
 }
 

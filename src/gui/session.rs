@@ -4,8 +4,8 @@ use super::recipe::Recipe;
 use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
-    Control, Fact, Notice, Pipeline, RestoreRequest, RestoredFrame, RigHandle, Snapshot,
-    SourceReport, Sources, Transport,
+    Control, Fact, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame, RigHandle,
+    Snapshot, SourceReport, Sources, Transport,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -231,6 +231,11 @@ impl Session {
     /// Counters and measurements of the source.
     pub(super) fn report(&self) -> SourceReport {
         self.pipeline.as_ref().map(Pipeline::report).unwrap_or_default()
+    }
+
+    /// What was sent to other programs, one entry per stream.
+    pub(super) fn outputs(&self) -> Vec<OutputStatus> {
+        self.recipe.outputs.iter().flat_map(|output| output.status()).collect()
     }
 
     /// Position and speed of a replay; none for a camera.

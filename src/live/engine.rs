@@ -1,8 +1,8 @@
 //! The engine thread: restores the newest exposure as the window requests.
 
 use super::{
-    Control, Diagnostics, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer, PassThrough,
-    PutResult, Restorer, Shape, SizeChoice, Stats,
+    Control, Diagnostics, FrameOutput, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer,
+    PassThrough, PutResult, RestoredFrame, Restorer, Shape, SizeChoice, Stats,
 };
 use crate::deblur::edi;
 use crate::deblur::metrics::{psnr, sharpness, ssim};
@@ -65,32 +65,6 @@ impl RestoreRequest {
     }
 }
 
-/// A restored exposure on its way to the screen.
-#[derive(Clone, Debug)]
-pub struct RestoredFrame {
-    /// The captured exposure.
-    pub captured: Arc<LiveFrame>,
-    /// The requested instants, as fractions of the exposure.
-    pub instants: Vec<f64>,
-    /// SAN's images, one per instant; empty if the restoration failed or is off.
-    pub restored: Vec<ImageU8>,
-    /// EDI's images, if they were requested.
-    pub edi: Vec<ImageU8>,
-    /// Duration of the restoration.
-    pub restore_time: Duration,
-    /// PSNR in dB of the blurry and the restored image, where ground truth is known.
-    pub psnr_db: Option<(f64, f64)>,
-    /// SSIM of the blurry and the restored image, where ground truth is known. Computed only from
-    /// time to time, because it takes longer than a GPU needs to restore a small image.
-    pub ssim: Option<(f64, f64)>,
-    /// Sharpness of the restored image over that of the blurry one.
-    pub sharpness_gain: Option<f64>,
-    /// The engine could not restore it; there is only the blurry image.
-    pub failed: bool,
-    /// The same exposure as before, restored for another request.
-    pub repeated: bool,
-}
-
 /// State of the engine thread.
 pub(super) struct EngineThread {
     pub exposures: Receiver<LiveFrame>,
@@ -106,6 +80,8 @@ pub(super) struct EngineThread {
     pub notices: Diagnostics,
     pub description: Arc<std::sync::Mutex<String>>,
     pub notify: Box<dyn Fn() + Send>,
+    /// Where restored frames are sent to, beside the window.
+    pub outputs: Vec<Arc<dyn FrameOutput>>,
     /// Why the first restorer could not be created.
     pub failure: Arc<std::sync::Mutex<Option<String>>>,
     /// When SSIM was last computed, and how long it took.
@@ -228,6 +204,9 @@ impl EngineThread {
             }
             let Some(flight) = in_flight.pop_front() else { break };
             let restored_frame = self.restored_frame(restorer.as_mut(), flight);
+            for output in &self.outputs {
+                output.put(&restored_frame);
+            }
             match self.results.put(restored_frame) {
                 PutResult::Stored => {}
                 PutResult::Replaced(old) if old.failed || old.repeated => {}

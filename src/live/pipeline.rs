@@ -5,8 +5,9 @@ use super::source_thread::{
     Controlled, Facts, Failure, Remarks, Report, SourceThread, publish_remarks,
 };
 use super::{
-    Control, Diagnostics, ExposureSource, Fact, MailboxReader, MailboxWriter, MakeRestorer,
-    RestoreRequest, RestoredFrame, SizeChoice, Snapshot, SourceReport, Stats, Transport, mailbox,
+    Control, Diagnostics, ExposureSource, Fact, FrameOutput, MailboxReader, MailboxWriter,
+    MakeRestorer, RestoreRequest, RestoredFrame, SizeChoice, Snapshot, SourceReport, Stats,
+    Transport, mailbox,
 };
 use crate::camera;
 use crate::panics::caught;
@@ -59,6 +60,17 @@ impl Pipeline {
     /// # Errors
     /// The system cannot start a thread.
     pub fn start(parts: Parts) -> std::io::Result<Self> {
+        Self::start_with_outputs(parts, Vec::new())
+    }
+
+    /// Starts the threads; restored frames are also sent to these outputs.
+    ///
+    /// # Errors
+    /// The system cannot start a thread.
+    pub fn start_with_outputs(
+        parts: Parts,
+        outputs: Vec<Arc<dyn FrameOutput>>,
+    ) -> std::io::Result<Self> {
         let Parts { source, restorer, adapt, notify } = parts;
         let (stats, notices) = (Stats::default(), Diagnostics::default());
         let stop = Arc::new(AtomicBool::new(false));
@@ -99,6 +111,7 @@ impl Pipeline {
             notices: notices.clone(),
             description: engine.clone(),
             notify,
+            outputs: outputs.clone(),
             failure: engine_failure.clone(),
             last_collected: None,
             last_ssim: None,
@@ -127,6 +140,7 @@ impl Pipeline {
             sent: 0,
             taken,
             remarks: remarks.clone(),
+            outputs,
         };
         let mut pipeline = Self {
             results: Some(results),

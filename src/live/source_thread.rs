@@ -1,8 +1,9 @@
 //! The thread that waits for the next exposure of a source.
 
+use super::output;
 use super::{
-    Control, Diagnostics, ExposureSource, Fact, LiveFrame, MailboxWriter, Next, PutResult,
-    SourceReport, Stats, Transport,
+    Control, Diagnostics, ExposureSource, Fact, FrameOutput, LiveFrame, MailboxWriter, Next,
+    PutResult, SourceReport, Stats, Transport,
 };
 use crate::camera;
 use crossbeam_channel::Receiver;
@@ -45,6 +46,7 @@ pub(super) struct SourceThread {
     pub sent: u64,
     pub taken: Arc<AtomicU64>,
     pub remarks: Remarks,
+    pub outputs: Vec<Arc<dyn FrameOutput>>,
 }
 
 /// Publishes what contradicts between a source's events and exposures.
@@ -60,6 +62,7 @@ impl SourceThread {
     /// Publishes the status of the source, which need not be updated with every frame.
     fn publish(&self) {
         publish_remarks(self.source.as_ref(), &self.notices, &self.remarks);
+        output::report_faults(&self.outputs, &self.notices);
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();

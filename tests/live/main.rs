@@ -7,9 +7,13 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+mod dv_processing;
 mod pipeline;
+mod serve;
 mod sim;
 mod simulate;
 mod soak;
 mod sources;
+#[cfg(target_os = "linux")]
+mod virtual_camera;
 mod wgpu;

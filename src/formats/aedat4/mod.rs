@@ -7,10 +7,12 @@
 //! file's size.
 
 mod flat;
+mod flat_writer;
 mod frame;
 mod index;
 mod kind;
 mod live;
+mod live_writer;
 mod reader;
 mod streams;
 
@@ -18,5 +20,6 @@ pub use frame::{Aedat4Frame, FrameHead, FrameSource, SampleType, White};
 pub use index::{Index, PacketPlace, Peek};
 pub use kind::PacketKind;
 pub use live::{LivePackets, LiveReadError};
+pub use live_writer::{LiveFrameRef, live_events, live_frame, live_header};
 pub use reader::{Aedat4Error, MAGIC, Packet, Part, Reader};
 pub use streams::StreamInfo;

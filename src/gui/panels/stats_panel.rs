@@ -63,6 +63,7 @@ impl StatsPanel {
             synchronisation(ui, state);
         }
         drops(ui, &report, &stats);
+        outputs(ui, session);
         event_rate(ui, stats.event_rate, &session.event_rates());
         title(ui, "Brightness histogram");
         if let Some(frame) = player.latest.as_ref().filter(|_| self.revision != player.revision()) {
@@ -163,6 +164,21 @@ fn drops(ui: &mut Ui, report: &SourceReport, stats: &Snapshot) {
         }
         if incomplete > 0 {
             row(ui, "Missing events", warning(counted(incomplete, "frame")));
+        }
+    });
+}
+
+/// What other programs receive.
+fn outputs(ui: &mut Ui, session: &Session) {
+    let outputs = session.outputs();
+    if outputs.is_empty() {
+        return;
+    }
+    group(ui, "Sent", |ui| {
+        for output in outputs {
+            let text = format!("{}, {}", output.place, output.counters());
+            let is_behind = output.dropped > 0 || output.fault.is_some();
+            row(ui, output.content, if is_behind { warning(text) } else { RichText::new(text) });
         }
     });
 }

@@ -203,13 +203,17 @@ fn recipe(open: recipe::Open) -> Recipe {
         }),
         weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),
         adapt: false,
+        outputs: Vec::new(),
         wake: Arc::new(|| ()),
     }
 }
 
 /// A window with a fake source; other sources are opened as in the program.
 fn window(script: &Script) -> App {
-    let recipe = recipe(recipe::opener(Default::default()));
+    window_with(script, recipe(recipe::opener(Default::default())))
+}
+
+fn window_with(script: &Script, recipe: Recipe) -> App {
     let source = Box::new(Fake { script: script.clone(), number: 0 });
     let pipeline = recipe.start(source).unwrap();
     let name = Sources::One(SourceName::davis(None));

@@ -4,6 +4,7 @@ use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Value};
 use crate::gui::dialogs::Dialog;
 use crate::gui::settings::Tab;
+use crate::live::{FrameOutput, OutputStatus, RestoredFrame};
 use std::path::PathBuf;
 
 #[test]
@@ -449,4 +450,38 @@ fn settings_are_saved_as_a_profile_and_loaded_again() {
     assert_eq!(script.received(), wanted, "switches first");
     w.run_steps(2);
     assert!(shows(&w, "The settings of profile bench are in use"));
+}
+
+/// Another program that was sent frames, and was too slow for some.
+struct SlowClient {}
+
+impl FrameOutput for SlowClient {
+    fn put(&self, _: &RestoredFrame) {}
+
+    fn status(&self) -> Vec<OutputStatus> {
+        vec![OutputStatus {
+            content: "restored frames",
+            place: "127.0.0.1:7".into(),
+            clients: Some(1),
+            sent: 30,
+            dropped: 4,
+            fault: Some("the client is made of paper".into()),
+        }]
+    }
+}
+
+#[test]
+fn what_other_programs_receive_is_shown_with_drops_and_faults() {
+    let script = Script::default();
+    let mut w = shown(window(&script));
+    press(&mut w, Key::I);
+    assert!(w.query_by_label("Sent").is_none());
+    let mut with_output = recipe(recipe::opener(Default::default()));
+    with_output.outputs = vec![Arc::new(SlowClient {})];
+    let mut w = shown(window_with(&script, with_output));
+    press(&mut w, Key::I);
+    assert!(shows(&w, "127.0.0.1:7, 1 client, 30 sent, 4 dropped"));
+    until(&mut w, "the fault", |w| {
+        w.session.notices().iter().any(|n| n.text == "the client is made of paper")
+    });
 }

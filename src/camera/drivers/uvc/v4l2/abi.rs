@@ -1,5 +1,6 @@
 //! The kernel's structures and constants, as `linux/videodev2.h` and `linux/v4l2-controls.h`
-//! declare them. Only captured images of one plane are used, in memory that is mapped.
+//! declare them. Only images of one plane are used: captured ones in memory that is mapped, others
+//! are written.
 //!
 //! Unions are given as the member that is used, with the rest as padding. Structures have no
 //! hidden padding, so that they can be viewed as bytes.
@@ -11,10 +12,14 @@ use rustix::ioctl::{Opcode, opcode};
 
 /// `V4L2_BUF_TYPE_VIDEO_CAPTURE`.
 pub const CAPTURE: u32 = 1;
+/// `V4L2_BUF_TYPE_VIDEO_OUTPUT`.
+pub const OUTPUT: u32 = 2;
 /// `V4L2_MEMORY_MMAP`.
 pub const MMAP: u32 = 1;
 /// `V4L2_CAP_VIDEO_CAPTURE`.
 pub const CAP_CAPTURE: u32 = 0x1;
+/// `V4L2_CAP_VIDEO_OUTPUT`.
+pub const CAP_OUTPUT: u32 = 0x2;
 /// `V4L2_CAP_STREAMING`.
 pub const CAP_STREAMING: u32 = 0x0400_0000;
 /// `V4L2_CAP_DEVICE_CAPS`: `device_caps` is valid.
@@ -31,6 +36,10 @@ pub const FLAG_MONOTONIC: u32 = 0x2000;
 pub const FLAG_SOURCE: u32 = 0x0007_0000;
 /// `V4L2_BUF_FLAG_TSTAMP_SRC_SOE`, the start of the exposure, a value of [`FLAG_SOURCE`].
 pub const FLAG_START_OF_EXPOSURE: u32 = 0x0001_0000;
+/// `V4L2_FIELD_NONE`: no interlacing.
+pub const FIELD_NONE: u32 = 1;
+/// `V4L2_COLORSPACE_SRGB`, which for YUV means the matrix of BT.601 in limited range.
+pub const COLORSPACE_SRGB: u32 = 8;
 /// `V4L2_CTRL_FLAG_DISABLED`.
 pub const CONTROL_DISABLED: u32 = 0x1;
 
@@ -40,6 +49,7 @@ pub const JPEG: u32 = u32::from_le_bytes(*b"JPEG");
 pub const YUYV: u32 = u32::from_le_bytes(*b"YUYV");
 pub const UYVY: u32 = u32::from_le_bytes(*b"UYVY");
 pub const GREY: u32 = u32::from_le_bytes(*b"GREY");
+pub const RGB24: u32 = u32::from_le_bytes(*b"RGB3");
 
 /// `V4L2_CID_*`.
 pub const AUTO_WHITE_BALANCE: u32 = 0x0098_090c;

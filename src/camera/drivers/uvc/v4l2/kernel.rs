@@ -1,7 +1,7 @@
 //! The kernel's video devices.
 
 use super::abi::Request;
-use super::node::{Mapping, VideoNode, VideoNodes};
+use super::node::{Mapping, OutputNode, VideoNode, VideoNodes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -38,15 +38,23 @@ impl VideoNodes for Kernel {
     }
 
     fn open(&self, index: u32) -> io::Result<Box<dyn VideoNode>> {
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::open(format!("/dev/video{index}"), flags, Mode::empty())?;
-        Ok(Box::new(Node { file }))
+        Ok(Box::new(open(Path::new(&format!("/dev/video{index}")))?))
     }
 
     fn has_camera_timestamps(&self) -> bool {
         let set = std::fs::read_to_string(CAMERA_TIMESTAMPS);
         set.is_ok_and(|value| !matches!(value.trim(), "" | "0" | "N"))
     }
+}
+
+/// Opens a device to write pictures to it.
+pub(super) fn open_output(path: &Path) -> io::Result<Box<dyn OutputNode>> {
+    Ok(Box::new(open(path)?))
+}
+
+fn open(path: &Path) -> io::Result<Node> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(Node { file: rustix::fs::open(path, flags, Mode::empty())? })
 }
 
 /// An open device. Only this module's parents use it, with structures that contain no pointers.
@@ -120,6 +128,22 @@ impl VideoNode for Node {
             Ok(ready) => Ok(ready > 0),
             Err(Errno::INTR) => Ok(false),
             Err(e) => Err(e.into()),
+        }
+    }
+}
+
+impl OutputNode for Node {
+    fn call(&self, request: Request, argument: &mut [u8]) -> io::Result<()> {
+        VideoNode::call(self, request, argument)
+    }
+
+    fn write(&mut self, picture: &[u8]) -> io::Result<()> {
+        loop {
+            match rustix::io::write(&self.file, picture) {
+                Err(Errno::INTR) => {}
+                // A device takes a whole picture at once, or none of it.
+                other => return Ok(other.map(drop)?),
+            }
         }
     }
 }

@@ -66,7 +66,8 @@ fn facts() -> Vec<(String, u64)> {
         pixelformat = "fmt.pix.pixelformat",
         field = "fmt.pix.field",
         bytesperline = "fmt.pix.bytesperline",
-        sizeimage = "fmt.pix.sizeimage"
+        sizeimage = "fmt.pix.sizeimage",
+        rest = "fmt.pix.colorspace"
     );
     layout!(
         "v4l2_streamparm",
@@ -138,8 +139,10 @@ fn facts() -> Vec<(String, u64)> {
     facts.extend(calls.map(|(name, request)| (name.to_owned(), u64::from(request.code().0))));
     let constants = [
         ("V4L2_BUF_TYPE_VIDEO_CAPTURE", CAPTURE),
+        ("V4L2_BUF_TYPE_VIDEO_OUTPUT", OUTPUT),
         ("V4L2_MEMORY_MMAP", MMAP),
         ("V4L2_CAP_VIDEO_CAPTURE", CAP_CAPTURE),
+        ("V4L2_CAP_VIDEO_OUTPUT", CAP_OUTPUT),
         ("V4L2_CAP_STREAMING", CAP_STREAMING),
         ("V4L2_CAP_DEVICE_CAPS", CAP_DEVICE_CAPS),
         ("V4L2_FRMSIZE_TYPE_DISCRETE", DISCRETE),
@@ -149,12 +152,15 @@ fn facts() -> Vec<(String, u64)> {
         ("V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC", FLAG_MONOTONIC),
         ("V4L2_BUF_FLAG_TSTAMP_SRC_MASK", FLAG_SOURCE),
         ("V4L2_BUF_FLAG_TSTAMP_SRC_SOE", FLAG_START_OF_EXPOSURE),
+        ("V4L2_FIELD_NONE", FIELD_NONE),
+        ("V4L2_COLORSPACE_SRGB", COLORSPACE_SRGB),
         ("V4L2_CTRL_FLAG_DISABLED", CONTROL_DISABLED),
         ("V4L2_PIX_FMT_MJPEG", MJPG),
         ("V4L2_PIX_FMT_JPEG", JPEG),
         ("V4L2_PIX_FMT_YUYV", YUYV),
         ("V4L2_PIX_FMT_UYVY", UYVY),
         ("V4L2_PIX_FMT_GREY", GREY),
+        ("V4L2_PIX_FMT_RGB24", RGB24),
         ("V4L2_CID_AUTO_WHITE_BALANCE", AUTO_WHITE_BALANCE),
         ("V4L2_CID_AUTOGAIN", AUTOGAIN),
         ("V4L2_CID_GAIN", GAIN),

@@ -9,9 +9,12 @@ mod controls;
 mod kernel;
 mod modes;
 mod node;
+mod output;
 mod stream;
+mod yuyv;
 
-pub use node::{Mapping, VideoNode, VideoNodes};
+pub use node::{Mapping, OutputNode, VideoNode, VideoNodes};
+pub use output::{OutputError, VideoOutput};
 
 use crate::camera::drivers::uvc::webcam::{
     Coding, Listed, Mark, Mode, Stamp, Webcam, Webcams, choose,

@@ -44,6 +44,21 @@ pub trait VideoNode {
     fn wait(&self, timeout: Duration) -> io::Result<bool>;
 }
 
+/// An open device that programs write pictures to.
+pub trait OutputNode: Send {
+    /// Calls the driver. `argument` holds the structure of the request.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn call(&self, request: Request, argument: &mut [u8]) -> io::Result<()>;
+
+    /// Writes one picture.
+    ///
+    /// # Errors
+    /// The system's error; `WouldBlock` if the device is not ready.
+    fn write(&mut self, picture: &[u8]) -> io::Result<()>;
+}
+
 /// A mapped buffer.
 pub trait Mapping {
     /// Appends the first `bytes` bytes to `out`, at most those that are mapped.

@@ -1,0 +1,32 @@
+//! What the engine thread makes of an exposure.
+
+use super::LiveFrame;
+use crate::image::ImageU8;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A restored exposure on its way to the screen.
+#[derive(Clone, Debug)]
+pub struct RestoredFrame {
+    /// The captured exposure.
+    pub captured: Arc<LiveFrame>,
+    /// The requested instants, as fractions of the exposure.
+    pub instants: Vec<f64>,
+    /// SAN's images, one per instant; empty if the restoration failed or is off.
+    pub restored: Vec<ImageU8>,
+    /// EDI's images, if they were requested.
+    pub edi: Vec<ImageU8>,
+    /// Duration of the restoration.
+    pub restore_time: Duration,
+    /// PSNR in dB of the blurry and the restored image, where ground truth is known.
+    pub psnr_db: Option<(f64, f64)>,
+    /// SSIM of the blurry and the restored image, where ground truth is known. Computed only from
+    /// time to time, because it takes longer than a GPU needs to restore a small image.
+    pub ssim: Option<(f64, f64)>,
+    /// Sharpness of the restored image over that of the blurry one.
+    pub sharpness_gain: Option<f64>,
+    /// The engine could not restore it; there is only the blurry image.
+    pub failed: bool,
+    /// The same exposure as before, restored for another request.
+    pub repeated: bool,
+}
