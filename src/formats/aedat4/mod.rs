@@ -9,8 +9,11 @@
 mod flat;
 mod frame;
 mod index;
+mod io_header;
 mod kind;
 mod live;
+mod packing;
+mod part;
 mod reader;
 mod streams;
 
@@ -18,5 +21,6 @@ pub use frame::{Aedat4Frame, FrameHead, FrameSource, SampleType, White};
 pub use index::{Index, PacketPlace, Peek};
 pub use kind::PacketKind;
 pub use live::{LivePackets, LiveReadError};
-pub use reader::{Aedat4Error, MAGIC, Packet, Part, Reader};
+pub use part::Part;
+pub use reader::{Aedat4Error, Packet, Reader};
 pub use streams::StreamInfo;
