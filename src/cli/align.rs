@@ -3,6 +3,7 @@
 use super::common::{seconds, write_png};
 use super::failure::Failure;
 use super::sources::SourceArguments;
+use gem_live::formats::pictures::read_picture;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
 use gem_live::rig::align::store::{self, Pair};
@@ -194,11 +195,4 @@ fn print_report(alignment: &Alignment) {
     let (image, sensor) = (alignment.target.image(), alignment.target.sensor());
     println!("residual: {}", alignment.residual);
     println!("frames {image}, events {sensor}, {}:1", alignment.target.ratio());
-}
-
-fn read_picture(path: &Path) -> Result<ImageU8, Failure> {
-    let name = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let image = image::open(path).map_err(|e| name(&e))?.into_rgb8();
-    let size = Size::new(image.width() as usize, image.height() as usize);
-    Ok(ImageU8::from_rgb(size, image.as_raw()).map_err(|e| name(&e))?)
 }

@@ -13,7 +13,8 @@ const RATE_HZ: f64 = 25.0;
 #[derive(clap::Args)]
 pub(super) struct FilmOptions {
     /// Also write a film of all restored pictures in their order: .mp4, .mkv, .mov, .webm or .avi
-    /// through an installed ffmpeg, .y4m or .gif without. With --frames N it is a slow motion.
+    /// through an installed ffmpeg, .y4m or .gif without. With --frames N it is a slow motion. A file
+    /// that exists is not replaced.
     #[arg(long, value_name = "FILE")]
     pub(super) film: Option<PathBuf>,
     /// What the film shows: restored alone, blurry and restored side by side, or both with a line

@@ -29,6 +29,9 @@ pub(super) fn install() {
     for number in signals.into_iter().filter(|number| !is_ignored(*number)) {
         let _ = signal_hook::flag::register(number, signal.clone());
     }
+    // At a limit of the size of files, writing then fails instead of ending the program.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let watch = move || {
         loop {
             std::thread::sleep(POLL_INTERVAL);

@@ -100,7 +100,7 @@ impl Live {
         handle.contrast().set(self.thresholds);
         self.check_engine()?;
         let outputs = self.outputs.open()?;
-        let sources = self.sources.sources().unwrap_or_default();
+        let sources = self.sources.sources()?.unwrap_or_default();
         self.profile.attach(&sources, &handle)?;
         let open = self.open_settings();
         let mut source = open_with_clock(&sources, Playback::Loop, open, &handle, |_| Ok(()))?;
@@ -144,7 +144,7 @@ impl Live {
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
             LiveEngine::Auto | LiveEngine::Cuda | LiveEngine::Wgpu => {}
         }
-        if self.sources.sources().unwrap_or_default() == Sources::One(SourceName::clip()) {
+        if self.sources.sources()?.unwrap_or_default() == Sources::One(SourceName::clip()) {
             without_effect("the built-in clip", self.events.given())?;
             // Filters are stages of the rig, and the built-in clip does not use a rig.
             without_effect("the built-in clip", [("--filter", self.filters.any())])?;
@@ -203,7 +203,7 @@ impl Live {
         }
         gem_live::gui::run(gem_live::gui::Options {
             source,
-            name: self.sources.sources().unwrap_or_default(),
+            name: self.sources.sources()?.unwrap_or_default(),
             rig_handle: handle,
             weights: self.weights()?,
             weights_file: self.weights.clone(),
@@ -231,7 +231,7 @@ impl Live {
     /// What the first command does where no window can be opened: it restores the built-in clip
     /// to a picture. Every other source is an error.
     fn without_display(&self, why: &str) -> Result<ExitCode, Failure> {
-        let sources = self.sources.sources().unwrap_or_default();
+        let sources = self.sources.sources()?.unwrap_or_default();
         match self.compute() {
             Some(compute) if sources == Sources::One(SourceName::clip()) && !self.fullscreen => {
                 demo::run(why, compute, &self.weights()?)

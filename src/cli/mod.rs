@@ -35,8 +35,10 @@ mod synth;
 mod test;
 mod train;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Remove motion blur from a live camera with the help of an event camera.
@@ -123,11 +125,25 @@ pub(crate) fn run() -> ExitCode {
     interrupt::status(output::status(code))
 }
 
+/// The path of a recording that was given in the place of a command.
+fn misplaced(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidSubcommand)? {
+        ContextValue::String(path) if Path::new(path).exists() => Some(path),
+        _ => None,
+    }
+}
+
 /// Prints the help, the version, or what is wrong with the arguments.
 fn print_help(help: &clap::Error) -> ExitCode {
     if help.use_stderr() {
         // There is no place to report a failure.
         let _ = help.print();
+        if let Some(path) = misplaced(help) {
+            eprintln!(
+                "\n{path} is a file or folder: to play it, use gem-live --source replay:{path}; to \
+                 restore it, gem-live deblur {path} --out IMAGES"
+            );
+        }
         return ExitCode::from(2);
     }
     let styled = std::io::stdout().is_terminal();

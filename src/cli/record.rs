@@ -80,6 +80,8 @@ struct Ended {
     /// What contradicts between events and exposures.
     remarks: Vec<String>,
     interrupted: bool,
+    /// No exposure arrived for as long as the user waits.
+    timed_out: bool,
 }
 
 impl Record {
@@ -136,7 +138,7 @@ impl Record {
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let ending = self.wait(&pipeline, &handle, &finishing);
+        let (ending, timed_out) = self.wait(&pipeline, &handle, &finishing);
         let (failure, remarks) = (pipeline.failure(), pipeline.remarks());
         // Stop the camera first: frames that it has already sent are still written.
         drop(pipeline);
@@ -156,21 +158,27 @@ impl Record {
         } else {
             println!("nothing was recorded; {}", losses(&handle.losses()));
         }
-        Ok(Ended { ending, progress, failure, remarks, interrupted })
+        Ok(Ended { ending, progress, failure, remarks, interrupted, timed_out })
     }
 
-    /// Waits for the end of the recording, of the source, or of the user's patience.
+    /// Waits for the end of the recording, of the source, or of the user's patience; `true` for
+    /// the last one.
     fn wait(
         &self,
         pipeline: &Pipeline,
         handle: &RigHandle,
         finishing: &Finishing,
-    ) -> Option<StopReason> {
+    ) -> (Option<StopReason>, bool) {
         let mut printed = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
         loop {
             std::thread::sleep(Duration::from_millis(20));
+            let failure = pipeline.failure();
             for notice in pipeline.notices().list().into_iter().filter(|n| n.active) {
+                // It becomes the error.
+                if failure.as_ref().is_some_and(|why| notice.text.ends_with(why)) {
+                    continue;
+                }
                 if !printed.contains(&notice.text) {
                     eprintln!("gem-live: {}", notice.text);
                     // Bounded: a notice whose text changes every second must not fill memory.
@@ -178,9 +186,9 @@ impl Record {
                     printed.push_front(notice.text);
                 }
             }
-            let progress = handle.progress()?;
+            let Some(progress) = handle.progress() else { return (None, false) };
             if let Some(ending) = progress.ending {
-                return Some(ending);
+                return (Some(ending), false);
             }
             if let Some(warning) = progress.warning.filter(|_| !warned) {
                 warned = true;
@@ -191,13 +199,13 @@ impl Record {
             }
             let impatient = since.elapsed().as_secs_f64() > self.timeout;
             if pipeline.ended() || impatient || finishing.requested() {
-                return None;
+                return (None, impatient);
             }
         }
     }
 
     fn conclude(&self, sources: &Sources, ended: Ended) -> Result<ExitCode, Failure> {
-        let Ended { ending, progress, failure, remarks, interrupted } = ended;
+        let Ended { ending, progress, failure, remarks, interrupted, timed_out } = ended;
         if let (true, Some(remark)) = (self.events.strict, remarks.first()) {
             return Err(remark.as_str().into());
         }
@@ -218,6 +226,12 @@ impl Record {
                     );
                     Ok(ExitCode::SUCCESS)
                 }
+                None if timed_out => Err(format!(
+                    "{sources}: no exposure for {} seconds: check the camera, or wait longer with \
+                     --timeout",
+                    self.timeout
+                )
+                .into()),
                 None => Err(format!("{sources}: no pair could be recorded").into()),
             },
         }

@@ -10,9 +10,10 @@ use gem_live::sequence::replay::MAX_EXPOSURE_US;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
     /// Source of frames and events: clip (built in), sim, sim:WIDTHxHEIGHT@FRAMES, davis,
-    /// davis:SERIAL, replay:PATH (an AEDAT4 file or a folder of MS-RBD pairs; of several cameras
-    /// in a file, one is chosen by replay:PATH,camera=NAME), or
-    /// loadgen:1152x768@60,12M (a rendered loop, to measure throughput).
+    /// davis:SERIAL, replay:PATH (MS-RBD pairs, an AEDAT4 file or another recording that
+    /// gem-live import reads; of several cameras in a file, one is chosen by
+    /// replay:PATH,camera=NAME), or loadgen:1152x768@60,12M (a rendered loop, to measure
+    /// throughput).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"], value_parser = name())]
     source: Option<SourceName>,
     /// Frame camera of two: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.
@@ -66,17 +67,34 @@ fn latency(text: &str) -> Result<f64, String> {
 
 impl SourceArguments {
     /// The sources given on the command line, if any.
-    pub(super) fn sources(&self) -> Option<Sources> {
-        let named = |source: &SourceName| match self.exposure_us {
-            Some(us) => source.clone().with_exposure_us(us),
-            None => source.clone(),
-        };
-        match (&self.frame_source, &self.event_source) {
+    ///
+    /// # Errors
+    /// An exposure time for frames that are no recording's.
+    pub(super) fn sources(&self) -> Result<Option<Sources>, Failure> {
+        let sources = match (&self.frame_source, &self.event_source) {
             (Some(frames), Some(events)) => {
-                Some(Sources::Two { frames: named(frames), events: named(events) })
+                Some(Sources::Two { frames: frames.clone(), events: events.clone() })
             }
-            _ => self.source.as_ref().map(|source| Sources::One(named(source))),
-        }
+            _ => self.source.clone().map(Sources::One),
+        };
+        let Some(us) = self.exposure_us else { return Ok(sources) };
+        let exposed = |name: &SourceName| {
+            name.with_exposure_us(us).ok_or_else(|| {
+                format!(
+                    "--exposure-us has no effect with {name}: it is for recordings whose frames \
+                     state no exposure time; leave it out"
+                )
+            })
+        };
+        Ok(Some(match sources.unwrap_or_default() {
+            Sources::One(name) => Sources::One(exposed(&name)?),
+            // One recording as both stays one.
+            Sources::Two { frames, events } if frames == events => {
+                let both = exposed(&frames)?;
+                Sources::Two { frames: both.clone(), events: both }
+            }
+            Sources::Two { frames, events } => Sources::Two { frames: exposed(&frames)?, events },
+        }))
     }
 
     /// Settings for synchronizing the clocks of two cameras.
@@ -96,7 +114,7 @@ impl SourceArguments {
     /// # Errors
     /// If none is given.
     pub(super) fn required(&self) -> Result<Sources, Failure> {
-        self.sources().ok_or_else(|| {
+        self.sources()?.ok_or_else(|| {
             "no camera given: use --source sim, or --frame-source and --event-source".into()
         })
     }

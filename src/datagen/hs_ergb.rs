@@ -7,6 +7,8 @@
 //! `polarity`. This is the layout of the Time Lens datasets (Tulyakov et al., CVPR 2021 and 2022).
 
 use crate::event::Event;
+use crate::formats::input;
+use crate::formats::limits::MAX_SEQUENCE_FRAMES;
 use crate::formats::pictures::{PictureError, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use crate::sequence::Entry;
@@ -78,8 +80,10 @@ impl Sequence {
         })?;
         let pictures = pictures(&images)?;
         let file = images.join("timestamp.txt");
-        let text = std::fs::read_to_string(&file)
+        // A time and its line break have fewer than 64 bytes.
+        let text = input::read(&file, 64 * MAX_SEQUENCE_FRAMES as u64)
             .map_err(|cause| RealError::Io { path: file.clone(), cause })?;
+        let text = String::from_utf8_lossy(&text);
         let times = text.lines().filter_map(|l| l.split_whitespace().next());
         let times: Option<Vec<f64>> = times.map(|t| t.parse().ok()).collect();
         let times = times.ok_or_else(|| {

@@ -1,7 +1,9 @@
 //! Photographs for scenes, and the split into training and held-out ones.
 
+use crate::formats::input;
 use crate::image::{ImageU8, Size};
 use rayon::prelude::*;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Photographs are reduced until their longer side is at most this long, in pixels: at full size, a
@@ -152,7 +154,8 @@ impl Photographs {
 
 fn read_one(file: &Path) -> Result<ImageU8, String> {
     // The contents decide, not the name: a PNG file may be named .jpg.
-    let reader = image::ImageReader::open(file).and_then(|r| r.with_guessed_format());
+    let reader = input::open(file)
+        .and_then(|file| image::ImageReader::new(BufReader::new(file)).with_guessed_format());
     let image = reader.map_err(|e| e.to_string())?.decode().map_err(|e| e.to_string())?;
     let (width, height) = (image.width(), image.height());
     if width.min(height) < SHORTEST_PX {

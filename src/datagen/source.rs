@@ -1,5 +1,7 @@
 //! Sources of sharp frames: folders of images, and videos through an installed ffmpeg.
 
+use crate::formats::input;
+use crate::formats::limits::MAX_UNPACKED_BYTES;
 use crate::formats::pictures::{PictureError, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use std::io::{BufReader, Read, Write};
@@ -196,7 +198,7 @@ impl Ffmpeg {
                 for file in files {
                     // If a file or ffmpeg is gone, the sequence ends here; the missing frames show
                     // this.
-                    let Ok(bytes) = std::fs::read(&file) else { return };
+                    let Ok(bytes) = input::read(&file, MAX_UNPACKED_BYTES) else { return };
                     if stdin.write_all(&bytes).is_err() {
                         return;
                     }

@@ -18,6 +18,9 @@ const FITTING_SHARE: f64 = 0.25;
 const MIN_EVENTS: usize = 500;
 /// Events that reach no further than this share of both sides of the sensor are on another grid.
 const PART: f64 = 0.6;
+/// Sum of both axes' margins before the first event, as shares of the reached sides, up to which
+/// events begin at the grid's first pixels.
+const MARGINS: f64 = 0.25;
 /// Times from here on, in microseconds, are counted from 1970 rather than from a start: three years.
 const UNIX_US: i64 = 100_000_000_000_000;
 
@@ -208,15 +211,16 @@ impl Extent {
         Some(extent)
     }
 
-    /// Events of a smaller grid begin at its first pixels and end far from the sensor's last ones.
+    /// Events of a smaller grid begin near its first pixels and end far from the sensor's last ones.
     fn part_of(&self, sensor: Size, count: usize) -> Option<Finding> {
-        let is_part = |least: u16, most: u16, side: usize| {
-            let end = f64::from(most) + 1.0;
-            end <= PART * side as f64 && f64::from(least) * 8.0 <= end
-        };
-        let part = count >= MIN_EVENTS
-            && is_part(self.least.0, self.most.0, sensor.width)
-            && is_part(self.least.1, self.most.1, sensor.height);
+        let ends = [(self.most.0, sensor.width), (self.most.1, sensor.height)];
+        let begins = [(self.least.0, self.most.0), (self.least.1, self.most.1)];
+        let ends_early =
+            ends.iter().all(|(most, side)| f64::from(*most) + 1.0 <= PART * *side as f64);
+        // What moves on a small grid need not touch its edges.
+        let margins: f64 =
+            begins.iter().map(|(least, most)| f64::from(*least) / (f64::from(*most) + 1.0)).sum();
+        let part = count >= MIN_EVENTS && ends_early && margins <= MARGINS;
         part.then_some(Finding::Part { reached: self.most, sensor })
     }
 }

@@ -223,7 +223,8 @@ impl FileKind {
         let expected = match wanted {
             Wanted::Recording => "an MS-RBD recording (npz)",
             Wanted::Source => {
-                "a recording that can be played (a folder of npz files, npz or aedat4)"
+                "a recording that can be played (npz files, AEDAT 4, HDF5 of EFNet, bags of ROS 1, \
+                 MCAP, or a folder of pictures with tables of events and times)"
             }
             Wanted::Weights => "weights (ckpt, pth or safetensors)",
             Wanted::Config => "a YAML configuration",
@@ -232,7 +233,10 @@ impl FileKind {
     }
 
     fn advice(self, wanted: Wanted) -> &'static str {
-        let import = "convert it with gem-live import FILE --out FOLDER";
+        let import = "convert it with gem-live import FILE --out FOLDER, or play it with \
+                      gem-live --source replay:FILE";
+        let pictures = "gem-live import FOLDER --out SET converts a folder of pictures with tables \
+                        of events and times, and gem-live --source replay:FOLDER plays it";
         let none = "no command reads this format: convert it to AEDAT 4 first, or to pictures and a \
                     table of events for gem-live import";
         match self {
@@ -252,9 +256,7 @@ impl FileKind {
             Self::Aedat4 | Self::Zip => "give it as replay:FILE",
             Self::Hdf5 | Self::Rosbag | Self::Mcap => import,
             Self::OldAedat | Self::Prophesee | Self::EventStream | Self::Sqlite => none,
-            Self::Picture => {
-                "gem-live import reads a folder of pictures with a table of their events"
-            }
+            Self::Picture => pictures,
             Self::Video => "it has no events: gem-live synth video makes a dataset from it",
             Self::Safetensors | Self::LegacyTorch if wanted != Wanted::Weights => {
                 "weights are given with --weights"
@@ -262,9 +264,7 @@ impl FileKind {
             Self::Yaml if wanted != Wanted::Config => {
                 "configurations are given with --config to gem-live test or train"
             }
-            Self::Text if wanted != Wanted::Config => {
-                "gem-live import reads a folder of pictures with a table of their events"
-            }
+            Self::Text if wanted != Wanted::Config => pictures,
             Self::Npy => "numpy.savez writes a recording: one file with all its arrays",
             _ => "no command reads it",
         }
@@ -318,8 +318,11 @@ mod tests {
     fn the_message_names_the_command_that_accepts_the_file() {
         for (kind, wanted, command) in [
             (FileKind::Aedat4, Wanted::Recording, "gem-live record --source replay:"),
-            (FileKind::Hdf5, Wanted::Recording, "gem-live import"),
-            (FileKind::Rosbag, Wanted::Source, "gem-live import"),
+            (FileKind::Hdf5, Wanted::Recording, "gem-live import FILE --out"),
+            (FileKind::Mcap, Wanted::Recording, "gem-live --source replay:FILE"),
+            (FileKind::Rosbag, Wanted::Source, "gem-live import FILE --out"),
+            (FileKind::Picture, Wanted::Recording, "gem-live import FOLDER --out"),
+            (FileKind::Text, Wanted::Source, "gem-live --source replay:FOLDER"),
             (FileKind::Yaml, Wanted::Recording, "--config"),
             (FileKind::Safetensors, Wanted::Recording, "--weights"),
             (FileKind::Zip, Wanted::Config, "gem-live deblur"),

@@ -18,6 +18,14 @@ pub const MAX_WEIGHTS_BYTES: u64 = 1 << 30;
 pub const MAX_TEXT_BYTES: u64 = 256 << 10;
 /// Maximum number of events of a recording: one gigabyte in memory.
 pub const MAX_EVENTS: usize = 1 << 26;
+/// Maximum number of events of a whole sequence that is imported at once: two gigabytes in memory.
+pub const MAX_SEQUENCE_EVENTS: usize = 1 << 27;
+/// Maximum number of frames of a sequence that is imported.
+pub const MAX_SEQUENCE_FRAMES: usize = 1 << 20;
+/// Longest line of a table of numbers, in bytes.
+pub const MAX_LINE_BYTES: u64 = 64 << 10;
+/// Largest memory for decoding a picture, in bytes: the largest image with four samples of 16 bits.
+pub const MAX_PICTURE_BYTES: u64 = 8 * MAX_IMAGE_PIXELS as u64;
 /// Longest side of an image in pixels.
 pub const MAX_IMAGE_SIDE_PX: usize = 8192;
 /// Largest image in pixels, 4096x4096.

@@ -1,6 +1,10 @@
 //! Pictures in files: png, jpg and bmp.
 
+use super::input;
+use super::limits::{MAX_PICTURE_BYTES, check_image};
 use crate::image::{ImageU8, Size};
+use image::{DynamicImage, ImageDecoder};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 /// Extensions of the files that are read.
@@ -64,10 +68,54 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 /// Reads a picture as blue, green and red planes.
 ///
 /// # Errors
-/// The file is not a picture.
+/// The file is not a picture, not a regular file, or larger than an image may be.
 pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
-    let rgb = image::open(path).map_err(|e| bad(e.to_string()))?.into_rgb8();
-    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
-    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| bad(e.to_string()))
+    decode(BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?)).map_err(bad)
+}
+
+/// Decodes a picture of any format that is compiled in, which its first bytes tell.
+///
+/// # Errors
+/// It is not a picture, or larger than an image may be.
+pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
+    let reader = image::ImageReader::new(bytes).with_guessed_format().map_err(|e| e.to_string())?;
+    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    let size = Size::new(width as usize, height as usize);
+    // Before a pixel is decoded: a file of kilobytes may claim gigabytes.
+    check_image(size).map_err(|e| e.to_string())?;
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(MAX_PICTURE_BYTES);
+    decoder.set_limits(limits).map_err(|e| e.to_string())?;
+    let rgb = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?.into_rgb8();
+    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use std::io::Cursor;
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let picture = image::GrayImage::new(width, height);
+        picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn the_content_decides_and_large_pictures_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        std::fs::write(&path, png(20, 10)).unwrap();
+        assert_eq!(read_picture(&path).unwrap().size(), Size::new(20, 10));
+        let error = decode(Cursor::new(png(9000, 1))).unwrap_err();
+        assert!(error.contains("9000x1 pixels"), "{error}");
+        let error = read_picture(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("a folder"), "{error}");
+        assert!(decode(Cursor::new(b"no picture")).is_err());
+    }
 }

@@ -83,7 +83,7 @@ impl SourceThread {
     }
 
     fn fault(&self, why: String) {
-        self.notices.notify("source", format!("{}: {why}", self.source.name()));
+        self.notices.notify("source", named(&self.source.name(), &why));
     }
 
     /// Stores and reports the first permanent failure.
@@ -164,5 +164,13 @@ impl SourceThread {
                 self.publish();
             }
         }
+    }
+}
+
+/// A fault after the name of its source, unless it begins with the file that the name has in it.
+fn named(source: &str, why: &str) -> String {
+    match why.split_once(": ") {
+        Some((file, _)) if !file.is_empty() && source.contains(file) => why.to_owned(),
+        _ => format!("{source}: {why}"),
     }
 }

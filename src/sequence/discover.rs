@@ -203,7 +203,8 @@ fn hint(folder: &Path) -> &'static str {
         return "; convert AEDAT 4 recordings with gem-live record --source replay:FILE --out FOLDER";
     }
     if has(&["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"]) {
-        return "; gem-live import reads pictures with tables of events, HDF5, bags and MCAP files";
+        return "; gem-live import FOLDER --out SET converts pictures with tables of events, HDF5, \
+                bags and MCAP files, and gem-live --source replay:PATH plays them";
     }
     ""
 }

@@ -97,8 +97,14 @@ fn time(name: &str, view: &View<'_>, i: usize, repairs: &mut Repairs) -> Result<
     let time = exact.or_else(cut).filter(|t| (-MAX_TIME_US..=MAX_TIME_US).contains(t));
     repairs.add(Repair::FractionalExposure, u64::from(exact.is_none() && time.is_some()));
     time.ok_or_else(|| {
-        let what = format!("not one integer in microseconds, but {}", view.float(i));
-        field(name, what)
+        let value = view.float(i);
+        field(
+            name,
+            match value.is_finite() {
+                true => format!("{value} us is not a time of a recording"),
+                false => format!("not one integer in microseconds, but {value}"),
+            },
+        )
     })
 }
 

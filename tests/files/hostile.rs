@@ -181,7 +181,7 @@ fn mutated(bytes: &[u8], random: &mut KeyedRng) -> Vec<u8> {
 }
 
 /// Tries mutations of a valid file, which `read` must survive.
-fn survives(name: u64, count: u64, valid: &[u8], read: impl Fn(&[u8])) {
+pub fn survives(name: u64, count: u64, valid: &[u8], read: impl Fn(&[u8])) {
     for i in 0..count {
         let mut random = KeyedRng::keyed(&[0x6675_7a7a, name, i]);
         read(&mutated(valid, &mut random));

@@ -19,6 +19,7 @@ mod bad_data;
 mod cli;
 mod commands;
 mod ends;
+mod files;
 mod host;
 mod loader;
 mod log;

@@ -76,6 +76,13 @@ fn a_grid_that_is_a_part_of_the_sensor_is_found() {
     let found = check(&events(|t| t), &EXPOSURES, sensor);
     assert_eq!(found, [Finding::Part { reached: (47, 31), sensor }]);
     assert!(found[0].to_string().contains("beyond (47, 31) of the 96x64 sensor"));
+    // A bar that moves over a part of the grid.
+    let mut bar = events(|t| t);
+    bar.retain(|e| (6..47).contains(&e.x));
+    assert_eq!(check(&bar, &EXPOSURES, sensor), [Finding::Part { reached: (46, 31), sensor }]);
+    // A thing in the middle of a larger sensor.
+    bar.retain(|e| e.x >= 20);
+    assert_eq!(check(&bar, &EXPOSURES, sensor), []);
     // A moving thing in a corner does not begin at the first pixels, or reaches one far side.
     assert_eq!(check(&events(|t| t), &EXPOSURES, Size::new(48, 128)), []);
 }

@@ -3,7 +3,9 @@
 use super::flat::Table;
 use super::frame::FrameHead;
 use super::kind::{PacketKind, kind};
-use super::reader::{Aedat4Error, LARGEST, Part, Reader, event, unpacker};
+use super::packing::{LARGEST, unpack_start};
+use super::part::{Part, event};
+use super::reader::{Aedat4Error, Reader};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -99,14 +101,10 @@ impl Reader {
         if head.length > LARGEST {
             return Ok(Peek::DAMAGED);
         }
-        let mut packed = Vec::new();
-        let compression = self.compression;
-        let read = {
-            let source = self.file.by_ref().take(head.length);
-            unpacker(compression, source)
-                .and_then(|unpacked| unpacked.take(PEEK).read_to_end(&mut packed))
-        };
-        if let Some(peek) = read.ok().and_then(|_| Peek::read(&packed)) {
+        let source = self.file.by_ref().take(head.length);
+        let (start, unpacked) = unpack_start(self.compression, source, PEEK);
+        self.count(unpacked)?;
+        if let Some(peek) = start.ok().and_then(|start| Peek::read(&start)) {
             return Ok(peek);
         }
         // The table lies further behind, or the packet is damaged.
@@ -134,7 +132,7 @@ impl Reader {
         self.file.seek(SeekFrom::Start(end)).ok()?;
         let mut packed = Vec::new();
         self.file.by_ref().take(LARGEST).read_to_end(&mut packed).ok()?;
-        let bytes = self.unpack(packed).ok()?;
+        let bytes = self.unpack(packed).ok()?.ok()?;
         let (table, name) = Table::root(&bytes)?;
         if &name != b"FTAB" {
             return None;

@@ -1,9 +1,10 @@
 //! AEDAT4 as a live stream: what DV's network output and dv-processing's `NetworkWriter` send. It is
 //! a file without its first 14 bytes and without the table at its end.
 
-use super::flat::Table;
-use super::reader::{LARGEST, Part, unpacker};
-use super::streams::{self, StreamInfo};
+use super::io_header::{HeaderError, IoHeader};
+use super::packing::{LARGEST, unpacker};
+use super::part::Part;
+use super::streams::StreamInfo;
 use std::io::Read;
 
 /// Why a live stream cannot be read any further.
@@ -32,31 +33,16 @@ impl<R: Read> LivePackets<R> {
     /// # Errors
     /// The connection fails, or the sender speaks another protocol.
     pub fn start(mut from: R) -> Result<Self, LiveReadError> {
-        let mut size = [0; 4];
-        from.read_exact(&mut size)?;
-        let length = u64::from(u32::from_le_bytes(size));
-        if !(8..=LARGEST).contains(&length) {
-            return Err(LiveReadError::Protocol(
-                "it does not begin with the header of a DV stream",
-            ));
-        }
-        // The size prefix is part of the buffer.
-        let mut header = size.to_vec();
-        if from.by_ref().take(length).read_to_end(&mut header)? as u64 != length {
-            return Err(LiveReadError::Io(std::io::ErrorKind::UnexpectedEof.into()));
-        }
-        let table = Table::root(&header).filter(|(_, kind)| kind == b"IOHE").map(|(t, _)| t);
-        let Some(table) = table else {
-            return Err(LiveReadError::Protocol(
-                "it does not begin with the header of a DV stream",
-            ));
-        };
-        let compression = table.i32(0).unwrap_or(0);
-        if !(0..=4).contains(&compression) {
-            return Err(LiveReadError::Protocol("its compression is unknown: choose LZ4 or none"));
-        }
-        let info = String::from_utf8_lossy(table.vector(2, 1).unwrap_or(&[]));
-        let streams = streams::parse(&info);
+        let header = IoHeader::read(&mut from, LARGEST).map_err(|error| match error {
+            HeaderError::Io(e) => LiveReadError::Io(e),
+            HeaderError::Invalid(_) => {
+                LiveReadError::Protocol("it does not begin with the header of a DV stream")
+            }
+            HeaderError::Compression(_) => {
+                LiveReadError::Protocol("its compression is unknown: choose LZ4 or none")
+            }
+        })?;
+        let IoHeader { compression, streams, .. } = header;
         let (packed, unpacked) = (Vec::new(), Vec::new());
         Ok(Self { from, compression, streams, packed, unpacked })
     }

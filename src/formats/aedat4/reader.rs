@@ -1,20 +1,17 @@
 //! Reads the packets of a file.
 
-use super::flat::Table;
-use super::frame::Aedat4Frame;
-use super::kind::{PacketKind, kind};
-use super::streams::{self, StreamInfo};
-use crate::event::{Event, Trigger, TriggerEdge};
+use super::io_header::{HeaderError, IoHeader};
+use super::packing::{LARGEST, unpacker};
+use super::part::Part;
+use super::streams::StreamInfo;
+use crate::formats::input;
 use crate::image::Size;
-use crate::time::Timestamp;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The first bytes of every file.
-pub const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
-/// Largest accepted header or packet, compressed or not, in bytes.
-pub(super) const LARGEST: u64 = 1 << 28;
+const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
 /// Bytes that a file of any size may unpack to, and those per byte of the file. Zstandard packs
 /// black pictures a few thousand times, but a recording is not made of them alone.
 const UNPACKED: (u64, u64) = (1 << 30, 1000);
@@ -27,9 +24,6 @@ pub enum Aedat4Error {
     /// An I/O error.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A folder, a pipe or a device.
-    #[error("not a regular file")]
-    NoFile,
     /// The file does not start with the AEDAT4 magic bytes.
     #[error("not an AEDAT4 file")]
     Magic,
@@ -52,33 +46,6 @@ pub enum Aedat4Error {
     /// The packets unpack to more than a recording of this size can hold.
     #[error("it unpacks to more than {0} bytes, which no recording of its size does")]
     Unpacked(u64),
-}
-
-/// The content of a packet.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    /// Events as they are stored, which should be in order of time.
-    Events(Vec<Event>),
-    /// A frame.
-    Frame(Aedat4Frame),
-    /// Trigger edges on the external input or of the generator.
-    Edges(Vec<Trigger>),
-    /// Anything else, such as inertial measurements.
-    Other,
-}
-
-impl Part {
-    /// The content of an unpacked packet; the error is what is wrong with it.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let (table, name) = Table::root(bytes).ok_or("no table")?;
-        let part = match kind(&name) {
-            PacketKind::Events => events(&table).map(Self::Events),
-            PacketKind::Frame => Aedat4Frame::read(&table).map(Self::Frame),
-            PacketKind::Triggers => edges(&table).map(Self::Edges),
-            PacketKind::Other | PacketKind::Damaged => Some(Self::Other),
-        };
-        part.ok_or("fields are missing")
-    }
 }
 
 /// A packet of a recording.
@@ -119,48 +86,38 @@ impl PacketHead {
     }
 }
 
+impl From<HeaderError> for Aedat4Error {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Io(e) if e.kind() == ErrorKind::UnexpectedEof => {
+                Self::Header("the file ends in it")
+            }
+            HeaderError::Io(e) => Self::Io(e),
+            HeaderError::Invalid(why) => Self::Header(why),
+            HeaderError::Compression(method) => Self::Compression(method),
+        }
+    }
+}
+
 impl Reader {
     /// Opens a recording.
     ///
     /// # Errors
     /// Fails if the file cannot be read or is not an AEDAT4 file.
     pub fn open(path: &Path) -> Result<Self, Aedat4Error> {
-        // Opening a pipe would wait for its other end.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(Aedat4Error::NoFile);
-        }
-        let mut file = BufReader::with_capacity(BUFFER, File::open(path)?);
+        let mut file = BufReader::with_capacity(BUFFER, input::open(path)?);
         let length = file.get_ref().metadata()?.len();
-        let mut magic = [0; 14];
+        let mut magic = [0; MAGIC.len()];
         match file.read_exact(&mut magic) {
             Ok(()) if magic == *MAGIC => {}
-            Err(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => return Err(e.into()),
+            Err(e) if e.kind() != ErrorKind::UnexpectedEof => return Err(e.into()),
             _ => return Err(Aedat4Error::Magic),
         }
-        let mut size = [0; 4];
-        file.read_exact(&mut size).map_err(|_| Aedat4Error::Header("the file ends in it"))?;
-        let header_length = u64::from(u32::from_le_bytes(size));
-        if header_length > LARGEST.min(length.saturating_sub(18)) {
-            return Err(Aedat4Error::Header("longer than the file, or than 256 MiB"));
-        }
-        // The size prefix is part of the buffer.
-        let mut header = size.to_vec();
-        file.by_ref().take(header_length).read_to_end(&mut header)?;
-        let (table, kind) = Table::root(&header).ok_or(Aedat4Error::Header("no fields"))?;
-        if &kind != b"IOHE" {
-            return Err(Aedat4Error::Header("not an IOHeader"));
-        }
-        let compression = table.i32(0).unwrap_or(0);
-        if !(0..=4).contains(&compression) {
-            return Err(Aedat4Error::Compression(compression));
-        }
-        let first = 18 + header_length;
+        let header = IoHeader::read(&mut file, length)?;
+        let IoHeader { compression, table_at, streams, size_in_text, bytes } = header;
+        let first = MAGIC.len() as u64 + bytes;
         // The table of packets is optional; a truncated recording has none.
-        let table_at = table.i64(1).and_then(|p| u64::try_from(p).ok());
         let end = table_at.filter(|p| (first..=length).contains(p)).unwrap_or(length);
-        let info = String::from_utf8_lossy(table.vector(2, 1).unwrap_or(&[]));
-        let streams = streams::parse(&info);
-        let size_in_text = if streams.is_empty() { streams::size_in_text(&info) } else { None };
         let may_unpack = UNPACKED.0.saturating_add(length.saturating_mul(UNPACKED.1));
         let at = first;
         let unpacked = 0;
@@ -206,11 +163,7 @@ impl Reader {
         }
         let mut packed = Vec::new();
         self.file.by_ref().take(head.length).read_to_end(&mut packed)?;
-        let bytes = self.unpack(packed).map_err(|e| head.damaged(e.to_string()))?;
-        self.unpacked = self.unpacked.saturating_add(bytes.len() as u64);
-        if self.unpacked > self.may_unpack {
-            return Err(Aedat4Error::Unpacked(self.may_unpack));
-        }
+        let bytes = self.unpack(packed)?.map_err(|e| head.damaged(e.to_string()))?;
         let part = Part::parse(&bytes).map_err(|why| head.damaged(why))?;
         Ok(Some(Packet { stream: head.stream, part }))
     }
@@ -240,58 +193,36 @@ impl Reader {
         }
     }
 
-    pub(super) fn unpack(&self, packed: Vec<u8>) -> std::io::Result<Vec<u8>> {
-        if self.compression == 0 {
-            return Ok(packed);
+    /// Counts bytes that were unpacked.
+    ///
+    /// # Errors
+    /// They are more than a recording of this size has.
+    pub(super) fn count(&mut self, unpacked: u64) -> Result<(), Aedat4Error> {
+        self.unpacked = self.unpacked.saturating_add(unpacked);
+        if self.unpacked > self.may_unpack {
+            return Err(Aedat4Error::Unpacked(self.may_unpack));
         }
+        Ok(())
+    }
+
+    /// Unpacks a packet, and counts it, also if it turns out to be damaged.
+    ///
+    /// # Errors
+    /// Too much was unpacked. The inner error is that of the packet.
+    pub(super) fn unpack(
+        &mut self,
+        packed: Vec<u8>,
+    ) -> Result<std::io::Result<Vec<u8>>, Aedat4Error> {
         let mut bytes = Vec::new();
-        unpacker(self.compression, packed.as_slice())?.take(LARGEST).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-/// The unpacked bytes of a packet.
-pub(super) fn unpacker<'a, R: Read + 'a>(
-    compression: i32,
-    packed: R,
-) -> std::io::Result<Box<dyn Read + 'a>> {
-    Ok(match compression {
-        0 => Box::new(packed),
-        1 | 2 => Box::new(lz4_flex::frame::FrameDecoder::new(packed)),
-        _ => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
-            Box::new(decoder.map_err(std::io::Error::other)?)
-        }
-    })
-}
-
-/// The events of a table of the type `EVTS`.
-fn events(table: &Table<'_>) -> Option<Vec<Event>> {
-    // A writer that has no events may leave out the vector.
-    if table.vector_start(0).is_none() {
-        return Some(Vec::new());
-    }
-    Some(table.vector(0, 16)?.chunks_exact(16).filter_map(event).collect())
-}
-
-/// One stored event.
-pub(super) fn event(bytes: &[u8]) -> Option<Event> {
-    let [t0, t1, t2, t3, t4, t5, t6, t7, x0, x1, y0, y1, on, ..] = *bytes else { return None };
-    let t_us = i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
-    let (x, y) = (u16::from_le_bytes([x0, x1]), u16::from_le_bytes([y0, y1]));
-    Some(Event { t_us, x, y, polarity: on != 0 })
-}
-
-fn edges(table: &Table<'_>) -> Option<Vec<Trigger>> {
-    let mut edges = Vec::new();
-    for trigger in table.tables(0) {
-        let trigger = trigger?;
-        let kind = match trigger.i8(1).unwrap_or(0) {
-            1 | 4 => TriggerEdge::Rising,
-            2 | 5 => TriggerEdge::Falling,
-            _ => continue,
+        let read = match self.compression {
+            0 => {
+                bytes = packed;
+                Ok(0)
+            }
+            method => unpacker(method, packed.as_slice())
+                .and_then(|unpacked| unpacked.take(LARGEST).read_to_end(&mut bytes)),
         };
-        edges.push(Trigger { t: Timestamp::from_us(trigger.i64(0).unwrap_or(0)), kind });
+        self.count(bytes.len() as u64)?;
+        Ok(read.map(|_| bytes))
     }
-    Some(edges)
 }

@@ -14,6 +14,9 @@ pub enum FilmError {
         /// The system's error.
         cause: std::io::Error,
     },
+    /// There is a file of this name.
+    #[error("{}: the file exists: remove it, or give the film another name", .0.display())]
+    Exists(PathBuf),
     /// The extension names no format that is written.
     #[error("{}: name a film .mp4, .mkv, .mov, .webm or .avi (by ffmpeg), .y4m or .gif", .0.display())]
     Kind(PathBuf),

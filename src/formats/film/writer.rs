@@ -6,7 +6,7 @@ use super::gif_file::Gif;
 use super::y4m;
 use crate::image::{ImageU8, Size};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
@@ -50,7 +50,8 @@ impl Film {
     /// is written before the first frame.
     ///
     /// # Errors
-    /// The extension or the rate cannot be used, or ffmpeg is needed and cannot be started.
+    /// The extension or the rate cannot be used, the file exists, or ffmpeg is needed and cannot be
+    /// started.
     pub fn create(path: &Path, rate_hz: f64) -> Result<Self, FilmError> {
         if !(0.1..=1000.0).contains(&rate_hz) {
             return Err(FilmError::Rate(rate_hz));
@@ -58,6 +59,10 @@ impl Film {
         let kind = extension(path);
         if !BY_FFMPEG.contains(&kind.as_str()) && kind != "y4m" && kind != "gif" {
             return Err(FilmError::Kind(path.to_owned()));
+        }
+        // A film takes long to make: another one is not replaced by mistake.
+        if path.symlink_metadata().is_ok() {
+            return Err(FilmError::Exists(path.to_owned()));
         }
         if BY_FFMPEG.contains(&kind.as_str()) {
             // At once, not after the first pictures were restored.
@@ -122,7 +127,10 @@ impl Film {
             // The trailer is written when the encoder is dropped.
             Writer::Gif(gif) => drop(gif),
         }
-        file.persist(&path).map_err(|e| io(e.error))?;
+        file.persist_noclobber(&path).map_err(|e| match e.error.kind() {
+            ErrorKind::AlreadyExists => FilmError::Exists(path.clone()),
+            _ => io(e.error),
+        })?;
         Ok(FilmSummary { frames, size, seconds })
     }
 }
@@ -205,6 +213,13 @@ mod tests {
         assert!(other.to_string().contains("16x16 pixels in a film of 16x12"), "{other}");
         drop(film);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut late = Film::create(&path, 25.0).unwrap();
+        late.add(&ImageU8::filled(true, Size::new(16, 12), 1)).unwrap();
+        std::fs::write(&path, "another").unwrap();
+        assert!(matches!(late.finish(), Err(FilmError::Exists(_))));
+        assert!(matches!(Film::create(&path, 25.0), Err(FilmError::Exists(_))));
+        assert_eq!(std::fs::read(&path).unwrap(), b"another");
+        std::fs::remove_file(&path).unwrap();
         let empty = Film::create(&path, 25.0).unwrap().finish();
         assert!(matches!(empty, Err(FilmError::Empty(_))));
         assert!(matches!(Film::create(Path::new("a.png"), 25.0), Err(FilmError::Kind(_))));

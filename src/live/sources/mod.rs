@@ -69,18 +69,16 @@ impl SourceName {
     /// The path, if it is a recording.
     pub fn recording(&self) -> Option<&Path> {
         let argument = self.argument().filter(|_| self.kind().name == replay::KIND.name)?;
-        let split = argument.to_str().and_then(|text| replay::split(text).ok());
-        Some(split.map_or(Path::new(argument), |(path, _)| path))
+        Some(replay::split(argument).map_or(Path::new(argument), |(path, _)| path))
     }
 
-    /// Sets the exposure time of frames that state none, if it is a recording.
-    pub fn with_exposure_us(self, exposure_us: i64) -> Self {
-        if self.recording().is_none() {
-            return self;
-        }
+    /// With the exposure time of frames that state none; `None` if it is not a recording, whose
+    /// frames always state it or are controlled.
+    pub fn with_exposure_us(&self, exposure_us: i64) -> Option<Self> {
+        self.recording()?;
         let mut argument = self.argument().unwrap_or_default().to_owned();
         argument.push(format!(",exposure_us={exposure_us}"));
-        Self::new(self.kind(), Some(argument))
+        Some(Self::new(self.kind(), Some(argument)))
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::CameraChoice;
 use super::super::source_kind::{OpenError, Playback, SourceKind};
 use crate::camera::StreamSettings;
 use crate::sequence::replay::{Replay, ReplayOptions, ReplaySettings};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,15 +18,12 @@ pub(super) static KIND: SourceKind = SourceKind {
     spellings: "replay:PATH, replay:PATH,camera=NAME",
     has_events: true,
     check: |argument| match argument {
-        Some(argument) => split(argument).map(|_| Some(argument.to_owned())),
+        Some(argument) => split(argument.as_ref()).map(|_| Some(argument.to_owned())),
         None => Err("name the recording: replay:PATH".to_owned()),
     },
     open: |request| {
         let argument = request.name.argument().unwrap_or_default();
-        let (path, options) = match argument.to_str().map(split) {
-            Some(split) => split.map_err(OpenError::Argument)?,
-            None => (Path::new(argument), ReplayOptions::default()),
-        };
+        let (path, options) = split(argument).map_err(OpenError::Argument)?;
         if !path.exists() {
             return Err(OpenError::Missing(path.to_owned()));
         }
@@ -50,10 +48,9 @@ pub(super) static KIND: SourceKind = SourceKind {
 
 /// Splits `PATH,camera=NAME,...` into the path and the options. If there is a file with all of that
 /// as its name, all of it is the path.
-pub(super) fn split(argument: &str) -> Result<(&Path, ReplayOptions), String> {
+pub(super) fn split(argument: &OsStr) -> Result<(&Path, ReplayOptions), String> {
     if Path::new(argument).exists() {
         return Ok((Path::new(argument), ReplayOptions::default()));
     }
-    let (path, options) = ReplayOptions::split(argument)?;
-    Ok((Path::new(path), options))
+    ReplayOptions::split(argument)
 }

@@ -11,7 +11,7 @@ use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_table::guess_unit;
 use crate::event::Event;
-use crate::formats::limits::MAX_EVENTS;
+use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,7 @@ impl EfNet {
         let frames: Vec<_> = ordered(infos, &mut skipped).into_iter().map(|(f, _)| f).collect();
         let stored = picture(&file.array(&format!("images/{first}"))?, options.bgr);
         let stored = stored.map_err(|why| bad(&format!("images/{first}: {why}")))?.size();
+        check_image(stored).map_err(|e| bad(&format!("images/{first}: {e}")))?;
         let sensor = options.sensor.or_else(|| sensor(&file, stored)).unwrap_or(stored);
         let smaller = |a: usize, b: usize| if a > b && a < b + b / 8 { b } else { a };
         let picture =
@@ -239,8 +240,8 @@ impl ForeignRecording for EfNet {
             let (x, y) = (x.round(), y.round());
             let within = (0.0..self.sensor.width as f64).contains(&x)
                 && (0.0..self.sensor.height as f64).contains(&y);
-            if within && t.is_finite() {
-                let t_us = self.us(*t);
+            let t_us = self.us(*t);
+            if within && t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us) {
                 events.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
             } else {
                 self.outside += 1;

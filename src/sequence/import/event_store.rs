@@ -2,6 +2,7 @@
 
 use super::options::ImportOptions;
 use crate::event::Event;
+use crate::formats::limits::MAX_TIME_US;
 use crate::image::Size;
 
 /// All events of a recording, in order of time, within the sensor.
@@ -14,11 +15,15 @@ pub(super) struct EventStore {
 }
 
 impl EventStore {
-    /// Sorts the events and removes those beyond the sensor. Both are counted.
+    /// Sorts the events and removes those beyond the sensor or any clock. All are counted.
     pub(super) fn new(mut events: Vec<Event>, sensor: Size, options: &ImportOptions) -> Self {
         let read = events.len();
         events.retain(|e| usize::from(e.x) < sensor.width && usize::from(e.y) < sensor.height);
         let outside = read - events.len();
+        let times_us = -MAX_TIME_US..=MAX_TIME_US;
+        let within = events.len();
+        events.retain(|e| times_us.contains(&e.t_us));
+        let unreadable = within - events.len();
         let disordered =
             events.iter().zip(events.iter().skip(1)).filter(|(a, b)| b.t_us < a.t_us).count();
         if disordered > 0 {
@@ -27,12 +32,12 @@ impl EventStore {
         for event in &mut events {
             event.t_us = event.t_us.saturating_add(options.event_offset_us);
         }
-        Self { events, outside, disordered, unreadable: 0 }
+        Self { events, outside, disordered, unreadable }
     }
 
     /// Adds events that were read but are no events to the counts.
     pub(super) fn unreadable(mut self, count: usize) -> Self {
-        self.unreadable = count;
+        self.unreadable = self.unreadable.saturating_add(count);
         self
     }
 
@@ -50,7 +55,7 @@ impl EventStore {
     pub(super) fn skipped(&self, name: &str) -> Vec<String> {
         let counts = [
             (self.outside, "events lie beyond the sensor"),
-            (self.unreadable, "events are not numbers or pixels"),
+            (self.unreadable, "events are not numbers or pixels, or of a damaged time"),
         ];
         let counts = counts.iter().filter(|(n, _)| *n > 0);
         counts.map(|(n, what)| format!("{name}: {n} {what}")).collect()

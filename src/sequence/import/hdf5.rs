@@ -1,6 +1,8 @@
 //! Numbers from HDF5 files, of whatever type they are stored in.
 
 use super::error::ImportError;
+use crate::formats::input;
+use crate::formats::limits::MAX_IMAGE_PIXELS;
 use hdf5_reader::error::Error;
 use hdf5_reader::{
     ByteOrder, Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Largest array that is read at once, in bytes in the file: the times of 2^26 events.
 const MAX_READ: usize = 1 << 29;
 /// Largest picture, in samples: 4096x4096 in colour.
-const MAX_SAMPLES: u64 = 3 << 24;
+const MAX_SAMPLES: u64 = 3 * MAX_IMAGE_PIXELS as u64;
 
 /// A number of any stored type, in double precision.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +74,8 @@ pub(super) struct Values {
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
-        let io = |cause| ImportError::io(path, cause);
-        if !std::fs::metadata(path).map_err(io)?.is_file() {
-            return Err(ImportError::content(path, "not a regular file"));
-        }
+        // The library opens it by its path, also what is no file.
+        input::open(path).map_err(|cause| ImportError::io(path, cause))?;
         let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
         let file = Hdf5File::open_with_options(path, options);
         let file =

@@ -119,7 +119,8 @@ impl HighRev {
                 sensor = Some(sensor_of(path, size, None, &first, options, &mut remarks)?);
             }
             let offset = options.event_offset_us;
-            let exposure_us = [start + offset, last + offset + 1];
+            let [start, last] = [start, last].map(|t| t.saturating_add(offset));
+            let exposure_us = [start, last.saturating_add(1)];
             let sharp = path.join("sharp").join(picture.file_name().unwrap_or_default());
             found.push((
                 FrameInfo { name: stem, exposure_us },

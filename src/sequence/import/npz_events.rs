@@ -43,6 +43,12 @@ impl NpzEvents {
         Ok(Self { columns })
     }
 
+    /// Number of events, usable or not.
+    pub(crate) fn count(&self) -> usize {
+        let [_, _, t, _] = &self.columns;
+        t.len()
+    }
+
     /// The largest coordinates.
     pub(crate) fn extent(&self) -> [f64; 2] {
         let [x, y, ..] = &self.columns;

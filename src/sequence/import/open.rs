@@ -5,16 +5,13 @@ use super::error::ImportError;
 use super::highrev::{self, HighRev};
 use super::options::ImportOptions;
 use super::recording::ForeignRecording;
-use super::ros::{self, RosRecording};
+use super::ros::RosRecording;
 use super::{folder, time_lens};
-use std::io::Read;
+use crate::formats::file_kind::FileKind;
 use std::path::{Path, PathBuf};
 
 /// How deep folders of recordings are searched.
 const DEPTH: usize = 3;
-
-/// First bytes of HDF5 files.
-const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// The format of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,12 +118,9 @@ fn formats(path: &Path) -> Vec<Format> {
             _ => Vec::new(),
         };
     }
-    let mut first = Vec::new();
-    let file = std::fs::File::open(path).ok().filter(|_| path.is_file());
-    let _ = file.map(|f| f.take(HDF5.len() as u64).read_to_end(&mut first));
-    match (first == HDF5, ros::is(path)) {
-        (true, _) => vec![Format::EfNet],
-        (false, true) => vec![Format::Ros],
+    match FileKind::of_file(path) {
+        Ok(FileKind::Hdf5) => vec![Format::EfNet],
+        Ok(FileKind::Rosbag | FileKind::Mcap) => vec![Format::Ros],
         _ => Vec::new(),
     }
 }

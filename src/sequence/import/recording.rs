@@ -2,6 +2,7 @@
 
 use super::error::ImportError;
 use crate::event::Event;
+use crate::formats::limits::MAX_TIME_US;
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 
@@ -56,7 +57,8 @@ pub trait ForeignRecording: Send {
     fn event_range_us(&self) -> Option<[i64; 2]>;
 }
 
-/// Sorts frames by time, and leaves out those that overlap with their predecessor.
+/// Sorts frames by time, and leaves out those that overlap with their predecessor, and those whose
+/// time is beyond any clock's.
 pub(super) fn ordered(
     mut frames: Vec<(FrameInfo, usize)>,
     skipped: &mut Vec<String>,
@@ -65,16 +67,20 @@ pub(super) fn ordered(
     let mut end_us = i64::MIN;
     frames.retain(|(frame, _)| {
         let [start, end] = frame.exposure_us;
+        if start < -MAX_TIME_US || end > MAX_TIME_US {
+            skipped.push(format!("{}: its time, {start} us, is damaged", frame.name));
+            return false;
+        }
         if start >= end {
             skipped.push(format!(
                 "{}: its exposure ends {} us before its start",
                 frame.name,
-                start - end
+                start.saturating_sub(end)
             ));
             return false;
         }
         if start < end_us {
-            let by = end_us - start;
+            let by = end_us.saturating_sub(start);
             skipped.push(format!(
                 "{}: its exposure overlaps with the previous one by {by} us",
                 frame.name

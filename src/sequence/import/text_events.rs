@@ -4,6 +4,7 @@ use super::error::ImportError;
 use super::options::{ImportOptions, TimeUnit};
 use super::text_table::{Number, Table, guess_unit, unit_in_name};
 use crate::event::Event;
+use crate::formats::limits::MAX_SEQUENCE_EVENTS;
 use crate::image::Size;
 use std::path::Path;
 
@@ -48,6 +49,10 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         match event(&row, columns.at, unit) {
             Some(event) => events.push(event),
             None => unreadable += 1,
+        }
+        if events.len() > MAX_SEQUENCE_EVENTS {
+            let what = format!("more than {MAX_SEQUENCE_EVENTS} events: split the sequence");
+            return Err(ImportError::content(path, what));
         }
     }
     if events.is_empty() {

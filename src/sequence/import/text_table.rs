@@ -3,8 +3,10 @@
 
 use super::error::ImportError;
 use super::options::TimeUnit;
+use crate::formats::input;
+use crate::formats::limits::MAX_LINE_BYTES;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Lines from which the format of a file is guessed.
@@ -85,21 +87,50 @@ pub(super) struct Table {
     /// The first rows.
     pub(super) sample: Vec<Vec<String>>,
     separator: Option<char>,
-    lines: Lines<BufReader<File>>,
+    lines: Lines,
     sent: usize,
+}
+
+/// The lines of a file, none of them longer than [`MAX_LINE_BYTES`].
+struct Lines {
+    file: BufReader<File>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, ImportError> {
+        let file = input::open(path).map_err(|e| ImportError::io(path, e))?;
+        Ok(Self { file: BufReader::with_capacity(1 << 18, file), line: Vec::new() })
+    }
+
+    /// The next line without blanks at its ends; `None` at the end. Bytes that are not UTF-8 are
+    /// replaced: a number has none.
+    fn next(&mut self, path: &Path) -> Result<Option<String>, ImportError> {
+        self.line.clear();
+        let mut part = self.file.by_ref().take(MAX_LINE_BYTES);
+        let length = part.read_until(b'\n', &mut self.line);
+        if length.map_err(|e| ImportError::io(path, e))? == 0 {
+            return Ok(None);
+        }
+        if self.line.len() as u64 == MAX_LINE_BYTES && !self.line.ends_with(b"\n") {
+            let what =
+                format!("a line of more than {MAX_LINE_BYTES} bytes: not a table of numbers");
+            return Err(ImportError::content(path, what));
+        }
+        Ok(Some(String::from_utf8_lossy(&self.line).trim().to_owned()))
+    }
 }
 
 impl Table {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
-        let file = File::open(path).map_err(|e| ImportError::io(path, e))?;
-        if !file.metadata().map_err(|e| ImportError::io(path, e))?.is_file() {
-            return Err(ImportError::content(path, "not a regular file"));
+        let head = input::head(path, 2).map_err(|e| ImportError::io(path, e))?;
+        if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| head == mark) {
+            return Err(ImportError::content(path, "the text is UTF-16: save the file as UTF-8"));
         }
-        let mut lines = BufReader::with_capacity(1 << 18, file).lines();
+        let mut lines = Lines::open(path)?;
         let (mut raw, mut comment) = (Vec::new(), None);
         while raw.len() < SAMPLE {
-            let Some(line) = lines.next() else { break };
-            let line = line.map_err(|e| ImportError::io(path, e))?;
+            let Some(line) = lines.next(path)? else { break };
             let text = line.trim_start_matches('\u{feff}').trim();
             match text.strip_prefix(['#', '%']) {
                 Some(text) if raw.is_empty() => comment = Some(text.trim().to_owned()),
@@ -146,11 +177,9 @@ impl Table {
             self.sent += 1;
             return Ok(Some(row.clone()));
         }
-        for line in self.lines.by_ref() {
-            let line = line.map_err(|e| ImportError::io(path, e))?;
-            let line = line.trim();
+        while let Some(line) = self.lines.next(path)? {
             if !line.is_empty() && !line.starts_with(['#', '%']) {
-                return Ok(Some(split(line, self.separator)));
+                return Ok(Some(split(&line, self.separator)));
             }
         }
         Ok(None)
@@ -206,6 +235,14 @@ mod tests {
         let named = open("\"T_us\", X ,y,P\r\n1,2,3,1\r\n\r\n4,5,6,0\r\n");
         assert_eq!(named.names.unwrap(), ["t_us", "x", "y", "p"]);
         assert_eq!(named.sample.len(), 2);
+        let foreign = folder.path().join("latin1.csv");
+        std::fs::write(&foreign, b"# Gr\xf6\xdfe\nt,x,y,p\n1,2,3,1\n").unwrap();
+        assert_eq!(Table::open(&foreign).unwrap().sample.len(), 1);
+        std::fs::write(&foreign, vec![b'1'; 1 << 17]).unwrap();
+        let error = Table::open(&foreign).err().unwrap().to_string();
+        assert!(error.contains("latin1.csv") && error.contains("65536 bytes"), "{error}");
+        std::fs::write(&foreign, [0xff, 0xfe, b't', 0]).unwrap();
+        assert!(Table::open(&foreign).err().unwrap().to_string().contains("UTF-16"));
         let commented = open("# file of events\n# t x y p\n1 2 3 1\n");
         assert_eq!(commented.names.unwrap(), ["t", "x", "y", "p"]);
     }

@@ -3,6 +3,7 @@
 use super::error::ImportError;
 use super::options::{ImportOptions, TimeUnit};
 use super::text_table::{Number, Table, guess_unit, unit_in_name};
+use crate::formats::limits::MAX_SEQUENCE_FRAMES;
 use std::path::Path;
 
 /// What a line has about a frame.
@@ -64,6 +65,11 @@ pub(super) fn read(
     };
     let mut times = Vec::new();
     while let Some(row) = table.row(path)? {
+        if times.len() == MAX_SEQUENCE_FRAMES {
+            let what =
+                format!("times of more than {MAX_SEQUENCE_FRAMES} frames: split the sequence");
+            return Err(ImportError::content(path, what));
+        }
         let bad = || {
             let what = format!("line of frame {}: {:?} is not a time", times.len(), row.join(" "));
             ImportError::content(path, what)

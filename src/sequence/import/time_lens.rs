@@ -11,6 +11,7 @@ use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::{Parts, PictureSequence};
 use super::text_times;
 use crate::event::Event;
+use crate::formats::limits::MAX_SEQUENCE_EVENTS;
 use crate::formats::pictures::{pictures, read_picture};
 use crate::image::Size;
 use std::path::{Path, PathBuf};
@@ -68,9 +69,15 @@ pub(crate) fn read_events(
     sensor: Size,
     options: &ImportOptions,
 ) -> Result<(Vec<Event>, usize, Option<String>), ImportError> {
-    let mut files = Vec::new();
+    let (mut files, mut count) = (Vec::new(), 0);
     for file in npz_files(folder)? {
-        files.push(NpzEvents::read(&file)?);
+        let read = NpzEvents::read(&file)?;
+        count += read.count();
+        if count > MAX_SEQUENCE_EVENTS {
+            let what = format!("more than {MAX_SEQUENCE_EVENTS} events: split the sequence");
+            return Err(ImportError::content(folder, what));
+        }
+        files.push(read);
     }
     let reach = files
         .iter()

@@ -2,8 +2,10 @@
 //! open.
 
 use crate::image::Size;
+use std::ffi::OsStr;
+use std::path::Path;
 
-/// What the user states about a recording. Options that a format has no use for are ignored.
+/// What the user states about a recording. Options that a format has no use for are an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayOptions {
     /// Name of the camera to play, or a part of the name, where there are several.
@@ -25,16 +27,37 @@ impl ReplayOptions {
     ///
     /// # Errors
     /// A value cannot be used: what is expected.
-    pub fn split(argument: &str) -> Result<(&str, Self), String> {
-        let (mut path, mut options) = (argument, Self::default());
-        while let Some((before, last)) = path.rsplit_once(',') {
-            let Some((key, value)) = last.split_once('=') else { break };
+    pub fn split(argument: &OsStr) -> Result<(&Path, Self), String> {
+        let (bytes, mut options) = (argument.as_encoded_bytes(), Self::default());
+        let mut end = bytes.len();
+        while let Some(comma) = bytes.get(..end).and_then(|b| b.iter().rposition(|b| *b == b',')) {
+            let last = bytes.get(comma + 1..end).and_then(|b| std::str::from_utf8(b).ok());
+            let Some((key, value)) = last.and_then(|text| text.split_once('=')) else { break };
             if !options.set(key, value)? {
                 break;
             }
-            path = before;
+            end = comma;
         }
-        Ok((path, options))
+        Ok((start_of(argument, end), options))
+    }
+
+    /// Refuses the options that a format has no use for: all but these.
+    ///
+    /// # Errors
+    /// One of them is given; the text names it.
+    pub(super) fn refuse_but(&self, used: &[&str]) -> Result<(), String> {
+        let given = [
+            ("camera", self.camera.is_some()),
+            ("exposure_us", self.exposure_us.is_some()),
+            ("sensor", self.sensor.is_some()),
+            ("bits", self.bits.is_some()),
+        ];
+        match given.iter().find(|(name, given)| *given && !used.contains(name)) {
+            Some((name, _)) => {
+                Err(format!("{name}= has no effect on a recording of this format: leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Sets an option by its name; `false` if there is none of that name.
@@ -64,6 +87,22 @@ impl ReplayOptions {
     }
 }
 
+/// The part of a path before a comma.
+fn start_of(path: &OsStr, end: usize) -> &Path {
+    if let Some(start) = path.to_str().and_then(|text| text.get(..end)) {
+        return Path::new(start);
+    }
+    // A path need not be text.
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        if let Some(start) = path.as_bytes().get(..end) {
+            return Path::new(OsStr::from_bytes(start));
+        }
+    }
+    Path::new(path)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
@@ -72,17 +111,28 @@ mod tests {
 
     #[test]
     fn options_are_split_from_the_path_and_other_commas_are_not() {
-        let split = |text: &'static str| ReplayOptions::split(text).unwrap();
-        assert_eq!(split("a,b=c/x.aedat4"), ("a,b=c/x.aedat4", ReplayOptions::default()));
+        let split = |text: &'static str| ReplayOptions::split(text.as_ref()).unwrap();
+        let plain = (Path::new("a,b=c/x.aedat4"), ReplayOptions::default());
+        assert_eq!(split("a,b=c/x.aedat4"), plain);
         let (path, options) = split("a,b/x.aedat4,camera=DAVIS346_1,exposure_us=9000");
-        assert_eq!(path, "a,b/x.aedat4");
+        assert_eq!(path, Path::new("a,b/x.aedat4"));
         assert_eq!(options.camera.as_deref(), Some("DAVIS346_1"));
         assert_eq!((options.exposure_us, options.sensor), (Some(9000), None));
         let (_, options) = split("x,sensor=346x260,bits=12");
         assert_eq!((options.sensor, options.bits), (Some(Size::new(346, 260)), Some(12)));
         for bad in ["x,camera=", "x,exposure_us=0", "x,exposure_us=1s", "x,sensor=346", "x,bits=7"]
         {
-            assert!(ReplayOptions::split(bad).is_err(), "{bad}");
+            assert!(ReplayOptions::split(bad.as_ref()).is_err(), "{bad}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn options_follow_a_path_that_is_no_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let argument = OsStr::from_bytes(b"b\xfcro.aedat4,exposure_us=9000");
+        let (path, options) = ReplayOptions::split(argument).unwrap();
+        assert_eq!(path.as_os_str().as_bytes(), b"b\xfcro.aedat4");
+        assert_eq!(options.exposure_us, Some(9000));
     }
 }

@@ -170,7 +170,9 @@ impl Player {
 
     /// Why a recording gave no frame although all of it was read.
     fn no_frame(&self) -> DeviceError {
-        let skipped = self.tape.skipped().first().map(|(name, why)| format!("{name}: {why}"));
+        let skipped = self.tape.skipped().first().map(|(name, why)| {
+            if self.path.ends_with(name.as_str()) { why.clone() } else { format!("{name}: {why}") }
+        });
         // The newest warning is about the frames that were read last.
         let why = match skipped.or_else(|| self.tape.warnings().last().cloned()) {
             Some(reason) => format!("no frame of it can be used: {reason}"),

@@ -1,5 +1,6 @@
 //! The interface of files that hold ROS messages.
 
+use crate::formats::input;
 use crate::sequence::import::error::ImportError;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -7,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Largest part of a file that is unpacked at once: far more than writers put into a chunk.
 pub(super) const MAX_CHUNK: u64 = 1 << 29;
+
+/// Bytes that a file of any size may unpack to, and those per byte of the file.
+const UNPACKED: (u64, u64) = (1 << 30, 1000);
 
 /// A topic of messages of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,18 +53,18 @@ pub(super) struct Input {
     pub(super) path: PathBuf,
     file: BufReader<File>,
     pub(super) length: u64,
+    /// How much of it may still be unpacked by a scan.
+    may_unpack: u64,
 }
 
 impl Input {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         let io = |e| ImportError::io(path, e);
-        let file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
-            return Err(ImportError::content(path, "not a regular file"));
-        }
+        let file = input::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
         let file = BufReader::with_capacity(1 << 16, file);
-        Ok(Self { path: path.to_owned(), file, length: metadata.len() })
+        let may_unpack = UNPACKED.0.saturating_add(length.saturating_mul(UNPACKED.1));
+        Ok(Self { path: path.to_owned(), file, length, may_unpack })
     }
 
     /// Bytes of the file; `None` if it ends before them.
@@ -68,12 +72,24 @@ impl Input {
         if at.checked_add(length).is_none_or(|end| end > self.length) {
             return Ok(None);
         }
+        if length > MAX_CHUNK {
+            return Err(self.bad(format!("a record of {length} bytes, more than any writer makes")));
+        }
         let path = self.path.clone();
         let io = |e| ImportError::io(&path, e);
         self.file.seek(SeekFrom::Start(at)).map_err(io)?;
         let mut bytes = Vec::new();
         self.file.by_ref().take(length).read_to_end(&mut bytes).map_err(io)?;
         Ok((bytes.len() as u64 == length).then_some(bytes))
+    }
+
+    /// Counts bytes that a scan has unpacked.
+    pub(super) fn unpacked(&mut self, bytes: usize) -> Result<(), ImportError> {
+        match self.may_unpack.checked_sub(bytes as u64) {
+            Some(left) => self.may_unpack = left,
+            None => return Err(self.bad("it unpacks to more than a recording of its size does")),
+        }
+        Ok(())
     }
 
     pub(super) fn bad(&self, why: impl Into<String>) -> ImportError {
@@ -102,4 +118,26 @@ pub(super) fn unpack(compression: &str, packed: Vec<u8>, size: u64) -> Result<Ve
         return Err(format!("a chunk unpacks to {} bytes instead of {size}", out.len()));
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn reading_and_unpacking_are_bounded_by_the_size_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bag");
+        std::fs::write(&path, [0; 100]).unwrap();
+        let mut input = Input::open(&path).unwrap();
+        assert_eq!(input.read(90, 10).unwrap(), Some(vec![0; 10]));
+        assert_eq!(input.read(90, 11).unwrap(), None);
+        assert_eq!(input.read(u64::MAX, 2).unwrap(), None);
+        input.unpacked(1 << 30).unwrap();
+        let error = input.unpacked(1 << 20).unwrap_err().to_string();
+        assert!(error.contains("a.bag") && error.contains("unpacks to more"), "{error}");
+        assert!(Input::open(folder.path()).is_err());
+    }
 }

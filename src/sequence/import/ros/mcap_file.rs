@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// The first bytes of a file.
-pub(super) const MAGIC: &[u8] = mcap::MAGIC;
+const MAGIC: &[u8] = mcap::MAGIC;
 
 /// Bytes before a record: its kind and its length.
 const HEAD: u64 = 9;
@@ -112,6 +112,7 @@ impl Container for McapFile {
             }
             if kind == CHUNK {
                 let bytes = self.unpacked(&body)?;
+                self.input.unpacked(bytes.len())?;
                 let mut inner = 0;
                 while let Some(rest) = bytes.get(inner..).filter(|rest| !rest.is_empty()) {
                     let damaged = || self.input.bad("a damaged record");

@@ -4,7 +4,10 @@
 use super::packet::Decoder;
 use super::wire::{Bad, Wire};
 use crate::event::Event;
+use crate::formats::limits::check_image;
+use crate::formats::pictures::decode;
 use crate::image::{ImageU8, Size};
+use std::io::Cursor;
 
 /// What a message holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +56,7 @@ pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> 
     let mut wire = Wire::new(bytes, cdr)?;
     wire.header_us()?;
     wire.string()?;
-    let picture = image::load_from_memory(wire.bytes()?).map_err(|e| e.to_string())?.into_rgb8();
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
-    ImageU8::from_rgb(size, picture.as_raw()).map_err(|e| e.to_string())
+    decode(Cursor::new(wire.bytes()?))
 }
 
 pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
@@ -66,6 +67,7 @@ pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
     let big_endian = wire.u8()? != 0;
     let step = wire.u32()? as usize;
     let data = wire.bytes()?;
+    check_image(Size::new(width, height)).map_err(|e| e.to_string())?;
     // Positions of blue, green and red in a pixel, its bytes, and the byte of a sample that counts.
     let (order, pixel, byte): (&[usize], usize, usize) = match encoding.as_str() {
         "mono8" | "8UC1" => (&[0], 1, 0),

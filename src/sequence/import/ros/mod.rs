@@ -9,4 +9,4 @@ mod rosbag;
 mod scan;
 mod wire;
 
-pub(super) use recording::{RosRecording, is};
+pub(super) use recording::RosRecording;

@@ -3,6 +3,7 @@
 
 use super::wire::Bad;
 use crate::event::Event;
+use crate::formats::limits::MAX_EVENTS;
 
 /// Times of EVT 3.0 have this many bits, in microseconds.
 const EVT3_BITS: u32 = 24;
@@ -35,8 +36,8 @@ impl Decoder {
         out: &mut Vec<Event>,
     ) -> Result<(), Bad> {
         match encoding {
-            "evt3" => self.evt3(data, big_endian, out),
-            "libcaer_cmp" => self.libcaer_compressed(data, base_us, big_endian, out),
+            "evt3" => self.evt3(data, big_endian, out)?,
+            "libcaer_cmp" => self.libcaer_compressed(data, base_us, big_endian, out)?,
             "mono" => pairs(data, big_endian, |bits| {
                 let t_us = base_us.saturating_add((bits & 0xffff_ffff) as i64 / 1000);
                 let (x, y) = ((bits >> 32) as u16, (bits >> 48) as u16 & 0x7fff);
@@ -57,8 +58,9 @@ impl Decoder {
         self.high.map(|high| self.wrapped_us + ((high << 12) | self.low))
     }
 
-    fn evt3(&mut self, data: &[u8], big_endian: bool, out: &mut Vec<Event>) {
+    fn evt3(&mut self, data: &[u8], big_endian: bool, out: &mut Vec<Event>) -> Result<(), Bad> {
         for word in words(data, big_endian) {
+            check_count(out)?;
             let (kind, value) = (word >> 12, word & 0xfff);
             match kind {
                 0x0 => self.y = value & 0x7ff,
@@ -86,6 +88,7 @@ impl Decoder {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// A fall by more than half the range is a wrap; smaller ones are errors of single bits.
@@ -108,10 +111,11 @@ impl Decoder {
         base_us: i64,
         big_endian: bool,
         out: &mut Vec<Event>,
-    ) {
+    ) -> Result<(), Bad> {
         // Times start anew with each packet.
         (self.low, self.high, self.wrapped_us) = (0, Some(0), base_us);
         for word in words(data, big_endian) {
+            check_count(out)?;
             let (kind, value) = (word >> 12, word & 0xfff);
             let (place, polarity) = (value & 0x7ff, value & 0x800 != 0);
             let t_us = self.time_us().unwrap_or(base_us);
@@ -131,7 +135,16 @@ impl Decoder {
                 _ => {}
             }
         }
+        Ok(())
     }
+}
+
+/// Two bytes can hold twelve events.
+fn check_count(events: &[Event]) -> Result<(), Bad> {
+    if events.len() <= MAX_EVENTS {
+        return Ok(());
+    }
+    Err(format!("more than {MAX_EVENTS} events at once"))
 }
 
 fn words(data: &[u8], big_endian: bool) -> impl Iterator<Item = u16> + '_ {

@@ -1,17 +1,18 @@
 //! Frames and events in ROS messages.
 
 use super::container::Container;
-use super::mcap_file::{self, McapFile};
+use super::mcap_file::McapFile;
 use super::messages::{self, Kind};
-use super::rosbag::{self, Bag};
+use super::rosbag::Bag;
 use super::scan::{EventMessage, FrameMessage, Scan, decode};
 use crate::event::Event;
+use crate::formats::file_kind::FileKind;
+use crate::formats::limits::{MAX_EVENTS, check_sensor};
 use crate::image::{ImageU8, Size};
 use crate::sequence::import::error::ImportError;
 use crate::sequence::import::options::ImportOptions;
 use crate::sequence::import::recording::{ForeignRecording, FrameInfo, ordered};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A bag or an MCAP file.
@@ -27,14 +28,6 @@ pub(in crate::sequence::import) struct RosRecording {
     outside: usize,
     remarks: Vec<String>,
     skipped: Vec<String>,
-}
-
-/// Whether a file is one of these, by its first bytes.
-pub(in crate::sequence::import) fn is(path: &Path) -> bool {
-    let mut first = Vec::new();
-    let file = std::fs::File::open(path).ok().filter(|_| path.is_file());
-    let _ = file.map(|f| f.take(rosbag::MAGIC.len() as u64).read_to_end(&mut first));
-    first.starts_with(rosbag::MAGIC) || first.starts_with(mcap_file::MAGIC)
 }
 
 /// The only entry, or an error that names all of them and the option that chooses.
@@ -64,12 +57,10 @@ impl RosRecording {
         path: &Path,
         options: &ImportOptions,
     ) -> Result<Self, ImportError> {
-        let mut magic = Vec::new();
-        let file = std::fs::File::open(path).map_err(|e| ImportError::io(path, e))?;
-        let _ = file.take(8).read_to_end(&mut magic);
-        let mut file: Box<dyn Container> = match magic == mcap_file::MAGIC {
-            true => Box::new(McapFile::open(path)?),
-            false => Box::new(Bag::open(path)?),
+        let kind = FileKind::of_file(path).map_err(|e| ImportError::io(path, e))?;
+        let mut file: Box<dyn Container> = match kind {
+            FileKind::Mcap => Box::new(McapFile::open(path)?),
+            _ => Box::new(Bag::open(path)?),
         };
         let (mut scan, mut unreadable) =
             (Scan::default(), BTreeMap::<String, (usize, String)>::new());
@@ -111,6 +102,7 @@ impl RosRecording {
         let frames = kept.into_iter().map(|(frame, _)| frame).collect();
         let missing = || ImportError::content(path, format!("{event_topic}: no events"));
         let sensor = options.sensor.or(events.sensor).ok_or_else(missing)?;
+        check_sensor(sensor).map_err(|e| ImportError::content(path, e.to_string()))?;
         let shift = events.shift_us.unwrap_or(0);
         if shift != 0 {
             remarks.push(format!(
@@ -184,7 +176,7 @@ impl ForeignRecording for RosRecording {
     }
 
     fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError> {
-        let (from, until) = (from_us - self.shift_us, until_us - self.shift_us);
+        let [from, until] = [from_us, until_us].map(|t| t.saturating_sub(self.shift_us));
         let mut out = Vec::new();
         for message in &self.events {
             let [first, last] = message.range_us;
@@ -206,8 +198,12 @@ impl ForeignRecording for RosRecording {
                 !new || (within && timed)
             });
             self.outside += outside;
+            if out.len() > MAX_EVENTS {
+                let what = format!("more than {MAX_EVENTS} events from {from_us} to {until_us} us");
+                return Err(ImportError::content(&self.path, what));
+            }
         }
-        out.iter_mut().for_each(|e| e.t_us += self.shift_us);
+        out.iter_mut().for_each(|e| e.t_us = e.t_us.saturating_add(self.shift_us));
         out.sort_by_key(|e| e.t_us);
         Ok(out)
     }

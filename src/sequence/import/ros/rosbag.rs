@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// The first bytes of a file.
-pub(super) const MAGIC: &[u8] = b"#ROSBAG V2.0\n";
+const MAGIC: &[u8] = b"#ROSBAG V2.0\n";
 
 /// Kinds of records.
 const MESSAGE: u8 = 2;
@@ -138,6 +138,7 @@ impl Bag {
                 }
                 Some(CHUNK) if chunk.is_none() => {
                     let unpacked = self.unpacked(&record)?;
+                    self.input.unpacked(unpacked.len())?;
                     self.records(&unpacked, Some(file_at), file_at, on)?;
                 }
                 _ => {}

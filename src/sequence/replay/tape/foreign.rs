@@ -5,8 +5,10 @@ use crate::camera::{
     DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
 };
 use crate::sequence::import::{
-    ForeignRecording, ForeignSource, ImportError, ImportOptions, check, foreign_at,
+    ForeignRecording, ForeignSource, FrameExposure, FrameInfo, ImportError, ImportOptions, check,
+    foreign_at,
 };
+use crate::sequence::replay::options::{MAX_EXPOSURE_US, ReplayOptions};
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
 use crate::time::Timestamp;
 use std::path::Path;
@@ -49,20 +51,32 @@ pub(super) struct Foreign {
 impl Foreign {
     pub(super) fn open(
         source: &ForeignSource,
+        options: &ReplayOptions,
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
-        let recording = source.open(&ImportOptions::default()).map_err(|error| match error {
-            // Playback has no such options.
+        options.refuse_but(&["exposure_us", "sensor"]).map_err(TapeError::Refused)?;
+        let stated = ImportOptions {
+            exposure: options.exposure_us.map(FrameExposure::Us),
+            sensor: options.sensor,
+            ..ImportOptions::default()
+        };
+        let recording = source.open(&stated).map_err(|error| match error {
             ImportError::Exposure(_) => TapeError::Find(
-                "the exposure time of its frames is unknown: import it with `gem-live import \
-                 --exposure-us MICROSECONDS`, and play the result"
+                "the exposure time of its frames is unknown: add --exposure-us N (microseconds)"
                     .into(),
             ),
             other => other.into(),
         })?;
         check(recording.as_ref()).map_err(TapeError::Find)?;
         let frames = recording.frames();
+        let length = |f: &&FrameInfo| f.exposure_us[1].saturating_sub(f.exposure_us[0]);
+        if let Some(long) = frames.iter().find(|f| length(f) > MAX_EXPOSURE_US) {
+            let (name, us) = (&long.name, length(&long));
+            return Err(TapeError::Find(format!(
+                "{name}: an exposure of {us} us: at most {MAX_EXPOSURE_US} us are played"
+            )));
+        }
         let origin_us = frames.first().map_or(0, |f| f.exposure_us[0]);
         let starts_us = frames.iter().map(|f| f.exposure_us[0] - origin_us).collect();
         let end_us = frames.last().map_or(0, |f| f.exposure_us[1] - origin_us);

@@ -6,6 +6,7 @@ use crate::camera::{
 };
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
+use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
 use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find};
 use crate::time::{EventClock, EventTimes, Timestamp};
@@ -46,6 +47,14 @@ pub(super) struct Pairs {
     sent: u64,
 }
 
+/// Why a file is not played of which an exposure is longer than any camera's.
+fn too_long(header: &PairHeader) -> Option<String> {
+    let length = |[start, end]: &[i64; 2]| end.saturating_sub(*start);
+    let longest_us = header.exposures_us.iter().map(length).max()?;
+    (longest_us > MAX_EXPOSURE_US)
+        .then(|| format!("an exposure of {longest_us} us: at most {MAX_EXPOSURE_US} us are played"))
+}
+
 impl Pairs {
     pub(super) fn open(
         path: &Path,
@@ -77,11 +86,17 @@ impl Pairs {
             };
             files += 1;
             match PairHeader::read(&file) {
-                Ok(header) => previous = Some(pairs.append(file, &header, previous)),
+                Ok(header) => match too_long(&header) {
+                    None => previous = Some(pairs.append(file, &header, previous)),
+                    Some(why) => pairs.skip(&file, why),
+                },
                 Err(e) => pairs.skip(&file, e.to_string()),
             }
         }
         if pairs.entries.is_empty() {
+            if let ([(_, why)], true) = (pairs.skipped.as_slice(), path.is_file()) {
+                return Err(TapeError::Refused(why.clone()));
+            }
             let why = pairs.skipped.first().map(|(name, why)| format!("{name}: {why}"));
             return Err(TapeError::Unreadable(files, why.unwrap_or_default()));
         }

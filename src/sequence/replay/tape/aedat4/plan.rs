@@ -4,16 +4,14 @@
 //! with the segment that their times belong to, wherever in the file they are.
 
 use super::geometry::MAX_TIME_US;
+use super::segments::{owners, segment_at, segments};
 use crate::formats::aedat4::{PacketKind, PacketPlace};
 use crate::sequence::replay::tape::timeline::Timeline;
+use std::collections::HashMap;
 
-/// How far a frame may lie before or after the events of its clock, in microseconds.
-const MARGIN_US: i64 = 500_000;
-/// Least step back within a packet that sets the clock back, in microseconds; smaller ones are
-/// disorder.
-pub(super) const STEP_BACK_US: i64 = 1_000;
-/// Frames of the previous clock that may follow the first events of the new one.
-const OVERDUE_FRAMES: usize = 16;
+/// How long before a frame its events are searched, in microseconds: its exposure, and the
+/// disorder of packets in a file.
+pub(super) const EVENT_MARGIN_US: i64 = 300_000;
 
 /// What a step reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,17 +44,6 @@ pub(super) struct Step {
     pub(super) segment: usize,
     /// Time of the last element, in microseconds of the segment's clock.
     pub(super) until_us: i64,
-}
-
-/// A stretch of a file with one clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Segment {
-    /// Offset of its first packet.
-    at: u64,
-    /// It begins within that packet.
-    within: bool,
-    from_us: i64,
-    until_us: i64,
 }
 
 /// A frame on the timeline.
@@ -110,6 +97,8 @@ impl Plan {
         let mut by_place: Vec<(u64, usize)> =
             frames.iter().enumerate().map(|(number, f)| (f.at, number)).collect();
         by_place.sort_unstable();
+        let within: HashMap<u64, usize> =
+            (0..).zip(&segments).filter(|(_, s)| s.within).map(|(i, s)| (s.at, i)).collect();
         let mut steps = Vec::with_capacity(places.len() + segments.len());
         for (place, owner) in places.iter().zip(&owners) {
             let what = match place.kind {
@@ -124,7 +113,7 @@ impl Plan {
                 PacketKind::Other => continue,
             };
             let step = Step { at: place.at, what, segment: *owner, until_us: place.until_us };
-            let split = segments.iter().position(|s| s.within && s.at == place.at);
+            let split = within.get(&place.at).copied();
             match (split, place.kind) {
                 (Some(second), PacketKind::Events) => {
                     let first = second.saturating_sub(1);
@@ -149,101 +138,31 @@ impl Plan {
     pub(super) fn segments(&self) -> usize {
         self.shifts_us.len()
     }
-}
 
-/// Finds where the clock of the events was set back; of the frames, if there are no events.
-fn segments(places: &[PacketPlace]) -> Vec<Segment> {
-    let has_events = places.iter().any(|p| p.kind == PacketKind::Events);
-    let kind = if has_events { PacketKind::Events } else { PacketKind::Frame };
-    let timed: Vec<&PacketPlace> = places.iter().filter(|p| p.kind == kind).collect();
-    let mut segments: Vec<Segment> = Vec::new();
-    for (i, place) in timed.iter().enumerate() {
-        let until_us = place.until_us.max(place.from_us);
-        let new = Segment { at: place.at, within: false, from_us: place.from_us, until_us };
-        match segments.last_mut() {
-            None => segments.push(Segment { at: 0, ..new }),
-            Some(now) => {
-                let newest_us = now.until_us;
-                // A packet out of order is followed by one that is newer than all others.
-                let follows = timed.get(i + 1).map(|next| next.from_us);
-                let set_back = match follows {
-                    Some(next_us) => next_us < newest_us,
-                    None => place.until_us < newest_us,
-                };
-                if place.from_us < newest_us && set_back {
-                    segments.push(new);
-                } else {
-                    now.until_us = newest_us.max(until_us);
-                }
-            }
+    /// A warning if no frame was taken while there were events.
+    pub(super) fn unrelated(&self) -> Option<String> {
+        let mut events: Option<(i64, i64)> = None;
+        for step in self.steps.iter().filter(|s| matches!(s.what, What::Events(_))) {
+            let t = step.until_us;
+            events = Some(events.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
         }
-        if kind == PacketKind::Events && place.from_us.saturating_sub(place.until_us) > STEP_BACK_US
-        {
-            // Within the packet. How far its first part reaches is not known.
-            let until_us = place.until_us;
-            segments.push(Segment { at: place.at, within: true, from_us: until_us, until_us });
+        let (first, last) = events?;
+        let near = first.saturating_sub(EVENT_MARGIN_US)..=last.saturating_add(EVENT_MARGIN_US);
+        let times = || self.frames.iter().map(|f| f.t_us);
+        let (start, end) = times().min().zip(times().max())?;
+        if times().any(|t| near.contains(&t)) {
+            return None;
         }
+        let s = |us: i64| us as f64 / 1e6;
+        Some(format!(
+            "no frame was taken while there were events: frames lie from {:.3} to {:.3} s, events from \
+             {:.3} to {:.3} s (another clock, or another unit?)",
+            s(start),
+            s(end),
+            s(first),
+            s(last)
+        ))
     }
-    if segments.is_empty() {
-        segments.push(Segment { at: 0, within: false, from_us: 0, until_us: 0 });
-    }
-    segments
-}
-
-/// The segment at an offset of the file.
-fn segment_at(segments: &[Segment], at: u64) -> usize {
-    segments.partition_point(|s| s.at <= at).saturating_sub(1)
-}
-
-/// The segment that every packet belongs to: that of its place in the file, or for a frame the one
-/// with its time.
-fn owners(places: &[PacketPlace], segments: &[Segment], numbers: &[usize]) -> Vec<usize> {
-    let mut owners = numbers.to_vec();
-    if segments.len() < 2 {
-        return owners;
-    }
-    let fits = |number: usize, t_us: i64| {
-        segments.get(number).is_some_and(|s| {
-            let from_us = s.from_us.saturating_sub(MARGIN_US);
-            (from_us..=s.until_us.saturating_add(MARGIN_US)).contains(&t_us)
-        })
-    };
-    // The frames of every segment by their place in the file, in that order.
-    let mut frames: Vec<Vec<usize>> = vec![Vec::new(); segments.len()];
-    for (i, (place, number)) in places.iter().zip(numbers).enumerate() {
-        if place.kind == PacketKind::Frame
-            && let Some(list) = frames.get_mut(*number)
-        {
-            list.push(i);
-        }
-    }
-    let time = |i: usize| places.get(i).map_or(0, |p| p.from_us);
-    for (number, list) in frames.iter().enumerate() {
-        // Frames before the first one that is earlier than its predecessor may still be of the
-        // previous clock.
-        let first = list.iter().take(OVERDUE_FRAMES);
-        let set_back = first.clone().zip(first.skip(1)).position(|(a, b)| time(*b) < time(*a));
-        for (n, i) in list.iter().enumerate() {
-            let t_us = time(*i);
-            let previous = number.checked_sub(1).filter(|p| fits(*p, t_us));
-            let overdue = set_back.is_some_and(|last| n <= last);
-            let owner = if let Some(previous) = previous.filter(|_| overdue) {
-                previous
-            } else if fits(number, t_us) {
-                number
-            } else if let Some(previous) = previous {
-                previous
-            } else if fits(number + 1, t_us) {
-                number + 1
-            } else {
-                (0..segments.len()).find(|s| fits(*s, t_us)).unwrap_or(number)
-            };
-            if let Some(entry) = owners.get_mut(*i) {
-                *entry = owner;
-            }
-        }
-    }
-    owners
 }
 
 /// Mends impossible times of packets that have a possible one too, and marks others as damaged.

@@ -24,8 +24,9 @@ pub(super) fn lacking(
         }
         (None, None) => {
             let names: Vec<&str> = listed.iter().map(|s| s.type_name.as_str()).collect();
-            let names = if names.is_empty() { "nothing known".into() } else { joined(&names) };
-            format!("neither frames nor events{of} in it, only {names}{cut}")
+            let only =
+                if names.is_empty() { String::new() } else { format!(", only {}", joined(&names)) };
+            format!("neither frames nor events{of} in it{only}{cut}")
         }
         (Some(one), None) if frames => format!(
             "no frames{of} in it, only events: a camera without an image sensor (such as a \

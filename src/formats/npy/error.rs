@@ -1,0 +1,33 @@
+//! Why bytes are no array.
+
+/// Why bytes cannot be read as an array.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NpyError {
+    /// The magic string or the header is missing.
+    #[error("not a .npy array")]
+    Magic,
+    /// The header is not a valid dictionary.
+    #[error("the header of the array is damaged")]
+    Header,
+    /// An unsupported dtype.
+    #[error("unsupported data type {0:?}")]
+    Dtype(String),
+    /// More elements than allowed.
+    #[error("the array has {found} elements, more than the allowed {limit}")]
+    TooMany {
+        /// Number of elements according to the shape.
+        found: usize,
+        /// Allowed number of elements.
+        limit: usize,
+    },
+    /// Fewer bytes than the shape requires.
+    #[error("the shape {shape:?} needs {needed} bytes, but the array has {found}")]
+    Length {
+        /// The declared shape.
+        shape: Vec<usize>,
+        /// Bytes that the shape requires.
+        needed: usize,
+        /// Bytes in the file.
+        found: usize,
+    },
+}
