@@ -20,11 +20,8 @@
 #include "cpu/emulate.h"
 #else
 #include <cuda_fp16.h>
-// A kernel's entry: `KERNEL(name, threads per block)(arguments) { ... }`, and the same with registers
-// for a number of blocks on a multiprocessor.
+// A kernel's entry: `KERNEL(name, threads per block)(arguments) { ... }`.
 #define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name
-#define KERNEL_OF(name, threads, blocks) \
-    extern "C" __global__ void __launch_bounds__(threads, blocks) name
 #define SHARED(type, name, count) __shared__ __align__(16) type name[count]
 #endif
 
@@ -83,16 +80,6 @@ INLINE void unpack8(uint4 v, float (&to)[8]) {
 
 INLINE uint4 pack8(const float (&v)[8]) {
     return make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
-}
-
-// The same pointer, of which the compiler knows nothing: what is read through it in a loop is read
-// again every time instead of being kept in registers.
-template <class T>
-INLINE const T* read_again(const T* p) {
-#ifndef CUDA_CPU
-    asm volatile("" : "+l"(p));
-#endif
-    return p;
 }
 
 // ---- tensor cores ----

@@ -6,7 +6,7 @@
 // spills and several blocks fit on a multiprocessor, and gives the small maps of the deep levels
 // enough blocks to occupy a card.
 #define CONV(name, k, cin, cout, source, post)                                        \
-    KERNEL_OF(name, 128, cout < 32 ? 1 : BLOCKS)(ConvArgs a) {                   \
+    KERNEL(name, 128)(ConvArgs a) {                                                   \
         constexpr int WN = cout < 32 ? 1 : cout / 32;                                 \
         convolve<k, cin, cout, source, post, 4, 4 / WN, WN>(a);                       \
     }

@@ -192,14 +192,6 @@ constexpr Sums sums_of(int k, int inputs) {
 #endif
 }
 
-// Blocks of 128 threads that are to fit a multiprocessor. Half sums take registers of their own, and
-// Turing's products more of them.
-#if defined GEFORCE || (defined __CUDA_ARCH__ && __CUDA_ARCH__ < 800)
-constexpr int BLOCKS = 3;
-#else
-constexpr int BLOCKS = 4;
-#endif
-
 INLINE void add_sums(float (&d)[4], const unsigned (&sums)[2]) {
     const float2 upper = __half22float2(as_half2(sums[0])), lower = __half22float2(as_half2(sums[1]));
     d[0] += upper.x, d[1] += upper.y, d[2] += lower.x, d[3] += lower.y;

@@ -190,7 +190,7 @@ INLINE void deform(const DeformArgs& a) {
                     s[m][p].upper = as_half2(at[(2 * tap + 1) * ROW]);
                     s[m][p].lower = as_half2(at[(2 * TAPS + tap) * ROW]);
                 }
-#pragma unroll
+#pragma unroll(TOGETHER > 1 ? 1 : G::GROUPS)
             for (int j = 0; j < G::GROUPS; j++) {
                 half2 v[TOGETHER][2][4];
 #pragma unroll
@@ -240,7 +240,7 @@ INLINE void deform(const DeformArgs& a) {
 }
 
 // Four warps, two rows of 16 pixels each.
-KERNEL_OF(deform5_16, 128, BLOCKS)(DeformArgs a) { deform<16, 5>(a); }
+KERNEL(deform5_16, 128)(DeformArgs a) { deform<16, 5>(a); }
 KERNEL(deform3_32, 128)(DeformArgs a) { deform<32, 3>(a); }
 KERNEL(deform3_64, 128)(DeformArgs a) { deform<64, 3>(a); }
 KERNEL(deform3_128, 128)(DeformArgs a) { deform<128, 3>(a); }

@@ -100,6 +100,9 @@ INLINE void fuse(const FuseArgs& a) {
     for (int corner = 0; corner < 4; corner++) {
         const bool low = corner / 2 == 0, left = corner % 2 == 0;
         const Corner row = *row_at(corner / 2);
+        // Zero, which the compiler does not know: it would load all weights before the loop, into so
+        // many registers that few warps fit. It does not where the loop contains an exact division.
+        const int zero = C == 32 ? row.event >> 31 & 4 : 0;
         const half *event[2], *image[2];
         float weight[2], relative[2];
 #pragma unroll
@@ -112,7 +115,7 @@ INLINE void fuse(const FuseArgs& a) {
             const float total = area[0][0] + area[0][1] + area[1][0] + area[1][1];
             const float opposite = low ? (left ? area[1][1] : area[1][0])
                                        : (left ? area[0][1] : area[0][0]);
-            weight[p] = __fdividef(opposite, total);
+            weight[p] = C < 64 ? __fdividef(opposite, total) : opposite / total;
             relative[p] = at.relative;
             event[p] = a.event + (static_cast<size_t>(row.event) * a.event_width + at.event) * C;
             image[p] = a.image + (static_cast<size_t>(row.image) * a.width + at.image) * C;
@@ -121,7 +124,7 @@ INLINE void fuse(const FuseArgs& a) {
 #pragma unroll
         for (int j = 0; j < L::GROUPS; j++) {
             const int c = j * L::GROUP + L::OWN * t;
-            if constexpr (!KEPT) position_of(position, read_again(a.position) + c);
+            if constexpr (!KEPT) position_of(position, a.position + c + zero);
 #pragma unroll
             for (int p = 0; p < 2; p++) {
                 unsigned e[L::OWN / 2], m[L::OWN / 2];
@@ -140,8 +143,7 @@ INLINE void fuse(const FuseArgs& a) {
                 }
             }
         }
-        // Held in registers, more weights would leave room for fewer warps.
-        const uint4* weights = C < 32 ? a.weights + lane : read_again(a.weights) + lane;
+        const uint4* weights = a.weights + lane + zero;
         unsigned hidden[C / 16][4];
         layer<C>(in, weights, a.bias, [&](int n, const float(&d)[2][4]) {
             as_inputs<true>(hidden[n], d[0], d[1]);

@@ -19,7 +19,6 @@
 #define KERNEL(name, threads) \
     constexpr int name##_threads = threads; \
     extern "C" void name
-#define KERNEL_OF(name, threads, blocks) KERNEL(name, threads)
 #define SHARED(type, name, count) \
     static const char name##_key = 0; \
     type* name = static_cast<type*>(cpu::shared(&name##_key, sizeof(type) * (count)))

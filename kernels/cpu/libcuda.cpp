@@ -373,15 +373,15 @@ CALL(cuStreamSynchronize, Stream* s) {
     return wait_until([=] { return s->pending.empty(); });
 }
 CALL(cuStreamWaitEvent, Stream* s, Event* e, unsigned) {
-    CHECKED(cuStreamWaitEvent);
     std::lock_guard lock(device);
     if (e->captured || s->capture) {
-        // An event of a capture brings another stream into it.
+        // An event of a capture brings another stream into it; nothing is asked of the card.
         if (!e->captured || (s->capture && s->capture != e->captured)) return CAPTURE_ISOLATION;
         s->capture = const_cast<Graph*>(e->captured);
         s->ends.insert(s->ends.end(), e->steps.begin(), e->steps.end());
         return SUCCESS;
     }
+    CHECKED(cuStreamWaitEvent);
     return give(s, Operation{{}, e, e->recorded});
 }
 CALL(cuStreamIsCapturing, Stream* s, int* state) { *state = s && s->capture; return SUCCESS; }
@@ -424,13 +424,13 @@ CALL(cuEventCreate, Event** e, unsigned) {
 }
 CALL(cuEventDestroy_v2, Event*) { return SUCCESS; }
 CALL(cuEventRecord, Event* e, Stream* s) {
-    CHECKED(cuEventRecord);
     std::lock_guard lock(device);
     e->captured = s ? s->capture : nullptr;
     if (e->captured) {
         e->steps = s->ends;
         return SUCCESS;
     }
+    CHECKED(cuEventRecord);
     const unsigned ticket = ++e->recorded;
     return give(s, [=] {
         e->happened = std::max(e->happened, ticket);

@@ -52,7 +52,7 @@ impl Session {
     fn part(&mut self, device: &Device, part: &str) -> Result<&Work, DriverError> {
         match part {
             "events" => Ok(&self.events[0]),
-            "image" => Ok(self.image(device, 0)),
+            "image" => self.image(device, 0),
             _ => self.rest(device, 0, 0, FORM),
         }
     }

@@ -37,7 +37,7 @@
 use super::Precision;
 use super::arguments::{Address, EgerHeader};
 use super::arrivals::Arrivals;
-use super::device::{Device, Memory};
+use super::device::{Device, Launch, Memory};
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
@@ -46,6 +46,8 @@ use crate::engine::{Blurry, OutputFormat, OutputRef};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result, sys};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Events that a lane has room for at first; more than any MS-RBD frame has.
@@ -132,6 +134,19 @@ impl Slot {
     }
 }
 
+/// The work of a key, captured on the work stream when it is first asked for.
+fn captured<'a, K: Eq + Hash>(
+    all: &'a mut HashMap<K, Work>,
+    key: K,
+    device: &Device,
+    launches: impl FnOnce() -> Vec<Launch>,
+) -> Result<&'a Work, DriverError> {
+    Ok(match all.entry(key) {
+        Entry::Occupied(work) => work.into_mut(),
+        Entry::Vacant(free) => free.insert(Work::capture(device, &device.work, None, launches())?),
+    })
+}
+
 impl Session {
     pub(super) fn new(
         device: &Device,
@@ -178,8 +193,8 @@ impl Session {
         let [first, second] = &mut plan.events;
         let cleared = |i: usize| shape.from_events.then_some(plan.slots[i].counts);
         let events = [
-            Work::capture(device, &device.events, cleared(0), take(first)),
-            Work::capture(device, &device.events, cleared(1), take(second)),
+            Work::capture(device, &device.events, cleared(0), take(first))?,
+            Work::capture(device, &device.events, cleared(1), take(second))?,
         ];
         let (image, finish, retired) = (HashMap::new(), HashMap::new(), Vec::new());
         Ok(Self { events, image, finish, lanes, slots, retired, plan, memory })
@@ -269,15 +284,13 @@ impl Session {
     /// Encodes the image that was sent to a lane.
     pub(super) fn encode_image(&mut self, device: &Device, lane: usize) -> Result<(), DriverError> {
         device.work.wait(&self.lanes[lane].blur_sent)?;
-        self.image(device, lane).run()
+        self.image(device, lane)?.run()
     }
 
     /// The image encoder on what was sent to a lane.
-    pub(super) fn image(&mut self, device: &Device, lane: usize) -> &Work {
+    pub(super) fn image(&mut self, device: &Device, lane: usize) -> Result<&Work, DriverError> {
         let (plan, eight_bit) = (&self.plan, self.lanes[lane].eight_bit);
-        self.image.entry((lane, eight_bit)).or_insert_with(|| {
-            Work::capture(device, &device.work, None, plan.image(lane, eight_bit))
-        })
+        captured(&mut self.image, (lane, eight_bit), device, || plan.image(lane, eight_bit))
     }
 
     /// Counts the events that were sent to a lane, for one target, and encodes them.
@@ -334,10 +347,9 @@ impl Session {
             OutputFormat::U8(_) => 0,
         };
         let (plan, eight_bit) = (&self.plan, self.lanes[lane].eight_bit);
-        Ok(self.finish.entry((slot, lane, eight_bit, form)).or_insert_with(|| {
-            let launches = plan.finish(slot, (lane, eight_bit), form, numbers);
-            Work::capture(device, &device.work, None, launches)
-        }))
+        captured(&mut self.finish, (slot, lane, eight_bit, form), device, || {
+            plan.finish(slot, (lane, eight_bit), form, numbers)
+        })
     }
 
     /// Address of the device memory for a slot's results in single precision.

@@ -24,20 +24,21 @@ pub(super) struct Graph(CudaGraph);
 unsafe impl Send for Graph {}
 
 impl Work {
-    /// Captures `launches` on `stream`, after zeroing `clear`.
+    /// Captures `launches` on `stream`, after zeroing `clear`. A driver that captures no graphs is no
+    /// failure.
     pub(super) fn capture(
         device: &Device,
         stream: &Arc<CudaStream>,
         clear: Option<(Address, usize)>,
         launches: Vec<Launch>,
-    ) -> Self {
+    ) -> Result<Self, DriverError> {
+        // One per launch and one for the beginning.
+        let event = |_| device.context().new_event(None);
+        let events = (0..=launches.len()).map(event).collect::<Result<Vec<_>, _>>()?;
         let graph = Err("nothing was captured".to_owned());
         let mut work = Self { stream: stream.clone(), clear, launches, graph };
         let record = || {
             let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-            // One event per launch and one for the beginning.
-            let event = |_| device.context().new_event(None);
-            let events = (0..=work.launches.len()).map(event).collect::<Result<Vec<_>, _>>()?;
             stream.begin_capture(mode)?;
             let ran = work.in_branches(device, &events);
             // The capture must end in any case, or the stream stays unusable.
@@ -53,7 +54,7 @@ impl Work {
         };
         // What a refused capture left behind is no failure of the work.
         let _ = device.context().check_err();
-        work
+        Ok(work)
     }
 
     /// Puts everything on the stream.
