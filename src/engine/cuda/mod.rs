@@ -31,7 +31,6 @@ use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
-use crate::image::Size;
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
 use device::Device;

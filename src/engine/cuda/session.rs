@@ -264,6 +264,7 @@ impl Session {
         staging.eight_bit =
             planes.map(|(channel, plane)| blur.write_bytes(channel, plane)).all(|done| done);
         if staging.eight_bit {
+            device.context().bind_to_thread()?;
             // SAFETY: the plan owns more memory there, and the staging is written again only after all
             // results of this lane have arrived.
             unsafe { result::memcpy_htod_async(first, bytes, device.uploads.cu_stream()) }?;

@@ -28,7 +28,6 @@ use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
-use crate::image::Size;
 use crate::network::Weights;
 use device::Device;
 use job::Job;
