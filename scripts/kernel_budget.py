@@ -16,8 +16,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-PTX = {75: "san_75", 80: "san_80", 86: "san_80_geforce", 89: "san_80_geforce", 90: "san_80",
-       120: "san_80_geforce"}
+# Machine code: architecture and PTX. That for GeForce cards adds up in half precision.
+CODE = [(75, "san_75")] + [(sm, "san_80") for sm in (80, 86, 89, 90, 120)]
+CODE += [(sm, "san_80_geforce") for sm in (86, 89, 120)]
 NO_TENSOR_CORES = ("single_", "eger_", "prior_", "voxels_", "finish_")
 # Of a multiprocessor, on every architecture; a block may have 48 KiB of shared memory.
 REGISTERS = 65536
@@ -31,8 +32,8 @@ def threads_of(ptx):
     return {kernel: int(threads) for kernel, threads in found}
 
 
-def measure(tools, folder, sm):
-    ptx, cubin = folder / f"{PTX[sm]}.ptx", folder / f"san_{sm}.cubin"
+def measure(tools, folder, sm, name):
+    ptx, cubin = folder / f"{name}.ptx", folder / f"{name}_{sm}.cubin"
     log = subprocess.run([tools / "ptxas", f"-arch=sm_{sm}", "-v", ptx, "-o", cubin], check=True,
                          capture_output=True, text=True).stderr
     rows = {}
@@ -51,7 +52,7 @@ def measure(tools, folder, sm):
         row["tensor"] = len(re.findall(r"\bHMMA\.", part))
         row["local"] = len(re.findall(r"\b(?:LDL|STL)\b", part))
         row["half sums"] = len(re.findall(r"\bHMMA\.\S+\.F16\b(?!\.F32)", part))
-    return [(kernel, sm, row) for kernel, row in rows.items()]
+    return [(kernel, f"sm_{sm} from {name}", row) for kernel, row in rows.items()]
 
 
 def registers_for(blocks, threads):
@@ -60,14 +61,14 @@ def registers_for(blocks, threads):
 
 
 def faults(rows, bounds, threads):
-    for kernel, sm, row in rows:
-        name = f"{kernel} on sm_{sm}"
+    for kernel, code, row in rows:
+        name = f"{kernel} on {code}"
         for what in ("stack", "spills", "local"):
             if row[what]:
                 yield f"{name} uses local memory ({what}: {row[what]})"
         if (row["tensor"] == 0) != kernel.startswith(NO_TENSOR_CORES):
             yield f"{name} has {row['tensor']} tensor-core instructions"
-        if row["half sums"] and PTX[sm] != "san_80_geforce":
+        if row["half sums"] and not code.endswith("geforce"):
             yield f"{name} adds up in half precision"
         if kernel not in bounds:
             yield f"{name} has no bounds: add it to the table"
@@ -88,11 +89,11 @@ def read_bounds(table):
 def main():
     tools, folder, table = map(pathlib.Path, sys.argv[1:4])
     with ThreadPoolExecutor(2) as pool:
-        parts = pool.map(lambda sm: measure(tools, folder, sm), PTX)
+        parts = pool.map(lambda code: measure(tools, folder, *code), CODE)
     rows = sorted((row for part in parts for row in part), key=lambda row: row[:2])
     if "--print" in sys.argv:
-        for kernel, sm, row in rows:
-            print(kernel, sm, *(f"{name.replace(' ', '_')}={value}" for name, value in row.items()))
+        for kernel, code, row in rows:
+            print(kernel, code, *(f"{name.replace(' ', '_')}={value}" for name, value in row.items()))
     sys.exit("\n".join(faults(rows, read_bounds(table), threads_of(folder / "san_80.ptx"))) or 0)
 
 

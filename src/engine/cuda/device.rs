@@ -116,7 +116,7 @@ impl Device {
             let context = CudaContext::new(info.ordinal)?;
             // SAFETY: this engine orders its streams by events of its own.
             unsafe { context.disable_event_tracking() };
-            let module = modules::load(&context, info.capability)?;
+            let module = modules::load(&context, info.capability, &info.name)?;
             let stream = || context.new_stream();
             let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
             let branches = [stream()?, stream()?, stream()?, stream()?];
