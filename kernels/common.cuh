@@ -39,7 +39,33 @@ constexpr float HALF_MAX = 65504.0f;
 
 INLINE float limit(float v) { return fminf(fmaxf(v, -HALF_MAX), HALF_MAX); }
 
-INLINE unsigned pack(float a, float b) { return as_word(__floats2half2_rn(limit(a), limit(b))); }
+// Two numbers as half. Ampere and newer hold both within the range in two instructions.
+INLINE half2 limited(half2 v) {
+#if __CUDA_ARCH__ >= 800 || defined CUDA_CPU
+    return __hmin2(__hmax2(v, as_half2(0xfbfffbff)), as_half2(0x7bff7bff));
+#else
+    const float2 f = __half22float2(v);
+    return __floats2half2_rn(limit(f.x), limit(f.y));
+#endif
+}
+
+INLINE unsigned pack(float a, float b) {
+#if __CUDA_ARCH__ >= 800
+    return as_word(limited(__floats2half2_rn(a, b)));
+#else
+    return as_word(__floats2half2_rn(limit(a), limit(b)));
+#endif
+}
+
+// The same of what is positive; anything else, also what is not a number, becomes zero.
+INLINE unsigned pack_relu(float a, float b) {
+#if __CUDA_ARCH__ >= 800
+    const half2 v = __hmax2(__floats2half2_rn(a, b), as_half2(0));
+    return as_word(__hmin2(v, as_half2(0x7bff7bff)));
+#else
+    return pack(fmaxf(a, 0.0f), fmaxf(b, 0.0f));
+#endif
+}
 
 // Eight half numbers as single precision.
 INLINE void unpack8(uint4 v, float (&to)[8]) {
@@ -78,6 +104,14 @@ INLINE void multiply_add(float (&d)[4], const unsigned (&a)[4], unsigned b0, uns
 #endif
 }
 
+// The same with sums in half precision, which GeForce cards add up twice as fast. Ampere and newer.
+INLINE void multiply_add(unsigned (&d)[2], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 "
+        "{%0,%1}, {%2,%3,%4,%5}, {%6,%7}, {%0,%1};"
+        : "+r"(d[0]), "+r"(d[1])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 // Four 8x8 matrices of half numbers from shared memory; lane i gives the address of row i % 8
 // of matrix i / 8, 16-byte aligned. Matrix m arrives in register a[m].
 INLINE void load_matrices(unsigned (&a)[4], const half* row) {
@@ -98,17 +132,21 @@ struct Lanes {
     static constexpr int GROUPS = C / GROUP;
 };
 
+// Sums that the lane holds of fragment `i` start at the bias of their two channels.
+template <int C>
+INLINE void start_at_bias_of(float (&d)[4], const float* bias, int i) {
+    using L = Lanes<C>;
+    const int first = i / L::TILES * L::GROUP + L::OWN * (threadIdx.x % 4) + i % L::TILES * 2;
+    const float2 own = __ldg(reinterpret_cast<const float2*>(bias + first));
+    d[0] = d[2] = own.x;
+    d[1] = d[3] = own.y;
+}
+
 // d[tile][0..4] for all C outputs starts at the bias of the lane's channels.
 template <int C>
 INLINE void start_at_bias(float (&d)[C / 8][4], const float* bias) {
-    using L = Lanes<C>;
-    const int t = threadIdx.x % 4;
 #pragma unroll
-    for (int i = 0; i < C / 8; i++) {
-        const float* own = bias + i / L::TILES * L::GROUP + L::OWN * t + i % L::TILES * 2;
-        d[i][0] = d[i][2] = __ldg(own);
-        d[i][1] = d[i][3] = __ldg(own + 1);
-    }
+    for (int i = 0; i < C / 8; i++) start_at_bias_of<C>(d[i], bias, i);
 }
 
 // Stores the lane's OWN channels of one group; `to` points at the first of them.

@@ -43,12 +43,14 @@ constexpr int window_size(int k, int rows, int channels) {
     return window(rows, k) * window(16, k) * pitch(channels);
 }
 
+// A number of 16 bits, by the bits of 2^23 + v.
+INLINE float count(unsigned v) { return __uint_as_float(0x4b000000u | v) - 8388608.0f; }
+
 INLINE uint4 counts_to_half(uint4 v) {
     const unsigned words[4] = {v.x, v.y, v.z, v.w};
     unsigned to[4];
 #pragma unroll
-    for (int i = 0; i < 4; i++)
-        to[i] = pack(static_cast<float>(words[i] & 0xffff), static_cast<float>(words[i] >> 16));
+    for (int i = 0; i < 4; i++) to[i] = pack(count(words[i] & 0xffff), count(words[i] >> 16));
     return make_uint4(to[0], to[1], to[2], to[3]);
 }
 
@@ -58,59 +60,66 @@ INLINE uint4 load8(const void* map, int channels, int width, int y, int x, int c
     return __ldg(reinterpret_cast<const uint4*>(static_cast<const half*>(map) + at));
 }
 
-INLINE uint4 mean4(uint4 a, uint4 b, uint4 c, uint4 d) {
-    float sum[8], v[8];
-    unpack8(a, sum);
-    const uint4 rest[3] = {b, c, d};
-#pragma unroll
-    for (int i = 0; i < 3; i++) {
-        unpack8(rest[i], v);
-#pragma unroll
-        for (int k = 0; k < 8; k++) sum[k] += v[k];
-    }
-#pragma unroll
-    for (int k = 0; k < 8; k++) sum[k] *= 0.25f;
-    return pack8(sum);
+INLINE half2 mean4(unsigned a, unsigned b, unsigned c, unsigned d) {
+    // A quarter is exact, and quarters add up to no more than the largest number.
+    const half2 quarter = __floats2half2_rn(0.25f, 0.25f);
+    const half2 upper = __hfma2(as_half2(b), quarter, __hmul2(as_half2(a), quarter));
+    return __hadd2(upper, __hfma2(as_half2(d), quarter, __hmul2(as_half2(c), quarter)));
 }
 
-// The bicubic weights of the four samples around an even output; those of an odd one are
-// mirrored. Output i lies at i / 2 - 1 / 4 of the input: a quarter or three quarters past one.
-INLINE float cubic(int tap) {
+INLINE uint4 mean4(uint4 a, uint4 b, uint4 c, uint4 d) {
+    return make_uint4(as_word(mean4(a.x, b.x, c.x, d.x)), as_word(mean4(a.y, b.y, c.y, d.y)),
+                      as_word(mean4(a.z, b.z, c.z, d.z)), as_word(mean4(a.w, b.w, c.w, d.w)));
+}
+
+// The bicubic weights of the four samples around an even output, exact in half precision; those of
+// an odd one are mirrored. Output i lies at i / 2 - 1 / 4 of the input: a quarter or three quarters
+// past one.
+INLINE half2 cubic(int tap) {
     const float weights[4] = {-9.0f / 256, 67.0f / 256, 225.0f / 256, -27.0f / 256};
-    return weights[tap];
+    return __floats2half2_rn(weights[tap], weights[tap]);
 }
 
 // Outputs (2my - 1, 2mx - 1) to (2my, 2mx) of the upsampled map: all four read the same 16 samples.
 INLINE void upsample_quad(uint4 (&quad)[2][2], const ConvArgs& a, int channels, int my, int mx,
                           int c) {
-    float sum[2][2][8] = {};
+    half2 sum[2][2][4];
+    int column[4];
+#pragma unroll
+    for (int q = 0; q < 4; q++) column[q] = min(max(mx - 2 + q, 0), a.source_width - 1);
 #pragma unroll
     for (int r = 0; r < 4; r++) {
         const int y = min(max(my - 2 + r, 0), a.source_height - 1);
-        float across[2][8] = {};
+        half2 across[2][4];
 #pragma unroll
         for (int q = 0; q < 4; q++) {
-            const int x = min(max(mx - 2 + q, 0), a.source_width - 1);
-            float v[8];
-            unpack8(load8(a.input, channels, a.source_width, y, x, c), v);
+            const uint4 v = load8(a.input, channels, a.source_width, y, column[q], c);
+            const unsigned words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                across[0][k] += cubic(3 - q) * v[k];
-                across[1][k] += cubic(q) * v[k];
+            for (int k = 0; k < 4; k++) {
+                const half2 sample = as_half2(words[k]);
+                across[0][k] = q ? __hfma2(cubic(3 - q), sample, across[0][k])
+                                 : __hmul2(cubic(3 - q), sample);
+                across[1][k] = q ? __hfma2(cubic(q), sample, across[1][k])
+                                 : __hmul2(cubic(q), sample);
             }
         }
 #pragma unroll
         for (int i = 0; i < 2; i++)
 #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                sum[0][i][k] += cubic(3 - r) * across[i][k];
-                sum[1][i][k] += cubic(r) * across[i][k];
+            for (int k = 0; k < 4; k++) {
+                sum[0][i][k] = r ? __hfma2(cubic(3 - r), across[i][k], sum[0][i][k])
+                                 : __hmul2(cubic(3 - r), across[i][k]);
+                sum[1][i][k] = r ? __hfma2(cubic(r), across[i][k], sum[1][i][k])
+                                 : __hmul2(cubic(r), across[i][k]);
             }
     }
 #pragma unroll
     for (int j = 0; j < 2; j++)
 #pragma unroll
-        for (int i = 0; i < 2; i++) quad[j][i] = pack8(sum[j][i]);
+        for (int i = 0; i < 2; i++)
+            quad[j][i] = make_uint4(as_word(limited(sum[j][i][0])), as_word(limited(sum[j][i][1])),
+                                    as_word(limited(sum[j][i][2])), as_word(limited(sum[j][i][3])));
 }
 
 // Brings channels c0..c0+CHUNK of the window around the block's pixels into shared memory.
@@ -118,51 +127,80 @@ INLINE void upsample_quad(uint4 (&quad)[2][2], const ConvArgs& a, int channels, 
 template <int K, int CIN, int CHUNK, int ROWS, Source SOURCE, int THREADS>
 INLINE void load_window(half* tile, const ConvArgs& a, int c0, int y0, int x0) {
     constexpr int W = window(16, K), H = window(ROWS, K), VECTORS = CHUNK / 8, R = K / 2;
-    const auto put = [&](int ty, int tx, int v, uint4 value) {
-        *reinterpret_cast<uint4*>(tile + (ty * W + tx) * pitch(CHUNK) + 8 * v) = value;
-    };
+    static_assert(THREADS % VECTORS == 0, "a thread always brings the same channels");
+    const int v = threadIdx.x % VECTORS, c = c0 + 8 * v;
     const auto inside = [&](int y, int x) {
-        return y >= 0 && y < a.height && x >= 0 && x < a.width;
+        return static_cast<unsigned>(y) < static_cast<unsigned>(a.height) &&
+               static_cast<unsigned>(x) < static_cast<unsigned>(a.width);
     };
     if constexpr (SOURCE == UPSAMPLED) {
         static_assert(K == 3 && ROWS % 2 == 0, "a window starts at an odd row and column");
         for (int i = threadIdx.x; i < H / 2 * (W / 2) * VECTORS; i += THREADS) {
-            const int v = i % VECTORS, tx = i / VECTORS % (W / 2) * 2;
-            const int ty = i / VECTORS / (W / 2) * 2;
+            const int tx = i / VECTORS % (W / 2) * 2, ty = i / VECTORS / (W / 2) * 2;
             const int y = y0 - 1 + ty, x = x0 - 1 + tx;
             uint4 quad[2][2];
-            upsample_quad(quad, a, CIN, (y + 1) / 2, (x + 1) / 2, c0 + 8 * v);
+            upsample_quad(quad, a, CIN, (y + 1) / 2, (x + 1) / 2, c);
 #pragma unroll
             for (int j = 0; j < 2; j++)
 #pragma unroll
                 for (int k = 0; k < 2; k++)
-                    put(ty + j, tx + k, v,
-                        inside(y + j, x + k) ? quad[j][k] : make_uint4(0, 0, 0, 0));
+                    *reinterpret_cast<uint4*>(tile + ((ty + j) * W + tx + k) * pitch(CHUNK) + 8 * v) =
+                        inside(y + j, x + k) ? quad[j][k] : make_uint4(0, 0, 0, 0);
         }
         return;
     }
+    // Positions advance by a constant; only at the end of a row of the window by another one.
+    constexpr int STEP = THREADS / VECTORS, SCALE = SOURCE == POOLED ? 2 : 1;
+    int x = x0 - R + static_cast<int>(threadIdx.x / VECTORS % W);
+    int y = y0 - R + static_cast<int>(threadIdx.x / VECTORS / W);
+    half* to = tile + threadIdx.x / VECTORS * pitch(CHUNK) + 8 * v;
+    // In vectors of 16 bytes. May point before the map, where nothing is read.
+    const uint4* from = static_cast<const uint4*>(a.input) + c / 8 +
+                        (static_cast<ptrdiff_t>(y) * a.source_width + x) * (SCALE * CIN / 8);
+    const int row = a.source_width * (CIN / 8);
+    const int advance = SCALE * (STEP / W * row + STEP % W * (CIN / 8));
+    const int next_row = SCALE * (row - W * (CIN / 8));
+#pragma unroll 4
     for (int i = threadIdx.x; i < H * W * VECTORS; i += THREADS) {
-        const int v = i % VECTORS, tx = i / VECTORS % W, ty = i / VECTORS / W;
-        const int y = y0 - R + ty, x = x0 - R + tx, c = c0 + 8 * v, sw = a.source_width;
         uint4 value = make_uint4(0, 0, 0, 0);
         if (inside(y, x)) {
             if constexpr (SOURCE == POOLED)
-                value = mean4(load8(a.input, CIN, sw, 2 * y, 2 * x, c),
-                              load8(a.input, CIN, sw, 2 * y, 2 * x + 1, c),
-                              load8(a.input, CIN, sw, 2 * y + 1, 2 * x, c),
-                              load8(a.input, CIN, sw, 2 * y + 1, 2 * x + 1, c));
+                value = mean4(__ldg(from), __ldg(from + CIN / 8), __ldg(from + row),
+                              __ldg(from + row + CIN / 8));
             else
-                value = load8(a.input, CIN, sw, y, x, c);
+                value = __ldg(from);
             if constexpr (SOURCE == COUNTS) value = counts_to_half(value);
         }
-        put(ty, tx, v, value);
+        *reinterpret_cast<uint4*>(to) = value;
+        to += STEP * pitch(CHUNK);
+        x += STEP % W, y += STEP / W, from += advance;
+        if (x >= x0 - R + W) x -= W, y++, from += next_row;
     }
+}
+
+// How products are added up: in single precision, or those of a kernel column in half precision.
+enum Sums { SINGLE_SUMS, HALF_SUMS };
+
+// GeForce cards add up in half precision twice as fast (machine code for them is built with
+// GEFORCE). Not for layers whose inputs are counts, which have no bound, nor where a kernel column is
+// too short to be worth it.
+constexpr Sums sums_of(int k, int inputs) {
+#ifdef GEFORCE
+    return k > 1 && inputs < 96 ? HALF_SUMS : SINGLE_SUMS;
+#else
+    return SINGLE_SUMS;
+#endif
+}
+
+INLINE void add_sums(float (&d)[4], const unsigned (&sums)[2]) {
+    const float2 upper = __half22float2(as_half2(sums[0])), lower = __half22float2(as_half2(sums[1]));
+    d[0] += upper.x, d[1] += upper.y, d[2] += lower.x, d[3] += lower.y;
 }
 
 // Adds the products of one window with one chunk's weights. `row` is the warp's first row,
 // `weights` the warp's first output and the lane's share; PAIRS pairs of B fragments make all
 // outputs of the layer.
-template <int K, int CHUNK, int MT, int NT, int PAIRS>
+template <int K, int CHUNK, int MT, int NT, int PAIRS, Sums SUMS>
 INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
                             const uint4* weights) {
     constexpr int W = window(16, K);
@@ -170,18 +208,17 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
     // The row of the 8x8 matrix that this lane addresses: pixel and first input.
     const half* base = tile + (row * W + lane % 16) * pitch(CHUNK) + lane / 16 * 8;
     const auto b = [&](int step, int pair) { return __ldg(weights + (step * PAIRS + pair) * WARP); };
-    const auto multiply = [&](float(&to)[NT][4], const unsigned(&a)[4], const uint4(&w)[NT / 2]) {
+    const auto multiply = [&](auto(&to)[NT], const unsigned(&a)[4], const uint4(&w)[NT / 2]) {
 #pragma unroll
         for (int n = 0; n < NT; n += 2) {
             multiply_add(to[n], a, w[n / 2].x, w[n / 2].y);
             multiply_add(to[n + 1], a, w[n / 2].z, w[n / 2].w);
         }
     };
-#pragma unroll 1
-    for (int kx = 0; kx < K; kx++) {
+    const auto column = [&](auto(&to)[MT][NT], const half* first) {
 #pragma unroll
         for (int s = 0; s < CHUNK / 16; s++) {
-            const half* from = base + kx * pitch(CHUNK) + s * 16;
+            const half* from = first + s * 16;
             if constexpr (NT <= 4) {
                 // All kernel rows' weights at once; every window row is loaded a single time.
                 uint4 w[K][NT / 2];
@@ -195,7 +232,7 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
                     load_matrices(a, from + r * W * pitch(CHUNK));
 #pragma unroll
                     for (int ky = 0; ky < K; ky++)
-                        if (r - ky >= 0 && r - ky < MT) multiply(d[r - ky], a, w[ky]);
+                        if (r - ky >= 0 && r - ky < MT) multiply(to[r - ky], a, w[ky]);
                 }
             } else {
 #pragma unroll
@@ -207,10 +244,23 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
                     for (int m = 0; m < MT; m++) {
                         unsigned a[4];
                         load_matrices(a, from + (m + ky) * W * pitch(CHUNK));
-                        multiply(d[m], a, w);
+                        multiply(to[m], a, w);
                     }
                 }
             }
+        }
+    };
+#pragma unroll 1
+    for (int kx = 0; kx < K; kx++) {
+        if constexpr (SUMS == HALF_SUMS) {
+            unsigned sums[MT][NT][2] = {};
+            column(sums, base + kx * pitch(CHUNK));
+#pragma unroll
+            for (int m = 0; m < MT; m++)
+#pragma unroll
+                for (int n = 0; n < NT; n++) add_sums(d[m][n], sums[m][n]);
+        } else {
+            column(d, base + kx * pitch(CHUNK));
         }
         weights += CHUNK / 16 * K * PAIRS * WARP;
     }
@@ -235,7 +285,7 @@ INLINE void convolve(const ConvArgs& a) {
         if (c0 > 0) __syncthreads();
         load_window<K, CIN, CHUNK, ROWS, SOURCE, WM * WN * WARP>(tile, a, c0, y0, x0);
         __syncthreads();
-        multiply_window<K, CHUNK, MT, NT, PAIRS>(d, tile, row, weights);
+        multiply_window<K, CHUNK, MT, NT, PAIRS, sums_of(K, CIN)>(d, tile, row, weights);
         weights += K * K * CHUNK / 16 * PAIRS * WARP;
     }
     const int g = lane / 4, t = lane % 4;
@@ -254,12 +304,11 @@ INLINE void convolve(const ConvArgs& a) {
                 for (int i = 0; i < L::TILES; i++) {
                     float v0 = d[m][j * L::TILES + i][2 * half_of];
                     float v1 = d[m][j * L::TILES + i][2 * half_of + 1];
-                    if constexpr (POST != LINEAR) v0 = fmaxf(v0, 0.0f), v1 = fmaxf(v1, 0.0f);
                     if constexpr (POST == RELU_ADD) {
                         const float2 s = __half22float2(as_half2(skip[i]));
-                        v0 += s.x, v1 += s.y;
+                        v0 = fmaxf(v0, 0.0f) + s.x, v1 = fmaxf(v1, 0.0f) + s.y;
                     }
-                    words[i] = pack(v0, v1);
+                    words[i] = POST == RELU ? pack_relu(v0, v1) : pack(v0, v1);
                 }
                 store_group<PER_WARP>(a.output + at + j * 32, words);
             }

@@ -1,182 +1,241 @@
 // Modulated deformable convolution (DCNv2) with the plain convolution that gives its offsets and
 // masks: one kernel, in which neither the offsets nor the sampled columns leave the chip.
 //
-// A block takes 16 x 8 pixels. Tensor cores compute their offsets and mask logits, which go to
-// shared memory and are replaced there by what sampling needs: an address and four weights per
-// pixel and tap. A lane then samples the channels that it holds of an A fragment, so that the
-// sampled numbers are multiplied straight from registers.
+// A block takes 16 x 8 pixels, a warp two rows of 16. Tensor cores compute their offsets and mask
+// logits, which go to shared memory and are replaced there by what sampling needs: an address and
+// four weights per pixel and tap. A lane then samples the channels that it holds of an A fragment, so
+// that the sampled numbers are multiplied straight from registers. After the offsets no warp waits
+// for another one.
 #include "conv.cuh"
 
 struct DeformArgs {
-    const half* input;             // (height, width, C)
+    const half* input;             // (height, width, C), less than 4 GiB
     const uint4* offset_weights;   // as ConvArgs: published order, zeros up to 16 * pairs outputs
     const float* offset_bias;      // likewise
-    const uint4* weights;          // fragments: [tap][16 inputs][16 outputs], inputs permuted
+    const uint4* weights;          // fragments: [tap][16 inputs][16 outputs], inputs permuted; see
+                                   // Gather for 16 channels
     const float* bias;
     half* output;  // (height, width, C)
     int height, width;
 };
 
-// Where a tap is sampled: the upper left sample that lies within the map, and whether its right
-// and lower neighbours do. The weights of samples outside are zero.
-constexpr unsigned STEP_RIGHT = 1u << 31, STEP_DOWN = 1u << 30, PIXEL = STEP_DOWN - 1;
-
-struct Sample {
-    unsigned where;
-    half2 upper, lower;  // weights of left and right, times the mask
+// Where a tap is sampled along one axis: the first of two neighbours within the map, and weights of
+// both. A sample beyond the edge has weight zero, and the other one may be either of the two.
+struct Axis {
+    int first;
+    float weights[2];
+    bool inside;  // also false for an offset that is not a number
 };
 
-INLINE Sample sample_at(float sy, float sx, float logit, int height, int width) {
-    Sample out;
-    out.where = 0;
-    out.upper = out.lower = __floats2half2_rn(0.0f, 0.0f);
-    // Also false for an offset that is not a number.
-    if (!(sy > -1.0f && sy < height && sx > -1.0f && sx < width)) return out;
-    const float y0 = floorf(sy), x0 = floorf(sx), fy = sy - y0, fx = sx - x0;
-    const int y = static_cast<int>(y0), x = static_cast<int>(x0);
-    const bool up = y >= 0, down = y + 1 < height, left = x >= 0, right = x + 1 < width;
-    const float mask = 1.0f / (1.0f + expf(-logit));
-    const float wu = up ? (1.0f - fy) * mask : 0.0f, wd = down ? fy * mask : 0.0f;
-    const float wl = left ? 1.0f - fx : 0.0f, wr = right ? fx : 0.0f;
-    out.where = static_cast<unsigned>(max(y, 0) * width + max(x, 0));
-    if (up && down) out.where |= STEP_DOWN;
-    if (left && right) out.where |= STEP_RIGHT;
-    out.upper = __floats2half2_rn(wu * wl, wu * wr);
-    out.lower = __floats2half2_rn(wd * wl, wd * wr);
+INLINE Axis axis_at(float at, int size) {
+    // Sums with this constant are integers, rounded down here: the slow unit is left to the masks.
+    constexpr float INTEGER = 12582912.0f;  // 1.5 * 2^23
+    Axis out;
+    out.inside = at > -1.0f && at < static_cast<float>(size);
+    const float sum = __fadd_rd(at, INTEGER);
+    const int i = __float_as_int(sum) - __float_as_int(INTEGER);
+    const float after = at - (sum - INTEGER), before = 1.0f - after;
+    const bool low = i < 0, high = i == size - 1;
+    out.first = min(max(i, 0), max(size - 2, 0));
+    // At the upper edge the sample is the second of its pair, unless there is only one.
+    const bool second = high && size > 1;
+    out.weights[0] = low ? after : second ? 0.0f : before;
+    out.weights[1] = second ? before : low || high ? 0.0f : after;
     return out;
 }
 
-// The lane's channels of one group at one sample, weighted, added to `v`.
+// A pixel's sample of one tap: bytes from the map's start, and the weights of upper left, upper
+// right, lower left and lower right, times the mask.
+struct Sample {
+    unsigned where;
+    half2 upper, lower;
+};
+
 template <int C>
-INLINE void add_sample(half2 (&v)[Lanes<C>::OWN / 2], const half* from, half2 weight) {
-    unsigned words[Lanes<C>::OWN / 2];
-    load_group<C>(words, from);
-#pragma unroll
-    for (int i = 0; i < Lanes<C>::OWN / 2; i++) v[i] = __hfma2(weight, as_half2(words[i]), v[i]);
+INLINE Sample sample_at(float sy, float sx, float logit, int height, int width) {
+    const Axis y = axis_at(sy, height), x = axis_at(sx, width);
+    const float mask = __fdividef(1.0f, 1.0f + __expf(-logit));
+    const float upper = y.weights[0] * mask, lower = y.weights[1] * mask;
+    const half2 none = as_half2(0);
+    const bool inside = y.inside && x.inside;
+    Sample out;
+    out.where = inside ? static_cast<unsigned>(y.first * width + x.first) * (2 * C) : 0;
+    out.upper = inside ? __floats2half2_rn(upper * x.weights[0], upper * x.weights[1]) : none;
+    out.lower = inside ? __floats2half2_rn(lower * x.weights[0], lower * x.weights[1]) : none;
+    return out;
 }
+
+// Eight channels at one sample, weighted, added to `v`.
+template <bool FIRST>
+INLINE void add_sample(half2 (&v)[4], const char* from, half2 weight) {
+    const uint4 words = __ldg(reinterpret_cast<const uint4*>(from));
+    const unsigned each[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        v[i] = FIRST ? __hmul2(weight, as_half2(each[i])) : __hfma2(weight, as_half2(each[i]), v[i]);
+}
+
+// How a lane samples: 16 bytes of two pixels at a time, which are its share of two A fragments. With
+// 32 and more channels, 32 of one tap at a time. With 16, those of two taps: lanes t = 0 and 1 take
+// the first tap, 2 and 3 the second, each 8 channels; after an odd last tap comes one of weight zero.
+template <int C, int K>
+struct Gather {
+    static constexpr int TAPS = K * K;
+    static constexpr bool PAIRED = C < 32;
+    static constexpr int STEPS = PAIRED ? (TAPS + 1) / 2 : TAPS;
+    static constexpr int GROUPS = PAIRED ? 1 : C / 32;
+    static INLINE int tap(int step, int t) { return PAIRED ? min(2 * step + t / 2, TAPS - 1) : step; }
+    static INLINE int channel(int t) { return PAIRED ? 8 * (t % 2) : 8 * t; }
+};
 
 template <int C, int K>
 INLINE void deform(const DeformArgs& a) {
     using L = Lanes<C>;
-    constexpr int TAPS = K * K, ROWS = 8, MT = 2, PIXELS = ROWS * 16, CHUNK = L::GROUP;
-    constexpr int PAIRS = (3 * TAPS + 15) / 16, NT = 2 * PAIRS, STEPS = L::TILES / 2;
-    // From one output to the next; four more than a multiple of 32 keeps a warp's stores apart.
-    constexpr int ROW = PIXELS + 4;
-    constexpr int WINDOW = window_size(K, ROWS, CHUNK) / 2, PLAN = 3 * TAPS * ROW;
-    SHARED(unsigned, shared, WINDOW > PLAN ? WINDOW : PLAN);
+    using G = Gather<C, K>;
+    constexpr int TAPS = K * K, ROWS = 8, MT = 2, CHUNK = L::GROUP;
+    constexpr int PAIRS = (3 * TAPS + 15) / 16, NT = 2 * PAIRS;
+    // Rows that share their weights: both where those are many, as far as registers suffice. With few
+    // channels, and so many taps, one row's plan at a time leaves shared memory to more blocks.
+    constexpr int TOGETHER = C == 64 ? MT : 1;
+    // From one output to the next: a warp stores its sums to 32 different banks.
+    constexpr int ROW = 20;
+    constexpr int WINDOW = window_size(K, ROWS, CHUNK) / 2, PLAN = 3 * TAPS * ROW * TOGETHER;
+    SHARED(unsigned, shared, WINDOW > 4 * PLAN ? WINDOW : 4 * PLAN);
     half* tile = reinterpret_cast<half*>(shared);
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
     const int y0 = blockIdx.y * ROWS, x0 = blockIdx.x * 16;
+    float offsets[MT][NT][4];
     {
         ConvArgs conv = {};
         conv.input = a.input;
         conv.height = a.height, conv.width = a.width;
         conv.source_height = a.height, conv.source_width = a.width;
-        float d[MT][NT][4];
 #pragma unroll
-        for (int m = 0; m < MT; m++)
+        for (int n = 0; n < NT; n++) {
+            const float2 bias = __ldg(reinterpret_cast<const float2*>(a.offset_bias + 8 * n + 2 * t));
 #pragma unroll
-            for (int n = 0; n < NT; n++) {
-                d[m][n][0] = d[m][n][2] = __ldg(a.offset_bias + 8 * n + 2 * t);
-                d[m][n][1] = d[m][n][3] = __ldg(a.offset_bias + 8 * n + 2 * t + 1);
+            for (int m = 0; m < MT; m++) {
+                offsets[m][n][0] = offsets[m][n][2] = bias.x;
+                offsets[m][n][1] = offsets[m][n][3] = bias.y;
             }
+        }
         const uint4* weights = a.offset_weights + lane;
 #pragma unroll 1
         for (int c0 = 0; c0 < C; c0 += CHUNK) {
             if (c0 > 0) __syncthreads();
             load_window<K, C, CHUNK, ROWS, PLAIN, 128>(tile, conv, c0, y0, x0);
             __syncthreads();
-            multiply_window<K, CHUNK, MT, NT, PAIRS>(d, tile, warp * MT, weights);
+            multiply_window<K, CHUNK, MT, NT, PAIRS, sums_of(K, C)>(offsets, tile, warp * MT, weights);
             weights += TAPS * CHUNK / 16 * PAIRS * WARP;
         }
-        __syncthreads();  // the window's memory now holds the sums
-        float* sums = reinterpret_cast<float*>(shared);
+        __syncthreads();  // the window's memory now holds the plans
+    }
+    unsigned* plan = shared + warp * PLAN;
+    const char* input = reinterpret_cast<const char*>(a.input + G::channel(t));
+    const unsigned right = a.width > 1 ? 2 * C : 0, down = a.height > 1 ? a.width * (2 * C) : 0;
 #pragma unroll
-        for (int m = 0; m < MT; m++)
+    for (int m0 = 0; m0 < MT; m0 += TOGETHER) {
+        const int y = y0 + warp * MT + m0;
+        if (m0 > 0) __syncwarp();
+#pragma unroll
+        for (int m = 0; m < TOGETHER; m++) {
+            unsigned* mine = plan + m * (3 * TAPS * ROW);
 #pragma unroll
             for (int n = 0; n < NT; n++)
 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     const int output = 8 * n + 2 * t + i % 2;
-                    const int pixel = (warp * MT + m) * 16 + g + i / 2 * 8;
-                    if (output < 3 * TAPS) sums[output * ROW + pixel] = d[m][n][i];
+                    if (output < 3 * TAPS)
+                        mine[output * ROW + g + i / 2 * 8] = __float_as_uint(offsets[m0 + m][n][i]);
                 }
-    }
-    __syncthreads();
-    for (int i = threadIdx.x; i < TAPS * PIXELS; i += 128) {
-        const int tap = i / PIXELS, pixel = i % PIXELS;
-        unsigned* dy = shared + 2 * tap * ROW + pixel;
-        unsigned* dx = dy + ROW;
-        unsigned* mask = shared + (2 * TAPS + tap) * ROW + pixel;
-        const float sy = static_cast<float>(y0 + pixel / 16 + tap / K - K / 2) + __uint_as_float(*dy);
-        const float sx = static_cast<float>(x0 + pixel % 16 + tap % K - K / 2) + __uint_as_float(*dx);
-        const Sample s = sample_at(sy, sx, __uint_as_float(*mask), a.height, a.width);
-        *dy = s.where;
-        *dx = as_word(s.upper);
-        *mask = as_word(s.lower);
-    }
-    __syncthreads();
-#pragma unroll 1
-    for (int m = 0; m < MT; m++) {
-        const int row = warp * MT + m, y = y0 + row;
-        if (y >= a.height) continue;
-        float d[C / 8][4];
-        start_at_bias<C>(d, a.bias);
-#pragma unroll 1
-        for (int tap = 0; tap < TAPS; tap++) {
-            Sample s[2];
+        }
+        __syncwarp();
+        // One lane per pixel and every second tap.
+        const int pixel = lane % 16;
 #pragma unroll
-            for (int p = 0; p < 2; p++) {
-                const int pixel = row * 16 + g + 8 * p;
-                s[p].where = shared[2 * tap * ROW + pixel];
-                s[p].upper = as_half2(shared[(2 * tap + 1) * ROW + pixel]);
-                s[p].lower = as_half2(shared[(2 * TAPS + tap) * ROW + pixel]);
+        for (int m = 0; m < TOGETHER; m++) {
+            unsigned* mine = plan + m * (3 * TAPS * ROW) + pixel;
+            const float end = static_cast<float>(x0 + pixel - K / 2 + K);
+            float px = end - K + lane / 16, py = static_cast<float>(y + m - K / 2);
+#pragma unroll 1
+            for (int tap = lane / 16; tap < TAPS; tap += 2) {
+                unsigned* dy = mine + 2 * tap * ROW;
+                unsigned* mask = mine + (2 * TAPS + tap) * ROW;
+                const Sample s = sample_at<C>(py + __uint_as_float(dy[0]),
+                                              px + __uint_as_float(dy[ROW]),
+                                              __uint_as_float(*mask), a.height, a.width);
+                px += 2.0f;
+                if (px >= end) px -= K, py += 1.0f;
+                dy[0] = s.where;
+                dy[ROW] = as_word(s.upper);
+                *mask = as_word(s.lower);
             }
-            const uint4* weights = a.weights + tap * (C / 16) * (C / 16) * WARP + lane;
+        }
+        __syncwarp();
+        if (y >= a.height) continue;
+        float d[TOGETHER][C / 8][4];
 #pragma unroll
-            for (int j = 0; j < L::GROUPS; j++) {
-                half2 v[2][L::OWN / 2];
+        for (int m = 0; m < TOGETHER; m++) start_at_bias<C>(d[m], a.bias);
+        const uint4* weights = a.weights + lane;
+#pragma unroll 1
+        for (int step = 0; step < G::STEPS; step++) {
+            const int tap = G::tap(step, t);
+            Sample s[TOGETHER][2];
+#pragma unroll
+            for (int m = 0; m < TOGETHER; m++)
 #pragma unroll
                 for (int p = 0; p < 2; p++) {
-                    const half* at = a.input + static_cast<size_t>(s[p].where & PIXEL) * C +
-                                     j * L::GROUP + L::OWN * t;
-                    const int right = s[p].where & STEP_RIGHT ? C : 0;
-                    const int down = s[p].where & STEP_DOWN ? a.width * C : 0;
-#pragma unroll
-                    for (int i = 0; i < L::OWN / 2; i++)
-                        v[p][i] = __floats2half2_rn(0.0f, 0.0f);
-                    add_sample<C>(v[p], at, __low2half2(s[p].upper));
-                    add_sample<C>(v[p], at + right, __high2half2(s[p].upper));
-                    add_sample<C>(v[p], at + down, __low2half2(s[p].lower));
-                    add_sample<C>(v[p], at + down + right, __high2half2(s[p].lower));
+                    const unsigned* at = plan + m * (3 * TAPS * ROW) + g + 8 * p;
+                    s[m][p].where = at[2 * tap * ROW];
+                    s[m][p].upper = as_half2(at[(2 * tap + 1) * ROW]);
+                    s[m][p].lower = as_half2(at[(2 * TAPS + tap) * ROW]);
                 }
+#pragma unroll(TOGETHER > 1 ? 1 : G::GROUPS)
+            for (int j = 0; j < G::GROUPS; j++) {
+                half2 v[TOGETHER][2][4];
 #pragma unroll
-                for (int q = 0; q < STEPS; q++) {
-                    const unsigned f[4] = {as_word(v[0][2 * q]), as_word(v[1][2 * q]),
-                                           as_word(v[0][2 * q + 1]), as_word(v[1][2 * q + 1])};
+                for (int m = 0; m < TOGETHER; m++)
+#pragma unroll
+                    for (int p = 0; p < 2; p++) {
+                        const char* at = input + s[m][p].where + 64 * j;
+                        add_sample<true>(v[m][p], at, __low2half2(s[m][p].upper));
+                        add_sample<false>(v[m][p], at + right, __high2half2(s[m][p].upper));
+                        add_sample<false>(v[m][p], at + down, __low2half2(s[m][p].lower));
+                        add_sample<false>(v[m][p], at + down + right, __high2half2(s[m][p].lower));
+                    }
+#pragma unroll
+                for (int q = 0; q < 2; q++)
 #pragma unroll
                     for (int n = 0; n < C / 16; n++) {
-                        const uint4 w = __ldg(weights + ((j * STEPS + q) * (C / 16) + n) * WARP);
-                        multiply_add(d[2 * n], f, w.x, w.y);
-                        multiply_add(d[2 * n + 1], f, w.z, w.w);
+                        const uint4 w = __ldg(weights);
+                        weights += WARP;
+#pragma unroll
+                        for (int m = 0; m < TOGETHER; m++) {
+                            const unsigned f[4] = {as_word(v[m][0][2 * q]), as_word(v[m][1][2 * q]),
+                                                   as_word(v[m][0][2 * q + 1]),
+                                                   as_word(v[m][1][2 * q + 1])};
+                            multiply_add(d[m][2 * n], f, w.x, w.y);
+                            multiply_add(d[m][2 * n + 1], f, w.z, w.w);
+                        }
                     }
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < TOGETHER; m++)
+#pragma unroll
+            for (int p = 0; p < 2; p++) {
+                const int x = x0 + g + 8 * p;
+                if (x >= a.width || y + m >= a.height) continue;
+                half* to = a.output + (static_cast<size_t>(y + m) * a.width + x) * C + L::OWN * t;
+#pragma unroll
+                for (int j = 0; j < L::GROUPS; j++) {
+                    unsigned words[L::OWN / 2];
+#pragma unroll
+                    for (int i = 0; i < L::TILES; i++)
+                        words[i] = pack(d[m][j * L::TILES + i][2 * p], d[m][j * L::TILES + i][2 * p + 1]);
+                    store_group<C>(to + j * 32, words);
                 }
             }
-        }
-#pragma unroll
-        for (int p = 0; p < 2; p++) {
-            const int x = x0 + g + 8 * p;
-            if (x >= a.width) continue;
-            half* to = a.output + (static_cast<size_t>(y) * a.width + x) * C + L::OWN * t;
-#pragma unroll
-            for (int j = 0; j < L::GROUPS; j++) {
-                unsigned words[L::OWN / 2];
-#pragma unroll
-                for (int i = 0; i < L::TILES; i++)
-                    words[i] = pack(d[j * L::TILES + i][2 * p], d[j * L::TILES + i][2 * p + 1]);
-                store_group<C>(to + j * 32, words);
-            }
-        }
     }
 }
 

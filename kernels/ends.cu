@@ -1,14 +1,31 @@
 // Where images come in and go out: the image encoder's first convolution and the decoder's last.
+#pragma once
 #include "conv.cuh"
 
 constexpr int END_ROWS = 16;  // four warps, four rows each
 
+// A number of eight bits as v / 255, rounded like a division. (The quotient is corrected by its
+// remainder; test.cpp compares all of them.)
+INLINE float fraction(unsigned char v) {
+    constexpr float RECIPROCAL = 1.0f / 255.0f;
+    const float number = v, quotient = number * RECIPROCAL;
+    return fmaf(fmaf(-255.0f, quotient, number), RECIPROCAL, quotient);
+}
+
+// Number `i` of an image in [0, 1]: in eight bits, of which 255 is 1, or in single precision.
+INLINE float image_at(const void* image, int eight_bit, size_t i) {
+    return eight_bit ? fraction(__ldg(static_cast<const unsigned char*>(image) + i))
+                     : __ldg(static_cast<const float*>(image) + i);
+}
+
 struct StemArgs {
-    const float* image;    // (3, height, width) in [0, 1]
+    const void* image;     // (3, height, width), see image_at
     const uint4* weights;  // fragments: [16 inputs: 4 columns x 4 channels][kernel row]
     const float* bias;
     half* output;  // (height, width, 16)
     int height, width;
+    int eight_bit;
+    unsigned unused;
 };
 
 // 7x7, 3 to 16 channels, ReLU. A pixel is held as four half numbers (the fourth is zero), so the
@@ -22,8 +39,10 @@ KERNEL(stem, 128)(StemArgs a) {
         const int y = y0 - R + i / W, x = x0 - R + i % W;
         uint2 value = make_uint2(0, 0);
         if (y >= 0 && y < a.height && x >= 0 && x < a.width) {
-            const float* p = a.image + static_cast<size_t>(y) * a.width + x;
-            const auto normalised = [&](int c) { return (__ldg(p + c * plane) - 0.5f) / 0.5f; };
+            const size_t at = static_cast<size_t>(y) * a.width + x;
+            const auto normalised = [&](int c) {
+                return (image_at(a.image, a.eight_bit, at + c * plane) - 0.5f) / 0.5f;
+            };
             value = make_uint2(pack(normalised(0), normalised(1)), pack(normalised(2), 0.0f));
         }
         tile[i] = value;
@@ -61,8 +80,7 @@ KERNEL(stem, 128)(StemArgs a) {
             unsigned out[2];
 #pragma unroll
             for (int i = 0; i < 2; i++)
-                out[i] = pack(fmaxf(d[m][i][2 * half_of], 0.0f),
-                              fmaxf(d[m][i][2 * half_of + 1], 0.0f));
+                out[i] = pack_relu(d[m][i][2 * half_of], d[m][i][2 * half_of + 1]);
             store_group<16>(a.output + (static_cast<size_t>(y) * a.width + x) * 16 + 4 * t, out);
         }
 }
@@ -71,22 +89,29 @@ struct HeadArgs {
     const half* input;     // (height, width, 16)
     const uint4* weights;  // 16 outputs, of which 3 are real
     const float* bias;     // 3
-    const float* image;    // the blurry image, as in StemArgs
+    const void* image;     // the blurry image, as in StemArgs
     float* latent;         // each (3, height, width), or null where it is not wanted
     float* ratio;
     unsigned char* pixels;  // the latent image in eight bits: clamped, times 255, truncated
     int height, width;
     float rounding;  // added before the truncation
-    unsigned unused;
+    int eight_bit;
 };
 
-// PyTorch's softplus turns linear above 20.
-INLINE float softplus(float v) { return v > 20.0f ? v : log1pf(expf(v)); }
+// PyTorch's softplus turns linear above 20. FAST: off by 2^-21 at most (CUDA C++ Programming Guide,
+// errors of __expf and __logf), far less than half precision has made of `v`.
+template <bool FAST>
+INLINE float softplus(float v) {
+    if (v > 20.0f) return v;
+    return FAST ? __logf(1.0f + __expf(v)) : log1pf(expf(v));
+}
 
+template <bool FAST>
 INLINE void finish_pixel(const HeadArgs& a, float sum, int channel, int y, int x) {
     const size_t at = (static_cast<size_t>(channel) * a.height + y) * a.width + x;
-    const float ratio = softplus(sum);
-    const float latent = ((a.image[at] - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;
+    const float ratio = softplus<FAST>(sum);
+    const float image = image_at(a.image, a.eight_bit, at);
+    const float latent = ((image - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;
     if (a.latent) a.latent[at] = latent;
     if (a.ratio) a.ratio[at] = ratio;
     // As the host converts: product and sum are rounded one after the other.
@@ -108,16 +133,28 @@ KERNEL(head, 128)(HeadArgs a) {
     load_window<K, 16, 16, END_ROWS, PLAIN, 128>(tile, conv, 0, y0, x0);
     __syncthreads();
     float d[MT][2][4] = {};
-    multiply_window<K, 16, MT, 2, 1>(d, tile, warp * MT, a.weights + lane);
-    // In the published order, outputs 0..2 are the first three columns of the first fragment.
+    multiply_window<K, 16, MT, 2, 1, SINGLE_SUMS>(d, tile, warp * MT, a.weights + lane);
+    __syncthreads();
+    // In the published order, outputs 0..2 are the first three columns of the first fragment: few
+    // lanes hold all sums. All threads take their part of them, along the rows.
+    float* sums = reinterpret_cast<float*>(tile);  // [channel][row][column]
+    constexpr int AREA = END_ROWS * 16;
+    if (t < 2)
 #pragma unroll
-    for (int m = 0; m < MT; m++)
+        for (int m = 0; m < MT; m++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const int y = y0 + warp * MT + m, x = x0 + g + i / 2 * 8, channel = 2 * t + i % 2;
-            if (channel < 3 && y < a.height && x < a.width)
-                finish_pixel(a, d[m][0][i] + __ldg(a.bias + channel), channel, y, x);
-        }
+            for (int i = 0; i < 4; i++) {
+                const int channel = 2 * t + i % 2;
+                if (channel < 3)
+                    sums[channel * AREA + (warp * MT + m) * 16 + g + i / 2 * 8] = d[m][0][i];
+            }
+    __syncthreads();
+#pragma unroll
+    for (int i = threadIdx.x; i < 3 * AREA; i += 128) {
+        const int channel = i / AREA, y = y0 + i % AREA / 16, x = x0 + i % 16;
+        if (y < a.height && x < a.width)
+            finish_pixel<true>(a, sums[i] + __ldg(a.bias + channel), channel, y, x);
+    }
 }
 
 // The same end for the single-precision path, from (height, width, 3) sums. One thread per number.
@@ -129,5 +166,5 @@ struct FinishArgs {
 KERNEL(finish_single, 256)(FinishArgs a) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x, pixel = i / 3;
     if (pixel >= a.head.height * a.head.width) return;
-    finish_pixel(a.head, a.sums[i], i % 3, pixel / a.head.width, pixel % a.head.width);
+    finish_pixel<false>(a.head, a.sums[i], i % 3, pixel / a.head.width, pixel % a.head.width);
 }

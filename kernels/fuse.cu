@@ -32,17 +32,12 @@ struct FuseArgs {
 template <int C, class Take>
 INLINE void layer(const unsigned (&a)[C / 16][4], const uint4* weights, const float* bias,
                   Take take) {
-    using L = Lanes<C>;
-    const int t = threadIdx.x % 4;
 #pragma unroll
     for (int n = 0; n < C / 16; n++) {
         float d[2][4];
 #pragma unroll
         for (int k = 0; k < 2; k++) {
-            const int i = 2 * n + k;  // the tile, see start_at_bias
-            const float* own = bias + i / L::TILES * L::GROUP + L::OWN * t + i % L::TILES * 2;
-            d[k][0] = d[k][2] = __ldg(own);
-            d[k][1] = d[k][3] = __ldg(own + 1);
+            start_at_bias_of<C>(d[k], bias, 2 * n + k);
         }
 #pragma unroll
         for (int s = 0; s < C / 16; s++) {
@@ -57,11 +52,10 @@ INLINE void layer(const unsigned (&a)[C / 16][4], const uint4* weights, const fl
 // Sixteen outputs of a layer as the next one's inputs; the permutation makes it the same lane's.
 template <bool RELU>
 INLINE void as_inputs(unsigned (&a)[4], const float* first, const float* second) {
-    const auto f = [](float v) { return RELU ? fmaxf(v, 0.0f) : v; };
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         const float* from = (i < 2 ? first : second) + i % 2 * 2;
-        a[i] = pack(f(from[0]), f(from[1]));
+        a[i] = RELU ? pack_relu(from[0], from[1]) : pack(from[0], from[1]);
     }
 }
 
@@ -72,7 +66,6 @@ INLINE void fuse(const FuseArgs& a) {
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
     const int y = blockIdx.y * 4 + warp;
     if (y >= a.height) return;
-    const uint4* weights = a.weights + lane;
     int column[2];
 #pragma unroll
     for (int p = 0; p < 2; p++) column[p] = blockIdx.x * 16 + g + 8 * p;
@@ -88,13 +81,30 @@ INLINE void fuse(const FuseArgs& a) {
 #pragma unroll
         for (int p = 0; p < 2; p++) dx[side][p] = column_at(side, p)->relative;
     }
+    // The first layer's weights of the position, for the lane's channels of a group.
+    const auto position_of = [&](float (&to)[2][L::OWN], const float* from) {
+#pragma unroll
+        for (int axis = 0; axis < 2; axis++)
+#pragma unroll
+            for (int i = 0; i < L::OWN; i += 4) {
+                const float4 w = __ldg(reinterpret_cast<const float4*>(from + axis * C + i));
+                to[axis][i] = w.x, to[axis][i + 1] = w.y, to[axis][i + 2] = w.z, to[axis][i + 3] = w.w;
+            }
+    };
+    // Few of them stay in registers.
+    constexpr bool KEPT = L::GROUPS == 1;
+    float position[2][L::OWN];
+    if constexpr (KEPT) position_of(position, a.position + L::OWN * t);
     float blend[C / 8][4] = {};
 #pragma unroll 1
     for (int corner = 0; corner < 4; corner++) {
         const bool low = corner / 2 == 0, left = corner % 2 == 0;
         const Corner row = *row_at(corner / 2);
-        unsigned in[C / 16][4];
-        float weight[2];
+        // Zero, which the compiler does not know: it would load all weights before the loop, into so
+        // many registers that few warps fit. It does not where the loop contains an exact division.
+        const int zero = C == 32 ? row.event >> 31 & 4 : 0;
+        const half *event[2], *image[2];
+        float weight[2], relative[2];
 #pragma unroll
         for (int p = 0; p < 2; p++) {
             const Corner at = *column_at(corner % 2, p);
@@ -105,31 +115,35 @@ INLINE void fuse(const FuseArgs& a) {
             const float total = area[0][0] + area[0][1] + area[1][0] + area[1][1];
             const float opposite = low ? (left ? area[1][1] : area[1][0])
                                        : (left ? area[0][1] : area[0][0]);
-            weight[p] = opposite / total;
-            const half* event =
-                a.event + (static_cast<size_t>(row.event) * a.event_width + at.event) * C;
-            const half* image = a.image + (static_cast<size_t>(row.image) * a.width + at.image) * C;
+            weight[p] = C < 64 ? __fdividef(opposite, total) : opposite / total;
+            relative[p] = at.relative;
+            event[p] = a.event + (static_cast<size_t>(row.event) * a.event_width + at.event) * C;
+            image[p] = a.image + (static_cast<size_t>(row.image) * a.width + at.image) * C;
+        }
+        unsigned in[C / 16][4];
 #pragma unroll
-            for (int j = 0; j < L::GROUPS; j++) {
-                const int c = j * L::GROUP + L::OWN * t;
+        for (int j = 0; j < L::GROUPS; j++) {
+            const int c = j * L::GROUP + L::OWN * t;
+            if constexpr (!KEPT) position_of(position, a.position + c + zero);
+#pragma unroll
+            for (int p = 0; p < 2; p++) {
                 unsigned e[L::OWN / 2], m[L::OWN / 2];
-                load_group<C>(e, event + c);
-                load_group<C>(m, image + c);
+                load_group<C>(e, event[p] + c);
+                load_group<C>(m, image[p] + c);
 #pragma unroll
                 for (int i = 0; i < L::OWN / 2; i++) {
                     const float2 ve = __half22float2(as_half2(e[i]));
                     const float2 vm = __half22float2(as_half2(m[i]));
-                    const float* wy = a.position + c + 2 * i;
-                    const float* wx = wy + C;
-                    const float z0 = ve.x + vm.x + __ldg(wy) * row.relative +
-                                     __ldg(wx) * at.relative;
-                    const float z1 = ve.y + vm.y + __ldg(wy + 1) * row.relative +
-                                     __ldg(wx + 1) * at.relative;
+                    const float z0 = ve.x + vm.x + position[0][2 * i] * row.relative +
+                                     position[1][2 * i] * relative[p];
+                    const float z1 = ve.y + vm.y + position[0][2 * i + 1] * row.relative +
+                                     position[1][2 * i + 1] * relative[p];
                     // Channels 2i and 2i+1 of the lane's: register 2 * (i % 2) + pixel of a step.
-                    in[j * STEPS + i / 2][i % 2 * 2 + p] = pack(fmaxf(z0, 0.0f), fmaxf(z1, 0.0f));
+                    in[j * STEPS + i / 2][i % 2 * 2 + p] = pack_relu(z0, z1);
                 }
             }
         }
+        const uint4* weights = a.weights + lane + zero;
         unsigned hidden[C / 16][4];
         layer<C>(in, weights, a.bias, [&](int n, const float(&d)[2][4]) {
             as_inputs<true>(hidden[n], d[0], d[1]);
@@ -145,7 +159,7 @@ INLINE void fuse(const FuseArgs& a) {
     unsigned mixed[C / 16][4], in[C / 16][4];
 #pragma unroll
     for (int n = 0; n < C / 16; n++) as_inputs<false>(mixed[n], blend[2 * n], blend[2 * n + 1]);
-    layer<C>(mixed, weights + 2 * LAYER, a.bias + 2 * C, [&](int n, const float(&d)[2][4]) {
+    layer<C>(mixed, a.weights + lane + 2 * LAYER, a.bias + 2 * C, [&](int n, const float(&d)[2][4]) {
         as_inputs<false>(in[n], d[0], d[1]);
     });
 #pragma unroll

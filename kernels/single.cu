@@ -1,5 +1,6 @@
 // The same graph in single precision, for checking: plain loops, no tensor cores, no fusion of
 // layers. Maps are channels-last, as everywhere.
+#include "ends.cu"
 #include "fuse.cu"
 
 struct SingleConvArgs {
@@ -43,6 +44,7 @@ struct ResizeArgs {
     float* output;
     int height, width, channels;  // of the output
     int source_height, source_width;
+    int eight_bit;  // of an image, as in StemArgs
 };
 
 // One thread per number, here and below.
@@ -98,7 +100,7 @@ KERNEL(single_image, 256)(ResizeArgs a) {
     const size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     const size_t area = static_cast<size_t>(a.height) * a.width;
     if (i >= area * a.channels) return;
-    const float v = static_cast<const float*>(a.input)[i % a.channels * area + i / a.channels];
+    const float v = image_at(a.input, a.eight_bit, i % a.channels * area + i / a.channels);
     a.output[i] = (v - 0.5f) / 0.5f;
 }
 

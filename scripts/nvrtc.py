@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile a CUDA source to PTX with NVIDIA's run-time compiler: nvrtc.py ROOT SOURCE ARCH OUTPUT.
+"""Compile a CUDA source to PTX with NVIDIA's run-time compiler: nvrtc.py ROOT SOURCE ARCH OUTPUT [MACRO...].
 
 ROOT is the folder with the pinned packages (see build-ptx).
 """
@@ -8,10 +8,10 @@ import pathlib
 import sys
 
 
-def compile_ptx(root, source, arch):
+def compile_ptx(root, source, arch, macros):
     lib = ctypes.CDLL(str(root / "nvidia/cuda_nvrtc/lib/libnvrtc.so.12"))
     options = [f"--gpu-architecture={arch}", "--std=c++17", "-default-device",
-               f"-I{root / 'nvidia/cuda_runtime/include'}", f"-I{source.parent}"]
+               f"-I{root / 'nvidia/cuda_runtime/include'}", f"-I{source.parent}", *(f"-D{m}" for m in macros)]
     options = [o.encode() for o in options]
     program = ctypes.c_void_p()
 
@@ -36,5 +36,6 @@ def compile_ptx(root, source, arch):
 
 
 if __name__ == "__main__":
-    root, source, arch, output = sys.argv[1:]
-    pathlib.Path(output).write_bytes(compile_ptx(pathlib.Path(root), pathlib.Path(source), arch))
+    root, source, arch, output, *macros = sys.argv[1:]
+    ptx = compile_ptx(pathlib.Path(root), pathlib.Path(source), arch, macros)
+    pathlib.Path(output).write_bytes(ptx)

@@ -24,7 +24,8 @@
     type* name = static_cast<type*>(cpu::shared(&name##_key, sizeof(type) * (count)))
 
 struct uint3 { unsigned x, y, z; };
-struct float2 { float x, y; };
+struct alignas(8) float2 { float x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(8) uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
@@ -57,6 +58,7 @@ void run(void (*body)(const void*), const void* arguments, uint3 grid, uint3 blo
 #define blockDim (cpu::place.block_size)
 #define gridDim (cpu::place.grid_size)
 inline void __syncthreads() { cpu::block_barrier(); }
+inline void __syncwarp() { cpu::collective([](void**) {}, nullptr); }
 
 using std::max;
 using std::min;
@@ -77,6 +79,24 @@ inline float __uint_as_float(unsigned v) {
     memcpy(&f, &v, 4);
     return f;
 }
+inline unsigned __float_as_uint(float v) {
+    unsigned bits;
+    memcpy(&bits, &v, 4);
+    return bits;
+}
+inline int __float_as_int(float v) { return static_cast<int>(__float_as_uint(v)); }
+// Rounded towards minus infinity.
+inline float __fadd_rd(float a, float b) {
+    const double sum = double(a) + b;
+    const float rounded = float(sum);
+    // The sum in double precision may have been rounded itself.
+    const bool above = rounded > sum || (rounded == sum && sum - b > a);
+    return above ? std::nextafter(rounded, -INFINITY) : rounded;
+}
+// The card's fast functions are less accurate than these.
+inline float __expf(float v) { return std::exp(v); }
+inline float __logf(float v) { return std::log(v); }
+inline float __fdividef(float a, float b) { return a / b; }
 
 struct half {
     _Float16 v;
@@ -89,6 +109,19 @@ inline half2 __floats2half2_rn(float a, float b) { return {half(a), half(b)}; }
 inline float2 __half22float2(half2 h) { return {float(h.x), float(h.y)}; }
 inline half2 __low2half2(half2 h) { return {h.x, h.x}; }
 inline half2 __high2half2(half2 h) { return {h.y, h.y}; }
+inline half2 __hadd2(half2 a, half2 b) {
+    return {half(float(a.x) + float(b.x)), half(float(a.y) + float(b.y))};
+}
+inline half2 __hmul2(half2 a, half2 b) {
+    return {half(float(a.x) * float(b.x)), half(float(a.y) * float(b.y))};
+}
+// As on the card, the result is the number if one of both is none.
+inline half2 __hmax2(half2 a, half2 b) {
+    return {half(std::fmax(float(a.x), float(b.x))), half(std::fmax(float(a.y), float(b.y)))};
+}
+inline half2 __hmin2(half2 a, half2 b) {
+    return {half(std::fmin(float(a.x), float(b.x))), half(std::fmin(float(a.y), float(b.y)))};
+}
 inline half2 __hfma2(half2 a, half2 b, half2 c) {
     return {half(float(a.x) * float(b.x) + float(c.x)), half(float(a.y) * float(b.y) + float(c.y))};
 }
@@ -124,6 +157,17 @@ inline void multiply_add(float (&d)[4], const unsigned (&a)[4], unsigned b0, uns
             }
         },
         &mine);
+}
+
+// The same with sums in half precision, which are rounded once per product of 16 inputs.
+inline void multiply_add(unsigned (&d)[2], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    float sums[4] = {};
+    const half2 upper = *reinterpret_cast<half2*>(d), lower = *reinterpret_cast<half2*>(d + 1);
+    sums[0] = float(upper.x), sums[1] = float(upper.y);
+    sums[2] = float(lower.x), sums[3] = float(lower.y);
+    multiply_add(sums, a, b0, b1);
+    const half2 words[2] = {__floats2half2_rn(sums[0], sums[1]), __floats2half2_rn(sums[2], sums[3])};
+    memcpy(d, words, 8);
 }
 
 inline void load_matrices(unsigned (&a)[4], const half* row) {

@@ -1,6 +1,5 @@
 #include "kernels.h"
 
-
 #include "../san.cu"
 
 namespace {

@@ -4,7 +4,8 @@
 // CUDA_STANDIN_FAIL=call:k:code makes the k-th use of a call, and all later ones, answer `code`;
 // after one of 700 to 719 the card is lost, and every call does. CUDA_STANDIN_FAIL=call:next:code
 // lets one use fail at a time: the first after cuInit, the second after the next one, and so on.
-// CUDA_STANDIN_COUNT=1 prints at the end how often each call was used.
+// CUDA_STANDIN_COUNT=1 prints at the end how often each call was used, how many bytes were copied to
+// the card, and of every graph how many steps it has and how many of them follow one another.
 // CUDA_STANDIN_CARDS=n offers n cards; the first has the capability CUDA_STANDIN_MAJOR.MINOR, the
 // others 8.0.
 // CUDA_STANDIN_ORDER=0|1|2 chooses the schedule, CUDA_STANDIN_GRAPHS=0 refuses capture.
@@ -13,6 +14,7 @@
 // late as they may, so that what is missing between streams gives wrong numbers.
 // CUDA_STANDIN_HANG=k makes the k-th kernel that runs never end.
 // CUDA_STANDIN_POOLS=1 offers memory that is allocated and freed in a stream's order.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -31,7 +33,7 @@
 
 namespace {
 enum { SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NO_SUCH_DEVICE = 101, NO_BINARY = 209, NOT_FOUND = 500, NOT_READY = 600,
-       NOT_SUPPORTED = 801 };
+       NOT_SUPPORTED = 801, CAPTURE_UNJOINED = 904, CAPTURE_ISOLATION = 905 };
 using Address = unsigned long long;
 
 std::mutex guard;
@@ -118,12 +120,53 @@ struct Step {
         else launch.run();
     }
 };
-using Graph = std::vector<Step>;
+// Steps of a captured graph, each with the numbers of those that it follows. Whatever is not ordered
+// runs in another order every time.
+using Steps = std::vector<size_t>;
+struct Graph {
+    std::vector<Step> steps;
+    std::vector<Steps> after;
+    // All steps before the given ones, and these.
+    std::vector<bool> until(const Steps& ends) const {
+        std::vector<bool> in(steps.size());
+        for (size_t s : ends) in[s] = true;
+        for (size_t s = steps.size(); s-- > 0;)
+            if (in[s])
+                for (size_t before : after[s]) in[before] = true;
+        return in;
+    }
+    size_t longest_chain() const {
+        std::vector<size_t> length(steps.size(), 1);
+        size_t longest = 0;
+        for (size_t s = 0; s < steps.size(); s++) {
+            for (size_t before : after[s]) length[s] = std::max(length[s], length[before] + 1);
+            longest = std::max(longest, length[s]);
+        }
+        return longest;
+    }
+    void run() const {
+        static uint64_t random = 1;
+        std::vector<bool> done(steps.size());
+        for (size_t left = steps.size(); left > 0; left--) {
+            Steps ready;
+            for (size_t s = 0; s < steps.size(); s++)
+                if (!done[s] && std::all_of(after[s].begin(), after[s].end(), [&](size_t b) { return done[b]; }))
+                    ready.push_back(s);
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            const size_t next = ready[(random >> 33) % ready.size()];
+            steps[next].run();
+            done[next] = true;
+        }
+    }
+};
 struct Module { std::string ptx; };
 // Neither events nor streams are ever freed: what is deferred may still name them.
 struct Event {
     std::chrono::steady_clock::time_point time;
     unsigned recorded = 0, happened = 0;
+    // Recorded in a capture: the graph, and the steps that it stands for.
+    const Graph* captured = nullptr;
+    Steps steps;
 };
 // Something that a stream does; the wait for an event is an operation without a body.
 struct Operation {
@@ -133,7 +176,9 @@ struct Operation {
     bool ready() const { return body || event->happened >= ticket; }
 };
 struct Stream {
+    // While it is captured, what the next step follows.
     Graph* capture = nullptr;
+    Steps ends;
     std::deque<Operation> pending;
 };
 
@@ -282,6 +327,10 @@ CALL(cuMemFreeHost, void* p) {
 }
 CALL(cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t bytes, Stream* stream) {
     CHECKED(cuMemcpyHtoDAsync_v2);
+    {
+        std::lock_guard lock(guard);
+        uses["bytes to the card"] += bytes;
+    }
     if (!owns(to, bytes)) return INVALID_VALUE;
     void* target = reinterpret_cast<void*>(to);
     if (within(pinned, reinterpret_cast<Address>(from), bytes))
@@ -298,7 +347,10 @@ CALL(cuMemcpyDtoHAsync_v2, void* to, Address from, size_t bytes, Stream* stream)
 }
 static int step(Stream* stream, Step s) {
     if (stream && stream->capture) {
-        stream->capture->push_back(std::move(s));
+        Graph& graph = *stream->capture;
+        graph.steps.push_back(std::move(s));
+        graph.after.push_back(stream->ends);
+        stream->ends = {graph.steps.size() - 1};
         return SUCCESS;
     }
     auto held = std::make_shared<Step>(std::move(s));
@@ -321,19 +373,39 @@ CALL(cuStreamSynchronize, Stream* s) {
     return wait_until([=] { return s->pending.empty(); });
 }
 CALL(cuStreamWaitEvent, Stream* s, Event* e, unsigned) {
-    CHECKED(cuStreamWaitEvent);
     std::lock_guard lock(device);
+    if (e->captured || s->capture) {
+        // An event of a capture brings another stream into it; nothing is asked of the card.
+        if (!e->captured || (s->capture && s->capture != e->captured)) return CAPTURE_ISOLATION;
+        s->capture = const_cast<Graph*>(e->captured);
+        s->ends.insert(s->ends.end(), e->steps.begin(), e->steps.end());
+        return SUCCESS;
+    }
+    CHECKED(cuStreamWaitEvent);
     return give(s, Operation{{}, e, e->recorded});
 }
 CALL(cuStreamIsCapturing, Stream* s, int* state) { *state = s && s->capture; return SUCCESS; }
 CALL(cuStreamBeginCapture_v2, Stream* s, int) {
     if (!number("CUDA_STANDIN_GRAPHS", 1)) return NOT_SUPPORTED;
     s->capture = new Graph;
+    s->ends.clear();
     return SUCCESS;
 }
 CALL(cuStreamEndCapture, Stream* s, Graph** graph) {
+    std::lock_guard lock(device);
     *graph = s->capture;
-    s->capture = nullptr;
+    const std::vector<bool> joined = (*graph)->until(s->ends);
+    for (Stream* other : streams)
+        if (other->capture == *graph) other->capture = nullptr, other->ends.clear();
+    if (std::count(joined.begin(), joined.end(), false)) {
+        delete *graph;
+        *graph = nullptr;
+        return CAPTURE_UNJOINED;
+    }
+    const std::string text = std::to_string((*graph)->steps.size()) + " steps, " +
+                             std::to_string((*graph)->longest_chain()) + " in a row";
+    std::lock_guard counting(guard);
+    ++uses["graphs of " + text];
     return SUCCESS;
 }
 CALL(cuGraphInstantiateWithFlags, Graph** exec, Graph* g, uint64_t) { *exec = g; return SUCCESS; }
@@ -341,7 +413,7 @@ CALL(cuGraphUpload, Graph*, Stream*) { return SUCCESS; }
 CALL(cuGraphLaunch, Graph* g, Stream* stream) {
     CHECKED(cuGraphLaunch);
     auto held = std::make_shared<Graph>(*g);
-    return give(stream, [held] { for (const Step& s : *held) s.run(); });
+    return give(stream, [held] { held->run(); });
 }
 CALL(cuGraphExecDestroy, Graph*) { return SUCCESS; }
 CALL(cuGraphDestroy, Graph* g) { delete g; return SUCCESS; }
@@ -352,8 +424,13 @@ CALL(cuEventCreate, Event** e, unsigned) {
 }
 CALL(cuEventDestroy_v2, Event*) { return SUCCESS; }
 CALL(cuEventRecord, Event* e, Stream* s) {
-    CHECKED(cuEventRecord);
     std::lock_guard lock(device);
+    e->captured = s ? s->capture : nullptr;
+    if (e->captured) {
+        e->steps = s->ends;
+        return SUCCESS;
+    }
+    CHECKED(cuEventRecord);
     const unsigned ticket = ++e->recorded;
     return give(s, [=] {
         e->happened = std::max(e->happened, ticket);

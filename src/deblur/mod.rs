@@ -19,7 +19,9 @@ pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
 use crate::event::EgerError;
 use crate::exposure::Exposure;
-use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding, Size, reflect_plane};
+use crate::image::{
+    ImageF32, ImagePool, ImageU8, Padded, Rounding, Size, reflect_bytes, reflect_plane,
+};
 use crate::time::TimeRange;
 use crop::{crop_numbers, crop_picture};
 use in_flight::InFlight;
@@ -185,6 +187,10 @@ impl Blurry for PaddedFrame<'_> {
 
     fn write_plane(&self, channel: usize, to: &mut [f32]) {
         reflect_plane(self.frame.plane(channel), self.frame.size(), self.size, to);
+    }
+
+    fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
+        reflect_bytes(self.frame.plane(channel), self.frame.size(), self.size, to)
     }
 }
 

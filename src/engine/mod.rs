@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod cuda;
 mod graphics;
 mod mlp;
+mod queued;
 mod select;
 mod sparse;
 #[cfg(feature = "wgpu")]
@@ -15,7 +16,7 @@ pub use sparse::SparseEngine;
 use crate::event::{
     CHANNELS, EgerError, Event, EventInput, TargetBins, Thresholds, append_prior, eger_into,
 };
-use crate::image::{Rounding, Size, reflect_plane};
+use crate::image::{Rounding, Size, exact_bytes, reflect_plane};
 use crate::time::TimeRange;
 use crossbeam_channel::Receiver;
 
@@ -242,6 +243,13 @@ pub trait Blurry: Sync {
 
     /// Writes plane `channel` (0, 1, 2; values in `[0, 1]`) to `to`, which has the image's size.
     fn write_plane(&self, channel: usize, to: &mut [f32]);
+
+    /// Writes plane `channel` in eight bits, of which 255 is 1. False if the image has other values,
+    /// or cannot tell: then the engine takes [`Blurry::write_plane`].
+    fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
+        let _ = (channel, to);
+        false
+    }
 }
 
 impl Blurry for Image<'_> {
@@ -253,6 +261,11 @@ impl Blurry for Image<'_> {
         if let Some(plane) = self.data.chunks_exact(to.len()).nth(channel) {
             to.copy_from_slice(plane);
         }
+    }
+
+    fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
+        let plane = self.data.chunks_exact(to.len()).nth(channel);
+        plane.is_some_and(|plane| exact_bytes(plane, to))
     }
 }
 

@@ -10,7 +10,7 @@ mod pad;
 mod pool;
 
 pub use luma::LUMA_BGR;
-pub(crate) use pad::{Padded, reflect_plane};
+pub(crate) use pad::{Padded, reflect_bytes, reflect_plane};
 pub use pool::ImagePool;
 
 use pool::Samples;
@@ -185,6 +185,20 @@ fn fraction(v: u8) -> f32 {
     f32::from(v) / 255.0
 }
 
+/// Converts numbers that came from eight bits back to them. False if one of them did not; `to` is then
+/// written in part.
+pub(crate) fn exact_bytes(from: &[f32], to: &mut [u8]) -> bool {
+    /// A sum with this constant has the rounded number in its lowest bits, which compilers turn into
+    /// vector instructions, unlike a saturating conversion.
+    const INTEGER: f32 = 8_388_608.0;
+    let mut exact = true;
+    for (to, v) in to.iter_mut().zip(from) {
+        *to = (v * 255.0 + INTEGER).to_bits() as u8;
+        exact &= fraction(*to) == *v;
+    }
+    exact
+}
+
 /// How a number in `[0, 1]` is converted to eight bits: clamped, multiplied by 255, then rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rounding {
@@ -228,5 +242,23 @@ impl ImageF32 {
         let both = self.data.iter().zip(other.data.iter());
         let data = both.map(|(a, b)| (a + b) / 2.0).collect::<Vec<_>>().into();
         Some(Self { channels: self.channels, size: self.size, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exact_bytes;
+
+    #[test]
+    fn only_numbers_that_came_from_eight_bits_go_back_to_them() {
+        let all: Vec<f32> = (0..=255).map(|v: u8| f32::from(v) / 255.0).collect();
+        let mut bytes = [0; 256];
+        assert!(exact_bytes(&all, &mut bytes));
+        assert!((0..=255).eq(bytes));
+        for v in all {
+            for other in [v.next_up(), v.next_down(), v + 1.01, -1.0 - v, f32::NAN, f32::INFINITY] {
+                assert!(!exact_bytes(&[other], &mut bytes), "{other}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "reflected indices lie within the plane")]
 
-use crate::image::Size;
+use crate::image::{Size, exact_bytes};
 
 /// Sizes of the image and of the event sensor after padding at the right and at the bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,22 @@ pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut [f32]
     }
 }
 
+/// Like [`reflect_plane`], in eight bits, for a plane that is not cropped. False if the plane's numbers
+/// did not come from eight bits.
+pub(crate) fn reflect_bytes(plane: &[f32], from: Size, to: Size, out: &mut [u8]) -> bool {
+    for (y, out) in out.chunks_exact_mut(to.width).take(to.height).enumerate() {
+        let row = &plane[reflect(y, from.height) * from.width..][..from.width];
+        let (same, beyond) = out.split_at_mut(from.width);
+        if !exact_bytes(row, same) {
+            return false;
+        }
+        for (i, v) in beyond.iter_mut().enumerate() {
+            *v = same[reflect(from.width + i, from.width)];
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +97,17 @@ mod tests {
         let got: Vec<usize> = (0..9).map(|i| reflect(i, 4)).collect();
         assert_eq!(got, [0, 1, 2, 3, 2, 1, 0, 1, 2]);
         assert_eq!(reflect(7, 1), 0);
+    }
+
+    #[test]
+    fn eight_bits_are_padded_as_numbers_are() {
+        let (from, to) = (Size::new(5, 3), Size::new(16, 16));
+        let mut plane: Vec<f32> = (0..15).map(|v: u8| f32::from(17 * v) / 255.0).collect();
+        let (mut numbers, mut bytes) = (vec![0.0; to.area()], vec![0; to.area()]);
+        reflect_plane(&plane, from, to, &mut numbers);
+        assert!(reflect_bytes(&plane, from, to, &mut bytes));
+        assert!(bytes.iter().map(|v| f32::from(*v) / 255.0).eq(numbers));
+        plane[14] = 0.5;
+        assert!(!reflect_bytes(&plane, from, to, &mut bytes));
     }
 }

@@ -17,7 +17,7 @@ use gem_live::event::Event;
 use gem_live::image::Size;
 use gem_live::time::TimeRange;
 use scene::{EXPOSURE, Scene, weights};
-use stand_in::on_stand_in;
+use stand_in::{on_geforce, on_stand_in};
 
 mod cards;
 mod failures;
@@ -32,6 +32,12 @@ mod steady;
 #[test]
 fn half_precision_equals_the_processor() {
     on_stand_in("case_half", &[("CUDA_STANDIN_ORDER", "0")]);
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
+fn sweep_half_sums_of_geforce_cards_are_as_close() {
+    on_geforce("case_half", &[("CUDA_STANDIN_ORDER", "2")]);
 }
 
 #[test]
@@ -160,6 +166,8 @@ fn case_refusals() {
     both(&good, 16, &good.events(&reversed));
     let empty = Events { exposure: TimeRange::new(5.0, 5.0), ..good.events(&targets) };
     both(&good, 16, &empty);
+    let error = cuda.count(Size::new(16_384, 8208), Size::new(16, 16)).unwrap_err().to_string();
+    assert!(error.contains("pixels at most"), "{error}");
     assert!(good.restore(&mut cuda, &[]).is_empty());
     assert_eq!(good.restore(&mut cuda, &targets).len(), 1);
 }

@@ -54,6 +54,11 @@ impl Scene {
         Self { blur, image, sensor, padded, events: (0..9000).map(event).collect() }
     }
 
+    /// Rounds the image to what eight bits hold.
+    pub fn in_eight_bits(&mut self) {
+        self.blur.iter_mut().for_each(|v| *v = (*v * 255.0).floor() / 255.0);
+    }
+
     pub fn restore(&self, engine: &mut dyn Engine, targets: &[TimeRange]) -> Vec<Restored> {
         let Size { width, height } = self.image;
         let blur = Image { data: &self.blur, height, width };

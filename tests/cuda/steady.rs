@@ -13,13 +13,21 @@ use std::sync::Arc;
 const EXPOSURES: &str = "GEM_LIVE_TEST_EXPOSURES";
 const INSTANTS: &str = "GEM_LIVE_TEST_INSTANTS";
 
+const EIGHT_BIT: &str = "GEM_LIVE_TEST_EIGHT_BIT";
+/// Of the frames.
+const SIZE: Size = Size::new(16, 16);
+
 /// How often every call of the driver was used; `None` without a C++ compiler.
-fn uses(exposures: usize, instants: usize) -> Option<BTreeMap<String, usize>> {
-    let (exposures, instants) = (exposures.to_string(), instants.to_string());
-    let variables = [(EXPOSURES, exposures.as_str()), (INSTANTS, &instants)];
+fn uses(exposures: usize, instants: usize, eight_bit: bool) -> Option<BTreeMap<String, usize>> {
+    let numbers = [exposures, instants, usize::from(eight_bit)].map(|n| n.to_string());
     let output = on_stand_in(
         "steady::case_steady",
-        &[variables[0], variables[1], ("CUDA_STANDIN_COUNT", "1")],
+        &[
+            (EXPOSURES, &numbers[0]),
+            (INSTANTS, &numbers[1]),
+            (EIGHT_BIT, &numbers[2]),
+            ("CUDA_STANDIN_COUNT", "1"),
+        ],
     )?;
     let lines = output.lines().filter_map(|l| l.strip_prefix("stand-in: ")?.split_once(' '));
     Some(lines.map(|(times, call)| (call.to_owned(), times.parse().unwrap())).collect())
@@ -27,9 +35,11 @@ fn uses(exposures: usize, instants: usize) -> Option<BTreeMap<String, usize>> {
 
 #[test]
 fn an_exposure_allocates_nothing_and_launches_only_graphs() {
-    for instants in [1, 3] {
+    let mut sent = Vec::new();
+    for (instants, eight_bit) in [(1, false), (1, true), (3, true)] {
         // Two exposures have been through every lane and slot.
-        let (Some(few), Some(many)) = (uses(2, instants), uses(4, instants)) else { return };
+        let few = uses(2, instants, eight_bit);
+        let (Some(few), Some(many)) = (few, uses(4, instants, eight_bit)) else { return };
         let each: BTreeMap<&str, usize> = (many.iter())
             .map(|(call, times)| (call.as_str(), (times - few.get(call).unwrap_or(&0)) / 2))
             .filter(|(_, times)| *times > 0)
@@ -37,6 +47,9 @@ fn an_exposure_allocates_nothing_and_launches_only_graphs() {
         // Looking at page-locked memory, and whether something has arrived, gives the card nothing.
         let looks = |call: &str| call.ends_with("Query") || call.ends_with("Synchronize");
         let each: Vec<(&str, usize)> = each.into_iter().filter(|(call, _)| !looks(call)).collect();
+        let (bytes, each): (Vec<_>, Vec<_>) =
+            each.into_iter().partition(|(call, _)| *call == "bytes to the card");
+        sent.push(bytes[0].1);
         let want = [
             // Events sent, image sent; for each instant its events' features, its result on the
             // card and on the host; and the first result once more for the thread that waits.
@@ -44,14 +57,32 @@ fn an_exposure_allocates_nothing_and_launches_only_graphs() {
             // The image's graph once, the events' and the rest for each instant.
             ("cuGraphLaunch", 1 + 2 * instants),
             ("cuMemcpyDtoHAsync_v2", instants),
-            // Events, three planes, and each instant's times.
-            ("cuMemcpyHtoDAsync_v2", 4 + instants),
+            // Events, the image (numbers plane by plane), and each instant's times.
+            ("cuMemcpyHtoDAsync_v2", 1 + if eight_bit { 1 } else { 3 } + instants),
             // Each instant for its events, its features and, before it is fetched, its result;
             // the image's encoding for the image.
             ("cuStreamWaitEvent", 1 + 3 * instants),
         ];
         assert_eq!(each, want, "{instants} instants");
     }
+    assert_eq!(sent[0] - sent[1], 9 * SIZE.area(), "one byte for each number instead of four");
+}
+
+#[test]
+fn only_launches_that_read_each_other_s_results_follow_one_another() {
+    let Some(uses) = uses(2, 1, true) else { return };
+    let graphs: Vec<(&str, usize)> = (uses.iter())
+        .filter_map(|(call, times)| Some((call.strip_prefix("graphs of ")?, *times)))
+        .collect();
+    let want = [
+        // By lane: the image encoder's ten convolutions and a projection; the other four are branches.
+        ("15 steps, 11 in a row", 2),
+        // By slot: the same after counts are cleared and counted.
+        ("17 steps, 13 in a row", 2),
+        // Fusion and deformable convolution of the deepest level, eight convolutions, the last one.
+        ("19 steps, 11 in a row", 2),
+    ];
+    assert_eq!(graphs, want);
 }
 
 #[test]
@@ -62,8 +93,10 @@ fn case_steady() {
     let card = devices().unwrap().remove(0);
     let engine = CudaEngine::new(&weights(3), &card, Precision::Half).unwrap();
     let mut deblurrer = Deblurrer::new(Box::new(engine));
-    let size = Size::new(16, 16);
-    let scene = Scene::new(size, size, size);
+    let (size, mut scene) = (SIZE, Scene::new(SIZE, SIZE, SIZE));
+    if number(EIGHT_BIT) == 1 {
+        scene.in_eight_bits();
+    }
     let frame = ImageF32::new(3, size, scene.blur).unwrap();
     let exposure =
         Arc::new(Exposure { frame, span: EXPOSURE, events: scene.events.into(), sensor: size });

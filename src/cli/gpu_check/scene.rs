@@ -25,7 +25,8 @@ impl Scene {
     /// `count` random events over the whole exposure and sensor.
     pub(super) fn new(image: Size, sensor: Size, count: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(5);
-        let blur = (0..3 * image.area()).map(|_| rng.random_range(0.0..1.0)).collect();
+        // Eight bits, as cameras deliver them.
+        let blur = (0..3 * image.area()).map(|_| f32::from(rng.random::<u8>()) / 255.0).collect();
         let event = |_| Event {
             t_us: rng.random_range(0..33_000),
             x: rng.random_range(0..sensor.width as u16),

@@ -29,9 +29,9 @@ arguments! {
     /// `conv.cuh`
     Conv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, source_height: i32, source_width: i32 }
     /// `ends.cu`
-    Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32 }
+    Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32, eight_bit: i32, unused: u32 }
     /// `ends.cu`
-    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32, rounding: f32, unused: u32 }
+    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32, rounding: f32, eight_bit: i32 }
     /// `ends.cu`
     Finish { head: Head, sums: Address }
     /// `fuse.cu`
@@ -43,7 +43,7 @@ arguments! {
     /// `single.cu`
     SingleConv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, kernel: i32, cin: i32, cout: i32, relu: i32 }
     /// `single.cu`
-    Resize { input: Address, output: Address, height: i32, width: i32, channels: i32, source_height: i32, source_width: i32, unused: i32 }
+    Resize { input: Address, output: Address, height: i32, width: i32, channels: i32, source_height: i32, source_width: i32, eight_bit: i32 }
     /// `single.cu`
     SingleDeform { input: Address, offsets: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32, kernel: i32, channels: i32 }
 }

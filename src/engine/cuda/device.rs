@@ -16,6 +16,9 @@ const OLDEST_DRIVER: i32 = 12_000;
 /// Turing, the first with the tensor-core products and matrix loads in use.
 const OLDEST_CAPABILITY: (i32, i32) = (7, 5);
 
+/// Branches of a graph beside the first: the network has five levels.
+pub(super) const BRANCHES: usize = 4;
+
 /// What is known of a card.
 #[derive(Clone, Debug)]
 pub struct DeviceInfo {
@@ -99,6 +102,8 @@ pub(super) struct Device {
     pub(super) work: Arc<CudaStream>,
     /// Copies from the card.
     pub(super) downloads: Arc<CudaStream>,
+    /// Nothing runs on them: they name the branches of a graph while it is captured.
+    pub(super) branches: [Arc<CudaStream>; BRANCHES],
 }
 
 impl Device {
@@ -111,10 +116,12 @@ impl Device {
             let context = CudaContext::new(info.ordinal)?;
             // SAFETY: this engine orders its streams by events of its own.
             unsafe { context.disable_event_tracking() };
-            let module = modules::load(&context, info.capability)?;
+            let module = modules::load(&context, info.capability, &info.name)?;
             let stream = || context.new_stream();
             let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
-            Ok(Self { name: name.clone(), context, module, uploads, events, work, downloads })
+            let branches = [stream()?, stream()?, stream()?, stream()?];
+            let name = name.clone();
+            Ok(Self { name, context, module, uploads, events, work, downloads, branches })
         };
         let open: Result<Self, ModuleError> = open();
         open.map_err(|e| {
@@ -220,13 +227,15 @@ pub(super) struct Launch {
     pub(super) grid: (u32, u32),
     pub(super) threads: u32,
     pub(super) arguments: Block,
+    /// Numbers of the launches before it, in the list that it is part of, whose results it reads.
+    pub(super) after: Vec<usize>,
 }
 
 impl Launch {
     /// The same launch once more.
     pub(super) fn again(&self) -> Self {
         let (name, function) = (self.name.clone(), self.function.clone());
-        Self { name, function, ..*self }
+        Self { name, function, after: self.after.clone(), ..*self }
     }
 
     pub(super) fn run(&self, stream: &CudaStream) -> Result<(), DriverError> {

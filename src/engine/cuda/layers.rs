@@ -79,7 +79,7 @@ impl Layers {
                 pack::padded(weights.get(&format!("{name}.bias")), if natural { 16 } else { 8 });
             let halves = || match name {
                 "im_enc.conv1" => pack::stem(&w),
-                _ if name.ends_with(".dcn") => pack::square(&w, cout, k * k),
+                _ if name.ends_with(".dcn") => pack::deform(&w, cout, k * k),
                 _ => pack::conv(&w, k, cin, cout, natural),
             };
             add(name.to_owned(), &halves, &pack::plain(&w, k, cin, cout), &bias)?;

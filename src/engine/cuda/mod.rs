@@ -26,18 +26,18 @@ pub use device::{Cost, DeviceInfo, devices};
 pub use precision::Precision;
 pub use profile::{KernelTime, Profile};
 
+use super::queued::{self, DEPTH, Step};
 use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
-use crate::image::Size;
 use arrivals::Arrivals;
 use cudarc::driver::DriverError;
 use device::Device;
 use job::Job;
 use layers::Layers;
 use plan::Shape;
-use session::{DEPTH, Session};
+use session::Session;
 use std::collections::VecDeque;
 
 /// The network on a card.
@@ -136,14 +136,6 @@ impl CudaEngine {
         self.device.failed(error)
     }
 
-    /// Refuses while exposures are in flight.
-    fn idle(&self) -> Result<(), EngineError> {
-        if self.jobs.is_empty() {
-            return Ok(());
-        }
-        Err(EngineError::Shape("exposures are in flight: collect them first".into()))
-    }
-
     /// One image with maps of one size, both slots in turn.
     fn run_maps(
         &mut self,
@@ -153,36 +145,22 @@ impl CudaEngine {
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };
         let (device, form) = (&self.device, OutputFormat::F32);
         let mut out = Vec::with_capacity(maps.len());
-        let mut collect = |session: &mut Session, i: usize| {
-            out.extend(owned(session.collect(i % DEPTH, form)?));
+        queued::in_turn(maps.len(), |step| {
+            match step {
+                Step::Collect(i) => out.extend(queued::owned(session.collect(i % DEPTH, form)?)),
+                Step::Start(i) => {
+                    session.encode_map(device, i % DEPTH, maps[i].data)?;
+                    if i == 0 {
+                        session.send_image(device, 0, blur)?;
+                        session.encode_image(device, 0)?;
+                    }
+                    session.finish(device, i % DEPTH, 0, form, None)?;
+                }
+            }
             Ok::<_, DriverError>(())
-        };
-        for (i, map) in maps.iter().enumerate() {
-            if i >= DEPTH {
-                collect(session, i - DEPTH)?;
-            }
-            session.encode_map(device, i % DEPTH, map.data)?;
-            if i == 0 {
-                session.send_image(device, 0, blur)?;
-                session.encode_image(device, 0)?;
-            }
-            session.finish(device, i % DEPTH, 0, form, None)?;
-        }
-        for i in maps.len().saturating_sub(DEPTH)..maps.len() {
-            collect(session, i)?;
-        }
+        })?;
         device.context().check_err()?;
         Ok(out)
-    }
-}
-
-/// A copy of borrowed numbers.
-fn owned(one: OutputRef<'_>) -> Option<Restored> {
-    match one {
-        OutputRef::F32 { latent, ratio } => {
-            Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
-        }
-        OutputRef::U8(_) => None,
     }
 }
 
@@ -196,21 +174,11 @@ impl Engine for CudaEngine {
         blur: &Image<'_>,
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
-        self.idle()?;
-        blur.check()?;
-        targets.iter().try_for_each(|t| t.check(self.layers.input))?;
-        let image = Size::new(blur.width, blur.height);
-        let mut out = Vec::with_capacity(targets.len());
-        // Maps may differ in size; runs of one size share an image encoding.
-        let same =
-            |a: &EventTensor<'_>, b: &EventTensor<'_>| (a.height, a.width) == (b.height, b.width);
-        for run in targets.chunk_by(same) {
-            let size = run.first().map_or(Size::new(16, 16), |v| Size::new(v.width, v.height));
+        queued::idle(self.jobs.len())?;
+        queued::restore(blur, targets, self.layers.input, |image, size, maps| {
             self.prepare(Shape { image, sensor: size, padded: size, from_events: false })?;
-            let restored = self.run_maps(blur, run);
-            out.extend(restored.map_err(|e| self.fail(e))?);
-        }
-        Ok(out)
+            self.run_maps(blur, maps).map_err(|e| self.fail(e))
+        })
     }
 
     fn restore_events(
@@ -218,12 +186,7 @@ impl Engine for CudaEngine {
         blur: &Image<'_>,
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
-        self.idle()?;
-        blur.check()?;
-        self.submit(blur, events, OutputFormat::F32)?;
-        let mut out = Vec::with_capacity(events.targets.len());
-        self.collect(&mut |one| out.extend(owned(one)))?;
-        Ok(out)
+        queued::restore_events(self, blur, events)
     }
 
     fn restore_lent(
@@ -233,14 +196,7 @@ impl Engine for CudaEngine {
         form: OutputFormat,
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
-        self.idle()?;
-        blur.check()?;
-        self.submit(blur, events, form)?;
-        let mut index = 0;
-        self.collect(&mut |one| {
-            take(index, one);
-            index += 1;
-        })
+        queued::restore_lent(self, blur, events, form, take)
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

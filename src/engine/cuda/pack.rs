@@ -83,6 +83,19 @@ pub(super) fn square(w: &[f32], c: usize, taps: usize) -> Vec<f16> {
     })
 }
 
+/// A deformable convolution's weights: [`square`], or with 16 channels as `Gather` in `deform.cu` reads
+/// them, two taps' inputs together and after an odd last tap one of weight zero.
+pub(super) fn deform(w: &[f32], c: usize, taps: usize) -> Vec<f16> {
+    if c >= 32 {
+        return square(w, c, taps);
+    }
+    fragments(taps.div_ceil(2) * 2, c, |step, k, position| {
+        let t = k % 8 / 2;
+        let (tap, input) = (step / 2 * 2 + t / 2, 8 * (t % 2) + step % 2 * 4 + k / 8 * 2 + k % 2);
+        if tap < taps { w[(output_channel(position, c) * c + input) * taps + tap] } else { 0.0 }
+    })
+}
+
 /// For the single-precision kernels: `[tap][input][output]`, outputs padded to a multiple of 8.
 pub(super) fn plain(w: &[f32], k: usize, cin: usize, cout: usize) -> Vec<f32> {
     let (taps, padded) = (k * k, cout.next_multiple_of(8));

@@ -4,6 +4,7 @@ use super::device::Device;
 use super::session::Session;
 use super::work::Work;
 use super::{Cost, CudaEngine, queue};
+use crate::engine::queued;
 use crate::engine::{Engine, EngineError, Events, Image, OutputFormat};
 use crate::event::Thresholds;
 use crate::image::{Rounding, Size};
@@ -51,7 +52,7 @@ impl Session {
     fn part(&mut self, device: &Device, part: &str) -> Result<&Work, DriverError> {
         match part {
             "events" => Ok(&self.events[0]),
-            "image" => Ok(&self.image[0]),
+            "image" => self.image(device, 0),
             _ => self.rest(device, 0, 0, FORM),
         }
     }
@@ -78,7 +79,7 @@ impl CudaEngine {
     /// # Errors
     /// Sizes that the network does not accept, or too little memory.
     pub fn count(&mut self, image: Size, sensor: Size) -> Result<Vec<KernelTime>, EngineError> {
-        self.idle()?;
+        queued::idle(self.jobs.len())?;
         let events = Events {
             events: &[],
             exposure: TimeRange::new(0.0, 1.0),

@@ -1,13 +1,16 @@
 //! Exposures in flight on the card.
 
 use super::plan::Shape;
-use super::session::DEPTH;
 use super::{CudaEngine, events};
 use crate::engine::cuda::job::Job;
+use crate::engine::queued::{self, DEPTH};
 use crate::engine::{AsyncEngine, Blurry, EngineError, Events, OutputFormat, OutputRef};
 use crate::image::Size;
 use crossbeam_channel::Receiver;
 use cudarc::driver::DriverError;
+
+/// The deformable convolution addresses a map of 16 half channels by 32 bits.
+const MOST_PIXELS: usize = 1 << 27;
 
 impl CudaEngine {
     /// Starts as many targets as there are free slots, in order of submission. The image of the
@@ -65,8 +68,9 @@ impl CudaEngine {
 
 /// The sizes that a plan is needed for; rejects sizes that the network does not accept.
 pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
-    if image.area() == 0 || !image.width.is_multiple_of(16) || !image.height.is_multiple_of(16) {
-        let text = format!("a {image} image: the network needs multiples of 16");
+    queued::check_size(image)?;
+    if image.area() > MOST_PIXELS {
+        let text = format!("a {image} image: the kernels address {MOST_PIXELS} pixels at most");
         return Err(EngineError::Shape(text));
     }
     events::check(events)?;
@@ -76,7 +80,7 @@ pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, Engine
 
 impl AsyncEngine for CudaEngine {
     fn free_slots(&mut self) -> usize {
-        DEPTH.saturating_sub(self.jobs.len())
+        queued::free_slots(self.jobs.len())
     }
 
     fn submit(

@@ -7,6 +7,11 @@
 //! * a slot (a target's inputs, event features and results) likewise after that one result;
 //! * what lies between is used by the work stream alone, in order.
 //!
+//! Within a graph, launches that do not read each other's results are branches: the projections
+//! beside the encoder, and the five levels' fusions and deformable convolutions beside each other, of
+//! which the decoder needs the large ones last. The small levels have fewer blocks than a large card
+//! has multiprocessors.
+//!
 //! # Why three graphs, and not one
 //!
 //! Every kernel of a run belongs to one of three captured graphs (launches in half precision):
@@ -22,7 +27,7 @@
 //! would keep the events waiting for the image. (A graph can wait for an event inside, but only
 //! for one that was recorded before the graph was launched, which is the same wait.) The image is
 //! encoded once for N instants, and N changes while the window is open: one graph would have to
-//! be captured for every N, pair of lane and slots, and form of the result. And copies stay
+//! be captured for every N, pair of lane and slots, form of the image and of the result. And copies stay
 //! outside, since how many bytes of events there are is known only when they are.
 //!
 //! The price is a launch more: 1 + 2 N graph launches an exposure with N instants, where there
@@ -32,26 +37,28 @@
 use super::Precision;
 use super::arguments::{Address, EgerHeader};
 use super::arrivals::Arrivals;
-use super::device::{Device, Memory};
+use super::device::{Device, Launch, Memory};
 use super::layers::Layers;
 use super::plan::{Plan, Shape, SlotMemory};
 use super::work::Work;
+use crate::engine::queued::DEPTH;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result, sys};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::Arc;
 
-/// Lanes, and slots.
-pub(super) const DEPTH: usize = 2;
 /// Events that a lane has room for at first; more than any MS-RBD frame has.
 const FIRST_EVENTS: usize = 1 << 18;
 
 pub(super) struct Session {
     pub(super) events: [Work; DEPTH],
-    pub(super) image: [Work; DEPTH],
-    /// By slot, lane and form; captured when first needed.
-    finish: HashMap<(usize, usize, OutputFormat), Work>,
+    /// By lane and whether its image has eight bits; captured when first needed, as below.
+    image: HashMap<(usize, bool), Work>,
+    /// By slot, lane, whether its image has eight bits, and form.
+    finish: HashMap<(usize, usize, bool, OutputFormat), Work>,
     pub(super) lanes: [Lane; DEPTH],
     slots: [Slot; DEPTH],
     /// Staging memory that was too small: freed with the session, because freeing it earlier would
@@ -73,7 +80,9 @@ struct LateMemory {
 
 /// Staging memory of one exposure.
 pub(super) struct Lane {
+    /// Three planes of single precision, or at its start of eight bits.
     blur: PinnedHostSlice<f32>,
+    eight_bit: bool,
     packed: PinnedHostSlice<u32>,
     /// Number of events that there is room for.
     room: usize,
@@ -125,6 +134,19 @@ impl Slot {
     }
 }
 
+/// The work of a key, captured on the work stream when it is first asked for.
+fn captured<'a, K: Eq + Hash>(
+    all: &'a mut HashMap<K, Work>,
+    key: K,
+    device: &Device,
+    launches: impl FnOnce() -> Vec<Launch>,
+) -> Result<&'a Work, DriverError> {
+    Ok(match all.entry(key) {
+        Entry::Occupied(work) => work.into_mut(),
+        Entry::Vacant(free) => free.insert(Work::capture(device, &device.work, None, launches())?),
+    })
+}
+
 impl Session {
     pub(super) fn new(
         device: &Device,
@@ -140,6 +162,7 @@ impl Session {
         let lane = || {
             Ok::<_, DriverError>(Lane {
                 blur: device.pinned(3 * area)?,
+                eight_bit: false,
                 packed: device.pinned(2 * events)?,
                 room: events,
                 events_sent: event()?,
@@ -170,15 +193,10 @@ impl Session {
         let [first, second] = &mut plan.events;
         let cleared = |i: usize| shape.from_events.then_some(plan.slots[i].counts);
         let events = [
-            Work::capture(device, &device.events, cleared(0), take(first)),
-            Work::capture(device, &device.events, cleared(1), take(second)),
+            Work::capture(device, &device.events, cleared(0), take(first))?,
+            Work::capture(device, &device.events, cleared(1), take(second))?,
         ];
-        let [first, second] = &mut plan.image;
-        let image = [
-            Work::capture(device, &device.work, None, take(first)),
-            Work::capture(device, &device.work, None, take(second)),
-        ];
-        let (finish, retired) = (HashMap::new(), Vec::new());
+        let (image, finish, retired) = (HashMap::new(), HashMap::new(), Vec::new());
         Ok(Self { events, image, finish, lanes, slots, retired, plan, memory })
     }
 
@@ -228,7 +246,9 @@ impl Session {
         staging.events_sent.record(stream)
     }
 
-    /// Writes an image to a lane, the planes in parallel, each on its way as soon as it is written.
+    /// Writes an image to a lane, the planes in parallel: in eight bits, a quarter of the memory, if
+    /// it has no others, and otherwise in single precision, each plane on its way as soon as it is
+    /// written.
     pub(super) fn send_image(
         &mut self,
         device: &Device,
@@ -238,7 +258,19 @@ impl Session {
         let area = self.plan.shape.image.area();
         let staging = &mut self.lanes[lane];
         let first = self.plan.lanes[lane].blur;
-        let planes = staging.blur.as_mut_slice()?.par_chunks_exact_mut(area);
+        let memory = staging.blur.as_mut_slice()?;
+        let bytes = &mut bytemuck::cast_slice_mut::<f32, u8>(memory)[..3 * area];
+        let planes = bytes.par_chunks_exact_mut(area).enumerate();
+        staging.eight_bit =
+            planes.map(|(channel, plane)| blur.write_bytes(channel, plane)).all(|done| done);
+        if staging.eight_bit {
+            device.context().bind_to_thread()?;
+            // SAFETY: the plan owns more memory there, and the staging is written again only after all
+            // results of this lane have arrived.
+            unsafe { result::memcpy_htod_async(first, bytes, device.uploads.cu_stream()) }?;
+            return staging.blur_sent.record(&device.uploads);
+        }
+        let planes = memory.par_chunks_exact_mut(area);
         planes.enumerate().try_for_each(|(channel, plane)| {
             blur.write_plane(channel, plane);
             device.context().bind_to_thread()?;
@@ -251,9 +283,15 @@ impl Session {
     }
 
     /// Encodes the image that was sent to a lane.
-    pub(super) fn encode_image(&self, device: &Device, lane: usize) -> Result<(), DriverError> {
+    pub(super) fn encode_image(&mut self, device: &Device, lane: usize) -> Result<(), DriverError> {
         device.work.wait(&self.lanes[lane].blur_sent)?;
-        self.image[lane].run()
+        self.image(device, lane)?.run()
+    }
+
+    /// The image encoder on what was sent to a lane.
+    pub(super) fn image(&mut self, device: &Device, lane: usize) -> Result<&Work, DriverError> {
+        let (plan, eight_bit) = (&self.plan, self.lanes[lane].eight_bit);
+        captured(&mut self.image, (lane, eight_bit), device, || plan.image(lane, eight_bit))
     }
 
     /// Counts the events that were sent to a lane, for one target, and encodes them.
@@ -309,10 +347,10 @@ impl Session {
             OutputFormat::F32 => self.numbers(device, slot)?,
             OutputFormat::U8(_) => 0,
         };
-        let plan = &self.plan;
-        Ok(self.finish.entry((slot, lane, form)).or_insert_with(|| {
-            Work::capture(device, &device.work, None, plan.finish(slot, lane, form, numbers))
-        }))
+        let (plan, eight_bit) = (&self.plan, self.lanes[lane].eight_bit);
+        captured(&mut self.finish, (slot, lane, eight_bit, form), device, || {
+            plan.finish(slot, (lane, eight_bit), form, numbers)
+        })
     }
 
     /// Address of the device memory for a slot's results in single precision.
@@ -361,7 +399,9 @@ impl Session {
             let numbers = self.memory.numbers[0].as_ref();
             return self.slots[0].fetch(device, self.plan.slots[0], numbers, form);
         }
-        let (blur, to) = (self.lanes[0].blur.as_slice()?, self.plan.lanes[0].blur);
+        let (lane, to) = (&self.lanes[0], self.plan.lanes[0].blur);
+        let blur = lane.blur.as_slice()?;
+        let blur = &blur[..if lane.eight_bit { blur.len() / 4 } else { blur.len() }];
         // SAFETY: the plan owns as much memory as the staging holds, and nothing is in flight.
         unsafe { result::memcpy_htod_async(to, blur, device.uploads.cu_stream()) }?;
         self.send_events(device, 0, words)

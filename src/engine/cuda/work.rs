@@ -1,12 +1,13 @@
-//! Launches that follow one another, captured as one graph where the driver can.
+//! Launches in an order that respects what they read, captured as one graph where the driver can.
 
 use super::arguments::Address;
 use super::device::{Device, Launch};
 use super::error_text::text;
-use cudarc::driver::{CudaGraph, CudaStream, DriverError, result, sys};
+use cudarc::driver::{CudaEvent, CudaGraph, CudaStream, DriverError, result, sys};
 use std::sync::Arc;
 
-/// Launches on one stream, and the same as a graph.
+/// Launches on one stream one after the other, and the same as a graph, in which only those follow
+/// one another that read each other's results.
 pub(super) struct Work {
     pub(super) stream: Arc<CudaStream>,
     /// Memory that is zeroed first: address and bytes.
@@ -23,19 +24,23 @@ pub(super) struct Graph(CudaGraph);
 unsafe impl Send for Graph {}
 
 impl Work {
-    /// Captures `launches` on `stream`, after zeroing `clear`.
+    /// Captures `launches` on `stream`, after zeroing `clear`. A driver that captures no graphs is no
+    /// failure.
     pub(super) fn capture(
         device: &Device,
         stream: &Arc<CudaStream>,
         clear: Option<(Address, usize)>,
         launches: Vec<Launch>,
-    ) -> Self {
+    ) -> Result<Self, DriverError> {
+        // One per launch and one for the beginning.
+        let event = |_| device.context().new_event(None);
+        let events = (0..=launches.len()).map(event).collect::<Result<Vec<_>, _>>()?;
         let graph = Err("nothing was captured".to_owned());
         let mut work = Self { stream: stream.clone(), clear, launches, graph };
         let record = || {
             let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
             stream.begin_capture(mode)?;
-            let ran = work.one_by_one();
+            let ran = work.in_branches(device, &events);
             // The capture must end in any case, or the stream stays unusable.
             let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0));
             let graph = ran.and(graph)?;
@@ -49,7 +54,7 @@ impl Work {
         };
         // What a refused capture left behind is no failure of the work.
         let _ = device.context().check_err();
-        work
+        Ok(work)
     }
 
     /// Puts everything on the stream.
@@ -61,10 +66,42 @@ impl Work {
     }
 
     fn one_by_one(&self) -> Result<(), DriverError> {
-        if let Some((at, bytes)) = self.clear {
-            // SAFETY: the plan that made this work owns the memory.
-            unsafe { result::memset_d8_async(at, 0, bytes, self.stream.cu_stream()) }?;
-        }
+        self.clear()?;
         self.launches.iter().try_for_each(|l| l.run(&self.stream))
+    }
+
+    fn clear(&self) -> Result<(), DriverError> {
+        let Some((at, bytes)) = self.clear else { return Ok(()) };
+        // SAFETY: the plan that made this work owns the memory.
+        unsafe { result::memset_d8_async(at, 0, bytes, self.stream.cu_stream()) }
+    }
+
+    /// The same on several streams, between which events order what has to be ordered.
+    fn in_branches(&self, device: &Device, events: &[CudaEvent]) -> Result<(), DriverError> {
+        let Some((beginning, events)) = events.split_first() else { return Ok(()) };
+        let streams: Vec<&CudaStream> =
+            [&self.stream].into_iter().chain(&device.branches).map(AsRef::as_ref).collect();
+        // The last launch of every branch.
+        let mut ends: Vec<Option<usize>> = vec![None; streams.len()];
+        self.clear()?;
+        beginning.record(streams[0])?;
+        for (i, launch) in self.launches.iter().enumerate() {
+            let continued =
+                |end: &Option<usize>| end.is_some_and(|end| launch.after.contains(&end));
+            let branch = (ends.iter().position(continued))
+                .or_else(|| ends.iter().position(Option::is_none))
+                .unwrap_or(i % streams.len());
+            if branch > 0 && ends[branch].is_none() {
+                streams[branch].wait(beginning)?;
+            }
+            for before in launch.after.iter().filter(|before| ends[branch] != Some(**before)) {
+                streams[branch].wait(&events[*before])?;
+            }
+            launch.run(streams[branch])?;
+            events[i].record(streams[branch])?;
+            ends[branch] = Some(i);
+        }
+        // The graph ends when all branches have.
+        ends.iter().skip(1).flatten().try_for_each(|end| streams[0].wait(&events[*end]))
     }
 }

@@ -23,11 +23,11 @@ mod shaders;
 pub use adapters::{AdapterInfo, DeviceKind, adapters};
 pub use precision::Precision;
 
+use super::queued::{self, DEPTH, Step};
 use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
-use crate::image::Size;
 use crate::network::Weights;
 use device::Device;
 use job::Job;
@@ -35,7 +35,7 @@ use layers::Layers;
 use mapped::Arrivals;
 use parameters::Target;
 use plan::{Plan, Shape};
-use session::{DEPTH, Input, Session, Work};
+use session::{Input, Session, Work};
 use std::collections::VecDeque;
 
 /// Events that a plan has space for at first; more than any MS-RBD frame has.
@@ -153,15 +153,7 @@ impl WgpuEngine {
         }
     }
 
-    /// Refuses while exposures are in flight.
-    fn idle(&self) -> Result<(), EngineError> {
-        if self.jobs.is_empty() {
-            return Ok(());
-        }
-        Err(EngineError::Shape("exposures are in flight: collect them first".into()))
-    }
-
-    /// One image with event tensors of one size, both slots in turn.
+    /// One image with event tensors of one size, both slots in turn. `None` after a failure.
     fn run_tensors(
         &mut self,
         blur: &Image<'_>,
@@ -170,44 +162,26 @@ impl WgpuEngine {
         let session = self.session.as_mut()?;
         let (device, form) = (&self.device, OutputFormat::F32);
         let mut out = Vec::with_capacity(tensors.len());
-        let mut collect = |session: &mut Session, i: usize| {
-            session.collect(device, i % DEPTH, form, &mut |one| out.extend(owned(one)))
-        };
-        if !session.write_image(device, 0, blur) {
-            return None;
-        }
-        for (i, tensor) in tensors.iter().enumerate() {
-            if i >= DEPTH && !collect(session, i - DEPTH) {
-                return None;
+        let works = |done: bool| if done { Ok(()) } else { Err(()) };
+        works(session.write_image(device, 0, blur)).ok()?;
+        let steps = queued::in_turn(tensors.len(), |step| match step {
+            Step::Collect(i) => {
+                let take = &mut |one: OutputRef<'_>| out.extend(queued::owned(one));
+                works(session.collect(device, i % DEPTH, form, take))
             }
-            let work = Work {
-                slot: i % DEPTH,
-                lane: 0,
-                encode: i == 0,
-                target: Target::default(),
-                input: Input::Tensor(tensor.data),
-                form,
-            };
-            if !session.submit(device, &work, &self.arrivals) {
-                return None;
+            Step::Start(i) => {
+                let work = Work {
+                    slot: i % DEPTH,
+                    lane: 0,
+                    encode: i == 0,
+                    target: Target::default(),
+                    input: Input::Tensor(tensors[i].data),
+                    form,
+                };
+                works(session.submit(device, &work, &self.arrivals))
             }
-        }
-        for i in tensors.len().saturating_sub(DEPTH)..tensors.len() {
-            if !collect(session, i) {
-                return None;
-            }
-        }
-        Some(out)
-    }
-}
-
-/// A copy of borrowed numbers.
-fn owned(one: OutputRef<'_>) -> Option<Restored> {
-    match one {
-        OutputRef::F32 { latent, ratio } => {
-            Some(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() })
-        }
-        OutputRef::U8(_) => None,
+        });
+        steps.ok().map(|()| out)
     }
 }
 
@@ -221,23 +195,11 @@ impl Engine for WgpuEngine {
         blur: &Image<'_>,
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
-        self.idle()?;
-        blur.check()?;
-        targets.iter().try_for_each(|t| t.check(self.layers.input))?;
-        let image = Size::new(blur.width, blur.height);
-        let mut out = Vec::with_capacity(targets.len());
-        // Tensors may differ in size; runs of one size share an image encoding.
-        let same =
-            |a: &EventTensor<'_>, b: &EventTensor<'_>| (a.height, a.width) == (b.height, b.width);
-        for run in targets.chunk_by(same) {
-            let size = run.first().map_or(Size::new(16, 16), |v| Size::new(v.width, v.height));
+        queued::idle(self.jobs.len())?;
+        queued::restore(blur, targets, self.layers.input, |image, size, tensors| {
             self.prepare(Shape { image, sensor: size, padded: size, events: None })?;
-            match self.run_tensors(blur, run) {
-                Some(restored) => out.extend(restored),
-                None => return Err(self.fail()),
-            }
-        }
-        Ok(out)
+            self.run_tensors(blur, tensors).ok_or_else(|| self.fail())
+        })
     }
 
     fn restore_events(
@@ -245,10 +207,7 @@ impl Engine for WgpuEngine {
         blur: &Image<'_>,
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
-        let mut out = Vec::with_capacity(events.targets.len());
-        let take = &mut |_, one: OutputRef<'_>| out.extend(owned(one));
-        self.restore_lent(blur, events, OutputFormat::F32, take)?;
-        Ok(out)
+        queued::restore_events(self, blur, events)
     }
 
     fn restore_lent(
@@ -258,14 +217,7 @@ impl Engine for WgpuEngine {
         form: OutputFormat,
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
-        self.idle()?;
-        blur.check()?;
-        self.submit(blur, events, form)?;
-        let mut index = 0;
-        self.collect(&mut |one| {
-            take(index, one);
-            index += 1;
-        })
+        queued::restore_lent(self, blur, events, form, take)
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

@@ -4,7 +4,8 @@ use super::WgpuEngine;
 use super::events;
 use super::parameters::Target;
 use super::plan::Shape;
-use super::session::{DEPTH, Input, Work};
+use super::session::{Input, Work};
+use crate::engine::queued::{self, DEPTH};
 use crate::engine::{AsyncEngine, Blurry, EngineError, Events, OutputFormat, OutputRef};
 use crate::image::Size;
 use crossbeam_channel::Receiver;
@@ -36,10 +37,7 @@ impl WgpuEngine {
 
 /// The sizes that a plan is needed for; rejects sizes that the network does not accept.
 fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
-    if image.area() == 0 || !image.width.is_multiple_of(16) || !image.height.is_multiple_of(16) {
-        let text = format!("a {image} image: the network needs multiples of 16");
-        return Err(EngineError::Shape(text));
-    }
+    queued::check_size(image)?;
     events::check(events)?;
     let (sensor, padded) = (events.sensor, events.padded);
     Ok(Shape { image, sensor, padded, events: Some(events.events.len()) })
@@ -47,7 +45,7 @@ fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
 
 impl AsyncEngine for WgpuEngine {
     fn free_slots(&mut self) -> usize {
-        DEPTH.saturating_sub(self.jobs.len())
+        queued::free_slots(self.jobs.len())
     }
 
     fn submit(

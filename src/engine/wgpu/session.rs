@@ -10,12 +10,11 @@ use super::events::Packed;
 use super::mapped::{Arrivals, Mapped};
 use super::parameters::Target;
 use super::plan::{Plan, Shape};
+use crate::engine::queued::DEPTH;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use crate::time::TimeRange;
 use wgpu::{BufferUsages, MapMode, SubmissionIndex};
 
-/// Lanes, and slots.
-pub(super) const DEPTH: usize = 2;
 const TARGET_BYTES: u64 = size_of::<Target>() as u64;
 
 pub(super) struct Session {

@@ -15,6 +15,16 @@ pub(super) struct Map {
     pub(super) at: Address,
     pub(super) size: Size,
     pub(super) channels: usize,
+    /// Number of the launch that writes it, in the launches that are being made; none for a map that
+    /// is there before.
+    pub(super) made_by: Option<usize>,
+}
+
+impl Map {
+    /// The map as other launches see it.
+    pub(super) fn given(self) -> Self {
+        Self { made_by: None, ..self }
+    }
 }
 
 /// Makes a plan. The network's parts are methods of it in this folder's other files.
@@ -64,11 +74,14 @@ impl Builder<'_> {
         self.precision == Precision::Half
     }
 
+    /// A map that the next launch writes.
     pub(super) fn map(&mut self, size: Size, channels: usize) -> Result<Map, DriverError> {
         let bytes = size.area() * channels * if self.half() { 2 } else { 4 };
-        Ok(Map { at: self.allocate(bytes)?, size, channels })
+        let made_by = Some(self.launches.len());
+        Ok(Map { at: self.allocate(bytes)?, size, channels, made_by })
     }
 
+    /// Adds a launch that waits for the one before it.
     pub(super) fn launch<T: Pod>(
         &mut self,
         name: &str,
@@ -79,8 +92,17 @@ impl Builder<'_> {
         let function = self.device.function(name)?;
         let grid = (grid.0 as u32, grid.1 as u32);
         let (name, arguments, cost) = (name.to_owned(), block(arguments), Cost::default());
-        self.launches.push(Launch { name, cost, function, grid, threads, arguments });
+        let after = self.launches.len().checked_sub(1).into_iter().collect();
+        self.launches.push(Launch { name, cost, function, grid, threads, arguments, after });
         Ok(())
+    }
+
+    /// The last launch reads these maps and nothing else that launches write: it waits only for
+    /// those that make them.
+    pub(super) fn reads(&mut self, maps: &[Map]) {
+        if let Some(launch) = self.launches.last_mut() {
+            launch.after = maps.iter().filter_map(|m| m.made_by).collect();
+        }
     }
 
     /// What the last launch has to do: products per output pixel, maps read and written whole,

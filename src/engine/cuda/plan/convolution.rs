@@ -90,8 +90,10 @@ impl Builder<'_> {
         let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
         self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
         let weights = k * k * input.channels * cout;
-        let mut maps = vec![input, output];
+        let mut maps = vec![input];
         maps.extend(post.skip());
+        self.reads(&maps);
+        maps.push(output);
         self.cost(size, weights, &maps, weights);
         Ok(output)
     }
@@ -148,7 +150,7 @@ impl Builder<'_> {
             channels: input.channels as i32,
             source_height: input.size.height as i32,
             source_width: input.size.width as i32,
-            unused: 0,
+            eight_bit: 0,
         };
         self.flat(name, size.area() * input.channels, 256, &a)?;
         Ok(map)

@@ -66,7 +66,8 @@ impl Builder<'_> {
         if size != sensor {
             self.flat("eger_mirror", size.area() * CHANNELS / 8, 256, &a)?;
         }
-        Ok(Map { at: counts, size, channels: CHANNELS })
+        let made_by = self.launches.len().checked_sub(1);
+        Ok(Map { at: counts, size, channels: CHANNELS, made_by })
     }
 
     pub(super) fn voxels(&mut self, size: Size, planes: Address) -> Result<Map, DriverError> {

@@ -47,6 +47,7 @@ impl Builder<'_> {
         if self.half() {
             let grid = (size.width.div_ceil(16), size.height.div_ceil(4));
             self.launch(&format!("fuse_{c}"), grid, 128, &a)?;
+            self.reads(&[event, image]);
         } else {
             self.launch("single_fuse", (size.area().div_ceil(128 / c), 1), 128, &a)?;
         }
@@ -95,6 +96,7 @@ impl Builder<'_> {
             128,
             &a,
         )?;
+        self.reads(&[input]);
         let products = k * k * c * (3 * k * k + c);
         self.cost(size, products, &[input, output], products);
         Ok(output)

@@ -8,14 +8,20 @@ use super::convolution::{Post, Source};
 use crate::image::Size;
 use cudarc::driver::DriverError;
 
+/// Bytes of a blurry image.
+pub(super) fn image_bytes(size: Size, eight_bit: bool) -> u64 {
+    (size.area() * if eight_bit { 3 } else { 12 }) as u64
+}
+
 impl Builder<'_> {
     /// From one lane's image to what the fusion reads of it.
     pub(super) fn image_part(
         &mut self,
         shape: Shape,
         blur: Address,
+        eight_bit: bool,
     ) -> Result<Vec<Map>, DriverError> {
-        let stem = self.stem(shape.image, blur)?;
+        let stem = self.stem(shape.image, blur, eight_bit)?;
         let features = self.encoder("im_enc", stem)?;
         let project = |(i, f): (usize, &Map)| {
             let name = format!("msff{}.image", i + 1);
@@ -24,10 +30,27 @@ impl Builder<'_> {
         features.iter().enumerate().map(project).collect()
     }
 
-    pub(super) fn stem(&mut self, size: Size, blur: Address) -> Result<Map, DriverError> {
+    pub(super) fn stem(
+        &mut self,
+        size: Size,
+        blur: Address,
+        eight_bit: bool,
+    ) -> Result<Map, DriverError> {
+        let eight_bit = i32::from(eight_bit);
         if !self.half() {
-            let planes = Map { at: blur, size, channels: 3 };
-            let input = self.resize("single_image", planes, size)?;
+            let input = self.map(size, 3)?;
+            let (height, width) = (size.height as i32, size.width as i32);
+            let a = args::Resize {
+                input: blur,
+                output: input.at,
+                height,
+                width,
+                channels: 3,
+                source_height: height,
+                source_width: width,
+                eight_bit,
+            };
+            self.flat("single_image", size.area() * 3, 256, &a)?;
             return self.conv("im_enc.conv1", 7, input, 16, Source::Plain, Post::Relu);
         }
         let output = self.map(size, 16)?;
@@ -39,21 +62,21 @@ impl Builder<'_> {
             output: output.at,
             height: size.height as i32,
             width: size.width as i32,
+            eight_bit,
+            unused: 0,
         };
         self.launch("stem", (size.width.div_ceil(16), size.height.div_ceil(16)), 128, &a)?;
-        // The image comes in single precision: twice the bytes of a half map.
-        self.cost(
-            size,
-            7 * 7 * 3 * 16,
-            &[Map { at: blur, size, channels: 6 }, output],
-            7 * 7 * 3 * 16,
-        );
+        self.cost(size, 7 * 7 * 3 * 16, &[output], 7 * 7 * 3 * 16);
+        if let Some(launch) = self.launches.last_mut() {
+            launch.cost.bytes += image_bytes(size, eight_bit != 0);
+        }
         Ok(output)
     }
 
     pub(super) fn decode(&mut self, fused: &[Map]) -> Result<Map, DriverError> {
         let mut levels = fused.iter().rev().copied();
-        let mut x = levels.next().unwrap_or(Map { at: 0, size: Size::new(0, 0), channels: 0 });
+        let none = Map { at: 0, size: Size::new(0, 0), channels: 0, made_by: None };
+        let mut x = levels.next().unwrap_or(none);
         for (i, skip) in levels.enumerate() {
             let layer = |j: usize| format!("dec.up{}.conv{j}", i + 1);
             let c = skip.channels;
@@ -81,12 +104,8 @@ impl Builder<'_> {
         };
         if self.half() {
             self.launch("head", (x.size.width.div_ceil(16), x.size.height.div_ceil(16)), 128, &a)?;
-            // Beside the map the image in single precision (three numbers of twice the bytes)
-            // and pixels (three of half).
-            self.cost(x.size, 432, &[x, Map { channels: 6, ..x }], 432);
-            if let Some(launch) = self.launches.last_mut() {
-                launch.cost.bytes += 3 * x.size.area() as u64;
-            }
+            // Image and results are added when they are known.
+            self.cost(x.size, 432, &[x], 432);
         } else {
             self.flat("finish_single", x.size.area() * 3, 256, &args::Finish { head: a, sums: 0 })?;
         }

@@ -15,6 +15,7 @@ use crate::event::CHANNELS;
 use crate::image::Size;
 use builder::{Builder, Map};
 use cudarc::driver::DriverError;
+use image::image_bytes;
 use std::collections::VecDeque;
 
 /// Sizes that a plan is made for.
@@ -37,8 +38,8 @@ pub(super) struct Plan {
     pub(super) shape: Shape,
     /// By slot.
     pub(super) events: [Vec<Launch>; 2],
-    /// By lane.
-    pub(super) image: [Vec<Launch>; 2],
+    /// By lane, for an image in single precision and for one in eight bits.
+    image: [[Vec<Launch>; 2]; 2],
     /// Fusion and decoder, by slot.
     pub(super) body: [Vec<Launch>; 2],
     pub(super) lanes: [LaneMemory; 2],
@@ -109,24 +110,27 @@ impl Plan {
             Ok(std::mem::take(&mut b.launches))
         })?;
         let (start, mut image_maps) = (b.memory.len(), Vec::new());
-        let image = twice(|i| {
-            b.share_from(start, i);
-            image_maps = b.image_part(shape, lanes[i].blur)?;
-            Ok(std::mem::take(&mut b.launches))
+        let image = twice(|lane| {
+            twice(|eight_bit| {
+                b.share_from(start, 2 * lane + eight_bit);
+                image_maps = b.image_part(shape, lanes[lane].blur, eight_bit == 1)?;
+                Ok(std::mem::take(&mut b.launches))
+            })
         })?;
         let (start, mut last) = (b.memory.len(), None);
         let body = twice(|i| {
             b.share_from(start, i);
             let mut fused = Vec::new();
             for (level, (event, image)) in event_maps[i].iter().zip(&image_maps).enumerate() {
-                let map = b.fuse(level, *event, *image)?;
+                let map = b.fuse(level, event.given(), image.given())?;
                 fused.push(b.deform(level, map)?);
             }
             let map = b.decode(&fused)?;
             last = Some(if b.half() { map } else { b.last_sums(map)? });
             Ok(std::mem::take(&mut b.launches))
         })?;
-        let last = last.unwrap_or(Map { at: 0, size: shape.image, channels: 0 });
+        let none = Map { at: 0, size: shape.image, channels: 0, made_by: None };
+        let last = last.unwrap_or(none);
         let head_arguments = b.head(last)?;
         let head = b.launches.remove(0);
         let (bytes, _memory) = (b.bytes, b.memory);
@@ -145,17 +149,23 @@ impl Plan {
         })
     }
 
+    /// The image encoder on the image of a lane.
+    pub(super) fn image(&self, lane: usize, eight_bit: bool) -> Vec<Launch> {
+        self.image[lane][usize::from(eight_bit)].iter().map(Launch::again).collect()
+    }
+
     /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
     /// `numbers` is where latent image and ratio go in single precision.
     pub(super) fn finish(
         &self,
         slot: usize,
-        lane: usize,
+        (lane, eight_bit): (usize, bool),
         form: OutputFormat,
         numbers: Address,
     ) -> Vec<Launch> {
-        let to = &self.slots[slot];
-        let mut head = args::Head { image: self.lanes[lane].blur, ..self.head_arguments };
+        let (to, image) = (&self.slots[slot], self.lanes[lane].blur);
+        let eight_bits = i32::from(eight_bit);
+        let mut head = args::Head { image, eight_bit: eight_bits, ..self.head_arguments };
         match form {
             OutputFormat::F32 => {
                 head.latent = numbers;
@@ -172,6 +182,10 @@ impl Plan {
         } else {
             block(&head)
         };
+        last.after = self.body[slot].len().checked_sub(1).into_iter().collect();
+        let size = self.shape.image;
+        let results = 3 * size.area() as u64 * if form == OutputFormat::F32 { 8 } else { 1 };
+        last.cost.bytes += image_bytes(size, eight_bit) + results;
         self.body[slot].iter().map(Launch::again).chain([last]).collect()
     }
 }
