@@ -193,6 +193,9 @@ fn start(
     let pipeline = recipe.start(source)?;
     let session = Session::new(pipeline, rig_handle, name, recipe, weights_file);
     let render = creation.wgpu_render_state.as_ref();
+    if let Some(graphics) = render.map(|r| r.adapter.get_info()) {
+        tracing::info!("the window is drawn with {} by {}", graphics.backend, graphics.name);
+    }
     let mut window = Window::new(session, settings::file(), render, wake);
     window.thresholds = thresholds.or(window.thresholds);
     Ok(Box::new(window))
