@@ -16,6 +16,10 @@ esac
 files() { (cd "$here" && find bin share -type f); }
 case ${1:-} in
     "")
+        "$here/bin/gem-live" --version >/dev/null || {
+            echo "install.sh: the program does not start on this system; it needs $(cat "$here/share/doc/gem-live/SYSTEM")" >&2
+            exit 1
+        }
         files | while IFS= read -r file; do
             mode=644
             case $file in bin/*) mode=755 ;; esac
@@ -31,10 +35,6 @@ case ${1:-} in
             *":$PREFIX/bin:"*) ;;
             *) echo "$PREFIX/bin is not in your PATH" ;;
         esac
-        "$PREFIX/bin/gem-live" --version >/dev/null || {
-            echo "install.sh: the program does not start on this system; it needs $(cat "$here/share/doc/gem-live/SYSTEM")" >&2
-            exit 1
-        }
         echo "cameras and what they need: $PREFIX/bin/gem-live devices"
         ;;
     --uninstall)
