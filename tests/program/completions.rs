@@ -13,7 +13,7 @@ fn succeeds(folder: &Path, arguments: &[&str]) -> String {
 
 /// The visible subcommands of a command, as its help lists them.
 fn subcommands(folder: &Path, command: &[&str]) -> Vec<String> {
-    let help = succeeds(folder, &[command, &["--help"]].concat());
+    let help = succeeds(folder, &[command, &["--help"][..]].concat());
     let Some((_, listed)) = help.split_once("\nCommands:\n") else { return Vec::new() };
     let lines = listed.lines().take_while(|line| !line.is_empty());
     // Names are indented by two; what their descriptions continue with, by more.
@@ -24,21 +24,25 @@ fn subcommands(folder: &Path, command: &[&str]) -> Vec<String> {
 
 /// Checks the page of a command and those of its subcommands; returns how many there are.
 fn check_pages(folder: &Path, command: &[&str]) -> usize {
-    let name = [&["gem-live"], command].concat().join("-");
+    let name = [&["gem-live"][..], command].concat().join("-");
     let page = std::fs::read_to_string(folder.join(format!("pages/{name}.1"))).unwrap();
     assert!(page.contains(&format!(".TH {name} 1 ")), "{name}: {page}");
     let page = page.replace("\\-", "-");
-    let help = succeeds(folder, &[command, &["--help"]].concat());
+    let help = succeeds(folder, &[command, &["--help"][..]].concat());
     let options = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
+    // What stands behind two spaces is a description.
+    let words = options.filter_map(|line| line.split("  ").next()).flat_map(str::split_whitespace);
     let mut checked = 0;
-    for option in options.flat_map(str::split_whitespace).filter(|word| word.starts_with("--")) {
-        let option = option.trim_end_matches(',');
+    for option in words.filter(|word| word.starts_with("--")) {
+        // `--verbose...` may be repeated.
+        let option = option.trim_end_matches([',', '.']);
         assert!(page.contains(option), "{name} has no {option}");
         checked += 1;
     }
     assert!(checked > 0, "{name}: {help}");
     let below = subcommands(folder, command);
-    1 + below.iter().map(|sub| check_pages(folder, &[command, &[sub]].concat())).sum::<usize>()
+    let pages = |sub: &String| check_pages(folder, &[command, &[sub.as_str()][..]].concat());
+    1 + below.iter().map(pages).sum::<usize>()
 }
 
 #[test]
@@ -74,9 +78,12 @@ fn completions_know_every_subcommand_and_value() {
 fn completed_by_bash(folder: &Path, words: &[&str]) -> BTreeSet<String> {
     let line = words.join(" ");
     let last = words.len() - 1;
+    // The script's function, called as bash calls it.
     let script = format!(
-        "source ./completions.bash && COMP_WORDS=({line}) COMP_CWORD={last} && \
-         _gem-live gem-live '{}' '{}' && printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        r#"source ./completions.bash
+        function=$(complete -p gem-live | sed 's/.* -F \([^ ]*\) .*/\1/')
+        COMP_WORDS=({line}) COMP_CWORD={last}
+        "$function" gem-live '{}' '{}' && printf '%s\n' "${{COMPREPLY[@]}}""#,
         words[last],
         words[last - 1]
     );
