@@ -1,5 +1,6 @@
 //! Checks what this computer lacks for its cameras, from `/sys`, `/dev` and `/etc` of Linux.
 
+use crate::program;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,18 @@ const USB_VIDEO: &str = "0e";
 const MIN_USBFS_MB: u32 = 80;
 /// Transfer memory that manufacturers of such cameras recommend, in MiB.
 const RECOMMENDED_USBFS_MB: u32 = 1000;
+
+/// The udev rule that lets whoever sits at the computer open event cameras and USB3 Vision cameras.
+pub const UDEV_RULE: &str = include_str!("../../assets/udev/65-gem-live.rules");
+
+/// The command that installs [`UDEV_RULE`]; it needs nothing but this program.
+pub fn udev_command() -> String {
+    format!(
+        "{} devices --udev-rule | sudo tee /etc/udev/rules.d/65-gem-live.rules >/dev/null && sudo \
+         udevadm control --reload-rules && sudo udevadm trigger",
+        program::command()
+    )
+}
 
 /// The kind of a USB camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,10 +179,9 @@ impl<'a> Host<'a> {
     fn access_remedy(&self, kind: UsbKind) -> String {
         match (kind, self.rule()) {
             (UsbKind::Web, _) => "add yourself to the group video".into(),
-            (_, None) => "install the udev rule: sudo cp assets/udev/65-gem-live.rules \
-                          /etc/udev/rules.d/ && sudo udevadm control --reload-rules && sudo \
-                          udevadm trigger, then plug it in again"
-                .into(),
+            (_, None) => {
+                format!("install the udev rule: {}, then plug it in again", udev_command())
+            }
             (_, Some(rule)) => format!(
                 "the udev rule {} is installed: plug the camera in again, and use a local session \
                  (the rule does not apply to remote logins)",

@@ -8,6 +8,7 @@ mod adapt;
 mod align;
 mod bench;
 mod common;
+mod completions;
 mod consistency;
 mod contact_sheet;
 mod deblur;
@@ -26,6 +27,7 @@ mod interrupt;
 mod live;
 mod logging;
 mod losses;
+mod man;
 mod profile;
 mod progress;
 mod record;
@@ -36,7 +38,7 @@ mod test;
 mod train;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -69,6 +71,7 @@ enum Command {
     Align(align::Align),
     Adapt(adapt::Adapt),
     Bench(bench::Bench),
+    Completions(completions::Completions),
     Deblur(deblur::Deblur),
     #[command(alias = "cameras", visible_alias = "doctor")]
     Devices(devices::Devices),
@@ -79,6 +82,8 @@ enum Command {
     Import(import::Import),
     Infer(infer::Infer),
     Live(live::Live),
+    #[command(hide = true)]
+    Man(man::Man),
     Record(record::Record),
     Soak(soak::Soak),
     Synth(synth::Synth),
@@ -100,6 +105,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Align(align) => align.run(),
         Command::Adapt(adapt) => adapt.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Completions(completions) => completions.run(Arguments::command()),
         Command::Deblur(deblur) => deblur.run(),
         Command::Devices(devices) => devices.run(),
         Command::Export(export) => export.run(),
@@ -108,6 +114,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Infer(infer) => infer.run(),
         Command::Live(live) => live.run(),
+        Command::Man(man) => man.run(Arguments::command()),
         Command::Record(record) => record.run(),
         Command::Soak(soak) => soak.run(),
         Command::Synth(synth) => synth.run(),

@@ -209,6 +209,9 @@ fn start(
     let pipeline = recipe.start(source)?;
     let session = Session::new(pipeline, rig_handle, name, recipe, weights_file);
     let render = creation.wgpu_render_state.as_ref();
+    if let Some(graphics) = render.map(|r| r.adapter.get_info()) {
+        tracing::info!("the window is drawn with {} by {}", graphics.backend, graphics.name);
+    }
     let mut app = App::new(session, settings::default_file(), render, wake);
     app.player.thresholds = thresholds.or(app.player.thresholds);
     Ok(Box::new(app))

@@ -324,6 +324,7 @@ fn help_is_wrapped_and_has_examples() {
         "align",
         "adapt",
         "bench",
+        "completions",
         "deblur",
         "devices",
         "export",

@@ -98,6 +98,9 @@ fn every_problem_is_reported_with_its_remedy() {
     };
     assert_one(&["DAVIS346", "no permission", "002/007", "65-gem-live.rules"]);
     assert_one(&["Blackfly", "no permission", "65-gem-live.rules"]);
+    // The remedy needs nothing of the sources.
+    assert_one(&["DAVIS346", "gem-live devices --udev-rule | sudo tee /etc/udev/rules.d/"]);
+    assert!(missing.iter().all(|line| !line.contains("assets/")));
     assert_one(&["Blackfly", "480 Mbit/s"]);
     assert_one(&["046d", "group video"]);
     assert_one(&["usbfs_memory_mb is 16", "echo 1000"]);

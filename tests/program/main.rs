@@ -18,6 +18,7 @@ mod aedat4_files;
 mod bad_data;
 mod cli;
 mod commands;
+mod completions;
 mod ends;
 mod files;
 mod host;

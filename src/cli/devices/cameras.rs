@@ -4,7 +4,11 @@ use gem_live::camera::DeviceError;
 use gem_live::camera::drivers::davis::Davis;
 use gem_live::camera::drivers::genicam::GenIcam;
 use gem_live::camera::drivers::uvc::Uvc;
-use gem_live::camera::host_check::{Host, UsbKind};
+use gem_live::camera::host_check::{Host, UsbKind, udev_command};
+
+/// DV's cameras cannot be listed: they are named by the address of the computer that DV runs on.
+const DV: &str = "iniVation cameras through DV: no library is needed; switch on DV's network output \
+                  and use --source dv:HOST:PORT,FRAMES_PORT";
 
 /// Lists the cameras, and what is missing to use them.
 pub(crate) fn report() -> String {
@@ -13,14 +17,14 @@ pub(crate) fn report() -> String {
     lines.extend(davis(&host));
     lines.extend(genicam());
     lines.extend(webcams());
+    lines.push(DV.into());
     if cfg!(target_os = "linux") {
         lines.push(match host.rule() {
             Some(rule) => format!("udev rule for event cameras: {}", rule.display()),
-            None => {
-                "udev rule for event cameras: not installed (only root can open them): sudo cp \
-                     assets/udev/65-gem-live.rules /etc/udev/rules.d/"
-                    .into()
-            }
+            None => format!(
+                "udev rule for event cameras: not installed (only root can open them): {}",
+                udev_command()
+            ),
         });
         if let Some(mb) = host.usbfs_memory_mb() {
             lines.push(format!("usbfs_memory_mb: {mb}"));

@@ -6,6 +6,7 @@ mod redact;
 
 use super::failure::Failure;
 use super::logging;
+use gem_live::camera::host_check::UDEV_RULE;
 use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
 use std::path::PathBuf;
@@ -17,16 +18,24 @@ use std::process::{Command, ExitCode, Stdio};
 Examples:
   gem-live devices
   gem-live doctor --bundle report.zip    versions, devices, settings and logs in one file
-  gem-live live --gpu 1    use the CUDA device with index 1")]
+  gem-live devices --udev-rule           the udev rule for event cameras and USB3 cameras
+  gem-live live --gpu 1                  use the CUDA device with index 1")]
 pub(crate) struct Devices {
     /// Write this report, versions, settings and the last logs to a zip file, to be sent with a
     /// question. It has no pictures, and names of files are removed.
     #[arg(long, value_name = "OUT.zip")]
     bundle: Option<PathBuf>,
+    /// Only print the udev rule that lets users of this computer open their cameras.
+    #[arg(long, conflicts_with = "bundle")]
+    udev_rule: bool,
 }
 
 impl Devices {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        if self.udev_rule {
+            print!("{UDEV_RULE}");
+            return Ok(ExitCode::SUCCESS);
+        }
         let report = cameras::report() + &cards() + &graphics() + &computer();
         print!("{report}");
         if let Some(path) = &self.bundle {
