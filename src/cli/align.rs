@@ -10,7 +10,7 @@ use gem_live::rig::align::store::{self, Pair};
 use gem_live::rig::align::{
     AlignProgress, AlignSession, AlignSettings, Alignment, Board, FrameCrop, Target,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

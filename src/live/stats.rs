@@ -261,7 +261,7 @@ mod tests {
             lost(DropCause::Duplicate, DropUnit::Frames, 100),
             lost(DropCause::Disk, DropUnit::Frames, 100),
         ];
-        let drops = Drops { source: 5, queue: 1, ..Drops::default() };
+        let drops = Drops { source: 5, engine: 1, ..Drops::default() };
         assert_eq!(drops.unexplained(&all), Drops { source: 3, ..drops });
         let fewer = Drops { source: 1, ..drops };
         assert_eq!(fewer.unexplained(&all), Drops { source: 0, ..drops });

@@ -55,6 +55,7 @@ impl Scene {
     }
 
     /// Rounds the image to what eight bits hold.
+    #[allow(dead_code, reason = "only the tests of CUDA use it")]
     pub fn in_eight_bits(&mut self) {
         self.blur.iter_mut().for_each(|v| *v = (*v * 255.0).floor() / 255.0);
     }

@@ -8,8 +8,8 @@
 
 use crate::common::shared;
 use gem_live::camera::{
-    CameraStream, DeviceSelector, DropCause, DropSnapshot, DropUnit, Drops, Packet, Settings,
-    Status, Value,
+    CameraStream, DeviceSelector, DropCause, DropSnapshot, DropUnit, Drops, Packet, Status,
+    StreamSettings, Value,
 };
 use gem_live::event::Event;
 use gem_live::formats::aedat4::{Aedat4Error, PacketKind, PacketPlace, Part, Reader, White};
@@ -28,7 +28,7 @@ fn real_aedat4() -> PathBuf {
 
 fn play(path: &Path, settings: ReplaySettings) -> CameraStream {
     let opener = Arc::new(Replay::new(path, settings));
-    let lossless = Settings { lossless: true, ..Settings::default() };
+    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
     CameraStream::start("replay", opener, DeviceSelector::default(), lossless, Drops::default())
         .unwrap()
 }
@@ -199,7 +199,7 @@ fn pairs_are_played_as_they_were_written() {
 fn play_with_monitor(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
     let opener = Replay::new(path, settings);
     let monitor = opener.monitor();
-    let lossless = Settings { lossless: true, ..Settings::default() };
+    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
     let source = CameraStream::start(
         "replay",
         Arc::new(opener),

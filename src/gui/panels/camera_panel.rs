@@ -128,7 +128,7 @@ impl CameraPanel {
         let (name, set) = (control.name.clone(), Instant::now());
         self.pending.push(PendingValue { name, value: value.clone(), set });
         let due = if control.on_release { released || changed && !dragging } else { changed };
-        due.then(|| Action::Control(live::Control::Set(control.name, value)))
+        due.then_some(Action::Control(live::Control::Set(control.name, value)))
     }
 }
 

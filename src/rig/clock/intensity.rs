@@ -205,7 +205,8 @@ mod tests {
     fn a_step_between_two_exposures_changes_the_mean_by_all_of_it() {
         // Three fast ON events: three whole steps, and half a step after the last one.
         let fired = [(29_900, true), (30_000, true), (30_100, true)];
-        let [before, at, after] = changed(&fired, (0.0, 20_000.0), (40_000.0, 60_000.0)).unwrap();
+        let (early, late) = (TimeRange::new(0.0, 20_000.0), TimeRange::new(40_000.0, 60_000.0));
+        let [before, at, after] = changed(&fired, early, late).unwrap();
         for [off, on] in [before, at, after] {
             assert!(off == 0.0 && (on - 3.5).abs() < 1e-9, "{off} {on}");
         }
