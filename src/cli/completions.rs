@@ -23,7 +23,10 @@ impl Completions {
         // Into memory first: the crate panics where it cannot write.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, gem_live::program::NAME, &mut script);
-        print!("{}", String::from_utf8_lossy(&script));
+        // Version 4.6 writes the hyphen of the program's name in two ways in bash's script, so that no
+        // subcommand is found.
+        let script = String::from_utf8_lossy(&script).replace("gem__subcmd__live", "gem__live");
+        print!("{script}");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -55,7 +55,7 @@ fn the_archive_has_the_layout_of_pytorch() {
     let expected: Vec<String> = ["model", "teacher_model"]
         .iter()
         .flat_map(|m| {
-            parameters(EventInput::Counts).into_iter().map(move |(n, _)| format!("{m}.{n}"))
+            parameters(EventInput::Prior).into_iter().map(move |(n, _)| format!("{m}.{n}"))
         })
         .collect();
     let found: Vec<String> = (pickle.entries(state).iter())
@@ -66,11 +66,11 @@ fn the_archive_has_the_layout_of_pytorch() {
         .collect();
     assert_eq!(found, expected);
     // One storage per parameter, of its length, shared by student and teacher.
-    for (key, (name, shape)) in parameters(EventInput::Counts).iter().enumerate() {
+    for (key, (name, shape)) in parameters(EventInput::Prior).iter().enumerate() {
         let length = entry(&mut zip, &format!("san/data/{key}")).len();
         assert_eq!(length, 4 * shape.iter().product::<usize>(), "{name}");
     }
-    assert!(zip.by_name(&format!("san/data/{}", parameters(EventInput::Counts).len())).is_err());
+    assert!(zip.by_name(&format!("san/data/{}", parameters(EventInput::Prior).len())).is_err());
 }
 
 #[test]

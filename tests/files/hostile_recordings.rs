@@ -40,7 +40,7 @@ fn play(path: &Path) {
     let (selector, drops) = (DeviceSelector::default(), Drops::default());
     let Ok(mut device) = Replay::new(path, settings).open(&selector, &drops) else { return };
     let mut packets = Vec::new();
-    for _ in 0..100 {
+    for _ in 0..100_000 {
         if device.poll(Duration::ZERO, &mut packets).is_err() {
             return;
         }

@@ -42,7 +42,7 @@ fn tensor(w: &mut Writer, kind: &str, storage: usize, shape: &[usize]) {
 
 /// The network's parameters as entries of the dictionary that was appended last.
 fn parameters_with(w: &mut Writer, prefix: &str) {
-    for (storage, (name, shape)) in parameters(EventInput::Counts).iter().enumerate() {
+    for (storage, (name, shape)) in parameters(EventInput::Prior).iter().enumerate() {
         w.text(&format!("{prefix}{name}"));
         tensor(w, "FloatStorage", storage, shape);
     }
@@ -53,7 +53,7 @@ fn storages() -> Vec<Vec<u8>> {
     let weights = weights();
     let one = |name: &str| weights.get(name).iter().flat_map(|v| v.to_le_bytes()).collect();
     let mut all: Vec<Vec<u8>> =
-        parameters(EventInput::Counts).iter().map(|(name, _)| one(name)).collect();
+        parameters(EventInput::Prior).iter().map(|(name, _)| one(name)).collect();
     all.push(3_i64.to_le_bytes().to_vec());
     all
 }
@@ -116,7 +116,7 @@ fn assert_read(bytes: &[u8], table: &str, prefix: &str) -> Weights {
 /// The counter of a layer, which every storage list here has.
 fn counter(w: &mut Writer) {
     w.text("model.counter");
-    tensor(w, "LongStorage", parameters(EventInput::Counts).len(), &[]);
+    tensor(w, "LongStorage", parameters(EventInput::Prior).len(), &[]);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn safetensors_follow_the_same_rules() {
 fn what_is_missing_is_named_with_the_prefix_that_was_found() {
     let bytes = zipped(|w| {
         w.dict(|w| {
-            for (i, (name, shape)) in parameters(EventInput::Counts).iter().enumerate().skip(1) {
+            for (i, (name, shape)) in parameters(EventInput::Prior).iter().enumerate().skip(1) {
                 w.text(&format!("module.{name}"));
                 tensor(w, "FloatStorage", i, shape);
             }

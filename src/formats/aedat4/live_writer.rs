@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn frames_are_read_back_with_their_times_and_colours() {
         for (channels, source) in [(1, FrameSource::Sensor), (3, FrameSource::Computed(5))] {
-            let data = (0..channels * 15).map(|i| i as u8 * 7).collect();
+            let data = (0..channels * 15).map(|i| (i * 7) as u8).collect();
             let picture = ImageU8::new(channels, Size::new(5, 3), data).unwrap();
             let frame = LiveFrameRef { t_us: 77, exposure_us: 9, source, picture: &picture };
             let mut bytes = live_header(&info("FRME", PacketKind::Frame)).unwrap();

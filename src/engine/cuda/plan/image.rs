@@ -2,16 +2,11 @@
 
 use super::super::arguments as args;
 use super::super::arguments::Address;
-use super::Shape;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
+use super::{Shape, image_bytes};
 use crate::image::Size;
 use cudarc::driver::DriverError;
-
-/// Bytes of a blurry image.
-pub(super) fn image_bytes(size: Size, eight_bit: bool) -> u64 {
-    (size.area() * if eight_bit { 3 } else { 12 }) as u64
-}
 
 impl Builder<'_> {
     /// From one lane's image to what the fusion reads of it.

@@ -15,8 +15,12 @@ use crate::event::CHANNELS;
 use crate::image::Size;
 use builder::{Builder, Map};
 use cudarc::driver::DriverError;
-use image::image_bytes;
 use std::collections::VecDeque;
+
+/// Bytes of a blurry image.
+pub(super) fn image_bytes(size: Size, eight_bit: bool) -> u64 {
+    (size.area() * if eight_bit { 3 } else { 12 }) as u64
+}
 
 /// Sizes that a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
