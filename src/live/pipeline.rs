@@ -266,7 +266,7 @@ impl Pipeline {
         self.controlled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The status of the source, for [`describe`](describe()).
+    /// The status of the source, for [`describe`](super::describe()).
     pub fn facts(&self) -> Vec<Fact> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -40,8 +40,8 @@ fn play(path: &Path) {
     let (selector, drops) = (DeviceSelector::default(), Drops::default());
     let Ok(mut device) = Replay::new(path, settings).open(&selector, &drops) else { return };
     let mut packets = Vec::new();
-    for _ in 0..100_000 {
-        if device.poll(Duration::ZERO, &mut packets).is_err() {
+    for _ in 0..1000 {
+        if device.poll(Duration::from_millis(20), &mut packets).is_err() {
             return;
         }
     }
