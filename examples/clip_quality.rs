@@ -20,6 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sheet = arguments.next();
     let wanted: usize = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0);
     let mut deblurrer = Deblurrer::new(Box::new(CpuEngine::new(&Weights::embedded()?, 0)?));
+    // Those of the built-in clip, and of others that examples/make_clip.rs made.
+    deblurrer.set_thresholds(Clip::THRESHOLDS);
     let (mut before, mut after) = (0.0, 0.0);
     for (i, (exposure, truth)) in clip.exposures.iter().zip(&clip.truth).enumerate() {
         let blurry = exposure.frame.to_picture();
