@@ -245,7 +245,7 @@ pub trait Blurry: Sync {
     fn write_plane(&self, channel: usize, to: &mut [f32]);
 
     /// Writes plane `channel` in eight bits, of which 255 is 1. False if the image has other values,
-    /// or cannot tell: then the engine takes [`Blurry::write_plane`].
+    /// or it is unknown: then the engine takes [`Blurry::write_plane`].
     fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
         let _ = (channel, to);
         false

@@ -74,7 +74,7 @@ pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
     decode(BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?)).map_err(bad)
 }
 
-/// Decodes a picture of any format that is compiled in, which its first bytes tell.
+/// Decodes a picture of any format that is compiled in; its first bytes select the decoder.
 ///
 /// # Errors
 /// It is not a picture, or larger than an image may be.

@@ -124,7 +124,7 @@ fn case_flight() {
     assert!(queue.collect(&mut |_| ()).is_err(), "there is nothing left");
 }
 
-/// An image that is sent as numbers whatever they are.
+/// An image that is always uploaded as floating-point numbers.
 struct Numbers<'a>(Image<'a>);
 
 impl Blurry for Numbers<'_> {

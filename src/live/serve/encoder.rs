@@ -40,7 +40,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// The messages for the clients of events and of frames; those without content tell the header.
+    /// The messages for the clients of events and of frames; those without content stand for the header.
     pub(super) fn encode(&mut self, job: &Job) -> Option<[Message; 2]> {
         let Job { captured, pictures, wanted: [events_wanted, frames_wanted] } = job;
         let offset_us = self.timeline.offset_us(captured.span());

@@ -2,7 +2,7 @@
 //! camera.
 //!
 //! The engine thread only copies a frame into a bounded queue; everything else happens on threads of
-//! the output. A client that is slow or gone loses frames, which are counted, and delays nobody.
+//! the output. A client that is slow or gone loses frames, which are counted, and delays no other client.
 
 mod address;
 mod client;

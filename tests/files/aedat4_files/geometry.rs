@@ -91,7 +91,7 @@ fn a_header_without_a_size_takes_that_of_the_frames() {
     assert_eq!((played.exposures.len(), played.exposures[0].sensor), (2, SENSOR));
     assert_eq!(played.drops.snapshot(), []);
     assert!(played.warnings.contains("48x32"), "{}", played.warnings);
-    // Nothing tells how finer frames lie on the events.
+    // It is unknown how finer frames lie on the events.
     let mut writer = Writer::new(Packing::Lz4, &streams);
     writer.events(0, &events(T0, false));
     writer.frame(1, &Frame { size: (96, 64), pixels: vec![9; 96 * 64], ..frame(T0, 0) });
