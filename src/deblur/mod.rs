@@ -148,7 +148,7 @@ impl Deblurrer {
         }
         let image = Image { data: &self.padded, height, width };
         let mut out = Vec::with_capacity(targets.len());
-        self.engine.restore_lent(&image, &events, form, &mut |i, view| {
+        self.engine.restore_borrowed(&image, &events, form, &mut |i, view| {
             // A fallback engine starts again at the first target.
             out.truncate(i);
             out.extend(crop(view));

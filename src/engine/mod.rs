@@ -347,7 +347,7 @@ pub trait Engine: Send {
     ///
     /// # Errors
     /// Like [`Engine::restore_events`].
-    fn restore_lent(
+    fn restore_borrowed(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,

@@ -68,12 +68,12 @@ pub(super) fn restore_events(
 ) -> Result<Vec<Restored>, EngineError> {
     let mut out = Vec::with_capacity(events.targets.len());
     let take = &mut |_, one: OutputRef<'_>| out.extend(owned(one));
-    restore_lent(queue, blur, events, OutputFormat::F32, take)?;
+    restore_borrowed(queue, blur, events, OutputFormat::F32, take)?;
     Ok(out)
 }
 
-/// [`super::Engine::restore_lent`] through a queue in which nothing is in flight.
-pub(super) fn restore_lent(
+/// [`super::Engine::restore_borrowed`] through a queue in which nothing is in flight.
+pub(super) fn restore_borrowed(
     queue: &mut dyn AsyncEngine,
     blur: &Image<'_>,
     events: &Events<'_>,

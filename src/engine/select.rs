@@ -225,14 +225,14 @@ impl Engine for Failover {
         self.attempt(|engine| engine.restore_events(blur, events))
     }
 
-    fn restore_lent(
+    fn restore_borrowed(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
         form: OutputFormat,
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
-        self.attempt(|engine| engine.restore_lent(blur, events, form, take))
+        self.attempt(|engine| engine.restore_borrowed(blur, events, form, take))
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

@@ -194,7 +194,7 @@ fn without_events_nothing_is_computed_and_with_events_everywhere_everything() {
     let mut pixels = Vec::new();
     let format = OutputFormat::U8(Rounding::Nearest);
     sparse
-        .restore_lent(&image, &events(&[]), format, &mut |_, view| {
+        .restore_borrowed(&image, &events(&[]), format, &mut |_, view| {
             if let OutputRef::U8(bytes) = view {
                 pixels = bytes.to_vec();
             }

@@ -305,7 +305,7 @@ fn borrowed_results_are_those_of_the_other_methods() {
             seen += 1;
         };
         let events = scene.events(&targets);
-        engine.restore_lent(&image(&scene), &events, form, &mut take).unwrap();
+        engine.restore_borrowed(&image(&scene), &events, form, &mut take).unwrap();
         assert_eq!(seen, 3);
     }
 }

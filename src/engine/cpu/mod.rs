@@ -309,7 +309,7 @@ impl Engine for CpuEngine {
         Ok(all)
     }
 
-    fn restore_lent(
+    fn restore_borrowed(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,

@@ -189,14 +189,14 @@ impl Engine for CudaEngine {
         queued::restore_events(self, blur, events)
     }
 
-    fn restore_lent(
+    fn restore_borrowed(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
         form: OutputFormat,
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
-        queued::restore_lent(self, blur, events, form, take)
+        queued::restore_borrowed(self, blur, events, form, take)
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

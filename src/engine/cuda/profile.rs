@@ -69,7 +69,7 @@ impl CudaEngine {
         events: &Events<'_>,
         repeats: usize,
     ) -> Result<Profile, EngineError> {
-        self.restore_lent(blur, events, OutputFormat::U8(Rounding::Nearest), &mut |_, _| {})?;
+        self.restore_borrowed(blur, events, OutputFormat::U8(Rounding::Nearest), &mut |_, _| {})?;
         let words = 2 * events.events.len();
         self.measure(words, repeats).map_err(|e| self.fail(e))
     }

@@ -94,7 +94,7 @@ impl SparseEngine {
         let crop = Image { data: &self.image, height, width };
         let cropped = Events { events: &self.events, sensor, padded, ..*events };
         let (results, whole) = (&mut self.results, Size::new(blur.width, blur.height));
-        self.engine.restore_lent(&crop, &cropped, OutputFormat::F32, &mut |i, view| {
+        self.engine.restore_borrowed(&crop, &cropped, OutputFormat::F32, &mut |i, view| {
             if let (OutputRef::F32 { latent, ratio }, Some(result)) = (view, results.get_mut(i)) {
                 insert(latent, &mut result.latent, region, whole);
                 insert(ratio, &mut result.ratio, region, whole);
@@ -150,7 +150,7 @@ impl Engine for SparseEngine {
         events: &Events<'_>,
     ) -> Result<Vec<Restored>, EngineError> {
         let mut out = Vec::with_capacity(events.targets.len());
-        self.restore_lent(blur, events, OutputFormat::F32, &mut |i, view| {
+        self.restore_borrowed(blur, events, OutputFormat::F32, &mut |i, view| {
             out.truncate(i);
             if let OutputRef::F32 { latent, ratio } = view {
                 out.push(Restored { latent: latent.to_vec(), ratio: ratio.to_vec() });
@@ -159,7 +159,7 @@ impl Engine for SparseEngine {
         Ok(out)
     }
 
-    fn restore_lent(
+    fn restore_borrowed(
         &mut self,
         blur: &Image<'_>,
         events: &Events<'_>,
@@ -169,7 +169,7 @@ impl Engine for SparseEngine {
         blur.check()?;
         let Some(regions) = self.regions(blur, events) else {
             self.computed_pixels = blur.width * blur.height;
-            return self.engine.restore_lent(blur, events, form, take);
+            return self.engine.restore_borrowed(blur, events, form, take);
         };
         self.computed_pixels = 0;
         self.results.resize_with(events.targets.len().max(self.results.len()), Restored::default);
