@@ -2,12 +2,12 @@
 
 use super::action::Action;
 use super::describe;
-use super::wake::Wake;
+use super::wake::{Wake, in_background};
 use crate::camera::Control;
 use crate::live;
 use crate::live::profile::{self, Loaded, ProfileError};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// What is to be done.
 pub(super) enum Job {
@@ -40,7 +40,6 @@ impl ProfileJob {
         controls: Vec<Control>,
         wake: Wake,
     ) -> std::io::Result<Self> {
-        let (send, receive) = channel();
         let work = move || {
             let outcome = match job {
                 Job::List => Outcome::Listed,
@@ -53,12 +52,10 @@ impl ProfileJob {
                     Outcome::Saved(name, saved)
                 }
             };
-            // Another source may have been opened meanwhile; then this is dropped.
-            let _ = send.send((profile::names(&folder), outcome));
-            wake();
+            (profile::names(&folder), outcome)
         };
-        std::thread::Builder::new().name("profiles".into()).spawn(work)?;
-        Ok(Self(receive))
+        // Another source may be opened meanwhile; then the result is dropped.
+        Ok(Self(in_background("profiles", &wake, work)?))
     }
 
     /// The names of all profiles, and the actions that the job results in; none while it runs.

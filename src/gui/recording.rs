@@ -6,13 +6,13 @@ use super::player::Player;
 use super::session::Session;
 use super::settings::Settings;
 use super::source_kinds::short_name;
-use super::wake::Wake;
+use super::wake::{Wake, in_background};
 use super::widgets::toast::ToastKind;
 use crate::live::RigHandle;
 use crate::sequence::recorder::RecordSettings;
 use crate::sequence::{Progress, SessionInfo, new_sequence};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// A recording that was started.
 struct Current {
@@ -86,17 +86,11 @@ impl Recording {
         let frames = (!settings.open_ended).then_some(settings.frames);
         let record_settings = RecordSettings { frames, ..RecordSettings::default() };
         // On a worker thread: a slow disk must not block the window.
-        let (send, receive) = channel();
-        let (rig, wake, to) = (rig.clone(), self.wake.clone(), folder.clone());
-        let work = move || {
-            let _ = send.send(rig.record(&to, info, record_settings).map_err(|e| e.to_string()));
-            wake();
-        };
-        std::thread::Builder::new()
-            .name("recording starts".into())
-            .spawn(work)
+        let (rig, to) = (rig.clone(), folder.clone());
+        let work = move || rig.record(&to, info, record_settings).map_err(|e| e.to_string());
+        let starting = in_background("recording starts", &self.wake, work)
             .map_err(|e| format!("Cannot record: the thread did not start ({e})"))?;
-        self.starting = Some(receive);
+        self.starting = Some(starting);
         self.current = Some(Current { folder, frames });
         Ok(())
     }
@@ -104,17 +98,10 @@ impl Recording {
     /// Stops the recording on a worker thread, which writes the queued frames: a slow disk must
     /// not block the window.
     fn finish(&mut self, rig: &RigHandle) -> Result<(), String> {
-        let (send, receive) = channel();
-        let (rig, wake) = (rig.clone(), self.wake.clone());
-        let work = move || {
-            let _ = send.send(rig.stop());
-            wake();
-        };
-        std::thread::Builder::new()
-            .name("recording ends".into())
-            .spawn(work)
+        let rig = rig.clone();
+        let finishing = in_background("recording ends", &self.wake, move || rig.stop())
             .map_err(|e| format!("Cannot stop recording: the thread did not start ({e})"))?;
-        self.finishing = Some(receive);
+        self.finishing = Some(finishing);
         Ok(())
     }
 

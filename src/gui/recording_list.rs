@@ -3,7 +3,7 @@
 
 use super::action::Action;
 use super::describe;
-use super::wake::Wake;
+use super::wake::{Wake, in_background};
 use super::widgets::toast::{Message, ToastKind};
 use crate::sequence::catalog::{self, Sequence};
 use eframe::egui::{ColorImage, TextureHandle, Ui};
@@ -150,18 +150,12 @@ impl RecordingList {
     /// # Errors
     /// The thread cannot be started; the text is for the user.
     pub(super) fn delete(&mut self, folder: &Path) -> Result<(), String> {
-        let (send, receive) = channel();
-        let (doomed, wake) = (folder.to_owned(), self.wake.clone());
-        let work = move || {
-            let _ = send.send(describe::deleted(&catalog::delete(&doomed), &doomed));
-            wake();
-        };
+        let doomed = folder.to_owned();
         self.thumbnails.remove(folder);
-        std::thread::Builder::new()
-            .name("delete".into())
-            .spawn(work)
+        let work = move || describe::deleted(&catalog::delete(&doomed), &doomed);
+        let deleting = in_background("delete", &self.wake, work)
             .map_err(|e| format!("Nothing was deleted: the thread did not start ({e})"))?;
-        self.deleting = Some(receive);
+        self.deleting = Some(deleting);
         Ok(())
     }
 

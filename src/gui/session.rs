@@ -1,6 +1,7 @@
 //! The running pipeline, and its replacement when another source is chosen.
 
 use super::recipe::Recipe;
+use super::wake::in_background;
 use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
@@ -9,7 +10,7 @@ use crate::live::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, PoisonError};
 
 type Opened = Result<(Pipeline, RigHandle), String>;
@@ -74,7 +75,6 @@ impl Session {
 
     /// Stops the pipeline and starts one with another source, on a worker thread.
     pub(super) fn open(&mut self, name: Sources) {
-        let (send, receive) = channel();
         let (old, recipe, source) = (self.pipeline.take(), self.recipe.clone(), name.clone());
         let previous = self.pending.take();
         self.name = name;
@@ -87,15 +87,13 @@ impl Session {
                 drop(previous.recv());
             }
             let rig_handle = RigHandle::default();
-            let opened = (recipe.open)(&source, &rig_handle)
+            (recipe.open)(&source, &rig_handle)
                 .and_then(|source| recipe.start(source).map_err(|e| e.to_string()))
-                .map(|pipeline| (pipeline, rig_handle));
-            // If the window was closed meanwhile, the pipeline is dropped.
-            let _ = send.send(opened);
-            (recipe.wake)();
+                .map(|pipeline| (pipeline, rig_handle))
         };
-        match std::thread::Builder::new().name("opener".into()).spawn(work) {
-            Ok(_) => self.pending = Some(receive),
+        // If the window is closed meanwhile, the pipeline is dropped.
+        match in_background("opener", &self.recipe.wake, work) {
+            Ok(opened) => self.pending = Some(opened),
             Err(e) => self.fault = Some(format!("cannot start a thread to open a source: {e}")),
         }
     }
