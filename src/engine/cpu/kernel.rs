@@ -194,6 +194,27 @@ pub(crate) unsafe fn matmul<S: Simd>(
     }
 }
 
+/// One matrix product as a task of its own; see [`matmul`] for what its caller guarantees.
+///
+/// Loops that need several products run one task per product rather than one task that contains
+/// them all: a product inlined at every call makes functions that take minutes to compile.
+pub(crate) struct Matmul<'a> {
+    pub(crate) packed: &'a Packed,
+    pub(crate) rows: Rows,
+    pub(crate) out: *mut f32,
+    /// Distance between the rows of `out`, in values.
+    pub(crate) step: usize,
+    pub(crate) post: Post,
+}
+
+impl Task for Matmul<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller of the task guarantees what `matmul` requires.
+        unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, self.post) }
+    }
+}
+
 /// Multiplies all rows by one block of `N` registers.
 #[inline(always)]
 unsafe fn panel<S: Simd, const N: usize>(

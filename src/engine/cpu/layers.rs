@@ -1,9 +1,8 @@
 //! The layers of SAN on feature maps; each computes its output rows in parallel.
 
 use super::Isa;
-use super::kernel::{Packed, Post, Rows, Task, matmul};
+use super::kernel::{Matmul, Packed, Post, Rows};
 use super::map::Map;
-use super::simd::Simd;
 use crate::network::Weights;
 
 /// A convolution with its weights packed for one instruction set.
@@ -81,22 +80,6 @@ impl Conv {
             run_step: input.stride(),
             count,
         }
-    }
-}
-
-struct Matmul<'a> {
-    packed: &'a Packed,
-    rows: Rows,
-    out: *mut f32,
-    step: usize,
-    post: Post,
-}
-
-impl Task for Matmul<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller of the task guarantees what `matmul` requires.
-        unsafe { matmul::<S>(self.packed, self.rows, self.out, self.step, self.post) }
     }
 }
 

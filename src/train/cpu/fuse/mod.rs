@@ -5,6 +5,7 @@
 mod gather;
 pub(crate) mod parts;
 mod passes;
+mod tasks;
 
 use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer};
@@ -14,7 +15,7 @@ use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
 use crate::train::layout::{Gradient, Layout};
 use gather::CornerPositions;
-use passes::{Backward, Forward};
+use passes::Derivatives;
 
 impl Fusion {
     pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str, c: usize) -> Self {
@@ -79,10 +80,7 @@ impl Fusion {
         }
         let mut out = Map::zeros(image.h, image.w, c, pad);
         let corners = CornerPositions::new(&fused);
-        // SAFETY: all maps have pixels of c values; the instruction set was detected.
-        unsafe {
-            self.isa.run(Forward { fusion: self, fused: &fused, corners, out: &mut out });
-        }
+        self.forward_pass(&fused, &corners, &mut out);
         (out, fused)
     }
 
@@ -102,20 +100,13 @@ impl Fusion {
         let mut squares: [Vec<f32>; 3] = std::array::from_fn(|_| vec![0.0; (c + 1) * c]);
         let mut position = vec![0.0_f32; 2 * c];
         let corners = CornerPositions::new(fused);
-        // SAFETY: all maps have pixels of c values, the sums of squares c + 1 rows of c, the
-        // position two; the instruction set was detected.
-        unsafe {
-            self.isa.run(Backward {
-                fusion: self,
-                fused,
-                corners,
-                output,
-                to_event: &mut to_event,
-                to_image: &mut to_image,
-                squares: &mut squares,
-                position: &mut position,
-            });
-        }
+        let to = Derivatives {
+            event: &mut to_event,
+            image: &mut to_image,
+            squares: &mut squares,
+            position: &mut position,
+        };
+        self.backward_pass(fused, &corners, output, to);
         let [high, wide] = Self::cell(event, image);
         let slots = [&self.hidden[0].slot, &self.hidden[1].slot, &self.last.slot];
         for (slot, sums) in slots.into_iter().zip(&squares) {

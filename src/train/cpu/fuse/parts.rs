@@ -1,7 +1,7 @@
 //! The parts of a fusion block that its passes share.
 
 use crate::engine::cpu::Isa;
-use crate::engine::cpu::kernel::{Packed, Rows};
+use crate::engine::cpu::kernel::{Matmul, Packed, Post, Rows};
 use crate::train::cpu::map::Map;
 use crate::train::layout::Slot;
 
@@ -28,6 +28,26 @@ pub(crate) struct Fusion {
     /// First-layer weights of relative y and x, then of the cell's height and width.
     pub(crate) position: [Vec<f32>; 4],
     pub(crate) bias: Vec<f32>,
+}
+
+impl Fusion {
+    /// One layer for `n` pixels of `c` values: `out = post(bias + input * packed)`.
+    ///
+    /// # Safety
+    /// Both slices hold `n` pixels of `c` values, and the instruction set was detected.
+    pub(super) unsafe fn product(
+        &self,
+        packed: &Packed,
+        input: &[f32],
+        n: usize,
+        out: &mut [f32],
+        post: Post,
+    ) {
+        let rows = dense(input.as_ptr(), self.c, n);
+        let out = out.as_mut_ptr();
+        // SAFETY: guaranteed by the caller.
+        unsafe { self.isa.run(Matmul { packed, rows, out, step: self.c, post }) };
+    }
 }
 
 /// Intermediate results of the forward pass that the backward pass needs.
