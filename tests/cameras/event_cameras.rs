@@ -1,0 +1,494 @@
+//! Tests the event cameras on USB: words written as the cameras send them, read by the driver over a
+//! simulated bus.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use crate::conformance::{Bench, conforms};
+use crate::fake_usb::{Arrival, Evt3Writer, FakeUsb, Feed, InivationWriter, SERIAL, upright_davis};
+use gem_live::camera::drivers::davis::Davis;
+use gem_live::camera::drivers::neuromorphic::{
+    AnyDavis, EventCamera, Format, Model, Orientation, Setting,
+};
+use gem_live::camera::split::StreamKind;
+use gem_live::camera::{
+    CameraStream, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
+    EventPacket, FramePacket, FrameTiming, Packet, Status, StreamSettings, Value,
+};
+use gem_live::event::{Event, TriggerEdge};
+use gem_live::image::Size;
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const EVK4: &[Model] = &[Model::Evk4];
+const DVXPLORER: &[Model] = &[Model::Dvxplorer];
+const DAVIS: &[Model] = &[Model::Davis346];
+
+fn event(t_us: i64, x: u16, y: u16, polarity: bool) -> Event {
+    Event { t_us, x, y, polarity }
+}
+
+/// Everything that a device sends of a script, and what it counted.
+struct Sent {
+    packets: Vec<EventPacket>,
+    frames: Vec<FramePacket>,
+    drops: Drops,
+}
+
+impl Sent {
+    fn of(models: &'static [Model], fake: &FakeUsb) -> Self {
+        let drops = Drops::default();
+        let driver = EventCamera::with(models, Arc::new(fake.clone()));
+        let mut device = driver.open(&DeviceSelector::default(), &drops).unwrap();
+        let mut all = Vec::new();
+        loop {
+            let mut out = Vec::new();
+            device.poll(Duration::from_millis(1), &mut out).unwrap();
+            if out.is_empty() {
+                break;
+            }
+            all.append(&mut out);
+        }
+        let (mut packets, mut frames) = (Vec::new(), Vec::new());
+        for packet in all {
+            match packet {
+                Packet::Events(packet) => packets.push(packet),
+                Packet::Frame(frame) => frames.push(frame),
+            }
+        }
+        let sent = Self { packets, frames, drops };
+        sent.check_order();
+        sent
+    }
+
+    /// From buffers without gaps.
+    fn of_buffers(models: &'static [Model], format: Format, buffers: &[Vec<u8>]) -> Self {
+        Self::of(models, &FakeUsb::script(models[0], format, buffers))
+    }
+
+    fn check_order(&self) {
+        for packet in &self.packets {
+            let range = packet.from.us()..packet.until.us();
+            assert!(packet.events.iter().all(|e| range.contains(&e.t_us)), "{packet:?}");
+            assert!(packet.edges.iter().all(|e| e.t.us() < packet.until.us()), "{packet:?}");
+            assert!(packet.events.is_sorted_by_key(|e| e.t_us));
+        }
+        for pair in self.packets.windows(2).filter(|pair| pair[0].epoch == pair[1].epoch) {
+            assert!(pair[0].until <= pair[1].from);
+        }
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.packets.iter().flat_map(|p| p.events.iter().copied()).collect()
+    }
+
+    fn edges(&self) -> Vec<(i64, TriggerEdge)> {
+        let edges = self.packets.iter().flat_map(|p| &p.edges);
+        edges.map(|edge| (edge.t.us(), edge.kind)).collect()
+    }
+
+    fn counted(&self, cause: DropCause, unit: DropUnit) -> u64 {
+        self.drops.get(cause, unit)
+    }
+}
+
+#[test]
+fn evt3_is_decoded_with_vectors_triggers_and_all_of_the_sensor() {
+    let mut writer = Evt3Writer::default();
+    // Before the first time nothing is known.
+    writer.event(1, 1, true);
+    writer.time(5_000).event(0, 0, true).event(1_279, 719, false).trigger(true);
+    writer.time(5_001).vector(1_000, 40, true, 1 | 1 << 11 | 1 << 12 | 1 << 31);
+    writer.time(9_000).trigger(false).event(6, 7, true);
+    let first = writer.take();
+    // State goes on from one buffer to the next.
+    writer.event(8, 7, false).time(9_100);
+    let sent = Sent::of_buffers(EVK4, Format::Evt3, &[first, writer.take()]);
+    let expected = [
+        event(5_000, 0, 0, true),
+        event(5_000, 1_279, 719, false),
+        event(5_001, 1_000, 40, true),
+        event(5_001, 1_011, 40, true),
+        event(5_001, 1_012, 40, true),
+        event(5_001, 1_031, 40, true),
+        event(9_000, 6, 7, true),
+        event(9_000, 8, 7, false),
+    ];
+    assert_eq!(sent.events(), expected);
+    assert_eq!(sent.edges(), [(5_000, TriggerEdge::Rising), (9_000, TriggerEdge::Falling)]);
+    assert!(sent.packets.iter().all(|p| p.sensor == Size::new(1280, 720) && p.epoch == 0));
+    assert_eq!(sent.drops.snapshot(), []);
+}
+
+#[test]
+fn evt3_times_continue_when_their_24_bits_wrap() {
+    let wrap_us = 1_i64 << 24;
+    let times = [wrap_us - 4_200, wrap_us - 1, wrap_us, wrap_us + 9_000, 2 * wrap_us + 1];
+    let mut writer = Evt3Writer::default();
+    // Half a wrap is the longest step that the format can tell.
+    let steps = |from: i64, to: i64| (from..to).step_by(1 << 20);
+    let mut from_us = 0;
+    let buffers: Vec<Vec<u8>> = times
+        .iter()
+        .map(|t_us| {
+            for step in steps(from_us, *t_us) {
+                writer.time(step);
+            }
+            from_us = *t_us;
+            writer.time(*t_us).event(4, 4, true).take()
+        })
+        .chain([Evt3Writer::default().time(2).take()])
+        .collect();
+    let sent = Sent::of_buffers(EVK4, Format::Evt3, &buffers);
+    assert_eq!(sent.events().iter().map(|e| e.t_us).collect::<Vec<_>>(), times);
+    assert_eq!(sent.drops.snapshot(), []);
+}
+
+#[test]
+fn evt3_events_beyond_the_sensor_and_those_of_the_limiter_are_counted() {
+    let mut writer = Evt3Writer::default();
+    writer.time(100).event(1_280, 0, true).event(0, 720, true).event(2_047, 2_047, false);
+    // Twelve pixels, of which the last eight are beyond the edge.
+    writer.vector(1_276, 10, true, 0xfff).counters(3_000_000, 2_999_000).time(300);
+    writer.event(5, 5, true).counters(70, 70).time(400);
+    let sent = Sent::of_buffers(EVK4, Format::Evt3, &[writer.take(), Evt3Writer::default().take()]);
+    let at_edge = (1_276..1_280).map(|x| event(100, x, 10, true));
+    assert_eq!(sent.events(), at_edge.chain([event(300, 5, 5, true)]).collect::<Vec<_>>());
+    assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Events), 3 + 8);
+    assert_eq!(sent.counted(DropCause::Device, DropUnit::Events), 1_000);
+    // Half of a word belongs to nothing.
+    let sent = Sent::of_buffers(EVK4, Format::Evt3, &[vec![0; 7]]);
+    assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Gaps), 1);
+}
+
+#[test]
+fn what_the_limiter_dropped_marks_the_time_since_the_last_packet() {
+    let mut writer = Evt3Writer::default();
+    let first = writer.time(1_000).event(1, 1, true).time(2_000).take();
+    let second = writer.counters(500, 400).time(3_000).take();
+    let third = writer.time(4_000).take();
+    let sent = Sent::of_buffers(EVK4, Format::Evt3, &[first, second, third]);
+    let marks: Vec<Option<i64>> =
+        sent.packets.iter().map(|p| p.lost_since.map(|t| t.us())).collect();
+    assert_eq!(marks, [None, Some(2_000), None]);
+}
+
+fn arrival(bytes: Vec<u8>, is_after_gap: bool, ms: u64) -> Arrival {
+    Arrival { bytes, is_after_gap, after: Duration::from_millis(ms) }
+}
+
+fn with_gap(model: Model, format: Format, arrivals: [Arrival; 3]) -> FakeUsb {
+    let fake = FakeUsb::new(model, format);
+    fake.world().feed = Feed::Script(VecDeque::from(arrivals));
+    fake
+}
+
+#[test]
+fn evt3_continues_after_a_short_gap_and_begins_an_epoch_after_a_long_one() {
+    for (gap_ms, continues) in [(30, true), (9_000, false)] {
+        let mut writer = Evt3Writer::default();
+        let first = writer.time(10_000).event(1, 1, true).time(11_000).take();
+        // In the middle of a stream: row and time of the first events are not in the buffer.
+        writer.time(40_000).event(9, 9, true).take();
+        let mut second = writer.event(10, 9, true).time(41_000).event(11, 9, true).take();
+        writer.forget();
+        second.extend(writer.time(42_000).event(12, 12, false).time(43_000).take());
+        let third = writer.time(44_000).take();
+        let fake = with_gap(
+            Model::Evk4,
+            Format::Evt3,
+            [arrival(first, false, 1), arrival(second, true, gap_ms), arrival(third, false, 9_001)],
+        );
+        let sent = Sent::of(EVK4, &fake);
+        assert_eq!(sent.events(), [event(10_000, 1, 1, true), event(42_000, 12, 12, false)]);
+        assert_eq!(sent.counted(DropCause::Queue, DropUnit::Gaps), 1);
+        let [before, after] = [&sent.packets[0], &sent.packets[1]];
+        assert_eq!(before.until.us(), 11_000);
+        assert_eq!((after.epoch > before.epoch, after.from.us()), (!continues, 42_000));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_events_come_out_of_any_buffers_as_they_were_sent(
+        steps in prop::collection::vec((0_i64..3_000, 0_u16..640, 0_u16..480, any::<bool>()), 1..80),
+        cut in 1_usize..64,
+        which in 0_usize..3,
+    ) {
+        let (mut evt3, mut words) = (Evt3Writer::default(), InivationWriter::default());
+        let (mut t_us, mut expected) = (70_000, Vec::new());
+        let (models, format) = [
+            (&[Model::SilkyEvCamVga][..], Format::Evt3),
+            (DVXPLORER, Format::Dvxplorer),
+            (DAVIS, upright_davis()),
+        ][which];
+        for (step_us, x, y, on) in steps {
+            t_us += step_us;
+            let (x, y) = if models == DAVIS { (x % 346, y % 260) } else { (x, y) };
+            expected.push(event(t_us, x, y, on));
+            match format {
+                Format::Evt3 => { evt3.time(t_us).event(x, y, on); }
+                Format::Dvxplorer => { words.time(t_us).groups(x, y / 8, 1 << (y % 8), on); }
+                Format::Davis346 { .. } => { words.time(t_us).event(x, y, on); }
+            }
+        }
+        evt3.time(t_us + 1);
+        words.time(t_us + 1);
+        let bytes = if which == 0 { evt3.take() } else { words.take() };
+        let buffers: Vec<Vec<u8>> = bytes.chunks(2 * cut).map(<[u8]>::to_vec).collect();
+        let sent = Sent::of_buffers(models, format, &buffers);
+        prop_assert_eq!(sent.events(), expected);
+        prop_assert_eq!(sent.drops.snapshot(), []);
+    }
+}
+
+#[test]
+fn dvxplorer_groups_edges_and_wraps_are_decoded_and_bad_addresses_counted() {
+    let mut writer = InivationWriter::default();
+    writer.time(20).two_groups(639, 59, -2, 0b1000_0001).edge(true);
+    // Five wraps in one word.
+    writer.time(5 * 32_768 + 7).groups(0, 0, 0b10, false).edge(false);
+    // A column, a group and the second of two groups that do not exist.
+    writer.time(170_000).groups(640, 0, 0b111, true).groups(3, 60, 0b11, true);
+    writer.two_groups(3, 2, -5, 0b1).time(170_001);
+    let sent = Sent::of_buffers(DVXPLORER, Format::Dvxplorer, &[writer.take()]);
+    let expected = [
+        event(20, 639, 472, true),
+        event(20, 639, 479, true),
+        event(20, 639, 456, true),
+        event(20, 639, 463, true),
+        event(163_847, 0, 1, false),
+        event(170_000, 3, 16, true),
+    ];
+    assert_eq!(sent.events(), expected);
+    assert_eq!(sent.edges(), [(20, TriggerEdge::Rising), (163_847, TriggerEdge::Falling)]);
+    assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Events), 3 + 2 + 1);
+}
+
+#[test]
+fn a_reset_clock_and_a_gap_begin_an_epoch_of_inivations_cameras() {
+    let mut writer = InivationWriter::default();
+    let first = writer.time(900_000).event(1, 2, true).time(901_000).take();
+    writer.event(3, 4, true).frame((901_000, 901_010), |_, _| 9);
+    let second = writer.reset().time(10).event(5, 6, true).time(20).take();
+    let sent = Sent::of_buffers(DAVIS, upright_davis(), &[first, second]);
+    let epochs: Vec<u32> = sent.packets.iter().map(|p| p.epoch).collect();
+    assert_eq!(epochs, [0, 1]);
+    assert_eq!(sent.events(), [event(900_000, 1, 2, true), event(10, 5, 6, true)]);
+    assert_eq!(sent.counted(DropCause::Device, DropUnit::Events), 1);
+    assert_eq!(sent.counted(DropCause::Device, DropUnit::Frames), 1);
+    assert!(sent.frames.is_empty());
+
+    // How often the time wrapped in the gap is unknown.
+    let mut writer = InivationWriter::default();
+    let first = writer.time(900_000).event(1, 2, true).time(901_000).take();
+    let second = writer.time(905_000).groups(7, 1, 1, true).time(906_000).take();
+    let third = writer.time(907_000).take();
+    let arrivals = [arrival(first, false, 1), arrival(second, true, 6), arrival(third, false, 7)];
+    let sent = Sent::of(DVXPLORER, &with_gap(Model::Dvxplorer, Format::Dvxplorer, arrivals));
+    assert!(sent.packets.windows(2).any(|pair| pair[1].epoch == pair[0].epoch + 1));
+    assert_eq!(sent.counted(DropCause::Queue, DropUnit::Gaps), 1);
+}
+
+#[test]
+fn davis_frames_have_their_exposure_and_every_pixel_in_its_place() {
+    let value = |column: usize, row: usize| ((column * 3 + row * 7) % 200) as u16;
+    for flip in [false, true] {
+        let frames = Orientation { flip_x: flip, flip_y: flip, invert_xy: false };
+        let format = Format::Davis346 { invert_events: false, frames };
+        let mut writer = InivationWriter::default();
+        let first = writer.time(50_000).event(345, 259, false).time(50_100).take();
+        writer.frame((60_000, 64_000), value).event(346, 0, true).event(0, 260, true);
+        // The end of its exposure was lost: it cannot be used.
+        let second = writer.frame_without_end(66_000).time(67_000).take();
+        let sent = Sent::of_buffers(DAVIS, format, &[first, second]);
+        assert_eq!(sent.events(), [event(50_000, 345, 259, false)]);
+        assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Events), 2);
+        assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Frames), 1);
+        let [frame] = &sent.frames[..] else { panic!("{} frames", sent.frames.len()) };
+        let FrameTiming::Events { start, end } = frame.span else { panic!("{:?}", frame.span) };
+        assert_eq!((start.us(), end.us()), (60_000, 64_000));
+        assert_eq!((frame.picture.size(), frame.picture.channels()), (Size::new(346, 260), 1));
+        for (i, pixel) in frame.picture.data().iter().enumerate() {
+            let (x, y) = (i % 346, i / 346);
+            let (column, row) = if flip { (345 - x, 259 - y) } else { (x, y) };
+            assert_eq!(u16::from(*pixel), value(column, row), "{x},{y}");
+        }
+    }
+    // A chip that is read by columns of the picture.
+    let frames = Orientation { invert_xy: true, ..Orientation::default() };
+    let format = Format::Davis346 { invert_events: true, frames };
+    let mut writer = InivationWriter::default();
+    let sent = writer.time(10).event(200, 300, true).event(260, 0, true).time(20).take();
+    let sent = Sent::of_buffers(DAVIS, format, &[sent]);
+    assert_eq!(sent.events(), [event(10, 300, 200, true)]);
+    assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Events), 1);
+}
+
+#[test]
+fn one_of_two_cameras_sends_only_its_stream() {
+    let fake = FakeUsb::new(Model::Davis346, upright_davis());
+    for stream in [StreamKind::Frames, StreamKind::Events] {
+        let driver = EventCamera::with(DAVIS, Arc::new(fake.clone())).only(stream);
+        let mut device = driver.open(&DeviceSelector::default(), &Drops::default()).unwrap();
+        let (mut out, until) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+        while out.len() < 2 {
+            assert!(Instant::now() < until);
+            device.poll(Duration::from_millis(20), &mut out).unwrap();
+        }
+        let fits = |packet: &Packet| match packet {
+            Packet::Frame(frame) => {
+                assert!(matches!(frame.span, FrameTiming::Frames { exposure_us: 40, .. }));
+                stream == StreamKind::Frames
+            }
+            Packet::Events(_) => stream == StreamKind::Events,
+        };
+        assert!(out.iter().all(fits));
+    }
+}
+
+fn start(driver: impl Driver + 'static) -> CameraStream {
+    let settings = StreamSettings { retry: Duration::from_millis(20), ..StreamSettings::default() };
+    let (wanted, drops) = (DeviceSelector::default(), Drops::default());
+    CameraStream::start("usb", Arc::new(driver), wanted, settings, drops).unwrap()
+}
+
+fn wait<T>(source: &CameraStream, pick: impl Fn(Status) -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if let Some(picked) = pick(source.status.recv_timeout(left).unwrap()) {
+            return picked;
+        }
+    }
+}
+
+fn connected(source: &CameraStream) {
+    wait(source, |s| matches!(s, Status::Connected(..)).then_some(()));
+}
+
+#[test]
+fn the_event_rate_is_limited_and_another_limit_opens_the_camera_once_more() {
+    let fake = FakeUsb::new(Model::Evk4, Format::Evt3);
+    let setting = |name, value| Setting { name, value, range: (-100, 155) };
+    fake.world().settings = vec![setting("diff_on", 0), setting("unknown_1", 3)];
+    let source = start(EventCamera::with(EVK4, Arc::new(fake.clone())));
+    connected(&source);
+    let most = || fake.world().opened_with.unwrap().max_events_per_period();
+    assert_eq!(most(), 2_400, "12 million per second");
+    assert!(source.commands.set("bias_diff_on", Value::Int(20)));
+    let controls = wait(&source, |s| match s {
+        Status::Controls(controls) => Some(controls),
+        _ => None,
+    });
+    assert_eq!(fake.world().settings[0].value, 20);
+    assert!(controls.iter().all(|c| c.name != "unknown_1"), "{controls:?}");
+    let limit = controls.iter().find(|c| c.name == "max_event_rate_mev_s").unwrap();
+    assert!(limit.on_release && limit.value == Value::Float(12.0));
+
+    assert!(source.commands.set("max_event_rate_mev_s", Value::Float(20.0)));
+    let why = wait(&source, |s| match s {
+        Status::Lost(why) => Some(why),
+        _ => None,
+    });
+    assert!(why.contains("opened again") && why.contains("event rate"), "{why}");
+    connected(&source);
+    assert_eq!((most(), fake.world().opened), (4_000, 2));
+    // Settings are made again, which changes nothing now.
+    let packets = source.packets.iter().filter(|p| matches!(p, Packet::Events(p) if p.epoch > 0));
+    assert_eq!(packets.take(20).count(), 20);
+    assert!(source.status.try_iter().all(|s| !matches!(s, Status::Lost(_))));
+    assert!(source.commands.set("max_event_rate_mev_s", Value::Float(0.1)));
+    wait(&source, |s| matches!(s, Status::Refused(_)).then_some(()));
+}
+
+#[test]
+fn another_model_or_serial_number_is_not_opened() {
+    let fake = FakeUsb::new(Model::SilkyEvCamVga, Format::Evt3);
+    let open = |models, serial: &str| {
+        let wanted = DeviceSelector::new(Some(serial.to_owned()));
+        let driver = EventCamera::with(models, Arc::new(fake.clone()));
+        driver.open(&wanted, &Drops::default()).map(|device| device.identity())
+    };
+    let why = open(EVK4, SERIAL).unwrap_err();
+    assert!(matches!(&why, DeviceError::NotFound(why) if why.contains("Prophesee EVK4 0005042A")));
+    assert!(why.to_string().contains("USB 3") && why.to_string().contains("gem-live devices"));
+    let both: &[Model] = &[Model::SilkyEvCamHd, Model::SilkyEvCamVga];
+    assert!(open(both, "00000001").is_err());
+    assert_eq!(fake.world().opened, 0);
+    let identity = open(both, SERIAL).unwrap();
+    assert_eq!(identity.model, "CenturyArks SilkyEvCam VGA");
+    assert_eq!(identity.serial, SERIAL);
+}
+
+#[test]
+fn without_libcaer_a_davis346_is_opened_and_its_absence_names_the_library() {
+    let fake = FakeUsb::new(Model::Davis346, upright_davis());
+    let driver = || {
+        let usb = EventCamera::with(DAVIS, Arc::new(fake.clone()));
+        AnyDavis::with(Davis::new(Some("/nonexistent/libcaer.so".into())), usb)
+    };
+    let open = || driver().open(&DeviceSelector::default(), &Drops::default());
+    assert_eq!(open().unwrap().identity().model, "iniVation DAVIS346");
+    fake.world().is_present = false;
+    let why = open().err().unwrap().to_string();
+    for part in ["no iniVation DAVIS346", "/nonexistent/libcaer.so", "GEM_LIVE_LIBCAER"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+}
+
+/// A camera on the simulated bus, and the driver for it.
+struct Desk<D>(FakeUsb, D, bool);
+
+impl<D: Fn(FakeUsb) -> Arc<dyn Driver>> Bench for Desk<D> {
+    fn driver(&self) -> Arc<dyn Driver> {
+        (self.1)(self.0.clone())
+    }
+
+    fn delivers(&self) -> (bool, bool) {
+        (self.2, true)
+    }
+
+    fn plug(&self, present: bool) {
+        self.0.world().is_present = present;
+    }
+
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
+        self.0.world().lose = 4;
+        Some((DropCause::Queue, DropUnit::Gaps, 4))
+    }
+
+    fn is_closed(&self) -> bool {
+        let world = self.0.world();
+        world.opened > 0 && world.opened == world.closed
+    }
+}
+
+#[test]
+fn evk4_conforms() {
+    let driver = |usb| Arc::new(EventCamera::with(EVK4, Arc::new(usb))) as Arc<dyn Driver>;
+    conforms(&Desk(FakeUsb::new(Model::Evk4, Format::Evt3), driver, false));
+}
+
+#[test]
+fn dvxplorer_conforms() {
+    let driver = |usb| Arc::new(EventCamera::with(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;
+    conforms(&Desk(FakeUsb::new(Model::Dvxplorer, Format::Dvxplorer), driver, false));
+}
+
+#[test]
+fn davis346_without_libcaer_conforms() {
+    let driver = |usb| {
+        let caer = Davis::new(Some("/nonexistent/libcaer.so".into()));
+        let usb = EventCamera::with(DAVIS, Arc::new(usb));
+        Arc::new(AnyDavis::with(caer, usb)) as Arc<dyn Driver>
+    };
+    conforms(&Desk(FakeUsb::new(Model::Davis346, upright_davis()), driver, true));
+}

@@ -1,0 +1,389 @@
+//! A USB bus with one event camera, and writers of the words that such cameras send.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+use gem_live::camera::DeviceError;
+use gem_live::camera::drivers::neuromorphic::{
+    Buffer, Bus, Format, Model, OpenSettings, Orientation, Port, Setting,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+pub const SERIAL: &str = "0005042A";
+
+/// A buffer that is to arrive.
+pub struct Arrival {
+    pub bytes: Vec<u8>,
+    pub is_after_gap: bool,
+    /// Time from the start to its arrival.
+    pub after: Duration,
+}
+
+/// Where buffers come from.
+pub enum Feed {
+    /// These, and then none.
+    Script(VecDeque<Arrival>),
+    /// A millisecond after the other, as the camera's model makes them.
+    Endless,
+}
+
+/// The state of the bus.
+pub struct World {
+    pub model: Model,
+    pub format: Format,
+    pub is_present: bool,
+    pub feed: Feed,
+    /// Buffers that are lost next.
+    pub lose: u64,
+    pub opened: u32,
+    pub closed: u32,
+    /// What the camera was opened with last.
+    pub opened_with: Option<OpenSettings>,
+    pub settings: Vec<Setting>,
+}
+
+/// The bus. Clones share it.
+#[derive(Clone)]
+pub struct FakeUsb(Arc<Mutex<World>>);
+
+impl FakeUsb {
+    pub fn new(model: Model, format: Format) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            model,
+            format,
+            is_present: true,
+            feed: Feed::Endless,
+            lose: 0,
+            opened: 0,
+            closed: 0,
+            opened_with: None,
+            settings: Vec::new(),
+        })))
+    }
+
+    /// With these buffers, one millisecond after the other.
+    pub fn script(model: Model, format: Format, buffers: &[Vec<u8>]) -> Self {
+        let arrival = |(i, bytes): (usize, &Vec<u8>)| Arrival {
+            bytes: bytes.clone(),
+            is_after_gap: false,
+            after: Duration::from_millis(i as u64),
+        };
+        let fake = Self::new(model, format);
+        fake.world().feed = Feed::Script(buffers.iter().enumerate().map(arrival).collect());
+        fake
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Bus for FakeUsb {
+    fn open(
+        &self,
+        model: Model,
+        serial: Option<&str>,
+        settings: OpenSettings,
+    ) -> Result<Option<Box<dyn Port>>, DeviceError> {
+        let mut world = self.world();
+        let is_it = model == world.model && serial.is_none_or(|s| s == SERIAL);
+        if !world.is_present || !is_it {
+            return Ok(None);
+        }
+        world.opened += 1;
+        world.opened_with = Some(settings);
+        Ok(Some(Box::new(FakePort {
+            usb: self.clone(),
+            number: world.opened,
+            format: world.format,
+            stream: Stream::new(world.format),
+            begin: Instant::now(),
+            dropped: 0,
+        })))
+    }
+}
+
+struct FakePort {
+    usb: FakeUsb,
+    /// Which opening this is.
+    number: u32,
+    format: Format,
+    stream: Stream,
+    begin: Instant,
+    dropped: u64,
+}
+
+impl Drop for FakePort {
+    fn drop(&mut self) {
+        self.usb.world().closed += 1;
+    }
+}
+
+impl Port for FakePort {
+    fn serial(&self) -> String {
+        SERIAL.into()
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn next(
+        &mut self,
+        timeout: Duration,
+        read: &mut dyn FnMut(Buffer<'_>),
+    ) -> Result<bool, String> {
+        let mut world = self.usb.world();
+        if !world.is_present || world.opened != self.number {
+            return Err("No such device (it may have been disconnected)".into());
+        }
+        if let Feed::Script(arrivals) = &mut world.feed {
+            let Some(Arrival { bytes, is_after_gap, after }) = arrivals.pop_front() else {
+                drop(world);
+                std::thread::sleep(timeout);
+                return Ok(false);
+            };
+            self.dropped += u64::from(is_after_gap);
+            read(Buffer { bytes: &bytes, is_after_gap, arrived: self.begin + after });
+            return Ok(true);
+        }
+        let lost = std::mem::take(&mut world.lose);
+        drop(world);
+        (0..lost).for_each(|_| drop(self.stream.millisecond()));
+        self.dropped += lost;
+        let due = self.begin + Duration::from_millis(self.stream.now_ms);
+        let left = due.saturating_duration_since(Instant::now());
+        std::thread::sleep(left.min(timeout));
+        if left > timeout {
+            return Ok(false);
+        }
+        let bytes = self.stream.millisecond();
+        read(Buffer { bytes: &bytes, is_after_gap: lost > 0, arrived: Instant::now() });
+        Ok(true)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        self.usb.world().settings.clone()
+    }
+
+    fn set(&mut self, name: &str, value: i64) -> bool {
+        let mut world = self.usb.world();
+        let found = world.settings.iter_mut().find(|s| s.name == name);
+        found.map(|setting| setting.value = value).is_some()
+    }
+}
+
+/// What a camera sends while something moves.
+struct Stream {
+    format: Format,
+    evt3: Evt3Writer,
+    words: InivationWriter,
+    now_ms: u64,
+}
+
+impl Stream {
+    fn new(format: Format) -> Self {
+        let (evt3, words) = (Evt3Writer::default(), InivationWriter::default());
+        Self { format, evt3, words, now_ms: 0 }
+    }
+
+    fn millisecond(&mut self) -> Vec<u8> {
+        let begin_us = 1_000 * self.now_ms as i64;
+        self.now_ms += 1;
+        // Sensors repeat the upper part of the time far more often than it changes.
+        self.evt3.forget();
+        for step in 0..10 {
+            let (t_us, x) = (begin_us + 100 * step, (7 * step) as u16);
+            match self.format {
+                Format::Evt3 => self.evt3.time(t_us).event(x, 3, step % 2 == 0),
+                Format::Dvxplorer => {
+                    self.words.time(t_us).groups(x, 1, 0b11, step % 2 == 0);
+                    continue;
+                }
+                Format::Davis346 { .. } => {
+                    self.words.time(t_us).event(x, 5, step % 2 == 0);
+                    continue;
+                }
+            };
+        }
+        if matches!(self.format, Format::Davis346 { .. }) && self.now_ms.is_multiple_of(100) {
+            let start_us = begin_us + 900;
+            self.words.frame((start_us, start_us + 40), |_, _| 80);
+        }
+        match self.format {
+            Format::Evt3 => self.evt3.take(),
+            _ => self.words.take(),
+        }
+    }
+}
+
+/// Writes EVT 3.0 as a sensor does: only what has changed.
+#[derive(Default)]
+pub struct Evt3Writer {
+    words: Vec<u16>,
+    high: Option<u16>,
+    low: Option<u16>,
+    row: Option<u16>,
+}
+
+impl Evt3Writer {
+    fn push(&mut self, kind: u16, data: u16) -> &mut Self {
+        self.words.push(kind << 12 | data);
+        self
+    }
+
+    pub fn time(&mut self, t_us: i64) -> &mut Self {
+        let (high, low) = ((t_us >> 12 & 0xfff) as u16, (t_us & 0xfff) as u16);
+        if self.high.replace(high) != Some(high) {
+            self.low = None;
+            self.push(0x8, high);
+        }
+        if self.low.replace(low) != Some(low) {
+            self.push(0x6, low);
+        }
+        self
+    }
+
+    fn row(&mut self, y: u16) -> &mut Self {
+        if self.row.replace(y) != Some(y) {
+            self.push(0x0, y);
+        }
+        self
+    }
+
+    pub fn event(&mut self, x: u16, y: u16, on: bool) -> &mut Self {
+        self.row(y).push(0x2, u16::from(on) << 11 | x)
+    }
+
+    /// Events of several pixels from `x` on, as two words of twelve and one of eight.
+    pub fn vector(&mut self, x: u16, y: u16, on: bool, mask: u32) -> &mut Self {
+        self.row(y).push(0x3, u16::from(on) << 11 | x);
+        self.push(0x4, (mask & 0xfff) as u16);
+        self.push(0x4, (mask >> 12 & 0xfff) as u16);
+        self.push(0x5, (mask >> 24) as u16)
+    }
+
+    pub fn trigger(&mut self, rising: bool) -> &mut Self {
+        self.push(0xa, u16::from(rising))
+    }
+
+    /// The counters before and after the rate limiter.
+    pub fn counters(&mut self, entered: u32, left: u32) -> &mut Self {
+        for (kind, count) in [(0x014, entered), (0x016, left)] {
+            self.push(0xe, kind).push(0xf, (count & 0xfff) as u16);
+            self.push(0xf, (count >> 12 & 0xfff) as u16).push(0x7, (count >> 24) as u16);
+        }
+        self
+    }
+
+    /// The next words repeat time and row.
+    pub fn forget(&mut self) {
+        (self.high, self.low, self.row) = (None, None, None);
+    }
+
+    pub fn take(&mut self) -> Vec<u8> {
+        bytes(std::mem::take(&mut self.words))
+    }
+}
+
+fn bytes(words: Vec<u16>) -> Vec<u8> {
+    words.into_iter().flat_map(u16::to_le_bytes).collect()
+}
+
+/// Writes the words of iniVation's cameras.
+#[derive(Default)]
+pub struct InivationWriter {
+    words: Vec<u16>,
+    wraps: i64,
+}
+
+impl InivationWriter {
+    fn push(&mut self, kind: u16, data: u16) -> &mut Self {
+        self.words.push(kind << 12 | data);
+        self
+    }
+
+    /// The time, with wraps before it where needed: several of them are one word.
+    pub fn time(&mut self, t_us: i64) -> &mut Self {
+        let wraps = t_us >> 15;
+        let new = wraps - std::mem::replace(&mut self.wraps, wraps);
+        if new > 0 {
+            self.push(0x7, new as u16);
+        }
+        self.words.push(0x8000 | (t_us & 0x7fff) as u16);
+        self
+    }
+
+    pub fn reset(&mut self) -> &mut Self {
+        self.wraps = 0;
+        self.push(0x0, 1)
+    }
+
+    pub fn edge(&mut self, rising: bool) -> &mut Self {
+        self.push(0x0, if rising { 3 } else { 2 })
+    }
+
+    /// Events of a DVXplorer: pixels of a column in a group of eight rows.
+    pub fn groups(&mut self, x: u16, group: u16, mask: u16, on: bool) -> &mut Self {
+        self.push(0x1, x).push(0x4, group).push(0x3, u16::from(!on) << 8 | mask)
+    }
+
+    /// Events of a DVXplorer in two groups, the second one `offset` rows of groups away.
+    pub fn two_groups(&mut self, x: u16, group: u16, offset: i16, mask: u16) -> &mut Self {
+        let backwards = u16::from(offset < 0) << 11;
+        self.push(0x1, x).push(0x4, backwards | offset.unsigned_abs() << 6 | group);
+        self.push(0x3, mask).push(0x2, mask)
+    }
+
+    /// An event of a DAVIS346.
+    pub fn event(&mut self, column: u16, row: u16, on: bool) -> &mut Self {
+        self.push(0x1, row).push(if on { 0x3 } else { 0x2 }, column)
+    }
+
+    /// A frame of a DAVIS346, as its chip reads it: column by column. Values are at most 240.
+    pub fn frame(
+        &mut self,
+        exposure_us: (i64, i64),
+        value: impl Fn(usize, usize) -> u16,
+    ) -> &mut Self {
+        const RESET_LEVEL: u16 = 1_000;
+        self.push(0x0, 8).time(exposure_us.0).push(0x0, 14);
+        self.columns(11, |_, _| RESET_LEVEL);
+        self.time(exposure_us.1).push(0x0, 15);
+        self.columns(12, |column, row| RESET_LEVEL - 4 * value(column, row));
+        self.push(0x0, 10)
+    }
+
+    /// A frame whose end of exposure was lost.
+    pub fn frame_without_end(&mut self, start_us: i64) -> &mut Self {
+        self.push(0x0, 8).time(start_us).push(0x0, 14).push(0x0, 10)
+    }
+
+    fn columns(&mut self, begin: u16, value: impl Fn(usize, usize) -> u16) {
+        for column in 0..346 {
+            self.push(0x0, begin);
+            for row in 0..260 {
+                self.push(0x4, value(column, row));
+            }
+            self.push(0x0, 13);
+        }
+    }
+
+    pub fn take(&mut self) -> Vec<u8> {
+        bytes(std::mem::take(&mut self.words))
+    }
+}
+
+/// A DAVIS346 whose chip is read as its pictures lie.
+pub fn upright_davis() -> Format {
+    Format::Davis346 { invert_events: false, frames: Orientation::default() }
+}
