@@ -5,7 +5,7 @@ use gem_live::camera::drivers::davis::Davis;
 use gem_live::camera::drivers::genicam::GenIcam;
 use gem_live::camera::drivers::neuromorphic::{self, AnyDavis, Found, Model};
 use gem_live::camera::drivers::uvc::Uvc;
-use gem_live::camera::host_check::{Host, UsbKind, udev_command};
+use gem_live::camera::host_check::{Host, UsbCamera, UsbKind, udev_command};
 
 /// DV's cameras cannot be listed: they are named by the address of the computer that DV runs on.
 const DV: &str = "iniVation cameras through DV: no library is needed; switch on DV's network output \
@@ -52,8 +52,9 @@ fn davis(host: &Host<'_>, usb: &[Found]) -> Vec<String> {
         let note = AnyDavis::LIMITATIONS.to_owned();
         return [format!("missing: {why}"), note].into_iter().chain(found).collect();
     }
-    let cameras: Vec<_> =
-        host.usb_cameras().into_iter().filter(|c| c.kind == UsbKind::Event).collect();
+    // A DVXplorer is among the event cameras below.
+    let is_davis = |c: &UsbCamera| c.kind == UsbKind::Event && !c.name.contains("DVXplorer");
+    let cameras: Vec<_> = host.usb_cameras().into_iter().filter(is_davis).collect();
     if cameras.is_empty() {
         // Without sysfs, or without a camera in it, ask libcaer.
         return match library.look(None) {
@@ -61,7 +62,7 @@ fn davis(host: &Host<'_>, usb: &[Found]) -> Vec<String> {
             Err(_) => vec!["libcaer is installed; no DAVIS is connected".into()],
         };
     }
-    let line = |camera: gem_live::camera::host_check::UsbCamera| {
+    let line = |camera: UsbCamera| {
         let serial = Some(camera.serial.as_str()).filter(|s| !s.is_empty());
         match library.look(serial) {
             Ok(found) => described("davis", &found.model, &found.serial, &found.firmware),
