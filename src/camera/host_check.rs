@@ -109,7 +109,8 @@ impl<'a> Host<'a> {
         let read = |name: &str| text(&device.join(name));
         let vendor = read("idVendor")?;
         let parts = [read("manufacturer"), read("product")];
-        let ids = (vendor.as_str(), &*read("idProduct").unwrap_or_default());
+        let product = read("idProduct").unwrap_or_default();
+        let ids = (vendor.as_str(), product.as_str());
         let by_prophesee = || parts.iter().flatten().any(|name| name.contains("Prophesee"));
         let kind = if vendor == INIVATION {
             UsbKind::Event

@@ -78,6 +78,11 @@ impl FakeUsb {
         fake
     }
 
+    /// Whether buffers of the script are left.
+    pub fn is_sending(&self) -> bool {
+        matches!(&self.world().feed, Feed::Script(arrivals) if !arrivals.is_empty())
+    }
+
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap()
     }
