@@ -173,6 +173,20 @@ fn what_the_limiter_dropped_marks_the_time_since_the_last_packet() {
     assert_eq!(marks, [None, Some(2_000), None]);
 }
 
+#[test]
+fn a_gap_stays_open_until_the_time_is_known_again() {
+    let mut writer = Evt3Writer::default();
+    let first = writer.time(10_000).event(1, 1, true).time(11_000).take();
+    let second = writer.event(2, 1, true).event(3, 1, true).take();
+    writer.forget();
+    let third = writer.time(20_000).event(4, 4, true).time(21_000).take();
+    let arrivals = [arrival(first, false, 1), arrival(second, true, 2), arrival(third, false, 3)];
+    let sent = Sent::of(EVK4, &with_gap(Model::Evk4, Format::Evt3, arrivals));
+    let ranges: Vec<_> = sent.packets.iter().map(|p| (p.from.us(), p.until.us())).collect();
+    assert_eq!(ranges, [(10_000, 11_000), (20_000, 21_000)]);
+    assert_eq!(sent.events(), [event(10_000, 1, 1, true), event(20_000, 4, 4, true)]);
+}
+
 fn arrival(bytes: Vec<u8>, is_after_gap: bool, ms: u64) -> Arrival {
     Arrival { bytes, is_after_gap, after: Duration::from_millis(ms) }
 }

@@ -81,6 +81,8 @@ pub(super) struct Camera {
     /// Start of a period with events dropped inside the camera, reported with the next packet.
     lost_since: Option<i64>,
     last_buffer: Instant,
+    /// Whether buffers were dropped, and the time after them is not known yet.
+    is_in_gap: bool,
     /// Whether a new setting takes effect only when the camera is opened again.
     must_reopen: bool,
 }
@@ -102,6 +104,7 @@ impl Camera {
             frames: 0,
             lost_since: None,
             last_buffer: Instant::now(),
+            is_in_gap: false,
             must_reopen: false,
         }
     }
@@ -146,11 +149,15 @@ impl Camera {
         if !received {
             return Ok(false);
         }
-        if gap == Some(true) {
-            self.start_epoch(DropCause::Queue);
-        } else if gap == Some(false)
+        match gap {
+            Some(true) => self.start_epoch(DropCause::Queue),
+            Some(false) => self.is_in_gap = true,
+            None => {}
+        }
+        if self.is_in_gap
             && let Some(us) = decoded.resumed_us
         {
+            self.is_in_gap = false;
             let held = self.joiner.skip_to(us.max(self.joiner.until_us().unwrap_or(us)));
             self.lost(DropCause::Queue, DropUnit::Events, held);
         }
@@ -164,7 +171,7 @@ impl Camera {
     /// Starts a new epoch: times before and after cannot be compared.
     fn start_epoch(&mut self, cause: DropCause) {
         self.epoch = self.parts.wanted.next_epoch();
-        self.lost_since = None;
+        (self.lost_since, self.is_in_gap) = (None, false);
         self.edges.clear();
         let held = self.joiner.clear();
         self.lost(cause, DropUnit::Events, held);
@@ -248,7 +255,11 @@ impl Device for Camera {
         let settings = *self.parts.settings.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = self.parts.model.has_rate_limit();
         let limit = limit.then(|| controls::rate_limit(settings.max_mev_per_s));
-        limit.into_iter().chain(self.port.settings().iter().filter_map(controls::control)).collect()
+        let settings = match self.parts.model.has_settings() {
+            true => self.port.settings(),
+            false => Vec::new(),
+        };
+        limit.into_iter().chain(settings.iter().filter_map(controls::control)).collect()
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {

@@ -80,6 +80,12 @@ impl Model {
         }
     }
 
+    /// Whether its biases can be set while it streams. The crate ignores those of a DVXplorer, and does
+    /// not know the ranges of those of a SilkyEvCam VGA.
+    pub fn has_settings(self) -> bool {
+        !matches!(self, Self::Dvxplorer | Self::SilkyEvCamVga)
+    }
+
     /// Whether its event rate can be limited: the sensors of Prophesee.
     pub fn has_rate_limit(self) -> bool {
         !matches!(self, Self::Dvxplorer | Self::Davis346)

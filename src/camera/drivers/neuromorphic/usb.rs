@@ -313,8 +313,8 @@ const TIMES: [(&str, (i64, i64)); 2] =
 
 /// What can be set while a camera streams, from its configuration and the bounds of its biases.
 fn settings(values: &Value, bounds: &Value) -> Vec<Setting> {
-    let times = TIMES.iter().filter_map(|(name, range)| {
-        Some(Setting { name, value: values.get(name)?.as_i64()?, range: *range })
+    let times = TIMES.iter().filter_map(|&(name, range)| {
+        Some(Setting { name, value: values.get(name)?.as_i64()?, range })
     });
     let biases = values.get("biases").and_then(Value::as_object);
     let biases = biases.into_iter().flatten().filter_map(|(name, value)| {
