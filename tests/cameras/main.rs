@@ -26,6 +26,8 @@ mod counted;
 mod davis;
 mod dv;
 mod event_cameras;
+mod event_words;
+mod event_writers;
 mod fake_usb;
 #[cfg(target_os = "linux")]
 mod fake_v4l2;

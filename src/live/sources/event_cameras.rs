@@ -5,7 +5,7 @@ use super::super::source_kind::{OpenError, OpenRequest, SourceKind, serial};
 use crate::camera::drivers::neuromorphic::{EventCamera, Model};
 use crate::camera::split::StreamKind;
 
-/// A kind of event camera; `open` is a function because it names the models.
+/// A kind of event camera.
 const fn kind(
     name: &'static str,
     spellings: &'static str,

@@ -11,15 +11,16 @@ mod controls;
 mod decoded;
 mod evt3;
 mod fallback;
+mod find;
 mod inivation;
 mod model;
 mod port;
 mod usb;
 
 pub use fallback::AnyDavis;
+pub use find::{Found, list};
 pub use model::Model;
 pub use port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
-pub use usb::{Found, list};
 
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
