@@ -9,8 +9,8 @@ use neuromorphic_drivers::{
     prophesee_evk3_hd, prophesee_evk4,
 };
 
-/// Where a camera is connected, if it is. Only devices with the identifiers of the model are opened, and those
-/// that another program uses are left alone.
+/// Where a camera is connected, if it is. Only devices with the identifiers of the model are opened,
+/// and those that another program uses are left alone.
 pub(super) fn locate<D: UsbDevice>(
     context: &rusb::Context,
     model: Model,
