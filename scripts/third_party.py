@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 TEXT = re.compile(r"(licen[sc]es?|copying|copyright|notice|unlicense|ofl|ufl)([-_. ].*)?", re.IGNORECASE)
+# Crates with code of others that their manifests say nothing of.
+CONTAINED = {"libusb1-sys": "libusb under LGPL-2.1-or-later"}
 CODE = {".rs", ".py", ".toml", ".html", ".json", ".hbs"}
 
 
@@ -57,7 +59,9 @@ def main():
             shown.setdefault(key, text)
             users.setdefault(key, []).append(name)
     out = ["GEM Live contains the following crates, which https://crates.io has the sources of.", ""]
-    out += [f"{p['name']} {p['version']}: {p['license'] or 'see its text below'}" for p in packages]
+    for p in packages:
+        contained = f"; contains {CONTAINED[p['name']]}" if p["name"] in CONTAINED else ""
+        out.append(f"{p['name']} {p['version']}: {p['license'] or 'see its text below'}{contained}")
     if without:
         out += ["", "These archives have no text; their authors:", "", *without]
     for key in sorted(shown, key=lambda key: users[key]):

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// USB vendor number of iniVation, the maker of the DAVIS cameras.
 const INIVATION: &str = "152a";
+/// USB vendor and product numbers of cameras with a sensor of Prophesee: SilkyEvCam and IDS uEye.
+const PROPHESEE: [(&str, &str); 4] =
+    [("31f7", "0002"), ("31f7", "0003"), ("31f7", "0004"), ("1409", "8e00")];
+/// Those of the EVK3 and EVK4. Cypress gives them to every maker of devices with its USB chip, so the
+/// name of the manufacturer must match too.
+const CYPRESS: [(&str, &str); 2] = [("04b4", "00f4"), ("04b4", "00f5")];
 /// Class, subclass and protocol of a USB3 Vision interface, from the USB3 Vision standard.
 const USB3_VISION: [&str; 3] = ["ef", "05", "00"];
 /// Class of a USB video interface, from the USB standard.
@@ -33,6 +39,8 @@ pub fn udev_command() -> String {
 pub enum UsbKind {
     /// A DAVIS or another iniVation event camera.
     Event,
+    /// An event camera with a sensor of Prophesee.
+    Prophesee,
     /// A USB3 Vision camera.
     Vision,
     /// A webcam.
@@ -100,8 +108,17 @@ impl<'a> Host<'a> {
     fn usb_camera(&self, device: &Path) -> Option<UsbCamera> {
         let read = |name: &str| text(&device.join(name));
         let vendor = read("idVendor")?;
-        let kind = if vendor == INIVATION { UsbKind::Event } else { kind_of(device)? };
         let parts = [read("manufacturer"), read("product")];
+        let product = read("idProduct").unwrap_or_default();
+        let ids = (vendor.as_str(), product.as_str());
+        let by_prophesee = || parts.iter().flatten().any(|name| name.contains("Prophesee"));
+        let kind = if vendor == INIVATION {
+            UsbKind::Event
+        } else if PROPHESEE.contains(&ids) || CYPRESS.contains(&ids) && by_prophesee() {
+            UsbKind::Prophesee
+        } else {
+            kind_of(device)?
+        };
         let name: Vec<String> = parts.into_iter().flatten().filter(|p| !p.is_empty()).collect();
         let number = |name: &str| read(name)?.parse::<u32>().ok();
         let node = format!("dev/bus/usb/{:03}/{:03}", number("busnum")?, number("devnum")?);
@@ -121,14 +138,23 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// The udev rules file that grants access to event cameras, if one is installed.
+    /// The udev rules file that grants access to event cameras of iniVation, if one is installed.
     pub fn rule(&self) -> Option<PathBuf> {
+        self.rule_with(INIVATION)
+    }
+
+    /// The udev rules file that grants access to event cameras with a sensor of Prophesee, if one is
+    /// installed. Earlier versions of [`UDEV_RULE`] do not.
+    pub fn rule_for_prophesee(&self) -> Option<PathBuf> {
+        self.rule_with(CYPRESS.first().map_or("", |(vendor, _)| vendor))
+    }
+
+    fn rule_with(&self, vendor: &str) -> Option<PathBuf> {
         let folders = ["etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d"];
         let files = folders.iter().flat_map(|folder| entries(&self.root.join(folder)));
         files.into_iter().find(|file| {
             let rules = fs::read_to_string(file).unwrap_or_default();
-            let active =
-                |line: &str| !line.trim_start().starts_with('#') && line.contains(INIVATION);
+            let active = |line: &str| !line.trim_start().starts_with('#') && line.contains(vendor);
             file.extension().is_some_and(|e| e == "rules") && rules.lines().any(active)
         })
     }
@@ -156,7 +182,8 @@ impl<'a> Host<'a> {
                     self.access_remedy(camera.kind)
                 )),
             }
-            if camera.kind == UsbKind::Vision && (1..5000).contains(&camera.speed_mbit) {
+            let fast = matches!(camera.kind, UsbKind::Vision | UsbKind::Prophesee);
+            if fast && (1..5000).contains(&camera.speed_mbit) {
                 let speed = camera.speed_mbit;
                 missing.push(format!(
                     "{name}: the link runs at only {speed} Mbit/s; use a USB 3 port and cable"
@@ -177,7 +204,11 @@ impl<'a> Host<'a> {
     }
 
     fn access_remedy(&self, kind: UsbKind) -> String {
-        match (kind, self.rule()) {
+        let rule = match kind {
+            UsbKind::Prophesee => self.rule_for_prophesee(),
+            UsbKind::Event | UsbKind::Vision | UsbKind::Web => self.rule(),
+        };
+        match (kind, rule) {
             (UsbKind::Web, _) => "add yourself to the group video".into(),
             (_, None) => {
                 format!("install the udev rule: {}, then plug it in again", udev_command())

@@ -19,7 +19,8 @@ pub(super) struct SourceArguments {
     /// Frame camera of two: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.
     #[arg(long, requires = "event_source", value_parser = name())]
     frame_source: Option<SourceName>,
-    /// Event camera of two: davis, davis:SERIAL, sim, replay:PATH.
+    /// Event camera of two: davis, davis:SERIAL, evk4, evk3, silkyevcam, ueye, dvxplorer (each also
+    /// with :SERIAL), sim, replay:PATH.
     #[arg(long, requires = "frame_source", value_parser = name())]
     event_source: Option<SourceName>,
     /// Exposure time in microseconds of a recording's frames that state none.

@@ -18,7 +18,7 @@ pub struct SourceKind {
     pub aliases: &'static [&'static str],
     /// All spellings, for messages.
     pub spellings: &'static str,
-    /// Whether it delivers events; all kinds deliver frames.
+    /// Whether it delivers events. Those that deliver nothing else refuse to be opened for frames.
     pub has_events: bool,
     /// Checks the argument and writes it in its standard form.
     pub check: fn(Option<&str>) -> Result<Option<String>, String>,

@@ -6,10 +6,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 use gem_live::camera::{
-    CameraStream, DeviceSelector, Driver, DropCause, DropUnit, Drops, EventPacket, FramePacket,
-    FrameTiming, Identity, Packet, Status, StreamSettings,
+    CameraStream, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
+    EventPacket, FramePacket, FrameTiming, Identity, Packet, Status, StreamSettings, wrap,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A kind of camera over a simulated device.
@@ -23,11 +24,63 @@ pub trait Bench {
     /// Plugs the device in, or unplugs it.
     fn plug(&self, present: bool);
 
-    /// Loses data on the way to the driver. Returns how many must be counted, and as what.
-    fn lose(&self) -> (DropCause, DropUnit, u64);
+    /// Loses data on the way to the driver. Returns how many must be counted, and as what; `None` if
+    /// nothing can be lost there. Then the receiver of the packets is too slow instead.
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)>;
 
     /// Whether all devices that were opened are closed.
     fn is_closed(&self) -> bool;
+}
+
+/// A simulated camera that is always there, with a cable: unplugged, it is neither found nor read.
+pub struct Cable<D> {
+    inner: D,
+    plugged: Arc<AtomicBool>,
+    open: Arc<AtomicU32>,
+    was_opened: Arc<AtomicBool>,
+}
+
+impl<D> Cable<D> {
+    pub fn new(inner: D) -> Self {
+        Self { inner, plugged: Arc::default(), open: Arc::default(), was_opened: Arc::default() }
+    }
+
+    pub fn plug(&self, present: bool) {
+        self.plugged.store(present, Ordering::Release);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.was_opened.load(Ordering::Acquire) && self.open.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Counts an open device until it is dropped.
+struct OpenCount(Arc<AtomicU32>);
+
+impl Drop for OpenCount {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<D: Driver> Driver for Cable<D> {
+    fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
+        let absent = || DeviceError::NotFound("the cable is unplugged: plug it in".into());
+        if !self.plugged.load(Ordering::Acquire) {
+            return Err(absent());
+        }
+        let device = self.inner.open(wanted, drops)?;
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.was_opened.store(true, Ordering::Release);
+        let (plugged, count) = (self.plugged.clone(), OpenCount(self.open.clone()));
+        Ok(wrap(device, move |device, timeout, out| {
+            let _ = &count;
+            if !plugged.load(Ordering::Acquire) {
+                return Err(absent());
+            }
+            device.poll(timeout, out)
+        }))
+    }
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -129,10 +182,23 @@ fn start_us(frame: &FramePacket) -> Option<i64> {
     }
 }
 
+/// Receives nothing until the queue is full and more was lost.
+fn overflow(source: &CameraStream, delivers: (bool, bool)) {
+    let unit = if delivers.1 { DropUnit::Gaps } else { DropUnit::Frames };
+    let until = Instant::now() + PATIENCE;
+    while source.drops.get(DropCause::Queue, unit) < 3 {
+        assert!(Instant::now() < until, "an overflow was not counted: {:?}", source.drops);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Takes a kind of camera through its life.
 pub fn conforms(bench: &dyn Bench) {
     bench.plug(false);
-    let settings = StreamSettings { retry: Duration::from_millis(50), ..StreamSettings::default() };
+    // Some of the cameras take long to fill a large queue.
+    let queue = 64;
+    let retry = Duration::from_millis(50);
+    let settings = StreamSettings { retry, queue, ..StreamSettings::default() };
     let (wanted, drops) = (DeviceSelector::default(), Drops::default());
     let mut source =
         CameraStream::start("conformance", bench.driver(), wanted, settings, drops).unwrap();
@@ -158,8 +224,12 @@ pub fn conforms(bench: &dyn Bench) {
 
     // Losses are counted, and do not end the stream.
     let counted = |(cause, unit, _)| source.drops.get(cause, unit);
-    let loss = bench.lose();
-    order.follow(&source, "the loss was not counted", |_| counted(loss) >= loss.2);
+    match bench.lose() {
+        Some(loss) => {
+            order.follow(&source, "the loss was not counted", |_| counted(loss) >= loss.2);
+        }
+        None => overflow(&source, delivers),
+    }
     order.some(&source, delivers, "packets after a loss");
 
     // Unplugged.

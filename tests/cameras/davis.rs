@@ -578,9 +578,9 @@ impl crate::conformance::Bench for Bench {
         self.0.set(PRESENT, i64::from(present));
     }
 
-    fn lose(&self) -> (DropCause, DropUnit, u64) {
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
         self.0.set(DEVICE_DROPPED, 77);
-        (DropCause::Usb, DropUnit::Events, 77)
+        Some((DropCause::Usb, DropUnit::Events, 77))
     }
 
     fn is_closed(&self) -> bool {

@@ -7,6 +7,7 @@
 )]
 
 use crate::aedat4::{Frame, Packing, Writer, stream};
+use crate::conformance::{Bench, conforms};
 use gem_live::camera::drivers::dv::Dv;
 use gem_live::camera::{
     DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops, FrameTiming, Packet,
@@ -14,6 +15,9 @@ use gem_live::camera::{
 use gem_live::event::Event;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const CAMERA: &str = "DAVIS346_00000007";
@@ -217,4 +221,126 @@ fn what_is_no_stream_is_named_and_what_is_not_there_is_tried_again() {
     drop(listener);
     let absent = open(format!("127.0.0.1:{number}"));
     assert!(matches!(&absent, DeviceError::NotFound(why) if why.contains("NetworkWriter")));
+}
+
+/// A sender of events and frames on two ports, as DV's network output has them.
+struct Sender {
+    ports: [u16; 2],
+    running: Mutex<Option<(Arc<AtomicBool>, [JoinHandle<()>; 2])>>,
+    /// Events beyond the sensor that are sent next.
+    strays: Arc<AtomicU32>,
+    /// Connections that were accepted, and those that ended.
+    accepted: Arc<AtomicU32>,
+    ended: Arc<AtomicU32>,
+}
+
+impl Sender {
+    fn new() -> Self {
+        // The ports stay the same while the sender comes and goes.
+        let ports = [port(), port()].map(|(_, number)| number);
+        Self {
+            ports,
+            running: Mutex::default(),
+            strays: Arc::default(),
+            accepted: Arc::default(),
+            ended: Arc::default(),
+        }
+    }
+
+    /// Serves one port until it is stopped: to each client in turn the events or frames of every five
+    /// milliseconds.
+    fn serve(
+        &self,
+        listener: TcpListener,
+        kind: &'static str,
+        stop: Arc<AtomicBool>,
+    ) -> JoinHandle<()> {
+        let (accepted, ended) = (self.accepted.clone(), self.ended.clone());
+        let strays = self.strays.clone();
+        listener.set_nonblocking(true).unwrap();
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                let Ok((mut client, _)) = listener.accept() else {
+                    std::thread::sleep(Duration::from_millis(2));
+                    continue;
+                };
+                client.set_nonblocking(false).unwrap();
+                accepted.fetch_add(1, Ordering::AcqRel);
+                let header = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]).live();
+                let mut sent = client.write_all(&header);
+                for number in 0.. {
+                    if sent.is_err() || stop.load(Ordering::Acquire) {
+                        break;
+                    }
+                    let mut writer = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]);
+                    let t_us = 1_000_000 + 5_000 * number;
+                    match kind {
+                        "EVTS" => {
+                            let mut list = vec![event(t_us, 1), event(t_us + 2_000, 2)];
+                            let strays = strays.swap(0, Ordering::AcqRel);
+                            list.extend((0..strays).map(|_| event(t_us + 3_000, 48)));
+                            writer.events(0, &list);
+                        }
+                        _ => {
+                            writer.frame(0, &frame(t_us, 1_000));
+                        }
+                    }
+                    sent = client.write_all(&writer.live()[header.len()..]);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                ended.fetch_add(1, Ordering::AcqRel);
+            }
+        })
+    }
+
+    fn stop(&self) {
+        if let Some((stop, threads)) = self.running.lock().unwrap().take() {
+            stop.store(true, Ordering::Release);
+            threads.map(|thread| thread.join().unwrap());
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Bench for Sender {
+    fn driver(&self) -> Arc<dyn Driver> {
+        let [events, frames] = self.ports;
+        Arc::new(Dv::parse(&format!("127.0.0.1:{events},{frames}")).unwrap())
+    }
+
+    fn delivers(&self) -> (bool, bool) {
+        (true, true)
+    }
+
+    fn plug(&self, present: bool) {
+        self.stop();
+        if present {
+            let stop = Arc::new(AtomicBool::new(false));
+            let listeners = self.ports.map(|p| TcpListener::bind(("127.0.0.1", p)).unwrap());
+            let [events, frames] = listeners;
+            let threads = [(events, "EVTS"), (frames, "FRME")]
+                .map(|(listener, kind)| self.serve(listener, kind, stop.clone()));
+            *self.running.lock().unwrap() = Some((stop, threads));
+        }
+    }
+
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
+        self.strays.store(7, Ordering::Release);
+        Some((DropCause::Malformed, DropUnit::Events, 7))
+    }
+
+    fn is_closed(&self) -> bool {
+        let accepted = self.accepted.load(Ordering::Acquire);
+        accepted >= 2 && accepted == self.ended.load(Ordering::Acquire)
+    }
+}
+
+#[test]
+fn live_streams_conform() {
+    conforms(&Sender::new());
 }

@@ -578,9 +578,9 @@ mod driver {
             *camera = present.then(gige::Camera::plug_in);
         }
 
-        fn lose(&self) -> (DropCause, DropUnit, u64) {
+        fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
             self.0.lock().unwrap().as_ref().unwrap().lose(6);
-            (DropCause::Usb, DropUnit::Frames, 6)
+            Some((DropCause::Usb, DropUnit::Frames, 6))
         }
 
         fn is_closed(&self) -> bool {
@@ -594,5 +594,39 @@ mod driver {
             return;
         }
         crate::conformance::conforms(&Network(std::sync::Mutex::new(None)));
+    }
+
+    /// Aravis's camera in this process, which is always there and loses nothing.
+    struct InProcess(Arc<crate::conformance::Cable<GenIcam>>);
+
+    impl crate::conformance::Bench for InProcess {
+        fn driver(&self) -> Arc<dyn Driver> {
+            self.0.clone()
+        }
+
+        fn delivers(&self) -> (bool, bool) {
+            (true, false)
+        }
+
+        fn plug(&self, present: bool) {
+            self.0.plug(present);
+        }
+
+        fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
+            None
+        }
+
+        fn is_closed(&self) -> bool {
+            self.0.is_closed()
+        }
+    }
+
+    #[test]
+    fn simulated_camera_in_this_process_conforms() {
+        if !inside("simulated_camera_in_this_process_conforms", false) {
+            return;
+        }
+        let camera = crate::conformance::Cable::new(GenIcam::default());
+        crate::conformance::conforms(&InProcess(Arc::new(camera)));
     }
 }

@@ -25,11 +25,16 @@ mod content;
 mod counted;
 mod davis;
 mod dv;
+mod event_cameras;
+mod event_words;
+mod event_writers;
+mod fake_usb;
 #[cfg(target_os = "linux")]
 mod fake_v4l2;
 mod filter;
 mod genicam;
 mod relock;
+mod sim;
 mod sync;
 mod two_cameras;
 mod unstamped;

@@ -91,9 +91,9 @@ impl Bench for Desk {
         self.0.world().present = present;
     }
 
-    fn lose(&self) -> (DropCause, DropUnit, u64) {
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
         self.0.world().lose = 5;
-        (DropCause::Usb, DropUnit::Frames, 5)
+        Some((DropCause::Usb, DropUnit::Frames, 5))
     }
 
     fn is_closed(&self) -> bool {

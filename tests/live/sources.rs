@@ -154,6 +154,13 @@ fn unusable_sources_are_reported_in_one_line() {
     assert!(!davis.status.success(), "{text}");
     assert_eq!(text.lines().filter(|l| l.starts_with("gem-live:")).count(), 1, "{text}");
     assert!(text.contains("/nonexistent/libcaer.so"), "{text}");
+    assert!(text.contains("no iniVation DAVIS346"), "{text}");
+    for name in ["evk4", "evk3:00050423", "silkyevcam", "ueye", "dvxplorer"] {
+        let alone = gem_live(&["live", "--headless", "--source", name]);
+        assert!(!alone.status.success());
+        let advice = format!("{name} delivers events alone: use --event-source {name}");
+        assert!(printed(&alone).contains(&advice), "{}", printed(&alone));
+    }
     let missing = gem_live(&["live", "--headless", "--source", "replay:/nonexistent"]);
     assert!(printed(&missing).contains("/nonexistent: no such recording"), "{}", printed(&missing));
     let clip = gem_live(&["record", "--source", "clip", "--out", "/nonexistent/out"]);

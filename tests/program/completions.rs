@@ -129,10 +129,12 @@ fn devices_name_every_kind_of_camera() {
         ["missing: libcaer", "GEM_LIVE_LIBCAER"],
         ["missing: libaravis", "libaravis-0.8-0"],
         ["through DV", "--source dv:HOST:PORT"],
+        ["without libcaer", "limitations"],
     ] {
         let has = |l: &str| line.iter().all(|part| l.contains(part));
         assert!(text.lines().any(has), "{line:?}: {text}");
     }
     assert!(text.contains("web camera") || text.contains("uvc:"), "{text}");
+    assert!(text.contains("Prophesee EVK"), "{text}");
     assert!(!text.contains("assets/"), "{text}");
 }

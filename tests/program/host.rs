@@ -118,6 +118,35 @@ fn every_problem_is_reported_with_its_remedy() {
 }
 
 #[test]
+fn prophesees_cameras_are_told_from_other_devices_with_the_same_chip() {
+    let folder = tempfile::tempdir().unwrap();
+    let chip = [("idVendor", "04b4"), ("idProduct", "00f5"), ("busnum", "1"), ("devnum", "2")];
+    let evk4 = [("manufacturer", "Prophesee"), ("product", "EVK4"), ("speed", "480")];
+    device(folder.path(), "1-1", &[&chip[..], &evk4].concat(), ["ff", "00", "00"]);
+    let board = [("manufacturer", "Somebody"), ("product", "Board")];
+    device(folder.path(), "1-2", &[&chip[..], &board].concat(), ["ff", "00", "00"]);
+    let silky = [("idVendor", "31f7"), ("idProduct", "0003"), ("busnum", "1"), ("devnum", "3")];
+    device(folder.path(), "1-3", &silky, ["ff", "00", "00"]);
+    let deny_all = |_: &Path| Err(Error::from(ErrorKind::PermissionDenied));
+    let host = Host::at(folder.path(), &deny_all);
+    let kinds: Vec<UsbKind> = host.usb_cameras().iter().map(|c| c.kind).collect();
+    assert_eq!(kinds, [UsbKind::Prophesee; 2]);
+    let missing = host.missing();
+    assert!(missing.iter().any(|l| l.contains("EVK4") && l.contains("480 Mbit/s")), "{missing:?}");
+
+    // The rule of an earlier version is no help to them, the present one is.
+    let old = "SUBSYSTEM==\"usb\", ATTR{idVendor}==\"152a\", TAG+=\"uaccess\"";
+    write_file(folder.path(), "etc/udev/rules.d/65-gem-live.rules", old);
+    assert!(host.rule().is_some() && host.rule_for_prophesee().is_none());
+    let advises =
+        |part: &str| host.missing().iter().all(|l| !l.contains("no perm") || l.contains(part));
+    assert!(advises("install the udev rule"));
+    let rule = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/udev/65-gem-live.rules");
+    fs::copy(rule, folder.path().join("etc/udev/rules.d/65-gem-live.rules")).unwrap();
+    assert!(advises("plug the camera in again"));
+}
+
+#[test]
 fn complete_computer_has_no_problems() {
     let folder = tempfile::tempdir().unwrap();
     let allow_all = |_: &Path| Ok(());

@@ -5,4 +5,5 @@ pub mod dv;
 mod frame_numbers;
 pub mod genicam;
 mod library_file;
+pub mod neuromorphic;
 pub mod uvc;

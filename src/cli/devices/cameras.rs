@@ -3,8 +3,9 @@
 use gem_live::camera::DeviceError;
 use gem_live::camera::drivers::davis::Davis;
 use gem_live::camera::drivers::genicam::GenIcam;
+use gem_live::camera::drivers::neuromorphic::{self, AnyDavis, Found, Model};
 use gem_live::camera::drivers::uvc::Uvc;
-use gem_live::camera::host_check::{Host, UsbKind, udev_command};
+use gem_live::camera::host_check::{Host, UsbCamera, UsbKind, udev_command};
 
 /// DV's cameras cannot be listed: they are named by the address of the computer that DV runs on.
 const DV: &str = "iniVation cameras through DV: no library is needed; switch on DV's network output \
@@ -14,7 +15,10 @@ const DV: &str = "iniVation cameras through DV: no library is needed; switch on 
 pub(crate) fn report() -> String {
     let host = Host::this();
     let mut lines = Vec::new();
-    lines.extend(davis(&host));
+    // Without permission or with a camera in use, the reason is part of the list.
+    let usb = neuromorphic::list();
+    lines.extend(davis(&host, usb.as_deref().unwrap_or_default()));
+    lines.extend(event_cameras(&usb));
     lines.extend(genicam());
     lines.extend(webcams());
     lines.push(DV.into());
@@ -26,6 +30,13 @@ pub(crate) fn report() -> String {
                 udev_command()
             ),
         });
+        if let (Some(rule), None) = (host.rule(), host.rule_for_prophesee()) {
+            lines.push(format!(
+                "missing: {} is of an earlier version, without the cameras of Prophesee: {}",
+                rule.display(),
+                udev_command()
+            ));
+        }
         if let Some(mb) = host.usbfs_memory_mb() {
             lines.push(format!("usbfs_memory_mb: {mb}"));
         }
@@ -34,13 +45,16 @@ pub(crate) fn report() -> String {
     lines.join("\n") + "\n"
 }
 
-fn davis(host: &Host<'_>) -> Vec<String> {
+fn davis(host: &Host<'_>, usb: &[Found]) -> Vec<String> {
     let library = Davis::new(None);
     if let Err(why) = library.library() {
-        return vec![format!("missing: {why}")];
+        let found = usb.iter().filter(|found| found.model == Model::Davis346).map(on_usb);
+        let note = AnyDavis::LIMITATIONS.to_owned();
+        return [format!("missing: {why}"), note].into_iter().chain(found).collect();
     }
-    let cameras: Vec<_> =
-        host.usb_cameras().into_iter().filter(|c| c.kind == UsbKind::Event).collect();
+    // A DVXplorer is among the event cameras below.
+    let is_davis = |c: &UsbCamera| c.kind == UsbKind::Event && !c.name.contains("DVXplorer");
+    let cameras: Vec<_> = host.usb_cameras().into_iter().filter(is_davis).collect();
     if cameras.is_empty() {
         // Without sysfs, or without a camera in it, ask libcaer.
         return match library.look(None) {
@@ -48,7 +62,7 @@ fn davis(host: &Host<'_>) -> Vec<String> {
             Err(_) => vec!["libcaer is installed; no DAVIS is connected".into()],
         };
     }
-    let line = |camera: gem_live::camera::host_check::UsbCamera| {
+    let line = |camera: UsbCamera| {
         let serial = Some(camera.serial.as_str()).filter(|s| !s.is_empty());
         match library.look(serial) {
             Ok(found) => described("davis", &found.model, &found.serial, &found.firmware),
@@ -63,6 +77,30 @@ fn davis(host: &Host<'_>) -> Vec<String> {
 fn described(kind: &str, model: &str, serial: &str, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!(" ({more})") };
     format!("{kind}:{serial}  {model}{more}")
+}
+
+/// Event cameras that deliver no frames.
+fn event_cameras(usb: &Result<Vec<Found>, DeviceError>) -> Vec<String> {
+    const KINDS: &str = "event cameras over USB (Prophesee EVK3 HD and EVK4, SilkyEvCam, IDS uEye, \
+                         DVXplorer): no library is needed";
+    let found = match usb {
+        Ok(found) => found,
+        Err(why) => return vec![format!("{KINDS}; {why}")],
+    };
+    let mut lines: Vec<String> =
+        found.iter().filter(|found| found.model != Model::Davis346).map(on_usb).collect();
+    if lines.is_empty() {
+        lines.push(format!("{KINDS}; none is connected"));
+    }
+    lines
+}
+
+fn on_usb(found: &Found) -> String {
+    let Found { model, serial, problem } = found;
+    match problem {
+        None => described(model.source(), model.name(), serial, ""),
+        Some(why) => format!("{}: {why}", model.name()),
+    }
 }
 
 fn genicam() -> Vec<String> {

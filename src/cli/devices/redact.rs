@@ -98,8 +98,9 @@ pub(super) fn redact_arguments(text: &str, header: &str) -> String {
 fn is_public(value: &str) -> bool {
     let kind = value.split(':').next().unwrap_or_default();
     value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | 'x' | '@'))
-        || ["sim", "loadgen", "davis", "genicam", "uvc", "auto", "cpu", "cuda", "none"]
-            .contains(&kind)
+        || ["auto", "cpu", "cuda", "none"].contains(&kind)
+        || ["sim", "loadgen", "davis", "genicam", "uvc"].contains(&kind)
+        || ["evk3", "evk4", "silkyevcam", "ueye", "dvxplorer"].contains(&kind)
 }
 
 /// Replaces `word` where it is not a part of a longer one.

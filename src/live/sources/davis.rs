@@ -2,7 +2,7 @@
 
 use super::super::CameraChoice;
 use super::super::source_kind::{SourceKind, serial};
-use crate::camera::drivers::davis::Davis;
+use crate::camera::drivers::neuromorphic::AnyDavis;
 
 pub(super) static KIND: SourceKind = SourceKind {
     name: "davis",
@@ -13,8 +13,8 @@ pub(super) static KIND: SourceKind = SourceKind {
     open: |request| {
         // As one of two cameras it need not send the stream that the other one is there for.
         let driver = match request.stream {
-            Some(stream) => Davis::new(None).only(stream),
-            None => Davis::new(None),
+            Some(stream) => AnyDavis::new().only(stream),
+            None => AnyDavis::new(),
         };
         Ok(CameraChoice { serial: request.text(), ..CameraChoice::new(driver) })
     },

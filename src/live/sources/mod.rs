@@ -4,6 +4,7 @@
 mod clip;
 mod davis;
 mod dv;
+mod event_cameras;
 mod genicam;
 mod loadgen;
 mod replay;
@@ -25,6 +26,11 @@ pub static KINDS: &[&SourceKind] = &[
     &replay::KIND,
     &genicam::KIND,
     &uvc::KIND,
+    &event_cameras::EVK3,
+    &event_cameras::EVK4,
+    &event_cameras::SILKYEVCAM,
+    &event_cameras::UEYE,
+    &event_cameras::DVXPLORER,
 ];
 
 impl SourceName {
