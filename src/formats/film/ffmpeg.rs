@@ -10,6 +10,19 @@ use std::thread::JoinHandle;
 /// Quality of H.264: visually without loss.
 const QUALITY: &str = "16";
 
+/// Extensions of films that ffmpeg writes.
+pub(super) const EXTENSIONS: [&str; 5] = ["mp4", "mkv", "mov", "webm", "avi"];
+
+/// The path of a film that can be written here: where ffmpeg is needed and not installed, the same
+/// path with the extension `y4m`. Starts a program: not for the thread of a window.
+pub fn without_ffmpeg(path: &Path) -> PathBuf {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match EXTENSIONS.contains(&extension.as_str()) && Encoder::check(path).is_err() {
+        true => path.with_extension("y4m"),
+        false => path.to_owned(),
+    }
+}
+
 /// An ffmpeg that writes to a file.
 pub(super) struct Encoder {
     /// The film's path, for messages.

@@ -1,7 +1,7 @@
 //! Writes a film frame by frame. The file appears when the film is finished.
 
 use super::error::FilmError;
-use super::ffmpeg::Encoder;
+use super::ffmpeg::{EXTENSIONS, Encoder};
 use super::gif_file::Gif;
 use super::y4m;
 use crate::image::{ImageU8, Size};
@@ -9,9 +9,6 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
-
-/// Extensions that ffmpeg writes.
-const BY_FFMPEG: [&str; 5] = ["mp4", "mkv", "mov", "webm", "avi"];
 
 /// A film that is being written.
 pub struct Film {
@@ -57,14 +54,14 @@ impl Film {
             return Err(FilmError::Rate(rate_hz));
         }
         let kind = extension(path);
-        if !BY_FFMPEG.contains(&kind.as_str()) && kind != "y4m" && kind != "gif" {
+        if !EXTENSIONS.contains(&kind.as_str()) && kind != "y4m" && kind != "gif" {
             return Err(FilmError::Kind(path.to_owned()));
         }
         // A film takes long to make: another one is not replaced by mistake.
         if path.symlink_metadata().is_ok() {
             return Err(FilmError::Exists(path.to_owned()));
         }
-        if BY_FFMPEG.contains(&kind.as_str()) {
+        if EXTENSIONS.contains(&kind.as_str()) {
             // At once, not after the first pictures were restored.
             Encoder::check(path)?;
         }
