@@ -150,9 +150,7 @@ fn film(
     let mut restorer = restorer(&Diagnostics::default()).map_err(FilmOrderError::Nothing)?;
     make_film(
         &order,
-        |exposure, instants, thresholds| {
-            restore(restorer.as_mut(), exposure, instants, thresholds)
-        },
+        |exposure, instants, thresholds| restore(restorer.as_mut(), exposure, instants, thresholds),
         |step| {
             let (done, total) = (step.done, step.total);
             state.step(ExportProgress { verb: "Restoring", unit: "exposure", done, total })

@@ -5,8 +5,8 @@ use super::wake::in_background;
 use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
-    Control, Fact, MakeRestorer, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame, RigHandle,
-    Snapshot, SourceReport, Sources, Transport,
+    Control, Fact, MakeRestorer, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame,
+    RigHandle, Snapshot, SourceReport, Sources, Transport,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

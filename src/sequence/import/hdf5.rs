@@ -45,7 +45,8 @@ impl H5Type for Real {
         let value = match dtype {
             Datatype::FloatingPoint { .. } if size == 8 => f64::from_bits(whole),
             Datatype::FloatingPoint { .. } if size == 4 => f32::from_le_bytes([a, b, c, d]).into(),
-            Datatype::FloatingPoint { .. } => half::f16::from_le_bytes([a, b]).into(),
+            Datatype::FloatingPoint { .. } if size == 2 => half::f16::from_le_bytes([a, b]).into(),
+            Datatype::FloatingPoint { .. } => return Err(short()),
             Datatype::FixedPoint { signed: true, .. } => {
                 let unused = 64 - 8 * size.clamp(1, 8);
                 ((whole << unused) as i64 >> unused) as f64
