@@ -10,7 +10,7 @@ use gem_live::Deblurrer;
 use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
-use gem_live::formats::film::FilmWriter;
+use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
     Blur, FileThresholds, MendedFiles, Pair, ReadOptions, even_instants, find_counted,
@@ -142,6 +142,7 @@ impl Deblur {
             restorer,
             progress: Progress::new(found.len()),
             film: self.film.start()?,
+            film_fails: false,
             mended: MendedFiles::default(),
         };
         let finishing = Finishing::new();
@@ -161,6 +162,10 @@ impl Deblur {
             };
             done += 1;
             let progress = &mut job.progress;
+            if let (true, Err(line)) = (job.film_fails, &result) {
+                progress.finish();
+                return Err(line.as_str().into());
+            }
             match result {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
@@ -217,7 +222,10 @@ impl Deblur {
                 job.restorer.run(&exposure, &instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
             if let Some(film) = &mut job.film {
-                film.add(&exposure, &instants, &pictures)?;
+                let added = film.add(&exposure, &instants, &pictures);
+                let one_file = matches!(added, Ok(()) | Err(FilmError::Size { .. }));
+                job.film_fails = !one_file;
+                added?;
             }
             let Some(out) = &self.out else { continue };
             for (picture, (_, instant)) in pictures.iter().zip(&job.instants) {
@@ -244,6 +252,8 @@ struct Job {
     restorer: Restorer,
     progress: Progress,
     film: Option<FilmWriter>,
+    /// The film cannot be written, also with other files.
+    film_fails: bool,
     mended: MendedFiles,
 }
 
