@@ -161,11 +161,11 @@ impl Deblur {
                 Err(error) => Err(error.to_string()),
             };
             done += 1;
-            let progress = &mut job.progress;
             if let (true, Err(line)) = (job.film_fails, &result) {
-                progress.finish();
+                job.progress.finish();
                 return Err(line.as_str().into());
             }
+            let progress = &mut job.progress;
             match result {
                 Ok(line) => progress.step(&line),
                 Err(line) => {
