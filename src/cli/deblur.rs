@@ -4,14 +4,17 @@ use super::common::{Network, Progress, thresholds, write_png};
 use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
-use super::film::{FilmMaker, FilmOptions};
+use super::film::FilmOptions;
 use super::interrupt::Finishing;
 use gem_live::Deblurrer;
 use gem_live::deblur::{edi, reblur};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
+use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::image::{ImageU8, Rounding};
-use gem_live::sequence::{Blur, FileThresholds, MendedFiles, Pair, ReadOptions, find_counted};
+use gem_live::sequence::{
+    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, even_instants, find_counted,
+};
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -121,7 +124,7 @@ impl Restorer {
 impl Deblur {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let instants = match self.frames {
-            Some(n) => (0..n).map(|i| (f64::from(i) + 0.5) / f64::from(n)).collect(),
+            Some(n) => even_instants(n),
             None => self.at.clone(),
         };
         let restorer = match self.method {
@@ -139,6 +142,7 @@ impl Deblur {
             restorer,
             progress: Progress::new(found.len()),
             film: self.film.start()?,
+            film_fails: false,
             mended: MendedFiles::default(),
         };
         let finishing = Finishing::new();
@@ -157,6 +161,10 @@ impl Deblur {
                 Err(error) => Err(error.to_string()),
             };
             done += 1;
+            if let (true, Err(line)) = (job.film_fails, &result) {
+                job.progress.finish();
+                return Err(line.as_str().into());
+            }
             let progress = &mut job.progress;
             match result {
                 Ok(line) => progress.step(&line),
@@ -169,8 +177,8 @@ impl Deblur {
         }
         job.progress.finish();
         job.findings.print();
-        if let Some((film, path)) = job.film.zip(self.film.film.as_ref()) {
-            println!("{}", film.finish(path)?);
+        if let Some(line) = self.film.finish(job.film)? {
+            println!("{line}");
         }
         if passed_over.count() > 0 {
             eprintln!("gem-live: {passed_over}");
@@ -214,7 +222,10 @@ impl Deblur {
                 job.restorer.run(&exposure, &instants, contrast.thresholds, reblurred)?;
             seconds += start.elapsed().as_secs_f64();
             if let Some(film) = &mut job.film {
-                film.add(&exposure, &instants, &pictures)?;
+                let added = film.add(&exposure, &instants, &pictures);
+                let one_file = matches!(added, Ok(()) | Err(FilmError::Size { .. }));
+                job.film_fails = !one_file;
+                added?;
             }
             let Some(out) = &self.out else { continue };
             for (picture, (_, instant)) in pictures.iter().zip(&job.instants) {
@@ -240,7 +251,9 @@ struct Job {
     findings: Findings,
     restorer: Restorer,
     progress: Progress,
-    film: Option<FilmMaker>,
+    film: Option<FilmWriter>,
+    /// The film cannot be written, also with other files.
+    film_fails: bool,
     mended: MendedFiles,
 }
 

@@ -1,9 +1,7 @@
-//! Films of restored pictures: the options, and the frames in order of time.
+//! Films of restored pictures: the options.
 
 use super::failure::Failure;
-use gem_live::exposure::Exposure;
-use gem_live::formats::film::{Film, Layout, compose, wipe_at};
-use gem_live::image::ImageU8;
+use gem_live::formats::film::{FilmWriter, Layout};
 use std::path::PathBuf;
 
 /// Frames per second of a film without --film-rate.
@@ -34,55 +32,23 @@ enum LayoutName {
     Wipe,
 }
 
-/// A film that is being made.
-pub(super) struct FilmMaker {
-    film: Film,
-    layout: Layout,
-    /// Start and end of the exposure that came last, in microseconds.
-    last: Option<(f64, f64)>,
-}
-
 impl FilmOptions {
     /// Starts the film, if one was requested.
-    pub(super) fn start(&self) -> Result<Option<FilmMaker>, Failure> {
+    pub(super) fn start(&self) -> Result<Option<FilmWriter>, Failure> {
         let Some(path) = &self.film else { return Ok(None) };
-        let film = Film::create(path, self.film_rate.unwrap_or(RATE_HZ))?;
         let layout = match self.layout {
             None | Some(LayoutName::Restored) => Layout::Restored,
             Some(LayoutName::Side) => Layout::Side,
             Some(LayoutName::Wipe) => Layout::Wipe,
         };
-        Ok(Some(FilmMaker { film, layout, last: None }))
-    }
-}
-
-impl FilmMaker {
-    /// Appends the pictures of an exposure in order of their instants. An exposure that the film
-    /// already ends with, which neighbouring recordings can share, is left out.
-    pub(super) fn add(
-        &mut self,
-        exposure: &Exposure,
-        instants: &[f64],
-        pictures: &[ImageU8],
-    ) -> Result<(), Failure> {
-        let span = (exposure.span.at(0.0), exposure.span.at(1.0));
-        if self.last.replace(span) == Some(span) {
-            return Ok(());
-        }
-        let blurry = exposure.frame.to_picture();
-        let mut ordered: Vec<(f64, &ImageU8)> = instants.iter().copied().zip(pictures).collect();
-        ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (_, restored) in ordered {
-            let line = wipe_at(self.film.seconds());
-            self.film.add(&compose(self.layout, &blurry, restored, line))?;
-        }
-        Ok(())
+        Ok(Some(FilmWriter::create(path, layout, self.film_rate.unwrap_or(RATE_HZ))?))
     }
 
-    /// Completes the film; returns a summary line.
-    pub(super) fn finish(self, path: &std::path::Path) -> Result<String, Failure> {
-        let film = self.film.finish()?;
+    /// Completes the film, if there is one; returns a summary line.
+    pub(super) fn finish(&self, film: Option<FilmWriter>) -> Result<Option<String>, Failure> {
+        let Some((film, path)) = film.zip(self.film.as_ref()) else { return Ok(None) };
+        let film = film.finish()?;
         let (frames, size, seconds) = (film.frames, film.size, film.seconds);
-        Ok(format!("{}: {frames} frames of {size} pixels, {seconds:.1} s", path.display()))
+        Ok(Some(format!("{}: {frames} frames of {size} pixels, {seconds:.1} s", path.display())))
     }
 }

@@ -5,14 +5,15 @@ use super::failure::Failure;
 use super::synth::target::{Folder, named, size};
 use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
+use gem_live::formats::file_kind::{FileKind, Wanted};
 use gem_live::image::Size;
 use gem_live::sequence::import::{
     ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, find_foreign,
     pair, pair_count,
 };
-use gem_live::sequence::{Entry, Pair};
+use gem_live::sequence::{Entry, Pair, folder_advice};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -102,6 +103,27 @@ fn unit(text: &str) -> Result<TimeUnit, String> {
     TimeUnit::from_symbol(text).ok_or_else(|| "expected s, ms, us or ns".into())
 }
 
+/// Why nothing at a path is imported, and what to do.
+fn nothing_found(path: &Path) -> String {
+    if let Some(advice) = folder_advice(path) {
+        return format!("nothing in it is imported: {advice}");
+    }
+    match FileKind::of_file(path) {
+        Ok(FileKind::Zip) => {
+            "MS-RBD pairs (npz) need no import: give them to deblur, or play them with gem-live \
+             --source replay:FILE"
+                .to_owned()
+        }
+        Ok(kind) => kind.message(Wanted::Source),
+        // A named pipe or a device.
+        Err(e) if !path.is_dir() => e.to_string(),
+        Err(_) => "no recording of a format that is read (pictures with csv or txt events, HighREV, \
+                   HS-ERGB, BS-ERGB, EFNet's HDF5, ROS 1 bags, MCAP). Folders of MS-RBD pairs need \
+                   no import: give them to deblur, or play them with gem-live --source replay:FOLDER"
+            .to_owned(),
+    }
+}
+
 /// The recordings of one run, and what they have in common.
 struct Run<'a> {
     import: &'a Import,
@@ -118,14 +140,7 @@ impl Import {
         for path in &self.sources {
             let found = find_foreign(path)?;
             if found.is_empty() {
-                return Err(format!(
-                    "{}: no recording of a format that is read (pictures with csv or txt events, \
-                     HighREV, HS-ERGB, BS-ERGB, EFNet's HDF5, ROS 1 bags, MCAP). Folders of MS-RBD \
-                     pairs and AEDAT4 files need no import: give them to deblur and to live \
-                     --source replay:PATH",
-                    path.display()
-                )
-                .into());
+                return Err(format!("{}: {}", path.display(), nothing_found(path)).into());
             }
             sources.extend(found);
         }

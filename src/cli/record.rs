@@ -66,9 +66,9 @@ pub(crate) struct Record {
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
-    /// Stop if no frame arrives for this many seconds.
-    #[arg(long, alias = "patience", default_value_t = 10.0, value_parser = seconds)]
-    timeout: f64,
+    /// Stop if no frame arrives for this many seconds [default: 10, for recordings 120].
+    #[arg(long, alias = "patience", value_parser = seconds)]
+    timeout: Option<f64>,
 }
 
 /// How a recording ended.
@@ -138,7 +138,8 @@ impl Record {
         self.filters.switch_on(source.as_mut());
         let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
-        let (ending, timed_out) = self.wait(&pipeline, &handle, &finishing);
+        let (ending, timed_out) =
+            self.wait(&pipeline, &handle, &finishing, self.timeout_s(sources));
         let (failure, remarks) = (pipeline.failure(), pipeline.remarks());
         // Stop the camera first: frames that it has already sent are still written.
         drop(pipeline);
@@ -168,6 +169,7 @@ impl Record {
         pipeline: &Pipeline,
         handle: &RigHandle,
         finishing: &Finishing,
+        timeout_s: f64,
     ) -> (Option<StopReason>, bool) {
         let mut printed = VecDeque::new();
         let (mut seen, mut since, mut warned) = (0, Instant::now(), false);
@@ -197,11 +199,16 @@ impl Record {
             if progress.exposures > seen {
                 (seen, since) = (progress.exposures, Instant::now());
             }
-            let impatient = since.elapsed().as_secs_f64() > self.timeout;
+            let impatient = since.elapsed().as_secs_f64() > timeout_s;
             if pipeline.ended() || impatient || finishing.requested() {
                 return (None, impatient);
             }
         }
+    }
+
+    /// A slow disk is no broken camera: reading a recording may take longer.
+    fn timeout_s(&self, sources: &Sources) -> f64 {
+        self.timeout.unwrap_or(if sources.recording().is_some() { 120.0 } else { 10.0 })
     }
 
     fn conclude(&self, sources: &Sources, ended: Ended) -> Result<ExitCode, Failure> {
@@ -226,12 +233,17 @@ impl Record {
                     );
                     Ok(ExitCode::SUCCESS)
                 }
-                None if timed_out => Err(format!(
-                    "{sources}: no exposure for {} seconds: check the camera, or wait longer with \
-                     --timeout",
-                    self.timeout
-                )
-                .into()),
+                None if timed_out => {
+                    let what = match sources.recording().is_some() {
+                        true => "the recording is still being read",
+                        false => "check the camera",
+                    };
+                    Err(format!(
+                        "{sources}: no exposure for {} seconds: {what}, or wait longer with --timeout",
+                        self.timeout_s(sources)
+                    )
+                    .into())
+                }
                 None => Err(format!("{sources}: no pair could be recorded").into()),
             },
         }

@@ -2,6 +2,7 @@
 
 use crate::formats::input;
 use crate::image::{ImageU8, Size};
+use image::{DynamicImage, ImageDecoder};
 use rayon::prelude::*;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 const LONGEST_PX: u32 = 1280;
 /// Photographs whose shorter side is below this, in pixels, are not used.
 const SHORTEST_PX: u32 = 96;
+/// Larger photographs are not read, in pixels: a small file can claim any size.
+const MAX_PIXELS: u64 = 1 << 27;
 /// One photograph in this many is held out.
 const HELD_OUT_ONE_IN: u64 = 6;
 
@@ -156,8 +159,13 @@ fn read_one(file: &Path) -> Result<ImageU8, String> {
     // The contents decide, not the name: a PNG file may be named .jpg.
     let reader = input::open(file)
         .and_then(|file| image::ImageReader::new(BufReader::new(file)).with_guessed_format());
-    let image = reader.map_err(|e| e.to_string())?.decode().map_err(|e| e.to_string())?;
-    let (width, height) = (image.width(), image.height());
+    let decoder = reader.map_err(|e| e.to_string())?.into_decoder().map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        let most = MAX_PIXELS / 1_000_000;
+        return Err(format!("{width}x{height}: larger than {most} million pixels"));
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
     if width.min(height) < SHORTEST_PX {
         return Err(format!("{width}x{height} is too small"));
     }
@@ -168,4 +176,42 @@ fn read_one(file: &Path) -> Result<ImageU8, String> {
     let rgb = image.into_rgb8();
     let size = Size::new(rgb.width() as usize, rgb.height() as usize);
     ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    /// The checksum of PNG.
+    fn crc(bytes: &[u8]) -> u32 {
+        let bit = |crc: u32, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), bit))
+    }
+
+    /// A gray PNG file that claims this size and holds no row.
+    fn claim(width: u32, height: u32) -> Vec<u8> {
+        let mut header = b"IHDR".to_vec();
+        header.extend(width.to_be_bytes());
+        header.extend(height.to_be_bytes());
+        header.extend([8, 0, 0, 0, 0]);
+        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+        for chunk in [header, b"IDAT".to_vec()] {
+            png.extend((chunk.len() as u32 - 4).to_be_bytes());
+            png.extend(&chunk);
+            png.extend(crc(&chunk).to_be_bytes());
+        }
+        png
+    }
+
+    #[test]
+    fn huge_photographs_are_refused_by_their_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.png");
+        std::fs::write(&file, claim(22_000, 22_000)).unwrap();
+        assert_eq!(read_one(&file).unwrap_err(), "22000x22000: larger than 134 million pixels");
+        std::fs::write(&file, claim(200, 200)).unwrap();
+        assert!(!read_one(&file).unwrap_err().contains("larger than"));
+    }
 }

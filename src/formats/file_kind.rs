@@ -41,6 +41,8 @@ pub enum FileKind {
     EventStream,
     /// An HDF5 file.
     Hdf5,
+    /// A MATLAB file.
+    Matlab,
     /// A bag of ROS 1.
     Rosbag,
     /// An MCAP recording.
@@ -76,8 +78,13 @@ pub enum Wanted {
     Config,
 }
 
+/// The way from a bag of ROS 2 in SQLite to a recording.
+pub const ROS2_ADVICE: &str = "convert a bag of ROS 2 to MCAP with ros2 bag convert -i BAG -o \
+                               OPTIONS.yaml (storage_id: mcap), then gem-live import FILE.mcap --out \
+                               SET";
+
 /// The first bytes of kinds that have a signature at the start.
-const SIGNATURES: [(&[u8], FileKind); 36] = [
+const SIGNATURES: [(&[u8], FileKind); 37] = [
     (b"version https://git-lfs", FileKind::LfsPointer),
     (b"version https://hawser", FileKind::LfsPointer),
     (b"\x00\x05\x16\x07", FileKind::AppleDouble),
@@ -89,6 +96,7 @@ const SIGNATURES: [(&[u8], FileKind); 36] = [
     (b"#!AER-DAT", FileKind::OldAedat),
     (b"Event Stream", FileKind::EventStream),
     (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
+    (b"MATLAB ", FileKind::Matlab),
     (b"#ROSBAG V", FileKind::Rosbag),
     (b"\x89MCAP", FileKind::Mcap),
     (b"SQLite format 3", FileKind::Sqlite),
@@ -205,6 +213,7 @@ impl FileKind {
             Self::Prophesee => "a raw recording of a Prophesee camera",
             Self::EventStream => "an Event Stream (es) recording",
             Self::Hdf5 => "an HDF5 file",
+            Self::Matlab => "a MATLAB file",
             Self::Rosbag => "a bag of ROS 1",
             Self::Mcap => "an MCAP recording",
             Self::Sqlite => "an SQLite database (a bag of ROS 2?)",
@@ -255,7 +264,12 @@ impl FileKind {
             }
             Self::Aedat4 | Self::Zip => "give it as replay:FILE",
             Self::Hdf5 | Self::Rosbag | Self::Mcap => import,
-            Self::OldAedat | Self::Prophesee | Self::EventStream | Self::Sqlite => none,
+            Self::Matlab => {
+                "read its arrays in Python with scipy.io.loadmat (h5py since version 7.3), and save \
+                 them with numpy.savez"
+            }
+            Self::Sqlite => ROS2_ADVICE,
+            Self::OldAedat | Self::Prophesee | Self::EventStream => none,
             Self::Picture => pictures,
             Self::Video => "it has no events: gem-live synth video makes a dataset from it",
             Self::Safetensors | Self::LegacyTorch if wanted != Wanted::Weights => {
@@ -280,7 +294,7 @@ mod tests {
     #[test]
     fn kinds_are_recognised_by_their_first_bytes() {
         let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 6050\n";
-        let cases: [(&[u8], FileKind); 23] = [
+        let cases: [(&[u8], FileKind); 25] = [
             (b"", FileKind::Empty),
             (&[0; 600], FileKind::Zeros),
             (lfs, FileKind::LfsPointer),
@@ -296,7 +310,9 @@ mod tests {
             (b"Event Stream\x02\x00\x00", FileKind::EventStream),
             (b"\x89HDF\r\n\x1a\n\x00", FileKind::Hdf5),
             (b"#ROSBAG V2.0\n", FileKind::Rosbag),
+            (b"MATLAB 7.3 MAT-file, Platform: GLNXA64", FileKind::Matlab),
             (b"\x89MCAP0\r\n", FileKind::Mcap),
+            (b"SQLite format 3\x00\x10\x00", FileKind::Sqlite),
             (b"\x89PNG\r\n\x1a\n", FileKind::Picture),
             (b"\x00\x00\x00\x18ftypmp42", FileKind::Video),
             (b"# a test\nroot_path: data\n", FileKind::Yaml),
@@ -327,6 +343,8 @@ mod tests {
             (FileKind::Safetensors, Wanted::Recording, "--weights"),
             (FileKind::Zip, Wanted::Config, "gem-live deblur"),
             (FileKind::OldAedat, Wanted::Source, "no command reads this format"),
+            (FileKind::Sqlite, Wanted::Recording, "ros2 bag convert"),
+            (FileKind::Sqlite, Wanted::Source, "gem-live import FILE.mcap --out"),
             (FileKind::LfsPointer, Wanted::Weights, "git lfs pull"),
         ] {
             let message = kind.message(wanted);

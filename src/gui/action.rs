@@ -41,6 +41,8 @@ pub(crate) enum Action {
     SaveSnapshot,
 
     ToggleRecording,
+    /// Starts or ends the film of the view.
+    ToggleFilm,
     /// Reads the list of recordings again.
     RefreshRecordings,
     /// Deletes a recording, without asking again.

@@ -4,6 +4,7 @@ use super::action::Action;
 use super::dialogs::file_dialog::Purpose;
 use super::dialogs::{Dialog, Dialogs};
 use super::file_kind::FileKind;
+use super::film_recording::FilmRecording;
 use super::intro::Intro;
 use super::panels::Panels;
 use super::player::Player;
@@ -27,6 +28,10 @@ const WELCOME: &str = "Left: the camera frame. Right: the same exposure with its
                        removed. Drag the line between them. Press O to open a camera or a \
                        recording, F for full screen, H for all keys. (Click to dismiss.)";
 
+/// Frames per second of a film while the rate of the view is unknown, and at most.
+const DEFAULT_FILM_RATE_HZ: f64 = 25.0;
+const MAX_FILM_RATE_HZ: f64 = 120.0;
+
 /// The window's state. It owns the panels and dialogs, which read the rest of it and return
 /// actions; only [`App::apply`] changes more than one of them.
 pub(crate) struct App {
@@ -37,6 +42,8 @@ pub(crate) struct App {
     pub settings_file: SettingsFile,
     pub player: Player,
     pub recording: Recording,
+    /// The film of what is shown.
+    pub film: FilmRecording,
     pub scorer: Scorer,
     /// The wipe that moves by itself when the program runs for the first time.
     pub intro: Intro,
@@ -71,6 +78,7 @@ impl App {
             session,
             player: Player::new(settings.thresholds),
             recording: Recording::new(wake.clone()),
+            film: FilmRecording::new(wake.clone()),
             scorer: Scorer::new(wake.clone()),
             panels: Panels::new(render, &wake),
             dialogs: Dialogs::new(&wake),
@@ -116,6 +124,7 @@ impl App {
                 let result = self.recording.toggle(&self.session, player, &self.settings, notes);
                 self.report(result);
             }
+            Action::ToggleFilm => self.toggle_film(),
             Action::RefreshRecordings => self.panels.recordings.list.refresh(),
             Action::Delete(folder) => {
                 let result = self.panels.recordings.delete(&folder);
@@ -213,6 +222,7 @@ impl App {
             Purpose::Weights => self.open_file(&path),
             Purpose::RecordingsFolder => Setting::Folder(Some(path)).apply(&mut self.settings),
             Purpose::DatasetFolder => self.dialogs.export.set_folder(&path),
+            Purpose::FilmFile => self.dialogs.export.set_film(&path),
         }
     }
 
@@ -224,7 +234,20 @@ impl App {
             _ => None,
         };
         let scene = single.map_or("dataset", |sequence| sequence.scene());
-        self.dialogs.export.begin(sequences, &self.settings.recordings_folder(), scene);
+        let thresholds = self.player.thresholds;
+        self.dialogs.export.begin(sequences, &self.settings, scene, thresholds);
+    }
+
+    fn toggle_film(&mut self) {
+        let shown_hz = self.session.snapshot().rate_out;
+        let rate_hz = match self.player.slow_motion {
+            true => Player::slow_rate_hz(),
+            // Unknown at first, and while paused.
+            false if shown_hz < 1.0 => DEFAULT_FILM_RATE_HZ,
+            false => shown_hz,
+        };
+        let result = self.film.toggle(&self.player, &self.settings, rate_hz.min(MAX_FILM_RATE_HZ));
+        self.report(result);
     }
 
     fn save_snapshot(&mut self) {
@@ -237,10 +260,11 @@ impl App {
         self.report(saving.map_err(|e| format!("Cannot save a snapshot: {e}")));
     }
 
-    /// Finishes a running recording and export, and saves the settings.
+    /// Finishes a running recording, film and export, and saves the settings.
     pub(super) fn end(&mut self) {
         // Queued frames are written before the program exits.
         self.recording.end(&self.session.rig_handle);
+        self.film.end();
         self.dialogs.export.end();
         if let Err(e) = self.settings_file.end(&self.settings) {
             tracing::warn!("cannot save the settings: {e}");

@@ -5,10 +5,11 @@ use super::text_format::{bytes, capitalized, counted, thousands};
 use super::widgets::toast::{Message, ToastKind};
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use crate::event::{Contrast, ContrastSource, Thresholds};
+use crate::formats::film::FilmSummary;
 use crate::rig::clock::SyncState;
 use crate::sequence::catalog::{Deleted, Sequence};
 use crate::sequence::export::{ExportError, Exported};
-use crate::sequence::{Progress, StopReason};
+use crate::sequence::{FilmOrderError, FilmReport, Progress, StopReason};
 use std::path::{Path, PathBuf};
 
 /// Name of the cause of a drop, for a row of the statistics.
@@ -203,6 +204,44 @@ pub(super) fn export(result: &Result<Exported, ExportError>) -> Message {
         }
         Err(e) => (ToastKind::Error, format!("Export failed: {e}")),
     }
+}
+
+/// Result of a film of recordings.
+pub(super) fn film(result: &Result<FilmReport, FilmOrderError>) -> Message {
+    match result {
+        Ok(FilmReport { path, film, skipped }) => {
+            let kind = if skipped.is_empty() { ToastKind::Success } else { ToastKind::Error };
+            (kind, written(path, film))
+        }
+        Err(FilmOrderError::Stopped) => {
+            (ToastKind::Success, "Stopped: no film was made.".to_owned())
+        }
+        Err(e) => (ToastKind::Error, format!("No film: {e}")),
+    }
+}
+
+/// Result of a film of the view, from which `dropped` pictures are missing.
+/// `early` says why it ended before it was stopped.
+pub(super) fn filmed(
+    path: &Path,
+    film: &FilmSummary,
+    early: Option<&str>,
+    dropped: u64,
+) -> Message {
+    let mut text = written(path, film);
+    if dropped > 0 {
+        text += &format!("; {} dropped: the disk is too slow", counted(dropped, "picture"));
+    }
+    if let Some(why) = early {
+        text += &format!("; it ended early: {why}");
+    }
+    let complete = dropped == 0 && early.is_none();
+    (if complete { ToastKind::Success } else { ToastKind::Error }, text)
+}
+
+fn written(path: &Path, film: &FilmSummary) -> String {
+    let FilmSummary { frames, seconds, .. } = film;
+    format!("Film of {}, {seconds:.1} s: {}", counted(*frames, "frame"), path.display())
 }
 
 /// Result of saving an alignment.

@@ -1,19 +1,29 @@
-//! An export of recordings on a worker thread: it reads every pair, which takes a while.
+//! An export of recordings as a dataset or a film, on a worker thread: it reads every pair, which
+//! takes a while.
 
 use super::theme;
 use super::wake::Wake;
+use crate::deblur::reblur;
+use crate::event::{Contrast, Thresholds};
+use crate::exposure::Exposure;
+use crate::formats::film::without_ffmpeg;
+use crate::image::{ImageF32, ImageU8};
+use crate::live::{Diagnostics, LiveFrame, MakeRestorer, Restorer};
 use crate::sequence::export::{ExportError, Exported, Order, Phase, run};
+use crate::sequence::{FilmOrder, FilmOrderError, FilmReport, make_film};
 use eframe::egui;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Progress of an export.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ExportProgress {
-    phase: Phase,
-    /// Files that are done in this phase, of `total`.
+    verb: &'static str,
+    unit: &'static str,
+    /// Files or exposures that are done in this phase, of `total`.
     done: usize,
     total: usize,
 }
@@ -21,62 +31,101 @@ pub(super) struct ExportProgress {
 impl ExportProgress {
     /// Draws a progress bar.
     pub(super) fn show_bar(self, ui: &mut egui::Ui) {
-        let Self { phase, done, total } = self;
-        let verb = match phase {
-            Phase::Looking => "Checking",
-            Phase::Writing => "Writing",
-        };
+        let Self { verb, unit, done, total } = self;
         let fraction = done as f32 / total.max(1) as f32;
-        let text = format!("{verb} pair {done} of {total}");
+        let text = format!("{verb} {unit} {done} of {total}");
         ui.add(egui::ProgressBar::new(fraction.min(1.0)).text(text).fill(theme::ACCENT));
     }
 }
 
-/// Result of an export; an error without a type is an internal one.
-pub(super) type ExportResult = std::thread::Result<Result<Exported, ExportError>>;
+/// Result of an export.
+pub(super) enum ExportResult {
+    Dataset(Result<Exported, ExportError>),
+    Film(Result<FilmReport, FilmOrderError>),
+}
 
 /// The running export.
 pub(super) struct ExportJob {
-    progress: Arc<Mutex<ExportProgress>>,
+    state: Arc<State>,
+    thread: JoinHandle<ExportResult>,
+}
+
+/// What the thread of the export shares with the window.
+struct State {
+    progress: Mutex<ExportProgress>,
     /// Set to stop the export.
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Exported, ExportError>>,
+    stop: AtomicBool,
+    wake: Wake,
+}
+
+impl State {
+    /// Shows the progress; tells the export whether to go on.
+    fn step(&self, progress: ExportProgress) -> ControlFlow<()> {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        (self.wake)();
+        match self.stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
 }
 
 impl ExportJob {
-    /// Starts the export; `wake` is called after every step.
+    /// Starts the export of a dataset; `wake` is called after every step.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(super) fn start(order: Order, wake: Wake) -> std::io::Result<Self> {
-        let start = ExportProgress { phase: Phase::Looking, done: 0, total: 0 };
-        let progress = Arc::new(Mutex::new(start));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (progress.clone(), stop.clone());
+    pub(super) fn dataset(order: Order, wake: Wake) -> std::io::Result<Self> {
+        let start = ExportProgress { verb: "Checking", unit: "pair", done: 0, total: 0 };
+        Self::start(start, wake, move |state| {
+            ExportResult::Dataset(run(&order, |step| {
+                let verb = match step.phase {
+                    Phase::Looking => "Checking",
+                    Phase::Writing => "Writing",
+                };
+                let (done, total) = (step.done, step.total);
+                state.step(ExportProgress { verb, unit: "pair", done, total })
+            }))
+        })
+    }
+
+    /// Starts to make a film with a restorer of its own; `wake` is called after every step.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(super) fn film(
+        order: FilmOrder,
+        restorer: MakeRestorer,
+        wake: Wake,
+    ) -> std::io::Result<Self> {
+        let start = ExportProgress { verb: "Restoring", unit: "exposure", done: 0, total: 0 };
+        Self::start(start, wake, move |state| ExportResult::Film(film(order, restorer, state)))
+    }
+
+    fn start(
+        progress: ExportProgress,
+        wake: Wake,
+        work: impl FnOnce(&State) -> ExportResult + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (progress, stop) = (Mutex::new(progress), AtomicBool::new(false));
+        let state = Arc::new(State { progress, stop, wake });
+        let shared = state.clone();
         let work = move || {
-            let result = run(&order, |step| {
-                let now = ExportProgress { phase: step.phase, done: step.done, total: step.total };
-                *shared.lock().unwrap_or_else(PoisonError::into_inner) = now;
-                wake();
-                match stopped.load(Ordering::Relaxed) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            });
-            wake();
+            let result = work(&shared);
+            (shared.wake)();
             result
         };
         let thread = std::thread::Builder::new().name("export".into()).spawn(work)?;
-        Ok(Self { progress, stop, thread })
+        Ok(Self { state, thread })
     }
 
     pub(super) fn progress(&self) -> ExportProgress {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the export to stop.
     pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.state.stop.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -84,7 +133,54 @@ impl ExportJob {
     }
 
     /// Waits for the end of the export.
-    pub(super) fn join(self) -> ExportResult {
+    ///
+    /// # Errors
+    /// An internal error, without a type.
+    pub(super) fn join(self) -> std::thread::Result<ExportResult> {
         self.thread.join()
+    }
+}
+
+fn film(
+    mut order: FilmOrder,
+    restorer: MakeRestorer,
+    state: &State,
+) -> Result<FilmReport, FilmOrderError> {
+    order.path = without_ffmpeg(&order.path);
+    let mut restorer = restorer(&Diagnostics::default()).map_err(FilmOrderError::Nothing)?;
+    make_film(
+        &order,
+        |exposure, instants, thresholds| restore(restorer.as_mut(), exposure, instants, thresholds),
+        |step| {
+            let (done, total) = (step.done, step.total);
+            state.step(ExportProgress { verb: "Restoring", unit: "exposure", done, total })
+        },
+    )
+}
+
+/// Restores an exposure of a recording as the pipeline restores those of a camera.
+fn restore(
+    restorer: &mut dyn Restorer,
+    exposure: &Exposure,
+    instants: &[f64],
+    thresholds: Thresholds,
+) -> Result<Vec<ImageU8>, String> {
+    let now = Instant::now();
+    let captured = LiveFrame {
+        number: 0,
+        picture: exposure.frame.to_picture(),
+        exposure: exposure.clone(),
+        truth: Vec::new(),
+        contrast: Contrast::set(thresholds),
+        closed: now,
+        arrived: now,
+    };
+    restorer.set_thresholds(thresholds);
+    restorer.submit(&Arc::new(captured), instants)?;
+    let restored = restorer.collect()?;
+    let mut planes: Vec<ImageF32> = restored.iter().map(ImageU8::to_planes).collect();
+    match reblur(&exposure.frame, &mut planes) {
+        true => Ok(planes.iter().map(ImageF32::to_picture).collect()),
+        false => Ok(restored),
     }
 }

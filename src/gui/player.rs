@@ -4,6 +4,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::event::Thresholds;
 use crate::live::{Control, RestorePolicy, RestoreRequest, RestoredFrame};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Display time of one instant in slow motion.
@@ -12,7 +13,8 @@ const SLOW_STEP: Duration = Duration::from_millis(90);
 /// The frame that is shown, and what the engine is asked for next. Panels read it; only actions
 /// change it.
 pub(super) struct Player {
-    pub latest: Option<RestoredFrame>,
+    /// Shared with the threads that save it.
+    pub latest: Option<Arc<RestoredFrame>>,
     /// Index of the instant of `latest` that is shown.
     pub index: usize,
     index_since: Instant,
@@ -72,7 +74,7 @@ impl Player {
         }
         if let Some(frame) = session.take_frame() {
             self.stepping &= frame.repeated;
-            self.latest = Some(frame);
+            self.latest = Some(Arc::new(frame));
             self.show_index(0);
             if self.slow_motion {
                 self.request_id += 1;
@@ -155,6 +157,11 @@ impl Player {
     /// Sets the restored instant, as a fraction of the exposure.
     pub(super) fn set_instant(&mut self, instant: f64) {
         self.instant = instant.clamp(0.0, 1.0);
+    }
+
+    /// Pictures per second in slow motion.
+    pub(super) fn slow_rate_hz() -> f64 {
+        SLOW_STEP.as_secs_f64().recip()
     }
 
     /// Changes whenever another picture is shown.

@@ -33,7 +33,8 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    fn restorer(&self) -> MakeRestorer {
+    /// A restorer with the weights in use.
+    pub(super) fn restorer(&self) -> MakeRestorer {
         let weights = self.weights.clone();
         let current =
             move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();

@@ -5,8 +5,8 @@ use super::wake::in_background;
 use super::weights_watch::{self, FileStamp, Reload, WeightsFile, WeightsWatch};
 use crate::camera;
 use crate::live::{
-    Control, Fact, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame, RigHandle,
-    Snapshot, SourceReport, Sources, Transport,
+    Control, Fact, MakeRestorer, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame,
+    RigHandle, Snapshot, SourceReport, Sources, Transport,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,6 +194,11 @@ impl Session {
         let file = self.weights_file.path();
         let name = file.as_ref().and_then(|p| p.file_name());
         name.map_or_else(|| "built-in".to_owned(), |n| n.to_string_lossy().into_owned())
+    }
+
+    /// Creates another restorer like the pipeline's, with the weights in use.
+    pub(super) fn restorer(&self) -> MakeRestorer {
+        self.recipe.restorer()
     }
 
     /// Statistics of the pipeline.

@@ -7,6 +7,7 @@ use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// Saves instant `index` of a restored frame on a worker thread, and reports the result.
@@ -14,7 +15,7 @@ use std::sync::mpsc::Sender;
 /// # Errors
 /// The thread cannot be started.
 pub(super) fn save_in_background(
-    frame: RestoredFrame,
+    frame: Arc<RestoredFrame>,
     index: usize,
     messages: Sender<Message>,
     wake: Wake,

@@ -3,6 +3,7 @@
 
 use super::action::Action;
 use super::app::App;
+use super::panels::film_group;
 use super::panels::image_view::Labels;
 use super::panels::statistics_strip;
 use super::panels::top_bar::ButtonState;
@@ -100,6 +101,7 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
     if let Some(delay) = app.player.update(&mut app.session) {
         ui.request_repaint_after(delay);
     }
+    app.film.put(&app.player, &app.settings);
     if let Some(divider) = app.intro.divider(ui, app.player.is_restored()) {
         app.settings.divider = divider;
     }
@@ -114,6 +116,10 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
     if app.recording.is_active() {
         ui.request_repaint_after(Duration::from_millis(100));
     }
+    actions.extend(app.film.poll());
+    if app.film.progress().is_some() {
+        ui.request_repaint_after(Duration::from_millis(100));
+    }
     actions.extend(app.panels.camera.profiles.poll());
     actions.extend(app.panels.recordings.list.poll_deletion());
     actions.extend(app.dialogs.poll_export());
@@ -122,7 +128,7 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
 
 /// Draws the bars and the side panel; returns the height of the bottom bar.
 fn show_bars(app: &mut App, ui: &mut egui::Ui, actions: &mut Vec<Action>) -> f32 {
-    let App { session, settings, player, recording, scorer, panels, dialogs, .. } = app;
+    let App { session, settings, player, recording, film, scorer, panels, dialogs, .. } = app;
     let state = ButtonState {
         one_to_one: panels.image_view.pan_zoom.one_to_one,
         help: dialogs.is_help_open(),
@@ -147,7 +153,12 @@ fn show_bars(app: &mut App, ui: &mut egui::Ui, actions: &mut Vec<Action>) -> f32
                     panels.statistics.show(ui, session, settings, player, scorer.scores)
                 }
                 Tab::Camera => panels.camera.show(ui, session),
-                Tab::Recorder => panels.recorder.show(ui, session, settings, player, recording),
+                Tab::Recorder => {
+                    let recorder = &mut panels.recorder;
+                    let mut actions = recorder.show(ui, session, settings, player, recording);
+                    actions.extend(film_group::show(ui, settings, player, film));
+                    actions
+                }
                 Tab::Recordings => {
                     let export = dialogs.export.progress();
                     panels.recordings.show(ui, session, settings, recording, export)

@@ -2,6 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
 
+use crate::formats::file_kind::ROS2_ADVICE;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -189,24 +190,35 @@ impl Search {
     }
 }
 
-/// The command that accepts what a folder without npz files holds; empty if there is none.
-fn hint(folder: &Path) -> &'static str {
-    let has = |endings: &[&str]| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.take(1000).any(|entry| {
-            let path = entry.path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            endings.contains(&extension.as_str())
-        })
-    };
-    if has(&["aedat4"]) {
-        return "; convert AEDAT 4 recordings with gem-live record --source replay:FILE --out FOLDER";
+/// The command that accepts what a folder without npz files holds, after a semicolon; empty if
+/// there is none.
+fn hint(folder: &Path) -> String {
+    let import = "gem-live import FOLDER --out SET converts pictures with tables of events, HDF5, \
+                  bags and MCAP files, and gem-live --source replay:PATH plays them";
+    let foreign = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"];
+    let advice = folder_advice(folder).or(holds(folder, &foreign).then_some(import));
+    advice.map_or_else(String::new, |advice| format!("; {advice}"))
+}
+
+/// The command for recordings in a folder that are read as single files, or after a conversion: AEDAT
+/// 4 and bags of ROS 2. None if there are no such.
+pub fn folder_advice(folder: &Path) -> Option<&'static str> {
+    let aedat4 = "convert its AEDAT 4 recordings one by one with gem-live record --source \
+                  replay:FILE --out FOLDER, or play one with gem-live --source replay:FILE";
+    match holds(folder, &["aedat4"]) {
+        true => Some(aedat4),
+        false => holds(folder, &["db3"]).then_some(ROS2_ADVICE),
     }
-    if has(&["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"]) {
-        return "; gem-live import FOLDER --out SET converts pictures with tables of events, HDF5, \
-                bags and MCAP files, and gem-live --source replay:PATH plays them";
-    }
-    ""
+}
+
+/// Whether a folder has a file with one of these extensions, in small letters.
+fn holds(folder: &Path, extensions: &[&str]) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.take(1000).any(|entry| {
+        let path = entry.path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        extensions.contains(&extension.as_str())
+    })
 }
 
 /// A sort key by which `img2` comes before `img10`.
@@ -273,6 +285,11 @@ mod tests {
         std::fs::write(folder.path().join("frame_0.png"), b"").unwrap();
         let error = find(&[folder.path().to_owned()]).remove(0).unwrap_err().to_string();
         assert!(error.contains("no npz files; gem-live import"), "{error}");
+        std::fs::write(folder.path().join("a_0.db3"), b"").unwrap();
+        assert!(folder_advice(folder.path()).unwrap().contains("ros2 bag convert"));
+        std::fs::write(folder.path().join("a.aedat4"), b"").unwrap();
+        assert!(folder_advice(folder.path()).unwrap().contains("gem-live record --source"));
+        assert_eq!(folder_advice(&folder.path().join("none")), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Recordings on disk: recorder, catalog, reader, replay, export and import.
+//! Recordings on disk: recorder, catalog, reader, replay, export, import and films of them.
 
 pub mod catalog;
 mod clip;
@@ -8,6 +8,7 @@ mod discover;
 mod encode;
 pub mod export;
 mod file_thresholds;
+mod films;
 mod header;
 pub mod import;
 mod manifest;
@@ -27,9 +28,10 @@ pub use crop::{PUBLISHED_CROP_PX, largest_crop};
 pub(crate) use crop::{published_crop, sensors};
 pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
-pub use discover::{FindError, PassedOver, find, find_counted, recordings_in};
+pub use discover::{FindError, PassedOver, find, find_counted, folder_advice, recordings_in};
 pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;
+pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, even_instants, make_film};
 pub use header::PairHeader;
 pub use manifest::{
     FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,

@@ -12,10 +12,10 @@ use crate::image::Size;
 use crate::time::EventTimes;
 
 /// Names of the columns in files of this format and of others.
-const NAMES: [&[&str]; 4] = [
-    &["x", "xs"],
-    &["y", "ys"],
-    &["t", "ts", "timestamp", "timestamps", "time"],
+pub(super) const NAMES: [&[&str]; 4] = [
+    &["x", "xs", "col", "column"],
+    &["y", "ys", "row"],
+    &["t", "ts", "timestamp", "timestamps", "time", "t_us", "timestamp_us"],
     &["p", "ps", "pol", "polarity", "polarities", "on"],
 ];
 /// The names of the format, for messages.
@@ -27,6 +27,8 @@ const ORDERS: [([usize; 4], &str); 4] = [
     ([0, 1, 3, 2], "x, y, p, t"),
     ([2, 3, 0, 1], "t, p, x, y"),
 ];
+/// Share of the events outside the sensor from which on its size is doubtful.
+const MANY_OUTSIDE: f64 = 0.1;
 /// Share of the events that may lie outside the sensor. If more do, its size is wrong.
 const MOST_OUTSIDE: f64 = 0.5;
 /// Share of the image that the events must cover for a missing scale factor to be derived.
@@ -42,8 +44,8 @@ impl<'a> Columns<'a> {
     pub(super) fn of_dict(dict: Dict<'_, 'a>) -> Result<Self, PairError> {
         let mut columns = Vec::new();
         for (names, key) in NAMES.iter().zip(KEYS) {
-            let has = |name: &&&str| dict.keys().any(|key| key == **name);
-            let name = names.iter().find(has).ok_or_else(|| {
+            let keys: Vec<&str> = dict.keys().collect();
+            let name = find_name(names, &keys).ok_or_else(|| {
                 let found: Vec<&str> = dict.keys().take(12).collect();
                 let what = format!("the dictionary has no {key}, but {}", found.join(", "));
                 field("events", what)
@@ -58,10 +60,11 @@ impl<'a> Columns<'a> {
     pub(super) fn of_fields(fields: Vec<(String, View<'a>)>) -> Result<Self, PairError> {
         let mut columns = Vec::new();
         for (names, key) in NAMES.iter().zip(KEYS) {
-            let found = names.iter().find_map(|n| fields.iter().find(|(name, _)| name == n));
+            let all: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            let name = find_name(names, &all);
+            let found = fields.iter().find(|(field, _)| Some(field.as_str()) == name);
             let found = found.ok_or_else(|| {
-                let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-                field("events", format!("the array has no field {key}, but {}", names.join(", ")))
+                field("events", format!("the array has no field {key}, but {}", all.join(", ")))
             })?;
             columns.push(Column::Array(found.1.clone()));
         }
@@ -85,6 +88,10 @@ impl<'a> Columns<'a> {
         let columns: Vec<Column<'a>> =
             (0..4).filter_map(|k| view.line(axis, k)).map(Column::Array).collect();
         let all = Self::new(columns)?;
+        if all.count() == 0 {
+            // Without events, any order is right.
+            return Ok(all);
+        }
         let fits = |(order, _): &&([usize; 4], &str)| {
             let [Some(x), Some(y), Some(t), Some(p)] = order.map(|k| all.columns.get(k)) else {
                 return false;
@@ -201,13 +208,22 @@ impl<'a> Columns<'a> {
             // Stable: events of one microsecond keep their order.
             events.sort_by_key(|e| e.t_us);
         }
-        repairs.add(Repair::Outside, outside);
+        let many = outside as f64 > MANY_OUTSIDE * self.count() as f64;
+        repairs.add(if many { Repair::ManyOutside } else { Repair::Outside }, outside);
         repairs.add(Repair::Invalid, invalid);
         repairs.add(Repair::FractionalPlace, cut);
         repairs.add(Repair::FractionalTime, cut_times);
         repairs.add(Repair::WrappedPolarity, wrapped);
         Ok(events)
     }
+}
+
+/// The key that is one of `names`, in the order of the names; otherwise one that differs in case.
+fn find_name<'k>(names: &[&str], keys: &[&'k str]) -> Option<&'k str> {
+    let find = |equal: fn(&str, &str) -> bool| {
+        names.iter().find_map(|name| keys.iter().copied().find(|key| equal(key, name)))
+    };
+    find(|key, name| key == name).or_else(|| find(str::eq_ignore_ascii_case))
 }
 
 /// The values of the polarities so far: 1 is ON; 0, -1 and 255, a wrapped -1, are OFF.

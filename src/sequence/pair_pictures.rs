@@ -114,8 +114,10 @@ impl Range {
         // The cast saturates.
         match self {
             Self::Unit => (value * 255.0).round() as u8,
+            Self::Bits(8) => value.round() as u8,
+            // The upper 8 bits, as a shift gives them.
             Self::Bits(bits) => {
-                (value / f64::from(1_u32.wrapping_shl(bits.saturating_sub(8)))).round() as u8
+                (value / f64::from(1_u32.wrapping_shl(bits.saturating_sub(8)))) as u8
             }
         }
     }

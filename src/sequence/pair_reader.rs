@@ -4,7 +4,7 @@
 #![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
 
 use super::pair_error::{PairError, field, sensor};
-use super::pair_events::Columns;
+use super::pair_events::{Columns, NAMES};
 use super::pair_pictures::{Layout, Pictures, convert};
 use super::repairs::{Repair, Repairs};
 use crate::event::Event;
@@ -76,15 +76,26 @@ pub(super) fn exposures<R: Read + Seek>(
     npz: &mut Npz<R>,
     repairs: &mut Repairs,
 ) -> Result<[[i64; 2]; 2], PairError> {
-    let mut time = |name: &str| -> Result<i64, PairError> {
+    let mut time = |name: &str| -> Result<(i64, f64), PairError> {
         let file = bytes(npz, name)?;
         let view = numbers(name, &file)?;
         match view.count() {
-            1 => self::time(name, &view, 0, repairs),
+            1 => Ok((self::time(name, &view, 0, repairs)?, view.float(0))),
             n => Err(field(name, format!("not one integer in microseconds, but {n} numbers"))),
         }
     };
-    Ok([[time("exp_start1")?, time("exp_end1")?], [time("exp_start2")?, time("exp_end2")?]])
+    let mut exposure = |start: &str, end: &str| {
+        let [(from_us, from), (until_us, until)] = [time(start)?, time(end)?];
+        if until_us <= from_us && until > from {
+            let what = format!(
+                "an exposure from {from} to {until}: in seconds? The format has all times in \
+                 microseconds: multiply those of exposures, events and sharp images by 1000000"
+            );
+            return Err(field(end, what));
+        }
+        Ok([from_us, until_us])
+    };
+    Ok([exposure("exp_start1", "exp_end1")?, exposure("exp_start2", "exp_end2")?])
 }
 
 /// A time in microseconds; a fraction is cut off, as in the authors' program.
@@ -123,7 +134,7 @@ pub(super) fn number<R: Read + Seek>(
 
 /// Whether the archive has events in any form.
 pub(super) fn has_events<R: Read + Seek>(npz: &mut Npz<R>) -> Result<bool, PairError> {
-    Ok(npz.shape("events")?.is_some() || npz.shape("x")?.is_some())
+    Ok(npz.shape("events")?.is_some() || npz.shape("x")?.is_some() || npz.shape("xs")?.is_some())
 }
 
 type Truth = (Vec<ImageU8>, Vec<i64>);
@@ -189,10 +200,15 @@ fn events<R: Read + Seek>(
         Ok::<_, PairError>((columns.events(sensor(image, scale)?, times, repairs)?, scale))
     };
     let Some(file) = npz.bytes("events")? else {
-        let names = [["x", "xs"], ["y", "ys"], ["t", "timestamp"], ["p", "polarity"]];
         let mut files = Vec::new();
-        for name in names.as_flattened() {
-            files.extend(npz.bytes(name)?.map(|file| (*name, file)));
+        for names in NAMES {
+            // The first of a column's names; others may mean anything.
+            for name in names {
+                if let Some(file) = npz.bytes(name)? {
+                    files.push((*name, file));
+                    break;
+                }
+            }
         }
         if files.is_empty() {
             return Err(missing(npz, "events"));

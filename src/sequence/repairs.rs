@@ -11,6 +11,8 @@ pub enum Repair {
     Unordered,
     /// Events beyond the edges of the sensor, which are dropped.
     Outside,
+    /// As [`Repair::Outside`], of so many events that the sensor's size is doubtful.
+    ManyOutside,
     /// Events whose place or time is not a number, which are dropped.
     Invalid,
     /// Coordinates with a fraction, which is cut off as in the authors' program.
@@ -49,20 +51,23 @@ pub enum Repair {
 impl Repair {
     /// Whether data were dropped.
     pub fn drops(self) -> bool {
-        matches!(self, Self::Outside | Self::Invalid)
+        matches!(self, Self::Outside | Self::ManyOutside | Self::Invalid)
     }
 
     fn text(self) -> &'static str {
         match self {
             Self::Unordered => "events sorted by time",
             Self::Outside => "events outside the sensor dropped",
+            Self::ManyOutside => {
+                "events outside the sensor dropped: is the scale_factor wrong, or are x and y exchanged?"
+            }
             Self::Invalid => "events without a finite place or time dropped",
             Self::FractionalPlace => "events with fractional coordinates, cut to whole pixels",
             Self::FractionalTime => "events with fractional times, cut to whole microseconds",
             Self::WrappedPolarity => "polarities of 255 read as -1",
             Self::Matrix => "events read from a matrix",
             Self::Records => "events read from a structured array",
-            Self::TopLevel => "events read from the arrays x, y, t, p beside the images",
+            Self::TopLevel => "events read from arrays beside the images",
             Self::FractionalExposure => "exposure times with fractions, cut to whole microseconds",
             Self::UnitRange => "images from 0 to 1 multiplied by 255",
             Self::Rounded => "images of floating-point numbers rounded",

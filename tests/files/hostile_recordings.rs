@@ -73,6 +73,27 @@ fn mutated_aedat4_files_and_streams_do_no_harm() {
 }
 
 #[test]
+fn packets_behind_the_place_of_the_table_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.aedat4");
+    let whole = recording(Packing::Plain, true);
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+    let first = 18 + number(14);
+    let mut table = first;
+    for _ in 0..6 {
+        table += 8 + number(table + 4);
+    }
+    let count = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Reader::open(&path).unwrap().index().unwrap().packets.len()
+    };
+    assert_eq!(count(&whole), 6);
+    assert_eq!(count(&[&whole[..table], &whole[first..table]].concat()), 12);
+    // A damaged table is no packet.
+    assert_eq!(count(&[&whole[..table], &[0xff; 60]].concat()), 6);
+}
+
+#[test]
 fn mutated_tables_do_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

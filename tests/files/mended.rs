@@ -183,6 +183,71 @@ fn matrices_structured_arrays_and_separate_arrays_are_read() {
     assert_eq!((pair, repairs.count(Repair::TopLevel)), (sample(), 500));
 }
 
+/// A structured array of the sample's events with these names for x, y, t and p.
+fn structured(names: [&str; 4]) -> Vec<u8> {
+    let [x, y, t, p] = names;
+    let text = format!(
+        "{{'descr': [('{t}', '<i8'), ('{x}', '<u2'), ('{y}', '<u2'), ('{p}', '|b1')], \
+         'fortran_order': False, 'shape': ({},), }}",
+        sample().events.len()
+    );
+    let mut records = b"\x93NUMPY\x01\x00".to_vec();
+    records.extend((text.len() as u16).to_le_bytes());
+    records.extend(text.as_bytes());
+    for e in sample().events {
+        records.extend(e.t_us.to_le_bytes());
+        records.extend(e.x.to_le_bytes());
+        records.extend(e.y.to_le_bytes());
+        records.push(e.polarity.into());
+    }
+    records
+}
+
+#[test]
+fn columns_are_found_by_other_names_and_in_capitals() {
+    for names in [["X", "Y", "Timestamp", "Polarity"], ["col", "row", "time", "on"]] {
+        let (pair, repairs) = read(&[("events", structured(names))]);
+        assert_eq!((pair, repairs.count(Repair::Records)), (sample(), 500), "{names:?}");
+    }
+    let text = error(&[("events", structured(["u", "v", "t", "p"]))]);
+    assert!(text.contains("the array has no field x, but t, u, v, p"), "{text}");
+    let rows = rows();
+    let column = |k: usize| npy("<f8", &[rows.len()], &f64s(rows.iter().map(|row| row[k])));
+    let (pair, _) = read(&[
+        ("events", Vec::new()),
+        ("xs", column(0)),
+        ("ys", column(1)),
+        ("ts", column(2)),
+        ("ps", column(3)),
+    ]);
+    assert_eq!(pair, sample());
+}
+
+#[test]
+fn a_matrix_without_rows_has_no_events() {
+    for shape in [[0, 4], [4, 0]] {
+        let (pair, _) = read(&[("events", npy("<f8", &shape, &[]))]);
+        assert!(pair.events.is_empty(), "{shape:?}");
+    }
+}
+
+#[test]
+fn many_events_outside_are_dropped_with_the_likely_cause() {
+    let mut rows = rows();
+    rows.iter_mut().step_by(4).for_each(|row| row[0] += 16.0);
+    let (_, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
+    assert_eq!((repairs.count(Repair::ManyOutside), repairs.dropped_events()), (125, 125));
+    assert!(repairs.to_string().contains("are x and y exchanged?"), "{repairs}");
+}
+
+#[test]
+fn exposures_in_seconds_are_named() {
+    let times = |from: f64, until: f64| [from, until].map(|v| npy("<f8", &[], &v.to_le_bytes()));
+    let [start, end] = times(0.001, 0.002);
+    let text = error(&[("exp_start1", start), ("exp_end1", end)]);
+    assert!(text.contains("from 0.001 to 0.002: in seconds?"), "{text}");
+}
+
 #[test]
 fn polarities_of_every_convention_are_read() {
     for (off, wrapped) in [(0.0, 0), (-1.0, 0), (255.0, 333)] {

@@ -17,7 +17,7 @@ use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::network::Weights;
 use gem_live::sequence::{
-    Blur, FileThresholds, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
+    Blur, FileThresholds, FindError, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -156,7 +156,7 @@ impl Run<'_> {
             eprintln!("gem-live: {}: {passed_over}", folder.display());
         }
         if files.is_empty() {
-            return Err(format!("{}: contains no npz files", folder.display()).into());
+            return Err(FindError::Empty(folder).into());
         }
         let mut progress = Progress::new(files.len());
         let mut report = Report::default();

@@ -84,7 +84,10 @@ impl Reader {
     pub fn index(&mut self) -> Result<Index, Aedat4Error> {
         let index = match self.by_table() {
             Some(packets) => Index { packets, cut_off: false },
-            None => self.by_reading()?,
+            None => {
+                self.look_beyond_table()?;
+                self.by_reading()?
+            }
         };
         self.rewind();
         Ok(index)
@@ -125,6 +128,22 @@ impl Reader {
             Ok(None) | Err(Aedat4Error::Packet { .. }) => Ok(Peek::DAMAGED),
             Err(e) => Err(e),
         }
+    }
+
+    /// Where packets follow the place of the table, as in files that were joined, all of the file is
+    /// read.
+    fn look_beyond_table(&mut self) -> Result<(), Aedat4Error> {
+        let (stated, length) = (self.end, self.file.get_ref().metadata()?.len());
+        if stated >= length {
+            return Ok(());
+        }
+        self.end = length;
+        self.go(stated);
+        let head = self.next_head().ok().flatten().filter(|head| head.length <= LARGEST);
+        if head.is_none_or(|head| self.listed(head.stream).is_none()) {
+            self.end = stated;
+        }
+        Ok(())
     }
 
     fn by_table(&mut self) -> Option<Vec<PacketPlace>> {

@@ -53,6 +53,9 @@ pub enum FilmError {
     /// The rate is no usable number.
     #[error("{0} frames per second: expected a rate from 0.1 to 1000")]
     Rate(f64),
+    /// A frame could not be written.
+    #[error("{}: no film: a frame could not be written", .0.display())]
+    Incomplete(PathBuf),
     /// No frame was added.
     #[error("{}: no frame was made, so there is no film", .0.display())]
     Empty(PathBuf),

@@ -10,6 +10,19 @@ use std::thread::JoinHandle;
 /// Quality of H.264: visually without loss.
 const QUALITY: &str = "16";
 
+/// Extensions of films that ffmpeg writes.
+pub(super) const EXTENSIONS: [&str; 5] = ["mp4", "mkv", "mov", "webm", "avi"];
+
+/// The path of a film that can be written here: where ffmpeg is needed and not installed, the same
+/// path with the extension `y4m`. Starts a program: not for the thread of a window.
+pub fn without_ffmpeg(path: &Path) -> PathBuf {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match EXTENSIONS.contains(&extension.as_str()) && Encoder::check(path).is_err() {
+        true => path.with_extension("y4m"),
+        false => path.to_owned(),
+    }
+}
+
 /// An ffmpeg that writes to a file.
 pub(super) struct Encoder {
     /// The film's path, for messages.
@@ -76,16 +89,28 @@ impl Encoder {
     pub(super) fn finish(mut self) -> Result<(), FilmError> {
         drop(self.input.take());
         let status = self.child.wait();
-        match status.map_err(|cause| FilmError::Io { path: self.path.clone(), cause })? {
-            status if status.success() => Ok(()),
-            _ => Err(self.failure()),
+        let status = status.map_err(|cause| FilmError::Io { path: self.path.clone(), cause })?;
+        let text = self.error_output();
+        // Some versions report success although the disk was full when they closed the file.
+        match status.success() && text.trim().is_empty() {
+            true => Ok(()),
+            false => Err(self.explained(&text)),
         }
     }
 
     fn failure(&mut self) -> FilmError {
         drop(self.input.take());
         let _ = self.child.wait();
-        let text = self.errors.take().and_then(|e| e.join().ok()).unwrap_or_default();
+        let text = self.error_output();
+        self.explained(&text)
+    }
+
+    /// The error output of ffmpeg, which has ended.
+    fn error_output(&mut self) -> String {
+        self.errors.take().and_then(|e| e.join().ok()).unwrap_or_default()
+    }
+
+    fn explained(&self, text: &str) -> FilmError {
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         let why = last.unwrap_or("it ended without a message").trim().to_owned();
         FilmError::Ffmpeg { path: self.path.clone(), why }

@@ -1,7 +1,7 @@
 //! Writes a film frame by frame. The file appears when the film is finished.
 
 use super::error::FilmError;
-use super::ffmpeg::Encoder;
+use super::ffmpeg::{EXTENSIONS, Encoder};
 use super::gif_file::Gif;
 use super::y4m;
 use crate::image::{ImageU8, Size};
@@ -10,15 +10,14 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
-/// Extensions that ffmpeg writes.
-const BY_FFMPEG: [&str; 5] = ["mp4", "mkv", "mov", "webm", "avi"];
-
 /// A film that is being written.
 pub struct Film {
     path: PathBuf,
     rate_hz: f64,
     open: Option<Open>,
     frames: u64,
+    /// A frame could not be written: what is in the file is no whole film.
+    failed: bool,
 }
 
 /// A film whose first frame is known.
@@ -57,18 +56,18 @@ impl Film {
             return Err(FilmError::Rate(rate_hz));
         }
         let kind = extension(path);
-        if !BY_FFMPEG.contains(&kind.as_str()) && kind != "y4m" && kind != "gif" {
+        if !EXTENSIONS.contains(&kind.as_str()) && kind != "y4m" && kind != "gif" {
             return Err(FilmError::Kind(path.to_owned()));
         }
         // A film takes long to make: another one is not replaced by mistake.
         if path.symlink_metadata().is_ok() {
             return Err(FilmError::Exists(path.to_owned()));
         }
-        if BY_FFMPEG.contains(&kind.as_str()) {
+        if EXTENSIONS.contains(&kind.as_str()) {
             // At once, not after the first pictures were restored.
             Encoder::check(path)?;
         }
-        Ok(Self { path: path.to_owned(), rate_hz, open: None, frames: 0 })
+        Ok(Self { path: path.to_owned(), rate_hz, open: None, frames: 0, failed: false })
     }
 
     /// Number of frames so far.
@@ -99,13 +98,13 @@ impl Film {
             return Err(FilmError::Size { path, expected, found });
         }
         let io = |cause| FilmError::Io { path: self.path.clone(), cause };
-        match &mut open.writer {
-            Writer::Ffmpeg(encoder) => encoder.add(picture)?,
-            Writer::Y4m(file) => y4m::frame(picture, file).map_err(io)?,
-            Writer::Gif(gif) => {
-                gif.add(picture).map_err(|why| io(std::io::Error::other(why)))?;
-            }
-        }
+        let added = match &mut open.writer {
+            Writer::Ffmpeg(encoder) => encoder.add(picture),
+            Writer::Y4m(file) => y4m::frame(picture, file).map_err(io),
+            Writer::Gif(gif) => gif.add(picture).map_err(|why| io(std::io::Error::other(why))),
+        };
+        self.failed |= added.is_err();
+        added?;
         self.frames += 1;
         Ok(())
     }
@@ -113,9 +112,13 @@ impl Film {
     /// Completes the film and puts it in its place.
     ///
     /// # Errors
-    /// As [`Film::add`], and [`FilmError::Empty`] without a frame.
+    /// As [`Film::add`], [`FilmError::Empty`] without a frame, and [`FilmError::Incomplete`] after a
+    /// frame that could not be written.
     pub fn finish(self) -> Result<FilmSummary, FilmError> {
         let (frames, seconds) = (self.frames, self.seconds());
+        if self.failed {
+            return Err(FilmError::Incomplete(self.path));
+        }
         let path = self.path;
         let Some(Open { size, file, writer }) = self.open else {
             return Err(FilmError::Empty(path));
@@ -124,8 +127,7 @@ impl Film {
         match writer {
             Writer::Ffmpeg(encoder) => encoder.finish()?,
             Writer::Y4m(mut file) => file.flush().map_err(io)?,
-            // The trailer is written when the encoder is dropped.
-            Writer::Gif(gif) => drop(gif),
+            Writer::Gif(gif) => gif.finish().map_err(|why| io(std::io::Error::other(why)))?,
         }
         file.persist_noclobber(&path).map_err(|e| match e.error.kind() {
             ErrorKind::AlreadyExists => FilmError::Exists(path.clone()),
@@ -201,6 +203,27 @@ mod tests {
             );
         }
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_gif_whose_end_cannot_be_written_is_no_film() {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut gif = Gif::new(full, 10.0).unwrap();
+        // So small that it is still in the buffer.
+        gif.add(&ImageU8::filled(true, Size::new(4, 4), 9)).unwrap();
+        assert!(gif.finish().unwrap_err().contains("No space left"));
+    }
+
+    #[test]
+    fn a_film_of_which_a_frame_is_missing_is_not_completed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.y4m");
+        let mut film = Film::create(&path, 25.0).unwrap();
+        film.add(&ImageU8::filled(true, Size::new(16, 12), 1)).unwrap();
+        film.failed = true;
+        assert!(matches!(film.finish(), Err(FilmError::Incomplete(_))));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

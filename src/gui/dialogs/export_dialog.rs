@@ -1,8 +1,12 @@
-//! The dialog that exports recordings as a dataset: options, progress, result.
+//! The dialog that exports recordings as a dataset or a film: options, progress, result.
 
 use super::file_dialog::Purpose;
+use super::film_form::FilmForm;
+use crate::event::Thresholds;
 use crate::gui::action::Action;
 use crate::gui::export_job::{ExportJob, ExportProgress, ExportResult};
+use crate::gui::session::Session;
+use crate::gui::settings::Settings;
 use crate::gui::wake::Wake;
 use crate::gui::widgets::toast::ToastKind;
 use crate::gui::widgets::{self, hint};
@@ -20,6 +24,9 @@ pub(crate) struct ExportDialog {
     wake: Wake,
     /// Folders of the recordings to export.
     sequences: Vec<PathBuf>,
+    /// Make a film instead of a dataset.
+    as_film: bool,
+    film: FilmForm,
     /// Folder of the dataset, as typed.
     folder: String,
     /// Share of the test set, in percent.
@@ -41,11 +48,20 @@ struct Report {
 }
 
 impl Report {
-    fn new(result: &ExportResult) -> Self {
+    fn new(result: &std::thread::Result<ExportResult>) -> Self {
         let ((kind, text), remarks) = match result {
-            Ok(result) => {
+            Ok(ExportResult::Dataset(result)) => {
                 let remarks = result.as_ref().map(|exported| exported.remarks());
                 (describe::export(result), remarks.unwrap_or_default())
+            }
+            Ok(ExportResult::Film(result)) => {
+                let skipped = result.as_ref().map(|report| report.skipped.as_slice());
+                let skipped = skipped.unwrap_or_default().iter();
+                let remark = |(file, why): &(PathBuf, String)| match file.as_os_str().is_empty() {
+                    true => why.clone(),
+                    false => format!("{} is skipped: {why}", file.display()),
+                };
+                (describe::film(result), skipped.map(remark).collect())
             }
             Err(_) => {
                 let text = "Export failed with an internal error: please report it.";
@@ -61,6 +77,8 @@ impl ExportDialog {
         Self {
             wake,
             sequences: Vec::new(),
+            as_film: false,
+            film: FilmForm::new(),
             folder: String::new(),
             // The default of the command line.
             test_percent: 20,
@@ -72,14 +90,22 @@ impl ExportDialog {
     }
 
     /// Offers to export these recordings, into a new folder beside the one of the recordings.
+    /// Films are restored with these contrast thresholds, if any.
     /// While an export runs, the dialog keeps showing its progress.
-    pub(crate) fn begin(&mut self, sequences: Vec<PathBuf>, recordings: &Path, scene: &str) {
+    pub(crate) fn begin(
+        &mut self,
+        sequences: Vec<PathBuf>,
+        settings: &Settings,
+        scene: &str,
+        thresholds: Option<Thresholds>,
+    ) {
         if self.job.is_some() {
             return;
         }
-        let mut base = recordings.as_os_str().to_owned();
+        let mut base = settings.recordings_folder().into_os_string();
         base.push(" datasets");
         self.folder = new_sequence(Path::new(&base), scene).display().to_string();
+        self.film.begin(settings, scene, thresholds);
         self.split_by_recording &= sequences.len() > 1;
         (self.sequences, self.report) = (sequences, None);
     }
@@ -87,6 +113,11 @@ impl ExportDialog {
     /// Sets the folder that was chosen in the system's file dialog.
     pub(crate) fn set_folder(&mut self, folder: &Path) {
         self.folder = folder.display().to_string();
+    }
+
+    /// Sets the file that was chosen in the system's file dialog.
+    pub(crate) fn set_film(&mut self, file: &Path) {
+        self.film.set_file(file);
     }
 
     /// Progress of the running export; none if none runs.
@@ -110,20 +141,14 @@ impl ExportDialog {
         }
     }
 
-    fn start(&mut self) {
-        let fraction = f64::from(self.test_percent) / 100.0;
-        let split = match self.split_by_recording {
-            true => Split::Sequences(fraction),
-            false => Split::Pairs(fraction),
+    fn start(&mut self, session: &Session) {
+        let started = if self.as_film {
+            let Some(order) = self.film.order(&self.sequences) else { return };
+            ExportJob::film(order, session.restorer(), self.wake.clone())
+        } else {
+            ExportJob::dataset(self.dataset(), self.wake.clone())
         };
-        let order = Order {
-            sequences: self.sequences.clone(),
-            out: PathBuf::from(self.folder.trim()),
-            split,
-            seed: 1,
-            transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
-        };
-        match ExportJob::start(order, self.wake.clone()) {
+        match started {
             Ok(job) => self.job = Some(job),
             Err(e) => {
                 let text = format!("Cannot start the export thread: {e}");
@@ -132,24 +157,35 @@ impl ExportDialog {
         }
     }
 
+    fn dataset(&self) -> Order {
+        let fraction = f64::from(self.test_percent) / 100.0;
+        let split = match self.split_by_recording {
+            true => Split::Sequences(fraction),
+            false => Split::Pairs(fraction),
+        };
+        Order {
+            sequences: self.sequences.clone(),
+            out: PathBuf::from(self.folder.trim()),
+            split,
+            seed: 1,
+            transfer: if self.copy { Transfer::Copy } else { Transfer::Link },
+        }
+    }
+
     /// Draws the dialog.
-    pub(crate) fn show(&mut self, ui: &mut Ui) -> Vec<Action> {
+    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::dialog(ui, "export", 520.0, |ui| {
             let count = self.sequences.len();
             let plural = if count == 1 { "" } else { "s" };
-            ui.heading(format!("Export {count} recording{plural} as a dataset"));
-            hint(
-                ui,
-                "Writes train/ and test/ with YAML files, as gem-live train and test read them.",
-            );
-            ui.separator();
+            let what = if self.as_film { "film" } else { "dataset" };
+            ui.heading(format!("Export {count} recording{plural} as a {what}"));
             if let Some(job) = &self.job {
                 show_progress(ui, job, &mut actions);
             } else if self.report.is_some() {
                 self.show_report(ui, &mut actions);
             } else {
-                self.show_options(ui, &mut actions);
+                self.show_options(ui, session, &mut actions);
             }
         });
         if response.should_close() {
@@ -158,7 +194,34 @@ impl ExportDialog {
         actions
     }
 
-    fn show_options(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn show_options(&mut self, ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+        ui.horizontal(|ui| {
+            ui.radio_value(&mut self.as_film, false, "Dataset");
+            ui.radio_value(&mut self.as_film, true, "Film (mp4)");
+        });
+        ui.separator();
+        if self.as_film {
+            self.film.show(ui, actions);
+        } else {
+            self.show_dataset(ui, actions);
+        }
+        let named = match self.as_film {
+            true => self.film.order(&self.sequences).is_some(),
+            false => !self.folder.trim().is_empty(),
+        };
+        theme::buttons(ui, |ui| {
+            let ready = named && !self.sequences.is_empty();
+            if widgets::primary_button(ui, ready, "Export").clicked() {
+                self.start(session);
+            }
+            if ui.button("Cancel").clicked() {
+                actions.push(Action::Close);
+            }
+        });
+    }
+
+    fn show_dataset(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        hint(ui, "Writes train/ and test/ with YAML files, as gem-live train and test read them.");
         ui.horizontal(|ui| {
             ui.label("Folder");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -185,15 +248,6 @@ impl ExportDialog {
         ui.checkbox(&mut self.copy, "Copy the files");
         hint(ui, "Otherwise hard links are used where possible, which take no space.");
         ui.add_space(8.0);
-        theme::buttons(ui, |ui| {
-            let ready = !self.folder.trim().is_empty() && !self.sequences.is_empty();
-            if widgets::primary_button(ui, ready, "Export").clicked() {
-                self.start();
-            }
-            if ui.button("Cancel").clicked() {
-                actions.push(Action::Close);
-            }
-        });
     }
 
     fn show_report(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {

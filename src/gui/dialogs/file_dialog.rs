@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     RecordingsFolder,
     /// Folder for a dataset.
     DatasetFolder,
+    /// A new file for a film.
+    FilmFile,
 }
 
 /// The file dialog; one at a time.
@@ -41,13 +43,19 @@ impl FileDialog {
                 .add_filter("Weights", &["ckpt", "pth", "pt", "safetensors"]),
             Purpose::RecordingsFolder => dialog.set_title("Folder for recordings"),
             Purpose::DatasetFolder => dialog.set_title("Folder for the dataset"),
+            Purpose::FilmFile => {
+                let kinds = ["mp4", "mkv", "mov", "webm", "avi", "y4m", "gif"];
+                dialog.set_title("New film").add_filter("Films", &kinds)
+            }
         };
-        let folder = !matches!(purpose, Purpose::Recording | Purpose::Weights);
         let (send, receive) = channel();
         let context = context.clone();
         // macOS requires that the dialog is created on this thread; a worker waits for it.
-        let answer: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
-            if folder { Box::pin(dialog.pick_folder()) } else { Box::pin(dialog.pick_file()) };
+        let answer: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = match purpose {
+            Purpose::Recording | Purpose::Weights => Box::pin(dialog.pick_file()),
+            Purpose::FilmFile => Box::pin(dialog.save_file()),
+            _ => Box::pin(dialog.pick_folder()),
+        };
         let wait = move || {
             let chosen = pollster::block_on(answer).map(|f| f.path().to_owned());
             let _ = send.send(chosen);

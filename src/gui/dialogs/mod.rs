@@ -5,6 +5,7 @@ pub(crate) mod board_screen;
 pub(crate) mod delete_dialog;
 pub(crate) mod export_dialog;
 pub(crate) mod file_dialog;
+pub(crate) mod film_form;
 pub(crate) mod help_dialog;
 pub(crate) mod source_dialog;
 
@@ -68,7 +69,7 @@ impl Dialogs {
             Some(Dialog::Help) => self.help.show(ui),
             Some(Dialog::Source) => self.source.show(ui, session),
             Some(Dialog::Delete) => self.delete.show(ui, recordings),
-            Some(Dialog::Export) => self.export.show(ui),
+            Some(Dialog::Export) => self.export.show(ui, session),
             Some(Dialog::Alignment) => self.alignment.show(ui, session),
             Some(Dialog::Board) => {
                 self.alignment.poll(ui);

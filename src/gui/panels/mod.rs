@@ -3,6 +3,7 @@
 pub(crate) mod bottom_bar;
 pub(crate) mod camera_panel;
 pub(crate) mod fault_bar;
+pub(crate) mod film_group;
 mod histogram;
 pub(crate) mod image_view;
 pub(crate) mod placeholder;

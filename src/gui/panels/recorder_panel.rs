@@ -58,7 +58,7 @@ impl RecorderPanel {
         let running = recording.is_running(rig);
         ui.add_enabled_ui(!running, |ui| self.form(ui, settings, &mut actions));
         ui.separator();
-        self.free_space(ui, settings, player.latest.as_ref());
+        self.free_space(ui, settings, player.latest.as_deref());
         ui.add_space(4.0);
         if !rig.can_record() && !session.opening() {
             hint(ui, "This source cannot be recorded: choose a camera or the simulated rig.");

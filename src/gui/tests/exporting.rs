@@ -9,7 +9,7 @@ use crate::sequence::find;
 use std::path::Path;
 
 /// Writes a sequence of pairs that differ in their pixels and times.
-fn sequence(base: &Path, name: &str, pairs: i64) {
+pub(super) fn sequence(base: &Path, name: &str, pairs: i64) {
     for i in 0..pairs {
         let size = Size::new(32, 16);
         let data = (0..3 * size.area()).map(|p| (p as i64 * 5 + i * 11) as u8).collect();
@@ -19,7 +19,7 @@ fn sequence(base: &Path, name: &str, pairs: i64) {
 }
 
 /// A window that shows the library of `recordings`, once `count` of them are listed.
-fn browsing(recordings: &Path, count: usize) -> Shown {
+pub(super) fn browsing(recordings: &Path, count: usize) -> Shown {
     let mut w = window(&Script::default());
     w.settings.folder = Some(recordings.to_owned());
     (w.settings.side, w.settings.tab) = (true, Tab::Recordings);

@@ -6,6 +6,7 @@
 mod aligning;
 mod card;
 mod exporting;
+mod filming;
 mod first_run;
 mod layout;
 mod old_settings;

@@ -9,7 +9,9 @@ mod staging;
 pub use error::ExportError;
 pub use run::{EventCheck, Exported, Order, Phase, Step, run, run_checked};
 
-use super::{FindError, MendedFiles, Pair, ReadOptions, find_counted, published_crop};
+use super::{
+    FindError, MendedFiles, Pair, ReadOptions, find_counted, folder_advice, published_crop,
+};
 use crate::exposure::consistency::Finding;
 use crate::formats::{atomic_file, input};
 use crate::image::{ImageU8, Size};
@@ -166,7 +168,11 @@ impl Plan {
                         continue;
                     }
                     Err(FindError::Empty(path)) => {
-                        plan.broken.push((path, "no npz files in it".into()));
+                        let mut why = "no npz files in it".to_owned();
+                        if let Some(advice) = folder_advice(&path) {
+                            why += &format!(": {advice}");
+                        }
+                        plan.broken.push((path, why));
                         continue;
                     }
                     Err(FindError::Deep(path)) => {

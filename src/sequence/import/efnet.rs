@@ -24,6 +24,9 @@ pub(super) struct EfNet {
     /// Size of the pictures that are delivered.
     picture: Size,
     sensor: Size,
+    /// Names of the arrays of events, and the path of their times.
+    events: [&'static str; 4],
+    times: String,
     /// Number of events.
     count: usize,
     unit: TimeUnit,
@@ -35,6 +38,9 @@ pub(super) struct EfNet {
     skipped: Vec<String>,
 }
 
+/// Names of x, y, t and p in `/events`.
+const NAMES: [[&str; 4]; 2] = [["xs", "ys", "ts", "ps"], ["x", "y", "t", "p"]];
+
 impl EfNet {
     pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
         let file = File::open(path)?;
@@ -43,12 +49,20 @@ impl EfNet {
         let first = names.first().ok_or_else(|| {
             bad("no group /images: not a file of EFNet's (GoPro, REBlur), whose layout this reads")
         })?;
-        let count = file.length("events/ts")?;
+        let known = file.names("events");
+        let names_of_events = NAMES
+            .into_iter()
+            .find(|names| names.iter().all(|name| known.iter().any(|k| k.as_str() == *name)));
+        let events = names_of_events.ok_or_else(|| {
+            bad("no arrays xs, ys, ts and ps in /events: not a file of EFNet's, whose layout this reads")
+        })?;
+        let [_, _, times, _] = events.map(|name| format!("events/{name}"));
+        let count = file.length(&times)?;
         if count == 0 {
             return Err(bad("the file has no events"));
         }
         let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
-        let ends = [file.slice("events/ts", 0, 1)?, file.slice("events/ts", count - 1, count)?];
+        let ends = [file.slice(&times, 0, 1)?, file.slice(&times, count - 1, count)?];
         let ends = ends.concat();
         let mut stamps = Vec::new();
         for name in &names {
@@ -97,6 +111,8 @@ impl EfNet {
             frames,
             picture,
             sensor,
+            events,
+            times,
             count,
             unit,
             offset_us,
@@ -113,7 +129,7 @@ impl EfNet {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
-            let t = self.file.slice("events/ts", middle, middle + 1)?;
+            let t = self.file.slice(&self.times, middle, middle + 1)?;
             if t.first().is_some_and(|t| self.us(*t) < t_us) {
                 low = middle + 1;
             } else {
@@ -175,6 +191,15 @@ fn sensor(file: &File, picture: Size) -> Option<Size> {
 
 /// A picture from an array of height, width and channels, in either order, or of height and width.
 fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
+    let (least, most) = values.data.iter().fold((0.0, 0.0), |(least, most): (f64, f64), v| {
+        // Not a number stays neither.
+        (if *v >= least { least } else { *v }, if *v <= most { most } else { *v })
+    });
+    if !(least >= 0.0 && most < 255.5) {
+        return Err(format!("samples from {least} to {most}; pictures have 0 to 255, or 0 to 1"));
+    }
+    let unit = most <= 1.0 && values.data.iter().any(|v| v.fract() != 0.0);
+    let gain = if unit { 255.0 } else { 1.0 };
     let planar =
         |channels: usize, width: usize, height: usize, at: &dyn Fn(usize, usize) -> usize| {
             let order: Vec<usize> = (0..channels).collect();
@@ -183,7 +208,7 @@ fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
             let pixels = width * height;
             let samples = order.iter().flat_map(|c| (0..pixels).map(move |i| (*c, i)));
             let samples = samples.map(|(c, i)| values.data.get(at(c, i)).copied().unwrap_or(0.0));
-            let samples = samples.map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+            let samples = samples.map(|v| (v * gain).round().clamp(0.0, 255.0) as u8).collect();
             ImageU8::new(channels, Size::new(width, height), samples).map_err(|e| e.to_string())
         };
     match values.shape.as_slice() {
@@ -232,8 +257,8 @@ impl ForeignRecording for EfNet {
             let what = format!("{} events from {from_us} to {until_us} us: too many", until - from);
             return Err(ImportError::content(&self.path, what));
         }
-        let [x, y, t, p] = ["xs", "ys", "ts", "ps"]
-            .map(|name| self.file.slice(&format!("events/{name}"), from, until));
+        let [x, y, t, p] =
+            self.events.map(|name| self.file.slice(&format!("events/{name}"), from, until));
         let (x, y, t, p) = (x?, y?, t?, p?);
         let mut events = Vec::with_capacity(t.len());
         for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
@@ -271,7 +296,27 @@ impl ForeignRecording for EfNet {
 
     fn event_range_us(&self) -> Option<[i64; 2]> {
         let at =
-            |i: usize| self.file.slice("events/ts", i, i + 1).ok()?.first().map(|t| self.us(*t));
+            |i: usize| self.file.slice(&self.times, i, i + 1).ok()?.first().map(|t| self.us(*t));
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn pictures_of_every_range_are_read_or_refused() {
+        let read =
+            |data: &[f64]| picture(&Values { shape: vec![2, 2], data: data.to_vec() }, false);
+        assert_eq!(read(&[0.0, 7.4, 254.6, 255.0]).unwrap().data(), [0, 7, 255, 255]);
+        assert_eq!(read(&[0.0, 0.5, 1.0, 0.2]).unwrap().data(), [0, 128, 255, 51]);
+        // A dark picture of whole numbers stays dark.
+        assert_eq!(read(&[0.0, 1.0, 1.0, 0.0]).unwrap().data(), [0, 1, 1, 0]);
+        for wrong in [[0.0, 1000.0, 3.0, 4.0], [-1.0, 0.0, 3.0, 4.0], [f64::NAN, 0.0, 3.0, 4.0]] {
+            assert!(read(&wrong).unwrap_err().contains("0 to 255"), "{wrong:?}");
+        }
     }
 }

@@ -45,7 +45,8 @@ impl H5Type for Real {
         let value = match dtype {
             Datatype::FloatingPoint { .. } if size == 8 => f64::from_bits(whole),
             Datatype::FloatingPoint { .. } if size == 4 => f32::from_le_bytes([a, b, c, d]).into(),
-            Datatype::FloatingPoint { .. } => half::f16::from_le_bytes([a, b]).into(),
+            Datatype::FloatingPoint { .. } if size == 2 => half::f16::from_le_bytes([a, b]).into(),
+            Datatype::FloatingPoint { .. } => return Err(short()),
             Datatype::FixedPoint { signed: true, .. } => {
                 let unused = 64 - 8 * size.clamp(1, 8);
                 ((whole << unused) as i64 >> unused) as f64
@@ -72,10 +73,30 @@ pub(super) struct Values {
     pub(super) data: Vec<f64>,
 }
 
+/// The length of a file as its superblock states it; `None` if it does not, or in addresses of other
+/// than eight bytes.
+fn stated_length(head: &[u8]) -> Option<u64> {
+    let byte = |at: usize| head.get(at).copied();
+    let (size_at, end_at) = match byte(8)? {
+        0 => (13, 40),
+        1 => (13, 44),
+        2 | 3 => (9, 28),
+        _ => return None,
+    };
+    let end = head.get(end_at..end_at + 8)?.try_into().ok()?;
+    (byte(size_at)? == 8).then_some(u64::from_le_bytes(end))
+}
+
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         // The library opens it by its path, also what is no file.
-        input::open(path).map_err(|cause| ImportError::io(path, cause))?;
+        let io = |cause| ImportError::io(path, cause);
+        let length = input::open(path).and_then(|file| file.metadata()).map_err(io)?.len();
+        let head = input::head(path, 64).map_err(io)?;
+        if let Some(end) = stated_length(&head).filter(|end| *end > length) {
+            let why = format!("the file is cut off: it has {length} of {end} bytes: copy it again");
+            return Err(ImportError::content(path, why));
+        }
         let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
         let file = Hdf5File::open_with_options(path, options);
         let file =
@@ -166,9 +187,29 @@ impl File {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test may fail by panicking"
+    )]
 
     use super::*;
+
+    #[test]
+    fn files_that_are_cut_off_are_named() {
+        let mut head = vec![0; 64];
+        head.splice(..9, *b"\x89HDF\r\n\x1a\n\x00");
+        (head[13], head[40]) = (8, 200);
+        assert_eq!(stated_length(&head), Some(200));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        std::fs::write(&path, &head).unwrap();
+        let error = File::open(&path).err().unwrap().to_string();
+        assert!(error.contains("cut off: it has 64 of 200 bytes"), "{error}");
+        (head[8], head[9], head[28]) = (3, 8, 90);
+        assert_eq!(stated_length(&head), Some(90));
+        assert_eq!(stated_length(&head[..20]), None);
+    }
 
     #[test]
     fn numbers_of_every_type_keep_their_value() {

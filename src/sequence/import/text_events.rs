@@ -56,7 +56,13 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         }
     }
     if events.is_empty() {
-        return Err(ImportError::content(path, format!("no events in its {unreadable} lines")));
+        let what = match unreadable {
+            0 => "it has no events".to_owned(),
+            lines => format!(
+                "no events in its {lines} lines: x, y and t must be numbers, and p 1 and 0, or 1 and -1"
+            ),
+        };
+        return Err(ImportError::content(path, what));
     }
     let mut order: Vec<(usize, &str)> = columns.at.into_iter().zip(["x", "y", "t", "p"]).collect();
     order.sort_unstable();
@@ -104,6 +110,9 @@ fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Column
         if stated.is_some() {
             return Err(unclear("the columns given lack one of x, y, t and p"));
         }
+    }
+    if table.sample.is_empty() {
+        return Err(ImportError::content(path, "it has no events"));
     }
     let at = guess(&table.sample).ok_or_else(|| unclear("its columns cannot be recognised"))?;
     Ok(Columns { at, unit: None, origin: "guessed" })
@@ -190,6 +199,7 @@ mod tests {
                 &plain,
                 "in s (from",
             ),
+            ("t,x,y,p\n1000000,30,4,ON\n1000250,2,9,OFF\n", &plain, "t x y p (from the header)"),
         ];
         for (text, options, remark) in cases {
             let read = parse(text, options).unwrap();
@@ -207,6 +217,10 @@ mod tests {
         assert!(error.contains("--columns t,x,y,p"), "{error}");
         let read = parse("t,x,y,p\n1,2,3,1\n2,-7,3,1\nend\n3,1,1,2\n", &plain).unwrap();
         assert_eq!((read.events.len(), read.unreadable), (1, 3));
-        assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("no events"));
+        assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("p 1 and 0"));
+        for empty in ["", "t,x,y,p\n", "# a comment\n"] {
+            let error = parse(empty, &plain).unwrap_err();
+            assert!(error.ends_with("it has no events"), "{empty:?}: {error}");
+        }
     }
 }

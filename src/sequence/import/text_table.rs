@@ -26,8 +26,8 @@ impl Number {
             return Some(Self::Whole(whole));
         }
         match text {
-            "True" | "true" | "TRUE" => return Some(Self::Whole(1)),
-            "False" | "false" | "FALSE" => return Some(Self::Whole(0)),
+            "True" | "true" | "TRUE" | "ON" | "On" | "on" => return Some(Self::Whole(1)),
+            "False" | "false" | "FALSE" | "OFF" | "Off" | "off" => return Some(Self::Whole(0)),
             _ => {}
         }
         // "nan" and "inf" parse too.

@@ -32,7 +32,8 @@ const NAME: &[&str] = &["name", "file", "filename", "image", "picture", "path"];
 const START: &[&str] = &["exposure_start", "start", "exp_start", "t_start", "start_timestamp"];
 const END: &[&str] = &["exposure_end", "end", "exp_end", "t_end", "end_timestamp"];
 const STAMP: &[&str] = &["t", "ts", "time", "timestamp", "timestamps", "stamp"];
-const EXPOSURE: &[&str] = &["exposure", "exposure_time", "exp", "exposure_duration"];
+const EXPOSURE: &[&str] =
+    &["exposure", "exposure_time", "exp", "exposure_duration", "integration_time", "integration"];
 
 /// Reads a file; also returns how its columns and their unit were recognised.
 pub(super) fn read(
@@ -181,6 +182,11 @@ mod tests {
                 "frames.csv",
                 "exposure_start_ms,exposure_end_ms\n1,1.5\n2,2.5\n",
                 time(None, 1000, Some(1500), None),
+            ),
+            (
+                "frames.csv",
+                "t_us,integration_time_us\n1000,400\n2000,400\n",
+                time(None, 1000, None, Some(400)),
             ),
         ];
         for (file, text, first) in cases {

@@ -3,6 +3,7 @@
 use crate::engine::Events;
 use crate::event::{EgerError, Event, EventInput, Thresholds};
 use crate::exposure::Exposure;
+use crate::formats::limits::check_image;
 use crate::image::{ImageF32, Size};
 use crate::random::KeyedRng;
 use crate::sequence::{Pair, largest_crop};
@@ -48,15 +49,18 @@ pub struct Crop {
 impl Crop {
     /// Rows and columns in image pixels.
     pub fn image(self) -> (usize, usize) {
-        (self.events.0 * self.scale, self.events.1 * self.scale)
+        // Configurations can state any numbers; `check` refuses sizes that no image has.
+        (self.events.0.saturating_mul(self.scale), self.events.1.saturating_mul(self.scale))
     }
 
     /// Checks that the network can process the crop.
     ///
     /// # Errors
-    /// An image side is no multiple of 16, or an event map is smaller than 16.
+    /// An image side is no multiple of 16, an event map is smaller than 16, or the crop is larger than
+    /// any image.
     pub fn check(self) -> Result<(), TrainError> {
         let (h, w) = self.image();
+        check_image(Size::new(w, h)).map_err(|e| TrainError::Data(format!("crops of {e}")))?;
         let small = self.events.0.min(self.events.1) < 16;
         if small || !h.is_multiple_of(16) || !w.is_multiple_of(16) {
             let (eh, ew) = self.events;
@@ -165,4 +169,20 @@ pub fn reduced(crop: Crop, random: &mut KeyedRng) -> (usize, usize) {
     let height = drawn.clamp(32.min(h), h);
     let width = (w * height / h).next_multiple_of(16).min(w);
     (height, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crops_of_any_numbers_are_checked() {
+        let crop = |rows, columns, scale| Crop { events: (rows, columns), scale };
+        assert!(crop(64, 96, 4).check().is_ok());
+        for huge in [crop(1 << 32, 1 << 32, usize::MAX), crop(4096, 64, 4), crop(64, 64, 1 << 60)] {
+            let error = huge.check().err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains("crops of an image of"), "{error}");
+        }
+        assert!(crop(8, 64, 4).check().is_err() && crop(64, 63, 4).check().is_err());
+    }
 }

@@ -40,8 +40,8 @@ pub(super) trait Container: Send {
     /// Name of the format.
     fn format(&self) -> &'static str;
 
-    /// Reads all messages in the order of the file. A file that is cut off ends the scan; the rest
-    /// is returned as a remark.
+    /// Reads all messages in the order of the file. What is damaged is left out, and a file that is
+    /// cut off ends the scan; both are returned as a remark.
     fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError>;
 
     /// Reads one message.
@@ -97,25 +97,75 @@ impl Input {
     }
 }
 
-/// Unpacks a chunk to the size that the file states.
-pub(super) fn unpack(compression: &str, packed: Vec<u8>, size: u64) -> Result<Vec<u8>, String> {
-    if size > MAX_CHUNK {
-        return Err(format!("a chunk of {size} bytes, more than any writer makes"));
+/// Why a chunk is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ChunkFault {
+    /// Its contents are damaged; others may be whole.
+    Damaged(String),
+    /// It is not supported, and neither are the others of the file.
+    Refused(String),
+}
+
+/// What a scan leaves out of a file.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    parts: usize,
+    /// Why the first one is left out.
+    first: Option<String>,
+    /// Messages of topics whose description is in no part that was read.
+    pub(super) unknown: usize,
+    /// Bytes behind the place where the file is cut off.
+    pub(super) cut_off: Option<u64>,
+}
+
+impl Damage {
+    /// Counts a damaged chunk or record.
+    pub(super) fn add(&mut self, why: String) {
+        self.parts = self.parts.saturating_add(1);
+        self.first.get_or_insert(why);
     }
-    let bad = |e: &dyn std::fmt::Display| format!("a chunk cannot be unpacked: {e}");
+
+    /// What is left out, in one line; none if everything was read.
+    pub(super) fn remark(&self) -> Option<String> {
+        let parts = self.first.as_ref().map(|why| {
+            format!("{} damaged parts of the file are left out, the first: {why}", self.parts)
+        });
+        let unknown = (self.unknown > 0)
+            .then(|| format!("{} messages of unknown topics are left out", self.unknown));
+        let cut_off = self.cut_off.map(|bytes| match bytes {
+            0 => "the file is cut off: its end is missing".to_owned(),
+            bytes => format!("the file is cut off: its last {bytes} bytes are left out"),
+        });
+        let all: Vec<String> = [parts, unknown, cut_off].into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+/// Unpacks a chunk to the size that the file states.
+pub(super) fn unpack(compression: &str, packed: Vec<u8>, size: u64) -> Result<Vec<u8>, ChunkFault> {
+    if size > MAX_CHUNK {
+        let why = format!("a chunk of {size} bytes, more than any writer makes");
+        return Err(ChunkFault::Damaged(why));
+    }
+    let bad =
+        |e: &dyn std::fmt::Display| ChunkFault::Damaged(format!("a chunk cannot be unpacked: {e}"));
     let input = packed.as_slice();
     let mut reader: Box<dyn Read> = match compression {
         "" | "none" => return Ok(packed),
         "bz2" => Box::new(bzip2::read::BzDecoder::new(input)),
         "lz4" => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
         "zstd" => Box::new(ruzstd::decoding::StreamingDecoder::new(input).map_err(|e| bad(&e))?),
-        other => return Err(format!("chunks are compressed by {other}, which is not supported")),
+        other => {
+            let why = format!("chunks are compressed by {other}, which is not supported");
+            return Err(ChunkFault::Refused(why));
+        }
     };
     let mut out = Vec::new();
     // One byte more shows that the stated size is too small.
     reader.by_ref().take(size + 1).read_to_end(&mut out).map_err(|e| bad(&e))?;
     if out.len() as u64 != size {
-        return Err(format!("a chunk unpacks to {} bytes instead of {size}", out.len()));
+        let why = format!("a chunk unpacks to {} bytes instead of {size}", out.len());
+        return Err(ChunkFault::Damaged(why));
     }
     Ok(out)
 }

@@ -1,6 +1,6 @@
 //! MCAP files, as ROS 2 records them (mcap.dev).
 
-use super::container::{Container, Input, OnMessage, Place, Topic, unpack};
+use super::container::{ChunkFault, Container, Damage, Input, OnMessage, Place, Topic, unpack};
 use crate::sequence::import::error::ImportError;
 use mcap::records::Record;
 use std::collections::HashMap;
@@ -45,27 +45,24 @@ impl McapFile {
         Ok(self.input.read(at + HEAD, length)?.map(|body| (kind, body)))
     }
 
-    fn unpacked(&self, body: &[u8]) -> Result<Vec<u8>, ImportError> {
-        let record = mcap::parse_record(CHUNK, body).map_err(|e| self.input.bad(e.to_string()))?;
-        let Record::Chunk { header, data } = record else {
-            return Err(self.input.bad("a damaged chunk"));
-        };
-        let unpacked = unpack(&header.compression, data.into_owned(), header.uncompressed_size);
-        unpacked.map_err(|why| self.input.bad(why))
-    }
-
     /// Handles one record; `at` is the position of its body in the chunk or in the file.
     fn take(
         &mut self,
         (kind, body): (u8, &[u8]),
-        chunk: Option<u64>,
-        at: u64,
+        (chunk, at): (Option<u64>, u64),
         on: &mut OnMessage<'_>,
+        damage: &mut Damage,
     ) -> Result<(), ImportError> {
         if ![SCHEMA, CHANNEL, MESSAGE].contains(&kind) {
             return Ok(());
         }
-        let record = mcap::parse_record(kind, body).map_err(|e| self.input.bad(e.to_string()))?;
+        let record = match mcap::parse_record(kind, body) {
+            Ok(record) => record,
+            Err(e) => {
+                damage.add(e.to_string());
+                return Ok(());
+            }
+        };
         match record {
             Record::Schema { header, .. } => {
                 self.schemas.insert(header.id, header.name);
@@ -78,13 +75,56 @@ impl McapFile {
             Record::Message { header, data } => {
                 let at = at + MESSAGE_HEAD as u64;
                 let place = Place { chunk, at, length: data.len() };
-                if let Some(topic) = self.topics.get(&header.channel_id) {
-                    on(topic, place, &data)?;
+                match self.topics.get(&header.channel_id) {
+                    Some(topic) => on(topic, place, &data)?,
+                    None => damage.unknown = damage.unknown.saturating_add(1),
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Handles the records of the chunk at a position of the file.
+    fn chunk_records(
+        &mut self,
+        bytes: &[u8],
+        chunk: u64,
+        on: &mut OnMessage<'_>,
+        damage: &mut Damage,
+    ) -> Result<(), ImportError> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let record = head_of(rest).and_then(|(kind, length)| {
+                let from = at + HEAD as usize;
+                let until = from.checked_add(usize::try_from(length).ok()?)?;
+                Some((kind, bytes.get(from..until)?, from, until))
+            });
+            let Some((kind, body, from, until)) = record else {
+                damage.add("a damaged record in a chunk".into());
+                break;
+            };
+            self.take((kind, body), (Some(chunk), from as u64), on, damage)?;
+            at = until;
+        }
+        Ok(())
+    }
+}
+
+/// The contents of a chunk, checked against its checksum.
+fn unpacked(body: &[u8]) -> Result<Vec<u8>, ChunkFault> {
+    let damaged = |why: String| ChunkFault::Damaged(why);
+    let record = mcap::parse_record(CHUNK, body).map_err(|e| damaged(e.to_string()))?;
+    let Record::Chunk { header, data } = record else {
+        return Err(damaged("a damaged chunk".into()));
+    };
+    let bytes = unpack(&header.compression, data.into_owned(), header.uncompressed_size)?;
+    // Zero stands for no checksum.
+    let mut found = flate2::Crc::new();
+    found.update(&bytes);
+    match [0, found.sum()].contains(&header.uncompressed_crc) {
+        true => Ok(bytes),
+        false => Err(damaged("a chunk does not match its checksum".into())),
     }
 }
 
@@ -99,36 +139,33 @@ impl Container for McapFile {
     }
 
     fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError> {
+        let mut damage = Damage::default();
         let mut at = MAGIC.len() as u64;
         while at < self.input.length {
             let Some((kind, body)) = self.record(at)? else {
-                let left = self.input.length - at;
-                return Ok(Some(format!(
-                    "the file is cut off: its last {left} bytes are left out"
-                )));
+                damage.cut_off = Some(self.input.length - at);
+                return Ok(damage.remark());
             };
             if kind == FOOTER {
-                return Ok(None);
+                return Ok(damage.remark());
             }
             if kind == CHUNK {
-                let bytes = self.unpacked(&body)?;
-                self.input.unpacked(bytes.len())?;
-                let mut inner = 0;
-                while let Some(rest) = bytes.get(inner..).filter(|rest| !rest.is_empty()) {
-                    let damaged = || self.input.bad("a damaged record");
-                    let (kind, length) = head_of(rest).ok_or_else(damaged)?;
-                    let length = usize::try_from(length).unwrap_or(usize::MAX);
-                    let from = inner + HEAD as usize;
-                    let body = bytes.get(from..from.saturating_add(length)).ok_or_else(damaged)?;
-                    self.take((kind, body), Some(at), from as u64, on)?;
-                    inner = from + length;
+                match unpacked(&body) {
+                    Ok(bytes) => {
+                        self.input.unpacked(bytes.len())?;
+                        self.chunk_records(&bytes, at, on, &mut damage)?;
+                    }
+                    Err(ChunkFault::Damaged(why)) => damage.add(why),
+                    Err(ChunkFault::Refused(why)) => return Err(self.input.bad(why)),
                 }
             } else {
-                self.take((kind, &body), None, at + HEAD, on)?;
+                self.take((kind, &body), (None, at + HEAD), on, &mut damage)?;
             }
             at += HEAD + body.len() as u64;
         }
-        Ok(Some("the file is cut off: it has no footer".into()))
+        // There is no footer.
+        damage.cut_off = Some(0);
+        Ok(damage.remark())
     }
 
     fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
@@ -139,7 +176,7 @@ impl Container for McapFile {
         };
         if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
             let (_, body) = self.record(chunk)?.ok_or_else(gone)?;
-            self.chunk = Some((chunk, self.unpacked(&body)?));
+            self.chunk = Some((chunk, unpacked(&body).map_err(|_| gone())?));
         }
         let from = usize::try_from(place.at).unwrap_or(usize::MAX);
         let range = from..from.saturating_add(place.length);
@@ -206,5 +243,35 @@ mod tests {
             assert!((1..9).contains(&found.len()), "{} messages", found.len());
             assert!(remark.unwrap().contains("cut off"));
         }
+    }
+
+    #[test]
+    fn a_damaged_chunk_is_left_out_and_the_others_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mcap");
+        let options = mcap::WriteOptions::new().compression(None).chunk_size(Some(100));
+        let mut writer = options.create(std::fs::File::create(&path).unwrap()).unwrap();
+        let schema = writer.add_schema("std_msgs/msg/Int32", "ros2msg", b"int32 data").unwrap();
+        let none = std::collections::BTreeMap::new();
+        let channel_id = writer.add_channel(schema, "/exposure", "cdr", &none).unwrap();
+        for sequence in 0..9_u8 {
+            let (log_time, publish_time) = (sequence.into(), sequence.into());
+            let header =
+                MessageHeader { channel_id, sequence: sequence.into(), log_time, publish_time };
+            writer.write_to_known_channel(&header, &[0xa0 + sequence; 40]).unwrap();
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        let (whole, _) = messages(&path);
+        let mut bytes = std::fs::read(&path).unwrap();
+        // One bit of a message in the middle.
+        let at = bytes.windows(40).position(|w| *w == [0xa4; 40]).unwrap();
+        *bytes.get_mut(at + 7).unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let (found, remark) = messages(&path);
+        assert!((5..9).contains(&found.len()), "{} messages", found.len());
+        assert!(found.iter().all(|message| whole.contains(message)));
+        let remark = remark.unwrap();
+        assert!(remark.contains("1 damaged parts") && remark.contains("checksum"), "{remark}");
     }
 }

@@ -74,8 +74,8 @@ impl RosRecording {
             .into_iter()
             .map(|(topic, (n, why))| format!("{topic}: {n} messages cannot be read: {why}"))
             .collect();
-        let unread = skipped.join("; ");
         skipped.extend(cut_off);
+        let unread = skipped.join("; ");
         let explained = |e: ImportError| match e {
             ImportError::Content { path, why } if !unread.is_empty() => {
                 ImportError::Content { path, why: format!("{why}; {unread}") }

@@ -1,6 +1,6 @@
 //! ROS 1 bags, format 2.0 (wiki.ros.org/Bags/Format/2.0).
 
-use super::container::{Container, Input, OnMessage, Place, Topic, unpack};
+use super::container::{ChunkFault, Container, Damage, Input, OnMessage, Place, Topic, unpack};
 use crate::sequence::import::error::ImportError;
 use std::collections::HashMap;
 use std::path::Path;
@@ -102,45 +102,47 @@ impl Bag {
         Some(())
     }
 
-    fn unpacked(&self, record: &Record<'_>) -> Result<Vec<u8>, ImportError> {
-        let compression = record.field("compression").unwrap_or(b"none");
-        let size = record.number("size").map_or(record.data.len() as u64, u64::from);
-        let compression = String::from_utf8_lossy(compression);
-        unpack(&compression, record.data.to_vec(), size).map_err(|why| self.input.bad(why))
-    }
-
-    /// Reads the records in `bytes`, which are a chunk or one record of the file.
+    /// Reads the records in `bytes`, which are a chunk or one record of the file. What is damaged is
+    /// left out.
     fn records(
         &mut self,
         bytes: &[u8],
         chunk: Option<u64>,
         file_at: u64,
         on: &mut OnMessage<'_>,
+        damage: &mut Damage,
     ) -> Result<(), ImportError> {
         let mut at = 0;
         while at < bytes.len() {
-            let damaged = || self.input.bad("a damaged record");
-            let record = Record::read(bytes, at).ok_or_else(damaged)?;
+            let Some(record) = Record::read(bytes, at) else {
+                damage.add("a damaged record".into());
+                return Ok(());
+            };
             let end = record.data_at + record.data.len();
             match record.op() {
                 Some(CONNECTION) => {
-                    let damaged = self.input.bad("a damaged description of a topic");
-                    self.connection(&record).ok_or(damaged)?;
+                    if self.connection(&record).is_none() {
+                        damage.add("a damaged description of a topic".into());
+                    }
                 }
                 Some(MESSAGE) => {
                     let topic = record.number("conn").and_then(|c| self.topics.get(&c));
                     let place_at =
                         if chunk.is_some() { 0 } else { file_at } + record.data_at as u64;
                     let place = Place { chunk, at: place_at, length: record.data.len() };
-                    if let Some(topic) = topic.cloned() {
-                        on(&topic, place, record.data)?;
+                    match topic.cloned() {
+                        Some(topic) => on(&topic, place, record.data)?,
+                        None => damage.unknown = damage.unknown.saturating_add(1),
                     }
                 }
-                Some(CHUNK) if chunk.is_none() => {
-                    let unpacked = self.unpacked(&record)?;
-                    self.input.unpacked(unpacked.len())?;
-                    self.records(&unpacked, Some(file_at), file_at, on)?;
-                }
+                Some(CHUNK) if chunk.is_none() => match unpacked(&record) {
+                    Ok(inner) => {
+                        self.input.unpacked(inner.len())?;
+                        self.records(&inner, Some(file_at), file_at, on, damage)?;
+                    }
+                    Err(ChunkFault::Damaged(why)) => damage.add(why),
+                    Err(ChunkFault::Refused(why)) => return Err(self.input.bad(why)),
+                },
                 _ => {}
             }
             at = end;
@@ -149,22 +151,30 @@ impl Bag {
     }
 }
 
+/// The contents of a chunk.
+fn unpacked(record: &Record<'_>) -> Result<Vec<u8>, ChunkFault> {
+    let compression = record.field("compression").unwrap_or(b"none");
+    let size = record.number("size").map_or(record.data.len() as u64, u64::from);
+    unpack(&String::from_utf8_lossy(compression), record.data.to_vec(), size)
+}
+
 impl Container for Bag {
     fn format(&self) -> &'static str {
         "ROS 1 bag"
     }
 
     fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError> {
+        let mut damage = Damage::default();
         let mut at = MAGIC.len() as u64;
         while at < self.input.length {
             let Some(bytes) = self.record(at)? else {
-                let left = self.input.length - at;
-                return Ok(Some(format!("the bag is cut off: its last {left} bytes are left out")));
+                damage.cut_off = Some(self.input.length - at);
+                break;
             };
-            self.records(&bytes, None, at, on)?;
+            self.records(&bytes, None, at, on, &mut damage)?;
             at += bytes.len() as u64;
         }
-        Ok(None)
+        Ok(damage.remark())
     }
 
     fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
@@ -176,7 +186,7 @@ impl Container for Bag {
         if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
             let bytes = self.record(chunk)?.ok_or_else(gone)?;
             let record = Record::read(&bytes, 0).ok_or_else(gone)?;
-            self.chunk = Some((chunk, self.unpacked(&record)?));
+            self.chunk = Some((chunk, unpacked(&record).map_err(|_| gone())?));
         }
         let from = usize::try_from(place.at).unwrap_or(usize::MAX);
         let range = from..from.saturating_add(place.length);
@@ -279,9 +289,22 @@ mod tests {
         let (bytes, _) = bag("xz", <[u8]>::to_vec);
         std::fs::write(&path, bytes).unwrap();
         assert!(messages(&path).unwrap_err().contains("compressed by xz"));
-        // A chunk that unpacks to another size than is stated.
+        // Chunks that unpack to another size than is stated.
         let (bytes, _) = bag("bz2", |inner| bz2(inner.get(1..).unwrap()));
         std::fs::write(&path, bytes).unwrap();
-        assert!(messages(&path).unwrap_err().contains("unpacks to"));
+        let (found, remark) = messages(&path).unwrap();
+        assert!(found.is_empty() && remark.unwrap().contains("3 damaged parts"));
+        // A damaged chunk: the others are read.
+        let (mut bytes, second) = bag("bz2", bz2);
+        let inside = second + 90;
+        bytes.get_mut(inside..inside + 8).unwrap().fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let (found, remark) = messages(&path).unwrap();
+        assert_eq!(found.len(), 6);
+        let remark = remark.unwrap();
+        assert!(
+            remark.contains("1 damaged parts") && remark.contains("cannot be unpacked"),
+            "{remark}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
-use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find};
+use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find, folder_advice};
 use crate::time::{EventClock, EventTimes, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,12 @@ impl Pairs {
         for found in find(&[path.to_owned()]) {
             let file = match found {
                 Ok(file) => file,
-                Err(FindError::Empty(_)) => return Err(TapeError::Kind),
+                Err(FindError::Empty(folder)) => {
+                    return Err(match folder_advice(&folder) {
+                        Some(advice) => TapeError::Find(format!("no recording itself: {advice}")),
+                        None => TapeError::Kind,
+                    });
+                }
                 Err(e) => return Err(TapeError::Find(e.to_string())),
             };
             files += 1;

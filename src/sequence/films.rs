@@ -1,0 +1,255 @@
+//! Films of whole recordings, step by step, for programs and the window.
+
+use super::{Blur, FileThresholds, Pair, ReadOptions, find};
+use crate::event::Thresholds;
+use crate::exposure::Exposure;
+use crate::formats::film::{FilmError, FilmSummary, FilmWriter, Layout};
+use crate::image::ImageU8;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// What film to make of which recordings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilmOrder {
+    /// Recordings, as files or folders; the film shows them in this order.
+    pub recordings: Vec<PathBuf>,
+    /// The film; its extension selects the format.
+    pub path: PathBuf,
+    /// What every frame shows.
+    pub layout: Layout,
+    /// Number of evenly spaced instants per exposure; more than one is a slow motion.
+    pub instants: u16,
+    /// Frames per second of the film.
+    pub rate_hz: f64,
+    /// Contrast thresholds of the event camera; otherwise known or estimated per recording.
+    pub thresholds: Option<Thresholds>,
+}
+
+/// Progress of a film, reported after every exposure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilmStep<'a> {
+    /// Number of exposures that are done.
+    pub done: usize,
+    /// Number of exposures.
+    pub total: usize,
+    /// The file that is being shown.
+    pub file: &'a Path,
+}
+
+/// A film that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilmReport {
+    /// The film.
+    pub path: PathBuf,
+    /// Its frames and duration.
+    pub film: FilmSummary,
+    /// Files that could not be read or restored, and the reasons.
+    pub skipped: Vec<(PathBuf, String)>,
+}
+
+/// Why there is no film.
+#[derive(Debug, thiserror::Error)]
+pub enum FilmOrderError {
+    /// The film cannot be written.
+    #[error(transparent)]
+    Film(#[from] FilmError),
+    /// No exposure could be restored.
+    #[error("no film was made: {0}")]
+    Nothing(String),
+    /// Stopped on request; nothing remains.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// The centres of `count` equal parts of an exposure, as fractions of it.
+pub fn even_instants(count: u16) -> Vec<f64> {
+    (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect()
+}
+
+/// Restores recordings and writes a film of them. `restore` returns one picture per instant; `step`
+/// is called after every exposure and can stop the work. Files that cannot be read or restored are
+/// skipped and named in the report.
+///
+/// ```no_run
+/// use gem_live::Deblurrer;
+/// use gem_live::engine::cpu::CpuEngine;
+/// use gem_live::formats::film::Layout;
+/// use gem_live::image::Rounding;
+/// use gem_live::network::Weights;
+/// use gem_live::sequence::{FilmOrder, make_film};
+/// use std::ops::ControlFlow;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = CpuEngine::new(&Weights::embedded()?, 0)?;
+/// let mut deblurrer = Deblurrer::new(Box::new(engine));
+/// let order = FilmOrder {
+///     recordings: vec!["recordings/desk".into()],
+///     path: "desk.mp4".into(),
+///     layout: Layout::Side,
+///     instants: 8,
+///     rate_hz: 25.0,
+///     thresholds: None,
+/// };
+/// let report = make_film(
+///     &order,
+///     |exposure, instants, thresholds| {
+///         deblurrer.set_thresholds(thresholds);
+///         let restored = deblurrer.restore_pictures(exposure, instants, Rounding::Nearest);
+///         restored.map_err(|e| e.to_string())
+///     },
+///     |step| {
+///         println!("{} of {} exposures", step.done, step.total);
+///         ControlFlow::Continue(())
+///     },
+/// )?;
+/// println!("{} frames", report.film.frames);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// The film cannot be written, no exposure could be restored, or `step` has stopped the work.
+pub fn make_film(
+    order: &FilmOrder,
+    mut restore: impl FnMut(&Exposure, &[f64], Thresholds) -> Result<Vec<ImageU8>, String>,
+    mut step: impl FnMut(FilmStep<'_>) -> ControlFlow<()>,
+) -> Result<FilmReport, FilmOrderError> {
+    let mut film = FilmWriter::create(&order.path, order.layout, order.rate_hz)?;
+    let instants = even_instants(order.instants.max(1));
+    let mut thresholds = FileThresholds::new(order.thresholds);
+    let (mut files, mut skipped) = (Vec::new(), Vec::new());
+    for found in find(&order.recordings) {
+        match found {
+            Ok(file) => files.push(file),
+            Err(e) => skipped.push((PathBuf::new(), e.to_string())),
+        }
+    }
+    let blurs = [Blur::First, Blur::Second];
+    let (mut done, total) = (0, files.len().saturating_mul(blurs.len()));
+    for file in &files {
+        let read = Pair::read_mended(file, &ReadOptions::default());
+        let read = read.and_then(|(pair, _)| Ok((thresholds.of(file, &pair)?, pair)));
+        for blur in blurs {
+            let exposure = match &read {
+                Ok((contrast, pair)) => {
+                    pair.exposure(blur).map(|e| (e, contrast.thresholds)).map_err(|e| e.to_string())
+                }
+                Err(e) => Err(e.to_string()),
+            };
+            let restored = exposure.and_then(|(exposure, thresholds)| {
+                if film.ends_with(&exposure) {
+                    return Ok((exposure, Vec::new()));
+                }
+                let pictures = restore(&exposure, &instants, thresholds)?;
+                match pictures.len() == instants.len() {
+                    true => Ok((exposure, pictures)),
+                    false => Err("it was not restored".to_owned()),
+                }
+            });
+            match restored {
+                Ok((exposure, pictures)) => film.add(&exposure, &instants, &pictures)?,
+                Err(why) => note(&mut skipped, file, why),
+            }
+            done += 1;
+            if step(FilmStep { done, total, file }).is_break() {
+                return Err(FilmOrderError::Stopped);
+            }
+        }
+    }
+    if film.frames() == 0 {
+        let why = skipped.first().map(|(file, why)| match file.as_os_str().is_empty() {
+            true => why.clone(),
+            false => format!("{}: {why}", file.display()),
+        });
+        return Err(FilmOrderError::Nothing(why.unwrap_or_else(|| "there is no recording".into())));
+    }
+    Ok(FilmReport { path: order.path.clone(), film: film.finish()?, skipped })
+}
+
+/// Notes why a file is skipped, once per file and reason.
+fn note(skipped: &mut Vec<(PathBuf, String)>, file: &Path, why: String) {
+    if skipped.last().is_none_or(|(last, reason)| last != file || *reason != why) {
+        skipped.push((file.to_owned(), why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::event::Event;
+    use crate::image::Size;
+
+    fn record(folder: &Path, number: i64) {
+        let picture = ImageU8::filled(true, Size::new(16, 8), 40);
+        let at = number * 100_000;
+        let pair = Pair {
+            frames: [picture.clone(), picture],
+            exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
+            events: vec![Event { t_us: at + 5, x: 3, y: 2, polarity: true }],
+            scale_factor: 2.0,
+            truth: None,
+        };
+        pair.write(&folder.join(format!("desk_{number:05}.npz"))).unwrap();
+    }
+
+    fn order(folder: &Path) -> FilmOrder {
+        FilmOrder {
+            recordings: vec![folder.join("desk")],
+            path: folder.join("films/desk.y4m"),
+            layout: Layout::Side,
+            instants: 3,
+            rate_hz: 25.0,
+            thresholds: Some(Thresholds::DEFAULT),
+        }
+    }
+
+    fn brighter(exposure: &Exposure, instants: &[f64]) -> Vec<ImageU8> {
+        vec![exposure.frame.to_picture().map(|v| v + 50); instants.len()]
+    }
+
+    #[test]
+    fn every_exposure_is_shown_and_damaged_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..3).for_each(|i| record(&folder.path().join("desk"), i));
+        std::fs::write(folder.path().join("desk/desk_00001.npz"), b"damaged").unwrap();
+        let order = order(folder.path());
+        let mut steps = Vec::new();
+        let report = make_film(
+            &order,
+            |exposure, instants, thresholds| {
+                assert_eq!(thresholds, Thresholds::DEFAULT);
+                Ok(brighter(exposure, instants))
+            },
+            |step| {
+                steps.push((step.done, step.total));
+                ControlFlow::Continue(())
+            },
+        );
+        let report = report.unwrap();
+        assert_eq!(steps, (1..=6).map(|i| (i, 6)).collect::<Vec<_>>());
+        // Two files with two exposures of three instants; two pictures with a gap between them.
+        assert_eq!((report.film.frames, report.film.size), (12, Size::new(36, 8)));
+        let [(file, _)] = report.skipped.as_slice() else { panic!("{:?}", report.skipped) };
+        assert!(file.ends_with("desk_00001.npz") && report.path.is_file());
+    }
+
+    #[test]
+    fn a_stopped_film_and_one_without_a_picture_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        record(&folder.path().join("desk"), 0);
+        let order = order(folder.path());
+        let stopped = make_film(
+            &order,
+            |exposure, instants, _| Ok(brighter(exposure, instants)),
+            |_| ControlFlow::Break(()),
+        );
+        assert!(matches!(stopped, Err(FilmOrderError::Stopped)));
+        let failed = make_film(&order, |_, _, _| Err("no".into()), |_| ControlFlow::Continue(()));
+        let why = failed.unwrap_err().to_string();
+        assert!(why.contains("desk_00000.npz: no"), "{why}");
+        let films = std::fs::read_dir(folder.path().join("films")).into_iter().flatten();
+        assert_eq!(films.count(), 0);
+    }
+}
