@@ -1,17 +1,17 @@
 //! `gem-live train`: the published stages from a YAML file, or supervised training on
 //! photographs or recordings.
 
-use super::common::{minutes, read_weights};
+use super::common::{minutes, read_weights, thresholds};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
 use gem_live::datagen::{Part, Photographs, PhotographsError, Recipe, Sampler};
-use gem_live::event::{EventInput, Thresholds};
+use gem_live::event::{Contrast, ContrastSource, EventInput, Thresholds};
 use gem_live::formats::config::Config;
 use gem_live::image::Size;
 use gem_live::network::Weights;
 use gem_live::random::KeyedRng;
-use gem_live::sequence::Pair;
+use gem_live::sequence::{FileThresholds, Pair};
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::loss::Criterion;
 use gem_live::train::recipe::{Stage, TrainingRecipe};
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Options that conflict with --config: the published stages read these settings from the file.
-const SUPERVISED: [&str; 10] = [
+const SUPERVISED: [&str; 11] = [
     "out",
     "init",
     "steps",
@@ -34,6 +34,7 @@ const SUPERVISED: [&str; 10] = [
     "learning_rate",
     "motion_weight",
     "seed",
+    "thresholds",
     "validate_every",
 ];
 
@@ -68,6 +69,10 @@ pub(crate) struct Train {
     /// resolution may differ): supervised training on train/, validation on test/.
     #[arg(long)]
     recordings: Vec<PathBuf>,
+    /// With --recordings and weights that need them: contrast thresholds of the event camera, one
+    /// value or ON,OFF [default: from the manifests, otherwise estimated].
+    #[arg(long, value_name = "C[,C]", value_parser = thresholds, conflicts_with = "photos")]
+    thresholds: Option<Thresholds>,
     /// Folder for state, weights, metrics and validation images of supervised training.
     #[arg(long, required_unless_present = "config")]
     out: Option<PathBuf>,
@@ -349,11 +354,23 @@ impl Train {
         scales.retain(|scale| {
             *scale != crop.scale && crop.at_scale(*scale).and_then(Crop::check).is_ok()
         });
-        let open = |part: &str| {
-            Recordings::mixed(&folders(part), crop, &scales)
-                .map(|r| r.reading(event_input, Thresholds::DEFAULT).timed(self.events.times()))
+        let mut known = FileThresholds::new(self.thresholds).timed(self.events.times());
+        let mut contrasts = Vec::new();
+        let mut open = |part: &str| -> Result<Recordings, Failure> {
+            let found = Recordings::mixed(&folders(part), crop, &scales)?
+                .reading(event_input, Thresholds::DEFAULT)
+                .timed(self.events.times());
+            if event_input == EventInput::Counts {
+                return Ok(found);
+            }
+            let of_files = known.of_files(found.files());
+            contrasts.extend_from_slice(&of_files);
+            Ok(found.with_thresholds(of_files.iter().map(|c| c.thresholds).collect()))
         };
         let (recordings, test) = (open("train")?, open("test")?);
+        if let Some(summary) = summary(&contrasts) {
+            println!("contrast thresholds {summary}");
+        }
         let count = test.files().len();
         // Evenly spread, so that all folders are represented.
         let chosen = count.min(HELD_OUT as usize);
@@ -368,8 +385,28 @@ impl Train {
         let number = recordings.files().len();
         println!("{number} recordings, {} others for validation", held.len());
         let side = self.crop;
-        let data = format!("{number} recordings in {roots} at random scales, {side} px");
+        let mut data = format!("{number} recordings in {roots} at random scales, {side} px");
+        if let Some(Thresholds { on, off }) = self.thresholds {
+            data += &format!(", thresholds {on},{off}");
+        }
         let batches = Box::new(Truths { recordings, batch: self.batch.max(1), seed: self.seed });
         Ok((batches, Validation::new(held), data))
     }
+}
+
+/// The contrast thresholds of all files in one line; `None` without files.
+fn summary(contrasts: &[Contrast]) -> Option<String> {
+    let first = contrasts.first()?;
+    if contrasts.iter().all(|c| c == first) {
+        return Some(first.to_string());
+    }
+    let mean = |c: &Contrast| (c.thresholds.on + c.thresholds.off) / 2.0;
+    let least = contrasts.iter().map(mean).fold(f64::INFINITY, f64::min);
+    let most = contrasts.iter().map(mean).fold(0.0, f64::max);
+    let known = contrasts
+        .iter()
+        .filter(|c| matches!(c.source, ContrastSource::Known | ContrastSource::Set))
+        .count();
+    let other = contrasts.len() - known;
+    Some(format!("{least:.2} to {most:.2} (known of {known} files, estimated of {other})"))
 }

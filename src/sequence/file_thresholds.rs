@@ -55,59 +55,79 @@ impl FileThresholds {
         self
     }
 
-    /// The thresholds of a file.
-    ///
-    /// # Errors
-    /// Fields of the pair that are inconsistent.
-    pub fn of(&mut self, path: &Path, pair: &Pair) -> Result<Contrast, PairError> {
+    /// The thresholds of a file, as far as they are known without an estimate.
+    fn known(&mut self, path: &Path) -> Option<Contrast> {
         if let Some(given) = self.given {
-            return Ok(Contrast::set(given));
+            return Some(Contrast::set(given));
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         if !self.folders.contains_key(parent) {
             let folder = if self.estimate { Folder::default() } else { Folder::read(parent) };
             self.folders.insert(parent.to_owned(), folder);
         }
-        let Some(folder) = self.folders.get_mut(parent) else { return Ok(Contrast::default()) };
+        let folder = self.folders.get(parent)?;
         let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = format!("{}/{}", name(parent), name(path));
-        if let Some([on, off]) = folder.entries.get(&file).and_then(|e| e.thresholds) {
-            return Ok(Contrast::known(Thresholds { on, off }));
+        match folder.entries.get(&file).and_then(|e| e.thresholds) {
+            Some([on, off]) => Some(Contrast::known(Thresholds { on, off })),
+            None => folder.contrast,
         }
-        if let Some(contrast) = folder.contrast {
-            return Ok(contrast);
+    }
+
+    /// The thresholds of a file.
+    ///
+    /// # Errors
+    /// Fields of the pair that are inconsistent.
+    pub fn of(&mut self, path: &Path, pair: &Pair) -> Result<Contrast, PairError> {
+        if let Some(known) = self.known(path) {
+            return Ok(known);
         }
+        let parent = path.parent().unwrap_or(Path::new(""));
         let mut single = ThresholdEstimator::default();
-        let estimator = folder.estimator.as_deref_mut().unwrap_or(&mut single);
+        let continued = self.folders.get_mut(parent).and_then(|f| f.estimator.as_deref_mut());
+        let estimator = continued.unwrap_or(&mut single);
         observe(estimator, pair)?;
         Ok(estimator.contrast())
     }
 }
 
-/// Number of pairs that the thresholds of a whole recording are estimated from.
+/// Number of pairs that the thresholds of a whole folder are estimated from.
 const PAIRS: usize = 24;
 
 impl FileThresholds {
-    /// The thresholds of a recording: a file, or a folder whose files come from one camera.
-    /// Unreadable pairs are skipped.
+    /// The thresholds of all files of a recording or dataset. Files of one folder whose thresholds
+    /// are not known are taken to come from one camera, and share one estimate. Unreadable pairs do
+    /// not contribute to it.
+    pub fn of_files(&mut self, files: &[PathBuf]) -> Vec<Contrast> {
+        let known: Vec<Option<Contrast>> = files.iter().map(|path| self.known(path)).collect();
+        let mut unknown: BTreeMap<Option<&Path>, Vec<&PathBuf>> = BTreeMap::new();
+        for (path, _) in files.iter().zip(&known).filter(|(_, known)| known.is_none()) {
+            unknown.entry(path.parent()).or_default().push(path);
+        }
+        let estimates: BTreeMap<_, _> =
+            unknown.iter().map(|(folder, files)| (*folder, self.estimated_from(files))).collect();
+        let either = |(path, known): (&PathBuf, Option<Contrast>)| {
+            known.or_else(|| estimates.get(&path.parent()).copied()).unwrap_or_default()
+        };
+        files.iter().zip(known).map(either).collect()
+    }
+
+    /// The thresholds of a recording whose files come from one camera.
     pub fn of_recording(&mut self, recording: &Path) -> Contrast {
         let files: Vec<PathBuf> = find(&[recording.to_owned()]).into_iter().flatten().collect();
-        for path in &files {
-            // One camera: the estimate continues from file to file.
-            let parent = path.parent().unwrap_or(Path::new(""));
-            let folder =
-                self.folders.entry(parent.to_owned()).or_insert_with(|| Folder::read(parent));
-            folder.estimator.get_or_insert_default();
-        }
-        let mut contrast = Contrast::default();
+        self.of_files(&files).pop().unwrap_or_default()
+    }
+
+    /// One estimate from files of one camera.
+    fn estimated_from(&self, files: &[&PathBuf]) -> Contrast {
+        let mut estimator = ThresholdEstimator::default();
         for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
-            if let Ok(found) =
-                Pair::read_timed(path, self.times).and_then(|pair| self.of(path, &pair))
-            {
-                contrast = found;
+            if let Ok(pair) = Pair::read_timed(path, self.times) {
+                // A pair with inconsistent fields does not contribute.
+                let _ = observe(&mut estimator, &pair);
             }
         }
-        contrast
+        estimator.contrast()
     }
 }
 

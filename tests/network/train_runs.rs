@@ -4,9 +4,10 @@
 
 use crate::recordings;
 
-use gem_live::event::EventInput;
+use gem_live::event::{CHANNELS, ContrastSource, EventInput, Thresholds};
 use gem_live::formats::config::Config;
 use gem_live::network::Weights;
+use gem_live::sequence::FileThresholds;
 use gem_live::time::EventTimes;
 use gem_live::train::adam::{Adam, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
@@ -367,4 +368,48 @@ fn recordings_with_ground_truth_are_used_at_random_scales() {
     }
     assert_eq!(heights.keys().copied().collect::<Vec<_>>(), [32, 64, 96, 128]);
     assert!(heights[&128] >= 15, "{heights:?}");
+}
+
+/// Known thresholds of a dataset's files come from its manifest, others from the recording; the
+/// samples of every file are made with its own.
+#[test]
+fn recordings_are_read_with_the_thresholds_of_their_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    std::fs::create_dir(&train).unwrap();
+    ["a.npz", "b.npz", "c.npz"].iter().for_each(|name| write(&train, name, &pair(1)));
+    let entry = |on: f64, off: f64| serde_json::json!({"source": "test", "thresholds": [on, off], "events": 800});
+    let manifest = serde_json::json!({
+        "program": "test", "settings": null, "skipped": [],
+        "recordings": {"train/a.npz": entry(0.2, 0.2), "train/b.npz": entry(0.4, 0.1)},
+    });
+    std::fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
+
+    let recordings = Recordings::new(&train, None).unwrap();
+    let found = FileThresholds::new(None).of_files(recordings.files());
+    let sources: Vec<ContrastSource> = found.iter().map(|c| c.source).collect();
+    assert_eq!(sources[..2], [ContrastSource::Known; 2]);
+    // Random events say nothing about the thresholds.
+    assert_eq!(sources[2], ContrastSource::Default);
+    assert_eq!(found[1].thresholds, Thresholds { on: 0.4, off: 0.1 });
+    let given = FileThresholds::new(Some(Thresholds::both(0.3))).of_files(recordings.files());
+    assert!(given.iter().all(|c| c.source == ContrastSource::Set && c.thresholds.on == 0.3));
+
+    let thresholds = found.iter().map(|c| c.thresholds).collect();
+    let recordings =
+        recordings.reading(EventInput::Prior, Thresholds::DEFAULT).with_thresholds(thresholds);
+    let sample = |number| recordings.labelled(number, &[1]).unwrap().input;
+    let sums = |input: Input| -> [f32; 2] {
+        let area = input.event_height * input.event_width;
+        let mut sums = [0.0; 2];
+        for (channel, values) in input.events.chunks_exact(area).take(CHANNELS).enumerate() {
+            sums[channel % 2] += values.iter().sum::<f32>();
+        }
+        sums
+    };
+    let (a, b, c) = (sums(sample(0)), sums(sample(1)), sums(sample(2)));
+    let mut ratios = [b[0] / a[0], b[1] / a[1]];
+    ratios.sort_by(f32::total_cmp);
+    assert!((ratios[0] - 0.5).abs() < 1e-4 && (ratios[1] - 2.0).abs() < 1e-4, "{ratios:?}");
+    assert_eq!(a, c);
 }

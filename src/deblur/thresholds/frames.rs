@@ -2,6 +2,7 @@
 
 use super::pair::{FramePair, Unused};
 use crate::image::{ImageU8, LUMA_BGR, Size};
+use std::ops::Range;
 
 /// Offset added to the brightness (of 255) before the logarithm. A correction to it is estimated
 /// with the thresholds. The event sensor and the frame have different zero levels: dark current
@@ -29,6 +30,9 @@ pub(super) struct Changed {
     pub(super) around: f32,
     /// Derivative of the change with respect to [`DARK`].
     pub(super) by_dark: f32,
+    /// Derivative of the change with respect to the blur of the brightness: half its variance, in
+    /// event pixels, as each unit adds the Laplacian.
+    pub(super) by_blur: f32,
     /// Mean brightness, of 255, with [`DARK`] added.
     pub(super) brightness: f32,
 }
@@ -66,18 +70,19 @@ impl Frames {
             for x in 1..width - 1 {
                 let at = y * width + x;
                 let change = self.change[at];
-                let around = [at - width, at - 1, at + 1, at + width].map(|i| self.change[i]);
-                let around = around.iter().sum::<f32>() / 4.0;
+                let neighbours = [at - width, at - 1, at + 1, at + width];
+                let around = neighbours.iter().map(|i| self.change[*i]).sum::<f32>() / 4.0;
                 // Comparisons with NaN are false.
                 if around.abs() >= LEAST_CHANGE && change.is_finite() {
                     let [a, b] = [before[at] + DARK, after[at] + DARK];
-                    let (by_dark, brightness) = (1.0 / b - 1.0 / a, (a + b) / 2.0);
+                    let [blur_a, blur_b] = pair.frames.map(|f| laplacian(f, sensor, (x, y)));
                     self.changed.push(Changed {
                         cell: at as u32,
                         change,
                         around,
-                        by_dark,
-                        brightness,
+                        by_dark: 1.0 / b - 1.0 / a,
+                        by_blur: blur_b / b - blur_a / a,
+                        brightness: (a + b) / 2.0,
                     });
                 }
             }
@@ -111,19 +116,52 @@ fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
     Some(*sorted.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
+/// The image pixels of cell `i` of `cells` along a side of `n` pixels.
+fn pixels_of(i: usize, n: usize, cells: usize) -> Range<usize> {
+    let start = (i * n / cells).min(n - 1);
+    start..((i + 1) * n / cells).max(start + 1)
+}
+
+fn luma_weights(frame: &ImageU8) -> [f32; 3] {
+    if frame.channels() == 1 { [1.0, 0.0, 0.0] } else { LUMA_BGR }
+}
+
+/// The mean Laplacian of the brightness within a cell, in event pixels. By the divergence theorem it
+/// is the sum of the differences between the image pixels on both sides of the cell's boundary.
+fn laplacian(frame: &ImageU8, sensor: Size, (x, y): (usize, usize)) -> f32 {
+    let Size { width, height } = frame.size();
+    let columns = pixels_of(x, width, sensor.width);
+    let rows = pixels_of(y, height, sensor.height);
+    let beyond = |inside: &Range<usize>, n: usize| {
+        let (before, after) = (inside.start.saturating_sub(1), inside.end.min(n - 1));
+        [(before, inside.start), (after, inside.end - 1)]
+    };
+    let (above_below, left_right) = (beyond(&rows, height), beyond(&columns, width));
+    let mut sum = 0.0;
+    for (c, weight) in luma_weights(frame).iter().enumerate().take(frame.channels()) {
+        let plane = frame.plane(c);
+        let at = |x: usize, y: usize| i32::from(plane[y * width + x]);
+        let mut excess = 0;
+        for (outside, inside) in above_below {
+            excess += columns.clone().map(|x| at(x, outside) - at(x, inside)).sum::<i32>();
+        }
+        for (outside, inside) in left_right {
+            excess += rows.clone().map(|y| at(outside, y) - at(inside, y)).sum::<i32>();
+        }
+        sum += weight * excess as f32;
+    }
+    sum
+}
+
 /// Mean brightness, of 255, of the image pixels in every cell.
 fn reduce(frame: &ImageU8, to: Size, out: &mut Vec<f32>) {
     let from = frame.size();
-    let weights = if frame.channels() == 1 { [1.0, 0.0, 0.0] } else { LUMA_BGR };
-    let bounds = |i: usize, n: usize, cells: usize| {
-        let start = (i * n / cells).min(n - 1);
-        start..((i + 1) * n / cells).max(start + 1)
-    };
+    let weights = luma_weights(frame);
     out.clear();
     for y in 0..to.height {
-        let rows = bounds(y, from.height, to.height);
+        let rows = pixels_of(y, from.height, to.height);
         for x in 0..to.width {
-            let columns = bounds(x, from.width, to.width);
+            let columns = pixels_of(x, from.width, to.width);
             let (mut sum, mut brightest) = (0.0, 0);
             for (c, weight) in weights.iter().enumerate().take(frame.channels()) {
                 let plane = frame.plane(c);

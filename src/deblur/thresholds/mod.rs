@@ -8,8 +8,12 @@
 //! yet. A least-squares fit of the frames by the events is therefore biased towards zero.
 //! Here the change of the frames around a pixel, which is independent of that noise, is the
 //! instrument (instrumental variables), with positive and negative changes separated. A constant
-//! absorbs leak events and changes of exposure or light. The sums are accumulated over pairs with
-//! exponential forgetting; a jackknife over parts of the image estimates the uncertainty.
+//! absorbs leak events and changes of exposure or light. Two more unknowns describe how the event
+//! camera's view may differ from the frames: in its zero level (dark current, black level), and in
+//! its sharpness, since the optics of one of them may be softer. Events that see the scene blurred
+//! by a fifth of an event pixel would otherwise look like thresholds that are 15 % too large. The
+//! sums are accumulated over pairs with exponential forgetting; a jackknife over parts of the image
+//! estimates the uncertainty.
 //!
 //! Frames are assumed to be linear in light. For a camera that stores `light^(1/g)`, the estimated
 //! thresholds are those of the stored values, `1/g` of the sensor's own. These are the thresholds

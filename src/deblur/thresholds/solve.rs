@@ -1,7 +1,7 @@
 //! Computes thresholds and their uncertainty from sums over pixels.
 
 use crate::event::{Contrast, ContrastSource, Thresholds};
-use nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
+use nalgebra::{Matrix4, Matrix5, Vector4, Vector5};
 
 /// Number of image parts that the jackknife leaves out in turn.
 pub(super) const GROUPS: usize = 16;
@@ -13,23 +13,26 @@ const LEAST_UNCERTAINTY: f64 = 0.02;
 
 /// Standard deviation of the correction to the dark level of [`super::frames`], of 255.
 const DARK_DEVIATION: f64 = 6.0;
+/// Standard deviation of the blur of the event camera's view relative to the frames. The optics of
+/// one of them may be softer: 0.1 is a standard deviation of 0.45 event pixels.
+const BLUR_DEVIATION: f64 = 0.1;
 
-/// A pixel's equation, `row . unknowns = target`. The unknowns are both thresholds, a constant, and
-/// the correction of the dark level.
+/// A pixel's equation, `row . unknowns = target`. The unknowns are both thresholds, a constant, the
+/// correction of the dark level, and the blur of the event camera's view relative to the frames.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Equation {
     pub(super) weight: f64,
     /// Quantities that are independent of event noise.
-    pub(super) instruments: [f64; 4],
-    pub(super) row: [f64; 4],
+    pub(super) instruments: [f64; 5],
+    pub(super) row: [f64; 5],
     pub(super) target: f64,
 }
 
 /// Sums of one image part: instruments times equations.
 #[derive(Clone, Copy, Debug)]
 struct Sums {
-    matrix: Matrix4<f64>,
-    right: Vector4<f64>,
+    matrix: Matrix5<f64>,
+    right: Vector5<f64>,
 }
 
 /// The sums of all image parts.
@@ -38,7 +41,7 @@ pub(super) struct Moments([Sums; GROUPS]);
 
 impl Default for Moments {
     fn default() -> Self {
-        Self([Sums { matrix: Matrix4::zeros(), right: Vector4::zeros() }; GROUPS])
+        Self([Sums { matrix: Matrix5::zeros(), right: Vector5::zeros() }; GROUPS])
     }
 }
 
@@ -79,13 +82,14 @@ impl Prior {
         Solution { thresholds: self.centre, deviation: self.mean_deviation }
     }
 
-    /// Inverse covariance of ON threshold, OFF threshold and dark level.
-    fn precision(&self) -> Matrix3<f64> {
+    /// Inverse covariance of ON threshold, OFF threshold, dark level and blur.
+    fn precision(&self) -> Matrix4<f64> {
         let (m, d) = (self.mean_deviation.powi(2), self.difference_deviation.powi(2));
-        let mut covariance = Matrix3::from_diagonal_element(m + d);
+        let mut covariance = Matrix4::from_diagonal_element(m + d);
         (covariance[(0, 1)], covariance[(1, 0)]) = (m - d, m - d);
         covariance[(2, 2)] = DARK_DEVIATION.powi(2);
-        covariance.try_inverse().unwrap_or_else(Matrix3::identity)
+        covariance[(3, 3)] = BLUR_DEVIATION.powi(2);
+        covariance.try_inverse().unwrap_or_else(Matrix4::identity)
     }
 }
 
@@ -108,8 +112,8 @@ impl Moments {
     /// Adds a pixel's equation to an image part.
     pub(super) fn push(&mut self, group: usize, equation: &Equation) {
         let Some(sums) = self.0.get_mut(group) else { return };
-        let instruments = Vector4::from(equation.instruments) * equation.weight;
-        sums.matrix += instruments * Vector4::from(equation.row).transpose();
+        let instruments = Vector5::from(equation.instruments) * equation.weight;
+        sums.matrix += instruments * Vector5::from(equation.row).transpose();
         sums.right += instruments * equation.target;
     }
 
@@ -129,15 +133,15 @@ impl Moments {
 
     /// The thresholds for these sums and the prior.
     pub(super) fn solve(&self, prior: &Prior) -> Solution {
-        let matrix: Matrix4<f64> = self.0.iter().map(|s| s.matrix).sum();
-        let right: Vector4<f64> = self.0.iter().map(|s| s.right).sum();
-        let solve = |matrix: Matrix4<f64>, right: Vector4<f64>| {
+        let matrix: Matrix5<f64> = self.0.iter().map(|s| s.matrix).sum();
+        let right: Vector5<f64> = self.0.iter().map(|s| s.right).sum();
+        let solve = |matrix: Matrix5<f64>, right: Vector5<f64>| {
             let found = matrix.lu().solve(&right)?;
-            let unknowns = Vector3::new(found[0], found[1], found[3]);
+            let unknowns = Vector4::new(found[0], found[1], found[3], found[4]);
             unknowns.iter().all(|v| v.is_finite()).then_some(unknowns)
         };
         let Some(found) = solve(matrix, right) else { return prior.solution() };
-        let mut covariance = Matrix3::zeros();
+        let mut covariance = Matrix4::zeros();
         let mut used = 0.0;
         for sums in self.0.iter().filter(|s| s.matrix[(2, 2)] > 0.0) {
             let Some(without) = solve(matrix - sums.matrix, right - sums.right) else {
@@ -147,16 +151,16 @@ impl Moments {
             covariance += difference * difference.transpose();
             used += 1.0;
         }
-        // A covariance of three parameters needs more than three parts.
+        // A covariance of four parameters needs more than four parts.
         if used < 6.0 {
             return prior.solution();
         }
         covariance *= (used - 1.0) / used;
         // Even a perfect fit has some uncertainty.
-        covariance += Matrix3::from_diagonal(&Vector3::new(1e-8, 1e-8, 1e-2));
-        let precision = covariance.try_inverse().unwrap_or_else(Matrix3::zeros);
+        covariance += Matrix4::from_diagonal(&Vector4::new(1e-8, 1e-8, 1e-2, 1e-6));
+        let precision = covariance.try_inverse().unwrap_or_else(Matrix4::zeros);
         let before = prior.precision();
-        let centre = Vector3::new(prior.centre.on, prior.centre.off, 0.0);
+        let centre = Vector4::new(prior.centre.on, prior.centre.off, 0.0, 0.0);
         let Some(covariance) = (precision + before).try_inverse() else { return prior.solution() };
         let both = covariance * (precision * found + before * centre);
         let clamp = |v: f64| v.clamp(RANGE.0, RANGE.1);
@@ -166,6 +170,6 @@ impl Moments {
 }
 
 /// Standard deviation of the mean of both thresholds.
-fn deviation(covariance: &Matrix3<f64>) -> f64 {
+fn deviation(covariance: &Matrix4<f64>) -> f64 {
     (covariance.fixed_view::<2, 2>(0, 0).sum() / 4.0).max(0.0).sqrt()
 }

@@ -170,10 +170,11 @@ impl Traces {
             let slope = row.slope.map(f64::from);
             let target = f64::from(row.residual) + slope[0] * at.on + slope[1] * at.off;
             let contrast = 1.0 / f64::from(pixel.brightness);
+            let blur = f64::from(pixel.by_blur);
             let equation = Equation {
                 weight,
-                instruments: [z.max(0.0), (-z).max(0.0), 1.0, 100.0 * z * contrast],
-                row: [slope[0], slope[1], 1.0, -f64::from(pixel.by_dark)],
+                instruments: [z.max(0.0), (-z).max(0.0), 1.0, 100.0 * z * contrast, blur],
+                row: [slope[0], slope[1], 1.0, -f64::from(pixel.by_dark), -blur],
                 target,
             };
             moments.push(usize::from(*group), &equation);

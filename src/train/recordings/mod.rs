@@ -30,6 +30,8 @@ pub struct Recordings {
     /// Ratios of image to event resolution besides the crop's.
     others: Vec<usize>,
     reader: EventReader,
+    /// The contrast thresholds of each file; empty if the reader's hold for all.
+    thresholds: Vec<Thresholds>,
     times: EventTimes,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
     mended: Mutex<BTreeMap<PathBuf, Repairs>>,
@@ -55,9 +57,17 @@ impl Recordings {
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
         }
-        let (others, reader, times) = (Vec::new(), EventReader::default(), EventTimes::default());
-        let (skipped, mended) = (Mutex::new(skipped), Mutex::default());
-        Ok(Self { files, crop, others, reader, times, skipped, mended, passed_over })
+        Ok(Self {
+            files,
+            crop,
+            others: Vec::new(),
+            reader: EventReader::default(),
+            thresholds: Vec::new(),
+            times: EventTimes::default(),
+            skipped: Mutex::new(skipped),
+            mended: Mutex::default(),
+            passed_over,
+        })
     }
 
     /// Finds the npz files below several folders, which may differ in their ratio of image to event
@@ -72,6 +82,7 @@ impl Recordings {
             crop: Some(crop),
             others: others.to_vec(),
             reader: EventReader::default(),
+            thresholds: Vec::new(),
             times: EventTimes::default(),
             skipped: Mutex::default(),
             mended: Mutex::default(),
@@ -93,6 +104,18 @@ impl Recordings {
     pub fn reading(mut self, event_input: EventInput, thresholds: Thresholds) -> Self {
         self.reader = EventReader { event_input, thresholds };
         self
+    }
+
+    /// Sets the contrast thresholds of each file, in the order of [`Self::files`].
+    pub fn with_thresholds(mut self, thresholds: Vec<Thresholds>) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+
+    /// The reader for file `number`.
+    fn reader_of(&self, number: usize) -> EventReader {
+        let own = self.thresholds.get(number).copied();
+        EventReader { thresholds: own.unwrap_or(self.reader.thresholds), ..self.reader }
     }
 
     /// Reads the events with these times.
@@ -188,7 +211,7 @@ impl Recordings {
     pub fn unlabelled(&self, number: usize, key: &[u64]) -> Option<Unlabelled> {
         let pair = self.read(number)?;
         let mut random = KeyedRng::keyed(key);
-        unlabelled(&pair, self.crop_of(&pair), self.reader, &mut random)
+        unlabelled(&pair, self.crop_of(&pair), self.reader_of(number), &mut random)
     }
 
     /// A sample with ground truth from file `number`, at the time of one of its sharp images;
@@ -196,7 +219,8 @@ impl Recordings {
     pub fn labelled(&self, number: usize, key: &[u64]) -> Option<Labelled> {
         let pair = self.read(number)?;
         let mut random = KeyedRng::keyed(key);
-        let found = sampling::labelled(&pair, self.crop_of(&pair), self.reader, &mut random);
+        let reader = self.reader_of(number);
+        let found = sampling::labelled(&pair, self.crop_of(&pair), reader, &mut random);
         if found.is_none() {
             let mut list = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
             let path = self.files.get(number).cloned().unwrap_or_default();

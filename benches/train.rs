@@ -1,0 +1,108 @@
+//! Throughput of training beside what the micro-kernel reaches on the same shapes:
+//! `cargo bench --no-default-features --bench train`.
+//!
+//! Both on one thread. The micro-kernel's rate is that of the image encoder in the engine, plain
+//! convolutions without gathers. The training's is three times the operations of a restoration
+//! (forward, derivatives of the inputs and of the weights) in the time of a step, without the
+//! derivatives of the network's own inputs, which are not computed.
+
+#![allow(clippy::unwrap_used, reason = "a bench may fail by panicking")]
+
+use gem_live::engine::cpu::CpuEngine;
+use gem_live::engine::{Engine, Events, Image};
+use gem_live::event::Thresholds;
+use gem_live::image::Size;
+use gem_live::network::{Weights, operations, parameters};
+use gem_live::time::TimeRange;
+use gem_live::train::cpu::{Input, Net, Offsets, Processor};
+use gem_live::train::loss::{Criterion, Labelled};
+use gem_live::train::{Batch, Gradients};
+use std::time::{Duration, Instant};
+
+/// Runs of either; the fastest counts, since other programs only add time.
+const RUNS: usize = 7;
+/// Samples of a step.
+const BATCH: usize = 4;
+
+/// Operations of the layers of an encoder whose names start with `part`, for a map of this size.
+fn encoder_operations(weights: &Weights, encoder: &str, part: &str, map: Size) -> f64 {
+    let each = parameters(weights.event_input()).into_iter().filter_map(|(name, shape)| {
+        let rest = name.strip_prefix(encoder)?.strip_prefix('.')?.strip_suffix("weight")?;
+        let level = rest.strip_prefix("down").and_then(|r| r.chars().next()?.to_digit(10));
+        let level = level.unwrap_or(0);
+        let pixels = (map.width >> level) * (map.height >> level);
+        let operations = 2.0 * shape.iter().product::<usize>() as f64 * pixels as f64;
+        rest.starts_with(part).then_some(operations)
+    });
+    each.sum()
+}
+
+/// Time of the image encoder in the engine.
+fn encoder_time(weights: &Weights, image: Size, sensor: Size) -> Duration {
+    let mut engine = CpuEngine::new(weights, 1).unwrap();
+    let data = vec![0.5; 3 * image.area()];
+    let blurry = Image { data: &data, height: image.height, width: image.width };
+    let events = Events {
+        events: &[],
+        exposure: TimeRange::new(0.0, 40_000.0),
+        targets: &[TimeRange::instant(20_000.0)],
+        sensor,
+        padded: sensor,
+        thresholds: Thresholds::DEFAULT,
+    };
+    let run = |_| {
+        engine.restore_events(&blurry, &events).unwrap();
+        engine.parts().image_encoder
+    };
+    (0..RUNS).map(run).min().unwrap_or_default()
+}
+
+/// Time of a training step, without the optimiser.
+fn step_time(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> Duration {
+    let event_input = weights.event_input();
+    let value = |i: usize| (i * 7919 % 997) as f32 / 997.0;
+    let input = Input {
+        events: (0..event_input.channels() * sensor.area()).map(value).collect(),
+        event_height: sensor.height,
+        event_width: sensor.width,
+        blur: (0..3 * image.area()).map(value).collect(),
+        height: image.height,
+        width: image.width,
+    };
+    let sharp = (0..3 * image.area()).map(|i| value(i + 1)).collect();
+    let samples = vec![Labelled { input, sharp }; BATCH];
+    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::LogMse };
+    let parameters = Net::layout(event_input).flatten(weights);
+    let mut processor = Processor::new(event_input, offsets);
+    let run = |_| {
+        let start = Instant::now();
+        processor.gradients(&parameters, batch).unwrap();
+        start.elapsed()
+    };
+    (0..RUNS).map(run).min().unwrap_or_default()
+}
+
+fn main() {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
+    let weights = Weights::embedded().unwrap();
+    println!("image    scale   micro-kernel   training with learned offsets   share");
+    for side in [64, 96, 128, 192] {
+        for scale in [1, 2, 4] {
+            let (image, sensor) = (Size::new(side, side), Size::new(side / scale, side / scale));
+            let encoder = encoder_operations(&weights, "im_enc", "", image);
+            let kernel = encoder / encoder_time(&weights, image, sensor).as_secs_f64() / 1e9;
+            let inputs = encoder_operations(&weights, "im_enc", "conv1", image)
+                + encoder_operations(&weights, "ev_enc", "conv1", sensor);
+            let forward = operations(weights.event_input(), image, sensor, 1);
+            let step = (3.0 * forward - inputs) * BATCH as f64;
+            let time = step_time(&weights, image, sensor, Offsets::Learned).as_secs_f64();
+            let rate = step / time / 1e9;
+            println!(
+                "{side:3} px {scale:7}   {kernel:5.1} GFLOP/s   {rate:5.1} GFLOP/s ({:6.0} ms a step)   \
+                 {:4.0} %",
+                time * 1e3,
+                100.0 * rate / kernel
+            );
+        }
+    }
+}
