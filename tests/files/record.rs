@@ -6,14 +6,15 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops, StreamSettings};
+use crate::playback::{self, ONCE};
+use gem_live::camera::{DropCause, DropUnit, Drops};
 use gem_live::event::Event;
 use gem_live::formats::npz::Packing;
 use gem_live::image::{ImageU8, Size};
 use gem_live::rig::sync::{SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
-use gem_live::sequence::replay::{Replay, ReplaySettings, UNPACED};
+use gem_live::sequence::replay::Replay;
 use gem_live::sequence::{Manifest, Pair, SessionInfo, StopReason};
 use gem_live::time::{RangeUs, Timestamp};
 use std::path::{Path, PathBuf};
@@ -390,13 +391,8 @@ fn a_recording_that_is_played_and_recorded_again_is_identical() {
     (0..16).for_each(|i| recorder.push(synced(i, 0)));
     recorder.finish();
 
-    let settings = ReplaySettings { looped: false, speed: UNPACED, end: true };
-    let opener = Arc::new(Replay::new(first.path(), settings));
     let drops = Drops::default();
-    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
-    let source =
-        CameraStream::start("replay", opener, DeviceSelector::default(), lossless, drops.clone())
-            .unwrap();
+    let source = playback::stream(Replay::new(first.path(), ONCE), drops.clone());
     let recorder = Arc::new(start(second.path(), UNLIMITED, &drops, Box::new(Disk)));
     let sink_recorder = recorder.clone();
     let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
