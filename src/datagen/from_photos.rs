@@ -1,6 +1,6 @@
 //! Recordings made from photographs: random scenes with exact ground truth at any time.
 
-use super::render_pair::{Shooting, film};
+use super::render_pair::{CapturePlan, film};
 use super::sampler::{Optics, moments};
 use super::scene::{SceneSettings, longest_path_px, random_scene_of};
 use super::{Photographs, Recipe};
@@ -44,7 +44,7 @@ pub fn still_pair(
     let sensor = Size::new(recipe.size.width / scale, recipe.size.height / scale);
     let middle = |k: usize| (k as f64 + 0.5) / truths as f64;
     let instants = exposures.iter().flat_map(|e| (0..truths).map(move |k| e.at(middle(k)).round()));
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size: recipe.size,
         sensor,
         exposures: exposures.to_vec(),
@@ -54,7 +54,7 @@ pub fn still_pair(
         pixels: drawn.sensor(optics.pixels),
         view: drawn.view,
     };
-    let mut film = film(&scene, &shooting)?;
+    let mut film = film(&scene, &plan)?;
     let [first, second] = exposures;
     drawn.apply(&mut film, TimeRange::new(first.start_us, second.end_us), sensor);
     let longest = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
@@ -70,7 +70,7 @@ pub fn still_pair(
         events: film.events.len(),
     };
     let images = film.truth.iter().map(|t| t.map(|v| (v * 255.0 + 0.5) as u8)).collect();
-    let timestamps_us = shooting.truth_us.iter().map(|t| *t as i64).collect();
+    let timestamps_us = plan.truth_us.iter().map(|t| *t as i64).collect();
     let [first, second]: [_; 2] =
         film.frames.try_into().map_err(|_| PushError::Sensor(Size::new(0, 0)))?;
     let pair = Pair {

@@ -23,7 +23,7 @@ impl ExportProgress {
     pub(super) fn show_bar(self, ui: &mut egui::Ui) {
         let Self { phase, done, total } = self;
         let verb = match phase {
-            Phase::Looking => "Checking",
+            Phase::Checking => "Checking",
             Phase::Writing => "Writing",
         };
         let fraction = done as f32 / total.max(1) as f32;
@@ -49,7 +49,7 @@ impl ExportJob {
     /// # Errors
     /// The thread cannot be started.
     pub(super) fn start(order: Order, wake: Wake) -> std::io::Result<Self> {
-        let start = ExportProgress { phase: Phase::Looking, done: 0, total: 0 };
+        let start = ExportProgress { phase: Phase::Checking, done: 0, total: 0 };
         let progress = Arc::new(Mutex::new(start));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (progress.clone(), stop.clone());

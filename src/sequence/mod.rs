@@ -32,7 +32,7 @@ pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;
 pub use header::PairHeader;
 pub use manifest::{
-    FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
+    FORMAT, LISTED_FILES, LISTED_GAPS, LossCount, MANIFEST, Manifest, ManifestError, Progress,
     SessionInfo, Shapes, StopReason, THUMBNAIL, file_name,
 };
 pub use pair::{Blur, GroundTruth, Pair, SaveError};

@@ -203,7 +203,7 @@ fn a_disk_that_fills_up_gives_a_warning_and_ends_the_recording_cleanly() {
     }
     let progress = recorder.finish();
     assert_eq!(progress.ending, Some(StopReason::DiskFull));
-    assert!(progress.warning.is_some_and(|w| w.contains("room for")));
+    assert!(progress.warning.is_some_and(|w| w.contains("space for")));
     let bytes: u64 = files(folder.path()).iter().map(|f| f.metadata().unwrap().len()).sum();
     assert!(
         (100_000..150_000).contains(&bytes),

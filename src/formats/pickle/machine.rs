@@ -170,24 +170,24 @@ impl<'a> Machine<'a> {
             }
             b'q' => {
                 let [slot] = self.array()?;
-                self.remember(slot.into())?;
+                self.memo_put(slot.into())?;
             }
             b'r' => {
                 let slot = u32::from_le_bytes(self.array()?);
-                self.remember(slot)?;
+                self.memo_put(slot)?;
             }
             0x94 => {
                 let slot = u32::try_from(self.memo.len())
                     .map_err(|_| PickleError::Damaged(start, "too many memo entries"))?;
-                self.remember(slot)?;
+                self.memo_put(slot)?;
             }
             b'h' => {
                 let [slot] = self.array()?;
-                self.recall(slot.into())?;
+                self.memo_get(slot.into())?;
             }
             b'j' => {
                 let slot = u32::from_le_bytes(self.array()?);
-                self.recall(slot)?;
+                self.memo_get(slot)?;
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
@@ -372,13 +372,13 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn remember(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn memo_put(&mut self, slot: u32) -> Result<(), PickleError> {
         let top = self.top()?;
         self.memo.insert(slot, top);
         Ok(())
     }
 
-    fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn memo_get(&mut self, slot: u32) -> Result<(), PickleError> {
         let id = self.memo.get(&slot);
         let id = id.copied().ok_or(PickleError::Damaged(self.at, "an unknown memo entry"))?;
         self.refer(id)

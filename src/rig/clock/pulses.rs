@@ -46,13 +46,13 @@ pub struct Pulses {
     periods: VecDeque<i64>,
     durations: VecDeque<i64>,
     stats: PulseStats,
-    seen_to: Option<Timestamp<EventClock>>,
+    last_edge: Option<Timestamp<EventClock>>,
 }
 
 impl Pulses {
     /// Adds the next edge.
     pub fn push(&mut self, edge: Trigger) {
-        self.seen_to = Some(edge.t);
+        self.last_edge = Some(edge.t);
         match (edge.kind, self.rising) {
             (TriggerEdge::Rising, None) => self.rising = Some(edge.t),
             (TriggerEdge::Rising, Some(start)) => {
@@ -133,8 +133,8 @@ impl Pulses {
     }
 
     /// Time of the last edge.
-    pub fn seen_to(&self) -> Option<Timestamp<EventClock>> {
-        self.seen_to
+    pub fn last_edge(&self) -> Option<Timestamp<EventClock>> {
+        self.last_edge
     }
 
     /// The current counters.

@@ -105,7 +105,7 @@ pub(super) struct Grids {
 
 /// A frame that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct PlacedFrame {
     /// The part of the event sensor that it shows.
     pub(super) region: Region,
     /// Start and end of its exposure, in microseconds.
@@ -114,7 +114,7 @@ pub(super) struct Placed {
 
 impl Grids {
     /// Where a frame lies, and when it was exposed.
-    pub(super) fn place(&self, head: &FrameHead) -> Result<Placed, Unusable> {
+    pub(super) fn place(&self, head: &FrameHead) -> Result<PlacedFrame, Unusable> {
         if head.source != self.source {
             return Err(Unusable::Source(head.source));
         }
@@ -132,7 +132,7 @@ impl Grids {
             return Err(Unusable::Long(end - start));
         }
         let region = self.region(head.size, head.position)?;
-        Ok(Placed { region, exposure_us: (start, end) })
+        Ok(PlacedFrame { region, exposure_us: (start, end) })
     }
 
     /// The part of the event sensor that a frame of this size and position shows.
