@@ -139,7 +139,7 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    pub(crate) fn wanted(&self) -> DeviceSelector {
+    pub(crate) fn selector(&self) -> DeviceSelector {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Whether a simulation rate has changed enough to be reported again.
-pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {
+pub(crate) fn has_changed(last_sent: SimulationRate, now: SimulationRate) -> bool {
     /// Smallest change of speed that is shown: two decimals.
     const MIN_CHANGE: f64 = 0.01;
     (last_sent.real_time - now.real_time).abs() >= MIN_CHANGE || last_sent.slipped != now.slipped
@@ -35,7 +35,7 @@ impl Worker<'_> {
         let mut last_sent = None;
         while !self.is_over() {
             self.attempt.allow(self.shared.settings.open_stall);
-            let wanted = self.shared.wanted();
+            let wanted = self.shared.selector();
             match self.shared.driver.open(&wanted, &self.shared.drops) {
                 Ok(mut device) => {
                     last_sent = None;
@@ -91,7 +91,7 @@ impl Worker<'_> {
             self.attempt.allow(self.shared.settings.stall);
             self.apply_commands(device);
             if let Some(rate) = device.simulation_rate()
-                && last_sent.is_none_or(|last_sent| differs(last_sent, rate))
+                && last_sent.is_none_or(|last_sent| has_changed(last_sent, rate))
             {
                 last_sent = Some(rate);
                 self.send_status(Status::SimulationRate(rate));

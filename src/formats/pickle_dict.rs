@@ -1,6 +1,6 @@
 //! The events of a recording: a Python dictionary of arrays, pickled by numpy.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::npy::View;
 use crate::formats::pickle::{Id, Node, Pickle, PickleError, load};

@@ -146,7 +146,7 @@ impl RigCamera {
     }
 
     /// Sets a control by its name in [`Self::controls`]. Returns `None` if it belongs to another
-    /// camera, and `Some(false)` if too many requests wait.
+    /// camera, and `Some(false)` if too many requests are pending.
     pub(super) fn set(&self, name: &str, value: Value) -> Option<bool> {
         self.controls.iter().find(|c| c.name == name)?;
         let own_name = name.strip_prefix(prefix(self.role)).unwrap_or(name);

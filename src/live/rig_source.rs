@@ -292,7 +292,8 @@ impl ExposureSource for RigSource {
             match replies.find_map(|answer| answer) {
                 Some(true) => {}
                 Some(false) => {
-                    self.refused = Some(format!("{name} was not set: too many requests wait"));
+                    self.refused =
+                        Some(format!("{name} was not set: too many requests are pending"));
                 }
                 None => self.refused = Some(format!("no camera has a control named {name}")),
             }

@@ -239,7 +239,9 @@ impl Run<'_> {
             _ => {}
         }
         if finishing.requested() {
-            eprintln!("gem-live: interrupted: the results are those of a part of {all} recordings");
+            eprintln!(
+                "gem-live: interrupted: the results cover only a part of the {all} recordings"
+            );
             return Ok(ExitCode::SUCCESS);
         }
         if invalid > 0 {

@@ -1,6 +1,6 @@
 //! The pickle stack machine: turns instructions into nodes.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::{Id, Node, Pickle, PickleError};
 use crate::formats::limits::MAX_PICKLE_PARTS;
@@ -31,7 +31,7 @@ const REFUSED_MODULES: [&str; 13] = [
 const REFUSED_BUILTINS: [&str; 8] =
     ["eval", "exec", "execfile", "compile", "__import__", "open", "input", "breakpoint"];
 
-fn accepted(module: &str, name: &str) -> bool {
+fn is_allowed(module: &str, name: &str) -> bool {
     let top = module.split('.').next().unwrap_or(module);
     if matches!(top, "builtins" | "__builtin__") {
         return !REFUSED_BUILTINS.contains(&name);
@@ -295,7 +295,7 @@ impl<'a> Machine<'a> {
     }
 
     fn global(&mut self, module: &'a str, name: &'a str) -> Result<(), PickleError> {
-        if !accepted(module, name) {
+        if !is_allowed(module, name) {
             return Err(PickleError::Refused(module.to_owned(), name.to_owned()));
         }
         self.push(Node::Global(module, name))

@@ -108,7 +108,7 @@ fn write(
         let message = match messages.recv_timeout(CHECK) {
             Ok(message) => message,
             Err(RecvTimeoutError::Timeout) if has_disconnected(&mut socket)? => {
-                return Ok("it has gone");
+                return Ok("it has disconnected");
             }
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok("the stream ends"),

@@ -116,7 +116,7 @@ impl FrameTimer {
     /// Processes the arrival time and the content of a frame.
     fn add_frame(&mut self, frame: &FramePacket, start: Timestamp<FrameClock>, exposure_us: i64) {
         self.one_clock = false;
-        self.frame_epoch(frame.epoch, frame.sequence);
+        self.update_frame_epoch(frame.epoch, frame.sequence);
         if self.frames.add(start.plus_us(exposure_us), frame.arrived) {
             self.content.clear();
             self.edges.clear_frames();
@@ -131,7 +131,7 @@ impl FrameTimer {
         self.content.clear();
     }
 
-    fn frame_epoch(&mut self, epoch: u32, first: u64) {
+    fn update_frame_epoch(&mut self, epoch: u32, first: u64) {
         if self.frame_epoch != Some(epoch) {
             if self.frame_epoch.is_some() {
                 self.numbers_from = self.next_number.wrapping_sub(first);

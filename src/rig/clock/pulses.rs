@@ -104,14 +104,14 @@ impl Pulses {
             self.stats.lost += (steps - 1).unsigned_abs();
             index = last.index + steps;
             if !repaired && !last.repaired {
-                remember(&mut self.periods, interval_us / steps);
+                push_bounded(&mut self.periods, interval_us / steps);
             }
         }
         if repaired {
             self.stats.repaired += 1;
         } else {
             self.stats.whole += 1;
-            remember(&mut self.durations, end.since_us(start));
+            push_bounded(&mut self.durations, end.since_us(start));
         }
         self.pulses.push_back(Pulse { index, start, end, repaired });
         if self.pulses.len() > KEPT {
@@ -143,7 +143,7 @@ impl Pulses {
     }
 }
 
-fn remember(window: &mut VecDeque<i64>, value: i64) {
+fn push_bounded(window: &mut VecDeque<i64>, value: i64) {
     window.push_back(value);
     if window.len() > WINDOW {
         window.pop_front();

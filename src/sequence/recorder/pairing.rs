@@ -201,7 +201,7 @@ impl Pairing {
         let lost = shared.change(|p| p.lost);
         let waiting = shared.waiting();
         let warning = if lost > 0 {
-            Some(format!("the disk is too slow: {lost} frames were lost, {waiting} wait"))
+            Some(format!("the disk is too slow: {lost} frames were lost, {waiting} are waiting"))
         } else if wanted.is_some_and(|wanted| pairs < wanted) {
             let wanted = wanted.unwrap_or(0);
             Some(format!(
@@ -210,7 +210,7 @@ impl Pairing {
         } else if pairs < self.settings.warn_pairs {
             Some(format!("the disk has space for {pairs} more pairs of frames"))
         } else if waiting * 2 > self.settings.queue as u64 {
-            Some(format!("the disk is too slow: {waiting} frames wait in the queue"))
+            Some(format!("the disk is too slow: {waiting} frames are waiting in the queue"))
         } else {
             None
         };

@@ -136,25 +136,25 @@ impl FaultyDevice {
             self.release(None, out);
             return Err(DeviceError::Ended);
         }
-        if due(self.unplug_at, now) {
-            let duration = self.up_to(self.plan.unplug.1);
+        if is_due(self.unplug_at, now) {
+            let duration = self.random_up_to(self.plan.unplug.1);
             let until = now.checked_add(duration);
             *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
             self.ledger.note(|t| t.unplugged += 1);
             return Err(DeviceError::NotFound("unplugged by the test".into()));
         }
-        if due(self.stall_at, now) {
+        if is_due(self.stall_at, now) {
             self.stall_at = after(&mut self.rng, now, self.plan.stall.0);
-            let hang = self.up_to(self.plan.stall.1);
+            let hang = self.random_up_to(self.plan.stall.1);
             self.ledger.note(|t| t.stalled += 1);
             std::thread::sleep(hang);
         }
-        if due(self.flood_at, now) {
+        if is_due(self.flood_at, now) {
             self.flood_at = after(&mut self.rng, now, self.plan.flood.0);
-            self.flood_until = now + self.up_to(self.plan.flood.1);
+            self.flood_until = now + self.random_up_to(self.plan.flood.1);
             self.ledger.note(|t| t.floods += 1);
         }
-        if due(self.jump_at, now) {
+        if is_due(self.jump_at, now) {
             self.jump_at = after(&mut self.rng, now, self.plan.jump);
             self.jump_clock();
         }
@@ -169,12 +169,12 @@ impl FaultyDevice {
     }
 }
 
-fn due(at: Option<Instant>, now: Instant) -> bool {
+fn is_due(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| at <= now)
 }
 
 impl FaultyDevice {
-    fn up_to(&mut self, most: Duration) -> Duration {
+    fn random_up_to(&mut self, most: Duration) -> Duration {
         most.mul_f64(self.rng.unit())
     }
 
@@ -266,7 +266,7 @@ impl FaultyDevice {
                 out.push(packet);
             }
             Some(2) => {
-                let at = Instant::now() + self.up_to(self.plan.late);
+                let at = Instant::now() + self.random_up_to(self.plan.late);
                 self.delayed.push((at, packet));
             }
             _ => out.push(packet),

@@ -23,11 +23,11 @@ pub(super) enum Unusable {
     NoExposure,
     #[error("an exposure of {:.1} s is longer than the 10 s that are supported", *.0 as f64 / 1e6)]
     Long(i64),
-    #[error("a time of {0} us is not one of a recording")]
+    #[error("a time of {0} us is not plausible in a recording")]
     Time(i64),
     #[error(
-        "their pixels have the type {0} of OpenCV; read are 8 or 16 bits and floating point, with \
-         1, 3 or 4 channels"
+        "their pixels have the type {0} of OpenCV; 8 or 16 bits and floating point \
+         are supported, with 1, 3 or 4 channels"
     )]
     Samples(i8),
     #[error("{0} pixels are more than are supported")]
