@@ -162,7 +162,7 @@ impl Record {
         Ok(RecordingEnd { ending, progress, failure, remarks, interrupted, timed_out })
     }
 
-    /// Waits for the end of the recording, of the source, or of the user's patience; `true` for
+    /// Waits for the end of the recording, or of the source, or for the timeout; `true` for
     /// the last one.
     fn wait(
         &self,

@@ -39,11 +39,11 @@ fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
 }
 
 /// Ends all recordings of this process as interrupted ones, and waits until everything is written,
-/// but not longer than `patience`. For a program that ends at once.
-pub fn interrupt_all(patience: Duration) {
+/// but not longer than `timeout`. For a program that ends at once.
+pub fn interrupt_all(timeout: Duration) {
     let all: Vec<Arc<Shared>> = running().iter().filter_map(Weak::upgrade).collect();
     all.iter().for_each(|shared| shared.interrupt());
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     while all.iter().any(|shared| !shared.is_finished()) && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
     }
