@@ -141,7 +141,7 @@ impl RigSource {
 
     fn poll_cameras(&mut self) {
         let changed = self.cameras.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
-        self.filters.keep(Instant::now());
+        self.filters.store_learned(Instant::now());
         if !changed {
             self.keep_profile();
             return;

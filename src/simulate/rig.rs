@@ -164,8 +164,8 @@ impl RigWorld {
         let Self { scene, event_view, sensor, carried, frames, number, .. } = self;
         let (advanced, (frame, truth)) = rayon::join(
             || {
-                let mut stretches = [(start_us, end_us), (end_us, next_us)].into_iter();
-                stretches.try_for_each(|(from_us, until_us)| {
+                let mut intervals = [(start_us, end_us), (end_us, next_us)].into_iter();
+                intervals.try_for_each(|(from_us, until_us)| {
                     let interval = interval(from_us, until_us);
                     let elapsed = Elapsed { until_us: until_us as f64, interval };
                     event_view.pass(scene, elapsed, sensor, carried)

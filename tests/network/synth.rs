@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-use gem_live::datagen::render_pair::{EventView, Shooting, film};
+use gem_live::datagen::render_pair::{CapturePlan, EventView, film};
 use gem_live::datagen::scene::{SceneSettings, longest_path_px, random_scene};
 use gem_live::datagen::{Part, Photographs, Recipe, Sampler, is_held_out};
 use gem_live::deblur::edi;
@@ -75,7 +75,7 @@ fn frames_events_and_truth_agree() {
     let camera = CameraSettings::noiseless(Transfer::Linear);
     let pixels = SensorSettings { gamma: 1.0, dark: 1.0, ..SensorSettings::ideal(0.05) };
     let times: Vec<f64> = (0..=moments).map(|k| span.at(k as f64 / moments as f64)).collect();
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size,
         sensor: size,
         exposures: vec![span],
@@ -85,7 +85,7 @@ fn frames_events_and_truth_agree() {
         pixels,
         view: EventView::default(),
     };
-    let film = film(&scene, &shooting).unwrap();
+    let film = film(&scene, &plan).unwrap();
     for i in 0..size.area() * 3 {
         let ends = [0, moments].map(|k| film.truth[k].data()[i] / 2.0);
         let inner: f32 = (1..moments).map(|k| film.truth[k].data()[i]).sum();
@@ -114,7 +114,7 @@ fn events_continue_while_the_shutter_is_closed() {
     let exposures = vec![TimeRange::new(1000.0, 21_000.0), TimeRange::new(31_000.0, 51_000.0)];
     let mut random = KeyedRng::keyed(&[2]);
     let scene = random_scene(&photographs(), &settings(size), &exposures, 10.0, &mut random);
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size,
         sensor: size,
         exposures,
@@ -124,7 +124,7 @@ fn events_continue_while_the_shutter_is_closed() {
         pixels: SensorSettings { gamma: 1.0, ..SensorSettings::ideal(0.1) },
         view: EventView::default(),
     };
-    let film = film(&scene, &shooting).unwrap();
+    let film = film(&scene, &plan).unwrap();
     assert_eq!(film.frames.len(), 2);
     let count =
         |from, to| film.events.iter().filter(|e: &&Event| (from..to).contains(&e.t_us)).count();

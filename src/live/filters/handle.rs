@@ -53,7 +53,7 @@ impl Filters {
 
     /// Stores hot pixels that were learned since, not too often. Called on a thread that may wait
     /// for the disk.
-    pub(super) fn keep(&self, now: Instant) {
+    pub(in crate::live) fn store_learned(&self, now: Instant) {
         let unsaved = {
             let mut state = self.0.lock();
             let recent = |at: Instant| now.saturating_duration_since(at) < STORE_INTERVAL;
