@@ -50,9 +50,9 @@ pub enum RealEventsError {
         /// The system's error.
         cause: std::io::Error,
     },
-    /// The sequence invalid something that it needs, or its files contradict each other.
+    /// The sequence lacks something that it needs, or its files contradict each other.
     #[error("{}: {what}", path.display())]
-    Lacks {
+    Invalid {
         /// The sequence.
         path: PathBuf,
         /// What is missing or wrong.
@@ -74,7 +74,7 @@ impl Sequence {
     /// # Errors
     /// A folder or file is missing or damaged; the error names it.
     pub fn open(path: &Path) -> Result<Self, RealEventsError> {
-        let invalid = |what: String| RealEventsError::Lacks { path: path.to_owned(), what };
+        let invalid = |what: String| RealEventsError::Invalid { path: path.to_owned(), what };
         let (images, events) = time_lens_folders(path).ok_or_else(|| {
             invalid("the sequence needs a folder images/ and a folder events/".into())
         })?;
@@ -117,7 +117,7 @@ impl Sequence {
     /// # Errors
     /// An image cannot be read or has another size, frames were lost, or the pair has no events.
     pub fn pair(&self, recipe: &Recipe, number: usize) -> Result<(Pair, Entry), RealEventsError> {
-        let invalid = |what: String| RealEventsError::Lacks { path: self.path.clone(), what };
+        let invalid = |what: String| RealEventsError::Invalid { path: self.path.clone(), what };
         let step = recipe.average + recipe.gap;
         let start = number * 2 * step;
         let mut truth = GroundTruth { images: Vec::new(), timestamps_us: Vec::new() };
@@ -163,7 +163,7 @@ impl Sequence {
         first: usize,
         truth: &mut GroundTruth,
     ) -> Result<(ImageU8, [i64; 2]), RealEventsError> {
-        let invalid = |what: String| RealEventsError::Lacks { path: self.path.clone(), what };
+        let invalid = |what: String| RealEventsError::Invalid { path: self.path.clone(), what };
         let n = recipe.average;
         let (files, times) =
             (self.pictures.get(first..first + n), self.times_us.get(first..first + n));

@@ -40,7 +40,7 @@ pub struct EventView {
 
 /// The recorded frames, sharp images and events.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Film {
+pub struct Capture {
     /// One blurry frame per exposure.
     pub frames: Vec<ImageU8>,
     /// One sharp image per requested time, without noise or quantisation.
@@ -53,7 +53,7 @@ pub struct Film {
 ///
 /// # Errors
 /// The event sensor has no pixels, or the exposures are out of order.
-pub fn film(scene: &Scene, plan: &CapturePlan) -> Result<Film, PushError> {
+pub fn capture(scene: &Scene, plan: &CapturePlan) -> Result<Capture, PushError> {
     let CapturePlan { size, sensor, camera, view, .. } = *plan;
     let mut events = Vec::new();
     let mut sensor_state = EventSensor::new(sensor, plan.pixels);
@@ -98,5 +98,5 @@ pub fn film(scene: &Scene, plan: &CapturePlan) -> Result<Film, PushError> {
         light.to_planes(camera.transfer).map(|v| v.clamp(0.0, 1.0))
     });
     let truth = truth.collect();
-    Ok(Film { frames, truth, events })
+    Ok(Capture { frames, truth, events })
 }
