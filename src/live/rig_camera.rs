@@ -18,7 +18,7 @@ pub struct CameraChoice {
     pub driver: Arc<dyn Driver>,
     /// Accept only the device with this serial number.
     pub serial: Option<String>,
-    /// StreamSettings of the camera threads.
+    /// Settings of the camera threads.
     pub settings: StreamSettings,
     /// Playback status, if it is a recording.
     pub monitor: Option<Monitor>,
