@@ -4,7 +4,7 @@
 
 use gem_live::engine::Choice;
 use gem_live::live::{
-    Compute, MakeRestorer, Parts, Pipeline, Playback, RigHandle, nothing, open, san,
+    Compute, MakeRestorer, Parts, Pipeline, Playback, RigHandle, open, pass_through, san,
 };
 use gem_live::network::Weights;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ fn frames_events_and_event_maps_are_not_allocated_again() {
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::sink).init();
     let _profiler = dhat::Profiler::builder().testing().build();
     // The events of one frame need more than twice the memory of its image.
-    let per_frame = bytes_per_frame("load:192x128@50,500k", nothing(), 100);
+    let per_frame = bytes_per_frame("load:192x128@50,500k", pass_through(), 100);
     println!("{per_frame} bytes per frame without a network; one image has {PICTURE}");
     assert!(per_frame < PICTURE / 4);
     let compute = Compute { choice: Choice::Cpu, ..Compute::default() };

@@ -81,7 +81,7 @@ pub trait Device: Send {
     fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError>;
 
     /// Speed of the simulation; `None` for a device that is not simulated.
-    fn pace(&self) -> Option<SimulationRate> {
+    fn simulation_rate(&self) -> Option<SimulationRate> {
         None
     }
 }

@@ -106,7 +106,7 @@ impl<'a> Host<'a> {
     }
 
     fn usb_camera(&self, device: &Path) -> Option<UsbCamera> {
-        let read = |name: &str| text(&device.join(name));
+        let read = |name: &str| read_trimmed(&device.join(name));
         let vendor = read("idVendor")?;
         let parts = [read("manufacturer"), read("product")];
         let product = read("idProduct").unwrap_or_default();
@@ -162,7 +162,7 @@ impl<'a> Host<'a> {
     /// The kernel's limit of memory for USB transfers, in MiB; 0 means no limit.
     pub fn usbfs_memory_mb(&self) -> Option<u32> {
         let file = self.root.join("sys/module/usbcore/parameters/usbfs_memory_mb");
-        text(&file)?.parse().ok()
+        read_trimmed(&file)?.parse().ok()
     }
 
     /// Problems that prevent the connected cameras from working, each with its remedy: one
@@ -227,7 +227,7 @@ fn kind_of(device: &Path) -> Option<UsbKind> {
     let interfaces = entries(device);
     let class = |interface: &Path| {
         ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"]
-            .map(|name| text(&interface.join(name)).unwrap_or_default())
+            .map(|name| read_trimmed(&interface.join(name)).unwrap_or_default())
     };
     interfaces.iter().map(|i| class(i)).find_map(|class| {
         if class == USB3_VISION {
@@ -248,6 +248,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-fn text(file: &Path) -> Option<String> {
+fn read_trimmed(file: &Path) -> Option<String> {
     fs::read_to_string(file).ok().map(|t| t.trim().to_owned())
 }

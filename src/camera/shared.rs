@@ -31,7 +31,7 @@ pub enum Status {
     /// A control could not be set.
     Refused(ControlError),
     /// The speed of a simulation changed, or it fell further behind.
-    Pace(SimulationRate),
+    SimulationRate(SimulationRate),
     /// The recording has ended.
     Ended,
     /// The device cannot be used; the stream has stopped.
@@ -72,17 +72,17 @@ impl Default for StreamSettings {
 }
 
 /// Maximum number of threads stuck in a library before the stream stops.
-pub(crate) const MAX_STUCK: usize = 4;
+pub(crate) const MAX_STUCK_THREADS: usize = 4;
 
 /// Maximum duration of one poll, and so the response time to a command.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Timeout for joining threads that were asked to stop.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
+pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Shared {
     pub(crate) name: String,
-    pub(crate) opener: Arc<dyn Driver>,
+    pub(crate) driver: Arc<dyn Driver>,
     pub(crate) settings: StreamSettings,
     pub(crate) drops: Drops,
     pub(crate) packets: Sender<Packet>,
@@ -127,7 +127,7 @@ impl Shared {
             }
             Status::Refused(error) => tracing::warn!(camera, "control not set: {error}"),
             Status::Controls(_) => tracing::debug!(camera, "controls changed"),
-            Status::Pace(SimulationRate { real_time, slipped }) => {
+            Status::SimulationRate(SimulationRate { real_time, slipped }) => {
                 tracing::debug!(camera, real_time, ?slipped, "simulation rate");
             }
             Status::Ended => tracing::info!(camera, "ended"),
@@ -139,23 +139,23 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    pub(crate) fn wanted(&self) -> DeviceSelector {
+    pub(crate) fn selector(&self) -> DeviceSelector {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// One attempt at using the device: the deadline by which its thread must respond again, and
 /// whether it was abandoned.
-pub(crate) struct Turn {
-    pub(crate) speak_by_us: AtomicI64,
+pub(crate) struct Attempt {
+    pub(crate) deadline_us: AtomicI64,
     pub(crate) abandoned: AtomicBool,
 }
 
-impl Turn {
+impl Attempt {
     pub(crate) fn allow(&self, timeout: Duration) {
         let timeout_us = i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX);
         let by = Timestamp::<HostClock>::now().plus_us(timeout_us);
-        self.speak_by_us.store(by.us(), Ordering::Release);
+        self.deadline_us.store(by.us(), Ordering::Release);
     }
 
     pub(crate) fn abandoned(&self) -> bool {

@@ -33,23 +33,23 @@ pub struct SplitDevice {
     shared: Arc<Shared>,
 }
 
-/// Splits the devices that `opener` opens into a frame and an event camera. The controls named
+/// Splits the devices that `driver` opens into a frame and an event camera. The controls named
 /// in `of_events` belong to the event camera.
 pub fn split(
-    opener: Arc<dyn Driver>,
+    driver: Arc<dyn Driver>,
     of_events: &'static [&'static str],
 ) -> (SplitDevice, SplitDevice) {
-    split_wanted(opener, DeviceSelector::default(), of_events)
+    split_wanted(driver, DeviceSelector::default(), of_events)
 }
 
 /// Like [`split`], for a selected device.
 pub fn split_wanted(
-    opener: Arc<dyn Driver>,
+    driver: Arc<dyn Driver>,
     wanted: DeviceSelector,
     of_events: &'static [&'static str],
 ) -> (SplitDevice, SplitDevice) {
     let shared = Arc::new(Shared {
-        opener,
+        driver,
         of_events,
         wanted,
         device: Mutex::new(None),
@@ -63,7 +63,7 @@ pub fn split_wanted(
 }
 
 struct Shared {
-    opener: Arc<dyn Driver>,
+    driver: Arc<dyn Driver>,
     of_events: &'static [&'static str],
     wanted: DeviceSelector,
     /// Locked while the device is polled; always locked before `queues`.
@@ -117,7 +117,7 @@ impl Driver for SplitDevice {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let mut device = lock(&self.shared.device);
         if device.is_none() {
-            *device = Some(self.shared.opener.open(&self.shared.wanted, drops)?);
+            *device = Some(self.shared.driver.open(&self.shared.wanted, drops)?);
         }
         let epoch = wanted.next_epoch();
         let queue = Queue { open: Some(epoch), wanted: wanted.clone(), ..Queue::default() };
@@ -222,9 +222,9 @@ impl Device for Camera {
         }
     }
 
-    fn pace(&self) -> Option<SimulationRate> {
+    fn simulation_rate(&self) -> Option<SimulationRate> {
         // While the other camera polls, the last reported rate remains valid.
-        self.shared.device.try_lock().ok()?.as_ref()?.pace()
+        self.shared.device.try_lock().ok()?.as_ref()?.simulation_rate()
     }
 
     fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {

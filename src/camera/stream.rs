@@ -4,7 +4,7 @@
 //! that hangs in a library is abandoned, and the camera is opened again on a new thread.
 
 use super::{Drops, Packet, Value};
-use crate::camera::shared::{FAREWELL, POLL, Shared};
+use crate::camera::shared::{JOIN_TIMEOUT, POLL, Shared};
 use crate::camera::watchdog::{join, watch};
 use crate::camera::{DeviceSelector, Driver, Status, StreamSettings};
 use crate::panics::caught;
@@ -47,7 +47,7 @@ impl CameraStream {
     /// A thread cannot be started.
     pub fn start(
         name: &str,
-        opener: Arc<dyn Driver>,
+        driver: Arc<dyn Driver>,
         wanted: DeviceSelector,
         settings: StreamSettings,
         drops: Drops,
@@ -57,7 +57,7 @@ impl CameraStream {
         let (command_sender, command_receiver) = bounded(64);
         let shared = Arc::new(Shared {
             name: name.to_owned(),
-            opener,
+            driver,
             settings,
             drops: drops.clone(),
             packets: packet_sender,
@@ -81,7 +81,7 @@ impl CameraStream {
     /// Asks the threads to stop and waits for them with a timeout. Returns whether all ended.
     pub fn stop(&mut self) -> bool {
         self.shared.stop.store(true, Ordering::Release);
-        self.watcher.take().is_none_or(|watcher| join(watcher, FAREWELL + POLL * 10))
+        self.watcher.take().is_none_or(|watcher| join(watcher, JOIN_TIMEOUT + POLL * 10))
     }
 
     /// Whether the threads have ended.

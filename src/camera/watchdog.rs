@@ -1,7 +1,7 @@
 //! The watchdog thread: replaces the worker thread when it hangs.
 
 use crate::camera::Status;
-use crate::camera::shared::{FAREWELL, MAX_STUCK, Shared, Turn};
+use crate::camera::shared::{Attempt, JOIN_TIMEOUT, MAX_STUCK_THREADS, Shared};
 use crate::camera::worker::Worker;
 use crate::panics::message;
 use crate::time::{HostClock, Timestamp};
@@ -25,13 +25,13 @@ pub(crate) fn join(thread: JoinHandle<()>, timeout: Duration) -> bool {
 pub(crate) fn watch(shared: &Arc<Shared>) {
     let mut stuck: Vec<JoinHandle<()>> = Vec::new();
     while !shared.stopping() {
-        let turn =
-            Arc::new(Turn { speak_by_us: AtomicI64::new(0), abandoned: AtomicBool::new(false) });
-        turn.allow(shared.settings.open_stall);
-        let (worker_shared, worker_turn) = (shared.clone(), turn.clone());
+        let attempt =
+            Arc::new(Attempt { deadline_us: AtomicI64::new(0), abandoned: AtomicBool::new(false) });
+        attempt.allow(shared.settings.open_stall);
+        let (worker_shared, worker_attempt) = (shared.clone(), attempt.clone());
         let spawned = Builder::new()
             .name(shared.name.clone())
-            .spawn(move || Worker { shared: &worker_shared, turn: &worker_turn }.run());
+            .spawn(move || Worker { shared: &worker_shared, attempt: &worker_attempt }.run());
         let worker = match spawned {
             Ok(worker) => worker,
             Err(e) => {
@@ -41,7 +41,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         };
         loop {
             if shared.stopping() {
-                join(worker, FAREWELL);
+                join(worker, JOIN_TIMEOUT);
                 return;
             }
             if worker.is_finished() {
@@ -52,9 +52,9 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
                 return;
             }
             let now_us = Timestamp::<HostClock>::now().us();
-            let deadline_us = turn.speak_by_us.load(Ordering::Acquire);
+            let deadline_us = attempt.deadline_us.load(Ordering::Acquire);
             if now_us > deadline_us {
-                turn.abandoned.store(true, Ordering::Release);
+                attempt.abandoned.store(true, Ordering::Release);
                 shared.send_status(Status::Stalled(shared.settings.stall));
                 stuck.retain(|thread| !thread.is_finished());
                 stuck.push(worker);
@@ -62,7 +62,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        if stuck.len() > MAX_STUCK {
+        if stuck.len() > MAX_STUCK_THREADS {
             let why = "the camera's library hangs repeatedly: unplug the camera, plug it in again \
                        and restart the program";
             return shared.send_status(Status::Failed(why.into()));

@@ -1,6 +1,6 @@
 //! The worker thread, which reads a device.
 
-use crate::camera::shared::{POLL, Shared, Turn};
+use crate::camera::shared::{Attempt, POLL, Shared};
 use crate::camera::{
     ControlError, Device, DeviceError, DropCause, DropUnit, Packet, SimulationRate, Status,
 };
@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Whether a simulation rate has changed enough to be reported again.
-pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {
+pub(crate) fn has_changed(last_sent: SimulationRate, now: SimulationRate) -> bool {
     /// Smallest change of speed that is shown: two decimals.
     const MIN_CHANGE: f64 = 0.01;
     (last_sent.real_time - now.real_time).abs() >= MIN_CHANGE || last_sent.slipped != now.slipped
@@ -17,16 +17,16 @@ pub(crate) fn differs(last_sent: SimulationRate, now: SimulationRate) -> bool {
 
 pub(crate) struct Worker<'a> {
     pub(crate) shared: &'a Shared,
-    pub(crate) turn: &'a Turn,
+    pub(crate) attempt: &'a Attempt,
 }
 
 impl Worker<'_> {
     fn is_over(&self) -> bool {
-        self.shared.stopping() || self.turn.abandoned()
+        self.shared.stopping() || self.attempt.abandoned()
     }
 
     pub(crate) fn send_status(&self, status: Status) {
-        if !self.turn.abandoned() {
+        if !self.attempt.abandoned() {
             self.shared.send_status(status);
         }
     }
@@ -34,9 +34,9 @@ impl Worker<'_> {
     pub(crate) fn run(&self) {
         let mut last_sent = None;
         while !self.is_over() {
-            self.turn.allow(self.shared.settings.open_stall);
-            let wanted = self.shared.wanted();
-            match self.shared.opener.open(&wanted, &self.shared.drops) {
+            self.attempt.allow(self.shared.settings.open_stall);
+            let wanted = self.shared.selector();
+            match self.shared.driver.open(&wanted, &self.shared.drops) {
                 Ok(mut device) => {
                     last_sent = None;
                     if self.is_over() {
@@ -51,7 +51,7 @@ impl Worker<'_> {
                         Err(DeviceError::Ended) => return self.send_status(Status::Ended),
                     }
                     // Closing a disconnected camera may take the library several seconds.
-                    self.turn.allow(self.shared.settings.open_stall);
+                    self.attempt.allow(self.shared.settings.open_stall);
                     drop(device);
                 }
                 Err(DeviceError::NotFound(why)) => {
@@ -65,7 +65,7 @@ impl Worker<'_> {
             }
             let since = Instant::now();
             while since.elapsed() < self.shared.settings.retry && !self.is_over() {
-                self.turn.allow(self.shared.settings.open_stall);
+                self.attempt.allow(self.shared.settings.open_stall);
                 std::thread::sleep(POLL.min(self.shared.settings.retry));
             }
         }
@@ -88,13 +88,13 @@ impl Worker<'_> {
         let mut packets = Vec::new();
         let mut last_sent: Option<SimulationRate> = None;
         while !self.is_over() {
-            self.turn.allow(self.shared.settings.stall);
+            self.attempt.allow(self.shared.settings.stall);
             self.apply_commands(device);
-            if let Some(rate) = device.pace()
-                && last_sent.is_none_or(|last_sent| differs(last_sent, rate))
+            if let Some(rate) = device.simulation_rate()
+                && last_sent.is_none_or(|last_sent| has_changed(last_sent, rate))
             {
                 last_sent = Some(rate);
-                self.send_status(Status::Pace(rate));
+                self.send_status(Status::SimulationRate(rate));
             }
             let result = {
                 let _span = tracing::trace_span!("poll", camera = %self.shared.name).entered();
@@ -137,7 +137,7 @@ impl Worker<'_> {
         let mut packet = packet;
         let bytes = packet.bytes();
         loop {
-            if self.turn.abandoned() {
+            if self.attempt.abandoned() {
                 return self.count(&packet, DropCause::Device);
             }
             let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +157,7 @@ impl Worker<'_> {
                     }
                     packet = returned;
                     drop(backlog);
-                    self.turn.allow(self.shared.settings.stall);
+                    self.attempt.allow(self.shared.settings.stall);
                     std::thread::sleep(Duration::from_micros(500));
                 }
                 Err(TrySendError::Full(returned)) => {

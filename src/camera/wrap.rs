@@ -35,8 +35,8 @@ where
         self.inner.set(name, value)
     }
 
-    fn pace(&self) -> Option<SimulationRate> {
-        self.inner.pace()
+    fn simulation_rate(&self) -> Option<SimulationRate> {
+        self.inner.simulation_rate()
     }
 
     fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {

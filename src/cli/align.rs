@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::sources::SourceArguments;
 use gem_live::formats::pictures::read_picture;
 use gem_live::image::{ImageU8, Size};
-use gem_live::live::{Parts, Pipeline, Playback, RigHandle, nothing, open_with_clock};
+use gem_live::live::{Parts, Pipeline, Playback, RigHandle, open_with_clock, pass_through};
 use gem_live::rig::align::store::{self, Pair};
 use gem_live::rig::align::{
     AlignProgress, AlignSession, AlignSettings, Alignment, Board, FrameCrop, Target,
@@ -140,7 +140,8 @@ impl Align {
         let handle = RigHandle::default();
         let (sources, clock) = (self.sources.required()?, self.sources.clock());
         let source = open_with_clock(&sources, Playback::Loop, clock, &handle, |_| Ok(()))?;
-        let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
+        let parts =
+            Parts { source, restorer: pass_through(), adapt: false, notify: Box::new(|| ()) };
         let run = handle.alignment().begin(settings, self.flashing)?;
         let pipeline = Pipeline::start(parts)?;
         let (started, mut printed) = (Instant::now(), (0, ""));

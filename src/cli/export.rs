@@ -66,7 +66,7 @@ impl Export {
         let check = EventCheck { times: self.events.times(), strict: self.events.strict };
         let exported = run_checked(&order, check, |step| {
             // Linking is too fast to need a progress bar.
-            if step.phase == Phase::Looking {
+            if step.phase == Phase::Checking {
                 let progress = progress.get_or_insert_with(|| Progress::new(step.total));
                 progress.step(&step.file.display().to_string());
             }

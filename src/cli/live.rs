@@ -14,7 +14,7 @@ use gem_live::event::Thresholds;
 use gem_live::image::Size;
 use gem_live::live::{
     Compute, Control, ExposureSource, FrameOutput, OpenSettings, Parts, Playback, RigHandle,
-    SourceName, Sources, nothing, open_with_clock, san,
+    SourceName, Sources, open_with_clock, pass_through, san,
 };
 use gem_live::network::Weights;
 use std::path::PathBuf;
@@ -182,7 +182,7 @@ impl Live {
                 let weights = self.weights()?;
                 san(move || Ok(weights), compute)
             }
-            None => nothing(),
+            None => pass_through(),
         };
         let adapt = self.size.is_none();
         let parts = Parts { source, restorer, adapt, notify: Box::new(|| ()) };

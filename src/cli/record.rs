@@ -11,7 +11,7 @@ use super::sources::SourceArguments;
 use gem_live::event::Thresholds;
 use gem_live::formats::npz::Packing;
 use gem_live::live::{
-    OpenSettings, Parts, Pipeline, Playback, RigHandle, Sources, nothing, open_with_clock,
+    OpenSettings, Parts, Pipeline, Playback, RigHandle, Sources, open_with_clock, pass_through,
 };
 use gem_live::sequence::recorder::{RecordSettings, discard_empty};
 use gem_live::sequence::{Progress, SessionInfo, StopReason, new_sequence, recordings};
@@ -72,7 +72,7 @@ pub(crate) struct Record {
 }
 
 /// How a recording ended.
-struct Ended {
+struct RecordingEnd {
     ending: Option<StopReason>,
     progress: Progress,
     /// Why the source failed for good.
@@ -110,7 +110,7 @@ impl Record {
         sources: &Sources,
         folder: &Path,
         started: &Cell<bool>,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<RecordingEnd, Failure> {
         let handle = RigHandle::default();
         handle.contrast().set(self.thresholds);
         self.profile.attach(sources, &handle)?;
@@ -136,7 +136,8 @@ impl Record {
             Ok(())
         })?;
         self.filters.switch_on(source.as_mut());
-        let parts = Parts { source, restorer: nothing(), adapt: false, notify: Box::new(|| ()) };
+        let parts =
+            Parts { source, restorer: pass_through(), adapt: false, notify: Box::new(|| ()) };
         let pipeline = Pipeline::start(parts)?;
         let (ending, timed_out) =
             self.wait(&pipeline, &handle, &finishing, self.timeout_s(sources));
@@ -159,10 +160,10 @@ impl Record {
         } else {
             println!("nothing was recorded; {}", losses(&handle.losses()));
         }
-        Ok(Ended { ending, progress, failure, remarks, interrupted, timed_out })
+        Ok(RecordingEnd { ending, progress, failure, remarks, interrupted, timed_out })
     }
 
-    /// Waits for the end of the recording, of the source, or of the user's patience; `true` for
+    /// Waits for the end of the recording, or of the source, or for the timeout; `true` for
     /// the last one.
     fn wait(
         &self,
@@ -211,8 +212,8 @@ impl Record {
         self.timeout.unwrap_or(if sources.recording().is_some() { 120.0 } else { 10.0 })
     }
 
-    fn conclude(&self, sources: &Sources, ended: Ended) -> Result<ExitCode, Failure> {
-        let Ended { ending, progress, failure, remarks, interrupted, timed_out } = ended;
+    fn conclude(&self, sources: &Sources, ended: RecordingEnd) -> Result<ExitCode, Failure> {
+        let RecordingEnd { ending, progress, failure, remarks, interrupted, timed_out } = ended;
         if let (true, Some(remark)) = (self.events.strict, remarks.first()) {
             return Err(remark.as_str().into());
         }

@@ -6,7 +6,7 @@ use super::interrupt::Finishing;
 use super::losses::list;
 use gem_live::camera::testing::faults::{FaultCounts, FaultInjector, FaultPlan};
 use gem_live::camera::{DropCause, DropUnit, Drops, StreamSettings};
-use gem_live::live::{Parts, Pipeline, RigHandle, RigSource, nothing};
+use gem_live::live::{Parts, Pipeline, RigHandle, RigSource, pass_through};
 use gem_live::rig::RigSettings;
 use gem_live::simulate::sim_camera::Sim;
 use gem_live::simulate::sim_name::SimName;
@@ -87,7 +87,7 @@ impl Soak {
         let drops = source.drops();
         let pipeline = Pipeline::start(Parts {
             source: Box::new(source),
-            restorer: nothing(),
+            restorer: pass_through(),
             adapt: false,
             notify: Box::new(|| ()),
         })?;

@@ -214,7 +214,7 @@ impl DatasetWriter {
 /// Removes the beginning of a dataset without a recording, so that it does not stand in the way of
 /// one with other settings.
 fn remove_empty(folder: &Path) {
-    // What cannot be removed is in no one's way, or is not ours.
+    // What cannot be removed does no harm, or belongs to another program.
     let _ = std::fs::remove_file(folder.join(JOURNAL));
     for path in [folder.join("train"), folder.join("test"), folder.to_owned()] {
         let _ = std::fs::remove_dir(path);

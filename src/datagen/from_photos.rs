@@ -1,6 +1,6 @@
 //! Recordings made from photographs: random scenes with exact ground truth at any time.
 
-use super::render_pair::{Shooting, film};
+use super::render_pair::{CapturePlan, capture};
 use super::sampler::{Optics, moments};
 use super::scene::{SceneSettings, longest_path_px, random_scene_of};
 use super::{Photographs, Recipe};
@@ -44,7 +44,7 @@ pub fn still_pair(
     let sensor = Size::new(recipe.size.width / scale, recipe.size.height / scale);
     let middle = |k: usize| (k as f64 + 0.5) / truths as f64;
     let instants = exposures.iter().flat_map(|e| (0..truths).map(move |k| e.at(middle(k)).round()));
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size: recipe.size,
         sensor,
         exposures: exposures.to_vec(),
@@ -54,9 +54,9 @@ pub fn still_pair(
         pixels: drawn.sensor(optics.pixels),
         view: drawn.view,
     };
-    let mut film = film(&scene, &shooting)?;
+    let mut captured = capture(&scene, &plan)?;
     let [first, second] = exposures;
-    drawn.apply(&mut film, TimeRange::new(first.start_us, second.end_us), sensor);
+    drawn.apply(&mut captured, TimeRange::new(first.start_us, second.end_us), sensor);
     let longest = exposures.iter().map(|e| longest_path_px(&scene, *e)).fold(0.0, f64::max);
     let of: Vec<&str> =
         used.iter().filter_map(|i| photographs.names().get(*i)).map(String::as_str).collect();
@@ -67,16 +67,16 @@ pub fn still_pair(
                 .map(|c| shortest_decimal((f64::from(c) * drawn.threshold_factor()) as f32)),
         ),
         blur_px: Some((longest * 100.0).round() / 100.0),
-        events: film.events.len(),
+        events: captured.events.len(),
     };
-    let images = film.truth.iter().map(|t| t.map(|v| (v * 255.0 + 0.5) as u8)).collect();
-    let timestamps_us = shooting.truth_us.iter().map(|t| *t as i64).collect();
+    let images = captured.truth.iter().map(|t| t.map(|v| (v * 255.0 + 0.5) as u8)).collect();
+    let timestamps_us = plan.truth_us.iter().map(|t| *t as i64).collect();
     let [first, second]: [_; 2] =
-        film.frames.try_into().map_err(|_| PushError::Sensor(Size::new(0, 0)))?;
+        captured.frames.try_into().map_err(|_| PushError::Sensor(Size::new(0, 0)))?;
     let pair = Pair {
         frames: [first, second],
         exposures_us: exposures.map(|e| [e.start_us as i64, e.end_us as i64]),
-        events: film.events,
+        events: captured.events,
         scale_factor: scale as f64,
         truth: (truths > 0).then_some(GroundTruth { images, timestamps_us }),
     };

@@ -35,7 +35,7 @@ pub struct Recipe {
 
 /// Why a sequence, or a part of it, cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RealError {
+pub enum RealEventsError {
     /// An image cannot be read.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -50,9 +50,9 @@ pub enum RealError {
         /// The system's error.
         cause: std::io::Error,
     },
-    /// The sequence invalid something that it needs, or its files contradict each other.
+    /// The sequence lacks something that it needs, or its files contradict each other.
     #[error("{}: {what}", path.display())]
-    Lacks {
+    Invalid {
         /// The sequence.
         path: PathBuf,
         /// What is missing or wrong.
@@ -73,8 +73,8 @@ impl Sequence {
     ///
     /// # Errors
     /// A folder or file is missing or damaged; the error names it.
-    pub fn open(path: &Path) -> Result<Self, RealError> {
-        let invalid = |what: String| RealError::Lacks { path: path.to_owned(), what };
+    pub fn open(path: &Path) -> Result<Self, RealEventsError> {
+        let invalid = |what: String| RealEventsError::Invalid { path: path.to_owned(), what };
         let (images, events) = time_lens_folders(path).ok_or_else(|| {
             invalid("the sequence needs a folder images/ and a folder events/".into())
         })?;
@@ -82,7 +82,7 @@ impl Sequence {
         let file = images.join("timestamp.txt");
         // A time and its line break have fewer than 64 bytes.
         let text = input::read(&file, 64 * MAX_SEQUENCE_FRAMES as u64)
-            .map_err(|cause| RealError::Io { path: file.clone(), cause })?;
+            .map_err(|cause| RealEventsError::Io { path: file.clone(), cause })?;
         let text = String::from_utf8_lossy(&text);
         let times = text.lines().filter_map(|l| l.split_whitespace().next());
         let times: Option<Vec<f64>> = times.map(|t| t.parse().ok()).collect();
@@ -116,8 +116,8 @@ impl Sequence {
     ///
     /// # Errors
     /// An image cannot be read or has another size, frames were lost, or the pair has no events.
-    pub fn pair(&self, recipe: &Recipe, number: usize) -> Result<(Pair, Entry), RealError> {
-        let invalid = |what: String| RealError::Lacks { path: self.path.clone(), what };
+    pub fn pair(&self, recipe: &Recipe, number: usize) -> Result<(Pair, Entry), RealEventsError> {
+        let invalid = |what: String| RealEventsError::Invalid { path: self.path.clone(), what };
         let step = recipe.average + recipe.gap;
         let start = number * 2 * step;
         let mut truth = GroundTruth { images: Vec::new(), timestamps_us: Vec::new() };
@@ -162,8 +162,8 @@ impl Sequence {
         recipe: &Recipe,
         first: usize,
         truth: &mut GroundTruth,
-    ) -> Result<(ImageU8, [i64; 2]), RealError> {
-        let invalid = |what: String| RealError::Lacks { path: self.path.clone(), what };
+    ) -> Result<(ImageU8, [i64; 2]), RealEventsError> {
+        let invalid = |what: String| RealEventsError::Invalid { path: self.path.clone(), what };
         let n = recipe.average;
         let (files, times) =
             (self.pictures.get(first..first + n), self.times_us.get(first..first + n));

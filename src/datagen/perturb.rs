@@ -4,7 +4,7 @@
 //! All perturbations use their own random stream. A recipe without perturbations therefore produces
 //! the same samples as one that has no perturbation step.
 
-use super::render_pair::{EventView, Film};
+use super::render_pair::{Capture, EventView};
 use crate::event::Event;
 use crate::formats::{input, yaml};
 use crate::image::{Planar, Size};
@@ -168,34 +168,41 @@ impl Drawn {
     }
 
     /// Perturbs the recording of the time range `whole`, on a sensor of this size.
-    pub(super) fn apply(&mut self, film: &mut Film, whole: TimeRange, sensor: Size) {
-        film.frames
+    pub(super) fn apply(&mut self, captured: &mut Capture, whole: TimeRange, sensor: Size) {
+        captured
+            .frames
             .iter_mut()
             .for_each(|f| self.recolour(f, |v, tint| (f64::from(v) * tint + 0.5) as u8));
-        film.truth.iter_mut().for_each(|t| self.recolour(t, |v, tint| v * tint as f32));
+        captured.truth.iter_mut().for_each(|t| self.recolour(t, |v, tint| v * tint as f32));
         let mut changed = false;
         if self.drop_share > 0.0 {
             let (share, random) = (self.drop_share, &mut self.random);
-            film.events.retain(|_| random.unit() >= share);
+            captured.events.retain(|_| random.unit() >= share);
         }
         if self.jitter_us > 0.0 {
             let last_us = (whole.end_us - 1.0).max(whole.start_us);
-            for e in &mut film.events {
+            for e in &mut captured.events {
                 let t_us = e.t_us as f64 + self.jitter_us * self.random.normal();
                 e.t_us = t_us.clamp(whole.start_us, last_us).floor() as i64;
             }
             changed = true;
         }
         if let Some((fraction, hz)) = self.hot {
-            self.add_hot_pixels(film, whole, sensor, (fraction * sensor.area() as f64, hz));
+            self.add_hot_pixels(captured, whole, sensor, (fraction * sensor.area() as f64, hz));
             changed = true;
         }
         if changed {
-            film.events.sort_by_key(|e| e.t_us);
+            captured.events.sort_by_key(|e| e.t_us);
         }
     }
 
-    fn add_hot_pixels(&mut self, film: &mut Film, whole: TimeRange, sensor: Size, hot: (f64, f64)) {
+    fn add_hot_pixels(
+        &mut self,
+        captured: &mut Capture,
+        whole: TimeRange,
+        sensor: Size,
+        hot: (f64, f64),
+    ) {
         for _ in 0..hot.0.ceil() as usize {
             let (x, y) = (self.random.below(sensor.width), self.random.below(sensor.height));
             // Most hot pixels fire one polarity only.
@@ -207,7 +214,7 @@ impl Drawn {
                     break;
                 }
                 let on = self.random.unit() < share_on;
-                film.events.push(Event {
+                captured.events.push(Event {
                     t_us: t_us as i64,
                     x: x as u16,
                     y: y as u16,

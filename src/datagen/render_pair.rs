@@ -9,7 +9,7 @@ use crate::time::TimeRange;
 
 /// What to record, besides the scene.
 #[derive(Clone, Debug)]
-pub struct Shooting {
+pub struct CapturePlan {
     /// Size of the frames.
     pub size: Size,
     /// Size of the event sensor.
@@ -40,7 +40,7 @@ pub struct EventView {
 
 /// The recorded frames, sharp images and events.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Film {
+pub struct Capture {
     /// One blurry frame per exposure.
     pub frames: Vec<ImageU8>,
     /// One sharp image per requested time, without noise or quantisation.
@@ -53,10 +53,10 @@ pub struct Film {
 ///
 /// # Errors
 /// The event sensor has no pixels, or the exposures are out of order.
-pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
-    let Shooting { size, sensor, camera, view, .. } = *shooting;
+pub fn capture(scene: &Scene, plan: &CapturePlan) -> Result<Capture, PushError> {
+    let CapturePlan { size, sensor, camera, view, .. } = *plan;
     let mut events = Vec::new();
-    let mut sensor_state = EventSensor::new(sensor, shooting.pixels);
+    let mut sensor_state = EventSensor::new(sensor, plan.pixels);
     let (mut light, mut brightness) = (LightImage::dark(size), Vec::new());
     let mut frames = Vec::new();
     let mut push = |t_us: f64, light: &mut LightImage| {
@@ -68,9 +68,9 @@ pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
         }
         pushed
     };
-    let moments = shooting.moments.max(1);
+    let moments = plan.moments.max(1);
     let mut before: Option<f64> = None;
-    for (number, span) in shooting.exposures.iter().enumerate() {
+    for (number, span) in plan.exposures.iter().enumerate() {
         let step_us = span.duration_us() / moments as f64;
         // While the shutter is closed, the event camera samples with the same time step.
         if let Some(end_us) = before {
@@ -93,10 +93,10 @@ pub fn film(scene: &Scene, shooting: &Shooting) -> Result<Film, PushError> {
         before = Some(span.start_us + step_us * moments as f64);
         frames.push(shutter.read_out(number as u64, &camera));
     }
-    let truth = shooting.truth_us.iter().map(|t_us| {
+    let truth = plan.truth_us.iter().map(|t_us| {
         scene.render(t_us * 1e-6, size, &mut light);
         light.to_planes(camera.transfer).map(|v| v.clamp(0.0, 1.0))
     });
     let truth = truth.collect();
-    Ok(Film { frames, truth, events })
+    Ok(Capture { frames, truth, events })
 }

@@ -1,6 +1,6 @@
 //! An endless sequence of training samples: every sample is one exposure of its own random scene.
 
-use super::render_pair::{Shooting, film};
+use super::render_pair::{CapturePlan, capture};
 use super::scene::{self, SceneSettings, random_scene};
 use super::{Perturbations, Photographs};
 use crate::event::{EgerError, Thresholds, eger};
@@ -141,7 +141,7 @@ impl Sampler {
         let scale = scale.max(1);
         let sensor = Size::new((r.size.width / scale).max(1), (r.size.height / scale).max(1));
         let instant_us = span.at(random.unit());
-        let shooting = Shooting {
+        let plan = CapturePlan {
             size: r.size,
             sensor,
             exposures: vec![span],
@@ -154,13 +154,13 @@ impl Sampler {
         let blur_px = scene::longest_path_px(&scene, span);
         let dark = || ImageF32::filled(true, r.size, 0.0);
         // A sensor with pixels and one exposure is always accepted.
-        let (frame, sharp, events) = match film(&scene, &shooting) {
-            Ok(mut film) => {
-                drawn.apply(&mut film, span, sensor);
+        let (frame, sharp, events) = match capture(&scene, &plan) {
+            Ok(mut captured) => {
+                drawn.apply(&mut captured, span, sensor);
                 (
-                    film.frames.pop().map_or_else(dark, |f| f.to_planes()),
-                    film.truth.pop().unwrap_or_else(dark),
-                    film.events,
+                    captured.frames.pop().map_or_else(dark, |f| f.to_planes()),
+                    captured.truth.pop().unwrap_or_else(dark),
+                    captured.events,
                 )
             }
             Err(_) => (dark(), dark(), Vec::new()),

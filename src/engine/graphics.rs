@@ -67,7 +67,7 @@ mod with_wgpu {
         threads: usize,
     ) -> Result<Opened, String> {
         if !may_have_graphics() {
-            return Err("this computer has no graphics device that a driver serves".into());
+            return Err("this computer has no graphics device with a driver".into());
         }
         let found = adapters()?;
         let Some(best) = found.iter().find(|a| a.kind != DeviceKind::Software) else {

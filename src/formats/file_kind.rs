@@ -1,7 +1,7 @@
 //! Recognises files by their first bytes, so that a file of the wrong kind is named and the command
 //! that accepts it is named.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Opens files for reading: regular files only, and never more bytes than a limit. A named pipe, a
 //! device or a link to one would otherwise be read for ever.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::limits::MAX_TEXT_BYTES;
 use std::fs::{File, FileType};

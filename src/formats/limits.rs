@@ -5,7 +5,7 @@
 //! ([`MAX_EVENTS`]) and the images as bytes; a pickle at most 60 bytes per part
 //! ([`MAX_PICKLE_PARTS`]).
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use crate::image::Size;
 

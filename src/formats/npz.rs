@@ -1,6 +1,6 @@
 //! .npz archives: a zip of .npy files, with a limit on the unpacked size.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::file_kind::{FileKind, HEAD_BYTES, Wanted};
 use super::input;
@@ -126,7 +126,10 @@ impl<R: Read + Seek> Npz<R> {
                 return Ok(());
             }
             CompressionMethod::LZMA => {}
-            #[allow(deprecated, reason = "nothing else tells the number of an unknown method")]
+            #[allow(
+                deprecated,
+                reason = "no other function returns the number of an unknown method"
+            )]
             CompressionMethod::Unsupported(method) => {
                 return Err(NpzError::Method(name.to_owned(), format!("method {method}")));
             }

@@ -1,6 +1,6 @@
 //! The events of a recording: a Python dictionary of arrays, pickled by numpy.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::npy::View;
 use crate::formats::pickle::{Id, Node, Pickle, PickleError, load};
@@ -183,11 +183,11 @@ fn bytes<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Cow<'a, [u8]>> {
 
 /// An array of a dictionary: name, dtype such as `<i8`, length, and a function that appends its
 /// bytes.
-pub(crate) type Written<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
+pub(crate) type ArrayEntry<'a> = (&'a str, &'a str, usize, &'a dyn Fn(&mut Vec<u8>));
 
 /// Appends the pickle (protocol 3, read by every numpy since 1.7 and Python since 3.0) of a 0-d
 /// object array with a dictionary of one-dimensional arrays.
-pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[Written<'_>]) {
+pub(crate) fn write_dict(out: &mut Vec<u8>, columns: &[ArrayEntry<'_>]) {
     out.extend([0x80, 3]);
     // numpy 2 still accepts the module's old name; numpy 1 knows only that one.
     array_start(out, |out| out.push(b')'));

@@ -1,6 +1,6 @@
 //! YAML with a bounded nesting: the parser's time grows with the square of the depth.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::limits::MAX_NESTING;
 use serde::de::DeserializeOwned;

@@ -80,7 +80,7 @@ impl ExportJob {
         Self::start(start, wake, move |state| {
             ExportResult::Dataset(run(&order, |step| {
                 let verb = match step.phase {
-                    Phase::Looking => "Checking",
+                    Phase::Checking => "Checking",
                     Phase::Writing => "Writing",
                 };
                 let (done, total) = (step.done, step.total);

@@ -3,7 +3,7 @@
 use super::wake::Wake;
 use crate::live::{
     Compute, ExposureSource, FrameOutput, MakeRestorer, OpenSettings, Parts, Pipeline, Playback,
-    RigHandle, Sources, nothing, open_with_clock, san,
+    RigHandle, Sources, open_with_clock, pass_through, san,
 };
 use crate::network::Weights;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,7 +59,7 @@ pub(super) fn restoring(
 ) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
     Arc::new(move |weights| match compute {
         Some(compute) => san(weights, compute),
-        None => nothing(),
+        None => pass_through(),
     })
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// A recording that was started.
-struct Current {
+struct ActiveRecording {
     folder: PathBuf,
     /// Its length in frames, if it is limited.
     frames: Option<u64>,
@@ -24,7 +24,7 @@ struct Current {
 /// The running recording and the last one.
 pub(super) struct Recording {
     wake: Wake,
-    current: Option<Current>,
+    current: Option<ActiveRecording>,
     /// Result of the thread that creates the folder and the first manifest.
     starting: Option<Receiver<Result<(), String>>>,
     /// Result of the thread that writes the queued frames.
@@ -91,7 +91,7 @@ impl Recording {
         let starting = in_background("recording starts", &self.wake, work)
             .map_err(|e| format!("Cannot record: the thread did not start ({e})"))?;
         self.starting = Some(starting);
-        self.current = Some(Current { folder, frames });
+        self.current = Some(ActiveRecording { folder, frames });
         Ok(())
     }
 
@@ -126,7 +126,7 @@ impl Recording {
             Err(TryRecvError::Disconnected) => Progress::default(),
         };
         self.finishing = None;
-        if let Some(Current { folder, .. }) = self.current.take() {
+        if let Some(ActiveRecording { folder, .. }) = self.current.take() {
             let (kind, text) = describe::recording(&progress, &folder);
             self.last = Some((folder, progress));
             actions.extend([Action::Notify(kind, text), Action::RefreshRecordings]);
@@ -174,14 +174,14 @@ impl Recording {
     }
 
     /// Length of the running recording in frames, if it is limited.
-    pub(super) fn wanted_frames(&self) -> Option<u64> {
+    pub(super) fn frame_limit(&self) -> Option<u64> {
         self.current.as_ref()?.frames
     }
 
     /// Frames recorded so far, with the total if it is limited.
     pub(super) fn frames(&self, rig: &RigHandle) -> String {
         let so_far = rig.progress().map_or(0, |p| p.exposures);
-        match self.wanted_frames() {
+        match self.frame_limit() {
             Some(wanted) => format!("{so_far}/{wanted}"),
             None => so_far.to_string(),
         }

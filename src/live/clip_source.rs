@@ -53,7 +53,7 @@ impl ExposureSource for ClipSource {
         "built-in clip".to_owned()
     }
 
-    fn waits(&self) -> bool {
+    fn waits_for_engine(&self) -> bool {
         true
     }
 

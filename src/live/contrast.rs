@@ -81,7 +81,7 @@ impl LiveContrast {
     }
 
     /// Uses the thresholds of a recording's manifest, unless the user has set others.
-    pub fn know(&self, contrast: Contrast) {
+    pub fn use_known(&self, contrast: Contrast) {
         self.state().known = Some(contrast).filter(|c| c.thresholds.is_valid());
     }
 
@@ -239,7 +239,7 @@ mod tests {
         live.camera(Some("00000042".into()));
         assert_eq!(live.now(), stored);
         let known = Contrast::known(Thresholds::both(0.3));
-        live.know(known);
+        live.use_known(known);
         assert_eq!(live.now(), known);
         live.set(Some(Thresholds::both(0.15)));
         assert_eq!(live.now(), Contrast::set(Thresholds::both(0.15)));

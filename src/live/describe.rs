@@ -79,7 +79,7 @@ fn synchronisation(state: &SyncState) -> String {
             offset_us / 1e3
         ),
         SyncState::Held { silent_s, drift_ppm } => format!(
-            "the last edges, {silent_s:.0} s ago (is the cable still there?), drift \
+            "no edges for {silent_s:.0} s, clock extrapolated (check the sync cable), drift \
              {drift_ppm:.1} ppm"
         ),
         SyncState::Arrival { residual_us, drift_ppm } => format!(

@@ -47,7 +47,7 @@ impl Diagnostics {
     }
 
     /// Marks a part's message as no longer active.
-    pub fn settle(&self, part: &'static str) {
+    pub fn resolve(&self, part: &'static str) {
         self.with(|list| {
             for notice in list.iter_mut().filter(|n| n.part == part && n.active) {
                 notice.active = false;
@@ -77,7 +77,7 @@ mod tests {
         notices.notify("engine", "it burns");
         notices.notify("engine", "it burns");
         notices.notify("camera", "it is gone");
-        notices.settle("camera");
+        notices.resolve("camera");
         let list = notices.list();
         assert_eq!((list[0].text.as_str(), list[0].count, list[0].active), ("it burns", 2, true));
         assert_eq!((list[1].text.as_str(), list[1].active), ("it is gone", false));

@@ -1,11 +1,12 @@
 //! The engine thread: restores the newest exposure as the window requests.
 
+use super::scoring::{FrameScorer, FrameScores};
 use super::{
     Control, Diagnostics, FrameOutput, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer,
-    PassThrough, PutResult, RestoredFrame, Restorer, Shape, SizeChoice, Stats,
+    PassThrough, PutResult, RestorePolicy, RestoreRequest, RestoredFrame, Restorer, Shape,
+    SizeChoice, Stats,
 };
 use crate::deblur::edi;
-use crate::deblur::metrics::{psnr, sharpness, ssim};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -16,54 +17,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// Which exposures are restored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RestorePolicy {
-    /// Always the newest.
-    #[default]
-    Newest,
-    /// None: the last one is restored again whenever the request changes.
-    Hold,
-    /// One exposure for every new number.
-    One(u64),
-    /// Every exposure that arrives; in between as [`RestorePolicy::Hold`]. For a paused recording,
-    /// which delivers only the exposures that were requested.
-    Follow,
-}
-
-/// What the window requests.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RestoreRequest {
-    /// Instants as fractions of the exposure.
-    pub instants: Vec<f64>,
-    /// Which exposures are restored.
-    pub policy: RestorePolicy,
-    /// Compute the event-based double integral (EDI) too, for comparison.
-    pub edi: bool,
-    /// Contrast thresholds that replace those of the exposures.
-    pub thresholds: Option<Thresholds>,
-}
-
-impl Default for RestoreRequest {
-    fn default() -> Self {
-        Self { instants: vec![0.5], policy: RestorePolicy::Newest, edi: false, thresholds: None }
-    }
-}
-
-impl RestoreRequest {
-    /// Whether both requests result in the same images.
-    fn same_picture(&self, other: &Self) -> bool {
-        self.instants == other.instants
-            && self.edi == other.edi
-            && self.thresholds == other.thresholds
-    }
-
-    /// The contrast thresholds to restore an exposure with.
-    fn thresholds(&self, captured: &LiveFrame) -> Thresholds {
-        self.thresholds.unwrap_or(captured.contrast.thresholds)
-    }
-}
 
 /// State of the engine thread.
 pub(super) struct EngineThread {
@@ -84,8 +37,7 @@ pub(super) struct EngineThread {
     pub outputs: Vec<Arc<dyn FrameOutput>>,
     /// Why the first restorer could not be created.
     pub failure: Arc<std::sync::Mutex<Option<String>>>,
-    /// When SSIM was last computed, and how long it took.
-    pub last_ssim: Option<(Instant, Duration)>,
+    pub scorer: FrameScorer,
     /// When the last exposure was collected.
     pub last_collected: Option<Instant>,
 }
@@ -222,7 +174,7 @@ impl EngineThread {
     fn swap(&self, restorer: &mut Option<Box<dyn Restorer>>, make: MakeRestorer) -> bool {
         let new = match catch_panic(|| make(&self.notices)) {
             Ok(new) => {
-                self.notices.settle("weights");
+                self.notices.resolve("weights");
                 Some(new)
             }
             Err(text) => {
@@ -264,7 +216,7 @@ impl EngineThread {
         let failed = result.is_err();
         let restored = match result {
             Ok(images) => {
-                self.notices.settle("engine");
+                self.notices.resolve("engine");
                 images
             }
             Err(text) => {
@@ -285,17 +237,8 @@ impl EngineThread {
             }
             false => Vec::new(),
         };
-        let _span = tracing::trace_span!("score", frame = captured.number).entered();
-        let known = restored.first().zip(request.instants.first());
-        let known = known.and_then(|(image, at)| Some((captured.truth_at(*at)?, image)));
-        let psnr_db = known.and_then(|(truth, image)| {
-            Some((psnr(truth, &captured.picture).ok()?, psnr(truth, image).ok()?))
-        });
-        let ssim = known.and_then(|(truth, image)| self.score(truth, &captured.picture, image));
-        let sharpness_gain = restored.first().and_then(|image| {
-            let before = sharpness(&captured.picture);
-            (before > 0.0).then(|| sharpness(image) / before)
-        });
+        let image = restored.first().zip(request.instants.first().copied());
+        let FrameScores { psnr_db, ssim, sharpness_gain } = self.scorer.score(&captured, image);
         RestoredFrame {
             captured,
             instants: request.instants,
@@ -308,18 +251,6 @@ impl EngineThread {
             failed,
             repeated,
         }
-    }
-
-    /// SSIM of the blurry and the restored image, limited to a fiftieth of the running time.
-    fn score(&mut self, truth: &ImageU8, blurry: &ImageU8, image: &ImageU8) -> Option<(f64, f64)> {
-        const SHARE: u32 = 50;
-        if self.last_ssim.is_some_and(|(at, took)| at.elapsed() < took * SHARE) {
-            return None;
-        }
-        let start = Instant::now();
-        let both = ssim(truth, blurry).ok().zip(ssim(truth, image).ok());
-        self.last_ssim = Some((start, start.elapsed()));
-        both
     }
 
     fn choose_size(&mut self, exposure: &Exposure, request: &RestoreRequest, time: Duration) {
@@ -347,7 +278,7 @@ fn compare(
     let targets: Vec<TimeRange> = instants.iter().map(at).collect();
     match edi(exposure, &targets, thresholds) {
         Ok(images) => {
-            notices.settle("EDI");
+            notices.resolve("EDI");
             images.iter().map(|image| image.rounded(Rounding::Nearest)).collect()
         }
         Err(e) => {

@@ -3,8 +3,9 @@
 //! Two threads: `source` waits for the next exposure of an [`ExposureSource`], and `engine`
 //! restores it. Mailboxes that keep only the newest value connect source, engine and window: a slow
 //! engine or window skips exposures and never falls behind. Every skipped exposure is counted at
-//! the place where it was dropped. A source that waits ([`ExposureSource::waits`]) is only asked
-//! for an exposure when the engine has taken the last one.
+//! the place where it was dropped. A source that waits for the engine
+//! ([`ExposureSource::waits_for_engine`]) is only asked for an exposure when the engine has taken
+//! the last one.
 //!
 //! The cameras of a [`RigSource`] and the rig that synchronises them have their own threads, see
 //! [`crate::camera::CameraStream`] and [`crate::rig::Rig`]. A recorder gets its exposures on the
@@ -17,19 +18,23 @@ mod contrast;
 mod describe;
 mod diagnostics;
 mod engine;
+mod exposure_queue;
 mod fact;
 mod facts;
 mod filters;
+mod frame_builder;
 mod mailbox;
 mod open_source;
 mod output;
 mod pipeline;
 pub mod profile;
+mod restore_request;
 mod restored_frame;
 mod restorer;
 mod rig_camera;
 mod rig_handle;
 mod rig_source;
+mod scoring;
 pub mod serve;
 mod source;
 mod source_kind;
@@ -44,15 +49,15 @@ pub use clip_source::ClipSource;
 pub use contrast::LiveContrast;
 pub use describe::describe;
 pub use diagnostics::{Diagnostics, Notice};
-pub use engine::{RestorePolicy, RestoreRequest};
 pub use fact::{AlignmentStatus, Fact};
 pub use filters::{FILTERS, FilterCount, FilterReport, FilterSettings, Filters, STAGES};
 pub use mailbox::{MailboxReader, MailboxWriter, PutResult, mailbox};
 pub use open_source::{OpenSettings, open, open_with_clock};
 pub use output::{FrameOutput, OutputStatus};
 pub use pipeline::{Parts, Pipeline};
+pub use restore_request::{RestorePolicy, RestoreRequest};
 pub use restored_frame::RestoredFrame;
-pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
+pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, pass_through, san};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
 pub use rig_source::RigSource;

@@ -70,7 +70,7 @@ pub fn open_with_clock(
     match sources {
         Sources::One(name) if name.is_clip() => {
             before(handle)?;
-            handle.contrast().know(Contrast::known(Clip::THRESHOLDS));
+            handle.contrast().use_known(Contrast::known(Clip::THRESHOLDS));
             Ok(Box::new(ClipSource::new(&Clip::embedded()?).with_contrast(handle.contrast())))
         }
         Sources::One(name) => {
@@ -136,7 +136,7 @@ fn use_recorded_thresholds(events: &SourceName, handle: &RigHandle) {
         && let Ok(manifest) = Manifest::read(path)
         && let Some(contrast) = manifest.session.thresholds
     {
-        handle.contrast().know(contrast);
+        handle.contrast().use_known(contrast);
     }
 }
 
@@ -146,11 +146,11 @@ fn split_camera(
     play: Play,
     rig: &mut RigSettings,
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
-    let CameraChoice { opener, serial, settings, monitor } = camera(name, None, play, rig)?;
+    let CameraChoice { driver, serial, settings, monitor } = camera(name, None, play, rig)?;
     let (frames, events) =
-        split_wanted(opener, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
-    let camera_choice = |opener: Arc<dyn Driver>| CameraChoice {
-        opener,
+        split_wanted(driver, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
+    let camera_choice = |driver: Arc<dyn Driver>| CameraChoice {
+        driver,
         serial: serial.clone(),
         settings,
         monitor: monitor.clone(),

@@ -57,7 +57,7 @@ pub(super) fn report_faults(outputs: &[Arc<dyn FrameOutput>], notices: &Diagnost
     let faults = outputs.iter().flat_map(|output| output.status()).filter_map(|s| s.fault);
     let faults: Vec<String> = faults.collect();
     if faults.is_empty() {
-        notices.settle("output");
+        notices.resolve("output");
     } else {
         notices.notify("output", faults.join("; "));
     }

@@ -1,6 +1,7 @@
 //! The threads from a source to the screen.
 
 use super::engine::EngineThread;
+use super::scoring::FrameScorer;
 use super::source_thread::{
     Controlled, Facts, Failure, Remarks, Report, SourceThread, publish_remarks,
 };
@@ -105,7 +106,11 @@ impl Pipeline {
             results: results_in,
             controls: controls.clone(),
             size: (adapt && shapes.len() > 1).then(|| SizeChoice::new(shapes)),
-            interval: if source.waits() { interval.max(LONGEST_INTERVAL) } else { interval },
+            interval: if source.waits_for_engine() {
+                interval.max(LONGEST_INTERVAL)
+            } else {
+                interval
+            },
             taken: taken.clone(),
             stats: stats.clone(),
             notices: notices.clone(),
@@ -114,7 +119,7 @@ impl Pipeline {
             outputs: outputs.clone(),
             failure: engine_failure.clone(),
             last_collected: None,
-            last_ssim: None,
+            scorer: FrameScorer::default(),
         };
         let name = Arc::new(Mutex::new(source.name()));
         tracing::info!(source = source.name(), "the live pipeline starts");

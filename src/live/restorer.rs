@@ -143,6 +143,6 @@ pub fn san(
 }
 
 /// A restorer that passes exposures through.
-pub fn nothing() -> MakeRestorer {
+pub fn pass_through() -> MakeRestorer {
     Box::new(|_| Ok(Box::new(PassThrough)))
 }

@@ -15,20 +15,20 @@ const REFUSAL_SHOWN: Duration = Duration::from_secs(5);
 /// A camera to start.
 pub struct CameraChoice {
     /// The driver that opens it.
-    pub opener: Arc<dyn Driver>,
+    pub driver: Arc<dyn Driver>,
     /// Accept only the device with this serial number.
     pub serial: Option<String>,
-    /// StreamSettings of the camera threads.
+    /// Settings of the camera threads.
     pub settings: StreamSettings,
     /// Playback status, if it is a recording.
     pub monitor: Option<Monitor>,
 }
 
 impl CameraChoice {
-    /// Any device that `opener` returns, with default settings.
-    pub fn new(opener: impl Driver + 'static) -> Self {
+    /// Any device that `driver` returns, with default settings.
+    pub fn new(driver: impl Driver + 'static) -> Self {
         Self {
-            opener: Arc::new(opener),
+            driver: Arc::new(driver),
             serial: None,
             settings: StreamSettings::default(),
             monitor: None,
@@ -60,7 +60,7 @@ impl RigCamera {
             Role::Events => "event-camera",
         };
         let selector = DeviceSelector::new(choice.serial);
-        let camera = Camera::start(name, choice.opener, selector, choice.settings, drops)?;
+        let camera = Camera::start(name, choice.driver, selector, choice.settings, drops)?;
         Ok(Self {
             camera,
             role,
@@ -110,7 +110,7 @@ impl RigCamera {
                         Some(format!("no data for {seconds:.0} s, reopened: check the cable"));
                 }
                 Status::Ended => self.ended = true,
-                Status::Pace(rate) => self.rate = Some(rate),
+                Status::SimulationRate(rate) => self.rate = Some(rate),
                 Status::Refused(why) => self.refused = Some((why.to_string(), Instant::now())),
                 Status::Controls(controls) => {
                     self.controls = self.to_rig_controls(controls);
@@ -146,7 +146,7 @@ impl RigCamera {
     }
 
     /// Sets a control by its name in [`Self::controls`]. Returns `None` if it belongs to another
-    /// camera, and `Some(false)` if too many requests wait.
+    /// camera, and `Some(false)` if too many requests are pending.
     pub(super) fn set(&self, name: &str, value: Value) -> Option<bool> {
         self.controls.iter().find(|c| c.name == name)?;
         let own_name = name.strip_prefix(prefix(self.role)).unwrap_or(name);

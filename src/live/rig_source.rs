@@ -1,32 +1,23 @@
 //! A source of exposures from synchronised cameras.
 
+use super::exposure_queue::{ExposureReceiver, exposure_queue};
 use super::fact::Fact;
+use super::frame_builder::FrameBuilder;
 use super::profile::Profile;
 use super::rig_camera::{RigCamera, model_and_serial};
 use super::{
-    CameraChoice, Control, ExposureSource, Filters, LiveFrame, Next, RigHandle, Shape, SourceError,
+    CameraChoice, Control, ExposureSource, Filters, Next, RigHandle, Shape, SourceError,
     SourceReport, Transport, facts,
 };
-use crate::camera::{
-    self, Driver, DropCause, DropUnit, Drops, SimulationRate, StreamSettings, Value,
-};
-use crate::event::EventPool;
-use crate::image::ImagePool;
+use crate::camera::{self, Driver, Drops, SimulationRate, StreamSettings, Value};
 use crate::rig::align::store::Pair;
 use crate::rig::sync::SyncedExposure;
 use crate::rig::{Change, EventStage, Rig, RigSettings, Role, contrast};
 use crate::sequence::replay::PlayState;
 use crate::time::{HostClock, Timestamp};
-use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
+use crossbeam_channel::RecvTimeoutError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// Exposures that may wait for the next thread. When the queue is full, the oldest is dropped and
-/// counted.
-const QUEUE: usize = 4;
-/// Assumed frame interval until it is measured.
-const ASSUMED_INTERVAL: Duration = Duration::from_millis(33);
 
 /// Cameras, their rig, and the synchronised exposures.
 pub struct RigSource {
@@ -34,10 +25,8 @@ pub struct RigSource {
     // Fields are dropped in this order: the rig ends after its cameras.
     cameras: Vec<RigCamera>,
     rig: Rig,
-    exposures: Receiver<Arc<SyncedExposure>>,
+    exposures: ExposureReceiver,
     drops: Drops,
-    /// Frames that were missing before exposures that were skipped.
-    before_skipped: Arc<AtomicU64>,
     handle: RigHandle,
     filters: Filters,
     profile: Option<Profile>,
@@ -45,14 +34,7 @@ pub struct RigSource {
     refused: Option<String>,
     /// What contradicts in the recording that is played.
     remarks: Vec<String>,
-    number: u64,
-    last_start_us: Option<i64>,
-    /// Pooled memory of `f32` frames.
-    f32_images: ImagePool<f32>,
-    /// Pooled memory of `u8` copies, needed while a recorder shares the exposure.
-    u8_images: ImagePool<u8>,
-    event_pool: EventPool,
-    interval: Duration,
+    frames: FrameBuilder,
 }
 
 impl RigSource {
@@ -62,13 +44,13 @@ impl RigSource {
     /// The system cannot start a thread.
     pub fn start(
         name: String,
-        opener: Arc<dyn Driver>,
+        driver: Arc<dyn Driver>,
         serial: Option<String>,
         settings: StreamSettings,
         rig: RigSettings,
         handle: RigHandle,
     ) -> std::io::Result<Self> {
-        Self::one(name, CameraChoice { opener, serial, settings, monitor: None }, rig, handle)
+        Self::one(name, CameraChoice { driver, serial, settings, monitor: None }, rig, handle)
     }
 
     /// Starts one camera that delivers both frames and events.
@@ -110,20 +92,11 @@ impl RigSource {
         handle: RigHandle,
     ) -> std::io::Result<Self> {
         let drops = handle.drops();
-        let (queue, exposures) = bounded::<Arc<SyncedExposure>>(QUEUE);
-        let (recorder, lost) = (handle.clone(), drops.clone());
-        let (oldest, missing) = (exposures.clone(), Arc::new(AtomicU64::new(0)));
-        let before_skipped = missing.clone();
+        let (queue, exposures) = exposure_queue(drops.clone());
+        let recorder = handle.clone();
         let sink = move |synced: Arc<SyncedExposure>| {
             recorder.push(&synced);
-            let mut newest = synced;
-            while let Err(TrySendError::Full(back)) = queue.try_send(newest) {
-                newest = back;
-                if let Ok(skipped) = oldest.try_recv() {
-                    lost.add(DropCause::Skipped, DropUnit::Frames, 1);
-                    missing.fetch_add(skipped.frames_missing, Ordering::Relaxed);
-                }
-            }
+            queue.push(synced);
         };
         let two = cameras.len() > 1;
         let inputs = cameras.iter().map(|camera| camera.input(two)).collect();
@@ -140,19 +113,13 @@ impl RigSource {
             rig,
             exposures,
             drops,
-            before_skipped,
             handle,
             filters,
             profile,
             controls: Vec::new(),
             refused: None,
             remarks: Vec::new(),
-            number: 0,
-            last_start_us: None,
-            f32_images: ImagePool::default(),
-            u8_images: ImagePool::default(),
-            event_pool: EventPool::default(),
-            interval: ASSUMED_INTERVAL,
+            frames: FrameBuilder::default(),
         })
     }
 
@@ -174,7 +141,7 @@ impl RigSource {
 
     fn poll_cameras(&mut self) {
         let changed = self.cameras.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
-        self.filters.keep(Instant::now());
+        self.filters.store_learned(Instant::now());
         if !changed {
             self.keep_profile();
             return;
@@ -226,35 +193,6 @@ impl RigSource {
         }
     }
 
-    fn captured(&mut self, synced: Arc<SyncedExposure>) -> LiveFrame {
-        let _span = tracing::trace_span!("convert", frame = self.number).entered();
-        let start_us = synced.frame.start.us();
-        if let Some(last_start_us) = self.last_start_us.replace(start_us) {
-            let us = u64::try_from(start_us.saturating_sub(last_start_us)).unwrap_or(0);
-            if us > 0 {
-                self.interval = Duration::from_micros(us);
-            }
-        }
-        // A missing frame leaves a gap in the sequence numbers.
-        let before_skipped = self.before_skipped.swap(0, Ordering::Relaxed);
-        let number = self.number + before_skipped + synced.frames_missing;
-        self.number = number + 1;
-        let (arrived, closed) = self.moments(&synced);
-        // Only a recorder can share the exposure.
-        let synced = Arc::try_unwrap(synced)
-            .unwrap_or_else(|shared| shared.copy_in(&self.u8_images, &self.event_pool));
-        let (exposure, picture, truth) = synced.into_exposure(&self.f32_images);
-        LiveFrame {
-            number,
-            exposure,
-            picture,
-            truth: truth.into_iter().map(|t| (0.5, t)).collect(),
-            contrast: self.handle.contrast().now(),
-            closed,
-            arrived,
-        }
-    }
-
     fn simulation_rate(&self) -> Option<SimulationRate> {
         self.cameras.iter().find_map(|s| s.rate)
     }
@@ -297,7 +235,7 @@ impl ExposureSource for RigSource {
     }
 
     fn interval(&self) -> Duration {
-        self.interval
+        self.frames.interval()
     }
 
     fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
@@ -305,7 +243,10 @@ impl ExposureSource for RigSource {
         match self.exposures.recv_timeout(timeout) {
             Ok(synced) => {
                 self.handle.rig(&self.rig.state(), &self.filters, &self.controls);
-                Ok(Next::Exposure(Box::new(self.captured(synced))))
+                let (moments, contrast) = (self.moments(&synced), self.handle.contrast().now());
+                let missing = self.exposures.take_missing();
+                let frame = self.frames.build(synced, missing, moments, contrast);
+                Ok(Next::Exposure(Box::new(frame)))
             }
             // The rig thread has dropped its sink: it has ended or panicked.
             Err(RecvTimeoutError::Disconnected) => {
@@ -351,7 +292,8 @@ impl ExposureSource for RigSource {
             match replies.find_map(|answer| answer) {
                 Some(true) => {}
                 Some(false) => {
-                    self.refused = Some(format!("{name} was not set: too many requests wait"));
+                    self.refused =
+                        Some(format!("{name} was not set: too many requests are pending"));
                 }
                 None => self.refused = Some(format!("no camera has a control named {name}")),
             }

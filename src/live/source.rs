@@ -150,7 +150,7 @@ pub trait ExposureSource: Send {
 
     /// Whether the next exposure is only asked for once the engine has taken the last one, so that
     /// a slow machine skips none. A camera does not wait; a clip can.
-    fn waits(&self) -> bool {
+    fn waits_for_engine(&self) -> bool {
         false
     }
 

@@ -114,7 +114,9 @@ impl SourceThread {
             while let Ok(control) = self.controls.try_recv() {
                 self.source.control(control);
             }
-            let next = if self.source.waits() && self.taken.load(Ordering::Relaxed) < self.sent {
+            let next = if self.source.waits_for_engine()
+                && self.taken.load(Ordering::Relaxed) < self.sent
+            {
                 std::thread::sleep(WAIT);
                 Ok(Next::Waiting)
             } else {
@@ -124,7 +126,7 @@ impl SourceThread {
                 Ok(Next::Exposure(captured)) => {
                     match self.source.fault() {
                         Some(why) => self.fault(why),
-                        None => self.notices.settle("source"),
+                        None => self.notices.resolve("source"),
                     }
                     self.warn(&mut warned);
                     self.stats.captured(captured.number, captured.event_rate());

@@ -1,7 +1,7 @@
 //! PyTorch checkpoints: a zip of a pickle and one file per storage, and the format before
 //! PyTorch 1.6, which has several pickles and the storages one after the other.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::Tensor;
 use super::origin::{self, Found, Table};

@@ -1,7 +1,7 @@
 //! Finds the network's tensors in a file of weights, under whatever key and prefix a training
 //! program has stored them.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use crate::event::EventInput;
 use crate::formats::limits::MAX_NAME_BYTES;

@@ -1,6 +1,6 @@
 //! Finds recordings in the files and folders that the user names.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use crate::formats::file_kind::ROS2_ADVICE;
 use std::collections::HashSet;

@@ -1,6 +1,6 @@
 //! Reads the metadata of a recording without unpacking its images and events.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::pair_error::{field, sensor};
 use super::pair_pictures::Layout;

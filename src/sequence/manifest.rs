@@ -123,7 +123,7 @@ pub(crate) fn bound_gaps(gaps: &mut Vec<RangeUs>) {
 /// A loss counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Lost {
+pub struct LossCount {
     /// The cause, in the serialized form of [`crate::camera::DropCause`].
     pub cause: String,
     /// The unit, in the serialized form of [`crate::camera::DropUnit`].
@@ -132,7 +132,7 @@ pub struct Lost {
     pub count: u64,
 }
 
-impl Lost {
+impl LossCount {
     /// Converts a counter to its serialized form.
     pub fn new(snapshot: &DropSnapshot) -> Self {
         let to_string = |v: serde_json::Result<serde_json::Value>| {
@@ -179,7 +179,7 @@ pub struct Manifest {
     /// Progress of the recording.
     pub progress: Progress,
     /// Losses during the recording, per cause.
-    pub drops: Vec<Lost>,
+    pub drops: Vec<LossCount>,
 }
 
 /// Why a folder has no usable manifest.

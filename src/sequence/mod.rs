@@ -34,7 +34,7 @@ pub use file_thresholds::FileThresholds;
 pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, even_instants, make_film};
 pub use header::PairHeader;
 pub use manifest::{
-    FORMAT, LISTED_FILES, LISTED_GAPS, Lost, MANIFEST, Manifest, ManifestError, Progress,
+    FORMAT, LISTED_FILES, LISTED_GAPS, LossCount, MANIFEST, Manifest, ManifestError, Progress,
     SessionInfo, Shapes, StopReason, THUMBNAIL, file_name,
 };
 pub use pair::{Blur, GroundTruth, Pair, SaveError};

@@ -1,6 +1,6 @@
 //! Events of a recording: a dictionary, a structured array, a matrix, or arrays of their own.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::pair_error::{PairError, field};
 use super::repairs::{Repair, Repairs};

@@ -1,6 +1,6 @@
 //! Images of a recording: any numeric type and order of the axes, as bytes.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::pair_error::{PairError, field};
 use super::repairs::{Repair, Repairs};

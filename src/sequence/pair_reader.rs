@@ -1,7 +1,7 @@
 //! Reads the arrays of a recording. What the authors' program reads is read, and what differs from
 //! the format is mended and counted; what cannot be understood is refused with the field.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::pair_error::{PairError, field, sensor};
 use super::pair_events::{Columns, NAMES};

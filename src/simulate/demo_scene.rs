@@ -72,7 +72,7 @@ pub fn demo_scene(seed: u64) -> Scene {
         depth: 1.0,
         motion: PlaneMotion::default(),
     };
-    let framed = Framed { photo: photograph(BRUSHES, FRAMED) };
+    let framed = FramedPhoto { photo: photograph(BRUSHES, FRAMED) };
     let framed = Layer {
         // A soft edge of half a texel all round.
         texture: Texture::cutout(paint(FRAMED, &framed), |x, y| {
@@ -173,11 +173,11 @@ impl Pattern for Wall {
 }
 
 /// A photograph in a white frame.
-struct Framed {
+struct FramedPhoto {
     photo: LightImage,
 }
 
-impl Pattern for Framed {
+impl Pattern for FramedPhoto {
     fn at(&self, x: f32, y: f32) -> [f32; 3] {
         let (w, h) = (FRAMED.width as f32, FRAMED.height as f32);
         let rim = x.min(w - x).min(y).min(h - y);

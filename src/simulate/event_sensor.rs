@@ -140,7 +140,7 @@ impl EventSensor {
             .collect();
         let first = events.len();
         events.extend(fired.into_iter().flatten());
-        events[first..].sort_unstable_by_key(order);
+        events[first..].sort_unstable_by_key(sort_key);
         Ok(())
     }
 
@@ -218,11 +218,11 @@ fn event(t_us: f64, x: usize, y: usize, on: bool) -> Event {
     Event { t_us: t_us.floor() as i64, x: x as u16, y: y as u16, polarity: on }
 }
 
-fn order(event: &Event) -> (i64, u16, u16, bool) {
+fn sort_key(event: &Event) -> (i64, u16, u16, bool) {
     (event.t_us, event.y, event.x, event.polarity)
 }
 
-/// The sort key of an event, in the order of [`order`]. `since_us` must be at most half an hour
+/// The sort key of an event, in the order of [`sort_key`]. `since_us` must be at most half an hour
 /// before the event.
 fn key(event: &Event, since_us: i64) -> u64 {
     let after_us = u64::try_from(event.t_us - since_us).unwrap_or(0);

@@ -78,13 +78,13 @@ const UPSTREAM_BUFFER: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Load {
     model: LoadModel,
-    rendered: Mutex<Option<Arc<Vec<Moment>>>>,
+    rendered: Mutex<Option<Arc<Vec<RenderedPeriod>>>>,
 }
 
 /// One period: a frame, and the events from the start of its exposure to the start of the next,
 /// with timestamps relative to that start.
 #[derive(Debug)]
-struct Moment {
+struct RenderedPeriod {
     frame: ImageU8,
     events: Vec<Event>,
 }
@@ -102,7 +102,7 @@ impl Load {
         RigModel { sensor, period_us, exposure_us, ..RigModel::new(image, 1) }
     }
 
-    fn render(&self) -> Result<Arc<Vec<Moment>>, DeviceError> {
+    fn render(&self) -> Result<Arc<Vec<RenderedPeriod>>, DeviceError> {
         let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = rendered.as_ref() {
             return Ok(known.clone());
@@ -110,16 +110,16 @@ impl Load {
         let model = self.rig();
         let fatal = |e: crate::simulate::PushError| DeviceError::Unusable(e.to_string());
         let mut world = RigWorld::new(model).map_err(fatal)?;
-        let mut moments = Vec::new();
+        let mut periods = Vec::new();
         for _ in 0..LOOP {
             let period = world.period().map_err(fatal)?;
             let wanted = u64::from(self.model.events_hz) * period_us(&model) / 1_000_000;
             let from_us = period.start_us;
             let events = period.events.iter().map(|e| Event { t_us: e.t_us - from_us, ..*e });
             let events = resample_events(events.collect(), wanted as usize, &model);
-            moments.push(Moment { frame: period.frame, events });
+            periods.push(RenderedPeriod { frame: period.frame, events });
         }
-        Ok(rendered.insert(Arc::new(moments)).clone())
+        Ok(rendered.insert(Arc::new(periods)).clone())
     }
 }
 
@@ -148,9 +148,9 @@ impl Driver for Load {
         selector: &DeviceSelector,
         drops: &Drops,
     ) -> Result<Box<dyn Device>, DeviceError> {
-        let moments = self.render()?;
+        let periods = self.render()?;
         Ok(Box::new(Player {
-            moments,
+            periods,
             model: self.rig(),
             name: self.model.to_string(),
             drops: drops.clone(),
@@ -166,7 +166,7 @@ impl Driver for Load {
 }
 
 struct Player {
-    moments: Arc<Vec<Moment>>,
+    periods: Arc<Vec<RenderedPeriod>>,
     model: RigModel,
     name: String,
     drops: Drops,
@@ -239,9 +239,9 @@ impl Player {
         self.start_us(self.read_out) + self.model.exposure_us + TRANSFER_US
     }
 
-    fn moment(&self, number: u64) -> Option<&Moment> {
-        let index = number.checked_rem(self.moments.len() as u64)?;
-        self.moments.get(index as usize)
+    fn period_at(&self, number: u64) -> Option<&RenderedPeriod> {
+        let index = number.checked_rem(self.periods.len() as u64)?;
+        self.periods.get(index as usize)
     }
 
     /// The next packet of events.
@@ -249,7 +249,7 @@ impl Player {
         let start_us = self.start_us(self.number);
         let from_us = self.sent_us;
         let until_us = (from_us + PACKET_US).min(self.model.period_us);
-        let all = &self.moment(self.number)?.events;
+        let all = &self.period_at(self.number)?.events;
         let at = |us: i64| all.partition_point(|e| e.t_us < us);
         let part = all.get(at(from_us)..at(until_us))?;
         let (from, until) =
@@ -290,7 +290,7 @@ impl Player {
             sequence,
             span: FrameTiming::Frames { start, exposure_us: self.model.exposure_us },
             arrived: Timestamp::now(),
-            picture: self.moment(sequence)?.frame.copy_in(&self.pictures),
+            picture: self.period_at(sequence)?.frame.copy_in(&self.pictures),
             truth: None,
         };
         self.read_out += 1;
@@ -304,7 +304,7 @@ impl Player {
         if periods == 0 {
             return;
         }
-        let events = u64::from(self.moment(self.number).map_or(0, |m| m.events.len() as u32));
+        let events = u64::from(self.period_at(self.number).map_or(0, |m| m.events.len() as u32));
         self.drops.add(DropCause::Usb, DropUnit::Frames, periods);
         self.drops.add(DropCause::Usb, DropUnit::Events, periods * events);
         self.drops.add(DropCause::Usb, DropUnit::Gaps, 1);

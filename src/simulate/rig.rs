@@ -1,6 +1,6 @@
 //! A frame camera and an event camera that view one scene, each with its own clock.
 
-use super::renderer::{EventView, FrameSweep, Interval, Passed};
+use super::renderer::{Elapsed, EventView, FrameSweep, Interval};
 use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, demo_scene};
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
@@ -156,24 +156,24 @@ impl RigWorld {
             (start_us + self.model.exposure_us, start_us + self.model.period_us);
         let (from_s, speed) = (self.world_s, self.model.speed * 1e-6);
         let world_s = |us: i64| from_s + (us - start_us) as f64 * speed;
-        let stretch = |from_us: i64, until_us: i64| Interval {
+        let interval = |from_us: i64, until_us: i64| Interval {
             from_s: world_s(from_us),
             until_s: world_s(until_us),
         };
-        let open = stretch(start_us, end_us);
+        let open = interval(start_us, end_us);
         let Self { scene, event_view, sensor, carried, frames, number, .. } = self;
-        let (passed, (frame, truth)) = rayon::join(
+        let (advanced, (frame, truth)) = rayon::join(
             || {
-                let mut stretches = [(start_us, end_us), (end_us, next_us)].into_iter();
-                stretches.try_for_each(|(from_us, until_us)| {
-                    let stretch = stretch(from_us, until_us);
-                    let passed = Passed { until_us: until_us as f64, stretch };
-                    event_view.pass(scene, passed, sensor, carried)
+                let mut intervals = [(start_us, end_us), (end_us, next_us)].into_iter();
+                intervals.try_for_each(|(from_us, until_us)| {
+                    let interval = interval(from_us, until_us);
+                    let elapsed = Elapsed { until_us: until_us as f64, interval };
+                    event_view.pass(scene, elapsed, sensor, carried)
                 })
             },
             || frames.expose(scene, open, *number),
         );
-        passed?;
+        advanced?;
         let mut events = std::mem::take(&mut self.carried);
         self.carried = events.split_off(events.partition_point(|e| e.t_us < next_us));
         let number = self.number;

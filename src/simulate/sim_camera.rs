@@ -204,7 +204,7 @@ impl Device for Camera {
         Ok(())
     }
 
-    fn pace(&self) -> Option<SimulationRate> {
+    fn simulation_rate(&self) -> Option<SimulationRate> {
         let ((first, from_us), (last, to_us)) = (self.begun.front()?, self.begun.back()?);
         let wall_s = last.saturating_duration_since(*first).as_secs_f64();
         let real_time = if wall_s > 0.0 { (to_us - from_us) as f64 * 1e-6 / wall_s } else { 1.0 };

@@ -184,12 +184,12 @@ impl<A: Clock, B: Clock> ClockMap<A, B> {
 /// Each reading is assumed to lie within half a period of the previous one, so slightly late
 /// readings are placed correctly too.
 #[derive(Clone, Copy, Debug)]
-pub struct Unwrap {
+pub struct CounterUnwrap {
     period: i64,
     last: Option<i64>,
 }
 
-impl Unwrap {
+impl CounterUnwrap {
     /// For a counter of `bits` bits, 1 to 62.
     pub fn new(bits: u32) -> Self {
         Self { period: 1 << bits.clamp(1, 62), last: None }

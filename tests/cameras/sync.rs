@@ -10,7 +10,9 @@ use gem_live::camera::{DropCause, DropUnit, Drops, EventPacket};
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
-use gem_live::time::{ClockMap, EventClock, FrameClock, HostClock, RangeUs, Timestamp, Unwrap};
+use gem_live::time::{
+    ClockMap, CounterUnwrap, EventClock, FrameClock, HostClock, RangeUs, Timestamp,
+};
 use proptest::prelude::*;
 
 const SENSOR: Size = Size::new(8, 4);
@@ -234,7 +236,7 @@ proptest! {
         // A counter of twelve bits wraps every 4 ms, so every stream contains several wraps.
         let (bits, turn) = (12, 1_i64 << 12);
         let (plain, wrapped) = (play(&pushes, |t| t), {
-            let mut counter = Unwrap::new(bits);
+            let mut counter = CounterUnwrap::new(bits);
             play(&pushes, |t| counter.unwrap((t + origin).rem_euclid(turn) as u64))
         });
         prop_assert_eq!(plain.len(), wrapped.len());
@@ -330,7 +332,7 @@ proptest! {
         start in 0_i64..(1_i64 << 33),
         steps in prop::collection::vec(-1000_i64..1_000_000_000, 1..50),
     ) {
-        let mut unwrap = Unwrap::new(32);
+        let mut unwrap = CounterUnwrap::new(32);
         let (mut t, turn) = (start, 1_i64 << 32);
         let first = unwrap.unwrap(t.rem_euclid(turn) as u64);
         prop_assert_eq!(first, t.rem_euclid(turn));

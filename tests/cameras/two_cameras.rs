@@ -16,7 +16,7 @@ use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::{
     CameraChoice, Control as LiveControl, ExposureSource, Fact, Next, OpenError, Parts, Pipeline,
-    Playback, RigHandle, RigSource, Sources, describe, nothing, open,
+    Playback, RigHandle, RigSource, Sources, describe, open, pass_through,
 };
 use gem_live::rig::{EventStage, RigSettings};
 use gem_live::sequence::Pair;
@@ -259,7 +259,7 @@ fn panic_of_a_camera_or_the_rig_is_a_failure_and_not_a_normal_end() {
     for source in [of_rig, of_camera] {
         let pipeline = Pipeline::start(Parts {
             source: Box::new(source),
-            restorer: nothing(),
+            restorer: pass_through(),
             adapt: false,
             notify: Box::new(|| ()),
         })

@@ -194,7 +194,7 @@ fn a_stopped_export_removes_its_files_and_touches_nothing_else() {
     let before = names(&recording);
     let out = base.path().join("x");
     for (phase, transfer) in [
-        (Phase::Looking, Transfer::Link),
+        (Phase::Checking, Transfer::Link),
         (Phase::Writing, Transfer::Link),
         (Phase::Writing, Transfer::Copy),
     ] {
@@ -214,7 +214,7 @@ fn a_stopped_export_removes_its_files_and_touches_nothing_else() {
             if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(matches!(stopped, Err(ExportError::Stopped)), "{stopped:?}");
-        assert_eq!(steps.len(), if phase == Phase::Looking { 4 } else { 10 }, "{steps:?}");
+        assert_eq!(steps.len(), if phase == Phase::Checking { 4 } else { 10 }, "{steps:?}");
         assert!(!out.exists(), "{phase:?} {transfer:?}");
         assert_eq!(names(&recording), before);
     }

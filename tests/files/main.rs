@@ -25,6 +25,7 @@ mod import_limits;
 mod library;
 mod mended;
 mod old_files;
+mod playback;
 mod record;
 mod replay;
 mod weights;

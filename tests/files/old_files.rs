@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-use gem_live::sequence::{Lost, Manifest, Shapes, StopReason};
+use gem_live::sequence::{LossCount, Manifest, Shapes, StopReason};
 
 /// `session.json` as version 0.1.0 wrote it.
 const SESSION: &str = r#"{
@@ -57,7 +57,7 @@ fn a_session_file_of_version_0_1_0_is_read_completely() {
         (p.lossy.as_slice(), p.warning.as_deref()),
         (&["desk_00002.npz".to_owned()][..], Some("the disk was slow"))
     );
-    assert_eq!(manifest.drops, [Lost { cause: "usb".into(), unit: "frames".into(), count: 3 }]);
+    assert_eq!(manifest.drops, [LossCount { cause: "usb".into(), unit: "frames".into(), count: 3 }]);
 }
 
 #[test]

@@ -6,14 +6,15 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::camera::{CameraStream, DeviceSelector, DropCause, DropUnit, Drops, StreamSettings};
+use crate::playback::{self, ONCE};
+use gem_live::camera::{DropCause, DropUnit, Drops};
 use gem_live::event::Event;
 use gem_live::formats::npz::Packing;
 use gem_live::image::{ImageU8, Size};
 use gem_live::rig::sync::{SyncSettings, SyncedExposure, TimedFrame};
 use gem_live::rig::{Rig, RigSettings};
 use gem_live::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
-use gem_live::sequence::replay::{Replay, ReplaySettings, UNPACED};
+use gem_live::sequence::replay::Replay;
 use gem_live::sequence::{Manifest, Pair, SessionInfo, StopReason};
 use gem_live::time::{RangeUs, Timestamp};
 use std::path::{Path, PathBuf};
@@ -202,7 +203,7 @@ fn a_disk_that_fills_up_gives_a_warning_and_ends_the_recording_cleanly() {
     }
     let progress = recorder.finish();
     assert_eq!(progress.ending, Some(StopReason::DiskFull));
-    assert!(progress.warning.is_some_and(|w| w.contains("room for")));
+    assert!(progress.warning.is_some_and(|w| w.contains("space for")));
     let bytes: u64 = files(folder.path()).iter().map(|f| f.metadata().unwrap().len()).sum();
     assert!(
         (100_000..150_000).contains(&bytes),
@@ -390,13 +391,8 @@ fn a_recording_that_is_played_and_recorded_again_is_identical() {
     (0..16).for_each(|i| recorder.push(synced(i, 0)));
     recorder.finish();
 
-    let settings = ReplaySettings { looped: false, speed: UNPACED, end: true };
-    let opener = Arc::new(Replay::new(first.path(), settings));
     let drops = Drops::default();
-    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
-    let source =
-        CameraStream::start("replay", opener, DeviceSelector::default(), lossless, drops.clone())
-            .unwrap();
+    let source = playback::stream(Replay::new(first.path(), ONCE), drops.clone());
     let recorder = Arc::new(start(second.path(), UNLIMITED, &drops, Box::new(Disk)));
     let sink_recorder = recorder.clone();
     let sync = SyncSettings { max_wait_us: None, ..SyncSettings::default() };

@@ -7,19 +7,18 @@
 )]
 
 use crate::common::shared;
+use crate::playback::{self, ONCE, timed};
 use gem_live::camera::{
-    CameraStream, DeviceSelector, DropCause, DropSnapshot, DropUnit, Drops, Packet, Status,
-    StreamSettings, Value,
+    CameraStream, DropCause, DropSnapshot, DropUnit, Drops, Packet, Status, Value,
 };
 use gem_live::event::Event;
 use gem_live::formats::aedat4::{Aedat4Error, PacketKind, PacketPlace, Part, Reader, White};
 use gem_live::image::{ImageU8, Size};
-use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
-use gem_live::sequence::replay::{Monitor, Replay, ReplaySettings, UNPACED};
+use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure};
+use gem_live::sequence::replay::{Monitor, Replay, ReplaySettings};
 use gem_live::sequence::{GroundTruth, Manifest, Pair, SessionInfo};
 use gem_live::time::Timestamp;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn real_aedat4() -> PathBuf {
@@ -27,45 +26,12 @@ fn real_aedat4() -> PathBuf {
 }
 
 fn play(path: &Path, settings: ReplaySettings) -> CameraStream {
-    let opener = Arc::new(Replay::new(path, settings));
-    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
-    CameraStream::start("replay", opener, DeviceSelector::default(), lossless, Drops::default())
-        .unwrap()
+    playback::stream(Replay::new(path, settings), Drops::default())
 }
-
-const ONCE: ReplaySettings = ReplaySettings { looped: false, speed: UNPACED, end: true };
 
 /// Collects everything that a source delivers, as exposures.
 fn exposures(source: &CameraStream) -> Vec<SyncedExposure> {
-    let settings = SyncSettings { max_wait_us: None, ..SyncSettings::default() };
-    let mut buffer = SyncBuffer::new(settings, source.drops.clone());
-    let mut out = Vec::new();
-    let started = Instant::now();
-    loop {
-        assert!(started.elapsed() < Duration::from_secs(60));
-        match source.packets.recv_timeout(Duration::from_millis(50)) {
-            Ok(Packet::Events(p)) => buffer.push_events(p),
-            Ok(Packet::Frame(f)) => buffer.push_frame(timed(f)),
-            Err(_) if source.is_finished() && source.packets.is_empty() => break,
-            Err(_) => {}
-        }
-        out.extend(std::iter::from_fn(|| buffer.pop(Timestamp::now())));
-    }
-    out.extend(buffer.finish());
-    out
-}
-
-fn timed(f: gem_live::camera::FramePacket) -> TimedFrame {
-    let gem_live::camera::FrameTiming::Events { start, end } = f.span else { panic!() };
-    TimedFrame {
-        epoch: f.epoch,
-        sequence: f.sequence,
-        start,
-        end,
-        arrived: f.arrived,
-        picture: f.picture,
-        truth: f.truth,
-    }
+    playback::exposures(source, SyncSettings::default())
 }
 
 fn pairs(folder: &Path, count: i64) -> Vec<Pair> {
@@ -197,17 +163,9 @@ fn pairs_are_played_as_they_were_written() {
 
 /// Plays a recording and returns its monitor.
 fn play_with_monitor(path: &Path, settings: ReplaySettings) -> (CameraStream, Monitor) {
-    let opener = Replay::new(path, settings);
-    let monitor = opener.monitor();
-    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
-    let source = CameraStream::start(
-        "replay",
-        Arc::new(opener),
-        DeviceSelector::default(),
-        lossless,
-        Drops::default(),
-    );
-    (source.unwrap(), monitor)
+    let replay = Replay::new(path, settings);
+    let monitor = replay.monitor();
+    (playback::stream(replay, Drops::default()), monitor)
 }
 
 /// Sets a control, and waits until it was applied.

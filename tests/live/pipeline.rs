@@ -16,7 +16,7 @@ use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
 use gem_live::live::{
     ExposureSource, LiveFrame, Next, Parts, Pipeline, RestorePolicy, RestoreRequest, Restorer, San,
-    Shape, SourceError, nothing,
+    Shape, SourceError, pass_through,
 };
 use gem_live::time::TimeRange;
 use std::collections::VecDeque;
@@ -173,7 +173,7 @@ fn a_panic_in_a_pipeline_thread_is_reported_and_ends_the_pipeline() {
         (Box::new(burst()), Box::new(panics)),
     ];
     for (source, notify) in sources {
-        let parts = Parts { source, restorer: nothing(), adapt: false, notify };
+        let parts = Parts { source, restorer: pass_through(), adapt: false, notify };
         let pipeline = Pipeline::start(parts).unwrap();
         wait("the end", || pipeline.ended());
         let why = pipeline.failure().unwrap();

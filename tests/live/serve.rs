@@ -9,7 +9,7 @@ use gem_live::image::{ImageU8, Size};
 use gem_live::live::serve::{DvServer, ServeAddress, ServeError};
 use gem_live::live::{
     ExposureSource, FrameOutput, LiveFrame, MakeRestorer, Next, Parts, Pipeline, Restorer, Shape,
-    SourceError, nothing,
+    SourceError, pass_through,
 };
 use gem_live::time::TimeRange;
 use std::io::{BufRead, BufReader, Read};
@@ -113,7 +113,7 @@ fn served(restoring: bool) -> (Sender<LiveFrame>, Pipeline, Arc<DvServer>) {
     let restorer: MakeRestorer = if restoring {
         Box::new(|_| Ok(Box::<Brighter>::default() as Box<dyn Restorer>))
     } else {
-        nothing()
+        pass_through()
     };
     let parts =
         Parts { source: Box::new(Fed(frames)), restorer, adapt: false, notify: Box::new(|| ()) };

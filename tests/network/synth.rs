@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
-use gem_live::datagen::render_pair::{EventView, Shooting, film};
+use gem_live::datagen::render_pair::{CapturePlan, EventView, capture};
 use gem_live::datagen::scene::{SceneSettings, longest_path_px, random_scene};
 use gem_live::datagen::{Part, Photographs, Recipe, Sampler, is_held_out};
 use gem_live::deblur::edi;
@@ -75,7 +75,7 @@ fn frames_events_and_truth_agree() {
     let camera = CameraSettings::noiseless(Transfer::Linear);
     let pixels = SensorSettings { gamma: 1.0, dark: 1.0, ..SensorSettings::ideal(0.05) };
     let times: Vec<f64> = (0..=moments).map(|k| span.at(k as f64 / moments as f64)).collect();
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size,
         sensor: size,
         exposures: vec![span],
@@ -85,22 +85,22 @@ fn frames_events_and_truth_agree() {
         pixels,
         view: EventView::default(),
     };
-    let film = film(&scene, &shooting).unwrap();
+    let captured = capture(&scene, &plan).unwrap();
     for i in 0..size.area() * 3 {
-        let ends = [0, moments].map(|k| film.truth[k].data()[i] / 2.0);
-        let inner: f32 = (1..moments).map(|k| film.truth[k].data()[i]).sum();
+        let ends = [0, moments].map(|k| captured.truth[k].data()[i] / 2.0);
+        let inner: f32 = (1..moments).map(|k| captured.truth[k].data()[i]).sum();
         let mean = (ends[0] + ends[1] + inner) / moments as f32 * 255.0;
-        let stored = f32::from(film.frames[0].data()[i]);
+        let stored = f32::from(captured.frames[0].data()[i]);
         assert!((mean - stored).abs() < 0.51, "sample {i}: mean {mean}, stored {stored}");
     }
     let exposure = gem_live::exposure::Exposure {
-        frame: film.frames[0].to_planes(),
+        frame: captured.frames[0].to_planes(),
         span,
-        events: film.events.into(),
+        events: captured.events.into(),
         sensor: size,
     };
     let known = gem_live::event::Thresholds::both(0.05);
-    let truth = film.truth[moments / 4].to_picture();
+    let truth = captured.truth[moments / 4].to_picture();
     let before = psnr(&truth, &exposure.frame.to_picture()).unwrap();
     let restored = edi(&exposure, &[TimeRange::instant(times[moments / 4])], known).unwrap();
     let after = psnr(&truth, &restored[0].to_picture()).unwrap();
@@ -114,7 +114,7 @@ fn events_continue_while_the_shutter_is_closed() {
     let exposures = vec![TimeRange::new(1000.0, 21_000.0), TimeRange::new(31_000.0, 51_000.0)];
     let mut random = KeyedRng::keyed(&[2]);
     let scene = random_scene(&photographs(), &settings(size), &exposures, 10.0, &mut random);
-    let shooting = Shooting {
+    let plan = CapturePlan {
         size,
         sensor: size,
         exposures,
@@ -124,14 +124,14 @@ fn events_continue_while_the_shutter_is_closed() {
         pixels: SensorSettings { gamma: 1.0, ..SensorSettings::ideal(0.1) },
         view: EventView::default(),
     };
-    let film = film(&scene, &shooting).unwrap();
-    assert_eq!(film.frames.len(), 2);
+    let captured = capture(&scene, &plan).unwrap();
+    assert_eq!(captured.frames.len(), 2);
     let count =
-        |from, to| film.events.iter().filter(|e: &&Event| (from..to).contains(&e.t_us)).count();
+        |from, to| captured.events.iter().filter(|e: &&Event| (from..to).contains(&e.t_us)).count();
     let (first, gap, second) = (count(1000, 21_000), count(21_000, 31_000), count(31_000, 51_000));
     assert!(first > 50 && gap > 20 && second > 50, "{first}, {gap}, {second} events");
-    assert_eq!(first + gap + second, film.events.len());
-    assert!(film.events.windows(2).all(|w| w[0].t_us <= w[1].t_us), "events out of order");
+    assert_eq!(first + gap + second, captured.events.len());
+    assert!(captured.events.windows(2).all(|w| w[0].t_us <= w[1].t_us), "events out of order");
 }
 
 #[test]

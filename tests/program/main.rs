@@ -25,4 +25,5 @@ mod host;
 mod loader;
 mod log;
 mod train_kill;
+mod troubleshooting;
 mod window;

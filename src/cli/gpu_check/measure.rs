@@ -150,7 +150,7 @@ impl Measurement<'_> {
         once()?;
         once()?;
         if !self.quick {
-            settle(&mut once)?;
+            warm_up(&mut once)?;
         }
         let mut all: Vec<f64> = (0..self.repeats).map(|_| once()).collect::<Result<_, _>>()?;
         all.sort_by(f64::total_cmp);
@@ -179,7 +179,7 @@ impl Measurement<'_> {
 
 /// An idle device runs at a fraction of its clock: repeats until the median of ten runs no longer
 /// falls by more than 2 %, for at most five seconds.
-fn settle(once: &mut impl FnMut() -> Result<f64, Failure>) -> Result<(), Failure> {
+fn warm_up(once: &mut impl FnMut() -> Result<f64, Failure>) -> Result<(), Failure> {
     let start = Instant::now();
     let mut before = f64::INFINITY;
     while start.elapsed() < Duration::from_secs(5) {

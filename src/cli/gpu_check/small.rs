@@ -49,7 +49,7 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
                     let text = format!("{db:.1} dB against the CPU ({needed} dB needed)");
                     return Err(format!("{} {precision:?} is {text}", input.name()).into());
                 }
-                in_other_ways(engine, &scene, exposure.clone(), input)?;
+                check_other_inputs(engine, &scene, exposure.clone(), input)?;
             }
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn agreement_db(got: &[Restored], want: &[Restored]) -> f64 {
 }
 
 /// Runs the engine from an event tensor, and with two exposures in flight.
-fn in_other_ways(
+fn check_other_inputs(
     mut engine: CudaEngine,
     scene: &Scene,
     exposure: Arc<Exposure>,

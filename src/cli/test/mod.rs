@@ -46,7 +46,7 @@ pub(crate) struct Test {
     threads: usize,
     /// Also score the blurry input and the event-based double integral (edi).
     #[arg(long, value_enum)]
-    compare: Option<Other>,
+    compare: Option<Baseline>,
     /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the manifest of
     /// the dataset or recording, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
@@ -66,7 +66,7 @@ pub(crate) struct Test {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Other {
+enum Baseline {
     Edi,
 }
 
@@ -108,7 +108,7 @@ impl Test {
         if self.compare.is_some() && !config.has_gt {
             return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
         }
-        let comparison = self.compare.map(|Other::Edi| Comparison::default());
+        let comparison = self.compare.map(|Baseline::Edi| Comparison::default());
         let folders = Folders::new(&config);
         let run =
             Run { config: &config, folders, skip_invalid: self.skip_invalid, events: self.events };
@@ -239,7 +239,9 @@ impl Run<'_> {
             _ => {}
         }
         if finishing.requested() {
-            eprintln!("gem-live: interrupted: the results are those of a part of {all} recordings");
+            eprintln!(
+                "gem-live: interrupted: the results cover only a part of the {all} recordings"
+            );
             return Ok(ExitCode::SUCCESS);
         }
         if invalid > 0 {

@@ -58,7 +58,7 @@ pub struct HotPixels {
     pixels: Grid<Pixel>,
     began_us: Option<i64>,
     list: Vec<HotPixel>,
-    judged: u64,
+    evaluations: u64,
     /// Hot pixels known from before, until the sensor's size is known.
     known: Vec<HotPixel>,
 }
@@ -66,7 +66,7 @@ pub struct HotPixels {
 impl Default for HotPixels {
     fn default() -> Self {
         let pixels = Grid::new(Pixel::default());
-        Self { pixels, began_us: None, list: Vec::new(), judged: 0, known: Vec::new() }
+        Self { pixels, began_us: None, list: Vec::new(), evaluations: 0, known: Vec::new() }
     }
 }
 
@@ -82,11 +82,11 @@ impl HotPixels {
     ) {
         if self.pixels.fit(sensor) {
             let known = std::mem::take(&mut self.known);
-            self.forget();
+            self.reset();
             self.known = known;
         }
         if !self.known.is_empty() {
-            self.accept_known();
+            self.mark_known();
         }
         if self.pixels.epoch.replace(epoch) != Some(epoch) {
             self.began_us = None;
@@ -96,7 +96,7 @@ impl HotPixels {
             let Some(at) = self.pixels.at(e) else { return true };
             let began_us = *self.began_us.get_or_insert(e.t_us);
             if e.t_us - began_us >= settings.window_us.max(1) {
-                self.judge(settings, e.t_us - began_us);
+                self.evaluate(settings, e.t_us - began_us);
                 self.began_us = Some(e.t_us);
             }
             let pixel = &mut self.pixels.cells[at];
@@ -107,12 +107,12 @@ impl HotPixels {
 
     /// Starts with pixels that were hot in an earlier run. Those that no longer are, are accepted
     /// again after some windows, as if they had been learned now.
-    pub fn know(&mut self, pixels: Vec<HotPixel>) {
+    pub fn start_with(&mut self, pixels: Vec<HotPixel>) {
         self.known = pixels;
     }
 
     /// Marks the known pixels as hot.
-    fn accept_known(&mut self) {
+    fn mark_known(&mut self) {
         let sensor = self.pixels.sensor;
         self.known.retain(|p| usize::from(p.x) < sensor.width && usize::from(p.y) < sensor.height);
         self.known.sort_by_key(|p| (p.y, p.x));
@@ -123,7 +123,7 @@ impl HotPixels {
             (pixel.score, pixel.hot) = (MOST, true);
         }
         self.list = std::mem::take(&mut self.known);
-        self.judged += 1;
+        self.evaluations += 1;
     }
 
     /// The pixels that are currently hot, row by row.
@@ -132,20 +132,20 @@ impl HotPixels {
     }
 
     /// Number of windows that were evaluated. [`Self::list`] changes only when this changes.
-    pub fn judged(&self) -> u64 {
-        self.judged
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
     }
 
     /// Resets the detection: no pixel is hot.
-    pub fn forget(&mut self) {
+    pub fn reset(&mut self) {
         self.known.clear();
         self.pixels.clear();
         self.list.clear();
         self.began_us = None;
-        self.judged += 1;
+        self.evaluations += 1;
     }
 
-    fn judge(&mut self, settings: HotSettings, elapsed_us: i64) {
+    fn evaluate(&mut self, settings: HotSettings, elapsed_us: i64) {
         let Size { width, height } = self.pixels.sensor;
         let stride = self.pixels.stride();
         let seconds = elapsed_us as f64 / 1e6;
@@ -168,7 +168,7 @@ impl HotPixels {
             }
         }
         self.pixels.cells.iter_mut().for_each(|p| p.count = 0);
-        self.judged += 1;
+        self.evaluations += 1;
     }
 
     /// The median of the counts of the eight neighbours of a cell. The border counts as zero. With

@@ -82,11 +82,11 @@ impl Reader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn index(&mut self) -> Result<Index, Aedat4Error> {
-        let index = match self.by_table() {
+        let index = match self.index_from_table() {
             Some(packets) => Index { packets, cut_off: false },
             None => {
                 self.look_beyond_table()?;
-                self.by_reading()?
+                self.index_by_scanning()?
             }
         };
         self.rewind();
@@ -99,7 +99,7 @@ impl Reader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn peek(&mut self, at: u64) -> Result<Peek, Aedat4Error> {
-        self.go(at);
+        self.seek(at);
         let Some(head) = self.next_head()? else { return Ok(Peek::DAMAGED) };
         if head.length > LARGEST {
             return Ok(Peek::DAMAGED);
@@ -111,7 +111,7 @@ impl Reader {
             return Ok(peek);
         }
         // The table lies further behind, or the packet is damaged.
-        self.go(at);
+        self.seek(at);
         match self.next_packet() {
             Ok(Some(packet)) => Ok(match packet.part {
                 Part::Events(events) => {
@@ -146,7 +146,7 @@ impl Reader {
         Ok(())
     }
 
-    fn by_table(&mut self) -> Option<Vec<PacketPlace>> {
+    fn index_from_table(&mut self) -> Option<Vec<PacketPlace>> {
         let end = self.end;
         self.file.seek(SeekFrom::Start(end)).ok()?;
         let mut packed = Vec::new();
@@ -223,11 +223,11 @@ impl Reader {
     /// Whether the packet header at `at - ahead` has these numbers.
     fn is_packet(&mut self, at: u64, ahead: u64, stream: i32, length: u64) -> bool {
         let Some(at) = at.checked_sub(ahead).filter(|at| *at >= self.first) else { return false };
-        self.go(at);
+        self.seek(at);
         matches!(self.next_head(), Ok(Some(h)) if (h.stream, h.length) == (stream, length))
     }
 
-    fn by_reading(&mut self) -> Result<Index, Aedat4Error> {
+    fn index_by_scanning(&mut self) -> Result<Index, Aedat4Error> {
         self.rewind();
         let mut packets: Vec<PacketPlace> = Vec::new();
         // The last packet of events of every stream.
@@ -285,7 +285,7 @@ impl Reader {
         match next_us {
             Some(next_us) if next_us >= place.from_us => place.until_us = next_us,
             _ => {
-                self.go(place.at);
+                self.seek(place.at);
                 match self.next_packet() {
                     Ok(Some(packet)) => {
                         if let Part::Events(events) = packet.part {

@@ -140,13 +140,13 @@ impl Reader {
     }
 
     /// Seeks to the packet at this offset, as [`super::PacketPlace::at`] has it.
-    pub fn go(&mut self, at: u64) {
+    pub fn seek(&mut self, at: u64) {
         self.at = at.max(self.first);
     }
 
     /// Starts to count anew how much was unpacked. To be called where a user may read the file
     /// again, for instance by playing it in a loop.
-    pub fn renew(&mut self) {
+    pub fn reset_unpacked_count(&mut self) {
         self.unpacked = 0;
     }
 

@@ -1,6 +1,6 @@
 //! Arrays whose elements are widened.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 /// Elements of an array, widened to a type that represents them exactly.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! What a file holds: numbers, columns of numbers, or objects.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::array::{Array, Values};
 use super::error::NpyError;

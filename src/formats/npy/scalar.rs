@@ -1,6 +1,6 @@
 //! The types of elements.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 /// The type of a number, and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq)]

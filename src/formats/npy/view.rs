@@ -1,6 +1,6 @@
 //! Numbers that are read where they are stored.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::array::{Array, Values};
 use super::error::NpyError;

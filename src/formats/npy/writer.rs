@@ -1,6 +1,6 @@
 //! Writes arrays.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 /// The bytes of a .npy file: version 1.0, the data aligned to 64 bytes as numpy does.
 pub fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The pickle stack machine: turns instructions into nodes.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::{Id, Node, Pickle, PickleError};
 use crate::formats::limits::MAX_PICKLE_PARTS;
@@ -31,7 +31,7 @@ const REFUSED_MODULES: [&str; 13] = [
 const REFUSED_BUILTINS: [&str; 8] =
     ["eval", "exec", "execfile", "compile", "__import__", "open", "input", "breakpoint"];
 
-fn accepted(module: &str, name: &str) -> bool {
+fn is_allowed(module: &str, name: &str) -> bool {
     let top = module.split('.').next().unwrap_or(module);
     if matches!(top, "builtins" | "__builtin__") {
         return !REFUSED_BUILTINS.contains(&name);
@@ -170,24 +170,24 @@ impl<'a> Machine<'a> {
             }
             b'q' => {
                 let [slot] = self.array()?;
-                self.remember(slot.into())?;
+                self.memo_put(slot.into())?;
             }
             b'r' => {
                 let slot = u32::from_le_bytes(self.array()?);
-                self.remember(slot)?;
+                self.memo_put(slot)?;
             }
             0x94 => {
                 let slot = u32::try_from(self.memo.len())
                     .map_err(|_| PickleError::Damaged(start, "too many memo entries"))?;
-                self.remember(slot)?;
+                self.memo_put(slot)?;
             }
             b'h' => {
                 let [slot] = self.array()?;
-                self.recall(slot.into())?;
+                self.memo_get(slot.into())?;
             }
             b'j' => {
                 let slot = u32::from_le_bytes(self.array()?);
-                self.recall(slot)?;
+                self.memo_get(slot)?;
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
@@ -295,7 +295,7 @@ impl<'a> Machine<'a> {
     }
 
     fn global(&mut self, module: &'a str, name: &'a str) -> Result<(), PickleError> {
-        if !accepted(module, name) {
+        if !is_allowed(module, name) {
             return Err(PickleError::Refused(module.to_owned(), name.to_owned()));
         }
         self.push(Node::Global(module, name))
@@ -372,13 +372,13 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn remember(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn memo_put(&mut self, slot: u32) -> Result<(), PickleError> {
         let top = self.top()?;
         self.memo.insert(slot, top);
         Ok(())
     }
 
-    fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn memo_get(&mut self, slot: u32) -> Result<(), PickleError> {
         let id = self.memo.get(&slot);
         let id = id.copied().ok_or(PickleError::Damaged(self.at, "an unknown memo entry"))?;
         self.refer(id)

@@ -1,7 +1,7 @@
 //! Python pickles as data. Nothing is executed: calls become inert nodes, which the reader of a
 //! format (numpy's arrays, PyTorch's checkpoints) recognizes or rejects.
 
-#![warn(clippy::arithmetic_side_effects, reason = "numbers of files must not overflow")]
+#![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 mod machine;
 mod writer;

@@ -49,7 +49,7 @@ impl SourceDialog {
     }
 
     fn sources(&self) -> Result<Sources, String> {
-        let [first, second] = &self.names.each_ref().map(|name| tidy(name));
+        let [first, second] = &self.names.each_ref().map(|name| clean_pasted_name(name));
         if !self.two {
             return Ok(Sources::One(first.parse()?));
         }
@@ -216,7 +216,7 @@ impl SourceDialog {
 }
 
 /// The name of a source without what a pasted path may have around it: spaces, line breaks, quotes.
-fn tidy(name: &str) -> String {
+fn clean_pasted_name(name: &str) -> String {
     let Some(path) = name.trim().strip_prefix("replay:") else { return name.trim().to_owned() };
     let path = path.trim();
     let quoted = ['"', '\''].into_iter().find_map(|q| path.strip_prefix(q)?.strip_suffix(q));

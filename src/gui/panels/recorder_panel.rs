@@ -88,7 +88,7 @@ impl RecorderPanel {
             }
         }
         if let Some(progress) = rig.progress().filter(|_| running) {
-            show_progress(ui, &progress, recording.wanted_frames());
+            show_progress(ui, &progress, recording.frame_limit());
         } else if let Some((folder, progress)) = recording.last() {
             show_result(ui, folder, progress, &mut actions);
         }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod aligning;
+mod camera_controls;
 mod card;
+mod dropped_files;
 mod exporting;
 mod filming;
 mod first_run;
@@ -14,6 +16,7 @@ mod panels;
 mod playing;
 mod recording;
 mod snapshots;
+mod stored_settings;
 mod views;
 
 #[path = "../../../tests/boards/mod.rs"]

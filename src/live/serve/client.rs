@@ -107,7 +107,9 @@ fn write(
     loop {
         let message = match messages.recv_timeout(CHECK) {
             Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) if has_gone(&mut socket)? => return Ok("it has gone"),
+            Err(RecvTimeoutError::Timeout) if has_disconnected(&mut socket)? => {
+                return Ok("it has disconnected");
+            }
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok("the stream ends"),
         };
@@ -127,7 +129,7 @@ fn write(
 }
 
 /// Whether the client has closed the connection. What it sends is ignored.
-fn has_gone(socket: &mut TcpStream) -> io::Result<bool> {
+fn has_disconnected(socket: &mut TcpStream) -> io::Result<bool> {
     let mut ignored = [0; 256];
     match socket.read(&mut ignored) {
         Ok(bytes) => Ok(bytes == 0),

@@ -77,7 +77,7 @@ pub fn load(folder: &Path, pair: &Pair) -> Result<Option<Alignment>, StoreError>
     let finite = [crop.x, crop.y, crop.width, crop.height].iter().all(|v| v.is_finite());
     let sound = side(alignment.warp.events)
         && side(alignment.warp.frames)
-        && alignment.target.is_sound()
+        && alignment.target.is_valid()
         && finite
         && crop.width > 0.0
         && crop.height > 0.0;

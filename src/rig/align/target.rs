@@ -41,7 +41,7 @@ impl Target {
     }
 
     /// Whether the values satisfy the conditions of [`Self::new`]; files may hold any values.
-    pub(super) fn is_sound(self) -> bool {
+    pub(super) fn is_valid(self) -> bool {
         Self::new(self.image(), self.ratio).is_some()
     }
 }

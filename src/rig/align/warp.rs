@@ -59,12 +59,12 @@ impl Side {
         (self.width as f64).hypot(self.height as f64) / 2.0
     }
 
-    fn normal(self, (x, y): (f64, f64)) -> (f64, f64) {
+    fn normalised(self, (x, y): (f64, f64)) -> (f64, f64) {
         let ((mx, my), unit) = (self.middle(), self.unit());
         ((x - mx) / unit, (y - my) / unit)
     }
 
-    fn pixel(self, (x, y): (f64, f64)) -> (f64, f64) {
+    fn to_pixels(self, (x, y): (f64, f64)) -> (f64, f64) {
         let ((mx, my), unit) = (self.middle(), self.unit());
         (x * unit + mx, y * unit + my)
     }
@@ -82,14 +82,14 @@ impl Warp {
     /// The position in the frame camera's image, in pixels. The centre of the first pixel is (0.5,
     /// 0.5) in both images. `None` far outside the calibrated area.
     pub fn map(&self, place: (f64, f64)) -> Option<(f64, f64)> {
-        let (x, y) = radial(self.events.normal(place), self.event_radial)?;
+        let (x, y) = radial(self.events.normalised(place), self.event_radial)?;
         let [a, b, c, d, e, f, g, h, i] = self.homography;
         let w = g * x + h * y + i;
         if w <= 1e-6 {
             return None;
         }
         let there = ((a * x + b * y + c) / w, (d * x + e * y + f) / w);
-        Some(self.frames.pixel(radial(there, self.frame_radial)?))
+        Some(self.frames.to_pixels(radial(there, self.frame_radial)?))
     }
 
     /// Frame camera pixels per event camera pixel at a position.
@@ -121,7 +121,7 @@ impl Warp {
     pub(super) fn fit(events: Size, frames: Size, matches: &[Match]) -> Option<Self> {
         let (events, frames) = (Side::from(events), Side::from(frames));
         let normal: Vec<Match> =
-            matches.iter().map(|(e, f)| (events.normal(*e), frames.normal(*f))).collect();
+            matches.iter().map(|(e, f)| (events.normalised(*e), frames.normalised(*f))).collect();
         let homography = homography(&normal)?;
         let start =
             Self { events, frames, homography, event_radial: [0.0; 2], frame_radial: [0.0; 2] };

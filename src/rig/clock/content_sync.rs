@@ -11,8 +11,8 @@
 //! The caller is not blocked: events are sorted into their pixels, and each comparison is split
 //! into slices, one per packet.
 
-use super::intensity::{Fired, LONGEST_US};
-use super::offset_search::{Best, Comparison, Row, Seen};
+use super::intensity::{LONGEST_US, PixelEvent};
+use super::offset_search::{BestOffset, ComparedFrame, Comparison, Row};
 use super::pixel_history::Samples;
 use crate::camera::EventPacket;
 use crate::image::ImageU8;
@@ -52,8 +52,8 @@ pub(super) struct ContentSync {
     /// Start and end of the time range in which no events were lost.
     from_us: i64,
     until_us: i64,
-    before: Option<Seen>,
-    pending: Option<(Seen, Seen)>,
+    before: Option<ComparedFrame>,
+    pending: Option<(ComparedFrame, ComparedFrame)>,
     comparison: Option<Box<Comparison>>,
     compared_us: Option<i64>,
     matches: VecDeque<Match>,
@@ -66,7 +66,7 @@ pub(super) struct ContentSync {
 #[derive(Debug, Default)]
 struct Scratch {
     logs: Vec<Vec<f32>>,
-    fired: Vec<Fired>,
+    fired: Vec<PixelEvent>,
     weighted: Vec<(f64, f64)>,
 }
 
@@ -123,7 +123,7 @@ impl ContentSync {
         }
         let mut logs = self.scratch.logs.pop().unwrap_or_default();
         samples.logs(picture, &mut logs);
-        let seen = Seen { start, exposure_us, logs };
+        let seen = ComparedFrame { start, exposure_us, logs };
         match self.before.take() {
             Some(before) if before.start < start => {
                 self.compared_us = Some(self.until_us);
@@ -167,12 +167,12 @@ impl ContentSync {
             Some(known) => Row { around_us: known.us, step_us: STEPS_US[1] },
             None => Row { around_us: 0.0, step_us: STEPS_US[0] },
         };
-        let span = |seen: &Seen| {
+        let span = |seen: &ComparedFrame| {
             let start_us = rough.map_us(seen.start.us() as f64);
             TimeRange::new(start_us, start_us + seen.exposure_us as f64)
         };
         let (early, late) = (span(first), span(second));
-        if (self.until_us as f64) < late.end_us + row.reach_us() + LONGEST_US as f64 {
+        if (self.until_us as f64) < late.end_us + row.max_offset_us() + LONGEST_US as f64 {
             return None;
         }
         let frames = self.pending.take()?;
@@ -184,7 +184,7 @@ impl ContentSync {
     fn conclude(&mut self, comparison: Comparison) {
         let (early_us, best) = (comparison.early.start_us, comparison.best());
         let (first, second) = comparison.frames;
-        if let Some(Best { offset_us, weight }) = best
+        if let Some(BestOffset { offset_us, weight }) = best
             && weight * WORST_US * WORST_US >= 1.0
         {
             let event_us = early_us + offset_us;

@@ -9,7 +9,7 @@ use crate::time::TimeRange;
 
 /// An event of one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fired {
+pub(super) struct PixelEvent {
     pub(super) t_us: i64,
     pub(super) on: bool,
 }
@@ -32,7 +32,7 @@ fn steps(on: bool, count: f64) -> [f64; 2] {
 
 /// Calls `each` with the ramps that the events of one pixel represent. Events and ramps are in
 /// order of time, and ramps do not overlap.
-fn ramps(fired: &[Fired], mut each: impl FnMut(Ramp)) {
+fn ramps(fired: &[PixelEvent], mut each: impl FnMut(Ramp)) {
     let gap = |i: usize| {
         let pair = fired.get(i..=i + 1)?;
         let [a, b] = pair else { return None };
@@ -79,7 +79,7 @@ pub(super) struct Shifted<'a, const N: usize> {
 /// The signal is traversed once, and its integral is recorded at each start and end of a time
 /// range. The run time is the number of events plus the number of shifts, not their product.
 pub(super) fn changes<const N: usize>(
-    fired: &[Fired],
+    fired: &[PixelEvent],
     shifted: &Shifted<'_, N>,
     out: &mut [[f64; 2]; N],
 ) -> bool {
@@ -188,8 +188,8 @@ mod tests {
     const BY_US: [f64; 3] = [-5_000.0, 0.0, 5_000.0];
 
     fn changed(fired: &[(i64, bool)], early: TimeRange, late: TimeRange) -> Option<[[f64; 2]; 3]> {
-        let fired: Vec<Fired> =
-            fired.iter().map(|(t_us, on)| Fired { t_us: *t_us, on: *on }).collect();
+        let fired: Vec<PixelEvent> =
+            fired.iter().map(|(t_us, on)| PixelEvent { t_us: *t_us, on: *on }).collect();
         let (shifted, mut out) = (Shifted { early, late, by_us: &BY_US }, [[0.0; 2]; 3]);
         changes(&fired, &shifted, &mut out).then_some(out)
     }
@@ -223,7 +223,7 @@ mod tests {
             (31_500, false),
             (47_000, true),
         ];
-        let fired = fired.map(|(t_us, on)| Fired { t_us, on });
+        let fired = fired.map(|(t_us, on)| PixelEvent { t_us, on });
         let mut all = Vec::new();
         ramps(&fired, |ramp| all.push(ramp));
         assert!(all.windows(2).all(|w| w[0].until_us <= w[1].from_us + 1.0), "{all:?}");

@@ -4,7 +4,7 @@
 //! computed from events, is compared with the change between the frames, pixel by pixel. The offset
 //! with the smallest residual is the result.
 
-use super::intensity::{Fired, LONGEST_US, Shifted, changes};
+use super::intensity::{LONGEST_US, PixelEvent, Shifted, changes};
 use super::pixel_history::Samples;
 use crate::time::{FrameClock, TimeRange, Timestamp};
 
@@ -22,7 +22,7 @@ const PIXEL_COST: usize = 100;
 
 /// The data of a frame that a comparison needs.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct ComparedFrame {
     pub(super) start: Timestamp<FrameClock>,
     pub(super) exposure_us: i64,
     /// Logarithm of every sample; NaN where it is clipped.
@@ -43,14 +43,14 @@ impl Row {
     }
 
     /// The largest offset, in microseconds.
-    pub(super) fn reach_us(&self) -> f64 {
+    pub(super) fn max_offset_us(&self) -> f64 {
         self.around_us + self.step_us * SIDE as f64
     }
 }
 
 /// The offset with the best fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Best {
+pub(super) struct BestOffset {
     pub(super) offset_us: f64,
     /// Inverse variance of the offset, in 1/us^2.
     pub(super) weight: f64,
@@ -59,19 +59,19 @@ pub(super) struct Best {
 /// A comparison in progress.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    pub(super) frames: (Seen, Seen),
+    pub(super) frames: (ComparedFrame, ComparedFrame),
     /// The exposures according to arrival times.
     pub(super) early: TimeRange,
     late: TimeRange,
     row: Row,
     by_us: [f64; TRIED],
-    sums: [Sums; TRIED],
+    sums: [RegressionSums; TRIED],
     next: usize,
 }
 
 impl Comparison {
     pub(super) fn new(
-        frames: (Seen, Seen),
+        frames: (ComparedFrame, ComparedFrame),
         (early, late): (TimeRange, TimeRange),
         row: Row,
     ) -> Self {
@@ -79,7 +79,7 @@ impl Comparison {
         for (j, by_us) in by_us.iter_mut().enumerate() {
             *by_us = row.around_us + (j as f64 - SIDE as f64) * row.step_us;
         }
-        Self { frames, early, late, row, by_us, sums: [Sums::default(); TRIED], next: 0 }
+        Self { frames, early, late, row, by_us, sums: [RegressionSums::default(); TRIED], next: 0 }
     }
 
     /// Processes pixels until about `budget` events were used. Returns whether all pixels are done.
@@ -87,7 +87,7 @@ impl Comparison {
         &mut self,
         samples: &Samples,
         budget: usize,
-        scratch: &mut Vec<Fired>,
+        scratch: &mut Vec<PixelEvent>,
     ) -> bool {
         let since_us = self.early.start_us + self.by_us[0] - LONGEST_US as f64;
         let shifted = Shifted { early: self.early, late: self.late, by_us: &self.by_us };
@@ -116,13 +116,13 @@ impl Comparison {
     }
 
     /// The best offset, once all pixels were processed.
-    pub(super) fn best(&self) -> Option<Best> {
+    pub(super) fn best(&self) -> Option<BestOffset> {
         let sums = &self.sums;
         let n = sums[SIDE].n;
         if n < f64::from(FEWEST) {
             return None;
         }
-        let rest = sums.each_ref().map(Sums::remainder);
+        let rest = sums.each_ref().map(RegressionSums::remainder);
         let (at, least) = rest.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let explained = 1.0 - least / sums.get(at)?.total().max(f64::MIN_POSITIVE);
         // At the border of the range, the true offset may be outside of it.
@@ -139,7 +139,7 @@ impl Comparison {
         let shift = (-slope / curve).clamp(-1.5, 1.5);
         let steps = curve / 2.0 / (least / n).max(f64::MIN_POSITIVE);
         let Row { around_us, step_us } = self.row;
-        Some(Best {
+        Some(BestOffset {
             offset_us: around_us + (at as f64 + shift - SIDE as f64) * step_us,
             weight: steps / (step_us * step_us),
         })
@@ -149,7 +149,7 @@ impl Comparison {
 /// Sums for the linear regression of the frames' change on ON events and OFF events, whose
 /// thresholds are unknown, and on a constant, which represents a change of gain.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sums {
+struct RegressionSums {
     n: f64,
     b: f64,
     x: f64,
@@ -162,7 +162,7 @@ struct Sums {
     yy: f64,
 }
 
-impl Sums {
+impl RegressionSums {
     fn add(&mut self, b: f64, x: f64, y: f64) {
         self.n += 1.0;
         (self.b, self.x, self.y) = (self.b + b, self.x + x, self.y + y);

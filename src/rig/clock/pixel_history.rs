@@ -1,7 +1,7 @@
 //! Sampled pixels for the comparison of frames and events: their recent events, and their intensity
 //! in a frame.
 
-use super::intensity::Fired;
+use super::intensity::PixelEvent;
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 
@@ -73,11 +73,11 @@ impl Samples {
 
     /// Writes the events of one pixel since a time to `out`, in order of arrival. Returns whether
     /// none of them have been overwritten.
-    pub(super) fn since(&self, sample: usize, us: f64, out: &mut Vec<Fired>) -> bool {
+    pub(super) fn since(&self, sample: usize, us: f64, out: &mut Vec<PixelEvent>) -> bool {
         out.clear();
         let count = self.counts.get(sample).copied().unwrap_or(0);
         let ring = self.fired.get(sample * DEPTH..(sample + 1) * DEPTH).unwrap_or(&[]);
-        let unpack = |packed: &i64| Fired { t_us: packed >> 1, on: packed & 1 == 1 };
+        let unpack = |packed: &i64| PixelEvent { t_us: packed >> 1, on: packed & 1 == 1 };
         // The oldest entry is the one that is overwritten next.
         let (newer, older) = ring.split_at_checked(count % DEPTH).unwrap_or((&[], &[]));
         let older = if count < DEPTH { &[] } else { older };
@@ -139,7 +139,7 @@ mod tests {
         }
         let sample = 64 + 1;
         assert!(samples.since(sample, 300.0, &mut out));
-        let expected = (300..600).map(|t_us| Fired { t_us, on: t_us % 3 == 0 });
+        let expected = (300..600).map(|t_us| PixelEvent { t_us, on: t_us % 3 == 0 });
         assert!(out.iter().copied().eq(expected), "{out:?}");
         assert!(!samples.since(sample, 10.0, &mut out));
         assert_eq!(out.len(), 512);

@@ -46,13 +46,13 @@ pub struct Pulses {
     periods: VecDeque<i64>,
     durations: VecDeque<i64>,
     stats: PulseStats,
-    seen_to: Option<Timestamp<EventClock>>,
+    last_edge: Option<Timestamp<EventClock>>,
 }
 
 impl Pulses {
     /// Adds the next edge.
     pub fn push(&mut self, edge: Trigger) {
-        self.seen_to = Some(edge.t);
+        self.last_edge = Some(edge.t);
         match (edge.kind, self.rising) {
             (TriggerEdge::Rising, None) => self.rising = Some(edge.t),
             (TriggerEdge::Rising, Some(start)) => {
@@ -104,14 +104,14 @@ impl Pulses {
             self.stats.lost += (steps - 1).unsigned_abs();
             index = last.index + steps;
             if !repaired && !last.repaired {
-                remember(&mut self.periods, interval_us / steps);
+                push_bounded(&mut self.periods, interval_us / steps);
             }
         }
         if repaired {
             self.stats.repaired += 1;
         } else {
             self.stats.whole += 1;
-            remember(&mut self.durations, end.since_us(start));
+            push_bounded(&mut self.durations, end.since_us(start));
         }
         self.pulses.push_back(Pulse { index, start, end, repaired });
         if self.pulses.len() > KEPT {
@@ -133,8 +133,8 @@ impl Pulses {
     }
 
     /// Time of the last edge.
-    pub fn seen_to(&self) -> Option<Timestamp<EventClock>> {
-        self.seen_to
+    pub fn last_edge(&self) -> Option<Timestamp<EventClock>> {
+        self.last_edge
     }
 
     /// The current counters.
@@ -143,7 +143,7 @@ impl Pulses {
     }
 }
 
-fn remember(window: &mut VecDeque<i64>, value: i64) {
+fn push_bounded(window: &mut VecDeque<i64>, value: i64) {
     window.push_back(value);
     if window.len() > WINDOW {
         window.pop_front();

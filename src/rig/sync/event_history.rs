@@ -132,7 +132,7 @@ impl EventHistory {
 
     /// Discards everything before `us` and returns the number of discarded events. A chunk that
     /// extends past `us` is kept as a whole.
-    pub(super) fn forget(&mut self, us: i64) -> u64 {
+    pub(super) fn discard_before(&mut self, us: i64) -> u64 {
         let mut forgotten = 0;
         while let Some(front) = self.chunks.front() {
             if front.span.until_us > us || self.chunks.len() == 1 {

@@ -44,7 +44,7 @@ impl LateClassifier {
                 undecided.late + undecided.duplicate + unused,
             );
         } else {
-            self.settle(drops);
+            self.count_pending(drops);
             if is_older {
                 self.undecided = done;
             } else {
@@ -55,7 +55,7 @@ impl LateClassifier {
     }
 
     /// Counts the pending events when no further packet of this clock will follow.
-    pub(super) fn settle(&mut self, drops: &Drops) {
+    pub(super) fn count_pending(&mut self, drops: &Drops) {
         self.before_us = None;
         add(std::mem::take(&mut self.undecided), drops);
     }

@@ -140,7 +140,7 @@ impl SyncBuffer {
                 self.flushed.extend(synced);
             }
             self.store = EventHistory::default();
-            self.late.settle(&self.drops);
+            self.late.count_pending(&self.drops);
             self.lossy.clear();
             self.epoch = Some(packet.epoch);
         }
@@ -157,7 +157,7 @@ impl SyncBuffer {
         } else {
             self.drops.add(DropCause::Malformed, DropUnit::Events, count);
         }
-        self.retire();
+        self.discard_old_events();
     }
 
     /// Records a time range in which the camera lost events.
@@ -239,7 +239,7 @@ impl SyncBuffer {
 
     /// Returns all waiting exposures, complete or not. To be called at the end of a recording.
     pub fn finish(&mut self) -> Vec<SyncedExposure> {
-        self.late.settle(&self.drops);
+        self.late.count_pending(&self.drops);
         let flushed: Vec<_> = self.flushed.drain(..).collect();
         flushed.into_iter().chain(std::iter::from_fn(|| self.take_next())).collect()
     }
@@ -278,7 +278,7 @@ impl SyncBuffer {
         }
         if self.epoch == Some(frame.epoch) {
             // The next frame starts later than this one, but may overlap it.
-            self.store.forget(start_us);
+            self.store.discard_before(start_us);
         }
         let from = Timestamp::from_us(from_us);
         let (index, sensor) = (self.stats.exposures, self.sensor);
@@ -292,7 +292,7 @@ impl SyncBuffer {
     }
 
     /// Discards old events to limit memory use.
-    fn retire(&mut self) {
+    fn discard_old_events(&mut self) {
         let Some(until_us) = self.store.until_us() else { return };
         let needed_us = match (self.pending.front(), self.last) {
             (Some(head), _) if Some(head.epoch) == self.epoch => {
@@ -301,7 +301,7 @@ impl SyncBuffer {
             _ => i64::MAX,
         };
         let old_us = until_us.saturating_sub(self.settings.history_us);
-        self.stats.unused_events += self.store.forget(old_us.min(needed_us));
+        self.stats.unused_events += self.store.discard_before(old_us.min(needed_us));
         let mut lost = 0;
         while self.store.len() > self.settings.max_events && self.store.oldest_us().is_some() {
             lost += self.store.pop();

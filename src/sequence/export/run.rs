@@ -1,7 +1,8 @@
 //! A complete export, step by step, for the command line and the window.
 
 use super::error::io;
-use super::{ExportError, Plan, Split, Transfer, Written, check_free, staging};
+use super::staging::{self, check_free};
+use super::{ExportError, Plan, Split, Transfer, WrittenDataset};
 use crate::sequence::find;
 use crate::time::EventTimes;
 use std::ops::ControlFlow;
@@ -26,7 +27,7 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Every pair is read and checked.
-    Looking,
+    Checking,
     /// The pairs are linked or copied.
     Writing,
 }
@@ -150,14 +151,14 @@ pub fn run_checked(
     staging::recover(&order.out)?;
     check_free(&order.out)?;
     let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
-    let on_read = with_progress(&mut step, Phase::Looking, total);
+    let on_read = with_progress(&mut step, Phase::Checking, total);
     let mut plan = Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
     if events.strict && !plan.findings.is_empty() {
         let (path, finding) = plan.findings.swap_remove(0);
         return Err(ExportError::Inconsistent(path, finding));
     }
     let on_write = with_progress(&mut step, Phase::Writing, plan.files.len());
-    let Written { root, copied, yaml } = plan.write(&order.out, order.transfer, on_write)?;
+    let WrittenDataset { root, copied, yaml } = plan.write(&order.out, order.transfer, on_write)?;
     Ok(Exported { plan, root, copied, yaml })
 }
 

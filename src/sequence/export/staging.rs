@@ -65,6 +65,31 @@ impl Drop for Staging {
     }
 }
 
+/// Checks that no dataset exists in `out`.
+pub(super) fn check_free(out: &Path) -> Result<(), ExportError> {
+    for folder in PARTS.map(|part| out.join(part)) {
+        // What a killed program left of a file does not make it a dataset.
+        let is_fragment = |name: std::ffi::OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with('.') && name.ends_with(".part")
+        };
+        let taken = |entries: std::fs::ReadDir| {
+            entries.flatten().any(|entry| !is_fragment(entry.file_name()))
+        };
+        match std::fs::read_dir(&folder).map(taken) {
+            Ok(true) => return Err(ExportError::Taken(folder)),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(&folder)(e)),
+            _ => {}
+        }
+    }
+    for file in YAML.map(|name| out.join(name)) {
+        if std::fs::symlink_metadata(&file).is_ok() {
+            return Err(ExportError::Exists(file));
+        }
+    }
+    Ok(())
+}
+
 /// Completes or removes what an earlier export has left that was killed.
 pub(super) fn recover(out: &Path) -> Result<(), ExportError> {
     let folder = out.join(STAGING);

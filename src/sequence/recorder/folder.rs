@@ -28,7 +28,7 @@ pub(super) fn prepare(folder: &Path) -> Result<FolderLock, RecordError> {
     let lock = FolderLock::take(folder)?;
     match contents(folder).map_err(io)? {
         Contents::Nothing => Ok(lock),
-        Contents::Remains => remove_remains(folder).map(|()| lock).map_err(io),
+        Contents::Remains => remove_leftovers(folder).map(|()| lock).map_err(io),
         Contents::Recording => Err(RecordError::Taken(folder.to_owned())),
         Contents::Other(name) => Err(RecordError::NotEmpty(folder.to_owned(), name)),
     }
@@ -42,7 +42,7 @@ pub(super) fn prepare(folder: &Path) -> Result<FolderLock, RecordError> {
 pub fn discard_empty(folder: &Path, created: bool) -> std::io::Result<()> {
     let is_ours = |manifest: Manifest| manifest.progress.pairs == 0;
     if !has_pairs(folder)? && Manifest::read(folder).is_ok_and(is_ours) {
-        remove_remains(folder)?;
+        remove_leftovers(folder)?;
     }
     if created && std::fs::read_dir(folder)?.next().is_none() {
         std::fs::remove_dir(folder)?;
@@ -103,7 +103,7 @@ fn is_running(folder: &Path, manifest: &Manifest) -> bool {
     manifest.progress.ending.is_none() && age.is_some_and(|age| age < RUNNING)
 }
 
-fn remove_remains(folder: &Path) -> std::io::Result<()> {
+fn remove_leftovers(folder: &Path) -> std::io::Result<()> {
     atomic_file::remove_fragments(folder)?;
     for name in [MANIFEST, THUMBNAIL] {
         match std::fs::remove_file(folder.join(name)) {

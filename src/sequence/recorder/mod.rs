@@ -7,6 +7,7 @@
 mod disk;
 mod error;
 mod folder;
+mod pairing;
 mod queue;
 mod settings;
 mod writer;
@@ -23,12 +24,12 @@ use crate::formats::folder_lock::FolderLock;
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
 use crossbeam_channel::{Sender, TrySendError, bounded};
+use pairing::Pairing;
 use queue::{Shared, Waiting};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use writer::Pairing;
 
 /// The recordings of this process that may be running.
 static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
@@ -38,11 +39,11 @@ fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
 }
 
 /// Ends all recordings of this process as interrupted ones, and waits until everything is written,
-/// but not longer than `patience`. For a program that ends at once.
-pub fn interrupt_all(patience: Duration) {
+/// but not longer than `timeout`. For a program that ends at once.
+pub fn interrupt_all(timeout: Duration) {
     let all: Vec<Arc<Shared>> = running().iter().filter_map(Weak::upgrade).collect();
     all.iter().for_each(|shared| shared.interrupt());
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     while all.iter().any(|shared| !shared.is_finished()) && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -129,13 +130,13 @@ impl Recorder {
             return self.shared.reject();
         };
         match queue.try_send(waiting) {
-            Ok(()) => self.shared.admitted(),
+            Ok(()) => self.shared.count_admitted(),
             Err(TrySendError::Full(rejected)) => {
-                rejected.settle();
+                rejected.finish();
                 self.shared.reject();
             }
             // The recording ended after it was checked above.
-            Err(TrySendError::Disconnected(unwanted)) => unwanted.settle(),
+            Err(TrySendError::Disconnected(unwanted)) => unwanted.finish(),
         }
     }
 

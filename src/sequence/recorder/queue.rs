@@ -124,7 +124,7 @@ impl Shared {
     }
 
     /// Counts an exposure as admitted once it is in the queue.
-    pub(super) fn admitted(&self) {
+    pub(super) fn count_admitted(&self) {
         self.admitted.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -259,7 +259,7 @@ impl Waiting {
     }
 
     /// Marks it as written, or as not part of the recording.
-    pub(super) fn settle(mut self) {
+    pub(super) fn finish(mut self) {
         self.settled = true;
     }
 }

@@ -45,7 +45,7 @@ impl ReplayOptions {
     ///
     /// # Errors
     /// One of them is given; the text names it.
-    pub(super) fn refuse_but(&self, used: &[&str]) -> Result<(), String> {
+    pub(super) fn refuse_all_but(&self, used: &[&str]) -> Result<(), String> {
         let given = [
             ("camera", self.camera.is_some()),
             ("exposure_us", self.exposure_us.is_some()),

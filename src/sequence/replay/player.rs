@@ -1,7 +1,7 @@
 //! Plays a tape at its recorded speed, with pause, steps, seeks and loops.
 
 use super::settings::LONGEST_PAUSE_US;
-use super::tape::timeline::{Due, Tape, TapeError};
+use super::tape::timeline::{ScheduledPacket, Tape, TapeError};
 use super::{Monitor, ReplaySettings, UNPACED};
 use crate::camera::{
     Control, ControlError, Device, DeviceError, FrameTiming, Identity, Packet, Value,
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// What is still sent while paused, and without waiting.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Rush {
+enum SendAhead {
     None,
     /// Up to the next frame.
     Frame,
@@ -28,14 +28,14 @@ pub(super) struct Player {
     monitor: Monitor,
     paused: bool,
     over: bool,
-    next: Option<Due>,
+    next: Option<ScheduledPacket>,
     /// A time point, and the recording's time at it.
     timing: Option<(Instant, i64)>,
     /// The frame that was sent last, or requested since.
     frame: Option<usize>,
     /// Epoch and end of the events that were sent, in the camera's clock.
     events_until: Option<(u32, i64)>,
-    rush: Rush,
+    send_ahead: SendAhead,
     /// The recording should have frames, and none was sent yet.
     awaits_frame: bool,
 }
@@ -61,7 +61,7 @@ impl Player {
             timing: None,
             frame: None,
             events_until: None,
-            rush: Rush::None,
+            send_ahead: SendAhead::None,
             awaits_frame: frames,
         };
         player.update_monitor();
@@ -90,7 +90,7 @@ impl Player {
         DeviceError::Unusable(format!("{}: {e}", self.path))
     }
 
-    fn next(&mut self) -> Result<Option<Due>, DeviceError> {
+    fn next(&mut self) -> Result<Option<ScheduledPacket>, DeviceError> {
         if let Some(held) = self.next.take() {
             return Ok(Some(held));
         }
@@ -99,7 +99,7 @@ impl Player {
 
     /// Time until `t_us` of the recording is due.
     fn wait(&mut self, t_us: i64) -> Duration {
-        if self.settings.speed >= UNPACED || self.rush != Rush::None {
+        if self.settings.speed >= UNPACED || self.send_ahead != SendAhead::None {
             return Duration::ZERO;
         }
         let (since, from_us) = *self.timing.get_or_insert((Instant::now(), t_us));
@@ -115,9 +115,9 @@ impl Player {
 
     /// Seeks to a frame, which is sent at once, even while paused.
     fn seek(&mut self, frame: usize) -> Result<(), DeviceError> {
-        self.tape.go(frame).map_err(|e| self.unusable(e))?;
+        self.tape.seek(frame).map_err(|e| self.unusable(e))?;
         (self.next, self.timing, self.over) = (None, None, false);
-        (self.rush, self.frame) = (Rush::Frame, Some(frame));
+        (self.send_ahead, self.frame) = (SendAhead::Frame, Some(frame));
         self.events_until = None;
         Ok(())
     }
@@ -139,30 +139,31 @@ impl Player {
         if to == here {
             return Ok(());
         }
-        if to == here + 1 && self.rush == Rush::None && !self.over {
+        if to == here + 1 && self.send_ahead == SendAhead::None && !self.over {
             // The next frame anyway: playback continues without a seek.
-            self.rush = Rush::Frame;
+            self.send_ahead = SendAhead::Frame;
             return Ok(());
         }
         self.seek(usize::try_from(to).unwrap_or(0))
     }
 
     /// Updates what remains to be sent after a packet.
-    fn update_rush(&mut self, packet: &Packet) {
+    fn update_send_ahead(&mut self, packet: &Packet) {
         match packet {
             Packet::Events(p) => {
                 let before = self.events_until.filter(|(epoch, _)| *epoch == p.epoch);
                 let until_us = before.map_or(p.until.us(), |(_, us)| us.max(p.until.us()));
                 self.events_until = Some((p.epoch, until_us));
-                if matches!(self.rush, Rush::Events(us) if until_us >= us) {
-                    self.rush = Rush::None;
+                if matches!(self.send_ahead, SendAhead::Events(us) if until_us >= us) {
+                    self.send_ahead = SendAhead::None;
                 }
             }
-            Packet::Frame(f) if self.rush == Rush::Frame => {
+            Packet::Frame(f) if self.send_ahead == SendAhead::Frame => {
                 let FrameTiming::Events { end, .. } = f.span else { return };
                 let until = self.events_until.filter(|(epoch, _)| *epoch == f.epoch);
                 let complete = until.is_some_and(|(_, us)| us >= end.us());
-                self.rush = if complete { Rush::None } else { Rush::Events(end.us()) };
+                self.send_ahead =
+                    if complete { SendAhead::None } else { SendAhead::Events(end.us()) };
             }
             Packet::Frame(_) => {}
         }
@@ -226,7 +227,7 @@ impl Device for Player {
     fn poll(&mut self, timeout: Duration, out: &mut Vec<Packet>) -> Result<(), DeviceError> {
         let started = Instant::now();
         while started.elapsed() < timeout {
-            let held = self.paused && self.rush == Rush::None;
+            let held = self.paused && self.send_ahead == SendAhead::None;
             if held || (self.over && !self.settings.looped) {
                 if self.over && self.settings.end {
                     return Err(DeviceError::Ended);
@@ -235,10 +236,10 @@ impl Device for Player {
                 return Ok(());
             }
             if self.over {
-                let rush = self.rush;
+                let send_ahead = self.send_ahead;
                 self.seek(0)?;
                 // A restart of the loop is no seek: it is played at the normal speed.
-                self.rush = if self.paused { rush } else { Rush::None };
+                self.send_ahead = if self.paused { send_ahead } else { SendAhead::None };
                 self.frame = None;
             }
             let Some(due) = self.next()? else {
@@ -248,8 +249,8 @@ impl Device for Player {
                     return Err(self.no_frame());
                 }
                 // Nothing can complete the frame any more.
-                if let Rush::Events(_) = self.rush {
-                    self.rush = Rush::None;
+                if let SendAhead::Events(_) = self.send_ahead {
+                    self.send_ahead = SendAhead::None;
                 }
                 if self.tape.timeline().starts_us.is_empty() && self.settings.looped {
                     // Without this sleep, a loop without frames would never pause.
@@ -265,9 +266,9 @@ impl Device for Player {
                 return Ok(());
             }
             std::thread::sleep(wait);
-            let rush = self.rush;
-            self.update_rush(&due.packet);
-            if rush != Rush::None && self.rush == Rush::None {
+            let send_ahead = self.send_ahead;
+            self.update_send_ahead(&due.packet);
+            if send_ahead != SendAhead::None && self.send_ahead == SendAhead::None {
                 self.timing = None;
             }
             if due.frame.is_some() {

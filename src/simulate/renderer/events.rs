@@ -2,8 +2,8 @@
 //! sensor's resolution.
 
 use super::Interval;
-use super::plan::{Grain, Plan, WHOLE};
-use super::raster::{self, DARK, Sight, Span};
+use super::plan::{Plan, PlanSettings, WHOLE};
+use super::raster::{self, DARK, LayerView, Span};
 use super::texels::{Luma, Texels, UNIT};
 use crate::event::Event;
 use crate::image::Size;
@@ -22,9 +22,9 @@ const STEP_PX: f64 = 1.0;
 
 /// A time range that the sensor advances by, on its own clock and the scene's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed {
+pub(crate) struct Elapsed {
     pub(crate) until_us: f64,
-    pub(crate) stretch: Interval,
+    pub(crate) interval: Interval,
 }
 
 /// Renders a scene for an event sensor.
@@ -50,11 +50,11 @@ impl EventView {
     }
 
     /// The tile size and time steps to draw the samples with.
-    pub(crate) fn grain(&self) -> Grain {
+    pub(crate) fn settings(&self) -> PlanSettings {
         let fine = self.fine;
         let tile = Size::new(TILE.width * fine, TILE.height * fine);
         let step_px = STEP_PX * fine as f64;
-        Grain { size: self.grid(), tile, step_px, step_texels: f64::INFINITY, least: 1 }
+        PlanSettings { size: self.grid(), tile, step_px, step_texels: f64::INFINITY, least: 1 }
     }
 
     /// The light on the sensor at time `t_s`, in seconds.
@@ -69,13 +69,13 @@ impl EventView {
     pub(crate) fn pass(
         &self,
         scene: &Scene,
-        passed: Passed,
+        elapsed: Elapsed,
         sensor: &mut EventSensor,
         events: &mut Vec<Event>,
     ) -> Result<(), PushError> {
-        let plan = Plan::new(scene, passed.stretch, self.grain());
+        let plan = Plan::new(scene, elapsed.interval, self.settings());
         let views = plan.views(scene, &self.textures, self.grid());
-        sensor.pass(passed.until_us, TILE.height, events, |band| {
+        sensor.pass(elapsed.until_us, TILE.height, events, |band| {
             for column in 0..self.sensor.width.div_ceil(TILE.width) {
                 self.tile(scene.gain, &views, &plan, column, band);
             }
@@ -86,7 +86,7 @@ impl EventView {
     fn tile(
         &self,
         gain: f32,
-        views: &[Vec<Sight<'_, Luma>>],
+        views: &[Vec<LayerView<'_, Luma>>],
         plan: &Plan,
         column: usize,
         band: &mut Band<'_>,

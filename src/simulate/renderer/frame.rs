@@ -1,8 +1,8 @@
 //! Renders the frame of an exposure: light summed at full resolution, in colour, then read out.
 
 use super::Interval;
-use super::plan::{Grain, Plan, WHOLE};
-use super::raster::{self, DARK, Sight, Span};
+use super::plan::{Plan, PlanSettings, WHOLE};
+use super::raster::{self, DARK, LayerView, Span};
 use super::texels::{Colour, Texels, UNIT};
 use crate::image::{ImageU8, Size};
 use crate::simulate::exposure::ReadOut;
@@ -41,20 +41,20 @@ impl FrameSweep {
     }
 
     /// An even number of steps, so that the middle of the exposure is one of the sampling times.
-    pub(crate) fn grain(size: Size) -> Grain {
-        Grain { size, tile: TILE, step_px: STEP_PX, step_texels: STEP_TEXELS, least: 2 }
+    pub(crate) fn settings(size: Size) -> PlanSettings {
+        PlanSettings { size, tile: TILE, step_px: STEP_PX, step_texels: STEP_TEXELS, least: 2 }
     }
 
-    /// Frame `number`, exposed during `stretch`, and the sharp image at the middle of it.
+    /// Frame `number`, exposed during `interval`, and the sharp image at the middle of it.
     pub(crate) fn expose(
         &self,
         scene: &Scene,
-        stretch: Interval,
+        interval: Interval,
         number: u64,
     ) -> (ImageU8, ImageU8) {
         let size = self.size;
-        let grain = Self::grain(size);
-        let plan = Plan::new(scene, stretch, grain);
+        let settings = Self::settings(size);
+        let plan = Plan::new(scene, interval, settings);
         let views = plan.views(scene, &self.textures, size);
         let (mut frame, mut truth) =
             (ImageU8::filled(true, size, 0), ImageU8::filled(true, size, 0));
@@ -86,7 +86,7 @@ fn bands(data: &mut [u8], size: Size) -> impl IndexedParallelIterator<Item = Pla
 struct Band<'a> {
     sweep: &'a FrameSweep,
     scene: &'a Scene,
-    views: &'a [Vec<Sight<'a, Colour>>],
+    views: &'a [Vec<LayerView<'a, Colour>>],
     row: usize,
     /// Mean light: rows of blue, then green, then red.
     light: &'a mut [f32],

@@ -7,7 +7,7 @@ mod plan;
 mod raster;
 mod texels;
 
-pub(super) use events::{EventView, Passed};
+pub(super) use events::{Elapsed, EventView};
 pub(super) use frame::FrameSweep;
 pub(super) use plan::Interval;
 
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
     use crate::image::Size;
     use crate::simulate::motion::{CameraMotion, Motion, PlaneMotion};
-    use crate::simulate::renderer::plan::{Grain, Plan, WHOLE};
+    use crate::simulate::renderer::plan::{Plan, PlanSettings, WHOLE};
     use crate::simulate::{
         CameraSettings, EventSensor, Layer, LightImage, Scene, SensorSettings, Shutter, Texture,
         Transfer, demo_scene,
@@ -31,7 +31,7 @@ mod tests {
 
     /// The plan of a frame's tiles.
     fn frame_plan(scene: &Scene, size: Size) -> Plan {
-        Plan::new(scene, OPEN, FrameSweep::grain(size))
+        Plan::new(scene, OPEN, FrameSweep::settings(size))
     }
 
     #[test]
@@ -171,8 +171,8 @@ mod tests {
         let mut pushes = passes.clone();
         let first = view.at(&scene, OPEN.from_s);
         passes.push(0.0, &first, &mut passing).unwrap();
-        let passed = Passed { until_us: 40_000.0, stretch: OPEN };
-        view.pass(&scene, passed, &mut passes, &mut passing).unwrap();
+        let elapsed = Elapsed { until_us: 40_000.0, interval: OPEN };
+        view.pass(&scene, elapsed, &mut passes, &mut passing).unwrap();
         for k in 0..=WHOLE {
             let t_us = 40_000.0 * k as f64 / WHOLE as f64;
             pushes.push(t_us, &view.at(&scene, time(k)), &mut shown).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         assert!(passing.iter().all(|e| (0..=40_000).contains(&e.t_us)));
         // At every time at which a tile was drawn, both sensors have seen the same light there. A
         // sensor that saw a peak in between may be one threshold ahead; few pixels are.
-        let plan = Plan::new(&scene, OPEN, view.grain());
+        let plan = Plan::new(&scene, OPEN, view.settings());
         let (mut compared, mut off) = (0, 0);
         for k in 1..=WHOLE {
             let until_us = (40_000 * k / WHOLE) as i64;
@@ -210,7 +210,7 @@ mod tests {
         // a step is 10 ms long; on average at most a tenth of that remains.
         let mean_off_us = later(&passing) - later(&shown);
         assert!(mean_off_us.abs() < 1_000.0, "events are {mean_off_us} us off on average");
-        let back = Passed { until_us: 40_000.0, stretch: OPEN };
+        let back = Elapsed { until_us: 40_000.0, interval: OPEN };
         assert!(view.pass(&scene, back, &mut passes, &mut passing).is_err());
     }
 
@@ -218,12 +218,12 @@ mod tests {
     fn fast_tiles_get_more_sampling_times() {
         let size = Size::new(1152, 768);
         let still = Interval { until_s: OPEN.from_s, ..OPEN };
-        let grain: Grain = FrameSweep::grain(size);
-        let all = |scene: &Scene, stretch| {
-            let plan = Plan::new(scene, stretch, grain);
-            let rows = (0..size.height).step_by(grain.tile.height);
-            let tiles =
-                rows.flat_map(|y| (0..size.width).step_by(grain.tile.width).map(move |x| (x, y)));
+        let settings: PlanSettings = FrameSweep::settings(size);
+        let all = |scene: &Scene, interval| {
+            let plan = Plan::new(scene, interval, settings);
+            let rows = (0..size.height).step_by(settings.tile.height);
+            let tiles = rows
+                .flat_map(|y| (0..size.width).step_by(settings.tile.width).map(move |x| (x, y)));
             tiles.map(|(x, y)| plan.moments(x, y).0).collect::<Vec<_>>()
         };
         let mut scene = demo_scene(3);

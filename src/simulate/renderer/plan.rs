@@ -4,7 +4,7 @@
 
 use super::super::Scene;
 use super::super::scene::Matrix;
-use super::raster::Sight;
+use super::raster::LayerView;
 use super::texels::Texels;
 use crate::image::Size;
 use rayon::prelude::*;
@@ -34,7 +34,7 @@ impl Interval {
 
 /// Tile size and step sizes of a plan.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Grain {
+pub(crate) struct PlanSettings {
     /// Size of the image.
     pub(crate) size: Size,
     /// Size of a tile; those at the right and bottom edge may be smaller.
@@ -49,17 +49,17 @@ pub(crate) struct Grain {
 
 /// The number of steps of every tile.
 pub(crate) struct Plan {
-    stretch: Interval,
+    interval: Interval,
     tile: Size,
     columns: usize,
     parts: Vec<usize>,
 }
 
 impl Plan {
-    pub(crate) fn new(scene: &Scene, stretch: Interval, grain: Grain) -> Self {
-        let Grain { size, tile, least, .. } = grain;
+    pub(crate) fn new(scene: &Scene, interval: Interval, settings: PlanSettings) -> Self {
+        let PlanSettings { size, tile, least, .. } = settings;
         let paths: Vec<Path> =
-            scene.layers.iter().map(|l| Path::new(scene, l, stretch, grain)).collect();
+            scene.layers.iter().map(|l| Path::new(scene, l, interval, settings)).collect();
         let columns = size.width.div_ceil(tile.width);
         let rows = size.height.div_ceil(tile.height);
         let parts = (0..columns * rows).into_par_iter().with_min_len(64).map(|i| {
@@ -70,7 +70,7 @@ impl Plan {
             let wanted = allowed.clone().find(|n| steps <= *n as f64);
             wanted.or(allowed.next_back()).unwrap_or(least)
         });
-        Self { stretch, tile, columns, parts: parts.collect() }
+        Self { interval, tile, columns, parts: parts.collect() }
     }
 
     /// Sampling times of the tile that contains pixel (`x`, `y`), from 0 to [`WHOLE`], and the
@@ -91,7 +91,7 @@ impl Plan {
         scene: &Scene,
         textures: &'a [Vec<Texels<L>>],
         size: Size,
-    ) -> Vec<Vec<Sight<'a, L>>> {
+    ) -> Vec<Vec<LayerView<'a, L>>> {
         let mut wanted = [false; WHOLE + 1];
         for parts in &self.parts {
             (0..=*parts).for_each(|k| wanted[k * (WHOLE / parts)] = true);
@@ -99,8 +99,8 @@ impl Plan {
         let seen = |k: usize| {
             let layers = scene.layers.iter().zip(textures);
             let views = layers.filter_map(|(layer, levels)| {
-                let place = scene.place(layer, self.stretch.at(k), size)?;
-                Some(Sight { texels: levels.get(place.level)?, place })
+                let place = scene.place(layer, self.interval.at(k), size)?;
+                Some(LayerView { texels: levels.get(place.level)?, place })
             });
             views.collect()
         };
@@ -121,10 +121,15 @@ struct Path {
 }
 
 impl Path {
-    fn new(scene: &Scene, layer: &super::super::Layer, stretch: Interval, grain: Grain) -> Self {
-        let size = grain.size;
+    fn new(
+        scene: &Scene,
+        layer: &super::super::Layer,
+        interval: Interval,
+        settings: PlanSettings,
+    ) -> Self {
+        let size = settings.size;
         let looks: [Matrix; MOTION_SAMPLES] = std::array::from_fn(|i| {
-            scene.matrix(layer, stretch.at(i * WHOLE / (MOTION_SAMPLES - 1)), size)
+            scene.matrix(layer, interval.at(i * WHOLE / (MOTION_SAMPLES - 1)), size)
         });
         let middle = looks[MOTION_SAMPLES / 2];
         let inverses: Option<Vec<Matrix>> = looks.iter().map(Matrix::inverse).collect();
@@ -139,11 +144,11 @@ impl Path {
             };
             looks.iter().filter_map(touched).reduce(union).unwrap_or_default()
         };
-        let place = scene.place(layer, stretch.at(WHOLE / 2), size);
+        let place = scene.place(layer, interval.at(WHOLE / 2), size);
         // Foreground layers have edges, but no fine repeating pattern.
         let texels =
             place.filter(|place| place.endless).map_or(0.0, |place| place.texels_per_px(size));
-        let step_px = grain.step_px.min(grain.step_texels / texels);
+        let step_px = settings.step_px.min(settings.step_texels / texels);
         Self { from_middle, bounds, step_px }
     }
 

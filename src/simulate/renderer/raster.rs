@@ -1,7 +1,7 @@
 //! Draws a scene in blocks. Hidden layers are skipped; a layer with nothing in front of it is added
 //! directly to the sum.
 
-use super::texels::{Cover, Layout, Point, Sample, Texels, UNIT};
+use super::texels::{Coverage, Layout, Point, Sample, Texels, UNIT};
 use crate::simulate::scene::{Place, SPAN};
 use wide::{f32x4, f64x2, i32x4};
 
@@ -12,7 +12,7 @@ pub(super) type Span = [i32x4; SPAN];
 pub(super) const DARK: Span = [i32x4::ZERO; SPAN];
 
 /// A layer as it is seen at one time.
-pub(super) struct Sight<'a, L> {
+pub(super) struct LayerView<'a, L> {
     pub(super) place: Place,
     pub(super) texels: &'a Texels<L>,
 }
@@ -20,18 +20,18 @@ pub(super) struct Sight<'a, L> {
 /// Adds the light of the rows of a block that starts at pixel (`x`, `y`), at most [`SPAN`] of them,
 /// divided by two to the power of `halvings`. Layers are in order from far to near.
 pub(super) fn add<L: Layout>(
-    sights: &[Sight<'_, L>],
+    views: &[LayerView<'_, L>],
     (x, y): (usize, usize),
     halvings: u32,
     rows: &mut [Span],
 ) {
     // The farthest visible layer, and whether nothing is in front of it.
     let (mut far, mut bare) = (None, true);
-    for (n, sight) in sights.iter().enumerate().rev() {
-        match sight.cover((x, y), rows.len()) {
-            (Cover::None, _) => {}
-            (Cover::Part, _) => bare = false,
-            (Cover::All, patch) => {
+    for (n, view) in views.iter().enumerate().rev() {
+        match view.cover((x, y), rows.len()) {
+            (Coverage::None, _) => {}
+            (Coverage::Part, _) => bare = false,
+            (Coverage::All, patch) => {
                 far = Some((n, patch));
                 break;
             }
@@ -41,7 +41,7 @@ pub(super) fn add<L: Layout>(
         Some((n, patch)) if bare => {
             for (row, sum) in rows.iter_mut().enumerate() {
                 let put = |i: usize, sample: Sample| sum[i] += sample.light(halvings);
-                sights[n].row((x, y), row, patch, put);
+                views[n].row((x, y), row, patch, put);
             }
         }
         far => {
@@ -49,13 +49,13 @@ pub(super) fn add<L: Layout>(
             if let Some((n, patch)) = far {
                 for (row, light) in light[..rows.len()].iter_mut().enumerate() {
                     let put = |i: usize, sample: Sample| light[i] = sample.light(0).round_float();
-                    sights[n].row((x, y), row, patch, put);
+                    views[n].row((x, y), row, patch, put);
                 }
             }
-            for sight in &sights[far.map_or(0, |(n, _)| n + 1)..] {
-                let (Cover::Part, patch) = sight.cover((x, y), rows.len()) else { continue };
+            for view in &views[far.map_or(0, |(n, _)| n + 1)..] {
+                let (Coverage::Part, patch) = view.cover((x, y), rows.len()) else { continue };
                 for (row, light) in light[..rows.len()].iter_mut().enumerate() {
-                    sight.over(row, patch, light);
+                    view.over(row, patch, light);
                 }
             }
             for (sum, light) in rows.as_flattened_mut().iter_mut().zip(light.as_flattened()) {
@@ -88,19 +88,19 @@ fn step(start: Point, end: Point) -> Point {
     Point { x: part(start.x, end.x), y: part(start.y, end.y) }
 }
 
-impl<L: Layout> Sight<'_, L> {
+impl<L: Layout> LayerView<'_, L> {
     /// How much the layer covers of the block at (`x`, `y`), and its coordinates if it covers some.
     #[inline(always)]
-    fn cover(&self, (x, y): (usize, usize), rows: usize) -> (Cover, Patch) {
+    fn cover(&self, (x, y): (usize, usize), rows: usize) -> (Coverage, Patch) {
         let [left, top, right, bottom] = self.place.bounds;
         if y + rows <= top || y >= bottom || x >= right || x + SPAN <= left {
-            return (Cover::None, Patch([Point { x: 0, y: 0 }; 4]));
+            return (Coverage::None, Patch([Point { x: 0, y: 0 }; 4]));
         }
         let (above, below) = (self.place.line(y), self.place.line(y + SPAN));
         let corners = [above.at(x), above.at(x + SPAN), below.at(x), below.at(x + SPAN)];
         let patch = Patch(corners.map(|place| self.texels.point(place)));
         match self.place.endless {
-            true => (Cover::All, patch),
+            true => (Coverage::All, patch),
             false => (self.texels.cover(patch.0), patch),
         }
     }
@@ -133,7 +133,7 @@ impl<L: Layout> Sight<'_, L> {
     #[inline(always)]
     fn over(&self, row: usize, patch: Patch, light: &mut [f32x4; SPAN]) {
         let (start, end) = patch.ends(row);
-        if self.texels.cover([start, end]) == Cover::None {
+        if self.texels.cover([start, end]) == Coverage::None {
             return;
         }
         self.texels.span(start, step(start, end), |i, sample| {

@@ -21,7 +21,7 @@ const BLOCK: usize = 16;
 
 /// How much of a block a layer covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cover {
+pub(super) enum Coverage {
     None,
     Part,
     All,
@@ -97,7 +97,7 @@ pub(super) struct Texels<L> {
     height: usize,
     texels: Vec<i16x8>,
     /// Coverage of every block; empty for a mirrored texture.
-    blocks: Vec<Cover>,
+    blocks: Vec<Coverage>,
     layout: std::marker::PhantomData<L>,
 }
 
@@ -133,9 +133,9 @@ impl<L: Layout> Texels<L> {
                 .map(|(x, y)| at(x, y)[3])
                 .fold((i16::MAX, 0), |(least, most), a| (least.min(a), most.max(a)));
             match (least, most) {
-                (_, 0) => Cover::None,
-                (i16::MAX, _) => Cover::All,
-                _ => Cover::Part,
+                (_, 0) => Coverage::None,
+                (i16::MAX, _) => Coverage::All,
+                _ => Coverage::Part,
             }
         };
         let count = width.div_ceil(BLOCK) * height.div_ceil(BLOCK);
@@ -180,7 +180,7 @@ impl<L: Layout> Texels<L> {
 
     /// How much a texture that ends covers of the region between some points.
     #[inline(always)]
-    pub(super) fn cover<const N: usize>(&self, points: [Point; N]) -> Cover {
+    pub(super) fn cover<const N: usize>(&self, points: [Point; N]) -> Coverage {
         let range = |pick: fn(&Point) -> i32| {
             let values = points.each_ref().map(pick);
             (
@@ -191,7 +191,7 @@ impl<L: Layout> Texels<L> {
         let ((left, right), (top, below)) = (range(|p| p.x), range(|p| p.y));
         let clear = |(a, b): (i32, i32), n: usize| b < 0 || (a >> 16) >= n as i32;
         if clear((left, right), self.width) || clear((top, below), self.height) {
-            return Cover::None;
+            return Coverage::None;
         }
         // Points outside the texture are clamped to blocks that include the transparent rim.
         let block = |v: i32, n: usize| ((v >> 16).clamp(0, n as i32 - 1)) as usize / BLOCK;
@@ -201,7 +201,7 @@ impl<L: Layout> Texels<L> {
         let first = self.blocks[top * columns + left];
         let same = (top..=below)
             .all(|y| self.blocks[y * columns..][left..=right].iter().all(|b| *b == first));
-        if same { first } else { Cover::Part }
+        if same { first } else { Coverage::Part }
     }
 
     /// Whether the texture holds all points of a span.

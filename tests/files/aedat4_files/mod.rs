@@ -14,19 +14,14 @@ mod geometry;
 mod streams;
 
 use crate::aedat4::{Frame, Stream, Writer, stream};
+use crate::playback::{self, ONCE};
 use gem_live::camera::split::StreamKind;
-use gem_live::camera::{
-    CameraStream, DeviceSelector, DropCause, DropUnit, Drops, FrameTiming, Packet, Status,
-    StreamSettings,
-};
+use gem_live::camera::{DropCause, DropUnit, Drops, Status};
 use gem_live::event::Event;
 use gem_live::image::Size;
-use gem_live::rig::sync::{SyncBuffer, SyncSettings, SyncedExposure, TimedFrame};
-use gem_live::sequence::replay::{Replay, ReplayOptions, ReplaySettings, UNPACED};
-use gem_live::time::Timestamp;
+use gem_live::rig::sync::{SyncSettings, SyncedExposure};
+use gem_live::sequence::replay::{Replay, ReplayOptions};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 const SENSOR: Size = Size::new(48, 32);
 /// A time as cameras state it: microseconds since 1970.
@@ -102,44 +97,11 @@ impl Played {
 fn play_as(path: &Path, options: &str, needed: Option<StreamKind>) -> Played {
     let argument = format!("x{options}");
     let (_, options) = ReplayOptions::split(argument.as_ref()).unwrap();
-    let settings = ReplaySettings { looped: false, speed: UNPACED, end: true };
-    let replay = Replay::new(path, settings).with_options(options).only(needed);
+    let replay = Replay::new(path, ONCE).with_options(options).only(needed);
     let monitor = replay.monitor();
-    let lossless = StreamSettings { lossless: true, ..StreamSettings::default() };
-    let source = CameraStream::start(
-        "replay",
-        Arc::new(replay),
-        DeviceSelector::default(),
-        lossless,
-        Drops::default(),
-    );
-    let source = source.unwrap();
-    let settings = SyncSettings { max_wait_us: None, patience_us: 0, ..SyncSettings::default() };
-    let mut buffer = SyncBuffer::new(settings, source.drops.clone());
-    let mut exposures = Vec::new();
-    let started = Instant::now();
-    loop {
-        assert!(started.elapsed() < Duration::from_secs(60));
-        match source.packets.recv_timeout(Duration::from_millis(20)) {
-            Ok(Packet::Events(p)) => buffer.push_events(p),
-            Ok(Packet::Frame(f)) => {
-                let FrameTiming::Events { start, end } = f.span else { panic!() };
-                buffer.push_frame(TimedFrame {
-                    epoch: f.epoch,
-                    sequence: f.sequence,
-                    start,
-                    end,
-                    arrived: f.arrived,
-                    picture: f.picture,
-                    truth: f.truth,
-                });
-            }
-            Err(_) if source.is_finished() && source.packets.is_empty() => break,
-            Err(_) => {}
-        }
-        exposures.extend(std::iter::from_fn(|| buffer.pop(Timestamp::now())));
-    }
-    exposures.extend(buffer.finish());
+    let source = playback::stream(replay, Drops::default());
+    let settings = SyncSettings { patience_us: 0, ..SyncSettings::default() };
+    let exposures = playback::exposures(&source, settings);
     let (mut failure, mut title) = (None, String::new());
     while let Ok(status) = source.status.try_recv() {
         match status {

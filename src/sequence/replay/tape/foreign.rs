@@ -1,6 +1,6 @@
 //! Playback of recordings of foreign formats, as far as their exposure times are in the recording.
 
-use super::timeline::{Due, Tape, TapeError, Timeline};
+use super::timeline::{ScheduledPacket, Tape, TapeError, Timeline};
 use crate::camera::{
     DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
 };
@@ -40,7 +40,7 @@ pub(super) struct Foreign {
     /// End of the events that were sent.
     until_us: Option<i64>,
     /// The frame whose events were sent, in its packet.
-    waiting: Option<Due>,
+    waiting: Option<ScheduledPacket>,
     wanted: DeviceSelector,
     drops: Drops,
     epoch: u32,
@@ -55,7 +55,7 @@ impl Foreign {
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
-        options.refuse_but(&["exposure_us", "sensor"]).map_err(TapeError::Refused)?;
+        options.refuse_all_but(&["exposure_us", "sensor"]).map_err(TapeError::Refused)?;
         let stated = ImportOptions {
             exposure: options.exposure_us.map(FrameExposure::Us),
             sensor: options.sensor,
@@ -108,7 +108,7 @@ impl Tape for Foreign {
         &self.timeline
     }
 
-    fn next(&mut self) -> Result<Option<Due>, TapeError> {
+    fn next(&mut self) -> Result<Option<ScheduledPacket>, TapeError> {
         if let Some(frame) = self.waiting.take() {
             return Ok(Some(frame));
         }
@@ -146,7 +146,8 @@ impl Tape for Foreign {
             let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
             let arrived = Timestamp::now();
             let frame = FramePacket { epoch, sequence, span, arrived, picture, truth: None };
-            self.waiting = Some(Due { at_us, frame: Some(number), packet: Packet::Frame(frame) });
+            self.waiting =
+                Some(ScheduledPacket { at_us, frame: Some(number), packet: Packet::Frame(frame) });
             let (edges, sensor, arrived) = (Vec::new(), self.recording.sensor(), Timestamp::now());
             let events = events.into_iter().collect();
             let packet = Packet::Events(EventPacket {
@@ -159,11 +160,11 @@ impl Tape for Foreign {
                 sensor,
                 lost_since: None,
             });
-            return Ok(Some(Due { at_us, frame: None, packet }));
+            return Ok(Some(ScheduledPacket { at_us, frame: None, packet }));
         }
     }
 
-    fn go(&mut self, frame: usize) -> Result<(), TapeError> {
+    fn seek(&mut self, frame: usize) -> Result<(), TapeError> {
         (self.at, self.until_us, self.waiting) = (frame, None, None);
         self.epoch = self.wanted.next_epoch();
         Ok(())

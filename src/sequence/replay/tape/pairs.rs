@@ -1,6 +1,6 @@
 //! Playback of folders of MS-RBD pairs.
 
-use super::timeline::{Due, Tape, TapeError, Timeline};
+use super::timeline::{ScheduledPacket, Tape, TapeError, Timeline};
 use crate::camera::{
     DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
 };
@@ -37,7 +37,7 @@ pub(super) struct Pairs {
     at: usize,
     /// Skip the first frame of the next file.
     second_only: bool,
-    ready: VecDeque<Due>,
+    ready: VecDeque<ScheduledPacket>,
     wanted: DeviceSelector,
     drops: Drops,
     epoch: Option<u32>,
@@ -197,7 +197,11 @@ impl Pairs {
             sensor,
             lost_since: None,
         });
-        self.ready.push_back(Due { at_us: until.saturating_add(shift_us), frame: None, packet });
+        self.ready.push_back(ScheduledPacket {
+            at_us: until.saturating_add(shift_us),
+            frame: None,
+            packet,
+        });
     }
 
     fn frame(
@@ -214,7 +218,7 @@ impl Pairs {
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
         let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
-        self.ready.push_back(Due {
+        self.ready.push_back(ScheduledPacket {
             at_us: end.saturating_add(shift_us),
             frame: Some(number),
             packet,
@@ -236,7 +240,7 @@ impl Tape for Pairs {
         &self.timeline
     }
 
-    fn next(&mut self) -> Result<Option<Due>, TapeError> {
+    fn next(&mut self) -> Result<Option<ScheduledPacket>, TapeError> {
         while self.ready.is_empty() {
             let at = self.at;
             let Some(Entry { path, .. }) = self.entries.get(at) else { return Ok(None) };
@@ -254,7 +258,7 @@ impl Tape for Pairs {
         Ok(self.ready.pop_front())
     }
 
-    fn go(&mut self, frame: usize) -> Result<(), TapeError> {
+    fn seek(&mut self, frame: usize) -> Result<(), TapeError> {
         let after = self.entries.partition_point(|e| e.first_frame <= frame);
         self.at = after.saturating_sub(1);
         // A shared frame is also the first frame of the next file, which is used.

@@ -51,7 +51,7 @@ impl Timeline {
 
 /// A packet, and when it is due.
 #[derive(Debug)]
-pub(crate) struct Due {
+pub(crate) struct ScheduledPacket {
     /// Time in the recording, in microseconds.
     pub(crate) at_us: i64,
     /// Index of the frame on the timeline, if the packet is a frame.
@@ -64,11 +64,11 @@ pub(crate) trait Tape: Send {
     fn timeline(&self) -> &Timeline;
 
     /// The next packet; `None` at the end.
-    fn next(&mut self) -> Result<Option<Due>, TapeError>;
+    fn next(&mut self) -> Result<Option<ScheduledPacket>, TapeError>;
 
     /// Seeks to a frame: it is the next frame to be returned, with all of its events before or
     /// after it, in a new clock epoch.
-    fn go(&mut self, frame: usize) -> Result<(), TapeError>;
+    fn seek(&mut self, frame: usize) -> Result<(), TapeError>;
 
     /// The camera that is played, if the recording names several.
     fn camera(&self) -> Option<&str> {

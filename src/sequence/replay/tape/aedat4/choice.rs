@@ -131,7 +131,9 @@ pub(super) fn named<'a>(cameras: &'a [Camera], name: &str) -> Result<&'a Camera,
     match found.as_slice() {
         [only] => Ok(only),
         [] => Err(format!("it has no camera named {name}, only {}", joined(&names))),
-        several => Err(format!("{name} names {} of its cameras {}", several.len(), joined(&names))),
+        several => {
+            Err(format!("{name} matches {} of its cameras: {}", several.len(), joined(&names)))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::segments::STEP_BACK_US;
 use crate::camera::{DropCause, DropUnit, EventPacket, Packet};
 use crate::event::{Event, EventBuffer};
 use crate::formats::aedat4::Part;
-use crate::sequence::replay::tape::timeline::{Due, TapeError};
+use crate::sequence::replay::tape::timeline::{ScheduledPacket, TapeError};
 use crate::time::Timestamp;
 
 impl Recording {
@@ -28,7 +28,7 @@ impl Recording {
             lost_since: self.late_since_us.take().map(Timestamp::from_us),
         });
         let at_us = self.plan.time_us(self.segment, until);
-        self.ready.push_back(Due { at_us, frame: None, packet });
+        self.ready.push_back(ScheduledPacket { at_us, frame: None, packet });
     }
 
     /// Passes on the events of the last microsecond, which the joiner holds back.

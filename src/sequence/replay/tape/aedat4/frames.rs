@@ -1,11 +1,11 @@
 //! Frames of a file as packets.
 
 use super::Recording;
-use super::geometry::{Placed, Unusable};
-use super::plan::{EVENT_MARGIN_US, Step, What};
+use super::geometry::{PlacedFrame, Unusable};
+use super::plan::{Content, EVENT_MARGIN_US, Step};
 use crate::camera::{DropCause, DropUnit, FramePacket, FrameTiming, Packet};
 use crate::formats::aedat4::{Aedat4Frame, Part, SampleType, White};
-use crate::sequence::replay::tape::timeline::{Due, TapeError};
+use crate::sequence::replay::tape::timeline::{ScheduledPacket, TapeError};
 use crate::time::Timestamp;
 
 impl Recording {
@@ -18,17 +18,17 @@ impl Recording {
             self.count(DropCause::Malformed, DropUnit::Frames, 1);
             return Ok(true);
         };
-        let Placed { region, exposure_us: (start, end) } = match self.setup.grids.place(&frame.head)
-        {
-            Ok(placed) => placed,
-            // No frame of the camera.
-            Err(Unusable::Source(_)) => return Ok(true),
-            Err(why) => {
-                self.count(DropCause::Malformed, DropUnit::Frames, 1);
-                self.warn(format!("some frames cannot be used: {why}"));
-                return Ok(true);
-            }
-        };
+        let PlacedFrame { region, exposure_us: (start, end) } =
+            match self.setup.grids.place(&frame.head) {
+                Ok(placed) => placed,
+                // No frame of the camera.
+                Err(Unusable::Source(_)) => return Ok(true),
+                Err(why) => {
+                    self.count(DropCause::Malformed, DropUnit::Frames, 1);
+                    self.warn(format!("some frames cannot be used: {why}"));
+                    return Ok(true);
+                }
+            };
         let Some(picture) = self.picture(&frame) else {
             self.count(DropCause::Malformed, DropUnit::Frames, 1);
             self.warn("some frames do not have all of their pixels".to_owned());
@@ -58,7 +58,7 @@ impl Recording {
             truth: None,
         });
         let at_us = self.plan.time_us(step.segment, end);
-        self.ready.push_back(Due { at_us, frame: Some(number), packet });
+        self.ready.push_back(ScheduledPacket { at_us, frame: Some(number), packet });
         Ok(true)
     }
 
@@ -88,7 +88,7 @@ impl Recording {
         let start = target.and_then(|target| {
             // The earlier position: the frame or the first of its events.
             let is_start = |s: &Step| {
-                let events = matches!(s.what, What::Events(_));
+                let events = matches!(s.content, Content::Events(_));
                 s.segment == target.segment
                     && (s.at == target.at
                         || (events && s.until_us >= target.t_us.saturating_sub(EVENT_MARGIN_US)))

@@ -23,11 +23,11 @@ pub(super) enum Unusable {
     NoExposure,
     #[error("an exposure of {:.1} s is longer than the 10 s that are supported", *.0 as f64 / 1e6)]
     Long(i64),
-    #[error("a time of {0} us is not one of a recording")]
+    #[error("a time of {0} us is not plausible in a recording")]
     Time(i64),
     #[error(
-        "their pixels have the type {0} of OpenCV; read are 8 or 16 bits and floating point, with \
-         1, 3 or 4 channels"
+        "their pixels have the type {0} of OpenCV; 8 or 16 bits and floating point \
+         are supported, with 1, 3 or 4 channels"
     )]
     Samples(i8),
     #[error("{0} pixels are more than are supported")]
@@ -105,7 +105,7 @@ pub(super) struct Grids {
 
 /// A frame that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct PlacedFrame {
     /// The part of the event sensor that it shows.
     pub(super) region: Region,
     /// Start and end of its exposure, in microseconds.
@@ -114,7 +114,7 @@ pub(super) struct Placed {
 
 impl Grids {
     /// Where a frame lies, and when it was exposed.
-    pub(super) fn place(&self, head: &FrameHead) -> Result<Placed, Unusable> {
+    pub(super) fn place(&self, head: &FrameHead) -> Result<PlacedFrame, Unusable> {
         if head.source != self.source {
             return Err(Unusable::Source(head.source));
         }
@@ -132,7 +132,7 @@ impl Grids {
             return Err(Unusable::Long(end - start));
         }
         let region = self.region(head.size, head.position)?;
-        Ok(Placed { region, exposure_us: (start, end) })
+        Ok(PlacedFrame { region, exposure_us: (start, end) })
     }
 
     /// The part of the event sensor that a frame of this size and position shows.

@@ -11,7 +11,7 @@ mod sensor;
 mod setup;
 mod survey;
 
-use super::timeline::{Due, Tape, TapeError, Timeline};
+use super::timeline::{ScheduledPacket, Tape, TapeError, Timeline};
 use crate::camera::joiner::PacketJoiner;
 use crate::camera::split::StreamKind;
 use crate::camera::{DeviceSelector, DropCause, DropUnit, Drops};
@@ -19,7 +19,7 @@ use crate::event::Trigger;
 use crate::formats::aedat4::{Aedat4Error, PacketKind, Part, Reader};
 use crate::sequence::replay::options::ReplayOptions;
 use geometry::Region;
-use plan::{Plan, Step, What};
+use plan::{Content, Plan, Step};
 use setup::Setup;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) struct Recording {
     drops: Drops,
     joiner: PacketJoiner,
     triggers: Vec<Trigger>,
-    ready: VecDeque<Due>,
+    ready: VecDeque<ScheduledPacket>,
     epoch: u32,
     /// The segment of the present epoch.
     segment: usize,
@@ -140,7 +140,7 @@ impl Recording {
 
     /// The content of a step's packet; `None` if it is damaged.
     fn read(&mut self, step: &Step) -> Result<Option<Part>, TapeError> {
-        self.reader.go(step.at);
+        self.reader.seek(step.at);
         match self.reader.next_packet() {
             Ok(packet) => Ok(packet.map(|p| p.part)),
             Err(Aedat4Error::Packet { .. }) => Ok(None),
@@ -165,23 +165,23 @@ impl Recording {
             self.flush();
             self.begin_epoch(step.segment);
         }
-        match step.what {
-            What::Events(half) => self.events(&step, half)?,
-            What::Frame(number) => {
+        match step.content {
+            Content::Events(half) => self.events(&step, half)?,
+            Content::Frame(number) => {
                 if !self.frame(&step, number)? {
                     return Ok(true);
                 }
             }
-            What::Edges => match self.read(&step)? {
+            Content::Edges => match self.read(&step)? {
                 Some(Part::Edges(edges)) => self.triggers.extend(edges),
                 Some(_) => {}
                 None => self.count(DropCause::Malformed, DropUnit::Gaps, 1),
             },
-            What::Damaged(PacketKind::Events) => self.damaged_events(),
-            What::Damaged(PacketKind::Frame) => {
+            Content::Damaged(PacketKind::Events) => self.damaged_events(),
+            Content::Damaged(PacketKind::Frame) => {
                 self.count(DropCause::Malformed, DropUnit::Frames, 1);
             }
-            What::Damaged(_) => self.count(DropCause::Malformed, DropUnit::Gaps, 1),
+            Content::Damaged(_) => self.count(DropCause::Malformed, DropUnit::Gaps, 1),
         }
         self.at += 1;
         self.counted = self.counted.max(self.at);
@@ -194,7 +194,7 @@ impl Tape for Recording {
         &self.plan.timeline
     }
 
-    fn next(&mut self) -> Result<Option<Due>, TapeError> {
+    fn next(&mut self) -> Result<Option<ScheduledPacket>, TapeError> {
         loop {
             if let Some(due) = self.ready.pop_front() {
                 return Ok(Some(due));
@@ -205,9 +205,9 @@ impl Tape for Recording {
         }
     }
 
-    fn go(&mut self, frame: usize) -> Result<(), TapeError> {
+    fn seek(&mut self, frame: usize) -> Result<(), TapeError> {
         self.ready.clear();
-        self.reader.renew();
+        self.reader.reset_unpacked_count();
         if let Some(target) = self.plan.frames.get(frame)
             && let Some(head) = self.reader.peek(target.at)?.frame
             && let Ok(placed) = self.setup.grids.place(&head)

@@ -15,7 +15,7 @@ pub(super) const EVENT_MARGIN_US: i64 = 300_000;
 
 /// What a step reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Content {
     /// A packet of events, or its part before or after the clock was set back.
     Events(Half),
     /// The frame with this number.
@@ -39,7 +39,7 @@ pub(super) enum Half {
 pub(super) struct Step {
     /// Offset of the packet in the file.
     pub(super) at: u64,
-    pub(super) what: What,
+    pub(super) content: Content,
     /// Index of the segment.
     pub(super) segment: usize,
     /// Time of the last element, in microseconds of the segment's clock.
@@ -101,26 +101,26 @@ impl Plan {
             (0..).zip(&segments).filter(|(_, s)| s.within).map(|(i, s)| (s.at, i)).collect();
         let mut steps = Vec::with_capacity(places.len() + segments.len());
         for (place, owner) in places.iter().zip(&owners) {
-            let what = match place.kind {
-                PacketKind::Events => What::Events(Half::Whole),
+            let content = match place.kind {
+                PacketKind::Events => Content::Events(Half::Whole),
                 PacketKind::Frame => {
                     let found = by_place.binary_search_by_key(&place.at, |(at, _)| *at);
                     let number = found.ok().and_then(|i| by_place.get(i)).map(|(_, n)| *n);
-                    What::Frame(number.unwrap_or(usize::MAX))
+                    Content::Frame(number.unwrap_or(usize::MAX))
                 }
-                PacketKind::Triggers => What::Edges,
-                PacketKind::Damaged => What::Damaged(stream_kind(place.stream)),
+                PacketKind::Triggers => Content::Edges,
+                PacketKind::Damaged => Content::Damaged(stream_kind(place.stream)),
                 PacketKind::Other => continue,
             };
-            let step = Step { at: place.at, what, segment: *owner, until_us: place.until_us };
+            let step = Step { at: place.at, content, segment: *owner, until_us: place.until_us };
             let split = within.get(&place.at).copied();
             match (split, place.kind) {
                 (Some(second), PacketKind::Events) => {
                     let first = second.saturating_sub(1);
-                    let what = What::Events(Half::First);
-                    steps.push(Step { what, segment: first, until_us: place.from_us, ..step });
-                    let what = What::Events(Half::Second);
-                    steps.push(Step { what, segment: second, ..step });
+                    let content = Content::Events(Half::First);
+                    steps.push(Step { content, segment: first, until_us: place.from_us, ..step });
+                    let content = Content::Events(Half::Second);
+                    steps.push(Step { content, segment: second, ..step });
                 }
                 _ => steps.push(step),
             }
@@ -142,7 +142,7 @@ impl Plan {
     /// A warning if no frame was taken while there were events.
     pub(super) fn unrelated(&self) -> Option<String> {
         let mut events: Option<(i64, i64)> = None;
-        for step in self.steps.iter().filter(|s| matches!(s.what, What::Events(_))) {
+        for step in self.steps.iter().filter(|s| matches!(s.content, Content::Events(_))) {
             let t = step.until_us;
             events = Some(events.map_or((t, t), |(a, b)| (a.min(t), b.max(t))));
         }
@@ -224,8 +224,8 @@ mod tests {
         assert_eq!(count(&[10, 9, 10, 11]), 2, "set back by less than it has run");
         let within = places(&[(EVENTS, 5 * s, 6 * s), (EVENTS, 6 * s, 3), (EVENTS, 4, s)]);
         let plan = Plan::new(&within, |_| EVENTS);
-        let parts: Vec<_> = plan.steps.iter().map(|p| (p.at, p.what, p.segment)).collect();
-        let halves = [Half::Whole, Half::First, Half::Second, Half::Whole].map(What::Events);
+        let parts: Vec<_> = plan.steps.iter().map(|p| (p.at, p.content, p.segment)).collect();
+        let halves = [Half::Whole, Half::First, Half::Second, Half::Whole].map(Content::Events);
         let at = [0, 100, 100, 200];
         let expected: Vec<_> =
             at.into_iter().zip(halves).zip([0, 0, 1, 1]).map(|((a, h), s)| (a, h, s)).collect();

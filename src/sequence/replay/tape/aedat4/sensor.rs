@@ -28,7 +28,7 @@ pub(super) fn sample<'a>(
     let step = places.len().div_ceil(SAMPLED).max(1);
     let mut extent = Extent::default();
     for at in places.iter().step_by(step) {
-        reader.go(*at);
+        reader.seek(*at);
         match reader.next_packet() {
             Ok(Some(packet)) => {
                 if let Part::Events(events) = packet.part {
@@ -42,7 +42,7 @@ pub(super) fn sample<'a>(
             break;
         }
     }
-    reader.renew();
+    reader.reset_unpacked_count();
     Ok(extent)
 }
 
@@ -69,7 +69,7 @@ impl Extent {
 
 /// What is known of the size.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(super) struct SizeEvidence {
     /// As the user states it.
     pub(super) option: Option<Size>,
     /// As the header states it for the events.
@@ -83,7 +83,7 @@ pub(super) struct Known {
 /// # Errors
 /// What is known does not fit together, or is not enough.
 pub(super) fn size(
-    known: &Known,
+    known: &SizeEvidence,
     frames: &[FrameHead],
     events: &Extent,
     warnings: &mut Vec<String>,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn found(stated: Option<Size>, frames: &[FrameHead], events: &Extent) -> Result<Size, String> {
-        let known = Known { option: None, stated, frame_size: None };
+        let known = SizeEvidence { option: None, stated, frame_size: None };
         size(&known, frames, events, &mut Vec::new())
     }
 

@@ -5,7 +5,7 @@ use super::choice::{self, Camera, joined};
 use super::geometry::{Grids, MAX_SENSOR_SIDE, Region};
 use super::refusal::lacking;
 use super::sensor;
-use super::survey::{LOOKED_AT, first_usable, look, of_stream, samples, source};
+use super::survey::{LOOKED_AT, first_usable, of_stream, samples, source, survey};
 use crate::camera::split::StreamKind;
 use crate::formats::aedat4::{
     FrameHead, FrameSource, Index, PacketKind, PacketPlace, Reader, SampleType, White,
@@ -126,7 +126,7 @@ fn of_camera(
     let mut computed = None;
     if frames {
         for stream in &camera.frames {
-            let looked = look(reader, index, stream.number, |l| {
+            let looked = survey(reader, index, stream.number, |l| {
                 let sensor = l.sources.contains_key(&FrameSource::Sensor);
                 let unknown = l.sources.contains_key(&FrameSource::Unknown);
                 l.heads.len() >= LOOKED_AT && (sensor || unknown)
@@ -182,7 +182,7 @@ fn of_camera(
         None => sensor::Extent::default(),
     };
     let stated = chosen_events.and_then(|s| s.size).or(reader.size_in_text());
-    let known = sensor::Known { option: options.sensor, stated, frame_size };
+    let known = sensor::SizeEvidence { option: options.sensor, stated, frame_size };
     let used: Vec<FrameHead> = heads.iter().filter(|h| h.source == source).copied().collect();
     let sensor_size = match chosen_events {
         Some(_) => sensor::size(&known, &used, &sample, &mut warnings).map_err(refused)?,

@@ -21,7 +21,7 @@ fn refused(why: impl Into<String>) -> TapeError {
 }
 
 /// Frames of a stream, as far as they were looked at.
-pub(super) struct Looked {
+pub(super) struct SurveyedFrames {
     pub(super) heads: Vec<FrameHead>,
     /// The sources of the frames, and how many each.
     pub(super) sources: BTreeMap<FrameSource, usize>,
@@ -32,13 +32,13 @@ pub(super) fn of_stream(index: &Index, number: i32) -> impl Iterator<Item = &Pac
 }
 
 /// Looks at the frames of a stream until `enough` is true of what was seen.
-pub(super) fn look(
+pub(super) fn survey(
     reader: &mut Reader,
     index: &Index,
     stream: i32,
-    enough: impl Fn(&Looked) -> bool,
-) -> Result<Looked, Aedat4Error> {
-    let mut looked = Looked { heads: Vec::new(), sources: BTreeMap::new() };
+    enough: impl Fn(&SurveyedFrames) -> bool,
+) -> Result<SurveyedFrames, Aedat4Error> {
+    let mut looked = SurveyedFrames { heads: Vec::new(), sources: BTreeMap::new() };
     for place in of_stream(index, stream).take(MOST_LOOKED_AT) {
         if enough(&looked) {
             break;
@@ -52,7 +52,10 @@ pub(super) fn look(
 }
 
 /// The source of the frames that are used; an error if all of them were computed.
-pub(super) fn source(looked: &Looked, stream: &StreamInfo) -> Result<FrameSource, FrameSource> {
+pub(super) fn source(
+    looked: &SurveyedFrames,
+    stream: &StreamInfo,
+) -> Result<FrameSource, FrameSource> {
     let has = |source| looked.sources.contains_key(&source);
     // Files of the older recording software do not state the source, but what made the stream.
     let made = format!("{} {}", stream.module, stream.output).to_lowercase();
@@ -72,7 +75,7 @@ pub(super) fn first_usable(
     stream: i32,
     grids: &Grids,
 ) -> Result<(FrameHead, Region), TapeError> {
-    let looked = look(reader, index, stream, |l| {
+    let looked = survey(reader, index, stream, |l| {
         l.heads.last().is_some_and(|head| grids.place(head).is_ok())
     })?;
     if let Some(head) = looked.heads.last()
@@ -108,7 +111,7 @@ pub(super) fn samples(
         let Some((depth, _)) = depth.filter(|(depth, _)| *depth != SampleType::U8) else {
             continue;
         };
-        reader.go(place.at);
+        reader.seek(place.at);
         let max = match reader.next_packet() {
             Ok(Some(packet)) => match packet.part {
                 Part::Frame(frame) => frame.max(),
@@ -123,7 +126,7 @@ pub(super) fn samples(
             None => largest.push((depth, max)),
         }
     }
-    reader.renew();
+    reader.reset_unpacked_count();
     let mut whites = Vec::new();
     for (depth, max) in largest {
         let stated = bits.filter(|_| depth == SampleType::U16).map(White::bits);

@@ -1,6 +1,7 @@
-//! Fault injection: a camera whose cable is unplugged, whose library hangs, whose events flood
-//! and whose clocks jump, to verify that every drop is counted.
+//! The driver and the device that inject faults.
 
+use super::ledger::FaultLedger;
+use super::plan::FaultPlan;
 use crate::camera::{
     Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket, FrameTiming, Packet, wrap,
 };
@@ -9,97 +10,6 @@ use crate::random::KeyedRng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Which faults are injected, and how often. A mean of zero disables a fault.
-#[derive(Clone, Copy, Debug)]
-pub struct FaultPlan {
-    /// Random seed.
-    pub seed: u64,
-    /// The device reports its end after this time.
-    pub length: Duration,
-    /// Mean time until it is unplugged, and the longest time until it is back.
-    pub unplug: (Duration, Duration),
-    /// Mean time until the library hangs, and the longest duration of a hang.
-    pub stall: (Duration, Duration),
-    /// Mean time until a flood of events, and its longest duration.
-    pub flood: (Duration, Duration),
-    /// Event rate of a flood, in events per second.
-    pub flood_hz: f64,
-    /// Mean time until a clock jumps.
-    pub jump: Duration,
-    /// Packets per thousand that are lost, duplicated and delayed.
-    pub lost: [u32; 3],
-    /// Longest delay of a packet.
-    pub late: Duration,
-}
-
-impl FaultPlan {
-    /// A fault every few seconds: worse than any laboratory.
-    pub fn rough(seed: u64, length: Duration) -> Self {
-        let s = Duration::from_secs;
-        let ms = Duration::from_millis;
-        Self {
-            seed,
-            length,
-            unplug: (s(20), ms(3_000)),
-            // Some exceed the two seconds after which a library is abandoned.
-            stall: (s(15), ms(4_000)),
-            flood: (s(20), ms(1_500)),
-            // The maximum event rate of a DAVIS346.
-            flood_hz: 12e6,
-            jump: s(6),
-            lost: [5, 5, 10],
-            late: ms(100),
-        }
-    }
-}
-
-/// Number of injected faults, counted where they are injected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct FaultCounts {
-    /// Frames produced by the device.
-    pub frames_made: u64,
-    /// Frames of these that were dropped on purpose before anything could count them.
-    pub frames_withheld: u64,
-    /// Frames that were sent twice.
-    pub frames_doubled: u64,
-    /// Frames that were delayed.
-    pub frames_late: u64,
-    /// Number of times the camera was unplugged.
-    pub unplugged: u64,
-    /// Number of times the library hung.
-    pub stalled: u64,
-    /// Number of event floods.
-    pub floods: u64,
-    /// Number of clock resets.
-    pub new_epochs: u64,
-    /// Number of clock jumps within an epoch, which no device should make.
-    pub jumps: u64,
-    /// Event packets that were lost, duplicated and delayed.
-    pub event_packets: [u64; 3],
-}
-
-impl FaultCounts {
-    /// Frames that were delivered: each must come out of the pipeline, or be counted as dropped.
-    pub fn frames_sent(&self) -> u64 {
-        (self.frames_made + self.frames_doubled).saturating_sub(self.frames_withheld)
-    }
-}
-
-/// Shared [`FaultCounts`] of a device, kept when it is opened again.
-#[derive(Clone, Debug, Default)]
-pub struct FaultLedger(Arc<Mutex<FaultCounts>>);
-
-impl FaultLedger {
-    /// The counts so far.
-    pub fn read(&self) -> FaultCounts {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, change: impl FnOnce(&mut FaultCounts)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// Driver that injects faults into the devices of another driver.
 pub struct FaultInjector {
@@ -226,25 +136,25 @@ impl FaultyDevice {
             self.release(None, out);
             return Err(DeviceError::Ended);
         }
-        if due(self.unplug_at, now) {
-            let duration = self.up_to(self.plan.unplug.1);
+        if is_due(self.unplug_at, now) {
+            let duration = self.random_up_to(self.plan.unplug.1);
             let until = now.checked_add(duration);
             *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
             self.ledger.note(|t| t.unplugged += 1);
             return Err(DeviceError::NotFound("unplugged by the test".into()));
         }
-        if due(self.stall_at, now) {
+        if is_due(self.stall_at, now) {
             self.stall_at = after(&mut self.rng, now, self.plan.stall.0);
-            let hang = self.up_to(self.plan.stall.1);
+            let hang = self.random_up_to(self.plan.stall.1);
             self.ledger.note(|t| t.stalled += 1);
             std::thread::sleep(hang);
         }
-        if due(self.flood_at, now) {
+        if is_due(self.flood_at, now) {
             self.flood_at = after(&mut self.rng, now, self.plan.flood.0);
-            self.flood_until = now + self.up_to(self.plan.flood.1);
+            self.flood_until = now + self.random_up_to(self.plan.flood.1);
             self.ledger.note(|t| t.floods += 1);
         }
-        if due(self.jump_at, now) {
+        if is_due(self.jump_at, now) {
             self.jump_at = after(&mut self.rng, now, self.plan.jump);
             self.jump_clock();
         }
@@ -259,12 +169,12 @@ impl FaultyDevice {
     }
 }
 
-fn due(at: Option<Instant>, now: Instant) -> bool {
+fn is_due(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| at <= now)
 }
 
 impl FaultyDevice {
-    fn up_to(&mut self, most: Duration) -> Duration {
+    fn random_up_to(&mut self, most: Duration) -> Duration {
         most.mul_f64(self.rng.unit())
     }
 
@@ -356,7 +266,7 @@ impl FaultyDevice {
                 out.push(packet);
             }
             Some(2) => {
-                let at = Instant::now() + self.up_to(self.plan.late);
+                let at = Instant::now() + self.random_up_to(self.plan.late);
                 self.delayed.push((at, packet));
             }
             _ => out.push(packet),

@@ -1,0 +1,276 @@
+//! The planned contents of a dataset: which pairs, and where each goes.
+
+use super::error::{ExportError, YAML, io};
+use super::names::{make_unique, select, shortened, stem, titles};
+use super::planned_file::{PlannedFile, stamp};
+use super::split::{Split, Transfer};
+use super::staging::{Staging, check_free};
+use super::yaml::DatasetYaml;
+use crate::exposure::consistency::Finding;
+use crate::formats::atomic_file;
+use crate::image::Size;
+use crate::sequence::discover::PassedOver;
+use crate::sequence::{FindError, MendedFiles, Pair, ReadOptions, find_counted, folder_advice};
+use crate::time::EventTimes;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A dataset that was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenDataset {
+    /// Its folder, absolute.
+    pub root: PathBuf,
+    /// Number of files that were copied or rewritten.
+    pub copied: usize,
+    /// Paths and contents of the YAML files for testing and for training.
+    pub yaml: [(PathBuf, String); 2],
+}
+
+/// A pair of a sequence, before the division.
+struct FoundPair {
+    file: PathBuf,
+    gray: bool,
+    mended: bool,
+    stamp: Option<(u64, SystemTime)>,
+}
+
+/// The planned contents of a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The files, by sequence and name.
+    pub files: Vec<PlannedFile>,
+    /// Image resolution over event resolution, equal for all files.
+    pub scale_factor: f64,
+    /// Whether all files contain sharp images.
+    pub truth: bool,
+    /// Frame sizes, and the number of pairs of each.
+    pub sizes: Vec<(Size, usize)>,
+    /// Unreadable files and the reasons; they are skipped.
+    pub broken: Vec<(PathBuf, String)>,
+    /// What was mended while the files were read.
+    pub mended: MendedFiles,
+    /// Files that are named as recordings and are none.
+    pub passed_over: PassedOver,
+    /// Files whose events do not belong to their exposures, or to the sensor.
+    pub findings: Vec<(PathBuf, Finding)>,
+    /// How the events' times are read; if not as they are, all files are rewritten.
+    pub times: EventTimes,
+}
+
+impl Plan {
+    /// Reads every pair of `sequences` and divides them. The same sequences and seed give the same
+    /// division. `step` is called after every file and can stop the operation.
+    ///
+    /// # Errors
+    /// No pairs, different scale factors, an invalid split, or stopped by `step`.
+    pub fn new(
+        sequences: &[PathBuf],
+        split: &Split,
+        seed: u64,
+        step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<Self, ExportError> {
+        Self::timed(sequences, split, seed, EventTimes::default(), step)
+    }
+
+    /// As [`Self::new`], with events whose times are in another unit or on another clock.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn timed(
+        sequences: &[PathBuf],
+        split: &Split,
+        seed: u64,
+        times: EventTimes,
+        mut step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<Self, ExportError> {
+        if let Split::Pairs(part) | Split::Sequences(part) = split
+            && !(0.0..=1.0).contains(part)
+        {
+            return Err(ExportError::Fraction(*part));
+        }
+        let mut plan = Self {
+            files: Vec::new(),
+            scale_factor: 0.0,
+            truth: true,
+            sizes: Vec::new(),
+            broken: Vec::new(),
+            mended: MendedFiles::default(),
+            passed_over: PassedOver::default(),
+            findings: Vec::new(),
+            times,
+        };
+        let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut first: Option<(String, f64)> = None;
+        let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
+        for (title, folder) in titles(sequences) {
+            let mut files = Vec::new();
+            let (found, passed_over) = find_counted(&[folder]);
+            plan.passed_over.merge(passed_over);
+            for found in found {
+                let file = match found {
+                    Ok(file) => file,
+                    Err(FindError::Io { path, cause }) => {
+                        plan.broken.push((path, cause.to_string()));
+                        continue;
+                    }
+                    Err(FindError::Empty(path)) => {
+                        let mut why = "no npz files in it".to_owned();
+                        if let Some(advice) = folder_advice(&path) {
+                            why += &format!(": {advice}");
+                        }
+                        plan.broken.push((path, why));
+                        continue;
+                    }
+                    Err(FindError::Deep(path)) => {
+                        plan.broken.push((path, "nested too deeply; not searched".into()));
+                        continue;
+                    }
+                };
+                let stamp = stamp(&file);
+                let read =
+                    Pair::read_mended(&file, &ReadOptions { times, ..ReadOptions::default() });
+                if step(&file).is_break() {
+                    return Err(ExportError::Stopped);
+                }
+                let (pair, repairs) = match read {
+                    Ok(read) => read,
+                    Err(e) => {
+                        plan.broken.push((file, e.to_string()));
+                        continue;
+                    }
+                };
+                plan.findings.extend(pair.findings().into_iter().map(|f| (file.clone(), f)));
+                let (known, scale) = first.get_or_insert((title.clone(), pair.scale_factor));
+                if *scale != pair.scale_factor {
+                    return Err(ExportError::Scale {
+                        first: known.clone(),
+                        first_scale: *scale,
+                        second: title,
+                        second_scale: pair.scale_factor,
+                    });
+                }
+                let size = pair.frames[0].size();
+                *sizes.entry((size.width, size.height)).or_default() += 1;
+                plan.truth &= pair.truth.is_some();
+                plan.mended.add(&repairs);
+                let (gray, mended) = (pair.frames[0].channels() == 1, !repairs.is_empty());
+                files.push(FoundPair { file, gray, mended, stamp });
+            }
+            if !files.is_empty() {
+                sequences_found.push((title, files));
+            }
+        }
+        let why = || plan.broken.first().map(|(path, why)| format!(": {}: {why}", path.display()));
+        let empty = || ExportError::Empty(why().unwrap_or_default());
+        plan.scale_factor = first.map(|(_, scale)| scale).ok_or_else(empty)?;
+        plan.sizes = sizes.into_iter().map(|((w, h), n)| (Size::new(w, h), n)).collect();
+        plan.divide(sequences_found, split, seed)?;
+        Ok(plan)
+    }
+
+    fn divide(
+        &mut self,
+        sequences: Vec<(String, Vec<FoundPair>)>,
+        split: &Split,
+        seed: u64,
+    ) -> Result<(), ExportError> {
+        let titles: Vec<&str> = sequences.iter().map(|(title, _)| title.as_str()).collect();
+        if let Split::Named(names) = split
+            && let Some(name) = names.iter().find(|n| !titles.contains(&n.as_str()))
+        {
+            return Err(ExportError::Unknown(name.clone(), titles.join(", ")));
+        }
+        let selected = match split {
+            Split::Sequences(part) => select(&titles, *part, seed),
+            _ => Vec::new(),
+        };
+        for (i, (title, files)) in sequences.iter().enumerate() {
+            let keys: Vec<String> =
+                files.iter().map(|f| format!("{title}/{}", stem(&f.file))).collect();
+            let chosen_pairs = match split {
+                Split::Pairs(part) => select(&keys, *part, seed),
+                _ => Vec::new(),
+            };
+            for (k, FoundPair { file, gray, mended, stamp }) in files.iter().enumerate() {
+                let test = match split {
+                    Split::Pairs(_) => chosen_pairs.contains(&k),
+                    Split::Sequences(_) => selected.contains(&i),
+                    Split::Named(names) => names.contains(title),
+                };
+                let stem = stem(file);
+                let name =
+                    if stem.starts_with(title.as_str()) { stem } else { format!("{title}_{stem}") };
+                let (from, name) = (file.clone(), shortened(&name));
+                let (gray, mended, stamp) = (*gray, *mended, *stamp);
+                self.files.push(PlannedFile { from, name, test, gray, mended, stamp });
+            }
+        }
+        // Files of different subfolders of a sequence may share a name.
+        make_unique(self.files.iter_mut().map(|planned| &mut planned.name));
+        Ok(())
+    }
+
+    /// Number of files with a finding, for every kind of finding.
+    pub fn findings_by_kind(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, finding) in &self.findings {
+            *counts.entry(finding.kind()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Number of pairs for training and for testing.
+    pub fn counts(&self) -> (usize, usize) {
+        let test = self.files.iter().filter(|f| f.test).count();
+        (self.files.len() - test, test)
+    }
+
+    /// Creates the dataset with its YAML files in `out`, all or nothing. Its `train/` and `test/` must
+    /// be missing or empty, and its YAML files missing: nothing is overwritten. `step` is called
+    /// after every file and can stop the operation.
+    ///
+    /// # Errors
+    /// The dataset exists or is being written, the system reports an error, a file was changed since
+    /// it was checked, or stopped by `step`.
+    pub fn write(
+        &self,
+        out: &Path,
+        transfer: Transfer,
+        mut step: impl FnMut(&Path) -> ControlFlow<()>,
+    ) -> Result<WrittenDataset, ExportError> {
+        check_free(out)?;
+        let staging = Staging::new(out)?;
+        let mut copied = 0_usize;
+        for planned in &self.files {
+            let part = if planned.test { "test" } else { "train" };
+            let to = staging.folder().join(part).join(format!("{}.npz", planned.name));
+            let rewritten = planned.write(&to, transfer, self.times)?;
+            copied = copied.saturating_add(usize::from(rewritten));
+            if step(&planned.from).is_break() {
+                return Err(ExportError::Stopped);
+            }
+        }
+        let root = out.canonicalize().map_err(io(out))?;
+        let name = root.file_name().map_or("exported".into(), |n| n.to_string_lossy());
+        let [test, train] = self.yaml(&root, &name);
+        let mut yaml = Vec::new();
+        for (file, text) in YAML.into_iter().zip([test, train]) {
+            atomic_file::write(&staging.folder().join(file), text.as_bytes())
+                .map_err(|e| ExportError::Io(e.path, e.cause))?;
+            yaml.push((root.join(file), text));
+        }
+        staging.finish()?;
+        let [test, train] = <[_; 2]>::try_from(yaml).unwrap_or_default();
+        Ok(WrittenDataset { root, copied, yaml: [test, train] })
+    }
+
+    /// The YAML files for testing and for training with the dataset in `root`, with the published
+    /// settings and a network called `name`.
+    pub fn yaml(&self, root: &Path, name: &str) -> [String; 2] {
+        let sizes = self.sizes.iter().map(|(size, _)| *size).collect();
+        let Self { scale_factor, truth, .. } = *self;
+        DatasetYaml { root, name, scale_factor, truth, sizes }.files()
+    }
+}
