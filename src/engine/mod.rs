@@ -10,7 +10,8 @@ mod sparse;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
-pub use select::{Choice, Failover, Notice, Selected, is_available, select};
+pub use graphics::{DevicePicture, SharedDevice};
+pub use select::{Choice, Failover, Notice, Selected, is_available, select, select_with};
 pub use sparse::SparseEngine;
 
 use crate::event::{
@@ -269,6 +270,19 @@ impl Blurry for Image<'_> {
     }
 }
 
+/// What becomes of a picture that stays on a [`SharedDevice`].
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceOutput {
+    /// Size of the frame, the upper left part of the padded image.
+    pub frame: Size,
+    /// Every colour is the mean of the three.
+    pub gray: bool,
+    /// How it is converted to eight bits.
+    pub rounding: Rounding,
+    /// Copy the result to the host too: in single precision if `gray`, otherwise in eight bits.
+    pub read_back: bool,
+}
+
 /// The asynchronous interface of an engine with several exposures in flight: upload, computation
 /// and download of different exposures overlap.
 pub trait AsyncEngine {
@@ -288,6 +302,30 @@ pub trait AsyncEngine {
         events: &Events<'_>,
         form: OutputFormat,
     ) -> Result<bool, EngineError>;
+
+    /// Like [`AsyncEngine::submit`], for a single target whose picture stays on the device that the
+    /// engine shares with its owner. [`AsyncEngine::collect`] passes it on only if `output` asks
+    /// for a copy.
+    ///
+    /// Returns `false`, too, if no device is shared or all its pictures are in use: then it can be
+    /// submitted as others are.
+    ///
+    /// # Errors
+    /// Like [`AsyncEngine::submit`].
+    fn submit_to_device(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        output: DeviceOutput,
+    ) -> Result<bool, EngineError> {
+        let _ = (blur, events, output);
+        Ok(false)
+    }
+
+    /// The picture of the exposure that was collected last, if it stayed on the device.
+    fn take_device_picture(&mut self) -> Option<DevicePicture> {
+        None
+    }
 
     /// Waits for the exposure that was submitted first and calls `take` with the result for each
     /// target, in order.

@@ -52,7 +52,9 @@ pub use open_source::{OpenSettings, open, open_with_clock};
 pub use output::{FrameOutput, OutputStatus};
 pub use pipeline::{Parts, Pipeline};
 pub use restored_frame::RestoredFrame;
-pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san};
+pub use restorer::{
+    Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san, san_with,
+};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
 pub use rig_source::RigSource;

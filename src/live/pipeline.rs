@@ -114,6 +114,8 @@ impl Pipeline {
             outputs: outputs.clone(),
             failure: engine_failure.clone(),
             last_collected: None,
+            last_read_back: None,
+            last_gain: None,
             last_ssim: None,
         };
         let name = Arc::new(Mutex::new(source.name()));

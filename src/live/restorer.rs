@@ -1,7 +1,8 @@
 //! Restorers of exposures, and how they are created.
 
 use super::{Diagnostics, LiveFrame};
-use crate::engine::{Choice, Selected, SparseEngine, select};
+use crate::deblur::Pictures;
+use crate::engine::{Choice, Selected, SharedDevice, SparseEngine, select_with};
 use crate::event::Thresholds;
 use crate::image::{ImageU8, Rounding};
 use crate::network::Weights;
@@ -34,6 +35,29 @@ pub trait Restorer: Send {
     /// # Errors
     /// The reason as text for the user.
     fn collect(&mut self) -> Result<Vec<ImageU8>, String>;
+
+    /// Like [`Restorer::submit`]; the picture of a single instant may stay on a device that the
+    /// restorer shares with the reader, and is copied to memory only if `read_back`.
+    ///
+    /// # Errors
+    /// Like [`Restorer::submit`].
+    fn submit_to_device(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+        read_back: bool,
+    ) -> Result<(), String> {
+        let _ = read_back;
+        self.submit(captured, instants)
+    }
+
+    /// Like [`Restorer::collect`], with a picture that stayed on the device.
+    ///
+    /// # Errors
+    /// Like [`Restorer::collect`].
+    fn collect_pictures(&mut self) -> Result<Pictures, String> {
+        Ok(Pictures { in_memory: self.collect()?, on_device: None })
+    }
 
     /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
     fn is_ready(&mut self) -> bool {
@@ -74,6 +98,21 @@ impl Restorer for San {
 
     fn collect(&mut self) -> Result<Vec<ImageU8>, String> {
         self.deblurrer.collect().map_err(|e| e.to_string())
+    }
+
+    fn submit_to_device(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+        read_back: bool,
+    ) -> Result<(), String> {
+        let (exposure, rounding) = (captured.clone(), Rounding::Nearest);
+        (self.deblurrer.submit_to_device(exposure, instants, rounding, read_back))
+            .map_err(|e| e.to_string())
+    }
+
+    fn collect_pictures(&mut self) -> Result<Pictures, String> {
+        self.deblurrer.collect_pictures().map_err(|e| e.to_string())
     }
 
     fn is_ready(&mut self) -> bool {
@@ -128,11 +167,22 @@ pub fn san(
     weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
     compute: Compute,
 ) -> MakeRestorer {
+    san_with(weights, compute, None)
+}
+
+/// Like [`san`]; the engine computes on the `shared` device if that is of the selected adapter, and
+/// then leaves pictures there.
+pub fn san_with(
+    weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
+    compute: Compute,
+    shared: Option<SharedDevice>,
+) -> MakeRestorer {
     Box::new(move |notices| {
         let Compute { choice, device, threads, sparse } = compute;
         let notices = notices.clone();
         let notice = Box::new(move |line: &str| notices.notify("card", line.to_owned()));
-        let selected = select(&weights()?, choice, device, threads, notice);
+        let (weights, shared) = (weights()?, shared.as_ref());
+        let selected = select_with(&weights, choice, device, threads, shared, notice);
         let Selected { mut engine, reason } = selected.map_err(|e| e.to_string())?;
         if sparse {
             engine = Box::new(SparseEngine::new(engine));

@@ -42,7 +42,7 @@ impl AdapterInfo {
 }
 
 /// Interfaces with compute shaders and f16; OpenGL has too few buffers per shader.
-const BACKENDS: Backends = Backends::VULKAN.union(Backends::METAL).union(Backends::DX12);
+pub(super) const BACKENDS: Backends = Backends::VULKAN.union(Backends::METAL).union(Backends::DX12);
 
 /// Every device that a driver of Vulkan, Metal or DirectX 12 provides: graphics cards first,
 /// software last.

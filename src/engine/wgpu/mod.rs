@@ -14,14 +14,18 @@ mod layers;
 mod mapped;
 mod pack;
 mod parameters;
+mod pictures;
 mod plan;
 mod precision;
 mod queue;
 mod session;
 mod shaders;
+mod shared;
 
 pub use adapters::{AdapterInfo, DeviceKind, adapters};
+pub use pictures::DevicePicture;
 pub use precision::Precision;
+pub use shared::SharedDevice;
 
 use super::queued::{self, DEPTH, Step};
 use super::{
@@ -47,6 +51,8 @@ pub struct WgpuEngine {
     jobs: VecDeque<Job>,
     /// Finished jobs, for their memory.
     spare_jobs: Vec<Job>,
+    /// The picture on the device of the exposure that was collected last.
+    collected: Option<DevicePicture>,
     /// The next exposure's lane, the next target's slot, and how many slots are in use.
     next_lane: usize,
     next_slot: usize,
@@ -75,7 +81,24 @@ impl WgpuEngine {
         info: &AdapterInfo,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        let device = Device::open(info, precision)?;
+        Self::on(weights, Device::open(info, precision)?)
+    }
+
+    /// Like [`WgpuEngine::new`], on a device whose owner draws with it: pictures can stay there
+    /// ([`AsyncEngine::submit_to_device`]). `info` is its adapter.
+    ///
+    /// # Errors
+    /// Like [`WgpuEngine::new`], and if the device was opened without what the engine needs.
+    pub fn on_shared(
+        weights: &Weights,
+        info: &AdapterInfo,
+        shared: &SharedDevice,
+    ) -> Result<Self, EngineError> {
+        let precision = if info.half { Precision::Half } else { Precision::Single };
+        Self::on(weights, Device::share(info, shared, precision)?)
+    }
+
+    fn on(weights: &Weights, device: Device) -> Result<Self, EngineError> {
         let layers = Layers::new(&device, weights);
         device.check()?;
         let arrivals = Arrivals::start(&device.device)?;
@@ -83,6 +106,7 @@ impl WgpuEngine {
             session: None,
             jobs: VecDeque::new(),
             spare_jobs: Vec::new(),
+            collected: None,
             next_lane: 0,
             next_slot: 0,
             busy_slots: 0,
@@ -102,9 +126,10 @@ impl WgpuEngine {
         self.device.precision
     }
 
-    /// Device memory in bytes that the last restoration's plan holds, weights not counted.
+    /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not
+    /// counted.
     pub fn plan_bytes(&self) -> u64 {
-        self.session.as_ref().map_or(0, |s| s.plan.bytes)
+        self.session.as_ref().map_or(0, |s| s.plan.bytes + s.pictures.bytes())
     }
 
     /// A function that ends the device, as a driver's reset does: everything fails after it. For
@@ -140,6 +165,7 @@ impl WgpuEngine {
         self.spare_jobs.extend(self.jobs.drain(..));
         for job in &mut self.spare_jobs {
             job.left.clear();
+            job.picture = None;
         }
     }
 
@@ -177,6 +203,8 @@ impl WgpuEngine {
                     target: Target::default(),
                     input: Input::Tensor(tensors[i].data),
                     form,
+                    picture: None,
+                    read_back: true,
                 };
                 works(session.submit(device, &work, &self.arrivals))
             }

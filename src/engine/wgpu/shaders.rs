@@ -10,13 +10,24 @@ pub(super) enum Source {
     Upsampled,
 }
 
+/// Where the end of the network writes its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum HeadOutput {
+    /// The sharp image and the ratio, in single precision.
+    Numbers,
+    /// Planes of eight bits.
+    Pixels,
+    /// A texture of eight bits; if `gray`, all colours are their mean.
+    Picture { gray: bool },
+}
+
 /// A shader's entry point with its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum KernelName {
     Conv { kernel: u32, source: Source, rectify: bool, add: bool },
     Deform { kernel: u32, vectors: u32 },
     Fuse { vectors: u32 },
-    Head { pixels: bool },
+    Head(HeadOutput),
     Planes,
     Count,
     ScaleCounts { vectors: u32 },
@@ -44,7 +55,7 @@ impl KernelName {
             Self::Conv { .. } => "conv",
             Self::Deform { .. } => "deform",
             Self::Fuse { .. } => "fuse",
-            Self::Head { .. } => "head",
+            Self::Head(_) => "head",
             Self::Planes => "planes",
             Self::Count => "count",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "events",
@@ -60,12 +71,13 @@ impl KernelName {
         }
     }
 
-    /// Kinds of its bindings in order: uniform, read or written.
+    /// Kinds of its bindings in order: uniform, read, written, or a texture that is written.
     pub(super) fn bindings(self) -> &'static str {
         match self {
             Self::Conv { .. } | Self::Deform { .. } => "urrrrw",
             Self::Fuse { .. } => "urrrrwr",
-            Self::Head { .. } => "urrrrwu",
+            Self::Head(HeadOutput::Picture { .. }) => "urrrrtu",
+            Self::Head(_) => "urrrrwu",
             Self::Planes | Self::Count => "urw",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "uurw",
         }
@@ -81,12 +93,23 @@ impl KernelName {
             Self::Conv { .. } => include_str!("../../../shaders/san/conv.wgsl"),
             Self::Deform { .. } => include_str!("../../../shaders/san/deform.wgsl"),
             Self::Fuse { .. } => include_str!("../../../shaders/san/fuse.wgsl"),
-            Self::Head { .. } => include_str!("../../../shaders/san/head.wgsl"),
+            Self::Head(_) => include_str!("../../../shaders/san/head.wgsl"),
             Self::Planes => include_str!("../../../shaders/san/planes.wgsl"),
             Self::Count => include_str!("../../../shaders/san/count.wgsl"),
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => {
                 include_str!("../../../shaders/san/events.wgsl")
             }
+        }
+    }
+
+    /// The part of a shader that has several forms.
+    fn end(self) -> &'static str {
+        match self {
+            Self::Head(HeadOutput::Picture { .. }) => {
+                include_str!("../../../shaders/san/head_picture.wgsl")
+            }
+            Self::Head(_) => include_str!("../../../shaders/san/head_buffer.wgsl"),
+            _ => "",
         }
     }
 
@@ -105,7 +128,10 @@ impl KernelName {
             Self::Fuse { vectors }
             | Self::ScaleCounts { vectors }
             | Self::AppendPrior { vectors } => format!("const VECTORS: u32 = {vectors}u;\n"),
-            Self::Head { pixels } => format!("const PIXELS: bool = {pixels};\n"),
+            Self::Head(HeadOutput::Picture { gray }) => format!("const GRAY: bool = {gray};\n"),
+            Self::Head(output) => {
+                format!("const PIXELS: bool = {};\n", output == HeadOutput::Pixels)
+            }
             Self::Planes | Self::Count => String::new(),
         }
     }
@@ -128,6 +154,7 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
     text.push_str(name.text());
+    text.push_str(name.end());
     text
 }
 
@@ -158,7 +185,9 @@ mod tests {
             all.push(KernelName::Deform { kernel, vectors }.into());
             all.push(KernelName::Fuse { vectors }.into());
         }
-        all.extend([true, false].map(|pixels| KernelName::Head { pixels }.into()));
+        let pictures = [false, true].map(|gray| HeadOutput::Picture { gray });
+        let outputs = [HeadOutput::Numbers, HeadOutput::Pixels].into_iter().chain(pictures);
+        all.extend(outputs.map(|output| KernelName::Head(output).into()));
         all.extend([KernelName::Planes, KernelName::Count].map(Kernel::from));
         for vectors in [24, 25] {
             all.push(KernelName::ScaleCounts { vectors }.into());
@@ -210,7 +239,7 @@ mod tests {
         assert!(bytes <= limits.max_compute_workgroup_storage_size, "{kernel:?}: {bytes} bytes");
         let bindings = kernel.name.bindings();
         assert_eq!(globals().filter(|v| v.binding.is_some()).count(), bindings.len());
-        let buffers = bindings.chars().filter(|c| *c != 'u').count();
+        let buffers = bindings.chars().filter(|c| !matches!(c, 'u' | 't')).count();
         assert!(buffers <= limits.max_storage_buffers_per_shader_stage as usize);
         for entry in &module.entry_points {
             let invocations: u32 = entry.workgroup_size.iter().product();
