@@ -135,6 +135,11 @@ impl Deblurrer {
         Ok(Pictures { in_memory, on_device: None })
     }
 
+    /// The share of the last exposure's image that the engine computed; the rest was copied.
+    pub fn computed_share(&self) -> f64 {
+        self.engine.computed_share()
+    }
+
     /// Whether [`Deblurrer::collect`] returns without waiting for the engine.
     pub fn is_ready(&mut self) -> bool {
         let submitted = self.flights.front().is_some_and(|f| f.submitted);

@@ -403,6 +403,12 @@ pub trait Engine: Send {
         Ok(())
     }
 
+    /// The share of the last exposure's image that was computed; less than 1 only if the rest was
+    /// copied.
+    fn computed_share(&self) -> f64 {
+        1.0
+    }
+
     /// The asynchronous interface, if the engine supports several exposures in flight. While
     /// exposures are in flight, the other methods fail.
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

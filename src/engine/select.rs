@@ -33,6 +33,8 @@ pub struct Selected {
     pub engine: Box<dyn Engine>,
     /// One line, such as `CUDA device 0 (...)`, or the CPU and why no other device is used.
     pub reason: String,
+    /// It is the CPU engine.
+    pub on_cpu: bool,
 }
 
 /// Called with one line for the user when an engine is replaced by another.
@@ -72,7 +74,7 @@ pub fn select_with(
         let engine = CpuEngine::new(weights, threads)?;
         let reason = format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
         tracing::info!("engine: {reason}");
-        Ok(Selected { engine: Box::new(engine), reason })
+        Ok(Selected { engine: Box::new(engine), reason, on_cpu: true })
     };
     let found = match choice {
         Choice::Cpu => return cpu("as requested"),
@@ -92,7 +94,7 @@ pub fn select_with(
     let weights = weights.clone();
     let fallback = Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
     let engine = Box::new(Failover::new(found.engine, fallback, notice));
-    Ok(Selected { engine, reason: found.reason })
+    Ok(Selected { engine, reason: found.reason, on_cpu: false })
 }
 
 /// Whether a CUDA device is there that was asked for by name or index. The CPU always is;

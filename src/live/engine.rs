@@ -43,11 +43,19 @@ pub struct RestoreRequest {
     pub edi: bool,
     /// Contrast thresholds that replace those of the exposures.
     pub thresholds: Option<Thresholds>,
+    /// Pictures are needed in memory, also those that could stay on the device.
+    pub read_back: bool,
 }
 
 impl Default for RestoreRequest {
     fn default() -> Self {
-        Self { instants: vec![0.5], policy: RestorePolicy::Newest, edi: false, thresholds: None }
+        Self {
+            instants: vec![0.5],
+            policy: RestorePolicy::Newest,
+            edi: false,
+            thresholds: None,
+            read_back: false,
+        }
     }
 }
 
@@ -194,10 +202,12 @@ impl EngineThread {
         }
     }
 
-    /// Whether a picture that stays on the device is needed in memory too: for other programs, to be
-    /// compared with ground truth, where it is looked at for longer, and for the statistics.
+    /// Whether a picture that stays on the device is needed in memory too: as requested, for other
+    /// programs, to be compared with ground truth, where it is looked at for longer, and for the
+    /// statistics.
     fn needs_pixels(&mut self, captured: &LiveFrame, request: &RestoreRequest) -> bool {
-        let needed = !self.outputs.is_empty()
+        let needed = request.read_back
+            || !self.outputs.is_empty()
             || !captured.truth.is_empty()
             || request.policy != RestorePolicy::Newest
             || self.last_read_back.is_none_or(|at| at.elapsed() >= READ_BACK);
@@ -298,7 +308,7 @@ impl EngineThread {
             self.stats.restored(restore_time);
         }
         if !restored.is_empty() || on_device.is_some() {
-            self.choose_size(exposure, &request, busy);
+            self.choose_size(exposure, &request, busy, restorer.computed_share());
         }
         let edi = match request.edi {
             true => {
@@ -313,13 +323,12 @@ impl EngineThread {
             Some((psnr(truth, &captured.picture).ok()?, psnr(truth, image).ok()?))
         });
         let ssim = known.and_then(|(truth, image)| self.score(truth, &captured.picture, image));
-        let sharpness_gain = match (restored.first(), &on_device) {
-            (None, Some(_)) => self.last_gain,
-            (image, _) => image.and_then(|image| {
-                let before = sharpness(&captured.picture);
-                (before > 0.0).then(|| sharpness(image) / before)
-            }),
-        };
+        let sharpness_gain = restored.first().and_then(|image| {
+            let before = sharpness(&captured.picture);
+            (before > 0.0).then(|| sharpness(image) / before)
+        });
+        // Without a copy in memory, the last gain stays.
+        let sharpness_gain = sharpness_gain.or(self.last_gain.filter(|_| on_device.is_some()));
         self.last_gain = sharpness_gain;
         RestoredFrame {
             captured,
@@ -348,7 +357,20 @@ impl EngineThread {
         both
     }
 
-    fn choose_size(&mut self, exposure: &Exposure, request: &RestoreRequest, time: Duration) {
+    /// `share` of the image was computed in `time`; the size is chosen for all of it.
+    fn choose_size(
+        &mut self,
+        exposure: &Exposure,
+        request: &RestoreRequest,
+        time: Duration,
+        share: f64,
+    ) {
+        /// Below this share, the time is no measure of the speed.
+        const MIN_SHARE: f64 = 0.1;
+        if share < MIN_SHARE {
+            return;
+        }
+        let time = time.div_f64(share);
         let shape = Shape { image: exposure.frame.size(), sensor: exposure.sensor };
         let Some(choice) = self.size.as_mut().filter(|_| request.policy == RestorePolicy::Newest)
         else {

@@ -53,7 +53,7 @@ pub use output::{FrameOutput, OutputStatus};
 pub use pipeline::{Parts, Pipeline};
 pub use restored_frame::RestoredFrame;
 pub use restorer::{
-    Compute, MakeRestorer, PassThrough, Restorer, San, nothing, san, san_with,
+    Compute, MakeRestorer, PassThrough, Restorer, San, Sparse, nothing, san, san_with,
 };
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};

@@ -59,6 +59,11 @@ pub trait Restorer: Send {
         Ok(Pictures { in_memory: self.collect()?, on_device: None })
     }
 
+    /// The share of the last exposure's image that was computed; the rest was copied.
+    fn computed_share(&self) -> f64 {
+        1.0
+    }
+
     /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
     fn is_ready(&mut self) -> bool {
         true
@@ -115,6 +120,10 @@ impl Restorer for San {
         self.deblurrer.collect_pictures().map_err(|e| e.to_string())
     }
 
+    fn computed_share(&self) -> f64 {
+        self.deblurrer.computed_share()
+    }
+
     fn is_ready(&mut self) -> bool {
         self.deblurrer.is_ready()
     }
@@ -158,9 +167,26 @@ pub struct Compute {
     pub device: Option<usize>,
     /// CPU threads; 0 for one per logical CPU.
     pub threads: usize,
-    /// Restore only the parts of an exposure in which something moved: see [`SparseEngine`].
-    pub sparse: bool,
+    /// Whether to restore only the parts of an exposure in which something moved.
+    pub sparse: Sparse,
 }
+
+/// Whether only the parts of an exposure in which something moved are restored, and the rest is
+/// copied: see [`SparseEngine`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sparse {
+    /// No.
+    #[default]
+    Off,
+    /// Yes, on any engine.
+    On,
+    /// On the CPU only: a GPU would have to prepare itself for every new size of a part.
+    Auto,
+}
+
+/// Exposures of each size that are restored as a whole first, because [`SizeChoice`](super::SizeChoice)
+/// has to know how long that takes: it needs three after the first.
+const WHOLE_FIRST: usize = 4;
 
 /// SAN with these weights. If a GPU fails later, the CPU replaces it.
 pub fn san(
@@ -183,12 +209,14 @@ pub fn san_with(
         let notice = Box::new(move |line: &str| notices.notify("card", line.to_owned()));
         let (weights, shared) = (weights()?, shared.as_ref());
         let selected = select_with(&weights, choice, device, threads, shared, notice);
-        let Selected { mut engine, reason } = selected.map_err(|e| e.to_string())?;
-        if sparse {
-            engine = Box::new(SparseEngine::new(engine));
+        let Selected { mut engine, reason: mut description, on_cpu } =
+            selected.map_err(|e| e.to_string())?;
+        if sparse == Sparse::On || (sparse == Sparse::Auto && on_cpu) {
+            engine = Box::new(SparseEngine::with_warm_up(engine, WHOLE_FIRST));
+            description.push_str("; only what moves is restored");
         }
         let deblurrer = crate::Deblurrer::new(engine);
-        Ok(Box::new(San { deblurrer, description: reason }) as Box<dyn Restorer>)
+        Ok(Box::new(San { deblurrer, description }) as Box<dyn Restorer>)
     })
 }
 
