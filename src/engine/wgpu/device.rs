@@ -1,7 +1,7 @@
 //! An opened device: buffers, pipelines, and the first thing that went wrong.
 
 use super::Precision;
-use super::adapters::{AdapterInfo, needed};
+use super::adapters::{AdapterInfo, MatrixShape, needed};
 use super::shaders::{self, Kernel};
 use super::shared::SharedDevice;
 use crate::engine::EngineError;
@@ -33,6 +33,13 @@ impl Faults {
     pub(super) fn report(&self, why: &str) {
         keep(&self.first, why);
     }
+
+    /// Forgets what was reported, unless the device was lost.
+    pub(super) fn clear(&self) {
+        if read(&self.lost).is_none() {
+            *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
 }
 
 pub(super) struct Device {
@@ -40,6 +47,9 @@ pub(super) struct Device {
     pub(super) precision: Precision,
     /// Its owner draws with it, so that pictures can stay there.
     pub(super) shared: bool,
+    /// Cooperative matrices that it was opened with, and those that convolutions use.
+    pub(super) offered: Option<MatrixShape>,
+    pub(super) matrices: Option<MatrixShape>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) faults: Arc<Faults>,
@@ -47,7 +57,12 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn open(info: &AdapterInfo, precision: Precision) -> Result<Self, EngineError> {
+    /// A device of its own; with `matrices` if the adapter has them, which are experimental.
+    pub(super) fn open(
+        info: &AdapterInfo,
+        precision: Precision,
+        matrices: bool,
+    ) -> Result<Self, EngineError> {
         let name = format!("wgpu device {}, {}", info.ordinal, info.name);
         let refused =
             |why: &str| EngineError::Device(format!("{name} cannot be used: {}", why.trim()));
@@ -58,15 +73,31 @@ impl Device {
             return Err(refused("its shaders have no half precision"));
         }
         let adapter = info.adapter();
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("gem-live engine"),
-            required_features: features(precision),
-            required_limits: needed(&adapter.limits()),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        });
-        let (device, queue) =
-            pollster::block_on(request).map_err(|error| refused(&error.to_string()))?;
+        let offered = info.matrices.filter(|_| matrices && precision == Precision::Half);
+        let request = |required_features, experimental_features| {
+            pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+                label: Some("gem-live engine"),
+                required_features,
+                required_limits: needed(&adapter.limits()),
+                experimental_features,
+                memory_hints: wgpu::MemoryHints::Performance,
+                ..Default::default()
+            }))
+        };
+        let plain = features(precision);
+        if offered.is_some() {
+            // SAFETY: the feature may have bugs in wgpu and in drivers, as it says. Only a shader of
+            // this crate uses it, whose results are compared with those of plain shaders first.
+            let experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            match request(plain | Features::EXPERIMENTAL_COOPERATIVE_MATRIX, experimental) {
+                Ok((device, queue)) => {
+                    return Ok(Self { offered, ..Self::opened(name, precision, device, queue) });
+                }
+                Err(why) => tracing::warn!("{name}: no cooperative matrices: {why}"),
+            }
+        }
+        let (device, queue) = request(plain, wgpu::ExperimentalFeatures::disabled())
+            .map_err(|error| refused(&error.to_string()))?;
         Ok(Self::opened(name, precision, device, queue))
     }
 
@@ -110,7 +141,8 @@ impl Device {
             why => keep(&to.lost, &format!("the device was lost: {why}")),
         });
         let pipelines = HashMap::new();
-        Self { name, precision, shared: false, device, queue, faults, pipelines }
+        let (shared, offered, matrices) = (false, None, None);
+        Self { name, precision, shared, offered, matrices, device, queue, faults, pipelines }
     }
 
     pub(super) fn name(&self) -> &str {

@@ -18,11 +18,12 @@ mod pictures;
 mod plan;
 mod precision;
 mod queue;
+mod self_check;
 mod session;
 mod shaders;
 mod shared;
 
-pub use adapters::{AdapterInfo, DeviceKind, adapters};
+pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
 pub use pictures::DevicePicture;
 pub use precision::Precision;
 pub use shared::SharedDevice;
@@ -81,7 +82,12 @@ impl WgpuEngine {
         info: &AdapterInfo,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        Self::on(weights, Device::open(info, precision)?)
+        let engine = Self::on(weights, Device::open(info, precision, true)?)?;
+        if engine.device.check().is_ok() {
+            return Ok(engine);
+        }
+        // The device was lost when it tried cooperative matrices.
+        Self::on(weights, Device::open(info, precision, false)?)
     }
 
     /// Like [`WgpuEngine::new`], on a device whose owner draws with it: pictures can stay there
@@ -102,7 +108,7 @@ impl WgpuEngine {
         let layers = Layers::new(&device, weights);
         device.check()?;
         let arrivals = Arrivals::start(&device.device)?;
-        Ok(Self {
+        let mut engine = Self {
             session: None,
             jobs: VecDeque::new(),
             spare_jobs: Vec::new(),
@@ -113,7 +119,32 @@ impl WgpuEngine {
             layers,
             arrivals,
             device,
-        })
+        };
+        if let Some(shape) = engine.device.offered {
+            engine.try_matrices(shape);
+        }
+        Ok(engine)
+    }
+
+    /// Uses cooperative matrices from now on, if a small image is restored with them as without.
+    fn try_matrices(&mut self, shape: MatrixShape) {
+        let name = self.device.name().to_owned();
+        match self_check::agreement_db(self, shape) {
+            Ok(db) if db >= self_check::NEEDED_DB => {
+                tracing::info!("{name}: cooperative matrices are used, {db:.0} dB");
+                return;
+            }
+            Ok(db) => tracing::warn!("{name}: cooperative matrices are wrong, {db:.0} dB"),
+            Err(why) => tracing::warn!("{name}: cooperative matrices failed: {why}"),
+        }
+        self.use_matrices(None);
+        self.device.faults.clear();
+    }
+
+    /// The shaders of the plans that follow.
+    fn use_matrices(&mut self, shape: Option<MatrixShape>) {
+        self.device.matrices = shape;
+        self.forget();
     }
 
     /// The device's index and name.

@@ -1,6 +1,7 @@
 //! The shaders in `shaders/san/`, and the lines that are put in front of them.
 
 use super::Precision;
+use super::adapters::MatrixShape;
 
 /// How a convolution reads its input, as in `conv.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,8 @@ pub(super) enum HeadOutput {
 /// A shader's entry point with its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum KernelName {
-    Conv { kernel: u32, source: Source, rectify: bool, add: bool },
+    /// With cooperative matrices if there is a shape.
+    Conv { kernel: u32, source: Source, rectify: bool, add: bool, matrices: Option<MatrixShape> },
     Deform { kernel: u32, vectors: u32 },
     Fuse { vectors: u32 },
     Head(HeadOutput),
@@ -109,16 +111,21 @@ impl KernelName {
                 include_str!("../../../shaders/san/head_picture.wgsl")
             }
             Self::Head(_) => include_str!("../../../shaders/san/head_buffer.wgsl"),
+            Self::Conv { matrices: Some(_), .. } => {
+                include_str!("../../../shaders/san/conv_matrix.wgsl")
+            }
+            Self::Conv { .. } => include_str!("../../../shaders/san/conv_plain.wgsl"),
             _ => "",
         }
     }
 
     fn constants(self) -> String {
         match self {
-            Self::Conv { kernel, source, rectify, add } => format!(
+            Self::Conv { kernel, source, rectify, add, matrices } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst SOURCE: u32 = {}u;\n\
-                 const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n",
-                source as u32
+                 const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n{}",
+                source as u32,
+                matrices.map(matrix_constants).unwrap_or_default()
             ),
             Self::Deform { kernel, vectors } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst VECTORS: u32 = {vectors}u;\n\
@@ -137,6 +144,18 @@ impl KernelName {
     }
 }
 
+/// What `conv_matrix.wgsl` is told.
+fn matrix_constants(MatrixShape { tile, threads }: MatrixShape) -> String {
+    let coop = |scalar: &str, role: &str| format!("coop_mat{tile}x{tile}<{scalar}, {role}>");
+    format!(
+        "const TILE: u32 = {tile}u;\nconst THREADS: u32 = {threads}u;\nalias CoopLeft = {};\n\
+         alias CoopRight = {};\nalias CoopSum = {};\n",
+        coop("f16", "A"),
+        coop("f16", "B"),
+        coop("f32", "C")
+    )
+}
+
 /// The complete source of a shader.
 pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     let (name, half) = (kernel.name, precision == Precision::Half);
@@ -147,6 +166,9 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     let mut text = String::new();
     if half {
         text.push_str("enable f16;\n");
+    }
+    if matches!(name, KernelName::Conv { matrices: Some(_), .. }) {
+        text.push_str("enable wgpu_cooperative_matrix;\n");
     }
     text.push_str(&format!(
         "alias Map = {map};\nalias Output = {output};\nconst LIMIT: f32 = {limit};\n"
@@ -168,19 +190,25 @@ mod tests {
     use naga::back::{hlsl, msl, spv};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-    /// Every shader that a plan may use.
-    fn kernels() -> Vec<Kernel> {
+    fn convolutions(matrices: Option<MatrixShape>) -> Vec<Kernel> {
         let mut all: Vec<Kernel> = Vec::new();
         for kernel in [1, 3, 5, 7] {
             for source in [Source::Plain, Source::Pooled, Source::Upsampled] {
                 for (rectify, add) in [(false, false), (true, false), (true, true)] {
-                    all.push(KernelName::Conv { kernel, source, rectify, add }.into());
+                    let name = KernelName::Conv { kernel, source, rectify, add, matrices };
+                    all.push(name.into());
                 }
             }
             let (source, rectify, add) = (Source::Plain, false, false);
-            let name = KernelName::Conv { kernel, source, rectify, add };
+            let name = KernelName::Conv { kernel, source, rectify, add, matrices };
             all.push(Kernel { name, wide: true });
         }
+        all
+    }
+
+    /// Every shader that a plan may use on any device.
+    fn kernels() -> Vec<Kernel> {
+        let mut all = convolutions(None);
         for (kernel, vectors) in [(5, 4), (3, 8), (3, 16), (3, 32)] {
             all.push(KernelName::Deform { kernel, vectors }.into());
             all.push(KernelName::Fuse { vectors }.into());
@@ -225,6 +253,32 @@ mod tests {
                 let entry = hlsl::PipelineOptions::default();
                 let mut text = String::new();
                 hlsl::Writer::new(&mut text, &directx, &entry).write(&module, &info, None).unwrap();
+                check_resources(&kernel, &module);
+            }
+        }
+    }
+
+    /// No driver here has cooperative matrices, so this is all that is known of these shaders.
+    #[test]
+    fn shaders_with_cooperative_matrices_are_valid_for_vulkan_and_metal() {
+        for tile in [8, 16] {
+            let shape = MatrixShape { tile, threads: 32 };
+            for kernel in convolutions(Some(shape)) {
+                let text = source(&kernel, Precision::Half);
+                let module = naga::front::wgsl::parse_str(&text)
+                    .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
+                let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+                let info = Validator::new(ValidationFlags::all(), capabilities)
+                    .validate(&module)
+                    .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
+                let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
+                assert!(!spv::write_vec(&module, &info, &options, None).unwrap().is_empty());
+                // Metal has matrices of 8x8 only.
+                if tile == 8 {
+                    let metal = msl::Options { lang_version: (2, 3), ..msl::Options::default() };
+                    msl::write_string(&module, &info, &metal, &msl::PipelineOptions::default())
+                        .unwrap();
+                }
                 check_resources(&kernel, &module);
             }
         }
