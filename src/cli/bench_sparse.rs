@@ -97,7 +97,8 @@ impl Scene {
         let mut rng = rand::rngs::StdRng::seed_from_u64(7);
         let noise = noise_hz * self.sensor.area() as f64 * EXPOSURE.duration_us() * 1e-6;
         for _ in 0..noise as usize {
-            let (x, y) = (rng.random_range(0..self.sensor.width), rng.random_range(0..self.sensor.height));
+            let (x, y) =
+                (rng.random_range(0..self.sensor.width), rng.random_range(0..self.sensor.height));
             add(rng.random(), x, y, rng.random());
         }
         events.sort_by_key(|e| e.t_us);

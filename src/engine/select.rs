@@ -4,8 +4,8 @@ use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
 use super::graphics::{self, DevicePicture, Opened, SharedDevice};
 use super::{
-    AsyncEngine, Blurry, DeviceOutput, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef,
-    Restored,
+    AsyncEngine, Blurry, DeviceOutput, Engine, EngineError, EventTensor, Events, Image,
+    OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
 use crate::network::Weights;

@@ -158,8 +158,7 @@ fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
         Err(_) => viewport,
     };
     let event_loop_builder = event_loop(display);
-    let mut options =
-        eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() };
+    let mut options = eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() };
     shared_device::prepare(&mut options.wgpu_options.wgpu_setup);
     options
 }

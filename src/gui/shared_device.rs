@@ -8,9 +8,8 @@ use eframe::egui_wgpu::{RenderState, WgpuSetup};
 pub(super) fn prepare(setup: &mut WgpuSetup) {
     let WgpuSetup::CreateNew(new) = setup else { return };
     let own = new.device_descriptor.clone();
-    new.device_descriptor = std::sync::Arc::new(move |adapter| {
-        SharedDevice::requirements(adapter, own(adapter))
-    });
+    new.device_descriptor =
+        std::sync::Arc::new(move |adapter| SharedDevice::requirements(adapter, own(adapter)));
 }
 
 /// The window's device.

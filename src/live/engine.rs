@@ -4,8 +4,8 @@ use super::{
     Control, Diagnostics, FrameOutput, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer,
     PassThrough, PutResult, RestoredFrame, Restorer, Shape, SizeChoice, Stats,
 };
-use crate::deblur::{Pictures, edi};
 use crate::deblur::metrics::{psnr, sharpness, ssim};
+use crate::deblur::{Pictures, edi};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -415,7 +415,8 @@ fn submit_to(
     let _span = tracing::trace_span!("submit", frame = captured.number).entered();
     let start = Instant::now();
     restorer.set_thresholds(request.thresholds(captured));
-    let refused = catch_panic(|| restorer.submit_to_device(captured, &request.instants, read_back)).err();
+    let refused =
+        catch_panic(|| restorer.submit_to_device(captured, &request.instants, read_back)).err();
     InFlight { captured: captured.clone(), request: request.clone(), repeated, start, refused }
 }
 

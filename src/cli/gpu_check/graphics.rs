@@ -30,7 +30,9 @@ pub(super) fn device(software: bool) -> Result<AdapterInfo, String> {
     let real = |a: &AdapterInfo| software || a.kind != DeviceKind::Software;
     let Some(device) = found.into_iter().find(real) else {
         let names = names.join(", ");
-        return Err(format!("there are only software devices ({names}): --wgpu-software measures one"));
+        return Err(format!(
+            "there are only software devices ({names}): --wgpu-software measures one"
+        ));
     };
     match &device.unusable {
         Some(why) => Err(format!("{} cannot be used: {why}", device.name)),
@@ -94,8 +96,7 @@ impl One<'_> {
         finite(&got)?;
         let db = agreement_db(&got, &want);
         println!("{image}, events {sensor}: {db:.1} dB against the CPU");
-        // Negated, so that NaN fails too.
-        if !(db >= needed_db) {
+        if db.is_nan() || db < needed_db {
             return Err(format!("{db:.1} dB against the CPU ({needed_db} dB needed)").into());
         }
         Ok(())

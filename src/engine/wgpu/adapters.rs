@@ -1,8 +1,6 @@
 //! Graphics devices that wgpu finds, and whether the engine can use them.
 
-use wgpu::{
-    Adapter, Backend, Backends, CooperativeScalarType, DeviceType, Features, Limits,
-};
+use wgpu::{Adapter, Backend, Backends, CooperativeScalarType, DeviceType, Features, Limits};
 
 /// What a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -126,10 +126,7 @@ impl AsyncEngine for WgpuEngine {
         events: &Events<'_>,
         output: DeviceOutput,
     ) -> Result<bool, EngineError> {
-        if !self.device.shared
-            || events.targets.len() != 1
-            || !self.accepts(blur.size(), events)?
-        {
+        if !self.device.shared || events.targets.len() != 1 || !self.accepts(blur.size(), events)? {
             return Ok(false);
         }
         let DeviceOutput { frame, gray, rounding, read_back } = output;

@@ -59,7 +59,6 @@ mod tests {
         assert!(below_peak_db(&turned, &right) < NEEDED_DB);
         assert!(below_peak_db(&right, &right) > NEEDED_DB);
         let missing = [f32::NAN; 100];
-        let db = below_peak_db(&missing, &right);
-        assert!(db.is_nan() && !(db >= NEEDED_DB));
+        assert!(below_peak_db(&missing, &right).is_nan());
     }
 }

@@ -26,14 +26,29 @@ pub(super) enum HeadOutput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum KernelName {
     /// With cooperative matrices if there is a shape.
-    Conv { kernel: u32, source: Source, rectify: bool, add: bool, matrices: Option<MatrixShape> },
-    Deform { kernel: u32, vectors: u32 },
-    Fuse { vectors: u32 },
+    Conv {
+        kernel: u32,
+        source: Source,
+        rectify: bool,
+        add: bool,
+        matrices: Option<MatrixShape>,
+    },
+    Deform {
+        kernel: u32,
+        vectors: u32,
+    },
+    Fuse {
+        vectors: u32,
+    },
     Head(HeadOutput),
     Planes,
     Count,
-    ScaleCounts { vectors: u32 },
-    AppendPrior { vectors: u32 },
+    ScaleCounts {
+        vectors: u32,
+    },
+    AppendPrior {
+        vectors: u32,
+    },
 }
 
 /// A shader to compile.

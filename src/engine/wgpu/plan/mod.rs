@@ -7,13 +7,13 @@ mod fusion;
 mod image;
 mod step;
 
+use self::image::HeadBindings;
 use super::device::Device;
 use super::layers::Layers;
+use crate::engine::wgpu::shaders::HeadOutput;
 use crate::event::CHANNELS;
 use crate::image::Size;
-use crate::engine::wgpu::shaders::HeadOutput;
 use builder::Builder;
-use self::image::HeadBindings;
 use std::mem::take;
 pub(super) use step::Step;
 use wgpu::{Buffer, BufferUsages};
