@@ -115,6 +115,19 @@ def whole_network(rows):
                   "PyTorch eager", "ratio", "torch.compile, half", "ratio", "half by"], lines)
 
 
+def graphics(rows):
+    """The engine of wgpu, host to host."""
+    if not rows:
+        return []
+    lines = [[row["device"], row["precision"].lower(), str(row["matrices"] or "none"), row["image"],
+              row["sensor"]] + [number(row[k]) for k in (
+                  "one_instant_ms", "one_instant_p95_ms", "further_instant_ms", "sequence_ms")]
+             for row in rows]
+    return ["", "Through wgpu, in milliseconds:",
+            *table(["device", "precision", "cooperative matrices", "image", "events",
+                    "one instant, host to host", "p95", "further instant", "each of a sequence"], lines)]
+
+
 def aims(rows):
     found = [r for r in rows if (r["image"], r["sensor"]) == AIMS_AT]
     if not found:
@@ -186,8 +199,9 @@ def section(report, torch, stored):
     for g in report["golden"]:
         lines.append(f"Golden pass {g['name']}: float32 error {g['single_worst']:.1e}, half "
                      f"{g['half_psnr_db']:.1f} dB.")
+    through_wgpu = graphics(report.get("graphics", []))
     if not rows:
-        return lines
+        return lines + through_wgpu
     for i, row in enumerate(rows):
         compare(row, torch, pytorch_times(row, torch, stored) if i == 0 else None)
     lines += whole_network(rows)
@@ -195,7 +209,7 @@ def section(report, torch, stored):
     lines += aims(rows) + parts(rows, ceilings)
     for row in [r for r in rows if r["image"] == AIMS_AT[0]] or rows[:1]:
         lines += single_kernels(row, ceilings)
-    return lines
+    return lines + through_wgpu
 
 
 def computed(report, ceilings):
@@ -225,8 +239,8 @@ def main():
     args = parser.parse_args()
     report, *others = [json.loads(path.read_text()) for path in args.reports]
     for other in others:
-        for name in ("sizes", "failures"):
-            report[name] += other[name]
+        for name in ("sizes", "failures", "graphics"):
+            report[name] = report.get(name, []) + other.get(name, [])
     torch, why, status = pytorch(report["device"], args.golden)
     text = "\n".join(section(report, torch, args.pytorch)) + "\n"
     print(text)

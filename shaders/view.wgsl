@@ -29,11 +29,14 @@ const LINEAR_TARGET = 8u;
 // The first or the second picture is gray: only its layer 0 is used.
 const FIRST_GRAY = 16u;
 const SECOND_GRAY = 32u;
+// The first or the second picture has red, green and blue in its only layer.
+const FIRST_PACKED = 64u;
+const SECOND_PACKED = 128u;
 
 @group(0) @binding(0) var<uniform> view: View;
 // The only sampler: OpenGL allows one per texture. Single pixels are loaded instead.
 @group(0) @binding(1) var smooth_sampler: sampler;
-// Layers in blue, green, red order, or a single gray layer.
+// Layers in blue, green, red order, a single gray layer, or one with red, green and blue.
 @group(0) @binding(2) var first: texture_2d_array<f32>;
 @group(0) @binding(3) var second: texture_2d_array<f32>;
 // OFF and ON event counts per pixel, divided by 255.
@@ -55,24 +58,31 @@ fn texel(uv: vec2f, size: vec2u) -> vec2i {
     return clamp(vec2i(uv * vec2f(size)), vec2i(0), vec2i(size) - 1);
 }
 
-fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
+fn sample(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> vec3f {
     if (view.flags & NEAREST) != 0u {
-        return textureLoad(picture, texel(uv, textureDimensions(picture)), layer, 0).r;
+        return textureLoad(picture, texel(uv, textureDimensions(picture)), layer, 0).rgb;
     }
     // Minification: average four samples to reduce aliasing.
     let footprint = view.extent / view.pixels;
     let size = vec2f(textureDimensions(picture));
     if all(footprint * size <= vec2f(1.01)) {
-        return textureSampleLevel(picture, smooth_sampler, uv, layer, 0.0).r;
+        return textureSampleLevel(picture, smooth_sampler, uv, layer, 0.0).rgb;
     }
     let d = footprint * 0.25;
-    return 0.25 * (textureSampleLevel(picture, smooth_sampler, uv + d, layer, 0.0).r
-        + textureSampleLevel(picture, smooth_sampler, uv - d, layer, 0.0).r
-        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(d.x, -d.y), layer, 0.0).r
-        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(-d.x, d.y), layer, 0.0).r);
+    return 0.25 * (textureSampleLevel(picture, smooth_sampler, uv + d, layer, 0.0).rgb
+        + textureSampleLevel(picture, smooth_sampler, uv - d, layer, 0.0).rgb
+        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(d.x, -d.y), layer, 0.0).rgb
+        + textureSampleLevel(picture, smooth_sampler, uv + vec2f(-d.x, d.y), layer, 0.0).rgb);
 }
 
-fn colour(picture: texture_2d_array<f32>, uv: vec2f, gray: u32) -> vec3f {
+fn plane(picture: texture_2d_array<f32>, uv: vec2f, layer: i32) -> f32 {
+    return sample(picture, uv, layer).r;
+}
+
+fn colour(picture: texture_2d_array<f32>, uv: vec2f, gray: u32, packed: u32) -> vec3f {
+    if (view.flags & packed) != 0u {
+        return sample(picture, uv, 0);
+    }
     if (view.flags & gray) != 0u {
         return vec3f(plane(picture, uv, 0));
     }
@@ -107,15 +117,15 @@ fn pixel(in: Corner) -> @location(0) vec4f {
     }
     var out: vec3f;
     if view.mode == WIPE && in.at.x >= view.divider {
-        out = colour(second, uv, SECOND_GRAY);
+        out = colour(second, uv, SECOND_GRAY, SECOND_PACKED);
     } else {
-        out = colour(first, uv, FIRST_GRAY);
+        out = colour(first, uv, FIRST_GRAY, FIRST_PACKED);
     }
     if (view.flags & CLIPPING) != 0u && view.mode != DIFFERENCE {
         out = clipped(out, in.position.xy);
     }
     if view.mode == DIFFERENCE {
-        out = clamp(vec3f(0.5) + view.gain * (colour(second, uv, SECOND_GRAY) - out), vec3f(0.0), vec3f(1.0));
+        out = clamp(vec3f(0.5) + view.gain * (colour(second, uv, SECOND_GRAY, SECOND_PACKED) - out), vec3f(0.0), vec3f(1.0));
     }
     if (view.flags & EVENTS) != 0u {
         out = with_events(out, uv);

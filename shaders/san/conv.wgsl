@@ -1,8 +1,5 @@
 // Convolution with zero padding. KERNEL: its side; SOURCE: what it reads; RECTIFY and ADD: what
-// it does with the sums, in this order.
-//
-// A workgroup computes 16x16 pixels and 16 outputs. Four input channels at a time, the pixels
-// under all kernel positions lie in workgroup memory; a thread sums four pixels and eight outputs.
+// it does with the sums, in this order. The host appends conv_plain.wgsl or conv_matrix.wgsl.
 
 const PLAIN: u32 = 0u;
 // The mean of every 2x2 block of a map of twice the size.
@@ -17,7 +14,7 @@ struct Layer {
     source_width: u32,
     inputs: u32,         // in vectors
     outputs: u32,        // in vectors, a multiple of four
-    weights: u32,        // the first matrix: [input][kernel position][output]
+    weights: u32,        // the first element of its weights
     bias: u32,           // the first vector
     first_row: u32,      // the output begins with this row
     rows: u32,           // and has so many
@@ -27,16 +24,11 @@ struct Layer {
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<storage, read> source: array<Map>;
-@group(0) @binding(2) var<storage, read> weights: array<mat4x4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> skip: array<Map>;
 @group(0) @binding(5) var<storage, read_write> result: array<Output>;
 
 const RADIUS: u32 = KERNEL / 2u;
-const SIDE: u32 = 16u + KERNEL - 1u;
-const THREADS: u32 = 128u;
-
-var<workgroup> window: array<vec4<f32>, SIDE * SIDE>;
 
 fn at(y: u32, x: u32, input: u32) -> vec4<f32> {
     return vec4<f32>(source[(y * layer.source_width + x) * layer.inputs + input]);
@@ -99,69 +91,4 @@ fn store(y: u32, x: u32, output: u32, sum: vec4<f32>) {
         v += vec4<f32>(skip[place]);
     }
     result[place] = narrow(v);
-}
-
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let y0 = layer.first_row + block.y * 16u;
-    let x0 = block.x * 16u;
-    // A row of 16 pixels belongs to four threads; pixels of one thread are four apart, so that
-    // neighbouring threads read neighbouring vectors.
-    let row = thread % 64u / 4u;
-    let column = thread % 4u;
-    let output = block.z * 4u + thread / 64u * 2u;
-    let bias_a = bias[layer.bias + output];
-    let bias_b = bias[layer.bias + output + 1u];
-    var a0 = bias_a;
-    var a1 = bias_a;
-    var a2 = bias_a;
-    var a3 = bias_a;
-    var b0 = bias_b;
-    var b1 = bias_b;
-    var b2 = bias_b;
-    var b3 = bias_b;
-    // Small maps leave most of a tile empty.
-    let busy = y0 + row < layer.first_row + layer.rows && x0 + column < layer.width;
-    var matrix = layer.weights + output;
-    for (var input = 0u; input < layer.inputs; input++) {
-        for (var i = thread; i < SIDE * SIDE; i += THREADS) {
-            let y = i32(y0 + i / SIDE) - i32(RADIUS);
-            let x = i32(x0 + i % SIDE) - i32(RADIUS);
-            window[i] = input_at(y, x, input);
-        }
-        workgroupBarrier();
-        if (busy) {
-            for (var ky = 0u; ky < KERNEL; ky++) {
-                for (var kx = 0u; kx < KERNEL; kx++) {
-                    let place = (row + ky) * SIDE + column + kx;
-                    let a = weights[matrix];
-                    let b = weights[matrix + 1u];
-                    let v0 = window[place];
-                    let v1 = window[place + 4u];
-                    let v2 = window[place + 8u];
-                    let v3 = window[place + 12u];
-                    a0 += a * v0;
-                    b0 += b * v0;
-                    a1 += a * v1;
-                    b1 += b * v1;
-                    a2 += a * v2;
-                    b2 += b * v2;
-                    a3 += a * v3;
-                    b3 += b * v3;
-                    matrix += layer.outputs;
-                }
-            }
-        }
-        workgroupBarrier();
-    }
-    let y = y0 + row;
-    let x = x0 + column;
-    store(y, x, output, a0);
-    store(y, x, output + 1u, b0);
-    store(y, x + 4u, output, a1);
-    store(y, x + 4u, output + 1u, b1);
-    store(y, x + 8u, output, a2);
-    store(y, x + 8u, output + 1u, b2);
-    store(y, x + 12u, output, a3);
-    store(y, x + 12u, output + 1u, b3);
 }

@@ -1,6 +1,6 @@
 // The end of the network: a 3x3 convolution of 16 channels to three, softplus (the ratio of sharp
-// to blurry), and the product with the blurry image. PIXELS: whether the result is the sharp image
-// in eight bits, or both in single precision, the sharp image first.
+// to blurry), and the product with the blurry image. What becomes of four neighbouring pixels is in
+// head_buffer.wgsl or head_picture.wgsl, which the host appends.
 //
 // A workgroup computes 16x16 pixels, a thread four neighbouring ones of a row.
 
@@ -28,7 +28,6 @@ struct Target {
 @group(0) @binding(2) var<storage, read> weights: array<mat4x4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> blurry: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<u32>;
 @group(0) @binding(6) var<uniform> target_: Target;
 
 const VECTORS: u32 = 4u;
@@ -46,23 +45,6 @@ fn input_at(y: i32, x: i32, input: u32) -> vec4<f32> {
 
 fn softplus(v: vec4<f32>) -> vec4<f32> {
     return max(v, vec4<f32>()) + log(1.0 + exp(-abs(v)));
-}
-
-// Four neighbouring pixels of one channel.
-fn finish(place: u32, channel: u32, sums: vec4<f32>) {
-    let area = layer.height * layer.width;
-    let at = channel * area + place;
-    let ratio = softplus(sums);
-    let sharp = ratio * vec4<f32>(blurry[at], blurry[at + 1u], blurry[at + 2u], blurry[at + 3u]);
-    if (PIXELS) {
-        let byte = vec4<u32>(clamp(sharp, vec4<f32>(), vec4<f32>(1.0)) * 255.0 + target_.rounding);
-        result[at / 4u] = byte.x | byte.y << 8u | byte.z << 16u | byte.w << 24u;
-    } else {
-        for (var i = 0u; i < 4u; i++) {
-            result[at + i] = bitcast<u32>(sharp[i]);
-            result[3u * area + at + i] = bitcast<u32>(ratio[i]);
-        }
-    }
 }
 
 @compute @workgroup_size(THREADS)
@@ -95,8 +77,5 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
     // Sides are multiples of 16: every pixel is inside.
-    let place = (y0 + row) * layer.width + x0 + column;
-    finish(place, 0u, vec4<f32>(s0.x, s1.x, s2.x, s3.x));
-    finish(place, 1u, vec4<f32>(s0.y, s1.y, s2.y, s3.y));
-    finish(place, 2u, vec4<f32>(s0.z, s1.z, s2.z, s3.z));
+    finish(y0 + row, x0 + column, s0, s1, s2, s3);
 }

@@ -1,5 +1,6 @@
 //! `gem-live bench`: measures the duration of one restoration, and on the CPU of its parts.
 
+use super::bench_sparse;
 use super::common::without_effect;
 use super::failure::Failure;
 use gem_live::engine::cpu::{CpuEngine, Parts};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 Examples:
   gem-live bench
   gem-live bench --size 1152x768 --scale 4 --prior --json
+  gem-live bench --size 1152x768 --sparse --runs 5
   gem-live bench --engine wgpu --gpu 0    on the first device that `gem-live devices` shows")]
 pub(crate) struct Bench {
     /// Image size; both sides are multiples of 16.
@@ -47,6 +49,10 @@ pub(crate) struct Bench {
     /// Number of measured restorations, after one unmeasured warm-up.
     #[arg(long, default_value_t = 7)]
     runs: usize,
+    /// Measure what `--sparse` gains on the CPU instead: exposures of which nothing, a tenth, half
+    /// or everything moves, with the built-in weights; how far the pictures agree.
+    #[arg(long, conflicts_with_all = ["instants", "prior", "single", "gpu", "engine"])]
+    sparse: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -132,6 +138,10 @@ impl Bench {
         let cells = |n: usize| ((n as f64 / self.scale).round() as usize).max(1);
         let image = self.size;
         let events = Size::new(cells(image.width), cells(image.height));
+        if self.sparse {
+            bench_sparse::run(image, events, self.threads, self.runs.max(1), self.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
         let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
         let mut measured = self.open(&random_weights(input, &mut rng)?)?;

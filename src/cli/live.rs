@@ -14,7 +14,7 @@ use gem_live::event::Thresholds;
 use gem_live::image::Size;
 use gem_live::live::{
     Compute, Control, ExposureSource, FrameOutput, OpenSettings, Parts, Playback, RigHandle,
-    SourceName, Sources, open_with_clock, pass_through, san,
+    SourceName, Sources, Sparse, open_with_clock, pass_through, san,
 };
 use gem_live::network::Weights;
 use std::path::PathBuf;
@@ -53,10 +53,11 @@ pub(crate) struct Live {
     /// Index of the CUDA or wgpu device, as shown by `gem-live devices`.
     #[arg(long, alias = "device")]
     gpu: Option<usize>,
-    /// Restore only the parts of an exposure that have events, and copy the rest: faster where
-    /// little moves.
-    #[arg(long)]
-    sparse: bool,
+    /// Restore only the parts of an exposure that have events, and copy the rest, which is faster
+    /// where little moves: auto (on the CPU only), on, or off [default: auto].
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+          default_missing_value = "on")]
+    sparse: Option<SparseMode>,
     /// Contrast thresholds of the event camera: one value, or ON,OFF [default: from the recording's
     /// manifest, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
@@ -91,6 +92,14 @@ enum LiveEngine {
     Cpu,
     #[value(alias = "null")]
     None,
+}
+
+/// When only the moving parts are restored.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum SparseMode {
+    Auto,
+    On,
+    Off,
 }
 
 impl Live {
@@ -138,7 +147,7 @@ impl Live {
             LiveEngine::None => {
                 let weights = ("--weights", self.weights.is_some());
                 let threads = ("--threads", self.threads.is_some());
-                let sparse = ("--sparse", self.sparse);
+                let sparse = ("--sparse", self.sparse.is_some());
                 without_effect("--engine none", [weights, threads, device, sparse])?;
             }
             LiveEngine::Cpu => without_effect("--engine cpu", [device])?,
@@ -169,7 +178,12 @@ impl Live {
             LiveEngine::None => return None,
         };
         let (device, threads) = (self.gpu, self.threads.unwrap_or(0));
-        Some(Compute { choice, device, threads, sparse: self.sparse })
+        let sparse = match self.sparse {
+            None | Some(SparseMode::Auto) => Sparse::Auto,
+            Some(SparseMode::On) => Sparse::On,
+            Some(SparseMode::Off) => Sparse::Off,
+        };
+        Some(Compute { choice, device, threads, sparse })
     }
 
     fn without_window(

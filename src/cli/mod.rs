@@ -7,6 +7,7 @@ mod outputs;
 mod adapt;
 mod align;
 mod bench;
+mod bench_sparse;
 mod common;
 mod completions;
 mod consistency;

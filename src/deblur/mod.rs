@@ -12,7 +12,7 @@ mod thresholds;
 
 use crate::event::Thresholds;
 pub use edi::{edi, estimate_thresholds};
-pub use in_flight::SharedExposure;
+pub use in_flight::{Pictures, SharedExposure};
 pub use reblur::{MIN_REBLUR_INSTANTS, reblur};
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 

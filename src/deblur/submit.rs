@@ -3,8 +3,8 @@
 use super::crop::crop_picture;
 use super::{DeblurError, Deblurrer, at_instants, eight_bits, expect, prepared};
 use crate::deblur::SharedExposure;
-use crate::deblur::in_flight::InFlight;
-use crate::engine::{AsyncEngine, EngineError};
+use crate::deblur::in_flight::{InFlight, Pictures};
+use crate::engine::{AsyncEngine, DeviceOutput, EngineError};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -38,22 +38,51 @@ impl Deblurrer {
         instants: &[f64],
         rounding: Rounding,
     ) -> Result<(), DeblurError> {
+        self.start(exposure, instants, rounding, None)
+    }
+
+    /// Like [`Deblurrer::submit`]. If the engine shares a device with its owner and there is one
+    /// instant, its picture stays there ([`Deblurrer::collect_pictures`]) and is copied to memory
+    /// only if `read_back`.
+    ///
+    /// # Errors
+    /// Like [`Deblurrer::submit`].
+    pub fn submit_to_device(
+        &mut self,
+        exposure: SharedExposure,
+        instants: &[f64],
+        rounding: Rounding,
+        read_back: bool,
+    ) -> Result<(), DeblurError> {
+        self.start(exposure, instants, rounding, Some(read_back))
+    }
+
+    /// `to_device`: leave the picture on the device, and whether to copy it all the same.
+    fn start(
+        &mut self,
+        exposure: SharedExposure,
+        instants: &[f64],
+        rounding: Rounding,
+        to_device: Option<bool>,
+    ) -> Result<(), DeblurError> {
         let targets = at_instants((*exposure).as_ref(), instants);
         let waiting = self.flights.iter().any(|f| !f.submitted);
         let queue = if waiting { None } else { self.engine.queue() };
-        let submitted = match queue {
-            None => false,
+        let copies = match queue {
+            None => None,
             Some(queue) => {
-                match put(queue, (*exposure).as_ref(), &targets, (rounding, self.thresholds)) {
+                let how = (rounding, self.thresholds, to_device);
+                match put(queue, (*exposure).as_ref(), &targets, how) {
                     Err(DeblurError::Engine(EngineError::Replaced)) => {
                         self.mark_unsubmitted();
-                        false
+                        None
                     }
                     other => other?,
                 }
             }
         };
-        self.flights.push_back(InFlight { exposure, targets, rounding, submitted });
+        let (submitted, copies) = (copies.is_some(), copies.unwrap_or(0));
+        self.flights.push_back(InFlight { exposure, targets, rounding, submitted, copies });
         Ok(())
     }
 
@@ -63,21 +92,36 @@ impl Deblurrer {
     /// # Errors
     /// Like [`Deblurrer::restore`].
     pub fn collect(&mut self) -> Result<Vec<ImageU8>, DeblurError> {
-        let Some(flight) = self.flights.pop_front() else { return Ok(Vec::new()) };
+        let Pictures { in_memory, on_device } = self.collect_pictures()?;
+        match on_device {
+            Some(picture) if in_memory.is_empty() => {
+                let copy = picture.read().map_err(EngineError::Device)?;
+                Ok(vec![copy])
+            }
+            _ => Ok(in_memory),
+        }
+    }
+
+    /// Like [`Deblurrer::collect`], with a picture that stayed on the device.
+    ///
+    /// # Errors
+    /// Like [`Deblurrer::restore`].
+    pub fn collect_pictures(&mut self) -> Result<Pictures, DeblurError> {
+        let Some(flight) = self.flights.pop_front() else { return Ok(Pictures::default()) };
         let exposure = (*flight.exposure).as_ref();
         if flight.submitted
             && let Some(queue) = self.engine.queue()
         {
             let (store, rounding) = (&self.store, flight.rounding);
-            let mut pictures = Vec::with_capacity(flight.targets.len());
+            let mut in_memory = Vec::with_capacity(flight.copies);
             // Copy directly from the engine's memory into pooled images.
             let collected = queue.collect(&mut |one| {
-                pictures.push(crop_picture(one, exposure, rounding, store));
+                in_memory.push(crop_picture(one, exposure, rounding, store));
             });
             match collected {
                 Ok(()) => {
-                    expect(pictures.len(), flight.targets.len())?;
-                    return Ok(pictures);
+                    expect(in_memory.len(), flight.copies)?;
+                    return Ok(Pictures { in_memory, on_device: queue.take_device_picture() });
                 }
                 Err(error) => {
                     self.mark_unsubmitted();
@@ -87,7 +131,13 @@ impl Deblurrer {
                 }
             }
         }
-        self.pictures(exposure, &flight.targets, flight.rounding)
+        let in_memory = self.pictures(exposure, &flight.targets, flight.rounding)?;
+        Ok(Pictures { in_memory, on_device: None })
+    }
+
+    /// The share of the last exposure's image that the engine computed; the rest was copied.
+    pub fn computed_share(&self) -> f64 {
+        self.engine.computed_share()
     }
 
     /// Whether [`Deblurrer::collect`] returns without waiting for the engine.
@@ -107,12 +157,22 @@ impl Deblurrer {
     }
 }
 
+/// The number of pictures that the engine will copy to memory; `None` if it did not accept the
+/// exposure.
 fn put(
     queue: &mut dyn AsyncEngine,
     exposure: &Exposure,
     targets: &[TimeRange],
-    (rounding, thresholds): (Rounding, Thresholds),
-) -> Result<bool, DeblurError> {
+    (rounding, thresholds, to_device): (Rounding, Thresholds, Option<bool>),
+) -> Result<Option<usize>, DeblurError> {
     let (blur, events) = prepared(exposure, targets, thresholds)?;
-    Ok(queue.submit(&blur, &events, eight_bits(exposure, rounding))?)
+    if let Some(read_back) = to_device {
+        let (frame, gray) = (exposure.frame.size(), exposure.frame.channels() == 1);
+        let output = DeviceOutput { frame, gray, rounding, read_back };
+        if queue.submit_to_device(&blur, &events, output)? {
+            return Ok(Some(usize::from(read_back)));
+        }
+    }
+    let accepted = queue.submit(&blur, &events, eight_bits(exposure, rounding))?;
+    Ok(accepted.then_some(targets.len()))
 }

@@ -1,8 +1,6 @@
 //! Opens an engine on a graphics device through wgpu, if this program was built with it.
 
 use super::Engine;
-#[cfg(not(feature = "wgpu"))]
-use crate::network::Weights;
 
 /// An engine, and its device's name.
 pub(super) struct Opened {
@@ -11,25 +9,70 @@ pub(super) struct Opened {
 }
 
 #[cfg(feature = "wgpu")]
+pub use super::wgpu::{DevicePicture, SharedDevice};
+#[cfg(feature = "wgpu")]
 pub(super) use with_wgpu::{open, open_if_faster};
-
-/// An engine on a device, or why there is none.
 #[cfg(not(feature = "wgpu"))]
-pub(super) fn open(_: &Weights, _: Option<usize>) -> Result<Opened, String> {
-    Err("this program was built without the feature wgpu".into())
-}
-
-/// An engine on a graphics device that is faster than the CPU, or why there is none.
+pub use without_wgpu::{DevicePicture, SharedDevice};
 #[cfg(not(feature = "wgpu"))]
-pub(super) fn open_if_faster(_: &Weights, _: usize) -> Result<Opened, String> {
-    Err("this program was built without the feature wgpu".into())
+pub(super) use without_wgpu::{open, open_if_faster};
+
+/// The same names where there is no such engine.
+#[cfg(not(feature = "wgpu"))]
+mod without_wgpu {
+    use super::Opened;
+    use crate::image::{ImageU8, Size};
+    use crate::network::Weights;
+
+    /// A device that the engine shares with its owner; there is none without the feature `wgpu`.
+    #[derive(Clone, Copy, Debug)]
+    pub enum SharedDevice {}
+
+    /// A picture on such a device.
+    #[derive(Clone, Copy, Debug)]
+    pub enum DevicePicture {}
+
+    impl DevicePicture {
+        /// Width and height.
+        pub fn size(&self) -> Size {
+            match *self {}
+        }
+
+        /// A copy in memory.
+        ///
+        /// # Errors
+        /// None.
+        pub fn read(&self) -> Result<ImageU8, String> {
+            match *self {}
+        }
+    }
+
+    const MISSING: &str = "this program was built without the feature wgpu";
+
+    /// An engine on a device, or why there is none.
+    pub(in crate::engine) fn open(
+        _: &Weights,
+        _: Option<usize>,
+        _: Option<&SharedDevice>,
+    ) -> Result<Opened, String> {
+        Err(MISSING.into())
+    }
+
+    /// An engine on a graphics device that is faster than the CPU, or why there is none.
+    pub(in crate::engine) fn open_if_faster(
+        _: &Weights,
+        _: usize,
+        _: Option<&SharedDevice>,
+    ) -> Result<Opened, String> {
+        Err(MISSING.into())
+    }
 }
 
 #[cfg(feature = "wgpu")]
 mod with_wgpu {
     use super::Opened;
     use crate::engine::cpu::CpuEngine;
-    use crate::engine::wgpu::{DeviceKind, WgpuEngine, adapters};
+    use crate::engine::wgpu::{AdapterInfo, DeviceKind, SharedDevice, WgpuEngine, adapters};
     use crate::engine::{Engine, EngineError, EventTensor, Image};
     use crate::image::Size;
     use crate::network::Weights;
@@ -45,11 +88,12 @@ mod with_wgpu {
     pub(in crate::engine) fn open(
         weights: &Weights,
         device: Option<usize>,
+        shared: Option<&SharedDevice>,
     ) -> Result<Opened, String> {
         let found = adapters()?;
         let mut why = format!("there is no wgpu device {}", device.unwrap_or(0));
         for one in found.iter().filter(|a| device.is_none_or(|d| d == a.ordinal)) {
-            match WgpuEngine::new(weights, one) {
+            match make(weights, one, shared) {
                 Ok(engine) => {
                     let reason = engine.name().to_owned();
                     return Ok(Opened { engine: Box::new(engine), reason });
@@ -60,11 +104,27 @@ mod with_wgpu {
         Err(why)
     }
 
+    /// An engine on that device, which is the shared one if that is of the same adapter.
+    fn make(
+        weights: &Weights,
+        adapter: &AdapterInfo,
+        shared: Option<&SharedDevice>,
+    ) -> Result<WgpuEngine, EngineError> {
+        if let Some(shared) = shared.filter(|s| s.is_of(adapter)) {
+            match WgpuEngine::on_shared(weights, adapter, shared) {
+                Ok(engine) => return Ok(engine),
+                Err(why) => tracing::warn!("{why}: opening it a second time, pictures are copied"),
+            }
+        }
+        WgpuEngine::new(weights, adapter)
+    }
+
     /// An engine on a graphics device that is faster than the CPU, or why there is none. The
     /// result is `Err` on computers without graphics devices, too.
     pub(in crate::engine) fn open_if_faster(
         weights: &Weights,
         threads: usize,
+        shared: Option<&SharedDevice>,
     ) -> Result<Opened, String> {
         if !may_have_graphics() {
             return Err("this computer has no graphics device with a driver".into());
@@ -73,7 +133,7 @@ mod with_wgpu {
         let Some(best) = found.iter().find(|a| a.kind != DeviceKind::Software) else {
             return Err("wgpu finds only software devices".into());
         };
-        let mut engine = WgpuEngine::new(weights, best).map_err(|e| e.to_string())?;
+        let mut engine = make(weights, best, shared).map_err(|e| e.to_string())?;
         let name = engine.name().to_owned();
         let device = duration(&mut engine).map_err(|e| e.to_string())?;
         let cpu = CpuEngine::new(weights, threads)

@@ -14,14 +14,28 @@ mod sparse;
 pub mod wgpu;
 
 pub use error::EngineError;
+pub use graphics::{DevicePicture, SharedDevice};
 pub use input::{Blurry, EventMap, EventTensor, Events, Image};
 pub use output::{OutputFormat, OutputRef, Restored};
-pub use select::{Choice, Failover, Notice, Selected, is_available, select};
+pub use select::{Choice, Failover, Notice, Selected, is_available, select, select_with};
 pub use sparse::SparseEngine;
 
 use crate::event::EventInput;
-use crate::image::Size;
+use crate::image::{Rounding, Size};
 use crossbeam_channel::Receiver;
+
+/// What becomes of a picture that stays on a [`SharedDevice`].
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceOutput {
+    /// Size of the frame, the upper left part of the padded image.
+    pub frame: Size,
+    /// Every colour is the mean of the three.
+    pub gray: bool,
+    /// How it is converted to eight bits.
+    pub rounding: Rounding,
+    /// Copy the result to the host too: in single precision if `gray`, otherwise in eight bits.
+    pub read_back: bool,
+}
 
 /// The asynchronous interface of an engine with several exposures in flight: upload, computation
 /// and download of different exposures overlap.
@@ -42,6 +56,30 @@ pub trait AsyncEngine {
         events: &Events<'_>,
         form: OutputFormat,
     ) -> Result<bool, EngineError>;
+
+    /// Like [`AsyncEngine::submit`], for a single target whose picture stays on the device that the
+    /// engine shares with its owner. [`AsyncEngine::collect`] passes it on only if `output` asks
+    /// for a copy.
+    ///
+    /// Returns `false`, too, if no device is shared or all its pictures are in use: then it can be
+    /// submitted as others are.
+    ///
+    /// # Errors
+    /// Like [`AsyncEngine::submit`].
+    fn submit_to_device(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        output: DeviceOutput,
+    ) -> Result<bool, EngineError> {
+        let _ = (blur, events, output);
+        Ok(false)
+    }
+
+    /// The picture of the exposure that was collected last, if it stayed on the device.
+    fn take_device_picture(&mut self) -> Option<DevicePicture> {
+        None
+    }
 
     /// Waits for the exposure that was submitted first and calls `take` with the result for each
     /// target, in order.
@@ -117,6 +155,12 @@ pub trait Engine: Send {
             }
         }
         Ok(())
+    }
+
+    /// The share of the last exposure's image that was computed; less than 1 only if the rest was
+    /// copied.
+    fn computed_share(&self) -> f64 {
+        1.0
     }
 
     /// The asynchronous interface, if the engine supports several exposures in flight. While

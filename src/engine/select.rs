@@ -2,10 +2,10 @@
 
 use super::cpu::CpuEngine;
 use super::cuda::{CudaEngine, Precision, devices};
-use super::graphics::{self, Opened};
+use super::graphics::{self, DevicePicture, Opened, SharedDevice};
 use super::{
-    AsyncEngine, Blurry, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef,
-    Restored,
+    AsyncEngine, Blurry, DeviceOutput, Engine, EngineError, EventTensor, Events, Image,
+    OutputFormat, OutputRef, Restored,
 };
 use crate::event::EventInput;
 use crate::network::Weights;
@@ -33,6 +33,8 @@ pub struct Selected {
     pub engine: Box<dyn Engine>,
     /// One line, such as `CUDA device 0 (...)`, or the CPU and why no other device is used.
     pub reason: String,
+    /// It is the CPU engine.
+    pub on_cpu: bool,
 }
 
 /// Called with one line for the user when an engine is replaced by another.
@@ -52,21 +54,37 @@ pub fn select(
     threads: usize,
     notice: Notice,
 ) -> Result<Selected, EngineError> {
+    select_with(weights, choice, device, threads, None, notice)
+}
+
+/// Like [`select`]; an engine through wgpu computes on the `shared` device if that is of the
+/// selected adapter.
+///
+/// # Errors
+/// Like [`select`].
+pub fn select_with(
+    weights: &Weights,
+    choice: Choice,
+    device: Option<usize>,
+    threads: usize,
+    shared: Option<&SharedDevice>,
+    notice: Notice,
+) -> Result<Selected, EngineError> {
     let cpu = |why: &str| {
         let engine = CpuEngine::new(weights, threads)?;
         let reason = format!("the CPU, {} threads, {:?} ({why})", engine.threads(), engine.isa());
         tracing::info!("engine: {reason}");
-        Ok(Selected { engine: Box::new(engine), reason })
+        Ok(Selected { engine: Box::new(engine), reason, on_cpu: true })
     };
     let found = match choice {
         Choice::Cpu => return cpu("as requested"),
         Choice::Cuda => open(weights, device).map_err(EngineError::Device)?,
-        Choice::Wgpu => graphics::open(weights, device).map_err(EngineError::Device)?,
+        Choice::Wgpu => graphics::open(weights, device, shared).map_err(EngineError::Device)?,
         Choice::Auto => match open(weights, device) {
             Ok(selected) => selected,
             // The index is one of a CUDA device.
             Err(why) if device.is_some() => return Err(EngineError::Device(why)),
-            Err(cuda) => match graphics::open_if_faster(weights, threads) {
+            Err(cuda) => match graphics::open_if_faster(weights, threads, shared) {
                 Ok(selected) => selected,
                 Err(why) => return cpu(&format!("{cuda}; {why}")),
             },
@@ -76,7 +94,7 @@ pub fn select(
     let weights = weights.clone();
     let fallback = Box::new(move || CpuEngine::new(&weights, threads).map(|e| Box::new(e) as _));
     let engine = Box::new(Failover::new(found.engine, fallback, notice));
-    Ok(Selected { engine, reason: found.reason })
+    Ok(Selected { engine, reason: found.reason, on_cpu: false })
 }
 
 /// Whether a CUDA device is there that was asked for by name or index. The CPU always is;
@@ -189,6 +207,19 @@ impl AsyncEngine for Failover {
         form: OutputFormat,
     ) -> Result<bool, EngineError> {
         self.queued(|queue| queue.submit(blur, events, form))
+    }
+
+    fn submit_to_device(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        output: DeviceOutput,
+    ) -> Result<bool, EngineError> {
+        self.queued(|queue| queue.submit_to_device(blur, events, output))
+    }
+
+    fn take_device_picture(&mut self) -> Option<DevicePicture> {
+        self.engine.queue().and_then(AsyncEngine::take_device_picture)
     }
 
     fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {

@@ -13,6 +13,8 @@ const CLIPPING: u32 = 4;
 const LINEAR_TARGET: u32 = 8;
 const FIRST_GRAY: u32 = 16;
 const SECOND_GRAY: u32 = 32;
+const FIRST_PACKED: u32 = 64;
+const SECOND_PACKED: u32 = 128;
 
 /// How a view combines its pictures; the values match those in the shader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,19 @@ pub(super) struct GpuImage {
     view: wgpu::TextureView,
     /// Only the first layer is used.
     gray: bool,
+    /// Its pixels are red, green and blue in the first layer.
+    packed: bool,
+    /// Whose texture this is; it must not be used for another picture before.
+    _lender: Option<crate::engine::DevicePicture>,
+}
+
+#[cfg(feature = "wgpu")]
+impl GpuImage {
+    /// A picture that the engine has left on the window's device.
+    pub(super) fn on_device(picture: &crate::engine::DevicePicture) -> Self {
+        let (texture, view) = (picture.texture().clone(), picture.view().clone());
+        Self { texture, view, gray: false, packed: true, _lender: Some(picture.clone()) }
+    }
 }
 
 /// GPU resources that draw the views.
@@ -215,6 +230,8 @@ impl Gpu {
             flags: self.flags
                 | flag(first.gray, FIRST_GRAY)
                 | flag(second.gray, SECOND_GRAY)
+                | flag(first.packed, FIRST_PACKED)
+                | flag(second.packed, SECOND_PACKED)
                 | flag(events.is_some(), EVENTS)
                 | flag(options.nearest, NEAREST)
                 | flag(options.clipping, CLIPPING),
@@ -267,7 +284,7 @@ fn create_image(
         dimension: Some(dimension),
         ..Default::default()
     });
-    GpuImage { texture, view, gray: layers == 1 }
+    GpuImage { texture, view, gray: layers == 1, packed: false, _lender: None }
 }
 
 /// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is no array,

@@ -28,6 +28,7 @@ mod session;
 mod settings;
 mod settings_change;
 mod settings_file;
+mod shared_device;
 mod snapshot;
 mod source_kinds;
 mod text_format;
@@ -158,7 +159,9 @@ fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
         Err(_) => viewport,
     };
     let event_loop_builder = event_loop(display);
-    eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() }
+    let mut options = eframe::NativeOptions { viewport, event_loop_builder, ..Default::default() };
+    shared_device::prepare(&mut options.wgpu_options.wgpu_setup);
+    options
 }
 
 /// Makes winit use the display that answers.
@@ -198,9 +201,10 @@ fn start(
         outputs,
         ..
     } = options;
+    let render = creation.wgpu_render_state.as_ref();
     let recipe = Recipe {
         open: recipe::opener(open),
-        restorer: recipe::restoring(compute),
+        restorer: recipe::restoring(compute, shared_device::of(render)),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,
         outputs,
@@ -209,7 +213,6 @@ fn start(
     let wake = recipe.wake.clone();
     let pipeline = recipe.start(source)?;
     let session = Session::new(pipeline, rig_handle, name, recipe, weights_file);
-    let render = creation.wgpu_render_state.as_ref();
     if let Some(graphics) = render.map(|r| r.adapter.get_info()) {
         tracing::info!("the window is drawn with {} by {}", graphics.backend, graphics.name);
     }

@@ -61,7 +61,9 @@ impl Pictures {
         let at = frame.instants.get(index).copied().unwrap_or(0.5);
         let captured = &frame.captured;
         self.put(PictureKind::Blurry, Some(&captured.picture));
-        self.put(PictureKind::Restored, frame.restored.get(index));
+        if !self.show_on_device(frame, index) {
+            self.put(PictureKind::Restored, frame.restored.get(index));
+        }
         self.put(PictureKind::Edi, frame.edi.get(index));
         self.put(PictureKind::Truth, captured.truth_at(at));
         self.events.present = events;
@@ -71,6 +73,21 @@ impl Pictures {
                 gpu.events(&mut self.events.image, captured.exposure.sensor, &self.counts);
             }
         }
+    }
+
+    /// Shows a picture that the engine has left on the window's device; false if there is none.
+    #[cfg(feature = "wgpu")]
+    fn show_on_device(&mut self, frame: &RestoredFrame, index: usize) -> bool {
+        let picture = frame.on_device.as_ref().filter(|_| index == 0);
+        let slot = self.slots.get_mut(PictureKind::Restored.index());
+        let (Some(picture), Some(slot)) = (picture, slot) else { return false };
+        (slot.present, slot.image) = (true, Some(GpuImage::on_device(picture)));
+        true
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    fn show_on_device(&mut self, _: &RestoredFrame, _: usize) -> bool {
+        false
     }
 
     fn put(&mut self, kind: PictureKind, picture: Option<&ImageU8>) {

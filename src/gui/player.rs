@@ -33,6 +33,8 @@ pub(super) struct Player {
     /// Contrast thresholds that are set in the settings or on the command line; none if they
     /// are estimated.
     pub thresholds: Option<Thresholds>,
+    /// Something needs every picture in memory, such as a film that is being recorded.
+    pub read_back: bool,
 }
 
 impl Player {
@@ -50,6 +52,7 @@ impl Player {
             request_id: 0,
             sent_request: None,
             thresholds,
+            read_back: false,
         }
     }
 
@@ -108,8 +111,13 @@ impl Player {
         };
         // The thresholds also apply to recordings and to the next source.
         session.rig_handle.contrast().set(self.thresholds);
-        let request =
-            RestoreRequest { instants, policy, edi: settings.edi, thresholds: self.thresholds };
+        let request = RestoreRequest {
+            instants,
+            policy,
+            edi: settings.edi,
+            thresholds: self.thresholds,
+            read_back: self.read_back,
+        };
         if self.sent_request.as_ref() != Some(&request) && session.request(request.clone()) {
             self.sent_request = Some(request);
         }
@@ -171,7 +179,7 @@ impl Player {
 
     /// Whether the engine has restored the shown frame.
     pub(super) fn is_restored(&self) -> bool {
-        self.latest.as_ref().is_some_and(|frame| !frame.restored.is_empty())
+        self.latest.as_ref().is_some_and(RestoredFrame::is_restored)
     }
 
     /// The restored instant; in slow motion the one that is shown.

@@ -1,9 +1,10 @@
 //! How pipelines are made: the same way for every source that is chosen.
 
 use super::wake::Wake;
+use crate::engine::SharedDevice;
 use crate::live::{
     Compute, ExposureSource, FrameOutput, MakeRestorer, OpenSettings, Parts, Pipeline, Playback,
-    RigHandle, Sources, open_with_clock, pass_through, san,
+    RigHandle, Sources, open_with_clock, pass_through, san_with,
 };
 use crate::network::Weights;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,12 +54,14 @@ impl Recipe {
     }
 }
 
-/// Creates SAN restorers on `compute`, or ones that restore nothing if none.
+/// Creates SAN restorers on `compute`, or ones that restore nothing if none. Pictures stay on the
+/// `shared` device if the engine computes on it.
 pub(super) fn restoring(
     compute: Option<Compute>,
+    shared: Option<SharedDevice>,
 ) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
     Arc::new(move |weights| match compute {
-        Some(compute) => san(weights, compute),
+        Some(compute) => san_with(weights, compute, shared.clone()),
         None => pass_through(),
     })
 }

@@ -55,8 +55,10 @@ fn save(frame: &RestoredFrame, index: usize, folder: &Path) -> Result<String, St
     }
     crate::formats::atomic_file::write(&name("events.csv"), table.as_bytes())
         .map_err(|e| e.to_string())?;
-    if let Some(restored) = frame.restored.get(index) {
-        png(&name("restored.png"), restored)?;
+    match (frame.restored.get(index), &frame.on_device) {
+        (Some(restored), _) => png(&name("restored.png"), restored)?,
+        (None, Some(picture)) => png(&name("restored.png"), &picture.read()?)?,
+        (None, None) => {}
     }
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(format!("Snapshot saved in {}", place.display()))

@@ -6,7 +6,7 @@ use super::{
     PassThrough, PutResult, RestorePolicy, RestoreRequest, RestoredFrame, Restorer, Shape,
     SizeChoice, Stats,
 };
-use crate::deblur::edi;
+use crate::deblur::{Pictures, edi};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -40,7 +40,14 @@ pub(super) struct EngineThread {
     pub scorer: FrameScorer,
     /// When the last exposure was collected.
     pub last_collected: Option<Instant>,
+    /// When a picture that stays on the device was last copied to memory.
+    pub last_read_back: Option<Instant>,
+    /// Gain in sharpness of the last picture in memory.
+    pub last_gain: Option<f64>,
 }
+
+/// How often a picture that stays on the device is copied to memory, for the statistics.
+const READ_BACK: Duration = Duration::from_millis(250);
 
 /// An exposure that was submitted and not collected yet.
 struct InFlight {
@@ -110,13 +117,14 @@ impl EngineThread {
             }
             // Submit the new exposure first: it is computed while the previous one is processed
             // here.
-            let submit = |restorer: &mut Option<Box<dyn Restorer>>| {
+            let submit = |engine: &mut Self, restorer: &mut Option<Box<dyn Restorer>>| {
                 let (captured, restorer) = (last.as_ref()?, restorer.as_mut()?);
-                Some(submit_to(restorer.as_mut(), captured, &request, !fresh))
+                let read_back = engine.needs_pixels(captured, &request);
+                Some(submit_to(restorer.as_mut(), captured, &request, !fresh, read_back))
             };
             if fresh {
                 last_request = Some(request.clone());
-                in_flight.extend(submit(&mut restorer));
+                in_flight.extend(submit(&mut self, &mut restorer));
             }
             if !self.drain(&mut restorer, &mut in_flight, false) {
                 return;
@@ -127,7 +135,7 @@ impl EngineThread {
                 && in_flight.is_empty()
                 && matches!(request.policy, RestorePolicy::Hold | RestorePolicy::Follow)
                 && (swapped || stale())
-                && let Some(flight) = submit(&mut restorer)
+                && let Some(flight) = submit(&mut self, &mut restorer)
             {
                 last_request = Some(request.clone());
                 in_flight.push_back(flight);
@@ -136,6 +144,21 @@ impl EngineThread {
                 }
             }
         }
+    }
+
+    /// Whether a picture that stays on the device is needed in memory too: as requested, for other
+    /// programs, to be compared with ground truth, where it is looked at for longer, and for the
+    /// statistics.
+    fn needs_pixels(&mut self, captured: &LiveFrame, request: &RestoreRequest) -> bool {
+        let needed = request.read_back
+            || !self.outputs.is_empty()
+            || !captured.truth.is_empty()
+            || request.policy != RestorePolicy::Newest
+            || self.last_read_back.is_none_or(|at| at.elapsed() >= READ_BACK);
+        if needed {
+            self.last_read_back = Some(Instant::now());
+        }
+        needed
     }
 
     /// Collects the results that are ready, or waits for all of them (`all`). Returns false if the
@@ -204,7 +227,7 @@ impl EngineThread {
             Some(text) => Err(text),
             None => {
                 let _span = tracing::trace_span!("collect", frame = captured.number).entered();
-                catch_panic(|| restorer.collect())
+                catch_panic(|| restorer.collect_pictures())
             }
         };
         let restore_time = start.elapsed();
@@ -214,22 +237,22 @@ impl EngineThread {
             self.last_collected.map_or(restore_time, |then| then.elapsed().min(restore_time));
         self.last_collected = Some(Instant::now());
         let failed = result.is_err();
-        let restored = match result {
-            Ok(images) => {
+        let Pictures { in_memory: restored, on_device } = match result {
+            Ok(pictures) => {
                 self.notices.resolve("engine");
-                images
+                pictures
             }
             Err(text) => {
                 self.stats.dropped(|d| d.failed += 1);
                 self.notices.notify("engine", format!("cannot restore: {text}"));
-                Vec::new()
+                Pictures::default()
             }
         };
         if !failed && !repeated {
             self.stats.restored(restore_time);
         }
-        if !restored.is_empty() {
-            self.choose_size(exposure, &request, busy);
+        if !restored.is_empty() || on_device.is_some() {
+            self.choose_size(exposure, &request, busy, restorer.computed_share());
         }
         let edi = match request.edi {
             true => {
@@ -239,10 +262,14 @@ impl EngineThread {
         };
         let image = restored.first().zip(request.instants.first().copied());
         let FrameScores { psnr_db, ssim, sharpness_gain } = self.scorer.score(&captured, image);
+        // Without a copy in memory, the last gain stays.
+        let sharpness_gain = sharpness_gain.or(self.last_gain.filter(|_| on_device.is_some()));
+        self.last_gain = sharpness_gain;
         RestoredFrame {
             captured,
             instants: request.instants,
             restored,
+            on_device,
             edi,
             restore_time,
             psnr_db,
@@ -253,7 +280,20 @@ impl EngineThread {
         }
     }
 
-    fn choose_size(&mut self, exposure: &Exposure, request: &RestoreRequest, time: Duration) {
+    /// `share` of the image was computed in `time`; the size is chosen for all of it.
+    fn choose_size(
+        &mut self,
+        exposure: &Exposure,
+        request: &RestoreRequest,
+        time: Duration,
+        share: f64,
+    ) {
+        /// Below this share, the time is no measure of the speed.
+        const MIN_SHARE: f64 = 0.1;
+        if share < MIN_SHARE {
+            return;
+        }
+        let time = time.div_f64(share);
         let shape = Shape { image: exposure.frame.size(), sensor: exposure.sensor };
         let Some(choice) = self.size.as_mut().filter(|_| request.policy == RestorePolicy::Newest)
         else {
@@ -293,11 +333,13 @@ fn submit_to(
     captured: &Arc<LiveFrame>,
     request: &RestoreRequest,
     repeated: bool,
+    read_back: bool,
 ) -> InFlight {
     let _span = tracing::trace_span!("submit", frame = captured.number).entered();
     let start = Instant::now();
     restorer.set_thresholds(request.thresholds(captured));
-    let refused = catch_panic(|| restorer.submit(captured, &request.instants)).err();
+    let refused =
+        catch_panic(|| restorer.submit_to_device(captured, &request.instants, read_back)).err();
     InFlight { captured: captured.clone(), request: request.clone(), repeated, start, refused }
 }
 

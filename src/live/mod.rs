@@ -57,7 +57,9 @@ pub use output::{FrameOutput, OutputStatus};
 pub use pipeline::{Parts, Pipeline};
 pub use restore_request::{RestorePolicy, RestoreRequest};
 pub use restored_frame::RestoredFrame;
-pub use restorer::{Compute, MakeRestorer, PassThrough, Restorer, San, pass_through, san};
+pub use restorer::{
+    Compute, MakeRestorer, PassThrough, Restorer, San, Sparse, pass_through, san, san_with,
+};
 pub use rig_camera::CameraChoice;
 pub use rig_handle::{RigHandle, RigHandleError};
 pub use rig_source::RigSource;

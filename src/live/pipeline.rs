@@ -114,6 +114,8 @@ impl Pipeline {
             taken: taken.clone(),
             stats: stats.clone(),
             notices: notices.clone(),
+            last_read_back: None,
+            last_gain: None,
             description: engine.clone(),
             notify,
             outputs: outputs.clone(),

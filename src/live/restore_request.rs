@@ -29,11 +29,19 @@ pub struct RestoreRequest {
     pub edi: bool,
     /// Contrast thresholds that replace those of the exposures.
     pub thresholds: Option<Thresholds>,
+    /// Pictures are needed in memory, also those that could stay on the device.
+    pub read_back: bool,
 }
 
 impl Default for RestoreRequest {
     fn default() -> Self {
-        Self { instants: vec![0.5], policy: RestorePolicy::Newest, edi: false, thresholds: None }
+        Self {
+            instants: vec![0.5],
+            policy: RestorePolicy::Newest,
+            edi: false,
+            thresholds: None,
+            read_back: false,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Restorers of exposures, and how they are created.
 
 use super::{Diagnostics, LiveFrame};
-use crate::engine::{Choice, Selected, SparseEngine, select};
+use crate::deblur::Pictures;
+use crate::engine::{Choice, Selected, SharedDevice, SparseEngine, select_with};
 use crate::event::Thresholds;
 use crate::image::{ImageU8, Rounding};
 use crate::network::Weights;
@@ -34,6 +35,34 @@ pub trait Restorer: Send {
     /// # Errors
     /// The reason as text for the user.
     fn collect(&mut self) -> Result<Vec<ImageU8>, String>;
+
+    /// Like [`Restorer::submit`]; the picture of a single instant may stay on a device that the
+    /// restorer shares with the reader, and is copied to memory only if `read_back`.
+    ///
+    /// # Errors
+    /// Like [`Restorer::submit`].
+    fn submit_to_device(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+        read_back: bool,
+    ) -> Result<(), String> {
+        let _ = read_back;
+        self.submit(captured, instants)
+    }
+
+    /// Like [`Restorer::collect`], with a picture that stayed on the device.
+    ///
+    /// # Errors
+    /// Like [`Restorer::collect`].
+    fn collect_pictures(&mut self) -> Result<Pictures, String> {
+        Ok(Pictures { in_memory: self.collect()?, on_device: None })
+    }
+
+    /// The share of the last exposure's image that was computed; the rest was copied.
+    fn computed_share(&self) -> f64 {
+        1.0
+    }
 
     /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
     fn is_ready(&mut self) -> bool {
@@ -74,6 +103,25 @@ impl Restorer for San {
 
     fn collect(&mut self) -> Result<Vec<ImageU8>, String> {
         self.deblurrer.collect().map_err(|e| e.to_string())
+    }
+
+    fn submit_to_device(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+        read_back: bool,
+    ) -> Result<(), String> {
+        let (exposure, rounding) = (captured.clone(), Rounding::Nearest);
+        (self.deblurrer.submit_to_device(exposure, instants, rounding, read_back))
+            .map_err(|e| e.to_string())
+    }
+
+    fn collect_pictures(&mut self) -> Result<Pictures, String> {
+        self.deblurrer.collect_pictures().map_err(|e| e.to_string())
+    }
+
+    fn computed_share(&self) -> f64 {
+        self.deblurrer.computed_share()
     }
 
     fn is_ready(&mut self) -> bool {
@@ -119,26 +167,56 @@ pub struct Compute {
     pub device: Option<usize>,
     /// CPU threads; 0 for one per logical CPU.
     pub threads: usize,
-    /// Restore only the parts of an exposure in which something moved: see [`SparseEngine`].
-    pub sparse: bool,
+    /// Whether to restore only the parts of an exposure in which something moved.
+    pub sparse: Sparse,
 }
+
+/// Whether only the parts of an exposure in which something moved are restored, and the rest is
+/// copied: see [`SparseEngine`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sparse {
+    /// No.
+    #[default]
+    Off,
+    /// Yes, on any engine.
+    On,
+    /// On the CPU only: a GPU would have to prepare itself for every new size of a part.
+    Auto,
+}
+
+/// Exposures of each size that are restored as a whole first, because [`SizeChoice`](super::SizeChoice)
+/// has to know how long that takes: it needs three after the first.
+const WHOLE_FIRST: usize = 4;
 
 /// SAN with these weights. If a GPU fails later, the CPU replaces it.
 pub fn san(
     weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
     compute: Compute,
 ) -> MakeRestorer {
+    san_with(weights, compute, None)
+}
+
+/// Like [`san`]; the engine computes on the `shared` device if that is of the selected adapter, and
+/// then leaves pictures there.
+pub fn san_with(
+    weights: impl FnOnce() -> Result<Weights, String> + Send + 'static,
+    compute: Compute,
+    shared: Option<SharedDevice>,
+) -> MakeRestorer {
     Box::new(move |notices| {
         let Compute { choice, device, threads, sparse } = compute;
         let notices = notices.clone();
         let notice = Box::new(move |line: &str| notices.notify("card", line.to_owned()));
-        let selected = select(&weights()?, choice, device, threads, notice);
-        let Selected { mut engine, reason } = selected.map_err(|e| e.to_string())?;
-        if sparse {
-            engine = Box::new(SparseEngine::new(engine));
+        let (weights, shared) = (weights()?, shared.as_ref());
+        let selected = select_with(&weights, choice, device, threads, shared, notice);
+        let Selected { mut engine, reason: mut description, on_cpu } =
+            selected.map_err(|e| e.to_string())?;
+        if sparse == Sparse::On || (sparse == Sparse::Auto && on_cpu) {
+            engine = Box::new(SparseEngine::with_warm_up(engine, WHOLE_FIRST));
+            description.push_str("; only what moves is restored");
         }
         let deblurrer = crate::Deblurrer::new(engine);
-        Ok(Box::new(San { deblurrer, description: reason }) as Box<dyn Restorer>)
+        Ok(Box::new(San { deblurrer, description }) as Box<dyn Restorer>)
     })
 }
 

@@ -151,6 +151,7 @@ fn case_live() {
         policy: RestorePolicy::Hold,
         edi: false,
         thresholds: None,
+        read_back: false,
     });
     let start = Instant::now();
     let held = loop {

@@ -185,6 +185,7 @@ fn frame(restored: Vec<ImageU8>) -> RestoredFrame {
         captured: Arc::new(captured),
         instants: vec![0.5; restored.len()],
         restored,
+        on_device: None,
         edi: Vec::new(),
         restore_time: Duration::ZERO,
         psnr_db: None,

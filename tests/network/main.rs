@@ -24,3 +24,4 @@ mod train_burn;
 mod train_gradients;
 mod train_runs;
 mod wgpu;
+mod wgpu_pictures;

@@ -82,7 +82,13 @@ impl Scene {
 
     /// The latent images of two instants.
     fn restore(&self, engine: &mut dyn Engine) -> Vec<Vec<f32>> {
-        let (blur, events) = (self.blur(), self.events());
+        self.restore_with(engine, &[])
+    }
+
+    /// The same with further events.
+    fn restore_with(&self, engine: &mut dyn Engine, noise: &[Event]) -> Vec<Vec<f32>> {
+        let (blur, mut events) = (self.blur(), self.events());
+        events.extend(noise);
         let targets = [TimeRange::instant(5_000.0), TimeRange::instant(12_000.0)];
         let image = Image { data: &blur, height: self.image.height, width: self.image.width };
         let events = Events {
@@ -147,6 +153,71 @@ fn moving_parts_equal_the_whole_computation_and_the_rest_is_the_frame() {
             assert!(seam < 0.01, "{seam}");
         }
     }
+}
+
+/// Single events that no motion made, one per 50 pixels of the sensor, which is a rate of 1 Hz.
+fn noise(sensor: Size) -> Vec<Event> {
+    let mut state = 5_u64;
+    let mut random = |end: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % end
+    };
+    let event = |_| Event {
+        t_us: random(20_000) as i64,
+        x: random(sensor.width) as u16,
+        y: random(sensor.height) as u16,
+        polarity: random(2) == 1,
+    };
+    (0..sensor.area() / 50).map(event).collect()
+}
+
+#[test]
+fn noise_is_not_computed_and_the_picture_agrees_all_the_same() {
+    let weights = shipped();
+    let image = Size::new(448, 256);
+    let scene = Scene { image, ratio: 4, side: 32, path_px: 12.0, at: (160, 96) };
+    let noise = noise(scene.sensor());
+    let whole = scene.restore_with(&mut CpuEngine::new(&weights, 0).unwrap(), &noise);
+    let mut sparse = SparseEngine::new(Box::new(CpuEngine::new(&weights, 0).unwrap()));
+    let parts = scene.restore_with(&mut sparse, &noise);
+    let share = sparse.computed_pixels() as f64 / image.area() as f64;
+    assert!(share < 0.35, "noise was computed: {share}");
+    for (whole, parts) in whole.iter().zip(&parts) {
+        let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+        let mean = whole.iter().zip(parts).map(square).sum::<f64>() / whole.len() as f64;
+        let psnr = -10.0 * mean.log10();
+        println!("with noise: {psnr:.1} dB in the whole image");
+        assert!(psnr > 45.0, "{psnr}");
+    }
+}
+
+#[test]
+fn the_first_exposures_of_a_size_are_computed_as_a_whole() {
+    let weights = random_weights(5);
+    let inner = Box::new(CpuEngine::new(&weights, 0).unwrap());
+    let mut sparse = SparseEngine::with_warm_up(inner, 2);
+    let targets = [TimeRange::instant(5_000.0)];
+    let mut shares = |size: Size, count: usize| -> Vec<f64> {
+        let blur = vec![0.5; 3 * size.area()];
+        let image = Image { data: &blur, height: size.height, width: size.width };
+        let still = Events {
+            events: &[],
+            exposure: EXPOSURE,
+            targets: &targets,
+            sensor: size,
+            padded: size,
+            thresholds: Thresholds::DEFAULT,
+        };
+        let mut share = |_| {
+            sparse.restore_events(&image, &still).unwrap();
+            sparse.computed_share()
+        };
+        (0..count).map(&mut share).collect()
+    };
+    assert_eq!(shares(Size::new(32, 16), 4), [1.0, 1.0, 0.0, 0.0]);
+    assert_eq!(shares(Size::new(48, 16), 3), [1.0, 1.0, 0.0]);
+    assert_eq!(shares(Size::new(32, 16), 1), [1.0], "another size again");
 }
 
 /// The largest difference of horizontal or vertical neighbours beyond what the whole computation

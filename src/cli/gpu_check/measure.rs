@@ -1,24 +1,17 @@
 //! Measures the duration of a restoration at one pair of sizes, per part and kernel.
 
-use super::scene::{Scene, finite};
+use super::host_to_host::{HostToHost, Timing};
+use super::scene::{EVENTS, Scene, finite};
 use super::small::{HALF_DB, agreement_db};
 use crate::cli::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::Engine;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, DeviceInfo, KernelTime, Precision};
-use gem_live::exposure::Exposure;
-use gem_live::image::{Rounding, Size};
+use gem_live::image::Size;
 use gem_live::network::Weights;
 use serde_json::{Value, json};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// Events per exposure; MS-RBD has 19 to 226 thousand.
-const EVENTS: usize = 100_000;
-/// Number of exposures in the sequence that is restored with two in flight.
-const SEQUENCE: usize = 30;
 
 /// Settings of one measurement.
 pub(super) struct Measurement<'a> {
@@ -32,14 +25,6 @@ pub(super) struct Measurement<'a> {
     pub(super) quick: bool,
     pub(super) image: Size,
     pub(super) sensor: Size,
-}
-
-/// Milliseconds from frame and events in host memory to pixels in host memory, with padding.
-struct HostToHost {
-    one_instant_ms: f64,
-    one_instant_p95_ms: f64,
-    further_instant_ms: f64,
-    sequence_ms: f64,
 }
 
 impl Measurement<'_> {
@@ -121,83 +106,10 @@ impl Measurement<'_> {
     }
 
     fn host_to_host(&self) -> Result<HostToHost, Failure> {
-        let exposure = Arc::new(Scene::new(self.image, self.sensor, EVENTS).exposure()?);
-        let mut deblurrer = Deblurrer::new(Box::new(self.engine()?));
-        let one = self.times(&mut deblurrer, &exposure, &[0.5])?;
-        let (one_instant_ms, one_instant_p95_ms) = (quantile(&one, 0.5), quantile(&one, 0.95));
-        let count = self.further + 1;
-        let all: Vec<f64> = (0..count).map(|i| (i as f64 + 0.5) / count as f64).collect();
-        let all_ms = quantile(&self.times(&mut deblurrer, &exposure, &all)?, 0.5);
-        let further_instant_ms = (all_ms - one_instant_ms) / self.further as f64;
-        let sequence_ms = self.sequence(&mut deblurrer, &exposure)?;
-        Ok(HostToHost { one_instant_ms, one_instant_p95_ms, further_instant_ms, sequence_ms })
+        let Self { repeats, further, quick, image, sensor, .. } = *self;
+        let timing = Timing { repeats, further, quick, image, sensor };
+        timing.run(&mut Deblurrer::new(Box::new(self.engine()?)))
     }
-
-    /// Milliseconds of each repetition, sorted, after the device's clocks have settled.
-    fn times(
-        &self,
-        deblurrer: &mut Deblurrer,
-        exposure: &Arc<Exposure>,
-        instants: &[f64],
-    ) -> Result<Vec<f64>, Failure> {
-        let mut once = || {
-            let start = Instant::now();
-            deblurrer.submit(exposure.clone(), instants, Rounding::Nearest)?;
-            deblurrer.collect()?;
-            Ok::<_, Failure>(start.elapsed().as_secs_f64() * 1e3)
-        };
-        // The first calls capture graphs, one per lane and slot.
-        once()?;
-        once()?;
-        if !self.quick {
-            warm_up(&mut once)?;
-        }
-        let mut all: Vec<f64> = (0..self.repeats).map(|_| once()).collect::<Result<_, _>>()?;
-        all.sort_by(f64::total_cmp);
-        Ok(all)
-    }
-
-    /// Milliseconds per exposure of a sequence, with two in flight.
-    fn sequence(
-        &self,
-        deblurrer: &mut Deblurrer,
-        exposure: &Arc<Exposure>,
-    ) -> Result<f64, Failure> {
-        let start = Instant::now();
-        let length = SEQUENCE.min(self.repeats);
-        let mut submitted = 0;
-        for _ in 0..length {
-            while submitted < length && deblurrer.free_slots() > 0 {
-                deblurrer.submit(exposure.clone(), &[0.5], Rounding::Nearest)?;
-                submitted += 1;
-            }
-            deblurrer.collect()?;
-        }
-        Ok(start.elapsed().as_secs_f64() * 1e3 / length as f64)
-    }
-}
-
-/// An idle device runs at a fraction of its clock: repeats until the median of ten runs no longer
-/// falls by more than 2 %, for at most five seconds.
-fn warm_up(once: &mut impl FnMut() -> Result<f64, Failure>) -> Result<(), Failure> {
-    let start = Instant::now();
-    let mut before = f64::INFINITY;
-    while start.elapsed() < Duration::from_secs(5) {
-        let mut ten: Vec<f64> = (0..10).map(|_| once()).collect::<Result<_, _>>()?;
-        ten.sort_by(f64::total_cmp);
-        let now = quantile(&ten, 0.5);
-        if now > 0.98 * before {
-            break;
-        }
-        before = now;
-    }
-    Ok(())
-}
-
-/// A quantile of sorted values; 0 without values.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((q * last as f64).round() as usize).copied().unwrap_or_default()
 }
 
 /// Clocks, power and temperature of the device, as nvidia-smi prints them.

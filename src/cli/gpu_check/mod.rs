@@ -1,6 +1,9 @@
 //! `gem-live gpu-check`: checks that need a CUDA device. Called by `scripts/gpu-check`.
 
 mod golden;
+#[cfg(feature = "wgpu")]
+mod graphics;
+mod host_to_host;
 mod measure;
 mod report;
 mod scene;
@@ -30,6 +33,9 @@ const SIZES: [(Size, Size); 6] = [
     (Size::new(1280, 640), Size::new(320, 160)),
     (Size::new(2048, 1536), Size::new(346, 260)),
 ];
+/// Those measured through wgpu.
+#[cfg(feature = "wgpu")]
+const WGPU_SIZES: [(Size, Size); 3] = [SIZES[0], SIZES[1], SIZES[3]];
 /// The size measured by a quick run.
 const QUICK: (Size, Size) = (Size::new(64, 48), Size::new(32, 24));
 
@@ -64,6 +70,13 @@ pub(crate) struct GpuCheck {
     /// Restore one exposure and measure nothing: for profilers such as ncu.
     #[arg(long)]
     once: bool,
+    /// Check and measure the engine of wgpu instead, on the first graphics device, which needs no
+    /// CUDA. Exit status 4 if there is none.
+    #[arg(long, conflicts_with_all = ["small", "plan_only", "once", "gpu"])]
+    wgpu: bool,
+    /// Measure the processor as a graphics device where there is no other: to try this.
+    #[arg(long, requires = "wgpu")]
+    wgpu_software: bool,
     /// Seconds after which a step counts as hanging: the report is written and the program ends.
     #[arg(long, default_value_t = 120)]
     step_limit: u64,
@@ -80,15 +93,14 @@ fn pair(text: &str) -> Result<(Size, Size), String> {
 
 impl GpuCheck {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        if self.wgpu {
+            return self.run_wgpu();
+        }
         let cards = devices()?;
         let card = cards.iter().find(|c| c.ordinal == self.gpu);
         let card = card.ok_or_else(|| format!("there is no CUDA device {}", self.gpu))?;
         println!("{} (compute capability {}.{})", card.name, card.capability.0, card.capability.1);
-        let sizes = match (self.size.as_slice(), self.quick) {
-            ([], false) => &SIZES[..],
-            ([], true) => &[QUICK],
-            (some, _) => some,
-        };
+        let sizes = self.sizes(&SIZES);
         if self.once {
             return self.run_once(card, sizes);
         }
@@ -100,8 +112,7 @@ impl GpuCheck {
             "repeats": self.repeats(), "event_input": weights.event_input().name(),
             "weights": source,
         });
-        let limit = Duration::from_secs(self.step_limit.max(1));
-        let steps = Steps::new(self.json.clone(), head, limit);
+        let steps = self.steps(head);
         if !self.plan_only {
             steps.run("random weights, small image", || small::small(card, self.quick))?;
         }
@@ -111,6 +122,47 @@ impl GpuCheck {
         match steps.failures() {
             0 => Ok(ExitCode::SUCCESS),
             n => Err(format!("{n} of the checks failed, see above").into()),
+        }
+    }
+
+    /// The sizes to measure, by default these.
+    fn sizes<'a>(&'a self, default: &'a [(Size, Size)]) -> &'a [(Size, Size)] {
+        match (self.size.as_slice(), self.quick) {
+            ([], false) => default,
+            ([], true) => &[QUICK],
+            (some, _) => some,
+        }
+    }
+
+    fn steps(&self, head: serde_json::Value) -> Steps {
+        Steps::new(self.json.clone(), head, Duration::from_secs(self.step_limit.max(1)))
+    }
+
+    /// Checks and measures the engine of wgpu.
+    fn run_wgpu(&self) -> Result<ExitCode, Failure> {
+        let (weights, source) = self.weights()?;
+        let steps = self.steps(json!({
+            "program": env!("CARGO_PKG_VERSION"), "repeats": self.repeats(),
+            "event_input": weights.event_input().name(), "weights": source,
+        }));
+        #[cfg(feature = "wgpu")]
+        graphics::run(
+            &graphics::Settings {
+                weights: &weights,
+                software: self.wgpu_software,
+                repeats: self.repeats(),
+                further: if self.quick { 1 } else { 4 },
+                quick: self.quick,
+            },
+            self.sizes(&WGPU_SIZES),
+            &steps,
+        )?;
+        #[cfg(not(feature = "wgpu"))]
+        steps.not_run("wgpu", "this program was built without the feature wgpu")?;
+        match (steps.failures(), steps.missing()) {
+            (0, 0) => Ok(ExitCode::SUCCESS),
+            (0, _) => Ok(ExitCode::from(4)),
+            (n, _) => Err(format!("{n} of the checks failed, see above").into()),
         }
     }
 

@@ -15,6 +15,9 @@ pub(super) struct Report {
     head: Value,
     golden: Vec<Value>,
     sizes: Vec<Value>,
+    /// Rows of the engine of wgpu.
+    graphics: Vec<Value>,
+    not_run: Vec<String>,
     failures: Vec<String>,
 }
 
@@ -25,6 +28,8 @@ impl Report {
         if let Some(fields) = all.as_object_mut() {
             fields.insert("golden".into(), json!(self.golden));
             fields.insert("sizes".into(), json!(self.sizes));
+            fields.insert("graphics".into(), json!(self.graphics));
+            fields.insert("not_run".into(), json!(self.not_run));
             fields.insert("failures".into(), json!(self.failures));
         }
         let text = serde_json::to_string_pretty(&all)?;
@@ -45,8 +50,9 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(path: Option<PathBuf>, head: Value, limit: Duration) -> Self {
-        let (golden, sizes, failures) = (Vec::new(), Vec::new(), Vec::new());
-        let report = Report { path, head, golden, sizes, failures };
+        let (golden, sizes, graphics) = (Vec::new(), Vec::new(), Vec::new());
+        let (not_run, failures) = (Vec::new(), Vec::new());
+        let report = Report { path, head, golden, sizes, graphics, not_run, failures };
         Self { report: Arc::new(Mutex::new(report)), limit }
     }
 
@@ -105,6 +111,27 @@ impl Steps {
         let mut report = self.report();
         report.sizes.push(row);
         report.save()
+    }
+
+    /// Adds a row of the engine of wgpu.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn add_graphics(&self, row: Value) -> Result<(), Failure> {
+        let mut report = self.report();
+        report.graphics.push(row);
+        report.save()
+    }
+
+    /// Reports something that could not be checked here, which is no failure.
+    pub(super) fn not_run(&self, what: &str, why: &str) -> Result<(), Failure> {
+        let mut report = self.report();
+        eprintln!("NOT RUN: {what}: {why}");
+        report.not_run.push(format!("{what}: {why}"));
+        report.save()
+    }
+
+    /// Number of checks that could not run.
+    pub(super) fn missing(&self) -> usize {
+        self.report().not_run.len()
     }
 
     /// Number of failures.

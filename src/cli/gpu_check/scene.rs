@@ -1,7 +1,6 @@
 //! Random pixels and events as engine inputs.
 
 use crate::cli::failure::Failure;
-use gem_live::engine::cuda::CudaEngine;
 use gem_live::engine::{Engine, Events, Image, Restored};
 use gem_live::event::{Event, Thresholds};
 use gem_live::exposure::Exposure;
@@ -12,6 +11,9 @@ use rand::{Rng, SeedableRng};
 
 /// About 1/30 s, as in MS-RBD.
 const EXPOSURE: TimeRange = TimeRange::new(0.0, 33_000.0);
+
+/// Events per exposure; MS-RBD has 19 to 226 thousand.
+pub(super) const EVENTS: usize = 100_000;
 
 /// One exposure of random noise.
 pub(super) struct Scene {
@@ -64,7 +66,7 @@ impl Scene {
 
     pub(super) fn restore(
         &self,
-        engine: &mut CudaEngine,
+        engine: &mut dyn Engine,
         targets: usize,
     ) -> Result<Vec<Restored>, Failure> {
         Ok(self.with(targets, |blur, events| engine.restore_events(blur, events))?)

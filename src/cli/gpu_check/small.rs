@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Number of random sets of weights that must give finite results; a quick run uses one.
 const SEEDS: u64 = 4;
 /// Required agreement of the device with the CPU, in dB below the largest value.
-const SINGLE_DB: f64 = 90.0;
+pub(super) const SINGLE_DB: f64 = 90.0;
 pub(super) const HALF_DB: f64 = 45.0;
 
 /// Runs every kernel, at sizes that are no multiples of a tile, for both kinds of weights, in both

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Pool of the memory of dropped maps: restoring the same size again allocates nothing and causes
-/// no page faults.
+/// Pool of the memory of dropped maps, the oldest first: restoring the same size again allocates
+/// nothing and causes no page faults.
 #[derive(Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
 
@@ -27,15 +27,23 @@ impl Buffers {
             .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
             .min_by_key(|(_, b)| b.capacity());
         match fits.map(|(i, _)| i) {
-            Some(i) => free.swap_remove(i),
+            Some(i) => free.remove(i),
             // Slightly larger, so that the same map with another border can reuse it.
             None => vec![0.0; len + len / 16],
         }
     }
 
-    /// Frees all unused memory.
-    pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Keeps unused memory of at most so many numbers, the newest.
+    pub(super) fn trim(&self, most: usize) {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = free.iter().map(Vec::capacity).sum::<usize>();
+        free.retain(|buffer| {
+            let kept = left <= most;
+            if !kept {
+                left -= buffer.capacity();
+            }
+            kept
+        });
     }
 }
 
@@ -131,5 +139,29 @@ impl Map {
             }
         });
         map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_unused_memory_goes_first_and_the_rest_is_reused() {
+        let buffers = Buffers::default();
+        let maps = [10, 20, 30].map(|side| buffers.map(side, side, 4, 0));
+        let last = maps[2].data.as_ptr();
+        drop(maps);
+        let capacity = |b: &Buffers| b.0.lock().unwrap().iter().map(Vec::capacity).sum::<usize>();
+        buffers.trim(usize::MAX);
+        assert_eq!(buffers.0.lock().unwrap().len(), 3);
+        // The two smaller ones were dropped first, and are the oldest.
+        buffers.trim(30 * 30 * 4 * 5 / 4);
+        assert_eq!(buffers.0.lock().unwrap().len(), 1);
+        assert!(capacity(&buffers) <= 30 * 30 * 4 * 5 / 4);
+        // A map that is not much smaller gets the same memory.
+        assert_eq!(buffers.map(29, 28, 4, 0).data.as_ptr(), last);
+        buffers.trim(0);
+        assert_eq!(capacity(&buffers), 0);
     }
 }

@@ -77,9 +77,17 @@ pub struct CpuEngine {
     voxels: EventMap,
     restored: Restored,
     pixels: Vec<u8>,
-    /// Sizes of the last image and event tensor.
+    /// Sizes of the last image and event tensor, and how often in a row they were the same.
     shape: [usize; 4],
+    same: u32,
+    /// Pixels of the largest image and event tensor of late.
+    largest: usize,
 }
+
+/// Unused memory that is kept for the next exposures: more numbers per pixel than all maps have.
+const KEPT_PER_PIXEL: usize = 256;
+/// Number of exposures of one shape after which memory of other shapes is no longer kept.
+const SETTLED: u32 = 200;
 
 /// Duration of each part of the last restoration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,6 +158,8 @@ impl CpuEngine {
             restored: Restored::default(),
             pixels: Vec::new(),
             shape: [0; 4],
+            same: 0,
+            largest: 0,
         })
     }
 
@@ -200,14 +210,22 @@ impl CpuEngine {
 }
 
 impl CpuEngine {
+    /// Frees memory that exposures of this shape are not likely to use. Shapes may change all the
+    /// time, where only the parts that move are restored; fresh memory costs half as much time
+    /// again as the restoration itself.
+    fn keep_memory(&mut self, shape: [usize; 4]) {
+        let [height, width, rows, columns] = shape;
+        self.same = if shape == self.shape { self.same.saturating_add(1) } else { 0 };
+        self.shape = shape;
+        self.largest = (self.largest - self.largest / 64).max(height * width + rows * columns);
+        if self.same == 0 || self.same == SETTLED {
+            self.buffers.trim(KEPT_PER_PIXEL.saturating_mul(self.largest));
+        }
+    }
+
     /// The image's features, projected for the fusion, once for all instants.
     fn encode(&mut self, blur: &Image<'_>, events: Size) -> Vec<Map> {
-        // Buffers of another shape would never be reused.
-        let shape = [blur.height, blur.width, events.height, events.width];
-        if shape != self.shape {
-            self.buffers.clear();
-            self.shape = shape;
-        }
+        self.keep_memory([blur.height, blur.width, events.height, events.width]);
         let mut parts = Parts::default();
         let image = self.pool.install(|| {
             let features = timed(&mut parts.image_encoder, || {

@@ -28,12 +28,26 @@ pub struct SparseEngine {
     results: Vec<Restored>,
     pixels: Vec<u8>,
     computed_pixels: usize,
+    /// Pixels of the last exposure's image.
+    image_pixels: usize,
+    /// Number of exposures of each image size that are computed as a whole.
+    warm_up: usize,
+    warm_up_left: usize,
 }
 
 impl SparseEngine {
     /// Wraps an engine.
     pub fn new(engine: Box<dyn Engine>) -> Self {
+        Self::with_warm_up(engine, 0)
+    }
+
+    /// Like [`SparseEngine::new`], but the first exposures of every image size are computed as a
+    /// whole, so that their duration tells how fast the engine is where everything moves.
+    pub fn with_warm_up(engine: Box<dyn Engine>, exposures: usize) -> Self {
         Self {
+            warm_up: exposures,
+            warm_up_left: 0,
+            image_pixels: 0,
             engine,
             image: Vec::new(),
             events: Vec::new(),
@@ -140,8 +154,13 @@ impl Engine for SparseEngine {
         blur: &Image<'_>,
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
-        self.computed_pixels = blur.width * blur.height;
+        self.image_pixels = blur.width * blur.height;
+        self.computed_pixels = self.image_pixels;
         self.engine.restore(blur, targets)
+    }
+
+    fn computed_share(&self) -> f64 {
+        self.computed_pixels as f64 / self.image_pixels.max(1) as f64
     }
 
     fn restore_events(
@@ -167,8 +186,15 @@ impl Engine for SparseEngine {
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         blur.check()?;
-        let Some(regions) = self.regions(blur, events) else {
-            self.computed_pixels = blur.width * blur.height;
+        if self.image_pixels != blur.width * blur.height {
+            self.image_pixels = blur.width * blur.height;
+            self.warm_up_left = self.warm_up;
+        }
+        let whole = self.warm_up_left > 0;
+        self.warm_up_left = self.warm_up_left.saturating_sub(1);
+        let regions = if whole { None } else { self.regions(blur, events) };
+        let Some(regions) = regions else {
+            self.computed_pixels = self.image_pixels;
             return self.engine.restore_borrowed(blur, events, form, take);
         };
         self.computed_pixels = 0;

@@ -1,6 +1,6 @@
 //! Graphics devices that wgpu finds, and whether the engine can use them.
 
-use wgpu::{Adapter, Backend, Backends, DeviceType, Features, Limits};
+use wgpu::{Adapter, Backend, Backends, CooperativeScalarType, DeviceType, Features, Limits};
 
 /// What a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +30,20 @@ pub struct AdapterInfo {
     pub half: bool,
     /// Largest buffer that a shader can read, in bytes.
     pub binding_bytes: u64,
+    /// Cooperative matrices of half precision with sums in single precision.
+    pub matrices: Option<MatrixShape>,
     /// Why the engine cannot use it, if it cannot.
     pub unusable: Option<String>,
     adapter: Adapter,
+}
+
+/// How the device multiplies matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatrixShape {
+    /// Rows and columns of each of the three matrices.
+    pub tile: u32,
+    /// Threads that share a matrix: those of the largest subgroup.
+    pub threads: u32,
 }
 
 impl AdapterInfo {
@@ -42,7 +53,7 @@ impl AdapterInfo {
 }
 
 /// Interfaces with compute shaders and f16; OpenGL has too few buffers per shader.
-const BACKENDS: Backends = Backends::VULKAN.union(Backends::METAL).union(Backends::DX12);
+pub(super) const BACKENDS: Backends = Backends::VULKAN.union(Backends::METAL).union(Backends::DX12);
 
 /// Every device that a driver of Vulkan, Metal or DirectX 12 provides: graphics cards first,
 /// software last.
@@ -85,15 +96,36 @@ fn describe(adapter: Adapter) -> AdapterInfo {
     needed(&limits).check_limits_with_fail_fn(&limits, false, |name, needed, allowed| {
         unusable = Some(format!("its limit {name} is {allowed}, and {needed} is needed"));
     });
+    let half = adapter.features().contains(Features::SHADER_F16);
     AdapterInfo {
         ordinal: 0,
         name: format!("{} ({interface})", info.name),
         kind,
-        half: adapter.features().contains(Features::SHADER_F16),
+        half,
         binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        matrices: matrices(&adapter, &info).filter(|_| half),
         unusable,
         adapter,
     }
+}
+
+/// The largest square matrices that suit `conv_matrix.wgsl`.
+fn matrices(adapter: &Adapter, info: &wgpu::AdapterInfo) -> Option<MatrixShape> {
+    if !adapter.features().contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return None;
+    }
+    let all = adapter.cooperative_matrix_properties();
+    let has = |tile: &u32| {
+        all.iter().any(|p| {
+            [p.m_size, p.n_size, p.k_size] == [*tile; 3]
+                && p.ab_type == CooperativeScalarType::F16
+                && p.cr_type == CooperativeScalarType::F32
+        })
+    };
+    let tile = [16, 8].into_iter().find(has)?;
+    let threads = info.subgroup_max_size;
+    (threads.is_power_of_two() && (8..=128).contains(&threads))
+        .then_some(MatrixShape { tile, threads })
 }
 
 /// The limits to ask for: those that the shaders need, and the largest buffers that there are.

@@ -1,8 +1,9 @@
 //! An opened device: buffers, pipelines, and the first thing that went wrong.
 
 use super::Precision;
-use super::adapters::{AdapterInfo, needed};
+use super::adapters::{AdapterInfo, MatrixShape, needed};
 use super::shaders::{self, Kernel};
+use super::shared::SharedDevice;
 use crate::engine::EngineError;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -32,11 +33,23 @@ impl Faults {
     pub(super) fn report(&self, why: &str) {
         keep(&self.first, why);
     }
+
+    /// Forgets what was reported, unless the device was lost.
+    pub(super) fn clear(&self) {
+        if read(&self.lost).is_none() {
+            *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
 }
 
 pub(super) struct Device {
     name: String,
     pub(super) precision: Precision,
+    /// Its owner draws with it, so that pictures can stay there.
+    pub(super) shared: bool,
+    /// Cooperative matrices that it was opened with, and those that convolutions use.
+    pub(super) offered: Option<MatrixShape>,
+    pub(super) matrices: Option<MatrixShape>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) faults: Arc<Faults>,
@@ -44,7 +57,12 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn open(info: &AdapterInfo, precision: Precision) -> Result<Self, EngineError> {
+    /// A device of its own; with `matrices` if the adapter has them, which are experimental.
+    pub(super) fn open(
+        info: &AdapterInfo,
+        precision: Precision,
+        matrices: bool,
+    ) -> Result<Self, EngineError> {
         let name = format!("wgpu device {}, {}", info.ordinal, info.name);
         let refused =
             |why: &str| EngineError::Device(format!("{name} cannot be used: {}", why.trim()));
@@ -54,30 +72,77 @@ impl Device {
         if precision == Precision::Half && !info.half {
             return Err(refused("its shaders have no half precision"));
         }
-        let features =
-            if precision == Precision::Half { Features::SHADER_F16 } else { Features::empty() };
         let adapter = info.adapter();
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("gem-live engine"),
-            required_features: features,
-            required_limits: needed(&adapter.limits()),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        });
-        let (device, queue) =
-            pollster::block_on(request).map_err(|error| refused(&error.to_string()))?;
+        let offered = info.matrices.filter(|_| matrices && precision == Precision::Half);
+        let request = |required_features, experimental_features| {
+            pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+                label: Some("gem-live engine"),
+                required_features,
+                required_limits: needed(&adapter.limits()),
+                experimental_features,
+                memory_hints: wgpu::MemoryHints::Performance,
+                ..Default::default()
+            }))
+        };
+        let plain = features(precision);
+        if offered.is_some() {
+            // SAFETY: the feature may have bugs in wgpu and in drivers, as it says. Only a shader of
+            // this crate uses it, whose results are compared with those of plain shaders first.
+            let experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            match request(plain | Features::EXPERIMENTAL_COOPERATIVE_MATRIX, experimental) {
+                Ok((device, queue)) => {
+                    return Ok(Self { offered, ..Self::opened(name, precision, device, queue) });
+                }
+                Err(why) => tracing::warn!("{name}: no cooperative matrices: {why}"),
+            }
+        }
+        let (device, queue) = request(plain, wgpu::ExperimentalFeatures::disabled())
+            .map_err(|error| refused(&error.to_string()))?;
+        Ok(Self::opened(name, precision, device, queue))
+    }
+
+    /// A device that is shared with its owner.
+    pub(super) fn share(
+        info: &AdapterInfo,
+        shared: &SharedDevice,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
+        let name = format!("wgpu device {}, {}, shared with the window", info.ordinal, info.name);
+        let limits = shared.device.limits();
+        if !shared.device.features().contains(features(precision))
+            || !needed(&limits).check_limits(&limits)
+        {
+            let text = format!("{name} cannot be used: it was opened without what is needed");
+            return Err(EngineError::Device(text));
+        }
+        let (device, queue) = (shared.device.clone(), shared.queue.clone());
+        Ok(Self { shared: true, ..Self::opened(name, precision, device, queue) })
+    }
+
+    fn opened(
+        name: String,
+        precision: Precision,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+    ) -> Self {
         let faults = Arc::new(Faults::default());
         let to = Arc::clone(&faults);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| match error {
             wgpu::Error::OutOfMemory { .. } => to.report("it has too little memory"),
-            error => to.report(&error.to_string()),
+            error => {
+                // Only the first is reported. On a shared device it may be its owner's.
+                tracing::debug!("{error}");
+                to.report(&error.to_string());
+            }
         }));
         let to = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, why| match why.trim() {
             "" => keep(&to.lost, "the device was lost"),
             why => keep(&to.lost, &format!("the device was lost: {why}")),
         });
-        Ok(Self { name, precision, device, queue, faults, pipelines: HashMap::new() })
+        let pipelines = HashMap::new();
+        let (shared, offered, matrices) = (false, None, None);
+        Self { name, precision, shared, offered, matrices, device, queue, faults, pipelines }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -144,6 +209,10 @@ impl Device {
     }
 }
 
+fn features(precision: Precision) -> Features {
+    if precision == Precision::Half { Features::SHADER_F16 } else { Features::empty() }
+}
+
 fn compile(device: &wgpu::Device, kernel: &Kernel, precision: Precision) -> ComputePipeline {
     let label = Some(kernel.name.file());
     let source = shaders::source(kernel, precision);
@@ -154,15 +223,7 @@ fn compile(device: &wgpu::Device, kernel: &Kernel, precision: Precision) -> Comp
     let entry = |(binding, kind): (usize, char)| wgpu::BindGroupLayoutEntry {
         binding: binding as u32,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: match kind {
-                'u' => wgpu::BufferBindingType::Uniform,
-                'w' => wgpu::BufferBindingType::Storage { read_only: false },
-                _ => wgpu::BufferBindingType::Storage { read_only: true },
-            },
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
+        ty: binding_type(kind),
         count: None,
     };
     let entries: Vec<_> = kernel.name.bindings().chars().enumerate().map(entry).collect();
@@ -185,4 +246,21 @@ fn compile(device: &wgpu::Device, kernel: &Kernel, precision: Precision) -> Comp
         },
         cache: None,
     })
+}
+
+/// The kind of a binding, by its letter in [`shaders::KernelName::bindings`].
+fn binding_type(kind: char) -> wgpu::BindingType {
+    use wgpu::BufferBindingType::{Storage, Uniform};
+    let buffer =
+        |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+    match kind {
+        'u' => buffer(Uniform),
+        'w' => buffer(Storage { read_only: false }),
+        't' => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        },
+        _ => buffer(Storage { read_only: true }),
+    }
 }

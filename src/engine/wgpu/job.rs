@@ -2,6 +2,7 @@
 
 use super::events::Packed;
 use super::parameters::Target;
+use super::pictures;
 use crate::engine::OutputFormat;
 use crate::time::TimeRange;
 use std::collections::VecDeque;
@@ -11,6 +12,10 @@ use std::collections::VecDeque;
 pub(super) struct Job {
     pub(super) lane: usize,
     pub(super) form: OutputFormat,
+    /// The picture that stays on the device.
+    pub(super) picture: Option<pictures::Target>,
+    /// Results are copied to the host.
+    pub(super) read_back: bool,
     /// The work on its image was submitted.
     pub(super) encoded: bool,
     pub(super) packed: Vec<Packed>,
@@ -25,6 +30,8 @@ impl Default for Job {
         Self {
             lane: 0,
             form: OutputFormat::F32,
+            picture: None,
+            read_back: true,
             encoded: false,
             packed: Vec::new(),
             left: VecDeque::new(),

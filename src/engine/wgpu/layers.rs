@@ -1,10 +1,11 @@
 //! SAN's weights on a device.
 
 use super::device::Device;
-use super::pack::{Matrix, Order, Vector, matrices, vectors};
+use super::pack::{Matrix, Order, Vector, matrices, tiles, vectors};
 use crate::engine::mlp::FirstLayer;
 use crate::event::EventInput;
 use crate::network::{FUSION_LEVELS, Weights, parameters};
+use half::f16;
 use std::collections::HashMap;
 use wgpu::Buffer;
 
@@ -17,6 +18,8 @@ pub(super) struct Layer {
     /// Its first matrix and vector.
     pub(super) weights: u32,
     pub(super) bias: u32,
+    /// Its first weight for cooperative matrices.
+    pub(super) tiles: Option<u32>,
 }
 
 /// All layers: convolutions by their published names; those of the fusion by the level's name and
@@ -26,6 +29,8 @@ pub(super) struct Layers {
     pub(super) input: EventInput,
     pub(super) weights: Buffer,
     pub(super) bias: Buffer,
+    /// For cooperative matrices.
+    pub(super) tiles: Buffer,
     /// The fusion's first layers, by level.
     pub(super) first: Vec<FirstLayer>,
     /// First vector in `bias` of each level's weights of a pixel's position.
@@ -37,6 +42,7 @@ struct Packing {
     layers: HashMap<String, Layer>,
     weights: Vec<Matrix>,
     bias: Vec<Vector>,
+    tiles: Vec<f16>,
 }
 
 impl Packing {
@@ -45,6 +51,13 @@ impl Packing {
         self.layers.insert(name, Layer { weights: at.0, bias: at.1, ..layer });
         self.weights.extend(weights);
         self.bias.extend(bias);
+    }
+
+    /// Adds a layer's weights for cooperative matrices, and returns where they are.
+    fn add_tiles(&mut self, tiles: Vec<f16>) -> Option<u32> {
+        let at = (!tiles.is_empty()).then_some(self.tiles.len() as u32);
+        self.tiles.extend(tiles);
+        at
     }
 }
 
@@ -65,10 +78,15 @@ impl Layers {
             let outputs = if name == "dec.conv" { 1 } else { cout.div_ceil(16) * 4 };
             let [w, b] = ["weight", "bias"].map(|what| weights.get(&format!("{name}.{what}")));
             let (kernel, shape) = (k as u32, [cout, cin, k * k]);
+            // The deformable convolutions and the last one have shaders of their own.
+            let tiled = order == Order::InputFirst && name != "dec.conv";
+            let tile = device.offered.filter(|_| tiled).map(|m| m.tile as usize);
+            let tiles = tile.map(|tile| tiles(w, shape, 4 * outputs, tile)).unwrap_or_default();
             let layer = Layer {
                 kernel,
                 inputs: inputs as u32,
                 outputs: outputs as u32,
+                tiles: all.add_tiles(tiles),
                 ..Layer::default()
             };
             let w = matrices(w, shape, [inputs, outputs], order);
@@ -83,6 +101,9 @@ impl Layers {
             let square = |w: &[f32]| matrices(w, [c, c, 1], [v, v], Order::InputFirst);
             let own = FirstLayer::new(weights, &name, c);
             for (what, w) in [("event", &own.event), ("image", &own.image)] {
+                let tile = device.offered.map(|m| m.tile as usize);
+                let tiles = tile.map(|tile| tiles(w, [c, c, 1], c, tile)).unwrap_or_default();
+                let layer = Layer { tiles: all.add_tiles(tiles), ..layer };
                 all.add(format!("{name}.{what}"), layer, square(w), vectors(&[], v));
             }
             let get = |layer: usize, what: &str| {
@@ -96,12 +117,13 @@ impl Layers {
             all.bias.extend(vectors(&own.relative, 2 * v));
             first.push(own);
         }
-        let Packing { layers, weights, bias } = all;
+        let Packing { layers, weights, bias, tiles } = all;
         Self {
             layers,
             input,
             weights: device.upload("weights", &weights),
             bias: device.upload("bias", &bias),
+            tiles: device.upload("weights in tiles", &tiles),
             first,
             position,
         }

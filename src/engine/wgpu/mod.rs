@@ -14,14 +14,19 @@ mod layers;
 mod mapped;
 mod pack;
 mod parameters;
+mod pictures;
 mod plan;
 mod precision;
 mod queue;
+mod self_check;
 mod session;
 mod shaders;
+mod shared;
 
-pub use adapters::{AdapterInfo, DeviceKind, adapters};
+pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
+pub use pictures::DevicePicture;
 pub use precision::Precision;
+pub use shared::SharedDevice;
 
 use super::queued::{self, DEPTH, Step};
 use super::{
@@ -47,6 +52,8 @@ pub struct WgpuEngine {
     jobs: VecDeque<Job>,
     /// Finished jobs, for their memory.
     spare_jobs: Vec<Job>,
+    /// The picture on the device of the exposure that was collected last.
+    collected: Option<DevicePicture>,
     /// The next exposure's lane, the next target's slot, and how many slots are in use.
     next_lane: usize,
     next_slot: usize,
@@ -75,21 +82,69 @@ impl WgpuEngine {
         info: &AdapterInfo,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        let device = Device::open(info, precision)?;
+        let engine = Self::on(weights, Device::open(info, precision, true)?)?;
+        if engine.device.check().is_ok() {
+            return Ok(engine);
+        }
+        // The device was lost when it tried cooperative matrices.
+        Self::on(weights, Device::open(info, precision, false)?)
+    }
+
+    /// Like [`WgpuEngine::new`], on a device whose owner draws with it: pictures can stay there
+    /// ([`AsyncEngine::submit_to_device`]). `info` is its adapter.
+    ///
+    /// # Errors
+    /// Like [`WgpuEngine::new`], and if the device was opened without what the engine needs.
+    pub fn on_shared(
+        weights: &Weights,
+        info: &AdapterInfo,
+        shared: &SharedDevice,
+    ) -> Result<Self, EngineError> {
+        let precision = if info.half { Precision::Half } else { Precision::Single };
+        Self::on(weights, Device::share(info, shared, precision)?)
+    }
+
+    fn on(weights: &Weights, device: Device) -> Result<Self, EngineError> {
         let layers = Layers::new(&device, weights);
         device.check()?;
         let arrivals = Arrivals::start(&device.device)?;
-        Ok(Self {
+        let mut engine = Self {
             session: None,
             jobs: VecDeque::new(),
             spare_jobs: Vec::new(),
+            collected: None,
             next_lane: 0,
             next_slot: 0,
             busy_slots: 0,
             layers,
             arrivals,
             device,
-        })
+        };
+        if let Some(shape) = engine.device.offered {
+            engine.try_matrices(shape);
+        }
+        Ok(engine)
+    }
+
+    /// Uses cooperative matrices from now on, if a small image is restored with them as without.
+    fn try_matrices(&mut self, shape: MatrixShape) {
+        let name = self.device.name().to_owned();
+        match self_check::agreement_db(self, shape) {
+            Ok(db) if db >= self_check::NEEDED_DB => {
+                tracing::info!("{name}: cooperative matrices are used, {db:.0} dB");
+                return;
+            }
+            Ok(db) => tracing::warn!("{name}: cooperative matrices are wrong, {db:.0} dB"),
+            Err(why) => tracing::warn!("{name}: cooperative matrices failed: {why}"),
+        }
+        self.use_matrices(None);
+        self.device.faults.clear();
+    }
+
+    /// The shaders of the plans that follow.
+    fn use_matrices(&mut self, shape: Option<MatrixShape>) {
+        self.device.matrices = shape;
+        self.forget();
     }
 
     /// The device's index and name.
@@ -102,9 +157,10 @@ impl WgpuEngine {
         self.device.precision
     }
 
-    /// Device memory in bytes that the last restoration's plan holds, weights not counted.
+    /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not
+    /// counted.
     pub fn plan_bytes(&self) -> u64 {
-        self.session.as_ref().map_or(0, |s| s.plan.bytes)
+        self.session.as_ref().map_or(0, |s| s.plan.bytes + s.pictures.bytes())
     }
 
     /// A function that ends the device, as a driver's reset does: everything fails after it. For
@@ -140,6 +196,7 @@ impl WgpuEngine {
         self.spare_jobs.extend(self.jobs.drain(..));
         for job in &mut self.spare_jobs {
             job.left.clear();
+            job.picture = None;
         }
     }
 
@@ -177,6 +234,8 @@ impl WgpuEngine {
                     target: Target::default(),
                     input: Input::Tensor(tensors[i].data),
                     form,
+                    picture: None,
+                    read_back: true,
                 };
                 works(session.submit(device, &work, &self.arrivals))
             }

@@ -1,6 +1,8 @@
 //! Weights as matrices of four inputs (columns) and four outputs (rows), as `shaders/san/` reads
 //! them.
 
+use half::f16;
+
 /// Columns one after the other.
 pub(super) type Matrix = [f32; 16];
 pub(super) type Vector = [f32; 4];
@@ -38,6 +40,34 @@ pub(super) fn matrices(
         .collect()
 }
 
+/// Weights `(cout, cin, taps)` in half precision as `conv_matrix.wgsl` reads them, with zeros up to
+/// `outputs` channels: [input / tile][kernel position][output / tile][input % tile][output % tile].
+/// Empty if the channels do not divide into tiles.
+pub(super) fn tiles(
+    w: &[f32],
+    [cout, cin, taps]: [usize; 3],
+    outputs: usize,
+    tile: usize,
+) -> Vec<f16> {
+    if !cin.is_multiple_of(tile) || !outputs.is_multiple_of(tile) {
+        return Vec::new();
+    }
+    let value = |o: usize, i: usize, tap: usize| {
+        if o < cout { w[(o * cin + i) * taps + tap] } else { 0.0 }
+    };
+    let mut all = Vec::with_capacity(cin * taps * outputs);
+    for input in (0..cin).step_by(tile) {
+        for tap in 0..taps {
+            for output in (0..outputs).step_by(tile) {
+                for i in input..input + tile {
+                    all.extend((output..output + tile).map(|o| f16::from_f32(value(o, i, tap))));
+                }
+            }
+        }
+    }
+    all
+}
+
 /// Numbers as vectors, with zeros up to `count` vectors.
 pub(super) fn vectors(numbers: &[f32], count: usize) -> Vec<Vector> {
     let number = |i: usize| numbers.get(i).copied().unwrap_or_default();
@@ -72,5 +102,21 @@ mod tests {
             assert_eq!(all, sum);
         }
         assert_eq!(vectors(&[1.0, 2.0, 3.0, 4.0, 5.0], 3)[1..], [[5.0, 0.0, 0.0, 0.0], [0.0; 4]]);
+    }
+    #[test]
+    fn tiles_hold_every_weight_once() {
+        // 5 outputs, 8 inputs, 2 positions, in tiles of 4.
+        let (cout, cin, taps, outputs, tile) = (5, 8, 2, 8, 4);
+        let w: Vec<f32> = (0..cout * cin * taps).map(|i| i as f32 + 1.0).collect();
+        let packed = tiles(&w, [cout, cin, taps], outputs, tile);
+        assert_eq!(packed.len(), cin * taps * outputs);
+        for (i, found) in packed.iter().enumerate() {
+            let (o, i, rest) = (i % tile, i / tile % tile, i / tile / tile);
+            let (o, rest) = (rest % 2 * tile + o, rest / 2);
+            let (i, tap) = (rest / taps * tile + i, rest % taps);
+            let want = if o < cout { w[(o * cin + i) * taps + tap] } else { 0.0 };
+            assert_eq!(found.to_f32(), want, "output {o}, input {i}, position {tap}");
+        }
+        assert!(tiles(&w, [cout, 6, taps], outputs, tile).is_empty());
     }
 }

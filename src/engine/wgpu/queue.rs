@@ -3,11 +3,14 @@
 use super::WgpuEngine;
 use super::events;
 use super::parameters::Target;
+use super::pictures::{self, DevicePicture, PictureShape};
 use super::plan::Shape;
 use super::session::{Input, Work};
 use crate::engine::queued::{self, DEPTH};
-use crate::engine::{AsyncEngine, Blurry, EngineError, Events, OutputFormat, OutputRef};
-use crate::image::Size;
+use crate::engine::{
+    AsyncEngine, Blurry, DeviceOutput, EngineError, Events, OutputFormat, OutputRef,
+};
+use crate::image::{Rounding, Size};
 use crossbeam_channel::Receiver;
 
 impl WgpuEngine {
@@ -23,7 +26,8 @@ impl WgpuEngine {
                 self.busy_slots += 1;
                 let (lane, form, encode) = (job.lane, job.form, !job.encoded);
                 let input = Input::Events(&job.packed, span);
-                let work = Work { slot, lane, encode, target, input, form };
+                let (picture, read_back) = (job.picture.as_ref().map(|p| &p.head), job.read_back);
+                let work = Work { slot, lane, encode, target, input, form, picture, read_back };
                 if !session.submit(&self.device, &work, &self.arrivals) {
                     return Err(self.fail());
                 }
@@ -32,6 +36,58 @@ impl WgpuEngine {
             }
         }
         Ok(())
+    }
+}
+
+/// What becomes of an exposure's results.
+struct Output {
+    form: OutputFormat,
+    rounding: Rounding,
+    picture: Option<pictures::Target>,
+    read_back: bool,
+}
+
+impl WgpuEngine {
+    /// Makes a plan for an exposure; false if it cannot be combined with those in flight.
+    fn accepts(&mut self, image: Size, events: &Events<'_>) -> Result<bool, EngineError> {
+        let shape = shape_of(image, events)?;
+        if self.jobs.len() >= DEPTH || (!self.jobs.is_empty() && !self.serves(shape)) {
+            return Ok(false);
+        }
+        self.prepare(shape)?;
+        Ok(true)
+    }
+
+    /// Starts an exposure that was accepted.
+    fn start(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        output: Output,
+    ) -> Result<bool, EngineError> {
+        let mut job = self.spare_jobs.pop().unwrap_or_default();
+        if let Err(error) = events::pack(events, &mut job.packed) {
+            self.spare_jobs.push(job);
+            return Err(error);
+        }
+        let (lane, input) = (self.next_lane, self.layers.input);
+        let offset = output.rounding.offset();
+        (job.lane, job.form, job.encoded) = (lane, output.form, false);
+        (job.picture, job.read_back) = (output.picture, output.read_back);
+        let target = |t| (Target::new(events, t, input, offset), t);
+        job.left.extend(events.targets.iter().map(|t| target(*t)));
+        job.started.clear();
+        // An image that no submission reads would stay the device's.
+        if let Some(session) = &mut self.session
+            && !events.targets.is_empty()
+            && !session.write_image(&self.device, lane, blur)
+        {
+            return Err(self.fail());
+        }
+        self.next_lane = (lane + 1) % DEPTH;
+        self.jobs.push_back(job);
+        self.advance()?;
+        Ok(true)
     }
 }
 
@@ -54,36 +110,36 @@ impl AsyncEngine for WgpuEngine {
         events: &Events<'_>,
         form: OutputFormat,
     ) -> Result<bool, EngineError> {
-        let shape = shape_of(blur.size(), events)?;
-        if self.jobs.len() >= DEPTH || (!self.jobs.is_empty() && !self.serves(shape)) {
+        if !self.accepts(blur.size(), events)? {
             return Ok(false);
         }
-        let mut job = self.spare_jobs.pop().unwrap_or_default();
-        if let Err(error) = events::pack(events, &mut job.packed) {
-            self.spare_jobs.push(job);
-            return Err(error);
-        }
-        self.prepare(shape)?;
-        let (lane, input) = (self.next_lane, self.layers.input);
         let rounding = match form {
-            OutputFormat::F32 => 0.0,
-            OutputFormat::U8(rounding) => rounding.offset(),
+            OutputFormat::F32 => Rounding::Down,
+            OutputFormat::U8(rounding) => rounding,
         };
-        (job.lane, job.form, job.encoded) = (lane, form, false);
-        let target = |t| (Target::new(events, t, input, rounding), t);
-        job.left.extend(events.targets.iter().map(|t| target(*t)));
-        job.started.clear();
-        // An image that no submission reads would stay the device's.
-        if let Some(session) = &mut self.session
-            && !events.targets.is_empty()
-            && !session.write_image(&self.device, lane, blur)
-        {
-            return Err(self.fail());
+        self.start(blur, events, Output { form, rounding, picture: None, read_back: true })
+    }
+
+    fn submit_to_device(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        output: DeviceOutput,
+    ) -> Result<bool, EngineError> {
+        if !self.device.shared || events.targets.len() != 1 || !self.accepts(blur.size(), events)? {
+            return Ok(false);
         }
-        self.next_lane = (lane + 1) % DEPTH;
-        self.jobs.push_back(job);
-        self.advance()?;
-        Ok(true)
+        let DeviceOutput { frame, gray, rounding, read_back } = output;
+        let shape = PictureShape { size: frame, gray };
+        let Some(session) = &mut self.session else { return Ok(false) };
+        let picture = session.pictures.free(&mut self.device, &session.plan, shape);
+        let Some(picture) = picture else { return Ok(false) };
+        let form = if gray { OutputFormat::F32 } else { OutputFormat::U8(rounding) };
+        self.start(blur, events, Output { form, rounding, picture: Some(picture), read_back })
+    }
+
+    fn take_device_picture(&mut self) -> Option<DevicePicture> {
+        self.collected.take()
     }
 
     fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {
@@ -99,7 +155,10 @@ impl AsyncEngine for WgpuEngine {
             self.busy_slots -= 1;
             self.advance()?;
         }
-        self.spare_jobs.extend(self.jobs.pop_front());
+        if let Some(mut job) = self.jobs.pop_front() {
+            self.collected = job.picture.take().map(|p| p.picture);
+            self.spare_jobs.push(job);
+        }
         Ok(())
     }
 

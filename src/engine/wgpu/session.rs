@@ -9,16 +9,22 @@ use super::device::Device;
 use super::events::Packed;
 use super::mapped::{Arrivals, Mapped};
 use super::parameters::Target;
-use super::plan::{Plan, Shape};
+use super::pictures::Ring;
+use super::plan::{Plan, Shape, Step};
 use crate::engine::queued::DEPTH;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use crate::time::TimeRange;
 use wgpu::{BufferUsages, MapMode, SubmissionIndex};
 
 const TARGET_BYTES: u64 = size_of::<Target>() as u64;
+/// What is copied to the host of a picture that stays on the device: its arrival is the signal that
+/// the picture is complete.
+const SIGNAL_BYTES: u64 = 16;
 
 pub(super) struct Session {
     pub(super) plan: Plan,
+    /// Pictures that stay on the device.
+    pub(super) pictures: Ring,
     lanes: [Mapped; DEPTH],
     slots: [Slot; DEPTH],
     /// One plane of an image, since mapped memory can only be written.
@@ -33,6 +39,8 @@ struct Slot {
     download: Mapped,
     /// After which `download` holds the result.
     submission: Option<SubmissionIndex>,
+    /// The result is copied to the host.
+    read_back: bool,
 }
 
 /// What a target is restored from.
@@ -50,6 +58,10 @@ pub(super) struct Work<'a> {
     pub(super) target: Target,
     pub(super) input: Input<'a>,
     pub(super) form: OutputFormat,
+    /// Writes a picture that stays on the device.
+    pub(super) picture: Option<&'a Step>,
+    /// Copies the result to the host.
+    pub(super) read_back: bool,
 }
 
 fn result_bytes(shape: Shape, form: OutputFormat) -> u64 {
@@ -58,6 +70,10 @@ fn result_bytes(shape: Shape, form: OutputFormat) -> u64 {
         OutputFormat::F32 => 24 * area,
         OutputFormat::U8(_) => 3 * area,
     }
+}
+
+fn arriving_bytes(shape: Shape, form: OutputFormat, read_back: bool) -> u64 {
+    if read_back { result_bytes(shape, form) } else { SIGNAL_BYTES }
 }
 
 impl Session {
@@ -73,10 +89,11 @@ impl Session {
             upload: Mapped::new(device.buffer("event upload", bytes, to), true),
             download: Mapped::new(device.buffer("download", result, from), false),
             submission: None,
+            read_back: true,
         };
         let (lanes, slots) = (std::array::from_fn(lane), std::array::from_fn(slot));
         let plane = vec![0.0; shape.image.area()];
-        Self { plan, lanes, slots, plane, keys: Vec::new() }
+        Self { plan, pictures: Ring::default(), lanes, slots, plane, keys: Vec::new() }
     }
 
     /// Writes an image to a lane. False if the device failed.
@@ -151,10 +168,11 @@ impl Session {
         if work.encode {
             plan.image.iter().for_each(|step| step.run(&mut pass));
         }
-        let steps = plan.count.iter().chain(&plan.events).chain(&plan.body).chain([head]);
-        steps.for_each(|step| step.run(&mut pass));
+        let head = work.read_back.then_some(head);
+        let steps = plan.count.iter().chain(&plan.events).chain(&plan.body);
+        steps.chain(head).chain(work.picture).for_each(|step| step.run(&mut pass));
         drop(pass);
-        let bytes = result_bytes(plan.shape, work.form);
+        let bytes = arriving_bytes(plan.shape, work.form, work.read_back);
         encoder.copy_buffer_to_buffer(result, 0, &slot.download.buffer, 0, bytes);
         let submission = device.queue.submit([encoder.finish()]);
         slot.upload.request(MapMode::Write, upload.size(), &device.faults, None);
@@ -163,7 +181,8 @@ impl Session {
         }
         slot.download.request(MapMode::Read, bytes, &device.faults, Some(arrivals));
         arrivals.expect(submission.clone());
-        self.slots[work.slot].submission = Some(submission);
+        let slot = &mut self.slots[work.slot];
+        (slot.submission, slot.read_back) = (Some(submission), work.read_back);
         true
     }
 
@@ -173,7 +192,8 @@ impl Session {
         self.slots[slot].download.is_here()
     }
 
-    /// Waits for a slot's result and passes it to `take`. False if the device failed.
+    /// Waits for a slot's result and passes it to `take`, if it was to be copied. False if the
+    /// device failed.
     pub(super) fn collect(
         &mut self,
         device: &Device,
@@ -181,9 +201,13 @@ impl Session {
         form: OutputFormat,
         take: &mut dyn FnMut(OutputRef<'_>),
     ) -> bool {
-        let Slot { download, submission, .. } = &mut self.slots[slot];
+        let Slot { download, submission, read_back, .. } = &mut self.slots[slot];
         if !download.wait(&device.device, submission.take()) {
             return false;
+        }
+        if !*read_back {
+            download.give();
+            return true;
         }
         let bytes = result_bytes(self.plan.shape, form);
         let Ok(view) = download.buffer.get_mapped_range(..bytes) else { return false };

@@ -1,6 +1,7 @@
 //! The shaders in `shaders/san/`, and the lines that are put in front of them.
 
 use super::Precision;
+use super::adapters::MatrixShape;
 
 /// How a convolution reads its input, as in `conv.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,17 +11,44 @@ pub(super) enum Source {
     Upsampled,
 }
 
+/// Where the end of the network writes its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum HeadOutput {
+    /// The sharp image and the ratio, in single precision.
+    Numbers,
+    /// Planes of eight bits.
+    Pixels,
+    /// A texture of eight bits; if `gray`, all colours are their mean.
+    Picture { gray: bool },
+}
+
 /// A shader's entry point with its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum KernelName {
-    Conv { kernel: u32, source: Source, rectify: bool, add: bool },
-    Deform { kernel: u32, vectors: u32 },
-    Fuse { vectors: u32 },
-    Head { pixels: bool },
+    /// With cooperative matrices if there is a shape.
+    Conv {
+        kernel: u32,
+        source: Source,
+        rectify: bool,
+        add: bool,
+        matrices: Option<MatrixShape>,
+    },
+    Deform {
+        kernel: u32,
+        vectors: u32,
+    },
+    Fuse {
+        vectors: u32,
+    },
+    Head(HeadOutput),
     Planes,
     Count,
-    ScaleCounts { vectors: u32 },
-    AppendPrior { vectors: u32 },
+    ScaleCounts {
+        vectors: u32,
+    },
+    AppendPrior {
+        vectors: u32,
+    },
 }
 
 /// A shader to compile.
@@ -44,7 +72,7 @@ impl KernelName {
             Self::Conv { .. } => "conv",
             Self::Deform { .. } => "deform",
             Self::Fuse { .. } => "fuse",
-            Self::Head { .. } => "head",
+            Self::Head(_) => "head",
             Self::Planes => "planes",
             Self::Count => "count",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "events",
@@ -60,12 +88,13 @@ impl KernelName {
         }
     }
 
-    /// Kinds of its bindings in order: uniform, read or written.
+    /// Kinds of its bindings in order: uniform, read, written, or a texture that is written.
     pub(super) fn bindings(self) -> &'static str {
         match self {
             Self::Conv { .. } | Self::Deform { .. } => "urrrrw",
             Self::Fuse { .. } => "urrrrwr",
-            Self::Head { .. } => "urrrrwu",
+            Self::Head(HeadOutput::Picture { .. }) => "urrrrtu",
+            Self::Head(_) => "urrrrwu",
             Self::Planes | Self::Count => "urw",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "uurw",
         }
@@ -81,7 +110,7 @@ impl KernelName {
             Self::Conv { .. } => include_str!("../../../shaders/san/conv.wgsl"),
             Self::Deform { .. } => include_str!("../../../shaders/san/deform.wgsl"),
             Self::Fuse { .. } => include_str!("../../../shaders/san/fuse.wgsl"),
-            Self::Head { .. } => include_str!("../../../shaders/san/head.wgsl"),
+            Self::Head(_) => include_str!("../../../shaders/san/head.wgsl"),
             Self::Planes => include_str!("../../../shaders/san/planes.wgsl"),
             Self::Count => include_str!("../../../shaders/san/count.wgsl"),
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => {
@@ -90,12 +119,28 @@ impl KernelName {
         }
     }
 
+    /// The part of a shader that has several forms.
+    fn end(self) -> &'static str {
+        match self {
+            Self::Head(HeadOutput::Picture { .. }) => {
+                include_str!("../../../shaders/san/head_picture.wgsl")
+            }
+            Self::Head(_) => include_str!("../../../shaders/san/head_buffer.wgsl"),
+            Self::Conv { matrices: Some(_), .. } => {
+                include_str!("../../../shaders/san/conv_matrix.wgsl")
+            }
+            Self::Conv { .. } => include_str!("../../../shaders/san/conv_plain.wgsl"),
+            _ => "",
+        }
+    }
+
     fn constants(self) -> String {
         match self {
-            Self::Conv { kernel, source, rectify, add } => format!(
+            Self::Conv { kernel, source, rectify, add, matrices } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst SOURCE: u32 = {}u;\n\
-                 const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n",
-                source as u32
+                 const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n{}",
+                source as u32,
+                matrices.map(matrix_constants).unwrap_or_default()
             ),
             Self::Deform { kernel, vectors } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst VECTORS: u32 = {vectors}u;\n\
@@ -105,10 +150,25 @@ impl KernelName {
             Self::Fuse { vectors }
             | Self::ScaleCounts { vectors }
             | Self::AppendPrior { vectors } => format!("const VECTORS: u32 = {vectors}u;\n"),
-            Self::Head { pixels } => format!("const PIXELS: bool = {pixels};\n"),
+            Self::Head(HeadOutput::Picture { gray }) => format!("const GRAY: bool = {gray};\n"),
+            Self::Head(output) => {
+                format!("const PIXELS: bool = {};\n", output == HeadOutput::Pixels)
+            }
             Self::Planes | Self::Count => String::new(),
         }
     }
+}
+
+/// What `conv_matrix.wgsl` is told.
+fn matrix_constants(MatrixShape { tile, threads }: MatrixShape) -> String {
+    let coop = |scalar: &str, role: &str| format!("coop_mat{tile}x{tile}<{scalar}, {role}>");
+    format!(
+        "const TILE: u32 = {tile}u;\nconst THREADS: u32 = {threads}u;\nalias CoopLeft = {};\n\
+         alias CoopRight = {};\nalias CoopSum = {};\n",
+        coop("f16", "A"),
+        coop("f16", "B"),
+        coop("f32", "C")
+    )
 }
 
 /// The complete source of a shader.
@@ -122,12 +182,16 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     if half {
         text.push_str("enable f16;\n");
     }
+    if matches!(name, KernelName::Conv { matrices: Some(_), .. }) {
+        text.push_str("enable wgpu_cooperative_matrix;\n");
+    }
     text.push_str(&format!(
         "alias Map = {map};\nalias Output = {output};\nconst LIMIT: f32 = {limit};\n"
     ));
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
     text.push_str(name.text());
+    text.push_str(name.end());
     text
 }
 
@@ -141,24 +205,32 @@ mod tests {
     use naga::back::{hlsl, msl, spv};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-    /// Every shader that a plan may use.
-    fn kernels() -> Vec<Kernel> {
+    fn convolutions(matrices: Option<MatrixShape>) -> Vec<Kernel> {
         let mut all: Vec<Kernel> = Vec::new();
         for kernel in [1, 3, 5, 7] {
             for source in [Source::Plain, Source::Pooled, Source::Upsampled] {
                 for (rectify, add) in [(false, false), (true, false), (true, true)] {
-                    all.push(KernelName::Conv { kernel, source, rectify, add }.into());
+                    let name = KernelName::Conv { kernel, source, rectify, add, matrices };
+                    all.push(name.into());
                 }
             }
             let (source, rectify, add) = (Source::Plain, false, false);
-            let name = KernelName::Conv { kernel, source, rectify, add };
+            let name = KernelName::Conv { kernel, source, rectify, add, matrices };
             all.push(Kernel { name, wide: true });
         }
+        all
+    }
+
+    /// Every shader that a plan may use on any device.
+    fn kernels() -> Vec<Kernel> {
+        let mut all = convolutions(None);
         for (kernel, vectors) in [(5, 4), (3, 8), (3, 16), (3, 32)] {
             all.push(KernelName::Deform { kernel, vectors }.into());
             all.push(KernelName::Fuse { vectors }.into());
         }
-        all.extend([true, false].map(|pixels| KernelName::Head { pixels }.into()));
+        let pictures = [false, true].map(|gray| HeadOutput::Picture { gray });
+        let outputs = [HeadOutput::Numbers, HeadOutput::Pixels].into_iter().chain(pictures);
+        all.extend(outputs.map(|output| KernelName::Head(output).into()));
         all.extend([KernelName::Planes, KernelName::Count].map(Kernel::from));
         for vectors in [24, 25] {
             all.push(KernelName::ScaleCounts { vectors }.into());
@@ -201,6 +273,32 @@ mod tests {
         }
     }
 
+    /// No driver here has cooperative matrices, so this is all that is known of these shaders.
+    #[test]
+    fn shaders_with_cooperative_matrices_are_valid_for_vulkan_and_metal() {
+        for tile in [8, 16] {
+            let shape = MatrixShape { tile, threads: 32 };
+            for kernel in convolutions(Some(shape)) {
+                let text = source(&kernel, Precision::Half);
+                let module = naga::front::wgsl::parse_str(&text)
+                    .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
+                let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+                let info = Validator::new(ValidationFlags::all(), capabilities)
+                    .validate(&module)
+                    .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
+                let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
+                assert!(!spv::write_vec(&module, &info, &options, None).unwrap().is_empty());
+                // Metal has matrices of 8x8 only.
+                if tile == 8 {
+                    let metal = msl::Options { lang_version: (2, 3), ..msl::Options::default() };
+                    msl::write_string(&module, &info, &metal, &msl::PipelineOptions::default())
+                        .unwrap();
+                }
+                check_resources(&kernel, &module);
+            }
+        }
+    }
+
     /// Workgroup memory, invocations and bindings are those that a device is asked for.
     fn check_resources(kernel: &Kernel, module: &naga::Module) {
         let limits = needed(&wgpu::Limits::default());
@@ -210,7 +308,7 @@ mod tests {
         assert!(bytes <= limits.max_compute_workgroup_storage_size, "{kernel:?}: {bytes} bytes");
         let bindings = kernel.name.bindings();
         assert_eq!(globals().filter(|v| v.binding.is_some()).count(), bindings.len());
-        let buffers = bindings.chars().filter(|c| *c != 'u').count();
+        let buffers = bindings.chars().filter(|c| !matches!(c, 'u' | 't')).count();
         assert!(buffers <= limits.max_storage_buffers_per_shader_stage as usize);
         for entry in &module.entry_points {
             let invocations: u32 = entry.workgroup_size.iter().product();

@@ -82,7 +82,7 @@ fn speed(ui: &mut Ui, session: &Session, player: &Player) {
     let skipped = stats.drops.total();
     let items = [
         (true, rate, "displayed frames per second"),
-        (!frame.restored.is_empty(), RichText::new(format!("restored in {ms:.0} ms")), ""),
+        (frame.is_restored(), RichText::new(format!("restored in {ms:.0} ms")), ""),
         (
             true,
             RichText::new(frame.captured.exposure.frame.size().to_string()),

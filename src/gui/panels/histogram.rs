@@ -52,7 +52,11 @@ impl Histogram {
     /// Computes the histograms; called once per shown picture, not per repaint.
     pub(crate) fn set(&mut self, frame: &RestoredFrame, index: usize) {
         self.blurry = Some(Curve::of(&frame.captured.picture));
-        self.restored = frame.restored.get(index).map(Curve::of);
+        let restored = frame.restored.get(index).map(Curve::of);
+        // The curve of the last picture in memory stays while pictures stay on the device.
+        if restored.is_some() || frame.on_device.is_none() {
+            self.restored = restored;
+        }
     }
 
     /// Draws the curves and the shares of clipped samples.

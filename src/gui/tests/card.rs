@@ -157,3 +157,53 @@ fn events_are_drawn_at_their_pixels() {
         assert!(!reddish(31, 40) && !reddish(34, 40) && !reddish(32, 42), "and nothing else is");
     });
 }
+
+/// With the wgpu engine on the window's device: what is drawn from the engine's texture is the
+/// picture that is copied from it.
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_picture_that_stays_on_the_device_is_drawn_as_it_is() {
+    use crate::engine::Choice;
+    use crate::gui::shared_device;
+    use crate::live::Compute;
+    let WgpuSetup::CreateNew(mut setup) = default_wgpu_setup() else { return };
+    setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
+    let mut setup = WgpuSetup::CreateNew(setup);
+    shared_device::prepare(&mut setup);
+    let found = pollster::block_on(async {
+        setup.new_instance().await.enumerate_adapters(wgpu::Backends::PRIMARY).await
+    });
+    if found.is_empty() {
+        return println!("skipped: no Vulkan (install mesa-vulkan-drivers)");
+    }
+    let state = create_render_state(setup, eframe::egui_wgpu::RendererOptions::PREDICTABLE);
+    let compute = Compute { choice: Choice::Wgpu, ..Compute::default() };
+    let recipe = Recipe {
+        restorer: recipe::restoring(Some(compute), shared_device::of(Some(&state))),
+        ..recipe(recipe::opener(Default::default()))
+    };
+    // Without ground truth, with which every picture would be compared in memory.
+    let w = window_with(&Script { no_truth: true, ..Script::default() }, recipe);
+    let mut window = App::new(w.session, None, Some(&state), Arc::new(|| ()));
+    window.panels.image_view.pan_zoom.one_to_one = true;
+    window.settings.view = View::Restored;
+    let mut harness = Harness::builder()
+        .with_size(egui::vec2(1000.0, 400.0))
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_ui_state(|ui, app: &mut App| crate::gui::window::show(app, ui), window);
+    theme::apply(&harness.ctx);
+    until(&mut harness, "a picture on the device alone", |w| {
+        w.player.latest.as_ref().is_some_and(|o| o.on_device.is_some() && o.restored.is_empty())
+    });
+    assert!(harness.state().session.engine().contains("shared with the window"));
+    harness.run_steps(3);
+    let cell = harness.get_all_by_role(egui::Role::Image).map(|n| n.rect()).next().unwrap();
+    let drawn = row(&harness.render().unwrap(), cell);
+    // All exposures of the fake source are the same.
+    let latest = harness.state().player.latest.as_ref().unwrap();
+    let copy = latest.on_device.as_ref().unwrap().read().unwrap();
+    let at = |channel: usize, x: usize| copy.plane(channel)[40 * SIZE.width + x];
+    let expected: Vec<[u8; 3]> = (0..SIZE.width).map(|x| [at(2, x), at(1, x), at(0, x)]).collect();
+    assert_eq!(drawn, expected);
+    assert_ne!(drawn, ramp(0), "nothing was restored");
+}

@@ -7,7 +7,7 @@ use crate::engine::wgpu::layers::Layers;
 use crate::engine::wgpu::shaders::{Kernel, KernelName};
 use crate::image::Size;
 use bytemuck::Pod;
-use wgpu::{Buffer, BufferBinding, BufferUsages};
+use wgpu::{BindingResource, Buffer, BufferBinding, BufferUsages};
 
 /// Distance of uniform blocks in their buffer, the largest alignment that a device asks for.
 const BLOCK_BYTES: u64 = 256;
@@ -23,6 +23,21 @@ pub(super) struct Map {
     pub(super) size: Size,
     /// Channels of a pixel in vectors of four.
     pub(super) vectors: u32,
+}
+
+/// A uniform block.
+pub(super) struct Block {
+    buffer: Buffer,
+    offset: u64,
+    bytes: u64,
+}
+
+impl Block {
+    pub(super) fn binding(&self) -> BindingResource<'_> {
+        let (buffer, offset) = (&self.buffer, self.offset);
+        let size = wgpu::BufferSize::new(self.bytes);
+        BindingResource::Buffer(BufferBinding { buffer, offset, size })
+    }
 }
 
 /// Makes a plan. The network's parts are methods of it in this folder's other files.
@@ -82,57 +97,32 @@ impl<'a> Builder<'a> {
         self.free.push(buffer);
     }
 
-    /// A dispatch: its uniform block, and its other bindings in order.
-    pub(super) fn step<T: Pod>(
-        &mut self,
-        kernel: impl Into<Kernel>,
-        groups: [usize; 3],
-        block: &T,
-        bindings: &[&Buffer],
-    ) -> Step {
-        let bytes = bytemuck::bytes_of(block);
+    /// A uniform block with these contents.
+    pub(super) fn block<T: Pod>(&mut self, contents: &T) -> Block {
+        let bytes = bytemuck::bytes_of(contents);
         if self.used_blocks == BLOCKS {
             self.device.faults.report("the images are too large");
             self.used_blocks = 0;
         }
         let offset = self.used_blocks * BLOCK_BYTES;
         self.used_blocks += 1;
-        let buffer = self.blocks.clone();
-        self.device.queue.write_buffer(&buffer, offset, bytes);
-        let size = wgpu::BufferSize::new(bytes.len() as u64);
-        self.step_of(
-            kernel.into(),
-            groups,
-            BufferBinding { buffer: &buffer, offset, size },
-            bindings,
-        )
+        self.device.queue.write_buffer(&self.blocks, offset, bytes);
+        Block { buffer: self.blocks.clone(), offset, bytes: bytes.len() as u64 }
     }
 
-    /// The same with a uniform block that is written elsewhere.
+    /// A dispatch with a uniform block that is written elsewhere.
     pub(super) fn step_of(
         &mut self,
-        kernel: Kernel,
+        kernel: &Kernel,
         groups: [usize; 3],
-        block: BufferBinding<'_>,
+        block: BindingResource<'_>,
         bindings: &[&Buffer],
     ) -> Step {
-        let first =
-            wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(block) };
-        let others = bindings.iter().enumerate().map(|(i, buffer)| wgpu::BindGroupEntry {
-            binding: i as u32 + 1,
-            resource: buffer.as_entire_binding(),
-        });
-        let entries: Vec<_> = std::iter::once(first).chain(others).collect();
-        let pipeline = self.device.pipeline(&kernel);
-        let group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel.name.file()),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        Step { pipeline, group, groups: groups.map(|n| n as u32) }
+        let others = bindings.iter().map(|buffer| buffer.as_entire_binding());
+        Step::new(self.device, kernel, groups, std::iter::once(block).chain(others))
     }
 
-    /// Appends a dispatch.
+    /// Appends a dispatch: its uniform block, and its other bindings in order.
     pub(super) fn launch<T: Pod>(
         &mut self,
         kernel: impl Into<Kernel>,
@@ -140,7 +130,8 @@ impl<'a> Builder<'a> {
         block: &T,
         bindings: &[&Buffer],
     ) {
-        let step = self.step(kernel, groups, block, bindings);
+        let block = self.block(block);
+        let step = self.step_of(&kernel.into(), groups, block.binding(), bindings);
         self.steps.push(step);
     }
 

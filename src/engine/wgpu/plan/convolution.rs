@@ -7,6 +7,9 @@ use crate::engine::wgpu::shaders::{Kernel, KernelName, Source};
 use crate::image::Size;
 use wgpu::Buffer;
 
+/// Rows of a workgroup of `conv_matrix.wgsl`.
+const MATRIX_ROWS: usize = 4;
+
 /// What a convolution does with its sums.
 #[derive(Clone, Copy)]
 pub(super) enum Post<'a> {
@@ -71,6 +74,7 @@ impl Builder<'_> {
             Post::ReluAdd(skip) => (true, Some(skip)),
         };
         let add = skip.is_some();
+        let matrices = self.device.matrices.zip(layer.tiles);
         let block = Conv {
             height: size.height as u32,
             width: size.width as u32,
@@ -78,15 +82,21 @@ impl Builder<'_> {
             source_width: input.size.width as u32,
             inputs: layer.inputs,
             outputs: layer.outputs,
-            weights: layer.weights,
+            weights: matrices.map_or(layer.weights, |(_, tiles)| tiles),
             bias: layer.bias,
             first_row: rows.first as u32,
             rows: rows.count as u32,
             ..Conv::default()
         };
-        let name = KernelName::Conv { kernel: layer.kernel, source, rectify, add };
-        let groups = [size.width.div_ceil(16), rows.count.div_ceil(16), layer.outputs as usize / 4];
-        let weights = self.layers.weights.clone();
+        let shape = matrices.map(|(shape, _)| shape);
+        let name = KernelName::Conv { kernel: layer.kernel, source, rectify, add, matrices: shape };
+        // Columns, rows and outputs of a workgroup.
+        let tile = shape.map_or([16; 3], |s| [s.tile as usize, MATRIX_ROWS, s.tile as usize]);
+        let outputs = 4 * layer.outputs as usize;
+        let groups =
+            [size.width.div_ceil(tile[0]), rows.count.div_ceil(tile[1]), outputs / tile[2]];
+        let weights = if shape.is_some() { &self.layers.tiles } else { &self.layers.weights };
+        let weights = weights.clone();
         // A binding that the shader does not use must be there all the same.
         let skip = skip.map_or(&input.buffer, |skip| &skip.buffer);
         let bindings = [&input.buffer, &weights, bias, skip, rows.to];

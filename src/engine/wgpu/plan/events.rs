@@ -16,9 +16,9 @@ const COUNT_GROUPS: usize = 1024;
 impl Builder<'_> {
     /// Counts events whose places are in `keys`.
     pub(super) fn count(&mut self, target: &Buffer, keys: &Buffer, counts: &Buffer) {
-        let block = target.as_entire_buffer_binding();
+        let block = target.as_entire_binding();
         let groups = [COUNT_GROUPS, 1, 1];
-        let step = self.step_of(KernelName::Count.into(), groups, block, &[keys, counts]);
+        let step = self.step_of(&KernelName::Count.into(), groups, block, &[keys, counts]);
         self.steps.push(step);
     }
 

@@ -1,10 +1,11 @@
 //! From the image to what the fusion reads of it, and from the fusion to images.
 
-use super::builder::{Builder, Map};
+use super::builder::{Block, Builder, Map};
 use super::convolution::Post;
 use super::step::Step;
+use crate::engine::wgpu::device::Device;
 use crate::engine::wgpu::parameters::Head;
-use crate::engine::wgpu::shaders::{KernelName, Source};
+use crate::engine::wgpu::shaders::{HeadOutput, KernelName, Source};
 use crate::image::Size;
 use wgpu::Buffer;
 
@@ -31,15 +32,13 @@ impl Builder<'_> {
         x.unwrap_or_else(|| self.map(Size::new(16, 16), 4))
     }
 
-    /// The end of the network, as a dispatch of its own for each form of the result.
-    pub(super) fn head(
+    /// What the end of the network reads, whatever the form of its result.
+    pub(super) fn head_bindings(
         &mut self,
         x: &Map,
         blurry: &Buffer,
         target: &Buffer,
-        to: &Buffer,
-        pixels: bool,
-    ) -> Step {
+    ) -> HeadBindings {
         let layer = self.layers.of("dec.conv");
         let Size { width, height } = x.size;
         let block = Head {
@@ -48,9 +47,41 @@ impl Builder<'_> {
             weights: layer.weights,
             bias: layer.bias,
         };
-        let (weights, bias) = (self.layers.weights.clone(), self.layers.bias.clone());
-        let bindings = [&x.buffer, &weights, &bias, blurry, to, target];
-        let groups = [width.div_ceil(16), height.div_ceil(16), 1];
-        self.step(KernelName::Head { pixels }, groups, &block, &bindings)
+        HeadBindings {
+            block: self.block(&block),
+            map: x.buffer.clone(),
+            weights: self.layers.weights.clone(),
+            bias: self.layers.bias.clone(),
+            blurry: blurry.clone(),
+            target: target.clone(),
+            groups: [width.div_ceil(16), height.div_ceil(16), 1],
+        }
+    }
+}
+
+/// What the end of the network reads.
+pub(super) struct HeadBindings {
+    block: Block,
+    map: Buffer,
+    weights: Buffer,
+    bias: Buffer,
+    blurry: Buffer,
+    target: Buffer,
+    groups: [usize; 3],
+}
+
+impl HeadBindings {
+    /// The dispatch that writes its result to `to`.
+    pub(super) fn step(
+        &self,
+        device: &mut Device,
+        output: HeadOutput,
+        to: wgpu::BindingResource<'_>,
+    ) -> Step {
+        let read = [&self.map, &self.weights, &self.bias, &self.blurry];
+        let read = read.map(|buffer| buffer.as_entire_binding());
+        let last = [to, self.target.as_entire_binding()];
+        let resources = std::iter::once(self.block.binding()).chain(read).chain(last);
+        Step::new(device, &KernelName::Head(output).into(), self.groups, resources)
     }
 }

@@ -7,13 +7,15 @@ mod fusion;
 mod image;
 mod step;
 
+use self::image::HeadBindings;
 use super::device::Device;
 use super::layers::Layers;
+use crate::engine::wgpu::shaders::HeadOutput;
 use crate::event::CHANNELS;
 use crate::image::Size;
 use builder::Builder;
 use std::mem::take;
-use step::Step;
+pub(super) use step::Step;
 use wgpu::{Buffer, BufferUsages};
 
 /// Sizes that a plan is made for.
@@ -51,6 +53,8 @@ pub(super) struct Plan {
     /// The network's end, with results in single precision and in eight bits.
     pub(super) numbers: (Step, Buffer),
     pub(super) pixels: (Step, Buffer),
+    /// The same into a picture that stays on the device.
+    head: HeadBindings,
     /// The blurry image, three planes in single precision.
     pub(super) blurry: Buffer,
     /// [`super::parameters::Target`]
@@ -96,8 +100,9 @@ impl Plan {
         }
         let decoded = b.decode(fused);
         let body = take(&mut b.steps);
-        let [numbers, pixels] = [(false, numbers), (true, pixels)]
-            .map(|(eight_bits, to)| (b.head(&decoded, &blurry, &target, &to, eight_bits), to));
+        let head = b.head_bindings(&decoded, &blurry, &target);
+        let [numbers, pixels] = [(HeadOutput::Numbers, numbers), (HeadOutput::Pixels, pixels)]
+            .map(|(kind, to)| (head.step(b.device, kind, to.as_entire_binding()), to));
         let bytes = b.bytes;
         Self {
             shape,
@@ -107,11 +112,23 @@ impl Plan {
             body,
             numbers,
             pixels,
+            head,
             blurry,
             target,
             input,
             counts,
             bytes,
         }
+    }
+
+    /// The network's end, with its result in a texture.
+    pub(super) fn picture_head(
+        &self,
+        device: &mut Device,
+        view: &wgpu::TextureView,
+        gray: bool,
+    ) -> Step {
+        let to = wgpu::BindingResource::TextureView(view);
+        self.head.step(device, HeadOutput::Picture { gray }, to)
     }
 }

@@ -1,0 +1,64 @@
+//! Compares experimental shaders with plain ones on this very device, when an engine is made.
+
+use super::WgpuEngine;
+use super::adapters::MatrixShape;
+use crate::engine::{Engine, EngineError, EventTensor, Image};
+use crate::image::Size;
+
+/// Required agreement in dB below the largest value. Weights and pixels of half precision give more
+/// than 50 dB (`tests/network/wgpu.rs`); a wrong layout gives less than 20.
+pub(super) const NEEDED_DB: f64 = 40.0;
+
+const IMAGE: Size = Size::new(48, 32);
+const EVENTS: Size = Size::new(24, 16);
+
+/// Agreement of a small image that is restored with cooperative matrices with the same one restored
+/// by plain shaders. The engine uses the matrices afterwards.
+pub(super) fn agreement_db(
+    engine: &mut WgpuEngine,
+    shape: MatrixShape,
+) -> Result<f64, EngineError> {
+    let number = |i: usize| (i * 7919 % 251) as f32 / 250.0;
+    let blur: Vec<f32> = (0..3 * IMAGE.area()).map(number).collect();
+    let count = engine.event_input().channels() * EVENTS.area();
+    let events: Vec<f32> = (0..count).map(|i| (i * 31 % 17 / 14) as f32).collect();
+    let image = Image { data: &blur, height: IMAGE.height, width: IMAGE.width };
+    let tensor = EventTensor { data: &events, height: EVENTS.height, width: EVENTS.width };
+    let mut restored = |matrices| {
+        engine.use_matrices(matrices);
+        engine.restore(&image, &[tensor])
+    };
+    let (plain, with) = (restored(None)?, restored(Some(shape))?);
+    let ratios = |all: Vec<crate::engine::Restored>| {
+        all.into_iter().next().map(|one| one.ratio).unwrap_or_default()
+    };
+    Ok(below_peak_db(&ratios(with), &ratios(plain)))
+}
+
+/// How far the difference lies below the largest value, in dB; not a number if a value is not.
+fn below_peak_db(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() || found.is_empty() {
+        return f64::NAN;
+    }
+    let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+    let mean = found.iter().zip(expected).map(square).sum::<f64>() / found.len() as f64;
+    let peak = expected.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+    20.0 * peak.log10() - 10.0 * mean.log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_result_is_far_from_the_needed_agreement() {
+        let right: Vec<f32> = (0..100).map(|i| (i % 10) as f32).collect();
+        let close: Vec<f32> = right.iter().map(|v| v * 1.001).collect();
+        let turned: Vec<f32> = right.iter().rev().copied().collect();
+        assert!(below_peak_db(&close, &right) > NEEDED_DB);
+        assert!(below_peak_db(&turned, &right) < NEEDED_DB);
+        assert!(below_peak_db(&right, &right) > NEEDED_DB);
+        let missing = [f32::NAN; 100];
+        assert!(below_peak_db(&missing, &right).is_nan());
+    }
+}

@@ -1,0 +1,51 @@
+//! A device that something else draws with, so that restored pictures need not leave it.
+
+use super::adapters::{AdapterInfo, BACKENDS, needed};
+use wgpu::{Adapter, Backends, Device, DeviceDescriptor, Features, Queue};
+
+/// An opened device that the engine may compute on beside its owner, who draws with it.
+///
+/// A queue executes in order, so a picture that was computed on it can be drawn without waiting.
+/// An engine on such a device is notified of its owner's errors, too.
+#[derive(Clone, Debug)]
+pub struct SharedDevice {
+    pub(super) device: Device,
+    pub(super) queue: Queue,
+    info: wgpu::AdapterInfo,
+}
+
+impl SharedDevice {
+    /// A device that was opened with at least [`SharedDevice::requirements`].
+    pub fn new(adapter: &Adapter, device: &Device, queue: &Queue) -> Self {
+        let (device, queue, info) = (device.clone(), queue.clone(), adapter.get_info());
+        Self { device, queue, info }
+    }
+
+    /// What an owner has to request, beside its `own` requirements, so that the engine can compute
+    /// on its device as well as on one of its own. Unchanged where the engine cannot be used.
+    pub fn requirements(
+        adapter: &Adapter,
+        mut own: DeviceDescriptor<'static>,
+    ) -> DeviceDescriptor<'static> {
+        let available = adapter.limits();
+        let engine = needed(&available);
+        if !BACKENDS.contains(Backends::from(adapter.get_info().backend))
+            || !engine.check_limits(&available)
+        {
+            return own;
+        }
+        own.required_features |= adapter.features() & Features::SHADER_F16;
+        own.required_limits = own.required_limits.or_better_values_from(&engine);
+        own
+    }
+
+    /// Whether this device is one of that adapter.
+    pub(in crate::engine) fn is_of(&self, adapter: &AdapterInfo) -> bool {
+        let other = adapter.adapter().get_info();
+        let key = |i: &wgpu::AdapterInfo| (i.backend, i.vendor, i.device, i.device_type);
+        let own = &self.info;
+        key(own) == key(&other)
+            && own.name == other.name
+            && own.device_pci_bus_id == other.device_pci_bus_id
+    }
+}
