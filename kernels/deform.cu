@@ -1,11 +1,11 @@
 // Modulated deformable convolution (DCNv2) with the plain convolution that gives its offsets and
 // masks: one kernel, in which neither the offsets nor the sampled columns leave the chip.
 //
-// A block takes 16 x 8 pixels, a warp two rows of 16; with 128 channels half of that. Tensor cores compute their offsets and mask
-// logits, which go to shared memory and are replaced there by what sampling needs: an address and
-// four weights per pixel and tap. A lane then samples the channels that it holds of an A fragment, so
-// that the sampled numbers are multiplied straight from registers. After the offsets no warp waits
-// for another one.
+// A block takes 16 x 8 pixels, a warp two rows of 16; with 128 channels half of that. Tensor cores
+// compute their offsets and mask logits, which go to shared memory and are replaced there by what
+// sampling needs: an address and four weights per pixel and tap. A lane then samples the channels that
+// it holds of an A fragment, so that the sampled numbers are multiplied straight from registers. After
+// the offsets no warp waits for another one.
 #include "conv.cuh"
 
 struct DeformArgs {
@@ -28,7 +28,8 @@ struct Extent {
     float second;  // from a sample to the next; where there is none, far away
 };
 
-// Maps of more channels belong to a level's halves: those of an image of 16x16 are down to one pixel.
+// Whether there is only one position. Only the smallest level's maps can be that small, those of an
+// image of 16 columns or rows.
 template <int C>
 INLINE bool single_position(int size) {
     return C > 64 && size == 1;
