@@ -49,17 +49,58 @@ INLINE half2 limited(half2 v) {
 #endif
 }
 
+// The positive part of two sums, held within the range.
+INLINE unsigned add_relu(half2 a, half2 b) {
+#if __CUDA_ARCH__ >= 800 || defined CUDA_CPU
+    const half2 one = as_half2(0x3c003c00);
+    return as_word(__hmin2(__hfma2_relu(a, one, b), as_half2(0x7bff7bff)));
+#else
+    const float2 x = __half22float2(a), y = __half22float2(b);
+    return as_word(__floats2half2_rn(fminf(fmaxf(x.x + y.x, 0.0f), HALF_MAX),
+                                     fminf(fmaxf(x.y + y.y, 0.0f), HALF_MAX)));
+#endif
+}
+
+#if defined PTX_81 && __CUDA_ARCH__ >= 800
+// Two numbers as half, held within the range, in one instruction (PTX 8.1). What is not a number
+// stays so.
+INLINE unsigned saturate(float a, float b) {
+    unsigned v;
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(b), "f"(a));
+    return v;
+}
+// The same of what is positive; the rest becomes zero.
+INLINE unsigned saturate_relu(float a, float b) {
+    unsigned v;
+    asm("cvt.rn.relu.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(b), "f"(a));
+    return v;
+}
+#endif
+
+// What is known of numbers that are packed, where the network's inputs are finite: sums in half
+// precision may have overflowed in both directions and be NaN.
+enum Numbers { FINITE, PERHAPS_NAN };
+
+// Two numbers as half, held within the range. With PERHAPS_NAN the result is never NaN.
+template <Numbers NUMBERS = FINITE>
 INLINE unsigned pack(float a, float b) {
-#if __CUDA_ARCH__ >= 800
+#if defined PTX_81 && (__CUDA_ARCH__ >= 800 || defined CUDA_CPU)
+    const unsigned v = saturate(a, b);
+    return NUMBERS == FINITE ? v : as_word(__hmax2(as_half2(v), as_half2(0xfbfffbff)));
+#elif __CUDA_ARCH__ >= 800
     return as_word(limited(__floats2half2_rn(a, b)));
 #else
     return as_word(__floats2half2_rn(limit(a), limit(b)));
 #endif
 }
 
-// The same of what is positive; anything else, also what is not a number, becomes zero.
+// The same of what is positive; the rest becomes zero.
+template <Numbers NUMBERS = FINITE>
 INLINE unsigned pack_relu(float a, float b) {
-#if __CUDA_ARCH__ >= 800
+#if defined PTX_81 && (__CUDA_ARCH__ >= 800 || defined CUDA_CPU)
+    return NUMBERS == FINITE ? saturate_relu(a, b)
+                               : as_word(__hmax2(as_half2(saturate(a, b)), as_half2(0)));
+#elif __CUDA_ARCH__ >= 800
     const half2 v = __hmax2(__floats2half2_rn(a, b), as_half2(0));
     return as_word(__hmin2(v, as_half2(0x7bff7bff)));
 #else
@@ -81,6 +122,16 @@ INLINE void unpack8(uint4 v, float (&to)[8]) {
 INLINE uint4 pack8(const float (&v)[8]) {
     return make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
 }
+
+// 1 / (1 + exp(-v)) by the fast functions, without their care for subnormal numbers.
+#ifndef CUDA_CPU
+INLINE float sigmoid(float v) {
+    float power, out;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(v * -1.4426950408889634f));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(1.0f + power));
+    return out;
+}
+#endif
 
 // ---- tensor cores ----
 
@@ -168,4 +219,62 @@ INLINE void load_group(unsigned (&words)[Lanes<C>::OWN / 2], const half* from) {
         const uint2 v = __ldg(reinterpret_cast<const uint2*>(from));
         words[0] = v.x, words[1] = v.y;
     }
+}
+
+// Stores what a warp has made of M rows of 16 pixels: OUTPUTS of a map's C channels, from `first` on.
+// `word(m, tile, p)` is the lane's of one D fragment, for pixel g or g + 8.
+template <int C, int OUTPUTS, int M, class Word>
+INLINE void store_rows(half* map, int height, int width, int y0, int x0, int first, Word word) {
+    using L = Lanes<OUTPUTS>;
+    const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
+#pragma unroll
+    for (int m = 0; m < M; m++)
+#pragma unroll
+        for (int p = 0; p < 2; p++) {
+            const int y = y0 + m, x = x0 + g + 8 * p;
+            if (y >= height || x >= width) continue;
+            half* to = map + (static_cast<size_t>(y) * width + x) * C + first + L::OWN * t;
+#pragma unroll
+            for (int j = 0; j < L::GROUPS; j++) {
+                unsigned words[L::OWN / 2];
+#pragma unroll
+                for (int i = 0; i < L::TILES; i++) words[i] = word(m, j * L::TILES + i, p);
+                store_group<OUTPUTS>(to + j * 32, words);
+            }
+        }
+}
+
+// One layer on 16 pixels of each of M rows: inputs as A fragments, one for every 16 channels.
+// `take(m, n, d)` gets outputs 16n to 16n + 15 as soon as they are summed up, so that no more than
+// their sums are in registers at a time.
+template <int C, int M, class Take>
+INLINE void layer(const unsigned (&a)[M][C / 16][4], const uint4* weights, const float* bias,
+                  Take take) {
+#pragma unroll
+    for (int n = 0; n < C / 16; n++) {
+        float d[M][2][4];
+#pragma unroll
+        for (int m = 0; m < M; m++)
+#pragma unroll
+            for (int k = 0; k < 2; k++) start_at_bias_of<C>(d[m][k], bias, 2 * n + k);
+#pragma unroll
+        for (int s = 0; s < C / 16; s++) {
+            const uint4 w = __ldg(weights + (s * (C / 16) + n) * WARP);
+#pragma unroll
+            for (int m = 0; m < M; m++) {
+                multiply_add(d[m][0], a[m][s], w.x, w.y);
+                multiply_add(d[m][1], a[m][s], w.z, w.w);
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < M; m++) take(m, n, d[m]);
+    }
+}
+
+// Word `i` of 16 outputs of a layer as the next one's inputs; the permutation makes it the same
+// lane's.
+template <bool RELU>
+INLINE unsigned as_input(const float (&d)[2][4], int i) {
+    const float* from = d[i / 2] + i % 2 * 2;
+    return RELU ? pack_relu(from[0], from[1]) : pack(from[0], from[1]);
 }

@@ -17,7 +17,7 @@ enum Source {
 };
 
 // What follows the sum.
-enum Post { LINEAR, RELU, RELU_ADD };
+enum Post { RELU, RELU_ADD };
 
 struct ConvArgs {
     const void* input;
@@ -27,6 +27,18 @@ struct ConvArgs {
     half* output;
     int height, width;                // of the output
     int source_height, source_width;  // of the map that `input` points at
+};
+
+// A layer of one pixel's channels that follows a convolution and its ReLU, without a ReLU of its own.
+struct Projection {
+    const uint4* weights;  // fragments: [16 inputs][16 outputs]; inputs permuted up to 32 channels
+    const float* bias;
+    half* output;
+};
+
+struct ProjectArgs {
+    ConvArgs conv;
+    Projection next;
 };
 
 // Side of the window for 16 output columns.
@@ -56,7 +68,7 @@ INLINE uint4 counts_to_half(uint4 v) {
 
 // Channels c..c+8 of pixel (y, x) of a map with `channels` channels.
 INLINE uint4 load8(const void* map, int channels, int width, int y, int x, int c) {
-    const size_t at = (static_cast<size_t>(y) * width + x) * channels + c;
+    const unsigned at = (static_cast<unsigned>(y) * width + x) * channels + c;
     return __ldg(reinterpret_cast<const uint4*>(static_cast<const half*>(map) + at));
 }
 
@@ -192,6 +204,11 @@ constexpr Sums sums_of(int k, int inputs) {
 #endif
 }
 
+// What the sums of such a layer may be.
+constexpr Numbers numbers_of(int k, int inputs) {
+    return sums_of(k, inputs) == HALF_SUMS ? PERHAPS_NAN : FINITE;
+}
+
 INLINE void add_sums(float (&d)[4], const unsigned (&sums)[2]) {
     const float2 upper = __half22float2(as_half2(sums[0])), lower = __half22float2(as_half2(sums[1]));
     d[0] += upper.x, d[1] += upper.y, d[2] += lower.x, d[3] += lower.y;
@@ -266,13 +283,75 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
     }
 }
 
-// A whole layer. WM warps share the rows of a block, WN its outputs.
-template <int K, int CIN, int COUT, Source SOURCE, Post POST, int MT, int WM, int WN>
-INLINE void convolve(const ConvArgs& a) {
+// Applies a projection to the sums of a convolution, which are stored as well. `shared` is the
+// window's memory.
+template <int COUT, int MT, int WM, int WN, Numbers NUMBERS>
+INLINE void project(float (&d)[MT][COUT / WN / 8][4], const ConvArgs& a, const Projection& next,
+                    half* shared, int y0, int x0) {
+    constexpr int PER_WARP = COUT / WN, NT = PER_WARP / 8;
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+    const int row = warp % WM * MT, first = warp / WM * PER_WARP;
+    unsigned in[MT][NT / 2][4];
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int n = 0; n < NT; n++)
+#pragma unroll
+            for (int p = 0; p < 2; p++)
+                in[m][n / 2][n % 2 * 2 + p] = pack_relu<NUMBERS>(d[m][n][2 * p], d[m][n][2 * p + 1]);
+    store_rows<COUT, PER_WARP, MT>(
+        a.output, a.height, a.width, y0 + row, x0, first,
+        [&](int m, int n, int p) { return in[m][n / 2][n % 2 * 2 + p]; });
+    if constexpr (WN == 1) {
+        unsigned out[MT][NT / 2][4];
+        layer<COUT, MT>(in, next.weights + lane, next.bias,
+                        [&](int m, int n, const float(&sums)[2][4]) {
+#pragma unroll
+                            for (int i = 0; i < 4; i++) out[m][n][i] = as_input<false>(sums, i);
+                        });
+        store_rows<COUT, PER_WARP, MT>(
+            next.output, a.height, a.width, y0 + row, x0, first,
+            [&](int m, int n, int p) { return out[m][n / 2][n % 2 * 2 + p]; });
+    } else {
+        // A pixel's channels are spread over several warps: they meet in shared memory.
+        using L = Lanes<PER_WARP>;
+        __syncthreads();
+#pragma unroll
+        for (int m = 0; m < MT; m++)
+#pragma unroll
+            for (int p = 0; p < 2; p++)
+#pragma unroll
+                for (int j = 0; j < L::GROUPS; j++) {
+                    unsigned words[L::OWN / 2];
+#pragma unroll
+                    for (int i = 0; i < L::TILES; i++) {
+                        const int n = j * L::TILES + i;
+                        words[i] = in[m][n / 2][n % 2 * 2 + p];
+                    }
+                    store_group<PER_WARP>(shared + ((row + m) * 16 + g + 8 * p) * pitch(COUT) + first +
+                                              j * 32 + L::OWN * t, words);
+                }
+        __syncthreads();
+#pragma unroll
+        for (int m = 0; m < MT; m++) start_at_bias<PER_WARP>(d[m], next.bias + first);
+        multiply_window<1, COUT, MT, NT, COUT / 16, SINGLE_SUMS>(
+            d, shared, row, next.weights + first / 16 * WARP + lane);
+        store_rows<COUT, PER_WARP, MT>(
+            next.output, a.height, a.width, y0 + row, x0, first,
+            [&](int m, int n, int p) { return pack(d[m][n][2 * p], d[m][n][2 * p + 1]); });
+    }
+}
+
+// A whole layer. WM warps share the rows of a block, WN its outputs. PROJECT: a projection follows.
+template <int K, int CIN, int COUT, Source SOURCE, Post POST, int MT, int WM, int WN, bool PROJECT>
+INLINE void convolve(const ConvArgs& a, const Projection& next) {
     constexpr int CHUNK = chunk(CIN), ROWS = WM * MT, PER_WARP = COUT / WN;
+    constexpr int WINDOW = window_size(K, ROWS, CHUNK);
+    // All channels of the block's pixels, where they meet in shared memory.
+    constexpr int OUTPUTS = PROJECT && WN > 1 ? ROWS * 16 * pitch(COUT) : 0;
     constexpr int NT = PER_WARP / 8, PAIRS = COUT / 16;
     using L = Lanes<PER_WARP>;
-    SHARED(half, tile, window_size(K, ROWS, CHUNK));
+    SHARED(half, tile, WINDOW > OUTPUTS ? WINDOW : OUTPUTS);
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     const int row = warp % WM * MT, first = warp / WM * PER_WARP;
     const int y0 = blockIdx.y * ROWS, x0 = blockIdx.x * 16;
@@ -288,29 +367,36 @@ INLINE void convolve(const ConvArgs& a) {
         multiply_window<K, CHUNK, MT, NT, PAIRS, sums_of(K, CIN)>(d, tile, row, weights);
         weights += K * K * CHUNK / 16 * PAIRS * WARP;
     }
-    const int g = lane / 4, t = lane % 4;
+    if constexpr (PROJECT) {
+        static_assert(POST == RELU, "what is projected");
+        project<COUT, MT, WM, WN, numbers_of(K, CIN)>(d, a, next, tile, y0, x0);
+    } else if constexpr (POST == RELU) {
+        store_rows<COUT, PER_WARP, MT>(
+            a.output, a.height, a.width, y0 + row, x0, first, [&](int m, int n, int p) {
+                return pack_relu<numbers_of(K, CIN)>(d[m][n][2 * p], d[m][n][2 * p + 1]);
+            });
+    } else {
+        const int g = lane / 4, t = lane % 4;
 #pragma unroll
-    for (int m = 0; m < MT; m++)
+        for (int m = 0; m < MT; m++)
 #pragma unroll
-        for (int half_of = 0; half_of < 2; half_of++) {
-            const int y = y0 + row + m, x = x0 + g + 8 * half_of;
-            if (y >= a.height || x >= a.width) continue;
-            const size_t at = (static_cast<size_t>(y) * a.width + x) * COUT + first + L::OWN * t;
+            for (int p = 0; p < 2; p++) {
+                const int y = y0 + row + m, x = x0 + g + 8 * p;
+                if (y >= a.height || x >= a.width) continue;
+                const unsigned at = (static_cast<unsigned>(y) * a.width + x) * COUT + first + L::OWN * t;
 #pragma unroll
-            for (int j = 0; j < L::GROUPS; j++) {
-                unsigned words[L::OWN / 2], skip[L::OWN / 2];
-                if constexpr (POST == RELU_ADD) load_group<PER_WARP>(skip, a.skip + at + j * 32);
+                for (int j = 0; j < L::GROUPS; j++) {
+                    unsigned words[L::OWN / 2], skip[L::OWN / 2];
+                    load_group<PER_WARP>(skip, a.skip + at + j * 32);
 #pragma unroll
-                for (int i = 0; i < L::TILES; i++) {
-                    float v0 = d[m][j * L::TILES + i][2 * half_of];
-                    float v1 = d[m][j * L::TILES + i][2 * half_of + 1];
-                    if constexpr (POST == RELU_ADD) {
+                    for (int i = 0; i < L::TILES; i++) {
+                        const float* sums = d[m][j * L::TILES + i] + 2 * p;
                         const float2 s = __half22float2(as_half2(skip[i]));
-                        v0 = fmaxf(v0, 0.0f) + s.x, v1 = fmaxf(v1, 0.0f) + s.y;
+                        // A sum that is not a number becomes zero.
+                        words[i] = pack(fmaxf(sums[0], 0.0f) + s.x, fmaxf(sums[1], 0.0f) + s.y);
                     }
-                    words[i] = POST == RELU ? pack_relu(v0, v1) : pack(v0, v1);
+                    store_group<PER_WARP>(a.output + at + j * 32, words);
                 }
-                store_group<PER_WARP>(a.output + at + j * 32, words);
             }
-        }
+    }
 }

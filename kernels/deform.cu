@@ -1,15 +1,15 @@
 // Modulated deformable convolution (DCNv2) with the plain convolution that gives its offsets and
 // masks: one kernel, in which neither the offsets nor the sampled columns leave the chip.
 //
-// A block takes 16 x 8 pixels, a warp two rows of 16. Tensor cores compute their offsets and mask
-// logits, which go to shared memory and are replaced there by what sampling needs: an address and
-// four weights per pixel and tap. A lane then samples the channels that it holds of an A fragment, so
-// that the sampled numbers are multiplied straight from registers. After the offsets no warp waits
-// for another one.
+// A block takes 16 x 8 pixels, a warp two rows of 16; with 128 channels half of that. Tensor cores
+// compute their offsets and mask logits, which go to shared memory and are replaced there by what
+// sampling needs: an address and four weights per pixel and tap. A lane then samples the channels that
+// it holds of an A fragment, so that the sampled numbers are multiplied straight from registers. After
+// the offsets no warp waits for another one.
 #include "conv.cuh"
 
 struct DeformArgs {
-    const half* input;             // (height, width, C), less than 4 GiB
+    const half* input;             // (height, width, C), less than 4 GiB; up to 64 channels 2x2 at least
     const uint4* offset_weights;   // as ConvArgs: published order, zeros up to 16 * pairs outputs
     const float* offset_bias;      // likewise
     const uint4* weights;          // fragments: [tap][16 inputs][16 outputs], inputs permuted; see
@@ -19,29 +19,41 @@ struct DeformArgs {
     int height, width;
 };
 
-// Where a tap is sampled along one axis: the first of two neighbours within the map, and weights of
-// both. A sample beyond the edge has weight zero, and the other one may be either of the two.
-struct Axis {
-    int first;
-    float weights[2];
-    bool inside;  // also false for an offset that is not a number
+// Sums with this constant are integers, and their lowest bits those of the integer.
+constexpr float INTEGER = 12582912.0f;  // 1.5 * 2^23
+
+// The samples' positions along one axis of a map.
+struct Extent {
+    float last;    // INTEGER and the first of the last two positions
+    float second;  // from a sample to the next; where there is none, far away
 };
 
-INLINE Axis axis_at(float at, int size) {
-    // Sums with this constant are integers, rounded down here: the slow unit is left to the masks.
-    constexpr float INTEGER = 12582912.0f;  // 1.5 * 2^23
-    Axis out;
-    out.inside = at > -1.0f && at < static_cast<float>(size);
-    const float sum = __fadd_rd(at, INTEGER);
-    const int i = __float_as_int(sum) - __float_as_int(INTEGER);
-    const float after = at - (sum - INTEGER), before = 1.0f - after;
-    const bool low = i < 0, high = i == size - 1;
-    out.first = min(max(i, 0), max(size - 2, 0));
-    // At the upper edge the sample is the second of its pair, unless there is only one.
-    const bool second = high && size > 1;
-    out.weights[0] = low ? after : second ? 0.0f : before;
-    out.weights[1] = second ? before : low || high ? 0.0f : after;
-    return out;
+// Whether there is only one position. Only the smallest level's maps can be that small, those of an
+// image of 16 columns or rows.
+template <int C>
+INLINE bool single_position(int size) {
+    return C > 64 && size == 1;
+}
+
+template <int C>
+INLINE Extent extent_of(int size) {
+    const bool single = single_position<C>(size);
+    return {INTEGER + static_cast<float>(single ? 0 : size - 2), single ? 4.0f : 1.0f};
+}
+
+// Where a tap is sampled along one axis: the first of two neighbours within the map, and weights of
+// both. They fall off linearly with the distance, so that a sample beyond the edge, or one from an
+// offset that is not a number, has weight zero without being looked for.
+struct Axis {
+    unsigned first;  // as bits of its sum with INTEGER
+    float weights[2];
+};
+
+INLINE Axis axis_at(float at, const Extent& extent) {
+    const float first = fminf(fmaxf(__fadd_rd(at, INTEGER), INTEGER), extent.last);
+    const float after = at - (first - INTEGER);
+    return {__float_as_uint(first),
+            {__saturatef(1.0f - fabsf(after)), __saturatef(1.0f - fabsf(after - extent.second))}};
 }
 
 // A pixel's sample of one tap: bytes from the map's start, and the weights of upper left, upper
@@ -51,18 +63,17 @@ struct Sample {
     half2 upper, lower;
 };
 
+// `row` is the map's width in bytes, `origin` what the bits of INTEGER add to a sample's place.
 template <int C>
-INLINE Sample sample_at(float sy, float sx, float logit, int height, int width) {
+INLINE Sample sample_at(float sy, float sx, float logit, const Extent& height, const Extent& width,
+                        unsigned row, unsigned origin) {
     const Axis y = axis_at(sy, height), x = axis_at(sx, width);
-    const float mask = __fdividef(1.0f, 1.0f + __expf(-logit));
-    const float upper = y.weights[0] * mask, lower = y.weights[1] * mask;
-    const half2 none = as_half2(0);
-    const bool inside = y.inside && x.inside;
-    Sample out;
-    out.where = inside ? static_cast<unsigned>(y.first * width + x.first) * (2 * C) : 0;
-    out.upper = inside ? __floats2half2_rn(upper * x.weights[0], upper * x.weights[1]) : none;
-    out.lower = inside ? __floats2half2_rn(lower * x.weights[0], lower * x.weights[1]) : none;
-    return out;
+    const float mask = sigmoid(logit);
+    // Within [0, 1] already: what saturates is a mask that is not a number.
+    const float upper = __saturatef(y.weights[0] * mask), lower = __saturatef(y.weights[1] * mask);
+    return {y.first * row + x.first * (2 * C) - origin,
+            __floats2half2_rn(upper * x.weights[0], upper * x.weights[1]),
+            __floats2half2_rn(lower * x.weights[0], lower * x.weights[1])};
 }
 
 // Eight channels at one sample, weighted, added to `v`.
@@ -77,22 +88,28 @@ INLINE void add_sample(half2 (&v)[4], const char* from, half2 weight) {
 
 // How a lane samples: 16 bytes of two pixels at a time, which are its share of two A fragments. With
 // 32 and more channels, 32 of one tap at a time. With 16, those of two taps: lanes t = 0 and 1 take
-// the first tap, 2 and 3 the second, each 8 channels; after an odd last tap comes one of weight zero.
+// the first tap, 2 and 3 the second, each 8 channels; after an odd last tap comes another one of weight
+// zero.
 template <int C, int K>
 struct Gather {
     static constexpr int TAPS = K * K;
     static constexpr bool PAIRED = C < 32;
     static constexpr int STEPS = PAIRED ? (TAPS + 1) / 2 : TAPS;
     static constexpr int GROUPS = PAIRED ? 1 : C / 32;
-    static INLINE int tap(int step, int t) { return PAIRED ? min(2 * step + t / 2, TAPS - 1) : step; }
+    static constexpr int TAPS_AT_ONCE = PAIRED ? 2 : 1;
+    static INLINE int tap(int t) { return PAIRED ? t / 2 : 0; }  // of the first step
     static INLINE int channel(int t) { return PAIRED ? 8 * (t % 2) : 8 * t; }
 };
+
+// Rows of a block. The maps with 128 channels are small: with fewer rows more multiprocessors take part,
+// and each warp has half as much to do one after the other.
+constexpr int deform_rows(int channels) { return channels < 128 ? 8 : 4; }
 
 template <int C, int K>
 INLINE void deform(const DeformArgs& a) {
     using L = Lanes<C>;
     using G = Gather<C, K>;
-    constexpr int TAPS = K * K, ROWS = 8, MT = 2, CHUNK = L::GROUP;
+    constexpr int TAPS = K * K, ROWS = deform_rows(C), MT = ROWS / 4, CHUNK = L::GROUP;
     constexpr int PAIRS = (3 * TAPS + 15) / 16, NT = 2 * PAIRS;
     // Rows that share their weights: both where those are many, as far as registers suffice. With few
     // channels, and so many taps, one row's plan at a time leaves shared memory to more blocks.
@@ -132,7 +149,10 @@ INLINE void deform(const DeformArgs& a) {
     }
     unsigned* plan = shared + warp * PLAN;
     const char* input = reinterpret_cast<const char*>(a.input + G::channel(t));
-    const unsigned right = a.width > 1 ? 2 * C : 0, down = a.height > 1 ? a.width * (2 * C) : 0;
+    const unsigned row = a.width * (2 * C), origin = __float_as_uint(INTEGER) * (row + 2 * C);
+    const unsigned right = single_position<C>(a.width) ? 0 : 2 * C;
+    const unsigned down = single_position<C>(a.height) ? 0 : row;
+    const Extent height = extent_of<C>(a.height), width = extent_of<C>(a.width);
 #pragma unroll
     for (int m0 = 0; m0 < MT; m0 += TOGETHER) {
         const int y = y0 + warp * MT + m0;
@@ -163,7 +183,7 @@ INLINE void deform(const DeformArgs& a) {
                 unsigned* mask = mine + (2 * TAPS + tap) * ROW;
                 const Sample s = sample_at<C>(py + __uint_as_float(dy[0]),
                                               px + __uint_as_float(dy[ROW]),
-                                              __uint_as_float(*mask), a.height, a.width);
+                                              __uint_as_float(*mask), height, width, row, origin);
                 px += 2.0f;
                 if (px >= end) px -= K, py += 1.0f;
                 dy[0] = s.where;
@@ -177,19 +197,23 @@ INLINE void deform(const DeformArgs& a) {
 #pragma unroll
         for (int m = 0; m < TOGETHER; m++) start_at_bias<C>(d[m], a.bias);
         const uint4* weights = a.weights + lane;
-#pragma unroll 1
+        // The lane's plan of a step's tap: where and upper weights, then lower ones.
+        const unsigned* place = plan + g + 2 * G::tap(t) * ROW;
+        const unsigned* below = plan + g + (2 * TAPS + G::tap(t)) * ROW;
+#pragma unroll(C < 32 ? 2 : 1)
         for (int step = 0; step < G::STEPS; step++) {
-            const int tap = G::tap(step, t);
             Sample s[TOGETHER][2];
 #pragma unroll
             for (int m = 0; m < TOGETHER; m++)
 #pragma unroll
                 for (int p = 0; p < 2; p++) {
-                    const unsigned* at = plan + m * (3 * TAPS * ROW) + g + 8 * p;
-                    s[m][p].where = at[2 * tap * ROW];
-                    s[m][p].upper = as_half2(at[(2 * tap + 1) * ROW]);
-                    s[m][p].lower = as_half2(at[(2 * TAPS + tap) * ROW]);
+                    const int at = m * (3 * TAPS * ROW) + 8 * p;
+                    s[m][p] = {place[at], as_half2(place[at + ROW]), as_half2(below[at])};
                 }
+            if (!G::PAIRED || 2 * step + 2 + t / 2 < TAPS) {
+                place += 2 * G::TAPS_AT_ONCE * ROW;
+                below += G::TAPS_AT_ONCE * ROW;
+            }
 #pragma unroll(TOGETHER > 1 ? 1 : G::GROUPS)
             for (int j = 0; j < G::GROUPS; j++) {
                 half2 v[TOGETHER][2][4];
@@ -220,26 +244,13 @@ INLINE void deform(const DeformArgs& a) {
                     }
             }
         }
-#pragma unroll
-        for (int m = 0; m < TOGETHER; m++)
-#pragma unroll
-            for (int p = 0; p < 2; p++) {
-                const int x = x0 + g + 8 * p;
-                if (x >= a.width || y + m >= a.height) continue;
-                half* to = a.output + (static_cast<size_t>(y + m) * a.width + x) * C + L::OWN * t;
-#pragma unroll
-                for (int j = 0; j < L::GROUPS; j++) {
-                    unsigned words[L::OWN / 2];
-#pragma unroll
-                    for (int i = 0; i < L::TILES; i++)
-                        words[i] = pack(d[m][j * L::TILES + i][2 * p], d[m][j * L::TILES + i][2 * p + 1]);
-                    store_group<C>(to + j * 32, words);
-                }
-            }
+        store_rows<C, C, TOGETHER>(a.output, a.height, a.width, y, x0, 0, [&](int m, int n, int p) {
+            return pack(d[m][n][2 * p], d[m][n][2 * p + 1]);
+        });
     }
 }
 
-// Four warps, two rows of 16 pixels each.
+// Four warps, two rows of 16 pixels each, or one.
 KERNEL(deform5_16, 128)(DeformArgs a) { deform<16, 5>(a); }
 KERNEL(deform3_32, 128)(DeformArgs a) { deform<32, 3>(a); }
 KERNEL(deform3_64, 128)(DeformArgs a) { deform<64, 3>(a); }

@@ -13,7 +13,7 @@ INLINE float fraction(unsigned char v) {
 }
 
 // Number `i` of an image in [0, 1]: in eight bits, of which 255 is 1, or in single precision.
-INLINE float image_at(const void* image, int eight_bit, size_t i) {
+INLINE float image_at(const void* image, int eight_bit, unsigned i) {
     return eight_bit ? fraction(__ldg(static_cast<const unsigned char*>(image) + i))
                      : __ldg(static_cast<const float*>(image) + i);
 }
@@ -34,12 +34,12 @@ KERNEL(stem, 128)(StemArgs a) {
     constexpr int K = 7, R = 3, W = 16 + 8, H = window(END_ROWS, K), MT = 4;
     SHARED(uint2, tile, H * W);
     const int y0 = blockIdx.y * END_ROWS, x0 = blockIdx.x * 16;
-    const size_t plane = static_cast<size_t>(a.height) * a.width;
+    const unsigned plane = static_cast<unsigned>(a.height) * a.width;
     for (int i = threadIdx.x; i < H * W; i += 128) {
         const int y = y0 - R + i / W, x = x0 - R + i % W;
         uint2 value = make_uint2(0, 0);
         if (y >= 0 && y < a.height && x >= 0 && x < a.width) {
-            const size_t at = static_cast<size_t>(y) * a.width + x;
+            const unsigned at = static_cast<unsigned>(y) * a.width + x;
             const auto normalised = [&](int c) {
                 return (image_at(a.image, a.eight_bit, at + c * plane) - 0.5f) / 0.5f;
             };
@@ -81,7 +81,7 @@ KERNEL(stem, 128)(StemArgs a) {
 #pragma unroll
             for (int i = 0; i < 2; i++)
                 out[i] = pack_relu(d[m][i][2 * half_of], d[m][i][2 * half_of + 1]);
-            store_group<16>(a.output + (static_cast<size_t>(y) * a.width + x) * 16 + 4 * t, out);
+            store_group<16>(a.output + ((static_cast<unsigned>(y) * a.width + x) * 16 + 4 * t), out);
         }
 }
 
@@ -108,7 +108,7 @@ INLINE float softplus(float v) {
 
 template <bool FAST>
 INLINE void finish_pixel(const HeadArgs& a, float sum, int channel, int y, int x) {
-    const size_t at = (static_cast<size_t>(channel) * a.height + y) * a.width + x;
+    const unsigned at = (static_cast<unsigned>(channel) * a.height + y) * a.width + x;
     const float ratio = softplus<FAST>(sum);
     const float image = image_at(a.image, a.eight_bit, at);
     const float latent = ((image - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;

@@ -113,7 +113,7 @@ struct SingleFuseArgs {
     const Corner* rows;
     const Corner* columns;
     float* output;
-    int height, width, event_width, channels;
+    int height, width, channels, unused;
 };
 
 constexpr int SINGLE_THREADS = 128;
@@ -138,13 +138,9 @@ KERNEL(single_fuse, SINGLE_THREADS)(SingleFuseArgs a) {
     for (int corner = 0; corner < 4; corner++) {
         const Corner r = a.rows[corner / 2 * a.height + y];
         const Corner q = a.columns[corner % 2 * a.width + x];
-        const Corner opposite_r = a.rows[(1 - corner / 2) * a.height + y];
-        const Corner opposite_q = a.columns[(1 - corner % 2) * a.width + x];
-        const float weight = fabsf(opposite_r.relative * opposite_q.relative) + 1e-9f;
-        const size_t event = static_cast<size_t>(r.event) * a.event_width + q.event;
-        const size_t image = static_cast<size_t>(r.image) * a.width + q.image;
-        float v = a.event[event * C + o] + a.image[image * C + o] + a.position[o] * r.relative +
-                  a.position[C + o] * q.relative;
+        const float weight = area(r.opposite, q.opposite);
+        float v = a.event[r.event + q.event + o] + a.image[r.image + q.image + o] +
+                  a.position[o] * r.relative + a.position[C + o] * q.relative;
         v = layer(0, fmaxf(v, 0.0f), true);
         v = layer(1, v, true);
         total += weight;

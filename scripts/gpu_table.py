@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the section of BENCHMARKS.md from the results of gpu-check and PyTorch on the same GPU:
 
-    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json]
+    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json | --no-pytorch]
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
 Several reports of one GPU are joined. PyTorch is timed at the first size of the first report alone,
@@ -236,12 +236,15 @@ def main():
     parser.add_argument("--golden", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--pytorch", type=pathlib.Path)
+    parser.add_argument("--no-pytorch", action="store_true", help="leave the columns that need it empty")
     args = parser.parse_args()
     report, *others = [json.loads(path.read_text()) for path in args.reports]
     for other in others:
         for name in ("sizes", "failures", "graphics"):
             report[name] = report.get(name, []) + other.get(name, [])
-    torch, why, status = pytorch(report["device"], args.golden)
+    torch, why, status = None, None, 0
+    if not args.no_pytorch:
+        torch, why, status = pytorch(report["device"], args.golden)
     text = "\n".join(section(report, torch, args.pytorch)) + "\n"
     print(text)
     if args.out:

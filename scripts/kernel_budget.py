@@ -17,7 +17,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 # Machine code: architecture and PTX. That for GeForce cards adds up in half precision.
-CODE = [(75, "san_75")] + [(sm, "san_80") for sm in (80, 86, 89, 90, 120)]
+# Only drivers older than those of Blackwell get PTX 8.0.
+CODE = [(75, "san_75")] + [(sm, "san_80") for sm in (80, 86, 89, 90)]
+CODE += [(sm, "san_80_ptx81") for sm in (80, 86, 89, 90, 120)]
 CODE += [(sm, "san_80_geforce") for sm in (86, 89, 120)]
 NO_TENSOR_CORES = ("single_", "eger_", "prior_", "voxels_", "finish_")
 # Of a multiprocessor, on every architecture; a block may have 48 KiB of shared memory.

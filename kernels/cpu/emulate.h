@@ -93,6 +93,8 @@ inline float __fadd_rd(float a, float b) {
     const bool above = rounded > sum || (rounded == sum && sum - b > a);
     return above ? std::nextafter(rounded, -INFINITY) : rounded;
 }
+inline float __saturatef(float v) { return v > 0.0f ? std::fmin(v, 1.0f) : 0.0f; }
+inline float sigmoid(float v) { return 1.0f / (1.0f + std::exp(-v)); }
 // The card's fast functions are less accurate than these.
 inline float __expf(float v) { return std::exp(v); }
 inline float __logf(float v) { return std::log(v); }
@@ -124,6 +126,25 @@ inline half2 __hmin2(half2 a, half2 b) {
 }
 inline half2 __hfma2(half2 a, half2 b, half2 c) {
     return {half(float(a.x) * float(b.x) + float(c.x)), half(float(a.y) * float(b.y) + float(c.y))};
+}
+inline half2 __hfma2_relu(half2 a, half2 b, half2 c) {
+    const half2 sum = __hfma2(a, b, c);
+    return {half(std::fmax(float(sum.x), 0.0f)), half(std::fmax(float(sum.y), 0.0f))};
+}
+
+// Conversion with saturation as the PTX manual describes it: to the largest finite number of the same
+// sign; what is not a number stays so, also where negative numbers become zero.
+inline half saturated(float v) {
+    return half(v != v ? v : std::fmin(std::fmax(v, -65504.0f), 65504.0f));
+}
+inline unsigned saturate(float a, float b) {
+    const half2 both = {saturated(a), saturated(b)};
+    unsigned word;
+    memcpy(&word, &both, 4);
+    return word;
+}
+inline unsigned saturate_relu(float a, float b) {
+    return saturate(a < 0.0f ? 0.0f : a, b < 0.0f ? 0.0f : b);
 }
 
 // The tensor-core product, by the register layout that the PTX manual gives for m16n8k16.

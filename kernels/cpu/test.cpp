@@ -178,7 +178,7 @@ void test_conv(const char* name, int k, int cin, int cout, Source source, Post p
     const auto skip = numbers(size_t(whole.h) * whole.w * cout, 1);
     auto want = convolve(whole, w, bias, k, cout);
     for (size_t i = 0; i < want.size(); i++) {
-        if (post != LINEAR) want[i] = std::max(want[i], 0.0);
+        want[i] = std::max(want[i], 0.0);
         if (post == RELU_ADD) want[i] += skip[i];
     }
     const auto input = halves(in.data), packed = pack_conv(w, k, cin, cout, false), s = halves(skip);
@@ -191,6 +191,30 @@ void test_conv(const char* name, int k, int cin, int cout, Source source, Post p
     const int rows = cout <= 32 ? 16 : 512 / cout;
     run(name, a, (whole.w + 15) / 16, (whole.h + rows - 1) / rows);
     compare(name, got, want, 1e-2);
+}
+
+// A convolution, and on its outputs as they are stored a layer of one pixel's channels.
+void test_project(int k, int c) {
+    const Map in = random_map(19, 27, c);
+    const auto w = numbers(size_t(c) * c * k * k, 1.7f / std::sqrt(float(c * k * k))), bias = numbers(c, 0.5f);
+    const auto next = numbers(size_t(c) * c, 1.7f / std::sqrt(float(c))), next_bias = numbers(c, 0.5f);
+    auto want = convolve(in, w, bias, k, c);
+    Map features{in.h, in.w, c, {}};
+    for (double& v : want) features.data.push_back(float(half(v = std::max(v, 0.0))));
+    const auto want_next = convolve(features, next, next_bias, 1, c);
+    const auto input = halves(in.data), packed = pack_conv(w, k, c, c, false);
+    const auto packed_next = c <= 32 ? pack_square(next, c, 1) : pack_conv(next, 1, c, c, false);
+    std::vector<half> got(want.size(), half(NAN)), got_next = got;
+    ProjectArgs a{};
+    a.conv.input = input.data(), a.conv.weights = reinterpret_cast<const uint4*>(packed.data());
+    a.conv.bias = bias.data(), a.conv.output = got.data();
+    a.conv.height = a.conv.source_height = in.h, a.conv.width = a.conv.source_width = in.w;
+    a.next = {reinterpret_cast<const uint4*>(packed_next.data()), next_bias.data(), got_next.data()};
+    const std::string size = std::to_string(c), name = "conv" + std::to_string(k) + "_" + size + "_" + size;
+    const int rows = c <= 32 ? 16 : 512 / c;
+    run((name + "_project").c_str(), a, (in.w + 15) / 16, (in.h + rows - 1) / rows);
+    compare(name + "_project", got, want, 1e-2);
+    compare(name + "_project: next", got_next, want_next, 1e-2);
 }
 
 void test_ends() {
@@ -276,13 +300,18 @@ void test_fuse() {
         layer = numbers(C * C, 1.7f / std::sqrt(float(C)));
         for (half v : pack_square(layer, C, 1)) packed.push_back(v);
     }
-    const auto axis = [](int n, int e) {
+    // Of 2n positions, with the sizes of an element of event and image.
+    const auto axis = [](int n, int e, int event_size, int image_size) {
         std::vector<Corner> out;
         for (int i = 0; i < 2 * n; i++)
-            out.push_back({int(random_bits() % e), int(random_bits() % n), uniform(1.5f)});
+            out.push_back({unsigned(random_bits() % e * event_size), unsigned(random_bits() % n * image_size),
+                           uniform(1.5f), 0});
+        // Both corners in the middle: all weigh the same.
+        out[1].relative = out[n + 1].relative = 0;
+        for (int i = 0; i < 2 * n; i++) out[i].opposite = std::fabs(out[(i + n) % (2 * n)].relative);
         return out;
     };
-    const auto rows = axis(h, eh), columns = axis(w, ew);
+    const auto rows = axis(h, eh, ew * C, w * C), columns = axis(w, ew, C, C);
     std::vector<double> want;
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
@@ -293,9 +322,11 @@ void test_fuse() {
                 const Corner a = rows[r * h + y], b = columns[q * w + x];
                 const double weight = std::fabs(double(rows[(1 - r) * h + y].relative) *
                                                 columns[(1 - q) * w + x].relative) + 1e-9;
+                const int ey = a.event / (ew * C), ex = b.event / C;
+                const int iy = a.image / (w * C), ix = b.image / C;
                 std::vector<double> z(C), t(C);
                 for (int c = 0; c < C; c++)
-                    z[c] = std::max(0.0, event.at(a.event, b.event, c) + image.at(a.image, b.image, c) +
+                    z[c] = std::max(0.0, event.at(ey, ex, c) + image.at(iy, ix, c) +
                                              position[c] * a.relative + position[C + c] * b.relative);
                 for (int l = 0; l < 2; l++) {
                     for (int o = 0; o < C; o++) {
@@ -314,13 +345,13 @@ void test_fuse() {
                 want.push_back(sum);
             }
         }
-    const auto e = halves(event.data), i = halves(image.data);
+    const auto e = halves(event.data), i = halves(image.data), place = halves(position);
     std::vector<half> got(want.size(), half(NAN));
     const std::string name = "fuse_" + std::to_string(C);
     run(name.c_str(),
         FuseArgs{e.data(), i.data(), reinterpret_cast<const uint4*>(packed.data()), bias.data(),
-                 position.data(), rows.data(), columns.data(), got.data(), h, w, ew},
-        (w + 15) / 16, (h + 3) / 4);
+                 place.data(), rows.data(), columns.data(), got.data(), h, w},
+        (w + 15) / 16, (h + 4 * fuse_rows(C) - 1) / (4 * fuse_rows(C)));
     compare(name, got, want, 1e-2);
 }
 
@@ -364,7 +395,7 @@ void test_deform(int h, int w) {
     run(name.c_str(),
         DeformArgs{input.data(), reinterpret_cast<const uint4*>(po.data()), bo.data(),
                    reinterpret_cast<const uint4*>(pd.data()), bd.data(), got.data(), h, w},
-        (w + 15) / 16, (h + 7) / 8);
+        (w + 15) / 16, (h + deform_rows(C) - 1) / deform_rows(C));
     compare(name + size, got, want, 1e-2);
 }
 
@@ -487,31 +518,26 @@ int main(int count, char** arguments) {
         TEST_CONV(7, 96, 16, "_counts", COUNTS, RELU);
         TEST_CONV(7, 96, 16, "", PLAIN, RELU);
         TEST_CONV(7, 112, 16, "", PLAIN, RELU);
-        TEST_CONV(7, 16, 16, "", PLAIN, RELU);
         TEST_CONV(5, 16, 32, "_pooled", POOLED, RELU);
-        TEST_CONV(5, 32, 32, "", PLAIN, RELU);
         TEST_CONV(3, 32, 64, "_pooled", POOLED, RELU);
         TEST_CONV(3, 64, 64, "", PLAIN, RELU);
         TEST_CONV(3, 64, 128, "_pooled", POOLED, RELU);
         TEST_CONV(3, 128, 128, "", PLAIN, RELU);
         TEST_CONV(3, 128, 128, "_pooled", POOLED, RELU);
-        TEST_CONV(1, 16, 16, "", PLAIN, LINEAR);
-        TEST_CONV(1, 32, 32, "", PLAIN, LINEAR);
-        TEST_CONV(1, 64, 64, "", PLAIN, LINEAR);
-        TEST_CONV(1, 128, 128, "", PLAIN, LINEAR);
         TEST_CONV(3, 128, 128, "_upsampled", UPSAMPLED, RELU_ADD);
         TEST_CONV(3, 128, 64, "_upsampled", UPSAMPLED, RELU_ADD);
         TEST_CONV(3, 64, 32, "_upsampled", UPSAMPLED, RELU_ADD);
         TEST_CONV(3, 32, 32, "", PLAIN, RELU);
         TEST_CONV(3, 32, 16, "_upsampled", UPSAMPLED, RELU_ADD);
         TEST_CONV(3, 16, 16, "", PLAIN, RELU);
+        test_project(7, 16), test_project(5, 32), test_project(3, 64), test_project(3, 128);
         test_ends();
         test_fuse<16>(), test_fuse<32>(), test_fuse<64>(), test_fuse<128>();
-        // Maps of one row or column have no second sample.
-        for (const auto& [h, w] : {std::pair{13, 21}, {1, 1}, {1, 5}, {9, 1}}) {
-            test_deform<16, 5>(h, w), test_deform<32, 3>(h, w);
-            test_deform<64, 3>(h, w), test_deform<128, 3>(h, w);
-        }
+        test_deform<16, 5>(13, 21), test_deform<32, 3>(13, 21);
+        test_deform<64, 3>(13, 21), test_deform<128, 3>(13, 21);
+        // The smallest maps; with 128 channels those of one row or column have no second sample.
+        test_deform<16, 5>(2, 2), test_deform<32, 3>(2, 2), test_deform<64, 3>(2, 2);
+        for (const auto& [h, w] : {std::pair{1, 1}, {1, 5}, {9, 1}, {2, 2}}) test_deform<128, 3>(h, w);
         test_eger();
         test_prior<half>("half", 1e-2), test_prior<float>("single", 1e-4);
         test_prior_planes<half>("half", 2e-3), test_prior_planes<float>("single", 1e-9);

@@ -28,7 +28,7 @@ fn build(name: &str, flags: &[&str]) -> Option<PathBuf> {
     let files = ["emulate.cpp", "kernels.cpp", "libcuda.cpp"].map(|f| source.join(f));
     let built = Command::new("g++")
         .args("-std=c++17 -O2 -march=x86-64-v3 -fno-strict-aliasing -fPIC -shared".split(' '))
-        .args("-DCUDA_CPU -Wno-unknown-pragmas -pthread".split(' '))
+        .args("-DCUDA_CPU -DPTX_81 -Wno-unknown-pragmas -pthread".split(' '))
         .args(flags)
         .arg("-o")
         .arg(folder.join("libcuda.so.1"))

@@ -28,6 +28,8 @@ arguments! {
     Voxel { planes: Address, map: Address, height: i32, width: i32 }
     /// `conv.cuh`
     Conv { input: Address, weights: Address, bias: Address, skip: Address, output: Address, height: i32, width: i32, source_height: i32, source_width: i32 }
+    /// `conv.cuh`
+    Project { conv: Conv, weights: Address, bias: Address, output: Address }
     /// `ends.cu`
     Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32, eight_bit: i32, unused: u32 }
     /// `ends.cu`
@@ -35,9 +37,9 @@ arguments! {
     /// `ends.cu`
     Finish { head: Head, sums: Address }
     /// `fuse.cu`
-    Corner { event: i32, image: i32, relative: f32 }
+    Corner { event: u32, image: u32, relative: f32, opposite: f32 }
     /// `fuse.cu`
-    Fuse { event: Address, image: Address, weights: Address, bias: Address, position: Address, rows: Address, columns: Address, output: Address, height: i32, width: i32, event_width: i32, channels: i32 }
+    Fuse { event: Address, image: Address, weights: Address, bias: Address, position: Address, rows: Address, columns: Address, output: Address, height: i32, width: i32, channels: i32, unused: u32 }
     /// `deform.cu`
     Deform { input: Address, offset_weights: Address, offset_bias: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32 }
     /// `single.cu`

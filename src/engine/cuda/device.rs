@@ -45,10 +45,8 @@ pub fn devices() -> Result<Vec<DeviceInfo>, String> {
     if !unsafe { sys::is_culib_present() } {
         return Err("no NVIDIA driver is installed (libcuda was not found)".into());
     }
-    let mut version = 0;
-    // SAFETY: the library is there and `version` outlives the call.
-    let answer = unsafe { sys::cuDriverGetVersion(&raw mut version) };
-    if answer != sys::CUresult::CUDA_SUCCESS || version < OLDEST_DRIVER {
+    let version = driver_version().unwrap_or(0);
+    if version < OLDEST_DRIVER {
         let (major, minor) = (version / 1000, version % 1000 / 10);
         return Err(format!(
             "the NVIDIA driver supports CUDA {major}.{minor}, and 12.0 is needed: update it to version 525 or newer"
@@ -59,6 +57,15 @@ pub fn devices() -> Result<Vec<DeviceInfo>, String> {
     let cards = (0..usize::try_from(count).unwrap_or(0)).map(describe);
     let cards = cards.collect::<Result<Vec<_>, _>>().map_err(text)?;
     if cards.is_empty() { Err("the NVIDIA driver finds no card".into()) } else { Ok(cards) }
+}
+
+/// CUDA version that the driver supports, as 1000 times the major number plus 10 times the minor one.
+/// Its library must be there.
+pub(super) fn driver_version() -> Option<i32> {
+    let mut version = 0;
+    // SAFETY: the library is there and `version` outlives the call.
+    let answer = unsafe { sys::cuDriverGetVersion(&raw mut version) };
+    (answer == sys::CUresult::CUDA_SUCCESS).then_some(version)
 }
 
 fn describe(ordinal: usize) -> Result<DeviceInfo, DriverError> {

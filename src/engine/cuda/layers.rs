@@ -33,7 +33,7 @@ pub(super) struct Layers {
 
 /// What the fusion's first layer does with a pixel's position.
 pub(super) struct Position {
-    /// Weights of relative row and column, on the card.
+    /// Weights of relative row and column, on the card, in the kernels' precision.
     pub(super) relative: Memory,
     first: FirstLayer,
 }
@@ -94,7 +94,7 @@ impl Layers {
             for (what, w) in [("event", &first.event), ("image", &first.image)] {
                 add(
                     format!("{name}.{what}"),
-                    &|| pack::conv(w, 1, c, c, false),
+                    &|| pack::projection(w, c),
                     &pack::plain(w, 1, c, c),
                     &vec![0.0; c],
                 )?;
@@ -106,7 +106,12 @@ impl Layers {
                 later.iter().flat_map(|l| pack::plain(get(*l, "weight"), 1, c, c)).collect();
             let bias: Vec<f32> = later.iter().flat_map(|l| get(*l, "bias").to_vec()).collect();
             add(format!("{name}.mlp"), &halves, &plain, &bias)?;
-            let relative = device.upload(&first.relative)?;
+            let relative = if half {
+                let halves = first.relative.iter().map(|w| half::f16::from_f32(*w));
+                device.upload(&halves.collect::<Vec<_>>())?
+            } else {
+                device.upload(&first.relative)?
+            };
             position.insert(name, Position { relative, first });
         }
         // Uploads from pageable memory may return before the copy has ended.

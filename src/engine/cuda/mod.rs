@@ -113,6 +113,7 @@ impl CudaEngine {
         if self.serves(shape) {
             return Ok(());
         }
+        queue::check_shape(shape)?;
         // What the old plan holds is free before the new one asks.
         self.forget();
         let session = Session::new(&self.device, &self.layers, self.precision, shape);

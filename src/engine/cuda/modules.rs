@@ -28,6 +28,9 @@ const GEFORCE_CUBINS: [Cubin; 3] = [
     ((12, 0), include_bytes!("../../../kernels/cubin/san_120_geforce.cubin.gz")),
 ];
 
+/// CUDA version of the first drivers that understand PTX 8.1 (530 and newer).
+const PTX_81_DRIVER: i32 = 12_010;
+
 /// A compute capability and its packed machine code.
 type Cubin = ((i32, i32), &'static [u8]);
 
@@ -67,7 +70,8 @@ pub(super) fn load(
     {
         return Ok(module);
     }
-    context.load_module(Ptx::from_src(ptx(capability))).map_err(ModuleError::Driver)
+    let version = super::device::driver_version().unwrap_or(0);
+    context.load_module(Ptx::from_src(ptx(capability, version))).map_err(ModuleError::Driver)
 }
 
 /// The machine code that a device of this capability and name runs.
@@ -81,12 +85,15 @@ fn cubin((major, minor): (i32, i32), device: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// PTX for a device: Ampere and newer use deeper products.
-fn ptx(capability: (i32, i32)) -> String {
-    let packed: &[u8] = if capability >= (8, 0) {
+/// PTX for a device and the CUDA version of its driver. Ampere and newer use deeper products, and
+/// with PTX 8.1 convert numbers and hold them within their range in one instruction.
+fn ptx(capability: (i32, i32), driver_version: i32) -> String {
+    let packed: &[u8] = if capability < (8, 0) {
+        include_bytes!("../../../kernels/ptx/san_75.ptx.gz")
+    } else if driver_version < PTX_81_DRIVER {
         include_bytes!("../../../kernels/ptx/san_80.ptx.gz")
     } else {
-        include_bytes!("../../../kernels/ptx/san_75.ptx.gz")
+        include_bytes!("../../../kernels/ptx/san_80_ptx81.ptx.gz")
     };
     let mut text = String::new();
     // A damaged file would have failed the build's checks; the driver refuses an empty text.
@@ -99,6 +106,26 @@ mod tests {
     #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
     use super::*;
+
+    #[test]
+    fn a_driver_gets_ptx_that_it_understands() {
+        for (capability, driver_version, version, target) in [
+            ((7, 5), 12_080, "8.0", "sm_75"),
+            ((8, 0), 12_000, "8.0", "sm_80"),
+            ((9, 0), 12_009, "8.0", "sm_80"),
+            ((9, 0), 12_010, "8.1", "sm_80"),
+            ((10, 0), 13_000, "8.1", "sm_80"),
+        ] {
+            let text = ptx(capability, driver_version);
+            let line = |start: &str| {
+                let found = text.lines().find_map(|l| l.strip_prefix(start));
+                found.map(str::trim).unwrap_or_default().to_owned()
+            };
+            assert_eq!((line(".version").as_str(), line(".target").as_str()), (version, target));
+            // The conversion that only PTX 8.1 has.
+            assert_eq!(text.contains(".satfinite."), version == "8.1", "{capability:?}");
+        }
+    }
 
     #[test]
     fn every_device_gets_machine_code_of_its_generation() {

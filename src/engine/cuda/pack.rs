@@ -96,6 +96,12 @@ pub(super) fn deform(w: &[f32], c: usize, taps: usize) -> Vec<f16> {
     })
 }
 
+/// A layer `(c, c)` of one pixel's channels that follows a convolution in its kernel, as `project` in
+/// `conv.cuh` reads it: up to 32 channels the inputs are that lane's outputs.
+pub(super) fn projection(w: &[f32], c: usize) -> Vec<f16> {
+    if c > 32 { conv(w, 1, c, c, false) } else { square(w, c, 1) }
+}
+
 /// For the single-precision kernels: `[tap][input][output]`, outputs padded to a multiple of 8.
 pub(super) fn plain(w: &[f32], k: usize, cin: usize, cout: usize) -> Vec<f32> {
     let (taps, padded) = (k * k, cout.next_multiple_of(8));

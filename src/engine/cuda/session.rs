@@ -7,10 +7,9 @@
 //! * a slot (a target's inputs, event features and results) likewise after that one result;
 //! * what lies between is used by the work stream alone, in order.
 //!
-//! Within a graph, launches that do not read each other's results are branches: the projections
-//! beside the encoder, and the five levels' fusions and deformable convolutions beside each other, of
-//! which the decoder needs the large ones last. The small levels have fewer blocks than a large card
-//! has multiprocessors.
+//! Within a graph, launches that do not read each other's results are branches: the five levels'
+//! fusions and deformable convolutions beside each other, of which the decoder needs the large ones
+//! last. The small levels have fewer blocks than a large card has multiprocessors.
 //!
 //! # Why three graphs, and not one
 //!
@@ -18,8 +17,8 @@
 //!
 //! | graph | what | launches | runs | stream |
 //! |---|---|---|---|---|
-//! | events | counts cleared, EGER, event encoder, its projections | 16, 17 with the event prior | once an instant | events |
-//! | image | image encoder, its projections | 15 | once an exposure | work |
+//! | events | counts cleared, EGER, event encoder, its projections | 11, 12 with the event prior | once an instant | events |
+//! | image | image encoder, its projections | 10 | once an exposure | work |
 //! | rest | fusion, deformable convolutions, decoder, pixels | 19 | once an instant | work |
 //!
 //! They are launched in that order, the first as soon as the events are complete, while the host
@@ -31,7 +30,7 @@
 //! outside, since how many bytes of events there are is known only when they are.
 //!
 //! The price is a launch more: 1 + 2 N graph launches an exposure with N instants, where there
-//! were 15 + 35 N launches of kernels (`tests/cuda/steady.rs` counts them). The second and third
+//! were 10 + 30 N launches of kernels (`tests/cuda/steady.rs` counts them). The second and third
 //! are put on their streams while the first runs, so the card does not wait for them.
 
 use super::Precision;

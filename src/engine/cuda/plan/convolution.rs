@@ -74,21 +74,14 @@ impl Builder<'_> {
             Source::Upsampled => "_upsampled",
         };
         let output = self.map(size, cout)?;
-        let a = args::Conv {
-            input: input.at,
-            weights,
-            bias,
-            skip: post.skip().map_or(0, |skip| skip.at),
-            output: output.at,
-            height: size.height as i32,
-            width: size.width as i32,
-            source_height: height as i32,
-            source_width: width as i32,
-        };
-        // As CONV in conv.cu.
-        let rows = (512 / cout).min(16);
-        let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
-        self.launch(&format!("conv{k}_{}_{cout}{suffix}", input.channels), grid, 128, &a)?;
+        let skip = post.skip().map_or(0, |skip| skip.at);
+        let a = conv_arguments(weights, bias, input, skip, output);
+        self.launch(
+            &format!("conv{k}_{}_{cout}{suffix}", input.channels),
+            conv_grid(output),
+            128,
+            &a,
+        )?;
         let weights = k * k * input.channels * cout;
         let mut maps = vec![input];
         maps.extend(post.skip());
@@ -156,16 +149,84 @@ impl Builder<'_> {
         Ok(map)
     }
 
-    /// The rest of an encoder after its first convolution: features of the five levels.
-    pub(super) fn encoder(&mut self, name: &str, stem: Map) -> Result<Vec<Map>, DriverError> {
-        let mut x = self.conv(&format!("{name}.conv2"), 7, stem, 16, Source::Plain, Post::Relu)?;
-        let mut features = vec![x];
+    /// The rest of an encoder after its first convolution, and on the features of the five levels the
+    /// fusion's first layer, whose maps are returned. `first_layer` gives its weights and bias for a
+    /// level and its size.
+    pub(super) fn encoder(
+        &mut self,
+        name: &str,
+        stem: Map,
+        first_layer: impl Fn(&mut Self, usize, Size) -> Result<(Address, Address), DriverError>,
+    ) -> Result<Vec<Map>, DriverError> {
+        let next = first_layer(self, 0, stem.size)?;
+        let (mut x, first) = self.projected(&format!("{name}.conv2"), 7, stem, next)?;
+        let mut out = vec![first];
         for (i, (c, k)) in [(32, 5), (64, 3), (128, 3), (128, 3)].into_iter().enumerate() {
             let layer = |j: usize| format!("{name}.down{}.conv{j}", i + 1);
             x = self.conv(&layer(1), k, x, c, Source::Pooled, Post::Relu)?;
-            x = self.conv(&layer(2), k, x, c, Source::Plain, Post::Relu)?;
-            features.push(x);
+            let next = first_layer(self, i + 1, x.size)?;
+            let (features, projected) = self.projected(&layer(2), k, x, next)?;
+            x = features;
+            out.push(projected);
         }
-        Ok(features)
+        Ok(out)
     }
+
+    /// A convolution with as many outputs as inputs and a ReLU, and on its outputs a layer of one
+    /// pixel's channels, whose weights and bias are `next`: the maps of both.
+    fn projected(
+        &mut self,
+        name: &str,
+        k: usize,
+        input: Map,
+        next: (Address, Address),
+    ) -> Result<(Map, Map), DriverError> {
+        let (c, size) = (input.channels, input.size);
+        if !self.half() {
+            let features = self.conv(name, k, input, c, Source::Plain, Post::Relu)?;
+            let (weights, bias) = next;
+            let projected =
+                self.conv_with(weights, bias, 1, features, c, Source::Plain, Post::Linear)?;
+            return Ok((features, projected));
+        }
+        let (weights, bias) = self.layers.of(name)?;
+        let (features, projected) = (self.map(size, c)?, self.map(size, c)?);
+        let a = args::Project {
+            conv: conv_arguments(weights, bias, input, 0, features),
+            weights: next.0,
+            bias: next.1,
+            output: projected.at,
+        };
+        self.launch(&format!("conv{k}_{c}_{c}_project"), conv_grid(features), 128, &a)?;
+        self.reads(&[input]);
+        let products = (k * k + 1) * c * c;
+        self.cost(size, products, &[input, features, projected], products);
+        Ok((features, projected))
+    }
+}
+
+fn conv_arguments(
+    weights: Address,
+    bias: Address,
+    input: Map,
+    skip: Address,
+    output: Map,
+) -> args::Conv {
+    args::Conv {
+        input: input.at,
+        weights,
+        bias,
+        skip,
+        output: output.at,
+        height: output.size.height as i32,
+        width: output.size.width as i32,
+        source_height: input.size.height as i32,
+        source_width: input.size.width as i32,
+    }
+}
+
+/// As CONV in conv.cu.
+fn conv_grid(output: Map) -> (usize, usize) {
+    let rows = (512 / output.channels).min(16);
+    (output.size.width.div_ceil(16), output.size.height.div_ceil(rows))
 }

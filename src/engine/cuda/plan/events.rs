@@ -23,8 +23,7 @@ impl Builder<'_> {
             (false, _) => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
         };
         let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
-        let features = self.encoder("ev_enc", stem)?;
-        self.project_events(&features, shape.image)
+        self.encoder("ev_enc", stem, |b, level, size| b.event_layer(level, size, shape.image))
     }
 
     /// EGER from packed events, as the first convolution reads it.
@@ -89,30 +88,19 @@ impl Builder<'_> {
         Ok(map)
     }
 
-    /// The fusion's first layer on event features, with the constants of the sizes in its bias.
-    pub(super) fn project_events(
+    /// Weights and bias of the fusion's first layer on a level's event features, with the constants
+    /// of the sizes in the bias.
+    fn event_layer(
         &mut self,
-        features: &[Map],
+        level: usize,
+        size: Size,
         image: Size,
-    ) -> Result<Vec<Map>, DriverError> {
-        let mut out = Vec::new();
-        for (i, f) in features.iter().enumerate() {
-            let name = format!("msff{}", i + 1);
-            let (h, w) = (image.height >> i, image.width >> i);
-            let cell =
-                [2.0 * f.size.height as f32 / h as f32, 2.0 * f.size.width as f32 / w as f32];
-            let bias = self.upload(&self.layers.position(&name)?.bias(cell))?;
-            let (weights, _) = self.layers.of(&format!("{name}.event"))?;
-            out.push(self.conv_with(
-                weights,
-                bias,
-                1,
-                *f,
-                f.channels,
-                Source::Plain,
-                Post::Linear,
-            )?);
-        }
-        Ok(out)
+    ) -> Result<(Address, Address), DriverError> {
+        let name = format!("msff{}", level + 1);
+        let (h, w) = (image.height >> level, image.width >> level);
+        let cell = [2.0 * size.height as f32 / h as f32, 2.0 * size.width as f32 / w as f32];
+        let bias = self.upload(&self.layers.position(&name)?.bias(cell))?;
+        let (weights, _) = self.layers.of(&format!("{name}.event"))?;
+        Ok((weights, bias))
     }
 }

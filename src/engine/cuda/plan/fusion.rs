@@ -3,7 +3,7 @@
 use super::super::arguments as args;
 use super::builder::{Builder, Map};
 use super::convolution::{Post, Source};
-use crate::engine::cpu::fusion::corners;
+use crate::engine::cpu::fusion::{self as cpu, corners};
 use crate::network::FUSION_LEVELS;
 use cudarc::driver::DriverError;
 
@@ -16,19 +16,21 @@ impl Builder<'_> {
     ) -> Result<Map, DriverError> {
         let (c, size, name) = (image.channels, image.size, format!("msff{}", level + 1));
         let output = self.map(size, c)?;
-        let mut axis = |image: usize, event: usize| {
-            let both = [-1.0, 1.0].into_iter().flat_map(|side| corners(image, event, side));
-            let table: Vec<args::Corner> = both
-                .map(|k| args::Corner {
-                    event: k.event as i32,
-                    image: k.image as i32,
-                    relative: k.relative,
-                })
-                .collect();
-            self.upload(&table)
+        // Of an axis with so many positions, and the numbers in the maps from one to the next.
+        let mut axis = |image: usize, event: usize, image_step: usize, event_step: usize| {
+            let sides = [-1.0, 1.0].map(|side| corners(image, event, side));
+            let corner = |(this, other): (&cpu::Corner, &cpu::Corner)| args::Corner {
+                event: (this.event * event_step) as u32,
+                image: (this.image * image_step) as u32,
+                relative: this.relative,
+                opposite: other.relative.abs(),
+            };
+            let [first, second] = &sides;
+            let both = first.iter().zip(second).chain(second.iter().zip(first));
+            self.upload(&both.map(corner).collect::<Vec<_>>())
         };
-        let (rows, columns) =
-            (axis(size.height, event.size.height)?, axis(size.width, event.size.width)?);
+        let rows = axis(size.height, event.size.height, size.width * c, event.size.width * c)?;
+        let columns = axis(size.width, event.size.width, c, c)?;
         let (weights, bias) = self.layers.of(&format!("{name}.mlp"))?;
         let a = args::Fuse {
             event: event.at,
@@ -41,11 +43,13 @@ impl Builder<'_> {
             output: output.at,
             height: size.height as i32,
             width: size.width as i32,
-            event_width: event.size.width as i32,
             channels: c as i32,
+            unused: 0,
         };
         if self.half() {
-            let grid = (size.width.div_ceil(16), size.height.div_ceil(4));
+            // As fuse_rows in fuse.cu, by four warps.
+            let rows = if c < 64 { 8 } else { 4 };
+            let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
             self.launch(&format!("fuse_{c}"), grid, 128, &a)?;
             self.reads(&[event, image]);
         } else {
@@ -90,12 +94,10 @@ impl Builder<'_> {
             height,
             width,
         };
-        self.launch(
-            &format!("deform{k}_{c}"),
-            (size.width.div_ceil(16), size.height.div_ceil(8)),
-            128,
-            &a,
-        )?;
+        // As deform_rows in deform.cu.
+        let rows = if c < 128 { 8 } else { 4 };
+        let grid = (size.width.div_ceil(16), size.height.div_ceil(rows));
+        self.launch(&format!("deform{k}_{c}"), grid, 128, &a)?;
         self.reads(&[input]);
         let products = k * k * c * (3 * k * k + c);
         self.cost(size, products, &[input, output], products);

@@ -17,12 +17,7 @@ impl Builder<'_> {
         eight_bit: bool,
     ) -> Result<Vec<Map>, DriverError> {
         let stem = self.stem(shape.image, blur, eight_bit)?;
-        let features = self.encoder("im_enc", stem)?;
-        let project = |(i, f): (usize, &Map)| {
-            let name = format!("msff{}.image", i + 1);
-            self.conv(&name, 1, *f, f.channels, Source::Plain, Post::Linear)
-        };
-        features.iter().enumerate().map(project).collect()
+        self.encoder("im_enc", stem, |b, level, _| b.layers.of(&format!("msff{}.image", level + 1)))
     }
 
     pub(super) fn stem(
