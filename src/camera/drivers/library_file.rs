@@ -54,6 +54,9 @@ mod tests {
         let why = load(None, "GEM_LIVE_NO_SUCH_VARIABLE", &names).unwrap_err();
         let absent = "there is no libgem-live-a.so.7 or /nowhere/libgem-live-b.so; ";
         assert!(why.starts_with(&format!("{absent}{text}: ")), "{why}");
-        assert!(!is_absent("libusb-1.0.so.0: cannot open: No such file or directory", "libcaer.so"));
+        assert!(!is_absent(
+            "libusb-1.0.so.0: cannot open: No such file or directory",
+            "libcaer.so"
+        ));
     }
 }
