@@ -10,17 +10,18 @@ use gem_live::sequence::replay::MAX_EXPOSURE_US;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct SourceArguments {
     /// Source of frames and events: clip (built in), sim, sim:WIDTHxHEIGHT@FRAMES, davis,
-    /// davis:SERIAL, replay:PATH (MS-RBD pairs, an AEDAT4 file or another recording that
-    /// gem-live import reads; of several cameras in a file, one is chosen by
-    /// replay:PATH,camera=NAME), or loadgen:1152x768@60,12M (a rendered loop, to measure
-    /// throughput).
+    /// davis:SERIAL, dv:HOST:PORT,FRAMES_PORT (DV's network output), replay:PATH (MS-RBD pairs,
+    /// an AEDAT4 file or another recording that gem-live import reads; of several cameras in a
+    /// file, one is chosen by replay:PATH,camera=NAME), or loadgen:1152x768@60,12M (a rendered
+    /// loop, to measure throughput).
     #[arg(long, conflicts_with_all = ["frame_source", "event_source"], value_parser = name())]
     source: Option<SourceName>,
-    /// Frame camera of two: genicam, genicam:SERIAL, uvc:NUMBER, davis, sim, replay:PATH.
+    /// Frame camera of two: genicam, genicam:SERIAL, uvc:NUMBER, davis, dv:HOST:PORT,FRAMES_PORT,
+    /// sim, replay:PATH.
     #[arg(long, requires = "event_source", value_parser = name())]
     frame_source: Option<SourceName>,
-    /// Event camera of two: davis, davis:SERIAL, evk4, evk3, silkyevcam, ueye, dvxplorer (each also
-    /// with :SERIAL), sim, replay:PATH.
+    /// Event camera of two: davis, davis:SERIAL, dv:HOST:PORT, evk4, evk3, silkyevcam, ueye,
+    /// dvxplorer (each also with :SERIAL), sim, replay:PATH.
     #[arg(long, requires = "frame_source", value_parser = name())]
     event_source: Option<SourceName>,
     /// Exposure time in microseconds of a recording's frames that state none.

@@ -22,10 +22,11 @@ pub(super) enum Argument {
     Size,
     Serial,
     Number,
+    Address,
     Path,
 }
 
-pub(super) const SOURCE_KINDS: [SourceKind; 6] = [
+pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
     SourceKind {
         prefix: "sim",
         name: "Simulated rig",
@@ -57,11 +58,19 @@ pub(super) const SOURCE_KINDS: [SourceKind; 6] = [
         argument: Some(Argument::Number),
     },
     SourceKind {
+        prefix: "dv",
+        name: "Camera through DV",
+        short: "DV",
+        about: "Any iniVation camera that the program DV has opened, here or on another computer: \
+                switch on DV's network output for events and for frames.",
+        argument: Some(Argument::Address),
+    },
+    SourceKind {
         prefix: "replay",
         name: "Recording",
         short: "Recording",
-        about: "A folder of MS-RBD pairs, or an AEDAT4 file. Files can also be dropped onto the \
-                window.",
+        about: "A folder of MS-RBD pairs, an AEDAT4 file, or pictures with events, a ROS bag, MCAP \
+                or HDF5. They can also be dropped onto the window.",
         argument: Some(Argument::Path),
     },
     SourceKind {
@@ -76,7 +85,8 @@ pub(super) const SOURCE_KINDS: [SourceKind; 6] = [
 impl SourceKind {
     /// Whether it can be used: as the only source, or for frames or events of two cameras.
     pub(super) fn fits(&self, two: bool, events: bool) -> bool {
-        let candidates = [self.prefix.to_owned(), format!("{}:x", self.prefix)];
+        let arguments = ["", ":x", ":localhost:1,2"];
+        let candidates = arguments.map(|argument| format!("{}{argument}", self.prefix));
         let name = candidates.iter().find_map(|name| name.parse::<SourceName>().ok());
         let fits = |n: &SourceName| match (two, events) {
             (false, _) => n.has_events(),
@@ -135,8 +145,20 @@ mod tests {
         let short_name = |name: &str| short_name(&one(name));
         assert_eq!(short_name("sim:576x384"), "Simulated rig");
         assert_eq!(short_name("clip"), "Built-in clip");
+        assert_eq!(short_name("dv:localhost:10101,10102"), "DV");
         assert_eq!(short_name("replay:/data/walk-003"), "walk-003");
         let long = short_name("replay:/data/a-very-long-name-of-a-recording.aedat4");
         assert_eq!(long.chars().count(), 22, "{long}");
+    }
+
+    #[test]
+    fn every_kind_but_the_load_generator_can_be_chosen() {
+        let offered = |two, events| {
+            let fitting = SOURCE_KINDS.iter().filter(|kind| kind.fits(two, events));
+            fitting.map(|kind| kind.prefix).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(false, false), ["sim", "davis", "dv", "replay", "clip"]);
+        assert_eq!(offered(true, false), ["sim", "davis", "genicam", "uvc", "dv", "replay"]);
+        assert_eq!(offered(true, true), ["sim", "davis", "dv", "replay"]);
     }
 }

@@ -26,7 +26,7 @@ pub fn describe(fact: &Fact) -> (&'static str, String) {
         }
         Fact::SkippedFile { name, why } => ("skipped", format!("{name}: {why}")),
         Fact::SlowSimulation { real_time } => {
-            let advice = "use a smaller image or a lower frame rate, such as sim:640x480@10";
+            let advice = "use a smaller image or a lower frame rate, such as sim:288x192@5";
             let text = format!(
                 "runs at {real_time:.2} of real time, too much for this computer: {advice}"
             );

@@ -191,6 +191,13 @@ impl SourceDialog {
                 edit.widget_info(|| labelled(Role::SpinButton, "Camera index"));
                 argument = number.to_string();
             }
+            Some(Argument::Address) => {
+                let text = "Host and port of the events, then the port of the frames";
+                ui.label(RichText::new(text).color(theme::QUIET));
+                let edit = egui::TextEdit::singleline(&mut argument);
+                let edit = ui.add(edit.hint_text("localhost:10101,10102"));
+                edit.widget_info(|| labelled(Role::TextInput, "Address"));
+            }
             Some(Argument::Path) => {
                 ui.label(RichText::new("File or folder").color(theme::QUIET));
                 let edit = egui::TextEdit::singleline(&mut argument).desired_width(f32::INFINITY);
