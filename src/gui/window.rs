@@ -98,6 +98,8 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
         }
         None => {}
     }
+    // A film needs its pictures in memory, also those that could stay on the device.
+    app.player.read_back = app.film.progress().is_some();
     if let Some(delay) = app.player.update(&mut app.session) {
         ui.request_repaint_after(delay);
     }
