@@ -270,7 +270,37 @@ fn unknown_exposures_are_asked_for_and_other_layouts_are_told() {
     assert!(error.contains("nothing was imported") && error.contains("another clock"), "{error}");
     assert!(!here.join("none/test.yaml").exists());
     let error = run(&["import", here.join("late").to_str().unwrap(), "--out", "x"], here);
-    assert!(error.unwrap_err().contains("MS-RBD pairs and AEDAT4 files need no import"));
+    assert!(error.unwrap_err().contains("MS-RBD pairs need no import"));
+}
+
+#[test]
+fn files_that_are_not_imported_name_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let path = |name: &str| here.join(name).to_str().unwrap().to_owned();
+    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml"] {
+        std::fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
+        std::fs::write(here.join(name), b"SQLite format 3\0 and so on").unwrap();
+    }
+    pairs()[0].write(&here.join("pair.npz")).unwrap();
+    for (source, way) in [
+        ("bag", "ros2 bag convert"),
+        ("bag/a.db3", "ros2 bag convert"),
+        ("events", "gem-live record --source replay:FILE"),
+        ("pair.npz", "need no import"),
+        ("text", "no recording of a format that is read"),
+    ] {
+        let error = run(&["import", &path(source), "--out", "set"], here).unwrap_err();
+        assert!(error.contains(way), "{source}: {error}");
+        assert!(!here.join("set").exists(), "{source}");
+    }
+    for command in ["deblur", "export"] {
+        let error = run(&[command, &path("events"), "--out", "set"], here).unwrap_err();
+        assert!(error.contains("gem-live record --source replay:FILE"), "{command}: {error}");
+    }
+    let replay = format!("replay:{}", path("events"));
+    let error = run(&["record", "--source", &replay, "--out", "set"], here).unwrap_err();
+    assert!(error.contains("gem-live record --source replay:FILE"), "{error}");
 }
 
 /// An npz file of events.
