@@ -296,7 +296,9 @@ impl Sender {
     fn stop(&self) {
         if let Some((stop, threads)) = self.running.lock().unwrap().take() {
             stop.store(true, Ordering::Release);
-            threads.map(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         }
     }
 }

@@ -160,19 +160,20 @@ impl<D: Fn(FakeUsb) -> Arc<dyn Driver>> Bench for Desk<D> {
 
 #[test]
 fn evk4_conforms() {
-    let driver = |usb| Arc::new(EventCamera::with(EVK4, Arc::new(usb))) as Arc<dyn Driver>;
+    let driver = |usb: FakeUsb| Arc::new(EventCamera::with(EVK4, Arc::new(usb))) as Arc<dyn Driver>;
     conforms(&Desk(FakeUsb::new(Model::Evk4, Format::Evt3), driver, false));
 }
 
 #[test]
 fn dvxplorer_conforms() {
-    let driver = |usb| Arc::new(EventCamera::with(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;
+    let driver =
+        |usb: FakeUsb| Arc::new(EventCamera::with(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;
     conforms(&Desk(FakeUsb::new(Model::Dvxplorer, Format::Dvxplorer), driver, false));
 }
 
 #[test]
 fn davis346_without_libcaer_conforms() {
-    let driver = |usb| {
+    let driver = |usb: FakeUsb| {
         let caer = Davis::new(Some("/nonexistent/libcaer.so".into()));
         let usb = EventCamera::with(DAVIS, Arc::new(usb));
         Arc::new(AnyDavis::with(caer, usb)) as Arc<dyn Driver>

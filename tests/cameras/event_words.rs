@@ -8,7 +8,9 @@
 )]
 
 use crate::event_writers::{Evt3Writer, InivationWriter};
-use crate::fake_usb::{Arrival, DAVIS, DVXPLORER, EVK4, FakeUsb, Feed, upright_davis};
+use crate::fake_usb::{
+    Arrival, DAVIS, DVXPLORER, EVK4, FakeUsb, Feed, SILKYEVCAM_VGA, upright_davis,
+};
 use gem_live::camera::drivers::neuromorphic::{EventCamera, Format, Model, Orientation};
 use gem_live::camera::{
     DeviceSelector, Driver, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming,
@@ -228,7 +230,7 @@ proptest! {
         let (mut evt3, mut words) = (Evt3Writer::default(), InivationWriter::default());
         let (mut t_us, mut expected) = (70_000, Vec::new());
         let (models, format) = [
-            (&[Model::SilkyEvCamVga][..], Format::Evt3),
+            (SILKYEVCAM_VGA, Format::Evt3),
             (DVXPLORER, Format::Dvxplorer),
             (DAVIS, upright_davis()),
         ][which];

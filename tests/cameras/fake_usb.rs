@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub const EVK4: &[Model] = &[Model::Evk4];
+pub const SILKYEVCAM_VGA: &[Model] = &[Model::SilkyEvCamVga];
 pub const DVXPLORER: &[Model] = &[Model::Dvxplorer];
 pub const DAVIS: &[Model] = &[Model::Davis346];
 
@@ -209,17 +210,18 @@ impl Stream {
         self.evt3.forget();
         for step in 0..10 {
             let (t_us, x) = (begin_us + 100 * step, (7 * step) as u16);
+            let on = step % 2 == 0;
             match self.format {
-                Format::Evt3 => self.evt3.time(t_us).event(x, 3, step % 2 == 0),
+                Format::Evt3 => {
+                    self.evt3.time(t_us).event(x, 3, on);
+                }
                 Format::Dvxplorer => {
-                    self.words.time(t_us).groups(x, 1, 0b11, step % 2 == 0);
-                    continue;
+                    self.words.time(t_us).groups(x, 1, 0b11, on);
                 }
                 Format::Davis346 { .. } => {
-                    self.words.time(t_us).event(x, 5, step % 2 == 0);
-                    continue;
+                    self.words.time(t_us).event(x, 5, on);
                 }
-            };
+            }
         }
         if matches!(self.format, Format::Davis346 { .. }) && self.now_ms.is_multiple_of(100) {
             let start_us = begin_us + 900;
