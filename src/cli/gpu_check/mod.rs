@@ -158,7 +158,10 @@ impl GpuCheck {
             &steps,
         )?;
         #[cfg(not(feature = "wgpu"))]
-        steps.not_run("wgpu", "this program was built without the feature wgpu")?;
+        {
+            let _ = self.wgpu_software;
+            steps.not_run("wgpu", "this program was built without the feature wgpu")?;
+        }
         match (steps.failures(), steps.missing()) {
             (0, 0) => Ok(ExitCode::SUCCESS),
             (0, _) => Ok(ExitCode::from(4)),
