@@ -35,7 +35,7 @@ const SIZES: [(Size, Size); 6] = [
 ];
 /// Those measured through wgpu.
 #[cfg(feature = "wgpu")]
-const WGPU_SIZES: [(Size, Size); 3] = [SIZES[0], SIZES[1], SIZES[3]];
+const WGPU_SIZES: [(Size, Size); 2] = [SIZES[0], SIZES[1]];
 /// The size measured by a quick run.
 const QUICK: (Size, Size) = (Size::new(64, 48), Size::new(32, 24));
 
