@@ -21,6 +21,8 @@ mod commands;
 mod completions;
 mod ends;
 mod files;
+#[cfg(feature = "wgpu")]
+mod gpu_check_wgpu;
 mod host;
 mod loader;
 mod log;

@@ -129,7 +129,12 @@ impl WgpuEngine {
     /// Uses cooperative matrices from now on, if a small image is restored with them as without.
     fn try_matrices(&mut self, shape: MatrixShape) {
         let name = self.device.name().to_owned();
-        match self_check::agreement_db(self, shape) {
+        let channels = self.layers.input.channels();
+        let restore = |matrices, image: &Image<'_>, tensor: EventTensor<'_>| {
+            self.use_matrices(matrices);
+            self.restore(image, &[tensor])
+        };
+        match self_check::agreement_db(channels, shape, restore) {
             Ok(db) if db >= self_check::NEEDED_DB => {
                 tracing::info!("{name}: cooperative matrices are used, {db:.0} dB");
                 return;

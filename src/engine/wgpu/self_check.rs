@@ -1,8 +1,7 @@
 //! Compares experimental shaders with plain ones on this very device, when an engine is made.
 
-use super::WgpuEngine;
 use super::adapters::MatrixShape;
-use crate::engine::{Engine, EngineError, EventTensor, Image};
+use crate::engine::{EngineError, EventTensor, Image, Restored};
 use crate::image::Size;
 
 /// Required agreement in dB below the largest value. Weights and pixels of half precision give more
@@ -13,26 +12,28 @@ const IMAGE: Size = Size::new(48, 32);
 const EVENTS: Size = Size::new(24, 16);
 
 /// Agreement of a small image that is restored with cooperative matrices with the same one restored
-/// by plain shaders. The engine uses the matrices afterwards.
+/// by plain shaders. `restore` does either; `channels` is the number of those of an event tensor.
 pub(super) fn agreement_db(
-    engine: &mut WgpuEngine,
+    channels: usize,
     shape: MatrixShape,
+    mut restore: impl FnMut(
+        Option<MatrixShape>,
+        &Image<'_>,
+        EventTensor<'_>,
+    ) -> Result<Vec<Restored>, EngineError>,
 ) -> Result<f64, EngineError> {
     let number = |i: usize| (i * 7919 % 251) as f32 / 250.0;
     let blur: Vec<f32> = (0..3 * IMAGE.area()).map(number).collect();
-    let count = engine.event_input().channels() * EVENTS.area();
-    let events: Vec<f32> = (0..count).map(|i| (i * 31 % 17 / 14) as f32).collect();
+    let events: Vec<f32> =
+        (0..channels * EVENTS.area()).map(|i| (i * 31 % 17 / 14) as f32).collect();
     let image = Image { data: &blur, height: IMAGE.height, width: IMAGE.width };
     let tensor = EventTensor { data: &events, height: EVENTS.height, width: EVENTS.width };
-    let mut restored = |matrices| {
-        engine.use_matrices(matrices);
-        engine.restore(&image, &[tensor])
+    let mut ratio = |matrices| -> Result<Vec<f32>, EngineError> {
+        let restored = restore(matrices, &image, tensor)?;
+        Ok(restored.into_iter().next().unwrap_or_default().ratio)
     };
-    let (plain, with) = (restored(None)?, restored(Some(shape))?);
-    let ratios = |all: Vec<crate::engine::Restored>| {
-        all.into_iter().next().map(|one| one.ratio).unwrap_or_default()
-    };
-    Ok(below_peak_db(&ratios(with), &ratios(plain)))
+    let (plain, with) = (ratio(None)?, ratio(Some(shape))?);
+    Ok(below_peak_db(&with, &plain))
 }
 
 /// How far the difference lies below the largest value, in dB; not a number if a value is not.
