@@ -233,7 +233,12 @@ INLINE void multiply_window(float (&d)[MT][NT][4], const half* tile, int row,
         }
     };
     const auto column = [&](auto(&to)[MT][NT], const half* first) {
+#if __CUDA_ARCH__ >= 800 || defined CUDA_CPU
 #pragma unroll
+#else
+// All steps of a projection at once would need more registers than there are on Turing.
+#pragma unroll 2
+#endif
         for (int s = 0; s < CHUNK / 16; s++) {
             const half* from = first + s * 16;
             if constexpr (NT <= 4) {
