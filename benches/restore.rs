@@ -9,7 +9,7 @@ use gem_live::deblur::edi;
 use gem_live::deblur::metrics::ssim;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::{Engine, Events, Image, SparseEngine};
-use gem_live::event::{CHANNELS, Event, Thresholds, eger_into};
+use gem_live::event::{CHANNELS, Event, EventInput, Thresholds, eger_into};
 use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights};
 use gem_live::sequence::Clip;
