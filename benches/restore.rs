@@ -70,12 +70,8 @@ fn without_prior() -> Weights {
     let narrow = |(name, tensor): (&str, &Tensor)| {
         let mut tensor = tensor.clone();
         if name == "ev_enc.conv1.weight" {
-            let [_, channels, height, width] = tensor.shape[..] else {
-                panic!("{:?}", tensor.shape)
-            };
-            let kernel = height * width;
-            let outputs = tensor.data.chunks_exact(channels * kernel);
-            tensor.data = outputs.flat_map(|o| o[..CHANNELS * kernel].iter().copied()).collect();
+            let outputs = tensor.data.chunks_exact(EventInput::Prior.channels() * 49);
+            tensor.data = outputs.flat_map(|o| o[..CHANNELS * 49].iter().copied()).collect();
             tensor.shape[1] = CHANNELS;
         }
         (name.to_owned(), tensor)
