@@ -9,7 +9,7 @@ use gem_live::deblur::edi;
 use gem_live::deblur::metrics::ssim;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::{Engine, Events, Image, SparseEngine};
-use gem_live::event::{CHANNELS, Event, Thresholds, eger_into};
+use gem_live::event::{CHANNELS, Event, EventInput, Thresholds, eger_into};
 use gem_live::image::Size;
 use gem_live::network::{Tensor, Weights};
 use gem_live::sequence::Clip;
@@ -70,12 +70,8 @@ fn without_prior() -> Weights {
     let narrow = |(name, tensor): (&str, &Tensor)| {
         let mut tensor = tensor.clone();
         if name == "ev_enc.conv1.weight" {
-            let [_, channels, height, width] = tensor.shape[..] else {
-                panic!("{:?}", tensor.shape)
-            };
-            let kernel = height * width;
-            let outputs = tensor.data.chunks_exact(channels * kernel);
-            tensor.data = outputs.flat_map(|o| o[..CHANNELS * kernel].iter().copied()).collect();
+            let outputs = tensor.data.chunks_exact(EventInput::Prior.channels() * 49);
+            tensor.data = outputs.flat_map(|o| o[..CHANNELS * 49].iter().copied()).collect();
             tensor.shape[1] = CHANNELS;
         }
         (name.to_owned(), tensor)

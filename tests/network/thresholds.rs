@@ -77,6 +77,20 @@ fn thresholds_are_estimated_within_ten_percent_at_every_ratio_with_noise() {
     assert!(errors[errors.len() - 1] < 0.2, "{errors:?}");
 }
 
+/// At 4:1 the simulated event camera sees the scene softer than the mean of 4x4 image pixels, by a
+/// fifth of an event pixel. That must not look like larger thresholds.
+#[test]
+fn a_softer_view_of_the_event_camera_does_not_raise_the_estimate() {
+    let mut sum = 0.0;
+    for (c, seed) in [(0.15, 201_015), (0.2, 201_020), (0.15, 202_015), (0.2, 202_020)] {
+        let found = estimated(rig(Thresholds::both(c), 4, 0.0, seed), 5).thresholds;
+        println!("{c} found as {found:?}");
+        sum += (found.on + found.off) / (2.0 * c) - 1.0;
+    }
+    let mean = sum / 4.0;
+    assert!(mean.abs() < 0.05, "a mean error of {mean}");
+}
+
 #[test]
 fn a_static_scene_is_rejected_at_any_noise() {
     let model = RigModel { speed: 0.0, ..rig(Thresholds::both(0.3), 1, 40.0, 1) };

@@ -180,3 +180,37 @@ fn reduce(frame: &ImageU8, to: Size, out: &mut Vec<f32>) {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn frame(value: impl Fn(usize, usize) -> u8) -> ImageU8 {
+        let size = Size::new(24, 16);
+        let at = |i: usize| value(i % size.width, i / size.width);
+        ImageU8::new(1, size, (0..size.area()).map(at).collect()).unwrap()
+    }
+
+    /// `x^2 + 2 y^2` has a Laplacian of 6 per square pixel, and a ramp has none. An event pixel of
+    /// `k` pixels a side has the area `k^2`, in which lengths are `k` times shorter.
+    #[test]
+    fn the_laplacian_is_in_units_of_event_pixels() {
+        let curved = frame(|x, y| {
+            let (x, y) = (x as i32 - 12, y as i32 - 8);
+            (20 + (x * x + 2 * y * y) / 2) as u8
+        });
+        let ramp = frame(|x, y| (20 + 3 * x + 5 * y) as u8);
+        for k in [2, 4] {
+            let sensor = Size::new(24 / k, 16 / k);
+            let area = (k * k) as f32;
+            let found = laplacian(&curved, sensor, (2, 2));
+            // Half of the square is rounded down, by half a level at most.
+            assert!((found - 3.0 * area).abs() <= 0.5 * 4.0 * k as f32, "{k}: {found}");
+            assert_eq!(laplacian(&ramp, sensor, (1, 2)), 0.0);
+        }
+        // At equal resolutions it is the difference from the four neighbours.
+        let sensor = Size::new(24, 16);
+        assert_eq!(laplacian(&frame(|x, _| 10 * (x % 2) as u8), sensor, (5, 5)), -20.0);
+    }
+}
