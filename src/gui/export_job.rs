@@ -40,7 +40,7 @@ impl ExportProgress {
 
 /// Result of an export.
 pub(super) enum ExportResult {
-    Dataset(Result<Exported, ExportError>),
+    Dataset(Box<Result<Exported, ExportError>>),
     Film(Result<FilmReport, FilmOrderError>),
 }
 
@@ -78,14 +78,14 @@ impl ExportJob {
     pub(super) fn dataset(order: Order, wake: Wake) -> std::io::Result<Self> {
         let start = ExportProgress { verb: "Checking", unit: "pair", done: 0, total: 0 };
         Self::start(start, wake, move |state| {
-            ExportResult::Dataset(run(&order, |step| {
+            ExportResult::Dataset(Box::new(run(&order, |step| {
                 let verb = match step.phase {
                     Phase::Checking => "Checking",
                     Phase::Writing => "Writing",
                 };
                 let (done, total) = (step.done, step.total);
                 state.step(ExportProgress { verb, unit: "pair", done, total })
-            }))
+            })))
         })
     }
 

@@ -156,9 +156,8 @@ impl FilmRecording {
     pub(super) fn end(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.queue);
-            match running.thread.join() {
-                Ok(Err(e)) => tracing::warn!("the film is not written: {e}"),
-                Ok(Ok(_)) | Err(_) => {}
+            if let Ok(Err(e)) = running.thread.join() {
+                tracing::warn!("the film is not written: {e}");
             }
         }
     }

@@ -179,7 +179,7 @@ impl Player {
 
     /// Whether the engine has restored the shown frame.
     pub(super) fn is_restored(&self) -> bool {
-        self.latest.as_ref().is_some_and(RestoredFrame::is_restored)
+        self.latest.as_ref().is_some_and(|frame| frame.is_restored())
     }
 
     /// The restored instant; in slow motion the one that is shown.

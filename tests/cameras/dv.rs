@@ -223,10 +223,13 @@ fn what_is_no_stream_is_named_and_what_is_not_there_is_tried_again() {
     assert!(matches!(&absent, DeviceError::NotFound(why) if why.contains("NetworkWriter")));
 }
 
+/// The switch and the threads of a sender that runs.
+type Running = (Arc<AtomicBool>, [JoinHandle<()>; 2]);
+
 /// A sender of events and frames on two ports, as DV's network output has them.
 struct Sender {
     ports: [u16; 2],
-    running: Mutex<Option<(Arc<AtomicBool>, [JoinHandle<()>; 2])>>,
+    running: Mutex<Option<Running>>,
     /// Events beyond the sensor that are sent next.
     strays: Arc<AtomicU32>,
     /// Connections that were accepted, and those that ended.

@@ -138,7 +138,7 @@ impl Reader {
             return Ok(());
         }
         self.end = length;
-        self.go(stated);
+        self.seek(stated);
         let head = self.next_head().ok().flatten().filter(|head| head.length <= LARGEST);
         if head.is_none_or(|head| self.listed(head.stream).is_none()) {
             self.end = stated;

@@ -51,6 +51,7 @@ impl Report {
     fn new(result: &std::thread::Result<ExportResult>) -> Self {
         let ((kind, text), remarks) = match result {
             Ok(ExportResult::Dataset(result)) => {
+                let result = &**result;
                 let remarks = result.as_ref().map(|exported| exported.remarks());
                 (describe::export(result), remarks.unwrap_or_default())
             }

@@ -120,11 +120,10 @@ impl Bag {
             };
             let end = record.data_at + record.data.len();
             match record.op() {
-                Some(CONNECTION) => {
-                    if self.connection(&record).is_none() {
-                        damage.add("a damaged description of a topic".into());
-                    }
+                Some(CONNECTION) if self.connection(&record).is_none() => {
+                    damage.add("a damaged description of a topic".into());
                 }
+                Some(CONNECTION) => {}
                 Some(MESSAGE) => {
                     let topic = record.number("conn").and_then(|c| self.topics.get(&c));
                     let place_at =
