@@ -57,7 +57,10 @@ fn a_session_file_of_version_0_1_0_is_read_completely() {
         (p.lossy.as_slice(), p.warning.as_deref()),
         (&["desk_00002.npz".to_owned()][..], Some("the disk was slow"))
     );
-    assert_eq!(manifest.drops, [LossCount { cause: "usb".into(), unit: "frames".into(), count: 3 }]);
+    assert_eq!(
+        manifest.drops,
+        [LossCount { cause: "usb".into(), unit: "frames".into(), count: 3 }]
+    );
 }
 
 #[test]
