@@ -7,10 +7,12 @@ use gem_live::live::{
     Compute, MakeRestorer, Parts, Pipeline, Playback, RigHandle, open, pass_through, san,
 };
 use gem_live::network::Weights;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
 use std::time::{Duration, Instant};
 
 #[global_allocator]
-static ALLOC: dhat::Alloc = dhat::Alloc;
+static ALLOC: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Bytes of one colour frame.
 const PICTURE: u64 = 3 * 192 * 128;
@@ -29,7 +31,7 @@ fn bytes_per_frame(load: &str, restorer: MakeRestorer, frames: u64) -> u64 {
             drop(pipeline.take());
             let seen = pipeline.stats().snapshot().restored;
             if seen >= wanted {
-                return (seen, dhat::HeapStats::get().total_bytes);
+                return (seen, ALLOC.stats().bytes_allocated as u64);
             }
             assert!(Instant::now() < until, "timeout after {seen} frames");
             std::thread::sleep(Duration::from_millis(5));
@@ -45,7 +47,6 @@ fn frames_events_and_event_maps_are_not_allocated_again() {
     // As in the program: the spans of the stages are compiled in and disabled.
     let level = tracing_subscriber::filter::LevelFilter::INFO;
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::sink).init();
-    let _profiler = dhat::Profiler::builder().testing().build();
     // The events of one frame need more than twice the memory of its image.
     let per_frame = bytes_per_frame("load:192x128@50,500k", pass_through(), 100);
     println!("{per_frame} bytes per frame without a network; one image has {PICTURE}");
