@@ -156,7 +156,7 @@ fn describe(cause: Cause, events_us: &[i64; 2]) -> String {
                 TimeUnit::Microseconds => String::new(),
                 other => format!("--time-unit {other} "),
             };
-            format!(": {zero} ({unit}--time-offset {offset_us}, to about an exposure)")
+            format!(": {zero} (try {unit}--time-offset {offset_us}, accurate to an exposure)")
         }
         Cause::Unknown => {
             ": another clock or unit? (--time-unit and --time-offset convert them)".to_owned()
