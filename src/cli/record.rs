@@ -249,7 +249,7 @@ impl Record {
                     )
                     .into())
                 }
-                None => Err(format!("{sources}: no pair, which takes two exposures in a row").into()),
+                None => Err(format!("{sources}: no pair, which takes two exposures").into()),
             },
         }
     }
