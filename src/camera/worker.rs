@@ -133,8 +133,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Sends a packet to the rig. What does not fit is dropped and counted, or waits if the stream is
-    /// lossless.
+    /// Sends a packet to the rig. Drops and counts what does not fit; a lossless stream waits.
     fn send_or_drop(&self, packet: Packet) {
         let mut packet = packet;
         let bytes = packet.bytes();
