@@ -249,7 +249,7 @@ impl Record {
                     )
                     .into())
                 }
-                None => Err(format!("{sources}: no pair, which takes two exposures").into()),
+                None => Err(format!("{sources}: no pair recorded: it takes two exposures").into()),
             },
         }
     }
