@@ -10,7 +10,7 @@ use gem_live::deblur::{FramePair, ThresholdEstimator, estimate_thresholds};
 use gem_live::event::{Contrast, Event, Thresholds};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
-use gem_live::sequence::{Blur, Pair, find};
+use gem_live::sequence::{Blur, Pair, find_npz_files};
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
 use gem_live::time::TimeRange;
@@ -168,7 +168,7 @@ fn measure(
 
 fn recorded(recordings: &[std::path::PathBuf]) -> Result<(), Box<dyn Error>> {
     let mut estimator = ThresholdEstimator::default();
-    for path in find(recordings) {
+    for path in find_npz_files(recordings) {
         let path = path?;
         let pair = Pair::read(&path)?;
         let spans =

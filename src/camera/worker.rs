@@ -101,7 +101,7 @@ impl Worker<'_> {
                 device.poll(POLL, &mut packets)
             };
             for packet in packets.drain(..) {
-                self.deliver(packet);
+                self.send_or_drop(packet);
             }
             result?;
         }
@@ -133,12 +133,13 @@ impl Worker<'_> {
         }
     }
 
-    fn deliver(&self, packet: Packet) {
+    /// Sends a packet to the rig. Drops and counts what does not fit; a lossless stream waits.
+    fn send_or_drop(&self, packet: Packet) {
         let mut packet = packet;
         let bytes = packet.bytes();
         loop {
             if self.attempt.abandoned() {
-                return self.count(&packet, DropCause::Device);
+                return self.count_drop(&packet, DropCause::Device);
             }
             let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = backlog.bytes_of(self.shared.packets.len());
@@ -153,7 +154,7 @@ impl Worker<'_> {
                 Err(TrySendError::Disconnected(_)) => return,
                 Err(TrySendError::Full(returned)) if self.shared.settings.lossless => {
                     if self.shared.stopping() {
-                        return self.count(&returned, DropCause::Queue);
+                        return self.count_drop(&returned, DropCause::Queue);
                     }
                     packet = returned;
                     drop(backlog);
@@ -161,13 +162,13 @@ impl Worker<'_> {
                     std::thread::sleep(Duration::from_micros(500));
                 }
                 Err(TrySendError::Full(returned)) => {
-                    return self.count(&returned, DropCause::Queue);
+                    return self.count_drop(&returned, DropCause::Queue);
                 }
             }
         }
     }
 
-    fn count(&self, packet: &Packet, cause: DropCause) {
+    fn count_drop(&self, packet: &Packet, cause: DropCause) {
         match packet {
             Packet::Frame(_) => self.shared.drops.add(cause, DropUnit::Frames, 1),
             Packet::Events(p) => {

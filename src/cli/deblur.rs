@@ -13,7 +13,7 @@ use gem_live::exposure::Exposure;
 use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
-    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, even_instants, find_counted,
+    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, even_instants, find_npz_files_counted,
 };
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
@@ -134,7 +134,7 @@ impl Deblur {
                 Restorer::Edi
             }
         };
-        let (found, passed_over) = find_counted(&self.inputs);
+        let (found, passed_over) = find_npz_files_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
             contrasts: FileThresholds::new(self.thresholds).timed(self.events.times()),

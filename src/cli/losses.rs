@@ -28,7 +28,7 @@ fn cause(cause: DropCause) -> &'static str {
         DropCause::Usb => "between camera and computer",
         DropCause::Device => "by the camera, or its clock was reset",
         DropCause::Malformed => "malformed",
-        DropCause::Queue => "the queue was full",
+        DropCause::Queue => "the driver's queue was full",
         DropCause::Buffer => "the synchronisation buffer was full",
         DropCause::Late => "too late",
         DropCause::Duplicate => "sent twice",

@@ -158,7 +158,11 @@ impl Record {
                 losses(&handle.losses()),
             );
         } else {
-            println!("nothing was recorded; {}", losses(&handle.losses()));
+            println!(
+                "no pair was recorded from {} exposures; {}",
+                progress.exposures,
+                losses(&handle.losses()),
+            );
         }
         Ok(RecordingEnd { ending, progress, failure, remarks, interrupted, timed_out })
     }
@@ -245,7 +249,7 @@ impl Record {
                     )
                     .into())
                 }
-                None => Err(format!("{sources}: no pair could be recorded").into()),
+                None => Err(format!("{sources}: no pair recorded: it takes two exposures").into()),
             },
         }
     }

@@ -141,12 +141,12 @@ impl Deblurrer {
     }
 
     /// Whether [`Deblurrer::collect`] returns without waiting for the engine.
-    pub fn is_ready(&mut self) -> bool {
+    pub fn can_collect(&mut self) -> bool {
         let submitted = self.flights.front().is_some_and(|f| f.submitted);
-        !submitted || self.engine.queue().is_none_or(AsyncEngine::is_ready)
+        !submitted || self.engine.queue().is_none_or(AsyncEngine::can_collect)
     }
 
-    /// Receives a message whenever [`Deblurrer::is_ready`] may have become true.
+    /// Receives a message whenever [`Deblurrer::can_collect`] may have become true.
     pub fn ready_channel(&mut self) -> Receiver<()> {
         self.engine.queue().map_or_else(never, AsyncEngine::ready_channel)
     }

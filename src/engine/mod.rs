@@ -91,9 +91,9 @@ pub trait AsyncEngine {
 
     /// Whether the result for the first target of the oldest exposure has arrived, so that
     /// [`AsyncEngine::collect`] need not wait. True after a failure.
-    fn is_ready(&mut self) -> bool;
+    fn can_collect(&mut self) -> bool;
 
-    /// Receives a message whenever [`AsyncEngine::is_ready`] may have become true.
+    /// Receives a message whenever [`AsyncEngine::can_collect`] may have become true.
     fn ready_channel(&mut self) -> Receiver<()>;
 }
 

@@ -226,8 +226,8 @@ impl AsyncEngine for Failover {
         self.queued(|queue| queue.collect(take))
     }
 
-    fn is_ready(&mut self) -> bool {
-        self.engine.queue().is_none_or(AsyncEngine::is_ready)
+    fn can_collect(&mut self) -> bool {
+        self.engine.queue().is_none_or(AsyncEngine::can_collect)
     }
 
     fn ready_channel(&mut self) -> Receiver<()> {

@@ -156,7 +156,7 @@ fn describe(cause: Cause, events_us: &[i64; 2]) -> String {
                 TimeUnit::Microseconds => String::new(),
                 other => format!("--time-unit {other} "),
             };
-            format!(": {zero} ({unit}--time-offset {offset_us}, to about an exposure)")
+            format!(": {zero} (try {unit}--time-offset {offset_us}, accurate to an exposure)")
         }
         Cause::Unknown => {
             ": another clock or unit? (--time-unit and --time-offset convert them)".to_owned()
@@ -287,9 +287,9 @@ fn fits(
 }
 
 /// Compares the exposures of a live source with their events, one after the other. Judges once,
-/// after [`Watch::EXPOSURES`] of them.
+/// after [`LiveCheck::EXPOSURES`] of them.
 #[derive(Clone, Debug, Default)]
-pub struct Watch {
+pub struct LiveCheck {
     exposures: usize,
     without_events: usize,
     events: usize,
@@ -297,7 +297,7 @@ pub struct Watch {
     sensor: Option<Size>,
 }
 
-impl Watch {
+impl LiveCheck {
     /// Number of exposures that are judged together.
     pub const EXPOSURES: usize = 24;
 

@@ -173,7 +173,7 @@ impl EngineThread {
         while let Some(first) = in_flight.front() {
             if !all
                 && first.refused.is_none()
-                && !catch_panic(|| Ok(restorer.is_ready())).unwrap_or(true)
+                && !catch_panic(|| Ok(restorer.can_collect())).unwrap_or(true)
             {
                 break;
             }

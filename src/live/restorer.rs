@@ -65,11 +65,11 @@ pub trait Restorer: Send {
     }
 
     /// Whether [`Restorer::collect`] returns without waiting, apart from its own computation.
-    fn is_ready(&mut self) -> bool {
+    fn can_collect(&mut self) -> bool {
         true
     }
 
-    /// A channel that receives whenever [`Restorer::is_ready`] may have become true.
+    /// A channel that receives whenever [`Restorer::can_collect`] may have become true.
     fn ready_channel(&mut self) -> Receiver<()> {
         never()
     }
@@ -124,8 +124,8 @@ impl Restorer for San {
         self.deblurrer.computed_share()
     }
 
-    fn is_ready(&mut self) -> bool {
-        self.deblurrer.is_ready()
+    fn can_collect(&mut self) -> bool {
+        self.deblurrer.can_collect()
     }
 
     fn ready_channel(&mut self) -> Receiver<()> {

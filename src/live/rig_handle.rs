@@ -4,7 +4,7 @@ use super::profile::Profile;
 use super::{AlignmentHandle, Filters, LiveContrast};
 use crate::camera::{Control, DropCause, DropSnapshot, Drops, Identity};
 use crate::event::ContrastSource;
-use crate::exposure::consistency::Watch;
+use crate::exposure::consistency::LiveCheck;
 use crate::rig::sync::SyncedExposure;
 use crate::rig::{RigState, Role, contrast};
 use crate::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
@@ -28,7 +28,7 @@ struct State {
     /// The profile for the next source.
     profile: Option<Profile>,
     /// Compares the first exposures with their events.
-    watch: Watch,
+    consistency: LiveCheck,
     /// When the recorder last received the rig's status.
     last_sent: Option<Instant>,
 }
@@ -124,7 +124,7 @@ impl RigHandle {
 
     pub(super) fn push(&self, synced: &Arc<SyncedExposure>) {
         let mut state = self.state();
-        state.watch.observe(synced.exposure_events(), synced.sensor);
+        state.consistency.observe(synced.exposure_events(), synced.sensor);
         state.contrast.push(synced);
         if let Some(recorder) = &state.recorder {
             recorder.push(synced.clone());
@@ -133,7 +133,7 @@ impl RigHandle {
 
     /// What contradicts between the exposures so far and their events.
     pub(super) fn contradiction(&self, ended: bool) -> Option<String> {
-        self.state().watch.finding(ended)
+        self.state().consistency.finding(ended)
     }
 
     /// What was lost so far, per cause. Exposures that only the restoration skipped are recorded,

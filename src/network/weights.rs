@@ -25,11 +25,12 @@ pub struct Tensor {
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// Tensors are missing, unknown or of another shape; the text names the first few.
-    #[error("these are not the weights of SAN: {0}")]
+    #[error("these are not the weights of SAN: {0}; choose another file")]
     Mismatch(String),
     /// No tensor has the name of a parameter; the names that were found instead.
     #[error(
-        "these are not the weights of SAN: no tensor has the name of one of its parameters{}",
+        "these are not the weights of SAN: no tensor has the name of one of its parameters{}; \
+         choose another file",
         listed(.0)
     )]
     NoTensors(String),

@@ -103,12 +103,12 @@ fn kind(path: &Path) -> Kind {
 /// The npz files in `inputs`: files as given, folders with all subfolders, in the order of their
 /// names with numbers sorted by value. Each file or folder that cannot be read is an error in the
 /// list; the others are still returned.
-pub fn find(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
-    find_counted(inputs).0
+pub fn find_npz_files(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
+    find_npz_files_counted(inputs).0
 }
 
-/// As [`find`]; also counts files in folders that are named as recordings and are none.
-pub fn find_counted(inputs: &[PathBuf]) -> (Vec<Result<PathBuf, FindError>>, PassedOver) {
+/// As [`find_npz_files`]; also counts files in folders that are named as recordings and are none.
+pub fn find_npz_files_counted(inputs: &[PathBuf]) -> (Vec<Result<PathBuf, FindError>>, PassedOver) {
     let mut search = Search::default();
     for input in inputs {
         if input.is_dir() {
@@ -254,7 +254,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("a")).unwrap();
         std::fs::write(folder.path().join("a/x.npz"), b"").unwrap();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("a/back")).unwrap();
-        let found = find(&[folder.path().to_owned()]);
+        let found = find_npz_files(&[folder.path().to_owned()]);
         assert_eq!(found.len(), 1);
         assert!(found[0].as_ref().unwrap().ends_with("a/x.npz"));
     }
@@ -269,21 +269,21 @@ mod tests {
         }
         std::os::unix::fs::symlink("/nonexistent/gone.npz", at("gone.npz")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("zero.npz")).unwrap();
-        let (found, passed_over) = find_counted(&[folder.path().to_owned()]);
+        let (found, passed_over) = find_npz_files_counted(&[folder.path().to_owned()]);
         let found: Vec<PathBuf> = found.into_iter().map(Result::unwrap).collect();
         assert_eq!(found, [at("a.npz"), at("b.NPZ")]);
         assert_eq!(passed_over, PassedOver { hidden: 1, dead_links: 1, special: 1 });
         assert!(passed_over.to_string().starts_with("3 npz files passed over: 1 hidden"));
         assert_eq!(recordings_in(folder.path()).unwrap().1, passed_over);
         // Named by the user, it is an error when it is read.
-        assert!(find(&[at("gone.npz")])[0].is_ok());
+        assert!(find_npz_files(&[at("gone.npz")])[0].is_ok());
     }
 
     #[test]
     fn a_folder_of_other_files_names_the_command_for_them() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("frame_0.png"), b"").unwrap();
-        let error = find(&[folder.path().to_owned()]).remove(0).unwrap_err().to_string();
+        let error = find_npz_files(&[folder.path().to_owned()]).remove(0).unwrap_err().to_string();
         assert!(error.contains("no npz files; gem-live import"), "{error}");
         std::fs::write(folder.path().join("a_0.db3"), b"").unwrap();
         assert!(folder_advice(folder.path()).unwrap().contains("ros2 bag convert"));

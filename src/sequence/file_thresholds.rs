@@ -9,7 +9,7 @@ use crate::deblur::{FramePair, ThresholdEstimator};
 use crate::event::{Contrast, Thresholds};
 use crate::rig::contrast;
 use crate::sequence::dataset_manifest::{Entry, dataset_entries};
-use crate::sequence::discover::find;
+use crate::sequence::discover::find_npz_files;
 use crate::sequence::manifest::Manifest;
 use crate::sequence::pair::Pair;
 use crate::sequence::pair_error::PairError;
@@ -114,7 +114,8 @@ impl FileThresholds {
 
     /// The thresholds of a recording whose files come from one camera.
     pub fn of_recording(&mut self, recording: &Path) -> Contrast {
-        let files: Vec<PathBuf> = find(&[recording.to_owned()]).into_iter().flatten().collect();
+        let files: Vec<PathBuf> =
+            find_npz_files(&[recording.to_owned()]).into_iter().flatten().collect();
         self.of_files(&files).pop().unwrap_or_default()
     }
 

@@ -1,6 +1,6 @@
 //! Films of whole recordings, step by step, for programs and the window.
 
-use super::{Blur, FileThresholds, Pair, ReadOptions, find};
+use super::{Blur, FileThresholds, Pair, ReadOptions, find_npz_files};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::formats::film::{FilmError, FilmSummary, FilmWriter, Layout};
@@ -118,7 +118,7 @@ pub fn make_film(
     let instants = even_instants(order.instants.max(1));
     let mut thresholds = FileThresholds::new(order.thresholds);
     let (mut files, mut skipped) = (Vec::new(), Vec::new());
-    for found in find(&order.recordings) {
+    for found in find_npz_files(&order.recordings) {
         match found {
             Ok(file) => files.push(file),
             Err(e) => skipped.push((PathBuf::new(), e.to_string())),

@@ -28,7 +28,9 @@ pub use crop::{PUBLISHED_CROP_PX, largest_crop};
 pub(crate) use crop::{published_crop, sensors};
 pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
-pub use discover::{FindError, PassedOver, find, find_counted, folder_advice, recordings_in};
+pub use discover::{
+    FindError, PassedOver, find_npz_files, find_npz_files_counted, folder_advice, recordings_in,
+};
 pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;
 pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, even_instants, make_film};

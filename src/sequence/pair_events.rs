@@ -47,7 +47,7 @@ impl<'a> Columns<'a> {
             let keys: Vec<&str> = dict.keys().collect();
             let name = find_name(names, &keys).ok_or_else(|| {
                 let found: Vec<&str> = dict.keys().take(12).collect();
-                let what = format!("the dictionary has no {key}, but {}", found.join(", "));
+                let what = format!("the dictionary has no {key}, only {}", found.join(", "));
                 field("events", what)
             })?;
             let column = dict.column(name);

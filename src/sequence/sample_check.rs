@@ -1,6 +1,6 @@
 //! Checks a few files of a recording for events that do not belong to its exposures.
 
-use super::{Pair, find};
+use super::{Pair, find_npz_files};
 use crate::exposure::consistency::Finding;
 use crate::time::EventTimes;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ const FILES: usize = 4;
 /// What contradicts in a file of MS-RBD pairs or in evenly spread files of a folder: one finding of
 /// each kind, with its file. Files that cannot be read are left out.
 pub fn check_recording(path: &Path, times: EventTimes) -> Vec<(PathBuf, Finding)> {
-    let files: Vec<PathBuf> = find(&[path.to_owned()]).into_iter().flatten().collect();
+    let files: Vec<PathBuf> = find_npz_files(&[path.to_owned()]).into_iter().flatten().collect();
     let mut findings: Vec<(PathBuf, Finding)> = Vec::new();
     for file in files.iter().step_by(files.len().div_ceil(FILES).max(1)) {
         let Ok(pair) = Pair::read_timed(file, times) else { continue };

@@ -6,14 +6,14 @@ use crate::train::loss::{Criterion, Labelled, Losses, Objective, Unlabelled};
 /// The samples of a step and their loss.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch<'a> {
-    /// With ground truth, see [`super::loss::labelled_slopes`].
+    /// With ground truth, see [`super::loss::labelled_loss`].
     Labelled {
         /// The samples.
         samples: &'a [Labelled],
         /// The loss against the ground truth.
         criterion: Criterion,
     },
-    /// Without ground truth, see [`super::loss::unlabelled_slopes`]; the second stage if there is a
+    /// Without ground truth, see [`super::loss::unlabelled_loss`]; the second stage if there is a
     /// teacher.
     Unlabelled {
         /// The samples.

@@ -105,7 +105,7 @@ fn compare(
 /// The losses of one sample from the network's outputs for its [`Unlabelled::passes`], and their
 /// derivatives with respect to those. `teacher_latent` is the teacher's latent image for the frame,
 /// required if there is a reduced pass.
-pub fn unlabelled_slopes(
+pub fn unlabelled_loss(
     sample: &Unlabelled,
     seen: &ForwardPasses<ForwardOutput<'_>>,
     teacher_latent: Option<Vec<f32>>,
@@ -175,7 +175,7 @@ pub fn unlabelled(
         teacher.map(|t| t.forward(&inputs.blur_to_sharp)).transpose()?.map(|o| o.latent);
     let outputs = inputs.map(|input| net.forward(input))?;
     let Ok(seen) = outputs.map(|o| Ok::<_, std::convert::Infallible>(o.seen()));
-    let (losses, grads) = unlabelled_slopes(sample, &seen, teacher_latent, objective);
+    let (losses, grads) = unlabelled_loss(sample, &seen, teacher_latent, objective);
     if let Some((gradient, share)) = gradient {
         let mut back = |input: &Input, output: &Output, grads: LossGrads| {
             let grads = grads.scaled(share);
@@ -216,20 +216,20 @@ const LOG_MSE_SCALE: f64 = 0.015;
 const LOG_MSE_FLOOR: f64 = 2e-5;
 
 /// The loss of a restored image, and its derivatives.
-pub fn labelled_slopes(
+pub fn labelled_loss(
     sample: &Labelled,
     latent: &[f32],
     criterion: Criterion,
 ) -> (Losses, LossGrads) {
     let mut grads = LossGrads::zeros(latent.len());
     let truth = match criterion {
-        Criterion::L1 { motion_weight } => l1_slopes(sample, latent, motion_weight, &mut grads),
-        Criterion::LogMse => log_mse_slopes(sample, latent, &mut grads),
+        Criterion::L1 { motion_weight } => l1_loss(sample, latent, motion_weight, &mut grads),
+        Criterion::LogMse => log_mse_loss(sample, latent, &mut grads),
     };
     (Losses { truth, ..Losses::default() }, grads)
 }
 
-fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, grads: &mut LossGrads) -> f64 {
+fn l1_loss(sample: &Labelled, latent: &[f32], motion_weight: f32, grads: &mut LossGrads) -> f64 {
     let n = latent.len();
     let area = sample.input.height * sample.input.width;
     let mut moved = vec![0.0_f32; area];
@@ -250,7 +250,7 @@ fn l1_slopes(sample: &Labelled, latent: &[f32], motion_weight: f32, grads: &mut 
     sum / n as f64
 }
 
-fn log_mse_slopes(sample: &Labelled, latent: &[f32], grads: &mut LossGrads) -> f64 {
+fn log_mse_loss(sample: &Labelled, latent: &[f32], grads: &mut LossGrads) -> f64 {
     let n = latent.len().max(1) as f64;
     let pairs = || latent.iter().zip(&sample.sharp);
     let mse = pairs().map(|(l, s)| f64::from(l - s).powi(2)).sum::<f64>() / n;
@@ -259,7 +259,7 @@ fn log_mse_slopes(sample: &Labelled, latent: &[f32], grads: &mut LossGrads) -> f
     LOG_MSE_SCALE * (mse + LOG_MSE_FLOOR).ln()
 }
 
-/// [`labelled_slopes`] on the CPU. With `gradient`, the derivatives multiplied by `share` are added
+/// [`labelled_loss`] on the CPU. With `gradient`, the derivatives multiplied by `share` are added
 /// to it.
 ///
 /// # Errors
@@ -271,7 +271,7 @@ pub fn labelled(
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
     let output = net.forward(&sample.input)?;
-    let (losses, grads) = labelled_slopes(sample, &output.latent, criterion);
+    let (losses, grads) = labelled_loss(sample, &output.latent, criterion);
     if let Some((gradient, share)) = gradient {
         let grads = grads.scaled(share);
         net.backward(&sample.input, &output, &grads.latent, &grads.ratio, gradient);

@@ -244,7 +244,7 @@ impl Node {
 
 impl VideoNode for Node {
     fn call(&self, request: Request, argument: &mut [u8]) -> io::Result<()> {
-        assert_eq!(argument.len(), request.code().1, "{request:?}");
+        assert_eq!(argument.len(), request.opcode_and_size().1, "{request:?}");
         let mut world = self.fake.world();
         let world = &mut *world;
         if !world.present {

@@ -116,7 +116,7 @@ fn case_flight() {
             next += 1;
         }
         assert_eq!(next, (i + 2).min(jobs.len()), "two are in flight");
-        while !queue.is_ready() {
+        while !queue.can_collect() {
             ready.recv_timeout(Duration::from_secs(60)).expect("no notification of the result");
         }
         check(queue, want, jobs[i].2);

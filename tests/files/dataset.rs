@@ -189,7 +189,7 @@ fn checkpoints_that_are_not_weights_are_rejected_without_running_code() {
 #[ignore = "needs ../shared: recordings of the MS-RBD dataset, which may not be passed on"]
 fn shared_golden_and_real_recordings_are_read() {
     for folder in ["golden/dataset/test", "real/cups"] {
-        let found = gem_live::sequence::find(&[shared(folder)]);
+        let found = gem_live::sequence::find_npz_files(&[shared(folder)]);
         assert!(found.len() >= 3);
         for path in found {
             let path = path.unwrap();

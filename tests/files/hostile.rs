@@ -145,7 +145,7 @@ fn what_is_no_file_is_not_read() {
     ] {
         assert!(error.contains("a device"), "{error}");
     }
-    assert!(gem_live::sequence::find(std::slice::from_ref(&folder))[0].is_err());
+    assert!(gem_live::sequence::find_npz_files(std::slice::from_ref(&folder))[0].is_err());
     let _ = catalog::read(&folder);
 }
 

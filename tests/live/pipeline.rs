@@ -445,7 +445,7 @@ impl AsyncEngine for FakeGpu {
         Ok(())
     }
 
-    fn is_ready(&mut self) -> bool {
+    fn can_collect(&mut self) -> bool {
         self.jobs.front().is_none_or(|(done, _)| *done <= Instant::now())
     }
 

@@ -60,7 +60,7 @@ impl Loopback {
 impl OutputNode for Loopback {
     fn call(&self, request: Request, argument: &mut [u8]) -> io::Result<()> {
         let mut world = self.world();
-        assert_eq!(argument.len(), request.code().1, "{request:?}");
+        assert_eq!(argument.len(), request.opcode_and_size().1, "{request:?}");
         match request {
             Request::QueryCapability => {
                 let capability: &mut Capability = bytemuck::from_bytes_mut(argument);

@@ -231,7 +231,7 @@ fn submit(
 /// Waits for the oldest exposure by its channel, and compares it with what it gives by itself.
 fn collect(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let ready = queue.ready_channel();
-    while !queue.is_ready() {
+    while !queue.can_collect() {
         ready.recv_timeout(Duration::from_secs(60)).unwrap();
     }
     let mut left = want.iter();
@@ -389,7 +389,7 @@ fn a_device_that_is_lost_with_exposures_in_flight_is_an_error() {
     // Results that were complete may still arrive.
     let failed = (0..2).any(|_| matches!(queue.collect(&mut |_| {}), Err(EngineError::Device(_))));
     assert!(failed, "the loss was not noticed");
-    assert!(queue.is_ready() && queue.free_slots() == 2);
+    assert!(queue.can_collect() && queue.free_slots() == 2);
     let again = queue.submit(&image(&scene), &scene.events(&targets), OutputFormat::F32);
     assert!(matches!(again, Err(EngineError::Device(_))), "{again:?}");
 }

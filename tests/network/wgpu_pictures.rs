@@ -147,7 +147,7 @@ fn a_shared_device_that_is_lost_is_replaced_by_the_cpu() {
     submit(&mut deblurrer, &exposure, &[0.5], false);
     device.destroy();
     let ready = deblurrer.ready_channel();
-    while !deblurrer.is_ready() {
+    while !deblurrer.can_collect() {
         ready.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     }
     // What was complete may still arrive; what follows comes from the CPU.

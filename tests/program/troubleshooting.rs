@@ -4,8 +4,14 @@
 
 use std::path::Path;
 
-/// Messages of other programs.
-const FOREIGN: [&str; 3] = ["rustc", "edition 2024 is unknown", "linker 'cc' not found"];
+/// Messages of other programs and of libraries.
+const FOREIGN: [&str; 5] = [
+    "rustc",
+    "edition 2024 is unknown",
+    "linker 'cc' not found",
+    "Logic patch not supported",
+    "Logic version not supported",
+];
 /// Shorter parts of a message are not looked up: they occur everywhere.
 const SHORTEST: usize = 8;
 

@@ -136,7 +136,7 @@ impl AsyncEngine for CudaEngine {
         self.take_first(take).map_err(|e| self.fail(e))
     }
 
-    fn is_ready(&mut self) -> bool {
+    fn can_collect(&mut self) -> bool {
         let slot = self.jobs.front().and_then(|j| j.started.front());
         match (&self.session, slot) {
             (Some(session), Some(slot)) => session.is_ready(*slot),

@@ -162,7 +162,7 @@ impl AsyncEngine for WgpuEngine {
         Ok(())
     }
 
-    fn is_ready(&mut self) -> bool {
+    fn can_collect(&mut self) -> bool {
         let slot = self.jobs.front().and_then(|j| j.started.front());
         match (&self.session, slot) {
             (Some(session), Some(slot)) => {

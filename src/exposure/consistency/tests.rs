@@ -89,14 +89,14 @@ fn a_grid_that_is_a_part_of_the_sensor_is_found() {
 
 #[test]
 fn a_live_source_is_judged_after_enough_exposures() {
-    let mut watch = Watch::default();
-    for _ in 0..Watch::EXPOSURES {
-        assert_eq!(watch.finding(false), None);
-        watch.observe(&[], SENSOR);
+    let mut live = LiveCheck::default();
+    for _ in 0..LiveCheck::EXPOSURES {
+        assert_eq!(live.finding(false), None);
+        live.observe(&[], SENSOR);
     }
-    assert!(watch.finding(false).is_some_and(|text| text.contains("none of 24 exposures")));
-    let mut watch = Watch::default();
-    watch.observe(&events(|t| t), SENSOR);
-    watch.observe(&events(|t| t), SENSOR);
-    assert_eq!(watch.finding(true), None);
+    assert!(live.finding(false).is_some_and(|text| text.contains("none of 24 exposures")));
+    let mut live = LiveCheck::default();
+    live.observe(&events(|t| t), SENSOR);
+    live.observe(&events(|t| t), SENSOR);
+    assert_eq!(live.finding(true), None);
 }

@@ -94,7 +94,7 @@ impl Reader {
     }
 
     /// What the beginning of the packet at this offset states. A packet that cannot be read is
-    /// [`PacketKind::Damaged`].
+    /// [`PacketKind::Damaged`]. Moves the reader's position.
     ///
     /// # Errors
     /// Fails if the file cannot be read.

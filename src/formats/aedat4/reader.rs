@@ -31,7 +31,10 @@ pub enum Aedat4Error {
     #[error("the header is invalid: {0}")]
     Header(&'static str),
     /// An unknown compression method.
-    #[error("unknown compression method {0} (known: 0 none, 1-2 LZ4, 3-4 Zstandard)")]
+    #[error(
+        "unknown compression method {0} (known: 0 none, 1-2 LZ4, 3-4 Zstandard): save the file \
+         again with one of these"
+    )]
     Compression(i32),
     /// A packet is damaged.
     #[error("the packet at byte {at} is damaged: {why}")]

@@ -12,6 +12,12 @@ pub enum NpyError {
     /// An unsupported dtype.
     #[error("unsupported data type {0:?}")]
     Dtype(String),
+    /// An integer or a time that the program's integers cannot hold exactly.
+    #[error(
+        "the array has an integer beyond 64 bits with sign, or a time between two microseconds: \
+         store it as int64, times in whole microseconds"
+    )]
+    Range,
     /// More elements than allowed.
     #[error("the array has {found} elements, more than the allowed {limit}")]
     TooMany {

@@ -42,7 +42,7 @@ fn parse_header(text: &str) -> Option<Header> {
     let (descr, fields) = match descr.strip_prefix('[') {
         Some(list) => {
             let list = list.split_once(']').map_or(list, |(list, _)| list);
-            (list.to_owned(), Some(parse_fields(list)?))
+            (list.to_owned(), Some(parse_structured_dtype(list)?))
         }
         None => (quoted(descr)?.0.to_owned(), None),
     };
@@ -61,7 +61,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// Names and dtypes of a structured dtype: `('x', '<i2'), ('t', '<i8')`. A field that is itself an
 /// array or a structure is not supported.
-fn parse_fields(mut text: &str) -> Option<Vec<(String, String)>> {
+fn parse_structured_dtype(mut text: &str) -> Option<Vec<(String, String)>> {
     let mut fields = Vec::new();
     loop {
         text = text.trim_start_matches([',', ' ']);

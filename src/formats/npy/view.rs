@@ -184,9 +184,7 @@ impl<'a> View<'a> {
             ScalarKind::Float => Values::Floats((0..n).map(|i| self.float(i)).collect()),
             _ => {
                 let all = (0..n).map(|i| self.integer(i)).collect::<Option<Vec<_>>>();
-                // Unsigned numbers beyond 63 bits, and times between two microseconds.
-                let beyond = "an integer that 63 bits do not hold";
-                Values::Integers(all.ok_or_else(|| NpyError::Dtype(beyond.to_owned()))?)
+                Values::Integers(all.ok_or(NpyError::Range)?)
             }
         };
         Ok(Array { shape: self.shape, values })

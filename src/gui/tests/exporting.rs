@@ -5,7 +5,7 @@ use crate::formats::config::Config;
 use crate::gui::dialogs::Dialog;
 use crate::gui::settings::Tab;
 use crate::image::ImageU8;
-use crate::sequence::find;
+use crate::sequence::find_npz_files;
 use std::path::Path;
 
 /// Writes a sequence of pairs that differ in their pixels and times.
@@ -54,7 +54,7 @@ fn selected_recordings_are_exported_as_a_dataset_that_the_loader_reads() {
         let text = std::fs::read_to_string(made[0].path().join(file)).unwrap();
         let (config, remarks) = Config::parse(&text).unwrap();
         assert!(remarks.warnings.is_empty() && config.scale_factor == 2.0);
-        let files = find(&[config.root_path.join(part)]);
+        let files = find_npz_files(&[config.root_path.join(part)]);
         assert_eq!(files.len(), count);
         for file in files {
             let file = file.unwrap();

@@ -51,7 +51,7 @@ fn playing(folder: &Path) -> Shown {
 
 /// All frames of the recording in order.
 fn frames(folder: &Path) -> Vec<ImageU8> {
-    let files = crate::sequence::find(&[folder.to_owned()]);
+    let files = crate::sequence::find_npz_files(&[folder.to_owned()]);
     let pairs = files.into_iter().map(|f| crate::sequence::Pair::read(&f.unwrap()).unwrap());
     pairs.flat_map(|pair| pair.frames).collect()
 }

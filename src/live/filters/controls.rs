@@ -13,7 +13,7 @@ pub(super) fn controls(s: &FilterSettings) -> Vec<Control> {
         Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
         Control::number(
             "filter_hot_hz",
-            "Hot pixel rate (events/s)",
+            "Minimum hot pixel rate (events/s)",
             s.hot.rate_hz,
             (1.0, 10_000.0),
         )

@@ -10,7 +10,9 @@ use crate::exposure::consistency::Finding;
 use crate::formats::atomic_file;
 use crate::image::Size;
 use crate::sequence::discover::PassedOver;
-use crate::sequence::{FindError, MendedFiles, Pair, ReadOptions, find_counted, folder_advice};
+use crate::sequence::{
+    FindError, MendedFiles, Pair, ReadOptions, find_npz_files_counted, folder_advice,
+};
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -106,7 +108,7 @@ impl Plan {
         let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
-            let (found, passed_over) = find_counted(&[folder]);
+            let (found, passed_over) = find_npz_files_counted(&[folder]);
             plan.passed_over.merge(passed_over);
             for found in found {
                 let file = match found {

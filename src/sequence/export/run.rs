@@ -3,7 +3,7 @@
 use super::error::io;
 use super::staging::{self, check_free};
 use super::{ExportError, Plan, Split, Transfer, WrittenDataset};
-use crate::sequence::find;
+use crate::sequence::find_npz_files;
 use crate::time::EventTimes;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -150,7 +150,7 @@ pub fn run_checked(
     }
     staging::recover(&order.out)?;
     check_free(&order.out)?;
-    let total = find(&order.sequences).iter().filter(|found| found.is_ok()).count();
+    let total = find_npz_files(&order.sequences).iter().filter(|found| found.is_ok()).count();
     let on_read = with_progress(&mut step, Phase::Checking, total);
     let mut plan = Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
     if events.strict && !plan.findings.is_empty() {

@@ -17,8 +17,8 @@ mod tests;
 use super::cpu::{Input, Net, Offsets, Processor};
 use super::layout::Layout;
 use super::loss::{
-    Criterion, ForwardPasses, Labelled, Losses, Objective, Unlabelled, labelled_slopes,
-    unlabelled_slopes,
+    Criterion, ForwardPasses, Labelled, Losses, Objective, Unlabelled, labelled_loss,
+    unlabelled_loss,
 };
 use super::{Batch, Device, ForwardOutput, Gradients, LossGrads, TrainError};
 use crate::event::EventInput;
@@ -223,7 +223,7 @@ impl<B: AutodiffBackend> Burn<B> {
         let (groups, restored) = self.forward(net, &inputs)?;
         let share = 1.0 / samples.len().max(1) as f32;
         let scored: Vec<(Losses, LossGrads)> = (samples.par_iter().zip(&restored))
-            .map(|(sample, r)| labelled_slopes(sample, &r.latent, criterion))
+            .map(|(sample, r)| labelled_loss(sample, &r.latent, criterion))
             .collect();
         let mut losses = Losses::default();
         scored.iter().for_each(|(one, _)| losses.add(one, f64::from(share)));
@@ -259,7 +259,7 @@ impl<B: AutodiffBackend> Burn<B> {
             .zip(teacher_outputs)
             .filter_map(|((sample, of), teacher_latent)| {
                 let seen = ForwardPasses::from_each(of.iter().map(Restored::seen))?;
-                Some(unlabelled_slopes(sample, &seen, teacher_latent, objective))
+                Some(unlabelled_loss(sample, &seen, teacher_latent, objective))
             })
             .collect();
         let mut losses = Losses::default();

@@ -16,7 +16,7 @@ use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
 use crate::sequence::{
-    MendedFiles, Pair, PairHeader, PassedOver, ReadOptions, Repairs, find_counted,
+    MendedFiles, Pair, PairHeader, PassedOver, ReadOptions, Repairs, find_npz_files_counted,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ impl Recordings {
         crop.map_or(Ok(()), Crop::check)?;
         let mut files = Vec::new();
         let mut skipped = BTreeMap::new();
-        let (found, passed_over) = find_counted(&[folder.to_owned()]);
+        let (found, passed_over) = find_npz_files_counted(&[folder.to_owned()]);
         for found in found {
             match found {
                 Ok(path) if path.exists() => files.push(path),

@@ -100,7 +100,7 @@ fn choose_format(open: &Open) -> Result<(), String> {
         return Ok(());
     }
     let known = features::pixel_formats(open);
-    let (name, _) = known.first().ok_or("it offers no supported pixel format")?;
+    let (name, _) = known.first().ok_or("it offers no supported gray, Bayer, RGB or YUV format")?;
     open.camera.set_pixel_format(name)
 }
 

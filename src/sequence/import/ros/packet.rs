@@ -38,12 +38,12 @@ impl Decoder {
         match encoding {
             "evt3" => self.evt3(data, big_endian, out)?,
             "libcaer_cmp" => self.libcaer_compressed(data, base_us, big_endian, out)?,
-            "mono" => pairs(data, big_endian, |bits| {
+            "mono" => for_each_u64(data, big_endian, |bits| {
                 let t_us = base_us.saturating_add((bits & 0xffff_ffff) as i64 / 1000);
                 let (x, y) = ((bits >> 32) as u16, (bits >> 48) as u16 & 0x7fff);
                 out.push(Event { t_us, x, y, polarity: bits >> 63 != 0 });
             }),
-            "libcaer" => pairs(data, big_endian, |bits| {
+            "libcaer" => for_each_u64(data, big_endian, |bits| {
                 let t_us = base_us.saturating_add(i64::from((bits >> 32) as i32));
                 let (x, y) = ((bits >> 17) as u16 & 0x7fff, (bits >> 2) as u16 & 0x7fff);
                 out.push(Event { t_us, x, y, polarity: bits & 2 != 0 });
@@ -154,7 +154,8 @@ fn words(data: &[u8], big_endian: bool) -> impl Iterator<Item = u16> + '_ {
     })
 }
 
-fn pairs(data: &[u8], big_endian: bool, mut each: impl FnMut(u64)) {
+/// Passes every eight bytes as a number.
+fn for_each_u64(data: &[u8], big_endian: bool, mut each: impl FnMut(u64)) {
     for bytes in data.chunks_exact(8).filter_map(|b| <[u8; 8]>::try_from(b).ok()) {
         each(if big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) });
     }

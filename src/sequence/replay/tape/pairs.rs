@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
-use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find, folder_advice};
+use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find_npz_files, folder_advice};
 use crate::time::{EventClock, EventTimes, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Pairs {
         };
         let mut files = 0;
         let mut previous = None;
-        for found in find(&[path.to_owned()]) {
+        for found in find_npz_files(&[path.to_owned()]) {
             let file = match found {
                 Ok(file) => file,
                 Err(FindError::Empty(folder)) => {

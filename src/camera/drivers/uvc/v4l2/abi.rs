@@ -257,7 +257,7 @@ pub enum Request {
 
 impl Request {
     /// Its number in the kernel, and the size of its structure in bytes.
-    pub fn code(self) -> (Opcode, usize) {
+    pub fn opcode_and_size(self) -> (Opcode, usize) {
         /// Read and written by the kernel.
         fn both<T>(number: u8) -> (Opcode, usize) {
             (opcode::read_write::<T>(b'V', number), size_of::<T>())

@@ -89,7 +89,7 @@ unsafe impl Ioctl for Call {
 
 impl VideoNode for Node {
     fn call(&self, request: Request, argument: &mut [u8]) -> io::Result<()> {
-        let (code, bytes) = request.code();
+        let (code, bytes) = request.opcode_and_size();
         if argument.len() != bytes {
             return Err(Errno::INVAL.into());
         }

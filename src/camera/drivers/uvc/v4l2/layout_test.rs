@@ -136,7 +136,10 @@ fn facts() -> Vec<(String, u64)> {
         ("VIDIOC_G_CTRL", Request::GetControl),
         ("VIDIOC_S_CTRL", Request::SetControl),
     ];
-    facts.extend(calls.map(|(name, request)| (name.to_owned(), u64::from(request.code().0))));
+    facts.extend(calls.map(|(name, request)| {
+        let (opcode, _) = request.opcode_and_size();
+        (name.to_owned(), u64::from(opcode))
+    }));
     let constants = [
         ("V4L2_BUF_TYPE_VIDEO_CAPTURE", CAPTURE),
         ("V4L2_BUF_TYPE_VIDEO_OUTPUT", OUTPUT),

@@ -104,7 +104,7 @@ impl Webcams for V4l2 {
         let (format, mode) = modes::select(node.as_ref(), offer)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
             io::ErrorKind::ResourceBusy => "another program uses it".to_owned(),
-            _ => format!("its stream cannot be started: {e}"),
+            _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
         })?;
         let mark = match (stream.has_timestamps(), stream.marks_start()) {
             (false, _) => None,

@@ -42,7 +42,7 @@ impl Stream {
             call(stream.node(), Request::QueueBuffer, &mut slot(index))?;
         }
         if stream.buffers.is_empty() {
-            return Err(io::Error::other("it gives no buffers"));
+            return Err(io::Error::other("the driver gives no memory for images"));
         }
         call(stream.node(), Request::StreamOn, &mut capture())?;
         Ok(stream)

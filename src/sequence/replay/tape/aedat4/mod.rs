@@ -79,10 +79,10 @@ impl Recording {
             _ => PacketKind::Other,
         };
         let plan = Plan::new(&places, kind);
-        if plan.segments() > 1 {
+        if plan.segment_count() > 1 {
             let text = format!(
                 "the camera's clock was set back {} times: exposures across it are not paired",
-                plan.segments() - 1
+                plan.segment_count() - 1
             );
             setup.warnings.push(text);
         }

@@ -134,8 +134,8 @@ impl Plan {
         t_us.saturating_add(self.shifts_us.get(segment).copied().unwrap_or(0))
     }
 
-    /// Number of clocks.
-    pub(super) fn segments(&self) -> usize {
+    /// Number of segments. Each has a clock of its own.
+    pub(super) fn segment_count(&self) -> usize {
         self.shifts_us.len()
     }
 
@@ -252,7 +252,7 @@ mod tests {
             [0, 100, 300, 200, 400, 500, 600]
         );
         assert_eq!(plan.timeline.starts_us, [0, s, s + 2, 2 * s - 5]);
-        assert_eq!((plan.timeline.end_us, plan.segments()), (3 * s - 5, 2));
+        assert_eq!((plan.timeline.end_us, plan.segment_count()), (3 * s - 5, 2));
         // Both clocks were at 10.2 s: the order of the frames decides.
         let both = [
             (EVENTS, 9 * s, 10 * s),

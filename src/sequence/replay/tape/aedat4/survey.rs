@@ -131,7 +131,10 @@ pub(super) fn samples(
     for (depth, max) in largest {
         let stated = bits.filter(|_| depth == SampleType::U16).map(White::bits);
         let white = stated.or_else(|| White::of(depth, max)).ok_or_else(|| {
-            refused(format!("its frames have samples up to {max}: neither 0 to 1 nor 0 to 255"))
+            refused(format!(
+                "its floating-point frames have samples up to {max}: scale them to 0 to 1, or to 0 \
+                 to 255"
+            ))
         })?;
         if depth == SampleType::U16 && stated.is_none() {
             warnings.push(format!(
