@@ -4,11 +4,12 @@ use super::Precision;
 use super::adapters::{AdapterInfo, MatrixShape, needed};
 use super::shaders::{self, Kernel};
 use super::shared::SharedDevice;
+use super::waiting::wait;
 use crate::engine::EngineError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
 
 /// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
@@ -154,8 +155,8 @@ impl Device {
         let Some(first) = read(&self.faults.first) else { return Ok(()) };
         // Calls that fail because the device is lost are noticed before the loss, which wgpu reports
         // when nothing runs any more, perhaps in the other thread.
-        let timeout = Some(Duration::from_secs(1));
-        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
+        let deadline = Instant::now() + Duration::from_secs(1);
+        wait(&self.device, None, || Instant::now() >= deadline);
         let mut lost = read(&self.faults.lost);
         for _ in 0..20 {
             if lost.is_some() {

@@ -22,6 +22,7 @@ mod self_check;
 mod session;
 mod shaders;
 mod shared;
+mod waiting;
 
 pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
 pub use pictures::DevicePicture;
