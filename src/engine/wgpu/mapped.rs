@@ -1,6 +1,6 @@
 //! Buffers that the host writes or reads, and the thread that finds out when it may.
 
-use super::device::Faults;
+use super::faults::Faults;
 use super::waiting::{poll, wait};
 use crate::engine::EngineError;
 use crossbeam_channel::{Receiver, Sender, bounded};

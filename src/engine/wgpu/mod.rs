@@ -9,6 +9,7 @@
 mod adapters;
 mod device;
 mod events;
+mod faults;
 mod job;
 mod layers;
 mod mapped;
