@@ -137,7 +137,8 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A picture that nobody uses; `None` if there are enough of them already.
+    /// A picture that nobody uses; `None` if there are enough of them already, or the size is beyond
+    /// what a texture can have.
     pub(super) fn free(
         &mut self,
         device: &mut Device,
@@ -151,7 +152,8 @@ impl Ring {
         if let Some(target) = self.targets.iter().find(fits) {
             return Some(target.clone());
         }
-        if self.targets.len() >= MOST {
+        let longest = device.device.limits().max_texture_dimension_2d as usize;
+        if self.targets.len() >= MOST || shape.size.width.max(shape.size.height) > longest {
             return None;
         }
         let picture = DevicePicture::new(device, shape);
