@@ -164,6 +164,11 @@ impl WgpuEngine {
         self.device.precision
     }
 
+    /// Cooperative matrices that it computes with, if it does.
+    pub fn matrices(&self) -> Option<MatrixShape> {
+        self.device.matrices
+    }
+
     /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not
     /// counted.
     pub fn plan_bytes(&self) -> u64 {
