@@ -10,7 +10,7 @@ use crate::formats::film::{Film, FilmError, FilmSummary, Layout, compose, withou
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use crate::sequence::new_path;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,7 +104,7 @@ impl FilmRecording {
         let counters = Arc::new(Counters::default());
         let (shared, wake) = (counters.clone(), self.wake.clone());
         let work = move || {
-            let result = write(&path, layout, rate_hz, &pictures, &shared);
+            let result = write(&path, layout, rate_hz, pictures, &shared);
             // While paused, nothing else triggers a repaint.
             wake();
             result
@@ -131,7 +131,10 @@ impl FilmRecording {
         running.sent = player.revision();
         let (frame, index) = (frame.clone(), player.index);
         let shown = Shown { frame, index, line: settings.divider.into(), at: Instant::now() };
-        running.dropped += u64::from(queue.try_send(shown).is_err());
+        // A film that has ended by itself takes no more pictures: `poll` says why.
+        if let Err(TrySendError::Full(_)) = queue.try_send(shown) {
+            running.dropped += 1;
+        }
     }
 
     /// Checks whether the film has ended, and reports its result.
@@ -206,19 +209,19 @@ fn repeats(gap: Duration, rate_hz: f64) -> u64 {
     ((gap.as_secs_f64() * rate_hz).round() as u64).saturating_sub(1)
 }
 
-/// Writes the pictures until the queue is closed.
+/// Writes the pictures until the queue is closed, or one of them does not fit.
 fn write(
     path: &Path,
     layout: Layout,
     rate_hz: f64,
-    pictures: &Receiver<Shown>,
+    pictures: Receiver<Shown>,
     counters: &Counters,
 ) -> Result<WrittenFilm, FilmError> {
     let path = without_ffmpeg(path);
     let mut film = Film::create(&path, rate_hz)?;
     let mut previous: Option<(Instant, ImageU8)> = None;
     let mut early = None;
-    for Shown { frame, index, line, at } in pictures {
+    for Shown { frame, index, line, at } in &pictures {
         let Some(restored) = frame.restored.get(index) else { continue };
         let picture = compose(layout, &frame.captured.picture, restored, line);
         if let Some((before, previous)) = &previous {
@@ -239,6 +242,8 @@ fn write(
         counters.frames.store(film.frames(), Ordering::Relaxed);
         previous = Some((at, picture));
     }
+    // What comes now is not dropped: the film has ended.
+    drop(pictures);
     Ok(WrittenFilm { path, film: film.finish()?, early })
 }
 

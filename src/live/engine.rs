@@ -44,6 +44,8 @@ pub(super) struct EngineThread {
     pub last_read_back: Option<Instant>,
     /// Gain in sharpness of the last picture in memory.
     pub last_gain: Option<f64>,
+    /// The last picture is on the device alone.
+    pub without_copy: bool,
 }
 
 /// How often a picture that stays on the device is copied to memory, for the statistics.
@@ -129,12 +131,13 @@ impl EngineThread {
             if !self.drain(&mut restorer, &mut in_flight, false) {
                 return;
             }
-            // While exposures arrive, a new request applies to the next one.
+            // While exposures arrive, a new request applies to the next one. One that is held is
+            // looked at for longer, so it is needed in memory.
             let stale = || last_request.as_ref().is_none_or(|s| !s.same_picture(&request));
             if !fresh
                 && in_flight.is_empty()
                 && matches!(request.policy, RestorePolicy::Hold | RestorePolicy::Follow)
-                && (swapped || stale())
+                && (swapped || stale() || self.without_copy)
                 && let Some(flight) = submit(&mut self, &mut restorer)
             {
                 last_request = Some(request.clone());
@@ -265,6 +268,7 @@ impl EngineThread {
         // Without a copy in memory, the last gain stays.
         let sharpness_gain = sharpness_gain.or(self.last_gain.filter(|_| on_device.is_some()));
         self.last_gain = sharpness_gain;
+        self.without_copy = on_device.is_some() && restored.is_empty();
         RestoredFrame {
             captured,
             instants: request.instants,

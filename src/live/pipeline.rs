@@ -116,6 +116,7 @@ impl Pipeline {
             notices: notices.clone(),
             last_read_back: None,
             last_gain: None,
+            without_copy: false,
             description: engine.clone(),
             notify,
             outputs: outputs.clone(),

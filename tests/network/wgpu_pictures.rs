@@ -134,6 +134,26 @@ fn textures_are_used_in_turn_and_never_while_somebody_has_them() {
 }
 
 #[test]
+fn an_engine_notices_errors_after_another_one_on_the_same_device_is_gone() {
+    let Some((shared, device, info)) = shared() else { return };
+    let engine = || WgpuEngine::on_shared(&weights(3), &info, &shared).unwrap();
+    let (first, second) = (engine(), engine());
+    drop(second);
+    let mut deblurrer = Deblurrer::new(Box::new(first));
+    deblurrer.submit(exposure(1, false), &[0.5], Rounding::Nearest).unwrap();
+    assert_eq!(deblurrer.collect().unwrap().len(), 1);
+    // No buffer may be without a use.
+    drop(device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 16,
+        usage: wgpu::BufferUsages::empty(),
+        mapped_at_creation: false,
+    }));
+    let again = deblurrer.submit(exposure(1, false), &[0.5], Rounding::Nearest);
+    assert!(again.is_err(), "nobody was told");
+}
+
+#[test]
 fn a_shared_device_that_is_lost_is_replaced_by_the_cpu() {
     let Some((shared, device, info)) = shared() else { return };
     let weights = weights(3);

@@ -106,13 +106,15 @@ impl One<'_> {
         let Settings { repeats, further, quick, .. } = *self.settings;
         let (image, sensor) = (self.image, self.sensor);
         let timing = Timing { repeats, further, quick, image, sensor };
-        let mut deblurrer = Deblurrer::new(Box::new(self.engine()?));
+        let engine = self.engine()?;
+        let matrices = engine.matrices().map(|m| m.tile);
+        let mut deblurrer = Deblurrer::new(Box::new(engine));
         let HostToHost { one_instant_ms, one_instant_p95_ms, further_instant_ms, sequence_ms } =
             timing.run(&mut deblurrer)?;
         println!("{image}, events {sensor}, {:?}: {one_instant_ms:.3} ms", self.precision);
         Ok(json!({
             "device": self.device.name, "precision": format!("{:?}", self.precision),
-            "matrices": self.device.matrices.map(|m| m.tile),
+            "matrices": matrices,
             "image": image.to_string(), "sensor": sensor.to_string(),
             "one_instant_ms": one_instant_ms, "one_instant_p95_ms": one_instant_p95_ms,
             "further_instant_ms": further_instant_ms, "sequence_ms": sequence_ms,

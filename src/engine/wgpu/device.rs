@@ -1,46 +1,17 @@
-//! An opened device: buffers, pipelines, and the first thing that went wrong.
+//! An opened device: buffers and pipelines.
 
 use super::Precision;
 use super::adapters::{AdapterInfo, MatrixShape, needed};
+use super::faults::{self, Faults};
 use super::shaders::{self, Kernel};
 use super::shared::SharedDevice;
+use super::waiting::wait;
 use crate::engine::EngineError;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
-
-/// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
-#[derive(Default)]
-pub(super) struct Faults {
-    first: Mutex<Option<String>>,
-    lost: Mutex<Option<String>>,
-}
-
-/// Keeps the first message, in one line: wgpu's have several.
-fn keep(place: &Mutex<Option<String>>, why: &str) {
-    let lines: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let mut first = place.lock().unwrap_or_else(PoisonError::into_inner);
-    first.get_or_insert_with(|| lines.join(" "));
-}
-
-fn read(place: &Mutex<Option<String>>) -> Option<String> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-impl Faults {
-    pub(super) fn report(&self, why: &str) {
-        keep(&self.first, why);
-    }
-
-    /// Forgets what was reported, unless the device was lost.
-    pub(super) fn clear(&self) {
-        if read(&self.lost).is_none() {
-            *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-}
 
 pub(super) struct Device {
     name: String,
@@ -91,14 +62,14 @@ impl Device {
             let experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
             match request(plain | Features::EXPERIMENTAL_COOPERATIVE_MATRIX, experimental) {
                 Ok((device, queue)) => {
-                    return Ok(Self { offered, ..Self::opened(name, precision, device, queue) });
+                    return Ok(Self { offered, ..Self::own(name, precision, device, queue) });
                 }
                 Err(why) => tracing::warn!("{name}: no cooperative matrices: {why}"),
             }
         }
         let (device, queue) = request(plain, wgpu::ExperimentalFeatures::disabled())
             .map_err(|error| refused(&error.to_string()))?;
-        Ok(Self::opened(name, precision, device, queue))
+        Ok(Self::own(name, precision, device, queue))
     }
 
     /// A device that is shared with its owner.
@@ -116,7 +87,20 @@ impl Device {
             return Err(EngineError::Device(text));
         }
         let (device, queue) = (shared.device.clone(), shared.queue.clone());
-        Ok(Self { shared: true, ..Self::opened(name, precision, device, queue) })
+        let opened = Self { shared: true, ..Self::opened(name, precision, device, queue) };
+        shared.notify(&opened.faults);
+        Ok(opened)
+    }
+
+    fn own(name: String, precision: Precision, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let opened = Self::opened(name, precision, device, queue);
+        let own = Arc::downgrade(&opened.faults);
+        faults::watch(&opened.device, move |report| {
+            if let Some(own) = own.upgrade() {
+                report(own.as_ref());
+            }
+        });
+        opened
     }
 
     fn opened(
@@ -125,22 +109,7 @@ impl Device {
         device: wgpu::Device,
         queue: wgpu::Queue,
     ) -> Self {
-        let faults = Arc::new(Faults::default());
-        let to = Arc::clone(&faults);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| match error {
-            wgpu::Error::OutOfMemory { .. } => to.report("it has too little memory"),
-            error => {
-                // Only the first is reported. On a shared device it may be its owner's.
-                tracing::debug!("{error}");
-                to.report(&error.to_string());
-            }
-        }));
-        let to = Arc::clone(&faults);
-        device.set_device_lost_callback(move |_, why| match why.trim() {
-            "" => keep(&to.lost, "the device was lost"),
-            why => keep(&to.lost, &format!("the device was lost: {why}")),
-        });
-        let pipelines = HashMap::new();
+        let (faults, pipelines) = (Arc::new(Faults::default()), HashMap::new());
         let (shared, offered, matrices) = (false, None, None);
         Self { name, precision, shared, offered, matrices, device, queue, faults, pipelines }
     }
@@ -151,18 +120,18 @@ impl Device {
 
     /// An error if anything has failed so far.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        let Some(first) = read(&self.faults.first) else { return Ok(()) };
+        let Some(first) = self.faults.first() else { return Ok(()) };
         // Calls that fail because the device is lost are noticed before the loss, which wgpu reports
         // when nothing runs any more, perhaps in the other thread.
-        let timeout = Some(Duration::from_secs(1));
-        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
-        let mut lost = read(&self.faults.lost);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        wait(&self.device, None, || Instant::now() >= deadline);
+        let mut lost = self.faults.lost();
         for _ in 0..20 {
             if lost.is_some() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
-            lost = read(&self.faults.lost);
+            lost = self.faults.lost();
         }
         let why = lost.unwrap_or(first);
         Err(EngineError::Device(format!("{} failed: {why}", self.name)))

@@ -1,12 +1,13 @@
 //! Buffers that the host writes or reads, and the thread that finds out when it may.
 
-use super::device::Faults;
+use super::faults::Faults;
+use super::waiting::{poll, wait};
 use crate::engine::EngineError;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
-use wgpu::{Buffer, MapMode, PollType, SubmissionIndex};
+use wgpu::{Buffer, MapMode, SubmissionIndex};
 
 /// Submissions in flight; never more than a few.
 const MOST: usize = 16;
@@ -30,7 +31,7 @@ impl Arrivals {
             .spawn(move || {
                 for index in waiting {
                     // A failure is reported when the result is collected.
-                    let _ = wait(&device, Some(index));
+                    wait(&device, Some(&index), || false);
                 }
             })
             .map_err(|e| EngineError::Threads(e.to_string()))?;
@@ -42,10 +43,6 @@ impl Arrivals {
         // Never full: as many results are in flight as there are slots.
         let _ = self.submissions.try_send(submission);
     }
-}
-
-fn wait(device: &wgpu::Device, submission_index: Option<SubmissionIndex>) -> bool {
-    device.poll(PollType::Wait { submission_index, timeout: None }).is_ok()
 }
 
 /// A buffer that belongs to the host and to the device in turn.
@@ -99,9 +96,9 @@ impl Mapped {
     pub(super) fn wait(&self, device: &wgpu::Device, submission: Option<SubmissionIndex>) -> bool {
         let away = || self.state.load(Ordering::Acquire) == AWAY;
         if away() {
-            let _ = device.poll(PollType::Poll);
+            poll(device);
         }
-        if away() && wait(device, submission) {
+        if away() && wait(device, submission.as_ref(), || !away()) {
             // The other thread may have taken the callback, and be about to call it.
             let start = Instant::now();
             while away() && start.elapsed() < CALLBACK {

@@ -9,6 +9,7 @@
 mod adapters;
 mod device;
 mod events;
+mod faults;
 mod job;
 mod layers;
 mod mapped;
@@ -22,6 +23,7 @@ mod self_check;
 mod session;
 mod shaders;
 mod shared;
+mod waiting;
 
 pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
 pub use pictures::DevicePicture;
@@ -160,6 +162,11 @@ impl WgpuEngine {
     /// How feature maps are stored.
     pub fn precision(&self) -> Precision {
         self.device.precision
+    }
+
+    /// Cooperative matrices that it computes with, if it does.
+    pub fn matrices(&self) -> Option<MatrixShape> {
+        self.device.matrices
     }
 
     /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not

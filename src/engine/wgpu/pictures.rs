@@ -2,6 +2,7 @@
 
 use super::device::Device;
 use super::plan::{Plan, Step};
+use super::waiting::wait;
 use crate::image::{ImageU8, Size};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -101,16 +102,16 @@ impl DevicePicture {
         };
         let to = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
         encoder.copy_texture_to_buffer(texture.as_image_copy(), to, texture.size());
-        let submission_index = Some(queue.submit([encoder.finish()]));
+        let submission = queue.submit([encoder.finish()]);
         let (done, mapped) = channel();
         buffer.map_async(MapMode::Read, .., move |outcome| {
             // The receiver waits below.
             let _ = done.send(outcome);
         });
         let failed = || "the picture cannot be read: the graphics device has failed".to_owned();
-        device
-            .poll(wgpu::PollType::Wait { submission_index, timeout: None })
-            .map_err(|_| failed())?;
+        if !wait(device, Some(&submission), || false) {
+            return Err(failed());
+        }
         mapped.recv().ok().and_then(Result::ok).ok_or_else(failed)?;
         let bytes = buffer.get_mapped_range(..).map_err(|_| failed())?;
         let rows = || bytes.chunks_exact(stride as usize).map(|row| &row[..4 * width]);
@@ -136,7 +137,8 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A picture that nobody uses; `None` if there are enough of them already.
+    /// A picture that nobody uses; `None` if there are enough of them already, or the size is beyond
+    /// what a texture can have.
     pub(super) fn free(
         &mut self,
         device: &mut Device,
@@ -150,7 +152,8 @@ impl Ring {
         if let Some(target) = self.targets.iter().find(fits) {
             return Some(target.clone());
         }
-        if self.targets.len() >= MOST {
+        let longest = device.device.limits().max_texture_dimension_2d as usize;
+        if self.targets.len() >= MOST || shape.size.width.max(shape.size.height) > longest {
             return None;
         }
         let picture = DevicePicture::new(device, shape);

@@ -11,6 +11,7 @@ use super::mapped::{Arrivals, Mapped};
 use super::parameters::Target;
 use super::pictures::Ring;
 use super::plan::{Plan, Shape, Step};
+use super::waiting::poll;
 use crate::engine::queued::DEPTH;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
 use crate::time::TimeRange;
@@ -188,7 +189,7 @@ impl Session {
 
     /// Whether a slot's result has arrived.
     pub(super) fn is_ready(&self, device: &Device, slot: usize) -> bool {
-        let _ = device.device.poll(wgpu::PollType::Poll);
+        poll(&device.device);
         self.slots[slot].download.is_here()
     }
 

@@ -1,24 +1,28 @@
 //! A device that something else draws with, so that restored pictures need not leave it.
 
 use super::adapters::{AdapterInfo, BACKENDS, needed};
+use super::faults::{self, Faults};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wgpu::{Adapter, Backends, Device, DeviceDescriptor, Features, Queue};
 
 /// An opened device that the engine may compute on beside its owner, who draws with it.
 ///
 /// A queue executes in order, so a picture that was computed on it can be drawn without waiting.
-/// An engine on such a device is notified of its owner's errors, too.
+/// Engines on such a device are notified of its owner's errors, too.
 #[derive(Clone, Debug)]
 pub struct SharedDevice {
     pub(super) device: Device,
     pub(super) queue: Queue,
     info: wgpu::AdapterInfo,
+    /// Faults of the engines on it.
+    engines: Arc<Mutex<Vec<Weak<Faults>>>>,
 }
 
 impl SharedDevice {
     /// A device that was opened with at least [`SharedDevice::requirements`].
     pub fn new(adapter: &Adapter, device: &Device, queue: &Queue) -> Self {
         let (device, queue, info) = (device.clone(), queue.clone(), adapter.get_info());
-        Self { device, queue, info }
+        Self { device, queue, info, engines: Arc::default() }
     }
 
     /// What an owner has to request, beside its `own` requirements, so that the engine can compute
@@ -37,6 +41,20 @@ impl SharedDevice {
         own.required_features |= adapter.features() & Features::SHADER_F16;
         own.required_limits = own.required_limits.or_better_values_from(&engine);
         own
+    }
+
+    /// Reports what goes wrong to these faults, too, as long as they exist.
+    pub(super) fn notify(&self, faults: &Arc<Faults>) {
+        {
+            let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+            engines.retain(|engine| engine.strong_count() > 0);
+            engines.push(Arc::downgrade(faults));
+        }
+        let all = Arc::clone(&self.engines);
+        faults::watch(&self.device, move |report| {
+            let engines = all.lock().unwrap_or_else(PoisonError::into_inner);
+            engines.iter().filter_map(Weak::upgrade).for_each(|engine| report(engine.as_ref()));
+        });
     }
 
     /// Whether this device is one of that adapter.

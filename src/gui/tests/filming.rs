@@ -64,13 +64,17 @@ fn pauses_are_not_filmed_and_closing_the_window_completes_the_film() {
     click(&mut w, "Record film");
     until(&mut w, "a frame", |w| w.film.progress().is_some_and(|p| p.frames >= 1));
     press(&mut w, Key::Space);
-    // Frames in flight still arrive.
-    std::thread::sleep(Duration::from_millis(100));
-    w.run_steps(4);
-    std::thread::sleep(Duration::from_millis(100));
-    let frames = w.state().film.progress().unwrap().frames;
+    // Frames in flight still arrive, however long that takes.
+    let frames_so_far = |w: &Shown| w.state().film.progress().unwrap().frames;
+    let mut frames = 0;
+    while frames < frames_so_far(&w) {
+        frames = frames_so_far(&w);
+        std::thread::sleep(Duration::from_millis(300));
+        w.run_steps(4);
+        std::thread::sleep(Duration::from_millis(300));
+    }
     w.run_steps(20);
-    assert_eq!(w.state().film.progress().unwrap().frames, frames);
+    assert_eq!(frames_so_far(&w), frames);
     w.state_mut().end();
     assert_eq!(shape(&only_file(&base.path().join("r films"))), (64, 48, frames as usize));
 }
