@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-/// Messages of other programs.
-const FOREIGN: [&str; 3] = ["rustc", "edition 2024 is unknown", "linker 'cc' not found"];
+/// Messages of other programs, and of the crate that opens event cameras.
+const FOREIGN: [&str; 4] = ["rustc", "edition 2024 is unknown", "linker 'cc' not found", "Logic "];
 /// Shorter parts of a message are not looked up: they occur everywhere.
 const SHORTEST: usize = 8;
 
