@@ -1,7 +1,7 @@
 //! `gem-live train`: the published stages from a YAML file, or supervised training on
 //! photographs or recordings.
 
-use super::common::{minutes, read_weights, thresholds};
+use super::common::{minutes, read_weights, thresholds, without_effect};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
@@ -69,8 +69,8 @@ pub(crate) struct Train {
     /// resolution may differ): supervised training on train/, validation on test/.
     #[arg(long)]
     recordings: Vec<PathBuf>,
-    /// With --recordings and weights that need them: contrast thresholds of the event camera, one
-    /// value or ON,OFF [default: from the manifests, otherwise estimated].
+    /// With --recordings and --init of weights that read the event prior: contrast thresholds of the
+    /// event camera, one value or ON,OFF [default: from the manifests, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds, conflicts_with = "photos")]
     thresholds: Option<Thresholds>,
     /// Folder for state, weights, metrics and validation images of supervised training.
@@ -332,6 +332,10 @@ impl Train {
         &self,
         event_input: EventInput,
     ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
+        if event_input == EventInput::Counts {
+            let given = self.thresholds.is_some();
+            without_effect("weights that read counts", [("--thresholds", given)])?;
+        }
         let names: Vec<String> =
             self.recordings.iter().map(|root| root.display().to_string()).collect();
         let roots = names.join(" and ");

@@ -43,7 +43,7 @@ pub struct FilmReport {
     pub path: PathBuf,
     /// Its frames and duration.
     pub film: FilmSummary,
-    /// Files that could not be read or restored, and the reasons.
+    /// Files that are not in the film, and the reasons.
     pub skipped: Vec<(PathBuf, String)>,
 }
 
@@ -67,8 +67,8 @@ pub fn even_instants(count: u16) -> Vec<f64> {
 }
 
 /// Restores recordings and writes a film of them. `restore` returns one picture per instant; `step`
-/// is called after every exposure and can stop the work. Files that cannot be read or restored are
-/// skipped and named in the report.
+/// is called after every exposure and can stop the work. Files that cannot be read or restored, or whose
+/// pictures have another size than the first, are skipped and named in the report.
 ///
 /// ```no_run
 /// use gem_live::Deblurrer;
@@ -147,7 +147,14 @@ pub fn make_film(
                 }
             });
             match restored {
-                Ok((exposure, pictures)) => film.add(&exposure, &instants, &pictures)?,
+                Ok((exposure, pictures)) => match film.add(&exposure, &instants, &pictures) {
+                    Ok(()) => {}
+                    // Only this file does not fit: the others still make a film.
+                    Err(size @ FilmError::Size { .. }) => {
+                        note(&mut skipped, file, size.to_string());
+                    }
+                    Err(e) => return Err(e.into()),
+                },
                 Err(why) => note(&mut skipped, file, why),
             }
             done += 1;
@@ -182,7 +189,11 @@ mod tests {
     use crate::image::Size;
 
     fn record(folder: &Path, number: i64) {
-        let picture = ImageU8::filled(true, Size::new(16, 8), 40);
+        record_of(folder, number, Size::new(16, 8));
+    }
+
+    fn record_of(folder: &Path, number: i64, size: Size) {
+        let picture = ImageU8::filled(true, size, 40);
         let at = number * 100_000;
         let pair = Pair {
             frames: [picture.clone(), picture],
@@ -233,6 +244,23 @@ mod tests {
         assert_eq!((report.film.frames, report.film.size), (12, Size::new(36, 8)));
         let [(file, _)] = report.skipped.as_slice() else { panic!("{:?}", report.skipped) };
         assert!(file.ends_with("desk_00001.npz") && report.path.is_file());
+    }
+
+    #[test]
+    fn a_file_of_another_size_is_named_and_the_film_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, side) in (0..).zip([8, 16, 8]) {
+            record_of(&folder.path().join("desk"), number, Size::new(2 * side, side));
+        }
+        let report = make_film(
+            &order(folder.path()),
+            |exposure, instants, _| Ok(brighter(exposure, instants)),
+            |_| ControlFlow::Continue(()),
+        );
+        let report = report.unwrap();
+        assert_eq!((report.film.frames, report.film.size), (12, Size::new(36, 8)));
+        let [(file, why)] = report.skipped.as_slice() else { panic!("{:?}", report.skipped) };
+        assert!(file.ends_with("desk_00001.npz") && why.contains("a frame of 68x16"), "{why}");
     }
 
     #[test]

@@ -134,7 +134,13 @@ pub(super) fn number<R: Read + Seek>(
 
 /// Whether the archive has events in any form.
 pub(super) fn has_events<R: Read + Seek>(npz: &mut Npz<R>) -> Result<bool, PairError> {
-    Ok(npz.shape("events")?.is_some() || npz.shape("x")?.is_some() || npz.shape("xs")?.is_some())
+    let [columns, ..] = NAMES;
+    for name in ["events"].iter().chain(columns) {
+        if npz.shape(name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 type Truth = (Vec<ImageU8>, Vec<i64>);

@@ -450,4 +450,15 @@ fn headers_are_read_of_mended_files_too() {
     let header = PairHeader::read(&path).unwrap();
     assert_eq!((header.size, header.channels, header.scale_factor), (SIZE, 3, 2.0));
     assert_eq!(header.exposures_us, sample().exposures_us);
+    let rows = rows();
+    let column = |k: usize| npy("<f8", &[rows.len()], &f64s(rows.iter().map(|row| row[k])));
+    let separate = [
+        ("events", Vec::new()),
+        ("col", column(0)),
+        ("row", column(1)),
+        ("time", column(2)),
+        ("pol", column(3)),
+    ];
+    std::fs::write(&path, changed(&separate)).unwrap();
+    assert_eq!(PairHeader::read(&path).unwrap().exposures_us, sample().exposures_us);
 }

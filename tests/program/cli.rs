@@ -311,6 +311,8 @@ fn options_without_effect_are_rejected() {
     rejected(&format!("{edi} --weights w --device 1"), "--weights, --gpu have no effect");
     rejected(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
     rejected("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
+    let counts = "--thresholds has no effect with weights that read counts";
+    rejected("train --recordings d --out o --thresholds 0.2", counts);
     rejected("export a --out x --test-sequence a --seed 2", "cannot be used with");
     rejected("align --print-board 640x480 --views 3", "cannot be used with");
     rejected("align --print-board 640x480 --frame a --event b", "cannot be used with");

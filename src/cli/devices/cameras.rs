@@ -32,7 +32,7 @@ pub(crate) fn report() -> String {
         });
         if let (Some(rule), None) = (host.rule(), host.rule_for_prophesee()) {
             lines.push(format!(
-                "missing: {} is of an earlier version, without the cameras of Prophesee: {}",
+                "missing: {} has no rule for the cameras of Prophesee; install the present one: {}",
                 rule.display(),
                 udev_command()
             ));

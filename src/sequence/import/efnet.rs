@@ -191,11 +191,12 @@ fn sensor(file: &File, picture: Size) -> Option<Size> {
 
 /// A picture from an array of height, width and channels, in either order, or of height and width.
 fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
-    let (least, most) = values.data.iter().fold((0.0, 0.0), |(least, most): (f64, f64), v| {
-        // Not a number stays neither.
-        (if *v >= least { least } else { *v }, if *v <= most { most } else { *v })
-    });
-    if !(least >= 0.0 && most < 255.5) {
+    if values.data.iter().any(|v| v.is_nan()) {
+        return Err("a sample that is not a number".to_owned());
+    }
+    let extend = |(least, most): (f64, f64), v: &f64| (least.min(*v), most.max(*v));
+    let (least, most) = values.data.iter().fold((0.0, 0.0), extend);
+    if least < 0.0 || most >= 255.5 {
         return Err(format!("samples from {least} to {most}; pictures have 0 to 255, or 0 to 1"));
     }
     let unit = most <= 1.0 && values.data.iter().any(|v| v.fract() != 0.0);
@@ -315,8 +316,11 @@ mod tests {
         assert_eq!(read(&[0.0, 0.5, 1.0, 0.2]).unwrap().data(), [0, 128, 255, 51]);
         // A dark picture of whole numbers stays dark.
         assert_eq!(read(&[0.0, 1.0, 1.0, 0.0]).unwrap().data(), [0, 1, 1, 0]);
-        for wrong in [[0.0, 1000.0, 3.0, 4.0], [-1.0, 0.0, 3.0, 4.0], [f64::NAN, 0.0, 3.0, 4.0]] {
+        for wrong in [[0.0, 1000.0, 3.0, 4.0], [-1.0, 0.0, 3.0, 4.0]] {
             assert!(read(&wrong).unwrap_err().contains("0 to 255"), "{wrong:?}");
+        }
+        for wrong in [[f64::NAN, 0.0, 3.0, 4.0], [0.0, 1.0, 3.0, f64::NAN]] {
+            assert!(read(&wrong).unwrap_err().contains("not a number"), "{wrong:?}");
         }
     }
 }
