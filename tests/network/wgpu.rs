@@ -8,10 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-#[path = "../cuda/scene.rs"]
-mod scene;
-
 use crate::common::{golden_passes, hashed_weights, shared};
+use crate::scene::{EXPOSURE, Scene, weights, weights_for};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, Precision, WgpuEngine, adapters};
 use gem_live::engine::{
@@ -22,7 +20,6 @@ use gem_live::event::EventInput;
 use gem_live::image::{Rounding, Size};
 use gem_live::network::Weights;
 use gem_live::time::TimeRange;
-use scene::{EXPOSURE, Scene, weights, weights_for};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

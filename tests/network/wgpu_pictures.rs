@@ -8,10 +8,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "this test uses only a part")]
-#[path = "../cuda/scene.rs"]
-mod scene;
-
+use crate::scene::{EXPOSURE, Scene, weights};
 use gem_live::Deblurrer;
 use gem_live::deblur::Pictures;
 use gem_live::engine::cpu::CpuEngine;
@@ -19,7 +16,6 @@ use gem_live::engine::wgpu::{WgpuEngine, adapters};
 use gem_live::engine::{DevicePicture, Failover, SharedDevice};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
-use scene::{EXPOSURE, Scene, weights};
 use std::sync::Arc;
 
 /// A device that was opened as the window opens its own, and its adapter in the engine's list.
