@@ -42,6 +42,8 @@ pub(super) struct EngineThread {
     pub last_collected: Option<Instant>,
     /// When a picture that stays on the device was last copied to memory.
     pub last_read_back: Option<Instant>,
+    /// Whether the last picture that was submitted is copied to memory.
+    pub read_back: bool,
     /// Gain in sharpness of the last picture in memory.
     pub last_gain: Option<f64>,
     /// The last picture is on the device alone.
@@ -157,10 +159,13 @@ impl EngineThread {
             || !self.outputs.is_empty()
             || !captured.truth.is_empty()
             || request.policy != RestorePolicy::Newest
-            || self.last_read_back.is_none_or(|at| at.elapsed() >= READ_BACK);
+            // At most every second one, so that a slow device is not slowed down further.
+            || (!self.read_back
+                && self.last_read_back.is_none_or(|at| at.elapsed() >= READ_BACK));
         if needed {
             self.last_read_back = Some(Instant::now());
         }
+        self.read_back = needed;
         needed
     }
 

@@ -115,6 +115,7 @@ impl Pipeline {
             stats: stats.clone(),
             notices: notices.clone(),
             last_read_back: None,
+            read_back: false,
             last_gain: None,
             without_copy: false,
             description: engine.clone(),

@@ -123,7 +123,8 @@ impl Device {
             let context = CudaContext::new(info.ordinal)?;
             // SAFETY: this engine orders its streams by events of its own.
             unsafe { context.disable_event_tracking() };
-            let module = modules::load(&context, info.capability, &info.name)?;
+            let version = driver_version().unwrap_or(0);
+            let module = modules::load(&context, info.capability, &info.name, version)?;
             let stream = || context.new_stream();
             let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
             let branches = [stream()?, stream()?, stream()?, stream()?];

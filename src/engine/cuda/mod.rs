@@ -13,6 +13,7 @@ mod error_text;
 mod events;
 mod job;
 mod layers;
+mod limits;
 mod modules;
 mod pack;
 mod plan;
@@ -113,7 +114,7 @@ impl CudaEngine {
         if self.serves(shape) {
             return Ok(());
         }
-        queue::check_shape(shape)?;
+        limits::check_shape(shape)?;
         // What the old plan holds is free before the new one asks.
         self.forget();
         let session = Session::new(&self.device, &self.layers, self.precision, shape);

@@ -55,6 +55,7 @@ pub(super) fn load(
     context: &Arc<CudaContext>,
     capability: (i32, i32),
     device: &str,
+    driver_version: i32,
 ) -> Result<Arc<CudaModule>, ModuleError> {
     if let Some(path) = std::env::var_os(MODULE_VARIABLE) {
         let name = path.to_string_lossy().into_owned();
@@ -70,8 +71,8 @@ pub(super) fn load(
     {
         return Ok(module);
     }
-    let version = super::device::driver_version().unwrap_or(0);
-    context.load_module(Ptx::from_src(ptx(capability, version))).map_err(ModuleError::Driver)
+    let text = ptx(capability, driver_version);
+    context.load_module(Ptx::from_src(text)).map_err(ModuleError::Driver)
 }
 
 /// The machine code that a device of this capability and name runs.

@@ -9,11 +9,6 @@ use crate::image::Size;
 use crossbeam_channel::Receiver;
 use cudarc::driver::DriverError;
 
-/// The kernels address a map of 16 half channels by 32 bits.
-const MOST_PIXELS: usize = 1 << 27;
-/// A signed number of 32 bits counts the numbers of an event tensor.
-const MOST_CELLS: usize = 1 << 24;
-
 impl CudaEngine {
     /// Starts as many targets as there are free slots, in order of submission. The image of the
     /// newest job is written only after its first target's events were started.
@@ -74,19 +69,6 @@ pub(super) fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, Engine
     events::check(events)?;
     let (sensor, padded) = (events.sensor, events.padded);
     Ok(Shape { image, sensor, padded, from_events: true })
-}
-
-/// Rejects sizes whose maps the kernels cannot address.
-pub(super) fn check_shape(shape: Shape) -> Result<(), EngineError> {
-    for (what, size, most) in
-        [("image", shape.image, MOST_PIXELS), ("event tensor", shape.padded, MOST_CELLS)]
-    {
-        if size.area() > most {
-            let text = format!("{what} of {size}: the kernels address {most} pixels at most");
-            return Err(EngineError::Shape(text));
-        }
-    }
-    Ok(())
 }
 
 impl AsyncEngine for CudaEngine {

@@ -205,7 +205,6 @@ fn a_picture_that_stays_on_the_device_is_drawn_as_it_is() {
     let at = |channel: usize, x: usize| copy.plane(channel)[40 * SIZE.width + x];
     let expected: Vec<[u8; 3]> = (0..SIZE.width).map(|x| [at(2, x), at(1, x), at(0, x)]).collect();
     assert_eq!(drawn, expected);
-    assert_ne!(drawn, ramp(0), "nothing was restored");
     // A picture that is looked at for longer is copied to memory, too.
     press(&mut harness, Key::Space);
     until(&mut harness, "a copy of the held picture", |w| {

@@ -111,7 +111,9 @@ fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Column
             return Err(unclear("the columns given lack one of x, y, t and p"));
         }
     }
-    if table.sample.is_empty() {
+    // A header alone is not recognised as one.
+    let is_text = |row: &Vec<String>| row.iter().all(|cell| Number::parse(cell).is_none());
+    if table.sample.len() < 2 && table.sample.iter().all(is_text) {
         return Err(ImportError::content(path, "it has no events"));
     }
     let at = guess(&table.sample).ok_or_else(|| unclear("its columns cannot be recognised"))?;

@@ -2,7 +2,7 @@
 //! first layer runs before the gathers, the last one after the blend. The backward pass recomputes
 //! what lies between, a few pixels at a time, instead of storing it.
 
-mod gather;
+mod corners;
 pub(crate) mod parts;
 mod passes;
 mod tasks;
@@ -14,7 +14,7 @@ use crate::engine::cpu::kernel::{Packed, Post, Task, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
 use crate::train::layout::{Gradient, Layout};
-use gather::CornerPositions;
+use corners::CornerPositions;
 use passes::Derivatives;
 
 impl Fusion {

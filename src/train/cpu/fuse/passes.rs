@@ -1,12 +1,35 @@
 //! The forward and the backward pass of the MLP for every pixel.
 
-use super::gather::CornerPositions;
+use super::corners::CornerPositions;
 use super::parts::{Fused, Fusion, TILE};
-use super::tasks::{Blend, Scatter, SquareProducts};
+use super::tasks::{Blend, Gather, Scatter, SquareProducts};
 use crate::engine::cpu::kernel::Post;
 use crate::train::cpu::map::Map;
 
 impl Fusion {
+    /// Runs both hidden layers on the first layer's output at one corner: writes `z`, then `t`,
+    /// then `to`.
+    ///
+    /// # Safety
+    /// All three hold `n` pixels of `c` values, with `n` at most [`TILE`], and the instruction set
+    /// was detected.
+    unsafe fn hidden_layers(
+        &self,
+        (fused, corners): (&Fused, &CornerPositions),
+        corner: usize,
+        at: (usize, usize, usize),
+        [z, t, to]: [&mut [f32]; 3],
+    ) {
+        let n = at.2;
+        let [first, second] = &self.hidden;
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            self.isa.run(Gather { corners, fusion: self, fused, corner, at, z });
+            self.product(&first.forward, z, n, t, Post::Relu);
+            self.product(&second.forward, t, n, to, Post::Relu);
+        }
+    }
+
     /// Writes the fused features to `out`, a map of the image's size.
     pub(super) fn forward_pass(&self, fused: &Fused, corners: &CornerPositions, out: &mut Map) {
         let (isa, c) = (self.isa, self.c);
@@ -24,7 +47,7 @@ impl Fusion {
                 // set was detected.
                 unsafe {
                     for corner in 0..4 {
-                        corners.hidden((self, fused), corner, (y, x0, n), [z, t, u]);
+                        self.hidden_layers((fused, corners), corner, (y, x0, n), [z, t, u]);
                         isa.run(Blend { c, weights, corner, from: u, to: sum });
                     }
                     let to = &mut out.row_mut(y)[x0 * c..][..n * c];
@@ -76,7 +99,7 @@ impl Fusion {
                     // The derivative of the blend, in e.
                     self.product(&self.last.transposed, given, n, e, Post::None);
                     for corner in 0..4 {
-                        corners.hidden((self, fused), corner, at, [z, t, u]);
+                        self.hidden_layers((fused, corners), corner, at, [z, t, u]);
                         isa.run(Blend { c, weights, corner, from: u, to: sum });
                         // Back through the second hidden layer.
                         d.fill(0.0);

@@ -1,7 +1,7 @@
 //! The steps of both passes, each a task for [`Isa::run`](crate::engine::cpu::Isa). Small tasks are
 //! compiled once each; inlined into one task, they would be copied for every call.
 
-use super::gather::CornerPositions;
+use super::corners::CornerPositions;
 use super::parts::{Fused, Fusion};
 use crate::engine::cpu::kernel::Task;
 use crate::engine::cpu::simd::Simd;

@@ -1,10 +1,7 @@
-//! Where the fusion samples its corners, and the layers that follow: the same in the forward and
-//! the backward pass.
+//! Where the fusion samples its corners: the same in the forward and the backward pass.
 
-use super::parts::{Fused, Fusion, TILE};
-use super::tasks::Gather;
+use super::parts::{Fused, TILE};
 use crate::engine::cpu::fusion::{Corner, corners};
-use crate::engine::cpu::kernel::Post;
 
 /// Sampling positions per axis and side.
 pub(super) struct CornerPositions {
@@ -34,28 +31,5 @@ impl CornerPositions {
             *of = std::array::from_fn(|i| area[3 - i] / total);
         }
         areas
-    }
-
-    /// Runs both hidden layers on the first layer's output at one corner: writes `z`, then `t`,
-    /// then `to`.
-    ///
-    /// # Safety
-    /// All three hold `n` pixels of `c` values, with `n` at most [`TILE`], and the instruction set
-    /// was detected.
-    pub(super) unsafe fn hidden(
-        &self,
-        (fusion, fused): (&Fusion, &Fused),
-        corner: usize,
-        at: (usize, usize, usize),
-        [z, t, to]: [&mut [f32]; 3],
-    ) {
-        let n = at.2;
-        let [first, second] = &fusion.hidden;
-        // SAFETY: guaranteed by the caller.
-        unsafe {
-            fusion.isa.run(Gather { corners: self, fusion, fused, corner, at, z });
-            fusion.product(&first.forward, z, n, t, Post::Relu);
-            fusion.product(&second.forward, t, n, to, Post::Relu);
-        }
     }
 }
