@@ -34,8 +34,8 @@ fn check_pages(folder: &Path, command: &[&str]) -> usize {
     let words = options.filter_map(|line| line.split("  ").next()).flat_map(str::split_whitespace);
     let mut checked = 0;
     for option in words.filter(|word| word.starts_with("--")) {
-        // `--verbose...` may be repeated.
-        let option = option.trim_end_matches([',', '.']);
+        // `--verbose...` may be repeated, and the value of `--sparse[=<WHEN>]` left out.
+        let option = option.split('[').next().unwrap_or(option).trim_end_matches([',', '.']);
         assert!(page.contains(option), "{name} has no {option}");
         checked += 1;
     }
