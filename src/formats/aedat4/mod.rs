@@ -3,7 +3,7 @@
 //! its stream.
 //!
 //! Memory is bounded by one packet, of at most 256 MiB unpacked, and the index. All packets that
-//! are read between two calls of [`Reader::renew`] may together unpack to 1 GiB and 1000 times the
+//! are read between two calls of [`Reader::reset_unpacked_count`] may together unpack to 1 GiB and 1000 times the
 //! file's size.
 
 mod flat;
