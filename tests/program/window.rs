@@ -73,7 +73,9 @@ impl Driven {
         let settings = settings.replace("FOLDER", &folder.path().to_string_lossy());
         std::fs::write(folder.path().join("gem-live/settings.json"), settings).unwrap();
         let screen = Command::new("Xvfb")
-            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            // Without -noreset, the server starts anew when xdotool disconnects, and a window that is
+            // opened meanwhile finds no display.
+            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"])
             .stderr(Stdio::null())
             .spawn();
         let screen = KillOnDrop(screen.unwrap());
