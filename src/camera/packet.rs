@@ -58,7 +58,7 @@ pub struct FramePacket {
     pub epoch: u32,
     /// Frame number from the camera. A jump means that frames were lost upstream.
     pub sequence: u64,
-    /// When the frame was exposed, as precisely as the camera tells.
+    /// When the frame was exposed, as precisely as the camera reports it.
     pub span: FrameTiming,
     /// Arrival time on this computer.
     pub arrived: Timestamp<HostClock>,

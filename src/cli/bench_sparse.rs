@@ -141,7 +141,8 @@ impl Scene {
         events
     }
 
-    /// PSNR in dB of two images where `counts` says so; `None` if they are the same there.
+    /// PSNR in dB of two images over the pixels that `counts` selects; `None` if they are the same
+    /// there.
     fn psnr_db(&self, a: &[f32], b: &[f32], counts: impl Fn(usize, usize) -> bool) -> Option<f64> {
         let (mut sum, mut count) = (0.0, 0_u32);
         for (i, (a, b)) in a.iter().zip(b).enumerate() {

@@ -59,7 +59,7 @@ struct State {
 }
 
 impl State {
-    /// Shows the progress; tells the export whether to go on.
+    /// Shows the progress; returns whether the export continues.
     fn step(&self, progress: ExportProgress) -> ControlFlow<()> {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
         (self.wake)();

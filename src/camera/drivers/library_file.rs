@@ -35,7 +35,7 @@ pub(super) fn load(
     Err(reasons.join("; "))
 }
 
-/// Whether the linker's message says that the file itself does not exist, and not a library that it
+/// Whether the linker's message means that the file itself does not exist, and not a library that it
 /// needs.
 fn is_absent(why: &str, file: &str) -> bool {
     why.starts_with(file) && why.ends_with("No such file or directory")

@@ -42,7 +42,7 @@ impl SparseEngine {
     }
 
     /// Like [`SparseEngine::new`], but the first exposures of every image size are computed as a
-    /// whole, so that their duration tells how fast the engine is where everything moves.
+    /// whole, so that their duration measures the engine where everything moves.
     pub fn with_warm_up(engine: Box<dyn Engine>, exposures: usize) -> Self {
         Self {
             warm_up: exposures,

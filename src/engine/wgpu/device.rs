@@ -57,8 +57,9 @@ impl Device {
         };
         let plain = features(precision);
         if offered.is_some() {
-            // SAFETY: the feature may have bugs in wgpu and in drivers, as it says. Only a shader of
-            // this crate uses it, whose results are compared with those of plain shaders first.
+            // SAFETY: wgpu documents that the feature may have bugs in wgpu and in drivers. Only a
+            // shader of this crate uses it, whose results are compared with those of plain shaders
+            // first.
             let experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
             match request(plain | Features::EXPERIMENTAL_COOPERATIVE_MATRIX, experimental) {
                 Ok((device, queue)) => {
