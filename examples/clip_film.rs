@@ -3,12 +3,12 @@
 //!     cargo run --release --example clip_film FILM [INSTANTS [FRAMES_PER_SECOND]]
 
 use gem_live::Deblurrer;
-use gem_live::deblur::reblur;
+use gem_live::deblur::even_instants;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::formats::film::{FilmWriter, Layout};
 use gem_live::live::ClipSource;
 use gem_live::network::Weights;
-use gem_live::sequence::{Clip, even_instants};
+use gem_live::sequence::Clip;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -19,10 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clip = ClipSource::small(&Clip::embedded()?);
     let mut deblurrer = Deblurrer::new(Box::new(CpuEngine::new(&Weights::embedded()?, 0)?));
     deblurrer.set_thresholds(Clip::THRESHOLDS);
+    deblurrer.set_reblur_instants(Some(instants.len() as u16));
     let mut film = FilmWriter::create(path.as_ref(), Layout::Wipe, rate_hz)?;
     for exposure in &clip.exposures {
-        let mut planes = deblurrer.restore(exposure, &instants)?;
-        reblur(&exposure.frame, &mut planes);
+        let planes = deblurrer.restore(exposure, &instants)?;
         let pictures: Vec<_> = planes.iter().map(|plane| plane.to_picture()).collect();
         film.add(exposure, &instants, &pictures)?;
     }

@@ -7,13 +7,13 @@ use super::failure::Failure;
 use super::film::FilmOptions;
 use super::interrupt::Finishing;
 use gem_live::Deblurrer;
-use gem_live::deblur::{edi, reblur};
+use gem_live::deblur::{MIN_REBLUR_INSTANTS, edi, even_instants};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
-    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, even_instants, find_npz_files_counted,
+    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, find_npz_files_counted,
 };
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
@@ -49,8 +49,13 @@ pub(crate) struct Deblur {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
+    /// Add what the mean of N restored instants lacks of the blurry frame: a better image, for N
+    /// times the computation [default: with --frames, the instants that are restored anyway].
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "9")]
+    #[arg(value_parser = clap::value_parser!(u16).range(5..))]
+    reblur: Option<u16>,
     /// With --frames: do not make the mean of the restored images equal to the blurry frame.
-    #[arg(long, requires = "frames")]
+    #[arg(long, requires = "frames", conflicts_with = "reblur")]
     no_reblur: bool,
     /// The network (san), or the event-based double integral (edi), which needs no weights.
     #[arg(long, value_enum, default_value_t = Method::San)]
@@ -98,15 +103,8 @@ impl Restorer {
         exposure: &Exposure,
         instants: &[f64],
         thresholds: Thresholds,
-        reblurred: bool,
     ) -> Result<Vec<ImageU8>, Failure> {
         match self {
-            Self::San(deblurrer) if reblurred => {
-                deblurrer.set_thresholds(thresholds);
-                let mut planes = deblurrer.restore(exposure, instants)?;
-                reblur(&exposure.frame, &mut planes);
-                Ok(planes.iter().map(|p| p.to_picture()).collect())
-            }
             Self::San(deblurrer) => {
                 deblurrer.set_thresholds(thresholds);
                 Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
@@ -128,7 +126,16 @@ impl Deblur {
             None => self.at.clone(),
         };
         let restorer = match self.method {
-            Method::San => Restorer::San(Box::new(self.network.deblurrer()?)),
+            Method::San => {
+                let mut deblurrer = self.network.deblurrer()?;
+                // Without an option, only where it costs nothing.
+                let free = self.frames.filter(|n| *n >= MIN_REBLUR_INSTANTS && !self.no_reblur);
+                deblurrer.set_reblur_instants(self.reblur.or(free));
+                Restorer::San(Box::new(deblurrer))
+            }
+            Method::Edi if self.reblur.is_some() => {
+                return Err("--reblur has no effect on --method edi".into());
+            }
             Method::Edi => {
                 self.network.reject_options("--method edi")?;
                 Restorer::Edi
@@ -217,9 +224,7 @@ impl Deblur {
         for (blur, suffix) in blurs {
             let exposure = pair.exposure(*blur)?;
             let start = Instant::now();
-            let reblurred = self.frames.is_some() && !self.no_reblur;
-            let pictures =
-                job.restorer.run(&exposure, &instants, contrast.thresholds, reblurred)?;
+            let pictures = job.restorer.run(&exposure, &instants, contrast.thresholds)?;
             seconds += start.elapsed().as_secs_f64();
             if let Some(film) = &mut job.film {
                 let added = film.add(&exposure, &instants, &pictures);

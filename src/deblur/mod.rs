@@ -13,7 +13,7 @@ mod thresholds;
 use crate::event::Thresholds;
 pub use edi::{edi, estimate_thresholds};
 pub use in_flight::{Pictures, SharedExposure};
-pub use reblur::{MIN_REBLUR_INSTANTS, reblur};
+pub use reblur::{DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, even_instants, reblur};
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
@@ -25,6 +25,7 @@ use crate::image::{
 use crate::time::TimeRange;
 use crop::{crop_numbers, crop_picture};
 use in_flight::InFlight;
+use reblur::ReblurPlan;
 use std::collections::VecDeque;
 
 /// Why an exposure could not be restored.
@@ -57,6 +58,7 @@ pub struct Deblurrer {
     /// Pool of the returned images, which reuses their memory after they are dropped.
     store: ImagePool<u8>,
     thresholds: Thresholds,
+    reblur_instants: Option<u16>,
 }
 
 impl Deblurrer {
@@ -64,7 +66,7 @@ impl Deblurrer {
     pub fn new(engine: Box<dyn Engine>) -> Self {
         let (padded, flights) = (Vec::new(), VecDeque::new());
         let (store, thresholds) = (ImagePool::default(), Thresholds::DEFAULT);
-        Self { engine, padded, flights, store, thresholds }
+        Self { engine, padded, flights, store, thresholds, reblur_instants: None }
     }
 
     /// Sets the event camera's contrast thresholds for subsequent exposures.
@@ -75,6 +77,15 @@ impl Deblurrer {
     /// The current contrast thresholds.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
+    }
+
+    /// Sets from how many instants of an exposure the mean is computed for reblurring: the
+    /// difference between the frame and the mean of the restored images is added to the result.
+    /// Instants that are not wanted themselves are restored for this purpose only, so that one
+    /// image takes up to `count` times as long. Fewer than [`MIN_REBLUR_INSTANTS`] are raised to it;
+    /// `None`, the default, turns reblurring off. It has no effect on [`Deblurrer::submit`].
+    pub fn set_reblur_instants(&mut self, count: Option<u16>) {
+        self.reblur_instants = count;
     }
 
     /// The sharp image at every one of `instants`, which are fractions of the exposure (0 is its
@@ -100,10 +111,16 @@ impl Deblurrer {
         exposure: &Exposure,
         targets: &[TimeRange],
     ) -> Result<Vec<ImageF32>, DeblurError> {
-        self.compute(exposure, targets, OutputFormat::F32, |view| match view {
+        let numbers = |view: OutputRef<'_>| match view {
             OutputRef::F32 { latent, .. } => Some(crop_numbers(latent, exposure)),
             OutputRef::U8(_) => None,
-        })
+        };
+        let Some(count) = self.reblur_instants.filter(|_| !targets.is_empty()) else {
+            return self.compute(exposure, targets, OutputFormat::F32, numbers);
+        };
+        let plan = ReblurPlan::new(exposure, targets, count);
+        let images = self.compute(exposure, &plan.targets, OutputFormat::F32, numbers)?;
+        Ok(plan.finish(&exposure.frame, images))
     }
 
     /// Like [`Deblurrer::restore`], in eight bits. The result equals the rounded result of
@@ -126,6 +143,10 @@ impl Deblurrer {
         targets: &[TimeRange],
         rounding: Rounding,
     ) -> Result<Vec<ImageU8>, DeblurError> {
+        if self.reblur_instants.is_some() {
+            let images = self.restore_spans(exposure, targets)?;
+            return Ok(images.iter().map(|image| image.rounded(rounding)).collect());
+        }
         let store = self.store.clone();
         self.compute(exposure, targets, eight_bits(exposure, rounding), |view| {
             Some(crop_picture(view, exposure, rounding, &store))

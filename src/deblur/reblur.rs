@@ -1,40 +1,104 @@
 //! Reblurring: makes the mean of the sharp images over an exposure equal the blurry frame.
 //!
-//! If several instants of one exposure are restored, the difference between their mean and the
-//! frame is known exactly. Adding it to each image removes the errors that all of them share.
+//! If enough instants of one exposure are restored, the difference between their mean and the
+//! frame is known exactly. Adding it to each image removes the errors that all of them share. The
+//! camera's values must be proportional to light, as in MS-RBD recordings.
 
+use crate::exposure::Exposure;
 use crate::image::ImageF32;
+use crate::time::TimeRange;
+use std::collections::HashMap;
 
 /// Minimum number of instants: fewer do not represent the mean over the exposure.
-pub const MIN_REBLUR_INSTANTS: usize = 5;
+pub const MIN_REBLUR_INSTANTS: u16 = 5;
+
+/// Number of instants that is used where nobody asks for another one. Nine were measured first;
+/// see the model card.
+pub const DEFAULT_REBLUR_INSTANTS: u16 = 9;
+
+/// The centres of `count` equal parts of an exposure, as fractions of it.
+pub fn even_instants(count: u16) -> Vec<f64> {
+    (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect()
+}
+
+/// What has to be restored so that the images at some targets can be reblurred.
+pub(super) struct ReblurPlan {
+    /// The wanted targets, followed by those that are needed for the mean only.
+    pub(super) targets: Vec<TimeRange>,
+    wanted: usize,
+    /// Positions in `targets` of the images that represent the mean.
+    mean_of: Vec<usize>,
+}
+
+impl ReblurPlan {
+    /// A plan with `count` instants, at least [`MIN_REBLUR_INSTANTS`].
+    pub(super) fn new(exposure: &Exposure, wanted: &[TimeRange], count: u16) -> Self {
+        let key = |t: &TimeRange| (t.start_us.to_bits(), t.end_us.to_bits());
+        let mut targets = wanted.to_vec();
+        let mut places: HashMap<_, _> =
+            wanted.iter().enumerate().map(|(at, target)| (key(target), at)).collect();
+        let mut mean_of = Vec::with_capacity(usize::from(count));
+        for fraction in even_instants(count.max(MIN_REBLUR_INSTANTS)) {
+            let target = TimeRange::instant(exposure.span.at(fraction));
+            mean_of.push(*places.entry(key(&target)).or_insert_with(|| {
+                targets.push(target);
+                targets.len() - 1
+            }));
+        }
+        Self { targets, wanted: wanted.len(), mean_of }
+    }
+
+    /// Reblurs the images of all targets, and returns those of the wanted ones.
+    pub(super) fn finish(&self, frame: &ImageF32, mut images: Vec<ImageF32>) -> Vec<ImageF32> {
+        let missing = difference(frame, self.mean_of.iter().filter_map(|at| images.get(*at)));
+        images.truncate(self.wanted);
+        add(&mut images, &missing);
+        images
+    }
+}
 
 /// Adds the difference between `frame` and the mean of all restored images to each of them. The
 /// images must be those at the centres of equal parts of the exposure, in any order. Does nothing
 /// and returns `false` if there are fewer than [`MIN_REBLUR_INSTANTS`] images, or if their shape is
 /// not the frame's.
-///
-/// The camera's values must be proportional to light, as in MS-RBD recordings.
 pub fn reblur(frame: &ImageF32, restored: &mut [ImageF32]) -> bool {
     let same = |p: &ImageF32| (p.size(), p.channels()) == (frame.size(), frame.channels());
-    if restored.len() < MIN_REBLUR_INSTANTS || !restored.iter().all(same) {
+    if restored.len() < usize::from(MIN_REBLUR_INSTANTS) || !restored.iter().all(same) {
         return false;
     }
-    let mut difference = vec![0.0_f32; frame.data().len()];
-    let share = 1.0 / restored.len() as f32;
-    for image in restored.iter() {
-        difference.iter_mut().zip(image.data()).for_each(|(d, v)| *d -= share * v);
-    }
-    difference.iter_mut().zip(frame.data()).for_each(|(d, v)| *d += v);
-    for image in restored {
-        image.data_mut().iter_mut().zip(&difference).for_each(|(v, d)| *v += d);
-    }
+    let missing = difference(frame, restored.iter());
+    add(restored, &missing);
     true
+}
+
+/// The frame minus the mean of `images`, all of one shape.
+fn difference<'a>(
+    frame: &ImageF32,
+    images: impl Iterator<Item = &'a ImageF32> + Clone,
+) -> Vec<f32> {
+    let share = 1.0 / images.clone().count() as f32;
+    let mut missing = frame.data().to_vec();
+    for image in images {
+        missing.iter_mut().zip(image.data()).for_each(|(d, v)| *d -= share * v);
+    }
+    missing
+}
+
+fn add(images: &mut [ImageF32], missing: &[f32]) {
+    for image in images {
+        image.data_mut().iter_mut().zip(missing).for_each(|(v, d)| *v += d);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::image::Size;
+
+    fn exposure(frame: ImageF32) -> Exposure {
+        let sensor = frame.size();
+        Exposure { frame, events: Vec::new().into(), span: TimeRange::new(0.0, 8000.0), sensor }
+    }
 
     #[test]
     fn an_error_shared_by_all_instants_is_removed() {
@@ -45,17 +109,37 @@ mod tests {
         };
         let truth: Vec<ImageF32> = (0..8).map(|k| image(k, 0.0)).collect();
         let mean = (0..8).map(|i| truth.iter().map(|t| t.data()[i]).sum::<f32>() / 8.0);
-        let frame = ImageF32::new(1, size, mean.collect()).unwrap();
-        let mut restored: Vec<ImageF32> = (0..8).map(|k| image(k, 0.05)).collect();
-        assert!(reblur(&frame, &mut restored));
-        for (got, want) in restored.iter().zip(&truth) {
+        let exposure = exposure(ImageF32::new(1, size, mean.collect()).unwrap());
+        let restored: Vec<ImageF32> = (0..8).map(|k| image(k, 0.05)).collect();
+        let wanted: Vec<TimeRange> =
+            even_instants(8).iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
+        let plan = ReblurPlan::new(&exposure, &wanted, 8);
+        // The wanted instants are those of the mean: nothing else has to be restored.
+        assert_eq!(plan.targets, wanted);
+        let corrected = plan.finish(&exposure.frame, restored);
+        for (got, want) in corrected.iter().zip(&truth) {
             for (a, b) in got.data().iter().zip(want.data()) {
                 assert!((a - b).abs() < 1e-6);
             }
         }
-        // Too few instants to represent the mean: nothing changes.
-        let few = restored[..4].to_vec();
-        assert!(!reblur(&frame, &mut restored[..4]));
-        assert!(few == restored[..4]);
+    }
+
+    #[test]
+    fn one_wanted_instant_needs_the_others_for_the_mean() {
+        let exposure = exposure(ImageF32::new(1, Size::new(1, 1), vec![0.5]).unwrap());
+        let wanted = [TimeRange::instant(4000.0)];
+        // The middle is one of nine instants, but not of eight.
+        let targets = |count| ReblurPlan::new(&exposure, &wanted, count).targets;
+        assert_eq!((targets(9).len(), targets(8).len()), (9, 9));
+        assert_eq!(targets(9).first(), wanted.first());
+        // Fewer would not represent the mean.
+        assert_eq!(targets(1).len(), usize::from(MIN_REBLUR_INSTANTS));
+        let plan = ReblurPlan::new(&exposure, &wanted, 5);
+        let pixel = |v: f32| ImageF32::new(1, Size::new(1, 1), vec![v]).unwrap();
+        let corrected =
+            plan.finish(&exposure.frame, (0..5).map(|k| pixel(0.1 * k as f32)).collect());
+        assert_eq!(corrected.len(), 1);
+        // The mean is 0.2, which lacks 0.3 of the frame.
+        assert!((corrected[0].data()[0] - 0.3).abs() < 1e-6);
     }
 }

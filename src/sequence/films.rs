@@ -1,6 +1,7 @@
 //! Films of whole recordings, step by step, for programs and the window.
 
 use super::{Blur, FileThresholds, Pair, ReadOptions, find_npz_files};
+use crate::deblur::even_instants;
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::formats::film::{FilmError, FilmSummary, FilmWriter, Layout};
@@ -59,11 +60,6 @@ pub enum FilmOrderError {
     /// Stopped on request; nothing remains.
     #[error("stopped")]
     Stopped,
-}
-
-/// The centres of `count` equal parts of an exposure, as fractions of it.
-pub fn even_instants(count: u16) -> Vec<f64> {
-    (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect()
 }
 
 /// Restores recordings and writes a film of them. `restore` returns one picture per instant; `step`

@@ -33,7 +33,7 @@ pub use discover::{
 };
 pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;
-pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, even_instants, make_film};
+pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, make_film};
 pub use header::PairHeader;
 pub use manifest::{
     FORMAT, LISTED_FILES, LISTED_GAPS, LossCount, MANIFEST, Manifest, ManifestError, Progress,
