@@ -127,7 +127,7 @@ pub fn make_film(
     let blurs = [Blur::First, Blur::Second];
     let (mut done, total) = (0, files.len().saturating_mul(blurs.len()));
     for file in &files {
-        let read = Pair::read_mended(file, &ReadOptions::default());
+        let read = Pair::read_with_repairs(file, &ReadOptions::default());
         let read = read.and_then(|(pair, _)| Ok((thresholds.of(file, &pair)?, pair)));
         for blur in blurs {
             let exposure = match &read {

@@ -43,5 +43,5 @@ pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use pair_reader::ReadOptions;
 pub use paths::{adapted_weights, new_path, new_sequence, recordings, snapshots};
-pub use repairs::{MendedFiles, Repair, Repairs};
+pub use repairs::{Repair, RepairedFiles, Repairs};
 pub use sample_check::check_recording;

@@ -17,7 +17,7 @@ use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::network::Weights;
 use gem_live::sequence::{
-    Blur, FileThresholds, FindError, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
+    Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -163,7 +163,7 @@ impl Run<'_> {
         let (mut failed, mut invalid, mut evaluated) = (0, 0, 0);
         let mut findings = Findings::new(self.events);
         let finishing = Finishing::new();
-        let mut mended = MendedFiles::default();
+        let mut repaired = RepairedFiles::default();
         let options = ReadOptions {
             scale_factor: Some(self.config.scale_factor),
             times: self.events.times(),
@@ -172,11 +172,11 @@ impl Run<'_> {
             if finishing.requested() {
                 break;
             }
-            let pair = Pair::read_mended(path, &options).map_err(Failure::from);
+            let pair = Pair::read_with_repairs(path, &options).map_err(Failure::from);
             if let Ok((_, repairs)) = &pair
                 && !repairs.is_empty()
             {
-                mended.add(repairs);
+                repaired.add(repairs);
                 progress.notify(&format!("{}: {repairs}", path.display()));
             }
             let pair = pair.map(|(pair, _)| pair);
@@ -217,8 +217,8 @@ impl Run<'_> {
             }
         }
         progress.finish();
-        if !mended.is_empty() {
-            eprintln!("gem-live: {mended}");
+        if !repaired.is_empty() {
+            eprintln!("gem-live: {repaired}");
         }
         findings.print();
         if self.config.has_gt {
