@@ -134,7 +134,7 @@ impl Deblur {
                 Restorer::Edi
             }
         };
-        let (found, passed_over) = find_npz_files_counted(&self.inputs);
+        let (found, ignored) = find_npz_files_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
             contrasts: FileThresholds::new(self.thresholds).timed(self.events.times()),
@@ -180,8 +180,8 @@ impl Deblur {
         if let Some(line) = self.film.finish(job.film)? {
             println!("{line}");
         }
-        if passed_over.count() > 0 {
-            eprintln!("gem-live: {passed_over}");
+        if ignored.count() > 0 {
+            eprintln!("gem-live: {ignored}");
         }
         if !job.repaired.is_empty() {
             eprintln!("gem-live: {}", job.repaired);

@@ -323,7 +323,7 @@ fn an_existing_configuration_is_not_replaced() {
 }
 
 #[test]
-fn repaired_recordings_are_exported_in_the_format_and_other_files_passed_over() {
+fn repaired_recordings_are_exported_in_the_format_and_other_files_ignored() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", 2, 2.0, false);
     // Without its scale factor, which follows from the sizes only if the events reach the edges.
@@ -372,7 +372,7 @@ fn repaired_recordings_are_exported_in_the_format_and_other_files_passed_over() 
     assert_eq!(Pair::read(&out.join("train/a_repaired.npz")).unwrap(), pair);
     let remarks = made.remarks().join("\n");
     assert!(remarks.contains("1 recordings were repaired"), "{remarks}");
-    assert!(remarks.contains("1 npz files passed over: 1 hidden"), "{remarks}");
+    assert!(remarks.contains("1 npz files ignored: 1 hidden"), "{remarks}");
     // Nothing but the dataset is there.
     assert_eq!(names(&out), ["test", "test.yaml", "train", "train.yaml"]);
 }

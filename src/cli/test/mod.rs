@@ -150,10 +150,10 @@ impl Run<'_> {
         mut comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
-        let (files, passed_over) =
+        let (files, ignored) =
             recordings_in(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        if passed_over.count() > 0 {
-            eprintln!("gem-live: {}: {passed_over}", folder.display());
+        if ignored.count() > 0 {
+            eprintln!("gem-live: {}: {ignored}", folder.display());
         }
         if files.is_empty() {
             return Err(FindError::Empty(folder).into());

@@ -9,7 +9,7 @@ use super::yaml::DatasetYaml;
 use crate::exposure::consistency::Finding;
 use crate::formats::atomic_file;
 use crate::image::Size;
-use crate::sequence::discover::PassedOver;
+use crate::sequence::discover::IgnoredFiles;
 use crate::sequence::{
     FindError, Pair, ReadOptions, RepairedFiles, find_npz_files_counted, folder_advice,
 };
@@ -54,7 +54,7 @@ pub struct Plan {
     /// What was repaired while the files were read.
     pub repaired: RepairedFiles,
     /// Files that are named as recordings and are none.
-    pub passed_over: PassedOver,
+    pub ignored: IgnoredFiles,
     /// Files whose events do not belong to their exposures, or to the sensor.
     pub findings: Vec<(PathBuf, Finding)>,
     /// How the events' times are read; if not as they are, all files are rewritten.
@@ -99,7 +99,7 @@ impl Plan {
             sizes: Vec::new(),
             broken: Vec::new(),
             repaired: RepairedFiles::default(),
-            passed_over: PassedOver::default(),
+            ignored: IgnoredFiles::default(),
             findings: Vec::new(),
             times,
         };
@@ -108,8 +108,8 @@ impl Plan {
         let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
-            let (found, passed_over) = find_npz_files_counted(&[folder]);
-            plan.passed_over.merge(passed_over);
+            let (found, ignored) = find_npz_files_counted(&[folder]);
+            plan.ignored.merge(ignored);
             for found in found {
                 let file = match found {
                     Ok(file) => file,

@@ -85,8 +85,8 @@ impl Exported {
         if !self.plan.repaired.is_empty() {
             remarks.push(format!("{}; they are rewritten", self.plan.repaired));
         }
-        if self.plan.passed_over.count() > 0 {
-            remarks.push(self.plan.passed_over.to_string());
+        if self.plan.ignored.count() > 0 {
+            remarks.push(self.plan.ignored.to_string());
         }
         if self.plan.scale_factor.fract() != 0.0 {
             let scale = self.plan.scale_factor;

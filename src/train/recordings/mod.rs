@@ -16,7 +16,7 @@ use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
 use crate::sequence::{
-    Pair, PairHeader, PassedOver, ReadOptions, RepairedFiles, Repairs, find_npz_files_counted,
+    IgnoredFiles, Pair, PairHeader, ReadOptions, RepairedFiles, Repairs, find_npz_files_counted,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub struct Recordings {
     times: EventTimes,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
     repaired: Mutex<BTreeMap<PathBuf, Repairs>>,
-    passed_over: PassedOver,
+    ignored: IgnoredFiles,
 }
 
 impl Recordings {
@@ -48,7 +48,7 @@ impl Recordings {
         crop.map_or(Ok(()), Crop::check)?;
         let mut files = Vec::new();
         let mut skipped = BTreeMap::new();
-        let (found, passed_over) = find_npz_files_counted(&[folder.to_owned()]);
+        let (found, ignored) = find_npz_files_counted(&[folder.to_owned()]);
         for found in found {
             match found {
                 Ok(path) if path.exists() => files.push(path),
@@ -66,7 +66,7 @@ impl Recordings {
             times: EventTimes::default(),
             skipped: Mutex::new(skipped),
             repaired: Mutex::default(),
-            passed_over,
+            ignored,
         })
     }
 
@@ -86,13 +86,13 @@ impl Recordings {
             times: EventTimes::default(),
             skipped: Mutex::default(),
             repaired: Mutex::default(),
-            passed_over: PassedOver::default(),
+            ignored: IgnoredFiles::default(),
         };
         crop.check()?;
         for folder in folders {
             let part = Self::new(folder, Some(crop))?;
             all.files.extend(part.files);
-            all.passed_over.merge(part.passed_over);
+            all.ignored.merge(part.ignored);
             let skipped = part.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
             all.skipped.get_mut().unwrap_or_else(PoisonError::into_inner).extend(skipped);
         }
@@ -165,10 +165,9 @@ impl Recordings {
         let mut files = RepairedFiles::default();
         let repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
         repaired.values().for_each(|repairs| files.add(repairs));
-        let passed_over =
-            Some(self.passed_over.to_string()).filter(|_| self.passed_over.count() > 0);
+        let ignored = Some(self.ignored.to_string()).filter(|_| self.ignored.count() > 0);
         let repaired = Some(files.to_string()).filter(|_| !files.is_empty());
-        passed_over.into_iter().chain(repaired).collect()
+        ignored.into_iter().chain(repaired).collect()
     }
 
     /// The order of the files in an epoch: every one once, shuffled.
