@@ -132,12 +132,12 @@ impl Device for Camera {
         let most = model.period_us - 10_000;
         let drift = model.event_drift_ppm;
         vec![
-            Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
-            Control::number("speed", "Scene speed", model.speed, (0.0, 4.0)),
+            Control::int("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
+            Control::float("speed", "Scene speed", model.speed, (0.0, 4.0)),
             Control::switch("cable", "Sync cable", self.cable),
-            Control::number("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
-            Control::number("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
-            Control::number(
+            Control::float("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
+            Control::float("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
+            Control::float(
                 "event_offset_us",
                 "Event clock offset (us)",
                 model.event_offset_us,

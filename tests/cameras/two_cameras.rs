@@ -206,7 +206,7 @@ fn unsuitable_sources_are_rejected_with_a_message() {
     let alone = rejected(Sources::One("uvc:1".parse().unwrap()));
     assert!(alone.to_string().contains("--frame-source uvc:1 --event-source"), "{alone}");
     assert!(matches!(rejected(two("sim", "genicam")), OpenError::NoEvents(_)));
-    assert!(matches!(rejected(two("clip", "sim")), OpenError::Whole(_)));
+    assert!(matches!(rejected(two("clip", "sim")), OpenError::NotACamera(_)));
     assert!(matches!(rejected(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
 }
 

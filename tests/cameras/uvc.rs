@@ -120,7 +120,7 @@ impl Webcam for Open {
 
     fn controls(&mut self) -> Vec<Control> {
         let us = self.exposure_us();
-        us.map(|us| Control::whole("exposure_us", "Exposure", us, (100, 50_000)))
+        us.map(|us| Control::int("exposure_us", "Exposure", us, (100, 50_000)))
             .into_iter()
             .collect()
     }

@@ -192,10 +192,10 @@ impl Device for Player {
         let position = self.tape.timeline().fraction(self.frame.unwrap_or(0));
         vec![
             Control::switch("paused", "Pause", self.paused),
-            Control::whole("step", "Step (frames)", 0, (-1_000_000, 1_000_000)),
+            Control::int("step", "Step (frames)", 0, (-1_000_000, 1_000_000)),
             Control::switch("loop", "Loop", self.settings.looped),
-            Control::number("speed", "Speed", self.settings.speed, (0.1, UNPACED)),
-            Control::number("position", "Position", position.min(1.0), (0.0, 1.0)),
+            Control::float("speed", "Speed", self.settings.speed, (0.1, UNPACED)),
+            Control::float("position", "Position", position.min(1.0), (0.0, 1.0)),
         ]
     }
 

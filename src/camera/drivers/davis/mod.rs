@@ -219,8 +219,8 @@ impl Device for Camera {
         let dials = self.dials.iter().flat_map(|dials| {
             let range = (-1.0, 1.0);
             [
-                Control::number(SENSITIVITY, "Sensitivity", dials.sensitivity, range),
-                Control::number(BANDWIDTH, "Photoreceptor bandwidth", dials.bandwidth, range),
+                Control::float(SENSITIVITY, "Sensitivity", dials.sensitivity, range),
+                Control::float(BANDWIDTH, "Photoreceptor bandwidth", dials.bandwidth, range),
             ]
         });
         dials.chain(registers).collect()

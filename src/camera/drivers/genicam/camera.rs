@@ -229,7 +229,7 @@ impl Device for Camera {
         let mut controls = features::controls(&self.open);
         if !controls.iter().any(|c| c.name == EXPOSURE) && !self.reports_exposure {
             let range = (1, 10_000_000);
-            controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
+            controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
         let value = if self.timestamp_at_end { AT_END } else { AT_START };
         let choices = vec![AT_START.into(), AT_END.into()];

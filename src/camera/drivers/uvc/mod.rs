@@ -241,7 +241,7 @@ impl Device for Camera {
         if !controls.iter().any(|c| c.name == EXPOSURE) {
             // The camera does not report it, so the user says what it is.
             let range = (1, 1_000_000);
-            controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
+            controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
         let Some(reader) = &self.reader else { return controls };
         let modes = reader.modes().iter().map(ToString::to_string).collect();
