@@ -92,11 +92,11 @@ impl Preprocessor {
             (Packet::Events(_), Role::Frames) | (Packet::Frame(_), Role::Events) => None,
             (Packet::Frame(mut frame), _) => {
                 if input.own_clock
-                    && let FrameTiming::Events { start, end } = frame.span
+                    && let FrameTiming::Events { start, end } = frame.timing
                 {
                     let exposure_us = end.since_us(start);
                     let start = Timestamp::from_us(start.us());
-                    frame.span = FrameTiming::Frames { start, exposure_us };
+                    frame.timing = FrameTiming::Frames { start, exposure_us };
                 }
                 if let Some(grids) = &mut self.grids {
                     grids.frame(&mut frame);

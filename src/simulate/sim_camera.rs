@@ -243,7 +243,7 @@ impl Camera {
         let packet = Packet::Frame(FramePacket {
             epoch: self.frame_epoch,
             sequence: number,
-            span: FrameTiming::Frames {
+            timing: FrameTiming::Frames {
                 start: Timestamp::from_us(self.model.frame_us(start_us)),
                 exposure_us: end_us - start_us,
             },

@@ -175,7 +175,7 @@ impl Order {
 
 /// When a frame's shutter opened, on whatever clock the camera has.
 fn start_us(frame: &FramePacket) -> Option<i64> {
-    match frame.span {
+    match frame.timing {
         FrameTiming::Events { start, .. } => Some(start.us()),
         FrameTiming::Frames { start, .. } => Some(start.us()),
         FrameTiming::Arrival { .. } => None,

@@ -182,7 +182,7 @@ fn events_frames_edges_and_controls_are_delivered() {
     let (packets, frames) = collect(&source, 60, 3);
     check(&packets);
     for frame in &frames {
-        let FrameTiming::Events { start, end } = frame.span else { panic!() };
+        let FrameTiming::Events { start, end } = frame.timing else { panic!() };
         assert_eq!(end.since_us(start), 3001);
         let size = frame.picture.size();
         assert_eq!((size.width, size.height), (346, 260));
@@ -218,7 +218,7 @@ fn timestamps_continue_after_a_counter_overflow() {
     assert!(packets[0].from.us() < wrap_us && packets[99].until.us() > wrap_us);
     let ends: Vec<i64> = frames
         .iter()
-        .map(|f| match f.span {
+        .map(|f| match f.timing {
             FrameTiming::Events { end, .. } => end.us(),
             _ => panic!(),
         })
@@ -399,8 +399,8 @@ fn davis_used_as_one_of_two_cameras_streams_only_its_part() {
     for pair in frames.windows(2) {
         assert_eq!(pair[0].sequence + 1, pair[1].sequence);
         // The timestamps are on the frame camera's clock; the events have another one.
-        let FrameTiming::Frames { exposure_us: 3001, .. } = pair[0].span else {
-            panic!("{:?}", pair[0].span)
+        let FrameTiming::Frames { exposure_us: 3001, .. } = pair[0].timing else {
+            panic!("{:?}", pair[0].timing)
         };
     }
 }

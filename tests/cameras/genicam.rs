@@ -337,7 +337,7 @@ mod driver {
             if matches(&frame) {
                 return frame;
             }
-            assert!(Instant::now() < until, "no such frame; the last one was {:?}", frame.span);
+            assert!(Instant::now() < until, "no such frame; the last one was {:?}", frame.timing);
         }
     }
 
@@ -368,7 +368,7 @@ mod driver {
         let frames: Vec<FramePacket> = (0..4).map(|_| frame(source)).collect();
         for pair in frames.windows(2) {
             assert_eq!((pair[0].epoch, pair[0].sequence + 1), (pair[1].epoch, pair[1].sequence));
-            let start = |f: &FramePacket| match f.span {
+            let start = |f: &FramePacket| match f.timing {
                 FrameTiming::Frames { start, exposure_us } => {
                     assert_eq!(exposure_us, 10_000);
                     start
@@ -386,7 +386,7 @@ mod driver {
         assert!(picture.data().chunks(size.width).all(|row| row.windows(2).all(follows)));
 
         set(source, "exposure_us", Value::Int(5_000));
-        let span_us = |f: &FramePacket| match f.span {
+        let span_us = |f: &FramePacket| match f.timing {
             FrameTiming::Frames { exposure_us, .. } => exposure_us,
             _ => 0,
         };
@@ -520,7 +520,7 @@ mod driver {
         };
         let trigger = controls.iter().find(|c| c.name == "trigger").unwrap();
         assert_eq!(trigger.choices.len(), 3, "{trigger:?}");
-        let times = |frame: &FramePacket| match frame.span {
+        let times = |frame: &FramePacket| match frame.timing {
             FrameTiming::Frames { start, exposure_us } => (start.us(), exposure_us),
             _ => panic!("no timestamp"),
         };

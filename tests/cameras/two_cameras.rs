@@ -368,7 +368,7 @@ impl Driver for AtOnce {
                 Packet::Frame(FramePacket {
                     epoch: 0,
                     sequence: n,
-                    span: FrameTiming::Events { start, end: start.plus_us(5_000) },
+                    timing: FrameTiming::Events { start, end: start.plus_us(5_000) },
                     arrived: Timestamp::now(),
                     picture: ImageU8::filled(false, Size::new(32, 32), n as u8),
                     truth: None,

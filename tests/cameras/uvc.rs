@@ -175,7 +175,7 @@ fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> 
 }
 
 fn exposure_us(frame: &FramePacket) -> i64 {
-    match frame.span {
+    match frame.timing {
         FrameTiming::Arrival { exposure_us } => exposure_us,
         _ => panic!("a webcam has no hardware timestamps"),
     }

@@ -214,7 +214,7 @@ fn a_recording_whose_exposure_is_known_is_played_as_it_is() {
         match packet {
             Packet::Events(packet) => played.extend(packet.events.iter().copied()),
             Packet::Frame(frame) => {
-                let FrameTiming::Events { start, end } = frame.span else { panic!() };
+                let FrameTiming::Events { start, end } = frame.timing else { panic!() };
                 pictures.push((frame.picture, [start.us(), end.us()]));
             }
         }

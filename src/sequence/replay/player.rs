@@ -159,7 +159,7 @@ impl Player {
                 }
             }
             Packet::Frame(f) if self.send_ahead == SendAhead::Frame => {
-                let FrameTiming::Events { end, .. } = f.span else { return };
+                let FrameTiming::Events { end, .. } = f.timing else { return };
                 let until = self.events_until.filter(|(epoch, _)| *epoch == f.epoch);
                 let complete = until.is_some_and(|(_, us)| us >= end.us());
                 self.send_ahead =

@@ -372,7 +372,7 @@ impl Camera {
             out.push(Packet::Frame(FramePacket {
                 epoch: self.epoch,
                 sequence,
-                span: self.span(frame.start_us, frame.end_us),
+                timing: self.timing(frame.start_us, frame.end_us),
                 arrived: Timestamp::now(),
                 picture: frame.picture,
                 truth: None,
@@ -407,7 +407,7 @@ impl Camera {
 
     /// Exposure time of a frame: on the event clock, which is the camera's own clock unless the
     /// events come from another camera.
-    fn span(&self, start_us: i64, end_us: i64) -> FrameTiming {
+    fn timing(&self, start_us: i64, end_us: i64) -> FrameTiming {
         if self.only == Some(StreamKind::Frames) {
             let start = Timestamp::from_us(start_us);
             return FrameTiming::Frames { start, exposure_us: end_us - start_us };
