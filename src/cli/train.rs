@@ -226,7 +226,7 @@ impl Train {
             steps,
             rate: recipe.learning_rate,
             warmup: recipe.warmup_steps,
-            mean_keeps: recipe.mean_keeps,
+            ema_decay: recipe.ema_decay,
             criterion: recipe.criterion,
             event_input: recipe.event_input,
             offsets: recipe.offsets(),
@@ -258,7 +258,7 @@ impl Train {
             criterion: Criterion::L1 { motion_weight: self.motion_weight },
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
-            mean_keeps: 0.998,
+            ema_decay: 0.998,
             threshold_error: ThresholdError::default(),
             stages: vec![Stage {
                 steps: self.steps,
@@ -308,7 +308,8 @@ impl Train {
             }
         }
         // Hash the inputs of the training, so that a changed file starts a different training.
-        let text = format!("{recipe:?} {:?}", training.names());
+        // The field's former name, so that trainings that have begun can be resumed.
+        let text = format!("{recipe:?} {:?}", training.names()).replace("ema_decay", "mean_keeps");
         let key: Vec<u64> = text.bytes().map(u64::from).collect();
         let hash = KeyedRng::keyed(&key).bits();
         let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);

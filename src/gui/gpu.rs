@@ -66,7 +66,7 @@ pub(super) struct GpuImage {
     /// Its pixels are red, green and blue in the first layer.
     packed: bool,
     /// Whose texture this is; it must not be used for another picture before.
-    _lender: Option<crate::engine::DevicePicture>,
+    _owner: Option<crate::engine::DevicePicture>,
 }
 
 #[cfg(feature = "wgpu")]
@@ -74,7 +74,7 @@ impl GpuImage {
     /// A picture that the engine has left on the window's device.
     pub(super) fn on_device(picture: &crate::engine::DevicePicture) -> Self {
         let (texture, view) = (picture.texture().clone(), picture.view().clone());
-        Self { texture, view, gray: false, packed: true, _lender: Some(picture.clone()) }
+        Self { texture, view, gray: false, packed: true, _owner: Some(picture.clone()) }
     }
 }
 
@@ -284,7 +284,7 @@ fn create_image(
         dimension: Some(dimension),
         ..Default::default()
     });
-    GpuImage { texture, view, gray: layers == 1, packed: false, _lender: None }
+    GpuImage { texture, view, gray: layers == 1, packed: false, _owner: None }
 }
 
 /// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is no array,

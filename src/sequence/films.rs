@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_size_is_named_and_the_film_goes_on() {
+    fn a_file_of_another_size_is_named_and_the_film_continues() {
         let folder = tempfile::tempdir().unwrap();
         for (number, side) in (0..).zip([8, 16, 8]) {
             record_of(&folder.path().join("desk"), number, Size::new(2 * side, side));

@@ -266,8 +266,8 @@ impl Run<'_> {
         let step_settings = StepSettings {
             rate,
             weight_decay: config.weight_decay,
-            longest: None,
-            mean_keeps: 0.0,
+            max_norm: None,
+            ema_decay: 0.0,
         };
         let mut last = Instant::now();
         let finished = std::thread::scope(|scope| {

@@ -38,7 +38,7 @@ pub(super) static KIND: SourceKind = SourceKind {
         // It may be paused for any time.
         request.rig.sync.max_wait_us = None;
         // No event of a recording is late: what is missing is not in it.
-        request.rig.sync.patience_us = 0;
+        request.rig.sync.packet_timeout_us = 0;
         let replay =
             Replay::new(path, play).with_options(options).timed(request.times).only(request.stream);
         let monitor = Some(replay.monitor());

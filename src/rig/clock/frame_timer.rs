@@ -157,7 +157,7 @@ impl FrameTimer {
         }
         loop {
             let frame = self.waiting.front()?;
-            let overdue = now.since_us(frame.arrived) > self.settings.edge_patience_us;
+            let overdue = now.since_us(frame.arrived) > self.settings.edge_timeout_us;
             let timed = match frame.timing {
                 FrameTiming::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameTiming::Frames { start, exposure_us } => {

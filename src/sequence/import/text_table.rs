@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_their_digits_and_units_are_told() {
+    fn numbers_keep_their_digits_and_units_are_guessed() {
         let us = |text, unit| Number::parse(text).unwrap().us(unit);
         assert_eq!(us("1700000000123456789", TimeUnit::Nanoseconds), 1_700_000_000_123_456);
         assert_eq!(us("1700000000.123457", TimeUnit::Seconds), 1_700_000_000_123_457);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_sizes_and_separators_are_told_apart() {
+    fn headers_sizes_and_separators_are_distinguished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.txt");
         let open = |text: &str| {

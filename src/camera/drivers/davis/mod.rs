@@ -18,7 +18,7 @@ use crate::camera::{
 use crate::event::{EventBuffer, EventPool, Trigger};
 use crate::image::{ImagePool, Size};
 use crate::time::{EventClock, Timestamp};
-use biases::{Addresses, BiasDials};
+use biases::{Addresses, BiasControls};
 use ffi::{Caer, Info, Open};
 use heartbeat::ImuHeartbeat;
 use registers::{DVS_DROPPED, EDGES_DROPPED, HOST_LOG, MUX, Register};
@@ -36,7 +36,7 @@ const IDLE_SLEEP: Duration = Duration::from_micros(500);
 /// its end at the earliest, so that one with events dropped inside the camera can be marked.
 const COUNTER_INTERVAL: Duration = Duration::from_millis(25);
 
-/// Names of the dial controls.
+/// Names of the bias controls.
 const SENSITIVITY: &str = "sensitivity";
 const BANDWIDTH: &str = "bandwidth";
 
@@ -67,7 +67,7 @@ impl Davis {
     ///
     /// # Errors
     /// The camera is not connected, or libcaer cannot open it.
-    pub fn look(&self, serial: Option<&str>) -> Result<Identity, DeviceError> {
+    pub fn identify(&self, serial: Option<&str>) -> Result<Identity, DeviceError> {
         let open = self.open_camera(serial)?;
         Ok(identity(&open.info()))
     }
@@ -135,8 +135,8 @@ impl Driver for Davis {
         {
             rejected.push("streaming only frames or only events");
         }
-        let dials = Addresses::of_chip(info.chip)
-            .and_then(|a| BiasDials::new(a, |module, parameter| open.get(module, parameter)));
+        let bias_controls = Addresses::of_chip(info.chip)
+            .and_then(|a| BiasControls::new(a, |module, parameter| open.get(module, parameter)));
         if !rejected.is_empty() {
             let what = rejected.join(", ");
             return Err(DeviceError::NotFound(format!(
@@ -165,7 +165,7 @@ impl Driver for Davis {
             dropped,
             edges_dropped,
             lost_since: None,
-            dials,
+            bias_controls,
             only: self.only,
             heartbeat: ImuHeartbeat::default(),
             log_drops: log::dropped_containers(),
@@ -193,7 +193,7 @@ struct Camera {
     edges_dropped: Option<u64>,
     /// Start of a period with events dropped inside the camera, reported with the next packet.
     lost_since: Option<i64>,
-    dials: Option<BiasDials>,
+    bias_controls: Option<BiasControls>,
     only: Option<StreamKind>,
     heartbeat: ImuHeartbeat,
     /// Number of containers dropped by libcaer according to its log.
@@ -216,19 +216,24 @@ impl Device for Camera {
     fn controls(&self) -> Vec<Control> {
         let registers = registers::registers(&self.info)
             .filter_map(|r| Some(r.control(self.open.get(r.module, r.parameter)?)));
-        let dials = self.dials.iter().flat_map(|dials| {
+        let bias_controls = self.bias_controls.iter().flat_map(|bias_controls| {
             let range = (-1.0, 1.0);
             [
-                Control::float(SENSITIVITY, "Sensitivity", dials.sensitivity, range),
-                Control::float(BANDWIDTH, "Photoreceptor bandwidth", dials.bandwidth, range),
+                Control::float(SENSITIVITY, "Sensitivity", bias_controls.sensitivity, range),
+                Control::float(
+                    BANDWIDTH,
+                    "Photoreceptor bandwidth",
+                    bias_controls.bandwidth,
+                    range,
+                ),
             ]
         });
-        dials.chain(registers).collect()
+        bias_controls.chain(registers).collect()
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         if let (SENSITIVITY | BANDWIDTH, Value::Float(position)) = (name, value) {
-            return self.dial(name, *position);
+            return self.set_bias_control(name, *position);
         }
         let register: Register = registers::registers(&self.info)
             .find(|r| r.name == name)
@@ -293,16 +298,18 @@ impl Device for Camera {
 }
 
 impl Camera {
-    fn dial(&mut self, name: &str, position: f64) -> Result<(), ControlError> {
+    fn set_bias_control(&mut self, name: &str, position: f64) -> Result<(), ControlError> {
         let rejected = || ControlError::Refused(name.into());
-        let dials = self.dials.as_mut().ok_or_else(rejected)?;
+        let bias_controls = self.bias_controls.as_mut().ok_or_else(rejected)?;
         match name {
-            SENSITIVITY => dials.sensitivity = position,
-            _ => dials.bandwidth = position,
+            SENSITIVITY => bias_controls.sensitivity = position,
+            _ => bias_controls.bandwidth = position,
         }
         let open = &self.open;
-        let set =
-            dials.biases().iter().all(|(address, raw)| open.set(biases::BIAS, *address, *raw));
+        let set = bias_controls
+            .biases()
+            .iter()
+            .all(|(address, raw)| open.set(biases::BIAS, *address, *raw));
         if set { Ok(()) } else { Err(rejected()) }
     }
 
