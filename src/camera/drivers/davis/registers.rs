@@ -1,7 +1,7 @@
 //! The camera's registers; addresses and ranges come from libcaer's `devices/davis.h`.
 
 use super::biases::{Addresses, BIAS};
-use super::ffi::Info;
+use super::open::Info;
 use crate::camera::Control;
 
 const HOST_USB: i8 = -1;
