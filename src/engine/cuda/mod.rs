@@ -21,6 +21,7 @@ mod precision;
 mod profile;
 mod queue;
 mod session;
+mod staging;
 mod work;
 
 pub use device::{Cost, DeviceInfo, devices};
