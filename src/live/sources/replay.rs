@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Reading may take its time, from a slow disk for instance: a recording never counts as a camera
 /// whose library hangs.
-const PATIENCE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const TIMEOUT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 pub(super) static KIND: SourceKind = SourceKind {
     name: "replay",
@@ -31,8 +31,8 @@ pub(super) static KIND: SourceKind = SourceKind {
         let play = ReplaySettings { looped: !once, end: once, speed: 1.0 };
         let settings = StreamSettings {
             lossless: true,
-            stall: PATIENCE,
-            open_stall: PATIENCE,
+            stall: TIMEOUT,
+            open_stall: TIMEOUT,
             ..StreamSettings::default()
         };
         // It may be paused for any time.
