@@ -59,7 +59,7 @@ fn frame(number: i64) -> FramePacket {
     FramePacket {
         epoch: 0,
         sequence: number.unsigned_abs(),
-        span: FrameTiming::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 },
+        timing: FrameTiming::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 },
         arrived: Timestamp::from_us(start + 17_000),
         picture,
         truth: None,
@@ -84,7 +84,7 @@ fn main() {
             let mut frame = frames[n as usize % frames.len()].clone();
             let start = n * PERIOD * PACKET_US;
             frame.sequence = n as u64;
-            frame.span =
+            frame.timing =
                 FrameTiming::Frames { start: Timestamp::from_us(start), exposure_us: 10_000 };
             frame.arrived = Timestamp::from_us(start + 17_000);
             let mut frame = Some(frame);

@@ -66,13 +66,13 @@ impl Control {
     }
 
     /// An integer control with an inclusive range.
-    pub fn whole(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
+    pub fn int(name: &'static str, label: &'static str, value: i64, range: (i64, i64)) -> Self {
         let range = Some((range.0 as f64, range.1 as f64));
         Self { range, ..Self::new(name, label, Value::Int(value)) }
     }
 
     /// A floating-point control with an inclusive range.
-    pub fn number(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
+    pub fn float(name: &'static str, label: &'static str, value: f64, range: (f64, f64)) -> Self {
         Self { range: Some(range), ..Self::new(name, label, Value::Float(value)) }
     }
 
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_refused_value_is_named_as_the_user_knows_it() {
-        let control = Control::whole("exposure_us", "Exposure", 5, (1, 10));
+        let control = Control::int("exposure_us", "Exposure", 5, (1, 10));
         let refused = |value| control.check(&value).err().map(|e| e.to_string());
         let message = "exposure_us cannot be set to 20: out of range";
         assert_eq!(refused(Value::Int(20)).as_deref(), Some(message));

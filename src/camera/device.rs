@@ -56,7 +56,7 @@ pub struct SimulationRate {
     /// Simulated seconds per real second: 1 is real time.
     pub real_time: f64,
     /// How far the simulation has fallen behind so far.
-    pub slipped: Duration,
+    pub lag: Duration,
 }
 
 /// An open camera, used by one thread at a time.

@@ -59,7 +59,7 @@ pub struct FramePacket {
     /// Frame number from the camera. A jump means that frames were lost upstream.
     pub sequence: u64,
     /// When the frame was exposed, as precisely as the camera reports it.
-    pub span: FrameTiming,
+    pub timing: FrameTiming,
     /// Arrival time on this computer.
     pub arrived: Timestamp<HostClock>,
     /// The image.

@@ -127,8 +127,8 @@ impl Shared {
             }
             Status::Refused(error) => tracing::warn!(camera, "control not set: {error}"),
             Status::Controls(_) => tracing::debug!(camera, "controls changed"),
-            Status::SimulationRate(SimulationRate { real_time, slipped }) => {
-                tracing::debug!(camera, real_time, ?slipped, "simulation rate");
+            Status::SimulationRate(SimulationRate { real_time, lag }) => {
+                tracing::debug!(camera, real_time, ?lag, "simulation rate");
             }
             Status::Ended => tracing::info!(camera, "ended"),
             Status::Failed(why) => tracing::error!(camera, "failed: {why}"),

@@ -311,7 +311,7 @@ mod tests {
             out.push(Packet::Frame(FramePacket {
                 epoch: 0,
                 sequence: 0,
-                span: FrameTiming::Arrival { exposure_us: 1 },
+                timing: FrameTiming::Arrival { exposure_us: 1 },
                 arrived: Timestamp::now(),
                 picture: ImageU8::filled(false, Size::new(2048, LARGE / 2048), 0),
                 truth: None,

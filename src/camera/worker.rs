@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn has_changed(last_sent: SimulationRate, now: SimulationRate) -> bool {
     /// Smallest change of speed that is shown: two decimals.
     const MIN_CHANGE: f64 = 0.01;
-    (last_sent.real_time - now.real_time).abs() >= MIN_CHANGE || last_sent.slipped != now.slipped
+    (last_sent.real_time - now.real_time).abs() >= MIN_CHANGE || last_sent.lag != now.lag
 }
 
 pub(crate) struct Worker<'a> {

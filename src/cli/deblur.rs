@@ -13,7 +13,7 @@ use gem_live::exposure::Exposure;
 use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
-    Blur, FileThresholds, MendedFiles, Pair, ReadOptions, find_npz_files_counted,
+    Blur, FileThresholds, Pair, ReadOptions, RepairedFiles, find_npz_files_counted,
 };
 use gem_live::time::TimeRange;
 use std::collections::HashSet;
@@ -141,7 +141,7 @@ impl Deblur {
                 Restorer::Edi
             }
         };
-        let (found, passed_over) = find_npz_files_counted(&self.inputs);
+        let (found, ignored) = find_npz_files_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
             contrasts: FileThresholds::new(self.thresholds).timed(self.events.times()),
@@ -150,7 +150,7 @@ impl Deblur {
             progress: Progress::new(found.len()),
             film: self.film.start()?,
             film_fails: false,
-            mended: MendedFiles::default(),
+            repaired: RepairedFiles::default(),
         };
         let finishing = Finishing::new();
         let (mut failed, mut done) = (0, 0);
@@ -187,11 +187,11 @@ impl Deblur {
         if let Some(line) = self.film.finish(job.film)? {
             println!("{line}");
         }
-        if passed_over.count() > 0 {
-            eprintln!("gem-live: {passed_over}");
+        if ignored.count() > 0 {
+            eprintln!("gem-live: {ignored}");
         }
-        if !job.mended.is_empty() {
-            eprintln!("gem-live: {}", job.mended);
+        if !job.repaired.is_empty() {
+            eprintln!("gem-live: {}", job.repaired);
         }
         if finishing.requested() {
             let all = found.len();
@@ -207,9 +207,9 @@ impl Deblur {
     /// Restores one file and returns a summary line.
     fn restore_file(&self, path: &Path, name: &str, job: &mut Job) -> Result<String, Failure> {
         let options = ReadOptions { times: self.events.times(), ..ReadOptions::default() };
-        let (pair, repairs) = Pair::read_mended(path, &options)?;
+        let (pair, repairs) = Pair::read_with_repairs(path, &options)?;
         if !repairs.is_empty() {
-            job.mended.add(&repairs);
+            job.repaired.add(&repairs);
             job.progress.notify(&format!("{}: {repairs}", path.display()));
         }
         job.findings.add(path, &pair.findings(), |line| job.progress.notify(line))?;
@@ -259,7 +259,7 @@ struct Job {
     film: Option<FilmWriter>,
     /// The film cannot be written, also with other files.
     film_fails: bool,
-    mended: MendedFiles,
+    repaired: RepairedFiles,
 }
 
 /// Digits of an instant in the name of a file.

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Exit status of an interrupted command, as shells report one that a signal has ended.
 const STATUS: u8 = 130;
 /// How long a recording may take to write what waits.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon a signal is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -65,7 +65,7 @@ fn handle() {
     }
     eprintln!("gem-live: interrupted");
     // One that the window has started. The second request does not wait.
-    recorder::interrupt_all(if finishing { Duration::ZERO } else { PATIENCE });
+    recorder::interrupt_all(if finishing { Duration::ZERO } else { TIMEOUT });
     atomic_file::remove_unfinished();
     #[allow(
         clippy::disallowed_methods,

@@ -100,7 +100,7 @@ pub(super) enum Step {
 }
 
 /// Starts and collects `count` targets in order, as many at a time as there are slots.
-pub(super) fn in_turn<E>(
+pub(super) fn run_pipelined<E>(
     count: usize,
     mut step: impl FnMut(Step) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -1,6 +1,7 @@
 //! Displays pictures with the GPU: each new picture is uploaded once, and a shader
 //! (`shaders/view.wgsl`) draws the wipe, the difference, the event overlay and the zoom.
 
+use super::gpu_image::GpuImage;
 use crate::image::{ImageU8, Size};
 use eframe::egui::{self, Rect, vec2};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState};
@@ -54,28 +55,6 @@ struct View {
     flags: u32,
     /// OpenGL requires a multiple of 16 bytes.
     unused: [u32; 2],
-}
-
-/// A picture in GPU memory.
-#[derive(Debug)]
-pub(super) struct GpuImage {
-    texture: wgpu::Texture,
-    view: wgpu::TextureView,
-    /// Only the first layer is used.
-    gray: bool,
-    /// Its pixels are red, green and blue in the first layer.
-    packed: bool,
-    /// Whose texture this is; it must not be used for another picture before.
-    _lender: Option<crate::engine::DevicePicture>,
-}
-
-#[cfg(feature = "wgpu")]
-impl GpuImage {
-    /// A picture that the engine has left on the window's device.
-    pub(super) fn on_device(picture: &crate::engine::DevicePicture) -> Self {
-        let (texture, view) = (picture.texture().clone(), picture.view().clone());
-        Self { texture, view, gray: false, packed: true, _lender: Some(picture.clone()) }
-    }
 }
 
 /// GPU resources that draw the views.
@@ -133,7 +112,7 @@ impl Gpu {
             min_filter: wgpu::FilterMode::Linear,
             ..Default::default()
         });
-        let no_events = create_image(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
+        let no_events = GpuImage::new(&device, Size::new(1, 1), 1, wgpu::TextureFormat::Rg8Unorm);
         Self {
             flags: if state.target_format.is_srgb() { LINEAR_TARGET } else { 0 },
             device,
@@ -179,12 +158,8 @@ impl Gpu {
             height: side(size.height),
             depth_or_array_layers: side(layers),
         };
-        let whole = extent_of(size, layers, format);
-        let fits = |p: &GpuImage| {
-            p.texture.size() == whole && p.texture.format() == format && p.gray == (layers == 1)
-        };
-        if !target.as_ref().is_some_and(fits) {
-            *target = Some(create_image(&self.device, size, layers, format));
+        if !target.as_ref().is_some_and(|image| image.fits(size, layers, format)) {
+            *target = Some(GpuImage::new(&self.device, size, layers, format));
         }
         let Some(image) = target else { return };
         let rows = wgpu::TexelCopyBufferLayout {
@@ -256,46 +231,6 @@ impl Gpu {
         });
         let draw = Draw { pipeline: self.pipeline.clone(), group };
         Callback::new_paint_callback(visible, draw).into()
-    }
-}
-
-/// Allocates a texture of `layers` layers; `R8Unorm` ones are bound as arrays.
-fn create_image(
-    device: &wgpu::Device,
-    size: Size,
-    layers: usize,
-    format: wgpu::TextureFormat,
-) -> GpuImage {
-    let texture = device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("picture"),
-        size: extent_of(size, layers, format),
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-        view_formats: &[],
-    });
-    let dimension = match format {
-        wgpu::TextureFormat::R8Unorm => wgpu::TextureViewDimension::D2Array,
-        _ => wgpu::TextureViewDimension::D2,
-    };
-    let view = texture.create_view(&wgpu::TextureViewDescriptor {
-        dimension: Some(dimension),
-        ..Default::default()
-    });
-    GpuImage { texture, view, gray: layers == 1, packed: false, _lender: None }
-}
-
-/// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is no array,
-/// so that gray pictures have a second, unused layer.
-fn extent_of(size: Size, layers: usize, format: wgpu::TextureFormat) -> wgpu::Extent3d {
-    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let is_array = format == wgpu::TextureFormat::R8Unorm;
-    wgpu::Extent3d {
-        width: side(size.width),
-        height: side(size.height),
-        depth_or_array_layers: side(if is_array { layers.max(2) } else { layers }),
     }
 }
 

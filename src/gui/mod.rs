@@ -13,6 +13,7 @@ mod export_job;
 mod file_kind;
 mod film_recording;
 mod gpu;
+mod gpu_image;
 mod intro;
 mod keys;
 mod panels;

@@ -1,6 +1,7 @@
 //! The pictures of one exposure in GPU memory.
 
-use super::gpu::{Gpu, GpuImage};
+use super::gpu::Gpu;
+use super::gpu_image::GpuImage;
 use crate::exposure::Exposure;
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;

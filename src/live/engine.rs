@@ -1,17 +1,16 @@
 //! The engine thread: restores the newest exposure as the window requests.
 
+use super::edi_pictures::edi_pictures;
+use super::in_flight::{InFlight, catch_panic};
+use super::read_back::ReadBack;
 use super::scoring::{FrameScorer, FrameScores};
 use super::{
     Control, Diagnostics, FrameOutput, LiveFrame, MailboxReader, MailboxWriter, MakeRestorer,
     PassThrough, PutResult, RestorePolicy, RestoreRequest, RestoredFrame, Restorer, Shape,
     SizeChoice, Stats,
 };
-use crate::deblur::{Pictures, edi};
-use crate::event::Thresholds;
+use crate::deblur::Pictures;
 use crate::exposure::Exposure;
-use crate::image::{ImageU8, Rounding};
-use crate::panics::caught;
-use crate::time::TimeRange;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,27 +39,11 @@ pub(super) struct EngineThread {
     pub scorer: FrameScorer,
     /// When the last exposure was collected.
     pub last_collected: Option<Instant>,
-    /// When a picture that stays on the device was last copied to memory.
-    pub last_read_back: Option<Instant>,
-    /// Whether the last picture that was submitted is copied to memory.
-    pub read_back: bool,
+    pub read_back: ReadBack,
     /// Gain in sharpness of the last picture in memory.
     pub last_gain: Option<f64>,
     /// The last picture is on the device alone.
     pub without_copy: bool,
-}
-
-/// How often a picture that stays on the device is copied to memory, for the statistics.
-const READ_BACK: Duration = Duration::from_millis(250);
-
-/// An exposure that was submitted and not collected yet.
-struct InFlight {
-    captured: Arc<LiveFrame>,
-    request: RestoreRequest,
-    repeated: bool,
-    start: Instant,
-    /// Why the restorer refused it.
-    refused: Option<String>,
 }
 
 impl EngineThread {
@@ -123,8 +106,9 @@ impl EngineThread {
             // here.
             let submit = |engine: &mut Self, restorer: &mut Option<Box<dyn Restorer>>| {
                 let (captured, restorer) = (last.as_ref()?, restorer.as_mut()?);
-                let read_back = engine.needs_pixels(captured, &request);
-                Some(submit_to(restorer.as_mut(), captured, &request, !fresh, read_back))
+                let outputs = !engine.outputs.is_empty();
+                let read_back = engine.read_back.is_needed(captured, &request, outputs);
+                Some(InFlight::submit(restorer.as_mut(), captured, &request, !fresh, read_back))
             };
             if fresh {
                 last_request = Some(request.clone());
@@ -149,24 +133,6 @@ impl EngineThread {
                 }
             }
         }
-    }
-
-    /// Whether a picture that stays on the device is needed in memory too: as requested, for other
-    /// programs, to be compared with ground truth, where it is looked at for longer, and for the
-    /// statistics.
-    fn needs_pixels(&mut self, captured: &LiveFrame, request: &RestoreRequest) -> bool {
-        let needed = request.read_back
-            || !self.outputs.is_empty()
-            || !captured.truth.is_empty()
-            || request.policy != RestorePolicy::Newest
-            // At most every second one, so that a slow device is not slowed down further.
-            || (!self.read_back
-                && self.last_read_back.is_none_or(|at| at.elapsed() >= READ_BACK));
-        if needed {
-            self.last_read_back = Some(Instant::now());
-        }
-        self.read_back = needed;
-        needed
     }
 
     /// Collects the results that are ready, or waits for all of them (`all`). Returns false if the
@@ -264,7 +230,8 @@ impl EngineThread {
         }
         let edi = match request.edi {
             true => {
-                compare(exposure, &request.instants, request.thresholds(&captured), &self.notices)
+                let thresholds = request.thresholds(&captured);
+                edi_pictures(exposure, &request.instants, thresholds, &self.notices)
             }
             false => Vec::new(),
         };
@@ -314,45 +281,4 @@ impl EngineThread {
             let _ = self.controls.send(Control::Shape(index));
         }
     }
-}
-
-/// EDI's images at these instants.
-fn compare(
-    exposure: &Exposure,
-    instants: &[f64],
-    thresholds: Thresholds,
-    notices: &Diagnostics,
-) -> Vec<ImageU8> {
-    let at = |f: &f64| TimeRange::instant(exposure.span.at(*f));
-    let targets: Vec<TimeRange> = instants.iter().map(at).collect();
-    match edi(exposure, &targets, thresholds) {
-        Ok(images) => {
-            notices.resolve("EDI");
-            images.iter().map(|image| image.rounded(Rounding::Nearest)).collect()
-        }
-        Err(e) => {
-            notices.notify("EDI", format!("cannot compare with EDI: {e}"));
-            Vec::new()
-        }
-    }
-}
-
-fn submit_to(
-    restorer: &mut dyn Restorer,
-    captured: &Arc<LiveFrame>,
-    request: &RestoreRequest,
-    repeated: bool,
-    read_back: bool,
-) -> InFlight {
-    let _span = tracing::trace_span!("submit", frame = captured.number).entered();
-    let start = Instant::now();
-    restorer.set_thresholds(request.thresholds(captured));
-    let refused =
-        catch_panic(|| restorer.submit_to_device(captured, &request.instants, read_back)).err();
-    InFlight { captured: captured.clone(), request: request.clone(), repeated, start, refused }
-}
-
-/// Turns a panic into an error, so that the program continues.
-fn catch_panic<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    caught(f)?
 }

@@ -11,15 +11,15 @@ pub(super) fn of_rig(state: &RigState) -> Vec<Fact> {
     // The noise filters report their own counts.
     let is_noise_filter = |name: &str| STAGES.contains(&name);
     let stages =
-        state.conditioned.stages.iter().filter(|s| s.events > 0 && !is_noise_filter(s.name));
+        state.preprocessed.stages.iter().filter(|s| s.events > 0 && !is_noise_filter(s.name));
     facts.extend(stages.map(|s| {
         let (name, events, removed) = (s.name, s.events, s.removed);
         Fact::Stage { name, events, removed }
     }));
-    if let Some(aligned) = &state.conditioned.aligned {
+    if let Some(aligned) = &state.preprocessed.aligned {
         facts.push(Fact::Outside { events: aligned.events, outside: aligned.outside });
-        if aligned.unfit > 0 {
-            facts.push(Fact::NotAligned { packets: aligned.unfit });
+        if aligned.size_mismatches > 0 {
+            facts.push(Fact::NotAligned { packets: aligned.size_mismatches });
         }
     }
     facts

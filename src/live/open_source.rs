@@ -90,7 +90,7 @@ pub fn open_with_clock(
             }
             for name in [frames, events] {
                 if name.is_clip() {
-                    return Err(OpenError::Whole(name.clone()));
+                    return Err(OpenError::NotACamera(name.clone()));
                 }
             }
             use_recorded_thresholds(events, handle);

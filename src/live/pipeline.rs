@@ -1,6 +1,7 @@
 //! The threads from a source to the screen.
 
 use super::engine::EngineThread;
+use super::read_back::ReadBack;
 use super::scoring::FrameScorer;
 use super::source_thread::{
     Controlled, Facts, Failure, Remarks, Report, SourceThread, publish_remarks,
@@ -114,8 +115,7 @@ impl Pipeline {
             taken: taken.clone(),
             stats: stats.clone(),
             notices: notices.clone(),
-            last_read_back: None,
-            read_back: false,
+            read_back: ReadBack::default(),
             last_gain: None,
             without_copy: false,
             description: engine.clone(),

@@ -249,10 +249,10 @@ mod tests {
 
     fn controls(exposure_us: i64, automatic: bool) -> Vec<Control> {
         vec![
-            Control::whole("frames:exposure_us", "", exposure_us, (1, 50_000)),
+            Control::int("frames:exposure_us", "", exposure_us, (1, 50_000)),
             Control::switch("frames:auto_exposure", "", automatic),
             Control::choice("frames:mode", "", "a", vec!["a".into(), "b".into()]).set_on_release(),
-            Control::number("events:bias", "", 0.5, (0.0, 1.0)),
+            Control::float("events:bias", "", 0.5, (0.0, 1.0)),
             Control::switch("filter_hot_forget", "", false),
         ]
     }

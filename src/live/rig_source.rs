@@ -209,9 +209,9 @@ impl RigSource {
         let recorded = self.cameras.iter().any(RigCamera::is_recording);
         let map = self.rig.state().arrival.filter(|_| !recorded);
         // Arrivals from before a simulation fell behind do not apply to its present timestamps.
-        let slipped =
-            self.simulation_rate().map_or(0, |p| i64::try_from(p.slipped.as_micros()).unwrap_or(0));
-        let closed = map.map(|map| map.map(synced.frame.end).plus_us(slipped));
+        let lag =
+            self.simulation_rate().map_or(0, |p| i64::try_from(p.lag.as_micros()).unwrap_or(0));
+        let closed = map.map(|map| map.map(synced.frame.end).plus_us(lag));
         // Longer than any camera delays a frame: the clock was just reset.
         let closed = closed.filter(|t| (0..1_000_000).contains(&arrived.since_us(*t)));
         (since(arrived), since(closed.unwrap_or(arrived)))

@@ -138,7 +138,7 @@ pub enum OpenError {
     NoEvents(SourceName),
     /// The clip as one of two cameras.
     #[error("{0} cannot be one of two cameras: use --source {0}")]
-    Whole(SourceName),
+    NotACamera(SourceName),
 }
 
 /// The check of a kind without an argument.

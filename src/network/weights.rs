@@ -134,7 +134,7 @@ impl Weights {
     }
 
     /// Reads the bytes of a safetensors file: float32, float16, bfloat16 or float64. As in a
-    /// checkpoint, the parameters may have a prefix, and other tensors are passed over.
+    /// checkpoint, the parameters may have a prefix, and other tensors are ignored.
     ///
     /// # Errors
     /// Fails if the container is damaged, a data type is unknown, or the weights are of another

@@ -19,7 +19,7 @@ pub struct Aligned {
     pub outside: u64,
     /// Frames and event packets whose size differs from that of the calibration. They are passed on
     /// unchanged.
-    pub unfit: u64,
+    pub size_mismatches: u64,
 }
 
 /// Counters of the preprocessing since it was configured.
@@ -39,13 +39,14 @@ struct Grids {
 
 impl Grids {
     fn new(alignment: &Alignment) -> Self {
-        let done = Aligned { residual: alignment.residual, events: 0, outside: 0, unfit: 0 };
+        let done =
+            Aligned { residual: alignment.residual, events: 0, outside: 0, size_mismatches: 0 };
         Self { events: EventTable::new(alignment), frames: FrameCrop::new(alignment), done }
     }
 
     fn events(&mut self, packet: &mut EventPacket) {
         if packet.sensor != self.events.source() {
-            self.done.unfit += 1;
+            self.done.size_mismatches += 1;
             return;
         }
         self.done.events += packet.events.len() as u64;
@@ -56,7 +57,7 @@ impl Grids {
     fn frame(&mut self, frame: &mut FramePacket) {
         match self.frames.apply(&frame.picture) {
             Some(picture) => frame.picture = picture,
-            None => self.done.unfit += 1,
+            None => self.done.size_mismatches += 1,
         }
         frame.truth = frame.truth.take().map(|truth| self.frames.apply(&truth).unwrap_or(truth));
     }
@@ -92,11 +93,11 @@ impl Preprocessor {
             (Packet::Events(_), Role::Frames) | (Packet::Frame(_), Role::Events) => None,
             (Packet::Frame(mut frame), _) => {
                 if input.own_clock
-                    && let FrameTiming::Events { start, end } = frame.span
+                    && let FrameTiming::Events { start, end } = frame.timing
                 {
                     let exposure_us = end.since_us(start);
                     let start = Timestamp::from_us(start.us());
-                    frame.span = FrameTiming::Frames { start, exposure_us };
+                    frame.timing = FrameTiming::Frames { start, exposure_us };
                 }
                 if let Some(grids) = &mut self.grids {
                     grids.frame(&mut frame);

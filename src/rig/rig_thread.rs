@@ -28,7 +28,7 @@ pub struct RigState {
     #[serde(skip)]
     pub arrival: Option<ClockMap<EventClock, HostClock>>,
     /// Counters of the preprocessing.
-    pub conditioned: Preprocessed,
+    pub preprocessed: Preprocessed,
 }
 
 /// Settings of a rig.
@@ -194,7 +194,7 @@ fn read_state(clocks: &FrameTimer, buffer: &SyncBuffer, preprocessor: &Preproces
         buffer: buffer.stats(),
         relocks: clocks.relocks(),
         arrival: clocks.arrival(),
-        conditioned: preprocessor.stats(),
+        preprocessed: preprocessor.stats(),
     }
 }
 

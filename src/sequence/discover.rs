@@ -25,9 +25,9 @@ pub enum FindError {
     Empty(PathBuf),
 }
 
-/// Files named .npz in folders that are no recordings. They are passed over.
+/// Files named .npz in folders that are no recordings. They are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct IgnoredFiles {
     /// Hidden files, such as the companion files `._NAME` of macOS.
     pub hidden: usize,
     /// Links to files that do not exist.
@@ -36,7 +36,7 @@ pub struct PassedOver {
     pub special: usize,
 }
 
-impl PassedOver {
+impl IgnoredFiles {
     /// Number of all of them.
     pub fn count(&self) -> usize {
         self.hidden.saturating_add(self.dead_links).saturating_add(self.special)
@@ -61,7 +61,7 @@ impl PassedOver {
 }
 
 /// The counts in one line.
-impl std::fmt::Display for PassedOver {
+impl std::fmt::Display for IgnoredFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let parts = [
             (self.hidden, "hidden files, such as those of macOS"),
@@ -70,7 +70,7 @@ impl std::fmt::Display for PassedOver {
         ];
         let parts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        write!(f, "{} npz files passed over: {}", self.count(), parts.join(", "))
+        write!(f, "{} npz files ignored: {}", self.count(), parts.join(", "))
     }
 }
 
@@ -108,7 +108,9 @@ pub fn find_npz_files(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
 }
 
 /// As [`find_npz_files`]; also counts files in folders that are named as recordings and are none.
-pub fn find_npz_files_counted(inputs: &[PathBuf]) -> (Vec<Result<PathBuf, FindError>>, PassedOver) {
+pub fn find_npz_files_counted(
+    inputs: &[PathBuf],
+) -> (Vec<Result<PathBuf, FindError>>, IgnoredFiles) {
     let mut search = Search::default();
     for input in inputs {
         if input.is_dir() {
@@ -123,24 +125,24 @@ pub fn find_npz_files_counted(inputs: &[PathBuf]) -> (Vec<Result<PathBuf, FindEr
             search.found.push(Ok(input.clone()));
         }
     }
-    (search.found, search.passed_over)
+    (search.found, search.ignored)
 }
 
 /// The npz files directly in a folder, sorted by name, as the authors' program lists them.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn recordings_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, PassedOver)> {
-    let (mut files, mut passed_over) = (Vec::new(), PassedOver::default());
+pub fn recordings_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, IgnoredFiles)> {
+    let (mut files, mut ignored) = (Vec::new(), IgnoredFiles::default());
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         match kind(&path) {
             Kind::Recording => files.push(path),
-            other => passed_over.add(other),
+            other => ignored.add(other),
         }
     }
     files.sort();
-    Ok((files, passed_over))
+    Ok((files, ignored))
 }
 
 /// Maximum depth of subfolders.
@@ -150,7 +152,7 @@ const MAX_DEPTH: usize = 16;
 #[derive(Default)]
 struct Search {
     found: Vec<Result<PathBuf, FindError>>,
-    passed_over: PassedOver,
+    ignored: IgnoredFiles,
     /// The real paths of the folders so far: links are followed, but no folder is listed twice.
     seen: HashSet<PathBuf>,
 }
@@ -184,7 +186,7 @@ impl Search {
             }
             match kind(&path) {
                 Kind::Recording => self.found.push(Ok(path)),
-                other => self.passed_over.add(other),
+                other => self.ignored.add(other),
             }
         }
     }
@@ -261,7 +263,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn companion_files_and_dead_links_are_passed_over_and_counted() {
+    fn companion_files_and_dead_links_are_ignored_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["a.npz", "b.NPZ", "._a.npz", "session.json", "notes.txt"] {
@@ -269,12 +271,12 @@ mod tests {
         }
         std::os::unix::fs::symlink("/nonexistent/gone.npz", at("gone.npz")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("zero.npz")).unwrap();
-        let (found, passed_over) = find_npz_files_counted(&[folder.path().to_owned()]);
+        let (found, ignored) = find_npz_files_counted(&[folder.path().to_owned()]);
         let found: Vec<PathBuf> = found.into_iter().map(Result::unwrap).collect();
         assert_eq!(found, [at("a.npz"), at("b.NPZ")]);
-        assert_eq!(passed_over, PassedOver { hidden: 1, dead_links: 1, special: 1 });
-        assert!(passed_over.to_string().starts_with("3 npz files passed over: 1 hidden"));
-        assert_eq!(recordings_in(folder.path()).unwrap().1, passed_over);
+        assert_eq!(ignored, IgnoredFiles { hidden: 1, dead_links: 1, special: 1 });
+        assert!(ignored.to_string().starts_with("3 npz files ignored: 1 hidden"));
+        assert_eq!(recordings_in(folder.path()).unwrap().1, ignored);
         // Named by the user, it is an error when it is read.
         assert!(find_npz_files(&[at("gone.npz")])[0].is_ok());
     }

@@ -123,7 +123,7 @@ pub fn make_film(
     let blurs = [Blur::First, Blur::Second];
     let (mut done, total) = (0, files.len().saturating_mul(blurs.len()));
     for file in &files {
-        let read = Pair::read_mended(file, &ReadOptions::default());
+        let read = Pair::read_with_repairs(file, &ReadOptions::default());
         let read = read.and_then(|(pair, _)| Ok((thresholds.of(file, &pair)?, pair)));
         for blur in blurs {
             let exposure = match &read {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_size_is_named_and_the_film_goes_on() {
+    fn a_file_of_another_size_is_named_and_the_film_continues() {
         let folder = tempfile::tempdir().unwrap();
         for (number, side) in (0..).zip([8, 16, 8]) {
             record_of(&folder.path().join("desk"), number, Size::new(2 * side, side));

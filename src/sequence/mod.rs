@@ -29,7 +29,7 @@ pub(crate) use crop::{published_crop, sensors};
 pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
 pub use discover::{
-    FindError, PassedOver, find_npz_files, find_npz_files_counted, folder_advice, recordings_in,
+    FindError, IgnoredFiles, find_npz_files, find_npz_files_counted, folder_advice, recordings_in,
 };
 pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;
@@ -43,5 +43,5 @@ pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use pair_reader::ReadOptions;
 pub use paths::{adapted_weights, new_path, new_sequence, recordings, snapshots};
-pub use repairs::{MendedFiles, Repair, Repairs};
+pub use repairs::{Repair, RepairedFiles, Repairs};
 pub use sample_check::check_recording;

@@ -50,8 +50,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Reads a recording from a file. What differs from the format is mended where that is possible
-    /// without doubt; [`Pair::read_mended`] reports it.
+    /// Reads a recording from a file. What differs from the format is repaired where that is
+    /// possible without doubt; [`Pair::read_with_repairs`] reports it.
     ///
     /// # Errors
     /// The file cannot be read or is not a valid recording; the error does not include the path.
@@ -66,14 +66,17 @@ impl Pair {
     /// As [`Self::read`].
     pub fn read_timed(path: &Path, times: EventTimes) -> Result<Self, PairError> {
         let options = ReadOptions { times, ..ReadOptions::default() };
-        Self::read_mended(path, &options).map(|(pair, _)| pair)
+        Self::read_with_repairs(path, &options).map(|(pair, _)| pair)
     }
 
-    /// As [`Pair::read`], with options; also returns what was mended.
+    /// As [`Pair::read`], with options; also returns what was repaired.
     ///
     /// # Errors
     /// As [`Pair::read`].
-    pub fn read_mended(path: &Path, options: &ReadOptions) -> Result<(Self, Repairs), PairError> {
+    pub fn read_with_repairs(
+        path: &Path,
+        options: &ReadOptions,
+    ) -> Result<(Self, Repairs), PairError> {
         Self::checked(pair_reader::read(&mut Npz::open(path)?, options)?)
     }
 
@@ -82,14 +85,14 @@ impl Pair {
     /// # Errors
     /// The bytes are not a valid recording; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PairError> {
-        Self::from_bytes_mended(bytes, &ReadOptions::default()).map(|(pair, _)| pair)
+        Self::from_bytes_with_repairs(bytes, &ReadOptions::default()).map(|(pair, _)| pair)
     }
 
-    /// As [`Pair::from_bytes`], with the report and the options of [`Pair::read_mended`].
+    /// As [`Pair::from_bytes`], with the report and the options of [`Pair::read_with_repairs`].
     ///
     /// # Errors
     /// As [`Pair::from_bytes`].
-    pub fn from_bytes_mended(
+    pub fn from_bytes_with_repairs(
         bytes: &[u8],
         options: &ReadOptions,
     ) -> Result<(Self, Repairs), PairError> {

@@ -199,12 +199,12 @@ impl<'a> Columns<'a> {
         let unordered = events.windows(2).filter(|w| late(w)).count();
         if unordered > 0 {
             let mut last_us = i64::MIN;
-            let mut behind = 0_u64;
+            let mut unordered = 0_u64;
             for event in &events {
-                behind = behind.saturating_add(u64::from(event.t_us < last_us));
+                unordered = unordered.saturating_add(u64::from(event.t_us < last_us));
                 last_us = last_us.max(event.t_us);
             }
-            repairs.add(Repair::Unordered, behind);
+            repairs.add(Repair::Unordered, unordered);
             // Stable: events of one microsecond keep their order.
             events.sort_by_key(|e| e.t_us);
         }

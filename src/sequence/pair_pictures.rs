@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::formats::npy::{Content, open, write};
 
-    /// The images of an array, and what was mended.
+    /// The images of an array, and what was repaired.
     fn read(descr: &str, shape: &[usize], data: &[u8]) -> Result<(Vec<u8>, Repairs), PairError> {
         let file = write(descr, shape, data);
         let Content::Numbers(view) = open(&file).unwrap() else { panic!("no numbers") };

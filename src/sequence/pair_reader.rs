@@ -1,5 +1,5 @@
 //! Reads the arrays of a recording. What the authors' program reads is read, and what differs from
-//! the format is mended and counted; what cannot be understood is refused with the field.
+//! the format is repaired and counted; what cannot be understood is refused with the field.
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 

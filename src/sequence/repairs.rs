@@ -1,9 +1,9 @@
-//! What was mended while a recording was read: a count per kind.
+//! What was repaired while a recording was read: a count per kind.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-/// A difference to the format that can be mended without doubt. The authors' program reads such
+/// A difference to the format that can be repaired without doubt. The authors' program reads such
 /// files too, or the published format allows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repair {
@@ -108,7 +108,7 @@ impl Repairs {
         self.counts.get(&repair).copied().unwrap_or(0)
     }
 
-    /// Whether nothing was mended.
+    /// Whether nothing was repaired.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
@@ -124,7 +124,7 @@ impl Repairs {
     }
 }
 
-/// The counts in one line; empty if nothing was mended.
+/// The counts in one line; empty if nothing was repaired.
 impl Display for Repairs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (i, (repair, count)) in self.iter().enumerate() {
@@ -137,12 +137,12 @@ impl Display for Repairs {
 
 /// The repairs of several recordings, for a summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MendedFiles {
+pub struct RepairedFiles {
     files: u64,
     repairs: Repairs,
 }
 
-impl MendedFiles {
+impl RepairedFiles {
     /// Adds the repairs of a file; nothing if it needed none.
     pub fn add(&mut self, repairs: &Repairs) {
         if !repairs.is_empty() {
@@ -151,21 +151,21 @@ impl MendedFiles {
         }
     }
 
-    /// Whether no file was mended.
+    /// Whether no file was repaired.
     pub fn is_empty(&self) -> bool {
         self.files == 0
     }
 
-    /// Number of mended files.
+    /// Number of repaired files.
     pub fn files(&self) -> u64 {
         self.files
     }
 }
 
 /// The summary in one line.
-impl Display for MendedFiles {
+impl Display for RepairedFiles {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} recordings were mended while they were read: {}", self.files, self.repairs)
+        write!(f, "{} recordings were repaired while they were read: {}", self.files, self.repairs)
     }
 }
 

@@ -288,7 +288,7 @@ impl Player {
         let packet = FramePacket {
             epoch: self.epoch,
             sequence,
-            span: FrameTiming::Frames { start, exposure_us: self.model.exposure_us },
+            timing: FrameTiming::Frames { start, exposure_us: self.model.exposure_us },
             arrived: Timestamp::now(),
             picture: self.period_at(sequence)?.frame.copy_in(&self.pictures),
             truth: None,

@@ -1,6 +1,6 @@
 //! A frame camera and an event camera that view one scene, each with its own clock.
 
-use super::renderer::{Elapsed, EventView, FrameSweep, Interval};
+use super::renderer::{Elapsed, EventView, FrameRenderer, Interval};
 use super::{CameraSettings, EventSensor, PushError, Scene, SensorSettings, demo_scene};
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
@@ -98,7 +98,7 @@ pub struct RigWorld {
     model: RigModel,
     scene: Scene,
     sensor: EventSensor,
-    frames: FrameSweep,
+    frames: FrameRenderer,
     event_view: EventView,
     carried: Vec<Event>,
     number: u64,
@@ -121,7 +121,7 @@ impl RigWorld {
         let mut world = Self {
             model,
             event_view: EventView::new(&scene, sensor, image),
-            frames: FrameSweep::new(&scene, image, model.camera),
+            frames: FrameRenderer::new(&scene, image, model.camera),
             scene,
             sensor: EventSensor::new(sensor, model.pixels),
             carried: Vec::new(),

@@ -70,7 +70,7 @@ impl Driver for Sim {
             now_us: 0,
             queue: VecDeque::new(),
             begun: VecDeque::new(),
-            slipped: Duration::ZERO,
+            lag: Duration::ZERO,
         }))
     }
 }
@@ -115,7 +115,7 @@ struct Camera {
     queue: VecDeque<(Instant, Packet)>,
     /// Start times of the last periods, with their true times.
     begun: VecDeque<(Instant, i64)>,
-    slipped: Duration,
+    lag: Duration,
 }
 
 impl Device for Camera {
@@ -132,12 +132,12 @@ impl Device for Camera {
         let most = model.period_us - 10_000;
         let drift = model.event_drift_ppm;
         vec![
-            Control::whole("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
-            Control::number("speed", "Scene speed", model.speed, (0.0, 4.0)),
+            Control::int("exposure_us", "Exposure (us)", model.exposure_us, (1_000, most)),
+            Control::float("speed", "Scene speed", model.speed, (0.0, 4.0)),
             Control::switch("cable", "Sync cable", self.cable),
-            Control::number("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
-            Control::number("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
-            Control::number(
+            Control::float("jitter_us", "USB jitter (us)", self.jitter_us, (0.0, 20_000.0)),
+            Control::float("event_drift_ppm", "Event clock drift (ppm)", drift, (-200.0, 200.0)),
+            Control::float(
                 "event_offset_us",
                 "Event clock offset (us)",
                 model.event_offset_us,
@@ -208,7 +208,7 @@ impl Device for Camera {
         let ((first, from_us), (last, to_us)) = (self.begun.front()?, self.begun.back()?);
         let wall_s = last.saturating_duration_since(*first).as_secs_f64();
         let real_time = if wall_s > 0.0 { (to_us - from_us) as f64 * 1e-6 / wall_s } else { 1.0 };
-        Some(SimulationRate { real_time, slipped: self.slipped })
+        Some(SimulationRate { real_time, lag: self.lag })
     }
 }
 
@@ -227,7 +227,7 @@ impl Camera {
         // If the computer is too slow for the scene, the world runs slower and no backlog grows.
         let begin = match self.begin {
             Some(due) if now.saturating_duration_since(due) > SLACK => {
-                self.slipped += now - due;
+                self.lag += now - due;
                 now
             }
             Some(due) => due,
@@ -243,7 +243,7 @@ impl Camera {
         let packet = Packet::Frame(FramePacket {
             epoch: self.frame_epoch,
             sequence: number,
-            span: FrameTiming::Frames {
+            timing: FrameTiming::Frames {
                 start: Timestamp::from_us(self.model.frame_us(start_us)),
                 exposure_us: end_us - start_us,
             },

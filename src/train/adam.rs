@@ -31,9 +31,9 @@ pub struct StepSettings {
     /// Weight decay: added to the gradient, multiplied by the parameter.
     pub weight_decay: f64,
     /// Gradient clipping: the largest gradient norm, if it is limited.
-    pub longest: Option<f64>,
+    pub max_norm: Option<f64>,
     /// Decay of the moving average of the parameters: the weight of its old value.
-    pub mean_keeps: f64,
+    pub ema_decay: f64,
 }
 
 impl Adam {
@@ -53,13 +53,14 @@ impl Adam {
         if !length.is_finite() {
             return Err(TrainError::NotFinite { what: "the gradient", step: self.steps });
         }
-        let shrink = settings.longest.map_or(1.0, |longest| (longest / (length + 1e-6)).min(1.0));
+        let shrink =
+            settings.max_norm.map_or(1.0, |max_norm| (max_norm / (length + 1e-6)).min(1.0));
         self.steps += 1;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let [c1, c2] = BETA.map(|b| 1.0 - b.powi(steps));
         let decay = settings.weight_decay;
         // The first steps replace the initial value of the average.
-        let keeps = settings.mean_keeps.min(self.steps as f64 / (self.steps as f64 + 10.0));
+        let keeps = settings.ema_decay.min(self.steps as f64 / (self.steps as f64 + 10.0));
         let one = |p: &mut f32, mean: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
             let g = f64::from(*g) * shrink + decay * f64::from(*p);
             let first = BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g;
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn steps_match_a_manual_computation_and_nan_changes_nothing() {
         let settings =
-            StepSettings { rate: 0.1, weight_decay: 0.0, longest: None, mean_keeps: 0.5 };
+            StepSettings { rate: 0.1, weight_decay: 0.0, max_norm: None, ema_decay: 0.5 };
         let mut adam = Adam::new(vec![1.0, -2.0]);
         // The first step of Adam moves by the learning rate against the gradient's sign.
         adam.step(&[0.3, -7.0], settings).unwrap();

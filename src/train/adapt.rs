@@ -233,8 +233,8 @@ fn learn(
     let step_settings = StepSettings {
         rate: settings.rate,
         weight_decay: 0.0,
-        longest: Some(100.0),
-        mean_keeps: 0.98,
+        max_norm: Some(100.0),
+        ema_decay: 0.98,
     };
     let mut found = TrainingResult::default();
     let start = Instant::now();

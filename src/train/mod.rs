@@ -21,7 +21,6 @@ pub mod loss;
 mod metrics_file;
 mod open_device;
 pub mod published;
-mod published_config;
 pub mod recipe;
 pub mod recordings;
 pub mod resize;

@@ -25,7 +25,8 @@ pub struct TrainingRecipe {
     /// Warm-up steps.
     pub warmup_steps: u64,
     /// Decay of the moving average of the parameters: the weight of its old value in a step.
-    pub mean_keeps: f64,
+    #[serde(alias = "mean_keeps")]
+    pub ema_decay: f64,
     /// Error of the contrast thresholds that the network is given.
     #[serde(default)]
     pub threshold_error: ThresholdError,
@@ -99,8 +100,8 @@ impl TrainingRecipe {
         if !(rate > 0.0 && rate <= 1.0) {
             return Err(format!("learning_rate: {rate}; must be above 0 and at most 1"));
         }
-        if !(0.0..1.0).contains(&self.mean_keeps) {
-            return Err(format!("mean_keeps: {}; must be from 0 to below 1", self.mean_keeps));
+        if !(0.0..1.0).contains(&self.ema_decay) {
+            return Err(format!("ema_decay: {}; must be from 0 to below 1", self.ema_decay));
         }
         let scales = &self.samples.scales;
         let fits = |scale: &usize| {

@@ -28,7 +28,7 @@ pub struct Settings {
     /// Warm-up steps.
     pub warmup: u64,
     /// Decay of the moving average of the parameters: the weight of its old value in a step.
-    pub mean_keeps: f64,
+    pub ema_decay: f64,
     /// The loss.
     pub criterion: Criterion,
     /// The network's event input.
@@ -59,7 +59,7 @@ impl Settings {
             self.steps,
             self.rate,
             self.warmup,
-            self.mean_keeps,
+            self.ema_decay,
             self.criterion,
             self.event_input,
             self.offsets,
@@ -152,8 +152,8 @@ pub fn run(
             let step_settings = StepSettings {
                 rate,
                 weight_decay: 0.0,
-                longest: Some(1.0),
-                mean_keeps: settings.mean_keeps,
+                max_norm: Some(1.0),
+                ema_decay: settings.ema_decay,
             };
             let batch = Batch::Labelled { samples: &samples, criterion: settings.criterion };
             let (losses, gradient) = learner.step(batch, step_settings)?;

@@ -377,9 +377,9 @@ fn a_slow_search_uses_only_the_newest_images() {
                 true => camera.draw(&pose, FRAMES, sequence),
                 false => ImageU8::filled(false, camera.size, 90),
             };
-            let span = FrameTiming::Arrival { exposure_us: 1000 };
+            let timing = FrameTiming::Arrival { exposure_us: 1000 };
             let arrived = gem_live::time::Timestamp::now();
-            let frame = FramePacket { epoch: 0, sequence, span, arrived, picture, truth: None };
+            let frame = FramePacket { epoch: 0, sequence, timing, arrived, picture, truth: None };
             send.send((role, Packet::Frame(frame))).unwrap();
         }
     };

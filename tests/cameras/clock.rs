@@ -93,7 +93,7 @@ impl Rig {
                     clocks.push_frame(FramePacket {
                         epoch: 0,
                         sequence: frame as u64,
-                        span: FrameTiming::Frames {
+                        timing: FrameTiming::Frames {
                             start: Timestamp::from_us(frame_us(frame * PERIOD_US).floor() as i64),
                             exposure_us: EXPOSURE_US,
                         },
@@ -176,7 +176,7 @@ fn frames_that_cannot_be_timed_are_counted() {
         clocks.push_frame(FramePacket {
             epoch: 0,
             sequence,
-            span: FrameTiming::Arrival { exposure_us: 1000 },
+            timing: FrameTiming::Arrival { exposure_us: 1000 },
             arrived: Timestamp::from_us(0),
             picture: ImageU8::filled(false, Size::new(1, 1), 0),
             truth: None,
@@ -217,7 +217,7 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
             clocks.push_frame(FramePacket {
                 epoch: 0,
                 sequence: (start / period) as u64,
-                span: FrameTiming::Frames {
+                timing: FrameTiming::Frames {
                     start: Timestamp::from_us(jump(start, frames_us) + 70_000_000),
                     exposure_us: exposure,
                 },

@@ -83,10 +83,10 @@ impl<D: Driver> Driver for Cable<D> {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn wait<T>(source: &CameraStream, what: &str, pick: impl Fn(Status) -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut seen = Vec::new();
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -154,7 +154,7 @@ impl Order {
 
     /// Receives until `done` or time is up.
     fn follow(&mut self, source: &CameraStream, what: &str, done: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while !done(self) {
             let left = until.saturating_duration_since(Instant::now());
             match source.packets.recv_timeout(left) {
@@ -175,7 +175,7 @@ impl Order {
 
 /// When a frame's shutter opened, on whatever clock the camera has.
 fn start_us(frame: &FramePacket) -> Option<i64> {
-    match frame.span {
+    match frame.timing {
         FrameTiming::Events { start, .. } => Some(start.us()),
         FrameTiming::Frames { start, .. } => Some(start.us()),
         FrameTiming::Arrival { .. } => None,
@@ -185,7 +185,7 @@ fn start_us(frame: &FramePacket) -> Option<i64> {
 /// Receives nothing until the queue is full and more was lost.
 fn overflow(source: &CameraStream, delivers: (bool, bool)) {
     let unit = if delivers.1 { DropUnit::Gaps } else { DropUnit::Frames };
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while source.drops.get(DropCause::Queue, unit) < 3 {
         assert!(Instant::now() < until, "an overflow was not counted: {:?}", source.drops);
         std::thread::sleep(Duration::from_millis(5));
@@ -245,7 +245,7 @@ pub fn conforms(bench: &dyn Bench) {
 
     // Closed.
     assert!(source.stop(), "its threads end");
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while !bench.is_closed() {
         assert!(Instant::now() < until, "a device was left open");
         std::thread::sleep(Duration::from_millis(5));

@@ -35,11 +35,11 @@ fn events(from_us: i64, until_us: i64, count: usize) -> EventPacket {
     }
 }
 
-fn frame(sequence: u64, span: FrameTiming) -> FramePacket {
+fn frame(sequence: u64, timing: FrameTiming) -> FramePacket {
     FramePacket {
         epoch: 0,
         sequence,
-        span,
+        timing,
         arrived: Timestamp::from_us(0),
         picture: ImageU8::filled(false, Size::new(32, 16), 7),
         truth: None,
@@ -120,8 +120,8 @@ fn frames_without_a_clock_at_the_end_of_a_rig_are_counted() {
     let drops = Drops::default();
     for number in 0..3 {
         let start = Timestamp::from_us(20_000 * number);
-        let span = FrameTiming::Frames { start, exposure_us: 10_000 };
-        send.send(Packet::Frame(frame(number as u64, span))).unwrap();
+        let timing = FrameTiming::Frames { start, exposure_us: 10_000 };
+        send.send(Packet::Frame(frame(number as u64, timing))).unwrap();
     }
     drop(send);
     let (exposures_in, exposures) = unbounded();

@@ -119,7 +119,9 @@ fn frames_and_events_of_two_ports_share_a_clock() {
                     until = Some(p.until);
                 }
                 Packet::Frame(f) => {
-                    let FrameTiming::Events { start, end } = f.span else { panic!("{:?}", f.span) };
+                    let FrameTiming::Events { start, end } = f.timing else {
+                        panic!("{:?}", f.timing)
+                    };
                     assert_eq!((start.us(), end.us()), (5_000, 15_000));
                     assert_eq!(f.picture.data()[0], 99);
                 }

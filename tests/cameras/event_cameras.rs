@@ -32,7 +32,7 @@ fn one_of_two_cameras_sends_only_its_stream() {
         }
         let fits = |packet: &Packet| match packet {
             Packet::Frame(frame) => {
-                assert!(matches!(frame.span, FrameTiming::Frames { exposure_us: 40, .. }));
+                assert!(matches!(frame.timing, FrameTiming::Frames { exposure_us: 40, .. }));
                 stream == StreamKind::Frames
             }
             Packet::Events(_) => stream == StreamKind::Events,

@@ -318,7 +318,7 @@ fn davis_frames_have_their_exposure_and_every_pixel_in_its_place() {
         assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Events), 2);
         assert_eq!(sent.counted(DropCause::Malformed, DropUnit::Frames), 1);
         let [frame] = &sent.frames[..] else { panic!("{} frames", sent.frames.len()) };
-        let FrameTiming::Events { start, end } = frame.span else { panic!("{:?}", frame.span) };
+        let FrameTiming::Events { start, end } = frame.timing else { panic!("{:?}", frame.timing) };
         assert_eq!((start.us(), end.us()), (60_000, 64_000));
         assert_eq!((frame.picture.size(), frame.picture.channels()), (Size::new(346, 260), 1));
         for (i, pixel) in frame.picture.data().iter().enumerate() {

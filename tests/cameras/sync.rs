@@ -61,7 +61,12 @@ fn frame(epoch: u32, sequence: u64, start_us: i64, end_us: i64) -> TimedFrame {
 }
 
 fn settings() -> SyncSettings {
-    SyncSettings { max_wait_us: None, max_frames: 1000, patience_us: 300, ..Default::default() }
+    SyncSettings {
+        max_wait_us: None,
+        max_frames: 1000,
+        packet_timeout_us: 300,
+        ..Default::default()
+    }
 }
 
 /// The missing parts of `span` after the packets `received`: a model with a resolution of 1 us.

@@ -206,7 +206,7 @@ fn unsuitable_sources_are_rejected_with_a_message() {
     let alone = rejected(Sources::One("uvc:1".parse().unwrap()));
     assert!(alone.to_string().contains("--frame-source uvc:1 --event-source"), "{alone}");
     assert!(matches!(rejected(two("sim", "genicam")), OpenError::NoEvents(_)));
-    assert!(matches!(rejected(two("clip", "sim")), OpenError::Whole(_)));
+    assert!(matches!(rejected(two("clip", "sim")), OpenError::NotACamera(_)));
     assert!(matches!(rejected(two("replay:/nonexistent", "sim")), OpenError::Missing(_)));
 }
 
@@ -368,7 +368,7 @@ impl Driver for AtOnce {
                 Packet::Frame(FramePacket {
                     epoch: 0,
                     sequence: n,
-                    span: FrameTiming::Events { start, end: start.plus_us(5_000) },
+                    timing: FrameTiming::Events { start, end: start.plus_us(5_000) },
                     arrived: Timestamp::now(),
                     picture: ImageU8::filled(false, Size::new(32, 32), n as u8),
                     truth: None,

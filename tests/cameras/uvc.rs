@@ -120,7 +120,7 @@ impl Webcam for Open {
 
     fn controls(&mut self) -> Vec<Control> {
         let us = self.exposure_us();
-        us.map(|us| Control::whole("exposure_us", "Exposure", us, (100, 50_000)))
+        us.map(|us| Control::int("exposure_us", "Exposure", us, (100, 50_000)))
             .into_iter()
             .collect()
     }
@@ -175,7 +175,7 @@ fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> 
 }
 
 fn exposure_us(frame: &FramePacket) -> i64 {
-    match frame.span {
+    match frame.timing {
         FrameTiming::Arrival { exposure_us } => exposure_us,
         _ => panic!("a webcam has no hardware timestamps"),
     }

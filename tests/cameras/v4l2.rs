@@ -60,12 +60,12 @@ fn frame_that(source: &CameraStream, matches: impl Fn(&FramePacket) -> bool) -> 
         if matches(&frame) {
             return frame;
         }
-        assert!(Instant::now() < until, "no such frame; the last one was {:?}", frame.span);
+        assert!(Instant::now() < until, "no such frame; the last one was {:?}", frame.timing);
     }
 }
 
 fn span(frame: &FramePacket) -> (i64, i64) {
-    match frame.span {
+    match frame.timing {
         FrameTiming::Frames { start, exposure_us } => (start.us(), exposure_us),
         other => panic!("no timestamp: {other:?}"),
     }
@@ -139,7 +139,7 @@ fn timestamps_mark_what_the_driver_states_and_are_missing_on_another_clock() {
         setup(&fake);
         let source = start(&fake);
         let frame = frame(&source);
-        match frame.span {
+        match frame.timing {
             FrameTiming::Frames { start, .. } => {
                 Some(FIRST_US + number(&frame) * PERIOD_US - start.us())
             }

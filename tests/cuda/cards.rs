@@ -18,7 +18,7 @@ fn cards_and_drivers_that_do_not_serve_are_named() {
 }
 
 #[test]
-fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
+fn devices_lists_every_card_and_why_it_is_not_used() {
     let listed = |variables: &[(&str, &str)]| -> Option<Vec<String>> {
         let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
             .arg("devices")
@@ -48,7 +48,7 @@ fn devices_tells_of_every_card_whether_it_is_used_and_why_not() {
 }
 
 #[test]
-fn the_program_computes_on_the_card_that_was_asked_for_or_says_in_one_line_why_not() {
+fn the_program_computes_on_the_requested_card_or_reports_in_one_line_why_not() {
     let Some(driver) = stand_in() else { return };
     let folder = tempfile::tempdir().unwrap();
     let size = Size::new(16, 16);

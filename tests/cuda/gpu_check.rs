@@ -284,7 +284,7 @@ fn sweep_a_kernel_that_never_ends_and_a_variant_stay_within_the_budget() {
 
 #[test]
 #[ignore = "sweep; CI runs it"]
-fn sweep_gpu_check_says_what_is_wrong_and_what_it_could_not_run() {
+fn sweep_gpu_check_reports_what_is_wrong_and_what_it_could_not_run() {
     let Some(packed) = packed() else { return };
     // One number of one golden pass is another one.
     let file = packed.at("pack/golden/forward_1.safetensors");

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const SIZE: Size = Size::new(32, 16);
 
 #[test]
-fn a_card_that_fails_while_the_window_is_open_is_said_once_and_the_processor_goes_on() {
+fn a_card_that_fails_while_the_window_is_open_is_reported_once_and_the_processor_continues() {
     let failures = [
         "cuGraphLaunch:9:719",          // a kernel crashes
         "cuGraphLaunch:10:719",         // with another exposure in flight

@@ -323,7 +323,7 @@ fn an_existing_configuration_is_not_replaced() {
 }
 
 #[test]
-fn mended_recordings_are_exported_in_the_format_and_other_files_passed_over() {
+fn repaired_recordings_are_exported_in_the_format_and_other_files_ignored() {
     let base = tempfile::tempdir().unwrap();
     let folder = sequence(base.path(), "a", 2, 2.0, false);
     // Without its scale factor, which follows from the sizes only if the events reach the edges.
@@ -357,8 +357,8 @@ fn mended_recordings_are_exported_in_the_format_and_other_files_passed_over() {
     let entries: Vec<(&str, Vec<u8>)> =
         entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
     let bare = gem_live::formats::npz::write(&entries).unwrap();
-    std::fs::write(folder.join("mended.npz"), bare).unwrap();
-    std::fs::write(folder.join("._mended.npz"), b"Mac OS X").unwrap();
+    std::fs::write(folder.join("repaired.npz"), bare).unwrap();
+    std::fs::write(folder.join("._repaired.npz"), b"Mac OS X").unwrap();
     let out = base.path().join("out");
     let order = Order {
         sequences: vec![folder],
@@ -369,10 +369,10 @@ fn mended_recordings_are_exported_in_the_format_and_other_files_passed_over() {
     };
     let made = run(&order, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((made.plan.counts(), made.copied), ((3, 0), 1));
-    assert_eq!(Pair::read(&out.join("train/a_mended.npz")).unwrap(), pair);
+    assert_eq!(Pair::read(&out.join("train/a_repaired.npz")).unwrap(), pair);
     let remarks = made.remarks().join("\n");
-    assert!(remarks.contains("1 recordings were mended"), "{remarks}");
-    assert!(remarks.contains("1 npz files passed over: 1 hidden"), "{remarks}");
+    assert!(remarks.contains("1 recordings were repaired"), "{remarks}");
+    assert!(remarks.contains("1 npz files ignored: 1 hidden"), "{remarks}");
     // Nothing but the dataset is there.
     assert_eq!(names(&out), ["test", "test.yaml", "train", "train.yaml"]);
 }

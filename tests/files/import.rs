@@ -214,7 +214,7 @@ fn a_recording_whose_exposure_is_known_is_played_as_it_is() {
         match packet {
             Packet::Events(packet) => played.extend(packet.events.iter().copied()),
             Packet::Frame(frame) => {
-                let FrameTiming::Events { start, end } = frame.span else { panic!() };
+                let FrameTiming::Events { start, end } = frame.timing else { panic!() };
                 pictures.push((frame.picture, [start.us(), end.us()]));
             }
         }
@@ -231,7 +231,7 @@ fn a_recording_whose_exposure_is_known_is_played_as_it_is() {
 }
 
 #[test]
-fn unknown_exposures_are_asked_for_and_other_layouts_are_told() {
+fn unknown_exposures_must_be_given_and_other_layouts_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let wanted = pairs();

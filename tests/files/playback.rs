@@ -22,7 +22,9 @@ pub fn stream(replay: Replay, drops: Drops) -> CameraStream {
 
 /// A frame of a recording, whose exposure is given on the events' clock.
 pub fn timed(f: FramePacket) -> TimedFrame {
-    let FrameTiming::Events { start, end } = f.span else { panic!("no exposure: {:?}", f.span) };
+    let FrameTiming::Events { start, end } = f.timing else {
+        panic!("no exposure: {:?}", f.timing)
+    };
     TimedFrame {
         epoch: f.epoch,
         sequence: f.sequence,

@@ -109,7 +109,7 @@ fn recordings_contain_exactly_what_was_pushed() {
 }
 
 #[test]
-fn an_interrupted_recording_writes_what_waits_and_says_so() {
+fn an_interrupted_recording_writes_what_is_queued_and_reports_it() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = start(folder.path(), UNLIMITED, &Drops::default(), Box::new(Disk));
     (0..5).for_each(|i| recorder.push(synced(i, 0)));

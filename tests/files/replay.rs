@@ -245,7 +245,8 @@ fn a_step_is_complete_at_once() {
     let (source, _) = play_with_monitor(folder.path(), settings);
     set_control(&source, "paused", Value::Bool(true));
     starts(&source);
-    let settings = SyncSettings { max_wait_us: None, patience_us: 0, ..SyncSettings::default() };
+    let settings =
+        SyncSettings { max_wait_us: None, packet_timeout_us: 0, ..SyncSettings::default() };
     let mut buffer = SyncBuffer::new(settings, source.drops.clone());
     // Nothing is recorded between pairs, and yet every sought frame is complete.
     for frame in [3, 4, 5, 4, 0, 11] {

@@ -188,7 +188,7 @@ fn files_of_old_versions_of_pytorch_are_read() {
 }
 
 #[test]
-fn other_entries_of_any_kind_are_passed_over() {
+fn other_entries_of_any_kind_are_ignored() {
     const PLACE: &str = "a number of 128 bits";
     let mut w = Writer::new();
     w.dict(|w| {

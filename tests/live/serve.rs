@@ -168,7 +168,7 @@ fn poll(device: &mut dyn Device, into: &mut Received, enough: impl Fn(&Received)
             match packet {
                 Packet::Events(packet) => into.events.extend(packet.events.iter()),
                 Packet::Frame(frame) => {
-                    let FrameTiming::Events { start, end } = frame.span else { panic!() };
+                    let FrameTiming::Events { start, end } = frame.timing else { panic!() };
                     into.frames.push(((start.us(), end.us()), frame.picture));
                 }
             }

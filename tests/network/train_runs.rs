@@ -95,7 +95,7 @@ fn fifty_steps_on_one_batch_overfit_it() {
         Learner::new(adam, EventInput::Counts, Offsets::Learned, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
     let step_settings =
-        StepSettings { rate: 1e-3, weight_decay: 0.0, longest: Some(1.0), mean_keeps: 0.9 };
+        StepSettings { rate: 1e-3, weight_decay: 0.0, max_norm: Some(1.0), ema_decay: 0.9 };
     let mut losses = Vec::new();
     for _ in 0..50 {
         let step = learner.step(labelled(&batch), step_settings);
@@ -118,7 +118,7 @@ fn settings(out: &Path) -> Settings {
         steps: 5,
         rate: 1e-3,
         warmup: 2,
-        mean_keeps: 0.998,
+        ema_decay: 0.998,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,
         offsets: vec![(0, Offsets::Zero)],

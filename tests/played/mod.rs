@@ -204,7 +204,7 @@ impl Play<'_> {
                 let frame = FramePacket {
                     epoch: frame_clock.epoch,
                     sequence: period.number.saturating_sub(frame_clock.first),
-                    span: match self.stamped {
+                    timing: match self.stamped {
                         true => FrameTiming::Frames { start, exposure_us },
                         false => FrameTiming::Arrival { exposure_us },
                     },

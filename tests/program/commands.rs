@@ -107,7 +107,7 @@ fn picture(folder: &Path, name: &str) -> Vec<u8> {
 const EDI: &str = "--method edi --thresholds 0.2";
 
 #[test]
-fn events_on_another_clock_are_named_and_mended() {
+fn events_on_another_clock_are_named_and_corrected() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
     pair().write(&here.join("plain.npz")).unwrap();
@@ -121,20 +121,20 @@ fn events_on_another_clock_are_named_and_mended() {
         ("s", timed(|_| 0), "seconds", "--time-unit s"),
         ("unix", unix(), "counted from zero, exposures from 1970", unix_offset.as_str()),
     ];
-    for (name, pair, cause, mend) in cases {
+    for (name, pair, cause, option) in cases {
         pair.write(&here.join(format!("{name}.npz"))).unwrap();
         let command = format!("deblur {name}.npz --out {name} {EDI}");
         let text = succeeds(here, &command);
         let line = text.lines().find(|l| l.starts_with("gem-live:")).unwrap_or_default();
         assert!(line.contains(&format!("{name}.npz: ")) && line.contains(cause), "{text}");
-        assert!(line.contains("1050 events lie from") && line.contains(mend), "{text}");
+        assert!(line.contains("1050 events lie from") && line.contains(option), "{text}");
         let text = fails(here, &format!("{command} --strict"));
         assert!(text.contains(cause) && text.contains("1 of 1 inputs failed"), "{text}");
         if name == "s" {
             // Whole seconds: the file has lost the times.
             continue;
         }
-        let text = succeeds(here, &format!("{command} --strict {mend}"));
+        let text = succeeds(here, &format!("{command} --strict {option}"));
         assert!(!text.contains("gem-live:"), "{text}");
         if ["ns", "unix"].contains(&name) {
             // Exactly the events of the plain file: no time was rounded.
@@ -151,8 +151,8 @@ fn events_on_another_clock_are_named_and_mended() {
         command.output().unwrap()
     };
     assert!(printed(&run(&[])).contains("--time-unit s"), "{}", printed(&run(&[])));
-    let mended = run(&["--time-unit", "s", "--strict"]);
-    assert!(mended.status.success(), "{}", printed(&mended));
+    let repaired = run(&["--time-unit", "s", "--strict"]);
+    assert!(repaired.status.success(), "{}", printed(&repaired));
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn recordings_are_checked_when_they_are_played_trained_on_and_exported() {
     assert!(succeeds(here, "export in --out data --test-fraction 0").contains(cause));
     assert!(fails(here, "export in --out strict --strict").contains(cause));
     assert!(!here.join("strict").exists());
-    let mended = format!("export in --out mended --strict --time-offset {UNIX_US}");
-    succeeds(here, &format!("{mended} --test-fraction 0"));
-    let exported = Pair::read(&here.join("mended/train/in_a.npz")).unwrap();
+    let repaired = format!("export in --out repaired --strict --time-offset {UNIX_US}");
+    succeeds(here, &format!("{repaired} --test-fraction 0"));
+    let exported = Pair::read(&here.join("repaired/train/in_a.npz")).unwrap();
     assert_eq!(exported.findings(), []);
     let text = printed(&gem_live(here, "record --source sim --time-unit ns --out x"));
     assert!(text.contains("--time-unit has no effect with a camera"), "{text}");

@@ -19,7 +19,7 @@ fn check(folder: &Path, options: &[&str]) -> (Output, Value) {
 }
 
 #[test]
-fn gpu_check_measures_the_engine_of_wgpu_or_says_why_not() {
+fn gpu_check_measures_the_engine_of_wgpu_or_reports_why_not() {
     let folder = tempfile::tempdir().unwrap();
     let (output, report) = check(folder.path(), &["--wgpu-software"]);
     let text = printed(&output);

@@ -118,7 +118,7 @@ fn every_problem_is_reported_with_its_remedy() {
 }
 
 #[test]
-fn prophesees_cameras_are_told_from_other_devices_with_the_same_chip() {
+fn prophesees_cameras_are_distinguished_from_other_devices_with_the_same_chip() {
     let folder = tempfile::tempdir().unwrap();
     let chip = [("idVendor", "04b4"), ("idProduct", "00f5"), ("busnum", "1"), ("devnum", "2")];
     let evk4 = [("manufacturer", "Prophesee"), ("product", "EVK4"), ("speed", "480")];

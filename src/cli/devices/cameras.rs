@@ -57,14 +57,14 @@ fn davis(host: &Host<'_>, usb: &[Found]) -> Vec<String> {
     let cameras: Vec<_> = host.usb_cameras().into_iter().filter(is_davis).collect();
     if cameras.is_empty() {
         // Without sysfs, or without a camera in it, ask libcaer.
-        return match library.look(None) {
+        return match library.identify(None) {
             Ok(found) => vec![described("davis", &found.model, &found.serial, &found.firmware)],
             Err(_) => vec!["libcaer is installed; no DAVIS is connected".into()],
         };
     }
     let line = |camera: UsbCamera| {
         let serial = Some(camera.serial.as_str()).filter(|s| !s.is_empty());
-        match library.look(serial) {
+        match library.identify(serial) {
             Ok(found) => described("davis", &found.model, &found.serial, &found.firmware),
             Err(why) => format!("{} {}: {why}", camera.name, camera.serial),
         }

@@ -7,71 +7,28 @@ pub(crate) mod fusion;
 pub(crate) mod kernel;
 mod layers;
 mod map;
+mod network;
+mod parts;
 mod prior;
 pub(crate) mod simd;
 
 pub use kernel::Isa;
+pub use parts::Parts;
 
 use super::{
     Engine, EngineError, EventMap, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
-use crate::event::{EventInput, TargetBins};
+use crate::event::EventInput;
 use crate::image::Size;
-use crate::network::{FUSION_LEVELS, Weights};
-use crate::time::TimeRange;
-use deform::DeformConv;
-use fusion::Fusion;
-use kernel::Task;
-use layers::{Activation, Conv, average_pool, upsample};
+use crate::network::Weights;
 use map::{Buffers, Map};
-use prior::{Counts, prior_map};
-use rayon::prelude::*;
-use simd::Simd;
-use std::time::{Duration, Instant};
-
-/// Kernel sides of an encoder's four downsampling blocks.
-const DOWN_KERNELS: [usize; 4] = [5, 3, 3, 3];
-
-struct Encoder {
-    stem: [Conv; 2],
-    down: Vec<[Conv; 2]>,
-}
-
-impl Encoder {
-    fn new(isa: Isa, weights: &Weights, name: &str) -> Self {
-        let conv = |layer: String, k| Conv::new(isa, weights, &format!("{name}.{layer}"), k, |o| o);
-        Self {
-            stem: [conv("conv1".into(), 7), conv("conv2".into(), 7)],
-            down: (DOWN_KERNELS.into_iter().enumerate())
-                .map(|(i, k)| [1, 2].map(|j| conv(format!("down{}.conv{j}", i + 1), k)))
-                .collect(),
-        }
-    }
-
-    /// Features of the five levels, full resolution first. `input` has a border of 3.
-    fn run(&self, input: &Map) -> Vec<Map> {
-        let two = |[a, b]: &[Conv; 2], input: &Map| {
-            b.run(&a.run(input, b.k / 2, &Activation::Relu), 0, &Activation::Relu)
-        };
-        let mut features = vec![two(&self.stem, input)];
-        for pair in &self.down {
-            let pooled = features.last().map(|f| average_pool(f, pair[0].k / 2));
-            features.extend(pooled.map(|p| two(pair, &p)));
-        }
-        features
-    }
-}
+use network::{Network, Target};
+use parts::timed;
 
 /// The network on the CPU's SIMD units, with rows distributed over threads.
 pub struct CpuEngine {
-    isa: Isa,
-    event_input: EventInput,
+    network: Network,
     pool: rayon::ThreadPool,
-    image_encoder: Encoder,
-    event_encoder: Encoder,
-    fusion: Vec<(Fusion, DeformConv, usize)>,
-    up: Vec<[Conv; 2]>,
-    last: Conv,
     parts: Parts,
     buffers: Buffers,
     voxels: EventMap,
@@ -88,29 +45,6 @@ pub struct CpuEngine {
 const KEPT_PER_PIXEL: usize = 256;
 /// Number of exposures of one shape after which memory of other shapes is no longer kept.
 const SETTLED: u32 = 200;
-
-/// Duration of each part of the last restoration.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Parts {
-    /// Encoding the blurry image, once for all instants.
-    pub image_encoder: Duration,
-    /// Encoding the events.
-    pub event_encoder: Duration,
-    /// The four-corner MLPs, with the projection of the image's features.
-    pub fusion: Duration,
-    /// The deformable convolutions with their offsets.
-    pub deformable: Duration,
-    /// Upsampling, decoder and the product with the blurry image.
-    pub decoder: Duration,
-}
-
-/// Runs `f` and adds its duration to `part`.
-fn timed<T>(part: &mut Duration, f: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
-    let result = f();
-    *part += start.elapsed();
-    result
-}
 
 impl CpuEngine {
     /// An engine on `threads` threads (0: one per processor), with the best instruction set that
@@ -135,23 +69,9 @@ impl CpuEngine {
             .thread_name(|i| format!("engine-{i}"))
             .build()
             .map_err(|e| EngineError::Threads(e.to_string()))?;
-        let conv = |name: String| Conv::new(isa, weights, &name, 3, |o| o);
-        let fusion = (FUSION_LEVELS.iter().enumerate())
-            .map(|(i, level)| {
-                let (name, c) = (format!("msff{}", i + 1), level.channels);
-                let dcn = DeformConv::new(isa, weights, &format!("{name}.dcn"), c, level.kernel);
-                (Fusion::new(isa, weights, &name, c), dcn, level.kernel / 2)
-            })
-            .collect();
         Ok(Self {
-            isa,
-            event_input: weights.event_input(),
+            network: Network::new(isa, weights),
             pool,
-            image_encoder: Encoder::new(isa, weights, "im_enc"),
-            event_encoder: Encoder::new(isa, weights, "ev_enc"),
-            fusion,
-            up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
-            last: conv("dec.conv".into()),
             parts: Parts::default(),
             buffers: Buffers::default(),
             voxels: EventMap::default(),
@@ -165,7 +85,7 @@ impl CpuEngine {
 
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
-        self.isa
+        self.network.isa
     }
 
     /// Number of worker threads.
@@ -178,38 +98,6 @@ impl CpuEngine {
         self.parts
     }
 
-    /// Restores one instant: from projected image features and event features to the decoder's
-    /// output.
-    fn decode(&self, parts: &mut Parts, image: &[Map], target: &Target<'_>) -> Map {
-        let events = timed(&mut parts.event_encoder, || {
-            let input = match target {
-                Target::Tensor(t) => {
-                    let shape = (self.event_input.channels(), t.height, t.width);
-                    Map::from_chw(&self.buffers, t.data, shape, 3, |x| x)
-                }
-                Target::Counts(counts) => prior_map(&self.buffers, self.isa, counts, 3),
-            };
-            self.event_encoder.run(&input)
-        });
-        let mut fused = Vec::with_capacity(image.len());
-        for (((fusion, dcn, pad), e), i) in self.fusion.iter().zip(events).zip(image) {
-            let joined = timed(&mut parts.fusion, || fusion.run(&e, i, *pad));
-            fused.push(timed(&mut parts.deformable, || dcn.run(&joined)));
-        }
-        timed(&mut parts.decoder, || {
-            let mut x = fused.pop().unwrap_or_else(|| self.buffers.map(1, 1, 1, 0));
-            for [a, b] in &self.up {
-                if let Some(skip) = fused.pop() {
-                    let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
-                    x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);
-                }
-            }
-            self.last.run(&x, 0, &Activation::Linear)
-        })
-    }
-}
-
-impl CpuEngine {
     /// Frees memory that exposures of this shape are not likely to use. Shapes may change all the
     /// time, where only the parts that move are restored; fresh memory costs half as much time
     /// again as the restoration itself.
@@ -227,16 +115,8 @@ impl CpuEngine {
     fn encode(&mut self, blur: &Image<'_>, events: Size) -> Vec<Map> {
         self.keep_memory([blur.height, blur.width, events.height, events.width]);
         let mut parts = Parts::default();
-        let image = self.pool.install(|| {
-            let features = timed(&mut parts.image_encoder, || {
-                let shape = (3, blur.height, blur.width);
-                let input = Map::from_chw(&self.buffers, blur.data, shape, 3, |x| (x - 0.5) / 0.5);
-                self.image_encoder.run(&input)
-            });
-            timed(&mut parts.fusion, || {
-                (self.fusion.iter().zip(features)).map(|((f, ..), i)| f.project_image(&i)).collect()
-            })
-        });
+        let (network, buffers) = (&self.network, &self.buffers);
+        let image = self.pool.install(|| network.encode_image(buffers, &mut parts, blur));
         self.parts = parts;
         image
     }
@@ -246,8 +126,8 @@ impl CpuEngine {
         let mut parts = self.parts;
         let mut restored = std::mem::take(&mut self.restored);
         self.pool.install(|| {
-            let output = self.decode(&mut parts, image, target);
-            timed(&mut parts.decoder, || finish(self.isa, &output, blur, &mut restored));
+            let output = self.network.decode(&self.buffers, &mut parts, image, target);
+            timed(&mut parts.decoder, || self.network.finish(&output, blur, &mut restored));
         });
         (self.parts, self.restored) = (parts, restored);
         &self.restored
@@ -267,7 +147,7 @@ impl CpuEngine {
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
             let counts = EventTensor { data: events.voxels_in(*target, &mut map)?, height, width };
             counts.check(EventInput::Counts)?;
-            let target = match self.event_input {
+            let target = match self.network.event_input {
                 EventInput::Counts => Target::Tensor(counts),
                 EventInput::Prior => Target::of_counts(&counts, events, *target),
             };
@@ -279,29 +159,9 @@ impl CpuEngine {
     }
 }
 
-/// The network's event input for one target.
-enum Target<'a> {
-    /// The complete input.
-    Tensor(EventTensor<'a>),
-    /// Counts, from which the event prior is computed.
-    Counts(Counts<'a>),
-}
-
-impl<'a> Target<'a> {
-    fn of_counts(counts: &EventTensor<'a>, events: &Events<'_>, target: TimeRange) -> Self {
-        Self::Counts(Counts {
-            data: counts.data,
-            height: counts.height,
-            width: counts.width,
-            thresholds: events.thresholds,
-            target: TargetBins::new(events.exposure, target),
-        })
-    }
-}
-
 impl Engine for CpuEngine {
     fn event_input(&self) -> EventInput {
-        self.event_input
+        self.network.event_input
     }
 
     fn restore(
@@ -310,7 +170,7 @@ impl Engine for CpuEngine {
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
         blur.check()?;
-        targets.iter().try_for_each(|t| t.check(self.event_input))?;
+        targets.iter().try_for_each(|t| t.check(self.network.event_input))?;
         let Some(first) = targets.first() else { return Ok(Vec::new()) };
         let image = self.encode(blur, Size::new(first.width, first.height));
         let targets = targets.iter().map(|t| Target::Tensor(*t));
@@ -347,46 +207,5 @@ impl Engine for CpuEngine {
         });
         self.pixels = pixels;
         all
-    }
-}
-
-/// Softplus of the decoder's output is the ratio; the ratio times the blurry image is sharp.
-fn finish(isa: Isa, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
-    let (h, w) = (blur.height, blur.width);
-    let Restored { latent, ratio } = restored;
-    latent.resize(3 * h * w, 0.0);
-    ratio.resize(3 * h * w, 0.0);
-    (ratio.par_chunks_mut(w).zip(latent.par_chunks_mut(w)).zip(blur.data.par_chunks(w)))
-        .enumerate()
-        .for_each(|(i, ((ratio, latent), blur))| {
-            let (channel, y) = (i / h, i % h);
-            for (v, pixel) in ratio.iter_mut().zip(output.row(y).chunks_exact(output.c)) {
-                *v = pixel[channel];
-            }
-            // SAFETY: a row is a multiple of 16 pixels, which the registers of every set divide.
-            unsafe { isa.run(FinishRow { ratio, latent, blur }) }
-        });
-}
-
-struct FinishRow<'a> {
-    ratio: &'a mut [f32],
-    latent: &'a mut [f32],
-    blur: &'a [f32],
-}
-
-impl Task for FinishRow<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let mut x = 0;
-        while x + S::LANES <= self.ratio.len() {
-            // SAFETY: the three rows have the same length, and a register fits at x.
-            unsafe {
-                let ratio = S::softplus(S::load(self.ratio.as_ptr().add(x)));
-                S::store(self.ratio.as_mut_ptr().add(x), ratio);
-                let blur = S::load(self.blur.as_ptr().add(x));
-                S::store(self.latent.as_mut_ptr().add(x), S::mul(blur, ratio));
-            }
-            x += S::LANES;
-        }
     }
 }

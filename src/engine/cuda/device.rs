@@ -241,7 +241,7 @@ pub(super) struct Launch {
 
 impl Launch {
     /// The same launch once more.
-    pub(super) fn again(&self) -> Self {
+    pub(super) fn duplicate(&self) -> Self {
         let (name, function) = (self.name.clone(), self.function.clone());
         Self { name, function, after: self.after.clone(), ..*self }
     }

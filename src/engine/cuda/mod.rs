@@ -21,6 +21,7 @@ mod precision;
 mod profile;
 mod queue;
 mod session;
+mod staging;
 mod work;
 
 pub use device::{Cost, DeviceInfo, devices};
@@ -147,7 +148,7 @@ impl CudaEngine {
         let Some(session) = &mut self.session else { return Ok(Vec::new()) };
         let (device, form) = (&self.device, OutputFormat::F32);
         let mut out = Vec::with_capacity(maps.len());
-        queued::in_turn(maps.len(), |step| {
+        queued::run_pipelined(maps.len(), |step| {
             match step {
                 Step::Collect(i) => out.extend(queued::owned(session.collect(i % DEPTH, form)?)),
                 Step::Start(i) => {

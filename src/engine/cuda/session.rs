@@ -36,18 +36,15 @@
 use super::Precision;
 use super::arguments::{Address, EgerHeader};
 use super::arrivals::Arrivals;
-use super::device::{Device, Launch, Memory};
+use super::device::{Device, Memory};
 use super::layers::Layers;
-use super::plan::{Plan, Shape, SlotMemory};
-use super::work::Work;
+use super::plan::{Plan, Shape};
+use super::staging::{Lane, Slot};
+use super::work::{Work, captured};
 use crate::engine::queued::DEPTH;
 use crate::engine::{Blurry, OutputFormat, OutputRef};
-use cudarc::driver::{CudaEvent, DriverError, PinnedHostSlice, result, sys};
-use rayon::prelude::*;
+use cudarc::driver::{DriverError, PinnedHostSlice, result};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
-use std::sync::Arc;
 
 /// Events that a lane has room for at first; more than any MS-RBD frame has.
 const FIRST_EVENTS: usize = 1 << 18;
@@ -77,75 +74,6 @@ struct LateMemory {
     retired: Vec<Memory>,
 }
 
-/// Staging memory of one exposure.
-pub(super) struct Lane {
-    /// Three planes of single precision, or at its start of eight bits.
-    blur: PinnedHostSlice<f32>,
-    eight_bit: bool,
-    packed: PinnedHostSlice<u32>,
-    /// Number of events that there is room for.
-    room: usize,
-    events_sent: CudaEvent,
-    blur_sent: CudaEvent,
-}
-
-/// Staging memory of one target.
-struct Slot {
-    header: PinnedHostSlice<u64>,
-    voxels: PinnedHostSlice<f32>,
-    /// Made when first needed: the window needs pixels alone.
-    numbers: Option<PinnedHostSlice<f32>>,
-    pixels: PinnedHostSlice<u8>,
-    /// Its event features are there.
-    encoded: CudaEvent,
-    computed: CudaEvent,
-    copied: CudaEvent,
-    /// The same, for a thread that sleeps until then.
-    arrived: Arc<CudaEvent>,
-}
-
-/// A result was asked for that was never computed.
-const NOT_THERE: DriverError = DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND);
-
-impl Slot {
-    /// Sends a result to the host.
-    fn fetch(
-        &mut self,
-        device: &Device,
-        from: SlotMemory,
-        numbers: Option<&Memory>,
-        form: OutputFormat,
-    ) -> Result<(), DriverError> {
-        let stream = device.downloads.cu_stream();
-        // SAFETY: there is as much device memory as each staging holds, which is not read before
-        // the copy has ended.
-        unsafe {
-            match (form, &mut self.numbers, numbers) {
-                (OutputFormat::F32, Some(staging), Some(numbers)) => {
-                    result::memcpy_dtoh_async(staging.as_mut_slice()?, numbers.at, stream)
-                }
-                (OutputFormat::F32, ..) => Err(NOT_THERE),
-                (OutputFormat::U8(_), ..) => {
-                    result::memcpy_dtoh_async(self.pixels.as_mut_slice()?, from.pixels, stream)
-                }
-            }
-        }
-    }
-}
-
-/// The work of a key, captured on the work stream when it is first asked for.
-fn captured<'a, K: Eq + Hash>(
-    all: &'a mut HashMap<K, Work>,
-    key: K,
-    device: &Device,
-    launches: impl FnOnce() -> Vec<Launch>,
-) -> Result<&'a Work, DriverError> {
-    Ok(match all.entry(key) {
-        Entry::Occupied(work) => work.into_mut(),
-        Entry::Vacant(free) => free.insert(Work::capture(device, &device.work, None, launches())?),
-    })
-}
-
 impl Session {
     pub(super) fn new(
         device: &Device,
@@ -157,29 +85,9 @@ impl Session {
         let area = shape.image.area();
         let maps = if shape.from_events { 0 } else { shape.padded.area() };
         let events = if shape.from_events { FIRST_EVENTS } else { 0 };
-        let event = || device.context().new_event(None);
-        let lane = || {
-            Ok::<_, DriverError>(Lane {
-                blur: device.pinned(3 * area)?,
-                eight_bit: false,
-                packed: device.pinned(2 * events)?,
-                room: events,
-                events_sent: event()?,
-                blur_sent: event()?,
-            })
-        };
-        let slot = || {
-            Ok::<_, DriverError>(Slot {
-                header: device.pinned(size_of::<EgerHeader>() / 8)?,
-                voxels: device.pinned(layers.input.channels() * maps)?,
-                numbers: None,
-                pixels: device.pinned(3 * area)?,
-                encoded: event()?,
-                computed: event()?,
-                copied: event()?,
-                arrived: Arc::new(device.sleeper()?),
-            })
-        };
+        let voxels = layers.input.channels() * maps;
+        let lane = || Lane::new(device, area, events);
+        let slot = || Slot::new(device, area, voxels);
         let (lanes, slots) = ([lane()?, lane()?], [slot()?, slot()?]);
         let memory = LateMemory {
             events: [device.allocate(8 * events)?, device.allocate(8 * events)?],
@@ -234,51 +142,19 @@ impl Session {
         lane: usize,
         words: usize,
     ) -> Result<(), DriverError> {
-        let stream = &device.uploads;
-        let (staging, to) = (&mut self.lanes[lane], self.memory.events[lane].at);
-        if words > 0 {
-            let from = &staging.packed.as_slice()?[..words];
-            // SAFETY: the device memory has room for as many events as the staging, which is
-            // written again only after all results of this lane have arrived.
-            unsafe { result::memcpy_htod_async(to, from, stream.cu_stream()) }?;
-        }
-        staging.events_sent.record(stream)
+        let to = self.memory.events[lane].at;
+        self.lanes[lane].send_events(device, to, words)
     }
 
-    /// Writes an image to a lane, the planes in parallel: in eight bits, a quarter of the memory, if
-    /// it has no others, and otherwise in single precision, each plane on its way as soon as it is
-    /// written.
+    /// Writes an image to a lane and sends it on its way.
     pub(super) fn send_image(
         &mut self,
         device: &Device,
         lane: usize,
         blur: &dyn Blurry,
     ) -> Result<(), DriverError> {
-        let area = self.plan.shape.image.area();
-        let staging = &mut self.lanes[lane];
-        let first = self.plan.lanes[lane].blur;
-        let memory = staging.blur.as_mut_slice()?;
-        let bytes = &mut bytemuck::cast_slice_mut::<f32, u8>(memory)[..3 * area];
-        let planes = bytes.par_chunks_exact_mut(area).enumerate();
-        staging.eight_bit =
-            planes.map(|(channel, plane)| blur.write_bytes(channel, plane)).all(|done| done);
-        if staging.eight_bit {
-            device.context().bind_to_thread()?;
-            // SAFETY: the plan owns more memory there, and the staging is written again only after all
-            // results of this lane have arrived.
-            unsafe { result::memcpy_htod_async(first, bytes, device.uploads.cu_stream()) }?;
-            return staging.blur_sent.record(&device.uploads);
-        }
-        let planes = memory.par_chunks_exact_mut(area);
-        planes.enumerate().try_for_each(|(channel, plane)| {
-            blur.write_plane(channel, plane);
-            device.context().bind_to_thread()?;
-            let to = first + (channel * area * size_of::<f32>()) as u64;
-            // SAFETY: the plan owns three planes there, and the staging is written again only
-            // after all results of this lane have arrived.
-            unsafe { result::memcpy_htod_async(to, plane, device.uploads.cu_stream()) }
-        })?;
-        staging.blur_sent.record(&device.uploads)
+        let (to, area) = (self.plan.lanes[lane].blur, self.plan.shape.image.area());
+        self.lanes[lane].send_image(device, to, area, blur)
     }
 
     /// Encodes the image that was sent to a lane.
@@ -417,15 +293,6 @@ impl Session {
         slot: usize,
         form: OutputFormat,
     ) -> Result<OutputRef<'_>, DriverError> {
-        let slot = &mut self.slots[slot];
-        slot.copied.synchronize()?;
-        Ok(match form {
-            OutputFormat::F32 => {
-                let all = slot.numbers.as_ref().ok_or(NOT_THERE)?.as_slice()?;
-                let (latent, ratio) = all.split_at(all.len() / 2);
-                OutputRef::F32 { latent, ratio }
-            }
-            OutputFormat::U8(_) => OutputRef::U8(slot.pixels.as_slice()?),
-        })
+        self.slots[slot].collect(form)
     }
 }

@@ -4,6 +4,9 @@ use super::arguments::Address;
 use super::device::{Device, Launch};
 use super::error_text::text;
 use cudarc::driver::{CudaEvent, CudaGraph, CudaStream, DriverError, result, sys};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Launches on one stream one after the other, and the same as a graph, in which only those follow
@@ -104,4 +107,17 @@ impl Work {
         // The graph ends when all branches have.
         ends.iter().skip(1).flatten().try_for_each(|end| streams[0].wait(&events[*end]))
     }
+}
+
+/// The work of a key, captured on the work stream when it is first asked for.
+pub(super) fn captured<'a, K: Eq + Hash>(
+    all: &'a mut HashMap<K, Work>,
+    key: K,
+    device: &Device,
+    launches: impl FnOnce() -> Vec<Launch>,
+) -> Result<&'a Work, DriverError> {
+    Ok(match all.entry(key) {
+        Entry::Occupied(work) => work.into_mut(),
+        Entry::Vacant(free) => free.insert(Work::capture(device, &device.work, None, launches())?),
+    })
 }

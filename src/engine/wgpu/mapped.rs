@@ -52,8 +52,8 @@ pub(super) struct Mapped {
 }
 
 /// States of a buffer: the device's, the host's, or lost with its device.
-const AWAY: u8 = 0;
-const HERE: u8 = 1;
+const ON_DEVICE: u8 = 0;
+const MAPPED: u8 = 1;
 const LOST: u8 = 2;
 
 /// How long to wait for a callback after the device has finished.
@@ -62,7 +62,7 @@ const CALLBACK: Duration = Duration::from_secs(5);
 impl Mapped {
     /// `here`: whether the buffer was mapped when it was made.
     pub(super) fn new(buffer: Buffer, here: bool) -> Self {
-        Self { buffer, state: Arc::new(AtomicU8::new(if here { HERE } else { AWAY })) }
+        Self { buffer, state: Arc::new(AtomicU8::new(if here { MAPPED } else { ON_DEVICE })) }
     }
 
     /// Asks for the buffer's first bytes, as soon as what was submitted so far is done with it.
@@ -80,21 +80,21 @@ impl Mapped {
             if outcome.is_err() {
                 faults.report("the device was lost while a result was expected");
             }
-            state.store(if outcome.is_ok() { HERE } else { LOST }, Ordering::Release);
+            state.store(if outcome.is_ok() { MAPPED } else { LOST }, Ordering::Release);
             // If the channel is full, the receiver has been notified already.
             let _ = notify.map(|n| n.try_send(()));
         });
     }
 
     /// Whether the host may access it.
-    pub(super) fn is_here(&self) -> bool {
-        self.state.load(Ordering::Acquire) == HERE
+    pub(super) fn is_mapped(&self) -> bool {
+        self.state.load(Ordering::Acquire) == MAPPED
     }
 
     /// Waits until the buffer is the host's, which it is after `submission` (`None`: after all
     /// that was submitted). False after a failure.
     pub(super) fn wait(&self, device: &wgpu::Device, submission: Option<SubmissionIndex>) -> bool {
-        let away = || self.state.load(Ordering::Acquire) == AWAY;
+        let away = || self.state.load(Ordering::Acquire) == ON_DEVICE;
         if away() {
             poll(device);
         }
@@ -105,12 +105,12 @@ impl Mapped {
                 std::thread::sleep(Duration::from_micros(20));
             }
         }
-        self.is_here()
+        self.is_mapped()
     }
 
     /// Gives the buffer to the device.
-    pub(super) fn give(&self) {
-        self.state.store(AWAY, Ordering::Release);
+    pub(super) fn unmap(&self) {
+        self.state.store(ON_DEVICE, Ordering::Release);
         self.buffer.unmap();
     }
 }

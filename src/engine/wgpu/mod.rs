@@ -233,7 +233,7 @@ impl WgpuEngine {
         let mut out = Vec::with_capacity(tensors.len());
         let works = |done: bool| if done { Ok(()) } else { Err(()) };
         works(session.write_image(device, 0, blur)).ok()?;
-        let steps = queued::in_turn(tensors.len(), |step| match step {
+        let steps = queued::run_pipelined(tensors.len(), |step| match step {
             Step::Collect(i) => {
                 let take = &mut |one: OutputRef<'_>| out.extend(queued::owned(one));
                 works(session.collect(device, i % DEPTH, form, take))

@@ -110,7 +110,7 @@ impl Session {
             let Ok(mut view) = lane.buffer.get_mapped_range_mut(range) else { return false };
             view.copy_from_slice(bytemuck::cast_slice(&self.plane));
         }
-        lane.give();
+        lane.unmap();
         true
     }
 
@@ -138,7 +138,7 @@ impl Session {
         if !input.is_empty() {
             buffer.get_mapped_range_mut(TARGET_BYTES..end).ok()?.copy_from_slice(input);
         }
-        slot.upload.give();
+        slot.upload.unmap();
         Some(input.len() as u64)
     }
 
@@ -190,7 +190,7 @@ impl Session {
     /// Whether a slot's result has arrived.
     pub(super) fn is_ready(&self, device: &Device, slot: usize) -> bool {
         poll(&device.device);
-        self.slots[slot].download.is_here()
+        self.slots[slot].download.is_mapped()
     }
 
     /// Waits for a slot's result and passes it to `take`, if it was to be copied. False if the
@@ -207,7 +207,7 @@ impl Session {
             return false;
         }
         if !*read_back {
-            download.give();
+            download.unmap();
             return true;
         }
         let bytes = result_bytes(self.plan.shape, form);
@@ -221,7 +221,7 @@ impl Session {
             OutputFormat::U8(_) => take(OutputRef::U8(&view)),
         }
         drop(view);
-        download.give();
+        download.unmap();
         true
     }
 }

@@ -69,7 +69,7 @@ fn contents<'a>(header: &Header, data: &'a [u8]) -> Result<Content<'a>, NpyError
         .map(Content::Numbers)
 }
 
-/// The fields of a structured array. Padding and text are passed over.
+/// The fields of a structured array. Padding and text are ignored.
 fn records<'a>(
     fields: &[(String, String)],
     shape: &[usize],

@@ -3,10 +3,12 @@
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
+mod instructions;
 mod machine;
+mod refused_names;
 mod writer;
 
-pub use machine::{load, load_first};
+pub use instructions::{load, load_first};
 pub use writer::Writer;
 
 /// Index of a node in its [`Pickle`].

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_compositor_that_does_not_answer_is_passed_over() {
+    fn a_compositor_that_does_not_answer_is_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let runtime = folder.path().to_string_lossy().into_owned();
         let environment = |display: Option<&'static str>| {

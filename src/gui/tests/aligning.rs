@@ -83,7 +83,10 @@ impl Device for BoardCamera {
             out.push(Packet::Frame(FramePacket {
                 epoch: 0,
                 sequence: self.sequence,
-                span: FrameTiming::Events { start: stamp(start), end: stamp(start + EXPOSURE_US) },
+                timing: FrameTiming::Events {
+                    start: stamp(start),
+                    end: stamp(start + EXPOSURE_US),
+                },
                 arrived: Timestamp::now(),
                 picture: self.pictures[self.pose.load(Ordering::Relaxed)].clone(),
                 truth: None,

@@ -7,9 +7,9 @@ use crate::gui::settings::Tab;
 #[test]
 fn camera_controls_can_be_set_and_advanced_ones_are_collapsed() {
     let controls = vec![
-        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::int("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
         camera::Control::switch("auto", "Auto-exposure", false),
-        camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts(),
+        camera::Control::int("bias", "Raw bias", 3, (0, 7)).for_experts(),
     ];
     let script = Script { controls, ..Script::default() };
     let mut w = shown(window(&script));
@@ -31,7 +31,7 @@ fn camera_controls_can_be_set_and_advanced_ones_are_collapsed() {
 
 #[test]
 fn controls_that_interrupt_the_stream_are_set_once_when_a_drag_ends() {
-    let control = |name: &'static str, label| camera::Control::whole(name, label, 10, (0, 1000));
+    let control = |name: &'static str, label| camera::Control::int(name, label, 10, (0, 1000));
     let controls = vec![control("width", "Width").set_on_release(), control("gain", "Gain")];
     let script = Script { controls, ..Script::default() };
     let mut w = shown(window(&script));
@@ -70,8 +70,8 @@ fn controls_that_interrupt_the_stream_are_set_once_when_a_drag_ends() {
 #[test]
 fn each_of_two_cameras_has_a_section_whose_controls_reach_that_camera() {
     let of = |group: &'static str, prefix: &str| {
-        let exposure = camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000));
-        let bias = camera::Control::whole("bias", "Raw bias", 3, (0, 7)).for_experts();
+        let exposure = camera::Control::int("exposure_us", "Exposure (us)", 1000, (100, 50_000));
+        let bias = camera::Control::int("bias", "Raw bias", 3, (0, 7)).for_experts();
         [exposure, bias].map(|mut control| {
             control.name = format!("{prefix}{}", control.name).into();
             control.group = group.into();
@@ -115,7 +115,7 @@ fn each_of_two_cameras_has_a_section_whose_controls_reach_that_camera() {
 fn settings_are_saved_as_a_profile_and_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let controls = vec![
-        camera::Control::whole("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
+        camera::Control::int("exposure_us", "Exposure (us)", 1000, (100, 50_000)),
         camera::Control::switch("auto_gain", "Automatic gain", true),
     ];
     let script = Script { controls, ..Script::default() };

@@ -80,7 +80,7 @@ fn pauses_are_not_filmed_and_closing_the_window_completes_the_film() {
 }
 
 #[test]
-fn a_film_that_cannot_be_written_says_why() {
+fn a_film_that_cannot_be_written_reports_why() {
     let base = tempfile::tempdir().unwrap();
     // A file where the folder of films would be.
     std::fs::write(base.path().join("r films"), b"").unwrap();

@@ -103,7 +103,7 @@ fn record_is_disabled_where_nothing_can_be_recorded() {
 }
 
 #[test]
-fn a_recording_without_a_usable_frame_says_so() {
+fn a_recording_without_a_usable_frame_is_reported() {
     let lost = DropSnapshot { cause: DropCause::Malformed, unit: DropUnit::Frames, count: 164 };
     let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
     let mut w = opened_at(window(&script), 1240.0, 540.0);

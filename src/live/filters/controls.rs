@@ -11,14 +11,14 @@ pub const FILTERS: &str = "noise filters";
 pub(super) fn controls(s: &FilterSettings) -> Vec<Control> {
     let mut controls = vec![
         Control::switch("filter_hot", "Hot pixels", s.hot_pixels),
-        Control::number(
+        Control::float(
             "filter_hot_hz",
             "Minimum hot pixel rate (events/s)",
             s.hot.rate_hz,
             (1.0, 10_000.0),
         )
         .for_experts(),
-        Control::number(
+        Control::float(
             "filter_hot_factor",
             "Hot pixel ratio to neighbours",
             s.hot.factor,
@@ -27,13 +27,13 @@ pub(super) fn controls(s: &FilterSettings) -> Vec<Control> {
         .for_experts(),
         Control::switch("filter_hot_forget", "Relearn hot pixels", false).for_experts(),
         Control::switch("filter_activity", "Background activity", s.background_activity),
-        Control::whole(
+        Control::int(
             "filter_activity_us",
             "Support window (us)",
             s.activity.window_us,
             (100, 1_000_000),
         ),
-        Control::whole(
+        Control::int(
             "filter_activity_support",
             "Supporting neighbours",
             s.activity.support.into(),
@@ -41,7 +41,7 @@ pub(super) fn controls(s: &FilterSettings) -> Vec<Control> {
         )
         .for_experts(),
         Control::switch("filter_refractory", "Refractory time", s.refractory),
-        Control::whole(
+        Control::int(
             "filter_refractory_us",
             "Refractory time (us)",
             s.refractory_settings.period_us,

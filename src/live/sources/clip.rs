@@ -8,5 +8,5 @@ pub(super) static KIND: SourceKind = SourceKind {
     spellings: "clip",
     has_events: true,
     check: no_argument,
-    open: |request| Err(OpenError::Whole(request.name.clone())),
+    open: |request| Err(OpenError::NotACamera(request.name.clone())),
 };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Reading may take its time, from a slow disk for instance: a recording never counts as a camera
 /// whose library hangs.
-const PATIENCE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const TIMEOUT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 pub(super) static KIND: SourceKind = SourceKind {
     name: "replay",
@@ -31,14 +31,14 @@ pub(super) static KIND: SourceKind = SourceKind {
         let play = ReplaySettings { looped: !once, end: once, speed: 1.0 };
         let settings = StreamSettings {
             lossless: true,
-            stall: PATIENCE,
-            open_stall: PATIENCE,
+            stall: TIMEOUT,
+            open_stall: TIMEOUT,
             ..StreamSettings::default()
         };
         // It may be paused for any time.
         request.rig.sync.max_wait_us = None;
         // No event of a recording is late: what is missing is not in it.
-        request.rig.sync.patience_us = 0;
+        request.rig.sync.packet_timeout_us = 0;
         let replay =
             Replay::new(path, play).with_options(options).timed(request.times).only(request.stream);
         let monitor = Some(replay.monitor());

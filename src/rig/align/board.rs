@@ -1,6 +1,6 @@
 //! Chessboards and their detection in images.
 
-use super::corners::{Corner, find, refine, turn};
+use super::corners::{Corner, find, refine, wrap_angle};
 use super::gray::Gray;
 use crate::image::{ImageU8, Size};
 use std::collections::{BTreeMap, VecDeque};
@@ -298,7 +298,7 @@ fn toward(corners: &[Corner], from: usize, edge: usize) -> Option<(usize, usize)
         }
         let leads_back = |k: &usize| {
             let back = there.edges.get(*k).copied().unwrap_or(f64::NAN);
-            turn(back - dy.atan2(dx) - std::f64::consts::PI).abs() < 0.5
+            wrap_angle(back - dy.atan2(dx) - std::f64::consts::PI).abs() < 0.5
                 && there.bright_after(*k) != bright
         };
         if let Some(back) = (0..4).find(leads_back) {

@@ -103,7 +103,7 @@ fn corner(gray: &Gray, x: f64, y: f64) -> Option<Corner> {
     let edges: [f64; 4] = edges.try_into().ok()?;
     let [e0, e1, e2, e3] = edges;
     // Edges continue straight through the corner, within the limits of perspective.
-    let straight = |a: f64, b: f64| turn(b - a - PI).abs() < 0.6;
+    let straight = |a: f64, b: f64| wrap_angle(b - a - PI).abs() < 0.6;
     if !straight(e0, e2) || !straight(e1, e3) || e1 - e0 < 0.3 || e2 - e1 < 0.3 {
         return None;
     }
@@ -111,7 +111,7 @@ fn corner(gray: &Gray, x: f64, y: f64) -> Option<Corner> {
 }
 
 /// Normalises an angle to the range from minus pi to pi.
-pub(super) fn turn(angle: f64) -> f64 {
+pub(super) fn wrap_angle(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }
 

@@ -86,7 +86,7 @@ impl FrameTimer {
 
     /// Adds a frame that is to be timed.
     pub fn push_frame(&mut self, mut frame: FramePacket) {
-        match frame.span {
+        match frame.timing {
             // Frame numbers restart together with the clock, which is the event clock.
             FrameTiming::Events { .. } => self.one_clock = true,
             FrameTiming::Frames { start, exposure_us } => {
@@ -157,8 +157,8 @@ impl FrameTimer {
         }
         loop {
             let frame = self.waiting.front()?;
-            let overdue = now.since_us(frame.arrived) > self.settings.edge_patience_us;
-            let timed = match frame.span {
+            let overdue = now.since_us(frame.arrived) > self.settings.edge_timeout_us;
+            let timed = match frame.timing {
                 FrameTiming::Events { start, end } => Timing::At(frame.epoch, start, end),
                 FrameTiming::Frames { start, exposure_us } => {
                     let (sequence, rough) = (frame.sequence, self.start_without_edges(start));

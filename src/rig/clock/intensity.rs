@@ -86,8 +86,8 @@ pub(super) fn changes<const N: usize>(
     let Shifted { early, late, by_us } = *shifted;
     let (Some(first_us), Some(last_us)) = (by_us.first(), by_us.last()) else { return false };
     let (begin_us, end_us) = (early.start_us + first_us, late.end_us + last_us);
-    let mut notes = [early.start_us, early.end_us, late.start_us, late.end_us]
-        .map(|us| Note::<N>::new(us, by_us));
+    let mut boundaries = [early.start_us, early.end_us, late.start_us, late.end_us]
+        .map(|us| BoundaryIntegral::<N>::new(us, by_us));
     let (mut touched, mut light) = (false, Light { at_us: begin_us, ..Light::default() });
     ramps(fired, |ramp| {
         if ramp.until_us <= begin_us || ramp.from_us >= end_us {
@@ -97,12 +97,12 @@ pub(super) fn changes<const N: usize>(
         // Ramps overlap only if events are out of order.
         let from_us = ramp.from_us.max(light.at_us);
         let length_us = ramp.until_us - from_us;
-        light.walk(from_us, &mut notes);
+        light.walk(from_us, &mut boundaries);
         if length_us > 0.0 {
             let whole_us = ramp.until_us - ramp.from_us;
             // A part before the first time range does not change the difference between the ranges.
             light.rise_per_us = ramp.steps.map(|s| s / whole_us);
-            light.walk(ramp.until_us, &mut notes);
+            light.walk(ramp.until_us, &mut boundaries);
             light.rise_per_us = [0.0; 2];
         } else {
             light.level = [light.level[0] + ramp.steps[0], light.level[1] + ramp.steps[1]];
@@ -111,8 +111,8 @@ pub(super) fn changes<const N: usize>(
     if !touched {
         return false;
     }
-    light.walk(f64::INFINITY, &mut notes);
-    let [a, b, c, d] = &notes;
+    light.walk(f64::INFINITY, &mut boundaries);
+    let [a, b, c, d] = &boundaries;
     let per_us = (1.0 / early.duration_us(), 1.0 / late.duration_us());
     let areas = a.areas.iter().zip(&b.areas).zip(c.areas.iter().zip(&d.areas));
     for (change, ((a, b), (c, d))) in out.iter_mut().zip(areas) {
@@ -133,9 +133,13 @@ struct Light {
 
 impl Light {
     /// Advances to a time, and records the integral at all times before it.
-    fn walk<const N: usize>(&mut self, until_us: f64, notes: &mut [Note<'_, N>; 4]) {
-        for note in notes.iter_mut() {
-            note.up_to(until_us, self);
+    fn walk<const N: usize>(
+        &mut self,
+        until_us: f64,
+        boundaries: &mut [BoundaryIntegral<'_, N>; 4],
+    ) {
+        for boundary in boundaries.iter_mut() {
+            boundary.up_to(until_us, self);
         }
         if until_us > self.at_us && until_us.is_finite() {
             self.area = self.area_at(until_us);
@@ -156,14 +160,14 @@ impl Light {
 }
 
 /// One boundary of a time range at every shift, and the integral of the intensity up to it.
-struct Note<'a, const N: usize> {
+struct BoundaryIntegral<'a, const N: usize> {
     us: f64,
     by_us: &'a [f64; N],
     done: usize,
     areas: [[f64; 2]; N],
 }
 
-impl<'a, const N: usize> Note<'a, N> {
+impl<'a, const N: usize> BoundaryIntegral<'a, N> {
     fn new(us: f64, by_us: &'a [f64; N]) -> Self {
         Self { us, by_us, done: 0, areas: [[0.0; 2]; N] }
     }

@@ -57,7 +57,7 @@ pub struct ClockSettings {
     /// Shortest time from the end of an event packet to its arrival, in microseconds.
     pub event_latency_us: f64,
     /// How long a frame waits for its edges, in microseconds of the host clock.
-    pub edge_patience_us: i64,
+    pub edge_timeout_us: i64,
     /// Compare frames with events when there are no edges. Their pixels must be aligned.
     pub content: bool,
     /// Time from the rising edge to the opening of the shutter, in microseconds: the delay of the
@@ -73,7 +73,7 @@ impl Default for ClockSettings {
             edges: true,
             frame_latency_us: 0.0,
             event_latency_us: 0.0,
-            edge_patience_us: 100_000,
+            edge_timeout_us: 100_000,
             content: true,
             open_delay_us: 0,
             close_delay_us: 0,

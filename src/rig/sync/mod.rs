@@ -28,7 +28,7 @@ pub struct SyncSettings {
     /// Longest plausible exposure, in microseconds.
     pub max_exposure_us: i64,
     /// How long to wait for a missing packet, in microseconds of the event clock.
-    pub patience_us: i64,
+    pub packet_timeout_us: i64,
     /// How long a frame waits for events, in microseconds of the host clock. `None` for recordings,
     /// whose playback may be paused.
     pub max_wait_us: Option<i64>,
@@ -43,7 +43,7 @@ impl Default for SyncSettings {
             max_events: 8_000_000,
             max_frames: 16,
             max_exposure_us: 10_000_000,
-            patience_us: 5_000,
+            packet_timeout_us: 5_000,
             max_wait_us: Some(500_000),
             // The longest exposure and its transfer. With much motion, `max_events` is the tighter
             // limit.
@@ -228,7 +228,7 @@ impl SyncBuffer {
             let span = RangeUs { from_us: self.begin_us(head.epoch, start_us), until_us: end_us };
             of_epoch
                 && until_us >= end_us
-                && (until_us >= end_us.saturating_add(self.settings.patience_us)
+                && (until_us >= end_us.saturating_add(self.settings.packet_timeout_us)
                     || self.store.missing(span).is_empty())
         };
         if !(full || overdue || ready()) {

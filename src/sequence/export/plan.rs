@@ -9,9 +9,9 @@ use super::yaml::DatasetYaml;
 use crate::exposure::consistency::Finding;
 use crate::formats::atomic_file;
 use crate::image::Size;
-use crate::sequence::discover::PassedOver;
+use crate::sequence::discover::IgnoredFiles;
 use crate::sequence::{
-    FindError, MendedFiles, Pair, ReadOptions, find_npz_files_counted, folder_advice,
+    FindError, Pair, ReadOptions, RepairedFiles, find_npz_files_counted, folder_advice,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub struct WrittenDataset {
 struct FoundPair {
     file: PathBuf,
     gray: bool,
-    mended: bool,
+    repaired: bool,
     stamp: Option<(u64, SystemTime)>,
 }
 
@@ -51,10 +51,10 @@ pub struct Plan {
     pub sizes: Vec<(Size, usize)>,
     /// Unreadable files and the reasons; they are skipped.
     pub broken: Vec<(PathBuf, String)>,
-    /// What was mended while the files were read.
-    pub mended: MendedFiles,
+    /// What was repaired while the files were read.
+    pub repaired: RepairedFiles,
     /// Files that are named as recordings and are none.
-    pub passed_over: PassedOver,
+    pub ignored: IgnoredFiles,
     /// Files whose events do not belong to their exposures, or to the sensor.
     pub findings: Vec<(PathBuf, Finding)>,
     /// How the events' times are read; if not as they are, all files are rewritten.
@@ -98,8 +98,8 @@ impl Plan {
             truth: true,
             sizes: Vec::new(),
             broken: Vec::new(),
-            mended: MendedFiles::default(),
-            passed_over: PassedOver::default(),
+            repaired: RepairedFiles::default(),
+            ignored: IgnoredFiles::default(),
             findings: Vec::new(),
             times,
         };
@@ -108,8 +108,8 @@ impl Plan {
         let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
         for (title, folder) in titles(sequences) {
             let mut files = Vec::new();
-            let (found, passed_over) = find_npz_files_counted(&[folder]);
-            plan.passed_over.merge(passed_over);
+            let (found, ignored) = find_npz_files_counted(&[folder]);
+            plan.ignored.merge(ignored);
             for found in found {
                 let file = match found {
                     Ok(file) => file,
@@ -131,8 +131,10 @@ impl Plan {
                     }
                 };
                 let stamp = stamp(&file);
-                let read =
-                    Pair::read_mended(&file, &ReadOptions { times, ..ReadOptions::default() });
+                let read = Pair::read_with_repairs(
+                    &file,
+                    &ReadOptions { times, ..ReadOptions::default() },
+                );
                 if step(&file).is_break() {
                     return Err(ExportError::Stopped);
                 }
@@ -156,9 +158,9 @@ impl Plan {
                 let size = pair.frames[0].size();
                 *sizes.entry((size.width, size.height)).or_default() += 1;
                 plan.truth &= pair.truth.is_some();
-                plan.mended.add(&repairs);
-                let (gray, mended) = (pair.frames[0].channels() == 1, !repairs.is_empty());
-                files.push(FoundPair { file, gray, mended, stamp });
+                plan.repaired.add(&repairs);
+                let (gray, repaired) = (pair.frames[0].channels() == 1, !repairs.is_empty());
+                files.push(FoundPair { file, gray, repaired, stamp });
             }
             if !files.is_empty() {
                 sequences_found.push((title, files));
@@ -195,7 +197,7 @@ impl Plan {
                 Split::Pairs(part) => select(&keys, *part, seed),
                 _ => Vec::new(),
             };
-            for (k, FoundPair { file, gray, mended, stamp }) in files.iter().enumerate() {
+            for (k, FoundPair { file, gray, repaired, stamp }) in files.iter().enumerate() {
                 let test = match split {
                     Split::Pairs(_) => chosen_pairs.contains(&k),
                     Split::Sequences(_) => selected.contains(&i),
@@ -205,8 +207,8 @@ impl Plan {
                 let name =
                     if stem.starts_with(title.as_str()) { stem } else { format!("{title}_{stem}") };
                 let (from, name) = (file.clone(), shortened(&name));
-                let (gray, mended, stamp) = (*gray, *mended, *stamp);
-                self.files.push(PlannedFile { from, name, test, gray, mended, stamp });
+                let (gray, repaired, stamp) = (*gray, *repaired, *stamp);
+                self.files.push(PlannedFile { from, name, test, gray, repaired, stamp });
             }
         }
         // Files of different subfolders of a sequence may share a name.

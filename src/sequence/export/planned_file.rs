@@ -20,9 +20,9 @@ pub struct PlannedFile {
     pub test: bool,
     /// Whether it is gray: rewritten with three equal channels, which the network needs.
     pub gray: bool,
-    /// Whether something in it was mended while it was read: rewritten, so that other programs read
-    /// the same.
-    pub mended: bool,
+    /// Whether something in it was repaired while it was read: rewritten, so that other programs
+    /// read the same.
+    pub repaired: bool,
     /// Size in bytes and time of the last change when it was checked.
     pub stamp: Option<(u64, SystemTime)>,
 }
@@ -43,7 +43,7 @@ impl PlannedFile {
     ) -> Result<bool, ExportError> {
         // Link the target of a symbolic link, not the symbolic link.
         let from = self.from.canonicalize().map_err(io(&self.from))?;
-        let copied = if self.gray || self.mended || !times.is_default() {
+        let copied = if self.gray || self.repaired || !times.is_default() {
             self.rewrite(&from, to, times)?;
             true
         } else {
@@ -62,8 +62,8 @@ impl PlannedFile {
         Ok(copied)
     }
 
-    /// Rewrites a recording without what was mended, a gray one with three equal channels, and all
-    /// times as microseconds on the exposures' clock.
+    /// Rewrites a recording: as it was read after repairs, a gray one with three equal channels,
+    /// and all times as microseconds on the exposures' clock.
     fn rewrite(&self, from: &Path, to: &Path, times: EventTimes) -> Result<(), ExportError> {
         let fail = |path: &Path, e: &dyn std::fmt::Display| {
             ExportError::Io(path.to_owned(), std::io::Error::other(e.to_string()))

@@ -52,7 +52,8 @@ pub struct Exported {
     pub plan: Plan,
     /// The folder of the dataset.
     pub root: PathBuf,
-    /// Files that were copied, or rewritten because they are gray or were mended; all others are links.
+    /// Files that were copied, or rewritten because they are gray or were repaired; all others are
+    /// links.
     pub copied: usize,
     /// Paths and contents of the YAML files for testing and for training.
     pub yaml: [(PathBuf, String); 2],
@@ -81,11 +82,11 @@ impl Exported {
                  needs"
             )),
         }
-        if !self.plan.mended.is_empty() {
-            remarks.push(format!("{}; they are rewritten", self.plan.mended));
+        if !self.plan.repaired.is_empty() {
+            remarks.push(format!("{}; they are rewritten", self.plan.repaired));
         }
-        if self.plan.passed_over.count() > 0 {
-            remarks.push(self.plan.passed_over.to_string());
+        if self.plan.ignored.count() > 0 {
+            remarks.push(self.plan.ignored.to_string());
         }
         if self.plan.scale_factor.fract() != 0.0 {
             let scale = self.plan.scale_factor;

@@ -61,8 +61,8 @@ impl EventStore {
         counts.map(|(n, what)| format!("{name}: {n} {what}")).collect()
     }
 
-    /// What was mended, one line each.
-    pub(super) fn mended(&self, name: &str) -> Vec<String> {
+    /// What was repaired, one line each.
+    pub(super) fn repaired(&self, name: &str) -> Vec<String> {
         let n = self.disordered;
         let line = format!("{name}: sorted by time; {n} times the order was broken");
         (n > 0).then_some(line).into_iter().collect()

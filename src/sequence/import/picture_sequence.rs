@@ -78,7 +78,7 @@ impl PictureSequence {
         let picture = picture.unwrap_or(Size::new(0, 0));
         let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
-        remarks.extend(store.mended("events"));
+        remarks.extend(store.repaired("events"));
         let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
         let files = frames.iter().filter_map(|(_, at)| files.get(*at).cloned()).collect();
         let frames = frames.into_iter().map(|(frame, _)| frame).collect();

@@ -101,7 +101,7 @@ fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Column
     };
     let stated = options.columns.as_ref();
     if let Some(names) = stated.or(table.names.as_ref()) {
-        let find = |known: &[&str]| names.iter().position(|n| known.contains(&bare(n)));
+        let find = |known: &[&str]| names.iter().position(|n| known.contains(&without_unit(n)));
         if let [Some(x), Some(y), Some(t), Some(p)] = NAMES.map(find) {
             let unit = names.get(t).and_then(|n| unit_in_name(n));
             let origin = if stated.is_some() { "as stated" } else { "from the header" };
@@ -121,7 +121,7 @@ fn columns(path: &Path, table: &Table, options: &ImportOptions) -> Result<Column
 }
 
 /// A column's name without its unit.
-fn bare(name: &str) -> &str {
+fn without_unit(name: &str) -> &str {
     let end = match unit_in_name(name) {
         Some(_) => name.trim_end_matches([')', ']']).rfind(|c: char| !c.is_ascii_alphabetic()),
         None => None,
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_told_by_header_option_or_content() {
+    fn columns_follow_from_header_option_or_content() {
         let wanted = [
             Event { t_us: 1_000_000, x: 30, y: 4, polarity: true },
             Event { t_us: 1_000_250, x: 2, y: 9, polarity: false },
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_or_read_is_said() {
+    fn unclear_or_unreadable_columns_are_reported() {
         let plain = ImportOptions::default();
         let error = parse("5 9 30 4 1\n6 8 2 9 0\n", &plain).unwrap_err();
         assert!(error.contains("--columns t,x,y,p"), "{error}");

@@ -15,40 +15,40 @@ const SAMPLE: usize = 500;
 /// A number as it is written: whole numbers keep all digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
-    Whole(i64),
-    Fraction(f64),
+    Int(i64),
+    Float(f64),
 }
 
 impl Number {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_matches('"');
-        if let Ok(whole) = text.parse() {
-            return Some(Self::Whole(whole));
+        if let Ok(int) = text.parse() {
+            return Some(Self::Int(int));
         }
         match text {
-            "True" | "true" | "TRUE" | "ON" | "On" | "on" => return Some(Self::Whole(1)),
-            "False" | "false" | "FALSE" | "OFF" | "Off" | "off" => return Some(Self::Whole(0)),
+            "True" | "true" | "TRUE" | "ON" | "On" | "on" => return Some(Self::Int(1)),
+            "False" | "false" | "FALSE" | "OFF" | "Off" | "off" => return Some(Self::Int(0)),
             _ => {}
         }
         // "nan" and "inf" parse too.
-        text.parse().ok().filter(|f: &f64| f.is_finite()).map(Self::Fraction)
+        text.parse().ok().filter(|f: &f64| f.is_finite()).map(Self::Float)
     }
 
     pub(super) fn value(self) -> f64 {
         match self {
-            Self::Whole(n) => n as f64,
-            Self::Fraction(f) => f,
+            Self::Int(n) => n as f64,
+            Self::Float(f) => f,
         }
     }
 
     /// The time in whole microseconds, rounded down from nanoseconds and to the nearest otherwise.
     pub(super) fn us(self, unit: TimeUnit) -> i64 {
         match (self, unit) {
-            (Self::Whole(n), TimeUnit::Nanoseconds) => n.div_euclid(1000),
-            (Self::Whole(n), TimeUnit::Microseconds) => n,
-            (Self::Whole(n), TimeUnit::Milliseconds) => n.saturating_mul(1000),
-            (Self::Whole(n), TimeUnit::Seconds) => n.saturating_mul(1_000_000),
-            (Self::Fraction(f), unit) => (f * unit.in_us()).round() as i64,
+            (Self::Int(n), TimeUnit::Nanoseconds) => n.div_euclid(1000),
+            (Self::Int(n), TimeUnit::Microseconds) => n,
+            (Self::Int(n), TimeUnit::Milliseconds) => n.saturating_mul(1000),
+            (Self::Int(n), TimeUnit::Seconds) => n.saturating_mul(1_000_000),
+            (Self::Float(f), unit) => (f * unit.in_us()).round() as i64,
         }
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_their_digits_and_units_are_told() {
+    fn numbers_keep_their_digits_and_units_are_guessed() {
         let us = |text, unit| Number::parse(text).unwrap().us(unit);
         assert_eq!(us("1700000000123456789", TimeUnit::Nanoseconds), 1_700_000_000_123_456);
         assert_eq!(us("1700000000.123457", TimeUnit::Seconds), 1_700_000_000_123_457);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_sizes_and_separators_are_told_apart() {
+    fn headers_sizes_and_separators_are_distinguished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.txt");
         let open = |text: &str| {

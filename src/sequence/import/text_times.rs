@@ -57,7 +57,7 @@ pub(super) fn read(
         None => unit,
         Some(at) => named(at).unwrap_or_else(|| {
             let values: Vec<Number> = table.sample.iter().filter_map(|r| cell(r, at)).collect();
-            if values.iter().any(|v| matches!(v, Number::Fraction(_))) {
+            if values.iter().any(|v| matches!(v, Number::Float(_))) {
                 unit
             } else {
                 TimeUnit::Microseconds

@@ -15,7 +15,7 @@ const RUNNING: Duration = Duration::from_secs(10);
 enum Contents {
     Nothing,
     /// What a recording without a single pair has left.
-    Remains,
+    Leftovers,
     Recording,
     /// A file or folder of something else.
     Other(String),
@@ -28,7 +28,7 @@ pub(super) fn prepare(folder: &Path) -> Result<FolderLock, RecordError> {
     let lock = FolderLock::take(folder)?;
     match contents(folder).map_err(io)? {
         Contents::Nothing => Ok(lock),
-        Contents::Remains => remove_leftovers(folder).map(|()| lock).map_err(io),
+        Contents::Leftovers => remove_leftovers(folder).map(|()| lock).map_err(io),
         Contents::Recording => Err(RecordError::Taken(folder.to_owned())),
         Contents::Other(name) => Err(RecordError::NotEmpty(folder.to_owned(), name)),
     }
@@ -84,13 +84,13 @@ fn contents(folder: &Path) -> std::io::Result<Contents> {
     }
     if !names.iter().any(|name| name == MANIFEST) {
         let picture = names.into_iter().find(|name| name == THUMBNAIL);
-        return Ok(picture.map_or(Contents::Remains, Contents::Other));
+        return Ok(picture.map_or(Contents::Leftovers, Contents::Other));
     }
     Ok(match Manifest::read(folder) {
         Ok(manifest) if manifest.progress.pairs > 0 || is_running(folder, &manifest) => {
             Contents::Recording
         }
-        Ok(_) => Contents::Remains,
+        Ok(_) => Contents::Leftovers,
         // Damaged, or another program's.
         Err(_) => Contents::Other(MANIFEST.to_owned()),
     })

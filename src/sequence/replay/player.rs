@@ -159,7 +159,7 @@ impl Player {
                 }
             }
             Packet::Frame(f) if self.send_ahead == SendAhead::Frame => {
-                let FrameTiming::Events { end, .. } = f.span else { return };
+                let FrameTiming::Events { end, .. } = f.timing else { return };
                 let until = self.events_until.filter(|(epoch, _)| *epoch == f.epoch);
                 let complete = until.is_some_and(|(_, us)| us >= end.us());
                 self.send_ahead =
@@ -192,10 +192,10 @@ impl Device for Player {
         let position = self.tape.timeline().fraction(self.frame.unwrap_or(0));
         vec![
             Control::switch("paused", "Pause", self.paused),
-            Control::whole("step", "Step (frames)", 0, (-1_000_000, 1_000_000)),
+            Control::int("step", "Step (frames)", 0, (-1_000_000, 1_000_000)),
             Control::switch("loop", "Loop", self.settings.looped),
-            Control::number("speed", "Speed", self.settings.speed, (0.1, UNPACED)),
-            Control::number("position", "Position", position.min(1.0), (0.0, 1.0)),
+            Control::float("speed", "Speed", self.settings.speed, (0.1, UNPACED)),
+            Control::float("position", "Position", position.min(1.0), (0.0, 1.0)),
         ]
     }
 

@@ -23,7 +23,7 @@ const STEP_PX: f64 = 2.0;
 const STEP_TEXELS: f64 = 1.5;
 
 /// Renders exposed frames of one size.
-pub(crate) struct FrameSweep {
+pub(crate) struct FrameRenderer {
     size: Size,
     /// Per layer, then per level.
     textures: Vec<Vec<Texels<Colour>>>,
@@ -31,7 +31,7 @@ pub(crate) struct FrameSweep {
     truth: ReadOut,
 }
 
-impl FrameSweep {
+impl FrameRenderer {
     /// For a scene and a camera.
     pub(crate) fn new(scene: &Scene, size: Size, camera: CameraSettings) -> Self {
         let camera = ReadOut::new(camera);
@@ -62,7 +62,7 @@ impl FrameSweep {
         bands.enumerate().for_each_init(
             || vec![0.0_f32; 3 * size.width * TILE.height],
             |light, (row, (frame, truth))| {
-                let mut band = Band { sweep: self, scene, views: &views, row, light, truth };
+                let mut band = Band { renderer: self, scene, views: &views, row, light, truth };
                 band.expose(&plan);
                 band.read_out(number, frame);
             },
@@ -84,7 +84,7 @@ fn bands(data: &mut [u8], size: Size) -> impl IndexedParallelIterator<Item = Pla
 
 /// One row of tiles.
 struct Band<'a> {
-    sweep: &'a FrameSweep,
+    renderer: &'a FrameRenderer,
     scene: &'a Scene,
     views: &'a [Vec<LayerView<'a, Colour>>],
     row: usize,
@@ -99,14 +99,14 @@ impl Band<'_> {
     }
 
     fn lines(&self) -> usize {
-        TILE.height.min(self.sweep.size.height - self.first())
+        TILE.height.min(self.renderer.size.height - self.first())
     }
 
     fn expose(&mut self, plan: &Plan) {
-        let width = self.sweep.size.width;
+        let width = self.renderer.size.width;
         let (mut block, mut middle) = ([DARK; TILE.height], [DARK; TILE.height]);
         let (block, middle) = (&mut block[..self.lines()], &mut middle[..self.lines()]);
-        let mut no_noise = self.sweep.truth.noise(0, 0);
+        let mut no_noise = self.renderer.truth.noise(0, 0);
         for left in (0..width).step_by(SPAN) {
             let (parts, moments) = plan.moments(left, self.first());
             block.fill(DARK);
@@ -130,20 +130,25 @@ impl Band<'_> {
                     let plane = &mut self.light[channel * width * TILE.height..];
                     plane[first..first + inside].copy_from_slice(&light[channel][..inside]);
                     let truth = &mut truth[first..first + inside];
-                    self.sweep.truth.plane(&sharp[channel], self.scene.gain, &mut no_noise, truth);
+                    self.renderer.truth.plane(
+                        &sharp[channel],
+                        self.scene.gain,
+                        &mut no_noise,
+                        truth,
+                    );
                 }
             }
         }
     }
 
     fn read_out(&mut self, number: u64, frame: Planes<'_>) {
-        let Size { width, height } = self.sweep.size;
+        let Size { width, height } = self.renderer.size;
         for (channel, plane) in frame.into_iter().enumerate() {
             for (line, out) in plane.chunks_mut(width).enumerate() {
                 let light = &self.light[(channel * TILE.height + line) * width..][..width];
                 let row = channel * height + self.first() + line;
-                let noise = &mut self.sweep.camera.noise(number, row);
-                self.sweep.camera.plane(light, self.scene.gain, noise, out);
+                let noise = &mut self.renderer.camera.noise(number, row);
+                self.renderer.camera.plane(light, self.scene.gain, noise, out);
             }
         }
     }

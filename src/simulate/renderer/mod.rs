@@ -8,7 +8,7 @@ mod raster;
 mod texels;
 
 pub(super) use events::{Elapsed, EventView};
-pub(super) use frame::FrameSweep;
+pub(super) use frame::FrameRenderer;
 pub(super) use plan::Interval;
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
 
     /// The plan of a frame's tiles.
     fn frame_plan(scene: &Scene, size: Size) -> Plan {
-        Plan::new(scene, OPEN, FrameSweep::settings(size))
+        Plan::new(scene, OPEN, FrameRenderer::settings(size))
     }
 
     #[test]
@@ -39,7 +39,7 @@ mod tests {
         // Tiles of several sizes, in both directions.
         let (size, scene) = (Size::new(200, 136), demo_scene(3));
         let camera = CameraSettings::noiseless(Transfer::Linear);
-        let (_, truth) = FrameSweep::new(&scene, size, camera).expose(&scene, OPEN, 0);
+        let (_, truth) = FrameRenderer::new(&scene, size, camera).expose(&scene, OPEN, 0);
         let (mut light, mut shutter) = (LightImage::dark(size), Shutter::new(size));
         scene.render(time(WHOLE / 2), size, &mut light);
         shutter.add(&light, 1.0);
@@ -54,7 +54,7 @@ mod tests {
     fn the_frame_integrates_light_over_the_whole_exposure() {
         let (size, scene) = (Size::new(200, 136), demo_scene(3));
         let camera = CameraSettings::noiseless(Transfer::Linear);
-        let (frame, truth) = FrameSweep::new(&scene, size, camera).expose(&scene, OPEN, 0);
+        let (frame, truth) = FrameRenderer::new(&scene, size, camera).expose(&scene, OPEN, 0);
         let plan = frame_plan(&scene, size);
         // The light at all sampling times, and how much it varies from one to the next, per pixel.
         let area = size.area();
@@ -123,8 +123,8 @@ mod tests {
         for (period, travel) in [(2, 9.0), (2, 20.5), (3, 15.0), (4, 10.0)] {
             let scene = stripes(period, travel);
             let camera = CameraSettings::noiseless(Transfer::Linear);
-            let sweep = FrameSweep::new(&scene, scene.view, camera);
-            let (frame, truth) = sweep.expose(&scene, OPEN, 0);
+            let renderer = FrameRenderer::new(&scene, scene.view, camera);
+            let (frame, truth) = renderer.expose(&scene, OPEN, 0);
             let swing = |data: &[u8]| {
                 let row = &data[16 * scene.view.width..17 * scene.view.width];
                 let (least, most) = (row.iter().min(), row.iter().max());
@@ -218,7 +218,7 @@ mod tests {
     fn fast_tiles_get_more_sampling_times() {
         let size = Size::new(1152, 768);
         let still = Interval { until_s: OPEN.from_s, ..OPEN };
-        let settings: PlanSettings = FrameSweep::settings(size);
+        let settings: PlanSettings = FrameRenderer::settings(size);
         let all = |scene: &Scene, interval| {
             let plan = Plan::new(scene, interval, settings);
             let rows = (0..size.height).step_by(settings.tile.height);

@@ -16,7 +16,7 @@ use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
 use crate::sequence::{
-    MendedFiles, Pair, PairHeader, PassedOver, ReadOptions, Repairs, find_npz_files_counted,
+    IgnoredFiles, Pair, PairHeader, ReadOptions, RepairedFiles, Repairs, find_npz_files_counted,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -34,8 +34,8 @@ pub struct Recordings {
     thresholds: Vec<Thresholds>,
     times: EventTimes,
     skipped: Mutex<BTreeMap<PathBuf, String>>,
-    mended: Mutex<BTreeMap<PathBuf, Repairs>>,
-    passed_over: PassedOver,
+    repaired: Mutex<BTreeMap<PathBuf, Repairs>>,
+    ignored: IgnoredFiles,
 }
 
 impl Recordings {
@@ -48,7 +48,7 @@ impl Recordings {
         crop.map_or(Ok(()), Crop::check)?;
         let mut files = Vec::new();
         let mut skipped = BTreeMap::new();
-        let (found, passed_over) = find_npz_files_counted(&[folder.to_owned()]);
+        let (found, ignored) = find_npz_files_counted(&[folder.to_owned()]);
         for found in found {
             match found {
                 Ok(path) if path.exists() => files.push(path),
@@ -65,8 +65,8 @@ impl Recordings {
             thresholds: Vec::new(),
             times: EventTimes::default(),
             skipped: Mutex::new(skipped),
-            mended: Mutex::default(),
-            passed_over,
+            repaired: Mutex::default(),
+            ignored,
         })
     }
 
@@ -85,14 +85,14 @@ impl Recordings {
             thresholds: Vec::new(),
             times: EventTimes::default(),
             skipped: Mutex::default(),
-            mended: Mutex::default(),
-            passed_over: PassedOver::default(),
+            repaired: Mutex::default(),
+            ignored: IgnoredFiles::default(),
         };
         crop.check()?;
         for folder in folders {
             let part = Self::new(folder, Some(crop))?;
             all.files.extend(part.files);
-            all.passed_over.merge(part.passed_over);
+            all.ignored.merge(part.ignored);
             let skipped = part.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
             all.skipped.get_mut().unwrap_or_else(PoisonError::into_inner).extend(skipped);
         }
@@ -159,16 +159,15 @@ impl Recordings {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What was mended in the recordings that were read so far, and which files are none; each in
+    /// What was repaired in the recordings that were read so far, and which files are none; each in
     /// one line.
     pub fn remarks(&self) -> Vec<String> {
-        let mut files = MendedFiles::default();
-        let mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
-        mended.values().for_each(|repairs| files.add(repairs));
-        let passed_over =
-            Some(self.passed_over.to_string()).filter(|_| self.passed_over.count() > 0);
-        let mended = Some(files.to_string()).filter(|_| !files.is_empty());
-        passed_over.into_iter().chain(mended).collect()
+        let mut files = RepairedFiles::default();
+        let repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+        repaired.values().for_each(|repairs| files.add(repairs));
+        let ignored = Some(self.ignored.to_string()).filter(|_| self.ignored.count() > 0);
+        let repaired = Some(files.to_string()).filter(|_| !files.is_empty());
+        ignored.into_iter().chain(repaired).collect()
     }
 
     /// The order of the files in an epoch: every one once, shuffled.
@@ -190,12 +189,12 @@ impl Recordings {
             None
         };
         let scale_factor = self.crop.map(|crop| crop.scale as f64);
-        let read = Pair::read_mended(path, &ReadOptions { scale_factor, times: self.times });
+        let read = Pair::read_with_repairs(path, &ReadOptions { scale_factor, times: self.times });
         if let Ok((_, repairs)) = &read
             && !repairs.is_empty()
         {
-            let mut mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
-            mended.entry(path.clone()).or_insert_with(|| repairs.clone());
+            let mut repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+            repaired.entry(path.clone()).or_insert_with(|| repairs.clone());
         }
         match read.map(|(pair, _)| pair) {
             Err(error) => skipped(error.to_string()),

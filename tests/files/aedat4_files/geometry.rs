@@ -58,7 +58,7 @@ fn frames_of_a_region_get_the_events_of_that_region() {
 }
 
 #[test]
-fn a_header_larger_than_the_frames_is_explained_and_mended_by_an_option() {
+fn a_header_larger_than_the_frames_is_explained_and_corrected_by_an_option() {
     let (_folder, path) = file();
     let larger = Stream { size: Some((56, 40)), ..stream(0, "EVTS", "DAVIS346_1") };
     let mut writer = Writer::new(Packing::Lz4, &[larger, stream(1, "FRME", "DAVIS346_1")]);

@@ -100,7 +100,7 @@ fn play_as(path: &Path, options: &str, needed: Option<StreamKind>) -> Played {
     let replay = Replay::new(path, ONCE).with_options(options).only(needed);
     let monitor = replay.monitor();
     let source = playback::stream(replay, Drops::default());
-    let settings = SyncSettings { patience_us: 0, ..SyncSettings::default() };
+    let settings = SyncSettings { packet_timeout_us: 0, ..SyncSettings::default() };
     let exposures = playback::exposures(&source, settings);
     let (mut failure, mut title) = (None, String::new());
     while let Ok(status) = source.status.try_recv() {

@@ -72,7 +72,7 @@ pub(super) fn with_current(raw: u32, pa: f64) -> u32 {
     raw & 0xf | fine << 4 | (coarse as u32) << 12
 }
 
-/// Raw bias values at the neutral position of the dials.
+/// Raw bias values at the neutral positions of the bias controls.
 #[derive(Clone, Copy, Debug)]
 struct Defaults {
     diff: u32,
@@ -84,7 +84,7 @@ struct Defaults {
 
 /// The two user controls, relative to libcaer's default biases.
 #[derive(Clone, Debug)]
-pub(super) struct BiasDials {
+pub(super) struct BiasControls {
     addresses: Addresses,
     defaults: Defaults,
     /// From -1 to 1: at 1 both thresholds are half of the default, at -1 twice the default.
@@ -93,7 +93,7 @@ pub(super) struct BiasDials {
     pub(super) bandwidth: f64,
 }
 
-impl BiasDials {
+impl BiasControls {
     /// Starts from the current biases of a chip, as returned by `read`. Returns `None` if one of
     /// them cannot be read.
     pub(super) fn new(addresses: Addresses, read: impl Fn(i8, u8) -> Option<u32>) -> Option<Self> {
@@ -108,7 +108,7 @@ impl BiasDials {
         Some(Self { addresses, defaults, sensitivity: 0.0, bandwidth: 0.0 })
     }
 
-    /// Address and raw value of each bias for the current dial positions.
+    /// Address and raw value of each bias for the current positions of the controls.
     pub(super) fn biases(&self) -> [(u8, u32); 4] {
         let Defaults { diff, on, off, photoreceptor, source_follower } = self.defaults;
         let (exponent, factor) = (2_f64.powf(-self.sensitivity), 4_f64.powf(self.bandwidth));
@@ -170,9 +170,9 @@ mod tests {
                 _ => raw(2, 58),
             })
         };
-        let mut dials = BiasDials::new(COMMON, read).unwrap();
+        let mut bias_controls = BiasControls::new(COMMON, read).unwrap();
         let log = |raw: u32| (current_pa(raw) / current_pa(raw_diff())).ln();
-        let [(_, on), (_, off), (_, receptor), _] = dials.biases();
+        let [(_, on), (_, off), (_, receptor), _] = bias_controls.biases();
         assert_eq!(
             (on, receptor),
             (raw(5, 255), raw(2, 58)),
@@ -180,15 +180,15 @@ mod tests {
         );
         let (on_0, off_0) = (log(on), log(off));
         for (sensitivity, factor) in [(1.0, 0.5), (-1.0, 2.0)] {
-            dials.sensitivity = sensitivity;
-            let [(_, on), (_, off), ..] = dials.biases();
+            bias_controls.sensitivity = sensitivity;
+            let [(_, on), (_, off), ..] = bias_controls.biases();
             assert!((log(on) / on_0 - factor).abs() < 0.02, "{sensitivity}: {}", log(on) / on_0);
             // The current needed at -1 is below the chip's smallest step.
             let least = if sensitivity < 0.0 { 1.5 } else { 0.45 };
             assert!((least..2.1).contains(&(log(off) / off_0)));
         }
-        dials.bandwidth = 1.0;
-        let [.., (_, receptor), _] = dials.biases();
+        bias_controls.bandwidth = 1.0;
+        let [.., (_, receptor), _] = bias_controls.biases();
         assert!((current_pa(receptor) / current_pa(raw(2, 58)) - 4.0).abs() < 0.1);
     }
 }

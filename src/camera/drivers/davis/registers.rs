@@ -1,7 +1,7 @@
 //! The camera's registers; addresses and ranges come from libcaer's `devices/davis.h`.
 
 use super::biases::{Addresses, BIAS};
-use super::ffi::Info;
+use super::open::Info;
 use crate::camera::Control;
 
 const HOST_USB: i8 = -1;
@@ -43,7 +43,7 @@ pub(super) const START: &[(&str, i8, u8, u32)] = &[
 enum ValueRange {
     Switch,
     /// An inclusive range.
-    Whole(i64, i64),
+    Int(i64, i64),
     /// One of a list of values.
     OneOf(&'static [u32]),
 }
@@ -69,8 +69,8 @@ impl Register {
     pub(super) fn control(&self, value: u32) -> Control {
         let control = match self.form {
             ValueRange::Switch => Control::switch(self.name, self.label, value != 0),
-            ValueRange::Whole(low, high) => {
-                Control::whole(self.name, self.label, i64::from(value), (low, high))
+            ValueRange::Int(low, high) => {
+                Control::int(self.name, self.label, i64::from(value), (low, high))
             }
             ValueRange::OneOf(values) => {
                 let choices = values.iter().map(ToString::to_string).collect();
@@ -90,7 +90,7 @@ const fn register(
     largest: i64,
     exists: fn(&Info) -> bool,
 ) -> Register {
-    let form = if largest == 1 { ValueRange::Switch } else { ValueRange::Whole(0, largest) };
+    let form = if largest == 1 { ValueRange::Switch } else { ValueRange::Int(0, largest) };
     let (expert, on_release, restart) = (false, false, false);
     Register { name, label, module, parameter, form, expert, on_release, restart, exists }
 }
@@ -166,9 +166,9 @@ const REGISTERS: &[Register] = &[
     register("generator_falling", "Generator falling edges", (INPUT, 16), 1, |i| i.generator),
     register("input_edges", "Input edge detection", (INPUT, 0), 1, |_| true),
     // Without a buffer, or with one shorter than a USB packet, no data arrives.
-    host("usb_buffers", "USB buffers", (HOST_USB, 0), ValueRange::Whole(2, 64)),
-    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), ValueRange::Whole(512, 1 << 20)),
-    host("packet_us", "Packet interval (us)", (HOST_PACKETS, 1), ValueRange::Whole(1, 100_000)),
+    host("usb_buffers", "USB buffers", (HOST_USB, 0), ValueRange::Int(2, 64)),
+    host("usb_buffer_bytes", "USB buffer (bytes)", (HOST_USB, 1), ValueRange::Int(512, 1 << 20)),
+    host("packet_us", "Packet interval (us)", (HOST_PACKETS, 1), ValueRange::Int(1, 100_000)),
     Register {
         restart: true,
         ..host("exchange_packets", "Packet queue length", (HOST_EXCHANGE, 0), RING_SIZES)

@@ -128,7 +128,7 @@ impl Assembler {
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: self.sequence,
-            span: FrameTiming::Events { start, end },
+            timing: FrameTiming::Events { start, end },
             arrived: Timestamp::now(),
             picture,
             truth: None,

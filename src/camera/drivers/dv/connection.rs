@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Longest wait for a connection, and for the header after it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// Packets that wait between the connection's thread and the driver's; a packet of events covers
 /// ten milliseconds by DV's default.
 const QUEUED: usize = 64;
@@ -47,7 +47,7 @@ impl Socket {
             Address::Tcp(host, port) => {
                 let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
                 for place in (host.as_str(), *port).to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&place, PATIENCE) {
+                    match TcpStream::connect_timeout(&place, TIMEOUT) {
                         Ok(stream) => return Ok(Self::Tcp(stream)),
                         Err(e) => last = e,
                     }
@@ -133,7 +133,7 @@ impl Connection {
         };
         let socket = Socket::connect(address).map_err(|e| absent(&e))?;
         let reading = socket.try_clone().map_err(|e| absent(&e))?;
-        reading.set_read_timeout(Some(PATIENCE)).map_err(|e| absent(&e))?;
+        reading.set_read_timeout(Some(TIMEOUT)).map_err(|e| absent(&e))?;
         let mut packets = LivePackets::start(reading).map_err(|e| match e {
             LiveReadError::Io(e) => absent(&e),
             LiveReadError::Protocol(why) => ConnectError::Protocol(format!(

@@ -204,7 +204,7 @@ impl Device for Camera {
     fn controls(&self) -> Vec<Control> {
         let value = self.assembler.exposure_us;
         let label = "Exposure of frames that state none (0: drop them)";
-        vec![Control::whole(EXPOSURE, label, value, (0, 1_000_000)).for_experts()]
+        vec![Control::int(EXPOSURE, label, value, (0, 1_000_000)).for_experts()]
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {

@@ -179,7 +179,7 @@ impl Camera {
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: place.sequence,
-            span: span(timestamp_ns, exposure_us, self.timestamp_at_end),
+            timing: timing(timestamp_ns, exposure_us, self.timestamp_at_end),
             arrived,
             picture,
             truth: None,
@@ -211,7 +211,7 @@ fn whole_us(us: f64) -> i64 {
 }
 
 /// Exposure time of a frame. A camera without a clock sends zero as every timestamp.
-fn span(timestamp_ns: u64, exposure_us: i64, at_end: bool) -> FrameTiming {
+fn timing(timestamp_ns: u64, exposure_us: i64, at_end: bool) -> FrameTiming {
     if timestamp_ns == 0 {
         return FrameTiming::Arrival { exposure_us };
     }
@@ -229,7 +229,7 @@ impl Device for Camera {
         let mut controls = features::controls(&self.open);
         if !controls.iter().any(|c| c.name == EXPOSURE) && !self.reports_exposure {
             let range = (1, 10_000_000);
-            controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
+            controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
         let value = if self.timestamp_at_end { AT_END } else { AT_START };
         let choices = vec![AT_START.into(), AT_END.into()];
@@ -299,8 +299,8 @@ mod tests {
             start: Timestamp::from_us(start_us),
             exposure_us: 4_000,
         };
-        assert_eq!(span(9_000_999, 4_000, false), at(9_000));
-        assert_eq!(span(9_000_000, 4_000, true), at(5_000));
-        assert_eq!(span(0, 4_000, true), FrameTiming::Arrival { exposure_us: 4_000 });
+        assert_eq!(timing(9_000_999, 4_000, false), at(9_000));
+        assert_eq!(timing(9_000_000, 4_000, true), at(5_000));
+        assert_eq!(timing(0, 4_000, true), FrameTiming::Arrival { exposure_us: 4_000 });
     }
 }

@@ -119,18 +119,18 @@ fn control(open: &Open, feature: &Feature) -> Option<Control> {
     let control = match node(open, feature)? {
         Float(node) => {
             let (value, range) = float(node)?;
-            Control::number(name, label, value, range)
+            Control::float(name, label, value, range)
         }
         Rounded(node) => {
             let (value, (low, high)) = float(node)?;
             // Casts from float to integer saturate.
             let range = (low.ceil() as i64, high.floor() as i64);
-            Control::whole(name, label, value.round() as i64, range)
+            Control::int(name, label, value.round() as i64, range)
         }
         Int(node) => {
             let value = device.integer_feature_value(node).ok()?;
             let range = device.integer_feature_bounds(node).unwrap_or((value, value));
-            Control::whole(name, label, value, range)
+            Control::int(name, label, value, range)
         }
         Bool(node) => Control::switch(name, label, device.boolean_feature_value(node).ok()?),
         Enum(node) => {

@@ -224,7 +224,7 @@ impl Camera {
         let Some((start_us, end_us)) = frame.exposure_us else {
             return self.lost(DropCause::Malformed, DropUnit::Frames, 1);
         };
-        let span = if self.parts.only == Some(StreamKind::Frames) {
+        let timing = if self.parts.only == Some(StreamKind::Frames) {
             let start = Timestamp::from_us(start_us);
             FrameTiming::Frames { start, exposure_us: end_us - start_us }
         } else {
@@ -234,7 +234,7 @@ impl Camera {
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence,
-            span,
+            timing,
             arrived: Timestamp::now(),
             picture: frame.picture,
             truth: None,

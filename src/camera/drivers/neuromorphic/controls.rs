@@ -10,7 +10,7 @@ const RATES: (f64, f64) = (0.5, 100.0);
 
 /// The limit of the event rate. The camera is opened again to change it.
 pub(super) fn rate_limit(mev_per_s: f64) -> Control {
-    Control::number(RATE_LIMIT, "Largest event rate (Mev/s)", mev_per_s, RATES).set_on_release()
+    Control::float(RATE_LIMIT, "Largest event rate (Mev/s)", mev_per_s, RATES).set_on_release()
 }
 
 /// How a setting is shown.
@@ -55,7 +55,7 @@ const SHOWN: &[Shown] = &[
 /// A setting as a control, if it is offered.
 pub(super) fn control(setting: &Setting) -> Option<Control> {
     let shown = SHOWN.iter().find(|s| s.setting == setting.name)?;
-    let control = Control::whole(shown.name, shown.label, setting.value, setting.range);
+    let control = Control::int(shown.name, shown.label, setting.value, setting.range);
     Some(if shown.expert { control.for_experts() } else { control })
 }
 

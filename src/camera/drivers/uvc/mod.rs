@@ -187,7 +187,7 @@ impl Camera {
         // A value from the driver takes precedence over the user's.
         self.exposure_us = exposure_us.unwrap_or(self.exposure_us);
         let exposure_us = self.exposure_us;
-        let span = match (taken_us.map(Timestamp::from_us), self.mark()) {
+        let timing = match (taken_us.map(Timestamp::from_us), self.mark()) {
             (Some(start), Some(Mark::Start)) => FrameTiming::Frames { start, exposure_us },
             (Some(end), Some(Mark::End)) => {
                 FrameTiming::Frames { start: end.plus_us(-exposure_us), exposure_us }
@@ -197,7 +197,7 @@ impl Camera {
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: self.sequence,
-            span,
+            timing,
             arrived,
             picture,
             truth: None,
@@ -241,7 +241,7 @@ impl Device for Camera {
         if !controls.iter().any(|c| c.name == EXPOSURE) {
             // The camera does not report it, so the user says what it is.
             let range = (1, 1_000_000);
-            controls.push(Control::whole(EXPOSURE, "Exposure (us)", self.exposure_us, range));
+            controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
         let Some(reader) = &self.reader else { return controls };
         let modes = reader.modes().iter().map(ToString::to_string).collect();

@@ -227,7 +227,7 @@ impl FaultyDevice {
                 }
                 frame.sequence = frame.sequence.saturating_sub(shift.first_frame);
                 frame.epoch = shift.epoch.unwrap_or(frame.epoch);
-                match &mut frame.span {
+                match &mut frame.timing {
                     FrameTiming::Frames { start, .. } => *start = start.plus_us(shift.us),
                     FrameTiming::Events { start, end } => {
                         // These frames use the event clock.

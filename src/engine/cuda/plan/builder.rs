@@ -22,7 +22,7 @@ pub(super) struct Map {
 
 impl Map {
     /// The map as other launches see it.
-    pub(super) fn given(self) -> Self {
+    pub(super) fn external(self) -> Self {
         Self { made_by: None, ..self }
     }
 }
@@ -35,14 +35,14 @@ pub(super) struct Builder<'a> {
     pub(super) memory: Vec<Memory>,
     /// Memory that is given out again before more is allocated: a second set of launches then
     /// shares the maps of the first.
-    pub(super) again: VecDeque<Address>,
+    pub(super) reusable: VecDeque<Address>,
     pub(super) bytes: usize,
     pub(super) launches: Vec<Launch>,
 }
 
 impl Builder<'_> {
     pub(super) fn allocate(&mut self, bytes: usize) -> Result<Address, DriverError> {
-        if let Some(at) = self.again.pop_front() {
+        if let Some(at) = self.reusable.pop_front() {
             return Ok(at);
         }
         self.bytes += bytes;
@@ -55,12 +55,12 @@ impl Builder<'_> {
     /// The `i`-th set of launches, from 1 on, gets the memory that the first one got.
     pub(super) fn share_from(&mut self, start: usize, i: usize) {
         if i > 0 {
-            self.again = self.memory[start..].iter().map(|m| m.at).collect();
+            self.reusable = self.memory[start..].iter().map(|m| m.at).collect();
         }
     }
 
     pub(super) fn upload<T: Pod>(&mut self, data: &[T]) -> Result<Address, DriverError> {
-        if let Some(at) = self.again.pop_front() {
+        if let Some(at) = self.reusable.pop_front() {
             return Ok(at);
         }
         self.bytes += size_of_val(data);

@@ -87,7 +87,7 @@ impl Plan {
             layers,
             precision,
             memory: Vec::new(),
-            again: VecDeque::new(),
+            reusable: VecDeque::new(),
             bytes: 0,
             launches: Vec::new(),
         };
@@ -126,7 +126,7 @@ impl Plan {
             b.share_from(start, i);
             let mut fused = Vec::new();
             for (level, (event, image)) in event_maps[i].iter().zip(&image_maps).enumerate() {
-                let map = b.fuse(level, event.given(), image.given())?;
+                let map = b.fuse(level, event.external(), image.external())?;
                 fused.push(b.deform(level, map)?);
             }
             let map = b.decode(&fused)?;
@@ -155,7 +155,7 @@ impl Plan {
 
     /// The image encoder on the image of a lane.
     pub(super) fn image(&self, lane: usize, eight_bit: bool) -> Vec<Launch> {
-        self.image[lane][usize::from(eight_bit)].iter().map(Launch::again).collect()
+        self.image[lane][usize::from(eight_bit)].iter().map(Launch::duplicate).collect()
     }
 
     /// Fusion, decoder and the end that writes `form` of one slot, for the image of one lane.
@@ -180,7 +180,7 @@ impl Plan {
                 head.rounding = rounding.offset();
             }
         }
-        let mut last = self.head.again();
+        let mut last = self.head.duplicate();
         last.arguments = if last.name == "finish_single" {
             block(&args::Finish { head, sums: self.sums })
         } else {
@@ -190,7 +190,7 @@ impl Plan {
         let size = self.shape.image;
         let results = 3 * size.area() as u64 * if form == OutputFormat::F32 { 8 } else { 1 };
         last.cost.bytes += image_bytes(size, eight_bit) + results;
-        self.body[slot].iter().map(Launch::again).chain([last]).collect()
+        self.body[slot].iter().map(Launch::duplicate).chain([last]).collect()
     }
 }
 

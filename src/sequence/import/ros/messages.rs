@@ -2,7 +2,7 @@
 //! `event_camera_msgs/EventPacket`, and `std_msgs/Int32` for exposure times.
 
 use super::packet::Decoder;
-use super::wire::{Bad, Wire};
+use super::wire::{MessageError, Wire};
 use crate::event::Event;
 use crate::formats::limits::check_image;
 use crate::formats::pictures::decode;
@@ -44,22 +44,22 @@ impl Kind {
 }
 
 /// The time in the header of a message, in microseconds.
-pub(super) fn stamp_us(bytes: &[u8], cdr: bool) -> Result<i64, Bad> {
+pub(super) fn stamp_us(bytes: &[u8], cdr: bool) -> Result<i64, MessageError> {
     Wire::new(bytes, cdr)?.header_us()
 }
 
-pub(super) fn number(bytes: &[u8], cdr: bool) -> Result<i64, Bad> {
+pub(super) fn number(bytes: &[u8], cdr: bool) -> Result<i64, MessageError> {
     Ok(i64::from(Wire::new(bytes, cdr)?.u32()? as i32))
 }
 
-pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
+pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, MessageError> {
     let mut wire = Wire::new(bytes, cdr)?;
     wire.header_us()?;
     wire.string()?;
     decode(Cursor::new(wire.bytes()?))
 }
 
-pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
+pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, MessageError> {
     let mut wire = Wire::new(bytes, cdr)?;
     wire.header_us()?;
     let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
@@ -98,7 +98,11 @@ pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Bad> {
 }
 
 /// Appends the events of a message. Returns the size of its sensor.
-pub(super) fn event_array(bytes: &[u8], cdr: bool, out: &mut Vec<Event>) -> Result<Size, Bad> {
+pub(super) fn event_array(
+    bytes: &[u8],
+    cdr: bool,
+    out: &mut Vec<Event>,
+) -> Result<Size, MessageError> {
     let mut wire = Wire::new(bytes, cdr)?;
     wire.header_us()?;
     let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
@@ -128,7 +132,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn read(bytes: &'a [u8], cdr: bool) -> Result<Self, Bad> {
+    pub(super) fn read(bytes: &'a [u8], cdr: bool) -> Result<Self, MessageError> {
         let mut wire = Wire::new(bytes, cdr)?;
         let stamp_us = wire.header_us()?;
         let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
@@ -141,7 +145,11 @@ impl<'a> Packet<'a> {
     }
 
     /// Appends the events. The state of the decoder goes on from packet to packet.
-    pub(super) fn decode(&self, state: &mut Decoder, out: &mut Vec<Event>) -> Result<(), Bad> {
+    pub(super) fn decode(
+        &self,
+        state: &mut Decoder,
+        out: &mut Vec<Event>,
+    ) -> Result<(), MessageError> {
         let base_us = i64::try_from(self.time_base_ns / 1000).unwrap_or(i64::MAX);
         state.decode(&self.encoding, base_us, self.big_endian, self.data, out)
     }

@@ -1,7 +1,7 @@
 //! Encodings of `event_camera_msgs/EventPacket`: Prophesee's EVT 3.0 (its public data format), and
 //! `mono`, `libcaer` and `libcaer_cmp` of the ROS drivers.
 
-use super::wire::Bad;
+use super::wire::MessageError;
 use crate::event::Event;
 use crate::formats::limits::MAX_EVENTS;
 
@@ -34,7 +34,7 @@ impl Decoder {
         big_endian: bool,
         data: &[u8],
         out: &mut Vec<Event>,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), MessageError> {
         match encoding {
             "evt3" => self.evt3(data, big_endian, out)?,
             "libcaer_cmp" => self.libcaer_compressed(data, base_us, big_endian, out)?,
@@ -58,7 +58,12 @@ impl Decoder {
         self.high.map(|high| self.wrapped_us + ((high << 12) | self.low))
     }
 
-    fn evt3(&mut self, data: &[u8], big_endian: bool, out: &mut Vec<Event>) -> Result<(), Bad> {
+    fn evt3(
+        &mut self,
+        data: &[u8],
+        big_endian: bool,
+        out: &mut Vec<Event>,
+    ) -> Result<(), MessageError> {
         for word in words(data, big_endian) {
             check_count(out)?;
             let (kind, value) = (word >> 12, word & 0xfff);
@@ -111,7 +116,7 @@ impl Decoder {
         base_us: i64,
         big_endian: bool,
         out: &mut Vec<Event>,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), MessageError> {
         // Times start anew with each packet.
         (self.low, self.high, self.wrapped_us) = (0, Some(0), base_us);
         for word in words(data, big_endian) {
@@ -140,7 +145,7 @@ impl Decoder {
 }
 
 /// Two bytes can hold twelve events.
-fn check_count(events: &[Event]) -> Result<(), Bad> {
+fn check_count(events: &[Event]) -> Result<(), MessageError> {
     if events.len() <= MAX_EVENTS {
         return Ok(());
     }

@@ -143,9 +143,9 @@ impl Tape for Foreign {
             self.sent += 1;
             let (from, until) = (Timestamp::from_us(from), Timestamp::from_us(end));
             let at_us = end - self.origin_us;
-            let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
+            let timing = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
             let arrived = Timestamp::now();
-            let frame = FramePacket { epoch, sequence, span, arrived, picture, truth: None };
+            let frame = FramePacket { epoch, sequence, timing, arrived, picture, truth: None };
             self.waiting =
                 Some(ScheduledPacket { at_us, frame: Some(number), packet: Packet::Frame(frame) });
             let (edges, sensor, arrived) = (Vec::new(), self.recording.sensor(), Timestamp::now());

@@ -216,8 +216,9 @@ impl Pairs {
         let sequence = self.sent;
         self.sent += 1;
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
-        let span = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
-        let packet = Packet::Frame(FramePacket { epoch, sequence, span, arrived, picture, truth });
+        let timing = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
+        let packet =
+            Packet::Frame(FramePacket { epoch, sequence, timing, arrived, picture, truth });
         self.ready.push_back(ScheduledPacket {
             at_us: end.saturating_add(shift_us),
             frame: Some(number),

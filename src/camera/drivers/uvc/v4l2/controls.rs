@@ -24,7 +24,7 @@ enum Kind {
     Exposure,
     /// `V4L2_CID_EXPOSURE_AUTO`, a menu, shown as a switch.
     AutoExposure,
-    Whole,
+    Int,
     Switch,
 }
 
@@ -59,14 +59,14 @@ const KNOWN: [Known; 9] = [
         EXPOSURE_AUTO_PRIORITY,
         Kind::Switch,
     ),
-    overridden(known("gain", "Gain", GAIN, Kind::Whole), AUTOGAIN),
+    overridden(known("gain", "Gain", GAIN, Kind::Int), AUTOGAIN),
     known("auto_gain", "Automatic gain", AUTOGAIN, Kind::Switch),
     overridden(
-        known("white_balance_k", "White balance (K)", WHITE_BALANCE_TEMPERATURE, Kind::Whole),
+        known("white_balance_k", "White balance (K)", WHITE_BALANCE_TEMPERATURE, Kind::Int),
         AUTO_WHITE_BALANCE,
     ),
     known("auto_white_balance", "Automatic white balance", AUTO_WHITE_BALANCE, Kind::Switch),
-    overridden(known("focus", "Focus", FOCUS_ABSOLUTE, Kind::Whole), FOCUS_AUTO),
+    overridden(known("focus", "Focus", FOCUS_ABSOLUTE, Kind::Int), FOCUS_AUTO),
     known("auto_focus", "Automatic focus", FOCUS_AUTO, Kind::Switch),
 ];
 
@@ -84,7 +84,7 @@ fn control(node: &dyn VideoNode, known: &Known) -> Option<Control> {
         Kind::Exposure => {
             let us = |units: i64| units.max(1) * EXPOSURE_UNIT_US;
             let value = us(value.into()).clamp(us(range.0), us(range.1.max(range.0)));
-            Some(Control::whole(name, label, value, (us(range.0), us(range.1))))
+            Some(Control::int(name, label, value, (us(range.0), us(range.1))))
         }
         Kind::AutoExposure => {
             // Without both there is nothing to switch.
@@ -92,7 +92,7 @@ fn control(node: &dyn VideoNode, known: &Known) -> Option<Control> {
             let is_on = matches!(value, AUTO | APERTURE_PRIORITY);
             (has(true) && has(false)).then(|| Control::switch(name, label, is_on))
         }
-        Kind::Whole => Some(Control::whole(name, label, value.into(), range)),
+        Kind::Int => Some(Control::int(name, label, value.into(), range)),
         Kind::Switch => Some(Control::switch(name, label, value != 0)),
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn set(node: &dyn VideoNode, name: &str, value: &Value) -> Result<(),
     let found = describe(node, known.id).ok_or_else(unknown)?;
     let units = match (known.kind, value) {
         (Kind::Exposure, Value::Int(us)) => stepped(&found, us / EXPOSURE_UNIT_US),
-        (Kind::Whole, Value::Int(v)) => stepped(&found, *v),
+        (Kind::Int, Value::Int(v)) => stepped(&found, *v),
         (Kind::Switch, Value::Bool(on)) => i32::from(*on),
         (Kind::AutoExposure, Value::Bool(on)) => {
             return set_auto_exposure(node, *on).map_err(rejected);

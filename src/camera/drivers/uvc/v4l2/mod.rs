@@ -22,7 +22,7 @@ use crate::camera::drivers::uvc::webcam::{
 use crate::camera::{Control, ControlError, DeviceError, Value};
 use abi::{CAP_CAPTURE, CAP_DEVICE_CAPS, CAP_STREAMING, Capability, Request};
 use bytemuck::Zeroable;
-use modes::Offer;
+use modes::DriverMode;
 use node::call;
 use std::io;
 use std::time::Duration;
@@ -92,16 +92,16 @@ impl Webcams for V4l2 {
         if !captures(&capability) {
             return Err("it captures no images".into());
         }
-        let offers = modes::offers(node.as_ref());
-        let all: Vec<Mode> = offers.iter().map(|offer| offer.mode).collect();
-        let offer = match wanted.or_else(|| choose(&all)) {
+        let driver_modes = modes::driver_modes(node.as_ref());
+        let all: Vec<Mode> = driver_modes.iter().map(|m| m.mode).collect();
+        let driver_mode = match wanted.or_else(|| choose(&all)) {
             None => return Err("it offers none of MJPEG, YUYV, UYVY and gray images".into()),
             Some(mode) => {
-                let offer = offers.iter().find(|offer| offer.mode == mode);
-                *offer.ok_or_else(|| format!("it has no mode {mode}"))?
+                let driver_mode = driver_modes.iter().find(|m| m.mode == mode);
+                *driver_mode.ok_or_else(|| format!("it has no mode {mode}"))?
             }
         };
-        let (format, mode) = modes::select(node.as_ref(), offer)?;
+        let (format, mode) = modes::select(node.as_ref(), driver_mode)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
             io::ErrorKind::ResourceBusy => "another program uses it".to_owned(),
             _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
@@ -119,7 +119,13 @@ impl Webcams for V4l2 {
             (true, true) => Some(Mark::Start),
             (true, false) => Some(Mark::End),
         };
-        Ok(Box::new(Open { stream, mode, offers, mark, row_bytes: format.bytesperline as usize }))
+        Ok(Box::new(Open {
+            stream,
+            mode,
+            driver_modes,
+            mark,
+            row_bytes: format.bytesperline as usize,
+        }))
     }
 }
 
@@ -150,7 +156,7 @@ fn text(bytes: &[u8]) -> String {
 struct Open {
     stream: Stream,
     mode: Mode,
-    offers: Vec<Offer>,
+    driver_modes: Vec<DriverMode>,
     mark: Option<Mark>,
     /// Bytes from one row to the next; zero for compressed images.
     row_bytes: usize,
@@ -162,7 +168,7 @@ impl Webcam for Open {
     }
 
     fn modes(&mut self) -> Vec<Mode> {
-        self.offers.iter().map(|offer| offer.mode).collect()
+        self.driver_modes.iter().map(|m| m.mode).collect()
     }
 
     fn mark(&self) -> Option<Mark> {

@@ -24,7 +24,7 @@ const SUPPOSED_RATE_HZ: u32 = 30;
 
 /// A mode with what the driver calls it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Offer {
+pub(super) struct DriverMode {
     pub(super) mode: Mode,
     pub(super) fourcc: u32,
     /// Seconds per frame, as a fraction; `None` if the driver reports none.
@@ -49,8 +49,8 @@ pub(super) fn rate_hz([numerator, denominator]: [u32; 2]) -> Option<u32> {
 }
 
 /// All supported modes, without repetitions.
-pub(super) fn offers(node: &dyn VideoNode) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = Vec::new();
+pub(super) fn driver_modes(node: &dyn VideoNode) -> Vec<DriverMode> {
+    let mut driver_modes: Vec<DriverMode> = Vec::new();
     for index in 0..MAX_ENTRIES {
         let mut format = FormatDescription { index, kind: CAPTURE, ..Zeroable::zeroed() };
         if call(node, Request::EnumFormat, &mut format).is_err() {
@@ -62,13 +62,13 @@ pub(super) fn offers(node: &dyn VideoNode) -> Vec<Offer> {
             for interval in intervals(node, format.pixelformat, [width, height]) {
                 let rate_hz = interval.and_then(rate_hz).unwrap_or(SUPPOSED_RATE_HZ);
                 let mode = Mode { size, coding, rate_hz };
-                if !offers.iter().any(|o| o.mode == mode) {
-                    offers.push(Offer { mode, fourcc: format.pixelformat, interval });
+                if !driver_modes.iter().any(|o| o.mode == mode) {
+                    driver_modes.push(DriverMode { mode, fourcc: format.pixelformat, interval });
                 }
             }
         }
     }
-    offers
+    driver_modes
 }
 
 /// Sizes of a pixel format: width and height in pixels.
@@ -141,13 +141,16 @@ pub(super) fn current(node: &dyn VideoNode) -> io::Result<Format> {
 ///
 /// # Errors
 /// A message: the device is in use, or has chosen an encoding that is not supported.
-pub(super) fn select(node: &dyn VideoNode, offer: Offer) -> Result<(Format, Mode), String> {
+pub(super) fn select(
+    node: &dyn VideoNode,
+    driver_mode: DriverMode,
+) -> Result<(Format, Mode), String> {
     let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let mut format = Format {
         kind: CAPTURE,
-        width: side(offer.mode.size.width),
-        height: side(offer.mode.size.height),
-        pixelformat: offer.fourcc,
+        width: side(driver_mode.mode.size.width),
+        height: side(driver_mode.mode.size.height),
+        pixelformat: driver_mode.fourcc,
         ..Zeroable::zeroed()
     };
     call(node, Request::SetFormat, &mut format).map_err(|e| match e.kind() {
@@ -155,8 +158,8 @@ pub(super) fn select(node: &dyn VideoNode, offer: Offer) -> Result<(Format, Mode
         _ => format!("its format cannot be set: {e}"),
     })?;
     let coding = coding(format.pixelformat).ok_or("it sends images in an unsupported format")?;
-    let mut rate = offer.mode.rate_hz;
-    if let Some(interval) = offer.interval {
+    let mut rate = driver_mode.mode.rate_hz;
+    if let Some(interval) = driver_mode.interval {
         let mut parameters =
             StreamParameters { kind: CAPTURE, timeperframe: interval, ..Zeroable::zeroed() };
         // A driver without rates rejects the call.

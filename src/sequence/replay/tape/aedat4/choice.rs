@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn cameras_without_names_are_told_apart_by_their_order() {
+    fn cameras_without_names_are_distinguished_by_their_order() {
         let unnamed = |kinds: &[PacketKind]| -> Vec<StreamInfo> {
             (0..).zip(kinds).map(|(n, k)| StreamInfo::unlisted(n, *k)).collect()
         };

@@ -49,7 +49,7 @@ impl Recording {
         let packet = Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence,
-            span: FrameTiming::Events {
+            timing: FrameTiming::Events {
                 start: Timestamp::from_us(start),
                 end: Timestamp::from_us(end),
             },

@@ -165,7 +165,7 @@ impl Plan {
     }
 }
 
-/// Mends impossible times of packets that have a possible one too, and marks others as damaged.
+/// Corrects impossible times of packets that have a possible one too, and marks others as damaged.
 pub(super) fn check_times(places: &mut [PacketPlace]) {
     let possible = |us: i64| (-MAX_TIME_US..=MAX_TIME_US).contains(&us);
     for place in places {

@@ -4,18 +4,18 @@ use super::choice::{Camera, joined};
 use crate::formats::aedat4::{Index, PacketKind, StreamInfo};
 
 /// Why no camera has all that is needed.
-pub(super) fn lacking(
-    asked: Option<&Camera>,
+pub(super) fn missing_streams(
+    requested: Option<&Camera>,
     cameras: &[Camera],
     listed: &[StreamInfo],
     index: &Index,
     (frames, events): (bool, bool),
 ) -> String {
-    let cameras = asked.map_or_else(|| cameras.to_vec(), |camera| vec![camera.clone()]);
+    let cameras = requested.map_or_else(|| cameras.to_vec(), |camera| vec![camera.clone()]);
     let damaged = index.packets.iter().filter(|p| p.kind == PacketKind::Damaged).count();
     let with_events = cameras.iter().find(|c| !c.events.is_empty());
     let with_frames = cameras.iter().find(|c| !c.frames.is_empty());
-    let of = asked.map(|c| format!(" of {}", c.name)).unwrap_or_default();
+    let of = requested.map(|c| format!(" of {}", c.name)).unwrap_or_default();
     let cut = if index.cut_off { "; the file is cut off" } else { "" };
     match (with_events, with_frames) {
         _ if index.packets.is_empty() => format!("no packet in it{cut}"),

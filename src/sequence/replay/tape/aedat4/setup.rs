@@ -3,7 +3,7 @@
 
 use super::choice::{self, Camera, joined};
 use super::geometry::{Grids, MAX_SENSOR_SIDE, Region};
-use super::refusal::lacking;
+use super::refusal::missing_streams;
 use super::sensor;
 use super::survey::{LOOKED_AT, first_usable, of_stream, samples, source, survey};
 use crate::camera::split::StreamKind;
@@ -77,7 +77,7 @@ pub(super) fn setup(
     };
     let Some(first) = chosen.first().filter(|c| has_all(c)) else {
         let asked = chosen.first().copied();
-        return Err(refused(lacking(asked, &cameras, &listed, index, (frames, events))));
+        return Err(refused(missing_streams(asked, &cameras, &listed, index, (frames, events))));
     };
     // A camera whose frames cannot be used gives way to one whose frames can.
     let mut failure = None;

@@ -1,14 +1,14 @@
 //! What the authors' configuration files mean: stages, losses, crops and recordings.
 
-use super::TrainError;
-use super::Validation;
-use super::cpu::Input;
-use super::loss::{Distance, Objective};
-use super::recordings::{Crop, Recordings};
-use super::schedule::{Decay, Schedule};
 use crate::formats::config::Config;
 use crate::time::EventTimes;
+use crate::train::cpu::{Input, Offsets};
+use crate::train::loss::{Distance, Objective};
+use crate::train::recordings::{Crop, Recordings};
+use crate::train::schedule::{Decay, Schedule};
+use crate::train::{Device, TrainError, Validation};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Learning rate of every cycle of the second stage, as in the authors' code; the file does not
 /// change it.
@@ -17,6 +17,21 @@ const CYCLE_RATE: f64 = 5e-4;
 const VALIDATE_ON: usize = 8;
 /// RNG key of the validation crops.
 const VALIDATION: u64 = 0x7661_6c69;
+
+/// Settings of a published training.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The authors' configuration file.
+    pub config: Config,
+    /// Whether the deformable convolutions use their offsets; as published they do.
+    pub offsets: Offsets,
+    /// Device that computes gradients; not part of the plan, so a training may change devices.
+    pub device: Device,
+    /// Time between two writes of the state.
+    pub save_every: Duration,
+    /// Unit and offset of the events' times in the recordings.
+    pub times: EventTimes,
+}
 
 /// One stage or cycle.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,58 +1,15 @@
-//! Bindings to libcaer, loaded at run time: the functions used, and ownership of their results.
+//! An open DAVIS: calls of libcaer, and ownership of what they return.
 
+use super::library::{Caer, Callback, Handle};
 use super::wire::{CONTAINER, HEADER, Header, packets_in};
-use crate::camera::drivers::library_file;
-use libloading::Library;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::PathBuf;
+use std::ffi::{CStr, CString, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Environment variable with the path of the libcaer library file.
-pub const LIBRARY_VARIABLE: &str = "GEM_LIVE_LIBCAER";
-
-/// Default names and paths of the libcaer library.
-#[cfg(target_os = "macos")]
-const NAMES: &[&str] = &["libcaer.1.dylib", "libcaer.dylib", "/opt/homebrew/lib/libcaer.dylib"];
-#[cfg(target_os = "windows")]
-const NAMES: &[&str] = &["libcaer.dll"];
-#[cfg(not(any(target_os = "macos", target_os = "windows")))]
-const NAMES: &[&str] = &["libcaer.so.1", "libcaer.so", "/usr/local/lib/libcaer.so.1"];
 
 /// `CAER_DEVICE_DAVIS`: boards of both USB generations.
 const DAVIS: u16 = 4;
 /// Upper limit for the packets of a container, which holds one per packet type.
 const MAX_PACKETS: usize = 64;
-
-/// `struct caer_davis_info`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct RawInfo {
-    id: i16,
-    serial: [c_char; 9],
-    bus: u8,
-    address: u8,
-    description: *const c_char,
-    firmware: i16,
-    logic: i16,
-    chip: i16,
-    is_master: bool,
-    mux_statistics: bool,
-    width: i16,
-    height: i16,
-    pixel_filter: bool,
-    background_activity_filter: bool,
-    roi_filter: bool,
-    skip_filter: bool,
-    polarity_filter: bool,
-    dvs_statistics: bool,
-    frame_width: i16,
-    frame_height: i16,
-    colour_filter: c_int,
-    global_shutter: bool,
-    inertial: c_int,
-    generator: bool,
-}
 
 /// Information that a device reports about itself.
 #[derive(Clone, Debug, Default)]
@@ -72,98 +29,9 @@ pub(super) struct Info {
     pub(super) generator: bool,
 }
 
-type Handle = *mut c_void;
-type Callback = Option<unsafe extern "C" fn(*mut c_void)>;
-
-struct Functions {
-    open: unsafe extern "C" fn(u16, u16, u8, u8, *const c_char) -> Handle,
-    close: unsafe extern "C" fn(*mut Handle) -> bool,
-    defaults: unsafe extern "C" fn(Handle) -> bool,
-    set: unsafe extern "C" fn(Handle, i8, u8, u32) -> bool,
-    get: unsafe extern "C" fn(Handle, i8, u8, *mut u32) -> bool,
-    get_64: Option<unsafe extern "C" fn(Handle, i8, u8, *mut u64) -> bool>,
-    start: unsafe extern "C" fn(
-        Handle,
-        Callback,
-        Callback,
-        *mut c_void,
-        Callback,
-        *mut c_void,
-    ) -> bool,
-    stop: unsafe extern "C" fn(Handle) -> bool,
-    data: unsafe extern "C" fn(Handle) -> *mut c_void,
-    info: unsafe extern "C" fn(Handle) -> RawInfo,
-}
-
-/// Log callback, which libcaer calls with every message.
-type Listener = unsafe extern "C" fn(*const c_char, usize);
-
-/// The loaded library.
-pub(super) struct Caer {
-    functions: Functions,
-    // Declared after the functions, so that it is dropped after them.
-    _library: Library,
-}
-
 unsafe extern "C" {
     /// The C library's `free`, for memory that libcaer allocated with `malloc`.
     fn free(memory: *mut c_void);
-}
-
-impl Caer {
-    /// Loads `file`, else the file named by [`LIBRARY_VARIABLE`], else one of the default names.
-    pub(super) fn load(file: Option<PathBuf>) -> Result<Arc<Self>, String> {
-        match library_file::load(file, LIBRARY_VARIABLE, NAMES) {
-            Ok(library) => Self::new(library).map(Arc::new),
-            Err(reasons) => Err(format!(
-                "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install it \
-                 (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
-                 set {LIBRARY_VARIABLE} to the path of its file"
-            )),
-        }
-    }
-
-    fn new(library: Library) -> Result<Self, String> {
-        macro_rules! function {
-            ($name:literal) => {{
-                // SAFETY: the type is the one that libcaer 3.3's headers declare.
-                let symbol = unsafe { library.get($name) };
-                *symbol.map_err(|e| {
-                    let name = String::from_utf8_lossy($name);
-                    format!("this libcaer lacks {name} ({e}); version 3.3 or later is required")
-                })?
-            }};
-        }
-        let functions = Functions {
-            open: function!(b"caerDeviceOpen"),
-            close: function!(b"caerDeviceClose"),
-            defaults: function!(b"caerDeviceSendDefaultConfig"),
-            set: function!(b"caerDeviceConfigSet"),
-            get: function!(b"caerDeviceConfigGet"),
-            // SAFETY: the type is the one that libcaer 3.3's headers declare.
-            get_64: unsafe { library.get(b"caerDeviceConfigGet64") }.ok().map(|s| *s),
-            start: function!(b"caerDeviceDataStart"),
-            stop: function!(b"caerDeviceDataStop"),
-            data: function!(b"caerDeviceDataGet"),
-            info: function!(b"caerDavisInfoGet"),
-        };
-        // Receive log messages instead of printing them. Older libraries may lack these functions.
-        // SAFETY: the types are those that libcaer 3.3's headers declare.
-        let set_callback: Option<unsafe extern "C" fn(Option<Listener>)> =
-            unsafe { library.get(b"caerLogCallbackSet") }.ok().map(|s| *s);
-        // SAFETY: as above.
-        let set_files: Option<unsafe extern "C" fn(c_int, c_int)> =
-            unsafe { library.get(b"caerLogFileDescriptorsSet") }.ok().map(|s| *s);
-        if let Some(set_callback) = set_callback {
-            // SAFETY: `on_message` is a function of this program and stays valid.
-            unsafe { set_callback(Some(super::log::on_message)) };
-            if let Some(set_files) = set_files {
-                // SAFETY: negative file descriptors mean no file.
-                unsafe { set_files(-1, -1) };
-            }
-        }
-        Ok(Self { functions, _library: library })
-    }
 }
 
 /// An open DAVIS.

@@ -63,7 +63,7 @@ fn changed(changes: &[(&str, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn read(changes: &[(&str, Vec<u8>)]) -> (Pair, Repairs) {
-    Pair::from_bytes_mended(&changed(changes), &ReadOptions::default()).unwrap()
+    Pair::from_bytes_with_repairs(&changed(changes), &ReadOptions::default()).unwrap()
 }
 
 fn error(changes: &[(&str, Vec<u8>)]) -> String {
@@ -124,7 +124,7 @@ fn events_in_lists_with_other_entries_beside_them_are_read() {
 }
 
 #[test]
-fn unordered_stray_and_fractional_events_are_mended_and_counted() {
+fn unordered_stray_and_fractional_events_are_repaired_and_counted() {
     let mut rows = rows();
     rows.rotate_left(100);
     for row in &mut rows {
@@ -282,10 +282,10 @@ fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
     let text = error(&few);
     assert!(text.contains("scale_factor: it is missing"), "{text}");
     let options = ReadOptions { scale_factor: Some(2.0), ..ReadOptions::default() };
-    let (pair, repairs) = Pair::from_bytes_mended(&changed(&few), &options).unwrap();
+    let (pair, repairs) = Pair::from_bytes_with_repairs(&changed(&few), &options).unwrap();
     assert_eq!((pair.scale_factor, repairs.count(Repair::ScaleFactor)), (2.0, 1));
     // The file's own is kept.
-    let (pair, _) = Pair::from_bytes_mended(
+    let (pair, _) = Pair::from_bytes_with_repairs(
         &changed(&[]),
         &ReadOptions { scale_factor: Some(4.0), ..ReadOptions::default() },
     )
@@ -326,7 +326,8 @@ fn archives_of_every_packing_of_numpy_are_read() {
                 std::io::Write::write_all(&mut zip, &bytes).unwrap();
             }
             let bytes = zip.finish().unwrap().into_inner();
-            let (pair, repairs) = Pair::from_bytes_mended(&bytes, &ReadOptions::default()).unwrap();
+            let (pair, repairs) =
+                Pair::from_bytes_with_repairs(&bytes, &ReadOptions::default()).unwrap();
             assert_eq!(pair, sample(), "{method:?} {folder}");
             assert_eq!(repairs.count(Repair::Folder), u64::from(!folder.is_empty()));
         }
@@ -403,7 +404,7 @@ fn the_reported_files_are_read_as_the_plain_one() {
             1,
         ),
     ] {
-        let (pair, repairs) = Pair::read_mended(&cases.join(file), &ReadOptions::default())
+        let (pair, repairs) = Pair::read_with_repairs(&cases.join(file), &ReadOptions::default())
             .unwrap_or_else(|e| panic!("{file}: {e}"));
         assert_eq!((pair == plain, repairs.count(repair)), (true, count), "{file}: {repairs}");
         assert!(repairs.iter().count() <= 1, "{file}: {repairs}");
@@ -414,15 +415,16 @@ fn the_reported_files_are_read_as_the_plain_one() {
         ("npz-objects-beside-events/ev_uint8_minus_one.npz", Repair::WrappedPolarity),
     ] {
         let (pair, repairs) =
-            Pair::read_mended(&cases.join(file), &ReadOptions::default()).unwrap();
+            Pair::read_with_repairs(&cases.join(file), &ReadOptions::default()).unwrap();
         assert!(pair.events.is_sorted_by_key(|e| e.t_us), "{file}");
         assert_eq!(sorted(&pair), sorted(&plain), "{file}");
         assert!(repairs.count(repair) > 0, "{file}: {repairs}");
     }
     let file = "npz-read-by-the-authors-refused-here/ev_outside_few.npz";
-    let (pair, repairs) = Pair::read_mended(&cases.join(file), &ReadOptions::default()).unwrap();
+    let (pair, repairs) =
+        Pair::read_with_repairs(&cases.join(file), &ReadOptions::default()).unwrap();
     assert_eq!((repairs.count(Repair::Outside), pair.events.len()), (10, 9023));
-    let (pair, _) = Pair::read_mended(
+    let (pair, _) = Pair::read_with_repairs(
         &cases.join("npz-images-not-bytes/im_float255.npz"),
         &ReadOptions::default(),
     )
@@ -432,7 +434,7 @@ fn the_reported_files_are_read_as_the_plain_one() {
 }
 
 #[test]
-fn headers_are_read_of_mended_files_too() {
+fn headers_are_read_of_repaired_files_too() {
     use gem_live::sequence::PairHeader;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");

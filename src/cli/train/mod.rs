@@ -1,24 +1,22 @@
 //! `gem-live train`: the published stages from a YAML file, or supervised training on
 //! photographs or recordings.
 
-use super::common::{minutes, read_weights, thresholds, without_effect};
+mod data;
+
+use super::common::{minutes, read_weights, thresholds};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
-use gem_live::datagen::{Part, Photographs, PhotographsError, Recipe, Sampler};
-use gem_live::event::{Contrast, ContrastSource, EventInput, Thresholds};
+use data::RecordingSource;
+use gem_live::datagen::Recipe;
+use gem_live::event::{EventInput, Thresholds};
 use gem_live::formats::config::Config;
-use gem_live::image::Size;
 use gem_live::network::Weights;
-use gem_live::random::KeyedRng;
-use gem_live::sequence::{FileThresholds, Pair};
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::loss::Criterion;
 use gem_live::train::recipe::{Stage, TrainingRecipe};
-use gem_live::train::recordings::{Crop, Recordings, Truths};
-use gem_live::train::scenes::{Scenes, labelled};
 use gem_live::train::supervised::{self, Settings};
-use gem_live::train::{DataLoader, Device, ThresholdError, Validation, published};
+use gem_live::train::{Device, ThresholdError, published};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -142,9 +140,6 @@ impl From<OffsetsName> for Offsets {
     }
 }
 
-/// Number of held-out exposures per scale.
-const HELD_OUT: u64 = 12;
-
 impl Train {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
@@ -211,12 +206,13 @@ impl Train {
             Some(weights) => layout.flatten(weights),
             None => layout.initial(self.seed),
         };
-        let (batches, validation, data) = match self.recordings.is_empty() {
-            true => self.photo_batches(&recipe)?,
-            false => self.recording_batches(recipe.event_input)?,
+        let data = match self.recordings.is_empty() {
+            true => data::photographs(&self.photos, self.no_held_out, &recipe, self.seed)?,
+            false => self.source().read(recipe.event_input)?,
         };
         let plan = format!(
-            "{data}, seed {}, from {}",
+            "{}, seed {}, from {}",
+            data.description,
             self.seed,
             self.init.as_ref().map_or("scratch".into(), |p| p.display().to_string()),
         );
@@ -226,7 +222,7 @@ impl Train {
             steps,
             rate: recipe.learning_rate,
             warmup: recipe.warmup_steps,
-            mean_keeps: recipe.mean_keeps,
+            ema_decay: recipe.ema_decay,
             criterion: recipe.criterion,
             event_input: recipe.event_input,
             offsets: recipe.offsets(),
@@ -236,7 +232,8 @@ impl Train {
             plan,
         };
         let mut bar = TrainingBar::new(self.minutes);
-        let state = supervised::run(&settings, first, batches.as_ref(), &validation, &mut bar)?;
+        let state =
+            supervised::run(&settings, first, data.batches.as_ref(), &data.validation, &mut bar)?;
         bar.finish();
         println!(
             "{} of {} steps; weights in {}",
@@ -250,6 +247,18 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The recordings given by the options.
+    fn source(&self) -> RecordingSource<'_> {
+        RecordingSource {
+            folders: &self.recordings,
+            events: &self.events,
+            thresholds: self.thresholds,
+            crop_px: self.crop,
+            batch: self.batch.max(1),
+            seed: self.seed,
+        }
+    }
+
     /// The schedule given by the options.
     fn plain_recipe(&self, offsets: Offsets, event_input: Option<EventInput>) -> TrainingRecipe {
         TrainingRecipe {
@@ -258,7 +267,7 @@ impl Train {
             criterion: Criterion::L1 { motion_weight: self.motion_weight },
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
-            mean_keeps: 0.998,
+            ema_decay: 0.998,
             threshold_error: ThresholdError::default(),
             stages: vec![Stage {
                 steps: self.steps,
@@ -270,147 +279,4 @@ impl Train {
             samples: Recipe::default(),
         }
     }
-
-    /// The photographs for training and for validation.
-    fn photographs(&self) -> Result<(Photographs, Photographs), Failure> {
-        if self.no_held_out {
-            let all = Photographs::read(&self.photos, Part::All)?;
-            all.skipped().iter().for_each(|s| eprintln!("gem-live: skipped {s}"));
-            return Ok((all.clone(), all));
-        }
-        let read = |part| -> Result<Photographs, Failure> {
-            Photographs::read(&self.photos, part).map_err(|error| match error {
-                PhotographsError::Part { .. } => {
-                    format!("{error}, or use all of them for both with --no-held-out").into()
-                }
-                other => other.into(),
-            })
-        };
-        let (training, held) = (read(Part::Training)?, read(Part::HeldOut)?);
-        for skipped in training.skipped().iter().chain(held.skipped()) {
-            eprintln!("gem-live: skipped {skipped}");
-        }
-        Ok((training, held))
-    }
-
-    /// Data loader and validation set from photographs, and a description of the data.
-    fn photo_batches(
-        &self,
-        recipe: &TrainingRecipe,
-    ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
-        let (training, held) = self.photographs()?;
-        let number = training.names().len();
-        let names = held.names();
-        match self.no_held_out {
-            true => println!("{number} photographs, none held out"),
-            false => {
-                println!("{number} photographs, {} held out: {}", names.len(), names.join(", "));
-            }
-        }
-        // Hash the inputs of the training, so that a changed file starts a different training.
-        let text = format!("{recipe:?} {:?}", training.names());
-        let key: Vec<u64> = text.bytes().map(u64::from).collect();
-        let hash = KeyedRng::keyed(&key).bits();
-        let data = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);
-        // Unperturbed and of one size, so that trainings with different recipes are comparable.
-        let validation =
-            Recipe { size: Size::new(128, 128), max_blur_px: 40.0, ..Recipe::default() };
-        let sampler = Sampler::new(held, validation, 7);
-        let samples = [1, 2, 4].into_iter().flat_map(|s| (0..HELD_OUT).map(move |i| (s, i)));
-        let samples = samples
-            .map(|(scale, i)| {
-                let sample = sampler.sample(i, scale);
-                Ok((scale, labelled(&sample, recipe.event_input, sample.thresholds)?))
-            })
-            .collect::<Result<Vec<_>, gem_live::event::EgerError>>()?;
-        let batches = Box::new(Scenes::new(&training, recipe, self.seed));
-        Ok((batches, Validation::new(samples), data))
-    }
-
-    /// Data loader from `train/` and validation set from `test/` of recordings with ground truth.
-    fn recording_batches(
-        &self,
-        event_input: EventInput,
-    ) -> Result<(Box<dyn DataLoader>, Validation, String), Failure> {
-        if event_input == EventInput::Counts {
-            let given = self.thresholds.is_some();
-            without_effect("weights that read counts", [("--thresholds", given)])?;
-        }
-        let names: Vec<String> =
-            self.recordings.iter().map(|root| root.display().to_string()).collect();
-        let roots = names.join(" and ");
-        let folders =
-            |part: &str| self.recordings.iter().map(|r| r.join(part)).collect::<Vec<PathBuf>>();
-        for folder in folders("train") {
-            self.events.check_recording(&folder)?;
-        }
-        let fitting = |p: &PathBuf| Crop::fitting(&Pair::read(p).ok()?, self.crop);
-        let all = (folders("train").iter())
-            .map(|folder| Recordings::new(folder, None))
-            .collect::<Result<Vec<_>, _>>()?;
-        let crop = all.iter().flat_map(Recordings::files).find_map(fitting).ok_or_else(|| {
-            format!("{roots}: no readable recording is large enough for --crop {}", self.crop)
-        })?;
-        // Other scales are trained on too, if the same number of image pixels fits them.
-        let mut scales: Vec<usize> = all.iter().flat_map(|r| r.scales().into_keys()).collect();
-        scales.sort_unstable();
-        scales.dedup();
-        scales.retain(|scale| {
-            *scale != crop.scale && crop.at_scale(*scale).and_then(Crop::check).is_ok()
-        });
-        let mut known = FileThresholds::new(self.thresholds).timed(self.events.times());
-        let mut contrasts = Vec::new();
-        let mut open = |part: &str| -> Result<Recordings, Failure> {
-            let found = Recordings::mixed(&folders(part), crop, &scales)?
-                .reading(event_input, Thresholds::DEFAULT)
-                .timed(self.events.times());
-            if event_input == EventInput::Counts {
-                return Ok(found);
-            }
-            let of_files = known.of_files(found.files());
-            contrasts.extend_from_slice(&of_files);
-            Ok(found.with_thresholds(of_files.iter().map(|c| c.thresholds).collect()))
-        };
-        let (recordings, test) = (open("train")?, open("test")?);
-        if let Some(summary) = summary(&contrasts) {
-            println!("contrast thresholds {summary}");
-        }
-        let count = test.files().len();
-        // Evenly spread, so that all folders are represented.
-        let chosen = count.min(HELD_OUT as usize);
-        let files = (0..chosen).map(|i| i * count / chosen);
-        let held: Vec<_> = files
-            .filter_map(|i| test.labelled(i, &[7, i as u64]))
-            .map(|sample| (sample.input.height / sample.input.event_height.max(1), sample))
-            .collect();
-        for (path, why) in test.skipped() {
-            eprintln!("gem-live: skipped {}: {why}", path.display());
-        }
-        let number = recordings.files().len();
-        println!("{number} recordings, {} others for validation", held.len());
-        let side = self.crop;
-        let mut data = format!("{number} recordings in {roots} at random scales, {side} px");
-        if let Some(Thresholds { on, off }) = self.thresholds {
-            data += &format!(", thresholds {on},{off}");
-        }
-        let batches = Box::new(Truths { recordings, batch: self.batch.max(1), seed: self.seed });
-        Ok((batches, Validation::new(held), data))
-    }
-}
-
-/// The contrast thresholds of all files in one line; `None` without files.
-fn summary(contrasts: &[Contrast]) -> Option<String> {
-    let first = contrasts.first()?;
-    if contrasts.iter().all(|c| c == first) {
-        return Some(first.to_string());
-    }
-    let mean = |c: &Contrast| (c.thresholds.on + c.thresholds.off) / 2.0;
-    let least = contrasts.iter().map(mean).fold(f64::INFINITY, f64::min);
-    let most = contrasts.iter().map(mean).fold(0.0, f64::max);
-    let known = contrasts
-        .iter()
-        .filter(|c| matches!(c.source, ContrastSource::Known | ContrastSource::Set))
-        .count();
-    let other = contrasts.len() - known;
-    Some(format!("{least:.2} to {most:.2} (known of {known} files, estimated of {other})"))
 }

@@ -1,25 +1,20 @@
-//! The published training (GEM, ICCV 2023, section 4.1, and the authors' code): a first stage, then
-//! cycles of a second one, each with the previous cycle's best weights as its frozen teacher.
+//! A training in progress: one stage or cycle, epoch by epoch.
 
-use super::adam::{Adam, StepSettings};
-use super::cpu::{Net, Offsets};
-use super::loss::{Objective, Unlabelled};
-use super::metrics_file::Metrics;
-pub use super::published_config::{Phase, crop, objective, phases};
-use super::published_config::{recordings, validation};
-use super::recordings::{Crop, Recordings, reduced};
-use super::skipped::Skipped;
-use super::state::{Position, State};
-use super::watch::{Progress, TrainObserver};
-use super::{Batch, Device, Learner, TrainError, Validation};
-use crate::event::EventInput;
+use super::checkpoints::prefix;
+use super::config::{Phase, Settings};
 use crate::formats::atomic_file;
-use crate::formats::config::Config;
 use crate::network::Weights;
 use crate::random::KeyedRng;
-use crate::time::EventTimes;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use crate::train::adam::{Adam, StepSettings};
+use crate::train::loss::{Objective, Unlabelled};
+use crate::train::metrics_file::Metrics;
+use crate::train::recordings::{Crop, Recordings, reduced};
+use crate::train::skipped::Skipped;
+use crate::train::state::{Position, State};
+use crate::train::watch::{Progress, TrainObserver};
+use crate::train::{Batch, Learner, TrainError, Validation};
+use std::path::PathBuf;
+use std::time::Instant;
 
 /// Epochs between validations on the recordings in test/; the last epoch of a cycle is always
 /// validated.
@@ -29,159 +24,30 @@ const ORDER: u64 = 0x6f72_6465;
 const SAMPLE: u64 = 0x7361_6d70;
 const REDUCTION: u64 = 0x7265_6475;
 
-/// Settings of a published training.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The authors' configuration file.
-    pub config: Config,
-    /// Whether the deformable convolutions use their offsets; as published they do.
-    pub offsets: Offsets,
-    /// Device that computes gradients; not part of the plan, so a training may change devices.
-    pub device: Device,
-    /// Time between two writes of the state.
-    pub save_every: Duration,
-    /// Unit and offset of the events' times in the recordings.
-    pub times: EventTimes,
-}
-
-/// The start of the file names of a cycle's checkpoints.
-fn prefix(stage: u32, cycle: u32) -> String {
-    format!("best-stage={stage}-cycle={cycle:02}-epoch=")
-}
-
-/// Whether a name from a state file is one that this program gives to a checkpoint: it is joined to a
-/// folder, read and removed, so anything else is refused.
-fn is_checkpoint_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "=-.".contains(c);
-    name.starts_with("best-stage=")
-        && name.ends_with(".ckpt")
-        && name.len() < 128
-        && name.chars().all(plain)
-        && !name.contains("..")
-}
-
-/// Removes checkpoints of this cycle that a killed run left: only the best one is kept.
-fn remove_stale_checkpoints(folder: &Path, position: &Position) -> Result<(), TrainError> {
-    let fail = |e: std::io::Error| TrainError::state(folder, e);
-    let prefix = prefix(position.stage, position.cycle);
-    for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
-        let ours = name.starts_with(&prefix) && name.ends_with(".ckpt");
-        if ours && position.best_file.as_ref() != Some(&name) {
-            std::fs::remove_file(folder.join(name)).map_err(fail)?;
-        }
-    }
-    Ok(())
-}
-
 /// A training in progress.
-struct Run<'a> {
-    settings: &'a Settings,
-    recordings: &'a Recordings,
-    objective: Objective,
-    crop: Crop,
-    folder: PathBuf,
-    state: State,
-    learner: Learner,
-    metrics: Metrics,
-    saved: Instant,
-    validation: Validation,
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) recordings: &'a Recordings,
+    pub(super) objective: Objective,
+    pub(super) crop: Crop,
+    pub(super) folder: PathBuf,
+    pub(super) state: State,
+    pub(super) learner: Learner,
+    pub(super) metrics: Metrics,
+    pub(super) saved: Instant,
+    pub(super) validation: Validation,
     /// Epochs of all phases.
-    epochs: usize,
-    skipped: Skipped,
-}
-
-/// Runs all stages and cycles, or resumes from the state in the checkpoint folder. Returns whether
-/// the end was reached (the observer may stop it earlier).
-///
-/// # Errors
-/// An invalid configuration, no recordings, numbers that are not finite, or files that cannot be
-/// written. The state on disk is valid in any case.
-pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, TrainError> {
-    let config = &settings.config;
-    let (phases, objective, crop) = (phases(config)?, objective(config)?, crop(config)?);
-    let recordings = recordings(config, crop, "train", settings.times)?;
-    let folder = config.checkpoint_root.clone();
-    let path = folder.join("state.safetensors");
-    let mut plan = format!(
-        "published, seed {}, batches of {}, {:?}, {objective:?}, {} recordings in {}",
-        config.seed,
-        config.batch_size,
-        crop,
-        recordings.files().len(),
-        config.root_path.display(),
-    );
-    for root in &config.more_roots {
-        plan.push_str(&format!(" and {}", root.display()));
-    }
-    for scale in &config.more_scales {
-        plan.push_str(&format!(", also at scale {scale}"));
-    }
-    let layout = Net::layout(EventInput::Counts);
-    let _lock = super::lock(&folder)?;
-    let state = if path.exists() {
-        let state = State::read(&path, EventInput::Counts)?;
-        if let Some(name) = state.position.best_file.as_ref().filter(|n| !is_checkpoint_name(n)) {
-            let why = format!("it names {name:?} as its best checkpoint, which is no such file");
-            return Err(TrainError::state(&path, why));
-        }
-        if state.position.plan != plan {
-            let found = state.position.plan;
-            return Err(TrainError::Plan { path, found, expected: plan });
-        }
-        let p = &state.position;
-        watch.notify(&format!("resuming: stage {}, cycle {}, epoch {}", p.stage, p.cycle, p.epoch));
-        remove_stale_checkpoints(&folder, p)?;
-        state
-    } else {
-        let position = Position { plan, stage: 1, ..Position::default() };
-        State { position, adam: Adam::new(layout.initial(config.seed)), teacher: None }
-    };
-    let steps = recordings.files().len().div_ceil(config.batch_size.max(1));
-    let done: usize = (phases.iter())
-        .filter(|p| (p.stage, p.cycle) < (state.position.stage, state.position.cycle))
-        .map(|p| p.epochs)
-        .sum();
-    let step = (done + state.position.epoch) * steps + state.position.batch;
-    // Within an epoch, even after its last batch, its validation is still pending.
-    let validated = state.position.batch == 0;
-    let metrics = Metrics::open(&folder.join("metrics.jsonl"), step as u64, validated)?;
-    let adam = state.adam.clone();
-    let mut run = Run {
-        settings,
-        recordings: &recordings,
-        objective,
-        crop,
-        folder,
-        state,
-        learner: Learner::new(adam, EventInput::Counts, settings.offsets, settings.device)?,
-        metrics,
-        saved: Instant::now(),
-        validation: validation(config, crop, settings.times)?,
-        epochs: phases.iter().map(|p| p.epochs).sum(),
-        skipped: Skipped::default(),
-    };
-    let mut before = 0;
-    for phase in phases {
-        let at = (run.state.position.stage, run.state.position.cycle);
-        if (phase.stage, phase.cycle) >= at {
-            if (phase.stage, phase.cycle) > at {
-                run.begin(phase, watch)?;
-            }
-            if !run.phase(phase, before, watch)? {
-                recordings.remarks().iter().for_each(|line| watch.notify(line));
-                return Ok(false);
-            }
-        }
-        before += phase.epochs;
-    }
-    recordings.remarks().iter().for_each(|line| watch.notify(line));
-    Ok(true)
+    pub(super) epochs: usize,
+    pub(super) skipped: Skipped,
 }
 
 impl Run<'_> {
     /// Starts a cycle from the best epoch of the previous one, which also becomes its teacher.
-    fn begin(&mut self, phase: Phase, watch: &mut dyn TrainObserver) -> Result<(), TrainError> {
+    pub(super) fn begin(
+        &mut self,
+        phase: Phase,
+        watch: &mut dyn TrainObserver,
+    ) -> Result<(), TrainError> {
         let best = match &self.state.position.best_file {
             Some(name) => {
                 let path = self.folder.join(name);
@@ -215,7 +81,7 @@ impl Run<'_> {
     }
 
     /// Runs one stage or cycle to its end; `false` if the observer stopped it.
-    fn phase(
+    pub(super) fn phase(
         &mut self,
         phase: Phase,
         before: usize,
@@ -266,8 +132,8 @@ impl Run<'_> {
         let step_settings = StepSettings {
             rate,
             weight_decay: config.weight_decay,
-            longest: None,
-            mean_keeps: 0.0,
+            max_norm: None,
+            ema_decay: 0.0,
         };
         let mut last = Instant::now();
         let finished = std::thread::scope(|scope| {
@@ -370,27 +236,5 @@ impl Run<'_> {
         position.epoch += 1;
         (position.batch, position.samples, position.loss_sum) = (0, 0, 0.0);
         self.save()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_checkpoints_are_accepted_from_a_state_file() {
-        assert!(is_checkpoint_name("best-stage=2-cycle=03-epoch=012-loss=0.12.ckpt"));
-        assert!(is_checkpoint_name(&format!("{}012-loss=-1.50.ckpt", prefix(1, 0))));
-        for name in [
-            "/etc/passwd",
-            "best-stage=1/../../x.ckpt",
-            "best-stage=1-..\\x.ckpt",
-            "best-stage=..ckpt",
-            "last.ckpt",
-            "best-stage=1.safetensors",
-            "",
-        ] {
-            assert!(!is_checkpoint_name(name), "{name}");
-        }
     }
 }

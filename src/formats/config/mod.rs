@@ -1,57 +1,16 @@
 //! The YAML configuration files of the authors' code, accepted unchanged.
 
+mod entry;
+mod error;
+
+pub use error::ConfigError;
+
 use super::file_kind::{FileKind, HEAD_BYTES, Wanted};
-use super::input;
 use super::limits::MAX_TEXT_BYTES;
-use super::yaml::{self, YamlError};
+use super::{input, yaml};
+use entry::Entry;
 use std::path::{Path, PathBuf};
 use yaml_serde::Value;
-
-/// Why a YAML file is not a valid configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not YAML.
-    #[error("not a YAML file: {0}")]
-    Yaml(#[from] YamlError),
-    /// The file cannot be read.
-    #[error("{0}")]
-    Read(#[from] std::io::Error),
-    /// A file of another kind; what it is, and the command that accepts it.
-    #[error("{0}")]
-    Kind(String),
-    /// Not a list of keys and values.
-    #[error("not a list of keys and values")]
-    Shape,
-    /// A value of the wrong type.
-    #[error("{key} must be {expected}, not {found}")]
-    Value {
-        /// The key.
-        key: String,
-        /// The expected type.
-        expected: &'static str,
-        /// The value in the file.
-        found: String,
-    },
-    /// A setting that this network does not support.
-    #[error("{0}")]
-    Unsupported(String),
-    /// No checkpoint for the stage and cycle.
-    #[error("{}: no checkpoint named {prefix}*.ckpt", folder.display())]
-    Checkpoint {
-        /// The folder that was searched.
-        folder: PathBuf,
-        /// The required start of the file name.
-        prefix: String,
-    },
-    /// The checkpoint folder cannot be read.
-    #[error("{}: {cause}", folder.display())]
-    Io {
-        /// The folder.
-        folder: PathBuf,
-        /// The operating system's error.
-        cause: std::io::Error,
-    },
-}
 
 /// Settings of a test or of a training, with the authors' names and defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,71 +244,5 @@ impl Config {
         };
         let best = fits.max_by_key(|p| (epoch(p), name(p)));
         best.map(Some).ok_or(ConfigError::Checkpoint { folder, prefix })
-    }
-}
-
-/// A key and its value.
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    key: &'a str,
-    value: &'a Value,
-}
-
-impl Entry<'_> {
-    fn shown(&self) -> String {
-        yaml_serde::to_string(self.value).unwrap_or_default().trim().replace('\n', " ")
-    }
-
-    fn type_error(&self, expected: &'static str) -> ConfigError {
-        ConfigError::Value { key: self.key.to_owned(), expected, found: self.shown() }
-    }
-
-    fn boolean(&self) -> Result<bool, ConfigError> {
-        self.value.as_bool().ok_or_else(|| self.type_error("true or false"))
-    }
-
-    fn text(&self) -> Result<String, ConfigError> {
-        self.value.as_str().map(str::to_owned).ok_or_else(|| self.type_error("text"))
-    }
-
-    /// Also accepts text such as `1e-5`, which YAML 1.1 does not treat as a number.
-    fn number(&self) -> Result<f64, ConfigError> {
-        let text = || self.value.as_str().and_then(|t| t.parse().ok());
-        (self.value.as_f64().or_else(text))
-            .filter(|v: &f64| v.is_finite())
-            .ok_or_else(|| self.type_error("a number"))
-    }
-
-    fn count(&self) -> Result<usize, ConfigError> {
-        let value = self.value.as_u64().and_then(|v| usize::try_from(v).ok());
-        value.ok_or_else(|| self.type_error("a non-negative integer"))
-    }
-
-    fn optional<T>(
-        &self,
-        read: impl FnOnce(&Self) -> Result<T, ConfigError>,
-    ) -> Result<Option<T>, ConfigError> {
-        if self.value.is_null() { Ok(None) } else { read(self).map(Some) }
-    }
-
-    /// One value, or the first and the remaining values of a list.
-    fn one_or_more<T>(
-        &self,
-        read: impl Fn(&Self) -> Result<T, ConfigError>,
-    ) -> Result<(T, Vec<T>), ConfigError> {
-        if !self.value.is_sequence() {
-            return Ok((read(self)?, Vec::new()));
-        }
-        let mut all = self.list(read)?.into_iter();
-        let first = all.next().ok_or_else(|| self.type_error("a value or a non-empty list"))?;
-        Ok((first, all.collect()))
-    }
-
-    fn list<T>(
-        &self,
-        read: impl Fn(&Self) -> Result<T, ConfigError>,
-    ) -> Result<Vec<T>, ConfigError> {
-        let values = self.value.as_sequence().ok_or_else(|| self.type_error("a list"))?;
-        values.iter().map(|value| read(&Self { key: self.key, value })).collect()
     }
 }

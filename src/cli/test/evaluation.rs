@@ -1,0 +1,271 @@
+//! The evaluation of a dataset: restores its recordings, scores and writes the images.
+
+use super::compare::Comparison;
+use super::report::{Report, Score};
+use crate::cli::common::{Progress, write_png};
+use crate::cli::consistency::{EventOptions, Findings};
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Finishing;
+use gem_live::Deblurrer;
+use gem_live::deblur::metrics::{psnr, ssim};
+use gem_live::exposure::Exposure;
+use gem_live::exposure::consistency::Finding;
+use gem_live::formats::config::Config;
+use gem_live::image::{ImageU8, Size};
+use gem_live::sequence::{
+    Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, recordings_in,
+};
+use gem_live::time::TimeRange;
+use gem_live::train::recordings::fault;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Folders for the images; `None` without a save_path, in which case no image is written.
+struct Folders {
+    result: Option<PathBuf>,
+    blur: Option<PathBuf>,
+    truth: Option<PathBuf>,
+}
+
+impl Folders {
+    fn new(config: &Config) -> Self {
+        let under = |name: &str| config.save_path.as_ref().map(|p| p.join(name));
+        Self { result: under("Result"), blur: under("Blur"), truth: under("GroundTruth") }
+    }
+}
+
+/// An evaluation of all recordings of a dataset.
+pub(super) struct Evaluation<'a> {
+    config: &'a Config,
+    folders: Folders,
+    skip_invalid: bool,
+    events: EventOptions,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(config: &'a Config, skip_invalid: bool, events: EventOptions) -> Self {
+        Self { config, folders: Folders::new(config), skip_invalid, events }
+    }
+
+    /// Restores and scores all recordings, prints and writes the results.
+    pub(super) fn run(
+        &self,
+        mut deblurrer: Deblurrer,
+        mut contrasts: FileThresholds,
+        mut comparison: Option<Comparison>,
+    ) -> Result<ExitCode, Failure> {
+        let folder = self.config.root_path.join("test");
+        let (files, ignored) =
+            recordings_in(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        if ignored.count() > 0 {
+            eprintln!("gem-live: {}: {ignored}", folder.display());
+        }
+        if files.is_empty() {
+            return Err(FindError::Empty(folder).into());
+        }
+        let mut progress = Progress::new(files.len());
+        let mut report = Report::default();
+        let (mut failed, mut invalid, mut evaluated) = (0, 0, 0);
+        let mut findings = Findings::new(self.events);
+        let finishing = Finishing::new();
+        let mut repaired = RepairedFiles::default();
+        let options = ReadOptions {
+            scale_factor: Some(self.config.scale_factor),
+            times: self.events.times(),
+        };
+        for path in &files {
+            if finishing.requested() {
+                break;
+            }
+            let pair = Pair::read_with_repairs(path, &options).map_err(Failure::from);
+            if let Ok((_, repairs)) = &pair
+                && !repairs.is_empty()
+            {
+                repaired.add(repairs);
+                progress.notify(&format!("{}: {repairs}", path.display()));
+            }
+            let pair = pair.map(|(pair, _)| pair);
+            let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
+            let pair = pair.and_then(|pair| {
+                let mut found = self.findings(&pair);
+                // Reported below.
+                found.retain(|f| self.events.strict || Some(f.to_string()) != why);
+                findings.add(path, &found, |line| progress.notify(line))?;
+                Ok(pair)
+            });
+            if let Some(why) = why.filter(|_| pair.is_ok()) {
+                invalid += 1;
+                progress.notify(&format!("{}: {why}", path.display()));
+                if self.skip_invalid {
+                    progress.step("skipped");
+                    continue;
+                }
+            }
+            let done = pair.and_then(|pair| {
+                let contrast = contrasts.of(path, &pair)?;
+                deblurrer.set_thresholds(contrast.thresholds);
+                if let Some(comparison) = comparison.as_mut() {
+                    comparison.set_contrast(contrast);
+                }
+                self.evaluate_file(path, &pair, &mut deblurrer, &mut report, &mut comparison)
+            });
+            match done {
+                Ok(line) => {
+                    evaluated += 1;
+                    progress.step(&line);
+                }
+                Err(error) => {
+                    failed += 1;
+                    progress.notify(&format!("{}: {error}", path.display()));
+                    progress.step("failed");
+                }
+            }
+        }
+        progress.finish();
+        if !repaired.is_empty() {
+            eprintln!("gem-live: {repaired}");
+        }
+        findings.print();
+        if self.config.has_gt {
+            report.print();
+        }
+        let mut others = Vec::new();
+        if let Some(comparison) = &comparison {
+            comparison.print(&report);
+            others.extend([("blurry", &comparison.blurry), ("edi", &comparison.edi)]);
+        }
+        let all = files.len();
+        match &self.config.save_path {
+            Some(path) if evaluated > 0 => {
+                report.write(path, &others)?;
+                let what = if report.is_empty() { "pictures" } else { "pictures and results" };
+                println!("{what} in {}", path.display());
+            }
+            _ => {}
+        }
+        if finishing.requested() {
+            eprintln!(
+                "gem-live: interrupted: the results cover only a part of the {all} recordings"
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        if invalid > 0 {
+            let what = if self.skip_invalid { "skipped" } else { "included in the scores" };
+            eprintln!("gem-live: {invalid} of {all} recordings are invalid and {what}");
+        }
+        if failed > 0 {
+            return Err(format!("{failed} of {all} recordings failed").into());
+        }
+        if evaluated == 0 {
+            return Err("no recording was evaluated".into());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What contradicts in a recording, or between it and the configuration.
+    fn findings(&self, pair: &Pair) -> Vec<Finding> {
+        let mut findings = pair.findings();
+        let (file, configured) = (pair.scale_factor, self.config.scale_factor);
+        if (file - configured).abs() > 1e-6 * file {
+            let size = pair.frames.first().map_or(Size::new(0, 0), ImageU8::size);
+            let sensor = self.sensor(size);
+            let outside = pair.events.iter().filter(|e| !inside(sensor, e.x, e.y)).count();
+            let outside = (pair.events.len(), outside);
+            findings.push(Finding::Scale { file, configured, outside });
+        }
+        findings
+    }
+
+    /// The sensor's size by the configuration's scale factor.
+    fn sensor(&self, size: Size) -> Size {
+        let cells = |n: usize| (n as f64 / self.config.scale_factor).floor() as usize;
+        Size::new(cells(size.width), cells(size.height))
+    }
+
+    /// Restores one recording, adds its scores, and returns a summary line.
+    fn evaluate_file(
+        &self,
+        path: &Path,
+        pair: &Pair,
+        deblurrer: &mut Deblurrer,
+        report: &mut Report,
+        comparison: &mut Option<Comparison>,
+    ) -> Result<String, Failure> {
+        let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let truth = match (&pair.truth, self.config.has_gt) {
+            (Some(truth), true) => Some(truth),
+            (None, true) => return Err("has_gt is true, but there are no sharp images".into()),
+            (_, false) => None,
+        };
+        let [first, second] = self.targets(pair, truth);
+        let mut scores = Vec::new();
+        for (blur, targets) in [(Blur::First, &first), (Blur::Second, &second)] {
+            let exposure = self.exposure(pair, blur)?;
+            let spans: Vec<TimeRange> =
+                targets.iter().map(|(_, t)| TimeRange::instant(*t)).collect();
+            let restored = deblurrer.restore_spans(&exposure, &spans)?;
+            if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {
+                let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));
+                let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
+                comparison.score(&prefix, &exposure, &spans, &sharp)?;
+            }
+            let blurry = exposure.frame.to_picture();
+            for ((index, _), image) in targets.iter().zip(&restored) {
+                let result = image.to_picture();
+                let file = format!("{prefix}_{index:03}.png");
+                save(&self.folders.result, &file, &result)?;
+                save(&self.folders.blur, &file, &blurry)?;
+                if let Some(sharp) = truth.and_then(|t| t.images.get(*index)) {
+                    save(&self.folders.truth, &file, sharp)?;
+                    scores.push(Score {
+                        sequence: prefix.clone(),
+                        index: *index,
+                        psnr: psnr(sharp, &result)?,
+                        ssim: ssim(sharp, &result)?,
+                    });
+                }
+            }
+        }
+        scores.sort_by_key(|s| s.index);
+        let line = format!("{}: {} restored", path.display(), first.len() + second.len());
+        report.add(scores);
+        Ok(line)
+    }
+
+    /// Index and time in microseconds of every image to restore, per blurry frame that it is
+    /// restored from. Instants up to the end of the first exposure belong to the first frame.
+    fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> [Vec<(usize, f64)>; 2] {
+        let [[start1, end1], [start2, end2]] = pair.exposures_us.map(|e| e.map(|t| t as f64));
+        let times: Vec<f64> = match (self.config.predict_ts, truth) {
+            (Some(f), _) => vec![start1 + f * (end1 - start1), start2 + f * (end2 - start2)],
+            (None, truth) => {
+                truth.iter().flat_map(|t| &t.timestamps_us).map(|t| *t as f64).collect()
+            }
+        };
+        let (first, second) = times.into_iter().enumerate().partition(|(_, t)| *t <= end1);
+        [first, second]
+    }
+
+    /// The exposure with a sensor size computed from the configuration's scale factor, not from the
+    /// file's. Events outside this sensor are removed, as in the authors' code.
+    fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
+        let mut exposure = pair.exposure(blur)?;
+        let size = exposure.frame.size();
+        let sensor = self.sensor(size);
+        if sensor.area() == 0 || sensor.width > size.width.saturating_mul(16) {
+            let scale = self.config.scale_factor;
+            return Err(format!("scale_factor {scale} does not fit images of {size}").into());
+        }
+        exposure.events.retain(|e| inside(sensor, e.x, e.y));
+        exposure.sensor = sensor;
+        Ok(exposure)
+    }
+}
+
+fn inside(sensor: Size, x: u16, y: u16) -> bool {
+    usize::from(x) < sensor.width && usize::from(y) < sensor.height
+}
+
+fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {
+    folder.as_ref().map_or(Ok(()), |f| write_png(&f.join(file), picture))
+}
