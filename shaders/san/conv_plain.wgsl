@@ -20,16 +20,7 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     let row = thread % 64u / 4u;
     let column = thread % 4u;
     let output = block.z * 4u + thread / 64u * 2u;
-    let bias_a = bias[layer.bias + output];
-    let bias_b = bias[layer.bias + output + 1u];
-    var a0 = bias_a;
-    var a1 = bias_a;
-    var a2 = bias_a;
-    var a3 = bias_a;
-    var b0 = bias_b;
-    var b1 = bias_b;
-    var b2 = bias_b;
-    var b3 = bias_b;
+    var sums = biases(layer.bias + output);
     // Small maps leave most of a tile empty.
     let busy = y0 + row < layer.first_row + layer.rows && x0 + column < layer.width;
     var matrix = layer.weights + output;
@@ -44,20 +35,8 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
             for (var ky = 0u; ky < KERNEL; ky++) {
                 for (var kx = 0u; kx < KERNEL; kx++) {
                     let place = (row + ky) * SIDE + column + kx;
-                    let a = weights[matrix];
-                    let b = weights[matrix + 1u];
-                    let v0 = window[place];
-                    let v1 = window[place + 4u];
-                    let v2 = window[place + 8u];
-                    let v3 = window[place + 12u];
-                    a0 += a * v0;
-                    b0 += b * v0;
-                    a1 += a * v1;
-                    b1 += b * v1;
-                    a2 += a * v2;
-                    b2 += b * v2;
-                    a3 += a * v3;
-                    b3 += b * v3;
+                    add_products(&sums, matrix, window[place], window[place + 4u],
+                        window[place + 8u], window[place + 12u]);
                     matrix += layer.outputs;
                 }
             }
@@ -66,12 +45,12 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     }
     let y = y0 + row;
     let x = x0 + column;
-    store(y, x, output, a0);
-    store(y, x, output + 1u, b0);
-    store(y, x + 4u, output, a1);
-    store(y, x + 4u, output + 1u, b1);
-    store(y, x + 8u, output, a2);
-    store(y, x + 8u, output + 1u, b2);
-    store(y, x + 12u, output, a3);
-    store(y, x + 12u, output + 1u, b3);
+    store(y, x, output, sums.a0);
+    store(y, x, output + 1u, sums.b0);
+    store(y, x + 4u, output, sums.a1);
+    store(y, x + 4u, output + 1u, sums.b1);
+    store(y, x + 8u, output, sums.a2);
+    store(y, x + 8u, output + 1u, sums.b2);
+    store(y, x + 12u, output, sums.a3);
+    store(y, x + 12u, output + 1u, sums.b3);
 }

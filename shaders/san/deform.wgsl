@@ -88,16 +88,7 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     let x0 = block.x * 16u;
     let first = thread % 32u;
     let output = (block.z * GROUPS + thread / 32u) * 2u;
-    let bias_a = bias[layer.bias + output];
-    let bias_b = bias[layer.bias + output + 1u];
-    var a0 = bias_a;
-    var a1 = bias_a;
-    var a2 = bias_a;
-    var a3 = bias_a;
-    var b0 = bias_b;
-    var b1 = bias_b;
-    var b2 = bias_b;
-    var b3 = bias_b;
+    var sums = biases(layer.bias + output);
     // Four pixels of a thread are two rows apart. Small maps leave most of a tile empty.
     let y = y0 + first / 16u;
     let x = x0 + first % 16u;
@@ -125,32 +116,20 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
             if (busy) {
                 for (var vector = 0u; vector < 4u; vector++) {
                     let place = vector * PIXELS + first;
-                    let a = weights[matrix];
-                    let b = weights[matrix + 1u];
-                    let v0 = samples[place];
-                    let v1 = samples[place + 32u];
-                    let v2 = samples[place + 64u];
-                    let v3 = samples[place + 96u];
-                    a0 += a * v0;
-                    b0 += b * v0;
-                    a1 += a * v1;
-                    b1 += b * v1;
-                    a2 += a * v2;
-                    b2 += b * v2;
-                    a3 += a * v3;
-                    b3 += b * v3;
+                    add_products(&sums, matrix, samples[place], samples[place + 32u],
+                        samples[place + 64u], samples[place + 96u]);
                     matrix += VECTORS;
                 }
             }
             workgroupBarrier();
         }
     }
-    store(y, x, output, a0);
-    store(y, x, output + 1u, b0);
-    store(y + 2u, x, output, a1);
-    store(y + 2u, x, output + 1u, b1);
-    store(y + 4u, x, output, a2);
-    store(y + 4u, x, output + 1u, b2);
-    store(y + 6u, x, output, a3);
-    store(y + 6u, x, output + 1u, b3);
+    store(y, x, output, sums.a0);
+    store(y, x, output + 1u, sums.b0);
+    store(y + 2u, x, output, sums.a1);
+    store(y + 2u, x, output + 1u, sums.b1);
+    store(y + 4u, x, output, sums.a2);
+    store(y + 4u, x, output + 1u, sums.b2);
+    store(y + 6u, x, output, sums.a3);
+    store(y + 6u, x, output + 1u, sums.b3);
 }

@@ -39,42 +39,17 @@ const STEP: u32 = PIXELS / 4u;
 // [vector][pixel]
 var<workgroup> values: array<vec4<f32>, 512>;
 
-struct Sums {
-    a0: vec4<f32>,
-    a1: vec4<f32>,
-    a2: vec4<f32>,
-    a3: vec4<f32>,
-    b0: vec4<f32>,
-    b1: vec4<f32>,
-    b2: vec4<f32>,
-    b3: vec4<f32>,
-}
-
 // One layer on `values`, for one thread's part. A thread without pixels is not busy.
 fn multiply(index: u32, first: u32, output: u32, busy: bool) -> Sums {
-    let bias_a = bias[layer.bias + index * VECTORS + output];
-    let bias_b = bias[layer.bias + index * VECTORS + output + 1u];
-    var s = Sums(bias_a, bias_a, bias_a, bias_a, bias_b, bias_b, bias_b, bias_b);
+    var s = biases(layer.bias + index * VECTORS + output);
     if (!busy) {
         return s;
     }
     var matrix = layer.weights + index * VECTORS * VECTORS + output;
     for (var input = 0u; input < VECTORS; input++) {
         let place = input * PIXELS + first;
-        let a = weights[matrix];
-        let b = weights[matrix + 1u];
-        let v0 = values[place];
-        let v1 = values[place + STEP];
-        let v2 = values[place + 2u * STEP];
-        let v3 = values[place + 3u * STEP];
-        s.a0 += a * v0;
-        s.b0 += b * v0;
-        s.a1 += a * v1;
-        s.b1 += b * v1;
-        s.a2 += a * v2;
-        s.b2 += b * v2;
-        s.a3 += a * v3;
-        s.b3 += b * v3;
+        add_products(&s, matrix, values[place], values[place + STEP], values[place + 2u * STEP],
+            values[place + 3u * STEP]);
         matrix += VECTORS;
     }
     return s;

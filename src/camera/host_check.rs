@@ -69,10 +69,19 @@ pub struct UsbCamera {
     pub serial: String,
     /// Link speed in Mbit/s: 5000 on USB 3, 480 on USB 2.
     pub speed_mbit: u32,
-    /// Its device node, below `/dev/bus/usb`.
+    /// Its device node: below `/dev/bus/usb`, or the first video device of a webcam.
     pub node: PathBuf,
     /// Whether the node can be opened.
     pub access: Access,
+}
+
+/// Whether a device with the identifiers of [`CYPRESS`] is an EVK3 or EVK4, by the names of its
+/// manufacturer and product.
+pub(crate) fn is_evk<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
+    let known = |name: &str| {
+        name.contains("Prophesee") || name.starts_with("EVK3") || name.starts_with("EVK4")
+    };
+    names.any(known)
 }
 
 /// A computer, described by its file system.
@@ -111,7 +120,7 @@ impl<'a> Host<'a> {
         let parts = [read("manufacturer"), read("product")];
         let product = read("idProduct").unwrap_or_default();
         let ids = (vendor.as_str(), product.as_str());
-        let by_prophesee = || parts.iter().flatten().any(|name| name.contains("Prophesee"));
+        let by_prophesee = || is_evk(parts.iter().flatten().map(String::as_str));
         let kind = if vendor == INIVATION {
             UsbKind::Event
         } else if PROPHESEE.contains(&ids) || CYPRESS.contains(&ids) && by_prophesee() {
@@ -122,6 +131,8 @@ impl<'a> Host<'a> {
         let name: Vec<String> = parts.into_iter().flatten().filter(|p| !p.is_empty()).collect();
         let number = |name: &str| read(name)?.parse::<u32>().ok();
         let node = format!("dev/bus/usb/{:03}/{:03}", number("busnum")?, number("devnum")?);
+        // Webcams are used through the kernel's driver, and their USB node may belong to root.
+        let node = if kind == UsbKind::Web { video_node(device) } else { node };
         let node = self.root.join(node);
         let access = match (self.opens)(&node) {
             Ok(()) => Access::Granted,
@@ -149,12 +160,13 @@ impl<'a> Host<'a> {
         self.rule_with(CYPRESS.first().map_or("", |(vendor, _)| vendor))
     }
 
-    fn rule_with(&self, vendor: &str) -> Option<PathBuf> {
+    /// The first udev rules file with `part` in an active line.
+    fn rule_with(&self, part: &str) -> Option<PathBuf> {
         let folders = ["etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d"];
         let files = folders.iter().flat_map(|folder| entries(&self.root.join(folder)));
         files.into_iter().find(|file| {
             let rules = fs::read_to_string(file).unwrap_or_default();
-            let active = |line: &str| !line.trim_start().starts_with('#') && line.contains(vendor);
+            let active = |line: &str| !line.trim_start().starts_with('#') && line.contains(part);
             file.extension().is_some_and(|e| e == "rules") && rules.lines().any(active)
         })
     }
@@ -174,6 +186,10 @@ impl<'a> Host<'a> {
             let (name, node) = (&camera.name, camera.node.display());
             match camera.access {
                 Access::Granted => {}
+                Access::NoNode if camera.kind == UsbKind::Web => missing.push(format!(
+                    "{name}: {node} does not exist; load its driver (sudo modprobe uvcvideo), or \
+                     make the video device available to the container"
+                )),
                 Access::NoNode => missing.push(format!(
                     "{name}: {node} does not exist; make /dev/bus/usb available to the container"
                 )),
@@ -203,13 +219,20 @@ impl<'a> Host<'a> {
         missing
     }
 
-    fn access_remedy(&self, kind: UsbKind) -> String {
+    /// What to do if a camera may not be opened.
+    pub(crate) fn access_remedy(&self, kind: UsbKind) -> String {
         let rule = match kind {
+            UsbKind::Event => self.rule(),
             UsbKind::Prophesee => self.rule_for_prophesee(),
-            UsbKind::Event | UsbKind::Vision | UsbKind::Web => self.rule(),
+            // A rule for event cameras alone, such as that of libcaer, is no help to others.
+            UsbKind::Vision => self.rule_with(&USB3_VISION.concat()),
+            UsbKind::Web => None,
         };
         match (kind, rule) {
-            (UsbKind::Web, _) => "add yourself to the group video".into(),
+            (UsbKind::Web, _) => {
+                "add yourself to the group video (sudo usermod -aG video USER), then log in again"
+                    .into()
+            }
             (_, None) => {
                 format!("install the udev rule: {}, then plug it in again", udev_command())
             }
@@ -238,6 +261,14 @@ fn kind_of(device: &Path) -> Option<UsbKind> {
             None
         }
     })
+}
+
+/// The node of a webcam's first video device; `video*` if no driver has made one.
+fn video_node(device: &Path) -> String {
+    let devices = |interface: &PathBuf| entries(&interface.join("video4linux"));
+    let name = |video: PathBuf| Some(video.file_name()?.to_string_lossy().into_owned());
+    let first = entries(device).iter().flat_map(devices).find_map(name);
+    format!("dev/{}", first.as_deref().unwrap_or("video*"))
 }
 
 /// The entries of a folder, sorted.

@@ -163,11 +163,18 @@ impl Deblurrer {
     ) -> Result<Vec<T>, DeblurError> {
         let (blur, events) = prepared(exposure, targets, self.thresholds)?;
         let Size { width, height } = blur.size();
-        self.padded.resize(3 * width * height, 0.0);
-        for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
-            blur.write_plane(channel, plane);
-        }
-        let image = Image { data: &self.padded, height, width };
+        let frame = &exposure.frame;
+        // A colour frame that needs no padding is the engine's input as it is.
+        let data: &[f32] = if frame.channels() == 3 && frame.size() == blur.size() {
+            frame.data()
+        } else {
+            self.padded.resize(3 * width * height, 0.0);
+            for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
+                blur.write_plane(channel, plane);
+            }
+            &self.padded
+        };
+        let image = Image { data, height, width };
         let mut out = Vec::with_capacity(targets.len());
         self.engine.restore_borrowed(&image, &events, form, &mut |i, view| {
             // A fallback engine starts again at the first target.
@@ -235,4 +242,52 @@ fn prepared<'a>(
         thresholds,
     };
     Ok((PaddedFrame { frame: &exposure.frame, size: padded.image }, events))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::engine::{EventTensor, Restored};
+    use crate::event::{EventBuffer, EventInput};
+    use std::sync::{Arc, Mutex};
+
+    /// Returns its input, and notes where that lay.
+    struct Mirror(Arc<Mutex<Vec<usize>>>);
+
+    impl Engine for Mirror {
+        fn event_input(&self) -> EventInput {
+            EventInput::Counts
+        }
+
+        fn restore(
+            &mut self,
+            blur: &Image<'_>,
+            targets: &[EventTensor<'_>],
+        ) -> Result<Vec<Restored>, EngineError> {
+            self.0.lock().unwrap().push(blur.data.as_ptr().addr());
+            let latent = blur.data.to_vec();
+            Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
+        }
+    }
+
+    #[test]
+    fn a_frame_is_copied_only_if_it_must_be_padded() {
+        let seen = Arc::default();
+        let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
+        let mut is_lent = |colour, size: Size| {
+            let exposure = Exposure {
+                frame: ImageF32::filled(colour, size, 0.25),
+                span: TimeRange::new(0.0, 10.0),
+                events: EventBuffer::default(),
+                sensor: Size::new(16, 16),
+            };
+            let restored = deblurrer.restore(&exposure, &[0.5]).unwrap();
+            assert_eq!(restored, [exposure.frame.clone()]);
+            seen.lock().unwrap().pop() == Some(exposure.frame.data().as_ptr().addr())
+        };
+        assert!(is_lent(true, Size::new(32, 16)));
+        assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
+    }
 }

@@ -3,7 +3,7 @@
 use super::{
     AsyncEngine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
-use crate::event::EventInput;
+use crate::event::{EgerError, EventInput};
 use crate::image::Size;
 
 /// Exposures in flight, and targets whose results are on their way.
@@ -22,12 +22,33 @@ pub(super) fn idle(in_flight: usize) -> Result<(), EngineError> {
     Err(EngineError::Shape("exposures are in flight: collect them first".into()))
 }
 
-/// Rejects sizes of images that the network does not accept.
-pub(super) fn check_size(image: Size) -> Result<(), EngineError> {
-    if image.area() > 0 && image.width.is_multiple_of(16) && image.height.is_multiple_of(16) {
-        return Ok(());
+/// Rejects sizes of images that the network does not accept, and events that EGER on the host
+/// refuses.
+pub(super) fn check(image: Size, events: &Events<'_>) -> Result<(), EngineError> {
+    if image.area() == 0 || !image.width.is_multiple_of(16) || !image.height.is_multiple_of(16) {
+        let text = format!("a {image} image: the network needs multiples of 16");
+        return Err(EngineError::Shape(text));
     }
-    Err(EngineError::Shape(format!("a {image} image: the network needs multiples of 16")))
+    let (padded, sensor) = (events.padded, events.sensor);
+    let fits = padded.width >= sensor.width && padded.height >= sensor.height;
+    if padded.width < 16 || padded.height < 16 || !fits || sensor.area() == 0 {
+        return Err(refused_map(events));
+    }
+    let span = events.exposure;
+    if !(span.duration_us().is_finite() && span.duration_us() > 0.0) {
+        return Err(EgerError::Exposure(span.start_us, span.end_us).into());
+    }
+    for target in events.targets {
+        if !(target.duration_us().is_finite() && target.duration_us() >= 0.0) {
+            return Err(EgerError::Target(target.start_us, target.end_us).into());
+        }
+    }
+    Ok(())
+}
+
+/// The error for events whose map cannot be computed.
+pub(super) fn refused_map(events: &Events<'_>) -> EngineError {
+    EngineError::Shape(format!("a {} event map from a {} sensor", events.padded, events.sensor))
 }
 
 /// A copy of borrowed numbers.
@@ -113,4 +134,41 @@ pub(super) fn run_pipelined<E>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Thresholds;
+    use crate::time::TimeRange;
+
+    #[test]
+    fn what_no_engine_can_compute_is_refused() {
+        let size = Size::new;
+        let targets = [TimeRange::instant(5.0)];
+        let good = Events {
+            events: &[],
+            exposure: TimeRange::new(0.0, 10.0),
+            targets: &targets,
+            sensor: size(20, 16),
+            padded: size(32, 16),
+            thresholds: Thresholds::DEFAULT,
+        };
+        assert!(check(size(32, 16), &good).is_ok());
+        for image in [size(0, 16), size(33, 16), size(32, 15)] {
+            assert!(check(image, &good).is_err(), "{image}");
+        }
+        let reversed = [TimeRange::new(5.0, 4.0)];
+        let wrong = [
+            Events { padded: size(15, 16), sensor: size(15, 16), ..good },
+            Events { padded: size(16, 16), ..good },
+            Events { sensor: size(0, 16), ..good },
+            Events { exposure: TimeRange::new(10.0, 10.0), ..good },
+            Events { exposure: TimeRange::new(0.0, f64::NAN), ..good },
+            Events { targets: &reversed, ..good },
+        ];
+        for events in wrong {
+            assert!(check(size(32, 16), &events).is_err(), "{events:?}");
+        }
+    }
 }

@@ -60,7 +60,8 @@ pub enum FrameError {
     },
 }
 
-/// An image of `channels x height x width` samples of type `T`, planar and row-major.
+/// An image of `channels x height x width` samples of type `T`, planar and row-major. Clones share the
+/// samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planar<T> {
     channels: usize,
@@ -129,7 +130,7 @@ impl<T: Copy> Planar<T> {
         &self.data
     }
 
-    /// All samples, plane by plane, mutable.
+    /// All samples, plane by plane, mutable. They are copied first if a clone shares them.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
     }

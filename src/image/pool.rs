@@ -1,5 +1,5 @@
-//! Pooled image buffers. An image returns its memory to its pool when it is dropped, on any thread,
-//! so that the live path does not allocate memory for images.
+//! Pooled image buffers. Clones of an image share its memory, which returns to its pool when the last
+//! of them is dropped, on any thread, so that the live path neither copies nor allocates images.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,33 +29,43 @@ impl<T: Copy> ImagePool<T> {
             spare.pop()
         };
         let data = data.unwrap_or_else(|| vec![value; length]);
-        Samples { data, home: Some(self.clone()) }
+        Samples(Arc::new(Buffer { data, home: Some(self.clone()) }))
     }
 }
 
-/// The samples of an image, which return to their pool if they have one.
+/// The samples of an image. Clones share them until one is changed.
 #[derive(Debug)]
-pub(super) struct Samples<T> {
+pub(super) struct Samples<T>(Arc<Buffer<T>>);
+
+/// Memory that returns to its pool, if it has one, when the last clone of its image is dropped.
+#[derive(Debug)]
+struct Buffer<T> {
     data: Vec<T>,
     home: Option<ImagePool<T>>,
 }
 
 impl<T> From<Vec<T>> for Samples<T> {
     fn from(data: Vec<T>) -> Self {
-        Self { data, home: None }
+        Self(Arc::new(Buffer { data, home: None }))
     }
 }
 
-/// A clone does not belong to a pool.
-impl<T: Clone> Clone for Samples<T> {
+impl<T> Clone for Samples<T> {
     fn clone(&self) -> Self {
-        self.data.clone().into()
+        Self(self.0.clone())
+    }
+}
+
+/// Made when a shared image is changed; does not belong to a pool.
+impl<T: Clone> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self { data: self.data.clone(), home: None }
     }
 }
 
 impl<T: PartialEq> PartialEq for Samples<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.data == other.data
+        self.0.data == other.0.data
     }
 }
 
@@ -63,17 +73,17 @@ impl<T> std::ops::Deref for Samples<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.data
+        &self.0.data
     }
 }
 
-impl<T> std::ops::DerefMut for Samples<T> {
+impl<T: Clone> std::ops::DerefMut for Samples<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.data
+        &mut Arc::make_mut(&mut self.0).data
     }
 }
 
-impl<T> Drop for Samples<T> {
+impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
         let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +100,28 @@ mod tests {
     use crate::image::{ImageU8, Size};
 
     #[test]
-    fn an_image_dropped_on_another_thread_is_reused_and_a_clone_is_not() {
+    fn a_clone_shares_the_memory_until_one_of_both_is_changed() {
+        let store = ImagePool::default();
+        let size = Size::new(64, 48);
+        let first = ImageU8::in_store(&store, true, size, 7);
+        let (at, mut clone) = (first.data().as_ptr(), first.clone());
+        assert_eq!(clone.data().as_ptr(), at);
+        clone.data_mut().fill(9);
+        assert!(first.data().iter().all(|v| *v == 7) && clone.data().iter().all(|v| *v == 9));
+        let shared = first.clone();
+        drop(first);
+        let second = ImageU8::in_store(&store, true, size, 0);
+        assert_ne!(second.data().as_ptr(), at, "the memory returned while a clone needs it");
+        assert!(shared.data().iter().all(|v| *v == 7));
+        drop(shared);
+        assert_eq!(ImageU8::in_store(&store, true, size, 0).data().as_ptr(), at);
+        // The changed clone has memory of its own, which no pool is given.
+        drop(clone);
+        assert_eq!(store.spare.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_image_dropped_on_another_thread_is_reused() {
         let store = ImagePool::default();
         let size = Size::new(640, 480);
         let mut first = ImageU8::in_store(&store, true, size, 7);

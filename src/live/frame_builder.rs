@@ -17,8 +17,7 @@ pub(super) struct FrameBuilder {
     interval: Duration,
     /// Pooled memory of `f32` frames.
     f32_images: ImagePool<f32>,
-    /// Pooled memory of `u8` copies, needed while a recorder shares the exposure.
-    u8_images: ImagePool<u8>,
+    /// Pooled memory of copied events, needed while others share the exposure.
     event_pool: EventPool,
 }
 
@@ -29,7 +28,6 @@ impl Default for FrameBuilder {
             last_start_us: None,
             interval: ASSUMED_INTERVAL,
             f32_images: ImagePool::default(),
-            u8_images: ImagePool::default(),
             event_pool: EventPool::default(),
         }
     }
@@ -61,9 +59,10 @@ impl FrameBuilder {
         }
         let number = self.next_number + missing + synced.frames_missing;
         self.next_number = number + 1;
-        // Only a recorder can share the exposure.
-        let synced = Arc::try_unwrap(synced)
-            .unwrap_or_else(|shared| shared.copy_in(&self.u8_images, &self.event_pool));
+        // A recorder and the estimate of thresholds share the exposure. Its events are cut to the
+        // exposure, so they are copied then; its images are shared.
+        let synced =
+            Arc::try_unwrap(synced).unwrap_or_else(|shared| shared.clone_in(&self.event_pool));
         let (exposure, picture, truth) = synced.into_exposure(&self.f32_images);
         LiveFrame {
             number,
@@ -74,5 +73,48 @@ impl FrameBuilder {
             closed,
             arrived,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::event::{Event, EventBuffer};
+    use crate::image::{ImageU8, Size};
+    use crate::rig::sync::TimedFrame;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_shared_exposure_is_converted_without_a_copy_of_its_pictures() {
+        let size = Size::new(32, 16);
+        let event = |t_us| Event { t_us, x: 1, y: 2, polarity: true };
+        let synced = Arc::new(SyncedExposure {
+            frame: TimedFrame {
+                epoch: 0,
+                sequence: 0,
+                start: Timestamp::from_us(1000),
+                end: Timestamp::from_us(2000),
+                arrived: Timestamp::from_us(0),
+                picture: ImageU8::filled(true, size, 51),
+                truth: Some(ImageU8::filled(true, size, 102)),
+            },
+            index: 0,
+            events: EventBuffer::from(vec![event(900), event(1500)]),
+            from: Timestamp::from_us(500),
+            missing: Vec::new(),
+            lossy: false,
+            frames_missing: 0,
+            sensor: size,
+        });
+        let recorded = synced.clone();
+        let now = Instant::now();
+        let frame = FrameBuilder::default().build(synced, 0, (now, now), Contrast::default());
+        let at = |picture: &ImageU8| picture.data().as_ptr();
+        assert_eq!(at(&frame.picture), at(&recorded.frame.picture));
+        assert_eq!(at(&frame.truth[0].1), at(recorded.frame.truth.as_ref().unwrap()));
+        assert!(frame.exposure.frame.data().iter().all(|v| *v == 51.0 / 255.0));
+        // The recorder needs the events before the exposure, the engine does not.
+        assert_eq!((frame.exposure.events.len(), recorded.events.len()), (1, 2));
     }
 }

@@ -15,8 +15,8 @@ use gem_live::camera::{
 use gem_live::event::Event;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,15 @@ fn port() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let number = listener.local_addr().unwrap().port();
     (listener, number)
+}
+
+/// A port that refuses connections while the sockets are kept: it is an end of a connection, so that
+/// no other program is given it.
+fn refusing_port() -> ((TcpListener, TcpStream), u16) {
+    let (listener, number) = port();
+    let client = TcpStream::connect(("127.0.0.1", number)).unwrap();
+    let refusing = client.local_addr().unwrap().port();
+    ((listener, client), refusing)
 }
 
 /// Sends a stream to the next client, and keeps the connection.
@@ -220,97 +229,100 @@ fn what_is_no_stream_is_named_and_what_is_not_there_is_tried_again() {
     assert!(matches!(&wrong, DeviceError::Unusable(why) if why.contains(named)), "{wrong}");
     let cut = answer(&frames[..40]);
     assert!(matches!(&cut, DeviceError::NotFound(_)), "{cut}");
-    drop(listener);
-    let absent = open(format!("127.0.0.1:{number}"));
+    let (_kept, refusing) = refusing_port();
+    let absent = open(format!("127.0.0.1:{refusing}"));
     assert!(matches!(&absent, DeviceError::NotFound(why) if why.contains("NetworkWriter")));
 }
 
-/// The switch and the threads of a sender that runs.
-type Running = (Arc<AtomicBool>, [JoinHandle<()>; 2]);
-
-/// A sender of events and frames on two ports, as DV's network output has them.
+/// A sender of events and frames on two ports, as DV's network output has them. While it is unplugged,
+/// it ends every connection at once: it keeps its ports, which others could be given otherwise.
 struct Sender {
     ports: [u16; 2],
-    running: Mutex<Option<Running>>,
+    threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of a sender share.
+#[derive(Default)]
+struct Shared {
+    /// Number of times that it was plugged in or unplugged: odd while it is there.
+    plugged: AtomicU32,
+    stop: AtomicBool,
     /// Events beyond the sensor that are sent next.
-    strays: Arc<AtomicU32>,
-    /// Connections that were accepted, and those that ended.
-    accepted: Arc<AtomicU32>,
-    ended: Arc<AtomicU32>,
+    strays: AtomicU32,
+    /// Connections that were served, and those that ended.
+    accepted: AtomicU32,
+    ended: AtomicU32,
 }
 
 impl Sender {
     fn new() -> Self {
-        // The ports stay the same while the sender comes and goes.
-        let ports = [port(), port()].map(|(_, number)| number);
-        Self {
-            ports,
-            running: Mutex::default(),
-            strays: Arc::default(),
-            accepted: Arc::default(),
-            ended: Arc::default(),
+        let shared = Arc::<Shared>::default();
+        let (events, frames) = (port(), port());
+        let ports = [events.1, frames.1];
+        let threads = [(events.0, "EVTS"), (frames.0, "FRME")].map(|(listener, kind)| {
+            let shared = shared.clone();
+            std::thread::spawn(move || shared.serve(&listener, kind))
+        });
+        Self { ports, threads: threads.into(), shared }
+    }
+}
+
+impl Shared {
+    /// Serves one port until it is stopped.
+    fn serve(&self, listener: &TcpListener, kind: &'static str) {
+        listener.set_nonblocking(true).unwrap();
+        while !self.stop.load(Ordering::Acquire) {
+            let Ok((client, _)) = listener.accept() else {
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
+            };
+            let plugged = self.plugged.load(Ordering::Acquire);
+            if plugged % 2 == 1 {
+                self.accepted.fetch_add(1, Ordering::AcqRel);
+                self.send_all(client, kind, plugged);
+                self.ended.fetch_add(1, Ordering::AcqRel);
+            }
         }
     }
 
-    /// Serves one port until it is stopped: to each client in turn the events or frames of every five
-    /// milliseconds.
-    fn serve(
-        &self,
-        listener: TcpListener,
-        kind: &'static str,
-        stop: Arc<AtomicBool>,
-    ) -> JoinHandle<()> {
-        let (accepted, ended) = (self.accepted.clone(), self.ended.clone());
-        let strays = self.strays.clone();
-        listener.set_nonblocking(true).unwrap();
-        std::thread::spawn(move || {
-            while !stop.load(Ordering::Acquire) {
-                let Ok((mut client, _)) = listener.accept() else {
-                    std::thread::sleep(Duration::from_millis(2));
-                    continue;
-                };
-                client.set_nonblocking(false).unwrap();
-                accepted.fetch_add(1, Ordering::AcqRel);
-                let header = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]).live();
-                let mut sent = client.write_all(&header);
-                for number in 0.. {
-                    if sent.is_err() || stop.load(Ordering::Acquire) {
-                        break;
-                    }
-                    let mut writer = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]);
-                    let t_us = 1_000_000 + 5_000 * number;
-                    match kind {
-                        "EVTS" => {
-                            let mut list = vec![event(t_us, 1), event(t_us + 2_000, 2)];
-                            let strays = strays.swap(0, Ordering::AcqRel);
-                            list.extend((0..strays).map(|_| event(t_us + 3_000, 48)));
-                            writer.events(0, &list);
-                        }
-                        _ => {
-                            writer.frame(0, &frame(t_us, 1_000));
-                        }
-                    }
-                    sent = client.write_all(&writer.live()[header.len()..]);
-                    std::thread::sleep(Duration::from_millis(5));
+    /// Sends a client the events or frames of every five milliseconds until it goes or the sender is
+    /// unplugged.
+    fn send_all(&self, mut client: TcpStream, kind: &'static str, plugged: u32) {
+        client.set_nonblocking(false).unwrap();
+        let header = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]).live();
+        let mut sent = client.write_all(&header);
+        for number in 0.. {
+            let is_over = self.stop.load(Ordering::Acquire)
+                || self.plugged.load(Ordering::Acquire) != plugged;
+            if sent.is_err() || is_over {
+                return;
+            }
+            let mut writer = Writer::new(Packing::Lz4, &[stream(0, kind, CAMERA)]);
+            let t_us = 1_000_000 + 5_000 * number;
+            match kind {
+                "EVTS" => {
+                    let mut list = vec![event(t_us, 1), event(t_us + 2_000, 2)];
+                    let strays = self.strays.swap(0, Ordering::AcqRel);
+                    list.extend((0..strays).map(|_| event(t_us + 3_000, 48)));
+                    writer.events(0, &list);
                 }
-                ended.fetch_add(1, Ordering::AcqRel);
+                _ => {
+                    writer.frame(0, &frame(t_us, 1_000));
+                }
             }
-        })
-    }
-
-    fn stop(&self) {
-        if let Some((stop, threads)) = self.running.lock().unwrap().take() {
-            stop.store(true, Ordering::Release);
-            for thread in threads {
-                thread.join().unwrap();
-            }
+            sent = client.write_all(&writer.live()[header.len()..]);
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.stop();
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
     }
 }
 
@@ -325,25 +337,20 @@ impl Bench for Sender {
     }
 
     fn plug(&self, present: bool) {
-        self.stop();
-        if present {
-            let stop = Arc::new(AtomicBool::new(false));
-            let listeners = self.ports.map(|p| TcpListener::bind(("127.0.0.1", p)).unwrap());
-            let [events, frames] = listeners;
-            let threads = [(events, "EVTS"), (frames, "FRME")]
-                .map(|(listener, kind)| self.serve(listener, kind, stop.clone()));
-            *self.running.lock().unwrap() = Some((stop, threads));
+        let plugged = self.shared.plugged.load(Ordering::Acquire);
+        if (plugged % 2 == 1) != present {
+            self.shared.plugged.store(plugged + 1, Ordering::Release);
         }
     }
 
     fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
-        self.strays.store(7, Ordering::Release);
+        self.shared.strays.store(7, Ordering::Release);
         Some((DropCause::Malformed, DropUnit::Events, 7))
     }
 
     fn is_closed(&self) -> bool {
-        let accepted = self.accepted.load(Ordering::Acquire);
-        accepted >= 2 && accepted == self.ended.load(Ordering::Acquire)
+        let accepted = self.shared.accepted.load(Ordering::Acquire);
+        accepted >= 2 && accepted == self.shared.ended.load(Ordering::Acquire)
     }
 }
 

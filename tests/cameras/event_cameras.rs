@@ -116,6 +116,26 @@ fn another_model_or_serial_number_is_not_opened() {
 }
 
 #[test]
+fn a_model_that_cannot_be_opened_hides_neither_a_working_one_nor_its_problem() {
+    const BOTH: &[Model] = &[Model::SilkyEvCamHd, Model::SilkyEvCamVga];
+    let fake = FakeUsb::new(Model::SilkyEvCamVga, Format::Evt3);
+    let open = || {
+        let driver = EventCamera::with(BOTH, Arc::new(fake.clone()));
+        driver.open(&DeviceSelector::default(), &Drops::default()).map(|device| device.identity())
+    };
+    let busy = DeviceError::NotFound("HD: another program uses it".into());
+    let broken = DeviceError::Unusable("VGA: too old".into());
+    fake.world().broken = vec![(Model::SilkyEvCamHd, busy.clone())];
+    assert_eq!(open().unwrap().model, "CenturyArks SilkyEvCam VGA");
+    fake.world().broken.push((Model::SilkyEvCamVga, broken.clone()));
+    let both = "HD: another program uses it; VGA: too old";
+    assert_eq!(open().unwrap_err(), DeviceError::NotFound(both.into()));
+    // The same problem of both is said once, and is permanent if it is so for both.
+    fake.world().broken = BOTH.iter().map(|model| (*model, broken.clone())).collect();
+    assert_eq!(open().unwrap_err(), broken);
+}
+
+#[test]
 fn without_libcaer_a_davis346_is_opened_and_its_absence_names_the_library() {
     let fake = FakeUsb::new(Model::Davis346, upright_davis());
     let driver = || {

@@ -47,6 +47,8 @@ pub struct World {
     /// What the camera was opened with last.
     pub opened_with: Option<OpenSettings>,
     pub settings: Vec<Setting>,
+    /// Models that are there and cannot be opened, and why.
+    pub broken: Vec<(Model, DeviceError)>,
 }
 
 /// The bus. Clones share it.
@@ -65,6 +67,7 @@ impl FakeUsb {
             closed: 0,
             opened_with: None,
             settings: Vec::new(),
+            broken: Vec::new(),
         })))
     }
 
@@ -98,6 +101,9 @@ impl Bus for FakeUsb {
         settings: OpenSettings,
     ) -> Result<Option<Box<dyn Port>>, DeviceError> {
         let mut world = self.world();
+        if let Some((_, why)) = world.broken.iter().find(|(broken, _)| *broken == model) {
+            return Err(why.clone());
+        }
         let is_it = model == world.model && serial.is_none_or(|s| s == SERIAL);
         if !world.is_present || !is_it {
             return Ok(None);

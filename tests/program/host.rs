@@ -51,6 +51,7 @@ fn computer(root: &Path) {
     device(root, "1-3", &flir, ["ef", "05", "00"]);
     let webcam = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "4"), ("speed", "480")];
     device(root, "1-4", &webcam, ["0e", "01", "00"]);
+    write_file(root, "sys/bus/usb/devices/1-4/1-4:1.0/video4linux/video2/name", "Webcam");
     let keyboard = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "5")];
     device(root, "1-5", &keyboard, ["03", "01", "01"]);
     write_file(root, "sys/module/usbcore/parameters/usbfs_memory_mb", "16");
@@ -63,7 +64,7 @@ fn cameras_are_detected_by_vendor_and_by_interface() {
     computer(folder.path());
     let open_node = |node: &Path| match node.ends_with("dev/bus/usb/001/012") {
         true => Err(Error::from(ErrorKind::PermissionDenied)),
-        false if node.ends_with("dev/bus/usb/001/004") => Err(Error::from(ErrorKind::NotFound)),
+        false if node.ends_with("dev/video2") => Err(Error::from(ErrorKind::NotFound)),
         false => Ok(()),
     };
     let cameras = Host::at(folder.path(), &open_node).usb_cameras();
@@ -102,7 +103,7 @@ fn every_problem_is_reported_with_its_remedy() {
     assert_one(&["DAVIS346", "gem-live devices --udev-rule | sudo tee /etc/udev/rules.d/"]);
     assert!(missing.iter().all(|line| !line.contains("assets/")));
     assert_one(&["Blackfly", "480 Mbit/s"]);
-    assert_one(&["046d", "group video"]);
+    assert_one(&["046d", "no permission", "dev/video2", "group video"]);
     assert_one(&["usbfs_memory_mb is 16", "echo 1000"]);
     assert_eq!(missing.len(), 5);
     assert!(missing.iter().all(|line| !line.contains("firmware")));
@@ -144,6 +145,40 @@ fn prophesees_cameras_are_distinguished_from_other_devices_with_the_same_chip() 
     let rule = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/udev/65-gem-live.rules");
     fs::copy(rule, folder.path().join("etc/udev/rules.d/65-gem-live.rules")).unwrap();
     assert!(advises("plug the camera in again"));
+}
+
+#[test]
+fn a_webcam_needs_its_video_device_and_not_its_usb_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let webcam = [("idVendor", "046d"), ("busnum", "1"), ("devnum", "4")];
+    device(folder.path(), "1-4", &webcam, ["0e", "01", "00"]);
+    let without_usb = |node: &Path| match node.ends_with("dev/video2") {
+        true => Ok(()),
+        false if node.ends_with("dev/video*") => Err(Error::from(ErrorKind::NotFound)),
+        false => Err(Error::from(ErrorKind::PermissionDenied)),
+    };
+    let host = Host::at(folder.path(), &without_usb);
+    let missing = host.missing();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].contains("dev/video*") && missing[0].contains("modprobe uvcvideo"));
+    let video = "sys/bus/usb/devices/1-4/1-4:1.0/video4linux/video2/name";
+    write_file(folder.path(), video, "Webcam");
+    assert_eq!(host.missing(), Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_for_event_cameras_alone_is_no_help_to_a_usb3_vision_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let flir = [("idVendor", "1e10"), ("busnum", "1"), ("devnum", "12"), ("speed", "5000")];
+    device(folder.path(), "1-3", &flir, ["ef", "05", "00"]);
+    let libcaer = "SUBSYSTEM==\"usb\", ATTR{idVendor}==\"152a\", TAG+=\"uaccess\"";
+    write_file(folder.path(), "usr/lib/udev/rules.d/65-inivation.rules", libcaer);
+    let deny_all = |_: &Path| Err(Error::from(ErrorKind::PermissionDenied));
+    let host = Host::at(folder.path(), &deny_all);
+    assert!(host.missing()[0].contains("install the udev rule"), "{:?}", host.missing());
+    let rule = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/udev/65-gem-live.rules");
+    fs::copy(rule, folder.path().join("usr/lib/udev/rules.d/65-gem-live.rules")).unwrap();
+    assert!(host.missing()[0].contains("65-gem-live.rules is installed"), "{:?}", host.missing());
 }
 
 #[test]

@@ -1,22 +1,24 @@
 //! Events as the counting kernel reads them.
 
 use super::arguments::{EgerHeader, PriorTarget};
+use crate::engine::queued;
 use crate::engine::{EngineError, Events};
 use crate::event::{BINS, EgerError, TargetBins, count_scales};
 use crate::image::Size;
 use crate::time::TimeRange;
 
-/// Refuses what EGER on the host refuses, and what does not fit the packed form.
+/// Refuses what does not fit the packed form.
 pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
-    let Size { width, height } = events.padded;
-    let fits = width >= events.sensor.width && height >= events.sensor.height;
     // A row is packed into 16 bits and a column into 15.
-    if width < 16 || height < 16 || !fits || events.sensor.area() == 0 || width > 1 << 15 {
-        let text = format!("a {width}x{height} event map from a {} sensor", events.sensor);
-        return Err(EngineError::Shape(text));
+    if events.padded.width > 1 << 15 {
+        return Err(queued::refused_map(events));
     }
-    check_exposure(events.exposure)?;
-    events.targets.iter().try_for_each(|t| check_target(*t))
+    // Times are packed as 32 bits of microseconds.
+    let span = events.exposure;
+    if span.duration_us() >= f64::from(u32::MAX) - 1.0 {
+        return Err(EgerError::Exposure(span.start_us, span.end_us).into());
+    }
+    Ok(())
 }
 
 /// One target's header; which events it is about is added where they are sent.
@@ -34,23 +36,6 @@ pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> Eg
         prior: PriorTarget { overlap, total, scales, unused: 0.0 },
         ..EgerHeader::default()
     }
-}
-
-/// Accepts the exposures that EGER accepts, if they are short enough for 32 bits of microseconds.
-fn check_exposure(span: TimeRange) -> Result<(), EngineError> {
-    let duration = span.duration_us();
-    if !(duration.is_finite() && duration > 0.0 && duration < f64::from(u32::MAX) - 1.0) {
-        return Err(EgerError::Exposure(span.start_us, span.end_us).into());
-    }
-    Ok(())
-}
-
-fn check_target(span: TimeRange) -> Result<(), EngineError> {
-    let duration = span.duration_us();
-    if duration.is_finite() && duration >= 0.0 {
-        return Ok(());
-    }
-    Err(EgerError::Target(span.start_us, span.end_us).into())
 }
 
 /// Packs the events of the exposure into two words each and returns how many there are.

@@ -1,5 +1,6 @@
 //! Events as the counting shader reads them: every event is the place of its count.
 
+use crate::engine::queued;
 use crate::engine::{EngineError, Events};
 use crate::event::{BINS, CHANNELS, EgerError};
 use crate::image::Size;
@@ -13,30 +14,12 @@ pub(super) struct Packed {
     t_us: f64,
 }
 
-/// Refuses what EGER on the host refuses.
+/// Refuses maps whose counts have no number in 32 bits.
 pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
-    let Size { width, height } = events.padded;
-    let fits = width >= events.sensor.width && height >= events.sensor.height;
-    let cells = events.padded.area();
-    if width < 16
-        || height < 16
-        || !fits
-        || events.sensor.area() == 0
-        || u32::try_from(cells.saturating_mul(CHANNELS)).is_err()
-    {
-        let text = format!("a {width}x{height} event map from a {} sensor", events.sensor);
-        return Err(EngineError::Shape(text));
+    match u32::try_from(events.padded.area().saturating_mul(CHANNELS)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(queued::refused_map(events)),
     }
-    let span = events.exposure;
-    if !(span.duration_us().is_finite() && span.duration_us() > 0.0) {
-        return Err(EgerError::Exposure(span.start_us, span.end_us).into());
-    }
-    for target in events.targets {
-        if !(target.duration_us().is_finite() && target.duration_us() >= 0.0) {
-            return Err(EgerError::Target(target.start_us, target.end_us).into());
-        }
-    }
-    Ok(())
 }
 
 /// The events of the exposure, sorted into bins as `src/event/eger.rs` does.

@@ -91,9 +91,9 @@ impl WgpuEngine {
     }
 }
 
-/// The sizes that a plan is needed for; rejects sizes that the network does not accept.
+/// The sizes that a plan is needed for; rejects what cannot be computed.
 fn shape_of(image: Size, events: &Events<'_>) -> Result<Shape, EngineError> {
-    queued::check_size(image)?;
+    queued::check(image, events)?;
     events::check(events)?;
     let (sensor, padded) = (events.sensor, events.padded);
     Ok(Shape { image, sensor, padded, events: Some(events.events.len()) })

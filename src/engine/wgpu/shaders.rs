@@ -119,6 +119,16 @@ impl KernelName {
         }
     }
 
+    /// What shaders have in front of them that add up four pixels and eight outputs per thread.
+    fn sums(self) -> &'static str {
+        match self {
+            Self::Conv { matrices: None, .. } | Self::Deform { .. } | Self::Fuse { .. } => {
+                include_str!("../../../shaders/san/sums.wgsl")
+            }
+            _ => "",
+        }
+    }
+
     /// The part of a shader that has several forms.
     fn end(self) -> &'static str {
         match self {
@@ -190,6 +200,7 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     ));
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
+    text.push_str(name.sums());
     text.push_str(name.text());
     text.push_str(name.end());
     text

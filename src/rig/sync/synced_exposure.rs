@@ -50,13 +50,10 @@ pub struct SyncedExposure {
 }
 
 impl SyncedExposure {
-    /// A copy with buffers from these pools.
-    pub fn copy_in(&self, pictures: &image::ImagePool<u8>, lists: &EventPool) -> Self {
-        let TimedFrame { epoch, sequence, start, end, arrived, .. } = self.frame;
-        let picture = self.frame.picture.copy_in(pictures);
-        let truth = self.frame.truth.as_ref().map(|truth| truth.copy_in(pictures));
+    /// A clone that shares the images, with its events in a buffer from `lists`.
+    pub fn clone_in(&self, lists: &EventPool) -> Self {
         Self {
-            frame: TimedFrame { epoch, sequence, start, end, arrived, picture, truth },
+            frame: self.frame.clone(),
             events: self.events.copy_in(lists),
             missing: self.missing.clone(),
             ..*self

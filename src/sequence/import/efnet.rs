@@ -4,8 +4,9 @@
 //! `exposure_end` (REBlur), `/sharp_images` of the same names, and `/events/{xs,ys,ts,ps}`. Pictures
 //! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
 
+use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
-use super::hdf5::{File, Values};
+use super::hdf5::File;
 use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
@@ -31,12 +32,16 @@ pub(super) struct EfNet {
     count: usize,
     unit: TimeUnit,
     offset_us: i64,
+    samples: Samples,
     bgr: bool,
     has_sharp: bool,
     outside: usize,
     remarks: Vec<String>,
     skipped: Vec<String>,
 }
+
+/// Number of pictures that are looked at to find the range of a file's samples.
+const EXAMINED: usize = 8;
 
 /// Names of x, y, t and p in `/events`.
 const NAMES: [[&str; 4]; 2] = [["xs", "ys", "ts", "ps"], ["x", "y", "t", "p"]];
@@ -86,7 +91,13 @@ impl EfNet {
         });
         let infos: Vec<_> = infos.collect();
         let frames: Vec<_> = ordered(infos, &mut skipped).into_iter().map(|(f, _)| f).collect();
-        let stored = picture(&file.array(&format!("images/{first}"))?, options.bgr);
+        let values = file.array(&format!("images/{first}"))?;
+        // Damaged pictures are reported where they are read.
+        let others = names.iter().step_by(names.len().div_ceil(EXAMINED)).skip(1);
+        let others = others.filter_map(|name| file.array(&format!("images/{name}")).ok());
+        let samples = Samples::of(&values, others);
+        remarks.push(format!("samples of pictures are taken as from {}", samples.range()));
+        let stored = picture(&values, samples, options.bgr);
         let stored = stored.map_err(|why| bad(&format!("images/{first}: {why}")))?.size();
         check_image(stored).map_err(|e| bad(&format!("images/{first}: {e}")))?;
         let sensor = options.sensor.or_else(|| sensor(&file, stored)).unwrap_or(stored);
@@ -116,6 +127,7 @@ impl EfNet {
             count,
             unit,
             offset_us,
+            samples,
             bgr,
             has_sharp,
             outside: 0,
@@ -147,7 +159,7 @@ impl EfNet {
         let info = self.frames.get(frame);
         let name = format!("{group}/{}", info.map_or("", |f| f.name.as_str()));
         let bad = |why: String| ImportError::content(&self.path, format!("{name}: {why}"));
-        let stored = picture(&self.file.array(&name)?, self.bgr).map_err(bad)?;
+        let stored = picture(&self.file.array(&name)?, self.samples, self.bgr).map_err(bad)?;
         cropped(&stored, self.picture).ok_or_else(|| {
             ImportError::content(&self.path, format!("{name}: smaller than {}", self.picture))
         })
@@ -187,52 +199,6 @@ fn sensor(file: &File, picture: Size) -> Option<Size> {
         true => Size::new(long, short),
         false => Size::new(short, long),
     })
-}
-
-/// A picture from an array of height, width and channels, in either order, or of height and width.
-fn picture(values: &Values, bgr: bool) -> Result<ImageU8, String> {
-    if values.data.iter().any(|v| v.is_nan()) {
-        return Err("a sample that is not a number".to_owned());
-    }
-    let extend = |(least, most): (f64, f64), v: &f64| (least.min(*v), most.max(*v));
-    let (least, most) = values.data.iter().fold((0.0, 0.0), extend);
-    if least < 0.0 || most >= 255.5 {
-        return Err(format!("samples from {least} to {most}; pictures have 0 to 255, or 0 to 1"));
-    }
-    let unit = most <= 1.0 && values.data.iter().any(|v| v.fract() != 0.0);
-    let gain = if unit { 255.0 } else { 1.0 };
-    let planar =
-        |channels: usize, width: usize, height: usize, at: &dyn Fn(usize, usize) -> usize| {
-            let order: Vec<usize> = (0..channels).collect();
-            // Planes are blue, green, red.
-            let order: Vec<usize> = if bgr { order } else { order.into_iter().rev().collect() };
-            let pixels = width * height;
-            let samples = order.iter().flat_map(|c| (0..pixels).map(move |i| (*c, i)));
-            let samples = samples.map(|(c, i)| values.data.get(at(c, i)).copied().unwrap_or(0.0));
-            let samples = samples.map(|v| (v * gain).round().clamp(0.0, 255.0) as u8).collect();
-            ImageU8::new(channels, Size::new(width, height), samples).map_err(|e| e.to_string())
-        };
-    match values.shape.as_slice() {
-        [h, w] => planar(1, *w, *h, &|_, i| i),
-        [h, w, c @ (1 | 3)] => planar(*c, *w, *h, &|channel, i| i * c + channel),
-        [c @ (1 | 3), h, w] => planar(*c, *w, *h, &|channel, i| channel * h * w + i),
-        other => Err(format!("of shape {other:?}, which is no picture")),
-    }
-}
-
-/// The upper left part; `None` if the picture is smaller.
-fn cropped(picture: &ImageU8, size: Size) -> Option<ImageU8> {
-    if picture.size() == size {
-        return Some(picture.clone());
-    }
-    let (width, mut data) = (picture.size().width, Vec::new());
-    for channel in 0..picture.channels() {
-        let rows = picture.plane(channel).chunks_exact(width).take(size.height);
-        for row in rows {
-            data.extend_from_slice(row.get(..size.width)?);
-        }
-    }
-    ImageU8::new(picture.channels(), size, data).ok()
 }
 
 impl ForeignRecording for EfNet {
@@ -299,28 +265,5 @@ impl ForeignRecording for EfNet {
         let at =
             |i: usize| self.file.slice(&self.times, i, i + 1).ok()?.first().map(|t| self.us(*t));
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn pictures_of_every_range_are_read_or_refused() {
-        let read =
-            |data: &[f64]| picture(&Values { shape: vec![2, 2], data: data.to_vec() }, false);
-        assert_eq!(read(&[0.0, 7.4, 254.6, 255.0]).unwrap().data(), [0, 7, 255, 255]);
-        assert_eq!(read(&[0.0, 0.5, 1.0, 0.2]).unwrap().data(), [0, 128, 255, 51]);
-        // A dark picture of whole numbers stays dark.
-        assert_eq!(read(&[0.0, 1.0, 1.0, 0.0]).unwrap().data(), [0, 1, 1, 0]);
-        for wrong in [[0.0, 1000.0, 3.0, 4.0], [-1.0, 0.0, 3.0, 4.0]] {
-            assert!(read(&wrong).unwrap_err().contains("0 to 255"), "{wrong:?}");
-        }
-        for wrong in [[f64::NAN, 0.0, 3.0, 4.0], [0.0, 1.0, 3.0, f64::NAN]] {
-            assert!(read(&wrong).unwrap_err().contains("not a number"), "{wrong:?}");
-        }
     }
 }

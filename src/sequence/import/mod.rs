@@ -5,6 +5,7 @@
 //! exposure time, is stated in [`ImportOptions`]; it is never assumed without a remark.
 
 mod efnet;
+mod efnet_pictures;
 mod error;
 mod event_store;
 mod folder;

@@ -15,7 +15,7 @@ use crate::camera::{
 };
 use crate::event::{EventBuffer, EventPool, Trigger};
 use crate::image::{ImagePool, Size};
-use crate::time::{EventClock, Timestamp};
+use crate::time::Timestamp;
 use std::time::{Duration, Instant};
 
 /// A camera that sends nothing for this long is treated as disconnected, even if libcaer reports
@@ -218,21 +218,13 @@ impl Camera {
         edges: Vec<Trigger>,
         out: &mut Vec<Packet>,
     ) {
-        let (from_us, until_us, events) = match self.joiner.join(last_us, events) {
-            Ok(whole) => whole,
+        let packet = match self.joiner.packet(last_us, events, self.epoch, self.sensor) {
+            Ok(packet) => packet,
             // libcaer keeps timestamps sorted; a batch out of order is unusable.
             Err(lost) => return self.drops.add(DropCause::Malformed, DropUnit::Events, lost),
         };
-        out.push(Packet::Events(EventPacket {
-            epoch: self.epoch,
-            from: Timestamp::<EventClock>::from_us(from_us),
-            until: Timestamp::from_us(until_us),
-            arrived: Timestamp::now(),
-            events,
-            edges,
-            sensor: self.sensor,
-            lost_since: self.lost_since.take().map(Timestamp::from_us),
-        }));
+        let lost_since = self.lost_since.take().map(Timestamp::from_us);
+        out.push(Packet::Events(EventPacket { edges, lost_since, ..packet }));
     }
 
     /// Exposure time of a frame: on the event clock, which is the camera's own clock unless the

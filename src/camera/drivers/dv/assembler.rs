@@ -86,20 +86,8 @@ impl Assembler {
     /// Completes the events up to this time.
     fn complete(&mut self, until_us: i64, events: crate::event::EventBuffer) {
         let Some(sensor) = self.sensor else { return };
-        match self.joiner.join(until_us, events) {
-            Ok((from_us, until_us, events)) => {
-                let packet = EventPacket {
-                    epoch: self.epoch,
-                    from: Timestamp::from_us(from_us),
-                    until: Timestamp::from_us(until_us),
-                    arrived: Timestamp::now(),
-                    events,
-                    edges: Vec::new(),
-                    sensor,
-                    lost_since: None,
-                };
-                self.waiting.push_back((Instant::now(), packet));
-            }
+        match self.joiner.packet(until_us, events, self.epoch, sensor) {
+            Ok(packet) => self.waiting.push_back((Instant::now(), packet)),
             Err(lost) => self.lost(DropCause::Device, lost as usize),
         }
     }

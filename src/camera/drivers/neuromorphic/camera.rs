@@ -10,7 +10,7 @@ use crate::camera::joiner::PacketJoiner;
 use crate::camera::split::StreamKind;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
-    EventPacket, FramePacket, FrameTiming, Identity, Packet, Value,
+    FramePacket, FrameTiming, Identity, Packet, Value,
 };
 use crate::event::{EventPool, Trigger};
 use crate::image::Size;
@@ -196,23 +196,18 @@ impl Camera {
         }
         self.edges.extend(edges);
         let Some(last_us) = last_us else { return };
-        match self.joiner.join(last_us, events) {
-            Ok((from_us, until_us, events)) => {
-                let due = self.edges.partition_point(|e| e.t.us() < until_us);
-                let edges: Vec<Trigger> = self.edges.drain(..due).collect();
-                if from_us == until_us && events.is_empty() && edges.is_empty() {
+        match self.joiner.packet(last_us, events, self.epoch, self.sensor) {
+            Ok(mut packet) => {
+                let due = self.edges.partition_point(|e| e.t < packet.until);
+                packet.edges = self.edges.drain(..due).collect();
+                if packet.from == packet.until
+                    && packet.events.is_empty()
+                    && packet.edges.is_empty()
+                {
                     return;
                 }
-                out.push(Packet::Events(EventPacket {
-                    epoch: self.epoch,
-                    from: Timestamp::from_us(from_us),
-                    until: Timestamp::from_us(until_us),
-                    arrived: Timestamp::now(),
-                    events,
-                    edges,
-                    sensor: self.sensor,
-                    lost_since: self.lost_since.take().map(Timestamp::from_us),
-                }));
+                packet.lost_since = self.lost_since.take().map(Timestamp::from_us);
+                out.push(Packet::Events(packet));
             }
             Err(lost) => self.lost(DropCause::Device, DropUnit::Events, lost),
         }

@@ -59,9 +59,18 @@ impl EventCamera {
 impl Driver for EventCamera {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let settings = *self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problems = Vec::new();
         for model in self.models {
-            let Some(port) = self.bus.open(*model, wanted.serial.as_deref(), settings)? else {
-                continue;
+            let port = match self.bus.open(*model, wanted.serial.as_deref(), settings) {
+                Ok(Some(port)) => port,
+                Ok(None) => continue,
+                // Another model may be there and work. What concerns all of them is said once.
+                Err(problem) => {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                    continue;
+                }
             };
             let parts = Parts {
                 model: *model,
@@ -73,6 +82,9 @@ impl Driver for EventCamera {
             };
             return Ok(Box::new(Camera::new(port, parts)));
         }
+        if !problems.is_empty() {
+            return Err(together(&problems));
+        }
         let serial = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         let names: Vec<&str> = self.models.iter().map(|model| model.name()).collect();
         let names = names.join(" or ");
@@ -80,5 +92,14 @@ impl Driver for EventCamera {
             "no {names}{serial} is connected: plug it into a USB 3 port; `gem-live devices` lists what \
              is there"
         )))
+    }
+}
+
+/// The errors of several models as one. Opening is retried if that may help one of them.
+fn together(problems: &[DeviceError]) -> DeviceError {
+    let why = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    match problems.iter().all(|problem| matches!(problem, DeviceError::Unusable(_))) {
+        true => DeviceError::Unusable(why),
+        false => DeviceError::NotFound(why),
     }
 }

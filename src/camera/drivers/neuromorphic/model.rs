@@ -71,6 +71,11 @@ impl Model {
         }
     }
 
+    /// Whether other makers' devices have its identifiers too: those of Cypress' USB chip.
+    pub(super) fn has_shared_ids(self) -> bool {
+        matches!(self, Self::Evk3Hd | Self::Evk4)
+    }
+
     /// Size of the event sensor.
     pub fn sensor(self) -> Size {
         match self {

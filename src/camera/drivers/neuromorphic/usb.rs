@@ -1,7 +1,7 @@
 //! Cameras on USB, through the crate neuromorphic-drivers with the libusb that it contains.
 
 use super::controls;
-use super::find::locate;
+use super::find::{locate, unusable};
 use super::model::Model;
 use super::port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
 use crate::camera::DeviceError;
@@ -47,11 +47,8 @@ impl Usb {
         if let Some(events) = held.as_ref() {
             return Ok(events.clone());
         }
-        let events = UsbEventLoop::new(EVENT_TIMEOUT, Failures::new()).map_err(|e| {
-            DeviceError::NotFound(format!(
-                "USB cannot be used: {e}; in a container, make /dev/bus/usb available to it"
-            ))
-        })?;
+        let events = UsbEventLoop::new(EVENT_TIMEOUT, Failures::new());
+        let events = events.map_err(|e| unusable(&e))?;
         Ok(held.insert(Arc::new(events)).clone())
     }
 

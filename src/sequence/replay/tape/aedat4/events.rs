@@ -13,21 +13,16 @@ use crate::time::Timestamp;
 impl Recording {
     /// Passes on the events up to `last_us`, with the edges so far.
     fn send(&mut self, last_us: i64, events: EventBuffer) {
-        let (from, until, events) = match self.joiner.join(last_us, events) {
-            Ok(joined) => joined,
+        let packet = match self.joiner.packet(last_us, events, self.epoch, self.region.size) {
+            Ok(packet) => packet,
             Err(lost) => return self.count(DropCause::Late, DropUnit::Events, lost),
         };
+        let at_us = self.plan.time_us(self.segment, packet.until.us());
         let packet = Packet::Events(EventPacket {
-            epoch: self.epoch,
-            from: Timestamp::from_us(from),
-            until: Timestamp::from_us(until),
-            arrived: Timestamp::now(),
-            events,
             edges: std::mem::take(&mut self.triggers),
-            sensor: self.region.size,
             lost_since: self.late_since_us.take().map(Timestamp::from_us),
+            ..packet
         });
-        let at_us = self.plan.time_us(self.segment, until);
         self.ready.push_back(ScheduledPacket { at_us, frame: None, packet });
     }
 
