@@ -17,7 +17,8 @@ use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::network::Weights;
 use gem_live::sequence::{
-    Blur, FileThresholds, FindError, GroundTruth, MendedFiles, Pair, ReadOptions, recordings_in,
+    Blur, FileThresholds, FindError, GroundTruth, MendedFiles, Pair, ReadOptions, missing_part,
+    recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -151,7 +152,10 @@ impl Run<'_> {
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
         let (files, passed_over) =
-            recordings_in(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+            recordings_in(&folder).map_err(|error| match folder.exists() {
+                true => format!("{}: {error}", folder.display()),
+                false => missing_part(&folder),
+            })?;
         if passed_over.count() > 0 {
             eprintln!("gem-live: {}: {passed_over}", folder.display());
         }
