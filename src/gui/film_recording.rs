@@ -8,9 +8,9 @@ use super::wake::Wake;
 use super::widgets::toast::{Message, ToastKind};
 use crate::formats::film::{Film, FilmError, FilmSummary, Layout, compose, without_ffmpeg};
 use crate::image::ImageU8;
-use crate::live::RestoredFrame;
+use crate::live::LiveFrame;
 use crate::sequence::new_path;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,11 +22,11 @@ const QUEUE: usize = 8;
 /// A longer time without a picture, as in a pause, is left out of the film.
 const MAX_GAP: Duration = Duration::from_secs(2);
 
-/// A picture that was shown.
+/// A picture that was shown. Copied out of its frame, which may hold one of the few textures that the
+/// engine restores into.
 struct Shown {
-    frame: Arc<RestoredFrame>,
-    /// Index of the instant.
-    index: usize,
+    captured: Arc<LiveFrame>,
+    restored: ImageU8,
     /// Position of the wipe's line, as a fraction of the width.
     line: f64,
     at: Instant,
@@ -125,16 +125,19 @@ impl FilmRecording {
     pub(super) fn put(&mut self, player: &Player, settings: &Settings) {
         let Some(running) = &mut self.running else { return };
         let (Some(queue), Some(frame)) = (&running.queue, &player.latest) else { return };
-        if running.sent == player.revision() || frame.restored.get(player.index).is_none() {
+        let Some(restored) = frame.restored.get(player.index) else { return };
+        if running.sent == player.revision() {
             return;
         }
         running.sent = player.revision();
-        let (frame, index) = (frame.clone(), player.index);
-        let shown = Shown { frame, index, line: settings.divider.into(), at: Instant::now() };
-        // A film that has ended by itself takes no more pictures: `poll` says why.
-        if let Err(TrySendError::Full(_)) = queue.try_send(shown) {
+        if queue.is_full() {
             running.dropped += 1;
+            return;
         }
+        let (captured, restored) = (frame.captured.clone(), restored.clone());
+        let shown = Shown { captured, restored, line: settings.divider.into(), at: Instant::now() };
+        // A film that has ended by itself takes no more pictures: `poll` says why.
+        let _ = queue.try_send(shown);
     }
 
     /// Checks whether the film has ended, and reports its result.
@@ -240,9 +243,8 @@ fn write(
     let mut clock = FilmClock::new(rate_hz);
     let mut previous: Option<(Instant, ImageU8)> = None;
     let mut early = None;
-    for Shown { frame, index, line, at } in &pictures {
-        let Some(restored) = frame.restored.get(index) else { continue };
-        let picture = compose(layout, &frame.captured.picture, restored, line);
+    for Shown { captured, restored, line, at } in &pictures {
+        let picture = compose(layout, &captured.picture, &restored, line);
         if let Some((before, previous)) = &previous {
             for _ in 0..clock.repeats(at.duration_since(*before)) {
                 film.add(previous)?;
@@ -268,7 +270,69 @@ fn write(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
     use super::*;
+    use crate::event::Contrast;
+    use crate::exposure::Exposure;
+    use crate::image::Size;
+    use crate::live::RestoredFrame;
+    use crate::time::TimeRange;
+
+    /// A restored frame of 8x4 pixels.
+    fn restored() -> Arc<RestoredFrame> {
+        let picture = ImageU8::filled(true, Size::new(8, 4), 40);
+        let captured = LiveFrame {
+            number: 0,
+            exposure: Exposure {
+                frame: picture.to_planes(),
+                span: TimeRange::new(0.0, 10_000.0),
+                events: Vec::new().into(),
+                sensor: Size::new(4, 2),
+            },
+            picture: picture.clone(),
+            truth: Vec::new(),
+            contrast: Contrast::default(),
+            closed: Instant::now(),
+            arrived: Instant::now(),
+        };
+        Arc::new(RestoredFrame {
+            captured: Arc::new(captured),
+            instants: vec![0.5],
+            restored: vec![picture],
+            on_device: None,
+            edi: Vec::new(),
+            restore_time: Duration::ZERO,
+            psnr_db: None,
+            ssim: None,
+            sharpness_gain: None,
+            failed: false,
+            repeated: false,
+        })
+    }
+
+    #[test]
+    fn a_film_holds_no_frames_and_counts_what_does_not_fit() {
+        let mut film = FilmRecording::new(Arc::new(|| ()));
+        // The thread takes no picture: all of them wait.
+        let (queue, waiting) = bounded(QUEUE);
+        let thread = std::thread::spawn(|| Err(FilmError::Rate(0.0)));
+        let counters = Arc::new(Counters::default());
+        film.running = Some(Running { queue: Some(queue), counters, dropped: 0, sent: 0, thread });
+        let (mut player, settings) = (Player::new(None), Settings::default());
+        let frame = restored();
+        player.latest = Some(frame.clone());
+        for _ in 0..QUEUE + 3 {
+            // As if it were another picture.
+            film.running.as_mut().unwrap().sent = player.revision().wrapping_sub(1);
+            film.put(&player, &settings);
+            film.put(&player, &settings);
+        }
+        assert_eq!((waiting.len(), film.progress().unwrap().dropped), (QUEUE, 3));
+        // A frame can hold a texture of the graphics engine, which has fewer of them than wait here.
+        player.latest = None;
+        assert_eq!(Arc::strong_count(&frame), 1);
+    }
 
     #[test]
     fn missing_pictures_are_repeated_and_pauses_are_left_out() {
