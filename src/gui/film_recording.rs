@@ -6,7 +6,9 @@ use super::player::Player;
 use super::settings::{Settings, View};
 use super::wake::Wake;
 use super::widgets::toast::{Message, ToastKind};
-use crate::formats::film::{Film, FilmError, FilmSummary, Layout, compose, without_ffmpeg};
+use crate::formats::film::{
+    Film, FilmError, FilmStopper, FilmSummary, Layout, compose, without_ffmpeg,
+};
 use crate::image::ImageU8;
 use crate::live::LiveFrame;
 use crate::sequence::new_path;
@@ -21,6 +23,11 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 8;
 /// A longer time without a picture, as in a pause, is left out of the film.
 const MAX_GAP: Duration = Duration::from_secs(2);
+/// Time to complete the film when the window closes, and then for the stopped encoder to end.
+const END_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How soon the end of the film is noticed then.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A picture that was shown. Copied out of its frame, which may hold one of the few textures that the
 /// engine restores into.
@@ -64,6 +71,7 @@ struct Running {
     dropped: u64,
     /// Revision of the player's picture that was sent last.
     sent: u64,
+    stopper: FilmStopper,
     thread: JoinHandle<Result<WrittenFilm, FilmError>>,
 }
 
@@ -103,8 +111,10 @@ impl FilmRecording {
         let (queue, pictures) = bounded(QUEUE);
         let counters = Arc::new(Counters::default());
         let (shared, wake) = (counters.clone(), self.wake.clone());
+        let stopper = FilmStopper::default();
+        let film_stopper = stopper.clone();
         let work = move || {
-            let result = write(&path, layout, rate_hz, pictures, &shared);
+            let result = write(&path, layout, rate_hz, pictures, &shared, film_stopper);
             // While paused, nothing else triggers a repaint.
             wake();
             result
@@ -115,7 +125,8 @@ impl FilmRecording {
             .map_err(|e| format!("Cannot film: the thread did not start ({e})"))?;
         // The picture on the screen is the first one.
         let sent = player.revision().wrapping_sub(1);
-        self.running = Some(Running { queue: Some(queue), counters, dropped: 0, sent, thread });
+        let queue = Some(queue);
+        self.running = Some(Running { queue, counters, dropped: 0, sent, stopper, thread });
         self.last = None;
         Ok(())
     }
@@ -158,13 +169,30 @@ impl FilmRecording {
         Some(Action::Notify(kind, text))
     }
 
-    /// Ends the film when the window closes; waits until it is written.
-    pub(super) fn end(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.queue);
-            if let Ok(Err(e)) = running.thread.join() {
-                tracing::warn!("the film is not written: {e}");
+    /// Ends the film when the window closes: waits until it is written, but not for an encoder that
+    /// hangs.
+    ///
+    /// # Errors
+    /// There is no film; the text is for the user.
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        self.end_within(END_LIMIT)
+    }
+
+    fn end_within(&mut self, limit: Duration) -> Result<(), String> {
+        let Some(Running { queue, stopper, thread, .. }) = self.running.take() else {
+            return Ok(());
+        };
+        drop(queue);
+        if !has_finished(&thread, limit) {
+            stopper.stop();
+            if !has_finished(&thread, STOP_LIMIT) {
+                return Err("No film: the disk does not answer".into());
             }
+        }
+        match thread.join() {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(e)) => Err(format!("No film: {e}")),
+            Err(_) => Err("Filming failed with an internal error: please report it.".into()),
         }
     }
 
@@ -185,6 +213,18 @@ impl FilmRecording {
     pub(super) fn last(&self) -> Option<&Message> {
         self.last.as_ref()
     }
+}
+
+/// Whether a thread finishes within this time.
+fn has_finished<T>(thread: &JoinHandle<T>, limit: Duration) -> bool {
+    let start = Instant::now();
+    while !thread.is_finished() {
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    true
 }
 
 /// The folder of films, beside that of the recordings.
@@ -237,9 +277,10 @@ fn write(
     rate_hz: f64,
     pictures: Receiver<Shown>,
     counters: &Counters,
+    stopper: FilmStopper,
 ) -> Result<WrittenFilm, FilmError> {
     let path = without_ffmpeg(path);
-    let mut film = Film::create(&path, rate_hz)?;
+    let mut film = Film::create(&path, rate_hz)?.with_stopper(stopper);
     let mut clock = FilmClock::new(rate_hz);
     let mut previous: Option<(Instant, ImageU8)> = None;
     let mut early = None;
@@ -311,14 +352,46 @@ mod tests {
         })
     }
 
+    /// A film whose thread does this.
+    fn running(
+        queue: Sender<Shown>,
+        stopper: FilmStopper,
+        work: impl FnOnce() -> Result<WrittenFilm, FilmError> + Send + 'static,
+    ) -> Running {
+        Running {
+            queue: Some(queue),
+            counters: Arc::new(Counters::default()),
+            dropped: 0,
+            sent: 0,
+            stopper,
+            thread: std::thread::spawn(work),
+        }
+    }
+
+    #[test]
+    fn closing_the_window_does_not_wait_for_an_encoder_that_hangs() {
+        let mut film = FilmRecording::new(Arc::new(|| ()));
+        assert_eq!(film.end(), Ok(()));
+        let (queue, _waiting) = bounded(QUEUE);
+        let stopper = FilmStopper::default();
+        let shared = stopper.clone();
+        film.running = Some(running(queue, stopper, move || {
+            while !shared.is_stopped() {
+                std::thread::sleep(POLL_INTERVAL);
+            }
+            Err(FilmError::Stopped("film.mp4".into()))
+        }));
+        let why = film.end_within(Duration::ZERO).unwrap_err();
+        assert!(why.contains("film.mp4: no film: it could not be completed in time"), "{why}");
+        assert!(film.progress().is_none());
+    }
+
     #[test]
     fn a_film_holds_no_frames_and_counts_what_does_not_fit() {
         let mut film = FilmRecording::new(Arc::new(|| ()));
         // The thread takes no picture: all of them wait.
         let (queue, waiting) = bounded(QUEUE);
-        let thread = std::thread::spawn(|| Err(FilmError::Rate(0.0)));
-        let counters = Arc::new(Counters::default());
-        film.running = Some(Running { queue: Some(queue), counters, dropped: 0, sent: 0, thread });
+        film.running = Some(running(queue, FilmStopper::default(), || Err(FilmError::Rate(0.0))));
         let (mut player, settings) = (Player::new(None), Settings::default());
         let frame = restored();
         player.latest = Some(frame.clone());
