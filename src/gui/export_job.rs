@@ -2,7 +2,7 @@
 //! takes a while.
 
 use super::theme;
-use super::wake::Wake;
+use super::wake::{Wake, WakeAtEnd};
 use crate::deblur::reblur;
 use crate::event::{Contrast, Thresholds};
 use crate::exposure::Exposure;
@@ -111,9 +111,8 @@ impl ExportJob {
         let state = Arc::new(State { progress, stop, wake });
         let shared = state.clone();
         let work = move || {
-            let result = work(&shared);
-            (shared.wake)();
-            result
+            let _wake = WakeAtEnd(shared.wake.clone());
+            work(&shared)
         };
         let thread = std::thread::Builder::new().name("export".into()).spawn(work)?;
         Ok(Self { state, thread })

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::describe;
 use super::player::Player;
 use super::settings::{Settings, View};
-use super::wake::Wake;
+use super::wake::{Wake, WakeAtEnd};
 use super::widgets::toast::{Message, ToastKind};
 use crate::formats::film::{
     Film, FilmError, FilmStopper, FilmSummary, Layout, compose, without_ffmpeg,
@@ -114,10 +114,9 @@ impl FilmRecording {
         let stopper = FilmStopper::default();
         let film_stopper = stopper.clone();
         let work = move || {
-            let result = write(&path, layout, rate_hz, pictures, &shared, film_stopper);
             // While paused, nothing else triggers a repaint.
-            wake();
-            result
+            let _wake = WakeAtEnd(wake);
+            write(&path, layout, rate_hz, pictures, &shared, film_stopper)
         };
         let thread = std::thread::Builder::new()
             .name("film".into())

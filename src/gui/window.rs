@@ -125,6 +125,10 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
     actions.extend(app.panels.camera.profiles.poll());
     actions.extend(app.panels.recordings.list.poll_deletion());
     actions.extend(app.dialogs.poll_export());
+    if app.dialogs.export.progress().is_some() {
+        // Its thread ends shortly after its last request for a repaint.
+        ui.request_repaint_after(Duration::from_millis(100));
+    }
     actions
 }
 
