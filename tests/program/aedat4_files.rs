@@ -21,7 +21,7 @@ fn gem_live(arguments: &[&str], folder: &Path) -> (Output, String) {
 }
 
 /// Four frames and their events, of as many cameras.
-fn recording(path: &Path, cameras: &[&'static str], exposure_us: i64) {
+pub(crate) fn recording(path: &Path, cameras: &[&'static str], exposure_us: i64) {
     let mut streams = Vec::new();
     for (number, camera) in (0..).step_by(2).zip(cameras) {
         streams.extend([stream(number, "EVTS", camera), stream(number + 1, "FRME", camera)]);

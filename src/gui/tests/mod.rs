@@ -19,6 +19,8 @@ mod snapshots;
 mod stored_settings;
 mod views;
 
+#[path = "../../../tests/aedat4/mod.rs"]
+mod aedat4;
 #[path = "../../../tests/boards/mod.rs"]
 mod boards;
 
