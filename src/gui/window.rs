@@ -57,7 +57,7 @@ pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
     });
     let recordings = &app.panels.recordings.list;
     actions.extend(app.dialogs.show(ui, &app.session, recordings));
-    app.toast.show(ui, bottom_height);
+    app.toast.show(ui, bottom_height, app.player.is_restored());
     if !actions.is_empty() {
         // What they change is visible in the next frame.
         ui.request_repaint();
