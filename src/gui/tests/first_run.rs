@@ -69,6 +69,54 @@ fn a_path_is_pasted_into_the_source_dialog() {
     until(&mut w, "a picture of the recording", |w| w.player.latest.is_some());
 }
 
+/// Opens nothing: the names of the sources are what counts.
+fn without_devices() -> Shown {
+    let open: recipe::Open =
+        Arc::new(|_: &Sources, _: &RigHandle| Err("not in this test".to_owned()));
+    // Wide enough for the dialog; the button that shows events is in a menu.
+    shown_at(window_with(&Script::default(), recipe(open)), 768.0, 900.0)
+}
+
+#[test]
+fn event_cameras_are_chosen_beside_a_frame_camera() {
+    let mut w = without_devices();
+    // As a screen reader does: by roles and names.
+    let choose = |w: &mut Shown, role: Role, name: &str| {
+        w.get_by_role_and_label(role, name).click_accesskit();
+        w.run_steps(3);
+    };
+    for (button, name) in [
+        ("Prophesee EVK4", "evk4"),
+        ("Prophesee EVK3 HD", "evk3"),
+        ("SilkyEvCam", "silkyevcam"),
+        ("IDS uEye", "ueye"),
+        ("DVXplorer", "dvxplorer"),
+    ] {
+        press(&mut w, Key::O);
+        // Neither as the only camera nor for frames.
+        choose(&mut w, Role::RadioButton, "One camera for frames and events");
+        assert!(w.query_by_role_and_label(Role::Button, button).is_none());
+        choose(&mut w, Role::RadioButton, "Two cameras");
+        choose(&mut w, Role::Button, "Webcam (UVC)");
+        assert!(w.query_by_role_and_label(Role::Button, button).is_none());
+        choose(&mut w, Role::Button, "Events");
+        choose(&mut w, Role::Button, button);
+        w.get_by_role_and_label(Role::TextInput, "Serial number").focus();
+        w.run_steps(2);
+        w.event(egui::Event::Paste("0050a2b".into()));
+        w.run_steps(2);
+        choose(&mut w, Role::Button, "Open");
+        // The same names as those of --frame-source and --event-source.
+        let frames = "uvc:0".parse::<SourceName>().unwrap();
+        let events = format!("{name}:0050a2b").parse::<SourceName>().unwrap();
+        assert_eq!(w.state().session.name, Sources::Two { frames, events });
+        assert_eq!(w.state().dialogs.open, None);
+        // The next one begins without a serial number.
+        w.state_mut().session.name = Sources::One(SourceName::davis(None));
+        w.run_steps(2);
+    }
+}
+
 #[test]
 fn quotes_and_spaces_around_a_pasted_path_are_removed() {
     let mut w = shown(window(&Script::default()));
